@@ -1,0 +1,322 @@
+//! The kinds of resource that plumb manages, one a file.
+//!
+//! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
+//! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
+
+pub mod mark;
+
+pub mod databricks {
+    //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
+    // kinds: one file each
+    // types that several kinds share
+}
+
+use crate::call::{Call, System};
+use crate::schema::{Path, Rules};
+use crate::yaml::{Node, Problems};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::sync::OnceLock;
+
+pub use mark::{Mark, MarkPlace};
+
+/// Every kind that plumb knows, in the order of their names.
+pub fn all() -> &'static [&'static dyn AnyKind] {
+    static ALL: &[&dyn AnyKind] = &[];
+    ALL
+}
+
+/// The kind of that name.
+pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
+    all().iter().copied().find(|k| k.name() == name)
+}
+
+/// A read of one or more pages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub call: Call,
+    pub paging: Paging,
+}
+
+/// How a read goes on after its first page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paging {
+    /// There is one page.
+    Single,
+    /// The answer's `next` (a JSON pointer) goes into the query parameter `param`, until it is absent or empty.
+    Token { param: &'static str, next: &'static str },
+}
+
+impl Read {
+    /// A read of one page.
+    pub fn single(call: Call) -> Self {
+        Read { call, paging: Paging::Single }
+    }
+
+    /// A read that follows `next_page_token`, as all of Databricks does.
+    pub fn tokens(call: Call) -> Self {
+        Read { call, paging: Paging::Token { param: "page_token", next: "/next_page_token" } }
+    }
+}
+
+/// The page bodies of one [`Read`].
+pub type Pages = Vec<Value>;
+
+/// A live object, brought into the shape of its kind's spec.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    pub id: String,
+    /// The spec as it is live, the mark included. May hold members that the spec does not know: comparing drops them.
+    pub spec: Value,
+    /// A state worth telling (`RUNNING`), where the kind has one.
+    pub state: Option<String>,
+    /// Runs that are going on now, where that was asked (see [`Kind::activity`]).
+    pub active_runs: usize,
+    /// Whether [`Kind::details`] have yet to be read before `spec` is whole.
+    pub partial: bool,
+    /// Whatever else the kind's own `calls` need to know of the live object.
+    pub facts: Value,
+}
+
+/// A live object that could not be understood.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct Unreadable {
+    pub what: String,
+    pub why: String,
+}
+
+/// What a kind is to turn into calls.
+#[derive(Clone, Debug)]
+pub struct Step<'a> {
+    pub verb: Verb,
+    /// The live object; `None` when it is being created.
+    pub live: Option<&'a Seen>,
+    /// The whole spec to send: the manifest's, the mark, and what is live where that is to be kept. `Null` for a delete.
+    pub body: &'a Value,
+    /// What changes.
+    pub changed: &'a [Path],
+}
+
+/// What is done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Step<'_> {
+    /// The id of the live object; a placeholder while there is none yet.
+    pub fn id(&self) -> &str {
+        self.live.map_or("${id}", |seen| &seen.id)
+    }
+
+    /// Whether the change touches a top-level member.
+    pub fn changes(&self, member: &str) -> bool {
+        self.changed.iter().any(|p| p.top() == Some(member))
+    }
+
+    /// Whether the change touches anything but these top-level members.
+    pub fn changes_beyond(&self, members: &[&str]) -> bool {
+        self.changed.iter().any(|p| p.top().is_none_or(|top| !members.contains(&top)))
+    }
+}
+
+/// A step that the service has no calls for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(pub String);
+
+/// What a kind's own check finds: a place in the spec, what is wrong there, how to mend it.
+#[derive(Clone, Debug, Default)]
+pub struct Findings(pub Vec<Finding>);
+
+/// One finding of [`Kind::check`]. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    pub path: String,
+    pub message: String,
+    pub label: String,
+}
+
+impl Findings {
+    /// Records a finding.
+    pub fn at(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) {
+        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into() });
+    }
+}
+
+/// A kind of resource. All methods are pure.
+pub trait Kind: Send + Sync + 'static {
+    /// The name in manifests: `DatabricksJob`.
+    const NAME: &'static str;
+    /// Where its objects live.
+    const SYSTEM: System;
+    /// What people call one: "job".
+    const NOUN: &'static str;
+    /// The member of the spec that people know an object by.
+    const TITLE: &'static str;
+    /// Where the mark is kept.
+    const MARK: MarkPlace;
+    /// What a manifest says.
+    type Spec: DeserializeOwned + Serialize + JsonSchema;
+
+    /// The reads that find every live object.
+    fn list() -> Vec<Read>;
+    /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order.
+    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
+    /// Reads of what the listing left out of an object that this project owns; `wanted` is its manifest's spec.
+    fn details(_seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
+        Vec::new()
+    }
+    /// Completes an object by the pages of [`Kind::details`]' reads, in that order.
+    fn absorb(_seen: &mut Seen, _wanted: Option<&Value>, _details: &[Pages]) -> Result<(), Unreadable> {
+        Ok(())
+    }
+    /// The reads that show one object afresh, for the comparison before a write.
+    fn reread(id: &str) -> Vec<Read>;
+    /// The object, out of the pages of [`Kind::reread`]'s reads.
+    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable>;
+    /// The read that tells what is running on an object that is about to change.
+    fn activity(_seen: &Seen) -> Option<Read> {
+        None
+    }
+    /// How many runs are going on, out of the pages of [`Kind::activity`].
+    fn active_runs(_pages: &Pages) -> usize {
+        0
+    }
+    /// The calls of a step, in order.
+    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
+    /// What the step disrupts, in a few words each: "restarts the cluster".
+    fn impact(_step: &Step<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// What a schema cannot say.
+    fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
+    /// Adapts the spec for a target in development mode: nothing may start by itself.
+    fn develop(_spec: &mut Value) {}
+    /// What the manifest of an existing object should say: what the service filled in is taken out by the caller.
+    fn export(seen: &Seen) -> Value {
+        seen.spec.clone()
+    }
+}
+
+/// A [`Kind`] behind a pointer.
+pub trait AnyKind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn system(&self) -> System;
+    fn noun(&self) -> &'static str;
+    fn title(&self) -> &'static str;
+    fn mark(&self) -> MarkPlace;
+    /// The generated JSON Schema of the spec.
+    fn schema(&self) -> &'static Value;
+    /// The field rules of the spec.
+    fn rules(&self) -> &'static Rules;
+    /// Reads a spec, reporting every mistake. Returns whether it was without any.
+    fn read(&self, node: &Node, problems: &mut Problems) -> bool;
+    fn list(&self) -> Vec<Read>;
+    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
+    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read>;
+    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable>;
+    fn reread(&self, id: &str) -> Vec<Read>;
+    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable>;
+    fn activity(&self, seen: &Seen) -> Option<Read>;
+    fn active_runs(&self, pages: &Pages) -> usize;
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
+    fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn develop(&self, spec: &mut Value);
+    fn export(&self, seen: &Seen) -> Value;
+}
+
+/// A kind as a value, with its schema and rules generated once.
+pub struct Of<K: Kind> {
+    schema: OnceLock<(&'static Value, &'static Rules)>,
+    kind: std::marker::PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Of<K> {
+    /// The value.
+    #[allow(clippy::declare_interior_mutable_const)] // each use makes its own static
+    pub const NEW: Self = Of { schema: OnceLock::new(), kind: std::marker::PhantomData };
+
+    fn generated(&self) -> (&'static Value, &'static Rules) {
+        *self.schema.get_or_init(|| {
+            let schema = serde_json::to_value(schemars::schema_for!(K::Spec)).unwrap_or_default();
+            let rules = crate::schema::compile(&schema);
+            (Box::leak(Box::new(schema)), Box::leak(Box::new(rules)))
+        })
+    }
+}
+
+impl<K: Kind> AnyKind for Of<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+    fn system(&self) -> System {
+        K::SYSTEM
+    }
+    fn noun(&self) -> &'static str {
+        K::NOUN
+    }
+    fn title(&self) -> &'static str {
+        K::TITLE
+    }
+    fn mark(&self) -> MarkPlace {
+        K::MARK
+    }
+    fn schema(&self) -> &'static Value {
+        self.generated().0
+    }
+    fn rules(&self) -> &'static Rules {
+        self.generated().1
+    }
+    fn read(&self, node: &Node, problems: &mut Problems) -> bool {
+        let before = problems.len();
+        if let Some(spec) = crate::yaml::read::<K::Spec>(node, problems) {
+            let mut findings = Findings::default();
+            K::check(&spec, &mut findings);
+            for finding in findings.0 {
+                problems.at(node.at(&finding.path).span, finding.message, finding.label);
+            }
+        }
+        problems.len() == before
+    }
+    fn list(&self) -> Vec<Read> {
+        K::list()
+    }
+    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+        K::observe(listed)
+    }
+    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+        K::details(seen, wanted)
+    }
+    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
+        K::absorb(seen, wanted, details)
+    }
+    fn reread(&self, id: &str) -> Vec<Read> {
+        K::reread(id)
+    }
+    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable> {
+        K::reobserve(reread)
+    }
+    fn activity(&self, seen: &Seen) -> Option<Read> {
+        K::activity(seen)
+    }
+    fn active_runs(&self, pages: &Pages) -> usize {
+        K::active_runs(pages)
+    }
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+        K::calls(step)
+    }
+    fn impact(&self, step: &Step<'_>) -> Vec<String> {
+        K::impact(step)
+    }
+    fn develop(&self, spec: &mut Value) {
+        K::develop(spec);
+    }
+    fn export(&self, seen: &Seen) -> Value {
+        K::export(seen)
+    }
+}

@@ -1,0 +1,149 @@
+//! The project file, `plumb.yaml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// `spec` of the project file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Project {
+    /// The project's name; the first part of every mark.
+    #[serde(skip)]
+    pub name: String,
+    /// Folders or files that hold manifests, relative to the project file. Default: `manifests`.
+    #[serde(default)]
+    pub manifests: Option<Vec<String>>,
+    /// Values for `${var.NAME}`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
+    /// Environment variables that manifests may use as `${env.NAME}`. Always secret.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// The places that the manifests can be applied to.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Target>,
+    /// Limits on what one apply may do.
+    #[serde(default)]
+    pub guards: Guards,
+    /// The kinds that the project manages, when not all: only they are read, and only they are pruned.
+    #[serde(default)]
+    pub kinds: Option<Vec<String>>,
+    /// Folders of policies. Kept for a later version.
+    #[serde(default)]
+    pub policies: Vec<String>,
+}
+
+/// A variable: its value, or its default with a description.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Variable {
+    /// With a description, and perhaps without a default: each target then has to set it.
+    Described { default: Option<Value>, description: Option<String> },
+    /// Only the value.
+    Value(Value),
+}
+
+/// A place that the manifests can be applied to.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Target {
+    /// The target's name; the second part of every mark.
+    #[serde(skip)]
+    pub name: String,
+    /// The one that is used when no target is named.
+    #[serde(default)]
+    pub default: bool,
+    /// The embedded emulator instead of real services.
+    #[serde(default)]
+    pub sandbox: bool,
+    /// `development`: names get a prefix, schedules are paused, there are no locks.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The Databricks workspace.
+    #[serde(default)]
+    pub databricks: Option<DatabricksTarget>,
+    /// The Airflow deployment.
+    #[serde(default)]
+    pub airflow: Option<AirflowTarget>,
+    /// The AWS account whose EMR clusters are left.
+    #[serde(default)]
+    pub emr: Option<EmrTarget>,
+    /// Values that override the project's variables.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Value>,
+    /// Folders of documents that are merged over the manifests of the same address.
+    #[serde(default)]
+    pub patches: Vec<String>,
+    /// From where an apply is allowed.
+    #[serde(default)]
+    pub git: Option<GitTarget>,
+}
+
+/// What a target is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everybody's: names as they stand.
+    #[default]
+    Production,
+    /// One person's: names get `[dev USER] `, schedules are paused.
+    Development,
+}
+
+/// A Databricks workspace and how to sign in. What is not set comes from the environment, as in the official tools.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct DatabricksTarget {
+    /// `https://adb-….azuredatabricks.net`.
+    pub host: Option<String>,
+    /// A profile of `~/.databrickscfg`.
+    pub profile: Option<String>,
+    /// The workspace id that the host must have: an apply to another one is refused.
+    pub workspace_id: Option<String>,
+}
+
+/// An Airflow deployment.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AirflowTarget {
+    /// The web server's address.
+    pub url: Option<String>,
+    /// Where DAG files are written: a folder or an object store.
+    pub dags: Option<String>,
+    /// The REST API's version: `auto`, `v1` or `v2`.
+    pub api: Option<String>,
+}
+
+/// An AWS account and region.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EmrTarget {
+    /// The AWS region.
+    pub region: Option<String>,
+    /// The AWS account id that the credentials must have.
+    pub account: Option<String>,
+}
+
+/// From where an apply is allowed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct GitTarget {
+    /// The only branch to apply from.
+    pub branch: Option<String>,
+    /// Refuse when files differ from the commit.
+    #[serde(default)]
+    pub clean: bool,
+}
+
+/// Limits on what one apply may do. Each has an explicit override on the command line.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+pub struct Guards {
+    /// The most objects that one apply may delete or replace.
+    pub max_deletes: Option<u32>,
+    /// The greatest share of the owned objects, in percent, that one apply may touch.
+    pub max_change_percent: Option<u32>,
+}

@@ -1,0 +1,192 @@
+//! What is known about each place of a spec.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is known about one place, written as `x-plumb` beside the field's type.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// The list is a map by this member of its elements; order means nothing.
+    pub key: Option<KeyBy>,
+    /// Order means nothing, elements are compared whole.
+    pub set: bool,
+    /// Unset equals this value, on both sides: the service's documented default.
+    #[serde(deserialize_with = "present")]
+    pub default: Option<Value>,
+    /// What it means that the manifest does not set it.
+    pub unset: Option<Unset>,
+    /// The service sets it whatever the manifest says: never compared.
+    pub server: bool,
+    /// The service never shows it: compared through the hash in the mark.
+    pub write_only: bool,
+    /// Never printed.
+    pub secret: Option<Secret>,
+    /// It cannot be changed in place: the object is made anew.
+    pub replace: bool,
+    /// Values that mean the same: each inner list is one value under several names.
+    pub alias: Vec<Vec<Value>>,
+    /// When the manifest has one of these, whatever is live is fine (`auto`).
+    pub any_if: Vec<Value>,
+    /// Letter case means nothing.
+    pub fold_case: bool,
+    /// On a type: the member that names the cluster policy which may supply the other members.
+    pub policy: Option<String>,
+    /// Map keys that the service adds by itself.
+    pub ignore_keys: Vec<String>,
+    /// What a change of it disrupts, in a few words: "restarts the cluster".
+    pub disrupts: Option<String>,
+    /// Where the fact comes from. Required of every rule.
+    pub why: String,
+}
+
+/// The member, or the first present of several, that tells list elements apart.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum KeyBy {
+    One(String),
+    FirstOf(Vec<String>),
+}
+
+/// What it means that a manifest leaves a field out, when there is no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unset {
+    /// The service chooses: whatever is live is fine.
+    Server,
+    /// It is not to be there: a live value is a difference.
+    Absent,
+}
+
+/// What of a value is never printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// The whole value.
+    Value,
+    /// Of a map: entries whose key looks like a credential's (`password`, `token`, `secret`, `…key`), unless the value
+    /// is a `{{secrets/…}}` reference.
+    ByName,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(d).map(Some)
+}
+
+/// One place of a spec: its rule and what may stand there.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub rule: Rule,
+    pub shape: Shape,
+}
+
+/// What may stand at a place.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// A scalar, or a value that is compared whole.
+    Leaf,
+    /// An object with known members: an index into the [`Rules`]. Types refer to themselves (`for_each_task.task`),
+    /// so members are found by index rather than nested.
+    Object(usize),
+    /// A map with free keys.
+    Map(Box<Field>),
+    /// A list.
+    List(Box<Field>),
+}
+
+/// A type with known members.
+#[derive(Clone, Debug, Default)]
+pub struct Type {
+    /// The rule that stands on the type itself (`policy`).
+    pub rule: Rule,
+    pub members: BTreeMap<String, Field>,
+}
+
+/// The compiled rules of one kind.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    types: Vec<Type>,
+    pub root: Field,
+}
+
+impl Rules {
+    /// The members of a type.
+    pub fn of(&self, object: usize) -> &Type {
+        &self.types[object]
+    }
+}
+
+/// Compiles the rules out of a schema that `schemars` generated. Panics on a malformed rule: that is a mistake in the
+/// source, and a test compiles every kind's.
+pub fn compile(schema: &Value) -> Rules {
+    let mut compiler = Compiler { root: schema, types: Vec::new(), named: BTreeMap::new() };
+    let root = compiler.field(schema);
+    Rules { types: compiler.types, root }
+}
+
+struct Compiler<'a> {
+    root: &'a Value,
+    types: Vec<Type>,
+    named: BTreeMap<String, usize>,
+}
+
+impl Compiler<'_> {
+    fn field(&mut self, schema: &Value) -> Field {
+        Field { rule: rule(schema), shape: self.shape(schema) }
+    }
+
+    fn shape(&mut self, schema: &Value) -> Shape {
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            if let Some(&index) = self.named.get(name) {
+                return Shape::Object(index);
+            }
+            let root = self.root;
+            let target = root.pointer(name.trim_start_matches('#')).unwrap_or(&Value::Null);
+            return if target.get("properties").is_some() {
+                self.object(target, Some(name))
+            } else {
+                self.shape(target)
+            };
+        }
+        for any in ["anyOf", "allOf", "oneOf"] {
+            // `Option<Struct>` is `anyOf: [{$ref}, {type: null}]`; a string that may hold a reference adds one more.
+            if let Some(inner) = schema.get(any).and_then(Value::as_array).and_then(|list| {
+                list.iter().find(|s| {
+                    ["$ref", "properties", "items", "additionalProperties"].iter().any(|k| s.get(k).is_some())
+                })
+            }) {
+                return self.shape(inner);
+            }
+        }
+        if schema.get("properties").is_some() {
+            return self.object(schema, None);
+        }
+        if let Some(items) = schema.get("items") {
+            return Shape::List(Box::new(self.field(items)));
+        }
+        match schema.get("additionalProperties") {
+            Some(inner) if inner.is_object() => Shape::Map(Box::new(self.field(inner))),
+            Some(Value::Bool(true)) => Shape::Map(Box::new(Field { rule: Rule::default(), shape: Shape::Leaf })),
+            _ => Shape::Leaf,
+        }
+    }
+
+    fn object(&mut self, schema: &Value, name: Option<&str>) -> Shape {
+        let index = self.types.len();
+        self.types.push(Type { rule: rule(schema), members: BTreeMap::new() });
+        if let Some(name) = name {
+            self.named.insert(name.to_owned(), index);
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let members = properties.into_iter().flatten().map(|(k, s)| (k.clone(), self.field(s))).collect();
+        self.types[index].members = members;
+        Shape::Object(index)
+    }
+}
+
+fn rule(schema: &Value) -> Rule {
+    schema.get("x-plumb").map_or_else(Rule::default, |x| {
+        serde_json::from_value(x.clone()).unwrap_or_else(|e| panic!("malformed rule {x}: {e}"))
+    })
+}

@@ -1,0 +1,103 @@
+//! A YAML value with its place.
+
+use super::Span;
+use serde_json::Value;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub span: Span,
+    pub tree: Tree,
+}
+
+/// What a node holds: YAML 1.2 core schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(String),
+    Seq(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One key of a mapping, with the key's own place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub key: String,
+    pub key_span: Span,
+    pub value: Node,
+}
+
+impl Node {
+    /// The entry of a mapping.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.tree {
+            Tree::Map(entries) => entries.iter().find(|e| e.key == key),
+            _ => None,
+        }
+    }
+
+    /// The value of a mapping's entry.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|e| &e.value)
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.tree {
+            Tree::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The elements of a sequence; none for anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.tree {
+            Tree::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries of a mapping; none for anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.tree {
+            Tree::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The same value without places. A float that JSON cannot hold (`.nan`, `.inf`) becomes its YAML text.
+    pub fn to_json(&self) -> Value {
+        match &self.tree {
+            Tree::Null => Value::Null,
+            Tree::Bool(b) => Value::Bool(*b),
+            Tree::Int(i) => Value::from(*i),
+            Tree::Float(f) => {
+                serde_json::Number::from_f64(*f).map_or_else(|| Value::from(f.to_string()), Value::Number)
+            }
+            Tree::Str(s) => Value::from(s.as_str()),
+            Tree::Seq(items) => items.iter().map(Node::to_json).collect(),
+            Tree::Map(entries) => Value::Object(entries.iter().map(|e| (e.key.clone(), e.value.to_json())).collect()),
+        }
+    }
+}
+
+impl Node {
+    /// The node at a path in the reader's notation (`tasks[0].depends_on[1].task_key`), or its nearest ancestor.
+    pub fn at(&self, path: &str) -> &Node {
+        let mut here = self;
+        for segment in path.split(['.', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty()) {
+            let next = match &here.tree {
+                Tree::Seq(items) => segment.parse::<usize>().ok().and_then(|i| items.get(i)),
+                _ => here.get(segment),
+            };
+            match next {
+                Some(node) => here = node,
+                None => break,
+            }
+        }
+        here
+    }
+}

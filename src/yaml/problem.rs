@@ -1,0 +1,118 @@
+//! Mistakes in manifests, and the places they point at.
+
+/// Names a file of a [`Files`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// A byte range of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    pub file: FileId,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A text that was read, under the path that messages use (relative to the project, with forward slashes).
+#[derive(Clone, Debug)]
+pub struct File {
+    pub path: String,
+    pub text: String,
+}
+
+/// Every text that was read, so that a [`Span`] can be turned back into a line.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    list: Vec<File>,
+}
+
+impl Files {
+    /// Adds a text and names it.
+    pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.list.push(File { path: path.into(), text: text.into() });
+        FileId(self.list.len() as u32 - 1)
+    }
+
+    /// The file of that id.
+    pub fn get(&self, id: FileId) -> &File {
+        &self.list[id.0 as usize]
+    }
+
+    /// Line and column (in characters) of the span's start, both from 1.
+    pub fn position(&self, span: Span) -> (usize, usize) {
+        let text = &self.get(span.file).text;
+        let head = &text[..span.start.min(text.len())];
+        let line_start = head.rfind('\n').map_or(0, |i| i + 1);
+        (head.matches('\n').count() + 1, head[line_start..].chars().count() + 1)
+    }
+}
+
+/// One mistake: where it is, what it is, how to mend it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// `None` when it has no place in a file (a missing file, a limit on the whole project).
+    pub span: Option<Span>,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What stands beside the underlined text: usually what was expected, or the nearest valid name.
+    pub label: String,
+    /// How to mend it, when the label does not say.
+    pub help: Option<String>,
+    /// A second place that explains the first: "first set here".
+    pub related: Option<(Span, String)>,
+}
+
+/// All mistakes found so far. Reading goes on after each one, so that a person sees them all at once.
+#[derive(Clone, Debug, Default)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Records a mistake at a place.
+    pub fn at(&mut self, span: Span, message: impl Into<String>, label: impl Into<String>) -> &mut Problem {
+        self.push(Problem { span: Some(span), message: message.into(), label: label.into(), help: None, related: None })
+    }
+
+    /// Records a mistake that has no place in a file.
+    pub fn whole(&mut self, message: impl Into<String>) -> &mut Problem {
+        self.push(Problem { span: None, message: message.into(), label: String::new(), help: None, related: None })
+    }
+
+    /// Records a mistake.
+    pub fn push(&mut self, problem: Problem) -> &mut Problem {
+        self.list.push(problem);
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// In the order of files and places, without repetitions.
+    pub fn sorted(mut self) -> Vec<Problem> {
+        self.list.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
+        self.list.dedup();
+        self.list
+    }
+}
+
+impl Problem {
+    /// Adds how to mend it.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a second place that explains the first.
+    pub fn related(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
+        self.related = Some((span, label.into()));
+        self
+    }
+}
