@@ -17,9 +17,9 @@ use crate::yaml::{Node, Problems};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
-pub use mark::{Mark, MarkPlace};
+pub use mark::{Mark, MarkPlace, Owner, Rev};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn AnyKind] {
@@ -195,6 +195,10 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// What a schema cannot say.
     fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
+    /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
+    fn supplies(_seen: &Seen) -> Option<BTreeMap<String, Value>> {
+        None
+    }
     /// Adapts the spec for a target in development mode: nothing may start by itself.
     fn develop(_spec: &mut Value) {}
     /// What the manifest of an existing object should say: what the service filled in is taken out by the caller.
@@ -226,6 +230,7 @@ pub trait AnyKind: Send + Sync {
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
     fn develop(&self, spec: &mut Value);
     fn export(&self, seen: &Seen) -> Value;
 }
@@ -312,6 +317,9 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn impact(&self, step: &Step<'_>) -> Vec<String> {
         K::impact(step)
+    }
+    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
+        K::supplies(seen)
     }
     fn develop(&self, spec: &mut Value) {
         K::develop(spec);

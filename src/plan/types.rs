@@ -81,6 +81,10 @@ pub struct Change {
     /// Why, in one line, where the fields do not say it: "no manifest asks for it any more".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who brought it about that the object is to be made or deleted, where git can tell. For other actions the fields
+    /// say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What it disrupts: "restarts the cluster", "cancels 1 active run".
     pub impacts: Vec<String>,
     pub fields: Vec<FieldChange>,

@@ -5,8 +5,10 @@
 
 mod path;
 mod rule;
+mod tree;
 mod write;
 
 pub use path::{Path, Segment};
-pub use rule::{Field, KeyBy, Rule, Rules, Secret, Shape, Unset, compile};
+pub use rule::{Field, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
+pub use tree::{find, graft, label};
 pub use write::{documents, write_all};

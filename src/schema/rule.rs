@@ -23,6 +23,9 @@ pub struct Rule {
     pub write_only: bool,
     /// Never printed.
     pub secret: Option<Secret>,
+    /// On a top-level member: it is written by a call of its own, not with the object, so the hash in the mark, which is
+    /// written with the object, leaves it out.
+    pub apart: bool,
     /// It cannot be changed in place: the object is made anew.
     pub replace: bool,
     /// Values that mean the same: each inner list is one value under several names.
@@ -79,6 +82,8 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Value>, D::E
 pub struct Field {
     pub rule: Rule,
     pub shape: Shape,
+    /// Whether the wire wants a whole number: an id that is filled in later has to become one.
+    pub integer: bool,
 }
 
 /// What may stand at a place.
@@ -115,6 +120,36 @@ impl Rules {
     pub fn of(&self, object: usize) -> &Type {
         &self.types[object]
     }
+
+    /// Every type with known members, in the order in which they were met.
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+
+    /// The field at a path, or `None` when the spec has no such place.
+    pub fn field(&self, path: &super::Path) -> Option<&Field> {
+        path.0.iter().try_fold(&self.root, |field, segment| match (&field.shape, segment) {
+            (Shape::Object(object), super::Segment::Key(key)) => self.of(*object).members.get(key),
+            (Shape::Map(entry), super::Segment::Key(_)) => Some(&**entry),
+            (Shape::List(item), super::Segment::Item(_) | super::Segment::Index(_)) => Some(&**item),
+            _ => None,
+        })
+    }
+}
+
+impl KeyBy {
+    /// The key of a list element, as text.
+    pub fn of(&self, element: &Value) -> Option<String> {
+        let text = |member: &String| match element.get(member) {
+            Some(Value::String(s)) => Some(s.clone()),
+            Some(Value::Number(n)) => Some(n.to_string()),
+            _ => None,
+        };
+        match self {
+            KeyBy::One(member) => text(member),
+            KeyBy::FirstOf(members) => members.iter().find_map(text),
+        }
+    }
 }
 
 /// Compiles the rules out of a schema that `schemars` generated. Panics on a malformed rule: that is a mistake in the
@@ -133,7 +168,7 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn field(&mut self, schema: &Value) -> Field {
-        Field { rule: rule(schema), shape: self.shape(schema) }
+        Field { rule: rule(schema), shape: self.shape(schema), integer: integer(schema) }
     }
 
     fn shape(&mut self, schema: &Value) -> Shape {
@@ -167,7 +202,9 @@ impl Compiler<'_> {
         }
         match schema.get("additionalProperties") {
             Some(inner) if inner.is_object() => Shape::Map(Box::new(self.field(inner))),
-            Some(Value::Bool(true)) => Shape::Map(Box::new(Field { rule: Rule::default(), shape: Shape::Leaf })),
+            Some(Value::Bool(true)) => {
+                Shape::Map(Box::new(Field { rule: Rule::default(), shape: Shape::Leaf, integer: false }))
+            }
             _ => Shape::Leaf,
         }
     }
@@ -182,6 +219,14 @@ impl Compiler<'_> {
         let members = properties.into_iter().flatten().map(|(k, s)| (k.clone(), self.field(s))).collect();
         self.types[index].members = members;
         Shape::Object(index)
+    }
+}
+
+fn integer(schema: &Value) -> bool {
+    match schema.get("type") {
+        Some(Value::String(name)) => name == "integer",
+        Some(Value::Array(names)) => names.iter().any(|n| n == "integer"),
+        _ => false,
     }
 }
 

@@ -1,0 +1,348 @@
+//! The comparison of a wanted spec with a live one, by the field rules. Knows no kind.
+
+use super::Op;
+use super::normal::of_field;
+use crate::schema::{Field, Path, Rules, Segment, Shape, Unset, label};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a cluster policy supplies by itself: dotted attribute path (`spark_conf.spark.speculation`) to value.
+pub type Supplied = BTreeMap<String, Value>;
+
+/// What a comparison has to know beside the two specs.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// By policy id.
+    pub supplied: &'a BTreeMap<String, Supplied>,
+    /// Places that others may change.
+    pub ignored: &'a [Pattern],
+    /// What becomes of live values that the manifest says nothing about and no rule speaks of.
+    pub undeclared: Undeclared,
+}
+
+/// What becomes of live values that the manifest says nothing about and no rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeclared {
+    /// They stay: the manifest is what it was at the last apply, so it never asked for them, and never for their
+    /// absence.
+    Keep,
+    /// They go, and the plan says so: the manifest changed since the last apply, and may have dropped them.
+    Remove,
+}
+
+/// One place that differs. The values are in normal form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    pub path: Path,
+    pub op: Op,
+    pub from: Option<Value>,
+    pub to: Option<Value>,
+    /// It cannot be changed in place.
+    pub replaces: bool,
+}
+
+/// A live value that stays although the manifest does not ask for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub path: Path,
+    /// What is live there; `None`: nothing is, though the manifest has something.
+    pub value: Option<Value>,
+    pub because: Because,
+}
+
+/// Why a live value stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// An ignore rule of the manifest (by its index).
+    Ignored(usize),
+    /// The manifest says nothing of it.
+    Undeclared,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    pub differences: Vec<Difference>,
+    pub kept: Vec<Kept>,
+    /// Places that the manifest sets and the service never shows.
+    pub unseen: Vec<Path>,
+}
+
+/// An ignore rule's path: like a [`Path`], `*` stands for any one segment. A place below it is covered too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Vec<Option<String>>);
+
+impl Pattern {
+    /// Reads `tasks[*].new_cluster.spark_conf["spark.sql.ansi.enabled"]`. A leading `spec.` is left out.
+    pub fn parse(text: &str) -> Pattern {
+        let mut segments = Vec::new();
+        let mut rest = text.strip_prefix("spec.").unwrap_or(text);
+        while !rest.is_empty() {
+            if let Some(inner) = rest.strip_prefix("[\"") {
+                let end = inner.find("\"]").unwrap_or(inner.len());
+                segments.push(Some(inner[..end].to_owned()));
+                rest = inner.get(end + 2..).unwrap_or("");
+            } else if let Some(inner) = rest.strip_prefix('[') {
+                let end = inner.find(']').unwrap_or(inner.len());
+                segments.push((&inner[..end] != "*").then(|| inner[..end].to_owned()));
+                rest = inner.get(end + 1..).unwrap_or("");
+            } else {
+                rest = rest.strip_prefix('.').unwrap_or(rest);
+                let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                segments.push((&rest[..end] != "*").then(|| rest[..end].to_owned()));
+                rest = &rest[end..];
+            }
+        }
+        Pattern(segments)
+    }
+
+    /// Whether it names exactly this place.
+    pub fn is(&self, path: &Path) -> bool {
+        self.0.len() == path.0.len()
+            && self.0.iter().zip(&path.0).all(|(want, have)| match (want, have) {
+                (None, _) => true,
+                (Some(want), Segment::Key(have) | Segment::Item(have)) => want == have,
+                (Some(want), Segment::Index(have)) => *want == have.to_string(),
+            })
+    }
+}
+
+/// Compares two specs in normal form.
+pub fn compare(rules: &Rules, want: &Value, live: &Value, context: &Context<'_>) -> Comparison {
+    let mut walk = Walk { rules, context, found: Comparison::default() };
+    walk.field(&rules.root, &Path::default(), Some(want), Some(live), Inherited { replaces: false, policy: None });
+    walk.found.differences.sort_by(|a, b| a.path.cmp(&b.path));
+    walk.found
+}
+
+struct Walk<'a> {
+    rules: &'a Rules,
+    context: &'a Context<'a>,
+    found: Comparison,
+}
+
+/// What a place inherits from the places above it.
+#[derive(Clone, Copy)]
+struct Inherited<'a> {
+    replaces: bool,
+    /// What the nearest cluster's policy supplies, and how many segments of the path lead to that cluster.
+    policy: Option<(&'a Supplied, usize)>,
+}
+
+impl<'a> Walk<'a> {
+    fn field(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+        if want.is_none() && live.is_none() || field.rule.server {
+            return;
+        }
+        if let Some(index) = self.context.ignored.iter().position(|p| p.is(path)) {
+            if want != live {
+                self.keep(path, live, Because::Ignored(index));
+            }
+            return;
+        }
+        if field.rule.write_only {
+            if want.is_some() {
+                self.found.unseen.push(path.clone());
+            }
+            return;
+        }
+        let above = Inherited { replaces: above.replaces || field.rule.replace, ..above };
+        match (want, live) {
+            (Some(want), _) if field.rule.any_if.contains(want) => {}
+            (None, Some(live)) => self.only_live(field, path, live, above),
+            (Some(want), None) => self.only_wanted(field, path, want, above),
+            (Some(want), Some(live)) => self.both(field, path, want, live, above),
+            (None, None) => {}
+        }
+    }
+
+    /// The manifest is silent.
+    fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) {
+        if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
+            return;
+        }
+        // A default that is not live, or something that must not be there.
+        if field.rule.default.is_some() || field.rule.unset == Some(Unset::Absent) {
+            return self.differ(field, path, None, Some(live), above);
+        }
+        match (&field.shape, live) {
+            (Shape::Object(object), Value::Object(map)) => {
+                for (key, value) in map {
+                    if let Some(member) = self.rules.of(*object).members.get(key) {
+                        self.field(member, &path.key(key), None, Some(value), above);
+                    }
+                }
+            }
+            (Shape::Map(entry), Value::Object(map)) => {
+                for (key, value) in map {
+                    self.field(entry, &path.key(key), None, Some(value), above);
+                }
+            }
+            _ if self.context.undeclared == Undeclared::Keep => self.keep(path, Some(live), Because::Undeclared),
+            _ => self.differ(field, path, None, Some(live), above),
+        }
+    }
+
+    /// Nothing is live.
+    fn only_wanted(&mut self, field: &Field, path: &Path, want: &Value, above: Inherited<'a>) {
+        // An object may hold nothing but what is never compared: then it is no difference that it is not live.
+        if let (Shape::Object(object), Value::Object(map)) = (&field.shape, want) {
+            let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };
+            for (key, value) in map {
+                if let Some(member) = self.rules.of(*object).members.get(key) {
+                    inner.field(member, &path.key(key), Some(value), None, above);
+                }
+            }
+            self.found.unseen.append(&mut inner.found.unseen);
+            self.found.kept.append(&mut inner.found.kept);
+            if inner.found.differences.is_empty() {
+                return;
+            }
+        }
+        self.differ(field, path, Some(want), None, above);
+    }
+
+    fn both(&mut self, field: &Field, path: &Path, want: &Value, live: &Value, above: Inherited<'a>) {
+        match (&field.shape, want, live) {
+            (Shape::Object(object), Value::Object(wants), Value::Object(lives)) => {
+                let object = self.rules.of(*object);
+                let above = match &object.rule.policy {
+                    Some(member) => Inherited { policy: self.policy_of(member, wants, lives, path), ..above },
+                    None => above,
+                };
+                for (key, member) in &object.members {
+                    self.field(member, &path.key(key), wants.get(key), lives.get(key), above);
+                }
+            }
+            (Shape::Map(entry), Value::Object(wants), Value::Object(lives)) => {
+                for key in keys(wants.keys().chain(lives.keys())) {
+                    self.field(entry, &path.key(key), wants.get(key), lives.get(key), above);
+                }
+            }
+            (Shape::List(item), Value::Array(wants), Value::Array(lives)) => {
+                self.lists(field, item, path, wants, lives, above);
+            }
+            _ if want == live => {}
+            _ => self.differ(field, path, Some(want), Some(live), above),
+        }
+    }
+
+    fn lists(
+        &mut self,
+        field: &Field,
+        item: &Field,
+        path: &Path,
+        wants: &[Value],
+        lives: &[Value],
+        above: Inherited<'a>,
+    ) {
+        if let Some(by) = &field.rule.key {
+            let (wants, lives) = (by_key(wants, by), by_key(lives, by));
+            for key in keys(wants.keys().chain(lives.keys())) {
+                let at = path.with(Segment::Item(key.clone()));
+                self.element(item, &at, wants.get(key).copied(), lives.get(key).copied(), above);
+            }
+        } else if field.rule.set {
+            for missing in wants.iter().filter(|e| !lives.contains(e)) {
+                self.element(item, &path.with(Segment::Item(label(missing))), Some(missing), None, above);
+            }
+            for extra in lives.iter().filter(|e| !wants.contains(e)) {
+                self.element(item, &path.with(Segment::Item(label(extra))), None, Some(extra), above);
+            }
+        } else if wants.len() == lives.len() && wants.iter().chain(lives).all(Value::is_object) {
+            for (i, (want, live)) in wants.iter().zip(lives).enumerate() {
+                self.field(item, &path.with(Segment::Index(i)), Some(want), Some(live), above);
+            }
+        } else if wants != lives {
+            let (want, live) = (Value::from(wants), Value::from(lives));
+            self.differ(field, path, Some(&want), Some(&live), above);
+        }
+    }
+
+    /// An element of a declared list: the list is the manifest's, so an element that only is live is a difference.
+    fn element(&mut self, item: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+        match (want, live) {
+            (None, Some(live)) if !supplied(path, live, above) => {
+                if let Some(index) = self.context.ignored.iter().position(|p| p.is(path)) {
+                    return self.keep(path, Some(live), Because::Ignored(index));
+                }
+                self.differ(item, path, None, Some(live), above);
+            }
+            (None, Some(_)) => {}
+            _ => self.field(item, path, want, live, above),
+        }
+    }
+
+    fn policy_of(
+        &self,
+        member: &str,
+        want: &Map<String, Value>,
+        live: &Map<String, Value>,
+        path: &Path,
+    ) -> Option<(&'a Supplied, usize)> {
+        let id = want.get(member).or_else(|| live.get(member))?.as_str()?;
+        let supplied = self.context.supplied.get(id)?;
+        Some((supplied, path.0.len()))
+    }
+
+    fn differ(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+        // A side that is unset has the documented default, and saying so beats saying nothing.
+        let default = field.rule.default.as_ref().filter(|d| of_field(self.rules, &unruled(field), d).is_some());
+        let op = match (want.or(default), live.or(default)) {
+            (Some(_), None) => Op::Add,
+            (None, _) => Op::Remove,
+            _ => Op::Change,
+        };
+        self.found.differences.push(Difference {
+            path: path.clone(),
+            op,
+            from: live.or(default).cloned(),
+            to: want.or(default).cloned(),
+            replaces: above.replaces,
+        });
+    }
+
+    fn keep(&mut self, path: &Path, value: Option<&Value>, because: Because) {
+        self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because });
+    }
+}
+
+fn unruled(field: &Field) -> Field {
+    Field { rule: crate::schema::Rule::default(), ..field.clone() }
+}
+
+fn by_key<'v>(items: &'v [Value], by: &crate::schema::KeyBy) -> BTreeMap<String, &'v Value> {
+    items.iter().filter_map(|e| Some((by.of(e)?, e))).collect()
+}
+
+fn keys<'k>(keys: impl Iterator<Item = &'k String>) -> BTreeSet<&'k String> {
+    keys.collect()
+}
+
+/// Whether the policy supplies everything that is live at and below a place.
+fn supplied(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
+    let Some((supplied, depth)) = above.policy else { return false };
+    let name: Vec<String> = path.0[depth..]
+        .iter()
+        .map(|s| match s {
+            Segment::Key(key) | Segment::Item(key) => key.clone(),
+            Segment::Index(index) => index.to_string(),
+        })
+        .collect();
+    all_supplied(supplied, &name.join("."), live)
+}
+
+fn all_supplied(supplied: &Supplied, name: &str, live: &Value) -> bool {
+    if let Some(value) = supplied.get(name) {
+        return value == live || label(value) == label(live);
+    }
+    match live {
+        Value::Object(map) if !map.is_empty() => {
+            map.iter().all(|(k, v)| all_supplied(supplied, &format!("{name}.{k}"), v))
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().all(|(i, v)| all_supplied(supplied, &format!("{name}.{i}"), v))
+        }
+        _ => false,
+    }
+}

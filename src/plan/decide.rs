@@ -1,0 +1,716 @@
+//! Deciding: what is to be done to each resource, and why.
+
+use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
+use super::live::{Found, Live};
+use super::secrets::{Numbers, seal};
+use super::{
+    Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
+};
+use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
+use crate::manifest::{Address, Desired, Resource, Vault};
+use crate::schema::{self, Path, Rules};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that a decision depends on. Nothing else does: no clock, no file, no environment.
+pub struct Input<'a> {
+    pub desired: &'a Desired,
+    pub live: &'a Live,
+    /// The manifests as they were: explains differences, decides none.
+    pub bases: &'a Bases,
+    pub selection: &'a Selection,
+    /// The commit that the manifests were read at.
+    pub head: Option<&'a str>,
+    /// The revision that the user compares with.
+    pub base: Option<&'a str>,
+    pub today: jiff::civil::Date,
+    /// The kinds that were read: only they are pruned.
+    pub kinds: &'a [&'static dyn AnyKind],
+}
+
+/// The spec of a resource as it was at some earlier commit.
+pub type Bases = BTreeMap<Address, Base>;
+
+/// What an earlier commit had under an address.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Base {
+    /// The spec there.
+    Spec(Value),
+    /// There was no such manifest.
+    Nothing,
+}
+
+/// Which resources a command is about.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// `label=value` pairs that all have to hold.
+    pub labels: Vec<(String, String)>,
+    /// Address patterns, of which one has to match; `*` stands for any characters.
+    pub only: Vec<String>,
+}
+
+impl Selection {
+    /// Whether it is everything. Only then may anything be pruned.
+    pub fn is_whole(&self) -> bool {
+        self.labels.is_empty() && self.only.is_empty()
+    }
+
+    /// Whether a resource is selected.
+    pub fn has(&self, resource: &Resource) -> bool {
+        self.labels.iter().all(|(k, v)| resource.labels.get(k) == Some(v)) && self.has_address(&resource.address)
+    }
+
+    /// Whether an address matches, whatever its labels.
+    pub fn has_address(&self, address: &Address) -> bool {
+        self.only.is_empty() || self.only.iter().any(|pattern| glob(pattern, &address.to_string()))
+    }
+}
+
+fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name),
+        Some((head, tail)) => {
+            text.starts_with(head) && text.char_indices().any(|(i, _)| i >= head.len() && glob_exact(tail, &text[i..]))
+                || text == head && tail.is_empty()
+        }
+    }
+}
+
+fn glob_exact(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text || pattern.is_empty(),
+        Some((head, tail)) => {
+            text.starts_with(head)
+                && (0..=text.len() - head.len())
+                    .any(|i| text.is_char_boundary(head.len() + i) && glob_exact(tail, &text[head.len() + i..]))
+        }
+    }
+}
+
+/// A plan, and the secrets that its calls need.
+pub struct Decision {
+    pub plan: Plan,
+    pub vault: Vault,
+    /// The normal form of what each changed resource is wanted to be, to verify an apply by.
+    pub wanted: BTreeMap<Address, Value>,
+}
+
+/// Decides.
+pub fn decide(input: &Input<'_>) -> Decision {
+    let mut decider = Decider::new(input);
+    for index in order::of_resources(&input.desired.resources) {
+        let resource = &input.desired.resources[index];
+        if input.kinds.iter().any(|k| k.name() == resource.address.kind) {
+            decider.resource(resource);
+        }
+    }
+    if input.selection.is_whole() {
+        decider.orphans();
+    }
+    decider.finish()
+}
+
+/// How a manifest and a live object belong together.
+enum Match<'a> {
+    None,
+    Owned(&'a Found, &'a Mark),
+    Adopted(&'a Found),
+    Moved(&'a Found, &'a Mark),
+}
+
+struct Decider<'a> {
+    input: &'a Input<'a>,
+    vault: Vault,
+    supplied: BTreeMap<String, Supplied>,
+    owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
+    /// Ids that will still be right after the apply.
+    ids: BTreeMap<Address, String>,
+    /// Resources that have no id and will get none.
+    unavailable: BTreeSet<Address>,
+    /// Objects that a manifest lays claim to by `previousNames`.
+    claimed: BTreeSet<Address>,
+    /// What the live objects of changes look like, to order deletes by.
+    touched: BTreeMap<Address, &'a Value>,
+    wanted: BTreeMap<Address, Value>,
+    changes: Vec<Change>,
+    blocked: Vec<Blocked>,
+    notes: Vec<Note>,
+    unchanged: usize,
+}
+
+impl<'a> Decider<'a> {
+    fn new(input: &'a Input<'a>) -> Self {
+        let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
+        let owned: BTreeMap<_, _> =
+            input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
+        Decider {
+            input,
+            vault: input.desired.vault.clone(),
+            supplied: input.live.supplied(),
+            owned,
+            ids: BTreeMap::new(),
+            unavailable: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            touched: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            changes: Vec::new(),
+            blocked: Vec::new(),
+            notes: input
+                .live
+                .unreadable
+                .iter()
+                .map(|what| Note { address: None, message: format!("could not be read, and is left alone: {what}") })
+                .collect(),
+            unchanged: 0,
+        }
+    }
+
+    fn resource(&mut self, resource: &'a Resource) {
+        let found = match self.matching(resource) {
+            Ok(found) => found,
+            Err(blocked) => {
+                self.unavailable.insert(resource.address.clone());
+                if self.input.selection.has(resource) {
+                    self.blocked.push(blocked);
+                }
+                return;
+            }
+        };
+        match found {
+            Match::None => {}
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => {
+                self.ids.insert(resource.address.clone(), f.seen.id.clone());
+            }
+        }
+        if !self.input.selection.has(resource) {
+            if matches!(found, Match::None) {
+                self.unavailable.insert(resource.address.clone());
+            }
+            return;
+        }
+        if let Some(missing) = resource.references.iter().find(|r| self.unavailable.contains(r)) {
+            self.blocked.push(Blocked {
+                address: Some(resource.address.clone()),
+                reason: format!("it refers to {missing}, which is not live and will not be made by this plan"),
+                remedy: Some(format!("mend or select {missing} first")),
+            });
+            if matches!(found, Match::None) {
+                self.unavailable.insert(resource.address.clone());
+            }
+            return;
+        }
+        match found {
+            Match::None => self.create(resource),
+            _ => self.existing(resource, found),
+        }
+    }
+
+    /// Finds the live object of a manifest. Never picks one of several.
+    fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
+        let (kind, address) = (resource.kind, &resource.address);
+        let refuse =
+            |reason: String, remedy: Option<String>| Blocked { address: Some(address.clone()), reason, remedy };
+        let owned = &self.owned[kind.name()];
+        let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
+            Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
+            None | Some([]) => Ok(None),
+            Some(several) => Err(refuse(clones(kind, address, several), Some(CLONES_REMEDY.into()))),
+        };
+        if let Some((found, mark)) = single(address)? {
+            return match &resource.adopt {
+                Some(id)
+                    if *id != found.seen.id && self.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) =>
+                {
+                    Err(refuse(
+                        format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
+                        Some(format!("remove `adopt`, or `plumb release {address}` first")),
+                    ))
+                }
+                _ => Ok(Match::Owned(found, mark)),
+            };
+        }
+        for previous in &resource.previous_names {
+            let previous = Address { kind: address.kind.clone(), name: previous.clone() };
+            if self.input.desired.resources.iter().any(|r| r.address == previous) {
+                continue;
+            }
+            if let Some((found, mark)) = single(&previous)? {
+                self.claimed.insert(previous);
+                return Ok(Match::Moved(found, mark));
+            }
+        }
+        let live = self.input.live.of(kind.name());
+        if let Some(id) = &resource.adopt {
+            return match live.iter().find(|f| f.seen.id == *id) {
+                Some(found) => Ok(Match::Adopted(found)),
+                None => Err(refuse(
+                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
+                    Some("remove `adopt` to create a new one".into()),
+                )),
+            };
+        }
+        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+        let same_name = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
+        match live.iter().filter(|_| !title.is_empty()).find(same_name) {
+            None => Ok(Match::None),
+            Some(found) => Err(self.name_is_taken(resource, found, title)),
+        }
+    }
+
+    fn name_is_taken(&self, resource: &Resource, found: &Found, title: &str) -> Blocked {
+        let (noun, id) = (resource.kind.noun(), &found.seen.id);
+        let mine = found.mark.as_ref().filter(|m| {
+            m.owner.project == self.input.desired.project.name && m.owner.target == self.input.desired.mark_target()
+        });
+        let (reason, remedy) = match (&found.mark, mine) {
+            (_, Some(mark)) if self.input.desired.resources.iter().any(|r| r.address == mark.owner.address) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}); it is {}", mark.owner.address),
+                "give one of the two another name".to_owned(),
+            ),
+            (_, Some(mark)) => (
+                format!(
+                    "a {noun} named \"{title}\" is live already (id {id}); it is {}, whose manifest is gone",
+                    mark.owner.address
+                ),
+                format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", mark.owner.address.name),
+            ),
+            (Some(mark), None) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
+                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+            ),
+            (None, None) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}) and carries no mark"),
+                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+            ),
+        };
+        Blocked { address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
+    }
+
+    fn create(&mut self, resource: &'a Resource) {
+        let rules = resource.kind.rules();
+        let spec = seal(rules, &resource.spec, &mut self.vault);
+        let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
+        let body = self.marked(resource, shown.clone(), &spec);
+        let fields = shown
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| {
+                let path = Path::default().key(key);
+                self.field(resource, &path, Op::Add, None, Some(value.clone()))
+            })
+            .collect();
+        let origin = match self.input.bases.get(&resource.address) {
+            Some(Base::Nothing) => Some(Origin::Manifest),
+            Some(Base::Spec(_)) => Some(Origin::Drift),
+            None => None,
+        };
+        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[] };
+        self.push(resource, Action::Create, None, &step, fields, origin);
+        self.wanted.insert(resource.address.clone(), normal::normal(rules, &shown));
+    }
+
+    fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
+        let (found, mark, adopted) = match &matched {
+            Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
+            Match::Adopted(found) => (*found, found.mark.as_ref(), true),
+            Match::None => return,
+        };
+        let rules = resource.kind.rules();
+        let spec = seal(rules, &resource.spec, &mut self.vault);
+        let hash = normal::identity(rules, &spec);
+        let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
+        let filled = references::fill(rules, &spec, &self.ids);
+        let want = normal::normal(rules, &filled);
+        let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
+        let (ignored, expired) = patterns(resource, self.input.today);
+        let context = Context {
+            supplied: &self.supplied,
+            ignored: &ignored,
+            undeclared: if same_manifest { Undeclared::Keep } else { Undeclared::Remove },
+        };
+        let comparison = compare(rules, &want, &live, &context);
+        let protect_differs = mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+        let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
+        let action = match matched {
+            _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
+            Match::Adopted(_) => Action::Adopt,
+            Match::Moved(..) => Action::Move,
+            _ if !comparison.differences.is_empty() || !unseen.is_empty() || protect_differs => Action::Update,
+            _ => {
+                self.unchanged += 1;
+                self.undeclared(resource, &comparison.kept);
+                self.expired(resource, &expired);
+                return;
+            }
+        };
+        if action == Action::Replace && (resource.lifecycle.protect || mark.is_some_and(|m| m.protect)) {
+            self.blocked.push(refuse_replace(resource, &comparison));
+            return;
+        }
+        let base = self.base_of(resource, mark, same_manifest);
+        let mut fields = self.fields(resource, &comparison, unseen, base.as_ref(), (&want, &live));
+        if protect_differs {
+            let flag = |on: bool| Some(Value::from(on));
+            let was = mark.is_some_and(|m| m.protect);
+            let mut field =
+                self.field(resource, &Path::default(), Op::Change, flag(was), flag(resource.lifecycle.protect));
+            field.path = "metadata.lifecycle.protect".into();
+            fields.push(field);
+        }
+        let mut body = without_nulls(&filled);
+        for kept in &comparison.kept {
+            schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
+        }
+        let body = self.marked(resource, body, &spec);
+        let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
+        changed.extend(unseen.iter().cloned());
+        if protect_differs || matches!(action, Action::Adopt | Action::Move) {
+            changed.push(Path::default().key(resource.kind.mark().member()));
+        }
+        let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
+        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed };
+        if action == Action::Replace {
+            self.ids.remove(&resource.address);
+        }
+        self.undeclared(resource, &comparison.kept);
+        self.expired(resource, &expired);
+        self.touched.insert(resource.address.clone(), &found.seen.spec);
+        self.wanted.insert(resource.address.clone(), want);
+        let moved = match &matched {
+            Match::Moved(_, mark) => Some(mark.owner.address.clone()),
+            _ => None,
+        };
+        self.push(resource, action, Some((found, normal::hash(&live))), &step, fields, None);
+        if let Some(change) = self.changes.last_mut().filter(|c| c.address == resource.address) {
+            change.reason = match (&moved, adopted, found.mark.as_ref()) {
+                (Some(from), ..) => Some(format!("it was {from}")),
+                (None, true, Some(mark)) => Some(format!("it belonged to {}", mark.owner)),
+                (None, true, None) => Some(format!("{} {} is taken over", resource.kind.noun(), found.seen.id)),
+                _ => None,
+            };
+            change.moved_from = moved;
+        }
+    }
+
+    /// What the manifest was when the object was last made, if that is known.
+    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Value> {
+        let rules = resource.kind.rules();
+        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.ids));
+        match self.input.bases.get(&resource.address) {
+            Some(Base::Spec(spec)) => Some(at(&seal(rules, spec, &mut self.vault.clone()))),
+            Some(Base::Nothing) => Some(Value::Null),
+            // The hash in the mark says that the manifest is what it was: no git needed.
+            None if same_manifest && mark.is_some() => Some(at(&seal(rules, &resource.spec, &mut self.vault.clone()))),
+            None => None,
+        }
+    }
+
+    fn fields(
+        &self,
+        resource: &Resource,
+        comparison: &Comparison,
+        unseen: &[Path],
+        base: Option<&Value>,
+        (want, live): (&Value, &Value),
+    ) -> Vec<FieldChange> {
+        let rules = resource.kind.rules();
+        let mut fields: Vec<FieldChange> = comparison
+            .differences
+            .iter()
+            .map(|d| {
+                let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
+                field.replaces = d.replaces;
+                field.origin = base.map(|base| origin(rules, &d.path, base, want, live));
+                field
+            })
+            .collect();
+        if comparison.differences.is_empty() {
+            fields.extend(unseen.iter().map(|path| {
+                let wanted = schema::find(rules, want, path).cloned();
+                let mut field = self.field(resource, path, Op::Change, None, wanted);
+                field.note =
+                    Some("the service never shows this field; the manifest changed since it was last set".into());
+                field.origin = Some(Origin::Manifest);
+                field
+            }));
+        }
+        fields
+    }
+
+    fn field(&self, resource: &Resource, path: &Path, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
+        let span = resource.locate(path);
+        let source = self.source(span);
+        FieldChange { path: path.to_string(), op, from, to, origin: None, replaces: false, note: None, source }
+    }
+
+    fn source(&self, span: crate::yaml::Span) -> Option<Source> {
+        let files = &self.input.desired.files;
+        Some(Source { file: files.get(span.file).path.clone(), line: files.position(span).0, commit: None })
+    }
+
+    /// The body with the mark on it.
+    fn marked(&self, resource: &Resource, mut body: Value, spec: &Value) -> Value {
+        let rev = Rev {
+            commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
+            hash: normal::identity(resource.kind.rules(), spec),
+        };
+        let owner = Owner {
+            project: self.input.desired.project.name.clone(),
+            target: self.input.desired.mark_target(),
+            address: resource.address.clone(),
+        };
+        resource.kind.mark().put(&mut body, &Mark { owner, rev: Some(rev), protect: resource.lifecycle.protect });
+        body
+    }
+
+    fn push(
+        &mut self,
+        resource: &Resource,
+        action: Action,
+        found: Option<(&Found, String)>,
+        step: &Step<'_>,
+        fields: Vec<FieldChange>,
+        origin: Option<Origin>,
+    ) {
+        let calls = match action {
+            Action::Replace => {
+                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
+                let create = Step { verb: Verb::Create, live: None, body: step.body, changed: &[] };
+                resource.kind.calls(&delete).and_then(|mut calls| {
+                    calls.extend(resource.kind.calls(&create)?);
+                    Ok(calls)
+                })
+            }
+            _ => resource.kind.calls(step),
+        };
+        let calls = match calls {
+            Ok(calls) => calls,
+            Err(unsupported) => {
+                self.blocked.push(Blocked {
+                    address: Some(resource.address.clone()),
+                    reason: unsupported.0,
+                    remedy: None,
+                });
+                return;
+            }
+        };
+        let title = step.body.get(resource.kind.title()).and_then(Value::as_str).unwrap_or(&resource.address.name);
+        let mut impacts = match action {
+            Action::Replace => {
+                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
+                resource.kind.impact(&delete)
+            }
+            _ => resource.kind.impact(step),
+        };
+        impacts.dedup();
+        self.changes.push(Change {
+            address: resource.address.clone(),
+            action,
+            id: found.as_ref().map(|(f, _)| f.seen.id.clone()),
+            title: title.to_owned(),
+            reason: None,
+            origin,
+            impacts,
+            fields,
+            depends_on: resource.references.clone(),
+            moved_from: None,
+            source: self.source(resource.span),
+            digest: String::new(),
+            calls,
+            read: found.map(|(_, hash)| hash),
+        });
+    }
+
+    fn undeclared(&mut self, resource: &Resource, kept: &[Kept]) {
+        let paths: Vec<String> =
+            kept.iter().filter(|k| k.because == Because::Undeclared).map(|k| k.path.to_string()).collect();
+        if !paths.is_empty() {
+            self.notes.push(Note {
+                address: Some(resource.address.clone()),
+                message: format!("set live, not declared here, left alone: {}", paths.join(", ")),
+            });
+        }
+    }
+
+    fn expired(&mut self, resource: &Resource, expired: &[String]) {
+        for path in expired {
+            self.notes.push(Note {
+                address: Some(resource.address.clone()),
+                message: format!("the ignore rule for `{path}` has expired and no longer holds"),
+            });
+        }
+    }
+
+    /// What is owned and no manifest asks for any more.
+    fn orphans(&mut self) {
+        let declared: BTreeSet<&Address> = self.input.desired.resources.iter().map(|r| &r.address).collect();
+        let owned = std::mem::take(&mut self.owned);
+        for kind in self.input.kinds {
+            for (address, found) in &owned[kind.name()] {
+                if declared.contains(address) || self.claimed.contains(address) {
+                    continue;
+                }
+                match found.as_slice() {
+                    [one] => self.orphan(*kind, address, one),
+                    several => self.blocked.push(Blocked {
+                        address: Some(address.clone()),
+                        reason: clones(*kind, address, several),
+                        remedy: Some(CLONES_REMEDY.into()),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
+        if found.mark.as_ref().is_some_and(|m| m.protect) {
+            self.blocked.push(Blocked {
+                address: Some(address.clone()),
+                reason: format!("no manifest asks for {} {} any more, but it is protected", kind.noun(), found.seen.id),
+                remedy: Some(format!(
+                    "bring the manifest back with `protect: false`, apply, and remove it then; or `plumb release {address}`"
+                )),
+            });
+            return;
+        }
+        let rules = kind.rules();
+        let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
+        let step = Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[] };
+        let calls = match kind.calls(&step) {
+            Ok(calls) => calls,
+            Err(e) => {
+                self.blocked.push(Blocked { address: Some(address.clone()), reason: e.0, remedy: None });
+                return;
+            }
+        };
+        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
+        self.touched.insert(address.clone(), &found.seen.spec);
+        self.changes.push(Change {
+            address: address.clone(),
+            action: Action::Delete,
+            id: Some(found.seen.id.clone()),
+            title: title.to_owned(),
+            reason: Some("no manifest asks for it any more".into()),
+            origin: self.input.bases.get(address).map(|base| match base {
+                Base::Spec(_) => Origin::Manifest,
+                Base::Nothing => Origin::Drift,
+            }),
+            impacts: kind.impact(&step),
+            fields: Vec::new(),
+            depends_on: Vec::new(),
+            moved_from: None,
+            source: None,
+            digest: String::new(),
+            calls,
+            read: Some(normal::hash(&live)),
+        });
+    }
+
+    fn finish(mut self) -> Decision {
+        self.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        order::link(&mut self.changes, &self.touched);
+        let mut numbers = Numbers::default();
+        for change in &mut self.changes {
+            change.digest = digest(change);
+            change.title = numbers.show_text(&change.title);
+            for field in &mut change.fields {
+                field.path = numbers.show_text(&field.path);
+                field.from = field.from.as_ref().map(|v| numbers.show(v));
+                field.to = field.to.as_ref().map(|v| numbers.show(v));
+            }
+        }
+        let owned: usize = self
+            .input
+            .kinds
+            .iter()
+            .map(|k| {
+                let desired = self.input.desired;
+                self.input.live.owned(k.name(), &desired.project.name, &desired.mark_target()).len()
+            })
+            .sum();
+        let desired = self.input.desired;
+        let mut plan = Plan {
+            format: PlanFormat::V1,
+            project: desired.project.name.clone(),
+            target: desired.target.name.clone(),
+            base: self.input.base.map(str::to_owned),
+            head: self.input.head.map(str::to_owned),
+            digest: String::new(),
+            changes: self.changes,
+            blocked: self.blocked,
+            notes: self.notes,
+            unchanged: self.unchanged,
+        };
+        plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
+        plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
+        plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
+        plan.digest = plan_digest(&plan);
+        Decision { plan, vault: self.vault, wanted: self.wanted }
+    }
+}
+
+const CLONES_REMEDY: &str =
+    "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
+
+fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
+    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
+    format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
+}
+
+fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
+    let paths: Vec<String> = comparison.differences.iter().filter(|d| d.replaces).map(|d| d.path.to_string()).collect();
+    Blocked {
+        address: Some(resource.address.clone()),
+        reason: format!(
+            "it is protected, and would have to be made anew: {} cannot be changed in place",
+            paths.join(", ")
+        ),
+        remedy: Some("set `metadata.lifecycle.protect: false` and apply that first".into()),
+    }
+}
+
+/// The ignore rules that still hold, and the paths of those that do not.
+fn patterns(resource: &Resource, today: jiff::civil::Date) -> (Vec<Pattern>, Vec<String>) {
+    let (held, expired): (Vec<_>, Vec<_>) =
+        resource.lifecycle.ignore.iter().partition(|rule| rule.until.is_none_or(|until| today <= until));
+    (held.iter().map(|r| Pattern::parse(&r.path)).collect(), expired.iter().map(|r| r.path.clone()).collect())
+}
+
+fn origin(rules: &Rules, path: &Path, base: &Value, want: &Value, live: &Value) -> Origin {
+    let at = |spec: &Value| schema::find(rules, spec, path).cloned();
+    let (base, want, live) = (at(base), at(want), at(live));
+    if live == base {
+        Origin::Manifest
+    } else if want == base {
+        Origin::Drift
+    } else {
+        Origin::Both
+    }
+}
+
+/// An explicit null in a manifest is not sent: to every service here, absent is the same.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
+        ),
+        Value::Array(items) => items.iter().filter(|v| !v.is_null()).map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Names a change by its effect. Secrets are in it as their keyed hashes.
+fn digest(change: &Change) -> String {
+    let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
+    let effect = serde_json::json!([change.address, change.action, change.id, change.moved_from, fields]);
+    normal::hash(&effect)[..16].to_owned()
+}
+
+fn plan_digest(plan: &Plan) -> String {
+    let mut text = format!("{}/{}\n", plan.project, plan.target);
+    for change in &plan.changes {
+        text.push_str(&format!("{} {}\n", change.address, change.digest));
+    }
+    normal::hash_text(&text)[..16].to_owned()
+}

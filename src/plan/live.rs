@@ -1,0 +1,58 @@
+//! What the services have, in the shape of the specs.
+
+use super::compare::Supplied;
+use crate::kinds::{Mark, Seen};
+use crate::manifest::Address;
+use std::collections::BTreeMap;
+
+/// A live object and whose it is. The mark is taken off its spec.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub seen: Seen,
+    pub mark: Option<Mark>,
+}
+
+/// Every live object of the kinds that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// By kind.
+    pub kinds: BTreeMap<&'static str, Vec<Found>>,
+    /// Objects that could not be understood: named in a note.
+    pub unreadable: Vec<String>,
+    /// How many requests the reading took.
+    pub requests: usize,
+}
+
+impl Live {
+    /// The objects of a kind.
+    pub fn of(&self, kind: &str) -> &[Found] {
+        self.kinds.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects that carry this project's and target's mark for a kind. A mark that names another kind than the
+    /// object's is none: the service passes tags on (a pool's to its clusters, a job's to its job clusters).
+    pub fn owned(&self, kind: &str, project: &str, target: &str) -> BTreeMap<Address, Vec<&Found>> {
+        let mut owned: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
+        for found in self.of(kind) {
+            if let Some(mark) = &found.mark
+                && mark.owner.project == project
+                && mark.owner.target == target
+                && mark.owner.address.kind == kind
+            {
+                owned.entry(mark.owner.address.clone()).or_default().push(found);
+            }
+        }
+        owned
+    }
+
+    /// What live policies supply, by their id.
+    pub fn supplied(&self) -> BTreeMap<String, Supplied> {
+        self.kinds
+            .iter()
+            .filter_map(|(kind, found)| Some((crate::kinds::find(kind)?, found)))
+            .flat_map(|(kind, found)| {
+                found.iter().filter_map(move |f| Some((f.seen.id.clone(), kind.supplies(&f.seen)?)))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! Keeping secrets out of plans: they are replaced by tokens before anything is compared, and tokens by numbers before
+//! anything is shown.
+
+use crate::manifest::Vault;
+use crate::schema::{Field, Rules, Secret, Shape};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Replaces by its token every known secret, and whatever stands at a place that the rules call secret.
+pub fn seal(rules: &Rules, value: &Value, vault: &mut Vault) -> Value {
+    let mut value = vault.seal_known(value);
+    walk(rules, &rules.root, &mut value, vault);
+    value
+}
+
+fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
+    match field.rule.secret {
+        Some(Secret::Value) => return seal_strings(value, vault),
+        Some(Secret::ByName) => {
+            if let Value::Object(map) = value {
+                for (_, entry) in map.iter_mut().filter(|(k, v)| is_credential_name(k) && !is_reference(v)) {
+                    seal_strings(entry, vault);
+                }
+            }
+            return;
+        }
+        None => {}
+    }
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            for (key, entry) in map {
+                if let Some(member) = rules.of(*object).members.get(key) {
+                    walk(rules, member, entry, vault);
+                }
+            }
+        }
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter_mut().for_each(|(_, value)| walk(rules, entry, value, vault));
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            items.iter_mut().for_each(|value| walk(rules, item, value, vault));
+        }
+        _ => {}
+    }
+}
+
+fn seal_strings(value: &mut Value, vault: &mut Vault) {
+    match value {
+        Value::String(s) if !s.is_empty() && !s.starts_with("${secret.") => *s = vault.seal(s),
+        Value::Array(items) => items.iter_mut().for_each(|v| seal_strings(v, vault)),
+        Value::Object(map) => map.iter_mut().for_each(|(_, v)| seal_strings(v, vault)),
+        _ => {}
+    }
+}
+
+/// Whether a setting's name is that of a credential: `fs.azure.account.key.…`, `DB_PASSWORD`, `api-token`.
+fn is_credential_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "credential",
+        "account.key",
+        "access.key",
+        "accesskey",
+        "apikey",
+        "api_key",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
+
+/// A secret-scope reference shows nothing.
+fn is_reference(value: &Value) -> bool {
+    value.as_str().is_some_and(|s| s.starts_with("{{secrets/") && s.ends_with("}}"))
+}
+
+/// Replaces tokens by numbers, in the order in which they are met.
+#[derive(Default)]
+pub struct Numbers {
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Numbers {
+    /// The value, fit to be shown.
+    pub fn show(&mut self, value: &Value) -> Value {
+        match value {
+            Value::String(s) => Value::from(self.show_text(s)),
+            Value::Array(items) => items.iter().map(|v| self.show(v)).collect(),
+            Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), self.show(v))).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// The text, fit to be shown.
+    pub fn show_text(&mut self, text: &str) -> String {
+        let mut shown = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${secret.") {
+            let Some(end) = rest[start..].find('}') else { break };
+            let token = &rest[start..start + end + 1];
+            let next = self.numbers.len() + 1;
+            let number = *self.numbers.entry(token.to_owned()).or_insert(next);
+            shown.push_str(&rest[..start]);
+            shown.push_str(&format!("(secret #{number})"));
+            rest = &rest[start + end + 1..];
+        }
+        shown + rest
+    }
+}
