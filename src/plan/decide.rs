@@ -91,8 +91,19 @@ fn glob_exact(pattern: &str, text: &str) -> bool {
 pub struct Decision {
     pub plan: Plan,
     pub vault: Vault,
-    /// The normal form of what each changed resource is wanted to be, to verify an apply by.
-    pub wanted: BTreeMap<Address, Value>,
+    /// What each changed resource is wanted to be, to verify an apply by.
+    pub wanted: BTreeMap<Address, Wanted>,
+}
+
+/// What a changed resource is wanted to be.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// In normal form.
+    pub spec: Value,
+    /// Places that others may change.
+    pub ignored: Vec<Pattern>,
+    /// In normal form, what was live when it was decided.
+    pub live: Option<Value>,
 }
 
 /// Decides.
@@ -131,7 +142,7 @@ struct Decider<'a> {
     claimed: BTreeSet<Address>,
     /// What the live objects of changes look like, to order deletes by.
     touched: BTreeMap<Address, &'a Value>,
-    wanted: BTreeMap<Address, Value>,
+    wanted: BTreeMap<Address, Wanted>,
     changes: Vec<Change>,
     blocked: Vec<Blocked>,
     notes: Vec<Note>,
@@ -307,7 +318,8 @@ impl<'a> Decider<'a> {
         };
         let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[] };
         self.push(resource, Action::Create, None, &step, fields, origin);
-        self.wanted.insert(resource.address.clone(), normal::normal(rules, &shown));
+        let spec = normal::normal(rules, &shown);
+        self.wanted.insert(resource.address.clone(), Wanted { spec, ignored: Vec::new(), live: None });
     }
 
     fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
@@ -376,12 +388,13 @@ impl<'a> Decider<'a> {
         self.undeclared(resource, &comparison.kept);
         self.expired(resource, &expired);
         self.touched.insert(resource.address.clone(), &found.seen.spec);
-        self.wanted.insert(resource.address.clone(), want);
+        let read = normal::hash(&live);
+        self.wanted.insert(resource.address.clone(), Wanted { spec: want, ignored, live: Some(live) });
         let moved = match &matched {
             Match::Moved(_, mark) => Some(mark.owner.address.clone()),
             _ => None,
         };
-        self.push(resource, action, Some((found, normal::hash(&live))), &step, fields, None);
+        self.push(resource, action, Some((found, read)), &step, fields, None);
         if let Some(change) = self.changes.last_mut().filter(|c| c.address == resource.address) {
             change.reason = match (&moved, adopted, found.mark.as_ref()) {
                 (Some(from), ..) => Some(format!("it was {from}")),
@@ -586,6 +599,8 @@ impl<'a> Decider<'a> {
         };
         let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
         self.touched.insert(address.clone(), &found.seen.spec);
+        let read = normal::hash(&live);
+        self.wanted.insert(address.clone(), Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live) });
         self.changes.push(Change {
             address: address.clone(),
             action: Action::Delete,
@@ -603,7 +618,7 @@ impl<'a> Decider<'a> {
             source: None,
             digest: String::new(),
             calls,
-            read: Some(normal::hash(&live)),
+            read: Some(read),
         });
     }
 

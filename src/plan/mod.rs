@@ -10,6 +10,6 @@ pub mod references;
 pub mod secrets;
 mod types;
 
-pub use decide::{Base, Bases, Decision, Input, Selection, decide};
+pub use decide::{Base, Bases, Decision, Input, Selection, Wanted, decide};
 pub use live::{Found, Live};
 pub use types::{Action, Blocked, Change, Commit, Counts, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};

@@ -1,0 +1,213 @@
+//! Applying a plan: the calls are in it already, so all that is left is order, pace, staleness and what to do when
+//! something goes wrong.
+//!
+//! A change that fails stops only what depends on it. Nothing is made twice: a create whose answer was lost is looked
+//! up by its mark before it is sent again. Nothing is overwritten that changed since the plan was made.
+
+mod change;
+mod send;
+
+use crate::kinds::Owner;
+use crate::manifest::{Address, Desired};
+use crate::plan::compare::Supplied;
+use crate::plan::{Change, Decision, Live, Wanted};
+use crate::services::Services;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// How an apply behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many changes are carried out at the same time, at most.
+    pub width: usize,
+    /// How long to wait for an object that is between two states.
+    pub patience: Duration,
+    /// The waits before each look for an object whose creation was not answered: lists show new objects late.
+    pub grace: Vec<Duration>,
+    /// The pause between two looks at a state.
+    pub poll: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            width: 8,
+            patience: Duration::from_secs(30 * 60),
+            grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
+            poll: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Told how the apply goes on.
+pub trait Watch: Send + Sync {
+    /// A change is being carried out.
+    fn started(&self, _change: &Change) {}
+    /// A change has ended.
+    fn ended(&self, _change: &Change, _ended: &Ended, _took: Duration) {}
+}
+
+/// A watcher that takes no notice.
+pub struct Unwatched;
+impl Watch for Unwatched {}
+
+/// How a change ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    Done {
+        id: Option<String>,
+        /// Fields that are not as wanted although the service accepted them: `path: is X, wanted Y`.
+        left: Vec<String>,
+    },
+    /// A call failed. `sent` says which calls before it were carried out.
+    Failed { why: String, sent: Vec<String> },
+    /// The object changed since the plan was made; nothing was sent.
+    Stale { differences: Vec<String> },
+    /// A change that it depends on was not done; nothing was sent.
+    Skipped { because: Address },
+    /// The apply was interrupted before its turn; nothing was sent.
+    NotStarted,
+}
+
+impl Ended {
+    /// Whether what depends on it can be done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Ended::Done { .. })
+    }
+}
+
+/// How every change of a plan ended.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub changes: BTreeMap<Address, Ended>,
+}
+
+impl Outcome {
+    /// How many changes ended so.
+    pub fn count(&self, what: impl Fn(&Ended) -> bool) -> usize {
+        self.changes.values().filter(|e| what(e)).count()
+    }
+}
+
+/// What all changes of one apply share.
+struct Shared {
+    services: Services,
+    decision: Decision,
+    /// The specs of the manifests: which details to read again.
+    specs: BTreeMap<Address, Value>,
+    /// What the kinds noted of the live objects.
+    facts: BTreeMap<Address, Value>,
+    supplied: BTreeMap<String, Supplied>,
+    ids: Mutex<BTreeMap<Address, String>>,
+    project: String,
+    target: String,
+    options: Options,
+}
+
+impl Shared {
+    fn ids(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, String>> {
+        // A panic elsewhere leaves the map as it was after its last whole insertion.
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owner(&self, address: &Address) -> Owner {
+        Owner { project: self.project.clone(), target: self.target.clone(), address: address.clone() }
+    }
+
+    fn wanted(&self, address: &Address) -> Option<&Wanted> {
+        self.decision.wanted.get(address)
+    }
+}
+
+/// Carries out a plan. Setting `stop` lets the calls in flight finish and starts no others.
+pub async fn apply(
+    services: &Services,
+    desired: &Desired,
+    live: &Live,
+    decision: Decision,
+    options: Options,
+    watch: Arc<dyn Watch>,
+    stop: Arc<AtomicBool>,
+) -> Outcome {
+    let target = desired.mark_target();
+    let mut ids = BTreeMap::new();
+    let mut facts = BTreeMap::new();
+    for kind in crate::kinds::all() {
+        for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
+            if let [one] = found.as_slice() {
+                ids.insert(address, one.seen.id.clone());
+            }
+        }
+    }
+    for change in &decision.plan.changes {
+        let found = change.id.as_ref().and_then(|id| live.of(&change.address.kind).iter().find(|f| f.seen.id == *id));
+        if let Some(found) = found {
+            facts.insert(change.address.clone(), found.seen.facts.clone());
+            ids.insert(change.address.clone(), found.seen.id.clone());
+        }
+    }
+    let shared = Arc::new(Shared {
+        services: services.clone(),
+        specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
+        facts,
+        supplied: live.supplied(),
+        ids: Mutex::new(ids),
+        project: desired.project.name.clone(),
+        target,
+        options,
+        decision,
+    });
+    schedule(shared, watch, stop).await
+}
+
+async fn schedule(shared: Arc<Shared>, watch: Arc<dyn Watch>, stop: Arc<AtomicBool>) -> Outcome {
+    let changes = &shared.decision.plan.changes;
+    let mut outcome = Outcome::default();
+    let mut waiting: Vec<usize> = (0..changes.len()).collect();
+    let mut running = JoinSet::new();
+    loop {
+        let mut still = Vec::new();
+        for index in std::mem::take(&mut waiting) {
+            let change = &changes[index];
+            let ended = |a: &&Address| outcome.changes.get(*a);
+            if let Some(because) = change.depends_on.iter().find(|a| ended(a).is_some_and(|e| !e.is_done())) {
+                let skipped = Ended::Skipped { because: because.clone() };
+                watch.ended(change, &skipped, Duration::ZERO);
+                outcome.changes.insert(change.address.clone(), skipped);
+            } else if stop.load(Ordering::Relaxed) {
+                outcome.changes.insert(change.address.clone(), Ended::NotStarted);
+            } else if running.len() < shared.options.width && change.depends_on.iter().all(|a| ended(&a).is_some()) {
+                watch.started(change);
+                let (shared, begun) = (shared.clone(), tokio::time::Instant::now());
+                running.spawn(async move { (index, change::run(&shared, index).await, begun.elapsed()) });
+            } else {
+                still.push(index);
+            }
+        }
+        let before = still.len();
+        waiting = still;
+        match running.join_next().await {
+            Some(Ok((index, ended, took))) => {
+                watch.ended(&changes[index], &ended, took);
+                outcome.changes.insert(changes[index].address.clone(), ended);
+            }
+            Some(Err(_)) => {}
+            // Nothing runs. What was skipped just now may let go of others; a circle would not.
+            None if before == 0 => break,
+            None if outcome.changes.len() + before < changes.len() => break,
+            None => {}
+        }
+    }
+    for index in waiting {
+        outcome.changes.insert(changes[index].address.clone(), Ended::NotStarted);
+    }
+    outcome
+}

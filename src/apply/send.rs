@@ -1,0 +1,150 @@
+//! Sending one call of a change, and what to do when it is not simply answered.
+
+use super::Shared;
+use crate::call::{Answer, Call, Fault, Until};
+use crate::kinds::AnyKind;
+use crate::observe;
+use crate::plan::{Change, references};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How often a create is sent, at most, when its answer is lost and the object is not found either.
+const CREATES: usize = 3;
+
+/// Sends a call and waits for what has to become true after it. Returns the id of the object that it made.
+pub(super) async fn call(
+    shared: &Shared,
+    change: &Change,
+    kind: &'static dyn AnyKind,
+    call: &Call,
+    id: Option<&str>,
+) -> Result<Option<String>, String> {
+    let ready = fill(shared, call, id)?;
+    let made = match call.creates {
+        Some(pointer) => Some(create(shared, change, kind, &ready, pointer).await?),
+        None => {
+            settle(shared, &ready).await.map_err(|e| e.to_string())?;
+            None
+        }
+    };
+    if let Some(until) = &ready.until {
+        let path = match made.as_deref().or(id) {
+            Some(id) => until.path.replace("${id}", id),
+            None => until.path.clone(),
+        };
+        let query = until.query.iter().map(|(k, v)| {
+            (k.clone(), made.as_deref().or(id).map_or_else(|| v.clone(), |id| v.replace("${id}", id)))
+        });
+        let until = Until { path, query: query.collect(), ..until.clone() };
+        wait(shared, &ready, &until).await?;
+    }
+    Ok(made)
+}
+
+/// Fills in the ids and secrets that the plan does not hold.
+fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> {
+    let ids = shared.ids().clone();
+    let missing = |address: String| format!("{}: the id of {address} is not known", call.line());
+    let mut call = call.clone();
+    call.path = references::fill_late_text(&call.path, &ids, id).map_err(missing)?;
+    if let Some(body) = &call.body {
+        let body = references::fill_late(body, &ids, id).map_err(|address| format!("the id of {address} is not known"))?;
+        call.body = Some(shared.decision.vault.reveal_in(&body));
+    }
+    if let Some(otherwise) = &call.otherwise {
+        call.otherwise = Some(Box::new(fill(shared, otherwise, id)?));
+    }
+    Ok(call)
+}
+
+/// Sends a call that makes an object. When no answer comes, the object is looked up by its mark before the call is
+/// sent again, so that it is never made twice.
+async fn create(
+    shared: &Shared,
+    change: &Change,
+    kind: &'static dyn AnyKind,
+    call: &Call,
+    pointer: &str,
+) -> Result<String, String> {
+    let mut last = String::new();
+    for _ in 0..CREATES {
+        match settle(shared, call).await {
+            Ok(answer) => match answer.and_then(|a| id_at(&a.body, pointer)) {
+                Some(id) => return Ok(id),
+                None => last = format!("{}: the answer has no {pointer}", call.line()),
+            },
+            Err(fault) if fault.may_have_happened() => last = fault.to_string(),
+            Err(fault) => return Err(fault.to_string()),
+        }
+        for pause in &shared.options.grace {
+            sleep(*pause).await;
+            let found = observe::find_marked(&shared.services, kind, &shared.owner(&change.address)).await;
+            match found.map_err(|e| format!("{last}; looking for it: {e}"))?.as_slice() {
+                [] => {}
+                [one] => return Ok(one.seen.id.clone()),
+                several => {
+                    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
+                    return Err(format!("{last}; and now {} carry its mark", ids.join(" and ")));
+                }
+            }
+        }
+    }
+    Err(format!("{last}; it was sent {CREATES} times, and no object with its mark is to be seen"))
+}
+
+fn id_at(body: &Value, pointer: &str) -> Option<String> {
+    match body.pointer(pointer)? {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        _ => None,
+    }
+}
+
+/// Sends a call, waiting out a state that does not allow it. `None`: what it is about is gone, and that is as good.
+async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer>, Fault> {
+    let service = shared.services.for_system(call.system)?;
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(500).min(shared.options.poll);
+    loop {
+        match service.send(call).await {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(fault) if call.gone_is_done && fault.is_gone() => return Ok(None),
+            Err(fault) if fault.is_wrong_state() => match &call.otherwise {
+                Some(otherwise) => return Box::pin(settle(shared, otherwise)).await,
+                None if call.waits_out_state && begun.elapsed() + pause < shared.options.patience => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(shared.options.poll);
+                }
+                None => return Err(fault),
+            },
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// Reads a state again and again until it is a good one.
+async fn wait(shared: &Shared, call: &Call, until: &Until) -> Result<(), String> {
+    let service = shared.services.for_system(call.system).map_err(|e| e.to_string())?;
+    let mut read = Call::get(call.system, until.path.clone());
+    read.query = until.query.clone();
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200).min(shared.options.poll);
+    loop {
+        let answer = service.send(&read).await.map_err(|e| e.to_string())?;
+        let state = answer.body.pointer(until.pointer).and_then(Value::as_str).unwrap_or("unknown");
+        if until.good.contains(&state) {
+            return Ok(());
+        }
+        if until.bad.contains(&state) {
+            let why = answer.body.get("state_message").and_then(Value::as_str).unwrap_or("no reason given");
+            return Err(format!("{}: its state became {state}: {why}", call.line()));
+        }
+        if begun.elapsed() + pause >= shared.options.patience {
+            let waited = shared.options.patience.as_secs();
+            return Err(format!("{}: after {waited} s its state is still {state}", call.line()));
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(shared.options.poll);
+    }
+}
