@@ -8,7 +8,26 @@ pub mod mark;
 pub mod databricks {
     //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
     // kinds: one file each
-    // types that several kinds share
+    pub mod cluster;
+    pub mod job;
+    pub mod policy;
+    pub mod pool;
+    // their parts, and types that several kinds share
+    pub mod access;
+    pub mod ai_tasks;
+    pub mod compute;
+    pub mod git;
+    pub mod job_parts;
+    pub mod libraries;
+    pub mod notifications;
+    pub mod policy_rule;
+    pub mod pool_parts;
+    pub mod report_tasks;
+    pub mod storage;
+    pub mod task_types;
+    pub mod tasks;
+    pub mod triggers;
+    pub mod undeclared;
 }
 
 use crate::call::{Call, System};
