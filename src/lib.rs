@@ -11,8 +11,10 @@
 //! Services and sandbox know no plan.
 
 pub mod call;
+pub mod git;
 pub mod kinds;
 pub mod manifest;
 pub mod plan;
 pub mod schema;
+pub mod services;
 pub mod yaml;
