@@ -10,9 +10,15 @@
 //! cli → (apply, render, explain, observe) → plan → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
+pub mod apply;
 pub mod call;
+pub mod git;
 pub mod kinds;
 pub mod manifest;
+pub mod observe;
 pub mod plan;
+pub mod render;
 pub mod schema;
+pub mod services;
+pub mod ui;
 pub mod yaml;

@@ -8,7 +8,30 @@ pub mod mark;
 pub mod databricks {
     //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
     // kinds: one file each
-    // types that several kinds share
+    pub mod cluster;
+    pub mod job;
+    pub mod policy;
+    pub mod pool;
+    // their parts, and what several kinds share
+    pub mod access;
+    pub mod ai_tasks;
+    mod cluster_check;
+    pub mod compute;
+    pub mod git;
+    mod job_check;
+    pub mod job_parts;
+    pub mod libraries;
+    mod limits;
+    pub mod notifications;
+    mod permissions;
+    pub mod policy_rule;
+    pub mod pool_parts;
+    pub mod report_tasks;
+    pub mod storage;
+    pub mod task_types;
+    pub mod tasks;
+    pub mod triggers;
+    pub mod undeclared;
 }
 
 use crate::call::{Call, System};
@@ -23,7 +46,12 @@ pub use mark::{Mark, MarkPlace, Owner, Rev};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn AnyKind] {
-    static ALL: &[&dyn AnyKind] = &[];
+    static ALL: &[&dyn AnyKind] = &[
+        &Of::<databricks::cluster::DatabricksCluster>::NEW,
+        &Of::<databricks::policy::DatabricksClusterPolicy>::NEW,
+        &Of::<databricks::pool::DatabricksInstancePool>::NEW,
+        &Of::<databricks::job::DatabricksJob>::NEW,
+    ];
     ALL
 }
 

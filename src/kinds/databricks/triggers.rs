@@ -1,0 +1,184 @@
+//! What starts a job: a schedule, a trigger, several triggers, or its own end (continuous).
+
+use super::undeclared::is_absent;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A cron schedule.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Schedule {
+    /// When, as a Quartz expression: seconds, minutes, hours, day of month, month, day of week, and perhaps year.
+    pub quartz_cron_expression: String,
+    /// The time zone of the expression: `Europe/London`.
+    pub timezone_id: String,
+    /// Whether the schedule is paused.
+    #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default"}))]
+    pub pause_status: Option<PauseStatus>,
+}
+
+/// Runs that follow one another without end.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct Continuous {
+    /// When the service may restart the run for maintenance.
+    pub maintenance_window: Option<MaintenanceWindow>,
+    /// Whether it is paused.
+    #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default"}))]
+    pub pause_status: Option<PauseStatus>,
+    /// Whether failed tasks are retried by themselves, before the whole run is.
+    #[schemars(extend("x-plumb" = {"default": "NEVER", "why": "databricks-sdk-java jobs.Continuous: defaults to NEVER"}))]
+    pub task_retry_mode: Option<TaskRetryMode>,
+}
+
+/// A weekly hour for maintenance.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct MaintenanceWindow {
+    /// The hour at which it begins: 0 to 23.
+    pub start_hour: i64,
+    /// The day.
+    pub day_of_week: DayOfWeek,
+    /// The time zone of day and hour: `Europe/London`.
+    pub timezone_id: String,
+}
+
+/// Something that starts runs. Exactly one of `file_arrival`, `periodic` and `table_update` is set.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct Trigger {
+    /// New files.
+    pub file_arrival: Option<FileArrival>,
+    /// Whether the trigger is paused.
+    #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default"}))]
+    pub pause_status: Option<PauseStatus>,
+    /// The passing of time.
+    pub periodic: Option<Periodic>,
+    /// New data in tables.
+    pub table_update: Option<TableUpdate>,
+}
+
+/// One of several things that start runs. Exactly one member besides `pause_status` is set.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct AnyTrigger {
+    /// The end of the run before.
+    pub continuous: Option<ContinuousTrigger>,
+    /// New files.
+    pub file_arrival: Option<FileArrival>,
+    /// Whether the trigger is paused.
+    #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default of the other triggers"}))]
+    pub pause_status: Option<PauseStatus>,
+    /// The passing of time.
+    pub periodic: Option<Periodic>,
+    /// A cron schedule.
+    pub schedule: Option<CronTrigger>,
+    /// New data in tables.
+    pub table_update: Option<TableUpdate>,
+}
+
+/// Runs that follow one another without end, as one of several triggers.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct ContinuousTrigger {
+    /// When the service may restart the run for maintenance.
+    pub maintenance_window: Option<MaintenanceWindow>,
+    /// Whether failed tasks are retried by themselves, before the whole run is.
+    #[schemars(extend("x-plumb" = {"default": "NEVER", "why": "databricks-sdk-java jobs.Continuous: defaults to NEVER"}))]
+    pub task_retry_mode: Option<TaskRetryMode>,
+}
+
+/// A cron schedule, as one of several triggers.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CronTrigger {
+    /// When, as a Quartz expression: seconds, minutes, hours, day of month, month, day of week, and perhaps year.
+    pub quartz_cron_expression: String,
+    /// The time zone of the expression: `Europe/London`.
+    pub timezone_id: String,
+}
+
+/// The arrival of files.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct FileArrival {
+    /// The external location or volume to watch, or a folder in it.
+    pub url: String,
+    /// Seconds from one start to the next: 60 at least.
+    pub min_time_between_triggers_seconds: Option<i64>,
+    /// Seconds without a new file before a run starts, so that files of one batch are run together: 60 at least.
+    pub wait_after_last_change_seconds: Option<i64>,
+}
+
+/// The passing of time.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Periodic {
+    /// How many units from one start to the next.
+    pub interval: i64,
+    /// The unit.
+    pub unit: PeriodicUnit,
+}
+
+/// New data in tables.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct TableUpdate {
+    /// The tables to watch: `catalog.schema.table`.
+    #[schemars(extend("x-plumb" = {"set": true, "why": "`condition` speaks of any or all of them"}))]
+    pub table_names: Vec<String>,
+    /// Whether one table is enough or all must have changed.
+    #[schemars(extend("x-plumb" = {"write_only": true, "why": "databricks/cli issue 6315: accepted, never returned"}))]
+    pub condition: Option<TableCondition>,
+    /// Seconds from one start to the next: 60 at least.
+    pub min_time_between_triggers_seconds: Option<i64>,
+    /// Seconds without a new change before a run starts: 60 at least.
+    pub wait_after_last_change_seconds: Option<i64>,
+}
+
+/// Whether something that starts runs is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PauseStatus {
+    Paused,
+    Unpaused,
+}
+
+/// Whether a continuous job retries failed tasks by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskRetryMode {
+    Never,
+    OnFailure,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DayOfWeek {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// The unit of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PeriodicUnit {
+    Minutes,
+    Hours,
+    Days,
+    Weeks,
+}
+
+/// How many of the tables must have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TableCondition {
+    AllUpdated,
+    AnyUpdated,
+}

@@ -1,0 +1,87 @@
+//! Showing: pure functions of a [`Plan`] or of findings. Nothing here reads a file, the environment or a clock, and
+//! the same input gives the same bytes.
+//!
+//! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
+
+mod body;
+mod findings;
+mod json;
+mod junit;
+mod markdown;
+mod sarif;
+mod text;
+pub mod value;
+
+pub use findings::{Finding, Level, drift};
+pub use json::json;
+pub use junit::junit;
+pub use markdown::{Options, markdown};
+pub use sarif::sarif;
+pub use text::text;
+
+use crate::plan::{Origin, Plan};
+use value::visible;
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether escape sequences may be used. The ui decides it: only it knows of terminals and `NO_COLOR`.
+    pub colour: bool,
+    /// Columns of the terminal. A narrow one moves things to lines of their own; it never cuts a changed value.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style { colour: false, width: 100 }
+    }
+}
+
+/// `1 field was`, `2 fields were`.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// What plan this is: project, target, commit, base.
+fn head(plan: &Plan) -> String {
+    let mut out = format!("Plan of {} for target {}", visible(&plan.project), visible(&plan.target));
+    if let Some(head) = &plan.head {
+        out.push_str(&format!(", manifests at {}", visible(head)));
+    }
+    if let Some(base) = &plan.base {
+        out.push_str(&format!(", against {}", visible(base)));
+    }
+    out
+}
+
+/// `2 to create, 1 to update, 1 to adopt, 0 to delete. 5 unchanged.` The rarer actions are only named when there are
+/// any; what creates, updates and deletes always is.
+fn summary(plan: &Plan) -> String {
+    let counts = plan.counts();
+    let mut parts = vec![format!("{} to create", counts.create), format!("{} to update", counts.update)];
+    for (count, what) in
+        [(counts.replace, "replace"), (counts.adopt, "adopt"), (counts.moved, "move"), (counts.other, "release")]
+    {
+        if count > 0 {
+            parts.push(format!("{count} to {what}"));
+        }
+    }
+    parts.push(format!("{} to delete", counts.delete));
+    let mut out = format!("{}. {} unchanged.", parts.join(", "), plan.unchanged);
+    if !plan.blocked.is_empty() {
+        out.push_str(&format!(" {} blocked.", plan.blocked.len()));
+    }
+    out
+}
+
+/// The resources that were changed live since the last apply, with how many of their fields were.
+fn drifted(plan: &Plan) -> Vec<(String, usize)> {
+    plan.changes
+        .iter()
+        .map(|change| {
+            let live = |origin| matches!(origin, Some(Origin::Drift | Origin::Both));
+            (change.address.to_string(), change.fields.iter().filter(|field| live(field.origin)).count())
+        })
+        .filter(|(_, fields)| *fields > 0)
+        .collect()
+}

@@ -1,0 +1,186 @@
+//! A plan for a terminal.
+
+use super::body::{self, Line, Sign};
+use super::value::{columns, fitted, quoted, visible, wrapped};
+use super::{Style, counted, drifted, head, summary};
+use crate::plan::{Action, Change, FieldChange, Plan};
+use anstyle::{AnsiColor, Style as Ink};
+
+/// No line is laid out for less than this.
+const NARROWEST: usize = 40;
+/// Where the text of a resource's fields starts: six columns, the sign, a space.
+const INDENT: usize = 8;
+
+/// Renders the plan for people to read: only what changes, with the reason and the origin of each change.
+///
+/// Deterministic: the same plan and style give the same bytes. Without colour there is no escape sequence in it.
+pub fn text(plan: &Plan, style: Style) -> String {
+    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
+    page.line(Ink::new().bold(), &head(plan));
+    page.notes(plan);
+    if !plan.changes.is_empty() {
+        page.legend(plan);
+        for change in &plan.changes {
+            page.change(change);
+        }
+    }
+    page.blocked(plan);
+    page.gap();
+    if plan.is_empty() {
+        page.line(GOOD, "No changes. The workspace equals the manifests.");
+        page.line(
+            Ink::new(),
+            &format!("{}.", counted(plan.unchanged, "resource is as it should be", "resources are as they should be")),
+        );
+    } else {
+        page.line(Ink::new().bold(), &format!("Plan: {}", summary(plan)));
+    }
+    page.line(FAINT, &format!("Digest: {}", visible(&plan.digest)));
+    page.out
+}
+
+const GOOD: Ink = AnsiColor::Green.on_default();
+const BAD: Ink = AnsiColor::Red.on_default();
+const WARN: Ink = AnsiColor::Yellow.on_default();
+const FAINT: Ink = Ink::new().dimmed();
+
+fn ink(action: Action) -> Ink {
+    match action {
+        Action::Create => GOOD,
+        Action::Update | Action::Adopt | Action::Move | Action::Release => WARN,
+        Action::Delete | Action::Replace => BAD,
+    }
+}
+
+struct Page {
+    out: String,
+    style: Style,
+}
+
+impl Page {
+    fn paint(&mut self, ink: Ink, text: &str) {
+        if self.style.colour && ink != Ink::new() && !text.is_empty() {
+            self.out.push_str(&format!("{ink}{text}{ink:#}"));
+        } else {
+            self.out.push_str(text);
+        }
+    }
+
+    fn line(&mut self, ink: Ink, text: &str) {
+        self.paint(ink, text);
+        self.out.push('\n');
+    }
+
+    /// An empty line, unless one is there.
+    fn gap(&mut self) {
+        if !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+    }
+
+    fn notes(&mut self, plan: &Plan) {
+        let drift = drifted(plan);
+        if plan.notes.is_empty() && drift.is_empty() {
+            return;
+        }
+        self.gap();
+        for (address, fields) in drift {
+            let fields = counted(fields, "field was", "fields were");
+            self.line(WARN, &format!("Note: {}: {fields} changed live since the last apply", visible(&address)));
+        }
+        for note in &plan.notes {
+            let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
+            self.line(WARN, &format!("Note: {about}{}", visible(&note.message)));
+        }
+    }
+
+    fn legend(&mut self, plan: &Plan) {
+        self.gap();
+        let mut used: Vec<Action> = plan.changes.iter().map(|change| change.action).collect();
+        used.sort();
+        used.dedup();
+        for action in used {
+            self.out.push_str("  ");
+            self.paint(ink(action), body::glyph(action));
+            self.line(Ink::new(), &format!(" {}", body::meaning(action)));
+        }
+    }
+
+    fn change(&mut self, change: &Change) {
+        self.gap();
+        let address = visible(&change.address.to_string());
+        self.line(Ink::new().bold(), &format!("  # {address} {}", body::done_to(change)));
+        for about in about(change) {
+            for line in wrapped(&about, self.style.width - 4) {
+                self.line(FAINT, &format!("  # {line}"));
+            }
+        }
+        for impact in &change.impacts {
+            self.line(BAD, &format!("  ! {}", visible(impact)));
+        }
+        self.out.push_str("  ");
+        self.paint(ink(change.action), body::glyph(change.action));
+        self.line(Ink::new(), &format!(" {address} {}{}", quoted(&change.title), body::id(change)));
+        let fields: Vec<&FieldChange> = change.fields.iter().collect();
+        for line in body::lines(change, &fields, Some(self.style.width - INDENT)) {
+            self.field(&line);
+        }
+    }
+
+    fn field(&mut self, line: &Line) {
+        let (sign, ink) = match line.sign {
+            Sign::Add => ("+", GOOD),
+            Sign::Remove => ("-", BAD),
+            Sign::Change => ("~", WARN),
+            Sign::Keep => (" ", Ink::new()),
+        };
+        let room = self.style.width - INDENT;
+        let text = if line.may_be_cut { fitted(&line.text, room) } else { line.text.clone() };
+        self.out.push_str("      ");
+        self.paint(ink, sign);
+        self.out.push(' ');
+        self.out.push_str(&text);
+        if let Some(remark) = &line.remark {
+            if columns(&text) + columns(remark) + 5 <= room {
+                self.out.push_str("   ");
+                self.paint(FAINT, &format!("# {remark}"));
+            } else {
+                for remark in wrapped(remark, room - 6) {
+                    self.out.push_str("\n            ");
+                    self.paint(FAINT, &format!("# {remark}"));
+                }
+            }
+        }
+        self.out.push('\n');
+    }
+
+    fn blocked(&mut self, plan: &Plan) {
+        if plan.blocked.is_empty() {
+            return;
+        }
+        self.gap();
+        self.line(Ink::new().bold(), "Blocked:");
+        for blocked in &plan.blocked {
+            let about = blocked.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
+            self.line(BAD, &format!("  ! {about}{}", visible(&blocked.reason)));
+            if let Some(remedy) = &blocked.remedy {
+                self.line(Ink::new(), &format!("    to allow it: {}", visible(remedy)));
+            }
+        }
+    }
+}
+
+/// What is said of a change before its fields: why, where its manifest is, what it waits for.
+fn about(change: &Change) -> Vec<String> {
+    let mut out = Vec::new();
+    out.extend(change.reason.as_deref().map(|reason| format!("({})", visible(reason))));
+    out.extend(change.source.as_ref().map(|source| match body::commit(source) {
+        Some(commit) => format!("{}, {commit}", body::place(source)),
+        None => body::place(source),
+    }));
+    if !change.depends_on.is_empty() {
+        let names: Vec<String> = change.depends_on.iter().map(|a| visible(&a.to_string())).collect();
+        out.push(format!("after {}", names.join(", ")));
+    }
+    out
+}

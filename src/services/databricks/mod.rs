@@ -1,0 +1,256 @@
+//! A Databricks workspace over HTTPS.
+
+pub mod auth;
+mod cli;
+pub mod errors;
+pub mod host;
+mod oauth;
+mod oidc;
+pub mod profile;
+
+pub use auth::{AuthError, Config, Explicit, Method, profile_path};
+
+use super::{
+    Requests,
+    http::{self, Broken},
+    pace::{Pace, Went},
+    retry::{self, Policy, Retry},
+    secret::{Redactor, Secret},
+};
+use crate::call::{self, Answer, Call, Fault, Sending, Service, System};
+use jiff::Timestamp;
+use oauth::Auth;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use std::{
+    hash::{BuildHasher, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::time::Instant;
+
+/// A workspace.
+pub struct Databricks {
+    auth: Auth,
+    client: reqwest::Client,
+    redactor: Arc<Redactor>,
+    pace: Pace,
+    policy: Policy,
+    jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    requests: Requests,
+    /// The workspace's id, out of the last answer that named it.
+    workspace_id: Mutex<Option<String>>,
+}
+
+/// Who is signed in, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: String,
+    /// `None` when the service does not say.
+    pub workspace_id: Option<String>,
+}
+
+/// An attempt that failed.
+struct Failed {
+    fault: Fault,
+    went: Went,
+    /// The service doesn't know the token; nothing was done.
+    signed_out: bool,
+    /// Trying again cannot help.
+    hopeless: bool,
+}
+
+impl Databricks {
+    /// A workspace that is signed in to at the first call.
+    pub fn new(config: Config) -> Result<Self, AuthError> {
+        Self::with(config, Policy::default(), Box::new(random))
+    }
+
+    /// The same, with another patience and another source of chance (a number from 0 to 1).
+    pub fn with(config: Config, policy: Policy, jitter: Box<dyn Fn() -> f64 + Send + Sync>) -> Result<Self, AuthError> {
+        let client = http::client(config.host.loopback)?;
+        let redactor = Arc::new(Redactor::default());
+        let pace = Pace::new(config.rate_limit);
+        let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
+        let requests = Requests::default();
+        Ok(Databricks { auth, client, redactor, pace, policy, jitter, requests, workspace_id: Mutex::default() })
+    }
+
+    /// The address of the workspace.
+    pub fn host(&self) -> &str {
+        &self.auth.config.host.url
+    }
+
+    /// How many requests have been sent, repetitions included. Signing in is not counted.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// Signs in without sending a call, to fail early and with the reason.
+    pub async fn sign_in(&self) -> Result<(), AuthError> {
+        self.auth.header().await.map(drop)
+    }
+
+    /// Asks who is signed in, and to which workspace.
+    ///
+    /// The id stands in a header of the answer (databricks-sdk-go, `CurrentWorkspaceID`).
+    pub async fn identity(&self) -> Result<Identity, Fault> {
+        let user = super::me(self).await?;
+        let workspace_id = self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Identity { user, workspace_id })
+    }
+
+    async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {
+        let line = call.line();
+        let not_sent = |why: String| Fault::NotSent { line: line.clone(), why };
+        let url = self.url(call).map_err(not_sent)?;
+        let began = Instant::now();
+        let mut attempt = 0;
+        let mut renewed = false;
+        loop {
+            // Signing in has its own patience; its failure is not repeated here.
+            let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
+            let pass = self.pace.enter().await;
+            let failed = match self.attempt(call, url.clone(), &header).await {
+                Ok(answer) => {
+                    pass.leave(Went::Well);
+                    return Ok(answer);
+                }
+                Err(failed) => failed,
+            };
+            // The place is free while this call waits.
+            pass.leave(failed.went);
+            if failed.signed_out {
+                if !renewed && self.auth.refused(&header).await {
+                    renewed = true;
+                    continue;
+                }
+                return Err(self.shown(failed.fault));
+            }
+            if failed.hopeless {
+                return Err(self.shown(failed.fault));
+            }
+            match retry::next(&self.policy, call, &failed.fault, attempt, began.elapsed(), (self.jitter)()) {
+                Retry::After(wait) => tokio::time::sleep(wait).await,
+                Retry::GiveUp => return Err(self.shown(failed.fault)),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn url(&self, call: &Call) -> Result<reqwest::Url, String> {
+        if call.system != System::Databricks {
+            return Err(format!("this is a call to {}", call.system.name()));
+        }
+        // Anything else could change the host that the token goes to.
+        if !call.path.starts_with('/') {
+            return Err(format!("the path `{}` does not begin with `/`", call.path));
+        }
+        let mut url = reqwest::Url::parse(&format!("{}{}", self.host(), call.path)).map_err(|e| e.to_string())?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
+    }
+
+    async fn attempt(&self, call: &Call, url: reqwest::Url, header: &Secret) -> Result<Answer, Failed> {
+        let line = call.line();
+        let method = match call.method {
+            call::Method::Get => reqwest::Method::GET,
+            call::Method::Post => reqwest::Method::POST,
+            call::Method::Put => reqwest::Method::PUT,
+            call::Method::Patch => reqwest::Method::PATCH,
+            call::Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut request = self.client.request(method, url).header("Authorization", header.expose());
+        if let Some(id) = &self.auth.config.workspace_id {
+            request = request.header("X-Databricks-Workspace-Id", id);
+        }
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        self.requests.add_one();
+        let response = request.send().await.map_err(|e| Failed::broken(&line, Broken::of(e)))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        if let Some(id) = errors::header(&headers, "x-databricks-org-id") {
+            *self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
+        }
+        let body = http::body(response).await;
+        if (200..300).contains(&status) {
+            let body = body.map_err(|broken| Failed::broken(&line, broken))?;
+            return answer(line, status, &headers, &body);
+        }
+        // An error that breaks off is still an error: the status says it.
+        let body = body.unwrap_or_default();
+        Err(Failed::refused(errors::refused(line, status, &headers, &body, Timestamp::now())))
+    }
+
+    /// A fault that can be shown: whatever a server echoed, no secret is in it.
+    fn shown(&self, fault: Fault) -> Fault {
+        let clean = |text: String| self.redactor.clean(&text);
+        match fault {
+            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
+            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
+            Fault::Refused { line, status, code, message, request_id, retry_after } => {
+                let mut message = clean(message);
+                if status == 401 || errors::is_bad_token(status, &message) {
+                    message.push_str(&format!("; signed in by {}", self.auth.config.describe()));
+                }
+                let request_id = request_id.map(clean);
+                Fault::Refused { line: clean(line), status, code: clean(code), message, request_id, retry_after }
+            }
+        }
+    }
+}
+
+impl Service for Databricks {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(self.deliver(call))
+    }
+}
+
+/// Reads a success. One that cannot be read may still have had its effect.
+fn answer(line: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Failed> {
+    let request_id = errors::request_id(headers);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Answer { status, body: Value::Null, request_id });
+    }
+    serde_json::from_slice(body).map(|body| Answer { status, body, request_id }).map_err(|e| {
+        let text = String::from_utf8_lossy(body);
+        let (why, hopeless) = if errors::is_html(&text) {
+            // What a login page or a captive portal answers to everything.
+            ("the answer is a web page, not JSON: is this the address of a workspace?".to_owned(), true)
+        } else {
+            (format!("the answer is not JSON: {e}"), false)
+        };
+        Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless }
+    })
+}
+
+impl Failed {
+    fn broken(line: &str, broken: Broken) -> Self {
+        let (line, why) = (line.to_owned(), broken.why);
+        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+        Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless }
+    }
+
+    fn refused(fault: Fault) -> Self {
+        let (went, signed_out) = match &fault {
+            Fault::Refused { status: 429, retry_after, .. } => (Went::TooFast(*retry_after), false),
+            Fault::Refused { status: 503, retry_after: Some(wait), .. } => (Went::TooFast(Some(*wait)), false),
+            Fault::Refused { status, message, .. } => (
+                if *status < 500 { Went::Well } else { Went::Otherwise },
+                *status == 401 || errors::is_bad_token(*status, message),
+            ),
+            Fault::NotSent { .. } | Fault::Lost { .. } => (Went::Otherwise, false),
+        };
+        Failed { fault, went, signed_out, hopeless: false }
+    }
+}
+
+/// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
+fn random() -> f64 {
+    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    // 53 bits are what a double holds.
+    (number >> 11) as f64 / (1u64 << 53) as f64
+}

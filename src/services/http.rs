@@ -1,0 +1,123 @@
+//! The one place where HTTP clients are made.
+
+use std::{sync::Once, time::Duration};
+
+/// How long connecting may take, TLS included.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a connection may be silent before its answer counts as lost (the official SDKs wait as long).
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The largest answer that is read. A page of a hundred jobs with a hundred tasks each is about a tenth of it.
+pub(crate) const LARGEST_ANSWER: usize = 256 << 20;
+
+/// Why there is no HTTP client.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ClientError {
+    /// The client could not be set up; in practice, no certificate authority was found.
+    #[error(
+        "cannot set up HTTPS: {0}; install the system's CA certificates (the package is usually called \
+         `ca-certificates`), or name a bundle in SSL_CERT_FILE"
+    )]
+    Setup(String),
+}
+
+/// A client for a host.
+///
+/// Certificates are checked against the system's authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others, as for
+/// OpenSSL), and `HTTPS_PROXY` and `NO_PROXY` are honoured. A loopback host (the sandbox, tests) needs neither, and
+/// must not be sent through a proxy. Redirects are not followed: no API of these services answers with one, and a
+/// token must not follow one to a login page.
+pub fn client(loopback: bool) -> Result<reqwest::Client, ClientError> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // reqwest panics without one. It fails only when there is one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let builder = reqwest::Client::builder()
+        .user_agent(user_agent())
+        .connect_timeout(CONNECT)
+        .read_timeout(SILENCE)
+        .redirect(reqwest::redirect::Policy::none());
+    let builder = if loopback { builder.no_proxy().tls_certs_only([]) } else { builder };
+    builder.build().map_err(|e| ClientError::Setup(chain(&e)))
+}
+
+/// `plumb/0.1.0 (linux; x86_64)`.
+pub fn user_agent() -> String {
+    format!("plumb/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// An error with all its causes, each said once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What went wrong in the transport, before there was an answer to read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Broken {
+    pub why: String,
+    /// Whether the request may have reached the service.
+    pub sent: bool,
+    /// Whether trying again cannot help: the certificate or the address is wrong.
+    pub hopeless: bool,
+}
+
+impl Broken {
+    /// Reads a transport error: only a failure to connect is certain not to have sent anything.
+    pub fn of(error: reqwest::Error) -> Self {
+        let sent = !(error.is_builder() || error.is_connect());
+        let untrusted = is_tls(&error);
+        let hopeless = error.is_builder() || untrusted;
+        let timeout = error.is_timeout();
+        // The address is in the message already; a query may hold what should not be repeated.
+        let mut why = chain(&error.without_url());
+        if timeout && sent {
+            why = format!("nothing came for {} s", SILENCE.as_secs());
+        }
+        if untrusted {
+            why.push_str("; if a company proxy signs the connection, name its CA bundle in SSL_CERT_FILE");
+        }
+        Broken { why, sent, hopeless }
+    }
+}
+
+/// Whether TLS refused the connection. hyper-rustls wraps that in an `io::Error`, whose `source` skips what it wraps.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Reads a whole body, up to [`LARGEST_ANSWER`].
+pub(crate) async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, Broken> {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > LARGEST_ANSWER => {
+                let why = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
+                return Err(Broken { why, sent: true, hopeless: true });
+            }
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(bytes),
+            // The head of the answer was here, so the request was sent, whatever the error calls itself.
+            Err(e) => return Err(Broken { sent: true, hopeless: false, ..Broken::of(e) }),
+        }
+    }
+}

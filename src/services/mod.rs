@@ -1,0 +1,185 @@
+//! Services over HTTPS: authentication, transport, paging and the meaning of errors; nothing else.
+//!
+//! Everything above talks to [`Service`], so that a test can put its own in a service's place.
+
+pub mod databricks;
+pub mod http;
+pub mod pace;
+pub mod retry;
+pub mod secret;
+
+pub use databricks::{Databricks, Identity};
+pub use secret::Secret;
+
+use crate::call::{Call, Fault, Service, System};
+use crate::kinds::{Pages, Paging, Read};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// No listing has more pages: 10,000 jobs are 100 of them.
+const MOST_PAGES: usize = 10_000;
+
+/// Counts requests. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<AtomicU64>);
+
+impl Requests {
+    /// The count so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The services of a target.
+#[derive(Clone, Default)]
+pub struct Services {
+    all: BTreeMap<System, Connected>,
+    workspace: Option<Arc<Databricks>>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    service: Arc<dyn Service>,
+    requests: Requests,
+}
+
+impl Services {
+    /// Adds a Databricks workspace.
+    pub fn with_databricks(mut self, databricks: Databricks) -> Self {
+        let databricks = Arc::new(databricks);
+        let requests = databricks.requests();
+        self.workspace = Some(databricks.clone());
+        self.all.insert(System::Databricks, Connected { service: databricks, requests });
+        self
+    }
+
+    /// Adds any other service. It counts its requests with `requests`, if at all.
+    pub fn with(mut self, system: System, service: Arc<dyn Service>, requests: Requests) -> Self {
+        if system == System::Databricks {
+            self.workspace = None;
+        }
+        self.all.insert(system, Connected { service, requests });
+        self
+    }
+
+    /// The service of a system, or why there is none.
+    pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
+        self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {
+            line: system.name().to_owned(),
+            why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), key(system)),
+        })
+    }
+
+    /// How many requests a system was sent, repetitions included.
+    pub fn requests(&self, system: System) -> u64 {
+        self.all.get(&system).map_or(0, |connected| connected.requests.count())
+    }
+
+    /// Who is signed in to Databricks, and to which workspace.
+    pub async fn identity(&self) -> Result<Identity, Fault> {
+        let service = self.for_system(System::Databricks)?;
+        let mut identity = match &self.workspace {
+            Some(databricks) => databricks.identity().await?,
+            None => Identity { user: me(&*service).await?, workspace_id: None },
+        };
+        if identity.workspace_id.is_none() {
+            identity.workspace_id = workspace_id(&*service).await?;
+        }
+        Ok(identity)
+    }
+}
+
+/// What the target's member in `plumb.yaml` is called.
+fn key(system: System) -> &'static str {
+    match system {
+        System::Databricks => "databricks",
+        System::Airflow => "airflow",
+        System::Emr => "emr",
+    }
+}
+
+/// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
+pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
+    let mut pages = Vec::new();
+    let mut call = read.call.clone();
+    let mut seen = HashSet::new();
+    loop {
+        let answer = service.send(&call).await?;
+        let status = answer.status;
+        let odd = |why: &str| odd_answer(&call, status, why);
+        if !answer.body.is_object() {
+            return Err(odd("the answer is empty or no object, so it cannot be told from an empty listing"));
+        }
+        pages.push(answer.body);
+        let (Paging::Token { param, next }, Some(page)) = (read.paging, pages.last()) else { return Ok(pages) };
+        let token = match page.pointer(next) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(token)) => token.clone(),
+            Some(Value::Number(token)) => token.to_string(),
+            Some(_) => return Err(odd("the token of the next page is neither text nor number")),
+        };
+        if token.is_empty() {
+            if page.get("has_more") == Some(&Value::Bool(true)) {
+                return Err(odd("it says that there is more, but not where"));
+            }
+            return Ok(pages);
+        }
+        if pages.len() >= MOST_PAGES {
+            return Err(odd(&format!("there are more than {MOST_PAGES} pages")));
+        }
+        let repeated = odd("the token of the next page came before, so the listing would never end");
+        call.query.retain(|(name, _)| name != param);
+        call.query.push((param.to_owned(), token.clone()));
+        if !seen.insert(token) {
+            return Err(repeated);
+        }
+    }
+}
+
+fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
+    Fault::Refused {
+        line: call.line(),
+        status,
+        code: "UNEXPECTED_ANSWER".to_owned(),
+        message: why.to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+/// The name of whoever is signed in: a user's mail address, a service principal's application id.
+pub async fn me(service: &dyn Service) -> Result<String, Fault> {
+    // Leaving out what may be long (databricks-sdk-go, `CurrentWorkspaceID`).
+    let call =
+        Call::get(System::Databricks, "/api/2.0/preview/scim/v2/Me").query("excludedAttributes", "entitlements");
+    let answer = service.send(&call).await?;
+    match answer.body["userName"].as_str() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(odd_answer(&call, answer.status, "the answer has no `userName`")),
+    }
+}
+
+/// The workspace's id, out of the host's metadata; `None` when it does not say (older hosts have no metadata).
+pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault> {
+    let call = Call::get(System::Databricks, "/.well-known/databricks-config");
+    match service.send(&call).await {
+        Ok(answer) => Ok(match &answer.body["workspace_id"] {
+            Value::String(id) if !id.is_empty() => Some(id.clone()),
+            Value::Number(id) => Some(id.to_string()),
+            _ => None,
+        }),
+        Err(Fault::Refused { status: 400..500, .. }) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}

@@ -1,0 +1,306 @@
+//! The plans that are rendered, one a folder beside this file.
+
+use plumb::call::{Call, Method, System};
+use plumb::manifest::Address;
+use plumb::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+use serde_json::{Value, json};
+
+/// Every case, by the name of its folder.
+pub fn all() -> Vec<(&'static str, Plan)> {
+    vec![
+        ("empty", empty()),
+        ("creates", creates()),
+        ("one-field-of-forty", one_field_of_forty()),
+        ("replace-with-impacts", replace()),
+        ("adopt", adopt()),
+        ("move", moved()),
+        ("delete-and-release", delete()),
+        ("blocked", blocked()),
+        ("origins", origins()),
+        ("texts-and-lists", texts()),
+        ("hostile", hostile()),
+        ("secrets", secrets()),
+        ("unicode", unicode()),
+    ]
+}
+
+pub fn plan(changes: Vec<Change>) -> Plan {
+    Plan {
+        format: PlanFormat::V1,
+        project: "bau-insights".into(),
+        target: "prod".into(),
+        base: None,
+        head: Some("3f2a91c0b1d2".into()),
+        digest: "9c1f0e6a2b7d".into(),
+        changes,
+        blocked: Vec::new(),
+        notes: Vec::new(),
+        unchanged: 5,
+    }
+}
+
+pub fn address(text: &str) -> Address {
+    Address::try_from(text.to_owned()).unwrap()
+}
+
+pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
+    let (_, short) = name.split_once('/').unwrap();
+    Change {
+        address: address(name),
+        action,
+        id: (action != Action::Create).then(|| "620178".to_owned()),
+        title: format!("[bau] {}", short.replace('-', " ")),
+        reason: None,
+        impacts: Vec::new(),
+        fields,
+        depends_on: Vec::new(),
+        moved_from: None,
+        source: (action != Action::Delete).then(|| source(&format!("manifests/{short}.yaml"), 3, None)),
+        digest: "5be1".into(),
+        calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))],
+        read: None,
+    }
+}
+
+pub fn source(file: &str, line: usize, commit: Option<Commit>) -> Source {
+    Source { file: file.into(), line, commit }
+}
+
+pub fn ann() -> Option<Commit> {
+    Some(Commit {
+        id: "3f2a91c0b1d2".into(),
+        author: "Ann".into(),
+        date: "2024-05-01".into(),
+        summary: "raise timeout".into(),
+    })
+}
+
+pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
+    FieldChange { path: path.into(), op, from, to, origin: None, replaces: false, note: None, source: None }
+}
+
+pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
+    field(path, Op::Change, Some(from), Some(to))
+}
+
+pub fn added(path: &str, to: Value) -> FieldChange {
+    field(path, Op::Add, None, Some(to))
+}
+
+fn empty() -> Plan {
+    plan(Vec::new())
+}
+
+fn creates() -> Plan {
+    let mut job = change(
+        "DatabricksJob/audience-aggregate",
+        Action::Create,
+        vec![
+            added(
+                "job_clusters",
+                json!([{"job_cluster_key": "main", "new_cluster": {
+                    "instance_pool_id": "${resources.DatabricksInstancePool.workers}",
+                    "num_workers": 8, "spark_version": "15.4.x-scala2.12",
+                    "spark_conf": {"spark.sql.ansi.enabled": "true"}}}]),
+            ),
+            added("max_concurrent_runs", json!(1)),
+            added("name", json!("[bau] audience aggregate")),
+            added(
+                "tasks",
+                json!([
+                    {"task_key": "cleanse", "sql_task": {"query": {"query": "SELECT 1\nFROM audience\n"}}, "libraries": []},
+                    {"task_key": "aggregate", "depends_on": [{"task_key": "cleanse"}], "timeout_seconds": 7200},
+                ]),
+            ),
+        ],
+    );
+    job.source = Some(source("manifests/audience.yaml", 3, ann()));
+    job.depends_on = vec![address("DatabricksInstancePool/workers")];
+    let pool = change(
+        "DatabricksInstancePool/workers",
+        Action::Create,
+        vec![
+            added("custom_tags", json!({"cost centre": "42", "owner": "data"})),
+            added("instance_pool_name", json!("workers")),
+            added("node_type_id", json!("r6id.xlarge")),
+        ],
+    );
+    plan(vec![pool, job])
+}
+
+fn one_field_of_forty() -> Plan {
+    // The other 39 fields are equal, so no plan names them.
+    let mut timeout = changed("tasks[aggregate].timeout_seconds", json!(3600), json!(7200));
+    timeout.origin = Some(Origin::Manifest);
+    timeout.source = Some(source("manifests/audience.yaml", 14, ann()));
+    plan(vec![change("DatabricksJob/audience-aggregate", Action::Update, vec![timeout])])
+}
+
+fn replace() -> Plan {
+    let mut disk = changed("disk_spec.disk_size", json!(100), json!(200));
+    disk.replaces = true;
+    let mut pool = change("DatabricksInstancePool/workers", Action::Replace, vec![disk]);
+    pool.reason = Some("a pool's disks cannot be changed".into());
+    let mut cluster = change(
+        "DatabricksCluster/shared",
+        Action::Update,
+        vec![changed("instance_pool_id", json!("0101-pool"), json!("${resources.DatabricksInstancePool.workers}"))],
+    );
+    cluster.impacts = vec!["restarts the cluster".into(), "cancels 1 active run".into()];
+    cluster.depends_on = vec![pool.address.clone()];
+    plan(vec![cluster, pool])
+}
+
+fn adopt() -> Plan {
+    let mut job = change(
+        "DatabricksJob/audience-cleanse",
+        Action::Adopt,
+        vec![field("email_notifications.on_failure", Op::Remove, Some(json!(["a@example.com"])), None)],
+    );
+    job.reason = Some("metadata.adopt names it".into());
+    plan(vec![job])
+}
+
+fn moved() -> Plan {
+    let mut job = change("DatabricksJob/audience-insights", Action::Move, Vec::new());
+    job.moved_from = Some(address("DatabricksJob/audience-report"));
+    plan(vec![job])
+}
+
+fn delete() -> Plan {
+    let mut job = change("DatabricksJob/old-report", Action::Delete, Vec::new());
+    job.reason = Some("no manifest asks for it any more".into());
+    job.impacts = vec!["loses run history".into()];
+    let mut cluster = change("DatabricksCluster/scratch", Action::Release, Vec::new());
+    cluster.reason = Some("released on request".into());
+    plan(vec![cluster, job])
+}
+
+fn blocked() -> Plan {
+    let mut plan = plan(Vec::new());
+    plan.blocked = vec![
+        Blocked {
+            address: Some(address("DatabricksJob/audience-cleanse")),
+            reason: "the live job 77 has this name and no mark".into(),
+            remedy: Some("adopt: \"77\"".into()),
+        },
+        Blocked { address: None, reason: "4 deletes, and guards.maxDeletes is 3".into(), remedy: None },
+    ];
+    plan.notes = vec![Note { address: None, message: "git does not have commit 0a1b2c3d4e5f".into() }];
+    plan
+}
+
+fn origins() -> Plan {
+    let with = |path: &str, origin: Origin, commit| {
+        let mut field = changed(path, json!("UNPAUSED"), json!("PAUSED"));
+        field.origin = Some(origin);
+        field.source = Some(source("manifests/audience.yaml", 20, commit));
+        field
+    };
+    let mixed = change(
+        "DatabricksJob/audience-aggregate",
+        Action::Update,
+        vec![
+            with("continuous.pause_status", Origin::Both, ann()),
+            with("schedule.pause_status", Origin::Manifest, None),
+            with("trigger.pause_status", Origin::Drift, ann()),
+        ],
+    );
+    let mut gone = field("tags.owner", Op::Remove, Some(json!("bob")), None);
+    gone.origin = Some(Origin::Drift);
+    gone.note = Some("the manifest never had it".into());
+    let live = change("DatabricksJob/audience-cleanse", Action::Update, vec![gone]);
+    let mut plan = plan(vec![mixed, live]);
+    plan.base = Some("origin/main".into());
+    plan
+}
+
+fn texts() -> Plan {
+    let lines = |special: &str| {
+        let mut lines: Vec<String> = (1..=30).map(|i| format!("SELECT {i}")).collect();
+        lines[14] = special.into();
+        lines.join("\n") + "\n"
+    };
+    let path = |end: &str| json!(format!("s3://bucket/{}/{end}", "a-rather-long-folder".repeat(4)));
+    plan(vec![change(
+        "DatabricksJob/audience-aggregate",
+        Action::Update,
+        vec![
+            changed("email_notifications.on_failure", json!(["a@x", "b@x", "c@x"]), json!(["a@x", "c@x", "d@x"])),
+            changed("parameters[out].default", path("old"), path("new")),
+            changed("tasks[a].sql_task.query.query", json!(lines("FROM b\t")), json!(lines("FROM c"))),
+            changed("tasks[b].description", json!("one\ntwo\n"), json!("one\ntwo")),
+            changed("tasks[c].long", json!("x".repeat(3_000) + "1"), json!("x".repeat(3_000) + "2")),
+            added(
+                "tasks[d]",
+                json!({"task_key": "d", "notebook_task": {"notebook_path": "/d", "base_parameters": {}}}),
+            ),
+            field("timeout_seconds", Op::Remove, Some(json!(60)), None),
+        ],
+    )])
+}
+
+/// What somebody might put into a name, hoping to be believed or obeyed.
+pub const HOSTILE: &str = "a\n::error::pwned\r\n## x\u{1b}[31m red \u{202e}abc\u{200b} @team </details> ````` <img src=x> | `b` ##[error]no \\";
+
+fn hostile() -> Plan {
+    let mut job = change(
+        "DatabricksJob/x",
+        Action::Update,
+        vec![
+            changed(HOSTILE, json!(HOSTILE), json!("plain")),
+            changed("text", json!(format!("::error::1\n{HOSTILE}\n")), json!(format!("::error::1\n{HOSTILE}\nmore\n"))),
+            added("map", json!({HOSTILE: {HOSTILE: [HOSTILE]}, "::warning::k": {"::notice::k": [["::debug::v"]]}})),
+        ],
+    );
+    let commit = Commit { id: HOSTILE.into(), author: HOSTILE.into(), date: HOSTILE.into(), summary: HOSTILE.into() };
+    job.fields[0].origin = Some(Origin::Both);
+    job.fields[0].note = Some(HOSTILE.into());
+    job.fields[0].source = Some(source(HOSTILE, 1, Some(commit.clone())));
+    job.address = address(&format!("DatabricksJob/{HOSTILE}"));
+    job.id = Some(HOSTILE.into());
+    job.title = HOSTILE.into();
+    job.reason = Some(HOSTILE.into());
+    job.impacts = vec![HOSTILE.into()];
+    job.depends_on = vec![job.address.clone()];
+    job.source = Some(source(HOSTILE, 1, Some(commit)));
+    let mut moved = change("DatabricksJob/y", Action::Move, Vec::new());
+    moved.moved_from = Some(job.address.clone());
+    let mut plan = plan(vec![job, moved]);
+    plan.project = HOSTILE.into();
+    plan.target = HOSTILE.into();
+    plan.base = Some(HOSTILE.into());
+    plan.head = Some(HOSTILE.into());
+    plan.digest = HOSTILE.into();
+    plan.blocked = vec![Blocked {
+        address: Some(plan.changes[0].address.clone()),
+        reason: HOSTILE.into(),
+        remedy: Some(HOSTILE.into()),
+    }];
+    plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
+    plan
+}
+
+fn secrets() -> Plan {
+    let mut write_only = changed("password", json!("(secret #1)"), json!("(secret #2)"));
+    write_only.note = Some("the service never shows this field".into());
+    plan(vec![change(
+        "AirflowConnection/warehouse",
+        Action::Update,
+        vec![
+            write_only,
+            added("extra.token", json!("(secret #2)")),
+            added("extra.url", json!("https://u:(secret #2)@h")),
+        ],
+    )])
+}
+
+fn unicode() -> Plan {
+    let mut job = change(
+        "DatabricksJob/umsätze",
+        Action::Update,
+        vec![changed("description", json!("每日汇总"), json!("每日汇总 🚀 – ночной запуск"))],
+    );
+    job.title = "Umsätze 数据".into();
+    plan(vec![job])
+}
