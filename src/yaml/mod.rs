@@ -1,12 +1,16 @@
 //! YAML that remembers where it came from: reading with a position on every value, typed reading that reports every
 //! mistake at once, and the mistakes themselves.
 
+mod near;
 mod node;
 mod parse;
 mod problem;
+mod scalar;
 mod typed;
 
+pub use near::nearest;
 pub use node::{Entry, Node, Tree};
 pub use parse::{Limits, parse};
 pub use problem::{File, FileId, Files, Problem, Problems, Span};
-pub use typed::read;
+pub use scalar::{Scalar, resolve};
+pub use typed::{is_deferred, read};

@@ -85,6 +85,17 @@ impl Problems {
         &mut self.list[last]
     }
 
+    /// Whether there is a mistake at that place among the first `before`, or later one with the same words. Looks at
+    /// the latest few only.
+    pub(super) fn complained(&self, span: Span, message: &str, before: usize) -> bool {
+        let skip = self.list.len().saturating_sub(250);
+        self.list
+            .iter()
+            .enumerate()
+            .skip(skip)
+            .any(|(i, p)| p.span == Some(span) && (i < before || p.message == message))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -98,7 +109,7 @@ impl Problems {
     /// In the order of files and places, without repetitions.
     pub fn sorted(mut self) -> Vec<Problem> {
         self.list.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
-        self.list.dedup();
+        self.list.dedup_by(|a, b| a.span == b.span && a.message == b.message);
         self.list
     }
 }

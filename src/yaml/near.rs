@@ -1,0 +1,39 @@
+//! The nearest valid name, for messages.
+
+/// Names longer than this are not typing mistakes, and comparing them costs.
+const LONGEST: usize = 100;
+
+/// The closest known name, when it is close enough to be a typing mistake. Of equals, the first.
+pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if name.len() > LONGEST {
+        return None;
+    }
+    let plain = |s: &str| s.to_lowercase().replace('-', "_");
+    let wanted = plain(name);
+    known
+        .into_iter()
+        .filter(|k| k.len() <= LONGEST)
+        .map(|k| (strsim::damerau_levenshtein(&wanted, &plain(k)), k))
+        .filter(|(distance, k)| *distance <= tolerance(k.len().max(name.len())))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// How many slips a name of that length may have and still be meant.
+fn tolerance(length: usize) -> usize {
+    (length / 3).clamp(1, 1 + length / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_typing_mistakes_only() {
+        let known = ["max_concurrent_runs", "timeout_seconds", "name"];
+        assert_eq!(nearest("max_concurent_runs", known), Some("max_concurrent_runs"));
+        assert_eq!(nearest("Timeout-Seconds", known), Some("timeout_seconds"));
+        assert_eq!(nearest("retries", known), None);
+        assert_eq!(nearest(&"n".repeat(1_000_000), known), None);
+    }
+}
