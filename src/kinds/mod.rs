@@ -46,13 +46,20 @@ pub use mark::{Mark, MarkPlace, Owner, Rev};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn AnyKind] {
-    static ALL: &[&dyn AnyKind] = &[
-        &Of::<databricks::cluster::DatabricksCluster>::NEW,
-        &Of::<databricks::policy::DatabricksClusterPolicy>::NEW,
-        &Of::<databricks::pool::DatabricksInstancePool>::NEW,
-        &Of::<databricks::job::DatabricksJob>::NEW,
-    ];
-    ALL
+    static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        vec![
+            of::<databricks::cluster::DatabricksCluster>(),
+            of::<databricks::policy::DatabricksClusterPolicy>(),
+            of::<databricks::pool::DatabricksInstancePool>(),
+            of::<databricks::job::DatabricksJob>(),
+        ]
+    })
+}
+
+/// A kind as a value that lives as long as the program.
+fn of<K: Kind>() -> &'static dyn AnyKind {
+    Box::leak(Box::new(Of::<K> { schema: OnceLock::new(), kind: std::marker::PhantomData }))
 }
 
 /// The kind of that name.
@@ -264,16 +271,12 @@ pub trait AnyKind: Send + Sync {
 }
 
 /// A kind as a value, with its schema and rules generated once.
-pub struct Of<K: Kind> {
+struct Of<K: Kind> {
     schema: OnceLock<(&'static Value, &'static Rules)>,
     kind: std::marker::PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Of<K> {
-    /// The value.
-    #[allow(clippy::declare_interior_mutable_const)] // each use makes its own static
-    pub const NEW: Self = Of { schema: OnceLock::new(), kind: std::marker::PhantomData };
-
     fn generated(&self) -> (&'static Value, &'static Rules) {
         *self.schema.get_or_init(|| {
             let schema = serde_json::to_value(schemars::schema_for!(K::Spec)).unwrap_or_default();

@@ -10,6 +10,7 @@ use super::{limits, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
