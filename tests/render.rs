@@ -1,6 +1,9 @@
 //! What people and programs are shown. The expected files stand in `tests/golden-plans/<case>/`; `PLUMB_BLESS=1 cargo
 //! test --test render` writes them anew.
 
+// Clippy only knows that functions marked `#[test]` are tests, not the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
 #[path = "golden-plans/cases.rs"]
 mod cases;
 

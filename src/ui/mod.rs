@@ -1,1 +1,220 @@
-//! x
+//! The only printer: stdout is data, stderr is status and progress.
+//!
+//! Nothing here reads the environment; the settings hand it over. Text on stderr is made safe here, data on stdout by
+//! whoever rendered it.
+
+mod bars;
+mod colour;
+mod escape;
+mod failure;
+mod lines;
+mod progress;
+
+pub use colour::{Colour, Environment};
+pub use failure::{ExitCode, Failure};
+pub use progress::{End, Progress, Silent, Step};
+
+use anstyle::{AnsiColor, Style as Ink};
+use escape::safe;
+use indicatif::MultiProgress;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How wide text is laid out where nobody says how wide it may be: a file or a CI log.
+const WIDTH: usize = 120;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Volume {
+    /// Only warnings and errors.
+    Quiet,
+    #[default]
+    Normal,
+    /// Details too.
+    Verbose,
+}
+
+/// Where things are read from and written to.
+pub struct Streams {
+    pub input: Box<dyn BufRead + Send>,
+    pub out: Box<dyn Write + Send>,
+    pub err: Box<dyn Write + Send>,
+    /// Which of the three are terminals.
+    pub input_terminal: bool,
+    pub out_terminal: bool,
+    pub err_terminal: bool,
+    /// The terminal's width, where it has one.
+    pub width: Option<usize>,
+}
+
+impl Streams {
+    /// The process's own.
+    pub fn standard() -> Self {
+        let out_terminal = io::stdout().is_terminal();
+        Streams {
+            input: Box::new(io::BufReader::new(io::stdin())),
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            input_terminal: io::stdin().is_terminal(),
+            out_terminal,
+            err_terminal: io::stderr().is_terminal(),
+            width: terminal_size::terminal_size().filter(|_| out_terminal).map(|(width, _)| width.0.into()),
+        }
+    }
+}
+
+/// Prints.
+pub struct Ui {
+    /// Whether data on stdout may be coloured.
+    pub colour: bool,
+    /// Whether stdout is a terminal.
+    pub terminal: bool,
+    /// Columns to lay data out for.
+    pub width: usize,
+    volume: Volume,
+    err_colour: bool,
+    interactive: bool,
+    input: Mutex<Box<dyn BufRead + Send>>,
+    /// `None` once its reader is gone.
+    out: Mutex<Option<Box<dyn Write + Send>>>,
+    err: Mutex<Box<dyn Write + Send>>,
+    bars: Option<MultiProgress>,
+}
+
+impl Ui {
+    /// A printer on these streams. Bars are only drawn when stderr is a terminal that can move its cursor.
+    pub fn new(streams: Streams, environment: &Environment, colour: Colour, volume: Volume) -> Self {
+        let draws = streams.err_terminal && !environment.dumb() && volume != Volume::Quiet;
+        Ui {
+            colour: environment.colours(colour, streams.out_terminal),
+            terminal: streams.out_terminal,
+            width: environment.columns.or(streams.width).unwrap_or(WIDTH),
+            volume,
+            err_colour: environment.colours(colour, streams.err_terminal),
+            interactive: streams.input_terminal && streams.err_terminal,
+            input: Mutex::new(streams.input),
+            out: Mutex::new(Some(streams.out)),
+            err: Mutex::new(streams.err),
+            bars: draws.then(MultiProgress::new),
+        }
+    }
+
+    /// Prints a result to stdout, exactly as it is.
+    ///
+    /// When the reader is gone (`plumb plan | head`), this and all later data is dropped without a word: the command
+    /// goes on to its end and its exit code. Any other fault, such as a full disk, is a failure.
+    pub fn data(&self, text: &str) -> Result<(), Failure> {
+        let mut out = locked(&self.out);
+        let Some(stream) = out.as_mut() else { return Ok(()) };
+        let written = self.beside_bars(|| stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
+        match written {
+            Ok(()) => Ok(()),
+            Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => {
+                *out = None;
+                Ok(())
+            }
+            Err(fault) => Err(Failure::error(format!("cannot write to stdout: {fault}"))),
+        }
+    }
+
+    /// Says what is going on.
+    pub fn status(&self, text: &str) {
+        if self.volume != Volume::Quiet {
+            self.print("", Ink::new(), text);
+        }
+    }
+
+    /// Says what only a curious reader wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.volume == Volume::Verbose {
+            self.print("", Ink::new().dimmed(), text);
+        }
+    }
+
+    /// Says what may be wrong.
+    pub fn warn(&self, text: &str) {
+        self.print("warning: ", AnsiColor::Yellow.on_default().bold(), text);
+    }
+
+    /// Says what is wrong.
+    pub fn error(&self, text: &str) {
+        self.print("error: ", AnsiColor::Red.on_default().bold(), text);
+    }
+
+    /// Prints diagnostics to stderr that were laid out, coloured and made safe elsewhere.
+    pub fn laid_out(&self, text: &str) {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        self.to_stderr(&format!("{text}{end}"));
+    }
+
+    /// Says why the command stopped, and how to go on.
+    pub fn failure(&self, failure: &Failure) {
+        if let Some(detail) = &failure.detail {
+            self.laid_out(detail);
+        }
+        self.error(&failure.message);
+        for hint in &failure.hints {
+            self.print("hint: ", AnsiColor::Cyan.on_default().bold(), hint);
+        }
+    }
+
+    /// Whether colours may be used in what is handed to [`Ui::laid_out`].
+    pub fn colours_stderr(&self) -> bool {
+        self.err_colour
+    }
+
+    /// Asks; only `y` and `yes` are a yes. Without a terminal there is nobody to ask, which is a failure and not a no:
+    /// a pipeline that forgot `--yes` must not look as if it had applied.
+    pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        if !self.interactive {
+            return Err(Failure::usage(format!("{}: nobody to ask, this is no terminal", safe(question)))
+                .hint("give --yes to go on without being asked"));
+        }
+        self.to_stderr(&format!("{} [y/N] ", safe(question)));
+        let mut answer = String::new();
+        match locked(&self.input).read_line(&mut answer) {
+            Ok(_) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
+            Err(fault) => Err(Failure::error(format!("cannot read the answer: {fault}"))),
+        }
+    }
+
+    /// What hears of progress: bars on a terminal, plain lines elsewhere, nothing when quiet.
+    pub fn progress(&self) -> Box<dyn Progress + '_> {
+        match &self.bars {
+            _ if self.volume == Volume::Quiet => Box::new(Silent),
+            Some(bars) => Box::new(bars::Bars::new(self, bars.clone())),
+            None => Box::new(lines::Lines::new(self)),
+        }
+    }
+
+    fn print(&self, label: &str, ink: Ink, text: &str) {
+        let text = safe(text);
+        match (self.err_colour && ink != Ink::new(), label.is_empty()) {
+            (false, _) => self.to_stderr(&format!("{label}{text}\n")),
+            (true, true) => self.to_stderr(&format!("{ink}{text}{ink:#}\n")),
+            (true, false) => self.to_stderr(&format!("{ink}{label}{ink:#}{text}\n")),
+        }
+    }
+
+    fn to_stderr(&self, text: &str) {
+        let mut err = locked(&self.err);
+        // Where stderr can't be written to, there is no place left to say so.
+        let _ = self.beside_bars(|| err.write_all(text.as_bytes()).and_then(|()| err.flush()));
+    }
+
+    /// Takes the bars off the terminal while something is printed.
+    fn beside_bars<R>(&self, print: impl FnOnce() -> R) -> R {
+        match &self.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+/// The lock, whether or not a thread panicked while it held it: a printer has no state that could be half changed.
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

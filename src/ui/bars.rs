@@ -1,0 +1,125 @@
+//! Progress on a terminal: one line that changes, and one for each change that is under way.
+
+use super::Ui;
+use super::escape::{safe, seconds};
+use super::progress::{End, Progress, Read, Step, did, doing};
+use crate::manifest::Address;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often a spinner turns, so that waiting does not look like hanging.
+const TURN: Duration = Duration::from_millis(120);
+
+/// Draws bars under the lines that were printed before.
+pub(super) struct Bars<'a> {
+    ui: &'a Ui,
+    bars: MultiProgress,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    read: Read,
+    reading: Option<ProgressBar>,
+    applying: Option<ProgressBar>,
+    steps: BTreeMap<Address, ProgressBar>,
+}
+
+impl<'a> Bars<'a> {
+    pub fn new(ui: &'a Ui, bars: MultiProgress) -> Self {
+        Bars { ui, bars, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spinner(&self, message: String) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        bar.set_message(message);
+        bar.enable_steady_tick(TURN);
+        bar
+    }
+
+    fn show(&self, state: &mut State) {
+        let line = format!("reading: {}", state.read.line());
+        match &state.reading {
+            Some(bar) => bar.set_message(line),
+            None => state.reading = Some(self.spinner(line)),
+        }
+    }
+}
+
+impl Progress for Bars<'_> {
+    fn page(&self, _listing: &str, objects: usize) {
+        let mut state = self.state();
+        state.read.pages += 1;
+        state.read.requests += 1;
+        state.read.objects += objects;
+        self.show(&mut state);
+    }
+
+    fn request(&self) {
+        let mut state = self.state();
+        state.read.requests += 1;
+        self.show(&mut state);
+    }
+
+    fn read(&self, took: Duration) {
+        let mut state = self.state();
+        if let Some(bar) = state.reading.take() {
+            bar.finish_and_clear();
+        }
+        self.ui.status(&format!("read {} in {}", state.read.line(), seconds(took)));
+    }
+
+    fn total(&self, changes: usize) {
+        let bar = self.bars.add(ProgressBar::new(changes as u64));
+        // A template that can't be read is a mistake of ours; the default bar does as well.
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} applied") {
+            bar.set_style(style);
+        }
+        self.state().applying = Some(bar);
+    }
+
+    fn started(&self, step: Step<'_>) {
+        let bar = self.spinner(safe(&doing(step)));
+        self.state().steps.insert(step.address.clone(), bar);
+    }
+
+    fn waiting(&self, step: Step<'_>, to_be: &str) {
+        if let Some(bar) = self.state().steps.get(step.address) {
+            bar.set_message(safe(&format!("{}: waiting, it is {to_be}", doing(step))));
+        }
+    }
+
+    fn ended(&self, step: Step<'_>, end: &End) {
+        let mut state = self.state();
+        if let Some(bar) = state.steps.remove(step.address) {
+            bar.finish_and_clear();
+        }
+        if let Some(bar) = &state.applying {
+            bar.inc(1);
+        }
+        drop(state);
+        match end {
+            End::Failed { .. } => self.ui.error(&did(step, end)),
+            _ => self.ui.status(&did(step, end)),
+        }
+    }
+
+    fn finished(&self) {
+        let mut state = self.state();
+        let bars = std::mem::take(&mut *state);
+        bars.reading.iter().chain(&bars.applying).chain(bars.steps.values()).for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+impl Drop for Bars<'_> {
+    fn drop(&mut self) {
+        // A command that ends early leaves no bar behind on the terminal.
+        self.finished();
+    }
+}

@@ -1,0 +1,77 @@
+//! Progress in a log: plain lines.
+
+use super::progress::{End, Progress, Read, Step, did, doing};
+use super::{Ui, escape::seconds};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// After how many pages a line says that reading goes on.
+const PAGES: usize = 50;
+
+/// Says each event that a log's reader wants to know, on a line of its own.
+pub(super) struct Lines<'a> {
+    ui: &'a Ui,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    read: Read,
+    total: usize,
+    ended: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(ui: &'a Ui) -> Self {
+        Lines { ui, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Counters are good whatever the thread that panicked was doing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Lines<'_> {
+    fn page(&self, _listing: &str, objects: usize) {
+        let mut state = self.state();
+        state.read.pages += 1;
+        state.read.requests += 1;
+        state.read.objects += objects;
+        if state.read.pages.is_multiple_of(PAGES) {
+            self.ui.status(&format!("reading: {} so far", state.read.line()));
+        }
+    }
+
+    fn request(&self) {
+        self.state().read.requests += 1;
+    }
+
+    fn read(&self, took: Duration) {
+        let line = self.state().read.line();
+        self.ui.status(&format!("read {line} in {}", seconds(took)));
+    }
+
+    fn total(&self, changes: usize) {
+        self.state().total = changes;
+    }
+
+    fn started(&self, step: Step<'_>) {
+        self.ui.status(&doing(step));
+    }
+
+    fn waiting(&self, step: Step<'_>, state: &str) {
+        self.ui.detail(&format!("{}: waiting, it is {state}", doing(step)));
+    }
+
+    fn ended(&self, step: Step<'_>, end: &End) {
+        // The lock is held while writing, so that the counts in the log never go backwards.
+        let mut state = self.state();
+        state.ended += 1;
+        let line = format!("[{}/{}] {}", state.ended, state.total.max(state.ended), did(step, end));
+        match end {
+            End::Failed { .. } => self.ui.error(&line),
+            _ => self.ui.status(&line),
+        }
+    }
+}

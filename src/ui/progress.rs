@@ -1,0 +1,97 @@
+//! How far a reading or an apply has got.
+
+use super::escape::seconds;
+use crate::manifest::Address;
+use crate::plan::Action;
+use std::time::Duration;
+
+/// A change that is being carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    pub address: &'a Address,
+    pub action: Action,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was done, in that time.
+    Done(Duration),
+    /// It failed after that time.
+    Failed { why: String, after: Duration },
+    /// It was not started: something that it depends on failed, or the user interrupted.
+    Skipped { why: String },
+}
+
+/// Hears how far things have got. Called from many tasks at once.
+pub trait Progress: Send + Sync {
+    /// A page of a listing has come, with so many objects.
+    fn page(&self, _listing: &str, _objects: usize) {}
+    /// A request was sent that is no page of a listing.
+    fn request(&self) {}
+    /// All is read.
+    fn read(&self, _took: Duration) {}
+    /// So many changes will be carried out.
+    fn total(&self, _changes: usize) {}
+    /// A change is begun.
+    fn started(&self, _step: Step<'_>) {}
+    /// A change waits for the service to reach a state.
+    fn waiting(&self, _step: Step<'_>, _state: &str) {}
+    /// A change is done, has failed, or is skipped.
+    fn ended(&self, _step: Step<'_>, _end: &End) {}
+    /// Nothing more will come.
+    fn finished(&self) {}
+}
+
+/// Says nothing.
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// `creating DatabricksJob/x`.
+pub(super) fn doing(step: Step<'_>) -> String {
+    let verb = match step.action {
+        Action::Create => "creating",
+        Action::Update => "updating",
+        Action::Replace => "replacing",
+        Action::Delete => "deleting",
+        Action::Adopt => "adopting",
+        Action::Move => "moving",
+        Action::Release => "releasing",
+    };
+    format!("{verb} {}", step.address)
+}
+
+/// `created DatabricksJob/x in 0.4 s`, or why not.
+pub(super) fn did(step: Step<'_>, end: &End) -> String {
+    let verb = match step.action {
+        Action::Create => "created",
+        Action::Update => "updated",
+        Action::Replace => "replaced",
+        Action::Delete => "deleted",
+        Action::Adopt => "adopted",
+        Action::Move => "moved",
+        Action::Release => "released",
+    };
+    match end {
+        End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),
+        End::Failed { why, after } => format!("failed {} after {}: {why}", doing(step), seconds(*after)),
+        End::Skipped { why } => format!("skipped {}: {why}", doing(step)),
+    }
+}
+
+/// What was read so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Read {
+    pub pages: usize,
+    pub requests: usize,
+    pub objects: usize,
+}
+
+impl Read {
+    /// `12 requests, 340 objects`.
+    pub fn line(self) -> String {
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        format!("{} request{}, {} object{}", self.requests, s(self.requests), self.objects, s(self.objects))
+    }
+}
