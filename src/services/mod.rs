@@ -161,8 +161,7 @@ fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
 /// The name of whoever is signed in: a user's mail address, a service principal's application id.
 pub async fn me(service: &dyn Service) -> Result<String, Fault> {
     // Leaving out what may be long (databricks-sdk-go, `CurrentWorkspaceID`).
-    let call =
-        Call::get(System::Databricks, "/api/2.0/preview/scim/v2/Me").query("excludedAttributes", "entitlements");
+    let call = Call::get(System::Databricks, "/api/2.0/preview/scim/v2/Me").query("excludedAttributes", "entitlements");
     let answer = service.send(&call).await?;
     match answer.body["userName"].as_str() {
         Some(name) => Ok(name.to_owned()),
