@@ -481,3 +481,19 @@ fn large_plans_render_quickly() {
     assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
     eprintln!("{:?}", begun.elapsed());
 }
+
+/// What the manual shows is what is printed.
+#[test]
+fn the_manual_shows_real_output() {
+    let manual = fs::read_to_string(folder().join("../../docs/reading-a-plan.md")).unwrap();
+    let printed: String =
+        cases::all().iter().flat_map(|(_, plan)| [text(plan, 80), text(plan, 90), text(plan, 200)]).collect();
+    let examples: Vec<&str> = manual.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        assert!(printed.contains(example), "nothing prints:\n{example}");
+    }
+    for sign in ["+", "~", "-/+", "-", "<=", ">", "."] {
+        assert!(manual.contains(&format!("| `{sign}` |")) && printed.contains(&format!("\n  {sign} ")), "{sign}");
+    }
+}
