@@ -10,6 +10,7 @@ mod cases;
 use cases::{HOSTILE, added, change, changed, plan};
 use plumb::plan::{Action, Op, Plan};
 use plumb::render::{self, Finding, Level, Options, Style};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 
@@ -85,6 +86,9 @@ fn colour_adds_escape_sequences_and_nothing_else() {
     }
 }
 
+/// Characters of the hostile texts that no reader would see.
+const HIDDEN: [char; 7] = ['\u{1b}', '\u{9b}', '\r', '\t', '\u{202e}', '\u{200b}', '\u{e0041}'];
+
 /// Hidden characters, line by line what a CI runner would obey, and what a forge would act on.
 #[test]
 fn hostile_names_do_nothing() {
@@ -100,7 +104,7 @@ fn hostile_names_do_nothing() {
     ];
     for shown in &renderings {
         assert!(shown.contains("pwned"));
-        assert!(shown.chars().all(|c| c == '\n' || !render::value::is_hidden(c)), "{shown}");
+        assert!(!shown.contains(HIDDEN), "{shown}");
         for line in shown.lines() {
             assert!(!line.trim_start().starts_with("::"), "{line}");
             assert!(!line.contains("##["), "{line}");
@@ -238,6 +242,8 @@ fn a_hidden_difference_is_still_a_difference() {
     for (from, to) in [
         (json!("a\nb\u{1b}\n"), json!("a\nb\\u001b\n")),
         (json!("a\nb \n"), json!("a\nb\n")),
+        (json!("a\u{a0}b"), json!("a b")),
+        (json!({"a\u{200b}": 1}), json!({"a": 1})),
         (json!("a\nb\n"), json!("a\nb")),
         (json!(["x".repeat(2_000) + "1"]), json!(["x".repeat(2_000) + "2"])),
         (json!("8"), json!(8)),
@@ -361,4 +367,133 @@ fn nothing_that_is_said_of_a_change_is_cut() {
     let joined = shown.replace("\n            # ", " ").replace("\n  # ", " ");
     assert_eq!(joined.matches(long).count(), 2, "{shown}");
     assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+}
+
+/// Strings of what means something to a terminal, a forge, a log or a diff, in any order.
+fn nasty() -> impl Strategy<Value = String> {
+    let pieces = [
+        "`",
+        "```",
+        "~~~",
+        "<",
+        ">",
+        "</details>",
+        "</code>",
+        "<!--",
+        "-->",
+        "@team",
+        "&",
+        "\\",
+        "|",
+        "\"",
+        "'",
+        "\n",
+        "\r",
+        "\t",
+        " ",
+        "::",
+        "##[",
+        "##vso[",
+        "#",
+        "\u{1b}[2J",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{e0041}",
+        "a",
+        "é",
+        "数",
+        "(secret #1)",
+        "${resources.",
+        "}",
+        "]",
+        "[",
+        "*",
+        "_",
+        ":x:",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 1..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_escapes_its_place(a in nasty(), b in nasty(), c in nasty()) {
+        let mut job = change("DatabricksJob/x", Action::Update, vec![
+            changed(&a, json!(b), json!(c)),
+            changed("list", json!([a, b]), json!([b, c])),
+            added("tree", json!({a.as_str(): {b.as_str(): [c.as_str(), [b.as_str()]]}})),
+        ]);
+        job.address = cases::address(&format!("DatabricksJob/{a}"));
+        job.title = b.clone();
+        job.impacts = vec![c.clone()];
+        job.reason = Some(a.clone());
+        let mut plan = plan(vec![job]);
+        plan.project = a.clone();
+        plan.base = Some(b.clone());
+        plan.notes = vec![plumb::plan::Note { address: None, message: c.clone() }];
+        let shown = [text(&plan, 60), markdown(&plan), render::json(&plan).unwrap()];
+        for shown in &shown {
+            prop_assert!(!shown.contains(HIDDEN), "{}", shown);
+            prop_assert!(!shown.contains("##[") && !shown.contains("##vso["), "{}", shown);
+            prop_assert!(shown.lines().all(|line| !line.trim_start().starts_with("::")), "{}", shown);
+        }
+        let outside = outside_code(&shown[1]);
+        prop_assert!(!outside.contains(['@', 'é', '数']), "{}", outside);
+        prop_assert_eq!(outside.matches('<').count(), 4, "{}", outside);
+        // Values that differ are shown as different.
+        if b != c {
+            let lines = |sign: char| shown[1].lines().filter(move |line| line.starts_with(sign)).count();
+            prop_assert!(lines('-') + lines('+') > 4, "{}", shown[1]);
+        }
+        prop_assert_eq!(serde_json::from_str::<Value>(&shown[2]).unwrap(), serde_json::to_value(&plan).unwrap());
+    }
+
+    #[test]
+    fn no_budget_is_exceeded(sizes in prop::collection::vec(0usize..3_000, 0..40), budget in 2_500usize..40_000) {
+        let actions = [Action::Create, Action::Update, Action::Delete, Action::Move];
+        let changes = sizes.iter().enumerate().map(|(i, size)| {
+            change(&format!("DatabricksJob/j{i:02}"), actions[i % 4], vec![added("note", json!("x".repeat(*size)))])
+        });
+        let plan = plan(changes.collect());
+        let shown = render::markdown(&plan, &Options { budget, link: Some("https://ci.example/1".into()) });
+        prop_assert!(shown.len() <= budget, "{} > {}", shown.len(), budget);
+        prop_assert!(outside_code(&shown).contains("The whole plan"));
+    }
+}
+
+#[test]
+fn large_plans_render_quickly() {
+    let begun = std::time::Instant::now();
+    let spec = |n: usize| {
+        json!((0..200).map(|i| json!({"task_key": format!("t{i}"), "timeout_seconds": i * n})).collect::<Vec<_>>())
+    };
+    let changes = (0..100)
+        .map(|i| change(&format!("DatabricksJob/j{i:04}"), Action::Update, vec![changed("tasks", spec(1), spec(2))]));
+    let many = plan(changes.collect());
+    assert!(text(&many, 100).len() > 1_000_000);
+    assert!(markdown(&many).len() <= 60_000);
+    // Lines that recur in another order: the worst that a line diff can be given.
+    let lines = |n: usize| json!((0..8_000).map(|i| format!("{}\n", i * n % 97)).collect::<String>());
+    let long = plan(vec![change("DatabricksJob/x", Action::Update, vec![changed("text", lines(7), lines(11))])]);
+    assert!(text(&long, 100).len() > 50_000);
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    eprintln!("{:?}", begun.elapsed());
+}
+
+/// What the manual shows is what is printed.
+#[test]
+fn the_manual_shows_real_output() {
+    let manual = fs::read_to_string(folder().join("../../docs/reading-a-plan.md")).unwrap();
+    let printed: String =
+        cases::all().iter().flat_map(|(_, plan)| [text(plan, 80), text(plan, 90), text(plan, 200)]).collect();
+    let examples: Vec<&str> = manual.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        assert!(printed.contains(example), "nothing prints:\n{example}");
+    }
+    for sign in ["+", "~", "-/+", "-", "<=", ">", "."] {
+        assert!(manual.contains(&format!("| `{sign}` |")) && printed.contains(&format!("\n  {sign} ")), "{sign}");
+    }
 }

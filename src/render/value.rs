@@ -13,13 +13,17 @@ const LONGEST: usize = 1_000;
 /// How much of what two long values have in common is shown before they part.
 const CONTEXT: usize = 40;
 
-/// Whether a character shows nothing, or does something to the text around it: C0 and C1 controls, line separators,
-/// bidirectional controls (CVE-2021-42574) and other invisible format characters.
+/// Whether a character shows nothing, looks like another, or does something to the text around it: C0 and C1 controls,
+/// separators, bidirectional controls (CVE-2021-42574), invisible format characters, fillers, variation selectors, and
+/// all spaces but the ordinary and the ideographic one. The emoji selector U+FE0F and the ideographic space may stay:
+/// too much ordinary text has them.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
+        || (c.is_whitespace() && !matches!(c, ' ' | '\u{3000}'))
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text with every hidden character as an escape, on one line.
@@ -64,7 +68,8 @@ pub fn quoted(text: &str) -> String {
 
 /// A member's name: bare where it is plain, else in quotes.
 pub fn key(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    let plain = !text.is_empty()
+        && text.chars().all(|c| (c.is_alphanumeric() && !is_hidden(c)) || matches!(c, '_' | '-' | '.'));
     if plain { text.to_owned() } else { quoted(text) }
 }
 
@@ -204,10 +209,18 @@ mod tests {
             (json!([1, "a", {"b c": true}]), r#"[1, "a", {"b c": true}]"#),
             (json!("\u{202e}\u{200b}\u{9b}\u{e0041}"), r#""\u202e\u200b\u009b\udb40\udc41""#),
             (json!("##[error]x ##VSO[task] #[ok]"), r##""#\u0023[error]x #\u0023VSO[task] #[ok]""##),
-            (json!("数据 é 🚀"), "\"数据 é 🚀\""),
+            (json!("数据 é 🚀 ⚠️"), "\"数据 é 🚀 ⚠️\""),
+            (json!("a\u{a0}b\u{3164}\u{2028}"), r#""a\u00a0b\u3164\u2028""#),
         ] {
             assert_eq!(scalar(&value), shown);
         }
+    }
+
+    #[test]
+    fn keys_are_bare_only_when_nothing_hides_in_them() {
+        assert_eq!([key("spark.sql"), key("数据"), key("a b"), key("")], ["spark.sql", "数据", "\"a b\"", "\"\""]);
+        // A letter by its category, and yet invisible.
+        assert_eq!(key("a\u{3164}"), "\"a\\u3164\"");
     }
 
     #[test]
