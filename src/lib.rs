@@ -12,13 +12,17 @@
 
 pub mod apply;
 pub mod call;
+pub mod cli;
+pub mod explain;
 pub mod git;
 pub mod kinds;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod render;
+pub mod sandbox;
 pub mod schema;
 pub mod services;
+pub mod settings;
 pub mod ui;
 pub mod yaml;

@@ -151,8 +151,7 @@ fn by_id<'a>(
     for kind in crate::kinds::all() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             let resource = desired.resources.iter().find(|r| {
-                r.address == address
-                    || r.address.kind == address.kind && r.previous_names.contains(&address.name)
+                r.address == address || r.address.kind == address.kind && r.previous_names.contains(&address.name)
             });
             if resource.map_or_else(|| selection.is_whole(), |r| selection.has(r)) {
                 for f in found {
@@ -241,6 +240,23 @@ pub async fn find_marked(
         }
     }
     Ok(found)
+}
+
+/// Completes one listed object as if its manifest were `wanted`.
+pub async fn finish(
+    services: &Services,
+    kind: &dyn AnyKind,
+    found: &Found,
+    wanted: &Value,
+) -> Result<Result<Found, String>, Fault> {
+    let mut found = found.clone();
+    let reads = kind.details(&found.seen, Some(wanted));
+    let mut problems = Vec::new();
+    if !reads.is_empty() {
+        let pages = read_each(services.for_system(kind.system())?, reads).await?;
+        absorb(kind, &mut found, Some(wanted), &pages, None, &mut problems);
+    }
+    Ok(problems.pop().map_or(Ok(found), Err))
 }
 
 /// The live objects that carry this address's mark, whatever the manifests say.

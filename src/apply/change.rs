@@ -93,5 +93,9 @@ fn comparison(
 fn lines(comparison: &Comparison, to: &str, from: &str) -> Vec<String> {
     let mut numbers = secrets::Numbers::default();
     let mut show = |v: &Option<Value>| v.as_ref().map_or_else(|| "unset".into(), |v| numbers.show(v).to_string());
-    comparison.differences.iter().map(|d| format!("{}: {to} {}, {from} {}", d.path, show(&d.to), show(&d.from))).collect()
+    comparison
+        .differences
+        .iter()
+        .map(|d| format!("{}: {to} {}, {from} {}", d.path, show(&d.to), show(&d.from)))
+        .collect()
 }

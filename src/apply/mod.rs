@@ -134,7 +134,7 @@ pub async fn apply(
     live: &Live,
     decision: Decision,
     options: Options,
-    watch: Arc<dyn Watch>,
+    watch: &dyn Watch,
     stop: Arc<AtomicBool>,
 ) -> Outcome {
     let target = desired.mark_target();
@@ -168,7 +168,7 @@ pub async fn apply(
     schedule(shared, watch, stop).await
 }
 
-async fn schedule(shared: Arc<Shared>, watch: Arc<dyn Watch>, stop: Arc<AtomicBool>) -> Outcome {
+async fn schedule(shared: Arc<Shared>, watch: &dyn Watch, stop: Arc<AtomicBool>) -> Outcome {
     let changes = &shared.decision.plan.changes;
     let mut outcome = Outcome::default();
     let mut waiting: Vec<usize> = (0..changes.len()).collect();

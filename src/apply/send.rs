@@ -33,9 +33,10 @@ pub(super) async fn call(
             Some(id) => until.path.replace("${id}", id),
             None => until.path.clone(),
         };
-        let query = until.query.iter().map(|(k, v)| {
-            (k.clone(), made.as_deref().or(id).map_or_else(|| v.clone(), |id| v.replace("${id}", id)))
-        });
+        let query = until
+            .query
+            .iter()
+            .map(|(k, v)| (k.clone(), made.as_deref().or(id).map_or_else(|| v.clone(), |id| v.replace("${id}", id))));
         let until = Until { path, query: query.collect(), ..until.clone() };
         wait(shared, &ready, &until).await?;
     }
@@ -49,7 +50,8 @@ fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> 
     let mut call = call.clone();
     call.path = references::fill_late_text(&call.path, &ids, id).map_err(missing)?;
     if let Some(body) = &call.body {
-        let body = references::fill_late(body, &ids, id).map_err(|address| format!("the id of {address} is not known"))?;
+        let body =
+            references::fill_late(body, &ids, id).map_err(|address| format!("the id of {address} is not known"))?;
         call.body = Some(shared.decision.vault.reveal_in(&body));
     }
     if let Some(otherwise) = &call.otherwise {

@@ -114,7 +114,9 @@ impl Vault {
     pub fn seal(&mut self, _p: &str) -> String {
         String::new()
     }
-    pub fn reveal_in(&self, v: &Value) -> Value { v.clone() }
+    pub fn reveal_in(&self, v: &Value) -> Value {
+        v.clone()
+    }
     pub fn seal_known(&self, v: &Value) -> Value {
         v.clone()
     }

@@ -95,6 +95,25 @@ pub struct Decision {
     pub wanted: BTreeMap<Address, Wanted>,
 }
 
+impl Decision {
+    /// A decision that a person took: just these changes.
+    pub fn of(desired: &Desired, vault: Vault, changes: Vec<Change>) -> Decision {
+        let plan = Plan {
+            format: PlanFormat::V1,
+            project: desired.project.name.clone(),
+            target: desired.target.name.clone(),
+            base: None,
+            head: None,
+            digest: String::new(),
+            changes,
+            blocked: Vec::new(),
+            notes: Vec::new(),
+            unchanged: 0,
+        };
+        Decision { plan, vault, wanted: BTreeMap::new() }
+    }
+}
+
 /// What a changed resource is wanted to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -201,6 +220,7 @@ impl<'a> Decider<'a> {
         }
         if let Some(missing) = resource.references.iter().find(|r| self.unavailable.contains(r)) {
             self.blocked.push(Blocked {
+                guard: None,
                 address: Some(resource.address.clone()),
                 reason: format!("it refers to {missing}, which is not live and will not be made by this plan"),
                 remedy: Some(format!("mend or select {missing} first")),
@@ -219,8 +239,12 @@ impl<'a> Decider<'a> {
     /// Finds the live object of a manifest. Never picks one of several.
     fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
         let (kind, address) = (resource.kind, &resource.address);
-        let refuse =
-            |reason: String, remedy: Option<String>| Blocked { address: Some(address.clone()), reason, remedy };
+        let refuse = |reason: String, remedy: Option<String>| Blocked {
+            guard: None,
+            address: Some(address.clone()),
+            reason,
+            remedy,
+        };
         let owned = &self.owned[kind.name()];
         let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
             Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
@@ -294,7 +318,7 @@ impl<'a> Decider<'a> {
                 format!("to take it over, add `metadata.adopt: \"{id}\"`"),
             ),
         };
-        Blocked { address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
+        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
     }
 
     fn create(&mut self, resource: &'a Resource) {
@@ -501,6 +525,7 @@ impl<'a> Decider<'a> {
             Ok(calls) => calls,
             Err(unsupported) => {
                 self.blocked.push(Blocked {
+                    guard: None,
                     address: Some(resource.address.clone()),
                     reason: unsupported.0,
                     remedy: None,
@@ -567,6 +592,7 @@ impl<'a> Decider<'a> {
                 match found.as_slice() {
                     [one] => self.orphan(*kind, address, one),
                     several => self.blocked.push(Blocked {
+                        guard: None,
                         address: Some(address.clone()),
                         reason: clones(*kind, address, several),
                         remedy: Some(CLONES_REMEDY.into()),
@@ -579,6 +605,7 @@ impl<'a> Decider<'a> {
     fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
         if found.mark.as_ref().is_some_and(|m| m.protect) {
             self.blocked.push(Blocked {
+                guard: None,
                 address: Some(address.clone()),
                 reason: format!("no manifest asks for {} {} any more, but it is protected", kind.noun(), found.seen.id),
                 remedy: Some(format!(
@@ -593,7 +620,7 @@ impl<'a> Decider<'a> {
         let calls = match kind.calls(&step) {
             Ok(calls) => calls,
             Err(e) => {
-                self.blocked.push(Blocked { address: Some(address.clone()), reason: e.0, remedy: None });
+                self.blocked.push(Blocked { guard: None, address: Some(address.clone()), reason: e.0, remedy: None });
                 return;
             }
         };
@@ -676,6 +703,7 @@ fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
     let paths: Vec<String> = comparison.differences.iter().filter(|d| d.replaces).map(|d| d.path.to_string()).collect();
     Blocked {
+        guard: None,
         address: Some(resource.address.clone()),
         reason: format!(
             "it is protected, and would have to be made anew: {} cannot be changed in place",

@@ -12,4 +12,6 @@ mod types;
 
 pub use decide::{Base, Bases, Decision, Input, Selection, Wanted, decide};
 pub use live::{Found, Live};
-pub use types::{Action, Blocked, Change, Commit, Counts, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+pub use types::{
+    Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,
+};

@@ -18,7 +18,7 @@ fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
         Some(Secret::Value) => return seal_strings(value, vault),
         Some(Secret::ByName) => {
             if let Value::Object(map) = value {
-                for (_, entry) in map.iter_mut().filter(|(k, v)| is_credential_name(k) && !is_reference(v)) {
+                for (_, entry) in map.iter_mut().filter(|(k, v)| is_credential(k, v)) {
                     seal_strings(entry, vault);
                 }
             }
@@ -51,6 +51,11 @@ fn seal_strings(value: &mut Value, vault: &mut Vault) {
         Value::Object(map) => map.iter_mut().for_each(|(_, v)| seal_strings(v, vault)),
         _ => {}
     }
+}
+
+/// Whether an entry of a map of settings is a secret: by its name, unless it only refers to a secret scope.
+pub fn is_credential(name: &str, value: &Value) -> bool {
+    is_credential_name(name) && !is_reference(value)
 }
 
 /// Whether a setting's name is that of a credential: `fs.azure.account.key.…`, `DB_PASSWORD`, `api-token`.

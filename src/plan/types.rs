@@ -184,6 +184,9 @@ pub struct Commit {
 /// Something that may not be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
+    /// The guard that refuses the whole plan; `None` when only one resource is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// What it is about; `None` when it is the whole plan (a guard).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
@@ -192,6 +195,35 @@ pub struct Blocked {
     /// The one line that would allow it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+/// A limit on what one apply may do, or on from where. `--override` names one to go past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// `guards.maxDeletes`.
+    MaxDeletes,
+    /// `guards.maxChangePercent`.
+    MaxChangePercent,
+    /// The target's `git.branch`.
+    Branch,
+    /// The target's `git.clean`.
+    Clean,
+    /// The target's `databricks.workspace_id`.
+    Workspace,
+}
+
+impl Guard {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Guard::MaxDeletes => "max-deletes",
+            Guard::MaxChangePercent => "max-change-percent",
+            Guard::Branch => "branch",
+            Guard::Clean => "clean",
+            Guard::Workspace => "workspace",
+        }
+    }
 }
 
 /// Something worth knowing.

@@ -6,6 +6,7 @@
 mod body;
 mod findings;
 mod json;
+mod manifest;
 mod junit;
 mod markdown;
 mod sarif;
@@ -14,6 +15,7 @@ pub mod value;
 
 pub use findings::{Finding, Level, drift};
 pub use json::json;
+pub use manifest::{Manifest, manifest};
 pub use junit::junit;
 pub use markdown::{Options, markdown};
 pub use sarif::sarif;

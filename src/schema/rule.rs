@@ -36,6 +36,8 @@ pub struct Rule {
     pub fold_case: bool,
     /// On a type: the member that names the cluster policy which may supply the other members.
     pub policy: Option<String>,
+    /// Values that the service fills in where nobody set one, `true` for any: an import leaves them out.
+    pub filled: Option<Filled>,
     /// Map keys that the service adds by itself.
     pub ignore_keys: Vec<String>,
     /// What a change of it disrupts, in a few words: "restarts the cluster".
@@ -50,6 +52,26 @@ pub struct Rule {
 pub enum KeyBy {
     One(String),
     FirstOf(Vec<String>),
+}
+
+/// Which values of a field the service fills in.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Filled {
+    Any(bool),
+    With(Vec<Value>),
+}
+
+impl Rule {
+    /// Whether the service fills in this value where nobody set one.
+    pub fn filled(&self, value: &Value) -> bool {
+        match &self.filled {
+            Some(Filled::Any(any)) => *any,
+            Some(Filled::With(values)) => values.contains(value),
+            // Off is what a switch is that nobody touched.
+            None => self.unset == Some(Unset::Server) && *value == Value::Bool(false),
+        }
+    }
 }
 
 /// What it means that a manifest leaves a field out, when there is no default.

@@ -13,9 +13,9 @@ use super::{
 use super::{cluster_check, permissions};
 use crate::call::{Call, Method, System, Until};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
-use serde_json::{Value, json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 cluster! {
     /// An all-purpose cluster: what the Clusters API 2.1 takes to create one, and `libraries`, `permissions`, `pinned`
@@ -80,10 +80,10 @@ const APART: [&str; 4] = ["libraries", "permissions", "pinned", "state"];
 const SIZE: [&str; 2] = ["num_workers", "autoscale"];
 
 fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
-    let id = cluster.get("cluster_id").and_then(Value::as_str).ok_or_else(|| Unreadable {
-        what: "a cluster".into(),
-        why: "it has no cluster_id".into(),
-    })?;
+    let id = cluster
+        .get("cluster_id")
+        .and_then(Value::as_str)
+        .ok_or_else(|| Unreadable { what: "a cluster".into(), why: "it has no cluster_id".into() })?;
     let state = cluster.get("state").and_then(Value::as_str).map(str::to_owned);
     let mut spec = permissions::without(cluster, &APART);
     // A cluster with autoscale shows the workers that it has just now; they are nobody's wish.
@@ -138,7 +138,8 @@ fn terminate(id: &str) -> Call {
 /// The calls that make the installed libraries those of the manifest. Only a running cluster takes them (Terraform
 /// provider, clusters), so one that is down is started for them and taken down again.
 fn libraries(step: &Step<'_>) -> Vec<Call> {
-    let list = |v: Option<&Value>| v.and_then(|v| v.get("libraries")).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list =
+        |v: Option<&Value>| v.and_then(|v| v.get("libraries")).and_then(Value::as_array).cloned().unwrap_or_default();
     let (want, have) = (list(Some(step.body)), list(step.live.map(|l| &l.spec)));
     let missing: Vec<&Value> = want.iter().filter(|l| !have.contains(l)).collect();
     let extra: Vec<&Value> = have.iter().filter(|l| !want.contains(l)).collect();
@@ -208,7 +209,8 @@ fn create(step: &Step<'_>) -> Vec<Call> {
     let id = step.id();
     let state = step.body.get("state").and_then(Value::as_str);
     let has_libraries = wants(Some(step.body), "libraries");
-    let mut calls = vec![if has_libraries || state == Some("running") { until_running(create, "${id}") } else { create }];
+    let mut calls =
+        vec![if has_libraries || state == Some("running") { until_running(create, "${id}") } else { create }];
     if step.body.get("pinned") == Some(&json!(true)) {
         calls.push(post("/api/2.1/clusters/pin", id));
     }
@@ -257,7 +259,8 @@ impl Kind for DatabricksCluster {
             .query("filter_by.is_pinned", "true");
         let mut reads = vec![Read::tokens(pinned)];
         if wants(wanted, "libraries") {
-            let status = Call::get(System::Databricks, "/api/2.0/libraries/cluster-status").query("cluster_id", &seen.id);
+            let status =
+                Call::get(System::Databricks, "/api/2.0/libraries/cluster-status").query("cluster_id", &seen.id);
             reads.push(Read::single(status));
         }
         if permissions::declared(wanted) {

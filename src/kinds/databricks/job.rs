@@ -15,9 +15,9 @@ use super::{
 use super::{job_check, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
-use serde_json::{Value, json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A job: the settings of the Jobs API 2.2, and `permissions`.
@@ -122,7 +122,8 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
     let mut job = pages.next().cloned().ok_or_else(unreadable)?;
     for page in pages {
         for member in PAGED {
-            let more = page.pointer(&format!("/settings/{member}")).and_then(Value::as_array).cloned().unwrap_or_default();
+            let more =
+                page.pointer(&format!("/settings/{member}")).and_then(Value::as_array).cloned().unwrap_or_default();
             match job.pointer_mut(&format!("/settings/{member}")).and_then(Value::as_array_mut) {
                 Some(list) => list.extend(more),
                 None if more.is_empty() => {}
@@ -167,7 +168,8 @@ impl Kind for DatabricksJob {
     type Spec = JobSpec;
 
     fn list() -> Vec<Read> {
-        let list = Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", "100").query("expand_tasks", "true");
+        let list =
+            Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", "100").query("expand_tasks", "true");
         vec![Read::tokens(list)]
     }
 

@@ -44,7 +44,11 @@ pub fn check(spec: &JobSpec, findings: &mut Findings) {
     }
     let keys = |list: Vec<&str>, member: &str, findings: &mut Findings, key: &str| {
         for (i, name) in repeated(list.into_iter()) {
-            findings.at(format!("{member}[{i}].{key}"), format!("`{name}` is there twice"), "each needs a name of its own");
+            findings.at(
+                format!("{member}[{i}].{key}"),
+                format!("`{name}` is there twice"),
+                "each needs a name of its own",
+            );
         }
     };
     let clusters: Vec<&str> = spec.job_clusters.iter().flatten().map(|c| c.job_cluster_key.as_str()).collect();
@@ -76,7 +80,8 @@ fn started_once(spec: &JobSpec, findings: &mut Findings) {
 
 fn cron(expression: &str, zone: &str, at: &str, findings: &mut Findings) {
     if !expression.contains("${") {
-        let parser = CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
+        let parser =
+            CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
         let words = expression.split_whitespace().count();
         if words < 6 {
             findings.at(
@@ -152,7 +157,11 @@ fn one_task(task: &Task, at: &str, clusters: &[&str], environments: &[&str], fin
     ];
     let set: Vec<&str> = compute.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     for extra in set.iter().skip(1) {
-        findings.at(format!("{at}.{extra}"), format!("a task runs on one of {}", set.join(" and ")), "remove the other");
+        findings.at(
+            format!("{at}.{extra}"),
+            format!("a task runs on one of {}", set.join(" and ")),
+            "remove the other",
+        );
     }
     if let Some(key) = task.job_cluster_key.as_deref().filter(|k| !clusters.contains(k) && !k.contains("${")) {
         unknown(&format!("{at}.job_cluster_key"), "job cluster", key, clusters, findings);

@@ -20,7 +20,11 @@ pub fn name(name: &str, least: usize, most: usize, path: &str, findings: &mut Fi
 pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, findings: &mut Findings) {
     let Some(tags) = tags else { return };
     if tags.len() > most {
-        findings.at(path, format!("{} tags", tags.len()), format!("{most} at most: the mark of plumb takes three more"));
+        findings.at(
+            path,
+            format!("{} tags", tags.len()),
+            format!("{most} at most: the mark of plumb takes three more"),
+        );
     }
     for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect")) {
         findings.at(format!("{path}.{name}"), format!("the tag `{name}` is plumb's own mark"), "choose another name");

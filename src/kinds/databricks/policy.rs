@@ -9,10 +9,10 @@ use super::{
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A cluster policy: what the policies API 2.0 takes to create one, and `permissions`.
 ///

@@ -10,9 +10,9 @@ use super::{
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
-use serde_json::{Value, json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// An instance pool: what the instance pools API 2.0 takes to create one, and `permissions`.
@@ -95,10 +95,10 @@ const EDITABLE: [&str; 8] = [
 ];
 
 fn seen(pool: &Value) -> Result<Seen, Unreadable> {
-    let id = pool.get("instance_pool_id").and_then(Value::as_str).ok_or_else(|| Unreadable {
-        what: "an instance pool".into(),
-        why: "it has no instance_pool_id".into(),
-    })?;
+    let id = pool
+        .get("instance_pool_id")
+        .and_then(Value::as_str)
+        .ok_or_else(|| Unreadable { what: "an instance pool".into(), why: "it has no instance_pool_id".into() })?;
     let state = pool.get("state").and_then(Value::as_str).map(str::to_owned);
     Ok(Seen { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Seen::default() })
 }

@@ -1,0 +1,210 @@
+//! `plumb apply`.
+
+use super::output::Output;
+use super::session::{Decided, Session};
+use super::{Global, Selected, Targeted};
+use crate::apply::{self, Ended, Options, Outcome, Watch};
+use crate::plan::guards::{self, Place};
+use crate::plan::{Change, Guard, Plan};
+use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
+use clap::{Args, ValueEnum};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::Duration;
+
+/// Make what is live equal to the manifests
+///
+/// Shows the plan, asks, and carries it out. A change that fails stops only what depends on it. Ctrl-C lets the calls
+/// in flight finish, starts no others, and says what was and what was not done.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb apply --target dev
+  plumb apply --target prod --yes
+  plumb apply --only DatabricksJob/audience-cleanse
+  plumb apply --yes --override max-deletes")]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    selected: Selected,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Go past a guard; it is said in the log
+    #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
+    overrides: Vec<Override>,
+    /// How long to wait for an object that is between two states, in minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    patience: u64,
+    /// How many changes to carry out at the same time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
+    parallel: u8,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Override {
+    MaxDeletes,
+    MaxChangePercent,
+    Branch,
+    Clean,
+    Workspace,
+}
+
+impl Override {
+    fn guard(self) -> Guard {
+        match self {
+            Override::MaxDeletes => Guard::MaxDeletes,
+            Override::MaxChangePercent => Guard::MaxChangePercent,
+            Override::Branch => Guard::Branch,
+            Override::Clean => Guard::Clean,
+            Override::Workspace => Guard::Workspace,
+        }
+    }
+}
+
+/// Shows the plan and carries it out.
+pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = Session::open(global, &args.targeted, ui).await?;
+    let mut decided = session.decide(&args.selected, None, ui).await?;
+    check_place(&session, &mut decided.decision.plan).await?;
+    pass_guards(&mut decided.decision.plan, &args.overrides, ui);
+    let plan = &decided.decision.plan;
+    args.output.plan(plan, ui)?;
+    if plan.blocked.iter().any(|b| b.guard.is_some()) {
+        return Err(Failure::new(ExitCode::Guard, "a guard refused; nothing was sent"));
+    }
+    let refused = plan.blocked.len();
+    if plan.changes.is_empty() {
+        return Ok(if refused > 0 { ExitCode::Guard } else { ExitCode::Ok });
+    }
+    if !args.yes && !ui.confirm(&format!("Apply to target {}?", plan.target))? {
+        return Err(Failure::error("not confirmed; nothing was sent"));
+    }
+    let options = Options {
+        width: args.parallel.into(),
+        patience: Duration::from_secs(args.patience * 60),
+        ..Options::default()
+    };
+    carry_out(&session, decided, options, ui).await
+}
+
+/// Adds what the guards say of from where, and to where, the apply would go.
+async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
+    let target = &session.project.desired.target;
+    let asks_workspace = target.databricks.as_ref().is_some_and(|d| d.workspace_id.is_some());
+    let workspace_id = match asks_workspace {
+        true => session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id,
+        false => None,
+    };
+    let place = Place { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
+    plan.blocked.extend(guards::of_place(&place, target));
+    Ok(())
+}
+
+/// Takes out the guards that the command line overrides, and says so.
+fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
+    plan.blocked.retain(|blocked| {
+        let overridden = blocked.guard.is_some_and(|g| overrides.iter().any(|o| o.guard() == g));
+        if overridden {
+            ui.warn(&format!("overridden: {}", blocked.reason));
+        }
+        !overridden
+    });
+}
+
+/// Carries out a decision and says what came of it.
+pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<ExitCode, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let listener = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    let refused = decided.decision.plan.blocked.len();
+    let total = decided.decision.plan.changes.len();
+    let progress = ui.progress();
+    progress.total(total);
+    let watch = Watching(&*progress);
+    let desired = &session.project.desired;
+    let Decided { live, decision } = decided;
+    let outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()).await;
+    progress.finished();
+    listener.abort();
+    report(&outcome, ui);
+    let done = outcome.count(Ended::is_done);
+    let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
+    Ok(match () {
+        () if stop.load(Ordering::Relaxed) && done < total => ExitCode::Interrupted,
+        () if done == total && refused > 0 => ExitCode::Guard,
+        () if done == total => ExitCode::Ok,
+        () if done > 0 => ExitCode::Partial,
+        () if stale > 0 => ExitCode::Stale,
+        () => ExitCode::Error,
+    })
+}
+
+fn report(outcome: &Outcome, ui: &Ui) {
+    for (address, ended) in &outcome.changes {
+        match ended {
+            Ended::Done { left, .. } => {
+                for line in left {
+                    let path = line.split(": ").next().unwrap_or_default();
+                    ui.warn(&format!(
+                        "{address}: the service accepted the change but {line}. If it never will be, add to \
+                         `metadata.lifecycle.ignore`: {{path: \"{path}\", reason: \"…\"}}"
+                    ));
+                }
+            }
+            Ended::Failed { why, sent } => {
+                let before = match sent.as_slice() {
+                    [] => "nothing of it was done".to_owned(),
+                    lines => format!("done before: {}", lines.join(", ")),
+                };
+                ui.error(&format!("{address}: {why} ({before})"));
+            }
+            Ended::Stale { differences } => ui.error(&format!(
+                "{address}: it changed since the plan was made, so nothing was sent: {}",
+                differences.join("; ")
+            )),
+            Ended::Skipped { because } => ui.warn(&format!("{address}: not started, because {because} was not done")),
+            Ended::NotStarted => ui.warn(&format!("{address}: not started")),
+        }
+    }
+    let count = |what: &dyn Fn(&Ended) -> bool| outcome.count(what);
+    let done = count(&Ended::is_done);
+    let failed = count(&|e| matches!(e, Ended::Failed { .. }));
+    let stale = count(&|e| matches!(e, Ended::Stale { .. }));
+    let skipped = count(&|e| matches!(e, Ended::Skipped { .. } | Ended::NotStarted));
+    let mut line = format!("Apply: {done} done");
+    for (number, what) in [(failed, "failed"), (stale, "stale"), (skipped, "not started")] {
+        if number > 0 {
+            line.push_str(&format!(", {number} {what}"));
+        }
+    }
+    ui.status(&format!("{line}."));
+}
+
+struct Watching<'a>(&'a dyn Progress);
+
+impl Watch for Watching<'_> {
+    fn started(&self, change: &Change) {
+        self.0.started(Step { address: &change.address, action: change.action });
+    }
+    fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
+        let end = match ended {
+            Ended::Done { .. } => End::Done(took),
+            Ended::Failed { why, .. } => End::Failed { why: why.clone(), after: took },
+            Ended::Stale { .. } => End::Failed { why: "changed since the plan was made".into(), after: took },
+            Ended::Skipped { because } => End::Skipped { why: format!("{because} was not done") },
+            Ended::NotStarted => End::Skipped { why: "interrupted".into() },
+        };
+        self.0.ended(Step { address: &change.address, action: change.action }, &end);
+    }
+}

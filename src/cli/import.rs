@@ -1,0 +1,187 @@
+//! `plumb import`.
+
+use super::session::Session;
+use super::{Global, Targeted};
+use crate::kinds::{self, AnyKind};
+use crate::manifest::Address;
+use crate::observe;
+use crate::plan::{Found, Live, Selection};
+use crate::render;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Write manifests for objects that exist, so that a plan takes them over without changing them
+///
+/// What the service filled in by itself is left out, ids of other resources become references, and secrets become
+/// environment variables. Existing files are never overwritten.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb import job 123456789
+  plumb import cluster 0923-164208-meows279 --out manifests/clusters
+  plumb import --all --target prod")]
+pub struct Import {
+    /// Kind of the objects: job, cluster, policy, pool, or a kind's name
+    #[arg(required_unless_present = "all", value_name = "KIND")]
+    kind: Option<String>,
+    /// Ids of the objects
+    #[arg(required_unless_present = "all", value_name = "ID")]
+    ids: Vec<String>,
+    /// Everything that no project owns
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    /// Folder to write to, relative to the project
+    #[arg(long, value_name = "DIR", default_value = "manifests")]
+    out: PathBuf,
+    /// Write the permissions too
+    #[arg(long)]
+    permissions: bool,
+    #[command(flatten)]
+    targeted: Targeted,
+}
+
+/// Writes the manifests.
+pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = Session::open(global, &args.targeted, ui).await?;
+    let live = session.observe(&Selection::default(), ui).await?;
+    let chosen = chosen(&args, &session, &live, ui)?;
+    if chosen.is_empty() {
+        ui.status("Nothing to import: every object belongs to a project.");
+        return Ok(ExitCode::Ok);
+    }
+    let names = names(&chosen, &session);
+    let mut known: BTreeMap<String, Address> = BTreeMap::new();
+    for (address, found) in names.iter().zip(&chosen) {
+        known.insert(found.1.seen.id.clone(), address.clone());
+    }
+    for resource in &session.project.desired.resources {
+        for found in observe::carrying(&live, &session.project.desired, &resource.address) {
+            known.insert(found.seen.id.clone(), resource.address.clone());
+        }
+    }
+    let mut texts = Vec::new();
+    for ((kind, found), address) in chosen.iter().zip(&names) {
+        let mut wanted = json!({ "libraries": [{}] });
+        if args.permissions {
+            wanted["permissions"] = json!([{}]);
+        }
+        let whole = observe::finish(&session.services, *kind, found, &wanted)
+            .await
+            .map_err(|e| Failure::error(format!("{} {}: {e}", kind.noun(), found.seen.id)).hint("nothing was written"))?
+            .map_err(Failure::error)?;
+        let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
+        let schema = format!("{}schemas/plumb.json", "../".repeat(file.components().count().saturating_sub(1)));
+        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema, &known)
+            .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+        texts.push((file, manifest));
+    }
+    write(&session.project.dir, &texts, ui)
+}
+
+/// Writes every file or none.
+fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<ExitCode, Failure> {
+    if let Some((file, _)) = texts.iter().find(|(file, _)| dir.join(file).exists()) {
+        return Err(Failure::error(format!("{} is there already; nothing was written", file.display()))
+            .hint("move it away, or choose another folder with --out"));
+    }
+    let mut env = BTreeSet::new();
+    for (file, manifest) in texts {
+        let path = dir.join(file);
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+            std::fs::write(&path, &manifest.text)
+        });
+        written.map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+        ui.data(&format!("{}\n", file.display()))?;
+        env.extend(manifest.env.iter().cloned());
+    }
+    if !env.is_empty() {
+        let list: Vec<String> = env.into_iter().collect();
+        ui.warn(&format!(
+            "secrets were left out: list {} under `spec.env` of plumb.yaml and set them in the environment",
+            list.join(", ")
+        ));
+    }
+    ui.status(&format!("{} manifests written. `plumb plan` shows them as adopted.", texts.len()));
+    Ok(ExitCode::Ok)
+}
+
+fn chosen<'l>(
+    args: &Import,
+    session: &Session,
+    live: &'l Live,
+    ui: &Ui,
+) -> Result<Vec<(&'static dyn AnyKind, &'l Found)>, Failure> {
+    let adopted: BTreeSet<&str> =
+        session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
+    let free = |f: &&Found| f.mark.is_none() && !adopted.contains(f.seen.id.as_str());
+    let named = args.kind.as_deref().map(kind).transpose()?;
+    if args.all {
+        let kinds = session.project.kinds().into_iter().filter(|k| named.is_none_or(|n| n.name() == k.name()));
+        return Ok(kinds.flat_map(|k| live.of(k.name()).iter().filter(free).map(move |f| (k, f))).collect());
+    }
+    let Some(kind) = named else { return Ok(Vec::new()) };
+    let mut chosen = Vec::new();
+    for id in &args.ids {
+        let found = live.of(kind.name()).iter().find(|f| f.seen.id == *id);
+        let found = found.ok_or_else(|| Failure::error(format!("no {} has the id {id}", kind.noun())))?;
+        if let Some(mark) = &found.mark {
+            ui.warn(&format!("{} {id} belongs to {}; an apply of the manifest takes it over", kind.noun(), mark.owner));
+        }
+        chosen.push((kind, found));
+    }
+    Ok(chosen)
+}
+
+/// `job` for DatabricksJob, and so on.
+fn kind(text: &str) -> Result<&'static dyn AnyKind, Failure> {
+    let all = kinds::all();
+    let is = |k: &&&'static dyn AnyKind| {
+        k.name().eq_ignore_ascii_case(text) || k.noun() == text || k.noun().split(' ').next_back() == Some(text)
+    };
+    all.iter().find(is).copied().ok_or_else(|| {
+        let names: Vec<&str> = all.iter().filter_map(|k| k.noun().split(' ').next_back()).collect();
+        Failure::usage(format!("no kind is called `{text}`")).hint(format!("there are: {}", names.join(", ")))
+    })
+}
+
+/// `jobs` for DatabricksJob: a folder a kind.
+fn folder(kind: &dyn AnyKind) -> String {
+    let word = kind.noun().split(' ').next_back().unwrap_or("object");
+    match word.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{word}s"),
+    }
+}
+
+/// A name for each object, out of its title, that no other resource has.
+fn names(chosen: &[(&'static dyn AnyKind, &Found)], session: &Session) -> Vec<Address> {
+    let mut taken: BTreeSet<Address> = session.project.desired.resources.iter().map(|r| r.address.clone()).collect();
+    chosen
+        .iter()
+        .map(|(kind, found)| {
+            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+            let name = slug(title).unwrap_or_else(|| slug(&found.seen.id).unwrap_or_else(|| "unnamed".into()));
+            let mut address = Address { kind: kind.name().to_owned(), name };
+            if taken.contains(&address) {
+                let id = slug(&found.seen.id).unwrap_or_default();
+                address.name = format!("{}-{id}", address.name);
+            }
+            taken.insert(address.clone());
+            address
+        })
+        .collect()
+}
+
+/// `[bau] Audience / cleanse` is `bau-audience-cleanse`.
+fn slug(title: &str) -> Option<String> {
+    let words: Vec<String> = title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let name: String = words.join("-").chars().take(63).collect();
+    let name = name.trim_end_matches('-').to_owned();
+    (!name.is_empty()).then_some(name)
+}

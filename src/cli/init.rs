@@ -1,0 +1,59 @@
+//! `plumb init`.
+
+use super::Global;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Begin a project: write plumb.yaml and a folder for manifests
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plumb init --name bau-insights\n  plumb init && plumb import --all --target dev")]
+pub struct Init {
+    /// Name of the project [default: the folder's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Writes the files.
+pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
+    let dir = global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+    let failed = |e: std::io::Error| Failure::error(format!("{}: {e}", dir.display()));
+    std::fs::create_dir_all(&dir).map_err(failed)?;
+    let whole = dir.canonicalize().map_err(failed)?;
+    let file = dir.join("plumb.yaml");
+    if file.exists() {
+        return Err(Failure::error(format!("{} is there already; nothing was written", file.display())));
+    }
+    let folder = whole.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = args.name.unwrap_or_else(|| {
+        folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
+    });
+    let name = name.trim_matches('-');
+    let name = if name.is_empty() { "project" } else { name };
+    std::fs::create_dir_all(dir.join("manifests")).map_err(failed)?;
+    std::fs::write(&file, text(name)).map_err(failed)?;
+    ui.data("plumb.yaml\n")?;
+    ui.status("Next: set the host of target dev, then `plumb import --all --target dev`, or write a manifest.");
+    Ok(ExitCode::Ok)
+}
+
+fn text(name: &str) -> String {
+    format!(
+        "\
+apiVersion: plumb/v1
+kind: Project
+metadata:
+  name: {name}
+spec:
+  manifests: [manifests]
+  targets:
+    sandbox:                # the embedded emulator: no account needed
+      sandbox: true
+      default: true
+    dev:
+      mode: development     # names get \"[dev USER] \", schedules are paused
+      databricks: {{profile: dev}}
+  guards: {{maxDeletes: 3, maxChangePercent: 30}}
+"
+    )
+}

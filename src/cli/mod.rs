@@ -1,0 +1,178 @@
+//! The command line: one command, one file. A doc comment is the help text.
+
+mod apply;
+mod completions;
+mod demo;
+mod drift;
+mod import;
+mod init;
+mod output;
+mod plan;
+mod release;
+mod sandbox;
+mod schema;
+mod session;
+mod show;
+mod status;
+mod validate;
+
+use crate::settings;
+use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Keep Databricks jobs, clusters, policies and pools equal to what git says
+///
+/// plumb compares the manifests of a repository with what is live in a workspace, shows every difference field by
+/// field, and makes the workspace equal. There is no state file: what plumb owns carries a mark.
+#[derive(Parser)]
+#[command(name = "plumb", version, max_term_width = 100, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  plumb demo                            the whole story on the embedded sandbox
+  plumb validate                        every mistake in the manifests, offline
+  plumb plan --target prod              what an apply would do
+  plumb plan --base origin/main         what this branch changes, apart from what had drifted
+  plumb apply --target prod --yes       do it
+  plumb drift --target prod             exit code 2 when something is not as git says
+
+Exit codes:
+  0 nothing to do, or all done   1 error                    2 changes pending (plan --detailed-exitcode, drift)
+  3 a guard refused              4 stale                    5 the lease is held
+  6 partly applied               64 bad usage               130 interrupted";
+
+/// Options that every command takes.
+#[derive(Args, Clone)]
+struct Global {
+    /// Folder that holds plumb.yaml [default: the nearest one upwards]
+    #[arg(long, short = 'C', global = true, value_name = "DIR", env = "PLUMB_PROJECT")]
+    project: Option<PathBuf>,
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    color: When,
+    /// Say only warnings and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Which target, with which values.
+#[derive(Args, Clone, Default)]
+struct Targeted {
+    /// Target of plumb.yaml [default: the one with `default: true`]
+    #[arg(long, short, value_name = "NAME", env = "PLUMB_TARGET")]
+    target: Option<String>,
+    /// Set a variable, over the project's and the target's value
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
+    vars: Vec<(String, String)>,
+}
+
+/// Which resources. A selection never prunes.
+#[derive(Args, Clone, Default)]
+struct Selected {
+    /// Only resources with this label; may be repeated, all have to hold
+    #[arg(long = "label", short = 'l', value_name = "LABEL=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// Only these addresses (`DatabricksJob/etl-*`, `DatabricksJob`, `etl`); may be repeated, one has to match
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".into()),
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Init),
+    Validate(validate::Validate),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Drift(drift::Drift),
+    Status(status::Status),
+    Show(show::Show),
+    Import(import::Import),
+    Release(release::Release),
+    Schema(schema::SchemaArgs),
+    Sandbox(sandbox::SandboxArgs),
+    Demo(demo::Demo),
+    Completions(completions::Completions),
+}
+
+/// Runs the command line and returns the exit code.
+pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are no errors, and go to stdout.
+            let code = if e.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
+            let _ = e.print();
+            return code;
+        }
+    };
+    let colour = match cli.global.color {
+        When::Auto => Colour::Auto,
+        When::Always => Colour::Always,
+        When::Never => Colour::Never,
+    };
+    let volume = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Volume::Quiet,
+        (_, true) => Volume::Verbose,
+        _ => Volume::Normal,
+    };
+    let ui = Ui::new(Streams::standard(), &settings::terminal(), colour, volume);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            ui.error(&format!("the runtime cannot start: {e}"));
+            return ExitCode::Error;
+        }
+    };
+    let done = runtime.block_on(dispatch(&cli.global, cli.command, &ui));
+    // A read that is still under way when a command fails must not hold up its exit.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Init(args) => init::run(global, args, ui),
+        Command::Validate(args) => validate::run(global, args, ui),
+        Command::Plan(args) => plan::run(global, args, ui).await,
+        Command::Apply(args) => apply::run(global, args, ui).await,
+        Command::Drift(args) => drift::run(global, args, ui).await,
+        Command::Status(args) => status::run(global, args, ui).await,
+        Command::Show(args) => show::run(global, args, ui).await,
+        Command::Import(args) => import::run(global, args, ui).await,
+        Command::Release(args) => release::run(global, args, ui).await,
+        Command::Schema(args) => schema::run(args, ui),
+        Command::Sandbox(args) => sandbox::run(args, ui).await,
+        Command::Demo(args) => demo::run(args, ui).await,
+        Command::Completions(args) => completions::run(args, ui, <Cli as clap::CommandFactory>::command()),
+    }
+}

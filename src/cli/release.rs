@@ -1,0 +1,78 @@
+//! `plumb release ADDRESS`.
+
+use super::session::{Decided, Session};
+use super::show::address;
+use super::{Global, Targeted};
+use crate::apply::Options;
+use crate::kinds::{Step, Verb};
+use crate::observe;
+use crate::plan::secrets::seal;
+use crate::plan::{Action, Change, Decision, Selection, normal};
+use crate::schema::Path;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use serde_json::Value;
+
+/// Take the marks off a live object, and leave the object alone
+///
+/// From then on plumb takes no notice of it: remove its manifest too, or the next plan will refuse to make another of
+/// the same name.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plumb release DatabricksJob/audience-cleanse --target prod")]
+pub struct Release {
+    /// Address (KIND/NAME) of the resource
+    address: String,
+    #[command(flatten)]
+    targeted: Targeted,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Releases the object.
+pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = Session::open(global, &args.targeted, ui).await?;
+    let address = address(&session.project, &args.address)?;
+    let kind = crate::kinds::find(&address.kind)
+        .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
+    let live = session.observe(&Selection::default(), ui).await?;
+    let desired = &session.project.desired;
+    let found = match observe::carrying(&live, desired, &address).as_slice() {
+        [one] => (*one).clone(),
+        [] => return Err(Failure::error(format!("no live object carries the mark of {address}"))),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
+            return Err(Failure::error(format!("{} carry the mark of {address}; take it off by hand", ids.join(" and "))));
+        }
+    };
+    let id = &found.seen.id;
+    let question = format!("Take the mark of {address} off {} {id}?", kind.noun());
+    if !args.yes && !ui.confirm(&question)? {
+        return Err(Failure::error("not confirmed; nothing was sent"));
+    }
+    let mut vault = desired.vault.clone();
+    // The settings stay what they are live; the mark is not among them.
+    let body = normal::normal(kind.rules(), &found.seen.spec);
+    let changed = [Path::default().key(kind.mark().member())];
+    let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed };
+    let calls = kind.calls(&step).map_err(|e| Failure::error(e.to_string()))?;
+    let read = normal::hash(&normal::normal(kind.rules(), &seal(kind.rules(), &found.seen.spec, &mut vault)));
+    let change = Change {
+        address: address.clone(),
+        action: Action::Release,
+        id: Some(id.clone()),
+        title: body.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned(),
+        reason: None,
+        origin: None,
+        impacts: Vec::new(),
+        fields: Vec::new(),
+        depends_on: Vec::new(),
+        moved_from: None,
+        source: None,
+        digest: String::new(),
+        calls,
+        read: Some(read),
+    };
+    let decision = Decision::of(desired, vault, vec![change]);
+    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await
+}

@@ -1,0 +1,84 @@
+//! `plumb sandbox`.
+
+use crate::sandbox;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Run the embedded Databricks emulator
+///
+/// A server on this machine that behaves as a workspace does, defaults, paging and errors included. It prints one line
+/// of JSON with its addresses and runs until it is interrupted. Any token signs in.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb sandbox --listen 127.0.0.1:8080
+  plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
+  curl -X POST $URL/_sandbox/faults -d '{\"method\": \"POST\", \"path\": \"/api/2.2/jobs/create\", \"status\": 503}'")]
+pub struct SandboxArgs {
+    /// Address to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […]}
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// File to keep the objects in between two runs
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Time to wait before each answer: 50ms, 1s
+    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = duration)]
+    latency: Duration,
+    /// Listen to other machines too: anybody who reaches the port may do anything
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "expected a time such as 50ms or 1s".to_owned())?;
+    match &text[digits.len()..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err("expected a time such as 50ms or 1s".into()),
+    }
+}
+
+/// Runs the emulator.
+pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    let seed = match &args.seed {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+            let seed = serde_json::from_str(&text).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+            Some(seed)
+        }
+    };
+    let options = sandbox::Options {
+        listen: args.listen,
+        seed,
+        latency: args.latency,
+        state: args.state,
+        allow_remote: args.allow_remote,
+        ..sandbox::Options::default()
+    };
+    let running = sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
+    ui.data(&format!("{}\n", running.addresses()))?;
+    ended().await;
+    running.stop().await;
+    Ok(ExitCode::Ok)
+}
+
+/// Waits for the signal to end.
+async fn ended() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

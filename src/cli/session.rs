@@ -1,0 +1,255 @@
+//! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
+
+use super::{Global, Selected, Targeted};
+use crate::git::Repo;
+use crate::kinds::{self, AnyKind};
+use crate::manifest::{self, Desired, Disk, Request, Source};
+use crate::explain::{History, Known};
+use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
+use crate::sandbox;
+use crate::services::databricks::{Config, Explicit, profile_path};
+use crate::services::{Databricks, Services};
+use crate::ui::{ExitCode, Failure, Progress, Ui};
+use crate::{observe, render, settings};
+use std::path::{Path, PathBuf};
+
+/// The manifests of one target, and where they came from.
+pub struct Project {
+    pub dir: PathBuf,
+    pub desired: Desired,
+    pub repo: Option<Repo>,
+    /// The commit that the manifests were read at, `-dirty` added when files differ from it.
+    pub head: Option<String>,
+    pub branch: Option<String>,
+    pub dirty: bool,
+    pub targeted: Targeted,
+}
+
+impl Project {
+    /// Reads the project. Every mistake is reported, and nothing is sent anywhere.
+    pub fn load(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Project, Failure> {
+        let dir = settings::project_dir(global.project.as_deref())
+            .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
+        let repo = match Repo::open(&dir) {
+            Ok(repo) => repo,
+            Err(e) => {
+                ui.warn(&format!("going on without git: {e}"));
+                None
+            }
+        };
+        let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
+        let desired = manifest::load(&source, &request(targeted, repo.as_ref()), kinds::all())
+            .map_err(|failure| problems(&failure, ui))?;
+        let mut project = Project {
+            dir,
+            desired,
+            repo,
+            head: None,
+            branch: None,
+            dirty: true,
+            targeted: targeted.clone(),
+        };
+        project.read_head(ui);
+        Ok(project)
+    }
+
+    fn read_head(&mut self, ui: &Ui) {
+        let Some(repo) = &self.repo else { return };
+        match repo.head(&self.paths()) {
+            Ok(Some(head)) => {
+                let short: String = head.commit.chars().take(12).collect();
+                self.head = Some(if head.dirty { format!("{short}-dirty") } else { short });
+                self.branch = head.branch;
+                self.dirty = head.dirty;
+            }
+            Ok(None) => {}
+            Err(e) => ui.warn(&format!("the commit cannot be told: {e}")),
+        }
+    }
+
+    /// The paths that the manifests come from.
+    pub fn paths(&self) -> Vec<String> {
+        let manifests = self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
+        let patches = self.desired.target.patches.clone();
+        ["plumb.yaml".to_owned()].into_iter().chain(manifests).chain(patches).collect()
+    }
+
+    /// Earlier manifests, read the way that these were.
+    fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
+        let load = |source: &dyn Source| manifest::load(source, &request(&self.targeted, Some(repo)), kinds::all());
+        ask(&History { repo, paths: &self.paths(), load: &load, vault: &self.desired.vault })
+    }
+
+    /// The kinds that the project manages.
+    pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+        let chosen = self.desired.project.kinds.as_ref();
+        kinds::all()
+            .iter()
+            .copied()
+            .filter(|k| chosen.is_none_or(|names| names.iter().any(|n| n == k.name())))
+            .collect()
+    }
+
+    /// Connects to the target's services.
+    pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
+        let target = &self.desired.target;
+        if target.sandbox {
+            let state = self.dir.join(".plumb").join(format!("sandbox-{}.json", target.name));
+            let running = start_sandbox(&state).await?;
+            let config = Config::with_token(&running.url(), "sandbox").map_err(|e| Failure::error(e.to_string()))?;
+            let services = services(config)?;
+            ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+            return Ok(Session { project: self, services, sandbox: Some(running) });
+        }
+        let databricks = target.databricks.clone().unwrap_or_default();
+        let explicit = Explicit { host: databricks.host, profile: databricks.profile };
+        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
+        let config = Config::resolve(&settings::env, profiles.as_deref(), explicit)
+            .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
+        ui.detail(&config.describe());
+        let services = services(config)?;
+        Ok(Session { project: self, services, sandbox: None })
+    }
+}
+
+fn services(config: Config) -> Result<Services, Failure> {
+    let databricks = Databricks::new(config).map_err(|e| Failure::error(e.to_string()))?;
+    Ok(Services::default().with_databricks(databricks))
+}
+
+async fn start_sandbox(state: &Path) -> Result<sandbox::Running, Failure> {
+    let failed = |e: String| Failure::error(format!("the embedded sandbox cannot start: {e}"));
+    if let Some(dir) = state.parent() {
+        std::fs::create_dir_all(dir).map_err(|e| failed(format!("{}: {e}", dir.display())))?;
+    }
+    let options = sandbox::Options { state: Some(state.to_owned()), ..sandbox::Options::default() };
+    sandbox::start(options).await.map_err(|e| failed(e.to_string()))
+}
+
+/// What loading needs to know beside the files.
+pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
+    Request {
+        target: targeted.target.clone(),
+        variables: targeted.vars.iter().cloned().collect(),
+        env: &settings::env,
+        user: settings::user(repo.and_then(Repo::user)),
+    }
+}
+
+/// The mistakes, laid out.
+pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
+    let text = render::problems(&failure.files, &failure.problems, ui.colours_stderr());
+    Failure::new(ExitCode::Error, "the manifests have mistakes; nothing was sent").detail(text)
+}
+
+/// A project and its services.
+pub struct Session {
+    pub project: Project,
+    pub services: Services,
+    /// Kept running for as long as the session.
+    pub sandbox: Option<sandbox::Running>,
+}
+
+/// A plan and all that it was made of.
+pub struct Decided {
+    pub live: Live,
+    pub decision: Decision,
+}
+
+impl Session {
+    /// Loads, connects.
+    pub async fn open(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Session, Failure> {
+        Project::load(global, targeted, ui)?.connect(ui).await
+    }
+
+    /// Reads what is live.
+    pub async fn observe(&self, selection: &Selection, ui: &Ui) -> Result<Live, Failure> {
+        let begun = std::time::Instant::now();
+        let progress = ui.progress();
+        let watch = Watching(&*progress);
+        let kinds = self.project.kinds();
+        let live = observe::observe(&self.services, &kinds, &self.project.desired, selection, &watch).await;
+        progress.read(begun.elapsed());
+        progress.finished();
+        live.map_err(|fault| {
+            Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed")
+        })
+    }
+
+    /// Reads what is live, and decides. With `base`, differences are told apart by that revision.
+    pub async fn decide(&self, selected: &Selected, base: Option<&str>, ui: &Ui) -> Result<Decided, Failure> {
+        let selection = selection(selected);
+        self.check_selection(&selection)?;
+        let mut live = self.observe(&selection, ui).await?;
+        let first = self.decision(&live, &Bases::new(), &selection, None);
+        observe::activity(&self.services, &mut live, &first.plan)
+            .await
+            .map_err(|fault| Failure::error(format!("reading active runs failed: {fault}")))?;
+        let known = self.known(&live, &first.plan, base)?;
+        let mut decision = self.decision(&live, &known.bases, &selection, base);
+        decision.plan.notes.extend(known.notes);
+        if let Some(repo) = &self.project.repo {
+            self.project.history(repo, |history| history.blame(&mut decision.plan));
+        }
+        Ok(Decided { live, decision })
+    }
+
+    fn known(&self, live: &Live, plan: &Plan, base: Option<&str>) -> Result<Known, Failure> {
+        match (&self.project.repo, base) {
+            (None, Some(rev)) => Err(Failure::error(format!("--base {rev}: this is no git repository"))),
+            (None, None) => Ok(Known::default()),
+            (Some(repo), None) => Ok(self.project.history(repo, |history| history.at_marks(live, plan))),
+            (Some(repo), Some(rev)) => {
+                let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
+                let addresses: Vec<_> = resources.chain(plan.changes.iter().map(|c| c.address.clone())).collect();
+                self.project.history(repo, |history| history.at(rev, &addresses)).map_err(|e| {
+                    Failure::error(format!("--base {e}")).hint("fetch that revision: `git fetch origin main`")
+                })
+            }
+        }
+    }
+
+    fn decision(&self, live: &Live, bases: &Bases, selection: &Selection, base: Option<&str>) -> Decision {
+        decide(&Input {
+            desired: &self.project.desired,
+            live,
+            bases,
+            selection,
+            head: self.project.head.as_deref(),
+            base,
+            today: jiff::Zoned::now().date(),
+            kinds: &self.project.kinds(),
+        })
+    }
+
+    /// A selection that matches nothing is a typing mistake.
+    fn check_selection(&self, selection: &Selection) -> Result<(), Failure> {
+        let resources = &self.project.desired.resources;
+        if selection.is_whole() || resources.iter().any(|r| selection.has(r)) {
+            return Ok(());
+        }
+        let names = resources.iter().map(|r| r.address.to_string()).collect::<Vec<_>>();
+        let asked = selection.only.first().map(String::as_str).unwrap_or_default();
+        let failure = Failure::usage("the selection matches no resource of the manifests");
+        Err(match crate::yaml::nearest(asked, names.iter().map(String::as_str)) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint(format!("there are: {}", names.join(", "))),
+        })
+    }
+}
+
+/// The selection that the options make.
+pub fn selection(selected: &Selected) -> Selection {
+    Selection { labels: selected.labels.clone(), only: selected.only.clone() }
+}
+
+struct Watching<'a>(&'a dyn Progress);
+
+impl observe::Watch for Watching<'_> {
+    fn listed(&self, kind: &dyn AnyKind, objects: usize) {
+        self.0.page(kind.noun(), objects);
+    }
+    fn details(&self, objects: usize) {
+        (0..objects).for_each(|_| self.0.request());
+    }
+}

@@ -1,0 +1,110 @@
+//! `plumb show ADDRESS`.
+
+use super::output::{Form, Output};
+use super::session::{Project, Session};
+use super::{Global, Selected, Targeted};
+use crate::manifest::Address;
+use crate::observe;
+use crate::plan::secrets::{Numbers, seal};
+use crate::plan::{Selection, normal};
+use crate::render::value::visible;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use serde_json::{Value, json};
+
+/// Show one resource: its manifest, its live object and its mark, and how they differ
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plumb show DatabricksJob/audience-cleanse\n  plumb show audience-cleanse --output json")]
+pub struct Show {
+    /// Address (KIND/NAME), or a name that only one resource has
+    address: String,
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The address that a person means: an address, or a name that only one resource has.
+pub fn address(project: &Project, text: &str) -> Result<Address, Failure> {
+    if let Ok(address) = Address::try_from(text.to_owned()) {
+        return Ok(address);
+    }
+    let resources = &project.desired.resources;
+    let named: Vec<&Address> = resources.iter().map(|r| &r.address).filter(|a| a.name == text).collect();
+    match named.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => {
+            let names: Vec<&str> = resources.iter().map(|r| r.address.name.as_str()).collect();
+            let failure = Failure::usage(format!("no resource is called `{text}`"));
+            Err(match crate::yaml::nearest(text, names) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure,
+            })
+        }
+        several => {
+            let list: Vec<String> = several.iter().map(|a| a.to_string()).collect();
+            Err(Failure::usage(format!("`{text}` may be {}", list.join(" or "))))
+        }
+    }
+}
+
+/// Shows the resource.
+pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = Session::open(global, &args.targeted, ui).await?;
+    let address = address(&session.project, &args.address)?;
+    let desired = &session.project.desired;
+    let resource = desired.resources.iter().find(|r| r.address == address);
+    let kind = crate::kinds::find(&address.kind)
+        .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
+    let only = Selected { only: resource.map(|r| r.address.to_string()).into_iter().collect(), ..Selected::default() };
+    let (live, plan, vault) = if resource.is_some() {
+        let decided = session.decide(&only, None, ui).await?;
+        (decided.live, Some(decided.decision.plan), decided.decision.vault)
+    } else {
+        (session.observe(&Selection::default(), ui).await?, None, desired.vault.clone())
+    };
+    let found = observe::carrying(&live, desired, &address);
+    if resource.is_none() && found.is_empty() {
+        return Err(Failure::error(format!("no manifest and no live object is {address}")));
+    }
+    let (mut vault, mut numbers) = (vault, Numbers::default());
+    let wanted = resource.map(|r| numbers.show(&seal(kind.rules(), &r.spec, &mut vault)));
+    let lives: Vec<Value> = found
+        .iter()
+        .map(|f| {
+            let spec = normal::normal(kind.rules(), &seal(kind.rules(), &f.seen.spec, &mut vault));
+            let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
+            json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)})
+        })
+        .collect();
+    if args.output.output == Form::Json {
+        let all = json!({"address": address, "manifest": wanted, "live": lives, "plan": plan});
+        args.output.write(&format!("{all:#}\n"), ui)?;
+        return Ok(ExitCode::Ok);
+    }
+    let mut text = format!("{}\n", visible(&address.to_string()));
+    if let Some(resource) = resource {
+        let file = desired.files.get(resource.span.file);
+        let (line, _) = desired.files.position(resource.span);
+        text.push_str(&format!("\nmanifest ({}:{line}):\n{}", visible(&file.path), yaml(wanted.as_ref())));
+    }
+    for live in &lives {
+        let id = live["id"].as_str().unwrap_or_default();
+        let applied = live["applied"].as_str().unwrap_or("no revision");
+        text.push_str(&format!("\nlive ({} {id}, applied from {applied}):\n{}", kind.noun(), yaml(live.get("spec"))));
+    }
+    if lives.is_empty() {
+        text.push_str("\nlive: nothing carries its mark\n");
+    }
+    if let Some(plan) = plan {
+        text.push('\n');
+        text.push_str(&crate::render::text(&plan, crate::render::Style { colour: ui.colour, width: ui.width }));
+    }
+    args.output.write(&text, ui)?;
+    Ok(ExitCode::Ok)
+}
+
+fn yaml(value: Option<&Value>) -> String {
+    let text = value.and_then(|v| serde_yaml::to_string(v).ok()).unwrap_or_default();
+    text.lines().map(|line| format!("  {}\n", visible(line))).collect()
+}

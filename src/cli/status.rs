@@ -1,0 +1,97 @@
+//! `plumb status`.
+
+use super::output::{Form, Output};
+use super::session::Session;
+use super::{Global, Selected, Targeted};
+use crate::observe;
+use crate::plan::{Action, Plan};
+use crate::render::value::{columns, visible};
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use serde_json::json;
+
+/// List every resource with its live object and whether the two are equal
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plumb status --target prod\n  plumb status --output json | jq '.[] | select(.status != \"in sync\")'")]
+pub struct Status {
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    selected: Selected,
+    #[command(flatten)]
+    output: Output,
+}
+
+struct Row {
+    address: String,
+    status: &'static str,
+    id: String,
+    state: String,
+    commit: String,
+}
+
+/// Lists the resources.
+pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = Session::open(global, &args.targeted, ui).await?;
+    let decided = session.decide(&args.selected, None, ui).await?;
+    let plan = &decided.decision.plan;
+    let desired = &session.project.desired;
+    let selection = super::session::selection(&args.selected);
+    let mut rows: Vec<Row> = desired
+        .resources
+        .iter()
+        .filter(|r| selection.has(r))
+        .map(|r| (r.address.clone(), status(plan, &r.address)))
+        .chain(plan.changes.iter().filter(|c| c.action == Action::Delete).map(|c| (c.address.clone(), "orphan")))
+        .map(|(address, status)| {
+            let found = observe::carrying(&decided.live, desired, &address);
+            let one = found.first();
+            Row {
+                id: found.iter().map(|f| f.seen.id.as_str()).collect::<Vec<_>>().join(" "),
+                state: one.and_then(|f| f.seen.state.clone()).unwrap_or_default(),
+                commit: one.and_then(|f| Some(f.mark.as_ref()?.rev.as_ref()?.commit.clone())).unwrap_or_default(),
+                address: address.to_string(),
+                status,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| a.address.cmp(&b.address));
+    args.output.write(&shown(&rows, args.output.output), ui)?;
+    Ok(ExitCode::Ok)
+}
+
+fn status(plan: &Plan, address: &crate::manifest::Address) -> &'static str {
+    if plan.blocked.iter().any(|b| b.address.as_ref() == Some(address)) {
+        return "blocked";
+    }
+    match plan.changes.iter().find(|c| c.address == *address).map(|c| c.action) {
+        None => "in sync",
+        Some(Action::Create) => "missing",
+        Some(Action::Adopt) => "to adopt",
+        Some(Action::Move) => "to move",
+        Some(_) => "differs",
+    }
+}
+
+fn shown(rows: &[Row], form: Form) -> String {
+    if form == Form::Json {
+        let list: Vec<_> = rows
+            .iter()
+            .map(|r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}))
+            .collect();
+        return format!("{:#}\n", json!(list));
+    }
+    let cells = |r: &Row| [&r.address, r.status, &r.id, &r.state, &r.commit].map(visible);
+    let mut table = vec![["ADDRESS", "STATUS", "ID", "STATE", "APPLIED FROM"].map(str::to_owned)];
+    table.extend(rows.iter().map(cells));
+    let width = |column: usize| table.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    let mut text = String::new();
+    for row in &table {
+        let line: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell)))).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,73 @@
+//! `plumb validate`.
+
+use super::output::{Form, Output};
+use super::session::{self, Project};
+use super::{Global, Targeted};
+use crate::git::Repo;
+use crate::manifest::{self, Disk};
+use crate::render::{self, Finding, Level};
+use crate::ui::{ExitCode, Failure, Ui};
+use crate::{kinds, settings};
+use clap::Args;
+use std::collections::BTreeMap;
+
+/// Check the manifests offline, and report every mistake
+///
+/// Nothing is sent anywhere. With --output json, sarif or junit the mistakes are the result; otherwise they go to
+/// stderr.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plumb validate --target prod\n  plumb validate --output sarif --out plumb.sarif")]
+pub struct Validate {
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Checks the manifests.
+pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure> {
+    if args.output.output == Form::Text {
+        let project = Project::load(global, &args.targeted, ui)?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for resource in &project.desired.resources {
+            *counts.entry(resource.kind.name()).or_default() += 1;
+        }
+        let list: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let target = &project.desired.target.name;
+        let all = if list.is_empty() { "no resources".into() } else { list.join(", ") };
+        args.output.write(&format!("The manifests are valid for target {target}: {all}.\n"), ui)?;
+        return Ok(ExitCode::Ok);
+    }
+    let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
+    let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
+    let repo = Repo::open(&dir).ok().flatten();
+    let loaded = manifest::load(&source, &session::request(&args.targeted, repo.as_ref()), kinds::all());
+    let (files, problems) = match loaded {
+        Ok(desired) => (desired.files, Vec::new()),
+        Err(failure) => (failure.files, failure.problems),
+    };
+    let code = if problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
+    if args.output.output == Form::Json {
+        let mut text = render::problems_json(&files, &problems).to_string();
+        text.push('\n');
+        args.output.write(&text, ui)?;
+        return Ok(code);
+    }
+    let findings: Vec<Finding> = problems
+        .iter()
+        .map(|p| {
+            let place = p.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
+            let help = [&p.label, p.help.as_deref().unwrap_or_default()].join(" ");
+            Finding {
+                file: place.as_ref().map(|(file, _)| file.clone()),
+                line: place.as_ref().map(|(_, (line, _))| *line),
+                column: place.as_ref().map(|(_, (_, column))| *column),
+                level: Level::Error,
+                rule: "manifest".into(),
+                message: format!("{} {}", p.message, help.trim()).trim().to_owned(),
+            }
+        })
+        .collect();
+    args.output.findings("plumb validate", &findings, ui)?;
+    Ok(code)
+}

@@ -1,0 +1,136 @@
+//! Why there are differences: the manifests as they were, and who wrote the lines that are wanted, out of git.
+//!
+//! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
+
+use crate::git::Repo;
+use crate::kinds;
+use crate::manifest::{self, Address, Desired, InMemory, Source};
+use crate::plan::{Action, Base, Bases, Live, Note, Plan, normal, secrets};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many different commits are read, at most, to explain one plan.
+const MOST_COMMITS: usize = 64;
+/// The commit in the mark of an object that was made without one.
+const NO_COMMIT: &str = "000000000000";
+
+/// How manifests are loaded from somewhere else than the folder: with the same target and values.
+pub type Load<'a> = &'a dyn Fn(&dyn Source) -> Result<Desired, Box<manifest::Failure>>;
+
+/// The manifests of a repository at its commits.
+pub struct History<'a> {
+    pub repo: &'a Repo,
+    /// The paths that the manifests come from.
+    pub paths: &'a [String],
+    pub load: Load<'a>,
+    /// The vault of the manifests as they are: its tokens compare with those of earlier ones.
+    pub vault: &'a manifest::Vault,
+}
+
+/// What is known of earlier manifests.
+#[derive(Default)]
+pub struct Known {
+    pub bases: Bases,
+    pub notes: Vec<Note>,
+}
+
+impl History<'_> {
+    /// The manifests at a commit, by address.
+    fn specs(&self, commit: &str) -> Result<BTreeMap<Address, serde_json::Value>, String> {
+        let files = self.repo.files_at(commit, self.paths).map_err(|e| e.to_string())?;
+        let desired = (self.load)(&InMemory(files)).map_err(|failure| {
+            let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
+            format!("the manifests there have mistakes: {first}")
+        })?;
+        Ok(desired.resources.into_iter().map(|r| (r.address, r.spec)).collect())
+    }
+
+    /// The manifests at the point where this branch left a revision, for every address that a plan may speak of.
+    pub fn at(&self, rev: &str, addresses: &[Address]) -> Result<Known, String> {
+        let tip = self.repo.resolve(rev).map_err(|e| e.to_string())?;
+        // What the other branch did meanwhile is not this branch's doing.
+        let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
+        let mut specs = self.specs(&fork).map_err(|e| format!("{rev}: {e}"))?;
+        let mut known = Known::default();
+        for address in addresses {
+            known.bases.insert(address.clone(), specs.remove(address).map_or(Base::Nothing, Base::Spec));
+        }
+        known.bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
+        Ok(known)
+    }
+
+    /// For each change, the manifest at the commit that the live object's mark names.
+    pub fn at_marks(&self, live: &Live, plan: &Plan) -> Known {
+        let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
+        for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)) {
+            let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id));
+            if let Some(mark) = found.and_then(|f| f.mark.as_ref())
+                && let Some(rev) = &mark.rev
+                && rev.commit != NO_COMMIT
+            {
+                let was = &mark.owner.address;
+                commits.entry(&rev.commit).or_default().push((&change.address, was, &rev.hash));
+            }
+        }
+        let mut known = Known::default();
+        let mut missing = BTreeSet::new();
+        for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
+            if !self.repo.has_commit(commit) {
+                missing.insert(*commit);
+                continue;
+            }
+            match self.specs(commit) {
+                Ok(specs) => {
+                    for (address, was, hash) in wanted {
+                        if let Some(spec) = specs.get(was).filter(|spec| self.is_that(address, spec, hash)) {
+                            known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
+                        }
+                    }
+                }
+                Err(why) => known.notes.push(Note { address: None, message: format!("commit {commit}: {why}") }),
+            }
+        }
+        if !missing.is_empty() {
+            let list: Vec<&str> = missing.into_iter().collect();
+            let how = if self.repo.is_shallow() { "; fetch the whole history to know" } else { "" };
+            known.notes.push(Note {
+                address: None,
+                message: format!(
+                    "commit {} is not in this repository, so it cannot be told who changed what was applied from it{how}",
+                    list.join(", ")
+                ),
+            });
+        }
+        known
+    }
+
+    /// Adds, to each wanted line, who wrote it last.
+    pub fn blame(&self, plan: &mut Plan) {
+        let prefix = self.repo.prefix().to_owned();
+        let sources = plan.changes.iter_mut().filter(|c| c.action != Action::Delete).flat_map(|c| {
+            // A change that lists its fields is explained by them; a new object by its first line.
+            let whole = if c.fields.iter().all(|f| f.source.is_none()) || c.action == Action::Create { 1 } else { 0 };
+            c.source.iter_mut().take(whole).chain(
+                c.fields.iter_mut().filter(|_| c.action != Action::Create).filter_map(|f| f.source.as_mut()),
+            )
+        });
+        for source in sources {
+            source.commit = self.repo.blame(&source.file, source.line).ok().flatten();
+        }
+        for source in plan
+            .changes
+            .iter_mut()
+            .flat_map(|c| c.source.iter_mut().chain(c.fields.iter_mut().filter_map(|f| f.source.as_mut())))
+        {
+            source.file = format!("{prefix}{}", source.file);
+        }
+    }
+
+    /// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
+    /// committed, and then that commit explains nothing.
+    fn is_that(&self, address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
+        kinds::find(&address.kind).is_some_and(|kind| {
+            let sealed = secrets::seal(kind.rules(), spec, &mut self.vault.clone());
+            normal::identity(kind.rules(), &sealed) == hash
+        })
+    }
+}

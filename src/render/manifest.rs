@@ -1,0 +1,135 @@
+//! The manifest of an existing object, as a person would write it.
+
+use crate::kinds::{AnyKind, Seen};
+use crate::manifest::Address;
+use crate::plan::normal::of_field;
+use crate::plan::secrets::is_credential;
+use crate::schema::{Field, Rules, Secret, Shape};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A manifest, and what a person has to see to before it can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    pub text: String,
+    /// Environment variables that stand in the place of secrets: they have to be listed under `spec.env`.
+    pub env: Vec<String>,
+}
+
+/// Members that come first, in this order; the others follow by name, scalars before objects and lists.
+const FIRST: [&str; 8] = [
+    "name",
+    "task_key",
+    "job_cluster_key",
+    "environment_key",
+    "cluster_name",
+    "instance_pool_name",
+    "description",
+    "spark_version",
+];
+
+/// Writes the manifest under which the object can be taken over without changing it. `schema` is the path of the schema
+/// from the file; `known` names the resources whose ids may occur.
+pub fn manifest(
+    kind: &dyn AnyKind,
+    name: &str,
+    seen: &Seen,
+    schema: &str,
+    known: &BTreeMap<String, Address>,
+) -> Result<Manifest, serde_yaml::Error> {
+    let rules = kind.rules();
+    let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
+    let spec = writer.field(&rules.root, "", &kind.export(seen)).unwrap_or(serde_yaml::Value::Null);
+    let mut metadata = serde_yaml::Mapping::new();
+    metadata.insert("name".into(), name.into());
+    metadata.insert("adopt".into(), seen.id.as_str().into());
+    let mut document = serde_yaml::Mapping::new();
+    document.insert("apiVersion".into(), crate::manifest::API_VERSION.into());
+    document.insert("kind".into(), kind.name().into());
+    document.insert("metadata".into(), serde_yaml::Value::Mapping(metadata));
+    document.insert("spec".into(), spec);
+    let body = serde_yaml::to_string(&document)?;
+    let mut env = writer.env;
+    env.sort();
+    env.dedup();
+    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{body}"), env })
+}
+
+struct Writer<'a> {
+    rules: &'a Rules,
+    known: &'a BTreeMap<String, Address>,
+    me: &'a str,
+    name: &'a str,
+    env: Vec<String>,
+}
+
+impl Writer<'_> {
+    fn field(&mut self, field: &Field, key: &str, value: &Value) -> Option<serde_yaml::Value> {
+        // What equals absent, and what the service fills in by itself, is nobody's wish.
+        if field.rule.server || field.rule.filled(value) || of_field(self.rules, field, value).is_none() {
+            return None;
+        }
+        match (&field.shape, value) {
+            (Shape::Object(object), Value::Object(map)) => {
+                let members = &self.rules.of(*object).members;
+                let mut list: Vec<(String, serde_yaml::Value)> = Vec::new();
+                for (key, value) in map {
+                    let written = members.get(key).and_then(|member| self.field(member, key, value));
+                    list.extend(written.map(|w| (key.clone(), w)));
+                }
+                (!list.is_empty()).then(|| ordered(list))
+            }
+            (Shape::Map(entry), Value::Object(map)) => Some(self.map(field, entry, map)),
+            (Shape::List(item), Value::Array(items)) => {
+                let list = items.iter().map(|v| self.field(item, key, v).unwrap_or_else(|| self.scalar(key, v)));
+                Some(serde_yaml::Value::Sequence(list.collect()))
+            }
+            _ if field.rule.secret == Some(Secret::Value) => Some(self.secret(key)),
+            (_, value) => Some(self.scalar(key, value)),
+        }
+    }
+
+    fn map(&mut self, field: &Field, entry: &Field, map: &Map<String, Value>) -> serde_yaml::Value {
+        let mut out = serde_yaml::Mapping::new();
+        for (key, value) in map.iter().filter(|(k, _)| !field.rule.ignore_keys.contains(k)) {
+            let written = match field.rule.secret {
+                Some(Secret::ByName) if is_credential(key, value) => self.secret(key),
+                _ => self.field(entry, key, value).unwrap_or_else(|| self.scalar(key, value)),
+            };
+            out.insert(key.as_str().into(), written);
+        }
+        serde_yaml::Value::Mapping(out)
+    }
+
+    fn scalar(&self, key: &str, value: &Value) -> serde_yaml::Value {
+        let id = match value {
+            Value::String(s) => Some(s.clone()),
+            Value::Number(n) => Some(n.to_string()),
+            _ => None,
+        };
+        let other = id.filter(|id| key.ends_with("_id") && *id != self.me).and_then(|id| self.known.get(&id));
+        match (other, value) {
+            (Some(address), _) => format!("${{resources.{}.{}}}", address.kind, address.name).into(),
+            // `${` is plumb's; what the service means by it has to pass through.
+            (None, Value::String(s)) => s.replace("${", "$${").into(),
+            (None, other) => serde_yaml::to_value(other).unwrap_or(serde_yaml::Value::Null),
+        }
+    }
+
+    /// A secret is not written into a file that will be committed.
+    fn secret(&mut self, key: &str) -> serde_yaml::Value {
+        let name: String = format!("{}_{key}", self.name)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect();
+        self.env.push(name.clone());
+        format!("${{env.{name}}}").into()
+    }
+}
+
+fn ordered(mut list: Vec<(String, serde_yaml::Value)>) -> serde_yaml::Value {
+    let is_large = |v: &serde_yaml::Value| v.is_mapping() || v.is_sequence();
+    let rank = |key: &str| FIRST.iter().position(|f| *f == key).unwrap_or(FIRST.len());
+    list.sort_by(|(a, x), (b, y)| (rank(a), is_large(x), a).cmp(&(rank(b), is_large(y), b)));
+    serde_yaml::Value::Mapping(list.into_iter().map(|(k, v)| (k.into(), v)).collect())
+}

@@ -1,0 +1,44 @@
+//! What the command line, the environment and the project's folder say. The only reader of the environment.
+
+use crate::ui::Environment;
+use std::path::{Path, PathBuf};
+
+/// The environment, as a function of names.
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the environment says of colour and terminals.
+pub fn terminal() -> Environment {
+    Environment {
+        no_color: env("NO_COLOR"),
+        clicolor_force: env("CLICOLOR_FORCE"),
+        term: env("TERM"),
+        columns: env("COLUMNS").and_then(|c| c.parse().ok()),
+    }
+}
+
+/// Who works here, for a target in development mode: `PLUMB_USER`, the user of git, the user of the system.
+pub fn user(git: Option<String>) -> Option<String> {
+    env("PLUMB_USER").or(git).or_else(|| env("USER")).or_else(|| env("USERNAME"))
+}
+
+/// Whether this runs in continuous integration.
+pub fn in_ci() -> bool {
+    env("CI").is_some_and(|v| v != "false")
+}
+
+/// The nearest folder, from here upwards, that holds `plumb.yaml`.
+pub fn project_dir(given: Option<&Path>) -> Result<PathBuf, String> {
+    if let Some(dir) = given {
+        return match dir.join("plumb.yaml").is_file() {
+            true => Ok(dir.to_owned()),
+            false => Err(format!("{} holds no plumb.yaml", dir.display())),
+        };
+    }
+    let here = std::env::current_dir().map_err(|e| format!("the current folder cannot be read: {e}"))?;
+    here.ancestors()
+        .find(|dir| dir.join("plumb.yaml").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| format!("no plumb.yaml in {} or above", here.display()))
+}
