@@ -5,6 +5,8 @@
 //! under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
+#![allow(clippy::unwrap_used)] // all of it is a test
+
 use plumb::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
