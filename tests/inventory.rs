@@ -5,9 +5,12 @@
 //! under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
+#![allow(clippy::unwrap_used)] // all of it is a test
+
 use plumb::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
-use schemars::schema_for;
-use serde_json::Value;
+use schemars::{JsonSchema, schema_for};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -241,24 +244,24 @@ fn below(fields: &Fields, prefix: &str) -> Fields {
 #[test]
 fn specs_have_every_field_of_the_services() {
     let kinds = [
-        ("DatabricksJob", "JobSettings", "JobAccessControlRequest", spec(&to_value(schema_for!(JobSpec)))),
+        ("DatabricksJob", "JobSettings", "JobAccessControlRequest", spec(&schema_for!(JobSpec).to_value())),
         (
             "DatabricksCluster",
             "clusters.create",
             "ClusterAccessControlRequest",
-            spec(&to_value(schema_for!(ClusterSpec))),
+            spec(&schema_for!(ClusterSpec).to_value()),
         ),
         (
             "DatabricksClusterPolicy",
             "cluster_policies.create",
             "ClusterPolicyAccessControlRequest",
-            spec(&to_value(schema_for!(PolicySpec))),
+            spec(&schema_for!(PolicySpec).to_value()),
         ),
         (
             "DatabricksInstancePool",
             "instance_pools.create",
             "InstancePoolAccessControlRequest",
-            spec(&to_value(schema_for!(PoolSpec))),
+            spec(&schema_for!(PoolSpec).to_value()),
         ),
     ];
     let mut findings = Findings::default();
@@ -281,14 +284,10 @@ fn specs_have_every_field_of_the_services() {
     assert!(findings.lines.is_empty(), "{} findings:\n{}", findings.lines.len(), findings.lines.join("\n"));
 }
 
-fn to_value(schema: schemars::Schema) -> Value {
-    schema.to_value()
-}
-
 #[test]
 fn the_comparison_sees_what_is_missing_extra_and_wrong() {
     let listed = inventory("JobSettings");
-    let mut ours = spec(&to_value(schema_for!(JobSpec)));
+    let mut ours = spec(&schema_for!(JobSpec).to_value());
     ours.remove("tasks[].run_if");
     ours.insert("tasks[].runn_if".to_owned(), Field { kind: Kind::Text, required: false });
     ours.insert("max_concurrent_runs".to_owned(), Field { kind: Kind::Text, required: false });
@@ -308,4 +307,85 @@ fn the_comparison_sees_what_is_missing_extra_and_wrong() {
             "DatabricksJob tasks[].runn_if",
         ]
     );
+}
+
+// ---- the two readings of a type --------------------------------------------------------------------------------
+
+/// An example with every member of a schema, and for enums one value after the other.
+struct Example<'a> {
+    root: &'a Value,
+    inside: Vec<&'a str>,
+    turn: usize,
+}
+
+impl<'a> Example<'a> {
+    fn of(&mut self, schema: &'a Value) -> Value {
+        if let Some(name) = schema["$ref"].as_str() {
+            if self.inside.contains(&name) {
+                return json!({"task_key": "inner"});
+            }
+            self.inside.push(name);
+            let example = self.of(self.root.pointer(name.trim_start_matches('#')).unwrap());
+            self.inside.pop();
+            return example;
+        }
+        if let Some(values) = schema["enum"].as_array() {
+            return values[self.turn % values.len()].clone();
+        }
+        if let Some(value) = schema.get("const") {
+            return value.clone();
+        }
+        for word in ["anyOf", "oneOf"] {
+            if let Some(cases) = schema[word].as_array() {
+                let cases: Vec<&Value> = cases.iter().filter(|c| c["type"] != "null").collect();
+                return self.of(cases[self.turn % cases.len()]);
+            }
+        }
+        let name = schema["type"].as_array().map_or(&schema["type"], |all| &all[0]);
+        match name.as_str().unwrap() {
+            "string" => json!("text"),
+            "integer" => json!(7),
+            "number" => json!(0.5),
+            "boolean" => json!(true),
+            "array" => json!([self.of(&schema["items"])]),
+            "object" if schema["additionalProperties"].is_object() => {
+                json!({"any.key": self.of(&schema["additionalProperties"])})
+            }
+            "object" => {
+                schema["properties"].as_object().unwrap().iter().map(|(k, s)| (k.clone(), self.of(s))).collect()
+            }
+            other => panic!("no example of {other}"),
+        }
+    }
+}
+
+/// What the schema describes is what the type reads, and nothing gets lost on the way.
+fn reads_what_it_describes<T: DeserializeOwned + Serialize + JsonSchema>() {
+    let schema = schema_for!(T).to_value();
+    let fits = jsonschema::draft202012::new(&schema).unwrap();
+    for turn in 0..12 {
+        let example = Example { root: &schema, inside: Vec::new(), turn }.of(&schema);
+        let wrong: Vec<String> = fits.iter_errors(&example).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let spec: T = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(without_nulls(serde_json::to_value(&spec).unwrap()), example);
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        scalar => scalar,
+    }
+}
+
+#[test]
+fn types_read_what_their_schemas_describe() {
+    reads_what_it_describes::<JobSpec>();
+    reads_what_it_describes::<ClusterSpec>();
+    reads_what_it_describes::<PolicySpec>();
+    reads_what_it_describes::<PoolSpec>();
 }

@@ -27,6 +27,8 @@ pub mod databricks {
     pub mod policy_rule;
     pub mod pool_parts;
     pub mod report_tasks;
+    #[cfg(test)]
+    mod rules_tests;
     pub mod storage;
     pub mod task_types;
     pub mod tasks;

@@ -3,12 +3,13 @@
 //! A rule stands on the field it is about, as `#[schemars(extend("x-plumb" = {"default": 1, "why": "…"}))]`. It is read
 //! back here, once, so that comparing, merging, hiding and rendering know no kind.
 
+mod document;
 mod path;
 mod rule;
 mod tree;
 mod write;
 
 pub use path::{Path, Segment};
-pub use rule::{Field, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
+pub use rule::{Field, Filled, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
 pub use tree::{find, graft, label};
-pub use write::{documents, write_all};
+pub use write::{documents, documents_of, files, text};

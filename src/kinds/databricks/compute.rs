@@ -57,7 +57,7 @@ macro_rules! cluster {
             #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider clusters: computed (the workers' pool)"}))]
             pub driver_instance_pool_id: Option<String>,
             /// Machine types to fall back to for the driver.
-            #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace may switch flexible node types on for all clusters (databricks-sdk-java compute.NodeTypeFlexibility)"}))]
+            #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace can switch flexible node types on for all clusters; fallbacks only widen what may be launched"}))]
             pub driver_node_type_flexibility: Option<NodeTypeFlexibility>,
             /// The driver's machine type, when not that of the workers.
             #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli testserver: filled in from node_type_id; Terraform provider clusters: computed"}))]
@@ -87,7 +87,6 @@ macro_rules! cluster {
             /// The cluster policy that the cluster obeys.
             pub policy_id: Option<String>,
             /// Throughput of remote disks in Mb/s. Google Cloud only.
-            #[schemars(extend("x-plumb" = {"unset": "server", "why": "Google Cloud sets a throughput for every Hyperdisk (databricks-sdk-java compute.ClusterSpec)"}))]
             pub remote_disk_throughput: Option<i64>,
             /// The engine: Photon or the standard one.
             #[schemars(extend("x-plumb" = {"default": "STANDARD", "why": "databricks-sdk-java compute.ClusterSpec: standard unless a (legacy) spark_version contains -photon-"}))]
@@ -109,12 +108,11 @@ macro_rules! cluster {
             #[schemars(extend("x-plumb" = {"set": true, "why": "each key is authorised by itself"}))]
             pub ssh_public_keys: Option<Vec<String>>,
             /// Size of the remote disks at the start, in GB. Google Cloud only.
-            #[schemars(extend("x-plumb" = {"unset": "server", "why": "Google Cloud gives every Hyperdisk a size (databricks-sdk-java compute.ClusterSpec)"}))]
             pub total_initial_remote_disk_size: Option<i64>,
             /// Whether the machine-learning variant of the runtime is used. Needs `kind`.
             pub use_ml_runtime: Option<bool>,
             /// Machine types to fall back to for the workers.
-            #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace may switch flexible node types on for all clusters (databricks-sdk-java compute.NodeTypeFlexibility)"}))]
+            #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace can switch flexible node types on for all clusters; fallbacks only widen what may be launched"}))]
             pub worker_node_type_flexibility: Option<NodeTypeFlexibility>,
             /// Which sorts of work may attach.
             #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider clusters: both clients default to true"}))]

@@ -70,7 +70,6 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"key": "name", "why": "databricks/cli bundle rules: parameters are keyed by name"}))]
     pub parameters: Option<Vec<Parameter>>,
     /// Whether serverless tasks are to start fast or to cost little.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java jobs.JobSettings: only of serverless jobs; the service chooses when it is not set"}))]
     pub performance_target: Option<PerformanceTarget>,
     /// Whether runs wait when they cannot start at once.
     #[schemars(extend("x-plumb" = {"default": {"enabled": true}, "why": "Terraform provider jobs: since API 2.2 an unset queue is an enabled one"}))]

@@ -139,3 +139,35 @@ impl<'de> Deserialize<'de> for Scalar {
         d.deserialize_any(Visitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn rule(value: Value) -> Result<PolicyRule, String> {
+        serde_json::from_value(value).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn values_keep_their_type() {
+        let fixed = |value: Value| rule(json!({"type": "fixed", "value": value})).map(|r| r.value);
+        assert_eq!(fixed(json!(3)), Ok(Some(Scalar::Int(3))));
+        assert_eq!(fixed(json!("3")), Ok(Some(Scalar::Text("3".into()))));
+        assert_eq!(fixed(json!(true)), Ok(Some(Scalar::Bool(true))));
+        assert_eq!(fixed(json!(0.5)), Ok(Some(Scalar::Float(0.5))));
+        assert!(fixed(json!([1])).is_err_and(|e| e.contains("expected a string, a number or a boolean")));
+    }
+
+    #[test]
+    fn misfits_are_named() {
+        let misfits = |value: Value| rule(value).map(|r| r.misfits());
+        assert_eq!(misfits(json!({"type": "fixed", "value": 1, "hidden": true})), Ok((vec![], vec![])));
+        assert_eq!(misfits(json!({"type": "fixed", "values": [1]})), Ok((vec!["value"], vec!["values"])));
+        assert_eq!(misfits(json!({"type": "range", "maxValue": 4})), Ok((vec![], vec![])));
+        assert_eq!(misfits(json!({"type": "range"})), Ok((vec!["minValue"], vec![])));
+        assert_eq!(misfits(json!({"type": "forbidden", "value": 1})), Ok((vec![], vec!["value"])));
+        assert_eq!(misfits(json!({"type": "regex", "isOptional": true})), Ok((vec!["pattern"], vec![])));
+        assert_eq!(misfits(json!({"type": "unlimited", "defaultValue": 1})), Ok((vec![], vec![])));
+    }
+}

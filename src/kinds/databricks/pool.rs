@@ -64,10 +64,8 @@ pub struct PoolSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
     pub preloaded_spark_versions: Option<Vec<String>>,
     /// Throughput of remote disks in Mb/s. Google Cloud only.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.ClusterSpec: Google Cloud sets a throughput for every Hyperdisk"}))]
     pub remote_disk_throughput: Option<i64>,
     /// Size of the remote disks at the start, in GB. Google Cloud only.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.ClusterSpec: Google Cloud gives every Hyperdisk a size"}))]
     pub total_initial_remote_disk_size: Option<i64>,
 
     /// Who may do what with the pool. Unset: plumb leaves the permissions alone.

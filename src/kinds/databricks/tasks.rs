@@ -117,14 +117,13 @@ pub struct Dependency {
 
 /// A task that is run once for each element of a list.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct ForEachTask {
     /// The elements: a JSON list as text, or a reference to a task value or a parameter.
     pub inputs: String,
     /// The task.
     pub task: Box<Task>,
     /// How many may run at the same time.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java jobs.ForEachTask names no default: the service's own holds"}))]
     pub concurrency: Option<i64>,
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{borrow::Cow, collections::BTreeMap};
 
-const WHY: &str = "databricks/cli bundle rules list what the service fills in by itself, and this is not among it: \
-                   what no manifest declares, somebody else has set";
+const WHY: &str = "what a service fills in by itself has a rule of its own (databricks/cli bundle rules, Terraform \
+                   provider suppressions): anything else that no manifest declares, somebody has set";
 
 /// Gives each optional member `unset: absent`, unless its own rule says what leaving it out means. A rule with nothing
 /// but a `why` says that an undeclared live value is only worth a note.

@@ -1,0 +1,62 @@
+//! What stands around a spec in a manifest, as the written schemas know it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Which resource it is, and how plumb treats it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct Metadata {
+    /// The second part of the address, `KIND/NAME`: letters, digits, `-` and `_`, 63 at most.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"))]
+    pub name: String,
+    /// For selecting (`-l pipeline=bau`) and for policies.
+    #[schemars(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What plumb may do to the object, and what others may.
+    #[schemars(default)]
+    pub lifecycle: Lifecycle,
+    /// The id of an existing object to take over at the next apply.
+    pub adopt: Option<String>,
+    /// Names that this manifest had before: a rename keeps the object.
+    #[schemars(default)]
+    pub previous_names: Vec<String>,
+}
+
+/// What plumb may do to an object, and what others may.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Lifecycle {
+    /// Never delete or replace the object. Written on the live object too.
+    #[schemars(default)]
+    pub protect: bool,
+    /// Fields that others may change.
+    #[schemars(default)]
+    pub ignore: Vec<Ignore>,
+}
+
+/// A field that others may change.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Ignore {
+    /// The field, as plans show it: `tasks[aggregate].timeout_seconds`; `*` stands for any element or key.
+    #[schemars(length(min = 1))]
+    pub path: String,
+    /// Why it is left alone.
+    #[schemars(length(min = 1))]
+    pub reason: String,
+    /// The last day on which it holds: `2026-12-31`.
+    #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    pub until: Option<String>,
+}
+
+/// Which project it is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ProjectMetadata {
+    /// The project's name, the first part of every mark: letters, digits, `-` and `_`, 63 at most.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"))]
+    pub name: String,
+}
