@@ -1,0 +1,67 @@
+//! The sandbox's own endpoints, under `/_sandbox/`: what a test turns and reads.
+
+use super::{
+    Shared,
+    errors::{ApiError, Handled},
+    faults::Fault,
+    request::Request,
+    store::Store,
+};
+use serde_json::{Value, json};
+
+/// Answers a request whose path begins with `/_sandbox/`.
+pub(super) fn handle(shared: &mut Shared, request: &Request) -> Handled {
+    let segments = request.segments();
+    match (request.method.as_str(), segments.get(1).copied().unwrap_or("")) {
+        ("GET", "state") => Ok(shared.store.dump()),
+        ("PUT", "state") => shared.store.restore(request.body.clone()).map(|()| json!({})).map_err(bad),
+        ("POST", "seed") => seed(&mut shared.store, &request.body).map_err(bad),
+        ("POST", "clock") => {
+            let seconds = request.required_number("advance_seconds")?;
+            shared.store.advance(seconds);
+            Ok(json!({ "now_ms": shared.store.now() }))
+        }
+        ("GET", "clock") => Ok(json!({ "now_ms": shared.store.now() })),
+        ("GET", "settings") => Ok(json!(shared.store.settings)),
+        ("POST" | "PATCH" | "PUT", "settings") => {
+            let mut settings = if request.method == "PUT" { json!({}) } else { json!(shared.store.settings) };
+            for (name, value) in request.object()? {
+                settings[name] = value;
+            }
+            shared.store.settings = serde_json::from_value(settings).map_err(|e| bad(e.to_string()))?;
+            Ok(json!(shared.store.settings))
+        }
+        ("GET", "requests") => Ok(shared.log.entries()),
+        ("DELETE", "requests") => {
+            shared.log.clear();
+            Ok(json!({}))
+        }
+        ("GET", "faults") => Ok(json!(shared.faults)),
+        ("POST", "faults") => {
+            let rules = match &request.body {
+                Value::Array(list) => list.clone(),
+                one => vec![one.clone()],
+            };
+            for rule in rules {
+                let fault: Fault = serde_json::from_value(rule).map_err(|e| bad(e.to_string()))?;
+                shared.faults.push(fault);
+            }
+            Ok(json!(shared.faults))
+        }
+        ("DELETE", "faults") => {
+            shared.faults.clear();
+            Ok(json!({}))
+        }
+        ("POST", "revoke") => Ok(json!({ "revoked": shared.store.tokens.revoke_all() })),
+        _ => Err(ApiError::endpoint(&request.method, &request.path)),
+    }
+}
+
+fn bad(why: String) -> ApiError {
+    ApiError::new(400, "BAD_REQUEST", why)
+}
+
+/// Adds the objects of a seed; each system reads its own lists of it.
+pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
+    super::databricks::seed::add(store, seed)
+}

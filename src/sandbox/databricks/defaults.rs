@@ -1,0 +1,210 @@
+//! What the workspace writes into what it is given, and what of it never comes back.
+
+use super::{set, text};
+use serde_json::{Map, Value, json};
+
+/// Calls `f` on every task, those inside `for_each_task` included.
+pub fn each_task(settings: &mut Value, f: &mut dyn FnMut(&mut Value)) {
+    for task in settings.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten() {
+        f(task);
+        if let Some(inner) = task.pointer_mut("/for_each_task/task").filter(|t| t.is_object()) {
+            f(inner);
+        }
+    }
+}
+
+/// Calls `f` on every cluster that the job describes.
+pub fn each_new_cluster(settings: &mut Value, f: &mut dyn FnMut(&mut Value)) {
+    for shared in settings.get_mut("job_clusters").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(spec) = shared.get_mut("new_cluster").filter(|s| s.is_object()) {
+            f(spec);
+        }
+    }
+    each_task(settings, &mut |task| {
+        if let Some(spec) = task.get_mut("new_cluster").filter(|s| s.is_object()) {
+            f(spec);
+        }
+    });
+}
+
+fn or_insert(object: &mut Value, name: &str, value: Value) {
+    if let Some(map) = object.as_object_mut() {
+        let unset = map.get(name).is_none_or(Value::is_null);
+        if unset {
+            map.insert(name.to_owned(), value);
+        }
+    }
+}
+
+fn or_insert_text(object: &mut Value, name: &str, value: &str) {
+    if text(object, name).is_none() {
+        if let Some(map) = object.as_object_mut() {
+            map.insert(name.to_owned(), json!(value));
+        }
+    }
+}
+
+/// Fills in a job's settings as create and reset do.
+///
+/// Source unless said otherwise: databricks/cli `libs/testserver/jobs.go`, checked there against a real workspace.
+pub fn job(settings: &mut Value, version: &str) {
+    // Sent as null is the same as not sent (proto3's JSON form).
+    drop_nulls(settings);
+    or_insert(settings, "name", json!("Untitled"));
+    or_insert(settings, "email_notifications", json!({}));
+    or_insert(settings, "webhook_notifications", json!({}));
+    or_insert(settings, "timeout_seconds", json!(0));
+    // The cloud does these three; the test server relies on its client to send them.
+    or_insert_text(settings, "format", "MULTI_TASK");
+    or_insert(settings, "max_concurrent_runs", json!(1));
+    // API 2.2 turns queueing on when unset (Terraform provider, jobs/resource_job.go).
+    if version == "2.2" {
+        or_insert(settings, "queue", json!({ "enabled": true }));
+    }
+    for when in ["schedule", "trigger", "continuous"] {
+        if let Some(inner) = settings.get_mut(when).filter(|v| v.is_object()) {
+            or_insert_text(inner, "pause_status", "UNPAUSED");
+        }
+    }
+    // `table_update.condition` is accepted and forgotten (databricks/cli#6315).
+    if let Some(update) = settings.pointer_mut("/trigger/table_update").and_then(Value::as_object_mut) {
+        update.remove("condition");
+    }
+    each_task(settings, &mut |task| {
+        or_insert(task, "email_notifications", json!({}));
+        or_insert_text(task, "run_if", "ALL_SUCCESS");
+        or_insert(task, "timeout_seconds", json!(0));
+        if let Some(deps) = task.get_mut("depends_on").and_then(Value::as_array_mut) {
+            deps.sort_by(|a, b| text(a, "task_key").cmp(&text(b, "task_key")));
+        }
+        if let Some(dbt) = task.get_mut("dbt_task").filter(|t| t.is_object()) {
+            or_insert_text(dbt, "schema", "default");
+        }
+    });
+    each_new_cluster(settings, &mut |spec| {
+        job_cluster(spec);
+    });
+}
+
+fn job_cluster(spec: &mut Value) {
+    cloud_attributes(spec);
+    or_insert_text(spec, "data_security_mode", "SINGLE_USER");
+    or_insert(spec, "enable_elastic_disk", json!(false));
+    forget_write_only(spec);
+}
+
+/// Adds the cloud's attributes that were not given.
+// An AWS workspace: SPOT_WITH_FALLBACK in the first zone (databricks/cli testserver, seen on a real one).
+fn cloud_attributes(spec: &mut Value) {
+    if let Some(gcp) = spec.get_mut("gcp_attributes").filter(|v| v.is_object()) {
+        or_insert(gcp, "first_on_demand", json!(1));
+        or_insert(gcp, "use_preemptible_executors", json!(false));
+    } else if set(spec, "azure_attributes").is_none() {
+        or_insert(spec, "aws_attributes", json!({ "availability": "SPOT_WITH_FALLBACK", "zone_id": "us-east-1c" }));
+    }
+}
+
+/// Takes out what is written but never read back.
+pub fn forget_write_only(spec: &mut Value) {
+    if let Some(map) = spec.as_object_mut() {
+        // Only the `.spec` of a cluster shows it (databricks/cli testserver, clusters.go).
+        map.remove("apply_policy_default_values");
+        map.remove("idempotency_token");
+        map.remove("clone_from");
+    }
+    if let Some(auth) = spec.pointer_mut("/docker_image/basic_auth").and_then(Value::as_object_mut) {
+        auth.remove("password");
+    }
+}
+
+/// Fills in an all-purpose cluster as create and edit do.
+///
+/// Source: databricks/cli `libs/testserver/clusters.go`.
+pub fn cluster(spec: &mut Value, user: &str) {
+    drop_nulls(spec);
+    cloud_attributes(spec);
+    or_insert(spec, "enable_elastic_disk", json!(false));
+    if let Some(node) = text(spec, "node_type_id").map(str::to_owned) {
+        or_insert_text(spec, "driver_node_type_id", &node);
+    }
+    if matches!(text(spec, "data_security_mode"), Some("SINGLE_USER" | "DATA_SECURITY_MODE_DEDICATED")) {
+        or_insert_text(spec, "single_user_name", user);
+    }
+    // Neither size given is a cluster without workers (proto3's default number).
+    if set(spec, "autoscale").is_none() {
+        or_insert(spec, "num_workers", json!(0));
+    }
+    forget_write_only(spec);
+}
+
+/// Adds to a job's settings what only a read shows.
+// `source` follows git_source at the time of reading (databricks/cli testserver; databricks/cli#4000).
+pub fn job_on_read(settings: &mut Value) {
+    let source = if set(settings, "git_source").is_some() { "GIT" } else { "WORKSPACE" };
+    each_task(settings, &mut |task| {
+        for kind in ["notebook_task", "spark_python_task", "dbt_task"] {
+            if let Some(inner) = task.get_mut(kind).filter(|t| t.is_object()) {
+                or_insert_text(inner, "source", source);
+            }
+        }
+        if let Some(file) = task.pointer_mut("/sql_task/file").filter(|t| t.is_object()) {
+            or_insert_text(file, "source", source);
+        }
+    });
+}
+
+/// Takes members out that are null, at any depth.
+pub fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// The members of an object that are among these.
+pub fn only(object: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    object.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_comes_back_with_what_the_workspace_fills_in() {
+        let mut settings = json!({
+            "tasks": [{
+                "task_key": "b",
+                "depends_on": [{ "task_key": "z" }, { "task_key": "a" }],
+                "notebook_task": { "notebook_path": "/n" },
+                "for_each_task": { "inputs": "[]", "task": { "task_key": "i", "new_cluster": { "apply_policy_default_values": true } } },
+            }],
+            "schedule": { "quartz_cron_expression": "0 0 4 * * ?", "timezone_id": "UTC" },
+            "trigger": null,
+        });
+        job(&mut settings, "2.2");
+        assert_eq!(settings["queue"], json!({ "enabled": true }));
+        assert_eq!(settings["schedule"]["pause_status"], "UNPAUSED");
+        assert!(settings.get("trigger").is_none());
+        let task = &settings["tasks"][0];
+        assert_eq!(task["depends_on"], json!([{ "task_key": "a" }, { "task_key": "z" }]));
+        let inner = &task["for_each_task"]["task"];
+        assert_eq!(inner["run_if"], "ALL_SUCCESS");
+        assert_eq!(inner["new_cluster"]["data_security_mode"], "SINGLE_USER");
+        assert!(inner["new_cluster"].get("apply_policy_default_values").is_none());
+        assert!(task["notebook_task"].get("source").is_none(), "source is only there on read");
+        job_on_read(&mut settings);
+        assert_eq!(settings["tasks"][0]["notebook_task"]["source"], "WORKSPACE");
+    }
+
+    #[test]
+    fn queueing_is_not_turned_on_by_the_older_version() {
+        let mut settings = json!({});
+        job(&mut settings, "2.1");
+        assert!(settings.get("queue").is_none());
+    }
+}

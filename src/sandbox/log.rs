@@ -1,0 +1,109 @@
+//! What was asked of the sandbox, without anybody's secrets.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// One request that was answered (or dropped).
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    pub n: u64,
+    pub method: String,
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub body: Value,
+    /// 0 when the connection was closed without an answer.
+    pub status: u16,
+    pub user_agent: String,
+    pub ms: u64,
+}
+
+/// The latest requests.
+#[derive(Debug, Default)]
+pub struct Log {
+    entries: std::collections::VecDeque<Entry>,
+    count: u64,
+}
+
+/// How many entries are kept: a sandbox that runs for days must not grow without end.
+const KEPT: usize = 20_000;
+
+impl Log {
+    /// Adds an entry and numbers it.
+    pub fn add(&mut self, mut entry: Entry) {
+        self.count += 1;
+        entry.n = self.count;
+        entry.body = redact(&entry.body);
+        for (name, value) in &mut entry.query {
+            if is_secret(name) {
+                *value = HIDDEN.to_owned();
+            }
+        }
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// All entries, oldest first.
+    pub fn entries(&self) -> Value {
+        json!(self.entries)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Log::default();
+    }
+}
+
+const HIDDEN: &str = "(secret)";
+
+/// Whether a member of that name holds a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // A page token is no credential, and tests look for it; nor is the token that makes a request idempotent.
+    if ["page_token", "next_page_token", "prev_page_token", "idempotency_token"].contains(&name.as_str()) {
+        return false;
+    }
+    ["password", "secret", "token", "assertion", "credential", "api_key", "apikey", "access_key", "private_key"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// The same value without secrets. A reference to a secret (`{{secrets/scope/key}}`) is not one.
+pub fn redact(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, inner)| {
+                let hide = is_secret(name)
+                    && match inner {
+                        Value::String(s) => !s.starts_with("{{"),
+                        Value::Number(_) => true,
+                        _ => false,
+                    };
+                (name.clone(), if hide { json!(HIDDEN) } else { redact(inner) })
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(list) => list.iter().map(redact).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_replaced_at_any_depth_and_references_are_kept() {
+        let body = json!({
+            "docker_image": { "basic_auth": { "username": "u", "password": "hunter2" } },
+            "spark_env_vars": { "API_TOKEN": "{{secrets/a/b}}", "DB_PASSWORD": "hunter2" },
+            "idempotency_token": "t-1",
+            "list": [{ "client_secret": "hunter2" }],
+        });
+        let shown = redact(&body).to_string();
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("{{secrets/a/b}}") && shown.contains("t-1"), "{shown}");
+    }
+}

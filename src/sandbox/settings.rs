@@ -1,0 +1,65 @@
+//! What a test or a demo may turn: how long things take, how runs end, how late lists are.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The settings, read and merged through `/_sandbox/settings`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Seconds until a cluster reaches the state it is on its way to. `null`: it is there at the next get.
+    pub cluster_seconds: Option<i64>,
+    /// Seconds that a run is pending. `null`, together with `run_seconds`: every get of the run moves it one state on.
+    pub run_pending_seconds: Option<i64>,
+    /// Seconds that a run is running.
+    pub run_seconds: Option<i64>,
+    /// How the runs of one job go, by the job's id or name.
+    pub runs: BTreeMap<String, Outcome>,
+    /// How many listings leave a newly created object out.
+    pub list_delay_reads: u64,
+    /// For how many seconds listings leave a newly created object out.
+    pub list_delay_seconds: i64,
+    /// Seconds that an OAuth token lives.
+    pub token_seconds: i64,
+    /// The status for a token that is expired or revoked: 401 as the SDKs expect, or 403 as some deployments answer.
+    pub refused_token_status: u16,
+    /// Whether callers are workspace admins. To others a missing job is 403, not 404.
+    pub caller_is_admin: bool,
+    /// Whether a policy or pool that an object names has to exist.
+    pub check_references: bool,
+    /// The workspace's id, as in `x-databricks-org-id`.
+    pub workspace_id: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            cluster_seconds: None,
+            run_pending_seconds: None,
+            run_seconds: None,
+            runs: BTreeMap::new(),
+            list_delay_reads: 0,
+            list_delay_seconds: 0,
+            token_seconds: 3600,
+            refused_token_status: 401,
+            caller_is_admin: true,
+            check_references: true,
+            workspace_id: 7_474_001_122_334_455,
+        }
+    }
+}
+
+/// How the runs of one job go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outcome {
+    /// `SUCCESS` when absent; `FAILED`, `TIMEDOUT`, `CANCELED`, or `INTERNAL_ERROR`.
+    pub result: Option<String>,
+    /// The task that fails; the last one when absent.
+    pub task: Option<String>,
+    pub error: Option<String>,
+    pub error_trace: Option<String>,
+    /// What the notebook returned.
+    pub output: Option<String>,
+    pub seconds: Option<i64>,
+}

@@ -1,0 +1,169 @@
+//! Everything the sandbox knows, in one value; who holds it holds the whole state.
+
+use super::{databricks, errors::Error, settings::Settings};
+use serde::{Deserialize, Serialize};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    Real,
+    /// Stands still at these milliseconds since 1970 until it is advanced.
+    Fixed(i64),
+}
+
+/// The state of all emulated services, and the clock and settings they live by.
+#[derive(Debug)]
+pub struct Store {
+    clock: Clock,
+    saved: Saved,
+    pub databricks: databricks::State,
+    pub settings: Settings,
+    pub tokens: databricks::identity::Tokens,
+}
+
+/// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Saved {
+    format: u32,
+    serial: u64,
+    advanced_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Dump {
+    #[serde(flatten)]
+    saved: Saved,
+    #[serde(default)]
+    settings: Settings,
+    #[serde(default)]
+    databricks: databricks::State,
+}
+
+const FORMAT: u32 = 1;
+
+impl Store {
+    /// An empty store.
+    pub fn new(clock: Clock) -> Self {
+        Store {
+            clock,
+            saved: Saved { format: FORMAT, ..Saved::default() },
+            databricks: databricks::State::default(),
+            settings: Settings::default(),
+            tokens: databricks::identity::Tokens::default(),
+        }
+    }
+
+    /// Milliseconds since 1970, as the sandbox counts them.
+    pub fn now(&self) -> i64 {
+        let base = match self.clock {
+            Clock::Fixed(ms) => ms,
+            Clock::Real => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            }
+        };
+        base.saturating_add(self.saved.advanced_ms)
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&mut self, seconds: i64) {
+        self.saved.advanced_ms = self.saved.advanced_ms.saturating_add(seconds.saturating_mul(1000));
+    }
+
+    /// The next number of a sequence that is never used twice, not even across restarts.
+    pub fn serial(&mut self) -> u64 {
+        self.saved.serial += 1;
+        self.saved.serial
+    }
+
+    /// Sixteen hexadecimal digits that look random and are the same in every run.
+    pub fn scrambled(serial: u64) -> String {
+        // splitmix64: neighbours differ in every digit.
+        let mut z = serial.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        format!("{:016x}", z ^ (z >> 31))
+    }
+
+    /// All the objects, as `/_sandbox/state` shows them.
+    pub fn dump(&self) -> serde_json::Value {
+        let dump =
+            Dump { saved: self.saved.clone(), settings: self.settings.clone(), databricks: self.databricks.clone() };
+        serde_json::to_value(dump).unwrap_or_default()
+    }
+
+    /// Replaces all the objects by a [`Store::dump`].
+    pub fn restore(&mut self, dump: serde_json::Value) -> Result<(), String> {
+        let dump: Dump = serde_json::from_value(dump).map_err(|e| e.to_string())?;
+        if dump.saved.format > FORMAT {
+            return Err(format!("format {} is newer than this program knows ({FORMAT})", dump.saved.format));
+        }
+        // A serial never goes back: an id that was once given out would come again.
+        self.saved.serial = self.saved.serial.max(dump.saved.serial);
+        self.saved.advanced_ms = dump.saved.advanced_ms;
+        self.settings = dump.settings;
+        self.databricks = dump.databricks;
+        Ok(())
+    }
+
+    /// Loads a state file; one that is not there is an empty state.
+    pub fn load(&mut self, path: &Path) -> Result<(), Error> {
+        let unreadable = |why: String| Error::State { path: path.to_owned(), why };
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(unreadable(e.to_string())),
+        };
+        let value = serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
+        self.restore(value).map_err(unreadable)
+    }
+
+    /// Writes the state file whole or not at all.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let temporary: PathBuf = path.with_file_name(name);
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(self.dump().to_string().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_file_brings_everything_back_and_ids_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        let mut store = Store::new(Clock::Fixed(1_000));
+        store.load(&path).unwrap();
+        store.serial();
+        store.advance(5);
+        store.settings.list_delay_reads = 2;
+        store.save(&path).unwrap();
+
+        let mut again = Store::new(Clock::Fixed(1_000));
+        again.load(&path).unwrap();
+        assert_eq!((again.serial(), again.now(), again.settings.list_delay_reads), (2, 6_000, 2));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_broken_state_file_is_refused_with_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        std::fs::write(&path, "{").unwrap();
+        let error = Store::new(Clock::Real).load(&path).unwrap_err().to_string();
+        assert!(error.contains("state.json"), "{error}");
+    }
+}
