@@ -231,3 +231,7 @@ fn each_once(ids: Vec<(Address, Span)>) -> Vec<Address> {
     let mut seen = BTreeSet::new();
     ids.into_iter().map(|(address, _)| address).filter(|address| seen.insert(address.clone())).collect()
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;
