@@ -14,5 +14,6 @@ pub mod call;
 pub mod kinds;
 pub mod manifest;
 pub mod plan;
+pub mod render;
 pub mod schema;
 pub mod yaml;
