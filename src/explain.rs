@@ -109,9 +109,10 @@ impl History<'_> {
         let sources = plan.changes.iter_mut().filter(|c| c.action != Action::Delete).flat_map(|c| {
             // A change that lists its fields is explained by them; a new object by its first line.
             let whole = if c.fields.iter().all(|f| f.source.is_none()) || c.action == Action::Create { 1 } else { 0 };
-            c.source.iter_mut().take(whole).chain(
-                c.fields.iter_mut().filter(|_| c.action != Action::Create).filter_map(|f| f.source.as_mut()),
-            )
+            c.source
+                .iter_mut()
+                .take(whole)
+                .chain(c.fields.iter_mut().filter(|_| c.action != Action::Create).filter_map(|f| f.source.as_mut()))
         });
         for source in sources {
             source.commit = self.repo.blame(&source.file, source.line).ok().flatten();

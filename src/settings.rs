@@ -20,7 +20,9 @@ pub fn terminal() -> Environment {
 
 /// Who works here, for a target in development mode: `PLUMB_USER`, the user of git, the user of the system.
 pub fn user(git: Option<String>) -> Option<String> {
-    env("PLUMB_USER").or(git).or_else(|| env("USER")).or_else(|| env("USERNAME"))
+    let user = env("PLUMB_USER").or(git).or_else(|| env("USER")).or_else(|| env("USERNAME"))?;
+    // It becomes a part of marks, where a slash divides.
+    Some(user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect())
 }
 
 /// Whether this runs in continuous integration.

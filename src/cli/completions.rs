@@ -5,7 +5,9 @@ use clap::Args;
 
 /// Print a shell's completion script
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plumb completions bash > /etc/bash_completion.d/plumb\n  source <(plumb completions zsh)")]
+#[command(
+    after_help = "Examples:\n  plumb completions bash > /etc/bash_completion.d/plumb\n  source <(plumb completions zsh)"
+)]
 pub struct Completions {
     /// Shell to complete for
     #[arg(value_enum)]

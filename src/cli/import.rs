@@ -89,9 +89,8 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<E
     let mut env = BTreeSet::new();
     for (file, manifest) in texts {
         let path = dir.join(file);
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-            std::fs::write(&path, &manifest.text)
-        });
+        let written =
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, &manifest.text));
         written.map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
         ui.data(&format!("{}\n", file.display()))?;
         env.extend(manifest.env.iter().cloned());
@@ -113,8 +112,7 @@ fn chosen<'l>(
     live: &'l Live,
     ui: &Ui,
 ) -> Result<Vec<(&'static dyn AnyKind, &'l Found)>, Failure> {
-    let adopted: BTreeSet<&str> =
-        session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
+    let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let free = |f: &&Found| f.mark.is_none() && !adopted.contains(f.seen.id.as_str());
     let named = args.kind.as_deref().map(kind).transpose()?;
     if args.all {

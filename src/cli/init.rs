@@ -25,9 +25,9 @@ pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::error(format!("{} is there already; nothing was written", file.display())));
     }
     let folder = whole.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = args.name.unwrap_or_else(|| {
-        folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
-    });
+    let name = args
+        .name
+        .unwrap_or_else(|| folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>());
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "project" } else { name };
     std::fs::create_dir_all(dir.join("manifests")).map_err(failed)?;

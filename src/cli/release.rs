@@ -42,7 +42,10 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         [] => return Err(Failure::error(format!("no live object carries the mark of {address}"))),
         several => {
             let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
-            return Err(Failure::error(format!("{} carry the mark of {address}; take it off by hand", ids.join(" and "))));
+            return Err(Failure::error(format!(
+                "{} carry the mark of {address}; take it off by hand",
+                ids.join(" and ")
+            )));
         }
     };
     let id = &found.seen.id;

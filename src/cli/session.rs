@@ -1,10 +1,10 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::{Global, Selected, Targeted};
+use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind};
 use crate::manifest::{self, Desired, Disk, Request, Source};
-use crate::explain::{History, Known};
 use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{Config, Explicit, profile_path};
@@ -40,15 +40,8 @@ impl Project {
         let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
         let desired = manifest::load(&source, &request(targeted, repo.as_ref()), kinds::all())
             .map_err(|failure| problems(&failure, ui))?;
-        let mut project = Project {
-            dir,
-            desired,
-            repo,
-            head: None,
-            branch: None,
-            dirty: true,
-            targeted: targeted.clone(),
-        };
+        let mut project =
+            Project { dir, desired, repo, head: None, branch: None, dirty: true, targeted: targeted.clone() };
         project.read_head(ui);
         Ok(project)
     }
@@ -57,8 +50,7 @@ impl Project {
         let Some(repo) = &self.repo else { return };
         match repo.head(&self.paths()) {
             Ok(Some(head)) => {
-                let short: String = head.commit.chars().take(12).collect();
-                self.head = Some(if head.dirty { format!("{short}-dirty") } else { short });
+                self.head = Some(if head.dirty { format!("{}-dirty", head.short) } else { head.short });
                 self.branch = head.branch;
                 self.dirty = head.dirty;
             }
@@ -99,7 +91,7 @@ impl Project {
             let config = Config::with_token(&running.url(), "sandbox").map_err(|e| Failure::error(e.to_string()))?;
             let services = services(config)?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-            return Ok(Session { project: self, services, sandbox: Some(running) });
+            return Ok(Session { project: self, services, _sandbox: Some(running) });
         }
         let databricks = target.databricks.clone().unwrap_or_default();
         let explicit = Explicit { host: databricks.host, profile: databricks.profile };
@@ -108,7 +100,7 @@ impl Project {
             .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
         ui.detail(&config.describe());
         let services = services(config)?;
-        Ok(Session { project: self, services, sandbox: None })
+        Ok(Session { project: self, services, _sandbox: None })
     }
 }
 
@@ -147,7 +139,7 @@ pub struct Session {
     pub project: Project,
     pub services: Services,
     /// Kept running for as long as the session.
-    pub sandbox: Option<sandbox::Running>,
+    _sandbox: Option<sandbox::Running>,
 }
 
 /// A plan and all that it was made of.

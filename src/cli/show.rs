@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 /// Show one resource: its manifest, its live object and its mark, and how they differ
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plumb show DatabricksJob/audience-cleanse\n  plumb show audience-cleanse --output json")]
+#[command(
+    after_help = "Examples:\n  plumb show DatabricksJob/audience-cleanse\n  plumb show audience-cleanse --output json"
+)]
 pub struct Show {
     /// Address (KIND/NAME), or a name that only one resource has
     address: String,

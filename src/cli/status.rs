@@ -12,7 +12,9 @@ use serde_json::json;
 
 /// List every resource with its live object and whether the two are equal
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plumb status --target prod\n  plumb status --output json | jq '.[] | select(.status != \"in sync\")'")]
+#[command(
+    after_help = "Examples:\n  plumb status --target prod\n  plumb status --output json | jq '.[] | select(.status != \"in sync\")'"
+)]
 pub struct Status {
     #[command(flatten)]
     targeted: Targeted,
@@ -77,7 +79,9 @@ fn shown(rows: &[Row], form: Form) -> String {
     if form == Form::Json {
         let list: Vec<_> = rows
             .iter()
-            .map(|r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}))
+            .map(
+                |r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}),
+            )
             .collect();
         return format!("{:#}\n", json!(list));
     }
@@ -88,8 +92,11 @@ fn shown(rows: &[Row], form: Form) -> String {
     let widths: Vec<usize> = (0..5).map(width).collect();
     let mut text = String::new();
     for row in &table {
-        let line: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell)))).collect();
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell))))
+            .collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }

@@ -4,6 +4,7 @@
 //! Loading is offline and runs no code of the repository. It reports every mistake it finds, not only the first.
 
 use crate::kinds::AnyKind;
+use crate::schema::Path;
 use crate::yaml::{Files, Node, Span};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
@@ -82,14 +83,16 @@ pub struct Ignore {
     pub span: Span,
 }
 
-/// The plaintext of secrets, by the token that stands for each in specs and plans.
-///
-/// A token is a keyed hash of the secret, so that equal secrets compare equal and nothing else is learnt from one.
-/// `Debug` shows no plaintext.
-#[derive(Clone, Default)]
-pub struct Vault {
-    key: String,
-    plain: BTreeMap<String, String>,
+/// What to load, and what it depends on apart from files.
+pub struct Request<'a> {
+    /// The target's name; `None` for the default one.
+    pub target: Option<String>,
+    /// Values for variables that win over all others (`--var`).
+    pub variables: BTreeMap<String, String>,
+    /// The environment, of which only names listed in the project file are asked for.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Who loads; names in development mode start with it.
+    pub user: Option<String>,
 }
 
 /// Everything that the manifests of one target ask for.
@@ -100,29 +103,47 @@ pub struct Desired {
     pub resources: Vec<Resource>,
     pub vault: Vault,
     pub files: Files,
+    /// Whose objects these are, when the target is in development mode.
+    pub developer: Option<String>,
 }
 
-mod project;
-pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
 impl Desired {
-    /// The target's part of a mark.
+    /// The target's part of a mark. In development mode it names the developer too: everybody has objects of their own.
     pub fn mark_target(&self) -> String {
-        self.target.name.clone()
+        match &self.developer {
+            Some(user) => format!("{}.{user}", self.target.name),
+            None => self.target.name.clone(),
+        }
     }
 }
-impl Vault {
-    pub fn seal(&mut self, _p: &str) -> String {
-        String::new()
-    }
-    pub fn reveal_in(&self, v: &Value) -> Value {
-        v.clone()
-    }
-    pub fn seal_known(&self, v: &Value) -> Value {
-        v.clone()
-    }
-}
+
 impl Resource {
-    pub fn locate(&self, _p: &crate::schema::Path) -> Span {
-        self.span
+    /// The place of the value at a path of the spec, or of the nearest value around it.
+    pub fn locate(&self, path: &Path) -> Span {
+        walk::locate(&self.node, self.kind.rules(), path).span
     }
 }
+
+mod checks;
+mod develop;
+mod disk;
+mod document;
+mod expand;
+mod load;
+mod patch;
+mod project;
+mod read;
+mod refs;
+mod setup;
+mod source;
+mod template;
+mod vault;
+mod walk;
+
+pub use develop::names_secret;
+pub use disk::Disk;
+pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use load::{Failure, PROJECT_FILE, load};
+pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
+pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source};
+pub use vault::Vault;

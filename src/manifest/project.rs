@@ -37,7 +37,7 @@ pub struct Project {
 
 /// A variable: its value, or its default with a description.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Variable {
     /// With a description, and perhaps without a default: each target then has to set it.
     Described { default: Option<Value>, description: Option<String> },

@@ -1,7 +1,7 @@
 //! Keeping secrets out of plans: they are replaced by tokens before anything is compared, and tokens by numbers before
 //! anything is shown.
 
-use crate::manifest::Vault;
+use crate::manifest::{Vault, names_secret};
 use crate::schema::{Field, Rules, Secret, Shape};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
 
 fn seal_strings(value: &mut Value, vault: &mut Vault) {
     match value {
-        Value::String(s) if !s.is_empty() && !s.starts_with("${secret.") => *s = vault.seal(s),
+        Value::String(s) if !s.is_empty() && !Vault::is_token(s) => *s = vault.seal(s),
         Value::Array(items) => items.iter_mut().for_each(|v| seal_strings(v, vault)),
         Value::Object(map) => map.iter_mut().for_each(|(_, v)| seal_strings(v, vault)),
         _ => {}
@@ -55,31 +55,7 @@ fn seal_strings(value: &mut Value, vault: &mut Vault) {
 
 /// Whether an entry of a map of settings is a secret: by its name, unless it only refers to a secret scope.
 pub fn is_credential(name: &str, value: &Value) -> bool {
-    is_credential_name(name) && !is_reference(value)
-}
-
-/// Whether a setting's name is that of a credential: `fs.azure.account.key.…`, `DB_PASSWORD`, `api-token`.
-fn is_credential_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    [
-        "password",
-        "passwd",
-        "secret",
-        "token",
-        "credential",
-        "account.key",
-        "access.key",
-        "accesskey",
-        "apikey",
-        "api_key",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
-
-/// A secret-scope reference shows nothing.
-fn is_reference(value: &Value) -> bool {
-    value.as_str().is_some_and(|s| s.starts_with("{{secrets/") && s.ends_with("}}"))
+    names_secret(name) && !value.as_str().is_some_and(|s| s.contains("{{secrets/") || s.contains("${resources."))
 }
 
 /// Replaces tokens by numbers, in the order in which they are met.

@@ -6,18 +6,20 @@
 mod body;
 mod findings;
 mod json;
-mod manifest;
 mod junit;
+mod manifest;
 mod markdown;
+mod problems;
 mod sarif;
 mod text;
 pub mod value;
 
 pub use findings::{Finding, Level, drift};
 pub use json::json;
-pub use manifest::{Manifest, manifest};
 pub use junit::junit;
+pub use manifest::{Manifest, manifest};
 pub use markdown::{Options, markdown};
+pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;
 

@@ -1,5 +1,8 @@
 //! Mistakes in manifests, and the places they point at.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 /// Names a file of a [`Files`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
@@ -17,6 +20,24 @@ pub struct Span {
 pub struct File {
     pub path: String,
     pub text: String,
+    /// Where lines start, once somebody has asked: every resource and every problem wants its line.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl File {
+    fn starts(&self) -> &[usize] {
+        self.starts
+            .get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect())
+    }
+
+    /// The number of the line that holds a byte, from 1, and the line's range without its end.
+    pub fn line(&self, byte: usize) -> (usize, Range<usize>) {
+        let starts = self.starts();
+        let number = starts.partition_point(|start| *start <= byte).max(1);
+        let start = starts[number - 1];
+        let end = starts.get(number).map_or(self.text.len(), |next| next - 1);
+        (number, start..start + self.text[start..end].trim_end_matches('\r').len())
+    }
 }
 
 /// Every text that was read, so that a [`Span`] can be turned back into a line.
@@ -28,7 +49,7 @@ pub struct Files {
 impl Files {
     /// Adds a text and names it.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.list.push(File { path: path.into(), text: text.into() });
+        self.list.push(File { path: path.into(), text: text.into(), starts: OnceLock::new() });
         FileId(self.list.len() as u32 - 1)
     }
 
@@ -39,10 +60,12 @@ impl Files {
 
     /// Line and column (in characters) of the span's start, both from 1.
     pub fn position(&self, span: Span) -> (usize, usize) {
-        let text = &self.get(span.file).text;
-        let head = &text[..span.start.min(text.len())];
-        let line_start = head.rfind('\n').map_or(0, |i| i + 1);
-        (head.matches('\n').count() + 1, head[line_start..].chars().count() + 1)
+        let file = self.get(span.file);
+        let start = span.start.min(file.text.len());
+        let (line, range) = file.line(start);
+        let before = &file.text[range.start..start];
+        let column = if before.is_ascii() { before.len() } else { before.chars().count() };
+        (line, column + 1)
     }
 }
 

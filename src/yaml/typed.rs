@@ -54,9 +54,10 @@ pub fn read<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Op
     }
 }
 
-/// Whether a string stands for a value that is only known later: the id of another resource, or a secret.
+/// Whether a string stands for a value that is only known later: the id of another resource, or a secret. A variable
+/// that could not be filled in counts too: that has been reported.
 pub fn is_deferred(text: &str) -> bool {
-    ["${resources.", "${env.", "${secret."].iter().any(|start| text.contains(start))
+    ["${resources.", "${env.", "${secret.", "${var."].iter().any(|start| text.contains(start))
 }
 
 struct Finding {

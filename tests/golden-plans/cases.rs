@@ -185,7 +185,12 @@ fn blocked() -> Plan {
             reason: "the live job 77 has this name and no mark".into(),
             remedy: Some("adopt: \"77\"".into()),
         },
-        Blocked { guard: Some(plumb::plan::Guard::MaxDeletes), address: None, reason: "4 deletes, and guards.maxDeletes is 3".into(), remedy: None },
+        Blocked {
+            guard: Some(plumb::plan::Guard::MaxDeletes),
+            address: None,
+            reason: "4 deletes, and guards.maxDeletes is 3".into(),
+            remedy: None,
+        },
     ];
     plan.notes = vec![Note { address: None, message: "git does not have commit 0a1b2c3d4e5f".into() }];
     plan
@@ -274,7 +279,7 @@ fn hostile() -> Plan {
     plan.head = Some(HOSTILE.into());
     plan.digest = HOSTILE.into();
     plan.blocked = vec![Blocked {
-            guard: None,
+        guard: None,
         address: Some(plan.changes[0].address.clone()),
         reason: HOSTILE.into(),
         remedy: Some(HOSTILE.into()),

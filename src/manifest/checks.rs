@@ -1,0 +1,83 @@
+//! What can only be checked between manifests, or between a manifest and its kind's rules.
+
+use super::{Lifecycle, Resource, walk};
+use crate::kinds::AnyKind;
+use crate::yaml::{Node, Problems, Tree, is_deferred};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reports two manifests of a kind that would make two objects of one name: people could not tell them apart, and a
+/// live object of that name could belong to either.
+pub(super) fn live_names(resources: &[Resource], problems: &mut Problems) {
+    let mut seen: BTreeMap<(&str, &str), &Resource> = BTreeMap::new();
+    for resource in resources {
+        let title = resource.kind.title();
+        let Some(name) = resource.spec.get(title).and_then(|v| v.as_str()).filter(|n| !is_deferred(n)) else {
+            continue;
+        };
+        if let Some(first) = seen.insert((resource.kind.name(), name), resource) {
+            let place = |r: &Resource| r.node.get(title).map_or(r.span, |n| n.span);
+            let message = format!("two manifests claim the {} \"{}\"", resource.kind.noun(), name.escape_debug());
+            problems
+                .at(place(resource), message, format!("{} has this `{title}`", resource.address))
+                .related(place(first), format!("{} has it too", first.address));
+        }
+    }
+}
+
+/// Reports former names that are in use, or that two manifests have.
+pub(super) fn previous_names(resources: &[Resource], problems: &mut Problems) {
+    let now: BTreeSet<(&str, &str)> = resources.iter().map(|r| (r.kind.name(), r.address.name.as_str())).collect();
+    let mut before: BTreeMap<(&str, &str), &Resource> = BTreeMap::new();
+    for resource in resources {
+        for name in &resource.previous_names {
+            let key = (resource.kind.name(), name.as_str());
+            let message = if now.contains(&key) {
+                format!("{}/{name} cannot be a former name: a manifest has it now", key.0)
+            } else if let Some(first) = before.insert(key, resource).filter(|f| f.address != resource.address) {
+                format!("{}/{name} is a former name of {} as well", key.0, first.address)
+            } else {
+                continue;
+            };
+            problems.at(resource.span, message, format!("in metadata.previousNames of {}", resource.address));
+        }
+    }
+}
+
+/// Reports references in metadata that are only known later, or never shown.
+pub(super) fn nothing_deferred(metadata: &Node, problems: &mut Problems) {
+    match &metadata.tree {
+        Tree::Str(text) if is_deferred(text) && !text.contains("${var.") => {
+            let message = "metadata can hold neither secrets nor references to resources";
+            problems.at(metadata.span, message, "has to be known here");
+        }
+        Tree::Seq(items) => items.iter().for_each(|n| nothing_deferred(n, problems)),
+        Tree::Map(entries) => entries.iter().for_each(|e| nothing_deferred(&e.value, problems)),
+        _ => {}
+    }
+}
+
+/// Brings ignored paths into the form that plans use, and reports those that no spec of the kind can have.
+pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn AnyKind, problems: &mut Problems) {
+    let rules = kind.rules();
+    for ignore in &mut lifecycle.ignore {
+        // People write where they see it: in the manifest (`spec.…`) or in the service's answer (`settings.…`).
+        for lead in ["spec.", "settings."] {
+            if let Some(rest) = ignore.path.strip_prefix(lead)
+                && walk::member(rules, &rules.root, lead.trim_end_matches('.')).is_none()
+            {
+                ignore.path = rest.to_owned();
+            }
+        }
+        let shown: String = ignore.path.chars().take(120).collect();
+        match walk::split(&ignore.path) {
+            Err(why) => {
+                problems.at(ignore.span, format!("`{shown}` is not a path"), why);
+            }
+            Ok(path) => {
+                if let Err((what, label)) = walk::exists(rules, &path) {
+                    problems.at(ignore.span, format!("`{shown}` cannot be ignored: {what}"), label);
+                }
+            }
+        }
+    }
+}

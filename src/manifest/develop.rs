@@ -1,0 +1,78 @@
+//! What is done to a spec before it is typed: the development prefix, and the sealing of secrets.
+
+use super::Vault;
+use super::walk::{element, member};
+use crate::schema::{Field, Rules, Secret};
+use crate::yaml::{Node, Tree};
+
+/// Puts `[dev USER] ` before the name that people know an object by.
+pub(super) fn prefix(spec: &mut Node, title: &str, user: &str) {
+    if let Tree::Map(entries) = &mut spec.tree
+        && let Some(entry) = entries.iter_mut().find(|e| e.key == title)
+        && let Tree::Str(name) = &mut entry.value.tree
+    {
+        name.insert_str(0, &format!("[dev {user}] "));
+    }
+}
+
+/// Puts tokens in the place of strings that a rule calls secret.
+pub(super) fn seal(spec: &mut Node, rules: &Rules, vault: &mut Vault) {
+    seal_at(spec, &rules.root, rules, vault);
+}
+
+fn seal_at(node: &mut Node, field: &Field, rules: &Rules, vault: &mut Vault) {
+    if field.rule.secret == Some(Secret::Value) {
+        return seal_all(node, vault);
+    }
+    let by_name = field.rule.secret == Some(Secret::ByName);
+    match &mut node.tree {
+        Tree::Seq(items) => {
+            if let Some(inner) = element(field) {
+                items.iter_mut().for_each(|item| seal_at(item, inner, rules, vault));
+            }
+        }
+        Tree::Map(entries) => {
+            for entry in entries {
+                if by_name && names_secret(&entry.key) {
+                    seal_all(&mut entry.value, vault);
+                } else if let Some(inner) = member(rules, field, &entry.key) {
+                    seal_at(&mut entry.value, inner, rules, vault);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn seal_all(node: &mut Node, vault: &mut Vault) {
+    match &mut node.tree {
+        Tree::Seq(items) => items.iter_mut().for_each(|item| seal_all(item, vault)),
+        Tree::Map(entries) => entries.iter_mut().for_each(|e| seal_all(&mut e.value, vault)),
+        // `{{secrets/scope/key}}` is the service's own reference, and no secret itself.
+        Tree::Str(text) if text.contains("{{secrets/") || text.contains("${resources.") || Vault::is_token(text) => {}
+        Tree::Str(text) if !text.is_empty() => *text = vault.seal(text),
+        _ => {}
+    }
+}
+
+/// Whether a map's key looks like that of a credential.
+pub fn names_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    ["password", "passwd", "token", "secret", "credential"].iter().any(|word| key.contains(word))
+        || key.split(['.', '_', '-']).next_back().is_some_and(|last| last.ends_with("key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_secret;
+
+    #[test]
+    fn keys_that_name_secrets() {
+        for yes in ["spark.hadoop.fs.s3a.secret.key", "DB_PASSWORD", "api-token", "fs.azure.account.key", "accessKey"] {
+            assert!(names_secret(yes), "{yes}");
+        }
+        for no in ["spark.sql.shuffle.partitions", "keystore.path", "monkeys", "name"] {
+            assert!(!names_secret(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Reading files of a [`Source`] within bounds.
+
+use super::source::{FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_below};
+use crate::yaml::{Files, Limits, Node, Problems, parse};
+use std::collections::BTreeSet;
+
+/// The most values that all files may have together.
+const MOST_NODES: usize = 4_000_000;
+
+/// Reads and parses files, and counts what they come to.
+pub(super) struct Reader<'a> {
+    source: &'a dyn Source,
+    pub files: &'a mut Files,
+    read: BTreeSet<String>,
+    bytes: u64,
+    nodes_left: usize,
+    /// A bound was reached and reported.
+    full: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a dyn Source, files: &'a mut Files) -> Self {
+        Reader { source, files, read: BTreeSet::new(), bytes: 0, nodes_left: MOST_NODES, full: false }
+    }
+
+    /// The documents of the project file; `None` when it cannot be read, which is reported.
+    pub(super) fn project(&mut self, path: &str, problems: &mut Problems) -> Option<Vec<Node>> {
+        let found = match self.source.list(path) {
+            Ok(found) => found,
+            Err(why) => {
+                problems.whole(why).help("plumb.yaml says which manifests there are; `plumb init` writes one");
+                return None;
+            }
+        };
+        let file = found.into_iter().find(|f| f.path == path)?;
+        self.file(&file.path, &file.kind, file.size, problems)
+    }
+
+    /// The documents of every file in these folders, in the order of paths, without those in `except`.
+    pub(super) fn folders(&mut self, folders: &[String], except: &[String], problems: &mut Problems) -> Vec<Node> {
+        let mut out = Vec::new();
+        let mut seen = BTreeSet::new();
+        for folder in folders {
+            let found = match self.source.list(folder) {
+                Ok(found) => found,
+                Err(why) => {
+                    problems.whole(why).help("plumb.yaml names it");
+                    continue;
+                }
+            };
+            for file in found {
+                let skip = except.iter().any(|e| is_below(&file.path, e)) || file.path == super::PROJECT_FILE;
+                if skip || !seen.insert(file.path.clone()) {
+                    continue;
+                }
+                if self.full {
+                    return out;
+                }
+                out.extend(self.file(&file.path, &file.kind, file.size, problems).unwrap_or_default());
+            }
+        }
+        out
+    }
+
+    fn file(&mut self, path: &str, kind: &FoundKind, size: u64, problems: &mut Problems) -> Option<Vec<Node>> {
+        match kind {
+            FoundKind::File => {}
+            FoundKind::SymlinkOutside => {
+                let problem = problems.whole(format!("`{path}` is a symbolic link that leaves the project"));
+                problem.help("manifests have to be in the repository themselves");
+                return None;
+            }
+            FoundKind::SymlinkBroken => {
+                problems.whole(format!("`{path}` is a symbolic link to nothing"));
+                return None;
+            }
+            FoundKind::Special => {
+                problems.whole(format!("`{path}` is not a regular file"));
+                return None;
+            }
+            FoundKind::TooLarge => {
+                let most = MOST_BYTES_A_FILE / 1_000_000;
+                let text = format!("`{path}` is too large: {:.1} MB, and {most} MB is the most", size as f64 / 1e6);
+                problems.whole(text).help("split it into several files");
+                return None;
+            }
+        }
+        self.bytes += size;
+        self.read.insert(path.to_owned());
+        if self.bytes > MOST_BYTES || self.read.len() > MOST_FILES {
+            let what = match self.bytes > MOST_BYTES {
+                true => format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000),
+                false => format!("there are more than {MOST_FILES} manifest files"),
+            };
+            problems.whole(what).help("narrow `manifests` in plumb.yaml, or split the project");
+            self.full = true;
+            return None;
+        }
+        let bytes = match self.source.read(path) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                problems.whole(why);
+                return None;
+            }
+        };
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(e) => {
+                let (at, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
+                let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
+                let text = format!("`{path}` is not UTF-8: byte {at} (0x{:02x}), on line {line}", bytes[at]);
+                problems.whole(text).help("save it as UTF-8");
+                return None;
+            }
+        };
+        let id = self.files.add(path, text);
+        let limits = Limits { nodes: Limits::default().nodes.min(self.nodes_left), ..Limits::default() };
+        let nodes = parse(&self.files.get(id).text, id, &limits, problems);
+        let weight: usize = nodes.iter().map(super::expand::weight).sum();
+        self.nodes_left = self.nodes_left.saturating_sub(weight);
+        if self.nodes_left == 0 && !self.full {
+            problems.whole(format!("the manifests hold more than {MOST_NODES} values together"));
+            self.full = true;
+        }
+        Some(nodes)
+    }
+}

@@ -1,0 +1,155 @@
+//! Secrets: kept apart from specs and plans, in which only tokens stand.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How a token begins.
+const START: &str = "${secret.";
+/// How many hexadecimal digits it has.
+const DIGITS: usize = 16;
+/// Shorter secrets are only recognised when they are a whole string: as a part of others they would be found anywhere.
+const SHORTEST_PART: usize = 8;
+
+/// The plaintext of secrets, by the token that stands for each in specs and plans.
+///
+/// A token is a keyed hash of the secret, so that equal secrets compare equal and nothing else is learnt from one.
+/// `Debug` shows no plaintext.
+#[derive(Clone, Default)]
+pub struct Vault {
+    key: String,
+    plain: BTreeMap<String, String>,
+    tokens: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vault({} secrets)", self.plain.len())
+    }
+}
+
+impl Vault {
+    /// An empty vault. Tokens of one project and target say nothing about those of another.
+    pub fn new(project: &str, target: &str) -> Vault {
+        Vault { key: format!("plumb/{project}/{target}"), ..Vault::default() }
+    }
+
+    /// Keeps a secret and returns the token that stands for it: `${secret.0123456789abcdef}`.
+    pub fn seal(&mut self, plaintext: &str) -> String {
+        if let Some(token) = self.tokens.get(plaintext) {
+            return token.clone();
+        }
+        let token = format!("{START}{}}}", self.digits(plaintext));
+        self.plain.insert(token.clone(), plaintext.to_owned());
+        self.tokens.insert(plaintext.to_owned(), token.clone());
+        token
+    }
+
+    fn digits(&self, plaintext: &str) -> String {
+        // A key of any length is accepted, so there is always a hash.
+        Hmac::<Sha256>::new_from_slice(self.key.as_bytes()).map_or_else(
+            |_| String::new(),
+            |mut mac| {
+                mac.update(plaintext.as_bytes());
+                mac.finalize().into_bytes().iter().take(DIGITS / 2).map(|b| format!("{b:02x}")).collect()
+            },
+        )
+    }
+
+    /// The text with every token replaced by its secret. What a secret contains is not looked at again.
+    pub fn reveal(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(START) {
+            let length = START.len() + DIGITS + 1;
+            let token = rest.get(at..at + length);
+            out.push_str(&rest[..at]);
+            match token.and_then(|t| self.plain.get(t)) {
+                Some(plain) => {
+                    out.push_str(plain);
+                    rest = &rest[at + length..];
+                }
+                None => {
+                    out.push_str(START);
+                    rest = &rest[at + START.len()..];
+                }
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// The value with every token in its strings replaced by its secret.
+    pub fn reveal_in(&self, value: &Value) -> Value {
+        map_strings(value, &|s| self.reveal(s))
+    }
+
+    /// The value with known secrets replaced by their tokens: a string that is one, and longer secrets wherever they
+    /// occur in a string. For live values, so that they compare with sealed ones and can be shown.
+    pub fn seal_known(&self, value: &Value) -> Value {
+        if self.plain.is_empty() { value.clone() } else { map_strings(value, &|s| self.seal_text(s)) }
+    }
+
+    fn seal_text(&self, text: &str) -> String {
+        if let Some(token) = self.tokens.get(text) {
+            return token.clone();
+        }
+        let mut parts: Vec<_> =
+            self.tokens.iter().filter(|(p, _)| p.len() >= SHORTEST_PART && text.contains(*p)).collect();
+        // The longest first: one secret may be part of another.
+        parts.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
+        parts.into_iter().fold(text.to_owned(), |text, (plain, token)| text.replace(plain.as_str(), token))
+    }
+
+    /// Whether a string is exactly one token.
+    pub fn is_token(text: &str) -> bool {
+        text.len() == START.len() + DIGITS + 1
+            && text.starts_with(START)
+            && text.ends_with('}')
+            && text[START.len()..text.len() - 1].bytes().all(|b| b.is_ascii_hexdigit())
+    }
+
+    /// Whether there are no secrets.
+    pub fn is_empty(&self) -> bool {
+        self.plain.is_empty()
+    }
+}
+
+fn map_strings(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(s) => Value::String(change(s)),
+        Value::Array(items) => items.iter().map(|v| map_strings(v, change)).collect(),
+        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), map_strings(v, change))).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn seals_and_reveals() {
+        let mut vault = Vault::new("p", "t");
+        let token = vault.seal("hunter2-${secret.0123456789abcdef}");
+        assert!(Vault::is_token(&token), "{token}");
+        assert_eq!(vault.seal("hunter2-${secret.0123456789abcdef}"), token);
+        assert_ne!(Vault::new("p", "other").seal("hunter2-${secret.0123456789abcdef}"), token);
+        assert_eq!(vault.reveal(&format!("a {token} b")), "a hunter2-${secret.0123456789abcdef} b");
+        assert_eq!(vault.reveal("${secret.nope} ${secret."), "${secret.nope} ${secret.");
+        assert!(!format!("{vault:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn live_values_are_sealed() {
+        let mut vault = Vault::new("p", "t");
+        let (long, short) = (vault.seal("long-secret-1"), vault.seal("ab"));
+        let live = json!({"a": "long-secret-1", "b": ["Bearer long-secret-1", "ab", "cab"]});
+        let sealed = vault.seal_known(&live);
+        assert_eq!(sealed, json!({"a": long, "b": [format!("Bearer {long}"), short, "cab"]}));
+        assert_eq!(vault.reveal_in(&sealed), live);
+    }
+}
