@@ -64,13 +64,13 @@ pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: 
     let jitter = jitter.clamp(0.0, 1.0);
     let wait = match asked {
         // Never sooner than asked.
-        Some(asked) => asked + policy.first.mul_f64(jitter / 2.0),
+        Some(asked) => asked.saturating_add(policy.first.mul_f64(jitter / 2.0)),
         None => {
             let doubled = policy.first.saturating_mul(2u32.saturating_pow(attempt.min(16)));
             doubled.min(policy.longest).mul_f64(0.5 + jitter / 2.0)
         }
     };
-    if elapsed + wait > policy.total { Retry::GiveUp } else { Retry::After(wait) }
+    if elapsed.saturating_add(wait) > policy.total { Retry::GiveUp } else { Retry::After(wait) }
 }
 
 /// Whether it is certain that the call did nothing, and another attempt may do better.
@@ -197,7 +197,9 @@ mod tests {
         };
         let policy = Policy::default();
         assert_eq!(next(&policy, &create(), &ask(30), 0, Duration::ZERO, 0.0), Retry::After(Duration::from_secs(30)));
-        assert_eq!(next(&policy, &read(), &ask(301), 0, Duration::ZERO, 0.0), Retry::GiveUp);
+        for seconds in [301, u64::MAX] {
+            assert_eq!(next(&policy, &read(), &ask(seconds), 0, Duration::from_secs(1), 1.0), Retry::GiveUp);
+        }
     }
 
     #[test]

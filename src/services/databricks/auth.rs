@@ -459,7 +459,9 @@ fn methods(
         ("oauth-m2m", &["client_secret"]),
         ("azure-client-secret", &["azure_client_secret"]),
     ] {
-        if fields.iter().any(|field| settings.get(field).is_some()) {
+        // Variables of Azure may be there for somebody else's sake.
+        let elsewhere = name == "azure-client-secret" && host.azure().is_none();
+        if !elsewhere && fields.iter().any(|field| settings.get(field).is_some()) {
             return method(name).map(|m| vec![m]);
         }
     }

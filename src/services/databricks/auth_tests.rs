@@ -105,6 +105,7 @@ fn which_method_signs_in() {
         (vec![host, client, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "/t")], "databricks-cli|file-oidc"),
         (vec![azure], "databricks-cli|azure-cli"),
         (vec![azure, arm[0], arm[1], arm[2]], "azure-client-secret"),
+        (vec![host, arm[0], arm[1], arm[2]], "databricks-cli"),
         (vec![azure, arm[0], arm[1], ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_AUTH_TYPE", "pat")], "pat"),
         (vec![azure, arm[2], ("DATABRICKS_AUTH_TYPE", "azure-cli")], "azure-cli"),
     ] {
