@@ -1,6 +1,8 @@
 //! The Databricks service against a server of this test's own: signing in, repeating, reading pages, meaning of
 //! errors, and that no secret shows.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "services/server.rs"]
 mod server;
 
@@ -118,11 +120,11 @@ async fn a_service_principal_signs_in_once_for_many_calls() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
-    let server = oauth(json!(1), |_| Reply::json(json!({})));
+    let server = oauth(json!("2"), |_| Reply::json(json!({})));
     let databricks = connect(&server.url, &M2M);
     databricks.send(&get()).await.unwrap();
     databricks.send(&get()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(750)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     databricks.send(&get()).await.unwrap();
     let used: Vec<_> = server.at("/api/2.2/jobs/list").iter().map(|seen| seen.header("authorization")).collect();
     assert_eq!(used, ["Bearer token-1", "Bearer token-1", "Bearer token-2"]);
@@ -134,15 +136,15 @@ async fn a_provider_that_is_down_is_no_trouble_while_the_token_lasts() {
         ("/oidc/.well-known/oauth-authorization-server", 1) => {
             Reply::json(json!({"token_endpoint": format!("http://{}/oidc/v1/token", seen.header("host"))}))
         }
-        ("/oidc/v1/token", 1) => Reply::json(json!({"access_token": "token-1", "expires_in": 1})),
+        ("/oidc/v1/token", 1) => Reply::json(json!({"access_token": "token-1", "expires_in": 3})),
         ("/api/2.2/jobs/list", _) => Reply::json(json!({})),
         _ => Reply::text(503, "down"),
     });
     let databricks = connect(&server.url, &M2M);
     databricks.send(&get()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(750)).await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
     databricks.send(&get()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
     let fault = databricks.send(&get()).await.unwrap_err();
     assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("503")), "{fault}");
     assert_eq!(server.at("/api/2.2/jobs/list").len(), 2);
@@ -317,7 +319,7 @@ async fn what_the_service_asks_to_wait_is_waited_by_all() {
     let databricks = by_token(&server.url);
     let began = Instant::now();
     let other = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
         databricks.send(&get()).await.unwrap();
         began.elapsed()
     };
@@ -394,6 +396,23 @@ async fn a_host_that_cannot_be_reached_was_not_sent_anything() {
     let fault = databricks.send(&create()).await.unwrap_err();
     assert!(matches!(fault, Fault::NotSent { .. }) && !fault.may_have_happened(), "{fault}");
     assert_eq!(databricks.requests().count(), u64::from(QUICK.unanswered));
+}
+
+#[tokio::test]
+async fn tls_that_fails_is_told_at_once() {
+    // It speaks HTTP without TLS, which is what a wrong port often does.
+    let server = Server::start(|_, _| Reply::json(json!({})));
+    let databricks = by_token(&server.url.replace("http://127.0.0.1", "https://localhost"));
+    let fault = databricks.send(&create()).await.unwrap_err();
+    assert!(matches!(fault, Fault::NotSent { .. }), "{fault}");
+    assert_eq!((databricks.requests().count(), server.count()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_token_that_no_header_can_carry_is_told() {
+    let server = Server::start(|_, _| Reply::json(json!({})));
+    let fault = connect(&server.url, &[("DATABRICKS_TOKEN", "dapi\u{1}\nx")]).send(&get()).await.unwrap_err();
+    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("no header")), "{fault}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A server that answers by a script and remembers what it was sent.
 
+#![allow(clippy::unwrap_used)]
+
 use axum::{
     Router,
     body::{Body, to_bytes},

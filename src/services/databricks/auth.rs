@@ -211,6 +211,8 @@ impl Settings {
     }
 
     fn add(&mut self, name: &'static str, value: &str, origin: Origin) {
+        // A secret of a CI system often ends in the line end of the file that it was made from.
+        let value = value.trim_matches(['\r', '\n']);
         if !value.is_empty() {
             self.0.entry(name).or_insert_with(|| (value.to_owned(), Some(origin)));
         }
@@ -303,12 +305,15 @@ impl Config {
         Config::resolve(&both, None, Explicit::default())
     }
 
-    /// How somebody signs in, for messages: `pat, profile dev`.
-    pub fn describe(&self) -> String {
-        let names: Vec<_> = self.methods.iter().map(Method::name).collect();
+    /// How somebody signs in, for messages: `pat, profile dev`. Without a method, by any of those to try.
+    pub fn describe(&self, method: Option<&Method>) -> String {
+        let names = match method {
+            Some(method) => method.name().to_owned(),
+            None => self.methods.iter().map(Method::name).collect::<Vec<_>>().join(" or "),
+        };
         match &self.profile {
-            Some(profile) => format!("{}, profile {profile}", names.join(" or ")),
-            None => names.join(" or "),
+            Some(profile) => format!("{names}, profile {profile}"),
+            None => names,
         }
     }
 }

@@ -91,6 +91,12 @@ impl Auth {
         }
     }
 
+    /// How the requests are signed in, for messages: `pat, profile dev`.
+    pub async fn describe(&self) -> String {
+        let chosen = self.held.lock().await.method;
+        self.config.describe(chosen.and_then(|i| self.config.methods.get(i)))
+    }
+
     /// Forgets a token that the service refused. Says whether another one can be had.
     pub async fn refused(&self, header: &Secret) -> bool {
         let mut held = self.held.lock().await;
