@@ -9,8 +9,8 @@ mod server;
 use plumb::call::{Answer, Call, Fault, Method, Service, System};
 use plumb::kinds::Read;
 use plumb::services::{
-    Databricks, Services,
-    databricks::{Config, Explicit, Identity},
+    Databricks, Identity, Secret, Services,
+    databricks::{Config, Explicit, Method as SignIn, host::AzureCloud},
     read,
     retry::Policy,
 };
@@ -267,6 +267,15 @@ async fn the_databricks_cli_gives_a_token_or_says_what_to_do() {
     connect(&server.url, &[("DATABRICKS_CLI_PATH", &good)]).send(&get()).await.unwrap();
     assert_eq!(server.seen()[0].header("authorization"), "Bearer cli-token-1");
 
+    let az = script(
+        r#"[ "$5" = "--output" ] && [ "$8" = "tenant-1" ] || exit 9
+           echo '{"accessToken":"az-token-1","expires_on":4070908800}'"#,
+    );
+    let mut config = Config::with_token(&server.url, TOKEN).unwrap();
+    config.methods = vec![SignIn::AzureCli { program: az, tenant: Some("tenant-1".to_owned()) }];
+    Databricks::with(config, QUICK, Box::new(|| 0.5)).unwrap().send(&get()).await.unwrap();
+    assert_eq!(server.seen()[1].header("authorization"), "Bearer az-token-1");
+
     let bad = script("echo 'no cached credentials' >&2; exit 1");
     let fault = connect(&server.url, &[("DATABRICKS_CLI_PATH", &bad)]).send(&get()).await.unwrap_err().to_string();
     assert!(fault.contains("no cached credentials") && fault.contains("databricks auth login --host"), "{fault}");
@@ -281,7 +290,70 @@ async fn the_databricks_cli_gives_a_token_or_says_what_to_do() {
         fault.contains("databricks-cli: ") && fault.contains("not installed") && fault.contains("; env-oidc: "),
         "{fault}"
     );
-    assert_eq!(server.at("/api/2.2/jobs/list").len(), 1);
+    assert_eq!(server.at("/api/2.2/jobs/list").len(), 2);
+}
+
+#[tokio::test]
+async fn an_azure_service_principal_signs_in_at_its_tenant() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/aad/auth" => Reply::text(302, "").with("location", "https://login.example/tenant-1/oauth2/authorize?x=1"),
+        "/tenant-1/oauth2/token" => Reply::json(json!({"access_token": "entra-1", "expires_in": "3599"})),
+        _ => Reply::json(json!({})),
+    });
+    let mut config = Config::with_token(&server.url, TOKEN).unwrap();
+    config.methods = vec![SignIn::AzureClientSecret {
+        cloud: AzureCloud { login: server.url.clone() },
+        tenant: None,
+        client_id: "app-1".to_owned(),
+        client_secret: Secret::new(CLIENT_SECRET),
+    }];
+    Databricks::with(config, QUICK, Box::new(|| 0.5)).unwrap().send(&get()).await.unwrap();
+    let body = &server.at("/tenant-1/oauth2/token")[0].body;
+    let resource = "resource=2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
+    assert!(body.contains("client_id=app-1") && body.contains(CLIENT_SECRET) && body.contains(resource), "{body}");
+    assert_eq!(server.at("/api/2.2/jobs/list")[0].header("authorization"), "Bearer entra-1");
+}
+
+#[tokio::test]
+async fn a_host_of_several_workspaces_says_where_its_oauth_is() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/oidc/.well-known/oauth-authorization-server" => Reply::text(404, ""),
+        "/.well-known/databricks-config" => Reply::json(json!({
+            "oidc_endpoint": format!("http://{}/oidc/accounts/{{account_id}}/", seen.header("host")), "account_id": "acc",
+        })),
+        "/oidc/accounts/acc/.well-known/oauth-authorization-server" => {
+            Reply::json(json!({"token_endpoint": format!("http://{}/acc/token", seen.header("host"))}))
+        }
+        "/acc/token" => Reply::json(json!({"access_token": "acc-1", "expires_in": 3600})),
+        _ => Reply::json(json!({})),
+    });
+    connect(&server.url, &M2M).send(&get()).await.unwrap();
+    assert_eq!(server.at("/api/2.2/jobs/list")[0].header("authorization"), "Bearer acc-1");
+}
+
+#[tokio::test]
+async fn a_secret_does_not_go_out_in_the_clear() {
+    let server = Server::start(|_, _| Reply::json(json!({"token_endpoint": "http://elsewhere.example/token"})));
+    let fault = connect(&server.url, &M2M).send(&get()).await.unwrap_err();
+    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("in the clear")), "{fault}");
+}
+
+#[tokio::test]
+async fn waits_are_told_without_secrets() {
+    let server =
+        Server::start(
+            |seen, nth| {
+                if nth <= 2 { Reply::text(429, &seen.header("authorization")) } else { Reply::json(json!({})) }
+            },
+        );
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = told.clone();
+    let databricks = by_token(&server.url)
+        .on_wait(Box::new(move |fault, wait| kept.lock().unwrap().push((fault.to_string(), wait))));
+    databricks.send(&get()).await.unwrap();
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|(fault, wait)| fault.contains("429") && !fault.contains(TOKEN) && !wait.is_zero()));
 }
 
 #[tokio::test]
@@ -521,6 +593,15 @@ async fn all_pages_are_read_or_none() {
         assert!(fault.to_string().contains(part) && !fault.may_have_happened(), "{part}: {fault}");
         assert_eq!(server.count(), 2);
     }
+}
+
+#[test]
+fn services_can_be_used_from_any_thread() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    fn sendable<T: Send>(_: T) {}
+    shared(&Services::default());
+    let databricks = by_token("http://127.0.0.1:1");
+    sendable(read(&databricks, &Read::single(get())));
 }
 
 #[tokio::test]

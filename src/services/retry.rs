@@ -88,7 +88,7 @@ fn is_passing(fault: &Fault) -> bool {
     match fault {
         Fault::NotSent { .. } | Fault::Lost { .. } => true,
         Fault::Refused { code, .. } if is_used_up(code) => false,
-        Fault::Refused { status: 429 | 502 | 503 | 504, .. } => true,
+        Fault::Refused { status: 408 | 429 | 502 | 503 | 504, .. } => true,
         Fault::Refused { message, .. } => PASSING.iter().any(|passing| message.contains(passing)),
     }
 }
@@ -139,7 +139,15 @@ mod tests {
     fn repeatable_calls_are_repeated_after_what_may_pass() {
         let set = Call::set(System::Databricks, Method::Put, "/x", json!({}));
         for call in [read(), set] {
-            for fault in [not_sent(), lost(), refused(429, ""), refused(502, ""), refused(503, ""), refused(504, "")] {
+            for fault in [
+                not_sent(),
+                lost(),
+                refused(408, ""),
+                refused(429, ""),
+                refused(502, ""),
+                refused(503, ""),
+                refused(504, ""),
+            ] {
                 assert!(again(&call, &fault), "{fault}");
             }
             assert!(again(&call, &refused(500, "rpc: deadline exceeded")));
@@ -156,7 +164,14 @@ mod tests {
         for fault in [not_sent(), refused(429, ""), refused(503, "")] {
             assert!(again(&create(), &fault), "{fault}");
         }
-        for fault in [lost(), refused(500, "deadline exceeded"), refused(502, ""), refused(504, ""), refused(400, "")] {
+        for fault in [
+            lost(),
+            refused(408, ""),
+            refused(500, "deadline exceeded"),
+            refused(502, ""),
+            refused(504, ""),
+            refused(400, ""),
+        ] {
             assert!(!again(&create(), &fault), "{fault}");
         }
     }

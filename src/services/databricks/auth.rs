@@ -146,6 +146,7 @@ pub enum Method {
     },
     /// What `az login` stored, through the Azure CLI.
     AzureCli {
+        program: String,
         tenant: Option<String>,
     },
 }
@@ -537,7 +538,7 @@ fn method(
         },
         "azure-cli" => {
             host.azure().ok_or_else(not_azure)?;
-            Method::AzureCli { tenant }
+            Method::AzureCli { program: "az".to_owned(), tenant }
         }
         _ => return Err(AuthError::Unsupported { method: name.to_owned() }),
     })

@@ -25,6 +25,7 @@ use serde_json::Value;
 use std::{
     hash::{BuildHasher, Hasher},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -36,10 +37,14 @@ pub struct Databricks {
     pace: Pace,
     policy: Policy,
     jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    on_wait: Option<Box<OnWait>>,
     requests: Requests,
     /// The workspace's id, out of the last answer that named it.
     workspace_id: Mutex<Option<String>>,
 }
+
+/// Told before each wait: the fault that is waited out, and for how long.
+pub type OnWait = dyn Fn(&Fault, Duration) + Send + Sync;
 
 /// Who is signed in, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +77,14 @@ impl Databricks {
         let pace = Pace::new(config.rate_limit);
         let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
         let requests = Requests::default();
-        Ok(Databricks { auth, client, redactor, pace, policy, jitter, requests, workspace_id: Mutex::default() })
+        let workspace_id = Mutex::default();
+        Ok(Databricks { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, workspace_id })
+    }
+
+    /// Lets somebody know of each wait before a repetition, so that a command that waits for minutes can say why.
+    pub fn on_wait(mut self, tell: Box<OnWait>) -> Self {
+        self.on_wait = Some(tell);
+        self
     }
 
     /// The address of the workspace.
@@ -130,7 +142,12 @@ impl Databricks {
                 return Err(self.shown(failed.fault).await);
             }
             match retry::next(&self.policy, call, &failed.fault, attempt, began.elapsed(), (self.jitter)()) {
-                Retry::After(wait) => tokio::time::sleep(wait).await,
+                Retry::After(wait) => {
+                    if let Some(tell) = &self.on_wait {
+                        tell(&self.shown(failed.fault).await, wait);
+                    }
+                    tokio::time::sleep(wait).await;
+                }
                 Retry::GiveUp => return Err(self.shown(failed.fault).await),
             }
             attempt += 1;

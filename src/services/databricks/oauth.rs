@@ -150,7 +150,7 @@ impl Auth {
             Method::Cli { program, profile } => {
                 cli::databricks(program, profile.as_deref(), &self.config.host.url).await
             }
-            Method::AzureCli { tenant } => cli::azure(tenant.as_deref()).await,
+            Method::AzureCli { program, tenant } => cli::azure(program, tenant.as_deref()).await,
             Method::AzureClientSecret { cloud, tenant, client_id, client_secret } => {
                 let tenant = match tenant {
                     Some(tenant) => tenant.clone(),
