@@ -8,6 +8,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection may be silent before its answer counts as lost (the official SDKs wait as long).
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How long an unused connection is kept. Load balancers hang up after a minute or so, and a call that meets that moment
+/// is lost.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// The largest answer that is read. A page of a hundred jobs with a hundred tasks each is about a tenth of it.
 pub(crate) const LARGEST_ANSWER: usize = 256 << 20;
 
@@ -25,10 +29,10 @@ pub enum ClientError {
 /// A client for a host.
 ///
 /// Certificates are checked against the system's authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others, as for
-/// OpenSSL), and `HTTPS_PROXY` and `NO_PROXY` are honoured. A loopback host (the sandbox, tests) needs neither, and
-/// must not be sent through a proxy. Redirects are not followed: no API of these services answers with one, and a
+/// OpenSSL), and `HTTPS_PROXY` and `NO_PROXY` are honoured. A `plain` host, which is this machine (the sandbox, tests),
+/// needs neither, and must not be sent through a proxy. Redirects are not followed: no API of these services answers with one, and a
 /// token must not follow one to a login page.
-pub fn client(loopback: bool) -> Result<reqwest::Client, ClientError> {
+pub fn client(plain: bool) -> Result<reqwest::Client, ClientError> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // reqwest panics without one. It fails only when there is one already, which is as good.
@@ -38,8 +42,9 @@ pub fn client(loopback: bool) -> Result<reqwest::Client, ClientError> {
         .user_agent(user_agent())
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)
+        .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none());
-    let builder = if loopback { builder.no_proxy().tls_certs_only([]) } else { builder };
+    let builder = if plain { builder.no_proxy().tls_certs_only([]) } else { builder };
     builder.build().map_err(|e| ClientError::Setup(chain(&e)))
 }
 
@@ -77,8 +82,9 @@ impl Broken {
     /// Reads a transport error: only a failure to connect is certain not to have sent anything.
     pub fn of(error: reqwest::Error) -> Self {
         let sent = !(error.is_builder() || error.is_connect());
-        let untrusted = is_tls(&error);
-        let hopeless = error.is_builder() || untrusted;
+        let tls = tls_error(&error);
+        let untrusted = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
+        let hopeless = error.is_builder() || tls.is_some();
         let timeout = error.is_timeout();
         // The address is in the message already; a query may hold what should not be repeated.
         let mut why = chain(&error.without_url());
@@ -92,17 +98,24 @@ impl Broken {
     }
 }
 
-/// Whether TLS refused the connection. hyper-rustls wraps that in an `io::Error`, whose `source` skips what it wraps.
-fn is_tls(error: &reqwest::Error) -> bool {
+/// The reason for which TLS refused the connection, if it was TLS.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>()) {
-            return true;
+        if let Some(found) = unwrapped(error) {
+            return Some(found);
         }
         cause = error.source();
     }
-    false
+    None
+}
+
+/// hyper-rustls and tokio-rustls each wrap the error in an `io::Error`, whose `source` skips what it wraps.
+fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => unwrapped(inner),
+        None => error.downcast_ref(),
+    }
 }
 
 /// Reads a whole body, up to [`LARGEST_ANSWER`].

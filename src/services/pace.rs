@@ -16,6 +16,8 @@ use tokio::{
 const FIRST: f64 = 4.0;
 /// At once, at most. Databricks has been seen to refuse more than 20 (databrickslabs/ucx#401).
 const MOST: f64 = 8.0;
+/// The longest that a host may hold up everybody by one answer. Whoever comes after is told by the host itself.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// The limiter of one host.
 pub struct Pace {
@@ -118,7 +120,7 @@ impl Pace {
                     }
                 }
                 if let Some(asked) = asked {
-                    state.not_before = state.not_before.max(Some(now + asked));
+                    state.not_before = state.not_before.max(Some(now + asked.min(LONGEST_HOLD)));
                 }
             }
         }
@@ -193,6 +195,9 @@ mod tests {
         one(&pace, Went::TooFast(Some(Duration::from_secs(7)))).await;
         one(&pace, Went::Well).await;
         assert!(start.elapsed() >= Duration::from_secs(7));
+        one(&pace, Went::TooFast(Some(Duration::MAX))).await;
+        one(&pace, Went::Well).await;
+        assert!(start.elapsed() < Duration::from_secs(80));
     }
 
     #[tokio::test(start_paused = true)]

@@ -64,13 +64,13 @@ pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: 
     let jitter = jitter.clamp(0.0, 1.0);
     let wait = match asked {
         // Never sooner than asked.
-        Some(asked) => asked + policy.first.mul_f64(jitter / 2.0),
+        Some(asked) => asked.saturating_add(policy.first.mul_f64(jitter / 2.0)),
         None => {
             let doubled = policy.first.saturating_mul(2u32.saturating_pow(attempt.min(16)));
             doubled.min(policy.longest).mul_f64(0.5 + jitter / 2.0)
         }
     };
-    if elapsed + wait > policy.total { Retry::GiveUp } else { Retry::After(wait) }
+    if elapsed.saturating_add(wait) > policy.total { Retry::GiveUp } else { Retry::After(wait) }
 }
 
 /// Whether it is certain that the call did nothing, and another attempt may do better.
@@ -88,7 +88,7 @@ fn is_passing(fault: &Fault) -> bool {
     match fault {
         Fault::NotSent { .. } | Fault::Lost { .. } => true,
         Fault::Refused { code, .. } if is_used_up(code) => false,
-        Fault::Refused { status: 429 | 502 | 503 | 504, .. } => true,
+        Fault::Refused { status: 408 | 429 | 502 | 503 | 504, .. } => true,
         Fault::Refused { message, .. } => PASSING.iter().any(|passing| message.contains(passing)),
     }
 }
@@ -139,7 +139,15 @@ mod tests {
     fn repeatable_calls_are_repeated_after_what_may_pass() {
         let set = Call::set(System::Databricks, Method::Put, "/x", json!({}));
         for call in [read(), set] {
-            for fault in [not_sent(), lost(), refused(429, ""), refused(502, ""), refused(503, ""), refused(504, "")] {
+            for fault in [
+                not_sent(),
+                lost(),
+                refused(408, ""),
+                refused(429, ""),
+                refused(502, ""),
+                refused(503, ""),
+                refused(504, ""),
+            ] {
                 assert!(again(&call, &fault), "{fault}");
             }
             assert!(again(&call, &refused(500, "rpc: deadline exceeded")));
@@ -156,7 +164,14 @@ mod tests {
         for fault in [not_sent(), refused(429, ""), refused(503, "")] {
             assert!(again(&create(), &fault), "{fault}");
         }
-        for fault in [lost(), refused(500, "deadline exceeded"), refused(502, ""), refused(504, ""), refused(400, "")] {
+        for fault in [
+            lost(),
+            refused(408, ""),
+            refused(500, "deadline exceeded"),
+            refused(502, ""),
+            refused(504, ""),
+            refused(400, ""),
+        ] {
             assert!(!again(&create(), &fault), "{fault}");
         }
     }
@@ -197,7 +212,9 @@ mod tests {
         };
         let policy = Policy::default();
         assert_eq!(next(&policy, &create(), &ask(30), 0, Duration::ZERO, 0.0), Retry::After(Duration::from_secs(30)));
-        assert_eq!(next(&policy, &read(), &ask(301), 0, Duration::ZERO, 0.0), Retry::GiveUp);
+        for seconds in [301, u64::MAX] {
+            assert_eq!(next(&policy, &read(), &ask(seconds), 0, Duration::from_secs(1), 1.0), Retry::GiveUp);
+        }
     }
 
     #[test]

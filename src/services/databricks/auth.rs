@@ -146,6 +146,7 @@ pub enum Method {
     },
     /// What `az login` stored, through the Azure CLI.
     AzureCli {
+        program: String,
         tenant: Option<String>,
     },
 }
@@ -211,6 +212,8 @@ impl Settings {
     }
 
     fn add(&mut self, name: &'static str, value: &str, origin: Origin) {
+        // A secret of a CI system often ends in the line end of the file that it was made from.
+        let value = value.trim_matches(['\r', '\n']);
         if !value.is_empty() {
             self.0.entry(name).or_insert_with(|| (value.to_owned(), Some(origin)));
         }
@@ -303,12 +306,15 @@ impl Config {
         Config::resolve(&both, None, Explicit::default())
     }
 
-    /// How somebody signs in, for messages: `pat, profile dev`.
-    pub fn describe(&self) -> String {
-        let names: Vec<_> = self.methods.iter().map(Method::name).collect();
+    /// How somebody signs in, for messages: `pat, profile dev`. Without a method, by any of those to try.
+    pub fn describe(&self, method: Option<&Method>) -> String {
+        let names = match method {
+            Some(method) => method.name().to_owned(),
+            None => self.methods.iter().map(Method::name).collect::<Vec<_>>().join(" or "),
+        };
         match &self.profile {
-            Some(profile) => format!("{}, profile {profile}", names.join(" or ")),
-            None => names.join(" or "),
+            Some(profile) => format!("{names}, profile {profile}"),
+            None => names,
         }
     }
 }
@@ -459,7 +465,9 @@ fn methods(
         ("oauth-m2m", &["client_secret"]),
         ("azure-client-secret", &["azure_client_secret"]),
     ] {
-        if fields.iter().any(|field| settings.get(field).is_some()) {
+        // Variables of Azure may be there for somebody else's sake.
+        let elsewhere = name == "azure-client-secret" && host.azure().is_none();
+        if !elsewhere && fields.iter().any(|field| settings.get(field).is_some()) {
             return method(name).map(|m| vec![m]);
         }
     }
@@ -530,7 +538,7 @@ fn method(
         },
         "azure-cli" => {
             host.azure().ok_or_else(not_azure)?;
-            Method::AzureCli { tenant }
+            Method::AzureCli { program: "az".to_owned(), tenant }
         }
         _ => return Err(AuthError::Unsupported { method: name.to_owned() }),
     })

@@ -68,6 +68,13 @@ fn where_values_come_from() {
         (&[("DATABRICKS_TOKEN", "t")], Some(FILE), Some(A), None, "a pat -"),
         // A token in the environment and a profile that only has the host.
         (&[("DATABRICKS_TOKEN", "t")], Some("[p]\nhost = https://a.cloud.databricks.com"), None, Some("p"), "a pat p"),
+        (
+            &[("DATABRICKS_HOST", "https://a.cloud.databricks.com\n"), ("DATABRICKS_TOKEN", "t\n")],
+            None,
+            None,
+            None,
+            "a pat -",
+        ),
         // Empty variables are not set.
         (&[("DATABRICKS_HOST", ""), ("DATABRICKS_TOKEN", "")], Some(FILE), None, None, "default pat DEFAULT"),
         (&[("DATABRICKS_HOST", A)], None, None, None, "a databricks-cli -"),
@@ -105,6 +112,7 @@ fn which_method_signs_in() {
         (vec![host, client, ("DATABRICKS_OIDC_TOKEN_FILEPATH", "/t")], "databricks-cli|file-oidc"),
         (vec![azure], "databricks-cli|azure-cli"),
         (vec![azure, arm[0], arm[1], arm[2]], "azure-client-secret"),
+        (vec![host, arm[0], arm[1], arm[2]], "databricks-cli"),
         (vec![azure, arm[0], arm[1], ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_AUTH_TYPE", "pat")], "pat"),
         (vec![azure, arm[2], ("DATABRICKS_AUTH_TYPE", "azure-cli")], "azure-cli"),
     ] {
@@ -200,7 +208,7 @@ fn a_configuration_shows_no_secret() {
         (&[], Some(FILE), Some("b")),
     ] {
         let config = resolve(env, file, None, profile).unwrap();
-        let shown = format!("{config:?} {}", config.describe());
+        let shown = format!("{config:?} {}", config.describe(None));
         assert!(!shown.contains("dapi-a") && !shown.contains("secret-b") && shown.contains("(secret)"), "{shown}");
     }
 }

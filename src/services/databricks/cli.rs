@@ -35,13 +35,13 @@ pub(super) async fn databricks(program: &str, profile: Option<&str>, host: &str)
 }
 
 /// A token out of the Azure CLI.
-pub(super) async fn azure(tenant: Option<&str>) -> Result<Token, String> {
+pub(super) async fn azure(program: &str, tenant: Option<&str>) -> Result<Token, String> {
     let mut args = vec!["account", "get-access-token", "--resource", AZURE_DATABRICKS, "--output", "json"];
     if let Some(tenant) = tenant {
         args.extend(["--tenant", tenant]);
     }
-    let answer = run("az", &args).await.map_err(|failed| match failed {
-        Failed::Missing => "the Azure CLI (`az`) is not installed".to_owned(),
+    let answer = run(program, &args).await.map_err(|failed| match failed {
+        Failed::Missing => format!("the Azure CLI (`{program}`) is not installed"),
         Failed::Said(why) => format!("{why}; sign in with `az login`"),
     })?;
     // Newer versions have a time in seconds beside the local time that older ones have.

@@ -67,6 +67,11 @@ impl Host {
         Ok(Host { url: format!("{}://{name}{port}", url.scheme()), loopback, workspace_id, name })
     }
 
+    /// Whether it is spoken to without TLS, which only this machine is.
+    pub fn is_plain(&self) -> bool {
+        self.url.starts_with("http://")
+    }
+
     /// Whether Databricks itself answers there, so that credentials reach nobody else.
     pub fn is_databricks(&self) -> bool {
         DOMAINS.iter().any(|domain| self.name.ends_with(domain))

@@ -20,11 +20,12 @@ use super::{
 use crate::call::{self, Answer, Call, Fault, Sending, Service, System};
 use jiff::Timestamp;
 use oauth::Auth;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::{
     hash::{BuildHasher, Hasher},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -36,10 +37,14 @@ pub struct Databricks {
     pace: Pace,
     policy: Policy,
     jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    on_wait: Option<Box<OnWait>>,
     requests: Requests,
     /// The workspace's id, out of the last answer that named it.
     workspace_id: Mutex<Option<String>>,
 }
+
+/// Told before each wait: the fault that is waited out, and for how long.
+pub type OnWait = dyn Fn(&Fault, Duration) + Send + Sync;
 
 /// Who is signed in, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +72,19 @@ impl Databricks {
 
     /// The same, with another patience and another source of chance (a number from 0 to 1).
     pub fn with(config: Config, policy: Policy, jitter: Box<dyn Fn() -> f64 + Send + Sync>) -> Result<Self, AuthError> {
-        let client = http::client(config.host.loopback)?;
+        let client = http::client(config.host.is_plain())?;
         let redactor = Arc::new(Redactor::default());
         let pace = Pace::new(config.rate_limit);
         let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
         let requests = Requests::default();
-        Ok(Databricks { auth, client, redactor, pace, policy, jitter, requests, workspace_id: Mutex::default() })
+        let workspace_id = Mutex::default();
+        Ok(Databricks { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, workspace_id })
+    }
+
+    /// Lets somebody know of each wait before a repetition, so that a command that waits for minutes can say why.
+    pub fn on_wait(mut self, tell: Box<OnWait>) -> Self {
+        self.on_wait = Some(tell);
+        self
     }
 
     /// The address of the workspace.
@@ -124,14 +136,19 @@ impl Databricks {
                     renewed = true;
                     continue;
                 }
-                return Err(self.shown(failed.fault));
+                return Err(self.shown(failed.fault).await);
             }
             if failed.hopeless {
-                return Err(self.shown(failed.fault));
+                return Err(self.shown(failed.fault).await);
             }
             match retry::next(&self.policy, call, &failed.fault, attempt, began.elapsed(), (self.jitter)()) {
-                Retry::After(wait) => tokio::time::sleep(wait).await,
-                Retry::GiveUp => return Err(self.shown(failed.fault)),
+                Retry::After(wait) => {
+                    if let Some(tell) = &self.on_wait {
+                        tell(&self.shown(failed.fault).await, wait);
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                Retry::GiveUp => return Err(self.shown(failed.fault).await),
             }
             attempt += 1;
         }
@@ -152,7 +169,7 @@ impl Databricks {
         Ok(url)
     }
 
-    async fn attempt(&self, call: &Call, url: reqwest::Url, header: &Secret) -> Result<Answer, Failed> {
+    async fn attempt(&self, call: &Call, url: reqwest::Url, header: &Secret) -> Result<Answer, Box<Failed>> {
         let line = call.line();
         let method = match call.method {
             call::Method::Get => reqwest::Method::GET,
@@ -161,7 +178,12 @@ impl Databricks {
             call::Method::Patch => reqwest::Method::PATCH,
             call::Method::Delete => reqwest::Method::DELETE,
         };
-        let mut request = self.client.request(method, url).header("Authorization", header.expose());
+        let mut authorization = HeaderValue::from_str(header.expose()).map_err(|_| {
+            let why = "the credentials hold characters that no header can carry".to_owned();
+            Failed::broken(&line, Broken { why, sent: false, hopeless: true })
+        })?;
+        authorization.set_sensitive(true);
+        let mut request = self.client.request(method, url).header("Authorization", authorization);
         if let Some(id) = &self.auth.config.workspace_id {
             request = request.header("X-Databricks-Workspace-Id", id);
         }
@@ -186,7 +208,7 @@ impl Databricks {
     }
 
     /// A fault that can be shown: whatever a server echoed, no secret is in it.
-    fn shown(&self, fault: Fault) -> Fault {
+    async fn shown(&self, fault: Fault) -> Fault {
         let clean = |text: String| self.redactor.clean(&text);
         match fault {
             Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
@@ -194,7 +216,7 @@ impl Databricks {
             Fault::Refused { line, status, code, message, request_id, retry_after } => {
                 let mut message = clean(message);
                 if status == 401 || errors::is_bad_token(status, &message) {
-                    message.push_str(&format!("; signed in by {}", self.auth.config.describe()));
+                    message.push_str(&format!("; signed in by {}", self.auth.describe().await));
                 }
                 let request_id = request_id.map(clean);
                 Fault::Refused { line: clean(line), status, code: clean(code), message, request_id, retry_after }
@@ -210,7 +232,7 @@ impl Service for Databricks {
 }
 
 /// Reads a success. One that cannot be read may still have had its effect.
-fn answer(line: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Failed> {
+fn answer(line: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Box<Failed>> {
     let request_id = errors::request_id(headers);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Answer { status, body: Value::Null, request_id });
@@ -223,18 +245,18 @@ fn answer(line: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Result
         } else {
             (format!("the answer is not JSON: {e}"), false)
         };
-        Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless }
+        Box::new(Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless })
     })
 }
 
 impl Failed {
-    fn broken(line: &str, broken: Broken) -> Self {
+    fn broken(line: &str, broken: Broken) -> Box<Self> {
         let (line, why) = (line.to_owned(), broken.why);
         let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
-        Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless }
+        Box::new(Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless })
     }
 
-    fn refused(fault: Fault) -> Self {
+    fn refused(fault: Fault) -> Box<Self> {
         let (went, signed_out) = match &fault {
             Fault::Refused { status: 429, retry_after, .. } => (Went::TooFast(*retry_after), false),
             Fault::Refused { status: 503, retry_after: Some(wait), .. } => (Went::TooFast(Some(*wait)), false),
@@ -244,7 +266,7 @@ impl Failed {
             ),
             Fault::NotSent { .. } | Fault::Lost { .. } => (Went::Otherwise, false),
         };
-        Failed { fault, went, signed_out, hopeless: false }
+        Box::new(Failed { fault, went, signed_out, hopeless: false })
     }
 }
 

@@ -91,6 +91,12 @@ impl Auth {
         }
     }
 
+    /// How the requests are signed in, for messages: `pat, profile dev`.
+    pub async fn describe(&self) -> String {
+        let chosen = self.held.lock().await.method;
+        self.config.describe(chosen.and_then(|i| self.config.methods.get(i)))
+    }
+
     /// Forgets a token that the service refused. Says whether another one can be had.
     pub async fn refused(&self, header: &Secret) -> bool {
         let mut held = self.held.lock().await;
@@ -144,7 +150,7 @@ impl Auth {
             Method::Cli { program, profile } => {
                 cli::databricks(program, profile.as_deref(), &self.config.host.url).await
             }
-            Method::AzureCli { tenant } => cli::azure(tenant.as_deref()).await,
+            Method::AzureCli { program, tenant } => cli::azure(program, tenant.as_deref()).await,
             Method::AzureClientSecret { cloud, tenant, client_id, client_secret } => {
                 let tenant = match tenant {
                     Some(tenant) => tenant.clone(),
