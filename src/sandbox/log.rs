@@ -64,9 +64,12 @@ fn is_secret(name: &str) -> bool {
     if ["page_token", "next_page_token", "prev_page_token", "idempotency_token"].contains(&name.as_str()) {
         return false;
     }
-    ["password", "secret", "token", "assertion", "credential", "api_key", "apikey", "access_key", "private_key"]
-        .iter()
-        .any(|word| name.contains(word))
+    // Cloud storage keys stand in `spark_conf` under dotted names: `fs.azure.account.key.ACCOUNT.dfs.core.windows.net`.
+    let keys = ["task_key", "job_cluster_key", "environment_key", "environment_variables_key", "key"];
+    if (name.ends_with("key") && !keys.contains(&name.as_str())) || name.contains(".key.") {
+        return true;
+    }
+    ["password", "secret", "token", "assertion", "credential"].iter().any(|word| name.contains(word))
 }
 
 /// The same value without secrets. A reference to a secret (`{{secrets/scope/key}}`) is not one.
@@ -100,10 +103,11 @@ mod tests {
             "docker_image": { "basic_auth": { "username": "u", "password": "hunter2" } },
             "spark_env_vars": { "API_TOKEN": "{{secrets/a/b}}", "DB_PASSWORD": "hunter2" },
             "idempotency_token": "t-1",
-            "list": [{ "client_secret": "hunter2" }],
+            "list": [{ "client_secret": "hunter2", "task_key": "seen" }],
+            "spark_conf": { "fs.azure.account.key.a.dfs.core.windows.net": "hunter2", "fs.s3a.access.key": "hunter2" },
         });
         let shown = redact(&body).to_string();
         assert!(!shown.contains("hunter2"), "{shown}");
-        assert!(shown.contains("{{secrets/a/b}}") && shown.contains("t-1"), "{shown}");
+        assert!(shown.contains("{{secrets/a/b}}") && shown.contains("t-1") && shown.contains("seen"), "{shown}");
     }
 }

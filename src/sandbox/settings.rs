@@ -21,6 +21,8 @@ pub struct Settings {
     pub list_delay_seconds: i64,
     /// Seconds that an OAuth token lives.
     pub token_seconds: i64,
+    /// Whether `expires_in` is a text rather than a number.
+    pub token_seconds_as_text: bool,
     /// The status for a token that is expired or revoked: 401 as the SDKs expect, or 403 as some deployments answer.
     pub refused_token_status: u16,
     /// Whether callers are workspace admins. To others a missing job is 403, not 404.
@@ -41,6 +43,7 @@ impl Default for Settings {
             list_delay_reads: 0,
             list_delay_seconds: 0,
             token_seconds: 3600,
+            token_seconds_as_text: false,
             refused_token_status: 401,
             caller_is_admin: true,
             check_references: true,

@@ -1,6 +1,8 @@
 //! All-purpose clusters, API 2.0 and 2.1, with their states.
 
-use super::{catalog, cluster_rules, defaults, job_limits, libraries, paging, permissions, policies, set, text};
+use super::{
+    catalog, cluster_rules, defaults, fields, job_limits, libraries, paging, permissions, policies, set, text,
+};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -166,17 +168,18 @@ fn event(cluster: &mut Cluster, at: i64, kind: &str, details: Value) {
 /// Checks a spec and writes into it what the policy and the server do: what was asked for, and what comes of it.
 fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value), ApiError> {
     defaults::drop_nulls(&mut spec);
+    fields::keep_known(&mut spec, "Cluster");
     if let Some(map) = spec.as_object_mut() {
         for name in ["cluster_id", "idempotency_token", "access_control_list", "libraries"] {
             map.remove(name);
         }
     }
     let requested = spec.clone();
-    if let Some(id) = text(&requested, "policy_id") {
-        if let Some(definition) = policies::definition(store, id)? {
-            cluster_rules::apply(&definition, id, &mut spec, cluster_rules::ClusterType::AllPurpose)
-                .map_err(|message| ApiError::invalid(format!("Cluster validation error: {message}")))?;
-        }
+    if let Some(id) = text(&requested, "policy_id")
+        && let Some(definition) = policies::definition(store, id)?
+    {
+        cluster_rules::apply(&definition, id, &mut spec, cluster_rules::ClusterType::AllPurpose)
+            .map_err(|message| ApiError::invalid(format!("Cluster validation error: {message}")))?;
     }
     if text(&spec, "spark_version").is_none() {
         return Err(ApiError::invalid("Missing required field: spark_version"));
@@ -332,7 +335,7 @@ fn list(store: &mut Store, request: &Request, version: &str) -> Handled {
             let state = json!(c.phase);
             states.as_ref().is_none_or(|s| s.iter().any(|s| state == s.as_str()))
                 && policy.as_ref().is_none_or(|p| text(&c.effective, "policy_id") == p.first().map(String::as_str))
-                && pinned.as_ref().is_none_or(|p| c.pinned_by.is_some() == (p[0] == "true"))
+                && pinned.as_ref().is_none_or(|p| c.pinned_by.is_some() == p[0].eq_ignore_ascii_case("true"))
                 && sources.as_ref().is_none_or(|s| s.iter().any(|s| s == "API"))
         })
         .map(|c| paging::Item { place: paging::place(c.created, &c.cluster_id), value: c })

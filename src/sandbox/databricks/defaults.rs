@@ -37,10 +37,10 @@ fn or_insert(object: &mut Value, name: &str, value: Value) {
 }
 
 fn or_insert_text(object: &mut Value, name: &str, value: &str) {
-    if text(object, name).is_none() {
-        if let Some(map) = object.as_object_mut() {
-            map.insert(name.to_owned(), json!(value));
-        }
+    if text(object, name).is_none()
+        && let Some(map) = object.as_object_mut()
+    {
+        map.insert(name.to_owned(), json!(value));
     }
 }
 

@@ -90,8 +90,9 @@ fn token(store: &mut Store, request: &Request) -> Handled {
     let until_ms = store.now() + seconds * 1000;
     store.tokens.issued.insert(token.clone(), Issued { user, until_ms });
     let scope = request.param("scope").unwrap_or_else(|| "all-apis".to_owned());
-    // `expires_in` is a number in the OAuth standard, and a text here and there (databricks/cli testserver).
-    Ok(json!({ "access_token": token, "token_type": "Bearer", "scope": scope, "expires_in": seconds }))
+    // A number in the OAuth standard, a text in databricks/cli's testserver: clients have to read both.
+    let expires_in = if store.settings.token_seconds_as_text { json!(seconds.to_string()) } else { json!(seconds) };
+    Ok(json!({ "access_token": token, "token_type": "Bearer", "scope": scope, "expires_in": expires_in }))
 }
 
 /// Workload identity: somebody else's JWT for a token of the workspace.

@@ -17,10 +17,10 @@ pub fn check(settings: &Value) -> Result<(), ApiError> {
     if settings.get("tags").and_then(Value::as_object).is_some_and(|t| t.len() > 25) {
         return invalid("The number of tags exceeds the limit of 25.".to_owned());
     }
-    if let Some(runs) = set(settings, "max_concurrent_runs").and_then(Value::as_i64) {
-        if !(0..=1000).contains(&runs) {
-            return invalid(format!("max_concurrent_runs must be between 0 and 1000, but is {runs}."));
-        }
+    if let Some(runs) = set(settings, "max_concurrent_runs").and_then(Value::as_i64)
+        && !(0..=1000).contains(&runs)
+    {
+        return invalid(format!("max_concurrent_runs must be between 0 and 1000, but is {runs}."));
     }
     for event in ["on_start", "on_success", "on_failure", "on_duration_warning_threshold_exceeded"] {
         let list = settings.pointer(&format!("/webhook_notifications/{event}")).and_then(Value::as_array);
@@ -163,10 +163,11 @@ pub fn cluster_size(spec: &Value) -> Option<String> {
     if count("init_scripts") > 10 {
         return Some("The number of init scripts exceeds the limit of 10.".to_owned());
     }
-    if let Some(minutes) = set(spec, "autotermination_minutes").and_then(Value::as_i64) {
-        if minutes != 0 && !(10..=10_000).contains(&minutes) {
-            return Some(format!("autotermination_minutes must be 0 or between 10 and 10000, but is {minutes}."));
-        }
+    if let Some(minutes) = set(spec, "autotermination_minutes").and_then(Value::as_i64)
+        && minutes != 0
+        && !(10..=10_000).contains(&minutes)
+    {
+        return Some(format!("autotermination_minutes must be 0 or between 10 and 10000, but is {minutes}."));
     }
     if let Some(scale) = set(spec, "autoscale") {
         let workers = |name: &str| scale.get(name).and_then(Value::as_i64).unwrap_or(0);

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod cluster_rules;
 pub mod clusters;
 pub mod defaults;
+pub mod fields;
 pub mod identity;
 pub mod job_limits;
 pub mod jobs;
@@ -88,4 +89,165 @@ pub(crate) fn set<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 /// A member that is a text and not empty.
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str).filter(|s| !s.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::store::Clock;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const CALLS: &[(&str, &str)] = &[
+        ("POST", "/api/2.2/jobs/create"),
+        ("POST", "/api/2.2/jobs/reset"),
+        ("POST", "/api/2.2/jobs/update"),
+        ("POST", "/api/2.2/jobs/delete"),
+        ("POST", "/api/2.2/jobs/run-now"),
+        ("POST", "/api/2.2/jobs/runs/submit"),
+        ("POST", "/api/2.2/jobs/runs/cancel"),
+        ("POST", "/api/2.2/jobs/runs/cancel-all"),
+        ("GET", "/api/2.2/jobs/list"),
+        ("GET", "/api/2.2/jobs/get"),
+        ("GET", "/api/2.2/jobs/runs/get"),
+        ("GET", "/api/2.2/jobs/runs/list"),
+        ("GET", "/api/2.2/jobs/runs/get-output"),
+        ("POST", "/api/2.1/clusters/create"),
+        ("POST", "/api/2.1/clusters/edit"),
+        ("POST", "/api/2.1/clusters/update"),
+        ("POST", "/api/2.1/clusters/resize"),
+        ("POST", "/api/2.1/clusters/events"),
+        ("GET", "/api/2.1/clusters/get"),
+        ("GET", "/api/2.1/clusters/list"),
+        ("POST", "/api/2.0/libraries/install"),
+        ("GET", "/api/2.0/libraries/cluster-status"),
+        ("POST", "/api/2.0/policies/clusters/create"),
+        ("POST", "/api/2.0/policies/clusters/edit"),
+        ("GET", "/api/2.0/policies/clusters/list"),
+        ("POST", "/api/2.0/instance-pools/create"),
+        ("POST", "/api/2.0/instance-pools/edit"),
+        ("GET", "/api/2.0/instance-pools/list"),
+        ("PUT", "/api/2.0/permissions/jobs/1"),
+        ("PATCH", "/api/2.0/permissions/clusters/c"),
+        ("POST", "/api/2.0/workspace/import"),
+        ("POST", "/api/2.0/workspace/mkdirs"),
+        ("POST", "/api/2.0/workspace/delete"),
+        ("GET", "/api/2.0/workspace/list"),
+    ];
+
+    /// Members that handlers look at, so that nonsense reaches deep into them.
+    const NAMES: &[&str] = &[
+        "job_id",
+        "run_id",
+        "new_settings",
+        "fields_to_remove",
+        "tasks",
+        "task_key",
+        "depends_on",
+        "for_each_task",
+        "task",
+        "new_cluster",
+        "job_clusters",
+        "job_cluster_key",
+        "parameters",
+        "name",
+        "schedule",
+        "trigger",
+        "table_update",
+        "queue",
+        "enabled",
+        "run_as",
+        "policy_id",
+        "apply_policy_default_values",
+        "max_concurrent_runs",
+        "git_source",
+        "cluster_id",
+        "spark_version",
+        "node_type_id",
+        "num_workers",
+        "autoscale",
+        "min_workers",
+        "aws_attributes",
+        "gcp_attributes",
+        "azure_attributes",
+        "docker_image",
+        "basic_auth",
+        "instance_pool_id",
+        "instance_pool_name",
+        "update_mask",
+        "cluster",
+        "libraries",
+        "pypi",
+        "definition",
+        "policy_family_id",
+        "access_control_list",
+        "user_name",
+        "permission_level",
+        "path",
+        "content",
+        "format",
+        "overwrite",
+        "limit",
+        "page_token",
+        "offset",
+        "expand_tasks",
+        "preloaded_docker_images",
+        "webhook_notifications",
+        "on_failure",
+        "idempotency_token",
+        "notebook_task",
+    ];
+
+    fn nonsense() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(|b| json!(b)),
+            any::<i64>().prop_map(|n| json!(n)),
+            Just(json!(1)),
+            prop::sample::select(vec!["c", "p", "/a/b", "", "a", "%", "IS_OWNER", "RAW", "cluster.x", "{}", "=="])
+                .prop_map(|s| json!(s)),
+        ];
+        let object = |inner: BoxedStrategy<Value>| {
+            prop::collection::vec((prop::sample::select(NAMES), inner), 0..8).prop_map(|pairs| {
+                pairs.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<serde_json::Map<_, _>>().into()
+            })
+        };
+        leaf.prop_recursive(4, 48, 8, move |inner| {
+            prop_oneof![2 => object(inner.clone().boxed()), 1 => prop::collection::vec(inner, 0..3).prop_map(Value::Array)]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nonsense_is_answered_and_leaves_a_state_that_can_be_saved(
+            calls in prop::collection::vec((prop::sample::select(CALLS), nonsense()), 1..12),
+        ) {
+            let mut store = Store::new(Clock::Fixed(0));
+            let seed = json!({
+                "jobs": [{ "job_id": 1, "tasks": [{ "task_key": "a" }] }],
+                "clusters": [{ "cluster_id": "c", "spark_version": "s", "node_type_id": "n" }],
+                "policies": [{ "policy_id": "p", "name": "p" }],
+                "instance_pools": [{ "instance_pool_id": "p", "instance_pool_name": "p", "node_type_id": "c" }],
+            });
+            super::seed::add(&mut store, &seed).unwrap();
+            for ((method, path), mut body) in calls {
+                // Ids that exist, so that the request is not turned away at the door.
+                if let Some(map) = body.as_object_mut() {
+                    for (name, id) in [("job_id", json!(1)), ("cluster_id", json!("c")), ("policy_id", json!("p")), ("instance_pool_id", json!("p"))] {
+                        map.entry(name).or_insert(id);
+                    }
+                }
+                let answer = route(&mut store, &Request::internal(method, path, "me@example.com", body));
+                if let Err(error) = answer {
+                    prop_assert!((400..500).contains(&error.status), "{error:?}");
+                }
+            }
+            let dump = store.dump();
+            let mut again = Store::new(Clock::Fixed(0));
+            again.restore(dump.clone()).unwrap();
+            prop_assert_eq!(again.dump(), dump);
+        }
+    }
 }

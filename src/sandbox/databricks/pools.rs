@@ -77,10 +77,10 @@ fn check(store: &Store, pool: &Value, own: Option<&str>) -> Result<(), ApiError>
     if number("idle_instance_autotermination_minutes").is_some_and(|n| !(0..=10_000).contains(&n)) {
         return Err(ApiError::invalid("idle_instance_autotermination_minutes must be between 0 and 10000."));
     }
-    if let (Some(least), Some(most)) = (number("min_idle_instances"), number("max_capacity")) {
-        if least > most {
-            return Err(ApiError::invalid("min_idle_instances must not be larger than max_capacity."));
-        }
+    if let (Some(least), Some(most)) = (number("min_idle_instances"), number("max_capacity"))
+        && least > most
+    {
+        return Err(ApiError::invalid("min_idle_instances must not be larger than max_capacity."));
     }
     if set(pool, "preloaded_spark_versions").and_then(Value::as_array).is_some_and(|v| v.len() > 1) {
         return Err(ApiError::invalid("At most one preloaded Spark version can be specified."));

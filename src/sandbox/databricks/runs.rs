@@ -356,7 +356,7 @@ fn list(store: &mut Store, request: &Request) -> Handled {
         .runs
         .values()
         .filter(|r| job_id.is_none_or(|id| r.job_id == id))
-        .filter(|r| !(active && !r.life.active()) && !(completed && r.life.active()))
+        .filter(|r| if r.life.active() { !completed } else { !active })
         .filter(|r| from.is_none_or(|t| r.created >= t) && to.is_none_or(|t| r.created <= t))
         .filter(|r| kind.as_ref().is_none_or(|k| run_view::run_type(r) == k))
         .map(|run| paging::Item { place: paging::place(run.created, run.run_id), value: run })

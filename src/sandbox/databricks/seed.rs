@@ -126,6 +126,12 @@ fn finish(store: &mut Store, key: &str, id: &Value, object: &Value, user: &str) 
         "policy_id" => "cluster-policies",
         _ => "instance-pools",
     };
+    if key == "job_id"
+        && let Some(created) = set(object, "created_time").and_then(Value::as_i64)
+        && let Some(job) = plain.parse().ok().and_then(|id: i64| store.databricks.jobs.get_mut(&id))
+    {
+        job.created_time = created;
+    }
     let mut calls = Vec::new();
     if let Some(acl) = set(object, "permissions") {
         calls.push(("PATCH", format!("/api/2.0/permissions/{folder}/{plain}"), json!({ "access_control_list": acl })));

@@ -131,10 +131,10 @@ fn import(store: &mut Store, request: &Request) -> Handled {
     }
     let now = store.now();
     let before = store.databricks.workspace.get(&path).cloned();
-    if let Some(before) = &before {
-        if before.object_type == "DIRECTORY" || !request.flag("overwrite") {
-            return Err(ApiError::exists(format!("Path ({given}) already exists.")));
-        }
+    if let Some(before) = &before
+        && (before.object_type == "DIRECTORY" || !request.flag("overwrite"))
+    {
+        return Err(ApiError::exists(format!("Path ({given}) already exists.")));
     }
     let (object_id, created_at) = match &before {
         Some(node) => (node.object_id, node.created_at),

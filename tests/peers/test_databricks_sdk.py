@@ -1,0 +1,354 @@
+"""Drives the sandbox with Databricks' own SDK: what the SDK cannot parse is a fault of the sandbox.
+
+The sandbox's address comes in SANDBOX_URL. The order of the tests means nothing; each makes its own objects.
+"""
+
+import io
+import itertools
+import json
+import os
+import unittest
+import urllib.request
+from datetime import timedelta
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import (
+    BadRequest,
+    InvalidParameterValue,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+    ResourceAlreadyExists,
+)
+from databricks.sdk.service import compute, iam, jobs, workspace
+
+URL = os.environ["SANDBOX_URL"]
+MINUTE = timedelta(minutes=1)
+_numbers = itertools.count()
+
+
+def unique(name):
+    return f"{name}-{next(_numbers)}"
+
+
+def control(method, path, body=None):
+    """Calls one of the sandbox's own endpoints."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{URL}/_sandbox/{path}", data=data, method=method)
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def client():
+    return WorkspaceClient(host=URL, token="anything", auth_type="pat")
+
+
+def task(key, **members):
+    return jobs.Task(task_key=key, notebook_task=jobs.NotebookTask(notebook_path=f"/{key}"), **members)
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self):
+        self.w = client()
+
+    def test_large_job_is_whole_after_paging(self):
+        tasks = [task(f"t{i:03}") for i in range(250)]
+        job_id = self.w.jobs.create(name=unique("large"), tasks=tasks).job_id
+        job = self.w.jobs.get(job_id)
+        self.assertEqual([t.task_key for t in job.settings.tasks], [t.task_key for t in tasks])
+        self.assertEqual(job.settings.tasks[249].run_if, jobs.RunIf.ALL_SUCCESS)
+        self.assertEqual(job.settings.tasks[0].notebook_task.source, jobs.Source.WORKSPACE)
+
+    def test_listing_goes_over_pages_and_expands(self):
+        prefix = unique("listed")
+        made = [self.w.jobs.create(name=f"{prefix}-{i}", tasks=[task("a")]).job_id for i in range(45)]
+        big = self.w.jobs.create(name=f"{prefix}-big", tasks=[task(f"t{i}") for i in range(130)]).job_id
+        seen = {j.job_id: j for j in self.w.jobs.list(expand_tasks=True, limit=7)}
+        self.assertTrue(set(made) <= set(seen))
+        self.assertEqual(len(seen[big].settings.tasks), 130)
+        self.assertEqual([j.job_id for j in self.w.jobs.list(name=f"{prefix}-3".upper())], [made[3]])
+
+    def test_defaults_are_filled_in(self):
+        job_id = self.w.jobs.create(
+            name=unique("defaults"),
+            schedule=jobs.CronSchedule(quartz_cron_expression="0 0 4 * * ?", timezone_id="Europe/London"),
+            tasks=[
+                task("b", depends_on=[jobs.TaskDependency(task_key="c"), jobs.TaskDependency(task_key="a")]),
+                task("a"),
+                task("c"),
+            ],
+        ).job_id
+        settings = self.w.jobs.get(job_id).settings
+        self.assertEqual(settings.format, jobs.Format.MULTI_TASK)
+        self.assertEqual(settings.max_concurrent_runs, 1)
+        self.assertTrue(settings.queue.enabled)
+        self.assertEqual(settings.schedule.pause_status, jobs.PauseStatus.UNPAUSED)
+        self.assertEqual([d.task_key for d in settings.tasks[0].depends_on], ["a", "c"])
+
+    def test_reset_update_delete(self):
+        job_id = self.w.jobs.create(name=unique("reset"), description="one", tasks=[task("a")]).job_id
+        self.w.jobs.reset(job_id, jobs.JobSettings(name="other", tasks=[task("b")]))
+        settings = self.w.jobs.get(job_id).settings
+        self.assertEqual((settings.name, settings.description), ("other", None))
+        self.w.jobs.update(job_id, new_settings=jobs.JobSettings(tasks=[task("c")]), fields_to_remove=["tasks/b"])
+        self.assertEqual([t.task_key for t in self.w.jobs.get(job_id).settings.tasks], ["c"])
+        self.w.jobs.delete(job_id)
+        with self.assertRaises(NotFound):
+            self.w.jobs.get(job_id)
+        with self.assertRaises(PermissionDenied):
+            self.w.jobs.reset(job_id, jobs.JobSettings(name="gone"))
+
+    def test_bad_graph_is_refused(self):
+        with self.assertRaises(InvalidParameterValue):
+            self.w.jobs.create(tasks=[task("a", depends_on=[jobs.TaskDependency(task_key="nobody")])])
+
+    def test_permissions(self):
+        job_id = str(self.w.jobs.create(name=unique("acl")).job_id)
+        owner = self.w.current_user.me().user_name
+        first = self.w.jobs.get_permissions(job_id)
+        self.assertEqual((first.object_id, first.object_type), (f"/jobs/{job_id}", "job"))
+        admins = [e for e in first.access_control_list if e.group_name == "admins"][0]
+        self.assertTrue(admins.all_permissions[0].inherited)
+        level = jobs.JobPermissionLevel
+        mine = jobs.JobAccessControlRequest(user_name=owner, permission_level=level.IS_OWNER)
+        group = jobs.JobAccessControlRequest(group_name="data", permission_level=level.CAN_VIEW)
+        with self.assertRaises(InvalidParameterValue):
+            self.w.jobs.set_permissions(job_id, access_control_list=[group])
+        self.w.jobs.set_permissions(job_id, access_control_list=[mine, group])
+        more = jobs.JobAccessControlRequest(service_principal_name="sp", permission_level=level.CAN_MANAGE)
+        seen = self.w.jobs.update_permissions(job_id, access_control_list=[more]).access_control_list
+        self.assertEqual(len(seen), 4)
+        generic = self.w.permissions.get("jobs", job_id)
+        self.assertEqual(len(generic.access_control_list), 4)
+        levels = self.w.jobs.get_permission_levels(job_id).permission_levels
+        self.assertIn(level.CAN_MANAGE_RUN, [entry.permission_level for entry in levels])
+
+
+class Runs(unittest.TestCase):
+    def setUp(self):
+        self.w = client()
+
+    def test_run_to_the_end(self):
+        name = unique("run")
+        control("POST", "settings", {"runs": {name: {"output": "42 rows"}}})
+        job_id = self.w.jobs.create(
+            name=name,
+            tasks=[task("a"), task("b", depends_on=[jobs.TaskDependency(task_key="a")])],
+            parameters=[jobs.JobParameterDefinition(name="month", default="")],
+        ).job_id
+        run = self.w.jobs.run_now_and_wait(job_id, job_parameters={"month": "2024-05"}, timeout=MINUTE)
+        self.assertEqual(run.state.result_state, jobs.RunResultState.SUCCESS)
+        self.assertEqual(run.status.termination_details.code, jobs.TerminationCodeCode.SUCCESS)
+        self.assertEqual(run.job_parameters[0].value, "2024-05")
+        output = self.w.jobs.get_run_output(run.tasks[1].run_id)
+        self.assertEqual(output.notebook_output.result, "42 rows")
+        self.assertEqual([r.run_id for r in self.w.jobs.list_runs(job_id=job_id, expand_tasks=True)], [run.run_id])
+        self.w.jobs.delete_run(run.run_id)
+        self.assertEqual(list(self.w.jobs.list_runs(job_id=job_id)), [])
+
+    def test_failing_run(self):
+        name = unique("fails")
+        control("POST", "settings", {"runs": {name: {"result": "FAILED", "task": "a", "error": "boom", "error_trace": "at line 1"}}})
+        job_id = self.w.jobs.create(
+            name=name, tasks=[task("a"), task("b", depends_on=[jobs.TaskDependency(task_key="a")])]
+        ).job_id
+        run = self.w.jobs.run_now_and_wait(job_id, timeout=MINUTE)
+        self.assertEqual(run.state.result_state, jobs.RunResultState.FAILED)
+        self.assertEqual(run.tasks[1].state.result_state, jobs.RunResultState.UPSTREAM_FAILED)
+        output = self.w.jobs.get_run_output(run.tasks[0].run_id)
+        self.assertEqual((output.error, output.error_trace), ("boom", "at line 1"))
+
+    def test_cancel_queue_and_tokens(self):
+        job_id = self.w.jobs.create(name=unique("cancel"), tasks=[task("a")]).job_id
+        first = self.w.jobs.run_now(job_id, idempotency_token=unique("token"))
+        second = self.w.jobs.run_now(job_id)
+        queued = self.w.jobs.get_run(second.run_id)
+        self.assertEqual(queued.status.state, jobs.RunLifecycleStateV2State.QUEUED)
+        self.assertEqual(len(list(self.w.jobs.list_runs(job_id=job_id, active_only=True))), 2)
+        self.w.jobs.cancel_all_runs(job_id=job_id)
+        for waiter in (first, second):
+            run = self.w.jobs.wait_get_run_job_terminated_or_skipped(waiter.run_id, timeout=MINUTE)
+            self.assertEqual(run.state.result_state, jobs.RunResultState.CANCELED)
+
+    def test_submit(self):
+        run = self.w.jobs.submit_and_wait(
+            run_name="once",
+            tasks=[jobs.SubmitTask(task_key="a", spark_python_task=jobs.SparkPythonTask(python_file="/f.py"))],
+            timeout=MINUTE,
+        )
+        self.assertEqual(run.run_type, jobs.RunType.SUBMIT_RUN)
+
+    def test_many_runs_are_paged(self):
+        job_id = self.w.jobs.create(name=unique("many"), max_concurrent_runs=100).job_id
+        made = {self.w.jobs.run_now(job_id).run_id for _ in range(30)}
+        self.assertEqual({r.run_id for r in self.w.jobs.list_runs(job_id=job_id)}, made)
+        with self.assertRaises(BadRequest):
+            list(self.w.jobs.list_runs(job_id=job_id, limit=26))
+
+
+class Clusters(unittest.TestCase):
+    SPEC = {"spark_version": "16.4.x-scala2.12", "node_type_id": "r6id.xlarge"}
+
+    def setUp(self):
+        self.w = client()
+
+    def test_whole_life(self):
+        cluster = self.w.clusters.create_and_wait(
+            cluster_name=unique("life"), num_workers=1, autotermination_minutes=60, timeout=MINUTE, **self.SPEC
+        )
+        cluster_id = cluster.cluster_id
+        self.assertEqual(cluster.state, compute.State.RUNNING)
+        self.assertEqual(cluster.aws_attributes.availability, compute.AwsAvailability.SPOT_WITH_FALLBACK)
+        edited = self.w.clusters.edit_and_wait(cluster_id, cluster_name="renamed", num_workers=2, timeout=MINUTE, **self.SPEC)
+        self.assertEqual((edited.cluster_name, edited.num_workers), ("renamed", 2))
+        resized = self.w.clusters.resize_and_wait(
+            cluster_id, autoscale=compute.AutoScale(min_workers=1, max_workers=3), timeout=MINUTE
+        )
+        self.assertEqual((resized.autoscale.max_workers, resized.num_workers), (3, None))
+        updated = self.w.clusters.update_and_wait(
+            cluster_id,
+            "autotermination_minutes",
+            cluster=compute.UpdateClusterResource(autotermination_minutes=30),
+            timeout=MINUTE,
+        )
+        self.assertEqual(updated.autotermination_minutes, 30)
+        self.w.clusters.restart_and_wait(cluster_id, timeout=MINUTE)
+        with self.assertRaises(InvalidState):
+            self.w.clusters.start(cluster_id)
+        self.w.clusters.pin(cluster_id)
+        pinned = self.w.clusters.list(filter_by=compute.ListClustersFilterBy(is_pinned=True))
+        self.assertIn(cluster_id, [c.cluster_id for c in pinned])
+        ended = self.w.clusters.delete_and_wait(cluster_id, timeout=MINUTE)
+        self.assertEqual(ended.termination_reason.code, compute.TerminationReasonCode.USER_REQUEST)
+        with self.assertRaises(InvalidState):
+            self.w.clusters.resize(cluster_id, num_workers=1)
+        with self.assertRaisesRegex(BadRequest, "unpin the cluster first"):
+            self.w.clusters.permanent_delete(cluster_id)
+        self.w.clusters.unpin(cluster_id)
+        kinds = [e.type for e in self.w.clusters.events(cluster_id, limit=3)]
+        self.assertIn(compute.EventType.CREATING, kinds)
+        self.assertIn(compute.EventType.EDITED, kinds)
+        self.w.clusters.permanent_delete(cluster_id)
+        with self.assertRaises(NotFound):
+            self.w.clusters.get(cluster_id)
+
+    def test_listing_goes_over_pages(self):
+        made = {self.w.clusters.create(cluster_name=unique("c"), num_workers=0, **self.SPEC).cluster_id for _ in range(25)}
+        self.assertTrue(made <= {c.cluster_id for c in self.w.clusters.list(page_size=4)})
+
+    def test_catalogue(self):
+        self.assertTrue(self.w.clusters.select_spark_version(long_term_support=True))
+        self.assertTrue(self.w.clusters.select_node_type(local_disk=True, min_memory_gb=32))
+        self.assertTrue(self.w.clusters.list_zones().zones)
+
+    def test_libraries(self):
+        cluster_id = self.w.clusters.create_and_wait(num_workers=0, timeout=MINUTE, **self.SPEC).cluster_id
+        library = compute.Library(pypi=compute.PythonPyPiLibrary(package="simplejson==3.19.2"))
+        self.w.libraries.install(cluster_id, [library])
+        statuses = [list(self.w.libraries.cluster_status(cluster_id))[0].status for _ in range(2)]
+        self.assertEqual(statuses, [compute.LibraryInstallStatus.PENDING, compute.LibraryInstallStatus.INSTALLED])
+        self.w.libraries.uninstall(cluster_id, [library])
+        self.assertIn(cluster_id, [s.cluster_id for s in self.w.libraries.all_cluster_statuses()])
+
+    def test_permissions(self):
+        cluster_id = self.w.clusters.create(num_workers=0, **self.SPEC).cluster_id
+        acl = [compute.ClusterAccessControlRequest(group_name="data", permission_level=compute.ClusterPermissionLevel.CAN_RESTART)]
+        seen = self.w.clusters.set_permissions(cluster_id, access_control_list=acl)
+        self.assertEqual((seen.object_type, len(seen.access_control_list)), ("cluster", 3))
+        self.assertEqual(len(self.w.clusters.get_permission_levels(cluster_id).permission_levels), 3)
+
+
+class PoliciesAndPools(unittest.TestCase):
+    def setUp(self):
+        self.w = client()
+
+    def test_policy(self):
+        name = unique("policy")
+        definition = json.dumps(
+            {
+                "custom_tags.team": {"type": "fixed", "value": "bau"},
+                "autotermination_minutes": {"type": "range", "maxValue": 60, "defaultValue": 20, "isOptional": True},
+            }
+        )
+        policy_id = self.w.cluster_policies.create(name=name, definition=definition).policy_id
+        with self.assertRaisesRegex(InvalidParameterValue, "already exists"):
+            self.w.cluster_policies.create(name=name, definition="{}")
+        cluster = self.w.clusters.create_and_wait(
+            policy_id=policy_id, apply_policy_default_values=True, num_workers=0, timeout=MINUTE, **Clusters.SPEC
+        )
+        self.assertEqual((cluster.custom_tags, cluster.autotermination_minutes), ({"team": "bau"}, 20))
+        self.assertTrue(cluster.spec.apply_policy_default_values)
+        with self.assertRaisesRegex(InvalidParameterValue, "less than or equal to 60"):
+            self.w.clusters.create(policy_id=policy_id, autotermination_minutes=90, num_workers=0, **Clusters.SPEC)
+        self.w.cluster_policies.edit(policy_id, name=name, definition="{}", description="new")
+        self.assertEqual(self.w.cluster_policies.get(policy_id).description, "new")
+        self.assertIn(policy_id, [p.policy_id for p in self.w.cluster_policies.list()])
+        group = compute.ClusterPolicyAccessControlRequest(
+            group_name="data", permission_level=compute.ClusterPolicyPermissionLevel.CAN_USE
+        )
+        seen = self.w.cluster_policies.set_permissions(policy_id, access_control_list=[group])
+        self.assertEqual((seen.object_type, len(seen.access_control_list)), ("cluster-policy", 2))
+        self.w.cluster_policies.delete(policy_id)
+        with self.assertRaises(NotFound):
+            self.w.cluster_policies.get(policy_id)
+        self.assertTrue([f.policy_family_id for f in self.w.policy_families.list()])
+
+    def test_pool(self):
+        name = unique("pool")
+        made = self.w.instance_pools.create(instance_pool_name=name, node_type_id="i3.xlarge", max_capacity=9)
+        with self.assertRaisesRegex(InvalidParameterValue, "already exists"):
+            self.w.instance_pools.create(instance_pool_name=name, node_type_id="i3.xlarge")
+        self.w.instance_pools.edit(made.instance_pool_id, name + "-2", "i3.xlarge", min_idle_instances=1)
+        pool = self.w.instance_pools.get(made.instance_pool_id)
+        self.assertEqual((pool.instance_pool_name, pool.state), (name + "-2", compute.InstancePoolState.ACTIVE))
+        self.assertEqual(pool.stats.idle_count, 1)
+        self.assertIn(made.instance_pool_id, [p.instance_pool_id for p in self.w.instance_pools.list()])
+        levels = self.w.instance_pools.get_permission_levels(made.instance_pool_id).permission_levels
+        self.assertEqual(len(levels), 2)
+        self.w.instance_pools.delete(made.instance_pool_id)
+        with self.assertRaises(NotFound):
+            self.w.instance_pools.get(made.instance_pool_id)
+
+
+class Files(unittest.TestCase):
+    def test_upload_list_download(self):
+        w = client()
+        folder = f"/Users/{w.current_user.me().user_name}/{unique('folder')}"
+        w.workspace.mkdirs(folder)
+        w.workspace.upload(f"{folder}/a.txt", io.BytesIO(b"hello\r\n"), format=workspace.ImportFormat.AUTO)
+        with self.assertRaises((ResourceAlreadyExists, BadRequest)):
+            w.workspace.upload(f"{folder}/a.txt", io.BytesIO(b"x"), format=workspace.ImportFormat.AUTO)
+        w.workspace.upload(f"{folder}/n.py", io.BytesIO(b"print(1)"))
+        self.assertEqual(w.workspace.download(f"{folder}/a.txt").read(), b"hello\r\n")
+        kinds = {o.path.rsplit("/", 1)[1]: o.object_type for o in w.workspace.list(folder)}
+        self.assertEqual(kinds, {"a.txt": workspace.ObjectType.FILE, "n.py": workspace.ObjectType.NOTEBOOK})
+        self.assertEqual(w.workspace.get_status(f"{folder}/a.txt").size, 7)
+        w.workspace.delete(folder, recursive=True)
+        with self.assertRaises(NotFound):
+            w.workspace.get_status(folder)
+
+
+class Identity(unittest.TestCase):
+    def test_machine_to_machine(self):
+        w = WorkspaceClient(host=URL, client_id="sp-1", client_secret="hush", auth_type="oauth-m2m")
+        self.assertEqual(w.current_user.me().user_name, "sp-1")
+        job_id = w.jobs.create(name=unique("m2m")).job_id
+        owner = [e for e in w.jobs.get_permissions(str(job_id)).access_control_list if e.service_principal_name]
+        self.assertEqual(owner[0].service_principal_name, "sp-1")
+
+    def test_me(self):
+        me: iam.User = client().current_user.me()
+        self.assertEqual((me.user_name, me.active), ("someone@example.com", True))
+        self.assertIn("admins", [g.display for g in me.groups])
+
+    def test_throttled_call_is_repeated_after_the_time_it_was_told(self):
+        control("POST", "faults", {"path": "/api/2.0/preview/scim/v2/Me", "status": 429, "retry_after": 1, "times": 1})
+        self.assertEqual(client().current_user.me().user_name, "someone@example.com")
+
+    def test_nobodys_secret_is_in_the_log(self):
+        self.assertNotIn("hush", json.dumps(control("GET", "requests")))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
