@@ -226,7 +226,8 @@ impl Builder<'_, '_> {
             self.problem(span, "this alias stands inside the very value it refers to", "a value cannot contain itself");
             return false;
         };
-        let (weight, height) = (anchored.weight, anchored.height);
+        let height = anchored.height.saturating_sub(self.merged_levels(&anchored.node.tree));
+        let (weight, whole_height) = (anchored.weight, anchored.height);
         let before = self.weight;
         self.weight += weight;
         if !self.within_limits(span) || !self.within_depth(self.stack.len() + height, span) {
@@ -234,7 +235,18 @@ impl Builder<'_, '_> {
         }
         // The place of use is what a person has to edit, so the copy has that place; what is inside keeps its own.
         let Some(tree) = self.anchors.get(&id).map(|a| a.node.tree.clone()) else { return false };
-        self.finish(Node { span, tree }, 0, before, height)
+        self.finish(Node { span, tree }, 0, before, whole_height)
+    }
+
+    /// How many levels of a value go away because `<<` merges it into the mapping around it.
+    fn merged_levels(&self, tree: &Tree) -> usize {
+        match self.stack.last() {
+            Some(Frame { kind: Inside::Map { pending: Some(Key::Merge(_)), .. }, .. }) => match tree {
+                Tree::Seq(_) => 2,
+                _ => 1,
+            },
+            _ => 0,
+        }
     }
 
     fn begin(&mut self, anchor: usize, tag: Option<Cow<'_, Tag>>, at: saphyr_parser::Span, kind: Inside) -> bool {
@@ -271,6 +283,7 @@ impl Builder<'_, '_> {
             }
             self.anchors.insert(anchor, Anchored { node: node.clone(), weight, height });
         }
+        let height = height.saturating_sub(self.merged_levels(&node.tree));
         let Some(frame) = self.stack.last_mut() else {
             self.documents.push(node);
             return true;
