@@ -98,7 +98,7 @@ impl Project {
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
         let config = Config::resolve(&settings::env, profiles.as_deref(), explicit)
             .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
-        ui.detail(&config.describe());
+        ui.detail(&config.describe(None));
         let services = services(config)?;
         Ok(Session { project: self, services, _sandbox: None })
     }

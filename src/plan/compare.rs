@@ -4,6 +4,7 @@ use super::Op;
 use super::normal::of_field;
 use crate::schema::{Field, Path, Rules, Segment, Shape, Unset, label};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a cluster policy supplies by itself: dotted attribute path (`spark_conf.spark.speculation`) to value.
@@ -147,7 +148,8 @@ impl<'a> Walk<'a> {
             return;
         }
         let above = Inherited { replaces: above.replaces || field.rule.replace, ..above };
-        match (want, live) {
+        let live = live.and_then(|live| without_added(field, want, live));
+        match (want, live.as_deref()) {
             (Some(want), _) if field.rule.any_if.contains(want) => {}
             (None, Some(live)) => self.only_live(field, path, live, above),
             (Some(want), None) => self.only_wanted(field, path, want, above),
@@ -161,8 +163,10 @@ impl<'a> Walk<'a> {
         if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
             return;
         }
+        // Where a policy supplies a part, the rest is told apart member by member.
+        let in_part = above.policy.is_some() && matches!(field.shape, Shape::Object(_) | Shape::Map(_));
         // A default that is not live, or something that must not be there.
-        if field.rule.default.is_some() || field.rule.unset == Some(Unset::Absent) {
+        if !in_part && (field.rule.default.is_some() || field.rule.unset == Some(Unset::Absent)) {
             return self.differ(field, path, None, Some(live), above);
         }
         match (&field.shape, live) {
@@ -304,6 +308,19 @@ impl<'a> Walk<'a> {
 
     fn keep(&mut self, path: &Path, value: Option<&Value>, because: Because) {
         self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because });
+    }
+}
+
+/// The live value without map entries that the service adds by itself, unless the manifest has them too.
+fn without_added<'v>(field: &Field, want: Option<&Value>, live: &'v Value) -> Option<Cow<'v, Value>> {
+    let added = |key: &String| field.rule.ignore_keys.contains(key) && want.and_then(|w| w.get(key)).is_none();
+    match live {
+        Value::Object(map) if map.keys().any(added) => {
+            let rest: Map<String, Value> =
+                map.iter().filter(|(k, _)| !added(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            (!rest.is_empty()).then_some(Cow::Owned(Value::Object(rest)))
+        }
+        other => Some(Cow::Borrowed(other)),
     }
 }
 

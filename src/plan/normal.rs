@@ -51,11 +51,8 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
         }
         (Shape::Map(entry), Value::Object(map)) => {
             // An entry with an empty value is an entry: `spark_conf: {a: ""}` sets `a`.
-            let map: Map<_, _> = map
-                .iter()
-                .filter(|(k, _)| !field.rule.ignore_keys.contains(k))
-                .map(|(k, v)| (k.clone(), of_field(rules, entry, v).unwrap_or_else(|| v.clone())))
-                .collect();
+            let map: Map<_, _> =
+                map.iter().map(|(k, v)| (k.clone(), of_field(rules, entry, v).unwrap_or_else(|| v.clone()))).collect();
             (!map.is_empty()).then_some(Value::Object(map))
         }
         (Shape::List(item), Value::Array(items)) => {

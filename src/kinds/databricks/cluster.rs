@@ -10,7 +10,7 @@ use super::{
     storage::{DockerImage, InitScript, LogDestination},
     undeclared::{Settings, is_absent},
 };
-use super::{cluster_check, permissions};
+use super::{cluster_check, export, permissions};
 use crate::call::{Call, Method, System, Until};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use schemars::JsonSchema;
@@ -31,19 +31,20 @@ cluster! {
         pub clone_from: Option<CloneFrom>,
 
         /// Libraries that the cluster has. Unset: plumb leaves them alone.
-        #[schemars(extend("x-plumb" = {"unset": "server", "set": true, "why": "Terraform provider clusters: a set; those installed elsewhere are ignored when none are declared"}))]
+        #[schemars(extend("x-plumb" = {"unset": "server", "set": true, "apart": true, "why": "Terraform provider clusters: a set; those installed elsewhere are ignored when none are declared"}))]
         pub libraries: Option<Vec<Library>>,
         /// Whether the cluster is kept in the list for ever: 100 clusters of a workspace at most. Unset: plumb leaves
         /// it alone.
-        #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider clusters: pinning is apart from the cluster's settings"}))]
+        #[schemars(extend("x-plumb" = {"unset": "server", "apart": true, "why": "Terraform provider clusters: pinning is apart from the cluster's settings"}))]
         pub pinned: Option<bool>,
         /// Whether the cluster is to be running. Unset or `any`: plumb leaves it alone.
-        #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["any"], "why": "clusters start and stop by themselves"}))]
+        #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["any"], "apart": true, "why": "clusters start and stop by themselves"}))]
         pub state: Option<WantedState>,
         /// Who may do what with the cluster. Unset: plumb leaves the permissions alone.
         #[schemars(extend("x-plumb" = {
             "unset": "server",
             "key": ["user_name", "group_name", "service_principal_name"],
+            "apart": true,
             "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
         }))]
         pub permissions: Option<Vec<Grant<ClusterLevel>>>,
@@ -360,6 +361,10 @@ impl Kind for DatabricksCluster {
             }
         }
         impacts
+    }
+
+    fn export(seen: &Seen) -> Value {
+        export::without_filled(&seen.spec)
     }
 
     fn check(spec: &ClusterSpec, findings: &mut Findings) {

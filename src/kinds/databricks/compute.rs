@@ -22,6 +22,7 @@ macro_rules! cluster {
             #[schemars(extend("x-plumb" = {"write_only": true, "why": "databricks/cli testserver: never returned (clusters/get has it only below `spec`)"}))]
             pub apply_policy_default_values: Option<bool>,
             /// Bounds between which the number of workers follows the load. Excludes `num_workers`.
+            #[schemars(extend("x-plumb" = {"apart": true, "why": "clusters/resize changes the size of a running cluster and nothing else, so not its tags either"}))]
             pub autoscale: Option<Autoscale>,
             /// Minutes without activity after which the cluster stops: 10 to 10000, or 0 for never.
             #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks-sdk-java compute.ClusterSpec: a cluster without it never stops by itself"}))]
@@ -45,6 +46,7 @@ macro_rules! cluster {
                 "unset": "server",
                 "alias": [["SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED"], ["USER_ISOLATION", "DATA_SECURITY_MODE_STANDARD"]],
                 "any_if": ["DATA_SECURITY_MODE_AUTO"],
+                "filled": ["SINGLE_USER"],
                 "why": "databricks/cli testserver: SINGLE_USER when empty; Terraform provider clusters: old and new names are the same, AUTO equals either",
             }))]
             pub data_security_mode: Option<DataSecurityMode>,
@@ -82,7 +84,7 @@ macro_rules! cluster {
             #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider clusters: computed (the pool's or the policy's)"}))]
             pub node_type_id: Option<String>,
             /// How many workers; 0 is a single node. Excludes `autoscale`.
-            #[schemars(extend("x-plumb" = {"default": 0, "why": "Terraform provider clusters: 0 is sent when there is no autoscale"}))]
+            #[schemars(extend("x-plumb" = {"default": 0, "apart": true, "why": "Terraform provider clusters: 0 is sent when there is no autoscale; clusters/resize changes nothing but the size"}))]
             pub num_workers: Option<i64>,
             /// The cluster policy that the cluster obeys.
             pub policy_id: Option<String>,
@@ -92,7 +94,7 @@ macro_rules! cluster {
             #[schemars(extend("x-plumb" = {"default": "STANDARD", "why": "databricks-sdk-java compute.ClusterSpec: standard unless a (legacy) spark_version contains -photon-"}))]
             pub runtime_engine: Option<RuntimeEngine>,
             /// The only user or group of a cluster in single-user mode.
-            #[schemars(extend("x-plumb" = {"unset": "server", "fold_case": true, "why": "databricks/cli testserver: the creator, in single-user mode; user names are lower-cased (Terraform provider issue 5183)"}))]
+            #[schemars(extend("x-plumb" = {"unset": "server", "fold_case": true, "filled": true, "why": "databricks/cli testserver: the creator, in single-user mode; user names are lower-cased (Terraform provider issue 5183)"}))]
             pub single_user_name: Option<String>,
             /// Spark properties.
             #[schemars(extend("x-plumb" = {
@@ -148,7 +150,7 @@ pub struct Autoscale {
 #[schemars(deny_unknown_fields)]
 pub struct AwsAttributes {
     /// Whether nodes after `first_on_demand` are spot instances.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli testserver clusters: SPOT_WITH_FALLBACK is filled in"}))]
+    #[schemars(extend("x-plumb" = {"filled": ["SPOT_WITH_FALLBACK"], "unset": "server", "why": "databricks/cli testserver clusters: SPOT_WITH_FALLBACK is filled in"}))]
     pub availability: Option<AwsAvailability>,
     /// How many EBS volumes each node gets: 10 at most.
     #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: aws_attributes are managed by the service"}))]
@@ -175,7 +177,7 @@ pub struct AwsAttributes {
     #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: aws_attributes are managed by the service"}))]
     pub spot_bid_price_percent: Option<i64>,
     /// The availability zone, or `auto`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["auto"], "why": "databricks/cli testserver clusters: a zone is filled in; `auto` is replaced by the zone that was chosen"}))]
+    #[schemars(extend("x-plumb" = {"filled": true, "unset": "server", "any_if": ["auto"], "why": "databricks/cli testserver clusters: a zone is filled in; `auto` is replaced by the zone that was chosen"}))]
     pub zone_id: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use super::{
     triggers::{AnyTrigger, Continuous, Schedule, Trigger},
     undeclared::is_absent,
 };
-use super::{job_check, permissions};
+use super::{export, job_check, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use schemars::JsonSchema;
@@ -30,7 +30,7 @@ pub struct JobSpec {
     /// Keeps one run going at all times. Excludes `schedule`, `trigger` and `triggers`.
     pub continuous: Option<Continuous>,
     /// Which deployment tool made the job. Leave it to that tool.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli writes it for bundles; it describes the tool, not the job"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli writes it for bundles; it describes the tool, not the job"}))]
     pub deployment: Option<Deployment>,
     /// What the job is for: 27700 characters at most.
     #[schemars(extend("x-plumb" = {"why": "it describes; a live description that nobody declared does no harm"}))]
@@ -38,7 +38,7 @@ pub struct JobSpec {
     /// The duration that runs should keep to.
     pub duration_target: Option<String>,
     /// Whether the workspace's pages let people edit the job.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli sets UI_LOCKED for bundles; unlocking a job to pause it is a normal emergency (issue 3600)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli sets UI_LOCKED for bundles; unlocking a job to pause it is a normal emergency (issue 3600)"}))]
     pub edit_mode: Option<EditMode>,
     /// Whom to send e-mails about runs.
     pub email_notifications: Option<EmailNotifications>,
@@ -49,7 +49,7 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"key": "environment_key", "why": "databricks/cli bundle rules: environments are keyed by environment_key"}))]
     pub environments: Option<Vec<Environment>>,
     /// Always `MULTI_TASK` in Jobs API 2.1 and later.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: computed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: computed"}))]
     pub format: Option<Format>,
     /// The git repository that tasks with `source: GIT` take their code from.
     pub git_source: Option<GitSource>,
@@ -99,6 +99,7 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
+        "apart": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<JobLevel>>>,
@@ -265,6 +266,10 @@ impl Kind for DatabricksJob {
 
     fn check(spec: &JobSpec, findings: &mut Findings) {
         job_check::check(spec, findings);
+    }
+
+    fn export(seen: &Seen) -> Value {
+        export::without_filled(&seen.spec)
     }
 
     fn develop(spec: &mut Value) {

@@ -40,7 +40,7 @@ pub struct PoolSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
     pub disk_spec: Option<DiskSpec>,
     /// Whether machines get more disk by themselves when they run short of it.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules: backend default; Terraform provider pools: force_new"}))]
+    #[schemars(extend("x-plumb" = {"filled": [true], "unset": "server", "replace": true, "why": "databricks/cli bundle rules: backend default; Terraform provider pools: force_new"}))]
     pub enable_elastic_disk: Option<bool>,
     /// Settings for pools on Google Cloud.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, and force_new"}))]
@@ -72,6 +72,7 @@ pub struct PoolSpec {
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
+        "apart": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<PoolLevel>>>,

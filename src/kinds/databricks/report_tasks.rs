@@ -245,7 +245,7 @@ pub struct SqlFile {
     /// The file: an absolute path of the workspace, or a path relative to the repository.
     pub path: String,
     /// Where the file is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: suppressed"}))]
     pub source: Option<Source>,
 }
 
