@@ -161,7 +161,12 @@ impl Documents<'_> {
             return;
         }
         let span = node.span;
-        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), part(&node, "spec")) else {
+        // `spec:` with nothing behind it is an empty spec: typing it says what is missing.
+        let spec = node.get("spec").map(|n| match n.tree {
+            Tree::Null => Node { span: n.span, tree: Tree::Map(Vec::new()) },
+            _ => n.clone(),
+        });
+        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), spec) else {
             self.known.insert(address);
             return;
         };
