@@ -75,7 +75,7 @@ fn run(
     for document in list.into_values() {
         let metadata = expander.node(document.metadata, 1, &mut vault, problems);
         let mut spec = expander.node(document.spec, 1, &mut vault, problems);
-        if expander.is_exhausted() {
+        if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
         if let Some(user) = &user {
