@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn read(root: &Path, target: Option<&str>) -> Result<Desired, Box<Failure>> {
+fn read(root: &Path, target: Option<&str>) -> Result<Desired, Failure> {
     let request = Request {
         target: target.map(str::to_owned),
         variables: BTreeMap::new(),
