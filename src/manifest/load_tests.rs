@@ -234,15 +234,15 @@ fn every_mistake_of_references_is_reported() {
         bad_manifest(&text),
         [
             "6:12 there is no variable `sizze` | did you mean `size`?",
-            "7:16 manifests may not use the environment variable `TOKENS` | did you mean `TOKEN`?",
-            "7:16 the variable `needed` has no value | target `main` does not set it, and it has no default",
-            "7:16 unknown reference `${vars.size}` | write `${var.NAME}`",
+            "7:17 unknown reference `${vars.size}` | write `${var.NAME}`",
+            "7:30 manifests may not use the environment variable `TOKENS` | did you mean `TOKEN`?",
+            "7:44 the variable `needed` has no value | target `main` does not set it, and it has no default",
             "8:13 there is no TestJob `c` | did you mean `a`?",
             "8:42 a `${` is not closed | a `}` is missing",
             "15:13 unknown kind `TestJbo` | did you mean `${resources.TestJob.a}`?",
             "15:42 TestJob/b refers to itself | its id is only known once it exists",
-            "15:71 TestJob/a has no `retriess` | there is no field `retriess`; did you mean `retries`?",
-            "15:109 `${var.map}` is not one value | only a string, a number or a boolean can stand inside a longer string",
+            "15:71 TestJob/a has no `retriess` | did you mean `retries`?",
+            "15:110 `${var.map}` is not one value | only a string, a number or a boolean can stand inside a longer string",
         ]
     );
 }
