@@ -1,11 +1,12 @@
 use super::*;
 use crate::call::{Call, System};
-use crate::kinds::{Findings, Kind, MarkPlace, Of, Pages, Read, Seen, Step, Unreadable, Unsupported};
+use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, of};
 use crate::manifest::InMemory;
 use crate::schema::{Path, Segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// A small kind, so that loading is tested apart from the real ones.
 struct Job;
@@ -75,9 +76,8 @@ impl Kind for Job {
 }
 
 fn kinds() -> &'static [&'static dyn AnyKind] {
-    static JOB: Of<Job> = Of::NEW;
-    static ALL: &[&dyn AnyKind] = &[&JOB];
-    ALL
+    static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
+    ALL.get_or_init(|| vec![of::<Job>()])
 }
 
 const PROJECT: &str = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  variables:\n    size: 4\n    \
