@@ -14,7 +14,7 @@ const MOST_COMMITS: usize = 64;
 const NO_COMMIT: &str = "000000000000";
 
 /// How manifests are loaded from somewhere else than the folder: with the same target and values.
-pub type Load<'a> = &'a dyn Fn(&dyn Source) -> Result<Desired, Box<manifest::Failure>>;
+pub type Load<'a> = &'a dyn Fn(&dyn Source) -> Result<Desired, manifest::Failure>;
 
 /// The manifests of a repository at its commits.
 pub struct History<'a> {

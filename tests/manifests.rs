@@ -3,16 +3,19 @@
 //! Each folder of `tests/bad` is a project with mistakes; its `expected.txt` is what a person gets to read.
 //! `PLUMB_BLESS=1 cargo test --test manifests` writes those files anew: read the difference before it is committed.
 
+#![allow(clippy::unwrap_used)] // also in the functions that prepare a test
+
 use plumb::kinds;
-use plumb::manifest::{Desired, Disk, Failure, Request, load};
+use plumb::manifest::{Desired, Disk, Failure, InMemory, Request, load};
 use plumb::render;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn read(root: &Path, target: Option<&str>) -> Result<Desired, Box<Failure>> {
+fn read(root: &Path, target: Option<&str>) -> Result<Desired, Failure> {
     let request = Request {
         target: target.map(str::to_owned),
         variables: BTreeMap::new(),
@@ -180,4 +183,41 @@ fn reads_one_folder() {
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().filter(|l| l.starts_with("VmHWM:")).for_each(|l| println!("{l}"));
+}
+
+/// Text that looks enough like YAML to get far into the reader.
+fn yamlish() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(vec![
+            "a", "b", "name", ": ", ":", "- ", "\n", "\n  ", "\n    ", "{", "}", "[", "]", ", ", "\"", "'", "|\n", ">-\n", "&x ",
+            "*x", "<<: *x", "# c\n", "---\n", "...\n", "!!str ", "!t ", "? ", "~", "1", "1.5", "0x1f", "\t", "\r\n", "\u{feff}",
+            "é", "😀", "\u{85}", "\u{2028}", "${var.a}", "${", "$${", "}", "${resources.DatabricksJob.a.name}", "apiVersion: plumb/v1\n",
+            "kind: Project\n", "metadata: {name: a}\n", "spec:\n", "\0", "%YAML 1.2\n",
+        ]).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file holds, reading it ends well, every place is one of the text, and showing it hides nothing.
+    #[test]
+    fn nothing_makes_the_reader_fall_over(text in yamlish(), other in yamlish()) {
+        let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: h}\nspec: {variables: {a: 1}, targets: {t: {}}}\n";
+        for files in [[("plumb.yaml", text.as_str()), ("manifests/a.yaml", &other)], [("plumb.yaml", project), ("manifests/a.yaml", &text)]] {
+            let source = InMemory(files.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect());
+            let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+            let Err(failure) = load(&source, &request, kinds::all()) else { continue };
+            prop_assert!(!failure.problems.is_empty());
+            for span in failure.problems.iter().flat_map(|p| p.span.into_iter().chain(p.related.as_ref().map(|r| r.0))) {
+                let text = &failure.files.get(span.file).text;
+                prop_assert!(text.get(span.start..span.end).is_some(), "{span:?}");
+            }
+            let shown = shown(&failure);
+            prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+            render::problems_json(&failure.files, &failure.problems);
+        }
+    }
 }

@@ -117,6 +117,32 @@ async fn it_listens_for_others_only_when_told() {
 }
 
 #[tokio::test]
+async fn it_stops_and_gives_its_port_back() {
+    let fixture = Fixture::plain().await;
+    fixture.get("/api/2.2/jobs/list").await;
+    let (url, addr) = (fixture.running.url(), fixture.running.addr);
+    assert_eq!(fixture.running.addresses(), json!({ "databricks": url }));
+    let options = Options { listen: addr, ..Options::default() };
+    let error = sandbox::start(options.clone()).await.unwrap_err().to_string();
+    assert!(error.contains(&addr.to_string()), "{error}");
+    // The client still keeps its connection open.
+    fixture.running.stop().await;
+    sandbox::start(options).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn it_can_be_slow_and_want_one_token() {
+    let options =
+        Options { latency: Duration::from_millis(60), token: Some("token-of-test".to_owned()), ..Options::default() };
+    let fixture = Fixture::start(options).await;
+    let began = Instant::now();
+    fixture.get("/api/2.2/jobs/list").await;
+    assert!(began.elapsed() >= Duration::from_millis(60));
+    let url = format!("{}/api/2.2/jobs/list", fixture.running.url());
+    assert_eq!(fixture.client.get(url).bearer_auth("another").send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
 async fn a_dropped_answer_leaves_the_effect_or_not() {
     let fixture = Fixture::plain().await;
     for (when, made) in [("before", 0), ("after", 1)] {

@@ -102,7 +102,9 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<E
             list.join(", ")
         ));
     }
-    ui.status(&format!("{} manifests written. `plumb plan` shows them as adopted.", texts.len()));
+    let count = texts.len();
+    let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };
+    ui.status(&format!("{count} {noun} written. `plumb plan` shows {them} as adopted."));
     Ok(ExitCode::Ok)
 }
 

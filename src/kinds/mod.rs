@@ -61,7 +61,7 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
 }
 
 /// A kind as a value that lives as long as the program.
-fn of<K: Kind>() -> &'static dyn AnyKind {
+pub fn of<K: Kind>() -> &'static dyn AnyKind {
     Box::leak(Box::new(Of::<K> { schema: OnceLock::new(), kind: std::marker::PhantomData }))
 }
 

@@ -95,7 +95,7 @@ impl<'a> Expander<'a> {
             Ok(pieces) => pieces,
             Err(mistake) => {
                 problems.at(span, mistake.message, mistake.label).help("write `$${` for a literal `${`");
-                return Node { span, tree: Tree::Str(String::new()) };
+                return Node { span, tree: Tree::Str(text) };
             }
         };
         if let [Piece::Reference(reference)] = pieces.as_slice() {
@@ -110,6 +110,7 @@ impl<'a> Expander<'a> {
         }
         let mut out = String::new();
         let mut looks_like_reference = false;
+        let mut failed = false;
         for piece in &pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
@@ -120,12 +121,16 @@ impl<'a> Expander<'a> {
                     out.push_str("${");
                 }
                 Piece::Reference(reference) => {
-                    let Some(node) = self.reference(reference, span, vault, problems) else { continue };
+                    let place = self.files.part(span, reference.whole);
+                    let Some(node) = self.reference(reference, place, vault, problems) else {
+                        failed = true;
+                        continue;
+                    };
                     match text_of(&node, self.files) {
                         Some(text) => out.push_str(&text),
                         None => {
                             let label = "only a string, a number or a boolean can stand inside a longer string";
-                            problems.at(span, format!("`${{{}}}` is not one value", reference.text), label);
+                            problems.at(place, format!("`${{{}}}` is not one value", reference.text), label);
                         }
                     }
                     if !self.afford(out.len() / 32, span, problems) {
@@ -133,6 +138,10 @@ impl<'a> Expander<'a> {
                     }
                 }
             }
+        }
+        if failed {
+            // As it was written, so that nobody complains of what is left of it.
+            return Node { span, tree: Tree::Str(text) };
         }
         let waits_for_id =
             pieces.iter().any(|p| matches!(p, Piece::Reference(r) if r.parts.first() == Some(&"resources")));

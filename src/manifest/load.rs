@@ -24,11 +24,7 @@ pub struct Failure {
 }
 
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
-pub fn load(
-    source: &dyn Source,
-    request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
-) -> Result<Desired, Box<Failure>> {
+pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
     let mut files = Files::default();
     let mut problems = Problems::default();
     match run(source, request, kinds, &mut files, &mut problems) {
@@ -40,7 +36,7 @@ pub fn load(
                 problems.truncate(MOST_PROBLEMS);
                 problems.push(Problem { span: None, message, label: String::new(), help: None, related: None });
             }
-            Err(Box::new(Failure { files, problems }))
+            Err(Failure { files, problems })
         }
     }
 }
@@ -75,7 +71,7 @@ fn run(
     for document in list.into_values() {
         let metadata = expander.node(document.metadata, 1, &mut vault, problems);
         let mut spec = expander.node(document.spec, 1, &mut vault, problems);
-        if expander.is_exhausted() {
+        if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
         if let Some(user) = &user {
@@ -161,7 +157,12 @@ impl Documents<'_> {
             return;
         }
         let span = node.span;
-        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), part(&node, "spec")) else {
+        // `spec:` with nothing behind it is an empty spec: typing it says what is missing.
+        let spec = node.get("spec").map(|n| match n.tree {
+            Tree::Null => Node { span: n.span, tree: Tree::Map(Vec::new()) },
+            _ => n.clone(),
+        });
+        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), spec) else {
             self.known.insert(address);
             return;
         };

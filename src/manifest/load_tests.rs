@@ -1,11 +1,12 @@
 use super::*;
 use crate::call::{Call, System};
-use crate::kinds::{Findings, Kind, MarkPlace, Of, Pages, Read, Seen, Step, Unreadable, Unsupported};
+use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, of};
 use crate::manifest::InMemory;
 use crate::schema::{Path, Segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// A small kind, so that loading is tested apart from the real ones.
 struct Job;
@@ -75,9 +76,8 @@ impl Kind for Job {
 }
 
 fn kinds() -> &'static [&'static dyn AnyKind] {
-    static JOB: Of<Job> = Of::NEW;
-    static ALL: &[&dyn AnyKind] = &[&JOB];
-    ALL
+    static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
+    ALL.get_or_init(|| vec![of::<Job>()])
 }
 
 const PROJECT: &str = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  variables:\n    size: 4\n    \
@@ -234,15 +234,15 @@ fn every_mistake_of_references_is_reported() {
         bad_manifest(&text),
         [
             "6:12 there is no variable `sizze` | did you mean `size`?",
-            "7:16 manifests may not use the environment variable `TOKENS` | did you mean `TOKEN`?",
-            "7:16 the variable `needed` has no value | target `main` does not set it, and it has no default",
-            "7:16 unknown reference `${vars.size}` | write `${var.NAME}`",
+            "7:17 unknown reference `${vars.size}` | write `${var.NAME}`",
+            "7:30 manifests may not use the environment variable `TOKENS` | did you mean `TOKEN`?",
+            "7:44 the variable `needed` has no value | target `main` does not set it, and it has no default",
             "8:13 there is no TestJob `c` | did you mean `a`?",
             "8:42 a `${` is not closed | a `}` is missing",
             "15:13 unknown kind `TestJbo` | did you mean `${resources.TestJob.a}`?",
             "15:42 TestJob/b refers to itself | its id is only known once it exists",
-            "15:71 TestJob/a has no `retriess` | there is no field `retriess`; did you mean `retries`?",
-            "15:109 `${var.map}` is not one value | only a string, a number or a boolean can stand inside a longer string",
+            "15:71 TestJob/a has no `retriess` | did you mean `retries`?",
+            "15:110 `${var.map}` is not one value | only a string, a number or a boolean can stand inside a longer string",
         ]
     );
 }

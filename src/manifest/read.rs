@@ -1,5 +1,6 @@
 //! Reading files of a [`Source`] within bounds.
 
+use super::setup::Folder;
 use super::source::{FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_below};
 use crate::yaml::{Files, Limits, Node, Problems, parse};
 use std::collections::BTreeSet;
@@ -37,14 +38,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The documents of every file in these folders, in the order of paths, without those in `except`.
-    pub(super) fn folders(&mut self, folders: &[String], except: &[String], problems: &mut Problems) -> Vec<Node> {
+    pub(super) fn folders(&mut self, folders: &[Folder], except: &[String], problems: &mut Problems) -> Vec<Node> {
         let mut out = Vec::new();
         let mut seen = BTreeSet::new();
         for folder in folders {
-            let found = match self.source.list(folder) {
+            let found = match self.source.list(&folder.path) {
                 Ok(found) => found,
                 Err(why) => {
-                    problems.whole(why).help("plumb.yaml names it");
+                    match folder.span {
+                        Some(span) => problems.at(span, why, "it has to exist"),
+                        None => problems.whole(why).help("put manifests there, or name their folders in plumb.yaml"),
+                    };
                     continue;
                 }
             };

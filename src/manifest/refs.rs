@@ -123,17 +123,19 @@ impl Resolver<'_, '_> {
         let mut out = String::new();
         for piece in &pieces {
             match piece {
-                Piece::Reference(reference) => match self.reference(reference, span, owner) {
-                    Meaning::Id(address) => out.push_str(&token(&address)),
-                    Meaning::Value(node) => match text_of(&node, self.files) {
-                        Some(text) => out.push_str(&text),
-                        None => {
-                            let label = "only a string, a number or a boolean can stand inside a longer string";
-                            self.problems.at(span, format!("`${{{}}}` is not one value", reference.text), label);
-                        }
-                    },
-                    Meaning::Nothing => {}
-                },
+                Piece::Reference(reference) => {
+                    match self.reference(reference, self.files.part(span, reference.whole), owner) {
+                        Meaning::Id(address) => out.push_str(&token(&address)),
+                        Meaning::Value(node) => match text_of(&node, self.files) {
+                            Some(text) => out.push_str(&text),
+                            None => {
+                                let label = "only a string, a number or a boolean can stand inside a longer string";
+                                self.problems.at(span, format!("`${{{}}}` is not one value", reference.text), label);
+                            }
+                        },
+                        Meaning::Nothing => out.push_str(reference.whole),
+                    }
+                }
                 Piece::Text(text) => out.push_str(text),
                 Piece::Escaped(_) => {}
             }
@@ -191,7 +193,9 @@ impl Resolver<'_, '_> {
         };
         let Some(node) = walk::find(at.spec, rules, &path) else {
             let label = match walk::exists(rules, &path) {
-                Err((what, label)) => format!("{what}; {label}"),
+                Err(_) if nearest(field, ["id"]).is_some() => "did you mean `id`?".to_owned(),
+                Err((_, label)) if label.starts_with("did you mean") => label,
+                Err((what, _)) => what,
                 Ok(()) => "the manifest does not set it".to_owned(),
             };
             let problem = self.problems.at(span, format!("{} has no `{field}`", at.address), label);

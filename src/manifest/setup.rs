@@ -216,23 +216,29 @@ fn from_command_line(text: &str, is_text: bool) -> Tree {
     }
 }
 
+/// A folder or file, and where plumb.yaml names it, if it does.
+pub(super) struct Folder {
+    pub path: String,
+    pub span: Option<Span>,
+}
+
 /// The folders that the project names.
 pub(super) struct Folders {
-    pub manifests: Vec<String>,
+    pub manifests: Vec<Folder>,
     /// Of the chosen target.
-    pub patches: Vec<String>,
+    pub patches: Vec<Folder>,
     /// Of every target: what is in them is no manifest, wherever they are.
     pub every_patch: Vec<String>,
 }
 
 impl Folders {
     pub(super) fn new(setup: &Setup, target: &Target, problems: &mut Problems) -> Self {
-        let mut tidied = |list: Option<&Node>| -> Vec<String> {
+        let mut tidied = |list: Option<&Node>| -> Vec<Folder> {
             let items = list.map_or(&[][..], Node::items);
             items
                 .iter()
                 .filter_map(|node| match tidy(node.as_str()?) {
-                    Ok(path) => Some(path),
+                    Ok(path) => Some(Folder { path, span: Some(node.span) }),
                     Err(why) => {
                         problems.at(node.span, "this path cannot be read", format!("it {why}"));
                         None
@@ -242,15 +248,15 @@ impl Folders {
         };
         let manifests = match &setup.project.manifests {
             Some(_) => tidied(setup.spec.get("manifests")),
-            None => vec!["manifests".to_owned()],
+            None => vec![Folder { path: "manifests".to_owned(), span: None }],
         };
         let (mut patches, mut every_patch) = (Vec::new(), Vec::new());
         for entry in setup.spec.get("targets").map_or(&[][..], Node::entries) {
             let folders = tidied(entry.value.get("patches"));
+            every_patch.extend(folders.iter().map(|f| f.path.clone()));
             if entry.key == target.name {
-                patches.clone_from(&folders);
+                patches = folders;
             }
-            every_patch.extend(folders);
         }
         Folders { manifests, patches, every_patch }
     }

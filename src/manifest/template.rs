@@ -12,6 +12,8 @@ pub(super) enum Piece<'t> {
 /// What stands between `${` and `}`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reference<'t> {
+    /// With `${` and `}`.
+    pub whole: &'t str,
     pub text: &'t str,
     /// At most four: the last of `resources.KIND.NAME.FIELD` may itself have dots.
     pub parts: Vec<&'t str>,
@@ -53,7 +55,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Mistake> {
                 label: "expected names with dots between them",
             });
         }
-        out.push(Piece::Reference(Reference { text: reference, parts }));
+        out.push(Piece::Reference(Reference { whole: &text[at..=inner + length], text: reference, parts }));
         done = inner + length + 1;
     }
     if done < text.len() {
@@ -68,15 +70,17 @@ mod tests {
 
     #[test]
     fn takes_strings_apart() {
-        let reference = |text, parts: &[&'static str]| Piece::Reference(Reference { text, parts: parts.to_vec() });
+        let reference = |whole: &'static str, parts: &[&'static str]| {
+            Piece::Reference(Reference { whole, text: &whole[2..whole.len() - 1], parts: parts.to_vec() })
+        };
         assert_eq!(
             pieces("a ${var.x}$${b} ${resources.K.n.a.b} {{c}} $d"),
             Ok(vec![
                 Piece::Text("a "),
-                reference("var.x", &["var", "x"]),
+                reference("${var.x}", &["var", "x"]),
                 Piece::Escaped(13),
                 Piece::Text("b} "),
-                reference("resources.K.n.a.b", &["resources", "K", "n", "a.b"]),
+                reference("${resources.K.n.a.b}", &["resources", "K", "n", "a.b"]),
                 Piece::Text(" {{c}} $d"),
             ])
         );

@@ -39,7 +39,9 @@ pub fn manifest(
 ) -> Result<Manifest, serde_yaml::Error> {
     let rules = kind.rules();
     let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
-    let spec = writer.field(&rules.root, "", &kind.export(seen)).unwrap_or(serde_yaml::Value::Null);
+    let spec = writer
+        .field(&rules.root, "", &kind.export(seen))
+        .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
     let mut metadata = serde_yaml::Mapping::new();
     metadata.insert("name".into(), name.into());
     metadata.insert("adopt".into(), seen.id.as_str().into());

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// How much of a line is shown before and after what is underlined.
+/// A line of up to so many bytes is shown whole.
+const WHOLE: usize = 250;
+/// How much of a longer line is shown before and after what is underlined.
 const AROUND: usize = 60;
 /// How much of what is underlined is shown.
 const UNDERLINED: usize = 100;
@@ -91,10 +93,11 @@ impl Excerpt {
         let (_, line) = files.get(span.file).line(from);
         let from = from.clamp(line.start, line.end);
         let to = span.end.clamp(from, line.end);
+        let (around, underlined) = if line.len() <= WHOLE { (WHOLE, WHOLE) } else { (AROUND, UNDERLINED) };
         let before = &text[line.start..from];
-        let left = before.char_indices().rev().nth(AROUND - 1).map_or(0, |(i, _)| i);
-        let (inside, inside_cut) = cut(&text[from..to], UNDERLINED);
-        let (after, after_cut) = if inside_cut { ("", false) } else { cut(&text[to..line.end], AROUND) };
+        let left = before.char_indices().rev().nth(around - 1).map_or(0, |(i, _)| i);
+        let (inside, inside_cut) = cut(&text[from..to], underlined);
+        let (after, after_cut) = if inside_cut { ("", false) } else { cut(&text[to..line.end], around) };
 
         let mut out = String::new();
         if left > 0 {

@@ -1,4 +1,14 @@
-//! The sandbox's own endpoints, under `/_sandbox/`: what a test turns and reads.
+//! The sandbox's own endpoints, under `/_sandbox/`: what a test turns and reads. They need no token.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET state`, `PUT state` | shows all the objects; replaces them |
+//! | `POST seed` | adds objects (see [`super::databricks::seed`]) and answers their ids |
+//! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on |
+//! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::Settings`]: shows, merges, replaces |
+//! | `GET faults`, `POST faults {…}` or `[…]`, `DELETE faults` | [`super::faults::Fault`]: shows, adds, clears |
+//! | `GET requests`, `DELETE requests` | the log of what was asked; forgets it |
+//! | `POST revoke` | refuses every token presented or issued so far |
 
 use super::{
     Shared,

@@ -118,3 +118,28 @@ fn deep_nesting_and_many_keys_end_soon() {
     assert_eq!(messages(&same).len(), 100);
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 800, failure_persistence: None, ..Default::default() })]
+
+    /// A key's place is where the key stands, whatever scripts, comments and line ends come before it.
+    #[test]
+    fn keys_stand_where_they_are_said_to(pieces in proptest::collection::vec(proptest::sample::select(vec![
+        "a: 1 # é😀\n", "ключ: {б: в, \"ü\": [x, 😀]} # c\r\n", "# \u{2028}\u{85}é\n", "s: |\n  é😀\n\n  x\n", "f: >-\r\n  ü\r\n  v\r\n",
+        "q: 'é\n  ü'\n", "d: \"\\u00e9 é\\\n  x\"\n", "\r\n", "\n", "t:\t\u{a0}é\n", "l:\n- é\n- {к: ü}\n", "? é\n: ü\n", "---\n", "n: &é x\n", "m: *é\n",
+        "w: é \u{3000} # é # é\n", "e: []   # é\n", "z: \u{feff}x\n",
+    ]), 0..20)) {
+        let text = pieces.concat();
+        let mut problems = Problems::default();
+        let nodes = parse(&text, FileId(0), &Limits::default(), &mut problems);
+        let mut open: Vec<&Node> = nodes.iter().collect();
+        while let Some(node) = open.pop() {
+            open.extend(node.items());
+            for entry in node.entries() {
+                let place = &text[entry.key_span.start..entry.key_span.end];
+                proptest::prop_assert_eq!(place.trim_matches('"'), &entry.key);
+                open.push(&entry.value);
+            }
+        }
+    }
+}

@@ -58,6 +58,17 @@ impl Files {
         &self.list[id.0 as usize]
     }
 
+    /// The place of a piece of text inside a place, where it stands there as it is; else the whole place.
+    pub fn part(&self, span: Span, text: &str) -> Span {
+        // What is longer than a screen is searched for nobody.
+        let found = if span.end.saturating_sub(span.start) > 4_000 {
+            None
+        } else {
+            self.get(span.file).text.get(span.start..span.end).and_then(|whole| whole.find(text))
+        };
+        found.map_or(span, |at| Span { start: span.start + at, end: span.start + at + text.len(), ..span })
+    }
+
     /// Line and column (in characters) of the span's start, both from 1.
     pub fn position(&self, span: Span) -> (usize, usize) {
         let file = self.get(span.file);

@@ -153,7 +153,6 @@ fn enter(cluster: &mut Cluster, phase: Phase, at: i64) {
         }
         Phase::Terminated => cluster.terminated = Some(at),
         Phase::Terminating => {
-            cluster.reason = Some(json!({ "code": "USER_REQUEST", "type": "SUCCESS", "parameters": {} }));
             event(cluster, at, "TERMINATING", json!({ "reason": cluster.reason }));
         }
         Phase::Resizing => {}
@@ -168,7 +167,7 @@ fn event(cluster: &mut Cluster, at: i64, kind: &str, details: Value) {
 /// Checks a spec and writes into it what the policy and the server do: what was asked for, and what comes of it.
 fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value), ApiError> {
     defaults::drop_nulls(&mut spec);
-    fields::keep_known(&mut spec, "Cluster");
+    fields::read(&mut spec, "Cluster")?;
     if let Some(map) = spec.as_object_mut() {
         for name in ["cluster_id", "idempotency_token", "access_control_list", "libraries"] {
             map.remove(name);
@@ -251,15 +250,16 @@ pub fn stamp(now: i64) -> String {
 fn shown(cluster: &Cluster) -> Value {
     let mut shown = cluster.effective.clone();
     let name = text(&shown, "cluster_name").unwrap_or_default().to_owned();
-    let message = match cluster.phase {
-        Phase::Pending => "Finding instances for new nodes, acquiring more instances if necessary",
-        Phase::Terminated => "Inactive cluster terminated (inactive for 0 minutes).",
-        _ => "",
-    };
-    let message = if cluster.reason.as_ref().is_some_and(|r| r["code"] == "USER_REQUEST") {
-        format!("Terminated by {}", cluster.creator_user_name)
-    } else {
-        message.to_owned()
+    let message = match (cluster.phase, cluster.reason.as_ref()) {
+        (Phase::Pending, _) => "Finding instances for new nodes, acquiring more instances if necessary".to_owned(),
+        (_, Some(reason)) if reason["code"] == "INACTIVITY" => {
+            let minutes = reason["parameters"]["inactivity_duration_min"].as_str().unwrap_or_default();
+            format!("Inactive cluster terminated (inactive for {minutes} minutes).")
+        }
+        (_, Some(reason)) => {
+            format!("Terminated by {}", reason["parameters"]["username"].as_str().unwrap_or(&cluster.creator_user_name))
+        }
+        _ => String::new(),
     };
     let mut spec = cluster.requested.clone();
     let wants_defaults = spec.get("apply_policy_default_values").cloned();
@@ -453,6 +453,8 @@ fn terminate(store: &mut Store, request: &Request) -> Handled {
     let now = store.now();
     let cluster = named(store, request)?;
     if !matches!(cluster.phase, Phase::Terminating | Phase::Terminated) {
+        let by = json!({ "username": request.user });
+        cluster.reason = Some(json!({ "code": "USER_REQUEST", "type": "SUCCESS", "parameters": by }));
         enter(cluster, Phase::Terminating, now);
     }
     Ok(json!({}))

@@ -218,7 +218,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn nonsense_is_answered_and_leaves_a_state_that_can_be_saved(
@@ -233,10 +233,15 @@ mod tests {
             });
             super::seed::add(&mut store, &seed).unwrap();
             for ((method, path), mut body) in calls {
-                // Ids that exist, so that the request is not turned away at the door.
+                // Usual values, so that the request is not turned away at the door.
                 if let Some(map) = body.as_object_mut() {
-                    for (name, id) in [("job_id", json!(1)), ("cluster_id", json!("c")), ("policy_id", json!("p")), ("instance_pool_id", json!("p"))] {
-                        map.entry(name).or_insert(id);
+                    let usual = json!({
+                        "job_id": 1, "cluster_id": "c", "policy_id": "p", "instance_pool_id": "p", "name": "n",
+                        "instance_pool_name": "q", "node_type_id": "c", "spark_version": "s", "path": "/Shared/a",
+                        "format": "RAW", "update_mask": "aws_attributes.zone_id,autoscale",
+                    });
+                    for (name, value) in usual.as_object().unwrap() {
+                        map.entry(name).or_insert_with(|| value.clone());
                     }
                 }
                 let answer = route(&mut store, &Request::internal(method, path, "me@example.com", body));

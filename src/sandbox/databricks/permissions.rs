@@ -207,7 +207,11 @@ pub fn created(store: &mut Store, object: &str, user: &str, acl: Option<&Value>)
     let Some(kind) = kind(path) else { return Ok(()) };
     let mut grants = acl.map_or(Ok(Vec::new()), |list| read(kind, list))?;
     let level = if path == "jobs" { "IS_OWNER" } else { "CAN_MANAGE" };
-    let owned = grants.iter().any(|g| g.level == "IS_OWNER");
+    let owners = grants.iter().filter(|g| g.level == "IS_OWNER").count();
+    if owners > 1 {
+        return Err(ApiError::invalid("The job must have exactly one owner."));
+    }
+    let owned = owners == 1;
     if path != "cluster-policies" && !owned {
         let own =
             Grant { principal: principal_of(user).to_owned(), name: user.to_lowercase(), level: level.to_owned() };

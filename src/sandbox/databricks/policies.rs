@@ -1,23 +1,12 @@
 //! Cluster policies and policy families, API 2.0.
 
-use super::{defaults, paging, permissions, set, text};
+use super::{defaults, fields, paging, permissions, set, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
     store::Store,
 };
 use serde_json::{Map, Value, json};
-
-/// Members that create and edit take.
-const MEMBERS: [&str; 7] = [
-    "name",
-    "definition",
-    "description",
-    "libraries",
-    "max_clusters_per_user",
-    "policy_family_id",
-    "policy_family_definition_overrides",
-];
 
 /// The families that the sandbox knows: id, name, definition.
 const FAMILIES: [(&str, &str, &str); 4] = [
@@ -89,8 +78,8 @@ pub fn definition(store: &Store, id: &str) -> Result<Option<String>, ApiError> {
 fn prepare(store: &Store, request: &Request, own: Option<&str>) -> Result<Map<String, Value>, ApiError> {
     let mut body = Value::Object(request.object()?);
     defaults::drop_nulls(&mut body);
-    let mut members = defaults::only(&request.object()?, &MEMBERS);
-    members.retain(|_, value| !value.is_null());
+    fields::read(&mut body, "Policy")?;
+    let mut members = body.as_object().cloned().unwrap_or_default();
     let name = text(&body, "name").unwrap_or_default();
     // Length must be between 1 and 100 characters (Cluster Policies API reference).
     if name.is_empty() || name.chars().count() > 100 {

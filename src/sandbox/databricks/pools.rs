@@ -1,6 +1,6 @@
 //! Instance pools, API 2.0.
 
-use super::{clusters, defaults, job_limits, paging, permissions, set, text};
+use super::{clusters, defaults, fields, job_limits, paging, permissions, set, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -18,26 +18,6 @@ const EDITABLE: [&str; 8] = [
     "custom_tags",
     "remote_disk_throughput",
     "total_initial_remote_disk_size",
-];
-
-/// The members that create takes.
-const MEMBERS: [&str; 16] = [
-    "instance_pool_name",
-    "node_type_id",
-    "min_idle_instances",
-    "max_capacity",
-    "idle_instance_autotermination_minutes",
-    "custom_tags",
-    "remote_disk_throughput",
-    "total_initial_remote_disk_size",
-    "aws_attributes",
-    "azure_attributes",
-    "gcp_attributes",
-    "disk_spec",
-    "enable_elastic_disk",
-    "preloaded_docker_images",
-    "preloaded_spark_versions",
-    "node_type_flexibility",
 ];
 
 /// Answers `instance-pools/VERB`.
@@ -89,8 +69,9 @@ fn check(store: &Store, pool: &Value, own: Option<&str>) -> Result<(), ApiError>
 }
 
 fn create(store: &mut Store, request: &Request) -> Handled {
-    let mut pool = Value::Object(defaults::only(&request.object()?, &MEMBERS));
+    let mut pool = Value::Object(request.object()?);
     defaults::drop_nulls(&mut pool);
+    fields::read(&mut pool, "Pool")?;
     check(store, &pool, None)?;
     let serial = store.serial();
     let now = store.now();
@@ -144,6 +125,7 @@ fn edit(store: &mut Store, request: &Request) -> Handled {
     let mut pool = find(store, &id)?.clone();
     let mut new = Value::Object(defaults::only(&request.object()?, &EDITABLE));
     defaults::drop_nulls(&mut new);
+    fields::read(&mut new, "Pool")?;
     let node = text(&new, "node_type_id").unwrap_or_default();
     if Some(node) != text(&pool, "node_type_id") {
         // Edit wants it and cannot change it (Terraform provider, pools/resource_instance_pool.go).

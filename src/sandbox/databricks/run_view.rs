@@ -19,7 +19,7 @@ fn tasks(run: &Run) -> &[Value] {
 
 /// The whole run, as runs/get shows it.
 pub fn whole(run: &Run, now: i64, base: &str) -> Value {
-    let mut shown = frame(run, run.run_id, now, base);
+    let mut shown = frame(run, run.run_id, now);
     let (life, result) = (run.life, run.result.as_deref());
     state(&mut shown, life, result, &run.message);
     shown["run_name"] = json!(run.run_name);
@@ -45,7 +45,7 @@ pub fn whole(run: &Run, now: i64, base: &str) -> Value {
 
 /// One task's own run, as runs/get shows it when asked by that run's id.
 pub fn of_task(run: &Run, at: usize, now: i64, base: &str) -> Value {
-    let mut shown = frame(run, run.task_run_ids[at], now, base);
+    let mut shown = frame(run, run.task_run_ids[at], now);
     let own = task(run, at, now);
     shown["run_name"] = own["task_key"].clone();
     shown["state"] = own["state"].clone();
@@ -59,7 +59,7 @@ pub fn of_task(run: &Run, at: usize, now: i64, base: &str) -> Value {
     shown
 }
 
-fn frame(run: &Run, run_id: i64, now: i64, _base: &str) -> Value {
+fn frame(run: &Run, run_id: i64, now: i64) -> Value {
     let mut shown = json!({
         "run_id": run_id,
         "creator_user_name": run.creator_user_name,

@@ -105,7 +105,9 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
     let queue = set(&request.body, "queue").or_else(|| set(&job.settings, "queue"));
     let queues = queue.and_then(|q| q.get("enabled")).and_then(Value::as_bool).unwrap_or(false);
     let outcome = outcome(store, &job);
-    let run_id = add(store, request, job_id, &job.settings, &job.run_as_user_name, outcome, token, given);
+    let run_as = job.run_as_user_name.clone();
+    let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: token, given };
+    let run_id = add(store, request, start);
     if let Some(run) = store.databricks.runs.get_mut(&run_id).filter(|_| full) {
         if queues && most > 0 {
             run.life = Life::Queued;
@@ -138,17 +140,18 @@ fn outcome(store: &Store, job: &jobs::Job) -> Outcome {
     runs.get(&job.job_id.to_string()).or_else(|| runs.get(name)).or_else(|| runs.get("*")).cloned().unwrap_or_default()
 }
 
-#[allow(clippy::too_many_arguments)]
-fn add(
-    store: &mut Store,
-    request: &Request,
+/// What a run begins with.
+struct Start<'a> {
     job_id: i64,
-    settings: &Value,
-    run_as: &str,
+    settings: &'a Value,
+    run_as: String,
     outcome: Outcome,
     idempotency_token: Option<String>,
     given: Value,
-) -> i64 {
+}
+
+fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
+    let Start { job_id, settings, run_as, outcome, idempotency_token, given } = start;
     let run_id = new_id(store);
     let mut settings = settings.clone();
     let broken = resolve_clusters(store, &mut settings);
@@ -161,7 +164,7 @@ fn add(
         job_id,
         run_name: text(&settings, "name").unwrap_or("Untitled").to_owned(),
         creator_user_name: request.user.clone(),
-        run_as_user_name: run_as.to_owned(),
+        run_as_user_name: run_as,
         created,
         started: None,
         ended: broken.is_some().then_some(created),
@@ -214,7 +217,9 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
     let settings = jobs::prepare(store, settings, "2.2")?;
     let run_as = jobs::run_as(&settings).unwrap_or_else(|| request.user.clone());
     let outcome = store.settings.runs.get(settings["name"].as_str().unwrap_or_default()).cloned().unwrap_or_default();
-    let run_id = add(store, request, 0, &settings, &run_as, outcome, token, json!({}));
+    let given = json!({});
+    let start = Start { job_id: 0, settings: &settings, run_as, outcome, idempotency_token: token, given };
+    let run_id = add(store, request, start);
     Ok(json!({ "run_id": run_id }))
 }
 
