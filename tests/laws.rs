@@ -11,6 +11,9 @@ mod fixtures;
 #[path = "laws/world.rs"]
 mod world;
 
+#[path = "laws/shuffle.rs"]
+mod shuffle;
+
 #[path = "laws/crashes.rs"]
 mod crashes;
 #[path = "laws/plans.rs"]

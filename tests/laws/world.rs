@@ -161,6 +161,13 @@ impl World {
         assert_eq!(decision.plan.unchanged, desired.resources.len(), "{what}: not everything is unchanged");
     }
 
+    /// Fails unless exactly the project's resources carry its marks, one object each.
+    pub async fn assert_one_of_each(&self, desired: &Desired, what: &str) {
+        let wanted: BTreeMap<String, usize> =
+            desired.resources.iter().map(|r| (format!("{PROJECT}/{TARGET}/{}", r.address), 1)).collect();
+        assert_eq!(self.marks().await, wanted, "{what}: marks of live objects");
+    }
+
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
         let mut marks = BTreeMap::new();
@@ -211,14 +218,14 @@ pub fn assert_done(outcome: &Outcome, what: &str) {
 
 /// The plan as a person reads it.
 pub fn text(plan: &Plan) -> String {
-    render::text(plan, &render::Style::default())
+    render::text(plan, render::Style::default())
 }
 
 /// The plan in every form that it is shown in.
 pub fn every_form(plan: &Plan) -> String {
     [
-        render::text(plan, &render::Style::default()),
-        render::text(plan, &render::Style { colour: true, width: 80 }),
+        render::text(plan, render::Style::default()),
+        render::text(plan, render::Style { colour: true, width: 80 }),
         render::markdown(plan, &render::Options::default()),
         render::json(plan).unwrap(),
     ]
@@ -283,4 +290,36 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s
         .iter_mut()
         .map(|(id, object)| (id.clone(), if member.is_empty() { object } else { &mut object[member] }))
         .collect()
+}
+
+/// Runs cases, each on a workspace of its own, a few at the same time, and fails with the names and reasons of all that
+/// failed.
+pub async fn each<F>(cases: impl IntoIterator<Item = (String, F)>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut waiting = cases.into_iter();
+    let mut running = tokio::task::JoinSet::new();
+    let mut names = BTreeMap::new();
+    let (mut count, mut failed) = (0, Vec::new());
+    loop {
+        while running.len() < 4
+            && let Some((name, case)) = waiting.next()
+        {
+            names.insert(running.spawn(case).id(), name);
+            count += 1;
+        }
+        match running.join_next().await {
+            None => break,
+            Some(Ok(())) => {}
+            Some(Err(e)) => {
+                let name = names[&e.id()].clone();
+                let why = e.into_panic();
+                let why = why.downcast_ref::<String>().map(String::as_str).or(why.downcast_ref::<&str>().copied());
+                failed.push(format!("{name}:\n{}", why.unwrap_or("a panic without a message")));
+            }
+        }
+    }
+    assert!(count > 0, "there are no cases");
+    assert!(failed.is_empty(), "{} of {count} cases failed\n\n{}", failed.len(), failed.join("\n\n"));
 }
