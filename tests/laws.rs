@@ -16,5 +16,8 @@ mod shuffle;
 
 #[path = "laws/crashes.rs"]
 mod crashes;
+#[path = "laws/trouble.rs"]
+mod trouble;
+
 #[path = "laws/plans.rs"]
 mod plans;
