@@ -89,8 +89,10 @@ fn run(
     let mut resources = Vec::new();
     for (ready, resolved) in ready.into_iter().zip(resolved) {
         ready.kind.read(&resolved.spec, problems);
+        let mut node = resolved.spec;
+        vault.seal_known_in(&mut node);
         if let Some((metadata, lifecycle)) = ready.metadata {
-            let mut spec = resolved.spec.to_json();
+            let mut spec = node.to_json();
             if user.is_some() {
                 ready.kind.develop(&mut spec);
             }
@@ -102,7 +104,7 @@ fn run(
                 adopt: metadata.adopt,
                 previous_names: metadata.previous_names,
                 spec,
-                node: resolved.spec,
+                node,
                 span: ready.span,
                 references: each_once(resolved.ids),
             });

@@ -1,5 +1,6 @@
 //! Secrets: kept apart from specs and plans, in which only tokens stand.
 
+use crate::yaml::{Node, Tree};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -37,7 +38,11 @@ impl Vault {
     }
 
     /// Keeps a secret and returns the token that stands for it: `${secret.0123456789abcdef}`.
+    /// Nothing is no secret: it stays as it is.
     pub fn seal(&mut self, plaintext: &str) -> String {
+        if plaintext.is_empty() {
+            return String::new();
+        }
         if let Some(token) = self.tokens.get(plaintext) {
             return token.clone();
         }
@@ -87,9 +92,20 @@ impl Vault {
     }
 
     /// The value with known secrets replaced by their tokens: a string that is one, and longer secrets wherever they
-    /// occur in a string. For live values, so that they compare with sealed ones and can be shown.
+    /// occur in a string. Done to live values and to specs alike: they have to compare, and a secret that somebody also
+    /// wrote elsewhere in plain text is still not to be shown.
     pub fn seal_known(&self, value: &Value) -> Value {
         if self.plain.is_empty() { value.clone() } else { map_strings(value, &|s| self.seal_text(s)) }
+    }
+
+    /// The same for a value with places.
+    pub(super) fn seal_known_in(&self, node: &mut Node) {
+        match &mut node.tree {
+            Tree::Str(text) if !self.plain.is_empty() => *text = self.seal_text(text),
+            Tree::Seq(items) => items.iter_mut().for_each(|item| self.seal_known_in(item)),
+            Tree::Map(entries) => entries.iter_mut().for_each(|entry| self.seal_known_in(&mut entry.value)),
+            _ => {}
+        }
     }
 
     fn seal_text(&self, text: &str) -> String {
@@ -100,7 +116,7 @@ impl Vault {
             self.tokens.iter().filter(|(p, _)| p.len() >= SHORTEST_PART && text.contains(*p)).collect();
         // The longest first: one secret may be part of another.
         parts.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        parts.into_iter().fold(text.to_owned(), |text, (plain, token)| text.replace(plain.as_str(), token))
+        parts.into_iter().fold(text.to_owned(), |text, (plain, token)| replace_outside(&text, plain, token))
     }
 
     /// Whether a string is exactly one token.
@@ -115,6 +131,20 @@ impl Vault {
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty()
     }
+}
+
+/// Replaces what does not stand inside `${…}`: tokens and references stay whole.
+fn replace_outside(text: &str, plain: &str, token: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let end = rest[start..].find('}').map_or(rest.len(), |i| start + i + 1);
+        out.push_str(&rest[..start].replace(plain, token));
+        out.push_str(&rest[start..end]);
+        rest = &rest[end..];
+    }
+    out.push_str(&rest.replace(plain, token));
+    out
 }
 
 fn map_strings(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
@@ -151,5 +181,10 @@ mod tests {
         let sealed = vault.seal_known(&live);
         assert_eq!(sealed, json!({"a": long, "b": [format!("Bearer {long}"), short, "cab"]}));
         assert_eq!(vault.reveal_in(&sealed), live);
+        assert_eq!(vault.seal_known(&sealed), sealed);
+        let hex = &long["${secret.".len()..long.len() - 1];
+        vault.seal(hex);
+        assert_eq!(vault.seal_known(&sealed), sealed);
+        assert_eq!(vault.seal(""), "");
     }
 }
