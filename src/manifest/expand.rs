@@ -254,7 +254,7 @@ impl<'a> Expander<'a> {
             }
             return None;
         };
-        Some(Node { span, tree: Tree::Str(vault.seal(&text)) })
+        Some(Node { span, tree: Tree::Str(vault.seal_everywhere(&text)) })
     }
 
     fn afford(&mut self, added: usize, span: Span, problems: &mut Problems) -> bool {
