@@ -5,15 +5,13 @@
 
 use super::Vault;
 use super::template::{Piece, Reference, pieces};
-use crate::yaml::{Entry, Files, Node, Problems, Scalar, Span, Tree, nearest, resolve};
+use crate::yaml::{Entry, Files, MOST_DEPTH, Node, Problems, Scalar, Span, Tree, nearest, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much filling in may add, in values of about 32 bytes.
 const MOST_ADDED: usize = 1_000_000;
 /// How deep variables may refer to each other.
 const MOST_STEPS: usize = 32;
-/// How deep a value may be nested after filling in.
-const MOST_DEPTH: usize = 64;
 
 /// Where a variable's value comes from.
 #[derive(Clone, Debug)]

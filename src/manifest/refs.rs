@@ -4,12 +4,11 @@ use super::expand::{height, text_of, weight};
 use super::template::{Piece, Reference, pieces};
 use super::{Address, walk};
 use crate::kinds::AnyKind;
-use crate::yaml::{Entry, Files, Node, Problems, Span, Tree, nearest};
+use crate::yaml::{Entry, Files, MOST_DEPTH, Node, Problems, Span, Tree, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep fields may refer to each other.
 const MOST_STEPS: usize = 32;
-const MOST_DEPTH: usize = 64;
 /// How much filling in may add, in values of about 32 bytes.
 const MOST_ADDED: usize = 1_000_000;
 /// For how many unknown names a nearest one is looked for: there may be thousands of names to compare with.
