@@ -125,6 +125,10 @@ fn hostile(root: &Path) -> Vec<(&'static str, PathBuf, &'static str)> {
     let keys: String = (0..100_000).map(|i| format!("k{i}: {i}\n")).collect();
     case("keys", keys.as_bytes(), "unknown field");
     case("same-key", "k: 1\n".repeat(100_000).as_bytes(), "duplicate key");
+    let dangling: String = (0..20_000)
+        .map(|i| format!("---\napiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: n{i}}}\nspec: {{name: \"${{resources.DatabricksJob.m{i}}} ${{var.v{i}}}\"}}\n"))
+        .collect();
+    case("wrong-references", dangling.as_bytes(), "there is no variable");
     let line = format!("a: {}\nb: [\n", "é".repeat(2_000_000));
     case("line", line.as_bytes(), "not valid YAML");
     let values = format!("[{}]", "é, ".repeat(200_000));

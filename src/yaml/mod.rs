@@ -8,7 +8,7 @@ mod problem;
 mod scalar;
 mod typed;
 
-pub use near::nearest;
+pub use near::{Guesser, nearest};
 pub use node::{Entry, Node, Tree};
 pub use parse::{Limits, MOST_DEPTH, parse};
 pub use problem::{File, FileId, Files, Problem, Problems, Span};
