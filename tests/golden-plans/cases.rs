@@ -51,6 +51,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         id: (action != Action::Create).then(|| "620178".to_owned()),
         title: format!("[bau] {}", short.replace('-', " ")),
         reason: None,
+        origin: None,
         impacts: Vec::new(),
         fields,
         depends_on: Vec::new(),

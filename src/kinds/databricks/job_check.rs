@@ -78,19 +78,17 @@ fn started_once(spec: &JobSpec, findings: &mut Findings) {
     }
 }
 
+const FIELDS: &str = "Quartz has six fields: seconds, minutes, hours, day of month, month, day of week";
+
 fn cron(expression: &str, zone: &str, at: &str, findings: &mut Findings) {
     if !expression.contains("${") {
         let parser =
             CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
         let words = expression.split_whitespace().count();
         if words < 6 {
-            findings.at(
-                format!("{at}quartz_cron_expression"),
-                format!("`{expression}` has {words} fields"),
-                "Quartz has six: seconds, minutes, hours, day of month, month, day of week",
-            );
+            findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` has {words} fields"), FIELDS);
         } else if let Err(e) = parser.parse(expression) {
-            findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` cannot be read: {e}"), "");
+            findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` cannot be read: {e}"), FIELDS);
         }
     }
     if !zone.contains("${") && jiff::tz::TimeZone::get(zone).is_err() {
