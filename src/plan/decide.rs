@@ -2,7 +2,9 @@
 
 use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
+use super::matching::{CLONES_REMEDY, Match, clones};
 use super::secrets::{Numbers, seal};
+use super::selection::Selection;
 use super::{
     Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
 };
@@ -38,53 +40,6 @@ pub enum Base {
     Spec(Value),
     /// There was no such manifest.
     Nothing,
-}
-
-/// Which resources a command is about.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// `label=value` pairs that all have to hold.
-    pub labels: Vec<(String, String)>,
-    /// Address patterns, of which one has to match; `*` stands for any characters.
-    pub only: Vec<String>,
-}
-
-impl Selection {
-    /// Whether it is everything. Only then may anything be pruned.
-    pub fn is_whole(&self) -> bool {
-        self.labels.is_empty() && self.only.is_empty()
-    }
-
-    /// Whether a resource is selected.
-    pub fn has(&self, resource: &Resource) -> bool {
-        self.labels.iter().all(|(k, v)| resource.labels.get(k) == Some(v)) && self.has_address(&resource.address)
-    }
-
-    /// Whether an address matches, whatever its labels.
-    pub fn has_address(&self, address: &Address) -> bool {
-        self.only.is_empty() || self.only.iter().any(|pattern| glob(pattern, &address.to_string()))
-    }
-}
-
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name),
-        Some((head, tail)) => {
-            text.starts_with(head) && text.char_indices().any(|(i, _)| i >= head.len() && glob_exact(tail, &text[i..]))
-                || text == head && tail.is_empty()
-        }
-    }
-}
-
-fn glob_exact(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text || pattern.is_empty(),
-        Some((head, tail)) => {
-            text.starts_with(head)
-                && (0..=text.len() - head.len())
-                    .any(|i| text.is_char_boundary(head.len() + i) && glob_exact(tail, &text[head.len() + i..]))
-        }
-    }
 }
 
 /// A plan, and the secrets that its calls need.
@@ -140,25 +95,17 @@ pub fn decide(input: &Input<'_>) -> Decision {
     decider.finish()
 }
 
-/// How a manifest and a live object belong together.
-enum Match<'a> {
-    None,
-    Owned(&'a Found, &'a Mark),
-    Adopted(&'a Found),
-    Moved(&'a Found, &'a Mark),
-}
-
-struct Decider<'a> {
-    input: &'a Input<'a>,
+pub(super) struct Decider<'a> {
+    pub(super) input: &'a Input<'a>,
     vault: Vault,
     supplied: BTreeMap<String, Supplied>,
-    owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
+    pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     unavailable: BTreeSet<Address>,
     /// Objects that a manifest lays claim to by `previousNames`.
-    claimed: BTreeSet<Address>,
+    pub(super) claimed: BTreeSet<Address>,
     /// What the live objects of changes look like, to order deletes by.
     touched: BTreeMap<Address, &'a Value>,
     wanted: BTreeMap<Address, Wanted>,
@@ -234,91 +181,6 @@ impl<'a> Decider<'a> {
             Match::None => self.create(resource),
             _ => self.existing(resource, found),
         }
-    }
-
-    /// Finds the live object of a manifest. Never picks one of several.
-    fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
-        let (kind, address) = (resource.kind, &resource.address);
-        let refuse = |reason: String, remedy: Option<String>| Blocked {
-            guard: None,
-            address: Some(address.clone()),
-            reason,
-            remedy,
-        };
-        let owned = &self.owned[kind.name()];
-        let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
-            Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
-            None | Some([]) => Ok(None),
-            Some(several) => Err(refuse(clones(kind, address, several), Some(CLONES_REMEDY.into()))),
-        };
-        if let Some((found, mark)) = single(address)? {
-            return match &resource.adopt {
-                Some(id)
-                    if *id != found.seen.id && self.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) =>
-                {
-                    Err(refuse(
-                        format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
-                        Some(format!("remove `adopt`, or `plumb release {address}` first")),
-                    ))
-                }
-                _ => Ok(Match::Owned(found, mark)),
-            };
-        }
-        for previous in &resource.previous_names {
-            let previous = Address { kind: address.kind.clone(), name: previous.clone() };
-            if self.input.desired.resources.iter().any(|r| r.address == previous) {
-                continue;
-            }
-            if let Some((found, mark)) = single(&previous)? {
-                self.claimed.insert(previous);
-                return Ok(Match::Moved(found, mark));
-            }
-        }
-        let live = self.input.live.of(kind.name());
-        if let Some(id) = &resource.adopt {
-            return match live.iter().find(|f| f.seen.id == *id) {
-                Some(found) => Ok(Match::Adopted(found)),
-                None => Err(refuse(
-                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
-                    Some("remove `adopt` to create a new one".into()),
-                )),
-            };
-        }
-        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let same_name = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
-        match live.iter().filter(|_| !title.is_empty()).find(same_name) {
-            None => Ok(Match::None),
-            Some(found) => Err(self.name_is_taken(resource, found, title)),
-        }
-    }
-
-    fn name_is_taken(&self, resource: &Resource, found: &Found, title: &str) -> Blocked {
-        let (noun, id) = (resource.kind.noun(), &found.seen.id);
-        let mine = found.mark.as_ref().filter(|m| {
-            m.owner.project == self.input.desired.project.name && m.owner.target == self.input.desired.mark_target()
-        });
-        let (reason, remedy) = match (&found.mark, mine) {
-            (_, Some(mark)) if self.input.desired.resources.iter().any(|r| r.address == mark.owner.address) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}); it is {}", mark.owner.address),
-                "give one of the two another name".to_owned(),
-            ),
-            (_, Some(mark)) => (
-                format!(
-                    "a {noun} named \"{title}\" is live already (id {id}); it is {}, whose manifest is gone",
-                    mark.owner.address
-                ),
-                format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", mark.owner.address.name),
-            ),
-            (Some(mark), None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
-            (None, None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and carries no mark"),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
-        };
-        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
     }
 
     fn create(&mut self, resource: &'a Resource) {
@@ -690,14 +552,6 @@ impl<'a> Decider<'a> {
         plan.digest = plan_digest(&plan);
         Decision { plan, vault: self.vault, wanted: self.wanted }
     }
-}
-
-const CLONES_REMEDY: &str =
-    "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
-
-fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
-    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
-    format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
 }
 
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
