@@ -12,31 +12,40 @@ pub use story::{STORY, Step};
 
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use std::path::Path;
 use std::time::Instant;
 
 /// Show the whole story on the embedded sandbox: no account, no network
 ///
 /// Writes a repository into a temporary folder, emulates a workspace, and plays validate, plan, apply and drift with
 /// the real command line. What each step claims is checked: the exit code is 0 only if all of it held.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = "Examples:\n  plumb demo\n  plumb demo --pause\n  plumb demo --keep")]
 pub struct Demo {
     /// Keep the folder with the repository
     #[arg(long)]
-    keep: bool,
+    pub keep: bool,
     /// Wait for Enter between two steps, on a terminal
     #[arg(long)]
-    pause: bool,
+    pub pause: bool,
 }
 
 /// Tells the story.
 pub async fn run(args: Demo, ui: &Ui) -> Result<ExitCode, Failure> {
-    let failed = |e: std::io::Error| Failure::error(format!("the demo cannot begin: {e}"));
     let exe = std::env::current_exe().map_err(failed)?;
+    run_as(&exe, args, ui).await
+}
+
+fn failed(why: std::io::Error) -> Failure {
+    Failure::error(format!("the demo cannot begin: {why}"))
+}
+
+/// Tells the story of a program that is not necessarily this one.
+pub async fn run_as(exe: &Path, args: Demo, ui: &Ui) -> Result<ExitCode, Failure> {
     let folder = tempfile::Builder::new().prefix("plumb-demo-").tempdir().map_err(failed)?;
     let begun = Instant::now();
     let told = tokio::select! {
-        told = tell(&exe, folder.path(), args.pause, ui) => told,
+        told = tell(exe, folder.path(), args.pause, ui) => told,
         _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
     };
     match told {
@@ -58,7 +67,7 @@ pub async fn run(args: Demo, ui: &Ui) -> Result<ExitCode, Failure> {
 }
 
 /// Plays all steps, and says how many facts were proven.
-async fn tell(exe: &std::path::Path, folder: &std::path::Path, pause: bool, ui: &Ui) -> Result<usize, Failure> {
+async fn tell(exe: &Path, folder: &Path, pause: bool, ui: &Ui) -> Result<usize, Failure> {
     let stage = Stage::set(exe, folder, ui).await?;
     for (index, step) in STORY.iter().enumerate() {
         if pause && index > 0 {

@@ -9,6 +9,8 @@ const WORDS: usize = 96;
 const FIELDS: usize = 5;
 /// How many lines of one command's output are shown.
 const LINES: usize = 45;
+/// How many lines at the end are always shown.
+const END: usize = 3;
 /// What stands before each line of output.
 const BAR: &str = "  │ ";
 
@@ -139,9 +141,12 @@ fn shortened(text: &str, fields: usize, most: usize) -> Vec<String> {
     }
     close(&mut lines, &mut hidden);
     if lines.len() > most {
-        let left = lines.len() - most;
-        lines.truncate(most);
+        // The end of a plan sums it up.
+        let end = lines.split_off(lines.len() - END.min(most));
+        let left = lines.len() - (most - end.len());
+        lines.truncate(most - end.len());
         lines.push(format!("… {left} more lines"));
+        lines.extend(end);
     }
     lines
 }
@@ -154,7 +159,7 @@ mod tests {
     fn long_runs_of_fields_are_cut_and_counted() {
         let text = "a\n      1\n      2\n      3\nb\n      4\n";
         assert_eq!(shortened(text, 1, 9), ["a", "      1", "      … 2 more lines of it", "b", "      4"]);
-        assert_eq!(shortened(text, 9, 2), ["a", "      1", "… 4 more lines"]);
+        assert_eq!(shortened(text, 9, 4), ["a", "… 2 more lines", "      3", "b", "      4"]);
     }
 
     #[test]

@@ -253,16 +253,33 @@ fn failed(what: &str, why: &dyn std::error::Error) -> Failure {
     Failure::error(format!("{what}: {why}"))
 }
 
-/// The job that somebody made in the UI, much like the manifest of later, but not quite.
+/// The job that somebody made in the UI: much like the manifest of later, but not quite.
 fn by_hand() -> Value {
+    let task = |key: &str, after: &str| {
+        let mut task = json!({
+            "task_key": key,
+            "job_cluster_key": "main",
+            "notebook_task": {
+                "notebook_path": format!("/Workspace/Shared/bau-insights/cleanse/{key}"),
+                "base_parameters": { "month": "{{job.parameters.month}}" },
+            },
+        });
+        if !after.is_empty() {
+            task["depends_on"] = json!([{ "task_key": after }]);
+        }
+        task
+    };
     json!({
         "job_id": BY_HAND,
         "creator_user_name": "carol@example.com",
-        "name": "[bau] audience cleanse (copy)",
+        "name": "[bau] audience cleanse",
+        "description": "Checks last month's raw events, drops duplicates and bot traffic.",
         "timeout_seconds": 3600,
-        "tasks": [{
-            "task_key": "check_input",
-            "notebook_task": { "notebook_path": "/Users/carol@example.com/check_input" },
+        "parameters": [{ "name": "month", "default": "2024-05" }],
+        "email_notifications": { "on_failure": ["data-platform@example.com"] },
+        "tasks": [task("check_input", ""), task("deduplicate", "check_input"), task("drop_bots", "deduplicate")],
+        "job_clusters": [{
+            "job_cluster_key": "main",
             "new_cluster": { "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 1 },
         }],
     })
