@@ -137,7 +137,7 @@ async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
 async fn a_step_that_does_not_hold_is_noticed() {
     let aggregate = "[bau] audience aggregate";
     let cases = [
-        (3, Sabotage::File("manifests/compute/pool.yaml", POOL), "the plan is"),
+        (3, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
         (4, Sabotage::Fault("/api/2.2/jobs/create"), "exited with 6, not with 0"),
         (5, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "exited with 2, not with 0"),
         (7, Sabotage::Skip, "exited with 0, not with 2"),
@@ -154,8 +154,8 @@ async fn a_step_that_does_not_hold_is_noticed() {
     }
 }
 
-/// The pool with more differences than the story tells of.
-const POOL: &str = "\
+/// A manifest that the story does not tell of.
+const OTHER: &str = "\
 apiVersion: plumb/v1
 kind: DatabricksInstancePool
 metadata: {name: other-workers}
