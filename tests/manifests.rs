@@ -116,11 +116,19 @@ fn hostile(root: &Path) -> Vec<(&'static str, PathBuf, &'static str)> {
     let merges: String = (1..2000).map(|i| format!("m{i}: &m{i} {{<<: *m{}, k{i}: 1}}\n", i - 1)).collect();
     case("merges", format!("m0: &m0 {{k: 1}}\n{merges}").as_bytes(), "values");
     case("deep", "[".repeat(100_000).as_bytes(), "manifests/a.yaml");
-    case("deep-blocks", "- ".repeat(100_000).as_bytes(), "nested more than 64 levels deep");
+    case("deep-blocks", "- ".repeat(100_000).as_bytes(), "nested more than 32 levels deep");
     case("deep-maps", "{a: ".repeat(100_000).as_bytes(), "a.yaml");
+    let each = "{task_key: x, for_each_task: {inputs: '[]', task: ".repeat(12);
+    let job = "apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {name: a}\nspec:\n  tasks:\n  - ";
+    let nested = format!("{job}{each}{{task_key: y, max_retries: x}}{}\n", "}}".repeat(12));
+    case("tasks-in-tasks", nested.as_bytes(), "expected a whole number");
     let keys: String = (0..100_000).map(|i| format!("k{i}: {i}\n")).collect();
     case("keys", keys.as_bytes(), "unknown field");
     case("same-key", "k: 1\n".repeat(100_000).as_bytes(), "duplicate key");
+    let dangling: String = (0..20_000)
+        .map(|i| format!("---\napiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: n{i}}}\nspec: {{name: \"${{resources.DatabricksJob.m{i}}} ${{var.v{i}}}\"}}\n"))
+        .collect();
+    case("wrong-references", dangling.as_bytes(), "there is no variable");
     let line = format!("a: {}\nb: [\n", "é".repeat(2_000_000));
     case("line", line.as_bytes(), "not valid YAML");
     let values = format!("[{}]", "é, ".repeat(200_000));

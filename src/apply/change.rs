@@ -1,11 +1,13 @@
 //! Carrying out one change.
 
 use super::{Ended, Shared, send};
+use crate::call::System;
 use crate::kinds::AnyKind;
 use crate::observe;
 use crate::plan::compare::{Comparison, Context, Undeclared, compare};
 use crate::plan::{Action, Change, Found, normal, references, secrets};
-use serde_json::Value;
+use crate::services;
+use serde_json::{Value, json};
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
 /// came of them.
@@ -62,6 +64,10 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
 async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Vec<String> {
     let Some(wanted) = shared.wanted(&change.address) else { return Vec::new() };
     let Ok(Some(found)) = reread(shared, change, kind, id).await else { return Vec::new() };
+    // What depends on this one is compared by what it supplies from now on.
+    if let Some(supplied) = kind.supplies(&found.seen) {
+        shared.supplied().insert(id.to_owned(), supplied);
+    }
     let ids = shared.ids().clone();
     let Ok(spec) = references::fill_late(&wanted.spec, &ids, Some(id)) else { return Vec::new() };
     let live = live_form(shared, kind, &found);
@@ -70,8 +76,13 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
 
 async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
     let spec = shared.specs.get(&change.address);
-    let facts = shared.facts.get(&change.address).unwrap_or(&Value::Null);
-    observe::reread(&shared.services, kind, id, spec, facts).await.map_err(|e| e.to_string())
+    let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
+    // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
+    if facts.get("me").is_none() && kind.system() == System::Databricks {
+        let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
+        facts["me"] = json!(shared.me.get_or_try_init(ask).await.map_err(|e| e.to_string())?);
+    }
+    observe::reread(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
 }
 
 fn live_form(shared: &Shared, kind: &dyn AnyKind, found: &Found) -> Value {
@@ -86,7 +97,8 @@ fn comparison(
     live: &Value,
     ignored: &[crate::plan::compare::Pattern],
 ) -> Comparison {
-    let context = Context { supplied: &shared.supplied, ignored, undeclared: Undeclared::Keep };
+    let supplied = shared.supplied();
+    let context = Context { supplied: &supplied, ignored, undeclared: Undeclared::Keep };
     compare(kind.rules(), want, live, &context)
 }
 

@@ -105,8 +105,11 @@ struct Shared {
     specs: BTreeMap<Address, Value>,
     /// What the kinds noted of the live objects.
     facts: BTreeMap<Address, Value>,
-    supplied: BTreeMap<String, Supplied>,
+    /// What live policies supply; those that this apply makes or changes are added as they are done.
+    supplied: Mutex<BTreeMap<String, Supplied>>,
     ids: Mutex<BTreeMap<Address, String>>,
+    /// Who plumb works as, once somebody needed to know.
+    me: tokio::sync::OnceCell<String>,
     project: String,
     target: String,
     options: Options,
@@ -116,6 +119,10 @@ impl Shared {
     fn ids(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, String>> {
         // A panic elsewhere leaves the map as it was after its last whole insertion.
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn supplied(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Supplied>> {
+        self.supplied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn owner(&self, address: &Address) -> Owner {
@@ -158,8 +165,9 @@ pub async fn apply(
         services: services.clone(),
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         facts,
-        supplied: live.supplied(),
+        supplied: Mutex::new(live.supplied()),
         ids: Mutex::new(ids),
+        me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
         target,
         options,

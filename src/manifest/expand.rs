@@ -5,15 +5,13 @@
 
 use super::Vault;
 use super::template::{Piece, Reference, pieces};
-use crate::yaml::{Entry, Files, Node, Problems, Scalar, Span, Tree, nearest, resolve};
+use crate::yaml::{Entry, Files, Guesser, MOST_DEPTH, Node, Problems, Scalar, Span, Tree, nearest, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much filling in may add, in values of about 32 bytes.
 const MOST_ADDED: usize = 1_000_000;
 /// How deep variables may refer to each other.
 const MOST_STEPS: usize = 32;
-/// How deep a value may be nested after filling in.
-const MOST_DEPTH: usize = 64;
 
 /// Where a variable's value comes from.
 #[derive(Clone, Debug)]
@@ -35,13 +33,14 @@ pub(super) struct Expander<'a> {
     pub target: &'a str,
     pub variables: &'a BTreeMap<String, Value>,
     /// The environment variables that manifests may use.
-    pub allowed: &'a [String],
+    pub allowed: BTreeSet<&'a str>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
     states: BTreeMap<String, State>,
     /// The variables whose values are being filled in, outermost first.
     running: Vec<String>,
     missing_env: BTreeSet<String>,
     added: usize,
+    guesser: Guesser,
 }
 
 impl<'a> Expander<'a> {
@@ -57,12 +56,13 @@ impl<'a> Expander<'a> {
             project: names.0,
             target: names.1,
             variables,
-            allowed,
+            allowed: allowed.iter().map(String::as_str).collect(),
             env,
             states: BTreeMap::new(),
             running: Vec::new(),
             missing_env: BTreeSet::new(),
             added: 0,
+            guesser: Guesser::default(),
         }
     }
 
@@ -210,7 +210,7 @@ impl<'a> Expander<'a> {
                 return None;
             }
             None => {
-                let label = match nearest(name, self.variables.keys().map(String::as_str)) {
+                let label = match self.guesser.nearest(name, self.variables.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "not declared under spec.variables of plumb.yaml".to_owned(),
                 };
@@ -237,8 +237,8 @@ impl<'a> Expander<'a> {
     }
 
     fn environment(&mut self, name: &str, span: Span, vault: &mut Vault, problems: &mut Problems) -> Option<Node> {
-        if !self.allowed.iter().any(|a| a == name) {
-            let label = match nearest(name, self.allowed.iter().map(String::as_str)) {
+        if !self.allowed.contains(name) {
+            let label = match self.guesser.nearest(name, self.allowed.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "not listed under spec.env of plumb.yaml".to_owned(),
             };
@@ -254,7 +254,7 @@ impl<'a> Expander<'a> {
             }
             return None;
         };
-        Some(Node { span, tree: Tree::Str(vault.seal(&text)) })
+        Some(Node { span, tree: Tree::Str(vault.seal_everywhere(&text)) })
     }
 
     fn afford(&mut self, added: usize, span: Span, problems: &mut Problems) -> bool {

@@ -6,7 +6,7 @@ use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{Address, Desired, Lifecycle, Request, Resource, Source, Vault, checks, develop, patch, refs};
 use crate::kinds::AnyKind;
-use crate::yaml::{Files, Node, Problem, Problems, Span, Tree, nearest, read};
+use crate::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the project file.
@@ -58,7 +58,8 @@ fn run(
     let patches = reader.folders(&folders.patches, &[], problems);
     let variables = setup::variables(&setup, &target, request, files, problems);
 
-    let mut documents = Documents { setup: &setup, kinds, known: BTreeSet::new(), list: BTreeMap::new() };
+    let mut documents =
+        Documents { setup: &setup, kinds, known: BTreeSet::new(), list: BTreeMap::new(), guesser: Guesser::default() };
     manifests.into_iter().for_each(|node| documents.add(node, problems));
     patches.into_iter().for_each(|node| documents.patch(node, problems));
     let Documents { known, list, .. } = documents;
@@ -89,8 +90,10 @@ fn run(
     let mut resources = Vec::new();
     for (ready, resolved) in ready.into_iter().zip(resolved) {
         ready.kind.read(&resolved.spec, problems);
+        let mut node = resolved.spec;
+        vault.seal_known_in(&mut node);
         if let Some((metadata, lifecycle)) = ready.metadata {
-            let mut spec = resolved.spec.to_json();
+            let mut spec = node.to_json();
             if user.is_some() {
                 ready.kind.develop(&mut spec);
             }
@@ -102,7 +105,7 @@ fn run(
                 adopt: metadata.adopt,
                 previous_names: metadata.previous_names,
                 spec,
-                node: resolved.spec,
+                node,
                 span: ready.span,
                 references: each_once(resolved.ids),
             });
@@ -139,6 +142,7 @@ struct Documents<'a> {
     /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
     known: BTreeSet<Address>,
     list: BTreeMap<Address, Document>,
+    guesser: Guesser,
 }
 
 impl Documents<'_> {
@@ -177,7 +181,7 @@ impl Documents<'_> {
         }
         let Some(document) = self.list.remove(&address) else {
             let names = self.list.keys().filter(|a| a.kind == address.kind).map(|a| a.name.as_str());
-            let label = match nearest(&address.name, names) {
+            let label = match self.guesser.nearest(&address.name, names) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "no manifest has this address".to_owned(),
             };

@@ -194,6 +194,12 @@ fn secrets_are_sealed_and_revealed() {
     assert_eq!(plain["conf"]["auth"], "Bearer t0p-s3cret-value");
     assert_eq!(plain["other"], "${resources.TestJob.a}");
     assert_eq!(desired.vault.seal_known(&plain), *spec);
+    // The same text elsewhere is hidden as well, so that both sides still compare.
+    let text = job("a", "  password: plain\n  description: plain") + &job("b", "  description: plain");
+    let desired = good("main", &[("manifests/a.yaml", &text)]);
+    let [a, b] = desired.resources.as_slice() else { panic!() };
+    assert_eq!(a.spec["password"], a.spec["description"]);
+    assert_eq!(a.spec["password"], b.spec["description"]);
 }
 
 #[test]

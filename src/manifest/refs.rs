@@ -4,16 +4,13 @@ use super::expand::{height, text_of, weight};
 use super::template::{Piece, Reference, pieces};
 use super::{Address, walk};
 use crate::kinds::AnyKind;
-use crate::yaml::{Entry, Files, Node, Problems, Span, Tree, nearest};
+use crate::yaml::{Entry, Files, Guesser, MOST_DEPTH, Node, Problems, Span, Tree, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep fields may refer to each other.
 const MOST_STEPS: usize = 32;
-const MOST_DEPTH: usize = 64;
 /// How much filling in may add, in values of about 32 bytes.
 const MOST_ADDED: usize = 1_000_000;
-/// For how many unknown names a nearest one is looked for: there may be thousands of names to compare with.
-const MOST_GUESSES: usize = 50;
 
 /// A manifest whose references are to be resolved.
 pub(super) struct Target<'a> {
@@ -47,7 +44,7 @@ pub(super) fn resolve(
         running: Vec::new(),
         ids: Vec::new(),
         added: 0,
-        guesses: 0,
+        guesser: Guesser::default(),
         problems,
     };
     let resolved: Vec<Resolved> = targets
@@ -73,7 +70,7 @@ struct Resolver<'a, 'p> {
     running: Vec<(usize, String)>,
     ids: Vec<(Address, Span)>,
     added: usize,
-    guesses: usize,
+    guesser: Guesser,
     problems: &'p mut Problems,
 }
 
@@ -213,15 +210,12 @@ impl Resolver<'_, '_> {
     }
 
     fn dangling(&mut self, kind: &str, name: &str, span: Span) {
-        let known = |a: &Address| a.kind == kind && a.name == name;
-        if self.known.iter().any(known) {
+        if self.known.contains(&Address { kind: kind.to_owned(), name: name.to_owned() }) {
             return;
         }
-        self.guesses += 1;
-        let guess = self.guesses <= MOST_GUESSES;
         let kinds = self.kinds.iter().map(|k| k.name());
         if !kinds.clone().any(|k| k == kind) {
-            let label = match nearest(kind, kinds).filter(|_| guess) {
+            let label = match nearest(kind, kinds) {
                 Some(near) => format!("did you mean `${{resources.{near}.{name}}}`?"),
                 None => "not a kind that plumb knows".to_owned(),
             };
@@ -229,7 +223,7 @@ impl Resolver<'_, '_> {
             return;
         }
         let names = self.targets.iter().map(|t| t.address).chain(self.known).filter(|a| a.kind == kind);
-        let label = match nearest(name, names.map(|a| a.name.as_str())).filter(|_| guess) {
+        let label = match self.guesser.nearest(name, names.map(|a| a.name.as_str())) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "no manifest has this name".to_owned(),
         };

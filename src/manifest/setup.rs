@@ -5,10 +5,10 @@ use super::expand::Value;
 use super::source::tidy;
 use super::{Mode, Project, Request, Target};
 use crate::kinds::AnyKind;
-use crate::yaml::{Entry, Files, Node, Problems, Scalar, Span, Tree, nearest, read, resolve};
+use crate::yaml::{Files, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, resolve};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,12 +77,18 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
             document::unknown_kind(kind, span, &names, problems);
         }
     }
-    let variables = spec.get("variables").map_or(&[][..], Node::entries);
+    let variables: BTreeSet<&str> =
+        spec.get("variables").map_or(&[][..], Node::entries).iter().map(|e| e.key.as_str()).collect();
+    let mut guesser = Guesser::default();
     for entry in spec.get("targets").map_or(&[][..], Node::entries) {
         check_name(&entry.key, entry.key_span, problems);
         for set in entry.value.get("variables").map_or(&[][..], Node::entries) {
-            if !variables.iter().any(|v| v.key == set.key) {
-                undeclared(&set.key, set.key_span, variables, problems);
+            if !variables.contains(set.key.as_str()) {
+                let label = match guesser.nearest(&set.key, variables.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "not declared under spec.variables".to_owned(),
+                };
+                problems.at(set.key_span, format!("there is no variable `{}`", set.key), label);
             }
         }
         for part in entry.value.entries().iter().filter(|e| e.key != "variables") {
@@ -92,14 +98,6 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
     for part in spec.entries().iter().filter(|e| !matches!(e.key.as_str(), "variables" | "targets")) {
         no_references(&part.value, problems);
     }
-}
-
-fn undeclared(name: &str, span: Span, variables: &[Entry], problems: &mut Problems) {
-    let label = match nearest(name, variables.iter().map(|v| v.key.as_str())) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "not declared under spec.variables".to_owned(),
-    };
-    problems.at(span, format!("there is no variable `{name}`"), label);
 }
 
 /// Reports references where they would be taken for text.

@@ -1,9 +1,10 @@
 //! Secrets: kept apart from specs and plans, in which only tokens stand.
 
+use crate::yaml::{Node, Tree};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How a token begins.
@@ -22,6 +23,8 @@ pub struct Vault {
     key: String,
     plain: BTreeMap<String, String>,
     tokens: BTreeMap<String, String>,
+    /// Secrets that are also looked for inside longer strings.
+    parts: BTreeSet<String>,
 }
 
 impl fmt::Debug for Vault {
@@ -37,7 +40,11 @@ impl Vault {
     }
 
     /// Keeps a secret and returns the token that stands for it: `${secret.0123456789abcdef}`.
+    /// Nothing is no secret: it stays as it is.
     pub fn seal(&mut self, plaintext: &str) -> String {
+        if plaintext.is_empty() {
+            return String::new();
+        }
         if let Some(token) = self.tokens.get(plaintext) {
             return token.clone();
         }
@@ -45,6 +52,14 @@ impl Vault {
         self.plain.insert(token.clone(), plaintext.to_owned());
         self.tokens.insert(plaintext.to_owned(), token.clone());
         token
+    }
+
+    /// Keeps a secret that may stand anywhere inside other strings as well: one of the environment, not a field's.
+    pub fn seal_everywhere(&mut self, plaintext: &str) -> String {
+        if plaintext.len() >= SHORTEST_PART {
+            self.parts.insert(plaintext.to_owned());
+        }
+        self.seal(plaintext)
     }
 
     fn digits(&self, plaintext: &str) -> String {
@@ -86,21 +101,34 @@ impl Vault {
         map_strings(value, &|s| self.reveal(s))
     }
 
-    /// The value with known secrets replaced by their tokens: a string that is one, and longer secrets wherever they
-    /// occur in a string. For live values, so that they compare with sealed ones and can be shown.
+    /// The value with known secrets replaced by their tokens: a string that is one, and those of the
+    /// environment wherever they occur in a string. Done to live values and to specs alike: they have to compare, and a secret that somebody also
+    /// wrote elsewhere in plain text is still not to be shown.
     pub fn seal_known(&self, value: &Value) -> Value {
         if self.plain.is_empty() { value.clone() } else { map_strings(value, &|s| self.seal_text(s)) }
+    }
+
+    /// The same for a value with places.
+    pub(super) fn seal_known_in(&self, node: &mut Node) {
+        match &mut node.tree {
+            Tree::Str(text) if !self.plain.is_empty() => *text = self.seal_text(text),
+            Tree::Seq(items) => items.iter_mut().for_each(|item| self.seal_known_in(item)),
+            Tree::Map(entries) => entries.iter_mut().for_each(|entry| self.seal_known_in(&mut entry.value)),
+            _ => {}
+        }
     }
 
     fn seal_text(&self, text: &str) -> String {
         if let Some(token) = self.tokens.get(text) {
             return token.clone();
         }
-        let mut parts: Vec<_> =
-            self.tokens.iter().filter(|(p, _)| p.len() >= SHORTEST_PART && text.contains(*p)).collect();
+        let mut parts: Vec<&String> = self.parts.iter().filter(|part| text.contains(*part)).collect();
         // The longest first: one secret may be part of another.
-        parts.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        parts.into_iter().fold(text.to_owned(), |text, (plain, token)| text.replace(plain.as_str(), token))
+        parts.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        parts.into_iter().fold(text.to_owned(), |text, plain| match self.tokens.get(plain) {
+            Some(token) => replace_outside(&text, plain, token),
+            None => text,
+        })
     }
 
     /// Whether a string is exactly one token.
@@ -115,6 +143,20 @@ impl Vault {
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty()
     }
+}
+
+/// Replaces what does not stand inside `${…}`: tokens and references stay whole.
+fn replace_outside(text: &str, plain: &str, token: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let end = rest[start..].find('}').map_or(rest.len(), |i| start + i + 1);
+        out.push_str(&rest[..start].replace(plain, token));
+        out.push_str(&rest[start..end]);
+        rest = &rest[end..];
+    }
+    out.push_str(&rest.replace(plain, token));
+    out
 }
 
 fn map_strings(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
@@ -146,10 +188,15 @@ mod tests {
     #[test]
     fn live_values_are_sealed() {
         let mut vault = Vault::new("p", "t");
-        let (long, short) = (vault.seal("long-secret-1"), vault.seal("ab"));
+        let (long, short) = (vault.seal_everywhere("long-secret-1"), vault.seal_everywhere("ab"));
         let live = json!({"a": "long-secret-1", "b": ["Bearer long-secret-1", "ab", "cab"]});
         let sealed = vault.seal_known(&live);
         assert_eq!(sealed, json!({"a": long, "b": [format!("Bearer {long}"), short, "cab"]}));
         assert_eq!(vault.reveal_in(&sealed), live);
+        assert_eq!(vault.seal_known(&sealed), sealed);
+        let hex = &long["${secret.".len()..long.len() - 1];
+        vault.seal_everywhere(hex);
+        assert_eq!(vault.seal_known(&sealed), sealed);
+        assert_eq!(vault.seal(""), "");
     }
 }

@@ -326,7 +326,7 @@ impl<'a> Decider<'a> {
         let spec = seal(rules, &resource.spec, &mut self.vault);
         let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
         let body = self.marked(resource, shown.clone(), &spec);
-        let fields = shown
+        let fields = normal::ordered(rules, &rules.root, &shown)
             .as_object()
             .into_iter()
             .flatten()

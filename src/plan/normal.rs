@@ -63,10 +63,8 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
                         .unwrap_or_else(|| if e.is_object() { Value::Object(Map::new()) } else { e.clone() })
                 })
                 .collect();
-            if let Some(by) = &field.rule.key {
-                items.sort_by_cached_key(|e| (by.of(e), e.to_string()));
-            } else if field.rule.set {
-                items.sort_by_cached_key(Value::to_string);
+            sort(field, &mut items);
+            if field.rule.set {
                 items.dedup();
             }
             (!items.is_empty()).then_some(Value::Array(items))
@@ -75,6 +73,35 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
         (Shape::Leaf, Value::Array(items)) if items.is_empty() => None,
         (_, Value::Number(n)) => Some(Value::Number(number(n))),
         (_, other) => Some(other.clone()),
+    }
+}
+
+/// The same value with every list in one order whose order means nothing. Unlike the normal form it says all that was
+/// said.
+pub fn ordered(rules: &Rules, field: &Field, value: &Value) -> Value {
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            let members = &rules.of(*object).members;
+            map.iter().map(|(k, v)| (k.clone(), members.get(k).map_or(v.clone(), |m| ordered(rules, m, v)))).collect()
+        }
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter().map(|(k, v)| (k.clone(), ordered(rules, entry, v))).collect()
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            let mut items: Vec<Value> = items.iter().map(|v| ordered(rules, item, v)).collect();
+            sort(field, &mut items);
+            Value::Array(items)
+        }
+        _ => value.clone(),
+    }
+}
+
+/// Puts a list whose order means nothing into one order.
+fn sort(field: &Field, items: &mut [Value]) {
+    if let Some(by) = &field.rule.key {
+        items.sort_by_cached_key(|e| (by.of(e), e.to_string()));
+    } else if field.rule.set {
+        items.sort_by_cached_key(Value::to_string);
     }
 }
 

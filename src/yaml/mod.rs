@@ -8,9 +8,9 @@ mod problem;
 mod scalar;
 mod typed;
 
-pub use near::nearest;
+pub use near::{Guesser, nearest};
 pub use node::{Entry, Node, Tree};
-pub use parse::{Limits, parse};
+pub use parse::{Limits, MOST_DEPTH, parse};
 pub use problem::{File, FileId, Files, Problem, Problems, Span};
 pub use scalar::{Scalar, resolve};
 pub use typed::{is_deferred, read};

@@ -19,6 +19,27 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
         .map(|(_, k)| k)
 }
 
+/// Looks for nearest names among very many, but only so often: a hostile project could have thousands of wrong names
+/// and thousands of right ones.
+#[derive(Clone, Debug)]
+pub struct Guesser {
+    left: usize,
+}
+
+impl Default for Guesser {
+    fn default() -> Self {
+        Guesser { left: 50 }
+    }
+}
+
+impl Guesser {
+    /// As [`nearest`], until there have been enough guesses.
+    pub fn nearest<'n>(&mut self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        self.left = self.left.checked_sub(1)?;
+        nearest(name, known)
+    }
+}
+
 /// How many slips a name of that length may have and still be meant.
 fn tolerance(length: usize) -> usize {
     (length / 3).clamp(1, 1 + length / 4)

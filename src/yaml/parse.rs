@@ -18,9 +18,13 @@ pub struct Limits {
     pub nodes: usize,
 }
 
+/// How deep values may be nested, unless said otherwise. Types that hold themselves (`for_each_task.task`) are read by
+/// recursion, with several kilobytes of stack a level in an unoptimised build; no real manifest goes half as deep.
+pub const MOST_DEPTH: usize = 32;
+
 impl Default for Limits {
     fn default() -> Self {
-        Limits { depth: 64, nodes: 400_000 }
+        Limits { depth: MOST_DEPTH, nodes: 400_000 }
     }
 }
 

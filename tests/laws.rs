@@ -1,0 +1,23 @@
+//! The laws: what holds for every kind, every fixture and every generated spec (ARCHITECTURE.md lists them).
+//!
+//! Everything runs in this process: manifests in memory, the embedded sandbox behind real sockets, and the library's
+//! own load, observe, decide and apply. The fixtures are in `tests/kinds/KIND/CASE.yaml`.
+
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
+#[path = "laws/fixtures.rs"]
+mod fixtures;
+#[path = "laws/world.rs"]
+mod world;
+
+#[path = "laws/shuffle.rs"]
+mod shuffle;
+
+#[path = "laws/crashes.rs"]
+mod crashes;
+#[path = "laws/trouble.rs"]
+mod trouble;
+
+#[path = "laws/plans.rs"]
+mod plans;

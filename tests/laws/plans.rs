@@ -1,0 +1,132 @@
+//! Laws 1 to 3: apply, then plan is empty; the same input gives the same bytes; order means nothing.
+
+use crate::fixtures::{self, Fixture};
+use crate::shuffle::{self, Shuffled};
+use crate::world::{self, Files, World};
+use plumb::plan::Plan;
+use std::sync::Arc;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_apply_there_is_nothing_to_do() {
+    let alone = fixtures::all().into_iter().map(|fixture| (fixture.name(), fixture.files()));
+    let cases = alone.chain([("all fixtures together".to_owned(), fixtures::together())]);
+    world::each(cases.map(|(name, files)| (name.clone(), settles(files, name)))).await;
+}
+
+/// Law 1: apply, then plan is empty, also to somebody who reads everything anew; and a second apply writes nothing.
+async fn settles(files: Files, what: String) {
+    let world = World::new().await;
+    let desired = world::load(&files);
+    let plan = world.settle(&desired, &what).await;
+    assert_eq!(plan.counts().create, desired.resources.len(), "{what}: not everything was created");
+    world.assert_settled(&desired, &what).await;
+    world.forget_requests().await;
+    world.settle(&world::load(&files), &what).await;
+    world.assert_settled(&world::load(&files), &what).await;
+    assert_eq!(world.writes().await, 0, "{what}: a second apply wrote something");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_from_a_fixture_to_its_neighbours_settles() {
+    let kinds = plumb::kinds::all().iter().map(|kind| fixtures::of(*kind));
+    let pairs: Vec<(Fixture, Fixture)> = kinds.flat_map(|fixtures| neighbours(&fixtures)).collect();
+    world::each(pairs.into_iter().map(|(before, after)| {
+        let what = format!("{} to {}", before.name(), after.case);
+        (what.clone(), updates(before, after, what))
+    }))
+    .await;
+}
+
+async fn updates(before: Fixture, after: Fixture, what: String) {
+    let world = World::new().await;
+    world.settle(&world::load(&before.renamed("same")), &what).await;
+    let desired = world::load(&after.renamed("same"));
+    world.settle(&desired, &what).await;
+    world.assert_settled(&desired, &what).await;
+    world.assert_one_of_each(&desired, &what).await;
+}
+
+/// Each fixture and the next, and back again.
+pub fn neighbours(fixtures: &[Fixture]) -> Vec<(Fixture, Fixture)> {
+    let next = fixtures.iter().cycle().skip(1);
+    fixtures.iter().zip(next).flat_map(|(a, b)| [(a.clone(), b.clone()), (b.clone(), a.clone())]).collect()
+}
+
+#[tokio::test]
+async fn the_same_input_gives_the_same_bytes() {
+    let world = World::new().await;
+    for stage in stages(&world).await {
+        world.put_state(&stage.state).await;
+        let first = bytes(&world, &stage.files).await;
+        for _ in 0..3 {
+            assert_eq!(bytes(&world, &stage.files).await, first, "{}", stage.name);
+        }
+    }
+}
+
+async fn bytes(world: &World, files: &Files) -> String {
+    world::every_form(&world.plan(&world::load(files)).await.1.plan)
+}
+
+/// A workspace and manifests that it is planned for.
+struct Stage {
+    name: &'static str,
+    state: serde_json::Value,
+    files: Files,
+}
+
+/// Plans of creates, of updates and replaces, of deletes, and of nothing.
+async fn stages(world: &World) -> Vec<Stage> {
+    let empty = world.state().await;
+    let all = fixtures::together();
+    world.settle(&world::load(&all), "all fixtures").await;
+    let full = world.state().await;
+    vec![
+        Stage { name: "creates", state: empty, files: all.clone() },
+        Stage { name: "updates", state: full.clone(), files: rotated() },
+        Stage { name: "deletes", state: full.clone(), files: Files::new() },
+        Stage { name: "nothing", state: full, files: all },
+    ]
+}
+
+/// Every fixture under the name of its neighbour, so that everything changes.
+fn rotated() -> Files {
+    let mut files = Files::new();
+    for kind in plumb::kinds::all() {
+        let fixtures = fixtures::of(*kind);
+        for (fixture, other) in fixtures.iter().zip(fixtures.iter().cycle().skip(1)) {
+            let text = fixture.renamed(&other.case).into_values().collect::<String>();
+            files.insert(format!("{}-{}.yaml", kind.name(), fixture.case), text);
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn order_means_nothing() {
+    let world = World::new().await;
+    for stage in stages(&world).await {
+        world.put_state(&stage.state).await;
+        let first = shown(world.plan(&world::load(&stage.files)).await.1.plan);
+        for seed in 1..=3 {
+            let desired = world::load(&shuffle::files(&stage.files, seed));
+            let services = world.through(Arc::new(Shuffled::new(world.direct(), seed)));
+            let (_, decision) = world.plan_through(&services, &desired).await.unwrap();
+            let again = shown(decision.plan);
+            assert!(first == again, "{}, seed {seed}:\n{}", stage.name, difference(&first, &again));
+        }
+    }
+}
+
+/// The plan without the places of the manifests, which do move.
+fn shown(mut plan: Plan) -> String {
+    for change in &mut plan.changes {
+        change.source = None;
+        change.fields.iter_mut().for_each(|f| f.source = None);
+    }
+    world::every_form(&plan)
+}
+
+fn difference(a: &str, b: &str) -> String {
+    a.lines().zip(b.lines()).filter(|(a, b)| a != b).take(5).map(|(a, b)| format!("- {a}\n+ {b}\n")).collect()
+}

@@ -1,0 +1,115 @@
+//! A workspace in which one call goes wrong, in every way that a call can.
+
+use crate::world::World;
+use plumb::apply::Outcome;
+use plumb::call::{Call, Method, Sending, Service};
+use plumb::manifest::Desired;
+use serde_json::{Value, json};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::sync::Notify;
+
+/// A way for a call to go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing goes wrong.
+    None,
+    /// The service fails before it does anything.
+    FailsBefore,
+    /// The service is too busy, and says to come back at once.
+    Busy,
+    /// The connection breaks before the service does anything.
+    BreaksBefore,
+    /// The service does it, and fails then.
+    FailsAfter,
+    /// The service does it, and the connection breaks before the answer.
+    BreaksAfter,
+    /// The service does it, and the connection breaks in the middle of the answer.
+    Truncates,
+    /// Plumb is killed before it sends the call.
+    KilledBefore,
+    /// Plumb is killed when the service has done it.
+    KilledAfter,
+}
+
+impl Trouble {
+    /// What can happen to a call. A read has no effect, so nothing can happen after it that could not happen before.
+    pub fn of(call: &Call) -> &'static [Trouble] {
+        use Trouble::*;
+        match call.method {
+            Method::Get => &[FailsBefore, Truncates, KilledBefore],
+            _ => &[FailsBefore, Busy, BreaksBefore, FailsAfter, BreaksAfter, Truncates, KilledBefore, KilledAfter],
+        }
+    }
+
+    fn fault(self) -> Option<Value> {
+        Some(match self {
+            Trouble::FailsBefore => json!({ "path": "*", "status": 500 }),
+            Trouble::Busy => json!({ "path": "*", "status": 503, "retry_after": 0 }),
+            Trouble::BreaksBefore => json!({ "path": "*", "drop": true }),
+            Trouble::FailsAfter => json!({ "path": "*", "status": 500, "when": "after" }),
+            Trouble::BreaksAfter => json!({ "path": "*", "drop": true, "when": "after" }),
+            Trouble::Truncates => json!({ "path": "*", "truncate": 1 }),
+            Trouble::None | Trouble::KilledBefore | Trouble::KilledAfter => return None,
+        })
+    }
+}
+
+/// A service in which the call of one number goes wrong.
+pub struct Troubled {
+    world: Arc<World>,
+    trouble: Trouble,
+    at: usize,
+    next: AtomicUsize,
+    killed: Notify,
+    /// Every call that was sent.
+    pub calls: Mutex<Vec<Call>>,
+}
+
+impl Troubled {
+    /// The call number `at`, from 0, goes wrong.
+    pub fn new(world: Arc<World>, trouble: Trouble, at: usize) -> Arc<Troubled> {
+        let (next, calls) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Troubled { world, trouble, at, next, killed: Notify::new(), calls })
+    }
+
+    /// Never goes on: the apply is dropped meanwhile.
+    async fn die(&self) {
+        self.killed.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Service for Troubled {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            self.calls.lock().unwrap().push(call.clone());
+            let mine = self.next.fetch_add(1, Ordering::SeqCst) == self.at;
+            if mine && self.trouble == Trouble::KilledBefore {
+                self.die().await;
+            }
+            if let Some(fault) = self.trouble.fault().filter(|_| mine) {
+                self.world.control("POST", "faults", fault).await;
+            }
+            let answer = self.world.direct().send(call).await;
+            if mine && self.trouble == Trouble::KilledAfter {
+                self.die().await;
+            }
+            answer
+        })
+    }
+}
+
+/// Plans in peace, and applies in trouble. `None`: plumb was killed.
+pub async fn apply(world: &World, desired: &Desired, troubled: Arc<Troubled>) -> Option<Outcome> {
+    let (live, decision) = world.plan(desired).await;
+    let services = world.through(troubled.clone());
+    let outcome = tokio::select! {
+        outcome = world.carry_out(&services, desired, &live, decision) => Some(outcome),
+        () = troubled.killed.notified() => None,
+    };
+    world.control("DELETE", "faults", Value::Null).await;
+    outcome
+}
