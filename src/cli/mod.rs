@@ -2,7 +2,7 @@
 
 mod apply;
 mod completions;
-mod demo;
+pub mod demo;
 mod drift;
 mod import;
 mod init;
