@@ -49,13 +49,10 @@ impl History<'_> {
         let tip = self.repo.resolve(rev).map_err(|e| e.to_string())?;
         // What the other branch did meanwhile is not this branch's doing.
         let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
-        let mut specs = self.specs(&fork).map_err(|e| format!("{rev}: {e}"))?;
-        let mut known = Known::default();
-        for address in addresses {
-            known.bases.insert(address.clone(), specs.remove(address).map_or(Base::Nothing, Base::Spec));
-        }
-        known.bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
-        Ok(known)
+        let specs = self.specs(&fork)?;
+        let mut bases: Bases = addresses.iter().map(|address| (address.clone(), Base::Nothing)).collect();
+        bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
+        Ok(Known { bases, notes: Vec::new() })
     }
 
     /// For each change, the manifest at the commit that the live object's mark names.

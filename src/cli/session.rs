@@ -195,7 +195,7 @@ impl Session {
                 let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
                 let addresses: Vec<_> = resources.chain(plan.changes.iter().map(|c| c.address.clone())).collect();
                 self.project.history(repo, |history| history.at(rev, &addresses)).map_err(|e| {
-                    Failure::error(format!("--base {e}")).hint("fetch that revision: `git fetch origin main`")
+                    Failure::error(format!("--base {rev}: {e}")).hint("fetch that revision: `git fetch origin main`")
                 })
             }
         }
