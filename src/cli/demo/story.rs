@@ -54,7 +54,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "somebody edits a job in the UI",
-        words: "Erin is on call and shortens a timeout by hand. This is the request that the UI would send:",
+        words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
         play: |stage| Box::pin(edit(stage)),
     },
     Step {
