@@ -5,7 +5,7 @@
 use crate::git::Repo;
 use crate::kinds;
 use crate::manifest::{self, Address, Desired, InMemory, Source};
-use crate::plan::{Action, Base, Bases, Live, Note, Plan, normal};
+use crate::plan::{Action, Base, Bases, Change, Live, Note, Plan, normal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.
@@ -56,7 +56,11 @@ impl History<'_> {
     /// For each change, the manifest at the commit that the live object's mark names.
     pub fn at_marks(&self, live: &Live, plan: &Plan) -> Known {
         let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
-        for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)) {
+        // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
+        let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
+        for change in
+            plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)).filter(untold)
+        {
             let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id));
             if let Some(mark) = found.and_then(|f| f.mark.as_ref())
                 && let Some(rev) = &mark.rev
@@ -78,6 +82,14 @@ impl History<'_> {
                     for (address, was, hash) in wanted {
                         if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
+                        } else {
+                            known.notes.push(Note {
+                                address: Some((*address).clone()),
+                                message: format!(
+                                    "what was applied is not what commit {commit} has (files were not committed, or \
+                                     variables had other values), so it cannot be told who changed what"
+                                ),
+                            });
                         }
                     }
                 }
