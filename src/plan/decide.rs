@@ -2,13 +2,16 @@
 
 use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
+use super::matching::{CLONES_REMEDY, Match, clones};
+use super::origin::{Was, is_apart};
 use super::secrets::{self, Numbers, seal};
+use super::selection::Selection;
 use super::{
     Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
 };
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
-use crate::schema::{self, Path, Rules};
+use crate::schema::{self, Path};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,53 +41,6 @@ pub enum Base {
     Spec(Value),
     /// There was no such manifest.
     Nothing,
-}
-
-/// Which resources a command is about.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// `label=value` pairs that all have to hold.
-    pub labels: Vec<(String, String)>,
-    /// Address patterns, of which one has to match; `*` stands for any characters.
-    pub only: Vec<String>,
-}
-
-impl Selection {
-    /// Whether it is everything. Only then may anything be pruned.
-    pub fn is_whole(&self) -> bool {
-        self.labels.is_empty() && self.only.is_empty()
-    }
-
-    /// Whether a resource is selected.
-    pub fn has(&self, resource: &Resource) -> bool {
-        self.labels.iter().all(|(k, v)| resource.labels.get(k) == Some(v)) && self.has_address(&resource.address)
-    }
-
-    /// Whether an address matches, whatever its labels.
-    pub fn has_address(&self, address: &Address) -> bool {
-        self.only.is_empty() || self.only.iter().any(|pattern| glob(pattern, &address.to_string()))
-    }
-}
-
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name),
-        Some((head, tail)) => {
-            text.starts_with(head) && text.char_indices().any(|(i, _)| i >= head.len() && glob_exact(tail, &text[i..]))
-                || text == head && tail.is_empty()
-        }
-    }
-}
-
-fn glob_exact(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text || pattern.is_empty(),
-        Some((head, tail)) => {
-            text.starts_with(head)
-                && (0..=text.len() - head.len())
-                    .any(|i| text.is_char_boundary(head.len() + i) && glob_exact(tail, &text[head.len() + i..]))
-        }
-    }
 }
 
 /// A plan, and the secrets that its calls need.
@@ -140,25 +96,21 @@ pub fn decide(input: &Input<'_>) -> Decision {
     decider.finish()
 }
 
-/// How a manifest and a live object belong together.
-enum Match<'a> {
-    None,
-    Owned(&'a Found, &'a Mark),
-    Adopted(&'a Found),
-    Moved(&'a Found, &'a Mark),
-}
-
-struct Decider<'a> {
-    input: &'a Input<'a>,
+pub(super) struct Decider<'a> {
+    pub(super) input: &'a Input<'a>,
     vault: Vault,
     supplied: BTreeMap<String, Supplied>,
-    owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
+    pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
+    /// Ids that are right now, those of objects included that will be made anew.
+    live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     unavailable: BTreeSet<Address>,
     /// Objects that a manifest lays claim to by `previousNames`.
-    claimed: BTreeSet<Address>,
+    pub(super) claimed: BTreeSet<Address>,
+    /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
+    pub(super) renamed: BTreeMap<Address, Address>,
     /// What the live objects of changes look like, to order deletes by.
     touched: BTreeMap<Address, &'a Value>,
     wanted: BTreeMap<Address, Wanted>,
@@ -189,8 +141,10 @@ impl<'a> Decider<'a> {
             supplied: input.live.supplied(),
             owned,
             ids: BTreeMap::new(),
+            live_ids: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             claimed: BTreeSet::new(),
+            renamed: BTreeMap::new(),
             touched: BTreeMap::new(),
             wanted: BTreeMap::new(),
             changes: Vec::new(),
@@ -220,6 +174,7 @@ impl<'a> Decider<'a> {
             Match::None => {}
             Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
+                self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
             }
         }
         if !self.input.selection.has(resource) {
@@ -244,91 +199,6 @@ impl<'a> Decider<'a> {
             Match::None => self.create(resource),
             _ => self.existing(resource, found),
         }
-    }
-
-    /// Finds the live object of a manifest. Never picks one of several.
-    fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
-        let (kind, address) = (resource.kind, &resource.address);
-        let refuse = |reason: String, remedy: Option<String>| Blocked {
-            guard: None,
-            address: Some(address.clone()),
-            reason,
-            remedy,
-        };
-        let owned = &self.owned[kind.name()];
-        let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
-            Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
-            None | Some([]) => Ok(None),
-            Some(several) => Err(refuse(clones(kind, address, several), Some(CLONES_REMEDY.into()))),
-        };
-        if let Some((found, mark)) = single(address)? {
-            return match &resource.adopt {
-                Some(id)
-                    if *id != found.seen.id && self.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) =>
-                {
-                    Err(refuse(
-                        format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
-                        Some(format!("remove `adopt`, or `plumb release {address}` first")),
-                    ))
-                }
-                _ => Ok(Match::Owned(found, mark)),
-            };
-        }
-        for previous in &resource.previous_names {
-            let previous = Address { kind: address.kind.clone(), name: previous.clone() };
-            if self.input.desired.resources.iter().any(|r| r.address == previous) {
-                continue;
-            }
-            if let Some((found, mark)) = single(&previous)? {
-                self.claimed.insert(previous);
-                return Ok(Match::Moved(found, mark));
-            }
-        }
-        let live = self.input.live.of(kind.name());
-        if let Some(id) = &resource.adopt {
-            return match live.iter().find(|f| f.seen.id == *id) {
-                Some(found) => Ok(Match::Adopted(found)),
-                None => Err(refuse(
-                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
-                    Some("remove `adopt` to create a new one".into()),
-                )),
-            };
-        }
-        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let same_name = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
-        match live.iter().filter(|_| !title.is_empty()).find(same_name) {
-            None => Ok(Match::None),
-            Some(found) => Err(self.name_is_taken(resource, found, title)),
-        }
-    }
-
-    fn name_is_taken(&self, resource: &Resource, found: &Found, title: &str) -> Blocked {
-        let (noun, id) = (resource.kind.noun(), &found.seen.id);
-        let mine = found.mark.as_ref().filter(|m| {
-            m.owner.project == self.input.desired.project.name && m.owner.target == self.input.desired.mark_target()
-        });
-        let (reason, remedy) = match (&found.mark, mine) {
-            (_, Some(mark)) if self.input.desired.resources.iter().any(|r| r.address == mark.owner.address) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}); it is {}", mark.owner.address),
-                "give one of the two another name".to_owned(),
-            ),
-            (_, Some(mark)) => (
-                format!(
-                    "a {noun} named \"{title}\" is live already (id {id}); it is {}, whose manifest is gone",
-                    mark.owner.address
-                ),
-                format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", mark.owner.address.name),
-            ),
-            (Some(mark), None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
-            (None, None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and carries no mark"),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
-        };
-        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
     }
 
     fn create(&mut self, resource: &'a Resource) {
@@ -437,25 +307,31 @@ impl<'a> Decider<'a> {
         };
         self.push(resource, action, Some((found, read)), &step, fields, None);
         if let Some(change) = self.changes.last_mut().filter(|c| c.address == resource.address) {
-            change.reason = match (&moved, adopted, found.mark.as_ref()) {
-                (Some(from), ..) => Some(format!("it was {from}")),
-                (None, true, Some(mark)) => Some(format!("it belonged to {}", mark.owner)),
-                (None, true, None) => Some(format!("{} {} is taken over", resource.kind.noun(), found.seen.id)),
-                _ => None,
-            };
+            // The other actions name their object already.
+            change.reason =
+                found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner));
             change.moved_from = moved;
         }
     }
 
     /// What the manifest was when the object was last made, if that is known.
-    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Value> {
+    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Was> {
         let rules = resource.kind.rules();
-        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.ids));
+        // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
+        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.live_ids));
+        let by_mark = self.input.base.is_none();
         match self.input.bases.get(&resource.address) {
-            Some(Base::Spec(spec)) => Some(at(&seal(rules, spec, &mut self.vault.clone()))),
-            Some(Base::Nothing) => Some(Value::Null),
+            Some(Base::Spec(spec)) => Some(Was { spec: at(&seal(rules, spec, &mut self.vault.clone())), by_mark }),
+            Some(Base::Nothing) => Some(Was { spec: Value::Null, by_mark }),
             // The hash in the mark says that the manifest is what it was: no git needed.
-            None if same_manifest && mark.is_some() => Some(at(&seal(rules, &resource.spec, &mut self.vault.clone()))),
+            None if same_manifest && mark.is_some() => {
+                let mut spec = at(&seal(rules, &resource.spec, &mut self.vault.clone()));
+                if let Value::Object(map) = &mut spec {
+                    // Of what is not in the hash it says nothing.
+                    map.retain(|member, _| !is_apart(rules, member));
+                }
+                Some(Was { spec, by_mark })
+            }
             None => None,
         }
     }
@@ -465,7 +341,7 @@ impl<'a> Decider<'a> {
         resource: &Resource,
         comparison: &Comparison,
         unseen: &[Path],
-        base: Option<&Value>,
+        base: Option<&Was>,
         (want, live): (&Value, &Value),
     ) -> Vec<FieldChange> {
         let rules = resource.kind.rules();
@@ -475,7 +351,7 @@ impl<'a> Decider<'a> {
             .map(|d| {
                 let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
                 field.replaces = d.replaces;
-                field.origin = base.map(|base| origin(rules, &d.path, base, want, live));
+                field.origin = base.and_then(|base| base.origin(rules, &d.path, want, live));
                 field
             })
             .collect();
@@ -621,6 +497,20 @@ impl<'a> Decider<'a> {
     }
 
     fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
+        if let Some(now) = self.renamed.get(address) {
+            // A rename is a move: what may be one must not lose its object meanwhile.
+            self.blocked.push(Blocked {
+                guard: None,
+                address: Some(address.clone()),
+                reason: format!(
+                    "no manifest asks for {} {} any more, but {now} has its name and may be what became of it",
+                    kind.noun(),
+                    found.seen.id
+                ),
+                remedy: Some(format!("say so by `previousNames`; if they are two, apply once without {now}")),
+            });
+            return;
+        }
         if found.mark.as_ref().is_some_and(|m| m.protect) {
             self.blocked.push(Blocked {
                 guard: None,
@@ -710,14 +600,6 @@ impl<'a> Decider<'a> {
     }
 }
 
-const CLONES_REMEDY: &str =
-    "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
-
-fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
-    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
-    format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
-}
-
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
     let paths: Vec<String> = comparison.differences.iter().filter(|d| d.replaces).map(|d| d.path.to_string()).collect();
     Blocked {
@@ -736,18 +618,6 @@ fn patterns(resource: &Resource, today: jiff::civil::Date) -> (Vec<Pattern>, Vec
     let (held, expired): (Vec<_>, Vec<_>) =
         resource.lifecycle.ignore.iter().partition(|rule| rule.until.is_none_or(|until| today <= until));
     (held.iter().map(|r| Pattern::parse(&r.path)).collect(), expired.iter().map(|r| r.path.clone()).collect())
-}
-
-fn origin(rules: &Rules, path: &Path, base: &Value, want: &Value, live: &Value) -> Origin {
-    let at = |spec: &Value| schema::find(rules, spec, path).cloned();
-    let (base, want, live) = (at(base), at(want), at(live));
-    if live == base {
-        Origin::Manifest
-    } else if want == base {
-        Origin::Drift
-    } else {
-        Origin::Both
-    }
 }
 
 /// An explicit null in a manifest is not sent: to every service here, absent is the same.

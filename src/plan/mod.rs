@@ -4,14 +4,18 @@ pub mod compare;
 mod decide;
 pub mod guards;
 mod live;
+mod matching;
 pub mod normal;
 mod order;
+mod origin;
 pub mod references;
 pub mod secrets;
+mod selection;
 mod types;
 
-pub use decide::{Base, Bases, Decision, Input, Selection, Wanted, decide};
+pub use decide::{Base, Bases, Decision, Input, Wanted, decide};
 pub use live::{Found, Live};
+pub use selection::Selection;
 pub use types::{
     Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,
 };

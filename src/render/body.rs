@@ -206,7 +206,8 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
     }
     let by = field.source.as_ref().and_then(commit);
     match (field.origin, by) {
-        (Some(Origin::Drift), _) => parts.push("changed live".to_owned()),
+        (Some(Origin::Drift), Some(by)) => parts.push(format!("changed live; wanted since {by}")),
+        (Some(Origin::Drift), None) => parts.push("changed live".to_owned()),
         (Some(Origin::Manifest), Some(by)) => parts.push(format!("manifest {by}")),
         (Some(Origin::Manifest), None) => parts.push("manifest changed".to_owned()),
         (Some(Origin::Both), Some(by)) => parts.push(format!("changed live, and manifest {by}")),

@@ -178,6 +178,17 @@ impl Ui {
         }
     }
 
+    /// Waits for Enter, where there is somebody to press it.
+    pub fn pause(&self, text: &str) -> Result<(), Failure> {
+        if self.interactive {
+            self.to_stderr(&format!("{} ", safe(text)));
+            let mut answer = String::new();
+            let read = locked(&self.input).read_line(&mut answer);
+            read.map_err(|fault| Failure::error(format!("cannot read the answer: {fault}")))?;
+        }
+        Ok(())
+    }
+
     /// What hears of progress: bars on a terminal, plain lines elsewhere, nothing when quiet.
     pub fn progress(&self) -> Box<dyn Progress + '_> {
         match &self.bars {

@@ -85,10 +85,21 @@ impl Node {
 }
 
 impl Node {
-    /// The node at a path in the reader's notation (`tasks[0].depends_on[1].task_key`), or its nearest ancestor.
+    /// The node at a path in the reader's notation (`tasks[0].depends_on[1].task_key`, a key with dots in it as
+    /// `definition["spark_conf.spark.speculation"]`), or its nearest ancestor.
     pub fn at(&self, path: &str) -> &Node {
         let mut here = self;
-        for segment in path.split(['.', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty()) {
+        let mut rest = path;
+        while !rest.is_empty() {
+            let (segment, behind) = if let Some(quoted) = rest.strip_prefix("[\"") {
+                quoted.split_once("\"]").unwrap_or((quoted, ""))
+            } else if let Some(index) = rest.strip_prefix('[') {
+                index.split_once(']').unwrap_or((index, ""))
+            } else {
+                let plain = rest.strip_prefix('.').unwrap_or(rest);
+                plain.split_at(plain.find(['.', '[']).unwrap_or(plain.len()))
+            };
+            rest = behind;
             let next = match &here.tree {
                 Tree::Seq(items) => segment.parse::<usize>().ok().and_then(|i| items.get(i)),
                 _ => here.get(segment),

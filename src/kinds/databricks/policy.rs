@@ -197,6 +197,20 @@ impl Kind for DatabricksClusterPolicy {
                 "write what differs in `policy_family_definition_overrides`",
             );
         }
+        let overrides = ("policy_family_definition_overrides", &spec.policy_family_definition_overrides);
+        for (member, rules) in [("definition", &spec.definition), overrides] {
+            for (attribute, rule) in rules.iter().flat_map(|entries| &entries.0) {
+                let at = format!("{member}[\"{attribute}\"]");
+                let (missing, idle) = rule.misfits();
+                for name in missing {
+                    findings.at(&at, format!("the rule of `{attribute}` needs `{name}`"), format!("add `{name}`"));
+                }
+                for name in idle {
+                    let message = format!("`{name}` means nothing in the rule of `{attribute}`");
+                    findings.at(format!("{at}.{name}"), message, "remove it, or change `type`");
+                }
+            }
+        }
         if let Some(libraries) = spec.libraries.as_ref().filter(|l| l.len() > 500) {
             findings.at("libraries", format!("{} libraries", libraries.len()), "a policy takes 500 at most");
         }

@@ -172,5 +172,15 @@ impl Kind for DatabricksInstancePool {
     fn check(spec: &PoolSpec, findings: &mut Findings) {
         limits::name(&spec.instance_pool_name, 1, 100, "instance_pool_name", findings);
         limits::tags(spec.custom_tags.as_ref(), "custom_tags", limits::CUSTOM_TAGS, findings);
+        let idle = "idle_instance_autotermination_minutes";
+        limits::number(spec.idle_instance_autotermination_minutes, 0, 10_000, idle, findings);
+        if let (Some(least), Some(most)) = (spec.min_idle_instances, spec.max_capacity)
+            && least > most
+        {
+            findings.at("min_idle_instances", format!("{least} is more than max_capacity, {most}"), "");
+        }
+        if let Some(versions) = spec.preloaded_spark_versions.as_ref().filter(|v| v.len() > 1) {
+            findings.at("preloaded_spark_versions", format!("{} versions", versions.len()), "a pool takes one at most");
+        }
     }
 }

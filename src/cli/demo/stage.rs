@@ -1,0 +1,307 @@
+//! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
+
+use super::page::Page;
+use crate::sandbox::{self, Running};
+use crate::services::http;
+use crate::settings;
+use crate::ui::{Failure, Ui};
+use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// The job that was made by hand, and that the story takes over.
+pub const BY_HAND: u64 = 710_001;
+/// Jobs that are nobody's business here: one has no mark, one has another project's.
+pub const BYSTANDERS: [u64; 2] = [710_002, 710_003];
+/// What signs in to the emulator, where any token does.
+const TOKEN: &str = "demo";
+/// Midnight of the first of April 2024, in seconds since 1970: commits have fixed times, so that their ids are the same
+/// in every run.
+const FIRST_DAY: i64 = 1_711_929_600;
+
+/// Everything that a step works with.
+pub struct Stage<'a> {
+    pub page: Page<'a>,
+    exe: PathBuf,
+    folder: PathBuf,
+    sandbox: Running,
+    http: reqwest::Client,
+    bystanders: Vec<Value>,
+    commits: Cell<i64>,
+    proofs: Cell<usize>,
+}
+
+/// What a command came to.
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl<'a> Stage<'a> {
+    /// Sets the stage in an empty folder. `exe` is the program that the story runs.
+    pub async fn set(exe: &Path, folder: &Path, ui: &'a Ui) -> Result<Stage<'a>, Failure> {
+        let seed =
+            json!({ "jobs": [by_hand(), of_others(BYSTANDERS[0], None), of_others(BYSTANDERS[1], Some("other"))] });
+        let options = sandbox::Options {
+            seed: Some(seed),
+            state: Some(folder.join("sandbox.json")),
+            ..sandbox::Options::default()
+        };
+        let sandbox = sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
+        let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
+        let mut stage = Stage {
+            page: Page::new(ui),
+            exe: exe.to_owned(),
+            folder: folder.to_owned(),
+            sandbox,
+            http,
+            bystanders: Vec::new(),
+            commits: Cell::new(0),
+            proofs: Cell::new(0),
+        };
+        stage.write("../home/.databrickscfg", &format!("[demo]\nhost = {}\ntoken = {TOKEN}\n", stage.url()))?;
+        let mut options = RepositoryInitOptions::new();
+        options.initial_head("main").external_template(false);
+        Repository::init_opts(stage.repository(), &options).map_err(|e| failed("git", &e))?;
+        for id in BYSTANDERS {
+            let job = stage.job(id).await?;
+            stage.bystanders.push(job);
+        }
+        Ok(stage)
+    }
+
+    /// The address of the emulated workspace.
+    pub fn url(&self) -> String {
+        self.sandbox.url()
+    }
+
+    /// The folder of the repository.
+    pub fn repository(&self) -> PathBuf {
+        self.folder.join("project")
+    }
+
+    /// Writes a file of the repository.
+    pub fn write(&self, path: &str, text: &str) -> Result<(), Failure> {
+        let file = self.repository().join(path);
+        let dir = file.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(dir)
+            .and_then(|()| std::fs::create_dir_all(self.repository()))
+            .and_then(|()| std::fs::write(&file, text))
+            .map_err(|e| failed(&file.display().to_string(), &e))
+    }
+
+    /// Removes a file of the repository.
+    pub fn remove(&self, path: &str) -> Result<(), Failure> {
+        std::fs::remove_file(self.repository().join(path)).map_err(|e| failed(path, &e))
+    }
+
+    /// Commits everything, as somebody, and answers the commit's first 12 characters.
+    pub fn commit(&self, author: &str, message: &str) -> Result<String, Failure> {
+        let id = self.try_commit(author, message).map_err(|e| failed("git", &e))?;
+        self.page.commit(&id, author, message)?;
+        Ok(id)
+    }
+
+    fn try_commit(&self, author: &str, message: &str) -> Result<String, git2::Error> {
+        let repo = Repository::open(self.repository())?;
+        let mut index = repo.index()?;
+        index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+        index.update_all(["*"], None)?;
+        index.write()?;
+        let tree = repo.find_tree(index.write_tree()?)?;
+        let mail = author.split(' ').next().unwrap_or(author).to_lowercase();
+        self.commits.set(self.commits.get() + 1);
+        let when = Time::new(FIRST_DAY + 86_400 * self.commits.get(), 0);
+        let who = Signature::new(author, &format!("{mail}@example.com"), &when)?;
+        let parent = repo.head().ok().map(|head| head.peel_to_commit()).transpose()?;
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        let id = repo.commit(Some("HEAD"), &who, &who, message, &tree, &parents)?;
+        Ok(id.to_string().chars().take(12).collect())
+    }
+
+    /// Runs `plumb` in the repository, and shows the command line and all that it printed.
+    pub async fn plumb(&self, args: &[&str]) -> Result<Ran, Failure> {
+        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        let ran = self.run(args, self.page.colour()).await?;
+        self.page.output(&ran.out)?;
+        self.page.output(&ran.err)?;
+        Ok(ran)
+    }
+
+    /// Runs `plumb apply`, whose plan was shown before: only the progress is shown.
+    pub async fn apply(&self) -> Result<(), Failure> {
+        let args = ["apply", "--target", "demo", "--yes"];
+        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        let ran = self.run(&args, self.page.colour()).await?;
+        self.page.instead(&format!("the plan, {} lines", ran.out.lines().count()))?;
+        self.page.output(&ran.err)?;
+        ran.exits(0)
+    }
+
+    /// Runs `plumb` without showing it.
+    pub async fn quietly(&self, args: &[&str]) -> Result<Ran, Failure> {
+        self.run(args, false).await
+    }
+
+    async fn run(&self, args: &[&str], colour: bool) -> Result<Ran, Failure> {
+        let mut command = tokio::process::Command::new(&self.exe);
+        // Nothing of the caller's environment, so none of their credentials, proxies or settings of git.
+        command
+            .args(args)
+            .args(["--color", if colour { "always" } else { "never" }])
+            .current_dir(self.repository())
+            .env_clear()
+            .env("HOME", self.folder.join("home"))
+            .env("COLUMNS", self.page.width().to_string())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        // Without it Windows opens no socket.
+        if let Some(root) = settings::env("SystemRoot") {
+            command.env("SystemRoot", root).env("USERPROFILE", self.folder.join("home"));
+        }
+        let done = command.output().await.map_err(|e| failed(&self.exe.display().to_string(), &e))?;
+        Ok(Ran {
+            code: done.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&done.stdout).into_owned(),
+            err: String::from_utf8_lossy(&done.stderr).into_owned(),
+        })
+    }
+
+    /// The plan, as programs read it.
+    pub async fn plan(&self, command: &str) -> Result<Value, Failure> {
+        let ran = self.quietly(&[command, "--target", "demo", "--output", "json"]).await?;
+        serde_json::from_str(&ran.out).map_err(|e| failed(&format!("`plumb {command}` printed no JSON"), &e))
+    }
+
+    /// Asks the workspace, without showing it.
+    pub async fn ask(&self, path: &str) -> Result<Value, Failure> {
+        self.send(self.http.get(format!("{}{path}", self.url()))).await
+    }
+
+    /// A job as the workspace shows it.
+    pub async fn job(&self, id: u64) -> Result<Value, Failure> {
+        self.ask(&format!("/api/2.2/jobs/get?job_id={id}")).await
+    }
+
+    /// Somebody's edit past git, as the command line that would do the same.
+    pub async fn edit(&self, path: &str, body: &Value) -> Result<(), Failure> {
+        self.page.command(&format!("curl -H 'Authorization: Bearer {TOKEN}' {}{path} -d '{body}'", self.url()))?;
+        self.post(path, body).await.map(drop)
+    }
+
+    /// Sends a request that changes something, without showing it.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(self.http.post(format!("{}{path}", self.url())).json(body)).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        let answer = request.bearer_auth(TOKEN).send().await.and_then(reqwest::Response::error_for_status);
+        let answer = answer.map_err(|e| failed("the sandbox", &e))?;
+        answer.json().await.map_err(|e| failed("the sandbox", &e))
+    }
+
+    /// The requests that were sent since the log was last read: method and path.
+    pub async fn requests(&self) -> Result<Vec<(String, String)>, Failure> {
+        let log = self.ask("/_sandbox/requests").await?;
+        self.send(self.http.delete(format!("{}/_sandbox/requests", self.url()))).await?;
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        Ok(log.as_array().into_iter().flatten().map(|e| (text(&e["method"]), text(&e["path"]))).collect())
+    }
+
+    /// Checks that what belongs to others is as it was.
+    pub async fn others_untouched(&self) -> Result<(), Failure> {
+        for (id, before) in BYSTANDERS.into_iter().zip(&self.bystanders) {
+            must(self.job(id).await? == *before, || format!("job {id}, which belongs to others, changed"))?;
+        }
+        Ok(())
+    }
+
+    /// Says what was proven: the facts were checked before.
+    pub fn proven(&self, text: &str) -> Result<(), Failure> {
+        self.proofs.set(self.proofs.get() + 1);
+        self.page.proven(text)
+    }
+
+    /// How many facts were proven.
+    pub fn proofs(&self) -> usize {
+        self.proofs.get()
+    }
+
+    /// Ends the emulator.
+    pub async fn strike(self) {
+        self.sandbox.stop().await;
+    }
+}
+
+impl Ran {
+    /// Checks the exit code.
+    pub fn exits(&self, code: i32) -> Result<(), Failure> {
+        must(self.code == code, || format!("it exited with {}, not with {code}", self.code))
+            .map_err(|f| f.detail(self.err.clone()))
+    }
+}
+
+/// Checks a fact.
+pub fn must(holds: bool, why: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::error(why())) }
+}
+
+fn failed(what: &str, why: &dyn std::error::Error) -> Failure {
+    Failure::error(format!("{what}: {why}"))
+}
+
+/// The job that somebody made in the UI: much like the manifest of later, but not quite.
+fn by_hand() -> Value {
+    let task = |key: &str, after: &str| {
+        let mut task = json!({
+            "task_key": key,
+            "job_cluster_key": "main",
+            "notebook_task": {
+                "notebook_path": format!("/Workspace/Shared/bau-insights/cleanse/{key}"),
+                "base_parameters": { "month": "{{job.parameters.month}}" },
+            },
+        });
+        if !after.is_empty() {
+            task["depends_on"] = json!([{ "task_key": after }]);
+        }
+        task
+    };
+    json!({
+        "job_id": BY_HAND,
+        "creator_user_name": "carol@example.com",
+        "name": "[bau] audience cleanse",
+        "description": "Checks last month's raw events, drops duplicates and bot traffic.",
+        "timeout_seconds": 3600,
+        "parameters": [{ "name": "month", "default": "2024-05" }],
+        "email_notifications": { "on_failure": ["data-platform@example.com"] },
+        "tasks": [task("check_input", ""), task("deduplicate", "check_input"), task("drop_bots", "deduplicate")],
+        "job_clusters": [{
+            "job_cluster_key": "main",
+            "new_cluster": { "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 1 },
+        }],
+    })
+}
+
+/// A job that the project has nothing to do with.
+fn of_others(id: u64, project: Option<&str>) -> Value {
+    let mut job = json!({
+        "job_id": id,
+        "creator_user_name": "dave@example.com",
+        "name": format!("nightly export {id}"),
+        "tasks": [{
+            "task_key": "export",
+            "notebook_task": { "notebook_path": "/Shared/export" },
+            "existing_cluster_id": "0401-000000-someones",
+        }],
+    });
+    if let Some(project) = project {
+        job["tags"] = json!({
+            "plumb": format!("{project}/prod/DatabricksJob/export"),
+            "plumb_rev": "0123456789ab-01234567",
+        });
+    }
+    job
+}

@@ -1,0 +1,115 @@
+//! Which live object belongs to a manifest. It is told by the mark alone: a name is no proof.
+
+use super::Blocked;
+use super::decide::Decider;
+use super::live::Found;
+use crate::kinds::{AnyKind, Mark};
+use crate::manifest::{Address, Resource};
+use serde_json::Value;
+
+/// How a manifest and a live object belong together.
+pub(super) enum Match<'a> {
+    None,
+    Owned(&'a Found, &'a Mark),
+    Adopted(&'a Found),
+    Moved(&'a Found, &'a Mark),
+}
+
+impl<'a> Decider<'a> {
+    /// Finds the live object of a manifest. Never picks one of several.
+    pub(super) fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
+        let (kind, address) = (resource.kind, &resource.address);
+        let refuse = |reason: String, remedy: Option<String>| Blocked {
+            guard: None,
+            address: Some(address.clone()),
+            reason,
+            remedy,
+        };
+        let owned = &self.owned[kind.name()];
+        let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
+            Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
+            None | Some([]) => Ok(None),
+            Some(several) => Err(refuse(clones(kind, address, several), Some(CLONES_REMEDY.into()))),
+        };
+        if let Some((found, mark)) = single(address)? {
+            return match &resource.adopt {
+                Some(id)
+                    if *id != found.seen.id && self.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) =>
+                {
+                    Err(refuse(
+                        format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
+                        Some(format!("remove `adopt`, or `plumb release {address}` first")),
+                    ))
+                }
+                _ => Ok(Match::Owned(found, mark)),
+            };
+        }
+        for previous in &resource.previous_names {
+            let previous = Address { kind: address.kind.clone(), name: previous.clone() };
+            if self.input.desired.resources.iter().any(|r| r.address == previous) {
+                continue;
+            }
+            if let Some((found, mark)) = single(&previous)? {
+                self.claimed.insert(previous);
+                return Ok(Match::Moved(found, mark));
+            }
+        }
+        let live = self.input.live.of(kind.name());
+        if let Some(id) = &resource.adopt {
+            return match live.iter().find(|f| f.seen.id == *id) {
+                Some(found) => Ok(Match::Adopted(found)),
+                None => Err(refuse(
+                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
+                    Some("remove `adopt` to create a new one".into()),
+                )),
+            };
+        }
+        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+        let same_name = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
+        match live.iter().filter(|_| !title.is_empty()).find(same_name) {
+            None => Ok(Match::None),
+            Some(found) => Err(self.name_is_taken(resource, found, title)),
+        }
+    }
+
+    fn name_is_taken(&mut self, resource: &Resource, found: &Found, title: &str) -> Blocked {
+        let (noun, id) = (resource.kind.noun(), &found.seen.id);
+        let desired = self.input.desired;
+        let owner = found.mark.as_ref().map(|m| &m.owner);
+        let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
+        let (reason, remedy) = match (&found.mark, mine.map(|o| &o.address)) {
+            (_, Some(address)) if desired.resources.iter().any(|r| r.address == *address) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}); it is {address}"),
+                "give one of the two another name".to_owned(),
+            ),
+            (_, Some(address)) => {
+                self.renamed.insert(address.clone(), resource.address.clone());
+                (
+                    format!(
+                        "a {noun} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"
+                    ),
+                    format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", address.name),
+                )
+            }
+            (Some(mark), None) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
+                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+            ),
+            (None, None) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}) and carries no mark"),
+                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+            ),
+        };
+        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
+    }
+}
+
+/// What to do about several objects with one mark.
+pub(super) const CLONES_REMEDY: &str =
+    "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
+
+/// That several objects carry one mark, with their ids.
+pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
+    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
+    format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
+}

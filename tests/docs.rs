@@ -1,0 +1,232 @@
+//! The documents say what is true: their examples are real output, their commands exist, their links lead somewhere.
+//!
+//! `PLUMB_BLESS=1 cargo test --test docs` writes the README's examples anew.
+
+// Clippy only knows that functions marked `#[test]` are tests, not the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
+use plumb::cli::demo::STORY;
+use plumb::kinds::{self, MarkPlace};
+use plumb::ui::ExitCode;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const PLUMB: &str = env!("CARGO_BIN_EXE_plumb");
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every document, by its path.
+fn documents() -> BTreeMap<String, String> {
+    let mut paths = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    for entry in fs::read_dir(root().join("docs")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            paths.push(format!("docs/{name}"));
+        }
+    }
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
+}
+
+/// The commands of one step of the demo and what they printed, out of the demo's own output.
+fn shown(story: &str, number: usize) -> String {
+    let heading = format!("── {number}/{} {} ──\n", STORY.len(), STORY[number - 1].title);
+    let (_, rest) = story.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
+    let step = rest.split("\n── ").next().unwrap();
+    let mut blocks = Vec::new();
+    for line in step.lines() {
+        if line.starts_with("$ ") {
+            blocks.push(line.to_owned());
+        } else if let Some(output) = line.strip_prefix("  │") {
+            // How long reading took, and how much of it there was, is said on stderr and is no part of a result.
+            if !output.starts_with(" read ") {
+                blocks.push(output.strip_prefix(' ').unwrap_or(output).to_owned());
+            }
+        }
+    }
+    assert!(!blocks.is_empty(), "step {number} shows nothing");
+    blocks.join("\n")
+}
+
+/// The text with ids, ports and digests that are the same in every run: each that is met gets the next of its sort.
+fn same_ids(text: &str) -> String {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut out = String::new();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        if end == 0 {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let (word, after) = rest.split_at(end);
+        let hex = |w: &str| w.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        let digits = |w: &str| w.bytes().all(|b| b.is_ascii_digit());
+        let port = out.ends_with("127.0.0.1:");
+        let (sort, made): (&str, fn(usize) -> String) = match word {
+            w if port && digits(w) => ("port", |_| "8080".into()),
+            w if w.len() == 16 && hex(w) => ("digest", |n| format!("{:016x}", 0x9c1f_0e6a_2b7d_4f50 + n)),
+            w if w.len() == 12 && hex(w) => ("commit", |n| format!("{:012x}", 0x3f2a_91c0_b1d2_usize + n)),
+            w if w.len() == 15 && digits(w) => ("job", |n| format!("{}", 620_000_000_000_001 + n)),
+            w if matches!(w.split('-').collect::<Vec<_>>()[..], [day, time, _, ..] if day.len() == 4 && time.len() == 6 && digits(day) && digits(time)) => {
+                ("compute", |n| format!("0401-120000-{:08x}", 0x1b39_896a + n))
+            }
+            _ => ("", |_| String::new()),
+        };
+        match sort {
+            "" => out.push_str(word),
+            sort => {
+                let same = known.entry(word.to_owned()).or_insert_with(|| {
+                    let count = counts.entry(sort).or_default();
+                    *count += 1;
+                    made(*count - 1)
+                });
+                out.push_str(same);
+            }
+        }
+        rest = after;
+    }
+    out
+}
+
+#[test]
+fn the_tour_is_what_the_demo_prints() {
+    let done = Command::new(PLUMB).arg("demo").output().unwrap();
+    let story = same_ids(&String::from_utf8(done.stdout).unwrap());
+    assert!(done.status.success(), "{story}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut parts = readme.split("<!-- demo: ");
+    let mut fresh = parts.next().unwrap().to_owned();
+    let mut count = 0;
+    for part in parts {
+        let (number, rest) = part.split_once(" -->\n```console\n").expect("a console block after each demo comment");
+        let after = match rest.strip_prefix("```\n") {
+            Some(after) => after,
+            None => rest.split_once("\n```\n").expect("the block ends").1,
+        };
+        fresh.push_str(&format!("<!-- demo: {number} -->\n```console\n"));
+        fresh.push_str(&shown(&story, number.parse().unwrap()));
+        fresh.push_str(&format!("\n```\n{after}"));
+        count += 1;
+    }
+    assert!(count >= 5, "the tour has {count} blocks");
+    if env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
+        return fs::write(root().join("README.md"), fresh).unwrap();
+    }
+    let diff = similar::TextDiff::from_lines(readme.as_str(), fresh.as_str());
+    assert!(readme == fresh, "the tour is stale; PLUMB_BLESS=1 writes it anew:\n{}", diff.unified_diff());
+}
+
+#[test]
+fn ids_become_the_same_and_nothing_else_changes() {
+    let text =
+        "http://127.0.0.1:4711 620000000000008 and 620000000000007, 620000000000008 a2b5e4fc720e 1122-142208-f88b";
+    let same =
+        "http://127.0.0.1:8080 620000000000001 and 620000000000002, 620000000000001 3f2a91c0b1d2 0401-120000-1b39896a";
+    assert_eq!(same_ids(text), same);
+    for plain in ["audience-cleanse", "710001", "… 2024-05-01 é", "Digest: short"] {
+        assert_eq!(same_ids(plain), plain);
+    }
+}
+
+#[test]
+fn the_readme_lists_every_kind_and_where_its_mark_is() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Kinds").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<&str> = table.lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(rows.len(), kinds::all().len(), "one row a kind");
+    for kind in kinds::all() {
+        let row = rows.iter().find(|r| r.starts_with(&format!("| `{}` |", kind.name())));
+        let row = row.unwrap_or_else(|| panic!("no row of {}", kind.name()));
+        let (MarkPlace::Tags(member) | MarkPlace::LastLine(member)) = kind.mark();
+        assert!(row.ends_with(&format!("| `{member}` |")), "{row}: the mark is in {member}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_exit_code() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let listed: Vec<u8> = table.lines().filter_map(|l| l.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
+    let all = [
+        ExitCode::Ok,
+        ExitCode::Error,
+        ExitCode::Changes,
+        ExitCode::Guard,
+        ExitCode::Stale,
+        ExitCode::Lease,
+        ExitCode::Partial,
+        ExitCode::Usage,
+        ExitCode::Interrupted,
+    ];
+    assert_eq!(listed, all.map(ExitCode::code));
+}
+
+/// The command lines of `plumb` in a document: in blocks of shell, and in backticks.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for (index, block) in text.split("```").enumerate() {
+        if index % 2 == 1 {
+            let (language, body) = block.split_once('\n').unwrap_or(("", block));
+            if language == "sh" || language == "console" {
+                lines.extend(body.lines().map(|l| l.trim_start_matches("$ ").split(" #").next().unwrap().to_owned()));
+            }
+        } else {
+            lines.extend(block.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    let words = |line: String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    lines.into_iter().map(words).filter(|w| w.len() > 1 && w[0] == "plumb").collect()
+}
+
+#[test]
+fn every_command_line_exists() {
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let mut count = 0;
+    for (path, text) in documents() {
+        for command in commands(&text) {
+            let line = command.join(" ");
+            let help = helps.entry(command[1].clone()).or_insert_with(|| {
+                let done = Command::new(PLUMB).args([&command[1], "--help"]).output().unwrap();
+                assert!(done.status.success(), "{path}: `{line}`: there is no such command");
+                String::from_utf8(done.stdout).unwrap()
+            });
+            for option in command.iter().skip(2).filter(|w| w.starts_with("--")) {
+                let name = option.split('=').next().unwrap();
+                let there = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == name);
+                assert!(there, "{path}: `{line}`: there is no option {name}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} command lines were found");
+}
+
+#[test]
+fn every_link_and_path_leads_somewhere() {
+    for (path, text) in documents() {
+        let folder = root().join(&path).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if !link.starts_with("http") && !link.starts_with('#') {
+                let file = link.split('#').next().unwrap();
+                assert!(folder.join(file).exists(), "{path}: {link} does not exist");
+            }
+        }
+        let names = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
+        for name in names.filter(|n| ["src/", "tests/", "docs/", "manifests/"].iter().any(|p| n.starts_with(p))) {
+            let general =
+                name.contains(['*', '<', '{']) || name.split('/').any(|p| p.len() > 1 && p == p.to_uppercase());
+            assert!(general || exists(&root(), name), "{path}: `{name}` does not exist");
+        }
+    }
+}
+
+fn exists(root: &Path, name: &str) -> bool {
+    root.join(name.split_whitespace().next().unwrap_or(name)).exists()
+}
