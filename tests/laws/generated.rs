@@ -33,6 +33,7 @@ async fn random_clusters_obey() {
     run("DatabricksCluster", 6).await;
 }
 
+#[allow(clippy::print_stdout)] // how many there were: `cargo test` shows it on request
 async fn run(kind: &'static str, batches: usize) {
     // The same specs in every run: a failure can be looked at again. Another seed makes others.
     let seed: u64 = std::env::var("LAWS_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
