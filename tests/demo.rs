@@ -86,7 +86,8 @@ fn the_repository_can_be_kept() {
 #[tokio::test]
 async fn a_story_that_does_not_hold_fails_and_keeps_the_folder() {
     // Without the program no step can hold.
-    let failure = demo::run_as(Path::new("no/such/program"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
+    let failure =
+        demo::run_as(Path::new("no/such/program"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
     assert_eq!(failure.exit, ExitCode::Error);
     assert!(failure.message.starts_with("step 1 (A workspace, and a repository) does not hold"), "{failure}");
     let kept = failure.hints.iter().find_map(|h| h.strip_prefix("the folder is kept: ")).unwrap();
