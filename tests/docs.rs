@@ -250,7 +250,7 @@ fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
         }
     }
     let kinds: Vec<_> = lines.iter().filter(|(file, _)| file.starts_with("src/kinds/")).collect();
-    let [(registry, counts), (kind, _)] = kinds[..] else { panic!("more than one file and the registry: {kinds:?}") };
+    let [(kind, _), (registry, counts)] = kinds[..] else { panic!("more than one file and the registry: {kinds:?}") };
     assert_eq!((*registry, *counts), ("src/kinds/mod.rs", (2, 0)));
     assert!(kind.starts_with("src/kinds/databricks/"), "{kind}");
     assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/minimal.yaml")));
