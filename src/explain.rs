@@ -5,7 +5,7 @@
 use crate::git::Repo;
 use crate::kinds;
 use crate::manifest::{self, Address, Desired, InMemory, Source};
-use crate::plan::{Action, Base, Bases, Live, Note, Plan, normal, secrets};
+use crate::plan::{Action, Base, Bases, Live, Note, Plan, normal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.
@@ -22,8 +22,6 @@ pub struct History<'a> {
     /// The paths that the manifests come from.
     pub paths: &'a [String],
     pub load: Load<'a>,
-    /// The vault of the manifests as they are: its tokens compare with those of earlier ones.
-    pub vault: &'a manifest::Vault,
 }
 
 /// What is known of earlier manifests.
@@ -78,7 +76,7 @@ impl History<'_> {
             match self.specs(commit) {
                 Ok(specs) => {
                     for (address, was, hash) in wanted {
-                        if let Some(spec) = specs.get(was).filter(|spec| self.is_that(address, spec, hash)) {
+                        if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
                         }
                     }
@@ -122,13 +120,10 @@ impl History<'_> {
             source.file = format!("{prefix}{}", source.file);
         }
     }
+}
 
-    /// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
-    /// committed, and then that commit explains nothing.
-    fn is_that(&self, address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
-        kinds::find(&address.kind).is_some_and(|kind| {
-            let sealed = secrets::seal(kind.rules(), spec, &mut self.vault.clone());
-            normal::identity(kind.rules(), &sealed) == hash
-        })
-    }
+/// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
+/// committed, and then that commit explains nothing.
+fn is_that(address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
+    kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
 }

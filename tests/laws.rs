@@ -19,5 +19,11 @@ mod crashes;
 #[path = "laws/trouble.rs"]
 mod trouble;
 
+#[path = "laws/generated.rs"]
+mod generated;
 #[path = "laws/plans.rs"]
 mod plans;
+#[path = "laws/specs.rs"]
+mod specs;
+#[path = "laws/undeclared.rs"]
+mod undeclared;

@@ -69,7 +69,7 @@ impl Project {
     /// Earlier manifests, read the way that these were.
     fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
         let load = |source: &dyn Source| manifest::load(source, &request(&self.targeted, Some(repo)), kinds::all());
-        ask(&History { repo, paths: &self.paths(), load: &load, vault: &self.desired.vault })
+        ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
     /// The kinds that the project manages.

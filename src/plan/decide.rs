@@ -3,7 +3,7 @@
 use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
 use super::matching::{CLONES_REMEDY, Match, clones};
-use super::secrets::{Numbers, seal};
+use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
 use super::{
     Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
@@ -120,9 +120,19 @@ impl<'a> Decider<'a> {
         let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
         let owned: BTreeMap<_, _> =
             input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
+        let mut vault = input.desired.vault.clone();
+        let adopted: BTreeSet<&str> = input.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
+        for resource in &input.desired.resources {
+            secrets::learn(resource.kind.rules(), &resource.spec, &mut vault);
+        }
+        for kind in input.kinds {
+            let own = owned[kind.name()].values().flatten().copied();
+            let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
+            own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
+        }
         Decider {
             input,
-            vault: input.desired.vault.clone(),
+            vault,
             supplied: input.live.supplied(),
             owned,
             ids: BTreeMap::new(),
@@ -187,7 +197,7 @@ impl<'a> Decider<'a> {
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
         let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
-        let body = self.marked(resource, shown.clone(), &spec);
+        let body = self.marked(resource, shown.clone());
         let fields = normal::ordered(rules, &rules.root, &shown)
             .as_object()
             .into_iter()
@@ -216,7 +226,7 @@ impl<'a> Decider<'a> {
         };
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
-        let hash = normal::identity(rules, &spec);
+        let hash = normal::identity(rules, &resource.spec);
         let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
         let filled = references::fill(rules, &spec, &self.ids);
         let want = normal::normal(rules, &filled);
@@ -260,7 +270,7 @@ impl<'a> Decider<'a> {
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
-        let body = self.marked(resource, body, &spec);
+        let body = self.marked(resource, body);
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
         if protect_differs || matches!(action, Action::Adopt | Action::Move) {
@@ -349,10 +359,11 @@ impl<'a> Decider<'a> {
     }
 
     /// The body with the mark on it.
-    fn marked(&self, resource: &Resource, mut body: Value, spec: &Value) -> Value {
+    fn marked(&self, resource: &Resource, mut body: Value) -> Value {
         let rev = Rev {
             commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
-            hash: normal::identity(resource.kind.rules(), spec),
+            // Of the spec as it was loaded: what other objects keep secret must not change it.
+            hash: normal::identity(resource.kind.rules(), &resource.spec),
         };
         let owner = Owner {
             project: self.input.desired.project.name.clone(),
