@@ -245,7 +245,14 @@ impl<'a> Decider<'a> {
             ignored: &ignored,
             undeclared: if same_manifest { Undeclared::Keep } else { Undeclared::Remove },
         };
-        let comparison = compare(rules, &want, &live, &context);
+        let mut comparison = compare(rules, &want, &live, &context);
+        // Only for showing: what was a secret once is compared as the text that it is.
+        let mut shown = self.vault.clone();
+        for difference in &mut comparison.differences {
+            if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
+                secrets::hide_replaced(to, from, &mut shown);
+            }
+        }
         let protect_differs = mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
         let action = match matched {

@@ -20,6 +20,29 @@ pub fn learn(rules: &Rules, value: &Value, vault: &mut Vault) {
     walk(rules, &rules.root, &mut value.clone(), vault);
 }
 
+/// Hides a live value where the manifest wants a secret: most likely it is the one before.
+pub fn hide_replaced(to: &Value, from: &mut Value, vault: &mut Vault) {
+    match (to, from) {
+        (Value::Object(to), Value::Object(from)) => {
+            for (key, value) in from {
+                hide_replaced(to.get(key).unwrap_or(&Value::Null), value, vault);
+            }
+        }
+        (to, from) if holds(to) => seal_strings(from, vault),
+        _ => {}
+    }
+}
+
+/// Whether a secret stands anywhere in a sealed value.
+pub fn holds(value: &Value) -> bool {
+    match value {
+        Value::String(s) => s.contains("${secret."),
+        Value::Array(items) => items.iter().any(holds),
+        Value::Object(map) => map.values().any(holds),
+        _ => false,
+    }
+}
+
 fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
     match field.rule.secret {
         Some(Secret::Value) => return seal_strings(value, vault),
