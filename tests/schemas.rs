@@ -91,8 +91,8 @@ impl jsonschema::Retrieve for Beside {
 }
 
 fn yaml_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_dir() {
             yaml_files(&path, found);
         } else if path.extension().is_some_and(|e| e == "yaml") {
