@@ -170,9 +170,9 @@ impl World {
 
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
-        let mut marks = BTreeMap::new();
+        let (mut marks, mut state) = (BTreeMap::new(), self.state().await);
         for kind in kinds::all() {
-            for (_, spec) in objects(&mut self.state().await, *kind) {
+            for (_, spec) in objects(&mut state, *kind) {
                 if let Some(mark) = kind.mark().take(spec) {
                     *marks.entry(mark.owner.to_string()).or_insert(0) += 1;
                 }
