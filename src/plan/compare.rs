@@ -209,6 +209,10 @@ impl<'a> Walk<'a> {
 
     /// Nothing is live.
     fn only_wanted(&mut self, field: &Field, path: &Path, want: &Value, above: Inherited<'a>) {
+        // Nothing is wanted, and nothing is there.
+        if *want == Value::Array(Vec::new()) {
+            return;
+        }
         // An object may hold nothing but what is never compared: then it is no difference that it is not live.
         if let (Shape::Object(object), Value::Object(map)) = (&field.shape, want) {
             let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };

@@ -17,6 +17,8 @@ pub struct Rule {
     pub default: Option<Value>,
     /// What it means that the manifest does not set it.
     pub unset: Option<Unset>,
+    /// An empty list is not absent: it says that there is to be nothing.
+    pub keep_empty: bool,
     /// The service sets it whatever the manifest says: never compared.
     pub server: bool,
     /// The service never shows it: compared through the hash in the mark.

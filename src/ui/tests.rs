@@ -156,3 +156,15 @@ fn bars_leave_the_same_lines_behind() {
     progress.finished();
     assert_eq!(err.text(), "read 3 objects with 1 request in 0.1 s\nmoved DatabricksJob/a in 0.4 s\n");
 }
+
+#[test]
+fn a_pause_reads_one_line_and_only_where_somebody_can_press_a_key() {
+    let (out, err) = (Shared::default(), Shared::default());
+    let terminal = ui(&out, &err, true, "\ny\n", Volume::Normal);
+    terminal.pause("Enter goes on").unwrap();
+    assert_eq!(err.text(), "Enter goes on ");
+    assert_eq!(terminal.confirm("Go?"), Ok(true), "the second line is still there");
+    let (log, _, err) = logged(Volume::Normal);
+    log.pause("Enter goes on").unwrap();
+    assert_eq!(err.text(), "");
+}

@@ -45,6 +45,7 @@ pub struct PolicySpec {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
         "apart": true,
+        "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<PolicyLevel>>>,
