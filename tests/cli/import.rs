@@ -120,10 +120,6 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       instance_pool_name: Workers
       max_capacity: 10
       node_type_id: r6id.xlarge
-      aws_attributes:
-        availability: SPOT
-        spot_bid_price_percent: 100
-        zone_id: us-east-1c
     ");
     world.commit("Import everything");
     shows!(world.plumb("plan"), @r#"
