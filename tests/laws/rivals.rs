@@ -81,13 +81,14 @@ async fn interleave(world: &World, first: &Desired, second: &Desired, calls: usi
     let (live_2, decision_2) = world.plan(second).await;
     let turnstile = Turnstile::new(world, calls);
     let services = world.through(turnstile.clone());
-    let run_1 = world.carry_out(&services, first, &live_1, decision_1);
+    let run_1 = async {
+        let outcome = world.carry_out(&services, first, &live_1, decision_1).await;
+        // It may have ended without being stopped.
+        turnstile.stopped.notify_one();
+        outcome
+    };
     let run_2 = async {
-        tokio::select! {
-            () = turnstile.stopped.notified() => {}
-            // The first has ended without being stopped.
-            () = tokio::time::sleep(std::time::Duration::from_millis(300)) => {}
-        }
+        turnstile.stopped.notified().await;
         let outcome = world.carry_out(&world.services(), second, &live_2, decision_2).await;
         turnstile.open.add_permits(1000);
         outcome
