@@ -13,6 +13,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 pub enum System {
     Databricks,
     Airflow,
+    /// The folder or object store that Airflow reads its DAG files from.
+    DagFiles,
     Emr,
 }
 
@@ -22,7 +24,18 @@ impl System {
         match self {
             System::Databricks => "Databricks",
             System::Airflow => "Airflow",
+            System::DagFiles => "folder of DAG files",
             System::Emr => "EMR",
+        }
+    }
+
+    /// What a target has to say in `plumb.yaml` to have it.
+    pub fn setting(self) -> &'static str {
+        match self {
+            System::Databricks => "databricks",
+            System::Airflow => "airflow",
+            System::DagFiles => "airflow.dags",
+            System::Emr => "emr",
         }
     }
 }

@@ -154,12 +154,17 @@ impl Session {
         Project::load(global, targeted, ui)?.connect(ui).await
     }
 
+    /// The kinds that the project manages and the target has the systems for.
+    fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+        self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
+    }
+
     /// Reads what is live.
     pub async fn observe(&self, selection: &Selection, ui: &Ui) -> Result<Live, Failure> {
         let begun = std::time::Instant::now();
         let progress = ui.progress();
         let watch = Watching(&*progress);
-        let kinds = self.project.kinds();
+        let kinds = self.kinds();
         let live = observe::observe(&self.services, &kinds, &self.project.desired, selection, &watch).await;
         progress.read(begun.elapsed());
         progress.finished();
@@ -210,7 +215,7 @@ impl Session {
             head: self.project.head.as_deref(),
             base,
             today: jiff::Zoned::now().date(),
-            kinds: &self.project.kinds(),
+            kinds: &self.kinds(),
         })
     }
 

@@ -87,6 +87,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
         let resource = &input.desired.resources[index];
         if input.kinds.iter().any(|k| k.name() == resource.address.kind) {
             decider.resource(resource);
+        } else {
+            decider.unserved(resource);
         }
     }
     if input.selection.is_whole() {
@@ -139,6 +141,22 @@ impl<'a> Decider<'a> {
                 .map(|what| Note { address: None, message: format!("could not be read, and is left alone: {what}") })
                 .collect(),
             unchanged: 0,
+        }
+    }
+
+    /// A resource of a kind that was not read, because the target has no such system.
+    fn unserved(&mut self, resource: &Resource) {
+        self.unavailable.insert(resource.address.clone());
+        if self.input.selection.has(resource) {
+            let (target, noun) = (&self.input.desired.target.name, resource.kind.noun());
+            let needs: Vec<String> =
+                resource.kind.systems().iter().map(|system| format!("`{}`", system.setting())).collect();
+            self.blocked.push(Blocked {
+                guard: None,
+                address: Some(resource.address.clone()),
+                reason: format!("target {target} has not all that a {noun} needs: {}", needs.join(" and ")),
+                remedy: Some("add it to the target in plumb.yaml".into()),
+            });
         }
     }
 

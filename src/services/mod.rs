@@ -12,7 +12,7 @@ pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
 
 use crate::call::{Call, Fault, Service, System};
-use crate::kinds::{Pages, Paging, Read};
+use crate::kinds::{AnyKind, Pages, Paging, Read};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -77,8 +77,18 @@ impl Services {
     pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
         self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {
             line: system.name().to_owned(),
-            why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), key(system)),
+            why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), system.setting()),
         })
+    }
+
+    /// Whether the target has a system.
+    pub fn has(&self, system: System) -> bool {
+        self.all.contains_key(&system)
+    }
+
+    /// Whether the target has every system that a kind is read from.
+    pub fn serve(&self, kind: &dyn AnyKind) -> bool {
+        kind.systems().iter().all(|system| self.has(*system))
     }
 
     /// How many requests a system was sent, repetitions included.
@@ -100,17 +110,17 @@ impl Services {
     }
 }
 
-/// What the target's member in `plumb.yaml` is called.
-fn key(system: System) -> &'static str {
-    match system {
-        System::Databricks => "databricks",
-        System::Airflow => "airflow",
-        System::Emr => "emr",
-    }
-}
+/// How many rows a listing by offset has on all its pages.
+const TOTAL: &str = "total_entries";
+
+/// How often a listing by offset is begun anew because its length changed meanwhile.
+const LISTINGS: usize = 4;
 
 /// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
 pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
+    if let Paging::Offset { limit, items, id } = read.paging {
+        return by_offset(service, &read.call, Offsets { limit, items, id }).await;
+    }
     let mut pages = Vec::new();
     let mut call = read.call.clone();
     let mut seen = HashSet::new();
@@ -145,6 +155,55 @@ pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
             return Err(repeated);
         }
     }
+}
+
+/// Where the parts of a page are, for reading by offset.
+struct Offsets {
+    limit: usize,
+    items: &'static str,
+    id: &'static str,
+}
+
+/// Reads pages by their offset. An object that is deleted meanwhile moves those behind it forward, past the page that is
+/// read next. So each page begins with the last row of the one before it; where it does not, or the total changes, the
+/// listing begins anew.
+async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, Fault> {
+    let mut call = first.clone();
+    'anew: for _ in 0..LISTINGS {
+        let mut pages: Pages = Vec::new();
+        let (mut rows, mut last, mut length) = (0, None, None);
+        loop {
+            call.query.retain(|(name, _)| name != "limit" && name != "offset");
+            call.query.push(("limit".to_owned(), by.limit.to_string()));
+            call.query.push(("offset".to_owned(), (rows as usize).saturating_sub(1).to_string()));
+            let mut answer = service.send(&call).await?;
+            let odd = |why: &str| odd_answer(&call, answer.status, why);
+            let entries = answer.body.get(TOTAL).and_then(Value::as_u64);
+            let entries = entries.ok_or_else(|| odd(&format!("the answer has no number `{TOTAL}`")))?;
+            let missing = odd(&format!("the answer has no list `{}`", by.items));
+            let list = answer.body.get_mut(by.items).and_then(Value::as_array_mut).ok_or(missing)?;
+            if last.is_some() {
+                let overlap = (!list.is_empty()).then(|| list.remove(0));
+                if overlap.as_ref().and_then(|row| row.get(by.id)) != last.as_ref() {
+                    continue 'anew;
+                }
+            }
+            rows += list.len() as u64;
+            let stuck = list.is_empty() && rows < entries;
+            last = list.last().and_then(|row| row.get(by.id)).cloned().or(last);
+            pages.push(answer.body);
+            if stuck || rows > entries || *length.get_or_insert(entries) != entries {
+                continue 'anew;
+            }
+            if rows == entries {
+                return Ok(pages);
+            }
+            if pages.len() >= MOST_PAGES {
+                return Err(odd_answer(&call, answer.status, &format!("there are more than {MOST_PAGES} pages")));
+            }
+        }
+    }
+    Err(odd_answer(&call, 200, "it changed again and again while its pages were read"))
 }
 
 fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
