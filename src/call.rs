@@ -139,6 +139,11 @@ impl Call {
         Call { body: Some(body), ..Self::new(system, method, path, true) }
     }
 
+    /// A delete of the object that the path names. Gone is as good as done.
+    pub fn delete(system: System, path: impl Into<String>) -> Self {
+        Call { gone_is_done: true, ..Self::new(system, Method::Delete, path, true) }
+    }
+
     /// A write that makes an object; `pointer` is where the answer has the new id.
     pub fn create(system: System, path: impl Into<String>, body: Value, pointer: &'static str) -> Self {
         Call { body: Some(body), creates: Some(pointer), ..Self::new(system, Method::Post, path, false) }

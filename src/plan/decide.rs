@@ -204,7 +204,7 @@ impl<'a> Decider<'a> {
     fn create(&mut self, resource: &'a Resource) {
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
-        let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
+        let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &self.ids);
         let body = self.marked(resource, shown.clone(), &spec);
         let fields = normal::ordered(rules, &rules.root, &shown)
             .as_object()
@@ -274,7 +274,7 @@ impl<'a> Decider<'a> {
             field.path = "metadata.lifecycle.protect".into();
             fields.push(field);
         }
-        let mut body = without_nulls(&filled);
+        let mut body = normal::without_nulls(rules, &rules.root, &filled);
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
@@ -601,17 +601,6 @@ fn origin(rules: &Rules, path: &Path, base: &Value, want: &Value, live: &Value) 
         Origin::Drift
     } else {
         Origin::Both
-    }
-}
-
-/// An explicit null in a manifest is not sent: to every service here, absent is the same.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
-        ),
-        Value::Array(items) => items.iter().filter(|v| !v.is_null()).map(without_nulls).collect(),
-        other => other.clone(),
     }
 }
 
