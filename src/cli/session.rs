@@ -1,14 +1,15 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::{Global, Selected, Targeted};
+use crate::call::System;
 use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind};
 use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
 use crate::sandbox;
-use crate::services::databricks::{Config, Explicit, profile_path};
-use crate::services::{Databricks, Services};
+use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
+use crate::services::{Airflow, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
 use std::path::{Path, PathBuf};
@@ -93,14 +94,38 @@ impl Project {
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
             return Ok(Session { project: self, services, _sandbox: Some(running) });
         }
-        let databricks = target.databricks.clone().unwrap_or_default();
-        let explicit = Explicit { host: databricks.host, profile: databricks.profile };
-        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        let config = Config::resolve(&settings::env, profiles.as_deref(), explicit)
-            .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
-        ui.detail(&config.describe(None));
-        let services = services(config)?;
+        let mut services = self.databricks(ui)?;
+        if let Some(airflow) = &target.airflow {
+            let explicit = airflow::Explicit { url: airflow.url.clone(), api: airflow.api.clone() };
+            let failed = |e: airflow::ConfigError| Failure::error(format!("target {}: {e}", target.name));
+            let config = airflow::Config::resolve(&settings::env, &explicit).map_err(failed)?;
+            ui.detail(&format!("Airflow {}: {}", config.url, config.describe()));
+            services = services.with_airflow(Airflow::new(config).map_err(failed)?);
+        }
         Ok(Session { project: self, services, _sandbox: None })
+    }
+
+    /// The target's Databricks workspace. A target that names an Airflow and no workspace needs none, unless a manifest
+    /// does.
+    fn databricks(&self, ui: &Ui) -> Result<Services, Failure> {
+        let target = &self.desired.target;
+        let named = target.databricks.clone().unwrap_or_default();
+        let explicit = Explicit { host: named.host, profile: named.profile };
+        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
+        let optional = target.databricks.is_none()
+            && target.airflow.is_some()
+            && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
+        match Config::resolve(&settings::env, profiles.as_deref(), explicit) {
+            Ok(config) => {
+                ui.detail(&config.describe(None));
+                services(config)
+            }
+            Err(AuthError::NoHost) if optional => {
+                ui.detail(&format!("target {} has no Databricks workspace", target.name));
+                Ok(Services::default())
+            }
+            Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
+        }
     }
 }
 

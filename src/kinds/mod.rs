@@ -37,6 +37,19 @@ pub mod databricks {
     pub mod undeclared;
 }
 
+pub mod airflow {
+    //! Airflow deployments: connections, variables, pools.
+    // kinds: one file each
+    pub mod connection;
+    pub mod pool;
+    pub mod variable;
+    // what several kinds share
+    mod check;
+    pub mod secret;
+    #[cfg(test)]
+    mod tests;
+}
+
 use crate::call::{Call, System};
 use crate::schema::{Path, Rules};
 use crate::yaml::{Node, Problems};
@@ -52,6 +65,9 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
     static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
     ALL.get_or_init(|| {
         vec![
+            of::<airflow::connection::AirflowConnection>(),
+            of::<airflow::pool::AirflowPool>(),
+            of::<airflow::variable::AirflowVariable>(),
             of::<databricks::cluster::DatabricksCluster>(),
             of::<databricks::policy::DatabricksClusterPolicy>(),
             of::<databricks::pool::DatabricksInstancePool>(),
