@@ -244,6 +244,19 @@ impl Fault {
     }
 }
 
+/// A text as one part of a path, a query or a form, whatever is in it: `a/b c` as `a%2Fb%20c`.
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// The future that a [`Service`] returns.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
 

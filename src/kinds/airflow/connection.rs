@@ -1,7 +1,7 @@
 //! Airflow connections.
 
 use super::{check, secret};
-use crate::call::{Call, Method, System};
+use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use crate::manifest::Vault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -77,7 +77,7 @@ const PATH: &str = "/api/v2/connections";
 const WITH_PASSWORD: &str = " password]";
 
 fn path(id: &str) -> String {
-    format!("{PATH}/{}", crate::services::secret::percent_encoded(id))
+    format!("{PATH}/{}", percent_encoded(id))
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {

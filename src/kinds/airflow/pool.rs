@@ -1,7 +1,7 @@
 //! Airflow pools.
 
 use super::check;
-use crate::call::{Call, Method, System};
+use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ const PATH: &str = "/api/v2/pools";
 const DEFAULT: &str = "default_pool";
 
 fn path(name: &str) -> String {
-    format!("{PATH}/{}", crate::services::secret::percent_encoded(name))
+    format!("{PATH}/{}", percent_encoded(name))
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {

@@ -1,7 +1,7 @@
 //! Airflow variables.
 
 use super::{check, secret};
-use crate::call::{Call, Method, System};
+use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use crate::manifest::Vault;
 use schemars::JsonSchema;
@@ -35,7 +35,7 @@ pub struct AirflowVariable;
 const PATH: &str = "/api/v2/variables";
 
 fn path(key: &str) -> String {
-    format!("{PATH}/{}", crate::services::secret::percent_encoded(key))
+    format!("{PATH}/{}", percent_encoded(key))
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {

@@ -4,8 +4,8 @@
 //! has nothing, the call is refused before it is sent. What v1 does not show (a connection's password, `extra` in a
 //! listing) stays missing: the kinds know what that means.
 
-use crate::call::{Call, Fault, Method};
-use crate::services::secret::percent_encoded;
+use crate::call::{Call, Fault, Method, percent_encoded};
+
 use serde_json::{Map, Value, json};
 
 /// How a call is carried out on v1.
