@@ -288,6 +288,12 @@ pub trait AnyKind: Send + Sync {
         systems
     }
     fn noun(&self) -> &'static str;
+    /// One of its objects, in words: "an instance pool".
+    fn one(&self) -> String {
+        let article =
+            if self.noun().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+        format!("{article} {}", self.noun())
+    }
     fn title(&self) -> &'static str;
     fn title_is_free(&self) -> bool;
     fn mark(&self) -> MarkPlace;

@@ -345,7 +345,8 @@ fn shown_alike(field: &Field, want: &Value, live: &Value) -> bool {
     }
 }
 
-fn masked_alike(want: &Value, live: &Value) -> bool {
+/// Whether two values are equal but for what the service masks of the live one.
+pub(super) fn masked_alike(want: &Value, live: &Value) -> bool {
     match (want, live) {
         (want, Value::String(live)) if live == Vault::UNKNOWN => !want.is_null(),
         (Value::Object(wants), Value::Object(lives)) => {

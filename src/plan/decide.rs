@@ -165,13 +165,13 @@ impl<'a> Decider<'a> {
     fn unserved(&mut self, resource: &Resource) {
         self.unavailable.insert(resource.address.clone());
         if self.input.selection.has(resource) {
-            let (target, noun) = (&self.input.desired.target.name, resource.kind.noun());
+            let (target, one) = (&self.input.desired.target.name, resource.kind.one());
             let needs: Vec<String> =
                 resource.kind.systems().iter().map(|system| format!("`{}`", system.setting())).collect();
             self.blocked.push(Blocked {
                 guard: None,
                 address: Some(resource.address.clone()),
-                reason: format!("target {target} has not all that a {noun} needs: {}", needs.join(" and ")),
+                reason: format!("target {target} has not all that {one} needs: {}", needs.join(" and ")),
                 remedy: Some("add it to the target in plumb.yaml".into()),
             });
         }
@@ -376,7 +376,9 @@ impl<'a> Decider<'a> {
         if comparison.differences.is_empty() {
             fields.extend(unseen.iter().map(|path| {
                 let wanted = schema::find(rules, want, path).cloned();
-                let mut field = self.field(resource, path, Op::Change, None, wanted);
+                // Masked, if the service shows even that much.
+                let was = schema::find(rules, live, path).cloned();
+                let mut field = self.field(resource, path, Op::Change, was, wanted);
                 field.note =
                     Some("the service never shows this field; the manifest changed since it was last set".into());
                 field.origin = Some(Origin::Manifest);

@@ -96,10 +96,7 @@ fn seen(raw: &Value) -> Result<Seen, Unreadable> {
     let is_set = shown.is_none_or(|password| !password.is_null());
     spec["password"] = if ours && is_set { Vault::UNKNOWN.into() } else { Value::Null };
     // Airflow 2's listing leaves `extra` out, and none of its answers has a password.
-    let facts = json!({
-        "shows_password": shown.is_some(),
-        "others_password": !ours && shown.is_some_and(|password| !password.is_null()),
-    });
+    let facts = json!({ "shows_password": shown.is_some(), "others_password": !ours && is_set });
     Ok(Seen { id: id.to_owned(), spec, partial: raw.get("extra").is_none(), facts, ..Seen::default() })
 }
 
@@ -207,8 +204,10 @@ impl Kind for AirflowConnection {
         let mut impacts = Vec::new();
         if step.verb == Verb::Delete {
             impacts.push("tasks that look it up while it is gone fail".to_owned());
-            if step.live.is_some_and(|seen| seen.facts["others_password"] == true) {
-                impacts.push("its password, which plumb did not set and cannot read, is lost".to_owned());
+            let fact = |name: &str| step.live.is_some_and(|seen| seen.facts[name] == true);
+            if fact("others_password") {
+                let known = if fact("shows_password") { "" } else { " (if it has one: Airflow 2 does not say)" };
+                impacts.push(format!("its password{known}, which plumb did not set and cannot read, is lost"));
             }
         }
         impacts

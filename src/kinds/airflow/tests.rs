@@ -205,6 +205,22 @@ fn a_mask_is_written_back_only_where_airflow_keeps_the_secret_for_it() {
 }
 
 #[test]
+fn a_password_that_is_lost_is_said() {
+    let lost = |raw: Value| {
+        let live = connection(raw);
+        let step = Step { verb: Verb::Delete, live: Some(&live), body: &Value::Null, changed: &[] };
+        AirflowConnection::impact(&step).join("; ")
+    };
+    assert!(lost(shown(MARK)).contains("its password, which plumb did not set"));
+    assert!(!lost(shown(&format!("{} password]", &MARK[..MARK.len() - 1]))).contains("password"));
+    let mut none = shown(MARK);
+    none["password"] = Value::Null;
+    assert!(!lost(none.clone()).contains("password"));
+    none.as_object_mut().unwrap().remove("password");
+    assert!(lost(none).contains("if it has one: Airflow 2 does not say"));
+}
+
+#[test]
 fn releasing_a_connection_takes_the_note_off_too() {
     let live = connection(shown(&format!("{} password]", &MARK[..MARK.len() - 1])));
     let mut spec = live.spec.clone();

@@ -13,7 +13,7 @@ pub(super) enum Way {
     /// One call, whose answer is translated back.
     One(Call),
     /// A variable is made only when there is none: v1 would overwrite it without a word.
-    New { look: Call, create: Call },
+    New { look: Box<Call>, create: Box<Call> },
     /// A DAG's source is asked for by a token that the DAG's own answer has.
     Source { dag: Call },
     /// v1 has nothing like it.
@@ -49,7 +49,7 @@ pub(super) fn way(call: &Call) -> Way {
         (Method::Post, ["variables"]) => {
             let key = call.body.as_ref().and_then(|b| b["key"].as_str()).unwrap_or_default();
             let look = Call::get(call.system, format!("/api/v1/variables/{}", percent_encoded(key)));
-            Way::New { look, create: to(path.to_owned()) }
+            Way::New { look: Box::new(look), create: Box::new(to(path.to_owned())) }
         }
         _ => Way::One(to(path.to_owned())),
     }
@@ -90,11 +90,15 @@ fn query(collection: &str, query: &[(String, String)]) -> Vec<(String, String)> 
     for (name, value) in query {
         match (collection, name.as_str()) {
             ("dags", "exclude_stale") => out.push(("only_active".to_owned(), value.clone())),
-            // v2 wants each name in a parameter of its own, v1 all in one.
-            (_, "update_mask") => match out.iter_mut().find(|(n, _)| n == "update_mask") {
-                Some((_, list)) => list.push_str(&format!(",{value}")),
-                None => out.push((name.clone(), value.clone())),
-            },
+            (_, "update_mask") => {
+                // v1 means the column of its own database.
+                let member = if collection == "variables" && value == "value" { "val" } else { value };
+                // v2 wants each name in a parameter of its own, v1 all in one.
+                match out.iter_mut().find(|(n, _)| n == "update_mask") {
+                    Some((_, list)) => list.push_str(&format!(",{member}")),
+                    None => out.push((name.clone(), member.to_owned())),
+                }
+            }
             _ => out.push((name.clone(), value.clone())),
         }
     }
@@ -268,6 +272,10 @@ mod tests {
         let patch = one(patch);
         assert_eq!(patch.line(), "PATCH /api/v1/pools/a%2Fb?update_mask=slots,description");
         assert_eq!(patch.body, Some(json!({"name": "a/b", "slots": 3})));
+        let variable = Call::set(air, Method::Patch, "/api/v2/variables/k", json!({"key": "k", "value": "x"}))
+            .query("update_mask", "value")
+            .query("update_mask", "description");
+        assert_eq!(one(variable).line(), "PATCH /api/v1/variables/k?update_mask=val,description");
         let dags = Call::get(air, "/api/v2/dags").query("exclude_stale", "false").query("limit", "100");
         assert_eq!(one(dags).line(), "GET /api/v1/dags?only_active=false&limit=100");
         assert_eq!(one(Call::get(air, "/api/v2/monitor/health")).path, "/api/v1/health");
