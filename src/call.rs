@@ -13,6 +13,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 pub enum System {
     Databricks,
     Airflow,
+    /// The folder or object store that Airflow reads its DAG files from.
+    DagFiles,
     Emr,
 }
 
@@ -22,7 +24,18 @@ impl System {
         match self {
             System::Databricks => "Databricks",
             System::Airflow => "Airflow",
+            System::DagFiles => "folder of DAG files",
             System::Emr => "EMR",
+        }
+    }
+
+    /// What a target has to say in `plumb.yaml` to have it.
+    pub fn setting(self) -> &'static str {
+        match self {
+            System::Databricks => "databricks",
+            System::Airflow => "airflow",
+            System::DagFiles => "airflow.dags",
+            System::Emr => "emr",
         }
     }
 }
@@ -126,6 +139,11 @@ impl Call {
         Call { body: Some(body), ..Self::new(system, method, path, true) }
     }
 
+    /// A delete of the object that the path names. Gone is as good as done.
+    pub fn delete(system: System, path: impl Into<String>) -> Self {
+        Call { gone_is_done: true, ..Self::new(system, Method::Delete, path, true) }
+    }
+
     /// A write that makes an object; `pointer` is where the answer has the new id.
     pub fn create(system: System, path: impl Into<String>, body: Value, pointer: &'static str) -> Self {
         Call { body: Some(body), creates: Some(pointer), ..Self::new(system, Method::Post, path, false) }
@@ -224,6 +242,19 @@ impl Fault {
     pub fn is_wrong_state(&self) -> bool {
         matches!(self, Fault::Refused { code, .. } if code == "INVALID_STATE")
     }
+}
+
+/// A text as one part of a path, a query or a form, whatever is in it: `a/b c` as `a%2Fb%20c`.
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The future that a [`Service`] returns.

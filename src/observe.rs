@@ -3,13 +3,13 @@
 //! Cost grows with pages, not with objects. Only what the listings leave out is read singly, and only of objects that
 //! this project owns. A page that fails fails the whole reading: a partial one is never mistaken for absence.
 
-use crate::call::{Fault, Service, System};
+use crate::call::{Fault, System};
 use crate::kinds::{AnyKind, Pages, Read, Seen};
 use crate::manifest::{Address, Desired};
 use crate::plan::{Action, Found, Live, Plan, Selection};
 use crate::services::{self, Services};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 /// Told how the reading goes on.
@@ -39,7 +39,7 @@ pub async fn observe(
     let mut listings = JoinSet::new();
     for kind in kinds {
         for (index, read) in kind.list().into_iter().enumerate() {
-            let service = services.for_system(kind.system())?;
+            let service = services.for_system(read.call.system)?;
             let name = kind.name();
             listings.spawn(async move { (name, index, services::read(&*service, &read).await) });
         }
@@ -94,21 +94,19 @@ async fn complete(
         return Ok(());
     }
     watch.details(work.len());
-    let me = me(services, &work.iter().map(|(kind, ..)| kind.system()).collect::<Vec<_>>()).await?;
     // Some reads say something about every object (which clusters are pinned): each is sent once.
     let mut places = BTreeMap::new();
-    let mut unique: Vec<(System, Vec<Read>)> = Vec::new();
-    for (kind, _, reads) in &work {
-        for read in reads {
-            places.entry((kind.system(), read.call.line())).or_insert_with(|| {
-                unique.push((kind.system(), vec![read.clone()]));
-                unique.len() - 1
-            });
-        }
+    let mut unique: Vec<Vec<Read>> = Vec::new();
+    for read in work.iter().flat_map(|(.., reads)| reads) {
+        places.entry((read.call.system, read.call.line())).or_insert_with(|| {
+            unique.push(vec![read.clone()]);
+            unique.len() - 1
+        });
     }
+    let me = me(services, &unique).await?;
     let answers = read_all(services, unique).await?;
     for (kind, index, reads) in work {
-        let place = |read: &Read| places.get(&(kind.system(), read.call.line()));
+        let place = |read: &Read| places.get(&(read.call.system, read.call.line()));
         let pages: Vec<Pages> = reads.iter().filter_map(|read| answers.get(*place(read)?)?.first()).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
         let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
@@ -143,8 +141,8 @@ fn object(value: &mut Value) -> &mut Value {
 }
 
 /// The principal that plumb works as: some lists say "me" without naming it.
-async fn me(services: &Services, systems: &[System]) -> Result<Option<String>, Fault> {
-    if systems.contains(&System::Databricks) {
+async fn me(services: &Services, jobs: &[Vec<Read>]) -> Result<Option<String>, Fault> {
+    if jobs.iter().flatten().any(|read| read.call.system == System::Databricks) {
         let service = services.for_system(System::Databricks)?;
         return services::me(&*service).await.map(Some);
     }
@@ -190,7 +188,7 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) -> Resu
             work.push((kind, index, read));
         }
     }
-    let jobs = work.iter().map(|(k, _, read)| (k.system(), vec![read.clone()])).collect();
+    let jobs = work.iter().map(|(.., read)| vec![read.clone()]).collect();
     let mut any = false;
     for ((kind, index, _), pages) in work.iter().zip(read_all(services, jobs).await?) {
         let runs = pages.first().map_or(0, |p| kind.active_runs(p));
@@ -210,10 +208,9 @@ pub async fn reread(
     wanted: Option<&Value>,
     facts: &Value,
 ) -> Result<Option<Found>, Fault> {
-    let service = services.for_system(kind.system())?;
     let mut pages = Vec::new();
     for read in kind.reread(id) {
-        match services::read(&*service, &read).await {
+        match services::read(&*services.for_system(read.call.system)?, &read).await {
             Ok(page) => pages.push(page),
             Err(fault) if fault.is_gone() => return Ok(None),
             Err(fault) => return Err(fault),
@@ -225,7 +222,7 @@ pub async fn reread(
     let mut found = Found { seen, mark };
     let reads = kind.details(&found.seen, wanted);
     if !reads.is_empty() {
-        let pages = read_each(service, reads).await?;
+        let pages = read_each(services, reads).await?;
         let mut problems = Vec::new();
         absorb(kind, &mut found, wanted, &pages, facts.get("me").and_then(Value::as_str), &mut problems);
         if let Some(why) = problems.pop() {
@@ -241,8 +238,7 @@ pub async fn find_marked(
     kind: &'static dyn AnyKind,
     owner: &crate::kinds::Owner,
 ) -> Result<Vec<Found>, Fault> {
-    let service = services.for_system(kind.system())?;
-    let listed = read_each(service, kind.list()).await?;
+    let listed = read_each(services, kind.list()).await?;
     let mut found = Vec::new();
     for mut seen in kind.observe(&listed).into_iter().flatten() {
         if let Some(mark) = kind.mark().take(&mut seen.spec)
@@ -265,7 +261,7 @@ pub async fn finish(
     let reads = kind.details(&found.seen, Some(wanted));
     let mut problems = Vec::new();
     if !reads.is_empty() {
-        let pages = read_each(services.for_system(kind.system())?, reads).await?;
+        let pages = read_each(services, reads).await?;
         absorb(kind, &mut found, Some(wanted), &pages, None, &mut problems);
     }
     Ok(problems.pop().map_or(Ok(found), Err))
@@ -276,26 +272,26 @@ pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec
     live.owned(&address.kind, &desired.project.name, &desired.mark_target()).remove(address).unwrap_or_default()
 }
 
-async fn read_each(service: Arc<dyn Service>, reads: Vec<Read>) -> Result<Vec<Pages>, Fault> {
+async fn read_each(services: &Services, reads: Vec<Read>) -> Result<Vec<Pages>, Fault> {
     let mut all = Vec::with_capacity(reads.len());
     for read in &reads {
-        all.push(services::read(&*service, read).await?);
+        all.push(services::read(&*services.for_system(read.call.system)?, read).await?);
     }
     Ok(all)
 }
 
 /// Carries out reads, several at the same time, and returns their pages in the given order.
-async fn read_all(services: &Services, work: Vec<(System, Vec<Read>)>) -> Result<Vec<Vec<Pages>>, Fault> {
+async fn read_all(services: &Services, work: Vec<Vec<Read>>) -> Result<Vec<Vec<Pages>>, Fault> {
     let mut answers: Vec<Option<Vec<Pages>>> = Vec::new();
     answers.resize_with(work.len(), || None);
     let mut running = JoinSet::new();
     let mut left = work.into_iter().enumerate();
     loop {
         while running.len() < WIDTH
-            && let Some((index, (system, reads))) = left.next()
+            && let Some((index, reads)) = left.next()
         {
-            let service = services.for_system(system)?;
-            running.spawn(async move { (index, read_each(service, reads).await) });
+            let services = services.clone();
+            running.spawn(async move { (index, read_each(&services, reads).await) });
         }
         match running.join_next().await {
             None => break,

@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use super::{Global, Targeted};
+use crate::call::System;
 use crate::kinds::{self, AnyKind};
 use crate::manifest::{Address, Resource};
 use crate::observe;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
   plumb import cluster 0923-164208-meows279 --out manifests/clusters
   plumb import --all --target prod")]
 pub struct Import {
-    /// Kind of the objects: job, cluster, policy, pool, or a kind's name
+    /// Kind of the objects: job, cluster, policy, pool, connection, variable, or a kind's name
     #[arg(required_unless_present = "all", value_name = "KIND")]
     kind: Option<String>,
     /// Ids of the objects
@@ -50,7 +51,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         let out = dir.join(&args.out);
         std::fs::create_dir_all(&out).map_err(|e| Failure::error(format!("{}: {e}", out.display())))?;
     }
-    args.kind.as_deref().map(kind).transpose()?;
+    args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
     let live = session.observe(&Selection::default(), ui).await?;
     let chosen = chosen(&args, &session, &live, ui)?;
@@ -123,17 +124,15 @@ fn chosen<'l>(
 ) -> Result<Vec<(&'static dyn AnyKind, &'l Found)>, Failure> {
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let free = |f: &&Found| f.mark.is_none() && !adopted.contains(f.seen.id.as_str());
-    let named = args.kind.as_deref().map(kind).transpose()?;
+    let named = args.kind.as_deref().map(named).transpose()?;
     if args.all {
-        let kinds = session.project.kinds().into_iter().filter(|k| named.is_none_or(|n| n.name() == k.name()));
+        let is_named = |k: &AnyKindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
+        let kinds = session.project.kinds().into_iter().filter(is_named);
         return Ok(kinds.flat_map(|k| live.of(k.name()).iter().filter(free).map(move |f| (k, f))).collect());
     }
-    let Some(kind) = named else { return Ok(Vec::new()) };
     let mut chosen = Vec::new();
     for id in &args.ids {
-        let found = live.of(kind.name()).iter().find(|f| f.seen.id == *id);
-        let found = found
-            .ok_or_else(|| Failure::error(format!("no {} has the id {id}", kind.noun())).hint("nothing was written"))?;
+        let (kind, found) = by_id(named.as_deref().unwrap_or_default(), id, live)?;
         if let Some(resource) = manifest_of(session, kind, found) {
             let files = &session.project.desired.files;
             let (file, (line, _)) = (&files.get(resource.span.file).path, files.position(resource.span));
@@ -162,21 +161,52 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> O
     })
 }
 
-/// `job` for DatabricksJob, and so on.
-fn kind(text: &str) -> Result<&'static dyn AnyKind, Failure> {
-    let all = kinds::all();
-    let is = |k: &&&'static dyn AnyKind| {
-        k.name().eq_ignore_ascii_case(text) || k.noun() == text || k.noun().split(' ').next_back() == Some(text)
-    };
-    all.iter().find(is).copied().ok_or_else(|| {
-        let names: Vec<&str> = all.iter().filter_map(|k| k.noun().split(' ').next_back()).collect();
-        Failure::usage(format!("no kind is called `{text}`")).hint(format!("there are: {}", names.join(", ")))
-    })
+type AnyKindRef = &'static dyn AnyKind;
+
+/// The object with that id, of the one of these kinds that has it.
+fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindRef, &'l Found), Failure> {
+    let of = |kind: &AnyKindRef| Some((*kind, live.of(kind.name()).iter().find(|f| f.seen.id == id)?));
+    match kinds.iter().filter_map(of).collect::<Vec<_>>().as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let nouns: Vec<&str> = kinds.iter().map(|k| k.noun()).collect();
+            Err(Failure::error(format!("no {} has the id {id}", nouns.join(" and no "))).hint("nothing was written"))
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|(k, _)| k.name()).collect();
+            Err(Failure::usage(format!("{id} may be {}", names.join(" or "))).hint("name the kind in full"))
+        }
+    }
 }
 
-/// `jobs` for DatabricksJob: a folder a kind.
+/// `job` for DatabricksJob, and so on: the kinds that a word may mean.
+fn named(text: &str) -> Result<Vec<AnyKindRef>, Failure> {
+    let all = kinds::all();
+    let exact = |k: &&AnyKindRef| k.name().eq_ignore_ascii_case(text) || k.noun() == text;
+    let last = |k: &AnyKindRef| k.noun().split(' ').next_back();
+    if let Some(kind) = all.iter().find(exact) {
+        return Ok(vec![*kind]);
+    }
+    let kinds: Vec<AnyKindRef> = all.iter().copied().filter(|k| last(k) == Some(text)).collect();
+    if !kinds.is_empty() {
+        return Ok(kinds);
+    }
+    let mut words: Vec<&str> = Vec::new();
+    for word in all.iter().filter_map(last).filter(|w| !w.is_empty()) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    Err(Failure::usage(format!("no kind is called `{text}`")).hint(format!("there are: {}", words.join(", "))))
+}
+
+/// `jobs` for DatabricksJob, `airflow/pools` for AirflowPool: a folder a kind.
 fn folder(kind: &dyn AnyKind) -> String {
     let word = kind.noun().split(' ').next_back().unwrap_or("object");
+    let word = match kind.system() {
+        System::Airflow => format!("airflow/{word}"),
+        _ => word.to_owned(),
+    };
     match word.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None => format!("{word}s"),

@@ -37,6 +37,19 @@ pub mod databricks {
     pub mod undeclared;
 }
 
+pub mod airflow {
+    //! Airflow deployments: connections, variables, pools.
+    // kinds: one file each
+    pub mod connection;
+    pub mod pool;
+    pub mod variable;
+    // what several kinds share
+    mod check;
+    pub mod secret;
+    #[cfg(test)]
+    mod tests;
+}
+
 use crate::call::{Call, System};
 use crate::schema::{Path, Rules};
 use crate::yaml::{Node, Problems};
@@ -52,6 +65,9 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
     static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
     ALL.get_or_init(|| {
         vec![
+            of::<airflow::connection::AirflowConnection>(),
+            of::<airflow::pool::AirflowPool>(),
+            of::<airflow::variable::AirflowVariable>(),
             of::<databricks::cluster::DatabricksCluster>(),
             of::<databricks::policy::DatabricksClusterPolicy>(),
             of::<databricks::pool::DatabricksInstancePool>(),
@@ -84,12 +100,21 @@ pub enum Paging {
     Single,
     /// The answer's `next` (a JSON pointer) goes into the query parameter `param`, until it is absent or empty.
     Token { param: &'static str, next: &'static str },
+    /// Pages of at most `limit` rows are asked for by `limit` and `offset`. The rows are the answer's member `items`, told
+    /// apart by their member `id`, and `total_entries` says how many there are on all pages.
+    Offset { limit: usize, items: &'static str, id: &'static str },
 }
 
 impl Read {
     /// A read of one page.
     pub fn single(call: Call) -> Self {
         Read { call, paging: Paging::Single }
+    }
+
+    /// A read by offset, as all of Airflow's listings: 100 rows are the most that a page may have unless the server was
+    /// set up otherwise, and asking for more silently gives 100.
+    pub fn offsets(call: Call, items: &'static str, id: &'static str) -> Self {
+        Read { call, paging: Paging::Offset { limit: 100, items, id } }
     }
 
     /// A read that follows `next_page_token`, as all of Databricks does.
@@ -196,6 +221,9 @@ pub trait Kind: Send + Sync + 'static {
     const NOUN: &'static str;
     /// The member of the spec that people know an object by.
     const TITLE: &'static str;
+    /// Whether that member only tells people what the object is: a target in development mode then puts the
+    /// developer's name before it. Code that looks an object up by its name would no longer find it.
+    const TITLE_IS_FREE: bool = true;
     /// Where the mark is kept.
     const MARK: MarkPlace;
     /// What a manifest says.
@@ -249,8 +277,25 @@ pub trait Kind: Send + Sync + 'static {
 pub trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn system(&self) -> System;
+    /// Every system that its objects are read from, its own first.
+    fn systems(&self) -> Vec<System> {
+        let mut systems = vec![self.system()];
+        for read in self.list() {
+            if !systems.contains(&read.call.system) {
+                systems.push(read.call.system);
+            }
+        }
+        systems
+    }
     fn noun(&self) -> &'static str;
+    /// One of its objects, in words: "an instance pool".
+    fn one(&self) -> String {
+        let article =
+            if self.noun().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+        format!("{article} {}", self.noun())
+    }
     fn title(&self) -> &'static str;
+    fn title_is_free(&self) -> bool;
     fn mark(&self) -> MarkPlace;
     /// The generated JSON Schema of the spec.
     fn schema(&self) -> &'static Value;
@@ -301,6 +346,9 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn title(&self) -> &'static str {
         K::TITLE
+    }
+    fn title_is_free(&self) -> bool {
+        K::TITLE_IS_FREE
     }
     fn mark(&self) -> MarkPlace {
         K::MARK

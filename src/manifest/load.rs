@@ -75,7 +75,9 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
-        if let Some(user) = &user {
+        if let Some(user) = &user
+            && document.kind.title_is_free()
+        {
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);

@@ -88,6 +88,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
         let resource = &input.desired.resources[index];
         if input.kinds.iter().any(|k| k.name() == resource.address.kind) {
             decider.resource(resource);
+        } else {
+            decider.unserved(resource);
         }
     }
     if input.selection.is_whole() {
@@ -159,6 +161,22 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// A resource of a kind that was not read, because the target has no such system.
+    fn unserved(&mut self, resource: &Resource) {
+        self.unavailable.insert(resource.address.clone());
+        if self.input.selection.has(resource) {
+            let (target, one) = (&self.input.desired.target.name, resource.kind.one());
+            let needs: Vec<String> =
+                resource.kind.systems().iter().map(|system| format!("`{}`", system.setting())).collect();
+            self.blocked.push(Blocked {
+                guard: None,
+                address: Some(resource.address.clone()),
+                reason: format!("target {target} has not all that {one} needs: {}", needs.join(" and ")),
+                remedy: Some("add it to the target in plumb.yaml".into()),
+            });
+        }
+    }
+
     fn resource(&mut self, resource: &'a Resource) {
         let found = match self.matching(resource) {
             Ok(found) => found,
@@ -204,7 +222,7 @@ impl<'a> Decider<'a> {
     fn create(&mut self, resource: &'a Resource) {
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
-        let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
+        let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &self.ids);
         let body = self.marked(resource, shown.clone());
         let fields = normal::ordered(rules, &rules.root, &shown)
             .as_object()
@@ -281,7 +299,7 @@ impl<'a> Decider<'a> {
             field.path = "metadata.lifecycle.protect".into();
             fields.push(field);
         }
-        let mut body = without_nulls(&filled);
+        let mut body = normal::without_nulls(rules, &rules.root, &filled);
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
@@ -358,7 +376,9 @@ impl<'a> Decider<'a> {
         if comparison.differences.is_empty() {
             fields.extend(unseen.iter().map(|path| {
                 let wanted = schema::find(rules, want, path).cloned();
-                let mut field = self.field(resource, path, Op::Change, None, wanted);
+                // Masked, if the service shows even that much.
+                let was = schema::find(rules, live, path).cloned();
+                let mut field = self.field(resource, path, Op::Change, was, wanted);
                 field.note =
                     Some("the service never shows this field; the manifest changed since it was last set".into());
                 field.origin = Some(Origin::Manifest);
@@ -618,17 +638,6 @@ fn patterns(resource: &Resource, today: jiff::civil::Date) -> (Vec<Pattern>, Vec
     let (held, expired): (Vec<_>, Vec<_>) =
         resource.lifecycle.ignore.iter().partition(|rule| rule.until.is_none_or(|until| today <= until));
     (held.iter().map(|r| Pattern::parse(&r.path)).collect(), expired.iter().map(|r| r.path.clone()).collect())
-}
-
-/// An explicit null in a manifest is not sent: to every service here, absent is the same.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
-        ),
-        Value::Array(items) => items.iter().filter(|v| !v.is_null()).map(without_nulls).collect(),
-        other => other.clone(),
-    }
 }
 
 /// Names a change by its effect. Secrets are in it as their keyed hashes.

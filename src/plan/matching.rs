@@ -73,30 +73,30 @@ impl<'a> Decider<'a> {
     }
 
     fn name_is_taken(&mut self, resource: &Resource, found: &Found, title: &str) -> Blocked {
-        let (noun, id) = (resource.kind.noun(), &found.seen.id);
+        let (one, id) = (resource.kind.one(), &found.seen.id);
         let desired = self.input.desired;
         let owner = found.mark.as_ref().map(|m| &m.owner);
         let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
         let (reason, remedy) = match (&found.mark, mine.map(|o| &o.address)) {
             (_, Some(address)) if desired.resources.iter().any(|r| r.address == *address) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}); it is {address}"),
+                format!("{one} named \"{title}\" is live already (id {id}); it is {address}"),
                 "give one of the two another name".to_owned(),
             ),
             (_, Some(address)) => {
                 self.renamed.insert(address.clone(), resource.address.clone());
                 (
                     format!(
-                        "a {noun} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"
+                        "{one} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"
                     ),
                     format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", address.name),
                 )
             }
             (Some(mark), None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
+                format!("{one} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
                 format!("to take it over, add `metadata.adopt: \"{id}\"`"),
             ),
             (None, None) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}) and carries no mark"),
+                format!("{one} named \"{title}\" is live already (id {id}) and carries no mark"),
                 format!("to take it over, add `metadata.adopt: \"{id}\"`"),
             ),
         };

@@ -38,6 +38,7 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
     match (&field.shape, value) {
         (_, Value::Null) => None,
         (_, Value::String(s)) if s.is_empty() => None,
+        (_, Value::String(s)) if field.rule.json_text && matches!(s.trim(), "{}" | "[]") => None,
         (Shape::Object(object), Value::Object(map)) => {
             let members = &rules.of(*object).members;
             let map: Map<_, _> = map
@@ -93,6 +94,25 @@ pub fn ordered(rules: &Rules, field: &Field, value: &Value) -> Value {
             Value::Array(items)
         }
         _ => value.clone(),
+    }
+}
+
+/// The same value without explicit nulls: to every service here, absent is the same. Inside a value whose members are not
+/// the spec's but the user's own, a null is what they wrote.
+pub fn without_nulls(rules: &Rules, field: &Field, value: &Value) -> Value {
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            let members = &rules.of(*object).members;
+            let whole = |key: &String, v: &Value| members.get(key).map_or(v.clone(), |m| without_nulls(rules, m, v));
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), whole(k, v))).collect()
+        }
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(rules, entry, v))).collect()
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            items.iter().filter(|v| !v.is_null()).map(|v| without_nulls(rules, item, v)).collect()
+        }
+        (_, other) => other.clone(),
     }
 }
 

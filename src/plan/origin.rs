@@ -1,6 +1,7 @@
 //! Who brought a difference about: the manifest as it was, beside the one that is wanted and what is live.
 
 use super::Origin;
+use super::compare::masked_alike;
 use crate::schema::{self, Path, Rules};
 use serde_json::Value;
 
@@ -17,6 +18,11 @@ impl Was {
     pub fn origin(&self, rules: &Rules, path: &Path, want: &Value, live: &Value) -> Option<Origin> {
         let at = |spec: &Value| schema::find(rules, spec, path).cloned();
         let (base, want, live) = (at(&self.spec), at(want), at(live));
+        // What the service masks is taken for what it was: nobody can tell.
+        let live = match (&base, live) {
+            (Some(base), Some(live)) if masked_alike(base, &live) => Some(base.clone()),
+            (_, live) => live,
+        };
         let apart = match path.0.first() {
             Some(schema::Segment::Key(member)) => self.by_mark && is_apart(rules, member),
             _ => false,

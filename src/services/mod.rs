@@ -2,20 +2,23 @@
 //!
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
+pub mod airflow;
 pub mod databricks;
 pub mod http;
 pub mod pace;
 pub mod retry;
 pub mod secret;
 
+pub use airflow::Airflow;
 pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
 
 use crate::call::{Call, Fault, Service, System};
-use crate::kinds::{Pages, Paging, Read};
+use crate::kinds::{AnyKind, Pages, Paging, Read};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
+    hash::{BuildHasher, Hasher},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -64,6 +67,12 @@ impl Services {
         self
     }
 
+    /// Adds an Airflow deployment.
+    pub fn with_airflow(self, airflow: Airflow) -> Self {
+        let requests = airflow.requests();
+        self.with(System::Airflow, Arc::new(airflow), requests)
+    }
+
     /// Adds any other service. It counts its requests with `requests`, if at all.
     pub fn with(mut self, system: System, service: Arc<dyn Service>, requests: Requests) -> Self {
         if system == System::Databricks {
@@ -77,8 +86,18 @@ impl Services {
     pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
         self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {
             line: system.name().to_owned(),
-            why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), key(system)),
+            why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), system.setting()),
         })
+    }
+
+    /// Whether the target has a system.
+    pub fn has(&self, system: System) -> bool {
+        self.all.contains_key(&system)
+    }
+
+    /// Whether the target has every system that a kind is read from.
+    pub fn serve(&self, kind: &dyn AnyKind) -> bool {
+        kind.systems().iter().all(|system| self.has(*system))
     }
 
     /// How many requests a system was sent, repetitions included.
@@ -100,17 +119,17 @@ impl Services {
     }
 }
 
-/// What the target's member in `plumb.yaml` is called.
-fn key(system: System) -> &'static str {
-    match system {
-        System::Databricks => "databricks",
-        System::Airflow => "airflow",
-        System::Emr => "emr",
-    }
-}
+/// How many rows a listing by offset has on all its pages.
+const TOTAL: &str = "total_entries";
+
+/// How often a listing by offset is begun anew because its length changed meanwhile.
+const LISTINGS: usize = 4;
 
 /// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
 pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
+    if let Paging::Offset { limit, items, id } = read.paging {
+        return by_offset(service, &read.call, Offsets { limit, items, id }).await;
+    }
     let mut pages = Vec::new();
     let mut call = read.call.clone();
     let mut seen = HashSet::new();
@@ -147,6 +166,55 @@ pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
     }
 }
 
+/// Where the parts of a page are, for reading by offset.
+struct Offsets {
+    limit: usize,
+    items: &'static str,
+    id: &'static str,
+}
+
+/// Reads pages by their offset. An object that is deleted meanwhile moves those behind it forward, past the page that is
+/// read next. So each page begins with the last row of the one before it; where it does not, or the total changes, the
+/// listing begins anew.
+async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, Fault> {
+    let mut call = first.clone();
+    'anew: for _ in 0..LISTINGS {
+        let mut pages: Pages = Vec::new();
+        let (mut rows, mut last, mut length) = (0, None, None);
+        loop {
+            call.query.retain(|(name, _)| name != "limit" && name != "offset");
+            call.query.push(("limit".to_owned(), by.limit.to_string()));
+            call.query.push(("offset".to_owned(), (rows as usize).saturating_sub(1).to_string()));
+            let mut answer = service.send(&call).await?;
+            let odd = |why: &str| odd_answer(&call, answer.status, why);
+            let entries = answer.body.get(TOTAL).and_then(Value::as_u64);
+            let entries = entries.ok_or_else(|| odd(&format!("the answer has no number `{TOTAL}`")))?;
+            let missing = odd(&format!("the answer has no list `{}`", by.items));
+            let list = answer.body.get_mut(by.items).and_then(Value::as_array_mut).ok_or(missing)?;
+            if last.is_some() {
+                let overlap = (!list.is_empty()).then(|| list.remove(0));
+                if overlap.as_ref().and_then(|row| row.get(by.id)) != last.as_ref() {
+                    continue 'anew;
+                }
+            }
+            rows += list.len() as u64;
+            let stuck = list.is_empty() && rows < entries;
+            last = list.last().and_then(|row| row.get(by.id)).cloned().or(last);
+            pages.push(answer.body);
+            if stuck || rows > entries || *length.get_or_insert(entries) != entries {
+                continue 'anew;
+            }
+            if rows == entries {
+                return Ok(pages);
+            }
+            if pages.len() >= MOST_PAGES {
+                return Err(odd_answer(&call, answer.status, &format!("there are more than {MOST_PAGES} pages")));
+            }
+        }
+    }
+    Err(odd_answer(&call, 200, "it changed again and again while its pages were read"))
+}
+
 fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
     Fault::Refused {
         line: call.line(),
@@ -181,4 +249,11 @@ pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault
         Err(Fault::Refused { status: 400..500, .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+/// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
+fn random() -> f64 {
+    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    // 53 bits are what a double holds.
+    (number >> 11) as f64 / (1u64 << 53) as f64
 }

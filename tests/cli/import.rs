@@ -229,7 +229,7 @@ fn what_cannot_be_imported_is_said() {
     shows!(world.plumb("import dashboard 1"), @"
     --- stderr
     error: no kind is called `dashboard`
-    hint: there are: cluster, policy, pool, job
+    hint: there are: connection, pool, variable, cluster, policy, job
     --- exit 64
     ");
     shows!(world.plumb("import"), @"
