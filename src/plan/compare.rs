@@ -111,7 +111,7 @@ impl Pattern {
 /// Compares two specs in normal form.
 pub fn compare(rules: &Rules, want: &Value, live: &Value, context: &Context<'_>) -> Comparison {
     let mut walk = Walk { rules, context, found: Comparison::default() };
-    walk.field(&rules.root, &Path::default(), Some(want), Some(live), Inherited { replaces: false, policy: None });
+    walk.field(&rules.root, &Path::default(), Some(want), Some(live), Inherited::default());
     walk.found.differences.sort_by(|a, b| a.path.cmp(&b.path));
     walk.found
 }
@@ -123,9 +123,11 @@ struct Walk<'a> {
 }
 
 /// What a place inherits from the places above it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Inherited<'a> {
     replaces: bool,
+    /// The object around it must not be there, so neither may it.
+    absent: bool,
     /// What the nearest cluster's policy supplies, and how many segments of the path lead to that cluster.
     policy: Option<(&'a Supplied, usize)>,
 }
@@ -163,11 +165,17 @@ impl<'a> Walk<'a> {
         if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
             return;
         }
+        // A default that is not live, or something that must not be there.
+        let rule = &field.rule;
+        let forbidden = rule.default.is_some() || rule.unset == Some(Unset::Absent) || above.absent;
+        let above = Inherited { absent: forbidden, ..above };
         // Where a policy supplies a part, the rest is told apart member by member.
         let in_part = above.policy.is_some() && matches!(field.shape, Shape::Object(_) | Shape::Map(_));
-        // A default that is not live, or something that must not be there.
-        if !in_part && (field.rule.default.is_some() || field.rule.unset == Some(Unset::Absent)) {
-            return self.differ(field, path, None, Some(live), above);
+        if forbidden && !in_part {
+            if !self.is_filled(field, path, live, above) {
+                self.differ(field, path, None, Some(live), above);
+            }
+            return;
         }
         match (&field.shape, live) {
             (Shape::Object(object), Value::Object(map)) => {
@@ -187,8 +195,24 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether an object holds nothing but what the service fills in by itself.
+    fn is_filled(&self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) -> bool {
+        let (Shape::Object(object), Value::Object(map)) = (&field.shape, live) else { return false };
+        let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };
+        for (key, value) in map {
+            if let Some(member) = self.rules.of(*object).members.get(key) {
+                inner.field(member, &path.key(key), None, Some(value), above);
+            }
+        }
+        inner.found == Comparison::default()
+    }
+
     /// Nothing is live.
     fn only_wanted(&mut self, field: &Field, path: &Path, want: &Value, above: Inherited<'a>) {
+        // Nothing is wanted, and nothing is there.
+        if *want == Value::Array(Vec::new()) {
+            return;
+        }
         // An object may hold nothing but what is never compared: then it is no difference that it is not live.
         if let (Shape::Object(object), Value::Object(map)) = (&field.shape, want) {
             let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };

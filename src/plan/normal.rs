@@ -67,7 +67,7 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
             if field.rule.set {
                 items.dedup();
             }
-            (!items.is_empty()).then_some(Value::Array(items))
+            (!items.is_empty() || field.rule.keep_empty).then_some(Value::Array(items))
         }
         (Shape::Leaf, Value::Object(map)) if map.is_empty() => None,
         (Shape::Leaf, Value::Array(items)) if items.is_empty() => None,

@@ -35,11 +35,12 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What can happen to a call. A read has no effect, so nothing can happen after it that could not happen before.
+    /// What can happen to a call. A read has no effect, so nothing can happen after it that could not happen before;
+    /// and to be killed before it is to be killed after the write before.
     pub fn of(call: &Call) -> &'static [Trouble] {
         use Trouble::*;
         match call.method {
-            Method::Get => &[FailsBefore, Truncates, KilledBefore],
+            Method::Get => &[FailsBefore, Truncates],
             _ => &[FailsBefore, Busy, BreaksBefore, FailsAfter, BreaksAfter, Truncates, KilledBefore, KilledAfter],
         }
     }

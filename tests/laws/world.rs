@@ -170,9 +170,9 @@ impl World {
 
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
-        let mut marks = BTreeMap::new();
+        let (mut marks, mut state) = (BTreeMap::new(), self.state().await);
         for kind in kinds::all() {
-            for (_, spec) in objects(&mut self.state().await, *kind) {
+            for (_, spec) in objects(&mut state, *kind) {
                 if let Some(mark) = kind.mark().take(spec) {
                     *marks.entry(mark.owner.to_string()).or_insert(0) += 1;
                 }
@@ -249,6 +249,11 @@ pub fn try_load(files: &Files) -> Result<Desired, String> {
 
 /// Reads a project of these files, with another environment.
 pub fn load_with(files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired, String> {
+    load_as(PROJECT, TARGET, files, env)
+}
+
+/// Reads another project, or for another target.
+pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired, String> {
     let mut names: Vec<&str> = files
         .values()
         .flat_map(|text| text.split("${env.").skip(1))
@@ -259,10 +264,10 @@ pub fn load_with(files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired,
     let project = json!({
         "apiVersion": "plumb/v1",
         "kind": "Project",
-        "metadata": { "name": PROJECT },
+        "metadata": { "name": project },
         "spec": {
             "manifests": ["manifests"],
-            "targets": { TARGET: { "sandbox": true, "default": true } },
+            "targets": { target: { "sandbox": true, "default": true } },
             "env": names,
         },
     });

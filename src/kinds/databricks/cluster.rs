@@ -30,8 +30,8 @@ cluster! {
         #[schemars(extend("x-plumb" = {"write_only": true, "why": "only clusters/create takes it, and nothing returns it"}))]
         pub clone_from: Option<CloneFrom>,
 
-        /// Libraries that the cluster has. Unset: plumb leaves them alone.
-        #[schemars(extend("x-plumb" = {"unset": "server", "set": true, "apart": true, "why": "Terraform provider clusters: a set; those installed elsewhere are ignored when none are declared"}))]
+        /// Libraries that the cluster has; an empty list is none. Unset: plumb leaves them alone.
+        #[schemars(extend("x-plumb" = {"unset": "server", "set": true, "apart": true, "keep_empty": true, "why": "Terraform provider clusters: a set; those installed elsewhere are ignored when none are declared"}))]
         pub libraries: Option<Vec<Library>>,
         /// Whether the cluster is kept in the list for ever: 100 clusters of a workspace at most. Unset: plumb leaves
         /// it alone.
@@ -40,11 +40,13 @@ cluster! {
         /// Whether the cluster is to be running. Unset or `any`: plumb leaves it alone.
         #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["any"], "apart": true, "why": "clusters start and stop by themselves"}))]
         pub state: Option<WantedState>,
-        /// Who may do what with the cluster. Unset: plumb leaves the permissions alone.
+        /// Who may do what with the cluster; an empty list is nobody else. Unset: plumb leaves the
+    /// permissions alone.
         #[schemars(extend("x-plumb" = {
             "unset": "server",
             "key": ["user_name", "group_name", "service_principal_name"],
             "apart": true,
+            "keep_empty": true,
             "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
         }))]
         pub permissions: Option<Vec<Grant<ClusterLevel>>>,
@@ -106,7 +108,7 @@ fn is_up(seen: &Seen) -> bool {
 }
 
 fn wants(wanted: Option<&Value>, member: &str) -> bool {
-    wanted.is_some_and(|w| w.get(member).is_some_and(|v| !v.is_null() && *v != json!([])))
+    wanted.is_some_and(|w| w.get(member).is_some_and(|v| !v.is_null()))
 }
 
 fn post(path: &str, id: &str) -> Call {
@@ -209,7 +211,7 @@ fn create(step: &Step<'_>) -> Vec<Call> {
     let create = Call::create(System::Databricks, "/api/2.1/clusters/create", payload, "/cluster_id");
     let id = step.id();
     let state = step.body.get("state").and_then(Value::as_str);
-    let has_libraries = wants(Some(step.body), "libraries");
+    let has_libraries = step.body.get("libraries").is_some_and(|l| *l != json!([]));
     let mut calls =
         vec![if has_libraries || state == Some("running") { until_running(create, "${id}") } else { create }];
     if step.body.get("pinned") == Some(&json!(true)) {

@@ -95,11 +95,13 @@ pub struct JobSpec {
     /// Which notification destinations to call about runs.
     pub webhook_notifications: Option<WebhookNotifications>,
 
-    /// Who may do what with the job. Unset: plumb leaves the permissions alone.
+    /// Who may do what with the job; an empty list is nobody else. Unset: plumb leaves the
+    /// permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
         "apart": true,
+        "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<JobLevel>>>,

@@ -13,7 +13,7 @@ pub fn read(object: &str, id: &str) -> Read {
 
 /// Whether a manifest declares an ACL: only then is it read, for each object costs a request.
 pub fn declared(wanted: Option<&Value>) -> bool {
-    wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).is_some()
 }
 
 /// Puts the direct entries of an ACL into the spec. Inherited ones belong to the folder or the workspace.

@@ -45,6 +45,7 @@ pub struct PolicySpec {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
         "apart": true,
+        "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<PolicyLevel>>>,
@@ -177,6 +178,13 @@ impl Kind for DatabricksClusterPolicy {
             })
             .collect();
         Some(supplied)
+    }
+
+    /// What a family defines is the family's.
+    fn export(seen: &Seen) -> Value {
+        let has_family =
+            seen.spec.get("policy_family_id").is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty()));
+        permissions::without(&seen.spec, if has_family { &["definition"] } else { &[] })
     }
 
     fn check(spec: &PolicySpec, findings: &mut Findings) {

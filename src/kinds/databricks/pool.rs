@@ -68,11 +68,13 @@ pub struct PoolSpec {
     /// Size of the remote disks at the start, in GB. Google Cloud only.
     pub total_initial_remote_disk_size: Option<i64>,
 
-    /// Who may do what with the pool. Unset: plumb leaves the permissions alone.
+    /// Who may do what with the pool; an empty list is nobody else. Unset: plumb leaves the
+    /// permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
         "apart": true,
+        "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
     pub permissions: Option<Vec<Grant<PoolLevel>>>,

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 #[schemars(deny_unknown_fields)]
 pub struct AwsPoolAttributes {
     /// Whether machines are spot instances.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: SPOT unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["SPOT"], "replace": true, "why": "Terraform provider pools: SPOT unless set, force_new"}))]
     pub availability: Option<AwsPoolAvailability>,
     /// The instance profile that the machines have.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
     pub instance_profile_arn: Option<String>,
     /// The most to pay for a spot instance, in percent of the on-demand price: 10000 at most.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: 100 unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [100], "replace": true, "why": "Terraform provider pools: 100 unless set, force_new"}))]
     pub spot_bid_price_percent: Option<i64>,
     /// The availability zone, or `auto`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["auto"], "replace": true, "why": "Terraform provider pools: `auto` equals any zone, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "any_if": ["auto"], "replace": true, "why": "Terraform provider pools: `auto` equals any zone, force_new"}))]
     pub zone_id: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub struct AwsPoolAttributes {
 #[schemars(deny_unknown_fields)]
 pub struct AzurePoolAttributes {
     /// Whether machines are spot instances.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: ON_DEMAND_AZURE unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["ON_DEMAND_AZURE"], "replace": true, "why": "Terraform provider pools: ON_DEMAND_AZURE unless set, force_new"}))]
     pub availability: Option<AzurePoolAvailability>,
     /// The capacity reservation group to take machines from, as a resource id.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
@@ -42,7 +42,7 @@ pub struct AzurePoolAttributes {
 #[schemars(deny_unknown_fields)]
 pub struct GcpPoolAttributes {
     /// Whether machines are preemptible.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: ON_DEMAND_GCP unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["ON_DEMAND_GCP"], "replace": true, "why": "Terraform provider pools: ON_DEMAND_GCP unless set, force_new"}))]
     pub gcp_availability: Option<GcpAvailability>,
     /// How many local SSDs each machine gets.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
