@@ -2,6 +2,9 @@
 //!
 //! `PLUMB_SKIP_AIRFLOW2=1` leaves Airflow 2 out.
 
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
 #[path = "airflow_real/same.rs"]
 mod same;
 #[path = "airflow_real/server.rs"]

@@ -1,5 +1,8 @@
 //! The emulated Airflow over real connections: REST v2 and REST v1, a folder that is watched, faults, the log.
 
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
 use plumb::sandbox::{self, Options, Running, airflow, store::Clock};
 use reqwest::Method;
 use serde_json::{Value, json};

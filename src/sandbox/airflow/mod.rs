@@ -245,3 +245,106 @@ fn health(store: &Store, api: Api) -> Value {
         "dag_processor": processor,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::store::Clock;
+    use proptest::prelude::*;
+
+    const CALLS: &[(&str, &str)] = &[
+        ("GET", "connections"),
+        ("POST", "connections"),
+        ("PATCH", "connections"),
+        ("PATCH", "connections/c"),
+        ("DELETE", "connections/c"),
+        ("GET", "variables"),
+        ("POST", "variables"),
+        ("PATCH", "variables"),
+        ("PATCH", "variables/c"),
+        ("GET", "pools"),
+        ("POST", "pools"),
+        ("PATCH", "pools"),
+        ("PATCH", "pools/c"),
+        ("PATCH", "pools/default_pool"),
+        ("GET", "dags"),
+        ("PATCH", "dags"),
+        ("PATCH", "dags/c"),
+        ("DELETE", "dags/c"),
+        ("GET", "dags/c/details"),
+        ("POST", "dags/c/dagRuns"),
+        ("PATCH", "dags/c/dagRuns/c"),
+        ("GET", "dags/~/dagRuns/~/taskInstances"),
+        ("PUT", "parseDagFile/c"),
+        ("GET", "importErrors"),
+    ];
+
+    const NAMES: &[&str] = &[
+        "connection_id",
+        "conn_type",
+        "password",
+        "extra",
+        "port",
+        "key",
+        "value",
+        "description",
+        "name",
+        "pool",
+        "slots",
+        "include_deferred",
+        "is_paused",
+        "logical_date",
+        "dag_run_id",
+        "conf",
+        "state",
+        "note",
+        "actions",
+        "action",
+        "entities",
+        "odd",
+    ];
+
+    fn nonsense() -> impl Strategy<Value = Value> {
+        let texts = ["c", "", "{}", "[1]", "***", "2026-10-01T00:00:00Z", "queued", "create", "delete", "true", "%"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(|on| json!(on)),
+            any::<i64>().prop_map(|n| json!(n)),
+            prop::sample::select(texts.to_vec()).prop_map(|text| json!(text)),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            let member = (prop::sample::select(NAMES), inner.clone());
+            let object = prop::collection::vec(member, 0..6)
+                .prop_map(|pairs| pairs.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Map<_, _>>().into());
+            prop_oneof![3 => object, 1 => prop::collection::vec(inner, 0..3).prop_map(Value::Array)]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nonsense_is_answered_and_leaves_a_state_that_can_be_saved(
+            version in 2_u8..4,
+            calls in prop::collection::vec((prop::sample::select(CALLS), "[a-z_]{0,6}=-?[0-9a-z]{0,3}", nonsense()), 1..12),
+        ) {
+            let mut store = Store::new(Clock::Fixed(1_795_345_200_000));
+            store.settings.airflow.version = version;
+            let dag = json!({ "dag_id": "c", "schedule": { "cron": "@daily" }, "tasks": [{ "task_id": "t" }] });
+            super::seed::add(&mut store, &json!({ "dags": [dag] })).unwrap();
+            let access = auth::Access { token: Some("t".to_owned()), ..auth::Access::default() };
+            for ((method, path), query, body) in calls {
+                let path = format!("/api/v{}/{path}?{query}", version - 1);
+                let mut request = Request::internal(method, &path, "", body);
+                request.authorization = Some("Bearer t".to_owned());
+                let answer = handle(&mut store, &access, &mut request, false);
+                let page = (version, answer.status) == (2, 500);
+                prop_assert!((200..500).contains(&answer.status) || page, "{path}: {answer:?}");
+            }
+            let dump = store.dump();
+            let mut again = Store::new(Clock::Fixed(0));
+            again.restore(dump.clone()).unwrap();
+            prop_assert_eq!(again.dump(), dump);
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! DAG files become DAGs: through the machine's `python3` where there is one, which reads them without running them
-//! (`parse.py`), and by a plain check of the syntax where there is none.
+//! (`parse.py` and `describe.py`), and by a plain check of the syntax where there is none.
 
 use super::definition::{Definition, Schedule};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ pub enum Parsed {
     Error(String),
 }
 
-const READER: &str = include_str!("parse.py");
+const READER: &str = concat!(include_str!("parse.py"), "\n\n", include_str!("describe.py"));
 
 /// Reads files, given by their absolute paths.
 pub fn parse(files: &BTreeMap<String, String>, major: u8) -> BTreeMap<String, Parsed> {
