@@ -3,7 +3,7 @@
 //! | call | does |
 //! |---|---|
 //! | `GET state`, `PUT state` | shows all the objects; replaces them |
-//! | `POST seed` | adds objects (see [`super::databricks::seed`]) and answers their ids |
+//! | `POST seed` | adds objects (see [`super::databricks::seed`], [`super::airflow::seed`]) and answers their ids |
 //! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on |
 //! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::Settings`]: shows, merges, replaces |
 //! | `GET faults`, `POST faults {…}` or `[…]`, `DELETE faults` | [`super::faults::Fault`]: shows, adds, clears |
@@ -62,7 +62,7 @@ pub(super) fn handle(shared: &mut Shared, request: &Request) -> Handled {
             shared.faults.clear();
             Ok(json!({}))
         }
-        ("POST", "revoke") => Ok(json!({ "revoked": shared.store.tokens.revoke_all() })),
+        ("POST", "revoke") => Ok(json!({ "revoked": shared.store.revoke() })),
         _ => Err(ApiError::endpoint(&request.method, &request.path)),
     }
 }
@@ -71,7 +71,13 @@ fn bad(why: String) -> ApiError {
     ApiError::new(400, "BAD_REQUEST", why)
 }
 
-/// Adds the objects of a seed; each system reads its own lists of it.
+/// Adds the objects of a seed; each system reads its own lists of it. Airflow's stand under `airflow`.
 pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
-    super::databricks::seed::add(store, seed)
+    let mut databricks = seed.clone();
+    let airflow = databricks.as_object_mut().and_then(|lists| lists.remove("airflow"));
+    let mut names = super::databricks::seed::add(store, &databricks)?;
+    if let Some(airflow) = airflow {
+        names["airflow"] = super::airflow::seed::add(store, &airflow)?;
+    }
+    Ok(names)
 }

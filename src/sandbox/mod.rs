@@ -3,6 +3,8 @@
 //! `plumb sandbox`, `plumb demo` and the tests all use it. The frame (log, faults, latency, state, clock) knows no
 //! service; a service is a folder beside it whose handlers are pure functions of the [`Store`] and a [`Request`].
 
+pub mod airflow;
+pub mod answer;
 mod control;
 pub mod databricks;
 pub mod errors;
@@ -13,14 +15,15 @@ pub mod settings;
 pub mod store;
 mod wire;
 
+use answer::Answer;
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Body,
     extract::{ConnectInfo, State as Injected},
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::Response,
 };
-use errors::{ApiError, Error, Handled};
+use errors::{ApiError, Error};
 use faults::{Fault, When};
 use request::Request;
 use serde_json::{Value, json};
@@ -40,7 +43,7 @@ pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
-    /// "instance_pools": […]}`.
+    /// "instance_pools": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}}`.
     pub seed: Option<Value>,
     /// How long every answer takes.
     pub latency: Duration,
@@ -50,6 +53,8 @@ pub struct Options {
     pub allow_remote: bool,
     /// The only bearer token to accept, beside those it issues itself; any when `None`.
     pub token: Option<String>,
+    /// Emulates Airflow as well, at an address of its own.
+    pub airflow: Option<airflow::Options>,
 }
 
 impl Default for Options {
@@ -61,16 +66,31 @@ impl Default for Options {
             state: None,
             allow_remote: false,
             token: None,
+            airflow: None,
         }
     }
+}
+
+/// The services that are emulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    Databricks,
+    Airflow,
 }
 
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     pub addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<()>,
+    /// Where Airflow is, if it was asked for.
+    pub airflow: Option<SocketAddr>,
+    servers: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -79,19 +99,28 @@ impl Running {
         format!("http://{}", self.addr)
     }
 
+    /// The address to put where Airflow's URL goes.
+    pub fn airflow_url(&self) -> Option<String> {
+        self.airflow.map(|addr| format!("http://{addr}"))
+    }
+
     /// The address of every emulated system: the one line that `plumb sandbox` prints.
     pub fn addresses(&self) -> Value {
-        json!({ "databricks": self.url() })
+        let mut addresses = json!({ "databricks": self.url() });
+        if let Some(url) = self.airflow_url() {
+            addresses["airflow"] = json!(url);
+        }
+        addresses
     }
 
     /// Stops listening and waits until the answers under way have been given.
-    pub async fn stop(mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        // A client that keeps its connection open must not keep the sandbox from stopping.
-        if tokio::time::timeout(Duration::from_millis(500), &mut self.server).await.is_err() {
-            self.server.abort();
+    pub async fn stop(self) {
+        for mut server in self.servers {
+            let _ = server.stop.send(());
+            // A client that keeps its connection open must not keep the sandbox from stopping.
+            if tokio::time::timeout(Duration::from_millis(500), &mut server.task).await.is_err() {
+                server.task.abort();
+            }
         }
     }
 }
@@ -114,13 +143,20 @@ pub async fn start(options: Options) -> Result<Running, Error> {
 
 /// Starts the sandbox by a clock of one's own: with [`Clock::Fixed`], ids and times are the same in every run.
 pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> {
-    if !options.listen.ip().is_loopback() && !options.allow_remote {
-        return Err(Error::NotLoopback(options.listen));
+    let addresses = [Some(options.listen), options.airflow.as_ref().map(|airflow| airflow.listen)];
+    if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
+        return Err(Error::NotLoopback(open));
     }
     let mut store = Store::new(clock);
+    if let Some(airflow) = &options.airflow {
+        store.settings.airflow.version = airflow.version;
+    }
     let known = options.state.as_ref().is_some_and(|path| path.exists());
     if let Some(path) = &options.state {
         store.load(path)?;
+    }
+    if let Some(folder) = options.airflow.as_ref().and_then(|airflow| airflow.dags.as_ref()) {
+        store.airflow.folder = folder.display().to_string();
     }
     if let Some(seed) = options.seed.as_ref().filter(|_| !known) {
         control::seed(&mut store, seed).map_err(Error::Seed)?;
@@ -128,14 +164,28 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
     if let Some(path) = &options.state {
         store.save(path).map_err(|e| Error::State { path: path.clone(), why: e.to_string() })?;
     }
-    let failed = |source| Error::Listen { addr: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
+    let listen = options.listen;
+    let airflow = options.airflow.as_ref().map(|airflow| airflow.listen);
     let frame: Frame =
         Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log: log::Log::default(), options, serial: 0 }));
-    let service = Router::new().fallback(serve).with_state(frame).into_make_service_with_connect_info::<Scissors>();
+    let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
+    let mut running = Running { addr, airflow: None, servers: vec![server] };
+    if let Some(listen) = airflow {
+        let (addr, server) = listen_at(listen, System::Airflow, frame).await?;
+        running.airflow = Some(addr);
+        running.servers.push(server);
+    }
+    Ok(running)
+}
+
+async fn listen_at(addr: SocketAddr, system: System, frame: Frame) -> Result<(SocketAddr, Server), Error> {
+    let failed = |source| Error::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let service =
+        Router::new().fallback(serve).with_state((frame, system)).into_make_service_with_connect_info::<Scissors>();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let ended = async move {
             // An error means that the handle was dropped, which ends the server as well.
             let _ = stopped.await;
@@ -143,14 +193,14 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         // `axum::serve` never fails: accepting is retried inside the listener.
         let _ = axum::serve(wire::Listener(listener), service).with_graceful_shutdown(ended).await;
     });
-    Ok(Running { addr, stop: Some(stop), server })
+    Ok((bound, Server { stop, task }))
 }
 
 /// What a request that is answered with an error or cut is logged with.
 const DROPPED: u16 = 0;
 
 async fn serve(
-    Injected(frame): Injected<Frame>,
+    Injected((frame, system)): Injected<(Frame, System)>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     method: Method,
     uri: Uri,
@@ -183,16 +233,20 @@ async fn serve(
         body: read.as_ref().map_or(Value::Null, Clone::clone),
         user: String::new(),
         authorization: headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned),
+        accept: headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).map(str::to_owned),
         base: format!("http://{}", header(header::HOST)),
     };
+    if system == System::Airflow && !own {
+        parse_dags(&frame, airflow::looks(&request)).await;
+    }
     let mut shared = lock(&frame);
     shared.serial += 1;
-    let handled = match read {
-        Err(error) => Err(error),
-        Ok(_) => answer(&mut shared, &mut request, fault.as_ref(), own),
+    let answer = match (own, system) {
+        (true, _) => own_endpoint(&mut shared, &request, read.map(|_| ())),
+        (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read.map(|_| ())),
     };
     let dropped = fault.as_ref().is_some_and(|f| f.drop);
-    let status = handled.as_ref().map_or_else(|e| e.status, |_| 200);
+    let status = answer.status;
     if !own {
         shared.log.add(log::Entry {
             n: 0,
@@ -211,7 +265,7 @@ async fn serve(
         scissors.truncate_body(bytes);
     }
     let id = format!("{}-{:04}", Store::scrambled(shared.serial), shared.serial);
-    response(handled, &id, shared.store.settings.workspace_id)
+    response(answer, &id, shared.store.settings.workspace_id)
 }
 
 /// A request body may have 10 MB (Jobs API documentation).
@@ -222,63 +276,103 @@ fn lock(frame: &Frame) -> std::sync::MutexGuard<'_, Shared> {
     frame.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Reads the DAG folder, and parses what has been noticed. Parsing waits for another process, so nobody else waits
+/// for it.
+async fn parse_dags(frame: &Frame, look: bool) {
+    let folder = lock(frame).options.airflow.as_ref().and_then(|airflow| airflow.dags.clone());
+    let Some(folder) = folder else { return };
+    let parsing = frame.clone();
+    let parsed = tokio::task::spawn_blocking(move || {
+        let found = airflow::files::scan(&folder);
+        let (due, root, major) = {
+            let mut shared = lock(&parsing);
+            let due = airflow::files::notice(&mut shared.store, &found, look);
+            (due, shared.store.airflow.folder.clone(), shared.store.settings.airflow.version)
+        };
+        if due.is_empty() {
+            return;
+        }
+        let absolute = |path: &String| format!("{}/{path}", root.trim_end_matches('/'));
+        let texts = due.iter().map(|(path, text)| (absolute(path), text.clone())).collect();
+        let mut parsed = airflow::parse::parse(&texts, major);
+        let mut shared = lock(&parsing);
+        for (path, text) in &due {
+            if let Some(one) = parsed.remove(&absolute(path)) {
+                airflow::files::take(&mut shared.store, path, text, one);
+            }
+        }
+    });
+    // It only fails when the runtime ends, and then nobody waits for the answer either.
+    let _ = parsed.await;
+}
+
+/// Answers the sandbox's own endpoints, which no fault strikes.
+fn own_endpoint(shared: &mut Shared, request: &Request, read: Result<(), ApiError>) -> Answer {
+    let answer: Answer = read.and_then(|()| control::handle(shared, request)).into();
+    saved(shared, System::Databricks, request, answer)
+}
+
 /// Lets the fault strike before or after the effect, and keeps the state file in step.
-fn answer(shared: &mut Shared, request: &mut Request, fault: Option<&Fault>, own: bool) -> Handled {
+fn answer(
+    shared: &mut Shared,
+    system: System,
+    request: &mut Request,
+    fault: Option<&Fault>,
+    read: Result<(), ApiError>,
+) -> Answer {
     let instead = fault.and_then(|f| {
         let status = f.status.or(f.drop.then_some(502))?;
-        let body = f.body.clone().unwrap_or_else(|| made_up(status));
-        Some((f.when, ApiError { status, body, retry_after: f.retry_after }))
+        let mut answer = match f.body.clone() {
+            Some(body) => ApiError { status, body, retry_after: None }.into(),
+            None => answer::made_up(system, &request.path, status),
+        };
+        answer.retry_after = f.retry_after;
+        Some((f.when, answer))
     });
-    if let Some((When::Before, error)) = instead {
-        return Err(error);
+    if let Some((When::Before, answer)) = instead {
+        return answer;
     }
-    let handled = if own {
-        control::handle(shared, request)
-    } else {
-        let required = shared.options.token.clone();
-        databricks::handle(&mut shared.store, request, required.as_deref())
+    let handled: Answer = match (system, read) {
+        (System::Databricks, Err(error)) => error.into(),
+        (System::Databricks, Ok(())) => {
+            let required = shared.options.token.clone();
+            databricks::handle(&mut shared.store, request, required.as_deref()).into()
+        }
+        (System::Airflow, read) => {
+            let access = shared.options.airflow.as_ref().map(|airflow| airflow.access.clone()).unwrap_or_default();
+            airflow::handle(&mut shared.store, &access, request, read.is_err())
+        }
     };
-    if let Some(path) = shared.options.state.as_ref().filter(|_| request.method != "GET" && handled.is_ok()) {
-        shared.store.save(path).map_err(|e| {
-            ApiError::new(500, "INTERNAL_ERROR", format!("the sandbox cannot write {}: {e}", path.display()))
-        })?;
-    }
-    match instead {
-        Some((_, error)) => Err(error),
-        None => handled,
+    let handled = saved(shared, system, request, handled);
+    instead.map_or(handled, |(_, answer)| answer)
+}
+
+/// Writes the state file after a change.
+fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> Answer {
+    // A look at Airflow may change it too: the DAG processor and the scheduler work meanwhile.
+    let changed = request.method != "GET" || (system == System::Airflow && airflow::looks(request));
+    let Some(path) = shared.options.state.as_ref().filter(|_| changed && answer.is_ok()) else { return answer };
+    match shared.store.save(path) {
+        Ok(()) => answer,
+        Err(e) => {
+            let words = format!("the sandbox cannot write {}: {e}", path.display());
+            ApiError::new(500, "INTERNAL_ERROR", words).into()
+        }
     }
 }
 
-fn made_up(status: u16) -> Value {
-    let code = match status {
-        429 => "REQUEST_LIMIT_EXCEEDED",
-        503 => "TEMPORARILY_UNAVAILABLE",
-        _ => "INTERNAL_ERROR",
-    };
-    json!({ "error_code": code, "message": format!("A fault of the sandbox: {status}") })
-}
-
-fn response(handled: Handled, id: &str, workspace: u64) -> Response {
-    let (status, body, retry_after) = match handled {
-        Ok(body) => (200, body, None),
-        Err(error) => (error.status, error.body, error.retry_after),
-    };
-    // A download is its bytes, not JSON; `workspace::export` marks it so.
-    let (kind, bytes) = match databricks::workspace::download(&body) {
-        Some(bytes) => ("application/octet-stream", Bytes::from(bytes)),
-        // A fault may want an answer that is no JSON at all.
-        None => match body {
-            Value::String(text) => ("text/html", Bytes::from(text)),
-            body => ("application/json", Bytes::from(body.to_string())),
-        },
-    };
+fn response(answer: Answer, id: &str, workspace: u64) -> Response {
+    let (status, retry_after) = (answer.status, answer.retry_after);
+    let (kind, body) = answer.encode();
     let mut builder = Response::builder()
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .header(header::CONTENT_TYPE, kind)
         .header("x-request-id", id)
         .header("x-databricks-org-id", workspace);
+    if let Some(kind) = kind {
+        builder = builder.header(header::CONTENT_TYPE, kind);
+    }
     if let Some(seconds) = retry_after {
         builder = builder.header(header::RETRY_AFTER, seconds);
     }
-    builder.body(Body::from(bytes)).unwrap_or_default()
+    builder.body(body).unwrap_or_default()
 }

@@ -16,6 +16,8 @@ pub struct Request {
     pub user: String,
     /// The `Authorization` header, for the token endpoint only.
     pub authorization: Option<String>,
+    /// The `Accept` header, for what comes in more than one form.
+    pub accept: Option<String>,
     /// `http://host:port`, as the caller addressed it.
     pub base: String,
 }
@@ -31,6 +33,7 @@ impl Request {
             body,
             user: user.to_owned(),
             authorization: None,
+            accept: None,
             base: "http://127.0.0.1".to_owned(),
         }
     }

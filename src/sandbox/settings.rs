@@ -1,5 +1,6 @@
 //! What a test or a demo may turn: how long things take, how runs end, how late lists are.
 
+use super::airflow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub check_references: bool,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
+    /// Those of the emulated Airflow.
+    pub airflow: airflow::settings::Settings,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             caller_is_admin: true,
             check_references: true,
             workspace_id: 7_474_001_122_334_455,
+            airflow: airflow::settings::Settings::default(),
         }
     }
 }

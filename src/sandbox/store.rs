@@ -1,6 +1,6 @@
 //! Everything the sandbox knows, in one value; who holds it holds the whole state.
 
-use super::{databricks, errors::Error, settings::Settings};
+use super::{airflow, databricks, errors::Error, settings::Settings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -23,8 +23,10 @@ pub struct Store {
     clock: Clock,
     saved: Saved,
     pub databricks: databricks::State,
+    pub airflow: airflow::State,
     pub settings: Settings,
     pub tokens: databricks::identity::Tokens,
+    pub airflow_tokens: airflow::auth::Tokens,
 }
 
 /// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
@@ -44,6 +46,8 @@ struct Dump {
     settings: Settings,
     #[serde(default)]
     databricks: databricks::State,
+    #[serde(default)]
+    airflow: airflow::State,
 }
 
 const FORMAT: u32 = 1;
@@ -55,8 +59,10 @@ impl Store {
             clock,
             saved: Saved { format: FORMAT, ..Saved::default() },
             databricks: databricks::State::default(),
+            airflow: airflow::State::default(),
             settings: Settings::default(),
             tokens: databricks::identity::Tokens::default(),
+            airflow_tokens: airflow::auth::Tokens::default(),
         }
     }
 
@@ -92,10 +98,19 @@ impl Store {
         format!("{:016x}", z ^ (z >> 31))
     }
 
+    /// Refuses every token presented or issued so far; answers how many there were.
+    pub fn revoke(&mut self) -> usize {
+        self.tokens.revoke_all() + self.airflow_tokens.expire_all()
+    }
+
     /// All the objects, as `/_sandbox/state` shows them.
     pub fn dump(&self) -> serde_json::Value {
-        let dump =
-            Dump { saved: self.saved.clone(), settings: self.settings.clone(), databricks: self.databricks.clone() };
+        let dump = Dump {
+            saved: self.saved.clone(),
+            settings: self.settings.clone(),
+            databricks: self.databricks.clone(),
+            airflow: self.airflow.clone(),
+        };
         serde_json::to_value(dump).unwrap_or_default()
     }
 
@@ -110,6 +125,7 @@ impl Store {
         self.saved.advanced_ms = dump.saved.advanced_ms;
         self.settings = dump.settings;
         self.databricks = dump.databricks;
+        self.airflow = dump.airflow;
         Ok(())
     }
 

@@ -1,0 +1,280 @@
+//! DAG files become DAGs: through the machine's `python3` where there is one, which reads them without running them
+//! (`parse.py` and `describe.py`), and by a plain check of the syntax where there is none.
+
+use super::definition::{Definition, Schedule};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+/// What became of one file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parsed {
+    Dags(Vec<Definition>),
+    /// Airflow's own words, with the line.
+    Error(String),
+}
+
+const READER: &str = concat!(include_str!("parse.py"), "\n\n", include_str!("describe.py"));
+
+/// Reads files, given by their absolute paths.
+pub fn parse(files: &BTreeMap<String, String>, major: u8) -> BTreeMap<String, Parsed> {
+    by_python("python3", files, major)
+        .unwrap_or_else(|| files.iter().map(|(path, text)| (path.clone(), by_hand(path, text))).collect())
+}
+
+fn by_python(python: &str, files: &BTreeMap<String, String>, major: u8) -> Option<BTreeMap<String, Parsed>> {
+    // Isolated, and without the packages of whoever runs it.
+    let mut child = Command::new(python)
+        .args(["-I", "-S", "-c", READER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let request = json!({ "version": version(major), "files": files }).to_string();
+    let mut stdin = child.stdin.take()?;
+    // It reads everything before it writes anything, so that neither waits for the other.
+    let sent = stdin.write_all(request.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().ok()?;
+    sent.ok()?;
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).ok()).flatten()
+}
+
+/// The release that is emulated.
+pub fn version(major: u8) -> &'static str {
+    if major == 2 { "2.11.2" } else { "3.3.2" }
+}
+
+/// What can be told without Python: whether strings and brackets are closed, and which ids are given as literals.
+fn by_hand(path: &str, text: &str) -> Parsed {
+    let tokens = match tokens(text) {
+        Ok(tokens) => tokens,
+        Err((line, words)) => {
+            let code = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let trace = format!(
+                "Traceback (most recent call last):\n  File \"{path}\", line {line}\n    {code}\nSyntaxError: {words}\n"
+            );
+            return Parsed::Error(trace);
+        }
+    };
+    let mut dags: Vec<Definition> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let word = |offset: usize| tokens.get(at + offset).map(Token::word).unwrap_or_default();
+        let value = |offset: usize| match tokens.get(at + offset) {
+            Some(Token::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        // plumb's own files hold the manifest as one JSON literal.
+        if let Token::Text(text) = token
+            && let Ok(spec) = serde_json::from_str::<Value>(text)
+            && let Some(dag_id) = spec["dag_id"].as_str()
+        {
+            dags.push(of_spec(dag_id, &spec));
+            continue;
+        }
+        let named = token.word() == "dag_id" && word(1) == "=";
+        let called = token.word() == "DAG" && word(1) == "(";
+        if let Some(dag_id) = value(2).filter(|_| named || called) {
+            if !dags.iter().any(|dag| dag.dag_id == dag_id) {
+                dags.push(Definition { dag_id, ..Definition::default() });
+            }
+        } else if let (Some(dag), "schedule", "=") = (dags.last_mut(), token.word(), word(1)) {
+            dag.schedule.cron = dag.schedule.cron.take().or_else(|| value(2));
+        }
+    }
+    Parsed::Dags(dags)
+}
+
+fn of_spec(dag_id: &str, spec: &Value) -> Definition {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let tags = spec["tags"].as_array().map(|tags| tags.iter().filter_map(text).collect()).unwrap_or_default();
+    Definition {
+        dag_id: dag_id.to_owned(),
+        description: text(&spec["description"]),
+        doc_md: text(&spec["doc"]),
+        owners: text(&spec["owner"]).into_iter().collect(),
+        catchup: spec["catchup"].as_bool(),
+        schedule: Schedule {
+            cron: text(&spec["schedule"]["cron"]),
+            timezone: text(&spec["schedule"]["timezone"]),
+            ..Schedule::default()
+        },
+        tags,
+        ..Definition::default()
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Text(String),
+}
+
+impl Token {
+    fn word(&self) -> &str {
+        match self {
+            Token::Word(word) => word,
+            Token::Text(_) => "",
+        }
+    }
+}
+
+/// Words, signs and strings; or the line of what is not closed, in Python's words.
+fn tokens(text: &str) -> Result<Vec<Token>, (usize, String)> {
+    let chars: Vec<char> = text.chars().collect();
+    let (mut tokens, mut open, mut line, mut at) = (Vec::new(), Vec::<(char, usize)>::new(), 1, 0);
+    while at < chars.len() {
+        let c = chars[at];
+        match c {
+            '\n' => line += 1,
+            '#' => {
+                while at + 1 < chars.len() && chars[at + 1] != '\n' {
+                    at += 1;
+                }
+            }
+            '\'' | '"' => {
+                let begun = line;
+                // Letters before the quote belong to the string: r"…", f"…".
+                let prefix = match tokens.last() {
+                    Some(Token::Word(word)) if word.len() <= 2 && at > 0 && chars[at - 1].is_alphabetic() => {
+                        word.clone()
+                    }
+                    _ => String::new(),
+                };
+                let raw = prefix.contains(['r', 'R']);
+                let (string, next) = string(&chars, at, raw, &mut line)
+                    .ok_or_else(|| (begun, format!("unterminated string literal (detected at line {begun})")))?;
+                if !prefix.is_empty() {
+                    tokens.pop();
+                }
+                tokens.push(Token::Text(string));
+                at = next;
+                continue;
+            }
+            '(' | '[' | '{' => open.push((c, line)),
+            ')' | ']' | '}' => {
+                let pair = match c {
+                    ')' => '(',
+                    ']' => '[',
+                    _ => '{',
+                };
+                match open.pop() {
+                    None => return Err((line, format!("unmatched '{c}'"))),
+                    Some((other, _)) if other != pair => {
+                        let words = format!("closing parenthesis '{c}' does not match opening parenthesis '{other}'");
+                        return Err((line, words));
+                    }
+                    Some(_) => {}
+                }
+            }
+            _ => {}
+        }
+        if c.is_alphanumeric() || c == '_' {
+            let begin = at;
+            while at < chars.len() && (chars[at].is_alphanumeric() || chars[at] == '_') {
+                at += 1;
+            }
+            tokens.push(Token::Word(chars[begin..at].iter().collect()));
+            continue;
+        }
+        if !c.is_whitespace() && c != '#' {
+            tokens.push(Token::Word(c.to_string()));
+        }
+        at += 1;
+    }
+    match open.pop() {
+        Some((c, line)) => Err((line, format!("'{c}' was never closed"))),
+        None => Ok(tokens),
+    }
+}
+
+/// The string that begins at a quote, and the place after it.
+fn string(chars: &[char], begin: usize, raw: bool, line: &mut usize) -> Option<(String, usize)> {
+    let quote = chars[begin];
+    let long = chars.get(begin + 1) == Some(&quote) && chars.get(begin + 2) == Some(&quote);
+    let width = if long { 3 } else { 1 };
+    let (mut text, mut at) = (String::new(), begin + width);
+    while at < chars.len() {
+        let c = chars[at];
+        if c == quote && (!long || (chars.get(at + 1) == Some(&quote) && chars.get(at + 2) == Some(&quote))) {
+            return Some((text, at + width));
+        }
+        if c == '\n' {
+            *line += 1;
+            if !long {
+                return None;
+            }
+        }
+        if c == '\\' {
+            if raw {
+                text.push(c);
+            }
+            at += 1;
+            if chars.get(at) == Some(&'\n') {
+                *line += 1;
+            }
+        }
+        text.extend(chars.get(at));
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "from airflow import DAG  # it's \"fine\"\nwith DAG(\n    dag_id=\"a_b\",\n    schedule=r'0 4 * * *',\n):\n    \
+        pass\n";
+
+    fn one(path: &str, text: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(path.to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn python_finds_what_a_file_defines() {
+        // Where there is no Python, the check by hand has to find the id as well.
+        let parsed = parse(&one("/dags/a.py", GOOD), 3);
+        let Parsed::Dags(dags) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
+        assert_eq!((dags[0].dag_id.as_str(), dags[0].schedule.cron.as_deref()), ("a_b", Some("0 4 * * *")));
+    }
+
+    #[test]
+    fn python_finds_what_is_wrong() {
+        let files = one("/dags/a.py", "from airflow import DAG\nimport nosuchmodule\n");
+        let Some(parsed) = by_python("python3", &files, 3) else { return };
+        let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
+        assert!(trace.contains("File \"/dags/a.py\", line 2, in <module>\n    import nosuchmodule"), "{trace}");
+        assert!(trace.ends_with("ModuleNotFoundError: No module named 'nosuchmodule'\n"), "{trace}");
+        let sdk = one("/dags/a.py", "from airflow.sdk import DAG\n");
+        assert!(matches!(&by_python("python3", &sdk, 2).unwrap()["/dags/a.py"], Parsed::Error(_)));
+        assert_eq!(by_python("python3", &sdk, 3).unwrap()["/dags/a.py"], Parsed::Dags(Vec::new()));
+    }
+
+    #[test]
+    fn without_python_ids_and_open_brackets_are_found() {
+        assert_eq!(by_python("no-such-python", &one("a", GOOD), 3), None);
+        let Parsed::Dags(dags) = by_hand("/dags/a.py", GOOD) else { panic!("an error") };
+        assert_eq!((dags.len(), dags[0].dag_id.as_str()), (1, "a_b"));
+        assert_eq!(dags[0].schedule.cron.as_deref(), Some("0 4 * * *"));
+        let spec = "SPEC = json.loads(r\"\"\"\n{\"dag_id\": \"m\", \"description\": \"a\\n\\\"b\", \"tags\": [\"t\"]}\n\"\"\")\nDAG(dag_id=SPEC[\"dag_id\"])\n";
+        let Parsed::Dags(dags) = by_hand("/dags/m.py", spec) else { panic!("an error") };
+        assert_eq!((dags.len(), dags[0].dag_id.as_str(), dags[0].tags.len()), (1, "m", 1));
+        assert_eq!(dags[0].description.as_deref(), Some("a\n\"b"));
+        for (text, line, words) in [
+            ("x = [1,\n(2]\n", 2, "closing parenthesis ']' does not match opening parenthesis '('"),
+            ("a\nx = (\n", 2, "'(' was never closed"),
+            ("x = 'abc\n", 1, "unterminated string literal (detected at line 1)"),
+            ("'''a\nb'''\n}", 3, "unmatched '}'"),
+        ] {
+            let Parsed::Error(trace) = by_hand("/d/a.py", text) else { panic!("{text}") };
+            assert!(trace.contains(&format!("line {line}\n")) && trace.contains(words), "{trace}");
+        }
+    }
+}

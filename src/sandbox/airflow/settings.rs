@@ -1,0 +1,28 @@
+//! What a test or a demo may turn in the emulated Airflow.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The settings, read and merged through `/_sandbox/settings` under `airflow`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// 3 serves REST v2 only, 2 serves REST v1 only, as the real ones do.
+    pub version: u8,
+    /// Seconds until a new, changed or deleted file is noticed. `null`: the second look at the DAGs notices it, the
+    /// first one still shows what was there before.
+    pub parse_seconds: Option<i64>,
+    /// Seconds that a run is queued and then running. `null`: every look at the runs moves them one state on.
+    pub run_seconds: Option<i64>,
+    /// How the runs of one DAG end, by its id: `success` when absent, or `failed`.
+    pub runs: BTreeMap<String, String>,
+    /// Seconds that a token lives.
+    pub token_seconds: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // A token of Airflow 3 lives a day (`[api_auth] jwt_expiration_time`).
+        Settings { version: 3, parse_seconds: None, run_seconds: None, runs: BTreeMap::new(), token_seconds: 86_400 }
+    }
+}

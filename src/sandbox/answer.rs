@@ -1,0 +1,98 @@
+//! What goes out over the wire: the status and the body in the form that the real service sends.
+
+use super::errors::{ApiError, Handled};
+use super::{System, databricks};
+use axum::body::{Body, Bytes};
+use serde_json::{Value, json};
+
+/// The body of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// No body at all.
+    Nothing,
+    Json(Value),
+    /// JSON under the media type that Airflow 2 gives its errors.
+    Problem(Value),
+    Html(String),
+    Plain(String),
+    Bytes(Vec<u8>),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub content: Content,
+    /// Seconds, sent as `Retry-After`.
+    pub retry_after: Option<u64>,
+}
+
+impl Answer {
+    /// An answer in JSON; `null` is a body as well.
+    pub fn json(status: u16, body: Value) -> Self {
+        Answer { status, content: Content::Json(body), retry_after: None }
+    }
+
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Answer { status, content: Content::Nothing, retry_after: None }
+    }
+
+    /// Whether the request had its effect.
+    pub fn is_ok(&self) -> bool {
+        self.status < 400
+    }
+
+    /// The media type and the bytes.
+    pub fn encode(self) -> (Option<&'static str>, Body) {
+        let (kind, bytes) = match self.content {
+            Content::Nothing => return (None, Body::empty()),
+            Content::Json(body) => ("application/json", Bytes::from(body.to_string())),
+            Content::Problem(body) => ("application/problem+json", Bytes::from(body.to_string())),
+            Content::Html(text) => ("text/html", Bytes::from(text)),
+            Content::Plain(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
+            Content::Bytes(bytes) => ("application/octet-stream", Bytes::from(bytes)),
+        };
+        (Some(kind), Body::from(bytes))
+    }
+}
+
+impl From<Handled> for Answer {
+    fn from(handled: Handled) -> Self {
+        match handled {
+            // A download is its bytes, not JSON; `workspace::export` marks it so.
+            Ok(body) => match databricks::workspace::download(&body) {
+                Some(bytes) => Answer { status: 200, content: Content::Bytes(bytes), retry_after: None },
+                None => Answer::json(200, body),
+            },
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiError> for Answer {
+    fn from(error: ApiError) -> Self {
+        // A fault may want an answer that is no JSON at all.
+        let content = match error.body {
+            Value::String(text) => Content::Html(text),
+            body => Content::Json(body),
+        };
+        Answer { status: error.status, content, retry_after: error.retry_after }
+    }
+}
+
+/// What a fault answers that only names a status.
+pub fn made_up(system: System, path: &str, status: u16) -> Answer {
+    match system {
+        System::Airflow => super::airflow::replies::made_up(path, status),
+        System::Databricks => {
+            let code = match status {
+                429 => "REQUEST_LIMIT_EXCEEDED",
+                503 => "TEMPORARILY_UNAVAILABLE",
+                _ => "INTERNAL_ERROR",
+            };
+            let message = format!("A fault of the sandbox: {status}");
+            Answer::json(status, json!({ "error_code": code, "message": message }))
+        }
+    }
+}
