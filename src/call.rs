@@ -96,6 +96,9 @@ pub struct Call {
     /// What has to become true after the call before the next one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
+    /// What the kind has to find settled after the call before the next one is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Settles>,
 }
 
 /// A state that an asynchronous change has to reach.
@@ -112,6 +115,25 @@ pub struct Until {
     pub bad: &'static [&'static str],
 }
 
+/// A change that takes hold later, as only the kind can tell from what it reads (`Kind::settled`).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Settles {
+    /// What it is to come to. Its strings may hold references, as those of a body.
+    pub expect: Value,
+    /// The reads to repeat: each a system, a path and a query. What is not found reads as `Null`.
+    pub reads: Vec<(System, String, Vec<(String, String)>)>,
+}
+
+/// Whether a change has taken hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Yes,
+    /// Not yet; what is waited for, in a few words.
+    NotYet(String),
+    /// It never will; why.
+    Never(String),
+}
+
 impl Call {
     fn new(system: System, method: Method, path: impl Into<String>, repeatable: bool) -> Self {
         Call {
@@ -126,6 +148,7 @@ impl Call {
             waits_out_state: false,
             otherwise: None,
             until: None,
+            settles: None,
         }
     }
 
@@ -159,6 +182,12 @@ impl Call {
     /// Waits while the object is between two states.
     pub fn waits_out_state(mut self) -> Self {
         self.waits_out_state = true;
+        self
+    }
+
+    /// Waits until the kind finds it settled.
+    pub fn settles(mut self, settles: Settles) -> Self {
+        self.settles = Some(settles);
         self
     }
 

@@ -35,6 +35,9 @@ pub struct ApplyArgs {
     /// Go past a guard; it is said in the log
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
+    /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
+    #[arg(long)]
+    allow_run_now: bool,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
     patience: u64,
@@ -52,6 +55,7 @@ enum Override {
     Branch,
     Clean,
     Workspace,
+    RunNow,
 }
 
 impl Override {
@@ -62,6 +66,7 @@ impl Override {
             Override::Branch => Guard::Branch,
             Override::Clean => Guard::Clean,
             Override::Workspace => Guard::Workspace,
+            Override::RunNow => Guard::RunNow,
         }
     }
 }
@@ -71,7 +76,9 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
     let session = Session::open(global, &args.targeted, ui).await?;
     let mut decided = session.decide(&args.selected, None, ui).await?;
     check_place(&session, &mut decided.decision.plan).await?;
-    pass_guards(&mut decided.decision.plan, &args.overrides, ui);
+    let allowed = args.allow_run_now.then_some(Override::RunNow);
+    let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
+    pass_guards(&mut decided.decision.plan, &overrides, ui);
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;
     if plan.blocked.iter().any(|b| b.guard.is_some()) {

@@ -37,7 +37,18 @@ pub mod databricks {
     pub mod undeclared;
 }
 
-use crate::call::{Call, System};
+pub mod airflow {
+    //! Airflow: DAGs.
+    pub mod dag;
+    // its parts
+    mod dag_check;
+    pub mod dag_live;
+    pub mod dag_runs;
+    pub mod dag_spec;
+    pub mod python;
+}
+
+use crate::call::{Call, Settled, System};
 use crate::schema::{Path, Rules};
 use crate::yaml::{Node, Problems};
 use schemars::JsonSchema;
@@ -144,6 +155,19 @@ pub struct Step<'a> {
     pub body: &'a Value,
     /// What changes.
     pub changed: &'a [Path],
+    /// When it is decided.
+    pub now: jiff::Timestamp,
+}
+
+/// Something that a step sets going at once and that its manifest may not have meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunNow {
+    /// What, in a few words: "starts a run now: the tick of 2024-05-02 04:00 has passed".
+    pub what: String,
+    /// Whether the manifest says that it may.
+    pub allowed: bool,
+    /// What the manifest has to say for it.
+    pub remedy: String,
 }
 
 /// What is done to an object.
@@ -243,6 +267,28 @@ pub trait Kind: Send + Sync + 'static {
     fn impact(_step: &Step<'_>) -> Vec<String> {
         Vec::new()
     }
+    /// What the step sets going at once.
+    fn run_now(_step: &Step<'_>) -> Option<RunNow> {
+        None
+    }
+    /// What is worth knowing of the step: "the next run is for May".
+    fn notes(_step: &Step<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// Whether a change has come to what `expect` says (see [`crate::call::Settles`]). `memory` is `Null` at the first
+    /// look and stays what it was left as from look to look.
+    fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Settled {
+        Settled::Yes
+    }
+    /// Whether the manifest is about an object of others, of which it sets some fields: it is known by its name, carries
+    /// no mark, and is neither made nor deleted.
+    fn is_borrowed(_spec: &Value) -> bool {
+        false
+    }
+    /// The name that people know an object by when the manifest of that name says none.
+    fn default_title(_name: &str) -> Option<String> {
+        None
+    }
     /// What a schema cannot say.
     fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
     /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
@@ -291,6 +337,11 @@ pub trait AnyKind: Send + Sync {
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
+    fn notes(&self, step: &Step<'_>) -> Vec<String>;
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
+    fn is_borrowed(&self, spec: &Value) -> bool;
+    fn default_title(&self, name: &str) -> Option<String>;
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
     fn develop(&self, spec: &mut Value);
     fn export(&self, seen: &Seen) -> Value;
@@ -377,6 +428,21 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn impact(&self, step: &Step<'_>) -> Vec<String> {
         K::impact(step)
+    }
+    fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
+        K::run_now(step)
+    }
+    fn notes(&self, step: &Step<'_>) -> Vec<String> {
+        K::notes(step)
+    }
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
+        K::settled(expect, looks, memory)
+    }
+    fn is_borrowed(&self, spec: &Value) -> bool {
+        K::is_borrowed(spec)
+    }
+    fn default_title(&self, name: &str) -> Option<String> {
+        K::default_title(name)
     }
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
         K::supplies(seen)

@@ -75,6 +75,9 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
+        if let Some(title) = document.kind.default_title(&document.address.name) {
+            develop::set_title(&mut spec, document.kind.title(), title);
+        }
         if let Some(user) = &user
             && document.kind.title_is_free()
         {

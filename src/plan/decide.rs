@@ -6,7 +6,8 @@ use super::matching::{CLONES_REMEDY, Match, clones};
 use super::secrets::{Numbers, seal};
 use super::selection::Selection;
 use super::{
-    Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order,
+    references,
 };
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
@@ -26,6 +27,8 @@ pub struct Input<'a> {
     /// The revision that the user compares with.
     pub base: Option<&'a str>,
     pub today: jiff::civil::Date,
+    /// Only for what would begin at once: nothing else depends on the time of day.
+    pub now: jiff::Timestamp,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
 }
@@ -173,7 +176,7 @@ impl<'a> Decider<'a> {
         };
         match found {
             Match::None => {}
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => {
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
             }
         }
@@ -220,7 +223,7 @@ impl<'a> Decider<'a> {
             Some(Base::Spec(_)) => Some(Origin::Drift),
             None => None,
         };
-        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[] };
+        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
         self.push(resource, Action::Create, None, &step, fields, origin);
         let spec = normal::normal(rules, &shown);
         self.wanted.insert(resource.address.clone(), Wanted { spec, ignored: Vec::new(), live: None });
@@ -230,6 +233,7 @@ impl<'a> Decider<'a> {
         let (found, mark, adopted) = match &matched {
             Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
             Match::Adopted(found) => (*found, found.mark.as_ref(), true),
+            Match::Borrowed(found) => (*found, None, false),
             Match::None => return,
         };
         let rules = resource.kind.rules();
@@ -240,13 +244,14 @@ impl<'a> Decider<'a> {
         let want = normal::normal(rules, &filled);
         let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
         let (ignored, expired) = patterns(resource, self.input.today);
+        let borrowed = matches!(matched, Match::Borrowed(_));
         let context = Context {
             supplied: &self.supplied,
             ignored: &ignored,
-            undeclared: if same_manifest { Undeclared::Keep } else { Undeclared::Remove },
+            undeclared: if same_manifest || borrowed { Undeclared::Keep } else { Undeclared::Remove },
         };
         let comparison = compare(rules, &want, &live, &context);
-        let protect_differs = mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
         let action = match matched {
             _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
@@ -278,14 +283,14 @@ impl<'a> Decider<'a> {
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
-        let body = self.marked(resource, body, &spec);
+        let body = if borrowed { body } else { self.marked(resource, body, &spec) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
         if protect_differs || matches!(action, Action::Adopt | Action::Move) {
             changed.push(Path::default().key(resource.kind.mark().member()));
         }
         let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
-        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed };
+        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed, now: self.input.now };
         if action == Action::Replace {
             self.ids.remove(&resource.address);
         }
@@ -392,8 +397,10 @@ impl<'a> Decider<'a> {
     ) {
         let calls = match action {
             Action::Replace => {
-                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
-                let create = Step { verb: Verb::Create, live: None, body: step.body, changed: &[] };
+                let delete =
+                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
+                let create =
+                    Step { verb: Verb::Create, live: None, body: step.body, changed: &[], now: self.input.now };
                 resource.kind.calls(&delete).and_then(|mut calls| {
                     calls.extend(resource.kind.calls(&create)?);
                     Ok(calls)
@@ -416,12 +423,24 @@ impl<'a> Decider<'a> {
         let title = step.body.get(resource.kind.title()).and_then(Value::as_str).unwrap_or(&resource.address.name);
         let mut impacts = match action {
             Action::Replace => {
-                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
+                let delete =
+                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
                 resource.kind.impact(&delete)
             }
             _ => resource.kind.impact(step),
         };
+        if let Some(run) = resource.kind.run_now(step) {
+            if !run.allowed {
+                let reason = format!("{} {title} {}", resource.kind.noun(), run.what);
+                let address = Some(resource.address.clone());
+                let remedy = Some(format!("{}, or `plumb apply --allow-run-now`", run.remedy));
+                self.blocked.push(Blocked { guard: Some(Guard::RunNow), address, reason, remedy });
+            }
+            impacts.push(run.what);
+        }
         impacts.dedup();
+        let noted = resource.kind.notes(step).into_iter();
+        self.notes.extend(noted.map(|message| Note { address: Some(resource.address.clone()), message }));
         self.changes.push(Change {
             address: resource.address.clone(),
             action,
@@ -496,7 +515,8 @@ impl<'a> Decider<'a> {
         }
         let rules = kind.rules();
         let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
-        let step = Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[] };
+        let step =
+            Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
         let calls = match kind.calls(&step) {
             Ok(calls) => calls,
             Err(e) => {

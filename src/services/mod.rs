@@ -2,12 +2,14 @@
 //!
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
+pub mod dag_files;
 pub mod databricks;
 pub mod http;
 pub mod pace;
 pub mod retry;
 pub mod secret;
 
+pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
 
