@@ -56,8 +56,11 @@ pub fn check(spec: &DagSpec, findings: &mut Findings) {
         at_least(value, 1, path, findings);
     }
     if let Some(defaults) = &spec.defaults {
-        let Defaults { retries, retry_delay, max_retry_delay, timeout, poll, .. } = defaults;
+        let Defaults { retries, retry_delay, max_retry_delay, timeout, pool, poll, .. } = defaults;
         at_least(*retries, 0, "defaults.retries", findings);
+        if let Some(pool) = pool {
+            key(pool, "defaults.pool", findings);
+        }
         for (member, text) in
             [("retry_delay", retry_delay), ("max_retry_delay", max_retry_delay), ("timeout", timeout), ("poll", poll)]
         {
@@ -108,7 +111,7 @@ fn key(id: &str, path: &str, findings: &mut Findings) {
         "" => "a name is needed here".to_owned(),
         _ if id.len() > LONGEST_ID => format!("{LONGEST_ID} characters at most"),
         _ if !id.chars().all(plain) => "only letters, digits, `_`, `-` and `.` may stand in it".to_owned(),
-        _ if id.starts_with('.') => "it names a file, and a hidden one would not be read".to_owned(),
+        _ if id.starts_with('.') => "it begins with a dot, as hidden files do".to_owned(),
         _ => return,
     };
     findings.at(path, format!("`{}` cannot be an id", id.chars().take(80).collect::<String>()), label);
@@ -265,6 +268,9 @@ fn tasks(tasks: &[Task], findings: &mut Findings) {
             ("poll", &task.poll),
         ] {
             duration(text.as_deref(), &at(member), findings);
+        }
+        if let Some(pool) = &task.pool {
+            key(pool, &at("pool"), findings);
         }
         at_least(task.retries, 0, &at("retries"), findings);
         at_least(task.pool_slots, 1, &at("pool_slots"), findings);
