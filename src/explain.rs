@@ -5,7 +5,7 @@
 use crate::git::Repo;
 use crate::kinds;
 use crate::manifest::{self, Address, Desired, InMemory, Source};
-use crate::plan::{Action, Base, Bases, Live, Note, Plan, normal, secrets};
+use crate::plan::{Action, Base, Bases, Change, Live, Note, Plan, normal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.
@@ -22,8 +22,6 @@ pub struct History<'a> {
     /// The paths that the manifests come from.
     pub paths: &'a [String],
     pub load: Load<'a>,
-    /// The vault of the manifests as they are: its tokens compare with those of earlier ones.
-    pub vault: &'a manifest::Vault,
 }
 
 /// What is known of earlier manifests.
@@ -58,7 +56,11 @@ impl History<'_> {
     /// For each change, the manifest at the commit that the live object's mark names.
     pub fn at_marks(&self, live: &Live, plan: &Plan) -> Known {
         let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
-        for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)) {
+        // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
+        let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
+        for change in
+            plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)).filter(untold)
+        {
             let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id));
             if let Some(mark) = found.and_then(|f| f.mark.as_ref())
                 && let Some(rev) = &mark.rev
@@ -78,8 +80,16 @@ impl History<'_> {
             match self.specs(commit) {
                 Ok(specs) => {
                     for (address, was, hash) in wanted {
-                        if let Some(spec) = specs.get(was).filter(|spec| self.is_that(address, spec, hash)) {
+                        if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
+                        } else {
+                            known.notes.push(Note {
+                                address: Some((*address).clone()),
+                                message: format!(
+                                    "what was applied is not what commit {commit} has (files were not committed, or \
+                                     variables had other values), so it cannot be told who changed what"
+                                ),
+                            });
                         }
                     }
                 }
@@ -122,13 +132,10 @@ impl History<'_> {
             source.file = format!("{prefix}{}", source.file);
         }
     }
+}
 
-    /// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
-    /// committed, and then that commit explains nothing.
-    fn is_that(&self, address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
-        kinds::find(&address.kind).is_some_and(|kind| {
-            let sealed = secrets::seal(kind.rules(), spec, &mut self.vault.clone());
-            normal::identity(kind.rules(), &sealed) == hash
-        })
-    }
+/// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
+/// committed, and then that commit explains nothing.
+fn is_that(address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
+    kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
 }

@@ -94,10 +94,22 @@ async fn complete(
         return Ok(());
     }
     watch.details(work.len());
-    let jobs: Vec<Vec<Read>> = work.iter().map(|(.., reads)| reads.clone()).collect();
-    let me = me(services, &jobs).await?;
-    let answers = read_all(services, jobs).await?;
-    for ((kind, index, _), pages) in work.into_iter().zip(answers) {
+    let me = me(services, &work.iter().map(|(.., reads)| reads.clone()).collect::<Vec<_>>()).await?;
+    // Some reads say something about every object (which clusters are pinned): each is sent once.
+    let mut places = BTreeMap::new();
+    let mut unique: Vec<Vec<Read>> = Vec::new();
+    for (_, _, reads) in &work {
+        for read in reads {
+            places.entry((read.call.system, read.call.line())).or_insert_with(|| {
+                unique.push(vec![read.clone()]);
+                unique.len() - 1
+            });
+        }
+    }
+    let answers = read_all(services, unique).await?;
+    for (kind, index, reads) in work {
+        let place = |read: &Read| places.get(&(read.call.system, read.call.line()));
+        let pages: Vec<Pages> = reads.iter().filter_map(|read| answers.get(*place(read)?)?.first()).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
         let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
         absorb(kind, found, spec, &pages, me.as_deref(), &mut live.unreadable);

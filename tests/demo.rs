@@ -85,8 +85,9 @@ fn the_repository_can_be_kept() {
 
 #[tokio::test]
 async fn a_story_that_does_not_hold_fails_and_keeps_the_folder() {
-    // A program that does nothing and fails: no step can hold.
-    let failure = demo::run_as(Path::new("/bin/false"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
+    // Without the program no step can hold.
+    let failure =
+        demo::run_as(Path::new("no/such/program"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
     assert_eq!(failure.exit, ExitCode::Error);
     assert!(failure.message.starts_with("step 1 (A workspace, and a repository) does not hold"), "{failure}");
     let kept = failure.hints.iter().find_map(|h| h.strip_prefix("the folder is kept: ")).unwrap();

@@ -48,7 +48,7 @@ fn shown(story: &str, number: usize) -> String {
         }
     }
     assert!(!blocks.is_empty(), "step {number} shows nothing");
-    same_ids(&blocks.join("\n"))
+    blocks.join("\n")
 }
 
 /// The text with ids, ports and digests that are the same in every run: each that is met gets the next of its sort.
@@ -98,7 +98,7 @@ fn same_ids(text: &str) -> String {
 #[test]
 fn the_tour_is_what_the_demo_prints() {
     let done = Command::new(PLUMB).arg("demo").output().unwrap();
-    let story = String::from_utf8(done.stdout).unwrap();
+    let story = same_ids(&String::from_utf8(done.stdout).unwrap());
     assert!(done.status.success(), "{story}");
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let mut parts = readme.split("<!-- demo: ");
@@ -229,4 +229,32 @@ fn every_link_and_path_leads_somewhere() {
 
 fn exists(root: &Path, name: &str) -> bool {
     root.join(name.split_whitespace().next().unwrap_or(name)).exists()
+}
+
+#[test]
+fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
+    let diff = fs::read_to_string(root().join("docs/adding-a-kind.diff")).unwrap();
+    let done = Command::new("git").args(["apply", "--check", "docs/adding-a-kind.diff"]).current_dir(root()).output();
+    let done = done.unwrap();
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "docs/adding-a-kind.diff does not apply any more, make it anew:\n{why}");
+    let mut lines: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut file = "";
+    for line in diff.lines() {
+        if let Some(name) = line.strip_prefix("+++ b/") {
+            file = name;
+        } else if !line.starts_with("---") {
+            let counts = lines.entry(file).or_default();
+            counts.0 += usize::from(line.starts_with('+'));
+            counts.1 += usize::from(line.starts_with('-'));
+        }
+    }
+    let kinds: Vec<_> = lines.iter().filter(|(file, _)| file.starts_with("src/kinds/")).collect();
+    let [(kind, _), (registry, counts)] = kinds[..] else { panic!("more than one file and the registry: {kinds:?}") };
+    assert_eq!((*registry, *counts), ("src/kinds/mod.rs", (2, 0)));
+    assert!(kind.starts_with("src/kinds/databricks/"), "{kind}");
+    assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/minimal.yaml")));
+    assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/everything.yaml")));
+    let engine = ["src/plan", "src/apply", "src/render", "src/manifest", "src/cli", "src/observe.rs", "src/schema"];
+    assert!(!lines.keys().any(|f| engine.iter().any(|e| f.starts_with(e))), "a kind needs nothing of the engine");
 }

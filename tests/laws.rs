@@ -6,18 +6,29 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
-#[path = "laws/fixtures.rs"]
-mod fixtures;
-#[path = "laws/world.rs"]
-mod world;
-
-#[path = "laws/shuffle.rs"]
-mod shuffle;
-
 #[path = "laws/crashes.rs"]
 mod crashes;
-#[path = "laws/trouble.rs"]
-mod trouble;
-
+#[path = "laws/fixtures.rs"]
+mod fixtures;
+#[path = "laws/generated.rs"]
+mod generated;
+#[path = "laws/owners.rs"]
+mod owners;
 #[path = "laws/plans.rs"]
 mod plans;
+#[path = "laws/requests.rs"]
+mod requests;
+#[path = "laws/rivals.rs"]
+mod rivals;
+#[path = "laws/secrecy.rs"]
+mod secrecy;
+#[path = "laws/shuffle.rs"]
+mod shuffle;
+#[path = "laws/specs.rs"]
+mod specs;
+#[path = "laws/trouble.rs"]
+mod trouble;
+#[path = "laws/undeclared.rs"]
+mod undeclared;
+#[path = "laws/world.rs"]
+mod world;

@@ -4,9 +4,9 @@ use super::{Ended, Shared, send};
 use crate::call::System;
 use crate::kinds::AnyKind;
 use crate::observe;
-use crate::plan::compare::{Comparison, Context, Undeclared, compare};
+use crate::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use crate::plan::{Action, Change, Found, normal, references, secrets};
-use crate::services;
+use crate::{schema, services};
 use serde_json::{Value, json};
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
@@ -19,7 +19,7 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     match still_as_read(shared, change, kind).await {
         Ok(None) => {}
         Ok(Some(ended)) => return ended,
-        Err(why) => return Ended::Failed { why, sent: Vec::new() },
+        Err(why) => return Ended::Failed { why: shared.shown(&why), sent: Vec::new() },
     }
     let mut sent = Vec::new();
     let mut id = change.id.clone();
@@ -32,7 +32,7 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
                 }
                 sent.push(call.line());
             }
-            Err(why) => return Ended::Failed { why, sent },
+            Err(why) => return Ended::Failed { why: shared.shown(&why), sent },
         }
     }
     let left = match (&change.action, &id) {
@@ -56,7 +56,12 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
         return Ok(None);
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.clone()).unwrap_or_default();
-    let differences = lines(&comparison(shared, kind, &before, &live, &[]), "it was", "it is now");
+    let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
+    let comparison = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
+    let mut differences = lines(kind, &wanted, &comparison, "it was", "it is now");
+    if differences.is_empty() {
+        differences.push("something changed that the service may set by itself".to_owned());
+    }
     Ok(Some(Ended::Stale { differences }))
 }
 
@@ -71,7 +76,8 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     let ids = shared.ids().clone();
     let Ok(spec) = references::fill_late(&wanted.spec, &ids, Some(id)) else { return Vec::new() };
     let live = live_form(shared, kind, &found);
-    lines(&comparison(shared, kind, &spec, &live, &wanted.ignored), "wanted", "is")
+    let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
+    lines(kind, &spec, &comparison, "wanted", "is")
 }
 
 async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
@@ -96,18 +102,26 @@ fn comparison(
     want: &Value,
     live: &Value,
     ignored: &[crate::plan::compare::Pattern],
+    undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();
-    let context = Context { supplied: &supplied, ignored, undeclared: Undeclared::Keep };
+    let undeclared = if kind.is_borrowed(want) { Undeclared::Theirs } else { undeclared };
+    let context = Context { supplied: &supplied, ignored, undeclared };
     compare(kind.rules(), want, live, &context)
 }
 
-fn lines(comparison: &Comparison, to: &str, from: &str) -> Vec<String> {
+/// Each difference in a line. Where a secret is wanted, neither value is shown.
+fn lines(kind: &dyn AnyKind, wanted: &Value, comparison: &Comparison, to: &str, from: &str) -> Vec<String> {
     let mut numbers = secrets::Numbers::default();
-    let mut show = |v: &Option<Value>| v.as_ref().map_or_else(|| "unset".into(), |v| numbers.show(v).to_string());
-    comparison
-        .differences
-        .iter()
-        .map(|d| format!("{}: {to} {}, {from} {}", d.path, show(&d.to), show(&d.from)))
-        .collect()
+    let mut line = |d: &Difference| {
+        let secret = schema::find(kind.rules(), wanted, &d.path).is_some_and(secrets::holds);
+        let mut show = |v: &Option<Value>| match v {
+            Some(_) if secret => "(secret)".to_owned(),
+            Some(v) => numbers.show(v).to_string(),
+            None => "unset".to_owned(),
+        };
+        let (to_value, from_value) = (show(&d.to), show(&d.from));
+        numbers.show_text(&format!("{}: {to} {to_value}, {from} {from_value}", d.path))
+    };
+    comparison.differences.iter().map(&mut line).collect()
 }

@@ -10,6 +10,7 @@ mod send;
 use crate::kinds::Owner;
 use crate::manifest::{Address, Desired};
 use crate::plan::compare::Supplied;
+use crate::plan::secrets::Numbers;
 use crate::plan::{Change, Decision, Live, Wanted};
 use crate::services::Services;
 use serde_json::Value;
@@ -123,6 +124,11 @@ impl Shared {
 
     fn supplied(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Supplied>> {
         self.supplied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message without secrets: services like to quote what they refuse.
+    fn shown(&self, message: &str) -> String {
+        Numbers::default().show_text(&self.decision.vault.hide_in(message))
     }
 
     fn owner(&self, address: &Address) -> Owner {

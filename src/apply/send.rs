@@ -24,7 +24,10 @@ pub(super) async fn call(
     let made = match call.creates {
         Some(pointer) => Some(create(shared, change, kind, &ready, pointer).await?),
         None => {
-            settle(shared, &ready).await.map_err(|e| e.to_string())?;
+            settle(shared, &ready).await.map_err(|e| match e.is_wrong_state() && ready.waits_out_state {
+                true => format!("{e}; waited {} min for another state", shared.options.patience.as_secs() / 60),
+                false => e.to_string(),
+            })?;
             None
         }
     };

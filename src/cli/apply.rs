@@ -126,14 +126,6 @@ fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 /// Carries out a decision and says what came of it.
 pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<ExitCode, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    let listener = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    });
     let refused = decided.decision.plan.blocked.len();
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
@@ -141,9 +133,17 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
     let watch = Watching(&*progress);
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
-    let outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()).await;
+    let outcome = tokio::select! {
+        // Ctrl-C is listened for before the first change is begun.
+        biased;
+        () = interrupted_twice(&stop, ui) => {
+            progress.finished();
+            let message = "stopped at once: what was in flight may have been done or not";
+            return Err(Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do"));
+        }
+        outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()) => outcome,
+    };
     progress.finished();
-    listener.abort();
     report(&outcome, ui);
     let done = outcome.count(Ended::is_done);
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
@@ -155,6 +155,26 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
         () if stale > 0 => ExitCode::Stale,
         () => ExitCode::Error,
     })
+}
+
+/// Hears Ctrl-C: at the first, nothing more is started; it returns at the second.
+async fn interrupted_twice(stop: &AtomicBool, ui: &Ui) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.store(true, Ordering::Relaxed);
+        // Listened for before the user is told of it: one that comes at once is heard, too.
+        let mut again = std::pin::pin!(tokio::signal::ctrl_c());
+        tokio::select! {
+            biased;
+            Ok(()) = &mut again => return,
+            () = std::future::ready(()) => {}
+        }
+        ui.warn("interrupted: finishing what is in flight; Ctrl-C again stops at once");
+        if again.await.is_ok() {
+            return;
+        }
+    }
+    // Signals cannot be heard here: the apply simply goes on.
+    std::future::pending::<()>().await;
 }
 
 fn report(outcome: &Outcome, ui: &Ui) {
@@ -177,7 +197,7 @@ fn report(outcome: &Outcome, ui: &Ui) {
                 ui.error(&format!("{address}: {why} ({before})"));
             }
             Ended::Stale { differences } => ui.error(&format!(
-                "{address}: it changed since the plan was made, so nothing was sent: {}",
+                "{address}: it changed since the plan was made, so nothing was sent: {}; plan again",
                 differences.join("; ")
             )),
             Ended::Skipped { because } => ui.warn(&format!("{address}: not started, because {because} was not done")),
@@ -207,7 +227,8 @@ impl Watch for Watching<'_> {
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {
             Ended::Done { .. } => End::Done(took),
-            Ended::Failed { why, .. } => End::Failed { why: why.clone(), after: took },
+            // The reason is in the report at the end, where a log's reader looks.
+            Ended::Failed { .. } => End::Failed { why: String::new(), after: took },
             Ended::Stale { .. } => End::Failed { why: "changed since the plan was made".into(), after: took },
             Ended::Skipped { because } => End::Skipped { why: format!("{because} was not done") },
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },

@@ -3,10 +3,11 @@
 use super::session::Session;
 use super::{Global, Targeted};
 use crate::kinds::{self, AnyKind};
-use crate::manifest::Address;
+use crate::manifest::{Address, Resource};
 use crate::observe;
 use crate::plan::{Found, Live, Selection};
 use crate::render;
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use serde_json::{Value, json};
@@ -44,6 +45,12 @@ pub struct Import {
 
 /// Writes the manifests.
 pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Failure> {
+    // The folder of the manifests has to be there for the project to be valid; a new project may have none yet.
+    if let Ok(dir) = settings::project_dir(global.project.as_deref()) {
+        let out = dir.join(&args.out);
+        std::fs::create_dir_all(&out).map_err(|e| Failure::error(format!("{}: {e}", out.display())))?;
+    }
+    args.kind.as_deref().map(kind).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
     let live = session.observe(&Selection::default(), ui).await?;
     let chosen = chosen(&args, &session, &live, ui)?;
@@ -125,13 +132,34 @@ fn chosen<'l>(
     let mut chosen = Vec::new();
     for id in &args.ids {
         let found = live.of(kind.name()).iter().find(|f| f.seen.id == *id);
-        let found = found.ok_or_else(|| Failure::error(format!("no {} has the id {id}", kind.noun())))?;
+        let found = found
+            .ok_or_else(|| Failure::error(format!("no {} has the id {id}", kind.noun())).hint("nothing was written"))?;
+        if let Some(resource) = manifest_of(session, kind, found) {
+            let files = &session.project.desired.files;
+            let (file, (line, _)) = (&files.get(resource.span.file).path, files.position(resource.span));
+            return Err(Failure::error(format!(
+                "{} {id} has a manifest already: {} ({file}:{line}); nothing was written",
+                kind.noun(),
+                resource.address
+            )));
+        }
         if let Some(mark) = &found.mark {
             ui.warn(&format!("{} {id} belongs to {}; an apply of the manifest takes it over", kind.noun(), mark.owner));
         }
         chosen.push((kind, found));
     }
     Ok(chosen)
+}
+
+/// The manifest that adopts a live object, or that it was made from.
+fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> Option<&'s Resource> {
+    let desired = &session.project.desired;
+    let owner = found.mark.as_ref().map(|m| &m.owner);
+    let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
+    desired.resources.iter().find(|r| {
+        r.kind.name() == kind.name() && r.adopt.as_ref() == Some(&found.seen.id)
+            || mine.is_some_and(|o| o.address == r.address)
+    })
 }
 
 /// `job` for DatabricksJob, and so on.

@@ -30,10 +30,16 @@ pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
         .unwrap_or_else(|| folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>());
     let name = name.trim_matches('-');
     let name = if name.is_empty() { "project" } else { name };
-    std::fs::create_dir_all(dir.join("manifests")).map_err(failed)?;
+    let manifests = dir.join("manifests");
+    std::fs::create_dir_all(&manifests).map_err(failed)?;
+    // git keeps no empty folder, and a clone without it would not be valid.
+    std::fs::write(manifests.join(".gitkeep"), "").map_err(failed)?;
     std::fs::write(&file, text(name)).map_err(failed)?;
     ui.data("plumb.yaml\n")?;
-    ui.status("Next: set the host of target dev, then `plumb import --all --target dev`, or write a manifest.");
+    ui.status(
+        "Next: name your workspace in target dev (a profile of ~/.databrickscfg, or `host`), then `plumb import --all \
+         --target dev`; or write a manifest and `plumb apply` it to the sandbox.",
+    );
     Ok(ExitCode::Ok)
 }
 

@@ -44,24 +44,32 @@ Examples:
   plumb drift --target prod             exit code 2 when something is not as git says
 
 Exit codes:
-  0 nothing to do, or all done   1 error                    2 changes pending (plan --detailed-exitcode, drift)
-  3 a guard refused              4 stale                    5 the lease is held
-  6 partly applied               64 bad usage               130 interrupted";
+    0  nothing to do, or all done
+    1  error
+    2  changes pending (drift, and plan --detailed-exitcode)
+    3  a guard refused, or a resource is blocked
+    4  stale: something changed since the plan was made
+    5  the lease is held
+    6  partly applied
+   64  bad usage
+  130  interrupted";
+
+const GLOBAL: &str = "Global options";
 
 /// Options that every command takes.
 #[derive(Args, Clone)]
 struct Global {
     /// Folder that holds plumb.yaml [default: the nearest one upwards]
-    #[arg(long, short = 'C', global = true, value_name = "DIR", env = "PLUMB_PROJECT")]
+    #[arg(long, short = 'C', global = true, help_heading = GLOBAL, value_name = "DIR", env = "PLUMB_PROJECT")]
     project: Option<PathBuf>,
     /// Colour the output
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     color: When,
     /// Say only warnings and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     quiet: bool,
     /// Say more
-    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    #[arg(long, short, global = true, help_heading = GLOBAL, conflicts_with = "quiet")]
     verbose: bool,
 }
 

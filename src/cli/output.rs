@@ -17,18 +17,42 @@ pub enum Form {
     Junit,
 }
 
+/// The forms of a list of mistakes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProblemForm {
+    #[default]
+    Text,
+    Json,
+    Sarif,
+    Junit,
+}
+
+/// The forms of anything else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlainForm {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The forms that a command has: the help lists no others.
+pub trait Forms: ValueEnum + Copy + Default + Send + Sync + 'static {}
+impl Forms for Form {}
+impl Forms for ProblemForm {}
+impl Forms for PlainForm {}
+
 /// Where a result goes.
 #[derive(Args, Clone, Default)]
-pub struct Output {
+pub struct Output<F: Forms = Form> {
     /// Form of the result
-    #[arg(long, short, value_enum, default_value_t = Form::Text, value_name = "FORM")]
-    pub output: Form,
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    pub output: F,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
 
-impl Output {
+impl<F: Forms> Output<F> {
     /// Writes a result.
     pub fn write(&self, text: &str, ui: &Ui) -> Result<(), Failure> {
         match &self.out {
@@ -40,23 +64,17 @@ impl Output {
             }
         }
     }
+}
 
+impl Output {
     /// Writes a plan.
     pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
         let text = match self.output {
             Form::Text => render::text(plan, self.style(ui)),
             Form::Markdown => render::markdown(plan, &render::Options::default()),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
-            Form::Sarif | Form::Junit => return self.findings("plumb drift", &render::drift(plan), ui),
-        };
-        self.write(&text, ui)
-    }
-
-    /// Writes findings, in one of the forms that tools read.
-    pub fn findings(&self, suite: &str, findings: &[Finding], ui: &Ui) -> Result<(), Failure> {
-        let text = match self.output {
-            Form::Junit => render::junit(suite, findings),
-            _ => render::sarif(findings).map_err(|e| Failure::error(e.to_string()))?,
+            Form::Sarif => sarif(&render::drift(plan))?,
+            Form::Junit => render::junit("plumb drift", &render::drift(plan)),
         };
         self.write(&text, ui)
     }
@@ -64,4 +82,9 @@ impl Output {
     fn style(&self, ui: &Ui) -> Style {
         Style { colour: ui.colour && self.out.is_none(), width: ui.width }
     }
+}
+
+/// Findings, as code hosts show them beside the lines.
+pub fn sarif(findings: &[Finding]) -> Result<String, Failure> {
+    render::sarif(findings).map_err(|e| Failure::error(e.to_string()))
 }

@@ -13,7 +13,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 #[command(after_help = "Examples:
   plumb sandbox --listen 127.0.0.1:8080
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
-  curl -X POST $URL/_sandbox/faults -d '{\"method\": \"POST\", \"path\": \"/api/2.2/jobs/create\", \"status\": 503}'")]
+  curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
+  curl $URL/_sandbox/requests")]
 pub struct SandboxArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

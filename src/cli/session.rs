@@ -69,7 +69,7 @@ impl Project {
     /// Earlier manifests, read the way that these were.
     fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
         let load = |source: &dyn Source| manifest::load(source, &request(&self.targeted, Some(repo)), kinds::all());
-        ask(&History { repo, paths: &self.paths(), load: &load, vault: &self.desired.vault })
+        ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
     /// The kinds that the project manages.
@@ -91,16 +91,17 @@ impl Project {
             let config = Config::with_token(&running.url(), "sandbox").map_err(|e| Failure::error(e.to_string()))?;
             let services = services(config)?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-            return Ok(Session { project: self, services, _sandbox: Some(running) });
+            return Ok(Session { project: self, services, workspace: None, _sandbox: Some(running) });
         }
         let databricks = target.databricks.clone().unwrap_or_default();
         let explicit = Explicit { host: databricks.host, profile: databricks.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
         let config = Config::resolve(&settings::env, profiles.as_deref(), explicit)
             .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
-        ui.detail(&config.describe(None));
+        let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
+        ui.detail(&format!("target {} is {workspace}", target.name));
         let services = services(config)?;
-        Ok(Session { project: self, services, _sandbox: None })
+        Ok(Session { services, workspace: Some(workspace), _sandbox: None, project: self })
     }
 }
 
@@ -113,6 +114,11 @@ async fn start_sandbox(state: &Path) -> Result<sandbox::Running, Failure> {
     let failed = |e: String| Failure::error(format!("the embedded sandbox cannot start: {e}"));
     if let Some(dir) = state.parent() {
         std::fs::create_dir_all(dir).map_err(|e| failed(format!("{}: {e}", dir.display())))?;
+        // The state is nobody else's business, and no difference of the repository.
+        let ignore = dir.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(&ignore, "*\n").map_err(|e| failed(format!("{}: {e}", ignore.display())))?;
+        }
     }
     let options = sandbox::Options { state: Some(state.to_owned()), ..sandbox::Options::default() };
     sandbox::start(options).await.map_err(|e| failed(e.to_string()))
@@ -138,6 +144,8 @@ pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
 pub struct Session {
     pub project: Project,
     pub services: Services,
+    /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
+    workspace: Option<String>,
     /// Kept running for as long as the session.
     _sandbox: Option<sandbox::Running>,
 }
@@ -166,10 +174,16 @@ impl Session {
         let watch = Watching(&*progress);
         let kinds = self.kinds();
         let live = observe::observe(&self.services, &kinds, &self.project.desired, selection, &watch).await;
-        progress.read(begun.elapsed());
+        if live.is_ok() {
+            progress.read(begun.elapsed());
+        }
         progress.finished();
         live.map_err(|fault| {
-            Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed")
+            let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
+            match &self.workspace {
+                Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
+                None => failure,
+            }
         })
     }
 
@@ -177,6 +191,7 @@ impl Session {
     pub async fn decide(&self, selected: &Selected, base: Option<&str>, ui: &Ui) -> Result<Decided, Failure> {
         let selection = selection(selected);
         self.check_selection(&selection)?;
+        self.check_base(base)?;
         let mut live = self.observe(&selection, ui).await?;
         let first = self.decision(&live, &Bases::new(), &selection, None);
         observe::activity(&self.services, &mut live, &first.plan)
@@ -193,16 +208,24 @@ impl Session {
 
     fn known(&self, live: &Live, plan: &Plan, base: Option<&str>) -> Result<Known, Failure> {
         match (&self.project.repo, base) {
-            (None, Some(rev)) => Err(Failure::error(format!("--base {rev}: this is no git repository"))),
-            (None, None) => Ok(Known::default()),
+            (None, _) => Ok(Known::default()),
             (Some(repo), None) => Ok(self.project.history(repo, |history| history.at_marks(live, plan))),
             (Some(repo), Some(rev)) => {
                 let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
                 let addresses: Vec<_> = resources.chain(plan.changes.iter().map(|c| c.address.clone())).collect();
-                self.project.history(repo, |history| history.at(rev, &addresses)).map_err(|e| {
-                    Failure::error(format!("--base {rev}: {e}")).hint("fetch that revision: `git fetch origin main`")
-                })
+                self.project
+                    .history(repo, |history| history.at(rev, &addresses))
+                    .map_err(|e| Failure::error(format!("--base {rev}: {e}")).hint("nothing was sent"))
             }
+        }
+    }
+
+    /// A revision that is not there is better known before anything is read.
+    fn check_base(&self, base: Option<&str>) -> Result<(), Failure> {
+        match (&self.project.repo, base) {
+            (_, None) => Ok(()),
+            (None, Some(rev)) => Err(Failure::error(format!("--base {rev}: this is no git repository"))),
+            (Some(repo), Some(rev)) => repo.resolve(rev).map(drop).map_err(|e| Failure::error(format!("--base: {e}"))),
         }
     }
 
@@ -226,14 +249,41 @@ impl Session {
         if selection.is_whole() || resources.iter().any(|r| selection.has(r)) {
             return Ok(());
         }
-        let names = resources.iter().map(|r| r.address.to_string()).collect::<Vec<_>>();
-        let asked = selection.only.first().map(String::as_str).unwrap_or_default();
         let failure = Failure::usage("the selection matches no resource of the manifests");
-        Err(match crate::yaml::nearest(asked, names.iter().map(String::as_str)) {
-            Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None => failure.hint(format!("there are: {}", names.join(", "))),
+        if resources.is_empty() {
+            return Err(failure.hint("there are no manifests"));
+        }
+        let unmatched = |pattern: &&String| !resources.iter().any(|r| glob(pattern, &r.address));
+        if let Some(asked) = selection.only.iter().find(unmatched) {
+            let names: Vec<String> = match asked.contains('/') {
+                true => resources.iter().map(|r| r.address.to_string()).collect(),
+                false => resources.iter().flat_map(|r| [r.address.name.clone(), r.address.kind.clone()]).collect(),
+            };
+            return Err(failure.hint(one_of(asked, names)));
+        }
+        let label = |(name, value): (&String, &String)| format!("{name}={value}");
+        let labels: Vec<String> = resources.iter().flat_map(|r| r.labels.iter().map(label)).collect();
+        let missing = selection.labels.iter().map(|(n, v)| label((n, v))).find(|asked| !labels.contains(asked));
+        Err(match missing {
+            Some(_) if labels.is_empty() => failure.hint("no manifest has `metadata.labels`"),
+            Some(asked) => failure.hint(one_of(&asked, labels)),
+            None => failure.hint("each option matches something, but nothing matches all of them"),
         })
     }
+}
+
+/// What was meant, or what there is.
+fn one_of(asked: &str, mut names: Vec<String>) -> String {
+    names.sort();
+    names.dedup();
+    match crate::yaml::nearest(asked, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", names.join(", ")),
+    }
+}
+
+fn glob(pattern: &str, address: &crate::manifest::Address) -> bool {
+    Selection { labels: Vec::new(), only: vec![pattern.to_owned()] }.has_address(address)
 }
 
 /// The selection that the options make.

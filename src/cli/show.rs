@@ -1,6 +1,6 @@
 //! `plumb show ADDRESS`.
 
-use super::output::{Form, Output};
+use super::output::{Output, PlainForm};
 use super::session::{Project, Session};
 use super::{Global, Selected, Targeted};
 use crate::manifest::Address;
@@ -23,7 +23,7 @@ pub struct Show {
     #[command(flatten)]
     targeted: Targeted,
     #[command(flatten)]
-    output: Output,
+    output: Output<PlainForm>,
 }
 
 /// The address that a person means: an address, or a name that only one resource has.
@@ -79,7 +79,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)})
         })
         .collect();
-    if args.output.output == Form::Json {
+    if args.output.output == PlainForm::Json {
         let all = json!({"address": address, "manifest": wanted, "live": lives, "plan": plan});
         args.output.write(&format!("{all:#}\n"), ui)?;
         return Ok(ExitCode::Ok);

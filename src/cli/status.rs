@@ -1,6 +1,6 @@
 //! `plumb status`.
 
-use super::output::{Form, Output};
+use super::output::{Output, PlainForm};
 use super::session::Session;
 use super::{Global, Selected, Targeted};
 use crate::observe;
@@ -21,7 +21,7 @@ pub struct Status {
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]
-    output: Output,
+    output: Output<PlainForm>,
 }
 
 struct Row {
@@ -75,8 +75,8 @@ fn status(plan: &Plan, address: &crate::manifest::Address) -> &'static str {
     }
 }
 
-fn shown(rows: &[Row], form: Form) -> String {
-    if form == Form::Json {
+fn shown(rows: &[Row], form: PlainForm) -> String {
+    if form == PlainForm::Json {
         let list: Vec<_> = rows
             .iter()
             .map(

@@ -1,12 +1,13 @@
 //! `plumb validate`.
 
-use super::output::{Form, Output};
+use super::output::{Output, ProblemForm, sarif};
 use super::session::{self, Project};
 use super::{Global, Targeted};
 use crate::git::Repo;
 use crate::manifest::{self, Disk};
 use crate::render::{self, Finding, Level};
 use crate::ui::{ExitCode, Failure, Ui};
+use crate::yaml::Problem;
 use crate::{kinds, settings};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -21,12 +22,12 @@ pub struct Validate {
     #[command(flatten)]
     targeted: Targeted,
     #[command(flatten)]
-    output: Output,
+    output: Output<ProblemForm>,
 }
 
 /// Checks the manifests.
 pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure> {
-    if args.output.output == Form::Text {
+    if args.output.output == ProblemForm::Text {
         let project = Project::load(global, &args.targeted, ui)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for resource in &project.desired.resources {
@@ -47,27 +48,37 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         Err(failure) => (failure.files, failure.problems),
     };
     let code = if problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
-    if args.output.output == Form::Json {
-        let mut text = render::problems_json(&files, &problems).to_string();
-        text.push('\n');
-        args.output.write(&text, ui)?;
-        return Ok(code);
-    }
     let findings: Vec<Finding> = problems
         .iter()
         .map(|p| {
             let place = p.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
-            let help = [&p.label, p.help.as_deref().unwrap_or_default()].join(" ");
             Finding {
                 file: place.as_ref().map(|(file, _)| file.clone()),
                 line: place.as_ref().map(|(_, (line, _))| *line),
                 column: place.as_ref().map(|(_, (_, column))| *column),
                 level: Level::Error,
                 rule: "manifest".into(),
-                message: format!("{} {}", p.message, help.trim()).trim().to_owned(),
+                message: in_one_line(p),
             }
         })
         .collect();
-    args.output.findings("plumb validate", &findings, ui)?;
+    let text = match args.output.output {
+        ProblemForm::Junit => render::junit("plumb validate", &findings),
+        ProblemForm::Sarif => sarif(&findings)?,
+        ProblemForm::Text | ProblemForm::Json => format!("{}\n", render::problems_json(&files, &problems)),
+    };
+    args.output.write(&text, ui)?;
     Ok(code)
+}
+
+/// A mistake without its picture: unknown field `x`: did you mean `y`?
+fn in_one_line(problem: &Problem) -> String {
+    let mut text = problem.message.clone();
+    for more in [Some(problem.label.as_str()), problem.help.as_deref()].into_iter().flatten() {
+        if !more.is_empty() && !text.contains(more) {
+            text.push_str(if text.ends_with(['?', '.']) { " " } else { ": " });
+            text.push_str(more);
+        }
+    }
+    text
 }

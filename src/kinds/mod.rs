@@ -50,7 +50,7 @@ pub mod airflow {
 
 use crate::call::{Call, Settled, System};
 use crate::schema::{Path, Rules};
-use crate::yaml::{Node, Problems};
+use crate::yaml::{Node, Problems, Tree};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -291,9 +291,9 @@ pub trait Kind: Send + Sync + 'static {
     fn is_borrowed(_spec: &Value) -> bool {
         false
     }
-    /// The name that people know an object by when the manifest of that name says none.
-    fn default_title(_name: &str) -> Option<String> {
-        None
+    /// What a manifest of that name means by leaving top-level members out.
+    fn assumed(_name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
+        Vec::new()
     }
     /// What a schema cannot say.
     fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
@@ -347,7 +347,7 @@ pub trait AnyKind: Send + Sync {
     fn notes(&self, step: &Step<'_>) -> Vec<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
     fn is_borrowed(&self, spec: &Value) -> bool;
-    fn default_title(&self, name: &str) -> Option<String>;
+    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
     fn develop(&self, spec: &mut Value);
     fn export(&self, seen: &Seen) -> Value;
@@ -447,8 +447,8 @@ impl<K: Kind> AnyKind for Of<K> {
     fn is_borrowed(&self, spec: &Value) -> bool {
         K::is_borrowed(spec)
     }
-    fn default_title(&self, name: &str) -> Option<String> {
-        K::default_title(name)
+    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
+        K::assumed(name, spec)
     }
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
         K::supplies(seen)

@@ -15,13 +15,13 @@ pub(super) fn prefix(spec: &mut Node, title: &str, user: &str) {
     }
 }
 
-/// Gives a spec that says none the name that people know an object by.
-pub(super) fn set_title(spec: &mut Node, title: &str, name: String) {
+/// Writes out a member that the spec leaves out.
+pub(super) fn assume(spec: &mut Node, member: &str, value: Tree) {
     let span = spec.span;
     if let Tree::Map(entries) = &mut spec.tree
-        && !entries.iter().any(|e| e.key == title)
+        && !entries.iter().any(|e| e.key == member)
     {
-        entries.push(Entry { key: title.to_owned(), key_span: span, value: Node { span, tree: Tree::Str(name) } });
+        entries.push(Entry { key: member.to_owned(), key_span: span, value: Node { span, tree: value } });
     }
 }
 

@@ -75,8 +75,8 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
-        if let Some(title) = document.kind.default_title(&document.address.name) {
-            develop::set_title(&mut spec, document.kind.title(), title);
+        for (member, value) in document.kind.assumed(&document.address.name, &spec) {
+            develop::assume(&mut spec, member, value);
         }
         if let Some(user) = &user
             && document.kind.title_is_free()

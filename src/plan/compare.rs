@@ -27,6 +27,8 @@ pub enum Undeclared {
     /// They stay: the manifest is what it was at the last apply, so it never asked for them, and never for their
     /// absence.
     Keep,
+    /// They stay whatever the rules say: the object belongs to others, and the manifest is about what it sets.
+    Theirs,
     /// They go, and the plan says so: the manifest changed since the last apply, and may have dropped them.
     Remove,
 }
@@ -111,7 +113,7 @@ impl Pattern {
 /// Compares two specs in normal form.
 pub fn compare(rules: &Rules, want: &Value, live: &Value, context: &Context<'_>) -> Comparison {
     let mut walk = Walk { rules, context, found: Comparison::default() };
-    walk.field(&rules.root, &Path::default(), Some(want), Some(live), Inherited { replaces: false, policy: None });
+    walk.field(&rules.root, &Path::default(), Some(want), Some(live), Inherited::default());
     walk.found.differences.sort_by(|a, b| a.path.cmp(&b.path));
     walk.found
 }
@@ -123,9 +125,11 @@ struct Walk<'a> {
 }
 
 /// What a place inherits from the places above it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Inherited<'a> {
     replaces: bool,
+    /// The object around it must not be there, so neither may it.
+    absent: bool,
     /// What the nearest cluster's policy supplies, and how many segments of the path lead to that cluster.
     policy: Option<(&'a Supplied, usize)>,
 }
@@ -160,14 +164,23 @@ impl<'a> Walk<'a> {
 
     /// The manifest is silent.
     fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) {
+        if self.context.undeclared == Undeclared::Theirs {
+            return;
+        }
         if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
             return;
         }
+        // A default that is not live, or something that must not be there.
+        let rule = &field.rule;
+        let forbidden = rule.default.is_some() || rule.unset == Some(Unset::Absent) || above.absent;
+        let above = Inherited { absent: forbidden, ..above };
         // Where a policy supplies a part, the rest is told apart member by member.
         let in_part = above.policy.is_some() && matches!(field.shape, Shape::Object(_) | Shape::Map(_));
-        // A default that is not live, or something that must not be there.
-        if !in_part && (field.rule.default.is_some() || field.rule.unset == Some(Unset::Absent)) {
-            return self.differ(field, path, None, Some(live), above);
+        if forbidden && !in_part {
+            if !self.is_filled(field, path, live, above) {
+                self.differ(field, path, None, Some(live), above);
+            }
+            return;
         }
         match (&field.shape, live) {
             (Shape::Object(object), Value::Object(map)) => {
@@ -185,6 +198,18 @@ impl<'a> Walk<'a> {
             _ if self.context.undeclared == Undeclared::Keep => self.keep(path, Some(live), Because::Undeclared),
             _ => self.differ(field, path, None, Some(live), above),
         }
+    }
+
+    /// Whether an object holds nothing but what the service fills in by itself.
+    fn is_filled(&self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) -> bool {
+        let (Shape::Object(object), Value::Object(map)) = (&field.shape, live) else { return false };
+        let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };
+        for (key, value) in map {
+            if let Some(member) = self.rules.of(*object).members.get(key) {
+                inner.field(member, &path.key(key), None, Some(value), above);
+            }
+        }
+        inner.found == Comparison::default()
     }
 
     /// Nothing is live.

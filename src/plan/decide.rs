@@ -3,7 +3,8 @@
 use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
 use super::matching::{CLONES_REMEDY, Match, clones};
-use super::secrets::{Numbers, seal};
+use super::origin::{Was, is_apart};
+use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
-use crate::schema::{self, Path, Rules};
+use crate::schema::{self, Path};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,10 +108,14 @@ pub(super) struct Decider<'a> {
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
+    /// Ids that are right now, those of objects included that will be made anew.
+    live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     unavailable: BTreeSet<Address>,
     /// Objects that a manifest lays claim to by `previousNames`.
     pub(super) claimed: BTreeSet<Address>,
+    /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
+    pub(super) renamed: BTreeMap<Address, Address>,
     /// What the live objects of changes look like, to order deletes by.
     touched: BTreeMap<Address, &'a Value>,
     wanted: BTreeMap<Address, Wanted>,
@@ -125,14 +130,26 @@ impl<'a> Decider<'a> {
         let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
         let owned: BTreeMap<_, _> =
             input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
+        let mut vault = input.desired.vault.clone();
+        let adopted: BTreeSet<&str> = input.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
+        for resource in &input.desired.resources {
+            secrets::learn(resource.kind.rules(), &resource.spec, &mut vault);
+        }
+        for kind in input.kinds {
+            let own = owned[kind.name()].values().flatten().copied();
+            let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
+            own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
+        }
         Decider {
             input,
-            vault: input.desired.vault.clone(),
+            vault,
             supplied: input.live.supplied(),
             owned,
             ids: BTreeMap::new(),
+            live_ids: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             claimed: BTreeSet::new(),
+            renamed: BTreeMap::new(),
             touched: BTreeMap::new(),
             wanted: BTreeMap::new(),
             changes: Vec::new(),
@@ -178,6 +195,7 @@ impl<'a> Decider<'a> {
             Match::None => {}
             Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
+                self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
             }
         }
         if !self.input.selection.has(resource) {
@@ -207,8 +225,8 @@ impl<'a> Decider<'a> {
     fn create(&mut self, resource: &'a Resource) {
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
-        let shown = references::fill(rules, &without_nulls(&spec), &self.ids);
-        let body = self.marked(resource, shown.clone(), &spec);
+        let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &self.ids);
+        let body = self.marked(resource, shown.clone());
         let fields = normal::ordered(rules, &rules.root, &shown)
             .as_object()
             .into_iter()
@@ -238,7 +256,7 @@ impl<'a> Decider<'a> {
         };
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
-        let hash = normal::identity(rules, &spec);
+        let hash = normal::identity(rules, &resource.spec);
         let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
         let filled = references::fill(rules, &spec, &self.ids);
         let want = normal::normal(rules, &filled);
@@ -248,9 +266,20 @@ impl<'a> Decider<'a> {
         let context = Context {
             supplied: &self.supplied,
             ignored: &ignored,
-            undeclared: if same_manifest || borrowed { Undeclared::Keep } else { Undeclared::Remove },
+            undeclared: match same_manifest {
+                _ if borrowed => Undeclared::Theirs,
+                true => Undeclared::Keep,
+                false => Undeclared::Remove,
+            },
         };
-        let comparison = compare(rules, &want, &live, &context);
+        let mut comparison = compare(rules, &want, &live, &context);
+        // Only for showing: what was a secret once is compared as the text that it is.
+        let mut shown = self.vault.clone();
+        for difference in &mut comparison.differences {
+            if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
+                secrets::hide_replaced(to, from, &mut shown);
+            }
+        }
         let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
         let action = match matched {
@@ -279,11 +308,11 @@ impl<'a> Decider<'a> {
             field.path = "metadata.lifecycle.protect".into();
             fields.push(field);
         }
-        let mut body = without_nulls(&filled);
+        let mut body = normal::without_nulls(rules, &rules.root, &filled);
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
-        let body = if borrowed { body } else { self.marked(resource, body, &spec) };
+        let body = if borrowed { body } else { self.marked(resource, body) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
         if protect_differs || matches!(action, Action::Adopt | Action::Move) {
@@ -305,25 +334,31 @@ impl<'a> Decider<'a> {
         };
         self.push(resource, action, Some((found, read)), &step, fields, None);
         if let Some(change) = self.changes.last_mut().filter(|c| c.address == resource.address) {
-            change.reason = match (&moved, adopted, found.mark.as_ref()) {
-                (Some(from), ..) => Some(format!("it was {from}")),
-                (None, true, Some(mark)) => Some(format!("it belonged to {}", mark.owner)),
-                (None, true, None) => Some(format!("{} {} is taken over", resource.kind.noun(), found.seen.id)),
-                _ => None,
-            };
+            // The other actions name their object already.
+            change.reason =
+                found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner));
             change.moved_from = moved;
         }
     }
 
     /// What the manifest was when the object was last made, if that is known.
-    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Value> {
+    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Was> {
         let rules = resource.kind.rules();
-        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.ids));
+        // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
+        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.live_ids));
+        let by_mark = self.input.base.is_none();
         match self.input.bases.get(&resource.address) {
-            Some(Base::Spec(spec)) => Some(at(&seal(rules, spec, &mut self.vault.clone()))),
-            Some(Base::Nothing) => Some(Value::Null),
+            Some(Base::Spec(spec)) => Some(Was { spec: at(&seal(rules, spec, &mut self.vault.clone())), by_mark }),
+            Some(Base::Nothing) => Some(Was { spec: Value::Null, by_mark }),
             // The hash in the mark says that the manifest is what it was: no git needed.
-            None if same_manifest && mark.is_some() => Some(at(&seal(rules, &resource.spec, &mut self.vault.clone()))),
+            None if same_manifest && mark.is_some() => {
+                let mut spec = at(&seal(rules, &resource.spec, &mut self.vault.clone()));
+                if let Value::Object(map) = &mut spec {
+                    // Of what is not in the hash it says nothing.
+                    map.retain(|member, _| !is_apart(rules, member));
+                }
+                Some(Was { spec, by_mark })
+            }
             None => None,
         }
     }
@@ -333,7 +368,7 @@ impl<'a> Decider<'a> {
         resource: &Resource,
         comparison: &Comparison,
         unseen: &[Path],
-        base: Option<&Value>,
+        base: Option<&Was>,
         (want, live): (&Value, &Value),
     ) -> Vec<FieldChange> {
         let rules = resource.kind.rules();
@@ -343,7 +378,7 @@ impl<'a> Decider<'a> {
             .map(|d| {
                 let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
                 field.replaces = d.replaces;
-                field.origin = base.map(|base| origin(rules, &d.path, base, want, live));
+                field.origin = base.and_then(|base| base.origin(rules, &d.path, want, live));
                 field
             })
             .collect();
@@ -372,10 +407,11 @@ impl<'a> Decider<'a> {
     }
 
     /// The body with the mark on it.
-    fn marked(&self, resource: &Resource, mut body: Value, spec: &Value) -> Value {
+    fn marked(&self, resource: &Resource, mut body: Value) -> Value {
         let rev = Rev {
             commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
-            hash: normal::identity(resource.kind.rules(), spec),
+            // Of the spec as it was loaded: what other objects keep secret must not change it.
+            hash: normal::identity(resource.kind.rules(), &resource.spec),
         };
         let owner = Owner {
             project: self.input.desired.project.name.clone(),
@@ -502,6 +538,20 @@ impl<'a> Decider<'a> {
     }
 
     fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
+        if let Some(now) = self.renamed.get(address) {
+            // A rename is a move: what may be one must not lose its object meanwhile.
+            self.blocked.push(Blocked {
+                guard: None,
+                address: Some(address.clone()),
+                reason: format!(
+                    "no manifest asks for {} {} any more, but {now} has its name and may be what became of it",
+                    kind.noun(),
+                    found.seen.id
+                ),
+                remedy: Some(format!("say so by `previousNames`; if they are two, apply once without {now}")),
+            });
+            return;
+        }
         if found.mark.as_ref().is_some_and(|m| m.protect) {
             self.blocked.push(Blocked {
                 guard: None,
@@ -610,29 +660,6 @@ fn patterns(resource: &Resource, today: jiff::civil::Date) -> (Vec<Pattern>, Vec
     let (held, expired): (Vec<_>, Vec<_>) =
         resource.lifecycle.ignore.iter().partition(|rule| rule.until.is_none_or(|until| today <= until));
     (held.iter().map(|r| Pattern::parse(&r.path)).collect(), expired.iter().map(|r| r.path.clone()).collect())
-}
-
-fn origin(rules: &Rules, path: &Path, base: &Value, want: &Value, live: &Value) -> Origin {
-    let at = |spec: &Value| schema::find(rules, spec, path).cloned();
-    let (base, want, live) = (at(base), at(want), at(live));
-    if live == base {
-        Origin::Manifest
-    } else if want == base {
-        Origin::Drift
-    } else {
-        Origin::Both
-    }
-}
-
-/// An explicit null in a manifest is not sent: to every service here, absent is the same.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
-        ),
-        Value::Array(items) => items.iter().filter(|v| !v.is_null()).map(without_nulls).collect(),
-        other => other.clone(),
-    }
 }
 
 /// Names a change by its effect. Secrets are in it as their keyed hashes.

@@ -103,23 +103,25 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn name_is_taken(&self, resource: &Resource, found: &Found, title: &str) -> Blocked {
+    fn name_is_taken(&mut self, resource: &Resource, found: &Found, title: &str) -> Blocked {
         let (noun, id) = (resource.kind.noun(), &found.seen.id);
-        let mine = found.mark.as_ref().filter(|m| {
-            m.owner.project == self.input.desired.project.name && m.owner.target == self.input.desired.mark_target()
-        });
-        let (reason, remedy) = match (&found.mark, mine) {
-            (_, Some(mark)) if self.input.desired.resources.iter().any(|r| r.address == mark.owner.address) => (
-                format!("a {noun} named \"{title}\" is live already (id {id}); it is {}", mark.owner.address),
+        let desired = self.input.desired;
+        let owner = found.mark.as_ref().map(|m| &m.owner);
+        let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
+        let (reason, remedy) = match (&found.mark, mine.map(|o| &o.address)) {
+            (_, Some(address)) if desired.resources.iter().any(|r| r.address == *address) => (
+                format!("a {noun} named \"{title}\" is live already (id {id}); it is {address}"),
                 "give one of the two another name".to_owned(),
             ),
-            (_, Some(mark)) => (
-                format!(
-                    "a {noun} named \"{title}\" is live already (id {id}); it is {}, whose manifest is gone",
-                    mark.owner.address
-                ),
-                format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", mark.owner.address.name),
-            ),
+            (_, Some(address)) => {
+                self.renamed.insert(address.clone(), resource.address.clone());
+                (
+                    format!(
+                        "a {noun} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"
+                    ),
+                    format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", address.name),
+                )
+            }
             (Some(mark), None) => (
                 format!("a {noun} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
                 format!("to take it over, add `metadata.adopt: \"{id}\"`"),

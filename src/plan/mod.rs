@@ -7,6 +7,7 @@ mod live;
 mod matching;
 pub mod normal;
 mod order;
+mod origin;
 pub mod references;
 pub mod secrets;
 mod selection;

@@ -3,7 +3,7 @@
 //! What equals absent is left out (empties, documented defaults), lists whose order means nothing are sorted, one name
 //! stands for all aliases. Comparing works on normal forms, and the hash in the mark is of one.
 
-use crate::schema::{Field, Rules, Shape};
+use crate::schema::{Field, Rule, Rules, Shape};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
@@ -73,6 +73,31 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
         (Shape::Leaf, Value::Array(items)) if items.is_empty() => None,
         (_, Value::Number(n)) => Some(Value::Number(number(n))),
         (_, other) => Some(other.clone()),
+    }
+}
+
+/// An explicit null in a manifest is not sent: to every service here, absent is the same. Only where a rule says that
+/// values are taken as they stand, null is one.
+pub fn without_nulls(rules: &Rules, field: &Field, value: &Value) -> Value {
+    if field.rule.verbatim {
+        return value.clone();
+    }
+    let leaf = Field { rule: Rule::default(), shape: Shape::Leaf, integer: false, required: false };
+    match value {
+        Value::Object(map) => {
+            let member = |key: &String| match &field.shape {
+                Shape::Object(object) => rules.of(*object).members.get(key).unwrap_or(&leaf),
+                Shape::Map(entry) => entry,
+                _ => &leaf,
+            };
+            let present = map.iter().filter(|(_, v)| !v.is_null());
+            present.map(|(k, v)| (k.clone(), without_nulls(rules, member(k), v))).collect()
+        }
+        Value::Array(items) => {
+            let item = if let Shape::List(item) = &field.shape { item } else { &leaf };
+            items.iter().filter(|v| !v.is_null()).map(|v| without_nulls(rules, item, v)).collect()
+        }
+        other => other.clone(),
     }
 }
 

@@ -7,10 +7,40 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Replaces by its token every known secret, and whatever stands at a place that the rules call secret.
+///
+/// Two values compare by their tokens only when both were sealed by a vault that had learnt the secrets of both: a
+/// secret of one may occur anywhere in the other.
 pub fn seal(rules: &Rules, value: &Value, vault: &mut Vault) -> Value {
-    let mut value = vault.seal_known(value);
-    walk(rules, &rules.root, &mut value, vault);
-    value
+    learn(rules, value, vault);
+    vault.seal_known(value)
+}
+
+/// Makes known whatever stands at a place that the rules call secret.
+pub fn learn(rules: &Rules, value: &Value, vault: &mut Vault) {
+    walk(rules, &rules.root, &mut value.clone(), vault);
+}
+
+/// Hides a live value where the manifest wants a secret: most likely it is the one before.
+pub fn hide_replaced(to: &Value, from: &mut Value, vault: &mut Vault) {
+    match (to, from) {
+        (Value::Object(to), Value::Object(from)) => {
+            for (key, value) in from {
+                hide_replaced(to.get(key).unwrap_or(&Value::Null), value, vault);
+            }
+        }
+        (to, from) if holds(to) => seal_strings(from, vault),
+        _ => {}
+    }
+}
+
+/// Whether a secret stands anywhere in a sealed value.
+pub fn holds(value: &Value) -> bool {
+    match value {
+        Value::String(s) => s.contains("${secret."),
+        Value::Array(items) => items.iter().any(holds),
+        Value::Object(map) => map.values().any(holds),
+        _ => false,
+    }
 }
 
 fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {

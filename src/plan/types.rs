@@ -127,7 +127,7 @@ pub struct FieldChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// Whether this field forces the object to be made anew.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
     /// Anything a reader should know of it: "the service never shows this field".
     #[serde(skip_serializing_if = "Option::is_none")]

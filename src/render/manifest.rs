@@ -69,7 +69,8 @@ impl Writer<'_> {
     fn field(&mut self, field: &Field, key: &str, value: &Value) -> Option<serde_yaml::Value> {
         // What equals absent, and what the service fills in by itself, is nobody's wish.
         if field.rule.server || field.rule.filled(value) || of_field(self.rules, field, value).is_none() {
-            return None;
+            // But for what has to be there, if only as `""`.
+            return (field.required && !value.is_null()).then(|| self.scalar(key, value));
         }
         match (&field.shape, value) {
             (Shape::Object(object), Value::Object(map)) => {

@@ -181,7 +181,9 @@ fn stand_in(text: &str) -> Option<String> {
     {
         return Some(text.to_owned());
     }
-    let reference = text.strip_prefix("${resources.")?.strip_suffix('}')?;
+    let reference = text.strip_prefix("${").and_then(|t| t.strip_suffix('}'))?;
+    // An id that the service wants as a number is still an id.
+    let reference = reference.strip_prefix("integer.").unwrap_or(reference).strip_prefix("resources.")?;
     if reference.contains(['{', '}', '$']) {
         return None;
     }
@@ -202,6 +204,7 @@ mod tests {
             (json!("(secret #12)"), "(secret #12)"),
             (json!("(secret #x)"), "\"(secret #x)\""),
             (json!("${resources.DatabricksInstancePool.x}"), "(id of DatabricksInstancePool/x)"),
+            (json!("${integer.resources.DatabricksJob.x}"), "(id of DatabricksJob/x)"),
             (json!("${resources.DatabricksJob.x.name}"), "(name of DatabricksJob/x)"),
             (json!("a-${resources.DatabricksJob.x}"), "\"a-${resources.DatabricksJob.x}\""),
             (json!(8.0), "8.0"),

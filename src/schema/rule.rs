@@ -30,6 +30,8 @@ pub struct Rule {
     pub replace: bool,
     /// Values that mean the same: each inner list is one value under several names.
     pub alias: Vec<Vec<Value>>,
+    /// Values below are taken as they stand: null is one of them.
+    pub verbatim: bool,
     /// When the manifest has one of these, whatever is live is fine (`auto`).
     pub any_if: Vec<Value>,
     /// Letter case means nothing.
@@ -106,6 +108,8 @@ pub struct Field {
     pub shape: Shape,
     /// Whether the wire wants a whole number: an id that is filled in later has to become one.
     pub integer: bool,
+    /// Whether a manifest has to have it, even when it says nothing (`""`).
+    pub required: bool,
 }
 
 /// What may stand at a place.
@@ -190,7 +194,7 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn field(&mut self, schema: &Value) -> Field {
-        Field { rule: rule(schema), shape: self.shape(schema), integer: integer(schema) }
+        Field { rule: rule(schema), shape: self.shape(schema), integer: integer(schema), required: false }
     }
 
     fn shape(&mut self, schema: &Value) -> Shape {
@@ -224,9 +228,12 @@ impl Compiler<'_> {
         }
         match schema.get("additionalProperties") {
             Some(inner) if inner.is_object() => Shape::Map(Box::new(self.field(inner))),
-            Some(Value::Bool(true)) => {
-                Shape::Map(Box::new(Field { rule: Rule::default(), shape: Shape::Leaf, integer: false }))
-            }
+            Some(Value::Bool(true)) => Shape::Map(Box::new(Field {
+                rule: Rule::default(),
+                shape: Shape::Leaf,
+                integer: false,
+                required: false,
+            })),
             _ => Shape::Leaf,
         }
     }
@@ -238,7 +245,13 @@ impl Compiler<'_> {
             self.named.insert(name.to_owned(), index);
         }
         let properties = schema.get("properties").and_then(Value::as_object);
-        let members = properties.into_iter().flatten().map(|(k, s)| (k.clone(), self.field(s))).collect();
+        let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_required = |name: &str| required.iter().any(|r| r == name);
+        let members = properties
+            .into_iter()
+            .flatten()
+            .map(|(k, s)| (k.clone(), Field { required: is_required(k), ..self.field(s) }))
+            .collect();
         self.types[index].members = members;
         Shape::Object(index)
     }

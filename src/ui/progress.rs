@@ -17,7 +17,7 @@ pub struct Step<'a> {
 pub enum End {
     /// It was done, in that time.
     Done(Duration),
-    /// It failed after that time.
+    /// It failed after that time. An empty reason is said elsewhere.
     Failed { why: String, after: Duration },
     /// It was not started: something that it depends on failed, or the user interrupted.
     Skipped { why: String },
@@ -75,6 +75,7 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
     };
     match end {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),
+        End::Failed { why, after } if why.is_empty() => format!("failed {} after {}", doing(step), seconds(*after)),
         End::Failed { why, after } => format!("failed {} after {}: {why}", doing(step), seconds(*after)),
         End::Skipped { why } => format!("skipped {}: {why}", doing(step)),
     }
@@ -89,9 +90,9 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// `12 requests, 340 objects`.
+    /// `340 objects with 12 requests`.
     pub fn line(self) -> String {
         let s = |count: usize| if count == 1 { "" } else { "s" };
-        format!("{} request{}, {} object{}", self.requests, s(self.requests), self.objects, s(self.objects))
+        format!("{} object{} with {} request{}", self.objects, s(self.objects), self.requests, s(self.requests))
     }
 }

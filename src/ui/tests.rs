@@ -123,8 +123,8 @@ fn a_log_gets_a_line_for_each_change() {
     progress.ended(step(&c, Action::Delete), &End::Skipped { why: "DatabricksJob/b failed".into() });
     assert_eq!(
         err.text(),
-        "reading: 50 requests, 5000 objects so far\n\
-         read 51 requests, 5000 objects in 1.2 s\n\
+        "reading: 5000 objects with 50 requests so far\n\
+         read 5000 objects with 51 requests in 1.2 s\n\
          creating DatabricksJob/a\n\
          [1/3] created DatabricksJob/a in 0.4 s\n\
          error: [2/3] failed updating DatabricksJob/b after 1 min 01 s: 400\n\
@@ -154,5 +154,17 @@ fn bars_leave_the_same_lines_behind() {
     progress.waiting(step, "PENDING");
     progress.ended(step, &End::Done(Duration::from_millis(400)));
     progress.finished();
-    assert_eq!(err.text(), "read 1 request, 3 objects in 0.1 s\nmoved DatabricksJob/a in 0.4 s\n");
+    assert_eq!(err.text(), "read 3 objects with 1 request in 0.1 s\nmoved DatabricksJob/a in 0.4 s\n");
+}
+
+#[test]
+fn a_pause_reads_one_line_and_only_where_somebody_can_press_a_key() {
+    let (out, err) = (Shared::default(), Shared::default());
+    let terminal = ui(&out, &err, true, "\ny\n", Volume::Normal);
+    terminal.pause("Enter goes on").unwrap();
+    assert_eq!(err.text(), "Enter goes on ");
+    assert_eq!(terminal.confirm("Go?"), Ok(true), "the second line is still there");
+    let (log, _, err) = logged(Volume::Normal);
+    log.pause("Enter goes on").unwrap();
+    assert_eq!(err.text(), "");
 }

@@ -200,7 +200,7 @@ async fn a_file_that_cannot_be_imported_is_never_switched_on() {
     // The plan says so too, until it is mended.
     let (_, decision) = world.plan(&one(TASKS)).await;
     assert!(
-        fields(&decision.plan)[0].contains("cannot be imported by Airflow: ModuleNotFoundError"),
+        fields(&decision.plan)[1].contains("cannot be imported by Airflow: ModuleNotFoundError"),
         "{:?}",
         fields(&decision.plan)
     );
@@ -238,7 +238,8 @@ async fn what_somebody_did_shows_and_heals() {
     assert_eq!(fields(&world.settle(&desired).await), ["tasks[load].run: \"8\" → \"7\""]);
     // The data broken altogether.
     fs::write(world.file("one.py"), good.replace("\"tasks\"", "tasks")).unwrap();
-    assert!(fields(&world.settle(&desired).await).contains(&"source: \"changed by hand\" → \"plumb\"".to_owned()));
+    let plan = world.settle(&desired).await;
+    assert!(fields(&plan).iter().any(|f| f.starts_with("source: \"changed by hand")), "{:?}", fields(&plan));
     // A tag from elsewhere.
     world.airflow.state.lock().unwrap().dags.get_mut("one").unwrap()["tags"] =
         json!([{"name": "plumb"}, {"name": "b"}]);
@@ -411,13 +412,9 @@ async fn of_a_dag_of_others_only_paused_is_set() {
     // One of plumb's own is nobody else's.
     let world = World::new();
     world.settle(&one(TASKS)).await;
-    let plan = world
-        .plan(&project(&[
-            &dag("one", TASKS),
-            &dag("two", "source: external, dag_id: one").replace("dag_id: one", "dag_id: \"one\""),
-        ]))
-        .await;
-    assert!(text(&plan.1.plan).contains("it is dags/test/AirflowDag/one"), "{}", text(&plan.1.plan));
+    let plan = world.plan(&one("source: external")).await.1.plan;
+    assert!(plan.changes.is_empty(), "{}", text(&plan));
+    assert!(plan.blocked[0].reason.contains("it is dags/test/AirflowDag/one"), "{}", text(&plan));
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ async fn order_means_nothing() {
 }
 
 /// The plan without the places of the manifests, which do move.
-fn shown(mut plan: Plan) -> String {
+pub fn shown(mut plan: Plan) -> String {
     for change in &mut plan.changes {
         change.source = None;
         change.fields.iter_mut().for_each(|f| f.source = None);

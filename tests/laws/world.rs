@@ -250,6 +250,11 @@ pub fn try_load(files: &Files) -> Result<Desired, String> {
 
 /// Reads a project of these files, with another environment.
 pub fn load_with(files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired, String> {
+    load_as(PROJECT, TARGET, files, env)
+}
+
+/// Reads another project, or for another target.
+pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired, String> {
     let mut names: Vec<&str> = files
         .values()
         .flat_map(|text| text.split("${env.").skip(1))
@@ -260,10 +265,10 @@ pub fn load_with(files: &Files, env: &dyn Fn(&str) -> String) -> Result<Desired,
     let project = json!({
         "apiVersion": "plumb/v1",
         "kind": "Project",
-        "metadata": { "name": PROJECT },
+        "metadata": { "name": project },
         "spec": {
             "manifests": ["manifests"],
-            "targets": { TARGET: { "sandbox": true, "default": true } },
+            "targets": { target: { "sandbox": true, "default": true } },
             "env": names,
         },
     });

@@ -8,7 +8,7 @@ const WORDS: usize = 96;
 /// How many lines of fields are shown of one resource.
 const FIELDS: usize = 5;
 /// How many lines of one command's output are shown.
-const LINES: usize = 45;
+const LINES: usize = 50;
 /// How many lines at the end are always shown.
 const END: usize = 3;
 /// What stands before each line of output.

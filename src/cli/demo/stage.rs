@@ -188,7 +188,7 @@ impl<'a> Stage<'a> {
 
     /// Somebody's edit past git, as the command line that would do the same.
     pub async fn edit(&self, path: &str, body: &Value) -> Result<(), Failure> {
-        self.page.command(&format!("curl -X POST {}{path} -d '{body}'", self.url()))?;
+        self.page.command(&format!("curl -H 'Authorization: Bearer {TOKEN}' {}{path} -d '{body}'", self.url()))?;
         self.post(path, body).await.map(drop)
     }
 

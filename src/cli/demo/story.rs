@@ -54,7 +54,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "somebody edits a job in the UI",
-        words: "Erin is on call and shortens a timeout by hand. This is the request that the UI would send:",
+        words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
         play: |stage| Box::pin(edit(stage)),
     },
     Step {
@@ -157,7 +157,8 @@ async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
         || format!("the pool's difference is {field}"),
     )?;
     stage.proven("the update is of one field, max_capacity from 20 to 50, and the manifest brought it about")?;
-    must(plan["changes"][2]["id"] == BY_HAND.to_string(), || format!("it adopts {}", plan["changes"][2]["id"]))?;
+    let id = BY_HAND.to_string();
+    must(plan["changes"][2]["id"] == *id, || format!("it adopts {}", plan["changes"][2]["id"]))?;
     stage.proven(&format!("the adopted job is Carol's, id {BY_HAND}"))?;
     let wrote = stage.requests().await?.into_iter().filter(|(method, _)| method != "GET").collect::<Vec<_>>();
     must(wrote.is_empty(), || format!("planning wrote: {wrote:?}"))?;
@@ -256,7 +257,8 @@ async fn removal(stage: &Stage<'_>) -> Result<(), Failure> {
         format!("the plan is {:?}", actions(&plan))
     })?;
     nothing_refused(&plan)?;
-    must(plan["changes"][0]["id"] == id.to_string(), || format!("it deletes {}, not {id}", plan["changes"][0]["id"]))?;
+    let text = id.to_string();
+    must(plan["changes"][0]["id"] == *text, || format!("it deletes {}, not {id}", plan["changes"][0]["id"]))?;
     stage.proven(&format!("one delete, of job {id}, which is audience-insights"))
 }
 

@@ -11,6 +11,7 @@ use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::call::{Call, Method, Settled, Settles, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
 
 /// A DAG: its file and Airflow's REST API v2.
@@ -169,8 +170,12 @@ impl Kind for AirflowDag {
     const MARK: MarkPlace = MarkPlace::Line(HEADER);
     type Spec = DagSpec;
 
-    fn default_title(name: &str) -> Option<String> {
-        Some(name.replace('-', "_"))
+    fn assumed(name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
+        let id = ("dag_id", Tree::Str(name.replace('-', "_")));
+        match spec.get("source").and_then(Node::as_str) {
+            Some("external") => vec![id],
+            _ => vec![id, ("paused", Tree::Bool(false))],
+        }
     }
 
     fn is_borrowed(spec: &Value) -> bool {

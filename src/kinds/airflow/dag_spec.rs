@@ -17,9 +17,9 @@ pub struct DagSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"default": "plumb", "why": "plumb: a manifest with tasks is the usual case"}))]
     pub source: Option<Origin>,
-    /// Whether Airflow starts no runs by itself.
+    /// Whether Airflow starts no runs by itself. Unset: it does; a DAG of others is left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-plumb" = {"default": false, "apart": true, "why": "Airflow keeps it beside the DAG's code and sets it by a request of its own (REST API, PATCH dags)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "apart": true, "why": "a manifest of plumb's own DAG has `false` unless it says otherwise, and of a DAG of others nothing; Airflow keeps it beside the DAG's code and sets it by a request of its own (REST API, PATCH dags)"}))]
     pub paused: Option<bool>,
     /// Allows that switching the DAG on starts a run at once, because a tick of its schedule has passed.
     #[serde(rename = "catchUpNow", skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,7 @@ pub struct DagSpec {
     pub deadline_callback: Option<Callback>,
     /// Parameters of a run, with their defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-plumb" = {"verbatim": true, "why": "Airflow: a parameter whose default is null is a parameter"}))]
     pub params: Option<Entries<Value>>,
     /// What holds for every task that does not say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +144,7 @@ pub struct Callback {
     pub path: String,
     /// What it is called with.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-plumb" = {"verbatim": true, "why": "they are the function's own; null is a value"}))]
     pub arguments: Option<Entries<Value>>,
 }
 

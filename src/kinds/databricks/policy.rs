@@ -179,6 +179,13 @@ impl Kind for DatabricksClusterPolicy {
         Some(supplied)
     }
 
+    /// What a family defines is the family's.
+    fn export(seen: &Seen) -> Value {
+        let has_family =
+            seen.spec.get("policy_family_id").is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty()));
+        permissions::without(&seen.spec, if has_family { &["definition"] } else { &[] })
+    }
+
     fn check(spec: &PolicySpec, findings: &mut Findings) {
         if let Some(name) = &spec.name {
             limits::name(name, 1, 100, "name", findings);

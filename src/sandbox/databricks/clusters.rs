@@ -67,7 +67,7 @@ const PINNED: usize = 100;
 
 /// Answers `clusters/VERB`.
 pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -> Option<Handled> {
-    Some(match (request.method.as_str(), verb) {
+    let handled = match (request.method.as_str(), verb) {
         ("POST", "create") => create(store, request),
         ("GET", "get") => get(store, request),
         ("GET", "list") => list(store, request, version),
@@ -85,7 +85,23 @@ pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -
         ("GET", "spark-versions") => Ok(catalog::spark_versions()),
         ("GET", "list-zones") => Ok(catalog::zones()),
         _ => return None,
-    })
+    };
+    if handled.as_ref().is_err_and(|e| e.body["error_code"] == "INVALID_STATE") {
+        // A refusal tells the state as a get does: whoever waits by trying again has to get there too.
+        arrive(store, request);
+    }
+    Some(handled)
+}
+
+/// Where time is not counted, whoever looks finds the cluster arrived (databricks/cli testserver: the first get after
+/// create answers RUNNING).
+fn arrive(store: &mut Store, request: &Request) {
+    let (now, counted) = (store.now(), store.settings.cluster_seconds.is_some());
+    if let Ok(cluster) = named(store, request)
+        && let Some(next) = cluster.phase.leads_to().filter(|_| !counted)
+    {
+        enter(cluster, next, now);
+    }
 }
 
 /// Whether a cluster is one that the service no longer shows.
@@ -301,14 +317,8 @@ fn shown(cluster: &Cluster) -> Value {
 }
 
 fn get(store: &mut Store, request: &Request) -> Handled {
-    let (now, counted) = (store.now(), store.settings.cluster_seconds.is_some());
-    let cluster = named(store, request)?;
-    // Where time is not counted, whoever looks finds the cluster arrived (databricks/cli testserver: the first get
-    // after create answers RUNNING).
-    if let Some(next) = cluster.phase.leads_to().filter(|_| !counted) {
-        enter(cluster, next, now);
-    }
-    Ok(shown(cluster))
+    arrive(store, request);
+    Ok(shown(named(store, request)?))
 }
 
 fn list(store: &mut Store, request: &Request, version: &str) -> Handled {

@@ -1,0 +1,134 @@
+//! The help of every command, as `tests/cli/help/*.txt`. `PLUMB_BLESS=1 cargo test --test cli help` writes them anew.
+
+use crate::shows;
+use crate::world::World;
+
+const COMMANDS: [&str; 13] = [
+    "init",
+    "validate",
+    "plan",
+    "apply",
+    "drift",
+    "status",
+    "show",
+    "import",
+    "release",
+    "schema",
+    "sandbox",
+    "demo",
+    "completions",
+];
+
+#[test]
+fn of_every_command() {
+    let world = World::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/help");
+    let mut failures = Vec::new();
+    for command in COMMANDS.into_iter().chain([""]) {
+        let ran = world.plumb(&format!("{command} --help")).code(0);
+        assert_eq!(ran.err, "");
+        assert!(ran.out.contains("Examples:"), "{command} has no example");
+        let too_long = ran.out.lines().find(|l| l.chars().count() > 100);
+        assert_eq!(too_long, None, "{command}");
+        let file = folder.join(if command.is_empty() { "plumb.txt".into() } else { format!("{command}.txt") });
+        let text: String = ran.out.lines().map(|l| format!("{}\n", l.trim_end())).collect();
+        if std::env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, text).unwrap();
+        } else if std::fs::read_to_string(&file).unwrap_or_default() != text {
+            failures.push(format!("{} is not:\n{text}", file.display()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let all = world.plumb("--help").out;
+    for command in COMMANDS {
+        assert!(all.contains(&format!("\n  {command} ")), "{command} is not listed");
+    }
+}
+
+#[test]
+fn every_example_is_a_command_line_that_parses() {
+    let world = World::new();
+    for command in COMMANDS.into_iter().chain([""]) {
+        let help = world.plumb(&format!("{command} --help")).out;
+        let examples = help.split("Examples:\n").nth(1).unwrap();
+        for line in examples.lines().take_while(|l| l.starts_with("  ")) {
+            for part in line.split(['|', '>', '(', ')']).flat_map(|p| p.split("&&")) {
+                let words: Vec<&str> =
+                    part.split_whitespace().take_while(|w| w.chars().all(|c| c.is_ascii_graphic())).collect();
+                if words.first() != Some(&"plumb") {
+                    continue;
+                }
+                // Two spaces begin the explanation.
+                let line = part.trim().split("  ").next().unwrap();
+                let mut words: Vec<String> = line.split_whitespace().skip(1).map(|w| w.replace('\'', "")).collect();
+                words.push("--help".into());
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                // `--help` stops before anything is done, and only after the options before it were understood.
+                world.plumb_with(&words).code(0);
+            }
+        }
+    }
+}
+
+#[test]
+fn typing_mistakes() {
+    let world = World::new();
+    shows!(world.plumb("plna"), @"
+    --- stderr
+    error: unrecognized subcommand 'plna'
+
+      tip: a similar subcommand exists: 'plan'
+
+    Usage: plumb [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+    shows!(world.plumb("plan --targt dev"), @"
+    --- stderr
+    error: unexpected argument '--targt' found
+
+      tip: a similar argument exists: '--target'
+
+    Usage: plumb plan --target <NAME>
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+    shows!(world.plumb("apply --override everything"), @"
+    --- stderr
+    error: invalid value 'everything' for '--override <GUARD>'
+      [possible values: max-deletes, max-change-percent, branch, clean, workspace]
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+    world.plumb("").code(64);
+    world.plumb("--version").code(0);
+}
+
+#[test]
+fn completions() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = world.plumb(&format!("completions {shell}")).code(0).out;
+        for word in ["plan", "apply", "drift", "detailed-exitcode"] {
+            assert!(script.contains(word), "{shell} does not complete {word}");
+        }
+    }
+    let bash = world.plumb("completions bash").out;
+    world.write("plumb.bash", &bash);
+    let checked = std::process::Command::new("bash").arg("-n").arg(world.dir().join("plumb.bash")).status();
+    assert!(checked.is_err() || checked.unwrap().success());
+    shows!(world.plumb("completions tcsh"), @"
+    --- stderr
+    error: invalid value 'tcsh' for '<SHELL>'
+      [possible values: bash, elvish, fish, powershell, zsh]
+
+      tip: a similar value exists: 'zsh'
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+}

@@ -1,0 +1,312 @@
+//! Taking over what is there: import, adopt, and an empty plan.
+
+use crate::shows;
+use crate::world::{PROJECT, World};
+use serde_json::{Value, json};
+
+fn workspace() -> Value {
+    json!({
+        "policies": [{"name": "Small clusters", "definition": {
+            "autotermination_minutes": {"type": "fixed", "value": 30},
+            "custom_tags.team": {"type": "fixed", "value": "data"},
+        }}],
+        "instance_pools": [{"instance_pool_name": "Workers", "node_type_id": "r6id.xlarge", "max_capacity": 10,
+            "instance_pool_id": "0101-000000-pool-aaaaaaaa"}],
+        "clusters": [{"cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge",
+            "num_workers": 2, "autotermination_minutes": 30, "state": "RUNNING",
+            "libraries": [{"pypi": {"package": "polars==1.0"}}]}],
+        "jobs": [
+            {"name": "[bau] Nightly / load", "max_concurrent_runs": 3, "tags": {"team": "data"}, "tasks": [
+                {"task_key": "load", "notebook_task": {"notebook_path": "/Shared/load"}, "new_cluster": {
+                    "spark_version": "15.4.x-scala2.12", "num_workers": 1,
+                    "instance_pool_id": "0101-000000-pool-aaaaaaaa"}},
+                {"task_key": "check", "depends_on": [{"task_key": "load"}],
+                    "notebook_task": {"notebook_path": "/Shared/check"}, "new_cluster": {
+                    "spark_version": "15.4.x-scala2.12", "num_workers": 1, "node_type_id": "r6id.xlarge"}}]},
+            {"name": "etl", "tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Shared/etl"},
+                "existing_cluster_id": "0101-000000-abcdefgh"}]},
+        ],
+    })
+}
+
+#[test]
+fn everything_is_imported_and_taken_over_without_a_change() {
+    let world = World::seeded(&workspace());
+    world.commit("Begin");
+    shows!(world.plumb("import --all"), @"
+    manifests/clusters/analysts.yaml
+    manifests/policies/small-clusters.yaml
+    manifests/pools/workers.yaml
+    manifests/jobs/bau-nightly-load.yaml
+    manifests/jobs/etl.yaml
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    5 manifests written. `plumb plan` shows them as adopted.
+    --- exit 0
+    ");
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    insta::assert_snapshot!(world.scrub(&world.read("manifests/jobs/bau-nightly-load.yaml")), @"
+    # yaml-language-server: $schema=../../schemas/plumb.json
+    apiVersion: plumb/v1
+    kind: DatabricksJob
+    metadata:
+      name: bau-nightly-load
+      adopt: '<job [bau] Nightly / load>'
+    spec:
+      name: '[bau] Nightly / load'
+      max_concurrent_runs: 3
+      tags:
+        team: data
+      tasks:
+      - task_key: load
+        new_cluster:
+          spark_version: 15.4.x-scala2.12
+          instance_pool_id: ${resources.DatabricksInstancePool.workers}
+          num_workers: 1
+        notebook_task:
+          notebook_path: /Shared/load
+      - task_key: check
+        depends_on:
+        - task_key: load
+        new_cluster:
+          spark_version: 15.4.x-scala2.12
+          node_type_id: r6id.xlarge
+          num_workers: 1
+        notebook_task:
+          notebook_path: /Shared/check
+    ");
+    insta::assert_snapshot!(world.scrub(&world.read("manifests/clusters/analysts.yaml")), @"
+    # yaml-language-server: $schema=../../schemas/plumb.json
+    apiVersion: plumb/v1
+    kind: DatabricksCluster
+    metadata:
+      name: analysts
+      adopt: <cluster Analysts>
+    spec:
+      cluster_name: Analysts
+      spark_version: 15.4.x-scala2.12
+      autotermination_minutes: 30
+      node_type_id: r6id.xlarge
+      num_workers: 2
+      libraries:
+      - pypi:
+          package: polars==1.0
+    ");
+    insta::assert_snapshot!(world.scrub(&world.read("manifests/policies/small-clusters.yaml")), @"
+    # yaml-language-server: $schema=../../schemas/plumb.json
+    apiVersion: plumb/v1
+    kind: DatabricksClusterPolicy
+    metadata:
+      name: small-clusters
+      adopt: <policy Small clusters>
+    spec:
+      name: Small clusters
+      definition:
+        autotermination_minutes:
+          type: fixed
+          value: 30
+        custom_tags.team:
+          type: fixed
+          value: data
+    ");
+    insta::assert_snapshot!(world.scrub(&world.read("manifests/pools/workers.yaml")), @"
+    # yaml-language-server: $schema=../../schemas/plumb.json
+    apiVersion: plumb/v1
+    kind: DatabricksInstancePool
+    metadata:
+      name: workers
+      adopt: <pool Workers>
+    spec:
+      instance_pool_name: Workers
+      max_capacity: 10
+      node_type_id: r6id.xlarge
+      aws_attributes:
+        availability: SPOT
+        spot_bid_price_percent: 100
+        zone_id: us-east-1c
+    ");
+    world.commit("Import everything");
+    shows!(world.plumb("plan"), @r#"
+    Plan of demo for target dev, manifests at <Import everything>
+
+      <= take over an existing object
+
+      # DatabricksCluster/analysts will take over the existing object (id <cluster Analysts>)
+      # manifests/clusters/analysts.yaml:2, <Import everything> by Ada: Import everything
+      ! restarts the cluster
+      <= DatabricksCluster/analysts "Analysts" (id <cluster Analysts>)
+
+      # DatabricksClusterPolicy/small-clusters will take over the existing object (id <policy Small clusters>)
+      # manifests/policies/small-clusters.yaml:2, <Import everything> by Ada: Import everything
+      <= DatabricksClusterPolicy/small-clusters "Small clusters" (id <policy Small clusters>)
+
+      # DatabricksInstancePool/workers will take over the existing object (id <pool Workers>)
+      # manifests/pools/workers.yaml:2, <Import everything> by Ada: Import everything
+      <= DatabricksInstancePool/workers "Workers" (id <pool Workers>)
+
+      # DatabricksJob/bau-nightly-load will take over the existing object (id <job [bau] Nightly / load>)
+      # manifests/jobs/bau-nightly-load.yaml:2, <Import everything> by Ada: Import everything
+      # after DatabricksInstancePool/workers
+      <= DatabricksJob/bau-nightly-load "[bau] Nightly / load" (id <job [bau] Nightly / load>)
+
+      # DatabricksJob/etl will take over the existing object (id <job etl>)
+      # manifests/jobs/etl.yaml:2, <Import everything> by Ada: Import everything
+      <= DatabricksJob/etl "etl" (id <job etl>)
+
+    Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 5 objects with 5 requests in <time>
+    --- exit 0
+    "#);
+    world.plumb("apply --yes").code(0);
+    world.plumb("plan --detailed-exitcode").code(0);
+    shows!(world.plumb("import --all"), @"
+    --- stderr
+    read 5 objects with 5 requests in <time>
+    Nothing to import: every object belongs to a project.
+    --- exit 0
+    ");
+}
+
+#[test]
+fn one_object_of_each_kind_is_imported_by_its_id() {
+    let world = World::seeded(&workspace());
+    world.commit("Begin");
+    let job = world.sandbox.job("etl")["job_id"].to_string();
+    shows!(world.plumb(&format!("import job {job}")), @"
+    manifests/jobs/etl.yaml
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    1 manifest written. `plumb plan` shows it as adopted.
+    --- exit 0
+    ");
+    // Twice would be two claims to one job.
+    shows!(world.plumb(&format!("import job {job}")), @"
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    error: job <job etl> has a manifest already: DatabricksJob/etl (manifests/jobs/etl.yaml:2); nothing was written
+    --- exit 1
+    ");
+    std::fs::rename(world.dir().join("manifests/jobs"), world.dir().join("jobs")).unwrap();
+    std::fs::create_dir_all(world.dir().join("manifests/jobs")).unwrap();
+    world.write("manifests/jobs/etl.yaml", "");
+    shows!(world.plumb(&format!("import DatabricksJob {job}")), @"
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    error: manifests/jobs/etl.yaml is there already; nothing was written
+    hint: move it away, or choose another folder with --out
+    --- exit 1
+    ");
+    assert_eq!(world.read("manifests/jobs/etl.yaml"), "");
+    std::fs::remove_dir_all(world.dir().join("manifests/jobs")).unwrap();
+    std::fs::rename(world.dir().join("jobs"), world.dir().join("manifests/jobs")).unwrap();
+    let cluster = world.sandbox.cluster("Analysts")["cluster_id"].as_str().unwrap().to_owned();
+    world.plumb(&format!("import cluster {cluster}")).code(0);
+    let policies = world.sandbox.get("/api/2.0/policies/clusters/list");
+    let policy = policies.pointer("/policies/0/policy_id").unwrap().as_str().unwrap().to_owned();
+    world.plumb(&format!("import policy {policy}")).code(0);
+    world.plumb("import pool 0101-000000-pool-aaaaaaaa --permissions").code(0);
+    let plan = world.plumb("plan --output json").code(0).json();
+    let changes = plan["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 4, "{plan:#}");
+    for change in changes {
+        assert_eq!((&change["action"], &change["fields"]), (&json!("adopt"), &json!([])), "{change:#}");
+    }
+    // What this project made has a manifest, too.
+    world.plumb("apply --yes").code(0);
+    world.edit("manifests/jobs/etl.yaml", &format!("  adopt: '{job}'\n"), "");
+    world.plumb(&format!("import job {job}")).code(1).says("has a manifest already");
+}
+
+#[test]
+fn what_cannot_be_imported_is_said() {
+    let world = World::seeded(&workspace());
+    world.commit("Begin");
+    shows!(world.plumb("import job 1"), @"
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    error: no job has the id 1
+    hint: nothing was written
+    --- exit 1
+    ");
+    shows!(world.plumb("import dashboard 1"), @"
+    --- stderr
+    error: no kind is called `dashboard`
+    hint: there are: cluster, policy, pool, job
+    --- exit 64
+    ");
+    shows!(world.plumb("import"), @"
+    --- stderr
+    error: the following required arguments were not provided:
+      <KIND>
+      <ID>...
+
+    Usage: plumb import <KIND> <ID>...
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+    shows!(world.plumb("import job"), @"
+    --- stderr
+    error: the following required arguments were not provided:
+      <ID>...
+
+    Usage: plumb import <KIND> <ID>...
+
+    For more information, try '--help'.
+    --- exit 64
+    ");
+    assert_eq!(std::fs::read_dir(world.dir().join("manifests")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_new_project_begins_with_init() {
+    let world = World::new();
+    world.remove("plumb.yaml");
+    world.plumb("plan").code(1).says("plumb init");
+    shows!(world.plumb("init --name demo"), @"
+    plumb.yaml
+    --- stderr
+    Next: name your workspace in target dev (a profile of ~/.databrickscfg, or `host`), then `plumb import --all --target dev`; or write a manifest and `plumb apply` it to the sandbox.
+    --- exit 0
+    ");
+    insta::assert_snapshot!(world.read("plumb.yaml"), @r#"
+    apiVersion: plumb/v1
+    kind: Project
+    metadata:
+      name: demo
+    spec:
+      manifests: [manifests]
+      targets:
+        sandbox:                # the embedded emulator: no account needed
+          sandbox: true
+          default: true
+        dev:
+          mode: development     # names get "[dev USER] ", schedules are paused
+          databricks: {profile: dev}
+      guards: {maxDeletes: 3, maxChangePercent: 30}
+    "#);
+    world.commit("Begin");
+    world.plumb("validate").code(0);
+    shows!(world.plumb("plan"), @"
+    Plan of demo for target sandbox, manifests at <Begin>
+
+    No changes. The workspace equals the manifests.
+    0 resources are as they should be.
+    Digest: <digest>
+    --- stderr
+    read 0 objects with 4 requests in <time>
+    --- exit 0
+    ");
+    shows!(world.plumb("init"), @"
+    --- stderr
+    error: ./plumb.yaml is there already; nothing was written
+    --- exit 1
+    ");
+    // The state of the emulator is no difference of the repository.
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    assert_eq!(world.sandbox.requests(), [""; 0]);
+    world.write("plumb.yaml", PROJECT);
+    world.plumb("plan --detailed-exitcode").code(0);
+}

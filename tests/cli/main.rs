@@ -1,0 +1,25 @@
+//! The real binary, used as people use it, against the embedded sandbox.
+//!
+//! Each test has a world of its own: a git repository, an empty home and environment, and a sandbox. Snapshots stand
+//! beside the commands that they are of; what is different in each run has a placeholder.
+
+#![allow(clippy::unwrap_used)]
+
+mod actions;
+mod basics;
+mod compute;
+mod failures;
+mod guards;
+mod help;
+mod import;
+mod origins;
+mod ownership;
+mod world;
+
+/// Compares what a command showed with the snapshot beside it.
+macro_rules! shows {
+    ($ran:expr, @$snapshot:literal) => {
+        insta::assert_snapshot!($ran.shown, @$snapshot)
+    };
+}
+pub(crate) use shows;

@@ -1,0 +1,288 @@
+//! Whose a live object is: marks, clones, strangers, protection, adopting and releasing.
+
+use crate::shows;
+use crate::world::{PROJECT, World, job};
+use serde_json::{Value, json};
+
+fn seed() -> Value {
+    json!({"jobs": [{"name": "etl", "tasks": [{
+        "task_key": "main",
+        "notebook_task": {"notebook_path": "/Shared/etl"},
+        "existing_cluster_id": "0101-000000-abcdefgh",
+    }]}]})
+}
+
+#[test]
+fn two_objects_with_one_mark_are_refused() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
+    // Cloned in the UI, tags and all.
+    let mut copy = world.sandbox.job("etl")["settings"].clone();
+    copy["name"] = json!("copy of etl");
+    world.sandbox.post("/api/2.2/jobs/create", copy);
+    world.sandbox.requests();
+    shows!(world.plumb("plan"), @"
+    Plan of demo for target dev, manifests at <Add etl>
+
+    Blocked:
+      ! DatabricksJob/etl: 2 jobs carry the mark of DatabricksJob/etl: <job etl> and <job copy of etl>
+        to allow it: delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- stderr
+    read 2 objects with 4 requests in <time>
+    --- exit 0
+    ");
+    world.plumb("apply --yes -q").code(3);
+    world.plumb("drift -q").code(2);
+    shows!(world.plumb("status -q"), @"
+    ADDRESS            STATUS   ID                               STATE  APPLIED FROM
+    DatabricksJob/etl  blocked  <job etl> <job copy of etl>         <Add etl>
+    --- exit 0
+    ");
+    shows!(world.plumb("release etl --yes -q"), @"
+    --- stderr
+    error: <job etl> and <job copy of etl> carry the mark of DatabricksJob/etl; take it off by hand
+    --- exit 1
+    ");
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    // As the remedy says: take the mark off the copy.
+    world.sandbox.edit_job("copy of etl", json!({"tags": {"plumb": "", "plumb_rev": ""}}));
+    let id = world.sandbox.job("copy of etl")["job_id"].clone();
+    world.sandbox.post("/api/2.2/jobs/update", json!({"job_id": id, "fields_to_remove": ["tags"]}));
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn an_object_without_a_mark_is_taken_over_by_one_line() {
+    let world = World::seeded(&seed());
+    world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 60\n"), "Add etl");
+    shows!(world.plumb("plan"), @r#"
+    Plan of demo for target dev, manifests at <Add etl>
+
+    Blocked:
+      ! DatabricksJob/etl: a job named "etl" is live already (id <job etl>) and carries no mark
+        to allow it: to take it over, add `metadata.adopt: "<job etl>"`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    "#);
+    world.sandbox.requests();
+    world.plumb("apply --yes").code(3);
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    let id = world.sandbox.job("etl")["job_id"].clone();
+    world.edit("manifests/etl.yaml", "  name: etl\nspec", &format!("  name: etl\n  adopt: \"{id}\"\nspec"));
+    world.commit("Adopt etl");
+    shows!(world.plumb("plan"), @r#"
+    Plan of demo for target dev, manifests at <Adopt etl>
+
+      <= take over an existing object
+
+      # DatabricksJob/etl will take over the existing object (id <job etl>)
+      # manifests/etl.yaml:1
+      <= DatabricksJob/etl "etl" (id <job etl>)
+          ~ timeout_seconds = 0 -> 60   # manifests/etl.yaml:12, <Add etl> by Ada: Add etl
+
+    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    "#);
+    world.plumb("apply --yes").code(0);
+    assert_eq!(world.sandbox.job("etl")["settings"]["timeout_seconds"], 60);
+    assert_eq!(world.sandbox.job("etl")["job_id"], id);
+    // The line may stay, and may go.
+    world.plumb("plan --detailed-exitcode").code(0);
+    world.edit("manifests/etl.yaml", &format!("  adopt: \"{id}\"\n"), "");
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn another_projects_object_is_left_to_it() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
+    world.write("plumb.yaml", &PROJECT.replace("name: demo", "name: other"));
+    world.commit("Be another project");
+    shows!(world.plumb("plan"), @r#"
+    Plan of other for target dev, manifests at <Be another project>
+
+    Blocked:
+      ! DatabricksJob/etl: a job named "etl" is live already (id <job etl>) and belongs to demo/dev/DatabricksJob/etl
+        to allow it: to take it over, add `metadata.adopt: "<job etl>"`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    "#);
+    // Without the manifest there is nothing to do: what another project owns is never pruned.
+    world.remove("manifests/etl.yaml");
+    world.plumb("plan --detailed-exitcode").code(0);
+    world.write("manifests/etl.yaml", &job("etl", ""));
+    let id = world.sandbox.job("etl")["job_id"].clone();
+    world.edit("manifests/etl.yaml", "  name: etl\nspec", &format!("  name: etl\n  adopt: \"{id}\"\nspec"));
+    shows!(world.plumb("plan -q"), @r#"
+    Plan of other for target dev, manifests at <Be another project>-dirty
+
+      <= take over an existing object
+
+      # DatabricksJob/etl will take over the existing object (id <job etl>)
+      # (it belonged to demo/dev/DatabricksJob/etl)
+      # manifests/etl.yaml:1, <Add etl> by Ada: Add etl
+      <= DatabricksJob/etl "etl" (id <job etl>)
+
+    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- exit 0
+    "#);
+    world.plumb("apply --yes").code(0);
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn protection_outlives_the_manifest() {
+    let world = World::new();
+    let text = job("etl", "").replace("  name: etl\nspec", "  name: etl\n  lifecycle: {protect: true}\nspec");
+    world.commit_file("manifests/etl.yaml", &text, "Add etl");
+    world.plumb("apply --yes").code(0);
+    world.plumb("plan --detailed-exitcode").code(0);
+    world.remove("manifests/etl.yaml");
+    world.commit("Remove etl");
+    shows!(world.plumb("plan"), @"
+    Plan of demo for target dev, manifests at <Remove etl>
+
+    Blocked:
+      ! DatabricksJob/etl: no manifest asks for job <job etl> any more, but it is protected
+        to allow it: bring the manifest back with `protect: false`, apply, and remove it then; or `plumb release DatabricksJob/etl`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    ");
+    world.sandbox.requests();
+    world.plumb("apply --yes -q").code(3);
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    // The way out that it names.
+    world.commit_file("manifests/etl.yaml", &text.replace("protect: true", "protect: false"), "Let go of etl");
+    shows!(world.plumb("plan"), @r#"
+    Plan of demo for target dev, manifests at <Let go of etl>
+
+      ~ update in place
+
+      # DatabricksJob/etl will be updated in place
+      # manifests/etl.yaml:1
+      ~ DatabricksJob/etl "etl" (id <job etl>)
+          ~ metadata.lifecycle.protect = true -> false
+                # manifests/etl.yaml:7, <Let go of etl> by Ada: Let go of etl
+
+    Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    "#);
+    world.plumb("apply --yes").code(0);
+    world.remove("manifests/etl.yaml");
+    world.plumb("apply --yes").code(0);
+    assert!(!world.sandbox.has_job("etl"));
+}
+
+#[test]
+fn release_takes_the_marks_off_and_leaves_the_object() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", "  tags: {team: red}\n"), "Add etl");
+    world.plumb("apply --yes").code(0);
+    let before = world.sandbox.job("etl");
+    world.sandbox.requests();
+    shows!(world.plumb("release etl"), @"
+    --- stderr
+    read 1 object with 4 requests in <time>
+    error: Take the mark of DatabricksJob/etl off job <job etl>?: nobody to ask, this is no terminal
+    hint: give --yes to go on without being asked
+    --- exit 64
+    ");
+    shows!(world.plumb("release elt --yes"), @"
+    --- stderr
+    error: no resource is called `elt`
+    hint: did you mean `etl`?
+    --- exit 64
+    ");
+    shows!(world.plumb("release DatabricksJob/elt --yes"), @"
+    --- stderr
+    read 1 object with 4 requests in <time>
+    error: no live object carries the mark of DatabricksJob/elt
+    --- exit 1
+    ");
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    shows!(world.plumb("release etl --yes"), @"
+    --- stderr
+    read 1 object with 4 requests in <time>
+    releasing DatabricksJob/etl
+    [1/1] released DatabricksJob/etl in <time>
+    Apply: 1 done.
+    --- exit 0
+    ");
+    let after = world.sandbox.job("etl");
+    assert_eq!(after["settings"]["tags"], json!({"team": "red"}));
+    assert_eq!(after["job_id"], before["job_id"]);
+    let without = |mut job: Value| {
+        job["settings"]["tags"] = Value::Null;
+        job["settings"].clone()
+    };
+    assert_eq!(without(after), without(before));
+    world.plumb("plan").says("carries no mark").says("adopt");
+    world.plumb("release etl --yes").code(1);
+    world.remove("manifests/etl.yaml");
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn ignored_places_are_left_to_others_by_plan_and_by_apply() {
+    let world = World::new();
+    let text = job("etl", "  tags: {team: red}\n").replace(
+        "  name: etl\nspec",
+        "  name: etl\n  lifecycle:\n    ignore:\n      - {path: tags.cost_centre, reason: the finance bot writes it}\nspec",
+    );
+    world.commit_file("manifests/etl.yaml", &text, "Add etl");
+    world.plumb("apply --yes").code(0);
+    let tags = world.sandbox.job("etl")["settings"]["tags"].clone();
+    let mut more = tags.clone();
+    more["cost_centre"] = json!("4711");
+    world.sandbox.edit_job("etl", json!({"tags": more}));
+    world.plumb("plan --detailed-exitcode").code(0);
+    // An update of something else keeps it, too.
+    world.edit("manifests/etl.yaml", "/Shared/etl", "/Shared/etl2");
+    world.commit("Move the notebook");
+    world.plumb("plan").never_says("cost_centre");
+    world.plumb("apply --yes").code(0);
+    assert_eq!(world.sandbox.job("etl")["settings"]["tags"]["cost_centre"], "4711");
+    world.plumb("plan --detailed-exitcode").code(0);
+    // A rule that has expired no longer holds, and says so.
+    world.edit("manifests/etl.yaml", "writes it}", "writes it, until: 2020-01-01}");
+    world.commit("Set an end to it");
+    shows!(world.plumb("plan"), @"
+    Plan of demo for target dev, manifests at <Set an end to it>
+
+    Note: DatabricksJob/etl: set live, not declared here, left alone: tags.cost_centre
+    Note: DatabricksJob/etl: the ignore rule for `tags.cost_centre` has expired and no longer holds
+
+    No changes. The workspace equals the manifests.
+    1 resource is as it should be.
+    Digest: <digest>
+    --- stderr
+    read 1 object with 4 requests in <time>
+    --- exit 0
+    ");
+    world.edit("manifests/etl.yaml", "reason: the finance bot writes it, ", "");
+    world.plumb("validate").code(1).says("reason");
+}

@@ -1,0 +1,89 @@
+//! What a plan costs: pages, not objects.
+
+use crate::world::{self, Files, PROJECT, TARGET, World};
+use plumb::kinds::{self, AnyKind};
+use plumb::manifest::Desired;
+use plumb::observe;
+use plumb::plan::Selection;
+use serde_json::{Value, json};
+
+const JOBS: usize = 1000;
+/// Every so many declares permissions.
+const EVERY: usize = 10;
+
+fn manifests() -> String {
+    let documents: Vec<String> = (0..JOBS)
+        .map(|i| {
+            let permissions = if i % EVERY == 0 {
+                "\n  permissions: [{group_name: analysts, permission_level: CAN_VIEW}]"
+            } else {
+                ""
+            };
+            format!(
+                "apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: j{i}}}\nspec:\n  name: job {i}\n  tasks: \
+                 [{{task_key: only, notebook_task: {{notebook_path: /n}}}}]{permissions}\n"
+            )
+        })
+        .collect();
+    documents.join("---\n")
+}
+
+/// A workspace in which all of them are live: one is applied, and the others are copies of it.
+async fn workspace() -> (World, Desired) {
+    let world = World::new().await;
+    let text = manifests();
+    let first = text.split("---\n").next().unwrap().to_owned();
+    world.settle(&world::load(&Files::from([("one.yaml".to_owned(), first)])), "the first job").await;
+    let mut state = world.state().await;
+    let (id, job) = state["databricks"]["jobs"].as_object().unwrap().iter().next().unwrap();
+    let (id, job) = (id.parse::<usize>().unwrap(), job.clone());
+    let grants = state["databricks"]["permissions"][format!("/jobs/{id}")].clone();
+    for i in 1..JOBS {
+        let mut copy = job.clone();
+        copy["job_id"] = json!(id + i);
+        copy["settings"]["name"] = json!(format!("job {i}"));
+        copy["settings"]["tags"] = json!({ "plumb": format!("{PROJECT}/{TARGET}/DatabricksJob/j{i}") });
+        state["databricks"]["jobs"][(id + i).to_string()] = copy;
+        state["databricks"]["permissions"][format!("/jobs/{}", id + i)] = grants.clone();
+    }
+    world.put_state(&state).await;
+    (world, world::load(&Files::from([("all.yaml".to_owned(), text)])))
+}
+
+/// Plans, and answers the log of what it asked.
+async fn plan(world: &World, desired: &Desired, kinds: &[&'static dyn AnyKind]) -> Vec<Value> {
+    world.forget_requests().await;
+    let services = world.services();
+    let live = observe::observe(&services, kinds, desired, &Selection::default(), &observe::Unwatched).await.unwrap();
+    let log = world.requests().await;
+    let plan = world::decision(desired, &live).plan;
+    assert!(plan.is_empty(), "{}", world::text(&plan));
+    assert_eq!(plan.unchanged, JOBS);
+    log
+}
+
+fn count(log: &[Value], matches: impl Fn(&str) -> bool) -> usize {
+    log.iter().filter(|r| matches(r["path"].as_str().unwrap())).count()
+}
+
+#[tokio::test]
+async fn a_plan_of_a_thousand_jobs_asks_for_pages() {
+    let (world, desired) = workspace().await;
+    let job = kinds::find("DatabricksJob").unwrap();
+
+    let log = plan(&world, &desired, &[job]).await;
+    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/list"), JOBS / 100, "pages of 100");
+    assert_eq!(count(&log, |path| path.ends_with("/list")), 10, "at most 12 listings");
+    assert_eq!(
+        count(&log, |path| path.starts_with("/api/2.0/permissions/jobs/")),
+        JOBS / EVERY,
+        "one a job that declares"
+    );
+    assert_eq!(count(&log, |path| path.ends_with("/jobs/get")), 0, "no get an object");
+    assert_eq!(log.len(), 10 + JOBS / EVERY + 1, "and one question more: who am I");
+
+    let log = plan(&world, &desired, kinds::all()).await;
+    let listings = count(&log, |path| path.ends_with("/list"));
+    assert_eq!(listings, 10 + kinds::all().len() - 1, "one listing more for each other kind");
+    assert_eq!(log.len(), listings + JOBS / EVERY + 1);
+}

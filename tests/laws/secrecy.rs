@@ -1,0 +1,169 @@
+//! Law 5: no secret in any rendering, plan, log or message.
+
+use crate::fixtures::{self, Fixture};
+use crate::world::{self, Files, World};
+use plumb::kinds;
+use plumb::plan::secrets::is_credential;
+use plumb::schema::{Field, Rules, Secret, Shape};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Puts a secret of its own into every place that the rules call secret.
+struct Planter<'a> {
+    rules: &'a Rules,
+    tag: &'a str,
+    planted: Vec<String>,
+}
+
+impl Planter<'_> {
+    fn secret(&mut self) -> Value {
+        let secret = format!("hunter2-{}-{}", self.tag, self.planted.len());
+        self.planted.push(secret.clone());
+        json!(secret)
+    }
+
+    fn field(&mut self, field: &Field, value: &mut Value) {
+        match (field.rule.secret, &field.shape, value) {
+            (Some(Secret::Value), _, Value::String(text)) if !text.is_empty() => {
+                *text = self.secret().as_str().unwrap().into()
+            }
+            (Some(Secret::ByName), _, Value::Object(map)) => {
+                for name in ["db_password", "fs.azure.account.key", "API_TOKEN"] {
+                    map.insert(name.to_owned(), self.secret());
+                }
+                map.insert("harmless".to_owned(), json!("seen by everybody"));
+            }
+            (_, Shape::Object(object), Value::Object(map)) => {
+                let rules = self.rules;
+                for (name, member) in &rules.of(*object).members {
+                    if let Some(value) = map.get_mut(name) {
+                        self.field(member, value);
+                    }
+                }
+            }
+            (_, Shape::Map(entry), Value::Object(map)) => map.values_mut().for_each(|v| self.field(entry, v)),
+            (_, Shape::List(item), Value::Array(items)) => items.iter_mut().for_each(|v| self.field(item, v)),
+            _ => {}
+        }
+    }
+}
+
+/// The fixture with secrets in every secret place, and one of the environment in the middle of a text.
+fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
+    let mut documents = fixture.documents();
+    let mut planted = Vec::new();
+    for (i, document) in documents.iter_mut().enumerate() {
+        let rules = kinds::find(document["kind"].as_str().unwrap()).unwrap().rules();
+        let tag = format!("{tag}{i}");
+        let mut planter = Planter { rules, tag: &tag, planted: Vec::new() };
+        planter.field(&rules.root, &mut document["spec"]);
+        planted.append(&mut planter.planted);
+    }
+    match documents[0]["kind"].as_str().unwrap() {
+        "DatabricksJob" => documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after")),
+        "DatabricksClusterPolicy" => {
+            documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after"))
+        }
+        _ => documents[0]["spec"]["custom_tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
+    }
+    planted.push(world::secret(tag));
+    (Files::from([("secret.yaml".to_owned(), fixtures::yaml(&documents))]), planted)
+}
+
+fn assert_hidden(text: &str, secrets: &[String], what: &str) {
+    for secret in secrets {
+        assert!(!text.contains(secret), "{what} shows {secret}:\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_shows_a_secret() {
+    world::each(fixtures::all().into_iter().map(|f| (f.name(), hides(f)))).await;
+}
+
+async fn hides(fixture: Fixture) {
+    let world = World::new().await;
+    let (first, mut secrets) = planted(&fixture, "first");
+    let name = fixture.name();
+
+    // A service that quotes what it refuses.
+    let desired = world::load(&first);
+    let quoting =
+        json!({ "error_code": "INVALID_PARAMETER_VALUE", "message": format!("cannot take {}", secrets.join(", ")) });
+    world
+        .control(
+            "POST",
+            "faults",
+            json!({ "method": "POST", "path": "*", "status": 400, "body": quoting, "times": 99 }),
+        )
+        .await;
+    let (plan, outcome) = world.apply(&desired).await;
+    assert_hidden(&world::every_form(&plan), &secrets, &format!("{name}: the plan of a create"));
+    assert_hidden(&format!("{plan:?}"), &secrets, &format!("{name}: the debug form of a plan"));
+    assert!(format!("{outcome:?}").contains("cannot take"), "{name}: the refusal is not passed on: {outcome:?}");
+    assert_hidden(&format!("{outcome:?}"), &secrets, &format!("{name}: the message of a refused create"));
+    world.control("DELETE", "faults", Value::Null).await;
+
+    world.settle(&desired, &name).await;
+    world.assert_settled(&desired, &name).await;
+    // Another hand at every secret.
+    let (second, more) = planted(&fixture, "second");
+    secrets.extend(more);
+    let desired = world::load(&second);
+    let (live, decision) = world.plan(&desired).await;
+    assert_hidden(&world::every_form(&decision.plan), &secrets, &format!("{name}: the plan of an update"));
+    assert_hidden(&format!("{:?}{:?}", decision.plan, decision.vault), &secrets, &format!("{name}: a debug form"));
+    // Somebody changes it meanwhile: the differences of a stale change.
+    world.settle(&world::load(&fixture.files()), &name).await;
+    let outcome = world.carry_out(&world.services(), &desired, &live, decision).await;
+    assert_hidden(&format!("{outcome:?}"), &secrets, &format!("{name}: the differences of a stale change"));
+    world.settle(&desired, &name).await;
+    world.assert_settled(&desired, &name).await;
+    let plan = world.settle(&world::load(&Files::new()), &name).await;
+    assert_hidden(&world::every_form(&plan), &secrets, &format!("{name}: the plan of a delete"));
+
+    // The sandbox's log knows no manifest: it hides by name.
+    let by_name: Vec<String> = secrets.iter().filter(|s| s.starts_with("hunter2")).cloned().collect();
+    assert_hidden(&Value::from(world.requests().await).to_string(), &by_name, &format!("{name}: the request log"));
+}
+
+#[test]
+fn every_secret_place_has_a_fixture() {
+    let mut declared = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for kind in kinds::all() {
+        let rules = kind.rules();
+        for (i, a_type) in rules.types().iter().enumerate() {
+            for (name, _) in a_type.members.iter().filter(|(_, m)| m.rule.secret.is_some()) {
+                all.insert((kind.name(), i, name.clone()));
+            }
+        }
+        for document in fixtures::of(*kind).iter().flat_map(Fixture::documents).filter(|d| d["kind"] == kind.name()) {
+            secret_places(rules, &rules.root, &document["spec"], &mut |object, name| {
+                declared.insert((kind.name(), object, name.to_owned()));
+            });
+        }
+    }
+    assert!(all.len() > 5, "{all:?}");
+    let missed: Vec<_> = all.difference(&declared).collect();
+    assert!(missed.is_empty(), "no fixture declares these secret members (kind, type, member): {missed:?}");
+    assert!(is_credential("db_password", &json!("x")) && !is_credential("name", &json!("x")));
+}
+
+fn secret_places(rules: &Rules, field: &Field, value: &Value, found: &mut impl FnMut(usize, &str)) {
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            for (name, member) in &rules.of(*object).members {
+                if let Some(value) = map.get(name) {
+                    if member.rule.secret.is_some() {
+                        found(*object, name);
+                    }
+                    secret_places(rules, member, value, found);
+                }
+            }
+        }
+        (Shape::Map(entry), Value::Object(map)) => map.values().for_each(|v| secret_places(rules, entry, v, found)),
+        (Shape::List(item), Value::Array(items)) => items.iter().for_each(|v| secret_places(rules, item, v, found)),
+        _ => {}
+    }
+}
