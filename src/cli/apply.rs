@@ -36,7 +36,8 @@ pub struct ApplyArgs {
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
     /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
-    #[arg(long)]
+    // Shown, like the guard, once manifests can name a DAG.
+    #[arg(long, hide = true)]
     allow_run_now: bool,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
@@ -55,6 +56,7 @@ enum Override {
     Branch,
     Clean,
     Workspace,
+    #[value(hide = true)]
     RunNow,
 }
 
