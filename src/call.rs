@@ -98,7 +98,7 @@ pub struct Call {
     pub until: Option<Until>,
     /// What the kind has to find settled after the call before the next one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settles: Option<Settles>,
+    pub settles: Option<Box<Settles>>,
 }
 
 /// A state that an asynchronous change has to reach.
@@ -120,8 +120,8 @@ pub struct Until {
 pub struct Settles {
     /// What it is to come to. Its strings may hold references, as those of a body.
     pub expect: Value,
-    /// The reads to repeat: each a system, a path and a query. What is not found reads as `Null`.
-    pub reads: Vec<(System, String, Vec<(String, String)>)>,
+    /// The reads to repeat. What is not found reads as `Null`.
+    pub reads: Vec<Call>,
 }
 
 /// Whether a change has taken hold.
@@ -162,6 +162,11 @@ impl Call {
         Call { body: Some(body), ..Self::new(system, method, path, true) }
     }
 
+    /// A delete of the object that the path names. Gone is as good as done.
+    pub fn delete(system: System, path: impl Into<String>) -> Self {
+        Call { gone_is_done: true, ..Self::new(system, Method::Delete, path, true) }
+    }
+
     /// A write that makes an object; `pointer` is where the answer has the new id.
     pub fn create(system: System, path: impl Into<String>, body: Value, pointer: &'static str) -> Self {
         Call { body: Some(body), creates: Some(pointer), ..Self::new(system, Method::Post, path, false) }
@@ -187,7 +192,7 @@ impl Call {
 
     /// Waits until the kind finds it settled.
     pub fn settles(mut self, settles: Settles) -> Self {
-        self.settles = Some(settles);
+        self.settles = Some(Box::new(settles));
         self
     }
 
@@ -264,8 +269,26 @@ impl Fault {
 
     /// Whether the object is between two states, or in one that the call does not allow.
     pub fn is_wrong_state(&self) -> bool {
-        matches!(self, Fault::Refused { code, .. } if code == "INVALID_STATE")
+        match self {
+            // Airflow does not delete a DAG while tasks of it run (recorded from 3.3.2).
+            Fault::Refused { status: 409, message, .. } if message.contains("are still running") => true,
+            Fault::Refused { code, .. } => code == "INVALID_STATE",
+            _ => false,
+        }
     }
+}
+
+/// A text as one part of a path, a query or a form, whatever is in it: `a/b c` as `a%2Fb%20c`.
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The future that a [`Service`] returns.

@@ -94,18 +94,16 @@ async fn complete(
         return Ok(());
     }
     watch.details(work.len());
-    let me = me(services, &work.iter().map(|(.., reads)| reads.clone()).collect::<Vec<_>>()).await?;
     // Some reads say something about every object (which clusters are pinned): each is sent once.
     let mut places = BTreeMap::new();
     let mut unique: Vec<Vec<Read>> = Vec::new();
-    for (_, _, reads) in &work {
-        for read in reads {
-            places.entry((read.call.system, read.call.line())).or_insert_with(|| {
-                unique.push(vec![read.clone()]);
-                unique.len() - 1
-            });
-        }
+    for read in work.iter().flat_map(|(.., reads)| reads) {
+        places.entry((read.call.system, read.call.line())).or_insert_with(|| {
+            unique.push(vec![read.clone()]);
+            unique.len() - 1
+        });
     }
+    let me = me(services, &unique).await?;
     let answers = read_all(services, unique).await?;
     for (kind, index, reads) in work {
         let place = |read: &Read| places.get(&(read.call.system, read.call.line()));

@@ -150,11 +150,9 @@ async fn settled(
     let mut memory = Value::Null;
     loop {
         let mut looks = Vec::with_capacity(settles.reads.len());
-        for (system, path, query) in &settles.reads {
-            let mut read = Call::get(*system, path.clone());
-            read.query.clone_from(query);
-            let service = shared.services.for_system(*system).map_err(|e| e.to_string())?;
-            looks.push(match service.send(&read).await {
+        for read in &settles.reads {
+            let service = shared.services.for_system(read.system).map_err(|e| e.to_string())?;
+            looks.push(match service.send(read).await {
                 Ok(answer) => answer.body,
                 Err(fault) if fault.is_gone() => Value::Null,
                 Err(fault) => return Err(fault.to_string()),

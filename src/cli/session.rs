@@ -1,14 +1,15 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::{Global, Selected, Targeted};
+use crate::call::System;
 use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind};
 use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
 use crate::sandbox;
-use crate::services::databricks::{Config, Explicit, profile_path};
-use crate::services::{Databricks, Services};
+use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
+use crate::services::{Airflow, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
 use std::path::{Path, PathBuf};
@@ -93,15 +94,39 @@ impl Project {
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
             return Ok(Session { project: self, services, workspace: None, _sandbox: Some(running) });
         }
-        let databricks = target.databricks.clone().unwrap_or_default();
-        let explicit = Explicit { host: databricks.host, profile: databricks.profile };
+        let (mut services, workspace) = self.databricks(ui)?;
+        if let Some(airflow) = &target.airflow {
+            let explicit = airflow::Explicit { url: airflow.url.clone(), api: airflow.api.clone() };
+            let failed = |e: airflow::ConfigError| Failure::error(format!("target {}: {e}", target.name));
+            let config = airflow::Config::resolve(&settings::env, &explicit).map_err(failed)?;
+            ui.detail(&format!("the Airflow of target {} is {}, as {}", target.name, config.url, config.describe()));
+            services = services.with_airflow(Airflow::new(config).map_err(failed)?);
+        }
+        Ok(Session { services, workspace, _sandbox: None, project: self })
+    }
+
+    /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
+    /// none, unless a manifest does.
+    fn databricks(&self, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
+        let target = &self.desired.target;
+        let named = target.databricks.clone().unwrap_or_default();
+        let explicit = Explicit { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        let config = Config::resolve(&settings::env, profiles.as_deref(), explicit)
-            .map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
-        let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
-        ui.detail(&format!("target {} is {workspace}", target.name));
-        let services = services(config)?;
-        Ok(Session { services, workspace: Some(workspace), _sandbox: None, project: self })
+        let optional = target.databricks.is_none()
+            && target.airflow.is_some()
+            && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
+        match Config::resolve(&settings::env, profiles.as_deref(), explicit) {
+            Ok(config) => {
+                let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
+                ui.detail(&format!("target {} is {workspace}", target.name));
+                Ok((services(config)?, Some(workspace)))
+            }
+            Err(AuthError::NoHost) if optional => {
+                ui.detail(&format!("target {} has no Databricks workspace", target.name));
+                Ok((Services::default(), None))
+            }
+            Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
+        }
     }
 }
 

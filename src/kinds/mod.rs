@@ -38,14 +38,22 @@ pub mod databricks {
 }
 
 pub mod airflow {
-    //! Airflow: DAGs.
+    //! Airflow deployments: DAGs, connections, variables, pools.
+    // kinds: one file each
+    pub mod connection;
     pub mod dag;
-    // its parts
+    pub mod pool;
+    pub mod variable;
+    // their parts, and what several kinds share
+    mod check;
     mod dag_check;
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;
     pub mod python;
+    pub mod secret;
+    #[cfg(test)]
+    mod tests;
 }
 
 use crate::call::{Call, Settled, System};
@@ -63,6 +71,9 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
     static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
     ALL.get_or_init(|| {
         vec![
+            of::<airflow::connection::AirflowConnection>(),
+            of::<airflow::pool::AirflowPool>(),
+            of::<airflow::variable::AirflowVariable>(),
             of::<databricks::cluster::DatabricksCluster>(),
             of::<databricks::policy::DatabricksClusterPolicy>(),
             of::<databricks::pool::DatabricksInstancePool>(),

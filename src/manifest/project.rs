@@ -104,15 +104,16 @@ pub struct DatabricksTarget {
     pub workspace_id: Option<String>,
 }
 
-/// An Airflow deployment.
+/// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or
+/// AIRFLOW_TOKEN, and, unless the server is on this machine, AIRFLOW_URL, which says what server they are for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AirflowTarget {
-    /// The web server's address.
+    /// The web server's address. Default: AIRFLOW_URL.
     pub url: Option<String>,
     /// Where DAG files are written: a folder or an object store.
     pub dags: Option<String>,
-    /// The REST API's version: `auto`, `v1` or `v2`.
+    /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).
     pub api: Option<String>,
 }
 

@@ -34,6 +34,20 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
+    /// The token of a secret that the service does not show, and nobody else knows: what is live in a masked place. It is
+    /// never sent, and compares as equal to anything (see `plan::compare`).
+    pub const UNKNOWN: &'static str = "${secret.0000000000000000}";
+
+    /// Whether a value has a part that is [`Vault::UNKNOWN`].
+    pub fn has_unknown(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text == Vault::UNKNOWN,
+            Value::Array(items) => items.iter().any(Vault::has_unknown),
+            Value::Object(map) => map.values().any(Vault::has_unknown),
+            _ => false,
+        }
+    }
+
     /// An empty vault. Tokens of one project and target say nothing about those of another.
     pub fn new(project: &str, target: &str) -> Vault {
         Vault { key: format!("plumb/{project}/{target}"), ..Vault::default() }
@@ -50,6 +64,10 @@ impl Vault {
         }
         let token = format!("{START}{}}}", self.digits(plaintext));
         self.plain.insert(token.clone(), plaintext.to_owned());
+        // A service that keeps JSON as a text may show it as it would write it itself.
+        if let Some(canonical) = canonical(plaintext) {
+            self.tokens.insert(canonical, token.clone());
+        }
         self.tokens.insert(plaintext.to_owned(), token.clone());
         token
     }
@@ -119,7 +137,7 @@ impl Vault {
     }
 
     fn seal_text(&self, text: &str) -> String {
-        if let Some(token) = self.tokens.get(text) {
+        if let Some(token) = self.tokens.get(text).or_else(|| self.tokens.get(&canonical(text)?)) {
             return token.clone();
         }
         let mut parts: Vec<&String> = self.parts.iter().filter(|part| text.contains(*part)).collect();
@@ -152,6 +170,14 @@ impl Vault {
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty()
     }
+}
+
+/// The one way to write an object or a list of JSON; `None` for any other text.
+fn canonical(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str::<Value>(text).ok().map(|value| value.to_string())
 }
 
 /// Replaces what does not stand inside `${…}`: tokens and references stay whole.
@@ -192,6 +218,16 @@ mod tests {
         assert_eq!(vault.reveal(&format!("a {token} b")), "a hunter2-${secret.0123456789abcdef} b");
         assert_eq!(vault.reveal("${secret.nope} ${secret."), "${secret.nope} ${secret.");
         assert!(!format!("{vault:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn json_is_recognised_however_it_is_written() {
+        let mut vault = Vault::new("p", "t");
+        let token = vault.seal_everywhere(r#"{"b":1,"a":[true]}"#);
+        let live = json!(["{\"a\": [true],  \"b\": 1}", "{\"a\": [false], \"b\": 1}", "{not json"]);
+        assert_eq!(vault.seal_known(&live), json!([token, live[1], live[2]]));
+        assert!(Vault::is_token(Vault::UNKNOWN) && Vault::has_unknown(&json!({"a": [Vault::UNKNOWN]})));
+        assert_eq!(vault.reveal(Vault::UNKNOWN), Vault::UNKNOWN);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Op;
 use super::normal::of_field;
+use crate::manifest::Vault;
 use crate::schema::{Field, Path, Rules, Segment, Shape, Unset, label};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -252,6 +253,7 @@ impl<'a> Walk<'a> {
                 self.lists(field, item, path, wants, lives, above);
             }
             _ if want == live => {}
+            _ if shown_alike(field, want, live) => self.found.unseen.push(path.clone()),
             _ => self.differ(field, path, Some(want), Some(live), above),
         }
     }
@@ -327,12 +329,47 @@ impl<'a> Walk<'a> {
             op,
             from: live.or(default).cloned(),
             to: want.or(default).cloned(),
-            replaces: above.replaces,
+            replaces: above.replaces || (want.is_none() && field.rule.replace_to_clear),
         });
     }
 
     fn keep(&mut self, path: &Path, value: Option<&Value>, because: Because) {
         self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because });
+    }
+}
+
+/// Whether the service would show what is wanted as what is live: it masks secrets, and writes JSON in its own way.
+fn shown_alike(field: &Field, want: &Value, live: &Value) -> bool {
+    // Of a secret text as a whole nobody can tell where in it the service masks something.
+    if Vault::has_unknown(live) && want.as_str().is_some_and(Vault::is_token) {
+        return true;
+    }
+    match (json(want), json(live)) {
+        (Some(want), Some(live)) if field.rule.json_text => masked_alike(&want, &live),
+        _ => masked_alike(want, live),
+    }
+}
+
+fn masked_alike(want: &Value, live: &Value) -> bool {
+    match (want, live) {
+        (want, Value::String(live)) if live == Vault::UNKNOWN => !want.is_null(),
+        (Value::Object(wants), Value::Object(lives)) => {
+            wants.len() == lives.len()
+                && wants.iter().all(|(key, want)| lives.get(key).is_some_and(|live| masked_alike(want, live)))
+        }
+        (Value::Array(wants), Value::Array(lives)) => {
+            wants.len() == lives.len() && wants.iter().zip(lives).all(|(want, live)| masked_alike(want, live))
+        }
+        (Value::Number(want), Value::Number(live)) => want == live || want.as_f64() == live.as_f64(),
+        _ => want == live,
+    }
+}
+
+/// What a text says in JSON, if it does.
+fn json(value: &Value) -> Option<Value> {
+    match value {
+        Value::String(text) => serde_json::from_str(text).ok(),
+        other => Some(other.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! What equals absent is left out (empties, documented defaults), lists whose order means nothing are sorted, one name
 //! stands for all aliases. Comparing works on normal forms, and the hash in the mark is of one.
 
-use crate::schema::{Field, Rule, Rules, Shape};
+use crate::schema::{Field, Rules, Shape};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
@@ -38,6 +38,7 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
     match (&field.shape, value) {
         (_, Value::Null) => None,
         (_, Value::String(s)) if s.is_empty() => None,
+        (_, Value::String(s)) if field.rule.json_text && matches!(s.trim(), "{}" | "[]") => None,
         (Shape::Object(object), Value::Object(map)) => {
             let members = &rules.of(*object).members;
             let map: Map<_, _> = map
@@ -76,31 +77,6 @@ fn shaped(rules: &Rules, field: &Field, value: &Value) -> Option<Value> {
     }
 }
 
-/// An explicit null in a manifest is not sent: to every service here, absent is the same. Only where a rule says that
-/// values are taken as they stand, null is one.
-pub fn without_nulls(rules: &Rules, field: &Field, value: &Value) -> Value {
-    if field.rule.verbatim {
-        return value.clone();
-    }
-    let leaf = Field { rule: Rule::default(), shape: Shape::Leaf, integer: false, required: false };
-    match value {
-        Value::Object(map) => {
-            let member = |key: &String| match &field.shape {
-                Shape::Object(object) => rules.of(*object).members.get(key).unwrap_or(&leaf),
-                Shape::Map(entry) => entry,
-                _ => &leaf,
-            };
-            let present = map.iter().filter(|(_, v)| !v.is_null());
-            present.map(|(k, v)| (k.clone(), without_nulls(rules, member(k), v))).collect()
-        }
-        Value::Array(items) => {
-            let item = if let Shape::List(item) = &field.shape { item } else { &leaf };
-            items.iter().filter(|v| !v.is_null()).map(|v| without_nulls(rules, item, v)).collect()
-        }
-        other => other.clone(),
-    }
-}
-
 /// The same value with every list in one order whose order means nothing. Unlike the normal form it says all that was
 /// said.
 pub fn ordered(rules: &Rules, field: &Field, value: &Value) -> Value {
@@ -118,6 +94,28 @@ pub fn ordered(rules: &Rules, field: &Field, value: &Value) -> Value {
             Value::Array(items)
         }
         _ => value.clone(),
+    }
+}
+
+/// The same value without explicit nulls: to every service here, absent is the same. Inside a value whose members are not
+/// the spec's but the user's own, a null is what they wrote.
+pub fn without_nulls(rules: &Rules, field: &Field, value: &Value) -> Value {
+    if field.rule.verbatim {
+        return value.clone();
+    }
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            let members = &rules.of(*object).members;
+            let whole = |key: &String, v: &Value| members.get(key).map_or(v.clone(), |m| without_nulls(rules, m, v));
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), whole(k, v))).collect()
+        }
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(rules, entry, v))).collect()
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            items.iter().filter(|v| !v.is_null()).map(|v| without_nulls(rules, item, v)).collect()
+        }
+        (_, other) => other.clone(),
     }
 }
 

@@ -112,6 +112,12 @@ impl Numbers {
         while let Some(start) = rest.find("${secret.") {
             let Some(end) = rest[start..].find('}') else { break };
             let token = &rest[start..start + end + 1];
+            if token == Vault::UNKNOWN {
+                shown.push_str(&rest[..start]);
+                shown.push_str("(secret)");
+                rest = &rest[start + end + 1..];
+                continue;
+            }
             let next = self.numbers.len() + 1;
             let number = *self.numbers.entry(token.to_owned()).or_insert(next);
             shown.push_str(&rest[..start]);

@@ -1,7 +1,7 @@
 //! The manifest of an existing object, as a person would write it.
 
 use crate::kinds::{AnyKind, Seen};
-use crate::manifest::Address;
+use crate::manifest::{Address, Vault};
 use crate::plan::normal::of_field;
 use crate::plan::secrets::is_credential;
 use crate::schema::{Field, Rules, Secret, Shape};
@@ -88,6 +88,7 @@ impl Writer<'_> {
                 Some(serde_yaml::Value::Sequence(list.collect()))
             }
             _ if field.rule.secret == Some(Secret::Value) => Some(self.secret(key)),
+            (_, value) if Vault::has_unknown(value) => Some(self.masked(key, value)),
             (_, value) => Some(self.scalar(key, value)),
         }
     }
@@ -116,6 +117,19 @@ impl Writer<'_> {
             // `${` is plumb's; what the service means by it has to pass through.
             (None, Value::String(s)) => s.replace("${", "$${").into(),
             (None, other) => serde_yaml::to_value(other).unwrap_or(serde_yaml::Value::Null),
+        }
+    }
+
+    /// A value of which the service masks a part.
+    fn masked(&mut self, key: &str, value: &Value) -> serde_yaml::Value {
+        match value {
+            Value::String(text) if text == Vault::UNKNOWN => self.secret(key),
+            Value::Array(items) => items.iter().map(|item| self.masked(key, item)).collect::<Vec<_>>().into(),
+            Value::Object(map) => {
+                let entry = |(k, v): (&String, &Value)| (k.as_str().into(), self.masked(k, v));
+                serde_yaml::Value::Mapping(map.iter().map(entry).collect())
+            }
+            other => self.scalar(key, other),
         }
     }
 

@@ -21,6 +21,9 @@ pub struct Rule {
     pub server: bool,
     /// The service never shows it: compared through the hash in the mark.
     pub write_only: bool,
+    /// The service keeps it as a text and shows one that is JSON as it would write it itself: `1.10` as `1.1`. Texts that
+    /// say the same JSON are told apart by the hash in the mark.
+    pub json_text: bool,
     /// Never printed.
     pub secret: Option<Secret>,
     /// On a top-level member: it is written by a call of its own, not with the object, so the hash in the mark, which is
@@ -28,6 +31,8 @@ pub struct Rule {
     pub apart: bool,
     /// It cannot be changed in place: the object is made anew.
     pub replace: bool,
+    /// It can be changed in place but not taken away: for that the object is made anew.
+    pub replace_to_clear: bool,
     /// Values that mean the same: each inner list is one value under several names.
     pub alias: Vec<Vec<Value>>,
     /// Values below are taken as they stand: null is one of them.

@@ -2,6 +2,7 @@
 //!
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
+pub mod airflow;
 pub mod dag_files;
 pub mod databricks;
 pub mod http;
@@ -9,6 +10,7 @@ pub mod pace;
 pub mod retry;
 pub mod secret;
 
+pub use airflow::Airflow;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
@@ -18,6 +20,7 @@ use crate::kinds::{AnyKind, Pages, Paging, Read};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
+    hash::{BuildHasher, Hasher},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -64,6 +67,12 @@ impl Services {
         self.workspace = Some(databricks.clone());
         self.all.insert(System::Databricks, Connected { service: databricks, requests });
         self
+    }
+
+    /// Adds an Airflow deployment.
+    pub fn with_airflow(self, airflow: Airflow) -> Self {
+        let requests = airflow.requests();
+        self.with(System::Airflow, Arc::new(airflow), requests)
     }
 
     /// Adds any other service. It counts its requests with `requests`, if at all.
@@ -242,4 +251,11 @@ pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault
         Err(Fault::Refused { status: 400..500, .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+/// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
+fn random() -> f64 {
+    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    // 53 bits are what a double holds.
+    (number >> 11) as f64 / (1u64 << 53) as f64
 }

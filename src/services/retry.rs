@@ -37,7 +37,7 @@ impl Default for Policy {
     }
 }
 
-/// Messages of passing troubles, whatever the status (databricks-sdk-go, `apierr`; the last from the Jobs API's gateway).
+/// Messages of passing troubles, whatever the status (databricks-sdk-go, `apierr`; the last of those from the Jobs API's gateway).
 const PASSING: &[&str] = &[
     "UnknownWorkerEnvironmentException",
     "does not have any associated worker environments",
@@ -47,6 +47,9 @@ const PASSING: &[&str] = &[
     "Timed out after ",
     "deadline exceeded",
     "RPC token bucket limit has been exceeded",
+    // Airflow's metadata database, busy or gone for a moment.
+    "Database error",
+    "database is locked",
 ];
 
 /// Decides about the attempt after number `attempt` (the first is 0), `elapsed` after the first began.

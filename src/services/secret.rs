@@ -1,5 +1,6 @@
 //! Secrets that don't show, and the taking of secrets out of texts that others wrote.
 
+use crate::call::percent_encoded;
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
@@ -98,19 +99,6 @@ fn looks_like_token(word: &str) -> bool {
     let prefixed = ["dapi", "dose", "dkea"].iter().any(|p| word.starts_with(p)) && word.len() >= 30;
     let jwt = word.starts_with("eyJ") && word.matches('.').count() >= 2;
     prefixed || jwt
-}
-
-/// The text as it stands in a form or a query.
-pub(crate) fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

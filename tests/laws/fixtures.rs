@@ -1,7 +1,7 @@
 //! The fixtures: `tests/kinds/KIND/CASE.yaml`, each a project of its own. The first document is the one that the case
 //! is about; what it refers to follows.
 
-use crate::world::Files;
+use crate::world::{self, Files};
 use plumb::kinds::{self, AnyKind};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -77,7 +77,7 @@ pub fn of(kind: &'static dyn AnyKind) -> Vec<Fixture> {
 
 /// Every fixture.
 pub fn all() -> Vec<Fixture> {
-    kinds::all().iter().flat_map(|kind| of(*kind)).collect()
+    world::served().iter().flat_map(|kind| of(*kind)).collect()
 }
 
 /// Every fixture in one project: each a file of its own.

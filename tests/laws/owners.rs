@@ -139,7 +139,7 @@ async fn pruning_removes_all_that_is_owned_and_nothing_else() {
     settle_as(&world, "laws-2", TARGET, &elsewhere("a longer name")).await;
     settle_as(&world, "gone", TARGET, &elsewhere("nobody's")).await;
     let mut state = world.state().await;
-    for kind in kinds::all() {
+    for kind in world::served() {
         for (_, spec) in world::objects(&mut state, *kind) {
             if spec.to_string().contains("gone/") {
                 kind.mark().take(spec);
@@ -169,7 +169,7 @@ async fn an_import_of_what_is_live_changes_nothing() {
     let world = World::new().await;
     world.settle(&world::load(&fixtures::together()), "all fixtures").await;
     let mut state = world.state().await;
-    for kind in kinds::all() {
+    for kind in world::served() {
         for (_, spec) in world::objects(&mut state, *kind) {
             kind.mark().take(spec).unwrap();
         }
@@ -196,7 +196,7 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
     let (live, _) = world.plan(&nothing).await;
     let mut known = BTreeMap::new();
     let all: Vec<_> =
-        kinds::all().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
+        world::served().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
     for (i, (kind, found)) in all.iter().enumerate() {
         let address = Address { kind: kind.name().to_owned(), name: format!("import-{i}") };
         known.insert(found.seen.id.clone(), address);

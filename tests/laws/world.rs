@@ -23,6 +23,12 @@ pub const TARGET: &str = "test";
 /// Files of a project, by path below `manifests/`.
 pub type Files = BTreeMap<String, String>;
 
+/// The kinds that the sandbox serves.
+pub fn served() -> &'static [&'static dyn AnyKind] {
+    static SERVED: std::sync::OnceLock<Vec<&'static dyn AnyKind>> = std::sync::OnceLock::new();
+    SERVED.get_or_init(|| kinds::all().iter().copied().filter(|k| k.system() == System::Databricks).collect())
+}
+
 /// A sandbox, and a client that does not wait long.
 pub struct World {
     running: Running,
@@ -126,7 +132,7 @@ impl World {
     /// The same through a service of one's own.
     pub async fn plan_through(&self, services: &Services, desired: &Desired) -> Result<(Live, Decision), String> {
         let live =
-            plumb::observe::observe(services, kinds::all(), desired, &Selection::default(), &plumb::observe::Unwatched)
+            plumb::observe::observe(services, served(), desired, &Selection::default(), &plumb::observe::Unwatched)
                 .await
                 .map_err(|e| e.to_string())?;
         let decision = decision(desired, &live);
@@ -171,7 +177,7 @@ impl World {
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
         let mut marks = BTreeMap::new();
-        for kind in kinds::all() {
+        for kind in served() {
             for (_, spec) in objects(&mut self.state().await, *kind) {
                 if let Some(mark) = kind.mark().take(spec) {
                     *marks.entry(mark.owner.to_string()).or_insert(0) += 1;
@@ -203,7 +209,7 @@ pub fn decision(desired: &Desired, live: &Live) -> Decision {
         base: None,
         today: jiff::civil::date(2024, 5, 1),
         now: jiff::Timestamp::UNIX_EPOCH,
-        kinds: kinds::all(),
+        kinds: served(),
     })
 }
 

@@ -9,7 +9,7 @@ use super::dag_live::{self, in_short, is_about, is_stale};
 use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
-use crate::call::{Call, Method, Settled, Settles, System};
+use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb};
 use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
@@ -21,7 +21,8 @@ pub struct AirflowDag;
 const MOST_COUNTED: usize = 1000;
 
 fn pause(id: &str, on: bool) -> Call {
-    let path = format!("/api/v2/dags/{id}");
+    // Ids of others may hold letters of any script.
+    let path = format!("/api/v2/dags/{}", percent_encoded(id));
     Call::set(System::Airflow, Method::Patch, path, json!({ "is_paused": on })).query("update_mask", "is_paused")
 }
 
@@ -30,20 +31,17 @@ fn import_errors() -> Read {
     Read::offsets(Call::get(System::Airflow, "/api/v2/importErrors"), "import_errors", "import_error_id")
 }
 
-fn look(path: String) -> (System, String, Vec<(String, String)>) {
-    (System::Airflow, path, Vec::new())
+fn look(path: String) -> Call {
+    Call::get(System::Airflow, path)
 }
 
 /// The file's call, which waits until Airflow has parsed just this text.
 fn put(file: &str, id: &str, text: &str) -> Call {
-    let errors = [("limit", "100"), ("order_by", "-timestamp")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    // The newest first: those of this file are among them.
+    let errors = look("/api/v2/importErrors".to_owned()).query("limit", "100").query("order_by", "-timestamp");
     let settles = Settles {
         expect: json!({ "parsed": text, "file": file }),
-        reads: vec![
-            look(format!("/api/v2/dags/{id}")),
-            look(format!("/api/v2/dagSources/{id}")),
-            (System::Airflow, "/api/v2/importErrors".to_owned(), errors.to_vec()),
-        ],
+        reads: vec![look(format!("/api/v2/dags/{id}")), look(format!("/api/v2/dagSources/{id}")), errors],
     };
     write(file, id, text).settles(settles)
 }
@@ -210,7 +208,8 @@ impl Kind for AirflowDag {
     }
 
     fn activity(seen: &Seen) -> Option<Read> {
-        let runs = Call::get(System::Airflow, format!("/api/v2/dags/{}/dagRuns", seen.id)).query("state", "running");
+        let runs = Call::get(System::Airflow, format!("/api/v2/dags/{}/dagRuns", percent_encoded(&seen.id)))
+            .query("state", "running");
         is_known(Some(seen)).then(|| Read::offsets(runs, "dag_runs", "dag_run_id"))
     }
 

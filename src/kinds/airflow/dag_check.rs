@@ -179,12 +179,10 @@ fn schedule(spec: &DagSpec, findings: &mut Findings) {
         match cron.as_deref() {
             None => {}
             Some("@once") => {}
+            // airflow/timetables/simple.py: ContinuousTimetable allows one run at a time.
+            Some("@continuous") if spec.max_active_runs == Some(1) => {}
             Some("@continuous") => {
-                // airflow/timetables/simple.py: ContinuousTimetable allows one run at a time.
-                if spec.max_active_runs != Some(1) {
-                    let label = "add `max_active_runs: 1`";
-                    findings.at("schedule.cron", "`@continuous` needs one run at a time", label);
-                }
+                findings.at("schedule.cron", "`@continuous` needs one run at a time", "add `max_active_runs: 1`");
             }
             Some(expression) => match dag_runs::parse(expression) {
                 Err(e) => findings.at("schedule.cron", format!("`{expression}` cannot be read: {e}"), CRON),

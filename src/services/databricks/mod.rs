@@ -14,6 +14,7 @@ use super::{
     Requests,
     http::{self, Broken},
     pace::{Pace, Went},
+    random,
     retry::{self, Policy, Retry},
     secret::{Redactor, Secret},
 };
@@ -23,7 +24,6 @@ use oauth::Auth;
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::{
-    hash::{BuildHasher, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -268,11 +268,4 @@ impl Failed {
         };
         Box::new(Failed { fault, went, signed_out, hopeless: false })
     }
-}
-
-/// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
-fn random() -> f64 {
-    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    // 53 bits are what a double holds.
-    (number >> 11) as f64 / (1u64 << 53) as f64
 }

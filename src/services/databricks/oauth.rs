@@ -2,10 +2,11 @@
 
 use super::auth::{AuthError, Config, Method};
 use super::{cli, errors, oidc};
+use crate::call::percent_encoded;
 use crate::services::{
     http::{self, Broken},
     retry::Policy,
-    secret::{Redactor, Secret, percent_encoded},
+    secret::{Redactor, Secret},
 };
 use base64::Engine;
 use serde_json::Value;

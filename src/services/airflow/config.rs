@@ -1,0 +1,213 @@
+//! Which Airflow, and as whom: from the target and the environment. Pure.
+//!
+//! Credentials come from the environment alone, and with the address that they are for. A project file may come from
+//! anybody's pull request: were its `url` enough, it could send them anywhere.
+
+use crate::services::databricks::host::is_loopback;
+use crate::services::http::ClientError;
+use crate::services::secret::Secret;
+
+/// Why nobody could sign in. Holds no secret.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("no Airflow is configured: set `airflow.url` in the target, or AIRFLOW_URL")]
+    NoUrl,
+    #[error("`{url}` is not the address of an Airflow: {why}")]
+    Url { url: String, why: String },
+    #[error("`airflow.api` is `{0}`; use one of: auto, v1, v2")]
+    Api(String),
+    #[error("nobody is signed in to {0}: set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN")]
+    NoCredentials(String),
+    #[error("{0} is set and {1} is not")]
+    Half(&'static str, &'static str),
+    #[error("AIRFLOW_TOKEN and AIRFLOW_PASSWORD are both set; remove one")]
+    Several,
+    /// Credentials of one server would go to another.
+    #[error(
+        "the target's Airflow is {url}, and the environment does not say that the credentials are for it: set \
+         AIRFLOW_URL={url}"
+    )]
+    NotMeant { url: String },
+    #[error("the target's Airflow is {url}, and the credentials are for {meant} (AIRFLOW_URL)")]
+    OtherUrl { url: String, meant: String },
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// What the project file says of an Airflow.
+#[derive(Clone, Debug, Default)]
+pub struct Explicit {
+    pub url: Option<String>,
+    pub api: Option<String>,
+}
+
+/// Which REST API to speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Api {
+    /// Whichever the server has.
+    #[default]
+    Auto,
+    /// The one of Airflow 2.
+    V1,
+    /// The one of Airflow 3.
+    V2,
+}
+
+/// How to sign in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Credentials {
+    /// Airflow 3 gives a token for them, Airflow 2 takes them as they are.
+    Password { username: String, password: Secret },
+    /// What somebody else issued: a cloud's identity service, or Airflow itself.
+    Token(Secret),
+}
+
+/// Everything that signing in needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `https://airflow.example.com/prod`: no trailing slash.
+    pub url: String,
+    /// Whether it is this machine, without TLS.
+    pub plain: bool,
+    pub api: Api,
+    pub credentials: Credentials,
+}
+
+impl Config {
+    /// Reads the target and the environment.
+    pub fn resolve(env: &dyn Fn(&str) -> Option<String>, explicit: &Explicit) -> Result<Self, ConfigError> {
+        let meant = env("AIRFLOW_URL").map(|url| Address::read(&url)).transpose()?;
+        let asked = explicit.url.as_deref().map(Address::read).transpose()?;
+        let address = match (asked, meant) {
+            (None, None) => return Err(ConfigError::NoUrl),
+            (None, Some(meant)) => meant,
+            (Some(asked), Some(meant)) if asked.url == meant.url => meant,
+            (Some(asked), Some(meant)) => return Err(ConfigError::OtherUrl { url: asked.url, meant: meant.url }),
+            (Some(asked), None) if asked.loopback => asked,
+            (Some(asked), None) => return Err(ConfigError::NotMeant { url: asked.url }),
+        };
+        let api = match explicit.api.as_deref() {
+            None | Some("auto") => Api::Auto,
+            Some("v1") => Api::V1,
+            Some("v2") => Api::V2,
+            Some(other) => return Err(ConfigError::Api(other.to_owned())),
+        };
+        let credentials = match (env("AIRFLOW_TOKEN"), env("AIRFLOW_USERNAME"), env("AIRFLOW_PASSWORD")) {
+            (Some(_), _, Some(_)) => return Err(ConfigError::Several),
+            (Some(token), _, None) => Credentials::Token(Secret::new(token)),
+            (None, Some(username), Some(password)) => {
+                Credentials::Password { username, password: Secret::new(password) }
+            }
+            (None, Some(_), None) => return Err(ConfigError::Half("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
+            (None, None, Some(_)) => return Err(ConfigError::Half("AIRFLOW_PASSWORD", "AIRFLOW_USERNAME")),
+            (None, None, None) => return Err(ConfigError::NoCredentials(address.url)),
+        };
+        let plain = address.loopback && address.url.starts_with("http://");
+        Ok(Config { url: address.url, plain, api, credentials })
+    }
+
+    /// An Airflow on this machine whose password everybody knows: the sandbox, tests.
+    pub fn local(url: &str, username: &str, password: &str) -> Result<Self, ConfigError> {
+        let address = Address::read(url)?;
+        if !address.loopback {
+            return Err(ConfigError::NotMeant { url: address.url });
+        }
+        let credentials = Credentials::Password { username: username.to_owned(), password: Secret::new(password) };
+        Ok(Config { plain: address.url.starts_with("http://"), url: address.url, api: Api::Auto, credentials })
+    }
+
+    /// Who signs in, for messages: `user ann (AIRFLOW_USERNAME)`.
+    pub fn describe(&self) -> String {
+        match &self.credentials {
+            Credentials::Password { username, .. } => format!("user {username} (AIRFLOW_USERNAME)"),
+            Credentials::Token(_) => "a token (AIRFLOW_TOKEN)".to_owned(),
+        }
+    }
+}
+
+struct Address {
+    url: String,
+    loopback: bool,
+}
+
+impl Address {
+    /// Reads an address as people write it: with a trailing slash, or as the browser shows it (`…/home`).
+    fn read(text: &str) -> Result<Self, ConfigError> {
+        let text = text.trim();
+        let wrong = |why: &str| ConfigError::Url { url: text.to_owned(), why: why.to_owned() };
+        let url = reqwest::Url::parse(text).map_err(|e| wrong(&format!("{e}; expected `https://` and a host name")))?;
+        let name = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        if !url.username().is_empty() || url.password().is_some() {
+            // Not echoed: what stands before the `@` is usually a password.
+            let url = format!("{}://…@{name}", url.scheme());
+            let why = "credentials don't belong into an address; set AIRFLOW_USERNAME and AIRFLOW_PASSWORD".to_owned();
+            return Err(ConfigError::Url { url, why });
+        }
+        if !matches!(url.scheme(), "https" | "http") || name.is_empty() {
+            return Err(wrong("expected `https://` and a host name"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("it has a query; expected the address of the web server alone"));
+        }
+        let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+        let path = url.path().trim_end_matches('/');
+        let path =
+            ["/home", "/api/v1", "/api/v2", "/dags"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        Ok(Address { url: format!("{}://{name}{port}{path}", url.scheme()), loopback: is_loopback(&name) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(env: &[(&str, &str)], url: Option<&str>, api: Option<&str>) -> Result<Config, ConfigError> {
+        let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Config::resolve(&env, &Explicit { url: url.map(str::to_owned), api: api.map(str::to_owned) })
+    }
+
+    const PASSWORD: [(&str, &str); 2] = [("AIRFLOW_USERNAME", "ann"), ("AIRFLOW_PASSWORD", "hunter22")];
+
+    #[test]
+    fn an_airflow_on_this_machine_needs_only_credentials() {
+        let config = resolve(&PASSWORD, Some("http://127.0.0.1:8080/"), None).unwrap();
+        assert_eq!((config.url.as_str(), config.plain, config.api), ("http://127.0.0.1:8080", true, Api::Auto));
+        assert!(!format!("{config:?}").contains("hunter22"));
+        assert_eq!(resolve(&PASSWORD, Some("http://localhost/x/home"), Some("v1")).unwrap().api, Api::V1);
+    }
+
+    #[test]
+    fn credentials_go_only_where_their_owner_meant() {
+        let url = "https://airflow.example.com/prod";
+        let refused = resolve(&PASSWORD, Some(url), None).unwrap_err();
+        assert!(refused.to_string().contains("set AIRFLOW_URL=https://airflow.example.com/prod"), "{refused}");
+        let mut env = PASSWORD.to_vec();
+        env.push(("AIRFLOW_URL", "https://AIRFLOW.example.com/prod/"));
+        assert_eq!(resolve(&env, Some(url), None).unwrap().url, url);
+        assert_eq!(resolve(&env, None, None).unwrap().url, url);
+        for other in ["https://evil.example", "https://airflow.example.com", "http://airflow.example.com/prod"] {
+            assert!(matches!(resolve(&env, Some(other), None), Err(ConfigError::OtherUrl { .. })), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let local = Some("http://127.0.0.1:8080");
+        for (env, url, api, part) in [
+            (&PASSWORD[..], None, None, "set `airflow.url`"),
+            (&[], local, None, "set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN"),
+            (&PASSWORD[..1], local, None, "AIRFLOW_USERNAME is set and AIRFLOW_PASSWORD is not"),
+            (&PASSWORD[1..], local, None, "AIRFLOW_PASSWORD is set and AIRFLOW_USERNAME is not"),
+            (&PASSWORD[..], local, Some("v3"), "`airflow.api` is `v3`"),
+            (&PASSWORD[..], Some("airflow"), None, "expected `https://`"),
+            (&PASSWORD[..], Some("ftp://airflow"), None, "expected `https://`"),
+            (&PASSWORD[..], Some("https://x/?a=b"), None, "a query"),
+            (&PASSWORD[..], Some("https://ann:hunter33@x"), None, "credentials don't belong"),
+        ] {
+            let error = resolve(env, url, api).unwrap_err().to_string();
+            assert!(error.contains(part) && !error.contains("hunter"), "{error}");
+        }
+        let both = [("AIRFLOW_TOKEN", "t"), ("AIRFLOW_PASSWORD", "hunter22"), ("AIRFLOW_USERNAME", "ann")];
+        assert_eq!(resolve(&both, local, None), Err(ConfigError::Several));
+    }
+}

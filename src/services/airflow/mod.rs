@@ -1,0 +1,363 @@
+//! An Airflow deployment over HTTP: the REST API of Airflow 3 (v2), which calls are written for, or of Airflow 2 (v1),
+//! into which they are translated.
+
+mod auth;
+pub mod config;
+mod errors;
+mod v1;
+
+pub use config::{Api, Config, ConfigError, Credentials, Explicit};
+
+use super::{
+    Requests,
+    databricks::{OnWait, errors::is_html},
+    http::{self, Broken},
+    pace::{Pace, Went},
+    random,
+    retry::{self, Policy, Retry},
+    secret::{Redactor, Secret},
+};
+use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
+use auth::Auth;
+use jiff::Timestamp;
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::time::Instant;
+use v1::Way;
+
+/// An Airflow deployment.
+pub struct Airflow {
+    auth: Auth,
+    client: reqwest::Client,
+    redactor: Arc<Redactor>,
+    pace: Pace,
+    policy: Policy,
+    jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    on_wait: Option<Box<OnWait>>,
+    requests: Requests,
+    /// Held by the write that is under way. A deployment on SQLite, as everybody has on their own machine, locks up for
+    /// minutes when two writes meet, and on any other one write at a time is fast enough.
+    writing: tokio::sync::Mutex<()>,
+    /// What the server turned out to be.
+    server: tokio::sync::OnceCell<Server>,
+}
+
+/// What a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Never [`Api::Auto`].
+    pub api: Api,
+    /// `3.3.2`; `None` when the server does not tell.
+    pub version: Option<String>,
+}
+
+/// An attempt that failed.
+struct Failed {
+    fault: Fault,
+    went: Went,
+    /// The server doesn't take the token; nothing was done.
+    signed_out: bool,
+    /// Trying again cannot help.
+    hopeless: bool,
+}
+
+impl Airflow {
+    /// A deployment that is signed in to at the first call.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::with(config, Policy::default(), Box::new(random))
+    }
+
+    /// The same, with another patience and another source of chance (a number from 0 to 1).
+    pub fn with(
+        config: Config,
+        policy: Policy,
+        jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    ) -> Result<Self, ConfigError> {
+        let client = http::client(config.plain)?;
+        let redactor = Arc::new(Redactor::default());
+        let server = tokio::sync::OnceCell::new();
+        let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
+        let (pace, requests, writing) = (Pace::new(None), Requests::default(), tokio::sync::Mutex::default());
+        Ok(Airflow { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, writing, server })
+    }
+
+    /// Lets somebody know of each wait before a repetition, so that a command that waits for minutes can say why.
+    pub fn on_wait(mut self, tell: Box<OnWait>) -> Self {
+        self.on_wait = Some(tell);
+        self
+    }
+
+    /// The address of the web server.
+    pub fn url(&self) -> &str {
+        &self.auth.config.url
+    }
+
+    /// How many requests have been sent, repetitions included. Signing in is not counted.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// Which API the server has, and which version it is. Asked once.
+    pub async fn server(&self) -> Result<Server, Fault> {
+        self.server.get_or_try_init(|| self.find_out()).await.cloned()
+    }
+
+    /// Asks the server for its version, by either API: it needs no permission, and tells them apart.
+    async fn find_out(&self) -> Result<Server, Fault> {
+        let wanted = self.auth.config.api;
+        let version = |answer: &Answer| answer.body["version"].as_str().map(str::to_owned);
+        let mut tried = Vec::new();
+        for (api, path) in [(Api::V2, "/api/v2/version"), (Api::V1, "/api/v1/version")] {
+            if wanted != Api::Auto && wanted != api {
+                continue;
+            }
+            let call = Call::get(System::Airflow, path);
+            match self.exchange(&call, None).await {
+                Ok(answer) if version(&answer).is_some() => return Ok(Server { api, version: version(&answer) }),
+                Ok(_) => tried.push(format!("{path} says no version")),
+                // It is there, and wants to know first who asks.
+                Err(Fault::Refused { status: 401 | 403, .. }) => return Ok(Server { api, version: None }),
+                Err(fault @ (Fault::Refused { status: 404 | 405 | 410, .. } | Fault::Lost { .. })) => {
+                    tried.push(fault.to_string());
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        let why = format!(
+            "{}: no Airflow answers there ({}): is this the address of its web server, with the path if it has one?",
+            self.url(),
+            tried.join("; ")
+        );
+        Err(Fault::NotSent { line: "GET /api/v2/version".into(), why })
+    }
+
+    async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {
+        let not_sent = |why: String| Fault::NotSent { line: call.line(), why };
+        if call.system != System::Airflow {
+            return Err(not_sent(format!("this is a call to {}", call.system.name())));
+        }
+        // Whatever went wrong on the way to knowing the server, the call itself was not sent.
+        let server = self.server().await.map_err(|fault| match fault {
+            Fault::NotSent { why, .. } => not_sent(why),
+            other => not_sent(other.to_string()),
+        })?;
+        let call = Call { body: call.body.as_ref().map(written), ..call.clone() };
+        if server.api == Api::V2 {
+            return self.signed(&call, Api::V2).await;
+        }
+        let answer = match v1::way(&call) {
+            Way::One(one) => self.signed(&one, Api::V1).await?,
+            Way::Missing(why) => return Err(not_sent(why)),
+            Way::New { look, create } => match self.signed(&look, Api::V1).await {
+                Err(fault) if fault.is_gone() => self.signed(&create, Api::V1).await?,
+                Err(fault) => return Err(not_sent(fault.to_string())),
+                Ok(answer) => return Err(exists(&call, answer)),
+            },
+            Way::Source { dag } => {
+                let answer = self.signed(&dag, Api::V1).await?;
+                let source = v1::source(&dag, &answer.body);
+                let source = source.ok_or_else(|| not_sent(format!("{}: it has no file_token", dag.line())))?;
+                self.signed(&source, Api::V1).await?
+            }
+        };
+        Ok(Answer { body: v1::answer(&call, answer.body), ..answer })
+    }
+
+    /// Sends a call as whoever is signed in.
+    async fn signed(&self, call: &Call, api: Api) -> Result<Answer, Fault> {
+        self.exchange(call, Some(api)).await.map_err(|fault| if api == Api::V1 { v1::explained(fault) } else { fault })
+    }
+
+    /// Sends a call as often as is safe and useful; without an API, as nobody.
+    async fn exchange(&self, call: &Call, api: Option<Api>) -> Result<Answer, Fault> {
+        let line = call.line();
+        let not_sent = |why: String| Fault::NotSent { line: line.clone(), why };
+        let url = self.url_of(call).map_err(not_sent)?;
+        let began = Instant::now();
+        let mut attempt = 0;
+        let mut renewed = false;
+        loop {
+            // Signing in has its own patience; its failure is not repeated here.
+            let header = match api {
+                None => None,
+                Some(Api::V1) => Some(self.auth.plain()),
+                Some(_) => Some(self.auth.token().await.map_err(|e| not_sent(self.redactor.clean(&e)))?),
+            };
+            let alone = match call.method {
+                Method::Get => None,
+                _ => Some(self.writing.lock().await),
+            };
+            let pass = self.pace.enter().await;
+            let failed = match self.attempt(call, url.clone(), header.as_ref()).await {
+                Ok(answer) => {
+                    pass.leave(Went::Well);
+                    return Ok(answer);
+                }
+                Err(failed) => failed,
+            };
+            // The place is free while this call waits.
+            pass.leave(failed.went);
+            drop(alone);
+            if let (true, Some(header)) = (failed.signed_out, &header) {
+                if !renewed && self.auth.refused(header).await {
+                    renewed = true;
+                    continue;
+                }
+                return Err(self.shown(failed.fault));
+            }
+            if failed.hopeless {
+                return Err(self.shown(failed.fault));
+            }
+            match retry::next(&self.policy, call, &failed.fault, attempt, began.elapsed(), (self.jitter)()) {
+                Retry::After(wait) => {
+                    if let Some(tell) = &self.on_wait {
+                        tell(&self.shown(failed.fault), wait);
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                Retry::GiveUp => return Err(self.shown(failed.fault)),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn url_of(&self, call: &Call) -> Result<reqwest::Url, String> {
+        // Anything else could change the host that the token goes to.
+        if !call.path.starts_with('/') {
+            return Err(format!("the path `{}` does not begin with `/`", call.path));
+        }
+        let text = format!("{}{}", self.url(), call.path);
+        let mut url = reqwest::Url::parse(&text).map_err(|e| e.to_string())?;
+        // A variable called `..` would make it another path, and another request.
+        if url.as_str() != text {
+            return Err(format!("the path `{}` means another one", call.path));
+        }
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
+    }
+
+    async fn attempt(&self, call: &Call, url: reqwest::Url, header: Option<&Secret>) -> Result<Answer, Box<Failed>> {
+        let line = call.line();
+        let method = match call.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut request = self.client.request(method, url).header("Accept", "application/json");
+        if let Some(header) = header {
+            let mut authorization = HeaderValue::from_str(header.expose()).map_err(|_| {
+                let why = "the credentials hold characters that no header can carry".to_owned();
+                Failed::broken(&line, Broken { why, sent: false, hopeless: true })
+            })?;
+            authorization.set_sensitive(true);
+            request = request.header("Authorization", authorization);
+        }
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        self.requests.add_one();
+        let response = request.send().await.map_err(|e| Failed::broken(&line, Broken::of(e)))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = http::body(response).await;
+        if (200..300).contains(&status) {
+            let body = body.map_err(|broken| Failed::broken(&line, broken))?;
+            return answer(line, status, &body);
+        }
+        // An error that breaks off is still an error: the status says it.
+        let body = body.unwrap_or_default();
+        Err(Failed::refused(errors::refused(line, status, &headers, &body, Timestamp::now())))
+    }
+
+    /// A fault that can be shown: whatever a server echoed, no secret is in it.
+    fn shown(&self, fault: Fault) -> Fault {
+        let clean = |text: String| self.redactor.clean(&text);
+        match fault {
+            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
+            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
+            Fault::Refused { line, status, code, message, request_id, retry_after } => {
+                let mut message = clean(message);
+                if matches!(status, 401 | 403) {
+                    message.push_str(&format!("; signed in as {}", self.auth.config.describe()));
+                    // Airflow 2 answers a wrong password and a missing permission alike.
+                    let both = if line.contains("/api/v1/") { "is the password right, and may" } else { "may" };
+                    message.push_str(&format!(": {both} this user do that?"));
+                }
+                let request_id = request_id.map(clean);
+                Fault::Refused { line: clean(line), status, code, message, request_id, retry_after }
+            }
+        }
+    }
+}
+
+impl Service for Airflow {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(self.deliver(call))
+    }
+}
+
+/// The body as it goes over the wire: a connection's `extra` and a variable's value are texts to Airflow, and JSON in
+/// calls until now, because a secret inside would break a text that was JSON before it was filled in.
+fn written(body: &Value) -> Value {
+    let mut body = body.clone();
+    for member in ["extra", "value"] {
+        if let Some(value) = body.get_mut(member).filter(|v| !v.is_string() && !v.is_null()) {
+            *value = json!(value.to_string());
+        }
+    }
+    body
+}
+
+/// What Airflow 3 answers to the creation of a variable that exists.
+fn exists(call: &Call, answer: Answer) -> Fault {
+    let key = call.body.as_ref().and_then(|b| b["key"].as_str()).unwrap_or_default();
+    Fault::Refused {
+        line: call.line(),
+        status: 409,
+        code: "CONFLICT".into(),
+        message: format!("The Variable with key: `{key}` already exists"),
+        request_id: answer.request_id,
+        retry_after: None,
+    }
+}
+
+/// Reads a success. One that cannot be read may still have had its effect.
+fn answer(line: String, status: u16, body: &[u8]) -> Result<Answer, Box<Failed>> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Answer { status, body: Value::Null, request_id: None });
+    }
+    serde_json::from_slice(body).map(|body| Answer { status, body, request_id: None }).map_err(|e| {
+        let (why, hopeless) = if is_html(&String::from_utf8_lossy(body)) {
+            // What a login page answers to everything.
+            ("the answer is a web page, not JSON: is this the address of an Airflow web server?".to_owned(), true)
+        } else {
+            (format!("the answer is not JSON: {e}"), false)
+        };
+        Box::new(Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless })
+    })
+}
+
+impl Failed {
+    fn broken(line: &str, broken: Broken) -> Box<Self> {
+        let (line, why) = (line.to_owned(), broken.why);
+        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+        Box::new(Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless })
+    }
+
+    fn refused(fault: Fault) -> Box<Self> {
+        let (went, signed_out) = match &fault {
+            Fault::Refused { status: 429, retry_after, .. } => (Went::TooFast(*retry_after), false),
+            Fault::Refused { status: 503, retry_after: Some(wait), .. } => (Went::TooFast(Some(*wait)), false),
+            Fault::Refused { status, message, .. } => {
+                (if *status < 500 { Went::Well } else { Went::Otherwise }, errors::is_signed_out(*status, message))
+            }
+            Fault::NotSent { .. } | Fault::Lost { .. } => (Went::Otherwise, false),
+        };
+        Box::new(Failed { fault, went, signed_out, hopeless: false })
+    }
+}
