@@ -96,6 +96,9 @@ pub struct Call {
     /// What has to become true after the call before the next one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
+    /// What the kind has to find settled after the call before the next one is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Box<Settles>>,
 }
 
 /// A state that an asynchronous change has to reach.
@@ -112,6 +115,25 @@ pub struct Until {
     pub bad: &'static [&'static str],
 }
 
+/// A change that takes hold later, as only the kind can tell from what it reads (`Kind::settled`).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Settles {
+    /// What it is to come to. Its strings may hold references, as those of a body.
+    pub expect: Value,
+    /// The reads to repeat. What is not found reads as `Null`.
+    pub reads: Vec<Call>,
+}
+
+/// Whether a change has taken hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Yes,
+    /// Not yet; what is waited for, in a few words.
+    NotYet(String),
+    /// It never will; why.
+    Never(String),
+}
+
 impl Call {
     fn new(system: System, method: Method, path: impl Into<String>, repeatable: bool) -> Self {
         Call {
@@ -126,6 +148,7 @@ impl Call {
             waits_out_state: false,
             otherwise: None,
             until: None,
+            settles: None,
         }
     }
 
@@ -164,6 +187,12 @@ impl Call {
     /// Waits while the object is between two states.
     pub fn waits_out_state(mut self) -> Self {
         self.waits_out_state = true;
+        self
+    }
+
+    /// Waits until the kind finds it settled.
+    pub fn settles(mut self, settles: Settles) -> Self {
+        self.settles = Some(Box::new(settles));
         self
     }
 
@@ -240,7 +269,12 @@ impl Fault {
 
     /// Whether the object is between two states, or in one that the call does not allow.
     pub fn is_wrong_state(&self) -> bool {
-        matches!(self, Fault::Refused { code, .. } if code == "INVALID_STATE")
+        match self {
+            // Airflow does not delete a DAG while tasks of it run (recorded from 3.3.2).
+            Fault::Refused { status: 409, message, .. } if message.contains("are still running") => true,
+            Fault::Refused { code, .. } => code == "INVALID_STATE",
+            _ => false,
+        }
     }
 }
 

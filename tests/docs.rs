@@ -144,7 +144,7 @@ fn the_readme_lists_every_kind_and_where_its_mark_is() {
     for kind in kinds::all() {
         let row = rows.iter().find(|r| r.starts_with(&format!("| `{}` |", kind.name())));
         let row = row.unwrap_or_else(|| panic!("no row of {}", kind.name()));
-        let (MarkPlace::Tags(member) | MarkPlace::LastLine(member)) = kind.mark();
+        let (MarkPlace::Tags(member) | MarkPlace::LastLine(member) | MarkPlace::Line(member)) = kind.mark();
         assert!(row.ends_with(&format!("| `{member}` |")), "{row}: the mark is in {member}");
     }
 }

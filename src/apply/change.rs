@@ -105,6 +105,7 @@ fn comparison(
     undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();
+    let undeclared = if kind.is_borrowed(want) { Undeclared::Theirs } else { undeclared };
     let context = Context { supplied: &supplied, ignored, undeclared };
     compare(kind.rules(), want, live, &context)
 }

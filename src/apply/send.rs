@@ -1,7 +1,7 @@
 //! Sending one call of a change, and what to do when it is not simply answered.
 
 use super::Shared;
-use crate::call::{Answer, Call, Fault, Until};
+use crate::call::{Answer, Call, Fault, Settled, Settles, Until};
 use crate::kinds::AnyKind;
 use crate::observe;
 use crate::plan::{Change, references};
@@ -43,6 +43,9 @@ pub(super) async fn call(
         let until = Until { path, query: query.collect(), ..until.clone() };
         wait(shared, &ready, &until).await?;
     }
+    if let Some(settles) = &ready.settles {
+        settled(shared, change, kind, &ready, settles).await?;
+    }
     Ok(made)
 }
 
@@ -53,9 +56,11 @@ fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> 
     let mut call = call.clone();
     call.path = references::fill_late_text(&call.path, &ids, id).map_err(missing)?;
     if let Some(body) = &call.body {
-        let body =
-            references::fill_late(body, &ids, id).map_err(|address| format!("the id of {address} is not known"))?;
+        let body = references::fill_late(body, &ids, id).map_err(missing_id)?;
         call.body = Some(shared.decision.vault.reveal_in(&body));
+    }
+    if let Some(settles) = &mut call.settles {
+        settles.expect = references::fill_late(&settles.expect, &ids, id).map_err(missing_id)?;
     }
     if let Some(otherwise) = &call.otherwise {
         call.otherwise = Some(Box::new(fill(shared, otherwise, id)?));
@@ -98,6 +103,10 @@ async fn create(
     Err(format!("{last}; it was sent {CREATES} times, and no object with its mark is to be seen"))
 }
 
+fn missing_id(address: String) -> String {
+    format!("the id of {address} is not known")
+}
+
 fn id_at(body: &Value, pointer: &str) -> Option<String> {
     match body.pointer(pointer)? {
         Value::String(s) => Some(s.clone()),
@@ -125,6 +134,44 @@ async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer>, Fault> {
             },
             Err(fault) => return Err(fault),
         }
+    }
+}
+
+/// Looks again and again until the kind finds the change settled.
+async fn settled(
+    shared: &Shared,
+    change: &Change,
+    kind: &'static dyn AnyKind,
+    call: &Call,
+    settles: &Settles,
+) -> Result<(), String> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200).min(shared.options.poll);
+    let mut memory = Value::Null;
+    loop {
+        let mut looks = Vec::with_capacity(settles.reads.len());
+        for read in &settles.reads {
+            let service = shared.services.for_system(read.system).map_err(|e| e.to_string())?;
+            looks.push(match service.send(read).await {
+                Ok(answer) => answer.body,
+                Err(fault) if fault.is_gone() => Value::Null,
+                Err(fault) => return Err(fault.to_string()),
+            });
+        }
+        let waited = match kind.settled(&settles.expect, &looks, &mut memory) {
+            Settled::Yes => return Ok(()),
+            Settled::NotYet(what) => what,
+            Settled::Never(why) => {
+                let manifest = change.source.as_ref().map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
+                return Err(format!("{}: {why}{manifest}", call.line()));
+            }
+        };
+        if begun.elapsed() + pause >= shared.options.patience {
+            let seconds = shared.options.patience.as_secs();
+            return Err(format!("{}: after {seconds} s {waited}", call.line()));
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(shared.options.poll);
     }
 }
 

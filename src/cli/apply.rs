@@ -35,6 +35,10 @@ pub struct ApplyArgs {
     /// Go past a guard; it is said in the log
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
+    /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
+    // Shown, like the guard, once manifests can name a DAG.
+    #[arg(long, hide = true)]
+    allow_run_now: bool,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
     patience: u64,
@@ -52,6 +56,8 @@ enum Override {
     Branch,
     Clean,
     Workspace,
+    #[value(hide = true)]
+    RunNow,
 }
 
 impl Override {
@@ -62,6 +68,7 @@ impl Override {
             Override::Branch => Guard::Branch,
             Override::Clean => Guard::Clean,
             Override::Workspace => Guard::Workspace,
+            Override::RunNow => Guard::RunNow,
         }
     }
 }
@@ -71,7 +78,9 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
     let session = Session::open(global, &args.targeted, ui).await?;
     let mut decided = session.decide(&args.selected, None, ui).await?;
     check_place(&session, &mut decided.decision.plan).await?;
-    pass_guards(&mut decided.decision.plan, &args.overrides, ui);
+    let allowed = args.allow_run_now.then_some(Override::RunNow);
+    let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
+    pass_guards(&mut decided.decision.plan, &overrides, ui);
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;
     if plan.blocked.iter().any(|b| b.guard.is_some()) {

@@ -57,7 +57,8 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     // The settings stay what they are live; the mark is not among them.
     let body = normal::normal(kind.rules(), &found.seen.spec);
     let changed = [Path::default().key(kind.mark().member())];
-    let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed };
+    let now = jiff::Timestamp::now();
+    let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed, now };
     let calls = kind.calls(&step).map_err(|e| Failure::error(e.to_string()))?;
     let read = normal::hash(&normal::normal(kind.rules(), &seal(kind.rules(), &found.seen.spec, &mut vault)));
     let change = Change {

@@ -263,6 +263,7 @@ impl Session {
             head: self.project.head.as_deref(),
             base,
             today: jiff::Zoned::now().date(),
+            now: jiff::Timestamp::now(),
             kinds: &self.kinds(),
         })
     }

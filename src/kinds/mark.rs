@@ -19,6 +19,8 @@ pub enum MarkPlace {
     Tags(&'static str),
     /// In the last line of a text: `description`.
     LastLine(&'static str),
+    /// As the whole of a text that is no part of the spec: the first line of a file.
+    Line(&'static str),
 }
 
 /// What a live object says about who made it.
@@ -75,11 +77,27 @@ impl Rev {
     }
 }
 
+impl Mark {
+    fn parse(text: &str) -> Option<Mark> {
+        let mut words = text.split(' ');
+        let owner = Owner::parse(words.next()?)?;
+        let rev = words.next().and_then(Rev::parse);
+        let protect = words.next() == Some("protect");
+        Some(Mark { owner, rev, protect })
+    }
+
+    fn words(&self) -> String {
+        let rev = self.rev.as_ref().map_or_else(String::new, |rev| format!(" {rev}"));
+        let protect = if self.protect { " protect" } else { "" };
+        format!("{}{rev}{protect}", self.owner)
+    }
+}
+
 impl MarkPlace {
     /// The top-level member that holds the mark.
     pub fn member(self) -> &'static str {
         match self {
-            MarkPlace::Tags(member) | MarkPlace::LastLine(member) => member,
+            MarkPlace::Tags(member) | MarkPlace::LastLine(member) | MarkPlace::Line(member) => member,
         }
     }
 
@@ -97,28 +115,28 @@ impl MarkPlace {
             MarkPlace::LastLine(member) => {
                 let text = spec.get(member)?.as_str()?;
                 let (rest, line) = text.rsplit_once('\n').unwrap_or(("", text));
-                let words = line.strip_prefix("[plumb ")?.strip_suffix(']')?;
-                let mut words = words.split(' ');
-                let owner = Owner::parse(words.next()?)?;
-                let rev = words.next().and_then(Rev::parse);
-                let protect = words.next() == Some("protect");
+                let mark = Mark::parse(line.strip_prefix("[plumb ")?.strip_suffix(']')?)?;
                 spec[member] = json!(rest);
-                Some(Mark { owner, rev, protect })
+                Some(mark)
+            }
+            MarkPlace::Line(member) => {
+                let mark = Mark::parse(spec.get(member)?.as_str()?)?;
+                spec.as_object_mut()?.remove(member);
+                Some(mark)
             }
         }
     }
 
     /// Writes the mark on a spec.
     pub fn put(self, spec: &mut Value, mark: &Mark) {
-        let rev = mark.rev.as_ref().map(Rev::to_string);
         match self {
             MarkPlace::Tags(member) => {
                 if !spec[member].is_object() {
                     spec[member] = json!({});
                 }
                 spec[member][TAG] = json!(mark.owner.to_string());
-                if let Some(rev) = rev {
-                    spec[member][TAG_REV] = json!(rev);
+                if let Some(rev) = &mark.rev {
+                    spec[member][TAG_REV] = json!(rev.to_string());
                 }
                 if mark.protect {
                     spec[member][TAG_PROTECT] = json!("true");
@@ -129,16 +147,10 @@ impl MarkPlace {
                 if !text.is_empty() {
                     text.push('\n');
                 }
-                text.push_str(&format!("[plumb {}", mark.owner));
-                if let Some(rev) = rev {
-                    text.push_str(&format!(" {rev}"));
-                }
-                if mark.protect {
-                    text.push_str(" protect");
-                }
-                text.push(']');
+                text.push_str(&format!("[plumb {}]", mark.words()));
                 spec[member] = json!(text);
             }
+            MarkPlace::Line(member) => spec[member] = json!(mark.words()),
         }
     }
 }
@@ -158,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_was_put_is_taken_off_without_a_trace() {
-        for place in [MarkPlace::Tags("tags"), MarkPlace::LastLine("description")] {
+        for place in [MarkPlace::Tags("tags"), MarkPlace::LastLine("description"), MarkPlace::Line("header")] {
             for protect in [false, true] {
                 for before in
                     [json!({"tags": {"a": "b"}, "description": "two\nlines"}), json!({"tags": {}, "description": ""})]

@@ -38,21 +38,27 @@ pub mod databricks {
 }
 
 pub mod airflow {
-    //! Airflow deployments: connections, variables, pools.
+    //! Airflow deployments: DAGs, connections, variables, pools.
     // kinds: one file each
     pub mod connection;
+    pub mod dag;
     pub mod pool;
     pub mod variable;
-    // what several kinds share
+    // their parts, and what several kinds share
     mod check;
+    mod dag_check;
+    pub mod dag_live;
+    pub mod dag_runs;
+    pub mod dag_spec;
+    pub mod python;
     pub mod secret;
     #[cfg(test)]
     mod tests;
 }
 
-use crate::call::{Call, System};
+use crate::call::{Call, Settled, System};
 use crate::schema::{Path, Rules};
-use crate::yaml::{Node, Problems};
+use crate::yaml::{Node, Problems, Tree};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -83,7 +89,13 @@ pub fn of<K: Kind>() -> &'static dyn AnyKind {
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
-    all().iter().copied().find(|k| k.name() == name)
+    all().iter().chain(coming()).copied().find(|k| k.name() == name)
+}
+
+/// Kinds that work and that no manifest can name yet: they are offered when every part around them is there.
+fn coming() -> &'static [&'static dyn AnyKind] {
+    static COMING: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
+    COMING.get_or_init(|| vec![of::<airflow::dag::AirflowDag>()])
 }
 
 /// A read of one or more pages.
@@ -160,6 +172,19 @@ pub struct Step<'a> {
     pub body: &'a Value,
     /// What changes.
     pub changed: &'a [Path],
+    /// When it is decided.
+    pub now: jiff::Timestamp,
+}
+
+/// Something that a step sets going at once and that its manifest may not have meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunNow {
+    /// What, in a few words: "starts a run now: the tick of 2024-05-02 04:00 has passed".
+    pub what: String,
+    /// Whether the manifest says that it may.
+    pub allowed: bool,
+    /// What the manifest has to say for it.
+    pub remedy: String,
 }
 
 /// What is done to an object.
@@ -259,6 +284,28 @@ pub trait Kind: Send + Sync + 'static {
     fn impact(_step: &Step<'_>) -> Vec<String> {
         Vec::new()
     }
+    /// What the step sets going at once.
+    fn run_now(_step: &Step<'_>) -> Option<RunNow> {
+        None
+    }
+    /// What is worth knowing of the step: "the next run is for May".
+    fn notes(_step: &Step<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    /// Whether a change has come to what `expect` says (see [`crate::call::Settles`]). `memory` is `Null` at the first
+    /// look and stays what it was left as from look to look.
+    fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Settled {
+        Settled::Yes
+    }
+    /// Whether the manifest is about an object of others, of which it sets some fields: it is known by its name, carries
+    /// no mark, and is neither made nor deleted.
+    fn is_borrowed(_spec: &Value) -> bool {
+        false
+    }
+    /// What a manifest of that name means by leaving top-level members out.
+    fn assumed(_name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
+        Vec::new()
+    }
     /// What a schema cannot say.
     fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
     /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
@@ -313,6 +360,11 @@ pub trait AnyKind: Send + Sync {
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
+    fn notes(&self, step: &Step<'_>) -> Vec<String>;
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
+    fn is_borrowed(&self, spec: &Value) -> bool;
+    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
     fn develop(&self, spec: &mut Value);
     fn export(&self, seen: &Seen) -> Value;
@@ -399,6 +451,21 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn impact(&self, step: &Step<'_>) -> Vec<String> {
         K::impact(step)
+    }
+    fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
+        K::run_now(step)
+    }
+    fn notes(&self, step: &Step<'_>) -> Vec<String> {
+        K::notes(step)
+    }
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
+        K::settled(expect, looks, memory)
+    }
+    fn is_borrowed(&self, spec: &Value) -> bool {
+        K::is_borrowed(spec)
+    }
+    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
+        K::assumed(name, spec)
     }
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
         K::supplies(seen)

@@ -3,7 +3,7 @@
 use super::Vault;
 use super::walk::{element, member};
 use crate::schema::{Field, Rules, Secret};
-use crate::yaml::{Node, Tree};
+use crate::yaml::{Entry, Node, Tree};
 
 /// Puts `[dev USER] ` before the name that people know an object by.
 pub(super) fn prefix(spec: &mut Node, title: &str, user: &str) {
@@ -12,6 +12,16 @@ pub(super) fn prefix(spec: &mut Node, title: &str, user: &str) {
         && let Tree::Str(name) = &mut entry.value.tree
     {
         name.insert_str(0, &format!("[dev {user}] "));
+    }
+}
+
+/// Writes out a member that the spec leaves out.
+pub(super) fn assume(spec: &mut Node, member: &str, value: Tree) {
+    let span = spec.span;
+    if let Tree::Map(entries) = &mut spec.tree
+        && !entries.iter().any(|e| e.key == member)
+    {
+        entries.push(Entry { key: member.to_owned(), key_span: span, value: Node { span, tree: value } });
     }
 }
 

@@ -75,6 +75,9 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
+        for (member, value) in document.kind.assumed(&document.address.name, &spec) {
+            develop::assume(&mut spec, member, value);
+        }
         if let Some(user) = &user
             && document.kind.title_is_free()
         {

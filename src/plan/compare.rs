@@ -28,6 +28,8 @@ pub enum Undeclared {
     /// They stay: the manifest is what it was at the last apply, so it never asked for them, and never for their
     /// absence.
     Keep,
+    /// They stay whatever the rules say: the object belongs to others, and the manifest is about what it sets.
+    Theirs,
     /// They go, and the plan says so: the manifest changed since the last apply, and may have dropped them.
     Remove,
 }
@@ -163,6 +165,9 @@ impl<'a> Walk<'a> {
 
     /// The manifest is silent.
     fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) {
+        if self.context.undeclared == Undeclared::Theirs {
+            return;
+        }
         if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
             return;
         }

@@ -7,7 +7,8 @@ use super::origin::{Was, is_apart};
 use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
 use super::{
-    Action, Blocked, Change, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order, references,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order,
+    references,
 };
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
@@ -27,6 +28,8 @@ pub struct Input<'a> {
     /// The revision that the user compares with.
     pub base: Option<&'a str>,
     pub today: jiff::civil::Date,
+    /// Only for what would begin at once: nothing else depends on the time of day.
+    pub now: jiff::Timestamp,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
 }
@@ -190,7 +193,7 @@ impl<'a> Decider<'a> {
         };
         match found {
             Match::None => {}
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => {
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
                 self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
             }
@@ -238,7 +241,7 @@ impl<'a> Decider<'a> {
             Some(Base::Spec(_)) => Some(Origin::Drift),
             None => None,
         };
-        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[] };
+        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
         self.push(resource, Action::Create, None, &step, fields, origin);
         let spec = normal::normal(rules, &shown);
         self.wanted.insert(resource.address.clone(), Wanted { spec, ignored: Vec::new(), live: None });
@@ -248,6 +251,7 @@ impl<'a> Decider<'a> {
         let (found, mark, adopted) = match &matched {
             Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
             Match::Adopted(found) => (*found, found.mark.as_ref(), true),
+            Match::Borrowed(found) => (*found, None, false),
             Match::None => return,
         };
         let rules = resource.kind.rules();
@@ -258,10 +262,15 @@ impl<'a> Decider<'a> {
         let want = normal::normal(rules, &filled);
         let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
         let (ignored, expired) = patterns(resource, self.input.today);
+        let borrowed = matches!(matched, Match::Borrowed(_));
         let context = Context {
             supplied: &self.supplied,
             ignored: &ignored,
-            undeclared: if same_manifest { Undeclared::Keep } else { Undeclared::Remove },
+            undeclared: match same_manifest {
+                _ if borrowed => Undeclared::Theirs,
+                true => Undeclared::Keep,
+                false => Undeclared::Remove,
+            },
         };
         let mut comparison = compare(rules, &want, &live, &context);
         // Only for showing: what was a secret once is compared as the text that it is.
@@ -271,7 +280,7 @@ impl<'a> Decider<'a> {
                 secrets::hide_replaced(to, from, &mut shown);
             }
         }
-        let protect_differs = mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
         let action = match matched {
             _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
@@ -303,14 +312,14 @@ impl<'a> Decider<'a> {
         for kept in &comparison.kept {
             schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
         }
-        let body = self.marked(resource, body);
+        let body = if borrowed { body } else { self.marked(resource, body) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
         if protect_differs || matches!(action, Action::Adopt | Action::Move) {
             changed.push(Path::default().key(resource.kind.mark().member()));
         }
         let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
-        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed };
+        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed, now: self.input.now };
         if action == Action::Replace {
             self.ids.remove(&resource.address);
         }
@@ -426,8 +435,10 @@ impl<'a> Decider<'a> {
     ) {
         let calls = match action {
             Action::Replace => {
-                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
-                let create = Step { verb: Verb::Create, live: None, body: step.body, changed: &[] };
+                let delete =
+                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
+                let create =
+                    Step { verb: Verb::Create, live: None, body: step.body, changed: &[], now: self.input.now };
                 resource.kind.calls(&delete).and_then(|mut calls| {
                     calls.extend(resource.kind.calls(&create)?);
                     Ok(calls)
@@ -450,12 +461,24 @@ impl<'a> Decider<'a> {
         let title = step.body.get(resource.kind.title()).and_then(Value::as_str).unwrap_or(&resource.address.name);
         let mut impacts = match action {
             Action::Replace => {
-                let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[] };
+                let delete =
+                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
                 resource.kind.impact(&delete)
             }
             _ => resource.kind.impact(step),
         };
+        if let Some(run) = resource.kind.run_now(step) {
+            if !run.allowed {
+                let reason = format!("{} {title} {}", resource.kind.noun(), run.what);
+                let address = Some(resource.address.clone());
+                let remedy = Some(format!("{}, or `plumb apply --allow-run-now`", run.remedy));
+                self.blocked.push(Blocked { guard: Some(Guard::RunNow), address, reason, remedy });
+            }
+            impacts.push(run.what);
+        }
         impacts.dedup();
+        let noted = resource.kind.notes(step).into_iter();
+        self.notes.extend(noted.map(|message| Note { address: Some(resource.address.clone()), message }));
         self.changes.push(Change {
             address: resource.address.clone(),
             action,
@@ -544,7 +567,8 @@ impl<'a> Decider<'a> {
         }
         let rules = kind.rules();
         let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
-        let step = Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[] };
+        let step =
+            Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
         let calls = match kind.calls(&step) {
             Ok(calls) => calls,
             Err(e) => {

@@ -13,6 +13,8 @@ pub(super) enum Match<'a> {
     Owned(&'a Found, &'a Mark),
     Adopted(&'a Found),
     Moved(&'a Found, &'a Mark),
+    /// An object of others, known by its name.
+    Borrowed(&'a Found),
 }
 
 impl<'a> Decider<'a> {
@@ -25,6 +27,9 @@ impl<'a> Decider<'a> {
             reason,
             remedy,
         };
+        if kind.is_borrowed(&resource.spec) {
+            return self.borrowed(resource);
+        }
         let owned = &self.owned[kind.name()];
         let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
             Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
@@ -69,6 +74,32 @@ impl<'a> Decider<'a> {
         match live.iter().filter(|_| !title.is_empty()).find(same_name) {
             None => Ok(Match::None),
             Some(found) => Err(self.name_is_taken(resource, found, title)),
+        }
+    }
+
+    /// Finds an object of others by its name.
+    fn borrowed(&self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
+        let kind = resource.kind;
+        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+        let named = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
+        let refuse = |reason: String, remedy: &str| Blocked {
+            guard: None,
+            address: Some(resource.address.clone()),
+            reason,
+            remedy: Some(remedy.to_owned()),
+        };
+        match self.input.live.of(kind.name()).iter().find(named) {
+            None => Err(refuse(
+                format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
+                "mend the name, or wait until it is there",
+            )),
+            Some(found) => match &found.mark {
+                None => Ok(Match::Borrowed(found)),
+                Some(mark) => Err(refuse(
+                    format!("the manifest says that others make {} \"{title}\", but it is {}", kind.noun(), mark.owner),
+                    "manage it there only, or release it first: `plumb release ADDRESS`",
+                )),
+            },
         }
     }
 

@@ -100,6 +100,9 @@ pub fn ordered(rules: &Rules, field: &Field, value: &Value) -> Value {
 /// The same value without explicit nulls: to every service here, absent is the same. Inside a value whose members are not
 /// the spec's but the user's own, a null is what they wrote.
 pub fn without_nulls(rules: &Rules, field: &Field, value: &Value) -> Value {
+    if field.rule.verbatim {
+        return value.clone();
+    }
     match (&field.shape, value) {
         (Shape::Object(object), Value::Object(map)) => {
             let members = &rules.of(*object).members;

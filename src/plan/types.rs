@@ -211,6 +211,8 @@ pub enum Guard {
     Clean,
     /// The target's `databricks.workspace_id`.
     Workspace,
+    /// Nothing is to be set going at once that its manifest did not mean.
+    RunNow,
 }
 
 impl Guard {
@@ -222,6 +224,7 @@ impl Guard {
             Guard::Branch => "branch",
             Guard::Clean => "clean",
             Guard::Workspace => "workspace",
+            Guard::RunNow => "run-now",
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Rule {
     pub replace_to_clear: bool,
     /// Values that mean the same: each inner list is one value under several names.
     pub alias: Vec<Vec<Value>>,
+    /// Values below are taken as they stand: null is one of them.
+    pub verbatim: bool,
     /// When the manifest has one of these, whatever is live is fine (`auto`).
     pub any_if: Vec<Value>,
     /// Letter case means nothing.

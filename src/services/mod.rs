@@ -3,6 +3,7 @@
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
 pub mod airflow;
+pub mod dag_files;
 pub mod databricks;
 pub mod http;
 pub mod pace;
@@ -10,6 +11,7 @@ pub mod retry;
 pub mod secret;
 
 pub use airflow::Airflow;
+pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
 

@@ -208,6 +208,7 @@ pub fn decision(desired: &Desired, live: &Live) -> Decision {
         head: Some("0123456789ab"),
         base: None,
         today: jiff::civil::date(2024, 5, 1),
+        now: jiff::Timestamp::UNIX_EPOCH,
         kinds: served(),
     })
 }

@@ -47,18 +47,30 @@ fn changed(paths: &[&str]) -> Vec<Path> {
 
 /// The call that changes these members of a live object.
 fn update<K: Kind>(live: &Seen, body: Value, paths: &[&str]) -> Result<Call, String> {
-    let step = Step { verb: Verb::Update, live: Some(live), body: &body, changed: &changed(paths) };
+    let step = Step {
+        verb: Verb::Update,
+        live: Some(live),
+        body: &body,
+        changed: &changed(paths),
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
     K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 
 fn create<K: Kind>(body: Value) -> Result<Call, String> {
-    let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[] };
+    let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: jiff::Timestamp::UNIX_EPOCH };
     K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 
 fn delete<K: Kind>(id: &str) -> Result<Call, String> {
     let live = Seen { id: id.into(), ..Seen::default() };
-    let step = Step { verb: Verb::Delete, live: Some(&live), body: &Value::Null, changed: &[] };
+    let step = Step {
+        verb: Verb::Delete,
+        live: Some(&live),
+        body: &Value::Null,
+        changed: &[],
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
     K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 

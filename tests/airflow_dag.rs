@@ -1,0 +1,18 @@
+//! The DAG files that plumb writes: as text, as the real Airflow reads them, and on their way there and back.
+//!
+//! Each `tests/airflow_dag/cases/NAME.yaml` is a manifest and `NAME.py` the file that plumb writes for it.
+//! `PLUMB_WRITE_DAGS=1 cargo test --test airflow_dag` writes the files anew; look at what changed.
+
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
+#[path = "airflow_dag/cases.rs"]
+mod cases;
+#[path = "airflow_dag/converge.rs"]
+mod converge;
+#[path = "airflow_dag/fake.rs"]
+mod fake;
+#[path = "airflow_dag/files.rs"]
+mod files;
+#[path = "airflow_dag/real.rs"]
+mod real;
