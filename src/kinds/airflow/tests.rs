@@ -220,7 +220,13 @@ fn a_mask_is_written_back_only_where_airflow_keeps_the_secret_for_it() {
 fn a_password_that_is_lost_is_said() {
     let lost = |raw: Value| {
         let live = connection(raw);
-        let step = Step { verb: Verb::Delete, live: Some(&live), body: &Value::Null, changed: &[] };
+        let step = Step {
+            verb: Verb::Delete,
+            live: Some(&live),
+            body: &Value::Null,
+            changed: &[],
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
         AirflowConnection::impact(&step).join("; ")
     };
     assert!(lost(shown(MARK)).contains("its password, which plumb did not set"));
