@@ -19,26 +19,33 @@ const DEEPEST: usize = 16;
 /// A folder of DAG files.
 #[derive(Clone, Debug)]
 pub struct DagFiles {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
 }
 
 impl DagFiles {
     /// The files of a folder. It has to exist: Airflow would not see one that plumb makes up.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
-        DagFiles { folder: folder.into() }
+        DagFiles { folder: Some(folder.into()) }
+    }
+
+    /// What a target without a folder of DAG files has: none, and no place to write one to.
+    pub fn none() -> Self {
+        DagFiles { folder: None }
     }
 
     fn carry_out(&self, call: &Call) -> Result<Value, Fault> {
-        let root =
-            fs::canonicalize(&self.folder).map_err(|e| not_sent(call, &format!("{}: {e}", self.folder.display())))?;
+        let Some(folder) = &self.folder else {
+            return match (call.method, call.path.as_str()) {
+                (Method::Get, "/dags") => Ok(json!({ "files": [], "dag_id": asked_for(call) })),
+                _ => Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it")),
+            };
+        };
+        let root = fs::canonicalize(folder).map_err(|e| not_sent(call, &format!("{}: {e}", folder.display())))?;
         if !root.is_dir() {
-            return Err(not_sent(call, &format!("{} is no folder", self.folder.display())));
+            return Err(not_sent(call, &format!("{} is no folder", folder.display())));
         }
         match (call.method, call.path.as_str()) {
-            (Method::Get, "/dags") => {
-                let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
-                list(&root, asked).map_err(|e| not_sent(call, &e))
-            }
+            (Method::Get, "/dags") => list(&root, asked_for(call)).map_err(|e| not_sent(call, &e)),
             (method, path) => {
                 let name =
                     path.strip_prefix("/dags/").ok_or_else(|| refused(call, 404, "NOT_FOUND", "no such path"))?;
@@ -64,6 +71,11 @@ impl Service for DagFiles {
             Ok(Answer { status: 200, body, request_id: None })
         })
     }
+}
+
+/// The id of the one DAG whose files are asked for.
+fn asked_for(call: &Call) -> Option<&str> {
+    call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str())
 }
 
 fn not_sent(call: &Call, why: &str) -> Fault {
