@@ -112,7 +112,7 @@ pub(super) struct Decider<'a> {
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
-    /// Ids that are right now, those of objects included that will be made anew.
+    /// Ids that are right now, those included of objects that will be made anew or that no manifest asks for any more.
     live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     pub(super) unavailable: BTreeSet<Address>,
@@ -148,9 +148,9 @@ impl<'a> Decider<'a> {
             input,
             vault,
             supplied: input.live.supplied(),
+            live_ids: ids_of(&owned),
             owned,
             ids: BTreeMap::new(),
-            live_ids: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             claimed: BTreeSet::new(),
             renamed: BTreeMap::new(),
@@ -630,6 +630,15 @@ impl<'a> Decider<'a> {
         plan.digest = plan_digest(&plan);
         Decision { plan, vault: self.vault, wanted: self.wanted }
     }
+}
+
+/// The ids of what the project owns, but for what is there twice.
+fn ids_of(owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&Found>>>) -> BTreeMap<Address, String> {
+    let ids = owned.values().flatten().filter_map(|(address, found)| match found.as_slice() {
+        [one] => Some((address.clone(), one.seen.id.clone())),
+        _ => None,
+    });
+    ids.collect()
 }
 
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
