@@ -68,14 +68,20 @@ async fn a_page_that_fails_fails_the_listing() {
     moto().act(&json!({ "do": "fill", "prefix": format!("{prefix}/"), "count": 1_001, "end": ".txt" }));
     moto().put(&format!("{prefix}/a.py"), mine("one").as_bytes());
     moto().put(&format!("{prefix}/z.py"), mine("two").as_bytes());
-    // Somebody else's 404, and an answer that is no listing: neither is an empty page.
-    trouble(
-        json!({ "method": "GET", "in": format!("/{prefix}/z.py"), "status": 404, "body": "<html>no such page</html>" }),
-    );
-    let fault = send(&s3(&prefix), list()).await.unwrap_err();
-    assert!(matches!(fault, Fault::Refused { status: 404, .. }), "{fault}");
-    let proxy = with(&place(&prefix), &[("AWS_ENDPOINT_URL_S3", &format!("{}/moto-api/#", moto().told["URL"]))]);
-    drop(proxy);
+    // Somebody else's 404, a denied page, and what is no listing of this bucket: none is an absence.
+    let second = format!("prefix={}%2F&continuation-token", prefix.replace('/', "%2F"));
+    let other = "<ListBucketResult><Name>other</Name><IsTruncated>false</IsTruncated></ListBucketResult>";
+    for (request, status, body, says) in [
+        (format!("/{prefix}/z.py"), 404, "<html><body>no such page</body></html>", "404"),
+        (second.clone(), 403, "<Error><Code>AccessDenied</Code><Message>No</Message></Error>", "s3:ListBucket"),
+        (second.clone(), 200, "<html><body>Sign in</body></html>", "no listing of S3"),
+        (second, 200, other, "another bucket"),
+    ] {
+        trouble(json!({ "method": "GET", "in": request, "status": status, "body": body }));
+        let fault = send(&s3(&prefix), list()).await.unwrap_err().to_string();
+        assert!(fault.contains(says), "{fault}");
+    }
+    assert_eq!(paths(&send(&s3(&prefix), list()).await.unwrap()), ["a.py", "z.py"]);
 }
 
 #[tokio::test]
@@ -229,4 +235,65 @@ async fn a_refusal_says_what_to_do_and_no_secret() {
     );
     let fault = send(&files, delete("far.py")).await.unwrap_err().to_string();
     assert!(fault.contains("is in ap-south-1: set AWS_REGION=ap-south-1"), "{fault}");
+}
+
+#[tokio::test]
+async fn credentials_come_from_where_the_aws_cli_takes_them() {
+    let prefix = prefix();
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (key, secret) = (&*moto().told["KEY"], &*moto().told["SECRET"]);
+    let answer =
+        json!({ "Version": 1, "AccessKeyId": key, "SecretAccessKey": secret, "Expiration": "2999-01-01T00:00:00Z" });
+    std::fs::write(at("helper.json"), answer.to_string()).unwrap();
+    std::fs::create_dir(at(".aws")).unwrap();
+    let helper = at("helper.json");
+    let config = format!(
+        "[default]\nregion = eu-central-1\n\n[profile keys]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\nregion=eu-central-1\n\
+         [profile helper]\ncredential_process = cat {helper}\n[profile fails]\ncredential_process = cat {helper}.none\n\
+         [profile web]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://x\n\
+         [profile circle]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = round\n[profile round]\nrole_arn = arn:aws:iam::1:role/q\nsource_profile = circle\n\
+         [profile code]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = keys\nmfa_serial = arn:aws:iam::1:mfa/m\n"
+    );
+    std::fs::write(at(".aws/config"), config).unwrap();
+    std::fs::write(
+        at(".aws/credentials"),
+        format!("[default]\naws_access_key_id={key}\naws_secret_access_key={secret}\n"),
+    )
+    .unwrap();
+    let bare = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_DEFAULT_REGION", "")];
+    let home = at("");
+    let open = |profile: &str| {
+        let changes = [&bare[..], &[("HOME", home.trim_end_matches('/')), ("AWS_PROFILE", profile)]].concat();
+        with(&place(&prefix), &changes)
+    };
+    for profile in ["", "default", "keys", "helper"] {
+        let listed = send(&open(profile), list()).await;
+        assert!(listed.is_ok(), "{profile}: {listed:?}");
+    }
+    for (profile, says) in [
+        (
+            "nobody",
+            "the AWS profile `nobody` has no credentials; profiles: circle, code, default, fails, helper, keys, round, web",
+        ),
+        ("fails", "the credentials of the AWS profile cannot be had"),
+        ("web", "run `aws sso login`"),
+        ("circle", "circle, round take their credentials from each other"),
+        ("code", "aws configure export-credentials --profile code"),
+    ] {
+        let fault = send(&open(profile), list()).await.unwrap_err();
+        assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains(says)), "{profile}: {fault}");
+        assert!(!fault.to_string().contains(secret), "{fault}");
+    }
+    for (name, value, says) in [
+        ("AWS_REGION", "evil.example/", "expected the name of a region"),
+        ("AWS_ENDPOINT_URL_S3", "127.0.0.1", "expected an address"),
+        ("AWS_ENDPOINT_URL", "https://me:hunter22@store.example", "credentials don't belong"),
+    ] {
+        let mut environment = moto().environment();
+        environment.insert(name.to_owned(), value.to_owned());
+        let opened = DagFiles::open("s3://bucket/dags", Path::new("/"), move |name| environment.get(name).cloned());
+        let error = opened.err().unwrap().to_string();
+        assert!(error.contains(says) && error.contains(name) && !error.contains("hunter22"), "{error}");
+    }
 }

@@ -40,7 +40,7 @@ logging.getLogger("werkzeug").setLevel(logging.ERROR)
 class Trouble:
     """Lets requests meet trouble. Each entry is used up once:
 
-    {"method": ..., "in": part of the path, "header": one that the request has to have,
+    {"method": ..., "in": part of "path?query", "header": one that the request has to have,
      "put": [key, base64] (somebody else writes just before), "pass": whether the request is carried out,
      "status": ..., "body": ..., "headers": {...} (answered instead), "drop": whether the connection ends instead}
     """
@@ -50,8 +50,8 @@ class Trouble:
 
     def next(self, environ):
         with self.lock:
-            path = environ["PATH_INFO"].encode("latin-1").decode()
-            self.seen.append(f"{environ['REQUEST_METHOD']} {path}?{environ['QUERY_STRING']}")
+            path = environ["PATH_INFO"].encode("latin-1").decode() + "?" + environ["QUERY_STRING"]
+            self.seen.append(f"{environ['REQUEST_METHOD']} {path}")
             for entry in self.entries:
                 header = "HTTP_" + entry.get("header", "").upper().replace("-", "_")
                 if (
@@ -76,7 +76,8 @@ class Trouble:
                 return answer
         if entry.get("drop"):
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            return []
+            start("200 Unheard", [])
+            return [b"nobody hears this"]
         body = entry.get("body", "").encode()
         start(f"{entry['status']} Trouble", [("content-length", str(len(body))), *entry.get("headers", {}).items()])
         return [body]
