@@ -73,6 +73,10 @@ fn same_ids(text: &str) -> String {
             w if port && digits(w) => ("port", |_| "8080".into()),
             w if w.len() == 16 && hex(w) => ("digest", |n| format!("{:016x}", 0x9c1f_0e6a_2b7d_4f50 + n)),
             w if w.len() == 12 && hex(w) => ("commit", |n| format!("{:012x}", 0x3f2a_91c0_b1d2_usize + n)),
+            // Months of a schedule, latest first, as the plan of the demo tells them.
+            w if w.len() == 10 && w > "2025" && w.ends_with("-02") && digits(&w.replace('-', "")) => {
+                ("tick", |n| format!("2024-{:02}-02", 7_usize.saturating_sub(n)))
+            }
             w if w.len() == 15 && digits(w) => ("job", |n| format!("{}", 620_000_000_000_001 + n)),
             w if matches!(w.split('-').collect::<Vec<_>>()[..], [day, time, _, ..] if day.len() == 4 && time.len() == 6 && digits(day) && digits(time)) => {
                 ("compute", |n| format!("0401-120000-{:08x}", 0x1b39_896a + n))

@@ -41,7 +41,7 @@ pub(super) async fn call(
             .iter()
             .map(|(k, v)| (k.clone(), made.as_deref().or(id).map_or_else(|| v.clone(), |id| v.replace("${id}", id))));
         let until = Until { path, query: query.collect(), ..until.clone() };
-        wait(shared, &ready, &until).await?;
+        wait(shared, change, &ready, &until).await?;
     }
     if let Some(settles) = &ready.settles {
         settled(shared, change, kind, &ready, settles).await?;
@@ -170,13 +170,14 @@ async fn settled(
             let seconds = shared.options.patience.as_secs();
             return Err(format!("{}: after {seconds} s {waited}", call.line()));
         }
+        shared.waiting(change, &waited);
         sleep(pause).await;
         pause = (pause * 2).min(shared.options.poll);
     }
 }
 
 /// Reads a state again and again until it is a good one.
-async fn wait(shared: &Shared, call: &Call, until: &Until) -> Result<(), String> {
+async fn wait(shared: &Shared, change: &Change, call: &Call, until: &Until) -> Result<(), String> {
     let service = shared.services.for_system(call.system).map_err(|e| e.to_string())?;
     let mut read = Call::get(call.system, until.path.clone());
     read.query = until.query.clone();
@@ -196,6 +197,7 @@ async fn wait(shared: &Shared, call: &Call, until: &Until) -> Result<(), String>
             let waited = shared.options.patience.as_secs();
             return Err(format!("{}: after {waited} s its state is still {state}", call.line()));
         }
+        shared.waiting(change, &format!("it is {state}"));
         sleep(pause).await;
         pause = (pause * 2).min(shared.options.poll);
     }

@@ -4,6 +4,7 @@ mod apply;
 mod completions;
 pub mod demo;
 mod drift;
+mod embedded;
 mod import;
 mod init;
 mod output;

@@ -92,6 +92,14 @@ impl Services {
         self
     }
 
+    /// The same services, some of them behind one of one's own.
+    pub fn wrapped(mut self, wrap: impl Fn(System, Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
+        for (system, connected) in &mut self.all {
+            connected.service = wrap(*system, connected.service.clone());
+        }
+        self
+    }
+
     /// The service of a system, or why there is none.
     pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
         self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {

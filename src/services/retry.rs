@@ -60,7 +60,7 @@ const PASSING: &[&str] = &[
 ///
 /// `jitter` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
 pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: Duration, jitter: f64) -> Retry {
-    if !(call.repeatable && is_passing(fault) || had_no_effect(fault)) {
+    if !may_be_sent_again(call, fault) {
         return Retry::GiveUp;
     }
     let asked = match fault {
@@ -78,6 +78,11 @@ pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: 
         }
     };
     if elapsed.saturating_add(wait) > policy.total { Retry::GiveUp } else { Retry::After(wait) }
+}
+
+/// Whether sending the call again after this fault does no harm and may do better.
+pub fn may_be_sent_again(call: &Call, fault: &Fault) -> bool {
+    call.repeatable && is_passing(fault) || had_no_effect(fault)
 }
 
 /// Whether it is certain that the call did nothing, and another attempt may do better.

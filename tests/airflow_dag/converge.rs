@@ -57,6 +57,7 @@ impl World {
             today: jiff::civil::date(2024, 5, 10),
             now: NOW.parse().unwrap(),
             kinds: &kinds,
+            absent: &[],
         });
         (live, decision)
     }
@@ -69,6 +70,7 @@ impl World {
             patience: Duration::from_millis(400),
             grace: vec![Duration::ZERO],
             poll: Duration::from_millis(2),
+            outage: Duration::ZERO,
         };
         let stop = Arc::new(AtomicBool::new(false));
         (plan, apply::apply(services, desired, &live, decision, options, &Unwatched, stop).await)

@@ -34,6 +34,11 @@ impl Destination {
             return wrong("names no place", PLACES);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
+            // One letter is a drive.
+            let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+            if scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) {
+                return wrong("is neither a URL nor a path", PLACES);
+            }
             if text == "~" || text.starts_with("~/") {
                 return wrong("begins with `~`, which only shells know", "write the whole path of the folder");
             }
@@ -108,6 +113,7 @@ mod tests {
             ("abfss://dags@account.dfs.core.windows.net", "cannot write to; name a folder"),
             ("https://bucket.s3.amazonaws.com", "expected a folder, or `s3://"),
             ("file:///dags", "path alone"),
+            ("s3:/bucket/dags", "neither a URL nor a path; expected a folder"),
             ("s3://", "names no bucket"),
             ("s3://Bucket/x", "small letters"),
             ("s3://arn:aws:s3:eu-west-1:1:accesspoint/x", "names no bucket"),

@@ -43,7 +43,8 @@ pub enum OpenError {
 /// The DAG files of an Airflow deployment.
 #[derive(Clone)]
 pub struct DagFiles {
-    place: Arc<dyn Place>,
+    /// `None` for a target without DAG files.
+    place: Option<Arc<dyn Place>>,
     requests: Requests,
 }
 
@@ -81,7 +82,12 @@ trait Place: Send + Sync {
 impl DagFiles {
     /// The files of a folder. It has to exist: Airflow would not see one that plumb makes up.
     pub fn folder(folder: impl Into<PathBuf>) -> Self {
-        DagFiles { place: Arc::new(Folder::new(folder.into())), requests: Requests::default() }
+        DagFiles { place: Some(Arc::new(Folder::new(folder.into()))), requests: Requests::default() }
+    }
+
+    /// What a target without a place for DAG files has: none, and nowhere to write one to.
+    pub fn none() -> Self {
+        DagFiles { place: None, requests: Requests::default() }
     }
 
     /// The files of what `airflow.dags` says: a folder, a relative one below `base`, or `s3://BUCKET/PREFIX`.
@@ -99,7 +105,7 @@ impl DagFiles {
                 let aws = Aws::new(env.clone(), &Files::read(&env))?;
                 let requests = Requests::default();
                 let bucket = Bucket::new(aws, bucket, prefix, requests.clone())?;
-                Ok(DagFiles { place: Arc::new(bucket), requests })
+                Ok(DagFiles { place: Some(Arc::new(bucket)), requests })
             }
         }
     }
@@ -110,9 +116,16 @@ impl DagFiles {
     }
 
     async fn carry_out(&self, call: &Call) -> Result<Value, Fault> {
-        if (call.method, call.path.as_str()) == (Method::Get, "/dags") {
-            let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
-            return Ok(listed(self.place.files(call).await?, asked));
+        let reads = (call.method, call.path.as_str()) == (Method::Get, "/dags");
+        let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
+        let Some(place) = self.place.as_deref() else {
+            return match reads {
+                true => Ok(listed(Vec::new(), asked)),
+                false => Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it")),
+            };
+        };
+        if reads {
+            return Ok(listed(place.files(call).await?, asked));
         }
         let name = call.path.strip_prefix("/dags/");
         let name = name.ok_or_else(|| refused(call, 404, "NOT_FOUND", "no such path"))?;
@@ -120,54 +133,10 @@ impl DagFiles {
             return Err(refused(call, 400, "OUTSIDE", &format!("`{name}` is no name of a file inside the folder")));
         }
         match call.method {
-            Method::Put => self.put(call, name).await,
-            Method::Delete => self.delete(call, name).await,
+            Method::Put => put(place, call, name).await,
+            Method::Delete => delete(place, call, name).await,
             _ => Err(refused(call, 405, "METHOD_NOT_ALLOWED", "only PUT and DELETE")),
         }
-    }
-
-    async fn put(&self, call: &Call, name: &str) -> Result<Value, Fault> {
-        let body = call.body.as_ref();
-        let text = body.and_then(|b| b.get("text")?.as_str());
-        let text = text.ok_or_else(|| refused(call, 400, "BAD_BODY", "no `text`"))?;
-        let answer = json!({ "path": name, "dag_id": body.and_then(|b| b.get("dag_id")) });
-        let mut first = None;
-        for _ in 0..ATTEMPTS {
-            let found = self.place.look(call, name).await?;
-            check_owner(call, found.as_ref(), name)?;
-            // Also after a write whose answer was lost: it has been done.
-            if found.as_ref().and_then(|f| f.text.as_deref()) == Some(text) {
-                return Ok(answer);
-            }
-            let version = found.map(|f| f.version);
-            if *first.get_or_insert_with(|| version.clone()) != version {
-                break;
-            }
-            if self.place.write(call, name, text, version.as_deref()).await? == Wrote::Done {
-                return Ok(answer);
-            }
-        }
-        Err(changed(call, name))
-    }
-
-    async fn delete(&self, call: &Call, name: &str) -> Result<Value, Fault> {
-        let mut first: Option<String> = None;
-        for _ in 0..ATTEMPTS {
-            let found = self.place.look(call, name).await?;
-            check_owner(call, found.as_ref(), name)?;
-            let version = match (found, &first) {
-                (Some(found), None) => found.version,
-                (Some(found), Some(first)) if found.version == *first => found.version,
-                (Some(_), Some(_)) => break,
-                (None, None) => return Err(refused(call, 404, "NOT_FOUND", &format!("{name} is not there"))),
-                (None, Some(_)) => return Ok(Value::Null),
-            };
-            if self.place.remove(call, name, &version).await? == Wrote::Done {
-                return Ok(Value::Null);
-            }
-            first = Some(version);
-        }
-        Err(changed(call, name))
     }
 }
 
@@ -178,6 +147,50 @@ impl Service for DagFiles {
             Ok(Answer { status: 200, body, request_id: None })
         })
     }
+}
+
+async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+    let body = call.body.as_ref();
+    let text = body.and_then(|b| b.get("text")?.as_str());
+    let text = text.ok_or_else(|| refused(call, 400, "BAD_BODY", "no `text`"))?;
+    let answer = json!({ "path": name, "dag_id": body.and_then(|b| b.get("dag_id")) });
+    let mut first = None;
+    for _ in 0..ATTEMPTS {
+        let found = place.look(call, name).await?;
+        check_owner(call, found.as_ref(), name)?;
+        // Also after a write whose answer was lost: it has been done.
+        if found.as_ref().and_then(|f| f.text.as_deref()) == Some(text) {
+            return Ok(answer);
+        }
+        let version = found.map(|f| f.version);
+        if *first.get_or_insert_with(|| version.clone()) != version {
+            break;
+        }
+        if place.write(call, name, text, version.as_deref()).await? == Wrote::Done {
+            return Ok(answer);
+        }
+    }
+    Err(changed(call, name))
+}
+
+async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+    let mut first: Option<String> = None;
+    for _ in 0..ATTEMPTS {
+        let found = place.look(call, name).await?;
+        check_owner(call, found.as_ref(), name)?;
+        let version = match (found, &first) {
+            (Some(found), None) => found.version,
+            (Some(found), Some(first)) if found.version == *first => found.version,
+            (Some(_), Some(_)) => break,
+            (None, None) => return Err(refused(call, 404, "NOT_FOUND", &format!("{name} is not there"))),
+            (None, Some(_)) => return Ok(Value::Null),
+        };
+        if place.remove(call, name, &version).await? == Wrote::Done {
+            return Ok(Value::Null);
+        }
+        first = Some(version);
+    }
+    Err(changed(call, name))
 }
 
 fn not_sent(call: &Call, why: &str) -> Fault {
