@@ -355,3 +355,43 @@ impl Inner {
         self.fault(call, &Refusal { message, ..refusal })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(bucket: &str, environment: &[(&'static str, &'static str)], key: &str) -> Result<String, String> {
+        let environment: HashMap<&str, &str> = environment.iter().copied().chain([("HOME", "/nonexistent")]).collect();
+        let env: aws::Env = Arc::new(move |name| environment.get(name).map(|value| (*value).to_owned()));
+        let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
+        let bucket = Bucket::new(aws, bucket.to_owned(), String::new(), Requests::default()).unwrap();
+        let (query, condition, body) = (vec![("prefix", "a b/")], None, "");
+        bucket.0.url(&Ask { method: Method::GET, key, query, condition, body, action: "" })
+    }
+
+    #[test]
+    fn the_address_is_that_of_the_bucket_in_its_region() {
+        let place = |bucket, environment: &[_]| url(bucket, environment, "a/ü+.py").unwrap();
+        let end = "/a/%C3%BC%2B.py?prefix=a%20b%2F";
+        for (bucket, environment, base) in [
+            ("dags", &[][..], "https://dags.s3.us-east-1.amazonaws.com"),
+            ("dags", &[("AWS_DEFAULT_REGION", "eu-west-1")], "https://dags.s3.eu-west-1.amazonaws.com"),
+            ("my.dags", &[("AWS_REGION", "eu-west-1")], "https://s3.eu-west-1.amazonaws.com/my.dags"),
+            ("dags", &[("AWS_REGION", "cn-north-1")], "https://dags.s3.cn-north-1.amazonaws.com.cn"),
+            ("dags", &[("AWS_ENDPOINT_URL", "https://store.example/s3/")], "https://store.example/s3/dags"),
+            (
+                "dags",
+                &[("AWS_ENDPOINT_URL", "https://other.example"), ("AWS_ENDPOINT_URL_S3", "http://[::1]:9000")],
+                "http://[::1]:9000/dags",
+            ),
+            (
+                "dags",
+                &[("AWS_ENDPOINT_URL", "https://other.example"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+                "https://dags.s3.us-east-1.amazonaws.com",
+            ),
+        ] {
+            assert_eq!(place(bucket, environment), format!("{base}{end}"));
+        }
+        assert!(url("dags", &[], "a/../b.py").unwrap_err().contains("means another one"));
+    }
+}

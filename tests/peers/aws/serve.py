@@ -14,7 +14,7 @@ that what a test looks at went through Amazon's own client:
     {"do": "put", "key": ..., "data": base64}     {"do": "get", "key": ...}     {"do": "delete", "key": ...}
     {"do": "keys", "prefix": ...}                 {"do": "fill", "prefix": ..., "count": ..., "end": ".txt"}
     {"do": "trouble", ...}                        what shall happen to a coming request, see Trouble
-    {"do": "requests"}                            the requests since the last time, as "METHOD path?query"
+    {"do": "requests", "in": ...}                 the requests so far with this in "METHOD path?query"
 """
 import base64
 import json
@@ -143,8 +143,7 @@ class Peer:
             case "trouble":
                 self.trouble.entries.append(ask)
             case "requests":
-                seen, self.trouble.seen = self.trouble.seen, []
-                return seen
+                return [line for line in self.trouble.seen if ask["in"] in line]
             case other:
                 raise ValueError(f"{other} is not known here")
 
