@@ -14,5 +14,9 @@ mod converge;
 mod fake;
 #[path = "airflow_dag/files.rs"]
 mod files;
+#[path = "airflow_dag/moto.rs"]
+mod moto;
 #[path = "airflow_dag/real.rs"]
 mod real;
+#[path = "airflow_dag/s3.rs"]
+mod s3;

@@ -9,11 +9,10 @@ use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
-use crate::services::{Airflow, DagFiles, Databricks, Requests, Services, airflow};
+use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// The manifests of one target, and where they came from.
 pub struct Project {
@@ -104,14 +103,15 @@ impl Project {
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
-                    DagFiles::folder(self.dir.join(place))
+                    let opened = DagFiles::open(place, &self.dir, settings::env);
+                    opened.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?
                 }
                 None => {
                     absent.push(System::DagFiles);
                     DagFiles::none()
                 }
             };
-            services = services.with(System::DagFiles, Arc::new(files), Requests::default());
+            services = services.with_dag_files(files);
         }
         Ok(Session { services, absent, workspace, _sandbox: None, project: self })
     }

@@ -50,6 +50,7 @@ pub mod airflow {
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;
+    pub mod destination;
     pub mod python;
     pub mod secret;
     #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
 pub mod airflow;
+pub mod aws;
 pub mod dag_files;
 pub mod databricks;
 pub mod http;
@@ -11,6 +12,7 @@ pub mod retry;
 pub mod secret;
 
 pub use airflow::Airflow;
+pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use secret::Secret;
@@ -73,6 +75,12 @@ impl Services {
     pub fn with_airflow(self, airflow: Airflow) -> Self {
         let requests = airflow.requests();
         self.with(System::Airflow, Arc::new(airflow), requests)
+    }
+
+    /// Adds the place of an Airflow deployment's DAG files.
+    pub fn with_dag_files(self, files: DagFiles) -> Self {
+        let requests = files.requests();
+        self.with(System::DagFiles, Arc::new(files), requests)
     }
 
     /// Adds any other service. It counts its requests with `requests`, if at all.

@@ -50,6 +50,10 @@ const PASSING: &[&str] = &[
     // Airflow's metadata database, busy or gone for a moment.
     "Database error",
     "database is locked",
+    // S3 (Amazon S3 API reference, "Error responses": InternalError, RequestTimeout, OperationAborted).
+    "We encountered an internal error",
+    "was not read from or written to within the timeout period",
+    "A conflicting conditional operation is currently in progress",
 ];
 
 /// Decides about the attempt after number `attempt` (the first is 0), `elapsed` after the first began.
