@@ -19,6 +19,35 @@ pub enum Parsed {
     Error(String),
 }
 
+/// What files were found to say, by the major version, the path and the text.
+///
+/// A text that was read before says the same again, and starting Python takes longer than all else that the sandbox does.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<(u8, String, String), Parsed>);
+
+impl Known {
+    /// How many are kept: a sandbox that runs for days must not grow without end.
+    const MOST: usize = 1000;
+
+    /// Takes out of `files` those that were read before, and answers what they said.
+    pub fn recall(&self, files: &mut BTreeMap<String, String>, major: u8) -> BTreeMap<String, Parsed> {
+        let mut known = BTreeMap::new();
+        files.retain(|path, text| match self.0.get(&(major, path.clone(), text.clone())) {
+            Some(parsed) => known.insert(path.clone(), parsed.clone()).is_some(),
+            None => true,
+        });
+        known
+    }
+
+    /// Keeps what a file was found to say.
+    pub fn keep(&mut self, path: &str, text: &str, major: u8, parsed: &Parsed) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert((major, path.to_owned(), text.to_owned()), parsed.clone());
+    }
+}
+
 const READER: &str = concat!(include_str!("parse.py"), "\n\n", include_str!("describe.py"));
 
 /// Reads files, given by their absolute paths.
@@ -235,6 +264,26 @@ mod tests {
 
     fn one(path: &str, text: &str) -> BTreeMap<String, String> {
         BTreeMap::from([(path.to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn what_was_read_before_is_known_and_nothing_else() {
+        let mut known = Known::default();
+        known.keep("/dags/a.py", GOOD, 3, &Parsed::Error("x".to_owned()));
+        for (path, text, major, is_known) in [
+            ("/dags/a.py", GOOD, 3, true),
+            ("/dags/a.py", GOOD, 2, false),
+            ("/dags/a.py", "other", 3, false),
+            ("/dags/b.py", GOOD, 3, false),
+        ] {
+            let mut files = one(path, text);
+            let found = known.recall(&mut files, major);
+            assert_eq!((found.len(), files.len()), (usize::from(is_known), usize::from(!is_known)), "{path} {major}");
+        }
+        for i in 0..Known::MOST {
+            known.keep("/dags/a.py", &i.to_string(), 3, &Parsed::Dags(Vec::new()));
+        }
+        assert!(known.0.len() <= Known::MOST);
     }
 
     #[test]
