@@ -101,6 +101,11 @@ pub fn together() -> Files {
     compatible(all()).iter().flat_map(Fixture::files).collect()
 }
 
+/// The same of one system.
+pub fn together_of(system: System) -> Files {
+    compatible(all()).iter().filter(|f| f.kind.system() == system).flat_map(Fixture::files).collect()
+}
+
 #[test]
 fn every_kind_has_fixtures_and_every_fixture_a_kind() {
     let known: BTreeSet<String> = kinds::all().iter().map(|k| k.name().to_owned()).collect();

@@ -69,8 +69,9 @@ async fn a_failed_create_stops_only_what_depends_on_it() {
 }
 
 async fn one_fails(address: Address) {
-    let world = World::new().await;
-    let desired = world::load(&fixtures::together());
+    let system = kinds::find(&address.kind).unwrap().system();
+    let world = World::of(system).await;
+    let desired = world::load(&fixtures::together_of(system));
     // In the mark, which every create carries.
     let word = format!("{PROJECT}/{TARGET}/{address}");
     let services = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word}\"") }));

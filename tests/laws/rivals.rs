@@ -225,6 +225,22 @@ async fn what_a_person_edits_between_plan_and_apply_is_not_overwritten() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_did_that_is_wanted_is_no_reason_to_refuse() {
+    world::each(usual().map(|fixture| (fixture.name(), wanted_by_both(fixture)))).await;
+}
+
+async fn wanted_by_both(fixture: fixtures::Fixture) {
+    let (world, name) = (fixture.world().await, fixture.name());
+    world.settle(&world::load(&fixture.files()), &name).await;
+    let desired = world::load(&changed(&fixture, "both"));
+    let (live, decision) = world.plan(&desired).await;
+    world.settle(&desired, &name).await;
+    let outcome = world.carry_out(&world.services(), &desired, &live, decision).await;
+    world::assert_done(&outcome, &name);
+    assert!(is_settled(&world, &desired).await, "{name}");
+}
+
 /// Changes the object of a fixture the way that the workspace's pages do; answers what it is then.
 async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
     let mut state = world.state().await;

@@ -48,24 +48,19 @@ impl Planter<'_> {
     }
 }
 
-/// The fixture's text with other names for its secrets, and so with other secrets; and these.
-fn renamed_secrets(fixture: &Fixture, tag: &str) -> (String, Vec<String>) {
-    let (mut text, mut secrets, mut rest) = (String::new(), Vec::new(), fixture.text.as_str());
-    while let Some((before, after)) = rest.split_once("${env.") {
-        let (name, after) = after.split_once('}').unwrap();
-        let name = format!("{name}_{tag}");
-        text.push_str(&format!("{before}${{env.{name}}}"));
-        secrets.push(world::secret(&name));
-        rest = after;
-    }
-    text.push_str(rest);
-    (text, secrets)
+/// What `${env.NAME}` stands for in a text, each with the name.
+fn of_environment(text: &str) -> Vec<(&str, String)> {
+    let names = text.split("${env.").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| (name, world::secret(name))).collect()
 }
 
 /// The fixture with secrets in every secret place, and one of the environment in the middle of a text.
 fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
-    let (documents, mut planted) = renamed_secrets(fixture, tag);
-    let mut documents = fixtures::documents(&documents);
+    // Another name of a secret is another secret.
+    let renamed = of_environment(&fixture.text).iter().fold(fixture.text.clone(), |text, (name, _)| {
+        text.replace(&format!("${{env.{name}}}"), &format!("${{env.{name}_{tag}}}"))
+    });
+    let (mut documents, mut planted) = (fixtures::documents(&renamed), Vec::new());
     for (i, document) in documents.iter_mut().enumerate() {
         let rules = kinds::find(document["kind"].as_str().unwrap()).unwrap().rules();
         let tag = format!("{tag}{i}");
@@ -80,8 +75,9 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
         }
         _ => documents[0]["spec"]["custom_tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
     }
-    planted.push(world::secret(tag));
-    (Files::from([("secret.yaml".to_owned(), fixtures::yaml(&documents))]), planted)
+    let text = fixtures::yaml(&documents);
+    planted.extend(of_environment(&text).into_iter().map(|(_, secret)| secret));
+    (Files::from([("secret.yaml".to_owned(), text)]), planted)
 }
 
 fn assert_hidden(text: &str, secrets: &[String], what: &str) {

@@ -281,7 +281,8 @@ impl World {
 pub fn options() -> Options {
     Options {
         width: 1,
-        patience: Duration::from_secs(2),
+        // Reading DAG files takes a Python, and on a busy machine that takes its time.
+        patience: Duration::from_secs(30),
         grace: [0, 1, 1, 1].map(Duration::from_millis).to_vec(),
         poll: Duration::from_millis(1),
         outage: Duration::ZERO,
