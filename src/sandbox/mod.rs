@@ -287,23 +287,25 @@ async fn parse_dags(frame: &Frame, look: bool) {
     let parsed = tokio::task::spawn_blocking(move || {
         let found = airflow::files::scan(&folder);
         let absolute = |root: &str, path: &String| format!("{}/{path}", root.trim_end_matches('/'));
-        let (due, root, major, mut texts, mut parsed) = {
+        let (due, root, at, mut texts, mut parsed) = {
             let mut shared = lock(&parsing);
             let due = airflow::files::notice(&mut shared.store, &found, look);
-            let (root, major) = (shared.store.airflow.folder.clone(), shared.store.settings.airflow.version);
+            let settings = &shared.store.settings.airflow;
+            let at = airflow::parse::Deployment { major: settings.version, missing: settings.missing.clone() };
+            let root = shared.store.airflow.folder.clone();
             let mut texts = due.iter().map(|(path, text)| (absolute(&root, path), text.clone())).collect();
-            let known = shared.parsed.recall(&mut texts, major);
-            (due, root, major, texts, known)
+            let known = shared.parsed.recall(&mut texts, &at);
+            (due, root, at, texts, known)
         };
         if !texts.is_empty() {
-            parsed.extend(airflow::parse::parse(&texts, major));
+            parsed.extend(airflow::parse::parse(&texts, &at));
         }
         let mut shared = lock(&parsing);
         for (path, text) in &due {
             let path_of = absolute(&root, path);
             if let Some(one) = parsed.remove(&path_of) {
                 if texts.remove(&path_of).is_some() {
-                    shared.parsed.keep(&path_of, text, major, &one);
+                    shared.parsed.keep(&path_of, text, &at, &one);
                 }
                 airflow::files::take(&mut shared.store, path, text, one);
             }
