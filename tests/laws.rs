@@ -8,6 +8,8 @@
 
 #[path = "laws/crashes.rs"]
 mod crashes;
+#[path = "laws/dags.rs"]
+mod dags;
 #[path = "laws/fixtures.rs"]
 mod fixtures;
 #[path = "laws/generated.rs"]

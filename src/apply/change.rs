@@ -64,8 +64,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     // Airflow has read a file meanwhile, or somebody else did what is wanted: there, nothing would be overwritten.
     if change.action == Action::Update && !changed.differences.is_empty() {
         let open = comparison(shared, kind, &wanted, &live, &[], Undeclared::Remove);
-        let is_open =
-            |d: &Difference| open.differences.iter().any(|o| o.path.is_in(&d.path) || d.path.is_in(&o.path));
+        let is_open = |d: &Difference| open.differences.iter().any(|o| o.path.is_in(&d.path) || d.path.is_in(&o.path));
         if !changed.differences.iter().any(is_open) {
             return Ok(None);
         }

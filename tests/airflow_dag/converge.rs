@@ -388,7 +388,10 @@ async fn of_a_dag_of_others_only_paused_is_set() {
     assert_eq!(is_paused(&world, "legacy_emr").await, Some(true));
     let refused = plan(&new().await, &external("")).await;
     let text = world::text(&refused);
-    assert!(refused.changes.is_empty() && refused.blocked[0].reason.contains("no DAG is called \"legacy_emr\""), "{text}");
+    assert!(
+        refused.changes.is_empty() && refused.blocked[0].reason.contains("no DAG is called \"legacy_emr\""),
+        "{text}"
+    );
     // One of plumb's own is nobody else's.
     let world = new().await;
     settle(&world, &one(TASKS)).await;

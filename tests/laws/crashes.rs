@@ -4,8 +4,8 @@
 use crate::fixtures::{self, Fixture};
 use crate::trouble::{self, Trouble, Troubled};
 use crate::world::{self, Files, World};
-use plumb::kinds;
 use plumb::call::{Call, Method, System};
+use plumb::kinds;
 use plumb::manifest::Desired;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,6 +27,17 @@ async fn every_update_and_replace_survives() {
         kinds.flat_map(|f| f.clone().into_iter().zip(f.into_iter().cycle().skip(1)).collect::<Vec<_>>()).collect();
     let name = |a: &Fixture, b: &Fixture| format!("{} to {}", a.name(), b.case);
     each("update", pairs.iter().map(|(a, b)| (a.clone(), name(a, b), a.renamed("same"), b.renamed("same")))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_switch_of_a_dag_survives() {
+    let minimal = fixtures::all().into_iter().find(|f| f.name() == "AirflowDag/minimal").unwrap();
+    let mut documents = minimal.documents();
+    documents[0]["spec"]["paused"] = json!(true);
+    documents[0]["spec"]["description"] = json!("paused");
+    let (on, off) = (minimal.files(), Files::from([("paused.yaml".to_owned(), fixtures::yaml(&documents))]));
+    let cases = [("off", on.clone(), off.clone()), ("on", off, on)];
+    each("switch", cases.into_iter().map(|(to, a, b)| (minimal.clone(), to.to_owned(), a, b))).await;
 }
 
 /// Of the DAGs only three: each of their changes is a dozen calls, of which most are the same whatever the DAG. They go

@@ -288,7 +288,9 @@ async fn edited_in_airflow(world: &World, fixture: &fixtures::Fixture, state: &m
             ("connections", json!({ "connection_id": id, "conn_type": spec["conn_type"], "host": "by hand" }))
         }
         "AirflowVariable" => ("variables", json!({ "key": id, "value": "by hand" })),
-        "AirflowPool" => ("pools", json!({ "description": format!("by hand\n{}", spec["description"].as_str().unwrap()) })),
+        "AirflowPool" => {
+            ("pools", json!({ "description": format!("by hand\n{}", spec["description"].as_str().unwrap()) }))
+        }
         "AirflowDag" => {
             let text = spec["text"].as_str().unwrap().replace("catchup=False", "catchup=True");
             std::fs::write(world.file(&format!("{id}.py")), text).unwrap();
@@ -297,7 +299,9 @@ async fn edited_in_airflow(world: &World, fixture: &fixtures::Fixture, state: &m
         other => panic!("say here how a person edits a {other}"),
     };
     let mut call = Call::set(System::Airflow, Method::Patch, format!("/api/v2/{path}/{id}"), Value::Null);
-    for member in body.as_object().unwrap().keys().filter(|m| !["connection_id", "conn_type", "key"].contains(&m.as_str())) {
+    for member in
+        body.as_object().unwrap().keys().filter(|m| !["connection_id", "conn_type", "key"].contains(&m.as_str()))
+    {
         call = call.query("update_mask", member);
     }
     let mut body = body;

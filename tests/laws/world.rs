@@ -198,9 +198,9 @@ impl World {
     /// The same through a service of one's own.
     pub fn through(&self, service: Arc<dyn Service>) -> Services {
         let systems = [System::Databricks, System::Airflow, System::DagFiles];
-        systems.into_iter().fold(Services::default(), |all, system| {
-            all.with(system, service.clone(), Requests::default())
-        })
+        systems
+            .into_iter()
+            .fold(Services::default(), |all, system| all.with(system, service.clone(), Requests::default()))
     }
 
     /// Sends one call as a person with a browser would.
@@ -261,6 +261,8 @@ impl World {
         let state = self.state().await;
         let known: BTreeSet<&str> = state["airflow"]["dags"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(known, ids, "{what}: the DAGs that Airflow knows");
+        let files: BTreeSet<String> = ids.iter().map(|id| python::file_name(id)).collect();
+        assert_eq!(self.files(), files, "{what}: the DAG folder");
     }
 
     /// How many live objects carry each mark of the project.
