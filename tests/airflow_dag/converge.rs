@@ -332,8 +332,31 @@ async fn a_delete_takes_the_file_and_the_dag_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_run_that_would_start_at_once_is_said_and_has_to_be_meant() {
+async fn a_delete_waits_until_nothing_runs_any_more() {
     let world = new().await;
+    let spec = format!("schedule: {{cron: '@once'}}, start_date: 2024-01-01, {TASKS}");
+    change_settings(&world, "run_seconds", json!(60)).await;
+    settle(&world, &one(&spec)).await;
+    world.control("POST", "clock", json!({ "advance_seconds": 61 })).await;
+    let state = async || world.state().await["airflow"]["runs"][0]["state"].clone();
+    parsed(&world).await;
+    assert_eq!(state().await, "running");
+    let nothing = project(&[]);
+    let outcome = apply_in_haste(&world, &nothing).await;
+    assert!(why_failed(&outcome).contains("are still running"), "{outcome:?}");
+    assert_eq!((is_paused(&world, "one").await, state().await), (Some(true), json!("running")));
+    world.control("POST", "clock", json!({ "advance_seconds": 61 })).await;
+    settle(&world, &nothing).await;
+    world.assert_one_of_each(&nothing, "after the delete").await;
+}
+
+#[tokio::test]
+async fn a_run_that_would_start_at_once_is_said_and_has_to_be_meant() {
+    run_now(new().await).await;
+    run_now(World::airflow_2().await).await;
+}
+
+async fn run_now(world: World) {
     let schedule = "schedule: {cron: '0 4 2 * *', timezone: Europe/London}, start_date: 2024-01-01";
     let guard = |plan: &Plan| plan.blocked.iter().map(|b| (b.guard, b.reason.clone())).collect::<Vec<_>>();
     let tick = "2024-04-02 04:00 Europe/London, for 2024-03-02 04:00 to 2024-04-02 04:00 (ds 2024-03-02)";

@@ -91,7 +91,8 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
             Some(seconds) => now >= file.changed_ms + seconds * 1000,
             None => file.looks > 1,
         };
-        if !noticed && !file.asked {
+        // Even what was asked for waits for the processor to come to it.
+        if !noticed && !(file.asked && look) {
             continue;
         }
         match &file.text {
