@@ -1,6 +1,7 @@
 //! `plumb apply`.
 
 use super::output::Output;
+use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
 use super::{Global, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
@@ -23,15 +24,19 @@ use std::time::Duration;
   plumb apply --target dev
   plumb apply --target prod --yes
   plumb apply --only DatabricksJob/audience-cleanse
+  plumb plan --out plan.json && plumb apply plan.json --yes
+  plumb apply --yes --approved 9c1f0e6a2b7d4f50
   plumb apply --yes --override max-deletes")]
 pub struct ApplyArgs {
     #[command(flatten)]
-    targeted: Targeted,
+    pub targeted: Targeted,
     #[command(flatten)]
     selected: Selected,
+    #[command(flatten)]
+    pub seen: Seen,
     /// Do not ask
     #[arg(long, short)]
-    yes: bool,
+    pub yes: bool,
     /// Go past a guard; it is said in the log
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
@@ -75,8 +80,16 @@ impl Override {
 
 /// Shows the plan and carries it out.
 pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    let permit = args.seen.permit()?;
+    run_with(global, args, &permit, ui).await
+}
+
+/// Shows the plan and carries out what the permit allows of it.
+pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
+    permit.name_target(&mut args.targeted)?;
     let session = Session::open(global, &args.targeted, ui).await?;
     let mut decided = session.decide(&args.selected, None, ui).await?;
+    permit.check(&mut decided.decision.plan, ui)?;
     check_place(&session, &mut decided.decision.plan).await?;
     let allowed = args.allow_run_now.then_some(Override::RunNow);
     let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
@@ -88,7 +101,7 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
     }
     let refused = plan.blocked.len();
     if plan.changes.is_empty() {
-        return Ok(if refused > 0 { ExitCode::Guard } else { ExitCode::Ok });
+        return Ok(permit.ended(if refused > 0 { ExitCode::Guard } else { ExitCode::Ok }));
     }
     if !args.yes && !ui.confirm(&format!("Apply to target {}?", plan.target))? {
         return Err(Failure::error("not confirmed; nothing was sent"));
@@ -98,7 +111,7 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
         patience: Duration::from_secs(args.patience * 60),
         ..Options::default()
     };
-    carry_out(&session, decided, options, ui).await
+    carry_out(&session, decided, options, ui).await.map(|code| permit.ended(code))
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.

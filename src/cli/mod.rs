@@ -1,12 +1,14 @@
 //! The command line: one command, one file. A doc comment is the help text.
 
 mod apply;
+mod ci;
 mod completions;
 pub mod demo;
 mod drift;
 mod import;
 mod init;
 mod output;
+mod permit;
 mod plan;
 mod release;
 mod sandbox;
@@ -89,6 +91,9 @@ struct Targeted {
     /// Set a variable, over the project's and the target's value
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     vars: Vec<(String, String)>,
+    /// Whether manifests see no variable of the environment: those of strangers.
+    #[arg(skip)]
+    sealed: bool,
 }
 
 /// Which resources. A selection never prunes.
@@ -116,6 +121,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::Drift),
+    Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
     Import(import::Import),
@@ -174,6 +180,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Apply(args) => apply::run(global, args, ui).await,
         Command::Drift(args) => drift::run(global, args, ui).await,
+        Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
