@@ -4,6 +4,7 @@
 //! runner, so the most dangerous come first.
 
 use crate::plan::{Action, Change, Origin, Plan};
+use crate::render::Finding;
 use crate::render::value::visible;
 
 /// How many annotations of one level a step may have.
@@ -63,6 +64,15 @@ pub fn annotations(plan: &Plan) -> String {
     warnings.sort_by_key(|(harmless, _)| *harmless);
     let warnings = warnings.into_iter().map(|(_, line)| line).take(MOST);
     warnings.chain(notices.into_iter().take(MOST)).collect()
+}
+
+/// An error beside each line with a mistake. `prefix` is the project's folder in the repository.
+pub fn mistakes(findings: &[Finding], prefix: &str) -> String {
+    let placed = findings.iter().filter_map(|f| Some((f.file.as_ref()?, f.line?, f)));
+    placed
+        .take(MOST)
+        .map(|(file, line, f)| command("error", &format!("{prefix}{file}"), line, "plumb", &f.message))
+        .collect()
 }
 
 fn words(action: Action) -> &'static str {

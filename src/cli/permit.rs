@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 pub struct Seen {
     /// Saved plan to carry out (`plumb plan --out plan.json`): each change that is still as saved, and no other
     #[arg(value_name = "PLAN", conflicts_with_all = ["labels", "only", "approved"])]
-    plan: Option<PathBuf>,
+    pub plan: Option<PathBuf>,
     /// Apply nothing but what was approved: a plan's digest (the same plan or an empty one), or a saved plan (it or less)
     #[arg(long, value_name = "DIGEST|FILE")]
     pub approved: Option<String>,

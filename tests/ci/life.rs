@@ -16,13 +16,15 @@ fn a_pull_request_is_previewed_updated_merged_and_applied() {
     assert!(outputs.contains("changes=1\ncreate=0\nupdate=1\n") && outputs.contains("exitcode=0\n"), "{outputs}");
     assert!(host.step("summary").contains("+ timeout_seconds = 200"));
     // More commits: the same comment.
-    host.world.edit("manifests/etl.yaml", "200", "300");
+    let schedule = "300\n  schedule: {quartz_cron_expression: 0 0 4 2 * ?, timezone_id: Europe/London}";
+    host.world.edit("manifests/etl.yaml", "200", schedule);
     host.world.commit("Raise it more");
     host.push();
     let ran = host.preview("--detailed-exitcode").code(2);
     assert!(ran.out.contains("::notice file=manifests/etl.yaml,line=1,title=DatabricksJob/etl::will be updated"));
     let second = host.comment();
     assert!(second.contains("+ timeout_seconds = 300") && !second.contains("= 200"), "{second}");
+    assert!(second.contains("# next scheduled run: 2") && second.contains("-02 04:00 Europe/London\n"), "{second}");
     let digest = host.digest();
     assert!(second.contains(&format!("plumb apply --approved {digest}")), "{second}");
     // Merged, and exactly that is applied.
@@ -77,6 +79,7 @@ fn less_than_was_approved_is_applied_and_more_is_not() {
     // A commit that came by no pull request, and one that its pull request never showed.
     host.world.commit_file("manifests/stray.yaml", &job("stray", ""), "Stray");
     host.apply("").code(4).says("no pull request was merged as");
+    host.apply("plan.json").code(64).says("`ci apply` takes no saved plan");
     host.apply("--pull-request 7").code(4).says("1 of its 1 changes were not: DatabricksJob/stray");
     assert!(!host.world.sandbox.has_job("stray"));
 }
@@ -127,7 +130,9 @@ fn mistakes_are_said_in_the_comment() {
     host.world.edit("manifests/etl.yaml", "timeout_seconds: 200", "timeout_secs: 200");
     host.world.commit("Mistake");
     host.open(REPOSITORY);
-    host.preview("").code(1);
+    let ran = host.preview("").code(1);
+    let beside = "::error file=manifests/etl.yaml,line=11,title=plumb::unknown field `timeout_secs`";
+    assert!(ran.out.contains(beside), "{}", ran.shown);
     let comment = host.comment();
     assert!(comment.contains("**There is no plan**") && comment.contains("timeout_seconds"), "{comment}");
 }

@@ -24,7 +24,7 @@ use clap::Args;
 /// What is believed: a comment of the account that GITHUB_TOKEN belongs to, of the pull request's last commit. Who may
 /// edit others' comments can forge one; with PLUMB_APPROVAL_KEY set for both commands, comments are signed.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(mut_arg("plan", |a| a.hide(true)), mut_arg("yes", |a| a.hide(true)), after_help = "Examples:
   plumb ci apply --target prod
   plumb ci apply --target prod --pull-request 7 --pull-request 8
   plumb ci apply --target prod --approved 9c1f0e6a2b7d4f50
@@ -49,6 +49,12 @@ struct Found {
 
 /// Applies what was approved.
 pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode, Failure> {
+    if let Some(path) = &args.apply.seen.plan {
+        let failure = Failure::usage(format!("{}: `ci apply` takes no saved plan", path.display()));
+        return Err(
+            failure.hint("what was approved stands in the comment; `--approved FILE` takes a saved plan instead")
+        );
+    }
     let context = Context::read()?;
     let project = Project::load(global, &args.apply.targeted, ui)?;
     args.apply.yes = true;

@@ -1,12 +1,14 @@
 //! `plumb ci plan`.
 
 use super::super::session::Project;
-use super::super::{Global, Targeted};
+use super::super::{Global, Targeted, validate};
 use super::context::{Context, failed};
 use crate::ci::approval::Shown;
-use crate::ci::comment;
+use crate::ci::{comment, workflow};
+use crate::git::Repo;
 use crate::plan::Plan;
 use crate::services::github::Pull;
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 
@@ -171,7 +173,15 @@ async fn say_failed(
 ) -> Failure {
     let run = context.runner.run_url();
     let text = failed(&failure, run.as_deref());
-    let targeted = Targeted { sealed: true, ..args.targeted.clone() };
+    let targeted = Targeted { sealed: pull.is_some_and(Pull::is_fork), ..args.targeted.clone() };
+    if context.runner.is_actions
+        && let Ok((files, problems)) = validate::mistakes(global, &targeted)
+        && let Ok(dir) = settings::project_dir(global.project.as_deref())
+    {
+        let prefix = Repo::open(&dir).ok().flatten().map(|r| r.prefix().to_owned()).unwrap_or_default();
+        // The failure is what matters; where stdout is gone there is nobody to tell.
+        let _ = ui.data(&workflow::mistakes(&validate::findings(&files, &problems), &prefix));
+    }
     let (Some(pull), Some((project, target))) = (pull, Project::names(global, &targeted)) else { return failure };
     let name = comment::section(&project, &target);
     if let Err(e) = context.comment(pull.number, args.comment_author.as_deref(), &name, &text, ui).await {
