@@ -85,6 +85,54 @@ fn less_than_was_approved_is_applied_and_more_is_not() {
 }
 
 #[test]
+fn two_that_were_merged_before_either_was_applied_are_named_both() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    host.world.git(&["checkout", "--quiet", "-B", "second", "main"]);
+    host.world.commit_file("manifests/report.yaml", &job("report", ""), "Add report");
+    host.github.open_pull(8, &host.head(), REPOSITORY);
+    host.event_of(8);
+    host.preview("").code(0);
+    host.merge();
+    host.world.git(&["merge", "--quiet", "--no-ff", "--message", "Merge pull request #8", "second"]);
+    host.github.merge(8, &host.head());
+    host.apply("").code(4).says("1 of its 2 changes were not: DatabricksJob/etl");
+    assert!(!host.world.sandbox.has_job("report"));
+    host.apply("--pull-request 7 --pull-request 8").code(0).says("Apply: 2 done.");
+    assert_eq!(host.timeout(), 200);
+    let texts = [7, 8].map(|number| host.github.comments(number)[0].1.clone());
+    assert!(texts.iter().all(|text| text.contains("**Applied.**")), "{texts:#?}");
+    // Not one whose merge is not here.
+    host.github.open_pull(9, &"9".repeat(40), REPOSITORY);
+    host.github.merge(9, &"9".repeat(40));
+    host.apply("--pull-request 9").code(4).says("what is checked out does not have pull request #9");
+}
+
+#[test]
+fn outside_a_pull_request_there_is_no_comment_and_outside_github_a_digest_is_enough() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.ran("ci plan --base main").code(0);
+    assert_eq!(host.github.requests(), [""; 0]);
+    let digest = host.digest();
+    assert!(host.step("summary").contains("timeout_seconds = 200"));
+    for name in ["GITHUB_REPOSITORY", "GITHUB_TOKEN", "GITHUB_ACTIONS"] {
+        host.world.env(name, None);
+    }
+    host.ran("ci plan --pull-request 7").code(1).says("GITHUB_REPOSITORY is not set");
+    host.ran("ci apply").code(1).says("`plumb apply --approved DIGEST` does the same");
+    host.ran("ci apply --approved 0123456789abcdef").code(4);
+    host.ran(&format!("ci apply --approved {digest}")).code(0);
+    assert_eq!(host.timeout(), 200);
+    host.world.env("GITHUB_REPOSITORY", Some("nonsense"));
+    host.ran("ci plan").code(1).says("`nonsense` is no repository: it is called OWNER/NAME");
+    host.world.env("GITHUB_EVENT_PATH", Some("none.json"));
+    host.ran("ci plan").code(1).says("GITHUB_EVENT_PATH none.json");
+}
+
+#[test]
 fn a_push_without_a_preview_is_not_approved() {
     let mut host = Host::new();
     host.branch(200);

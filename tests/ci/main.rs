@@ -72,8 +72,12 @@ impl Host {
 
     /// The event of pull request 7, as the runner has it in a file.
     fn event(&self) {
-        let pull = self.github.store().pulls[&7].clone();
-        let event = json!({ "action": "synchronize", "number": 7, "pull_request": pull });
+        self.event_of(7);
+    }
+
+    fn event_of(&self, number: u64) {
+        let pull = self.github.store().pulls[&number].clone();
+        let event = json!({ "action": "synchronize", "number": number, "pull_request": pull });
         std::fs::write(self.file("event.json"), event.to_string()).unwrap();
     }
 
