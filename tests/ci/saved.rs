@@ -26,8 +26,11 @@ fn timeout(world: &World, job: &str) -> i64 {
 #[test]
 fn a_saved_plan_is_applied_as_it_is() {
     let world = two_jobs();
-    // What came later is no part of it.
+    // What came later is no part of it, nor is what is refused of it.
     world.commit_file("manifests/c.yaml", &job("c", ""), "Add c");
+    world.sandbox.post("/api/2.2/jobs/create", json!({ "name": "d" }));
+    world.commit_file("manifests/d.yaml", &job("d", ""), "Add d, which is somebody's already");
+    world.plumb("plan").says("DatabricksJob/d: a job named");
     let ran = world.plumb("apply plan.json --yes").code(0);
     ran.says("DatabricksJob/c: left alone, because the plan does not have it").says("Apply: 2 done.");
     assert_eq!((timeout(&world, "a"), timeout(&world, "b")), (200, 200));
