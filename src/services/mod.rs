@@ -3,6 +3,7 @@
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
 pub mod airflow;
+pub mod aws;
 pub mod dag_files;
 pub mod databricks;
 pub mod github;
@@ -12,6 +13,7 @@ pub mod retry;
 pub mod secret;
 
 pub use airflow::Airflow;
+pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use github::GitHub;
@@ -77,12 +79,26 @@ impl Services {
         self.with(System::Airflow, Arc::new(airflow), requests)
     }
 
+    /// Adds the place of an Airflow deployment's DAG files.
+    pub fn with_dag_files(self, files: DagFiles) -> Self {
+        let requests = files.requests();
+        self.with(System::DagFiles, Arc::new(files), requests)
+    }
+
     /// Adds any other service. It counts its requests with `requests`, if at all.
     pub fn with(mut self, system: System, service: Arc<dyn Service>, requests: Requests) -> Self {
         if system == System::Databricks {
             self.workspace = None;
         }
         self.all.insert(system, Connected { service, requests });
+        self
+    }
+
+    /// The same services, some of them behind one of one's own.
+    pub fn wrapped(mut self, wrap: impl Fn(System, Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
+        for (system, connected) in &mut self.all {
+            connected.service = wrap(*system, connected.service.clone());
+        }
         self
     }
 
