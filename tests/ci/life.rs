@@ -58,6 +58,7 @@ fn an_edit_between_review_and_merge_is_refused_shown_and_approved_anew() {
     // Not by running it again, and not by any digest.
     host.apply("").code(4);
     host.apply("--approved 0123456789abcdef").code(4);
+    assert!(host.comment().contains("<!-- plumb:approval v1 "), "the old approval is still there");
     assert_eq!(host.timeout(), 150);
     host.apply(&format!("--approved {digest}")).code(0);
     assert_eq!(host.timeout(), 200);
@@ -78,7 +79,9 @@ fn less_than_was_approved_is_applied_and_more_is_not() {
     assert!(host.world.sandbox.has_job("report"));
     // A commit that came by no pull request, and one that its pull request never showed.
     host.world.commit_file("manifests/stray.yaml", &job("stray", ""), "Stray");
-    host.apply("").code(4).says("no pull request was merged as");
+    host.world.sandbox.requests();
+    host.apply("").code(4).says("no pull request was merged as").says("1 of its 1 changes were not");
+    assert_eq!(host.world.sandbox.writes(), [""; 0]);
     host.apply("plan.json").code(64).says("`ci apply` takes no saved plan");
     host.apply("--pull-request 7").code(4).says("1 of its 1 changes were not: DatabricksJob/stray");
     assert!(!host.world.sandbox.has_job("stray"));
@@ -144,11 +147,16 @@ fn a_push_without_a_preview_is_not_approved() {
     host.merge();
     host.apply("").code(4).says("the plan in its comment is of <Raise>, and what was merged is <Unseen>");
     assert_eq!(host.timeout(), 100);
+    let said = host.comment();
+    assert!(said.contains("**Not applied.**") && said.contains("+ timeout_seconds = 300"), "{said}");
     host.github.store().pulls.get_mut(&7).unwrap()["merged_at"] = json!(null);
     host.apply("--pull-request 7").code(4).says("pull request #7 is not merged");
     host.github.store().comments.clear();
     host.github.store().pulls.get_mut(&7).unwrap()["merged_at"] = json!("2026-05-01T11:00:00Z");
     host.apply("").code(4).says("plumb showed no plan for target dev there");
+    // What nobody approved is nothing; and where nothing is to be done, that is enough.
+    host.world.sandbox.edit_job("etl", json!({ "timeout_seconds": 300 }));
+    host.apply("").code(0).says("pull request #7 approves nothing");
 }
 
 #[test]
