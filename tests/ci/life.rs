@@ -246,6 +246,9 @@ fn two_jobs_that_write_the_same_comment_at_once_both_get_their_section() {
 #[test]
 fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     let mut host = Host::new();
+    let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
+    host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
+    host.world.commit("Two targets");
     host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
     let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), "  description: one of many\n")).collect();
     host.world.commit_file("manifests/many.yaml", &many.join("---\n"), "Many");
@@ -258,4 +261,12 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     assert!(comment.contains("DatabricksJob/etl will be deleted"), "{comment}");
     assert!(comment.contains("**Not all of it is shown:**") && comment.contains("creates"), "{comment}");
     assert!(comment.contains("[The whole plan](<https://github.com/acme/data/actions/runs/42>)"), "{comment}");
+    // A further target has no room in it, and gets a comment of its own.
+    host.preview("--target prod").says("wrote https://github.com/");
+    let texts: Vec<String> = host.github.comments(7).into_iter().map(|(_, text)| text).collect();
+    assert_eq!((texts.len(), &texts[0]), (2, &comment));
+    assert!(texts[1].len() <= 60_000 && texts[1].contains("target `prod`"), "{}", texts[1]);
+    // All of the 501 changes are approved, whatever was shown of them.
+    host.merge();
+    host.apply("--override max-deletes,max-change-percent --parallel 32").code(0).says("Apply: 501 done.");
 }
