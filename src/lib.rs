@@ -16,6 +16,7 @@ pub mod cli;
 pub mod explain;
 pub mod git;
 pub mod kinds;
+pub mod lease;
 pub mod manifest;
 pub mod observe;
 pub mod plan;

@@ -84,6 +84,14 @@ impl Services {
         self
     }
 
+    /// The same services, each inside of something: behind a gate.
+    pub fn each(mut self, wrap: impl Fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
+        for connected in self.all.values_mut() {
+            connected.service = wrap(connected.service.clone());
+        }
+        self
+    }
+
     /// The service of a system, or why there is none.
     pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
         self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {
