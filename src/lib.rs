@@ -12,6 +12,7 @@
 
 pub mod apply;
 pub mod call;
+pub mod ci;
 pub mod cli;
 pub mod explain;
 pub mod git;
