@@ -153,11 +153,7 @@ pub async fn stoppable<R>(work: impl Future<Output = Result<R, Failure>>) -> Res
 }
 
 fn options(args: &ApplyArgs) -> Options {
-    Options {
-        width: args.parallel.into(),
-        patience: Duration::from_secs(args.patience * 60),
-        ..Options::default()
-    }
+    Options { width: args.parallel.into(), patience: Duration::from_secs(args.patience * 60), ..Options::default() }
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.

@@ -124,7 +124,9 @@ pub fn failure(session: &Session, refused: Refused) -> Failure {
             let seconds = held.left.as_secs() + 1;
             Failure::new(ExitCode::Lease, format!("the lease is held: {}; nothing was sent", about(&held)))
                 .hint("`--lock-timeout 10m` waits for it")
-                .hint(format!("if its holder is dead, it runs out in {seconds} s at the latest; `plumb unlock` breaks it"))
+                .hint(format!(
+                    "if its holder is dead, it runs out in {seconds} s at the latest; `plumb unlock` breaks it"
+                ))
         }
         Refused::Busy => Failure::new(ExitCode::Lease, format!("{refused}; nothing was sent")).hint("try again"),
         Refused::Fault(fault) => {

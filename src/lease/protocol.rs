@@ -125,7 +125,7 @@ pub struct Process {
     id: String,
     terms: Terms,
     phase: Phase,
-    /// When the question that is under way was asked, by its own clock.
+    /// When the write that is under way was asked for, by its own clock.
     asked: Millis,
     /// Take it whoever has it.
     breaks: bool,
@@ -149,7 +149,10 @@ impl Process {
         {
             self.phase = Phase::Renewing(generation, until);
         }
-        self.asked = now;
+        self.asked = match self.phase {
+            Phase::Creating(_) | Phase::Renewing(..) => now,
+            _ => 0,
+        };
         Some(match &self.phase {
             Phase::Looking | Phase::Judging(..) | Phase::Verifying(..) | Phase::Confirming(..) => Ask::List,
             Phase::Reading(generation) | Phase::Whose(generation, _) => Ask::Read(*generation),
@@ -187,7 +190,9 @@ impl Process {
                 _ => Phase::Looking,
             },
             (Phase::Creating(generation), Told::Done) => Phase::Verifying(generation, self.end(self.asked)),
-            (Phase::Creating(generation), Told::Exists | Told::Unclear) => Phase::Whose(generation, self.end(self.asked)),
+            (Phase::Creating(generation), Told::Exists | Told::Unclear) => {
+                Phase::Whose(generation, self.end(self.asked))
+            }
             (Phase::Whose(generation, until), Told::Read(Some(record))) if record.id == self.id => {
                 Phase::Verifying(generation, until)
             }
@@ -214,12 +219,17 @@ impl Process {
             (Phase::Releasing(_), _) => Phase::Ended(Stand::Released),
             // A question without a useful answer: a holder goes on asking while its time lasts, others begin anew.
             (Phase::Renewing(generation, until) | Phase::Confirming(generation, until, _), _) => {
-                if now < until { Phase::Renewing(generation, until) } else { Phase::Ended(Stand::Lost) }
+                if now < until {
+                    Phase::Renewing(generation, until)
+                } else {
+                    Phase::Ended(Stand::Lost)
+                }
             }
             (ended @ Phase::Ended(_), _) => ended,
             (Phase::Held(generation, until), _) => Phase::Held(generation, until),
             _ => Phase::Looking,
         };
+        self.asked = 0;
     }
 
     /// Where it stands. A holder whose time is up holds nothing, whether or not it has noticed.
