@@ -157,7 +157,7 @@ fn options(args: &ApplyArgs) -> Options {
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.
-async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
+pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
     let target = &session.project.desired.target;
     let asks_workspace = target.databricks.as_ref().is_some_and(|d| d.workspace_id.is_some());
     let workspace_id = match asks_workspace {

@@ -1,6 +1,7 @@
 //! The command line: one command, one file. A doc comment is the help text.
 
 mod apply;
+mod ci;
 mod completions;
 pub mod demo;
 mod drift;
@@ -118,6 +119,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::Drift),
+    Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
     Import(import::Import),
@@ -177,6 +179,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Apply(args) => apply::run(global, args, ui).await,
         Command::Drift(args) => drift::run(global, args, ui).await,
+        Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,

@@ -258,3 +258,6 @@ pub fn fresh_id() -> String {
     let part = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", part(), part())
 }
+
+#[cfg(test)]
+mod tests;

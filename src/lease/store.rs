@@ -225,7 +225,10 @@ fn name(generation: Generation) -> String {
 
 fn generation(name: &str) -> Option<Generation> {
     let digits = name.strip_suffix(".json")?;
-    (digits.len() == 10).then(|| digits.parse().ok()).flatten().filter(|g| *g > 0)
+    (digits.len() == 10 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+        .filter(|g| *g > 0)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod decide;
+pub mod drift;
 pub mod guards;
 mod live;
 mod matching;

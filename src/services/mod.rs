@@ -10,6 +10,7 @@ pub mod http;
 pub mod pace;
 pub mod retry;
 pub mod secret;
+pub mod webhook;
 
 pub use airflow::Airflow;
 pub use dag_files::DagFiles;

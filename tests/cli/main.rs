@@ -7,11 +7,15 @@
 
 mod actions;
 mod basics;
+mod ci_drift;
 mod compute;
 mod failures;
+#[path = "../github/mod.rs"]
+mod github;
 mod guards;
 mod help;
 mod import;
+mod lease;
 mod origins;
 mod ownership;
 mod world;
