@@ -27,4 +27,5 @@ pub mod schema;
 pub mod services;
 pub mod settings;
 pub mod ui;
+pub mod writeback;
 pub mod yaml;

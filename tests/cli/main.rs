@@ -19,6 +19,7 @@ mod lease;
 mod origins;
 mod ownership;
 mod world;
+mod writeback;
 
 /// Compares what a command showed with the snapshot beside it.
 macro_rules! shows {
