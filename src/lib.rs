@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → (apply, render, explain, observe) → plan → manifest → kinds → (schema, yaml, call).
+//! cli → ci → (apply, render, explain, observe) → plan → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
 pub mod apply;

@@ -78,9 +78,6 @@ pub struct Event {
     /// Of `pull_request` and its like.
     #[serde(default)]
     pub pull_request: Option<EventPull>,
-    /// Of `workflow_run`.
-    #[serde(default)]
-    pub workflow_run: Option<WorkflowRun>,
     /// Of `push`: the commit that the branch is at now.
     #[serde(default)]
     pub after: Option<String>,
@@ -88,13 +85,6 @@ pub struct Event {
 
 /// A pull request as events show it. It has what the API shows, under the same names.
 pub type EventPull = crate::services::github::Pull;
-
-/// The run that a `workflow_run` event is about.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct WorkflowRun {
-    /// The head of the branch that it ran for.
-    pub head_sha: String,
-}
 
 impl Event {
     /// Reads an event's JSON.

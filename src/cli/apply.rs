@@ -2,6 +2,7 @@
 
 use super::lease::{self, LockArgs};
 use super::output::Output;
+use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
 use super::{Global, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
@@ -24,15 +25,19 @@ use std::time::Duration;
   plumb apply --target dev
   plumb apply --target prod --yes
   plumb apply --only DatabricksJob/audience-cleanse
+  plumb plan --out plan.json && plumb apply plan.json --yes
+  plumb apply --yes --approved 9c1f0e6a2b7d4f50
   plumb apply --yes --override max-deletes")]
 pub struct ApplyArgs {
     #[command(flatten)]
-    targeted: Targeted,
+    pub targeted: Targeted,
     #[command(flatten)]
     selected: Selected,
+    #[command(flatten)]
+    pub seen: Seen,
     /// Do not ask
     #[arg(long, short)]
-    yes: bool,
+    pub yes: bool,
     /// Go past a guard; it is said in the log
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
@@ -78,31 +83,31 @@ impl Override {
 
 /// Shows the plan and carries it out.
 pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    let permit = args.seen.permit()?;
+    run_with(global, args, &permit, ui).await
+}
+
+/// Shows the plan and carries out what the permit allows of it.
+pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
+    permit.name_target(&mut args.targeted)?;
     let mut session = Session::open(global, &args.targeted, ui).await?;
+    let lock = args.lock.clone();
+    let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
+        Reviewed::Over(code) => Ok(permit.ended(code)),
+        Reviewed::Go(decided) => carry_out(session, *decided, options(&args), ui).await.map(|code| permit.ended(code)),
+    };
     if args.yes {
-        return lease::under(&mut session, &args.lock, COMMAND, ui, async |session| {
-            match review(session, &args, None, ui).await? {
-                Reviewed::Over(code) => Ok(code),
-                Reviewed::Go(decided) => carry_out(session, *decided, options(&args), ui).await,
-            }
-        })
-        .await;
+        return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
     }
     // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made anew.
-    let shown = match review(&session, &args, None, ui).await? {
-        Reviewed::Over(code) => return Ok(code),
+    let shown = match review(&session, &args, permit, None, ui).await? {
+        Reviewed::Over(code) => return Ok(permit.ended(code)),
         Reviewed::Go(decided) => decided.decision.plan,
     };
     if !ui.confirm(&format!("Apply to target {}?", shown.target))? {
         return Err(Failure::error("not confirmed; nothing was sent"));
     }
-    lease::under(&mut session, &args.lock, COMMAND, ui, async |session| {
-        match review(session, &args, Some(&shown), ui).await? {
-            Reviewed::Over(code) => Ok(code),
-            Reviewed::Go(decided) => carry_out(session, *decided, options(&args), ui).await,
-        }
-    })
-    .await
+    lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, Some(&shown)).await).await
 }
 
 /// What the lease says is being done.
@@ -115,13 +120,20 @@ enum Reviewed {
 }
 
 /// Decides, shows the plan, and lets the guards speak. A plan that was shown before has to be the same.
-async fn review(session: &Session, args: &ApplyArgs, shown: Option<&Plan>, ui: &Ui) -> Result<Reviewed, Failure> {
+async fn review(
+    session: &Session,
+    args: &ApplyArgs,
+    permit: &Permit,
+    shown: Option<&Plan>,
+    ui: &Ui,
+) -> Result<Reviewed, Failure> {
     let deciding = session.decide(&args.selected, None, ui);
     let mut decided = match shown.is_some() || args.yes {
         true => stoppable(deciding).await?,
         // Once a signal is listened for it no longer ends the process, not even at the question that comes next.
         false => deciding.await?,
     };
+    permit.check(&mut decided.decision.plan, ui)?;
     check_place(session, &mut decided.decision.plan).await?;
     let allowed = args.allow_run_now.then_some(Override::RunNow);
     let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();

@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod lease;
 mod output;
+mod permit;
 mod plan;
 mod release;
 mod sandbox;
@@ -92,6 +93,9 @@ struct Targeted {
     /// Set a variable, over the project's and the target's value
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     vars: Vec<(String, String)>,
+    /// Whether manifests see no variable of the environment: those of strangers.
+    #[arg(skip)]
+    sealed: bool,
 }
 
 /// Which resources. A selection never prunes.

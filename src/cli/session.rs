@@ -47,6 +47,13 @@ impl Project {
         Ok(project)
     }
 
+    /// The names of project and target, also when the manifests have mistakes.
+    pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
+        let dir = settings::project_dir(global.project.as_deref()).ok()?;
+        let source = Disk::new(&dir).ok()?;
+        manifest::names(&source, &request(targeted, None), kinds::all())
+    }
+
     fn read_head(&mut self, ui: &Ui) {
         let Some(repo) = &self.repo else { return };
         match repo.head(&self.paths()) {
@@ -154,7 +161,7 @@ pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
         target: targeted.target.clone(),
         variables: targeted.vars.iter().cloned().collect(),
-        env: &settings::env,
+        env: if targeted.sealed { &|_| None } else { &settings::env },
         user: settings::user(repo.and_then(Repo::user)),
     }
 }

@@ -1,5 +1,6 @@
 //! Deciding: desired against live, field by field, into a [`Plan`]. Pure and synchronous.
 
+pub mod approval;
 pub mod compare;
 mod decide;
 pub mod drift;

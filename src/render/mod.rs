@@ -20,7 +20,7 @@ pub use findings::{Finding, Level, drift};
 pub use json::json;
 pub use junit::junit;
 pub use manifest::{Manifest, manifest};
-pub use markdown::{Options, markdown};
+pub use markdown::{Options, code, code_block, markdown, safe_link};
 pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;

@@ -198,6 +198,11 @@ impl GitHub {
         store.commits.entry(commit.into()).or_default().push(number);
     }
 
+    /// A commit is pushed.
+    pub fn know(&self, commit: &str) {
+        self.store().commits.entry(commit.into()).or_default();
+    }
+
     /// Somebody comments.
     pub fn comment(&self, issue: u64, login: &str, body: &str) -> u64 {
         self.store().write_comment(issue, login, body)["id"].as_u64().unwrap()
