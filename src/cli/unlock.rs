@@ -10,7 +10,7 @@ use clap::Args;
 /// Show who holds the lease of a target, and break it
 ///
 /// For an apply that died: its lease runs out by itself within three minutes, so this is seldom needed. An apply that is
-/// still alive notices within half a minute, and stops.
+/// still alive notices within a minute, and stops: break its lease only when it is surely dead.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb unlock --target prod
