@@ -52,6 +52,6 @@ fn body(drift: &Plan, marker: &str, link: Option<&str>) -> String {
          into the manifests instead. This text is written anew when the drift changes, and the issue closed when it is \
          gone.\n\n"
     );
-    let options = Options { budget: BUDGET - head.len(), link: link.map(str::to_owned), ..Options::default() };
+    let options = Options { budget: BUDGET - head.len(), link: link.map(str::to_owned) };
     head + &render::markdown(drift, &options)
 }

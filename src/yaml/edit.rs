@@ -62,7 +62,7 @@ impl Editor<'_> {
                 }
             }
             (Shape::Seq { flow, items }, [Step::Index(index), rest @ ..]) => match items.get(*index) {
-                Some(item) => self.item(here, *flow, items, item, *index, rest, value),
+                Some(_) => self.item(here, *flow, items, *index, rest, value),
                 None => {
                     let value = value.ok_or("it is not written in the file")?;
                     self.append(here, *flow, items, &nested(rest, value)?)
@@ -154,11 +154,11 @@ impl Editor<'_> {
         list: &Layout,
         flow: bool,
         items: &[Layout],
-        item: &Layout,
         index: usize,
         rest: &[Step],
         value: Option<&Value>,
     ) -> Result<Change, String> {
+        let item = &items[index];
         if !rest.is_empty() {
             return self.at(item, rest, value, self.column(item.start));
         }
