@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How often it is tried. Another job may write the same comment at the same time, and GitHub has no way to write only what
 /// nobody else has changed.
 const TRIES: u32 = 6;
+/// How long after a write it is looked whether it is still there: somebody who read the comment before may write over it
+/// until then.
+const SETTLED: Duration = Duration::from_millis(500);
 /// A section is not made smaller than that.
 const SMALLEST: usize = 3_000;
 
@@ -61,6 +64,7 @@ impl Place<'_> {
             };
             match written {
                 Ok(comment) => {
+                    tokio::time::sleep(SETTLED).await;
                     let now = self.github.comment(comment.id).await?;
                     if Body::parse(now.text())
                         .is_some_and(|b| b.get(section).map(str::trim_end) == Some(text.trim_end()))

@@ -161,7 +161,9 @@ pub struct Kept {
 pub fn keep(plan: &mut Plan, saved: &Saved) -> Kept {
     let mut kept = Kept::default();
     let planned: BTreeSet<&Address> = plan.changes.iter().map(|c| &c.address).collect();
-    kept.gone = saved.changes.keys().filter(|a| !planned.contains(a)).cloned().collect();
+    let blocked: BTreeSet<&Address> = plan.blocked.iter().filter_map(|b| b.address.as_ref()).collect();
+    let is_gone = |a: &&Address| !planned.contains(a) && !blocked.contains(a);
+    kept.gone = saved.changes.keys().filter(is_gone).cloned().collect();
     let mut out = BTreeSet::new();
     for change in &plan.changes {
         match saved.changes.get(&change.address) {
@@ -191,6 +193,8 @@ pub fn keep(plan: &mut Plan, saved: &Saved) -> Kept {
         kept.held.extend(held);
     }
     plan.changes.retain(|c| !out.contains(&c.address));
+    // What is refused of others is no part of what was saved.
+    plan.blocked.retain(|b| b.address.as_ref().is_none_or(|a| saved.changes.contains_key(a)));
     plan.digest = plan_digest(plan);
     kept
 }

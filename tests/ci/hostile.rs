@@ -2,6 +2,7 @@
 
 use super::github::{REPOSITORY, Rights};
 use super::{Host, job};
+use serde_json::json;
 
 /// A name that tries everything.
 const HOSTILE: &str = "x @team <img src=x onerror=a> ``` <!-- plumb:end --> ##[error]y ::error::z";
@@ -16,8 +17,10 @@ fn a_fork_gets_a_rendered_plan_and_nothing_else() {
     let mut host = Host::new();
     host.world.env("SECRET_OF_THE_RUNNER", Some("hunter2-hunter2"));
     host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
-    host.world.commit_file("manifests/etl.yaml", &hostile_job(), "Hostile");
+    host.world.commit_file("manifests/etl.yaml", &hostile_job(), HOSTILE);
     host.open("mallory/data");
+    // Somebody can edit what is live, too.
+    host.world.sandbox.edit_job("etl", json!({ "name": HOSTILE, "description": HOSTILE }));
     let base = host.world.git(&["rev-parse", "main"]);
     host.github.store().pulls.get_mut(&7).unwrap()["base"]["sha"] = base.into();
     host.event();

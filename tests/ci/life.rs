@@ -216,6 +216,26 @@ fn each_target_has_a_section_of_one_comment() {
 }
 
 #[test]
+fn two_jobs_that_write_the_same_comment_at_once_both_get_their_section() {
+    let mut host = Host::new();
+    let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
+    host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
+    host.world.commit("Two targets");
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    let first = host.comment();
+    host.world.edit("manifests/etl.yaml", "200", "300");
+    host.world.commit("Raise it more");
+    host.push();
+    let other = host.world.start("ci plan --base main --target prod");
+    host.ran("ci plan --base main").code(0);
+    other.wait().code(3);
+    let both = host.comment();
+    assert!(both.contains("target `prod`") && both.contains("+ timeout_seconds = 300") && both != first, "{both}");
+}
+
+#[test]
 fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     let mut host = Host::new();
     host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);

@@ -8,6 +8,8 @@ fn two_jobs() -> World {
     world.write("manifests/a.yaml", &job("a", "  timeout_seconds: 100\n"));
     world.commit_file("manifests/b.yaml", &job("b", "  timeout_seconds: 100\n"), "Add both");
     world.plumb("apply --yes -q").code(0);
+    let ignored = "  name: a\n  lifecycle:\n    ignore: [{path: max_concurrent_runs, reason: people set it}]\nspec";
+    world.edit("manifests/a.yaml", "  name: a\nspec", ignored);
     for name in ["a", "b"] {
         world.edit(&format!("manifests/{name}.yaml"), "100", "200");
     }
@@ -24,8 +26,11 @@ fn timeout(world: &World, job: &str) -> i64 {
 #[test]
 fn a_saved_plan_is_applied_as_it_is() {
     let world = two_jobs();
-    // What came later is no part of it.
+    // What came later is no part of it, nor is what is refused of it.
     world.commit_file("manifests/c.yaml", &job("c", ""), "Add c");
+    world.sandbox.post("/api/2.2/jobs/create", json!({ "name": "d" }));
+    world.commit_file("manifests/d.yaml", &job("d", ""), "Add d, which is somebody's already");
+    world.plumb("plan").says("DatabricksJob/d: a job named");
     let ran = world.plumb("apply plan.json --yes").code(0);
     ran.says("DatabricksJob/c: left alone, because the plan does not have it").says("Apply: 2 done.");
     assert_eq!((timeout(&world, "a"), timeout(&world, "b")), (200, 200));
@@ -44,7 +49,8 @@ fn a_saved_plan_is_refused_change_by_change() {
     world.plumb("apply plan.json --yes").code(4).says("nothing of the plan is as it was; nothing was sent");
     // A field that the plan does not change: what it read has changed all the same.
     world.sandbox.edit_job("a", json!({ "timeout_seconds": 100, "max_concurrent_runs": 3 }));
-    world.plumb("apply plan.json --yes").code(4).says("DatabricksJob/a: refused");
+    let ran = world.plumb("apply plan.json --yes").code(4);
+    ran.says("DatabricksJob/a: refused").says("in a field that the plan does not change");
     assert_eq!(timeout(&world, "a"), 100);
     // Nor is another manifest what was saved.
     world.sandbox.edit_job("a", json!({ "timeout_seconds": 100, "max_concurrent_runs": 1 }));
