@@ -257,6 +257,14 @@ impl Fault {
         }
     }
 
+    /// Whether the next look may see what this one could not: the service failed, or was not reached.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Fault::NotSent { .. } | Fault::Lost { .. } => true,
+            Fault::Refused { status, .. } => *status >= 500,
+        }
+    }
+
     /// Whether the object that the call is about does not exist.
     pub fn is_gone(&self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 //! The DAG files that plumb writes: as text, as the real Airflow reads them, and on their way there and back.
 //!
-//! Each `tests/airflow_dag/cases/NAME.yaml` is a manifest and `NAME.py` the file that plumb writes for it.
+//! `tests/airflow_dag/cases/NAME.py` is the file that plumb writes for the fixture `tests/kinds/AirflowDag/NAME.yaml`.
 //! `PLUMB_WRITE_DAGS=1 cargo test --test airflow_dag` writes the files anew; look at what changed.
 
 // Clippy exempts the tests themselves, not the functions that they share.
@@ -14,5 +14,9 @@ mod converge;
 mod fake;
 #[path = "airflow_dag/files.rs"]
 mod files;
+#[path = "airflow_dag/moto.rs"]
+mod moto;
 #[path = "airflow_dag/real.rs"]
 mod real;
+#[path = "airflow_dag/s3.rs"]
+mod s3;

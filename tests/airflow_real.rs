@@ -1,10 +1,14 @@
-//! The real Airflow, from PyPI, on this machine. First of all: the emulated one answers as it does.
+//! The real Airflow, from PyPI, on this machine: the emulated one answers as it does, and plumb works with it.
 //!
 //! `PLUMB_SKIP_AIRFLOW2=1` leaves Airflow 2 out.
 
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "airflow_real/life.rs"]
+mod life;
+#[path = "airflow_real/project.rs"]
+mod project;
 #[path = "airflow_real/same.rs"]
 mod same;
 #[path = "airflow_real/server.rs"]
@@ -127,8 +131,27 @@ async fn the_emulated_airflow_3_answers_as_the_real_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_emulated_airflow_2_answers_as_the_real_one() {
-    if std::env::var("PLUMB_SKIP_AIRFLOW2").is_ok_and(|skip| skip == "1") {
+    if without_airflow_2() {
         return;
     }
     compare(2, None, include_str!("airflow_real/v1.txt"), OPERATORS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn schedules_live_on_airflow_3() {
+    let _one = ONE.lock().await;
+    life::play(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn schedules_live_on_airflow_2() {
+    if without_airflow_2() {
+        return;
+    }
+    let _one = ONE.lock().await;
+    life::play(2).await;
+}
+
+fn without_airflow_2() -> bool {
+    std::env::var("PLUMB_SKIP_AIRFLOW2").is_ok_and(|skip| skip == "1")
 }

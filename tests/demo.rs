@@ -80,7 +80,7 @@ fn the_repository_can_be_kept() {
     let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
     assert!(out.contains(&folder.display().to_string()), "{out}");
     let log = Command::new("git").args(["log", "--format=%an"]).current_dir(folder.join("project")).output().unwrap();
-    assert_eq!(String::from_utf8(log.stdout).unwrap(), "Ben Okafor\nBen Okafor\nAnn Lee\n");
+    assert_eq!(String::from_utf8(log.stdout).unwrap(), "Ben Okafor\nAnn Lee\nAnn Lee\nBen Okafor\nAnn Lee\n");
 }
 
 #[tokio::test]
@@ -103,6 +103,8 @@ enum Sabotage {
     Fault(&'static str),
     /// This file of the repository is written.
     File(&'static str, &'static str),
+    /// A file of that name, which is not plumb's, is in Airflow's folder.
+    Meddled(&'static str),
     /// Nothing, but the step before is left out.
     Skip,
 }
@@ -129,6 +131,7 @@ async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
             stage.post("/_sandbox/faults", &fault).await.unwrap();
         }
         Sabotage::File(path, text) => stage.write(path, text).unwrap(),
+        Sabotage::Meddled(name) => std::fs::write(folder.path().join("dags").join(name), "# by hand\n").unwrap(),
         Sabotage::Skip => {}
     }
     demo::play(&stage, number - 1, &STORY[number - 1]).await
@@ -141,12 +144,14 @@ async fn a_step_that_does_not_hold_is_noticed() {
         (3, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
         (4, Sabotage::Fault("/api/2.2/jobs/create"), "exited with 6, not with 0"),
         (5, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "exited with 2, not with 0"),
-        (7, Sabotage::Skip, "exited with 0, not with 2"),
-        (7, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "not one field but"),
-        (7, Sabotage::Edit("[bau] audience cleanse", json!({ "timeout_seconds": 1 })), "it found"),
-        (8, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "something else changed too"),
-        (9, Sabotage::Edit(aggregate, json!({ "timeout_seconds": 1 })), "the plan is"),
-        (10, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
+        (6, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
+        (7, Sabotage::Meddled("bau_insights_monthly.py"), "exited with 1, not with 0"),
+        (9, Sabotage::Skip, "exited with 0, not with 2"),
+        (9, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "not one field but"),
+        (9, Sabotage::Edit("[bau] audience cleanse", json!({ "timeout_seconds": 1 })), "it found"),
+        (10, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "something else changed too"),
+        (11, Sabotage::Edit(aggregate, json!({ "timeout_seconds": 1 })), "the plan is"),
+        (12, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
     ];
     for (number, sabotage, why) in cases {
         let failure = play_to(number, sabotage).await.expect_err(why);

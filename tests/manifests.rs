@@ -65,6 +65,7 @@ fn the_example_can_be_read_for_every_target() {
         assert_eq!(
             names,
             [
+                "AirflowDag/bau-insights-monthly",
                 "DatabricksCluster/analysts",
                 "DatabricksClusterPolicy/bau-jobs",
                 "DatabricksInstancePool/bau-workers",
@@ -73,7 +74,8 @@ fn the_example_can_be_read_for_every_target() {
                 "DatabricksJob/audience-insights",
             ]
         );
-        let aggregate = &desired.resources[3];
+        let named = |name: &str| desired.resources.iter().find(|r| r.address.name == name).unwrap();
+        let aggregate = named("audience-aggregate");
         let title = aggregate.spec["name"].as_str().unwrap();
         assert_eq!(
             title,
@@ -90,7 +92,7 @@ fn the_example_can_be_read_for_every_target() {
             }
         );
         assert_eq!(aggregate.references.len(), 2);
-        let insights = &desired.resources[5];
+        let insights = named("audience-insights");
         assert!(insights.spec["description"].as_str().unwrap().contains(title));
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
                 }
                 sent.push(call.line());
             }
-            Err(why) => return Ended::Failed { why: shared.shown(&why), sent },
+            Err(failed) => {
+                sent.extend(failed.sent.then(|| call.line()));
+                return Ended::Failed { why: shared.shown(&failed.why), sent };
+            }
         }
     }
     let left = match (&change.action, &id) {

@@ -5,6 +5,7 @@
 //! up by its mark before it is sent again. Nothing is overwritten that changed since the plan was made.
 
 mod change;
+mod outage;
 mod send;
 
 use crate::kinds::Owner;
@@ -22,7 +23,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Options {
     pub grace: Vec<Duration>,
     /// The pause between two looks at a state.
     pub poll: Duration,
+    /// How long to wait for a service that goes away meanwhile.
+    pub outage: Duration,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             patience: Duration::from_secs(30 * 60),
             grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
             poll: Duration::from_secs(5),
+            outage: Duration::from_secs(3 * 60),
         }
     }
 }
@@ -52,6 +56,8 @@ impl Default for Options {
 pub trait Watch: Send + Sync {
     /// A change is being carried out.
     fn started(&self, _change: &Change) {}
+    /// A change waits: for what, in a few words.
+    fn waiting(&self, _change: &Change, _for: &str) {}
     /// A change has ended.
     fn ended(&self, _change: &Change, _ended: &Ended, _took: Duration) {}
 }
@@ -114,9 +120,18 @@ struct Shared {
     project: String,
     target: String,
     options: Options,
+    /// What changes wait for, for whoever watches.
+    waits: mpsc::UnboundedSender<(usize, String)>,
 }
 
 impl Shared {
+    /// Tells whoever watches what a change waits for.
+    fn waiting(&self, change: &Change, what: &str) {
+        let index = self.decision.plan.changes.iter().position(|c| c.address == change.address);
+        // Nobody listens any more when the apply was dropped: then there is nobody to tell.
+        let _ = index.map(|index| self.waits.send((index, self.shown(what))));
+    }
+
     fn ids(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, String>> {
         // A panic elsewhere leaves the map as it was after its last whole insertion.
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,8 +182,10 @@ pub async fn apply(
             ids.insert(change.address.clone(), found.seen.id.clone());
         }
     }
+    let (waits, waiting) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
-        services: services.clone(),
+        services: outage::waited_out(services, options.outage),
+        waits,
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         facts,
         supplied: Mutex::new(live.supplied()),
@@ -179,10 +196,15 @@ pub async fn apply(
         options,
         decision,
     });
-    schedule(shared, watch, stop).await
+    schedule(shared, watch, waiting, stop).await
 }
 
-async fn schedule(shared: Arc<Shared>, watch: &dyn Watch, stop: Arc<AtomicBool>) -> Outcome {
+async fn schedule(
+    shared: Arc<Shared>,
+    watch: &dyn Watch,
+    mut waits: mpsc::UnboundedReceiver<(usize, String)>,
+    stop: Arc<AtomicBool>,
+) -> Outcome {
     let changes = &shared.decision.plan.changes;
     let mut outcome = Outcome::default();
     let mut waiting: Vec<usize> = (0..changes.len()).collect();
@@ -208,7 +230,14 @@ async fn schedule(shared: Arc<Shared>, watch: &dyn Watch, stop: Arc<AtomicBool>)
         }
         let before = still.len();
         waiting = still;
-        match running.join_next().await {
+        let joined = loop {
+            tokio::select! {
+                biased;
+                Some((index, what)) = waits.recv() => watch.waiting(&changes[index], &what),
+                joined = running.join_next() => break joined,
+            }
+        };
+        match joined {
             Some(Ok((index, ended, took))) => {
                 watch.ended(&changes[index], &ended, took);
                 outcome.changes.insert(changes[index].address.clone(), ended);

@@ -12,6 +12,13 @@ use tokio::time::{Instant, sleep};
 /// How often a create is sent, at most, when its answer is lost and the object is not found either.
 const CREATES: usize = 3;
 
+/// Why a call of a change is not done.
+pub(super) struct Failed {
+    pub why: String,
+    /// Whether it was carried out, and only what was waited for afterwards did not come.
+    pub sent: bool,
+}
+
 /// Sends a call and waits for what has to become true after it. Returns the id of the object that it made.
 pub(super) async fn call(
     shared: &Shared,
@@ -19,34 +26,50 @@ pub(super) async fn call(
     kind: &'static dyn AnyKind,
     call: &Call,
     id: Option<&str>,
+) -> Result<Option<String>, Failed> {
+    let unsent = |why| Failed { why, sent: false };
+    let ready = fill(shared, call, id).map_err(unsent)?;
+    let made = carry_out(shared, change, kind, &ready).await.map_err(unsent)?;
+    match become_true(shared, change, kind, &ready, made.as_deref().or(id)).await {
+        Ok(()) => Ok(made),
+        Err(why) => Err(Failed { why, sent: true }),
+    }
+}
+
+async fn carry_out(
+    shared: &Shared,
+    change: &Change,
+    kind: &'static dyn AnyKind,
+    call: &Call,
 ) -> Result<Option<String>, String> {
-    let ready = fill(shared, call, id)?;
-    let made = match call.creates {
-        Some(pointer) => Some(create(shared, change, kind, &ready, pointer).await?),
-        None => {
-            settle(shared, &ready).await.map_err(|e| match e.is_wrong_state() && ready.waits_out_state {
-                true => format!("{e}; waited {} min for another state", shared.options.patience.as_secs() / 60),
-                false => e.to_string(),
-            })?;
-            None
-        }
-    };
-    if let Some(until) = &ready.until {
-        let path = match made.as_deref().or(id) {
-            Some(id) => until.path.replace("${id}", id),
-            None => until.path.clone(),
-        };
-        let query = until
-            .query
-            .iter()
-            .map(|(k, v)| (k.clone(), made.as_deref().or(id).map_or_else(|| v.clone(), |id| v.replace("${id}", id))));
-        let until = Until { path, query: query.collect(), ..until.clone() };
-        wait(shared, &ready, &until).await?;
+    if let Some(pointer) = call.creates {
+        return create(shared, change, kind, call, pointer).await.map(Some);
     }
-    if let Some(settles) = &ready.settles {
-        settled(shared, change, kind, &ready, settles).await?;
+    settle(shared, call).await.map_err(|e| match e.is_wrong_state() && call.waits_out_state {
+        true => format!("{e}; waited {} min for another state", shared.options.patience.as_secs() / 60),
+        false => e.to_string(),
+    })?;
+    Ok(None)
+}
+
+/// Waits for what has to become true after a call. `id` is that of the object.
+async fn become_true(
+    shared: &Shared,
+    change: &Change,
+    kind: &'static dyn AnyKind,
+    call: &Call,
+    id: Option<&str>,
+) -> Result<(), String> {
+    if let Some(until) = &call.until {
+        let filled = |text: &str| id.map_or_else(|| text.to_owned(), |id| text.replace("${id}", id));
+        let query = until.query.iter().map(|(k, v)| (k.clone(), filled(v))).collect();
+        let until = Until { path: filled(&until.path), query, ..until.clone() };
+        wait(shared, change, call, &until).await?;
     }
-    Ok(made)
+    match &call.settles {
+        Some(settles) => settled(shared, change, kind, call, settles).await,
+        None => Ok(()),
+    }
 }
 
 /// Fills in the ids and secrets that the plan does not hold.
@@ -150,18 +173,26 @@ async fn settled(
     let mut memory = Value::Null;
     loop {
         let mut looks = Vec::with_capacity(settles.reads.len());
+        let mut hidden = None;
         for read in &settles.reads {
             let service = shared.services.for_system(read.system).map_err(|e| e.to_string())?;
             looks.push(match service.send(read).await {
                 Ok(answer) => answer.body,
                 Err(fault) if fault.is_gone() => Value::Null,
+                // What is between two states may not be shown: Airflow 2 answers 500 for the source of a file that came
+                // back and that it has yet to parse (recorded from 2.11.2).
+                Err(fault) if fault.may_pass() => {
+                    hidden = Some(fault.to_string());
+                    Value::Null
+                }
                 Err(fault) => return Err(fault.to_string()),
             });
         }
-        let waited = match kind.settled(&settles.expect, &looks, &mut memory) {
-            Settled::Yes => return Ok(()),
-            Settled::NotYet(what) => what,
-            Settled::Never(why) => {
+        let waited = match (hidden, kind.settled(&settles.expect, &looks, &mut memory)) {
+            (_, Settled::Yes) => return Ok(()),
+            (None, Settled::NotYet(what)) => what,
+            (Some(fault), _) => format!("it cannot be seen: {fault}"),
+            (None, Settled::Never(why)) => {
                 let manifest = change.source.as_ref().map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
                 return Err(format!("{}: {why}{manifest}", call.line()));
             }
@@ -170,13 +201,14 @@ async fn settled(
             let seconds = shared.options.patience.as_secs();
             return Err(format!("{}: after {seconds} s {waited}", call.line()));
         }
+        shared.waiting(change, &waited);
         sleep(pause).await;
         pause = (pause * 2).min(shared.options.poll);
     }
 }
 
 /// Reads a state again and again until it is a good one.
-async fn wait(shared: &Shared, call: &Call, until: &Until) -> Result<(), String> {
+async fn wait(shared: &Shared, change: &Change, call: &Call, until: &Until) -> Result<(), String> {
     let service = shared.services.for_system(call.system).map_err(|e| e.to_string())?;
     let mut read = Call::get(call.system, until.path.clone());
     read.query = until.query.clone();
@@ -196,6 +228,7 @@ async fn wait(shared: &Shared, call: &Call, until: &Until) -> Result<(), String>
             let waited = shared.options.patience.as_secs();
             return Err(format!("{}: after {waited} s its state is still {state}", call.line()));
         }
+        shared.waiting(change, &format!("it is {state}"));
         sleep(pause).await;
         pause = (pause * 2).min(shared.options.poll);
     }

@@ -42,8 +42,7 @@ pub struct ApplyArgs {
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
     /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
-    // Shown, like the guard, once manifests can name a DAG.
-    #[arg(long, hide = true)]
+    #[arg(long)]
     allow_run_now: bool,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
@@ -64,7 +63,6 @@ enum Override {
     Branch,
     Clean,
     Workspace,
-    #[value(hide = true)]
     RunNow,
 }
 
@@ -292,6 +290,9 @@ struct Watching<'a>(&'a dyn Progress);
 impl Watch for Watching<'_> {
     fn started(&self, change: &Change) {
         self.0.started(Step { address: &change.address, action: change.action });
+    }
+    fn waiting(&self, change: &Change, what: &str) {
+        self.0.waiting(Step { address: &change.address, action: change.action }, what);
     }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {

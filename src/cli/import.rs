@@ -25,13 +25,13 @@ use std::path::{Path, PathBuf};
   plumb import cluster 0923-164208-meows279 --out manifests/clusters
   plumb import --all --target prod")]
 pub struct Import {
-    /// Kind of the objects: job, cluster, policy, pool, connection, variable, or a kind's name
+    /// Kind of the objects: job, cluster, policy, pool, connection, variable, dag, or a kind's name
     #[arg(required_unless_present = "all", value_name = "KIND")]
     kind: Option<String>,
     /// Ids of the objects
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<String>,
-    /// Everything that no project owns
+    /// Everything that no project owns; DAGs, which stay with whoever wrote them, only when asked for by `dag --all`
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// Folder to write to, relative to the project
@@ -111,8 +111,12 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<E
         ));
     }
     let count = texts.len();
+    let adopted = texts.iter().any(|(_, manifest)| manifest.adopts);
     let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };
-    ui.status(&format!("{count} {noun} written. `plumb plan` shows {them} as adopted."));
+    ui.status(&match adopted {
+        true => format!("{count} {noun} written. `plumb plan` shows {them} as adopted."),
+        false => format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do."),
+    });
     Ok(ExitCode::Ok)
 }
 
@@ -123,12 +127,17 @@ fn chosen<'l>(
     ui: &Ui,
 ) -> Result<Vec<(&'static dyn AnyKind, &'l Found)>, Failure> {
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
-    let free = |f: &&Found| f.mark.is_none() && !adopted.contains(f.seen.id.as_str());
     let named = args.kind.as_deref().map(named).transpose()?;
+    let free = |kind: AnyKindRef, f: &Found| {
+        // What others go on owning is imported when it is asked for.
+        let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
+        f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
+    };
     if args.all {
         let is_named = |k: &AnyKindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
         let kinds = session.project.kinds().into_iter().filter(is_named);
-        return Ok(kinds.flat_map(|k| live.of(k.name()).iter().filter(free).map(move |f| (k, f))).collect());
+        let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
+        return Ok(all.filter(|(k, f)| free(*k, f)).collect());
     }
     let mut chosen = Vec::new();
     for id in &args.ids {
@@ -156,8 +165,11 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> O
     let owner = found.mark.as_ref().map(|m| &m.owner);
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
-        r.kind.name() == kind.name() && r.adopt.as_ref() == Some(&found.seen.id)
-            || mine.is_some_and(|o| o.address == r.address)
+        let is_it = || match kind.is_borrowed(&r.spec) {
+            true => r.spec.get(kind.title()).and_then(Value::as_str) == Some(&found.seen.id),
+            false => r.adopt.as_ref() == Some(&found.seen.id),
+        };
+        r.kind.name() == kind.name() && is_it() || mine.is_some_and(|o| o.address == r.address)
     })
 }
 
@@ -182,7 +194,7 @@ fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindR
 /// `job` for DatabricksJob, and so on: the kinds that a word may mean.
 fn named(text: &str) -> Result<Vec<AnyKindRef>, Failure> {
     let all = kinds::all();
-    let exact = |k: &&AnyKindRef| k.name().eq_ignore_ascii_case(text) || k.noun() == text;
+    let exact = |k: &&AnyKindRef| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(text));
     let last = |k: &AnyKindRef| k.noun().split(' ').next_back();
     if let Some(kind) = all.iter().find(exact) {
         return Ok(vec![*kind]);
@@ -207,6 +219,7 @@ fn folder(kind: &dyn AnyKind) -> String {
         System::Airflow => format!("airflow/{word}"),
         _ => word.to_owned(),
     };
+    let word = word.to_ascii_lowercase();
     match word.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None => format!("{word}s"),

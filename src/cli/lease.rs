@@ -93,7 +93,7 @@ pub async fn under<R>(
         .map_err(|refused| failure(session, refused))?;
     ui.detail(&format!("took the lease {}", folder(session)));
     let gate = lease.gate();
-    session.services = session.services.clone().each(|service| gate.before(service));
+    session.services = session.services.clone().wrapped(|_, service| gate.before(service));
     let done = work(session).await;
     if !gate.is_open() {
         ui.error("the lease was lost on the way: what came after that was not sent");

@@ -5,6 +5,7 @@ mod ci;
 mod completions;
 pub mod demo;
 mod drift;
+mod embedded;
 mod import;
 mod init;
 mod lease;

@@ -1,25 +1,34 @@
 //! `plumb sandbox`.
 
-use crate::sandbox;
+use crate::sandbox::{self, airflow};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Run the embedded Databricks emulator
+/// Run the embedded emulator of Databricks, and of Airflow
 ///
-/// A server on this machine that behaves as a workspace does, defaults, paging and errors included. It prints one line
-/// of JSON with its addresses and runs until it is interrupted. Any token signs in.
+/// Servers on this machine that behave as a workspace and an Airflow do, defaults, paging and errors included. It prints
+/// one line of JSON with their addresses and runs until it is interrupted. Any token signs in to the workspace, any name
+/// and password to Airflow.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb sandbox --listen 127.0.0.1:8080
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
+  plumb sandbox --airflow --dags ./dags
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
 pub struct SandboxArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […]}
+    /// Emulate Airflow too, of this major version (3, or 2), at an address of its own
+    #[arg(long, value_name = "MAJOR", num_args = 0..=1, default_missing_value = "3", value_parser = clap::value_parser!(u8).range(2..=3))]
+    airflow: Option<u8>,
+    /// Folder that Airflow reads its DAG files from
+    #[arg(long, value_name = "DIR", requires = "airflow")]
+    dags: Option<PathBuf>,
+    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […], "airflow":
+    /// {"dags": […], "connections": […], "variables": […], "pools": […]}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// File to keep the objects in between two runs
@@ -59,6 +68,13 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         latency: args.latency,
         state: args.state,
         allow_remote: args.allow_remote,
+        airflow: args.airflow.map(|version| airflow::Options {
+            version,
+            dags: args.dags,
+            // Beside the workspace, on a port of its own.
+            listen: SocketAddr::new(args.listen.ip(), 0),
+            ..airflow::Options::default()
+        }),
         ..sandbox::Options::default()
     };
     let running = sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;

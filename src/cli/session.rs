@@ -1,6 +1,6 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
-use super::{Global, Selected, Targeted};
+use super::{Global, Selected, Targeted, embedded};
 use crate::call::System;
 use crate::explain::{History, Known};
 use crate::git::Repo;
@@ -9,10 +9,10 @@ use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
-use crate::services::{Airflow, Databricks, Services, airflow};
+use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The manifests of one target, and where they came from.
 pub struct Project {
@@ -94,22 +94,33 @@ impl Project {
     pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let state = self.dir.join(".plumb").join(format!("sandbox-{}.json", target.name));
-            let running = start_sandbox(&state).await?;
-            let config = Config::with_token(&running.url(), "sandbox").map_err(|e| Failure::error(e.to_string()))?;
-            let services = services(config)?;
+            let (services, running) = embedded::start(&self.dir, &target.name).await?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-            return Ok(Session { project: self, services, workspace: None, _sandbox: Some(running) });
+            let absent = Vec::new();
+            return Ok(Session { project: self, services, absent, workspace: None, _sandbox: Some(running) });
         }
         let (mut services, workspace) = self.databricks(ui)?;
+        let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
             let explicit = airflow::Explicit { url: airflow.url.clone(), api: airflow.api.clone() };
             let failed = |e: airflow::ConfigError| Failure::error(format!("target {}: {e}", target.name));
             let config = airflow::Config::resolve(&settings::env, &explicit).map_err(failed)?;
             ui.detail(&format!("the Airflow of target {} is {}, as {}", target.name, config.url, config.describe()));
             services = services.with_airflow(Airflow::new(config).map_err(failed)?);
+            let files = match &airflow.dags {
+                Some(place) => {
+                    ui.detail(&format!("its DAG files are in {place}"));
+                    let opened = DagFiles::open(place, &self.dir, settings::env);
+                    opened.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?
+                }
+                None => {
+                    absent.push(System::DagFiles);
+                    DagFiles::none()
+                }
+            };
+            services = services.with_dag_files(files);
         }
-        Ok(Session { services, workspace, _sandbox: None, project: self })
+        Ok(Session { services, absent, workspace, _sandbox: None, project: self })
     }
 
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
@@ -142,20 +153,6 @@ fn services(config: Config) -> Result<Services, Failure> {
     Ok(Services::default().with_databricks(databricks))
 }
 
-async fn start_sandbox(state: &Path) -> Result<sandbox::Running, Failure> {
-    let failed = |e: String| Failure::error(format!("the embedded sandbox cannot start: {e}"));
-    if let Some(dir) = state.parent() {
-        std::fs::create_dir_all(dir).map_err(|e| failed(format!("{}: {e}", dir.display())))?;
-        // The state is nobody else's business, and no difference of the repository.
-        let ignore = dir.join(".gitignore");
-        if !ignore.exists() {
-            std::fs::write(&ignore, "*\n").map_err(|e| failed(format!("{}: {e}", ignore.display())))?;
-        }
-    }
-    let options = sandbox::Options { state: Some(state.to_owned()), ..sandbox::Options::default() };
-    sandbox::start(options).await.map_err(|e| failed(e.to_string()))
-}
-
 /// What loading needs to know beside the files.
 pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
@@ -176,6 +173,8 @@ pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
 pub struct Session {
     pub project: Project,
     pub services: Services,
+    /// Systems that are read as empty because the target does not have them.
+    absent: Vec<System>,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     workspace: Option<String>,
     /// Kept running for as long as the session.
@@ -314,6 +313,7 @@ impl Session {
             today: jiff::Zoned::now().date(),
             now: jiff::Timestamp::now(),
             kinds: &self.kinds(),
+            absent: &self.absent,
         })
     }
 

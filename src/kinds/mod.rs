@@ -50,6 +50,7 @@ pub mod airflow {
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;
+    pub mod destination;
     pub mod python;
     pub mod secret;
     #[cfg(test)]
@@ -72,6 +73,7 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
     ALL.get_or_init(|| {
         vec![
             of::<airflow::connection::AirflowConnection>(),
+            of::<airflow::dag::AirflowDag>(),
             of::<airflow::pool::AirflowPool>(),
             of::<airflow::variable::AirflowVariable>(),
             of::<databricks::cluster::DatabricksCluster>(),
@@ -89,13 +91,7 @@ pub fn of<K: Kind>() -> &'static dyn AnyKind {
 
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
-    all().iter().chain(coming()).copied().find(|k| k.name() == name)
-}
-
-/// Kinds that work and that no manifest can name yet: they are offered when every part around them is there.
-fn coming() -> &'static [&'static dyn AnyKind] {
-    static COMING: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
-    COMING.get_or_init(|| vec![of::<airflow::dag::AirflowDag>()])
+    all().iter().copied().find(|k| k.name() == name)
 }
 
 /// A read of one or more pages.

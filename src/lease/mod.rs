@@ -234,14 +234,23 @@ impl Fenced {
         if call.method == Method::Get {
             return self.service.send(call).await;
         }
-        let why = "the lease is lost: another apply may be at work; `plumb plan` shows what is left to do".to_owned();
+        let why = "the lease is lost, and another apply may be at work; what was on its way may have been done or not, \
+                   and `plumb plan` shows what is left to do";
         if !self.gate.is_open() {
-            return Err(Fault::NotSent { line: call.line(), why });
+            // As a refusal: whoever waits out that a service is away must not wait for this one.
+            return Err(Fault::Refused {
+                line: call.line(),
+                status: 423,
+                code: "LEASE_LOST".into(),
+                message: why.into(),
+                request_id: None,
+                retry_after: None,
+            });
         }
         tokio::select! {
             biased;
             answer = self.service.send(call) => answer,
-            () = self.gate.closed() => Err(Fault::Lost { line: call.line(), why }),
+            () = self.gate.closed() => Err(Fault::Lost { line: call.line(), why: why.into() }),
         }
     }
 }

@@ -128,7 +128,9 @@ async fn what_is_broken_closes_the_gate_and_ends_what_is_under_way() {
     unlock(store(&workspace, "bo"), "bo", Terms::USUAL).await.unwrap();
     assert!(matches!(under_way.await.unwrap(), Err(Fault::Lost { .. })));
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
-    assert!(matches!(fenced.send(&write()).await, Err(Fault::NotSent { .. })));
+    let refused = fenced.send(&write()).await.unwrap_err();
+    assert!(matches!(&refused, Fault::Refused { code, .. } if code == "LEASE_LOST"), "{refused}");
+    assert!(!crate::services::retry::may_be_sent_again(&write(), &refused));
     assert_eq!(workspace.written.lock().unwrap().len(), 1);
     // It was left free, and giving back what was lost does not make it anybody's.
     lease.release().await.unwrap();

@@ -5,6 +5,7 @@ use super::expand::Value;
 use super::source::tidy;
 use super::{Mode, Project, Request, Target};
 use crate::kinds::AnyKind;
+use crate::kinds::airflow::destination::Destination;
 use crate::yaml::{Files, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, resolve};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -93,6 +94,11 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
         }
         for part in entry.value.entries().iter().filter(|e| e.key != "variables") {
             no_references(&part.value, problems);
+        }
+        let dags = entry.value.get("airflow").and_then(|a| a.get("dags"));
+        let written = dags.and_then(|node| Some((node, node.as_str().filter(|text| !text.contains("${"))?)));
+        if let Some((node, Err(unusable))) = written.map(|(node, text)| (node, Destination::read(text))) {
+            problems.at(node.span, unusable.what, unusable.mend);
         }
     }
     for part in spec.entries().iter().filter(|e| !matches!(e.key.as_str(), "variables" | "targets")) {

@@ -8,8 +8,9 @@ use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, approval, guards, normal,
-    order, references,
+    order, references, served,
 };
+use crate::call::System;
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
@@ -32,6 +33,9 @@ pub struct Input<'a> {
     pub now: jiff::Timestamp,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
+    /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is
+    /// decided.
+    pub absent: &'a [System],
 }
 
 /// The spec of a resource as it was at some earlier commit.
@@ -89,7 +93,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     let mut decider = Decider::new(input);
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
-        if input.kinds.iter().any(|k| k.name() == resource.address.kind) {
+        if input.kinds.iter().any(|k| k.name() == resource.address.kind) && !served::lacks(resource, input.absent) {
             decider.resource(resource);
         } else {
             decider.unserved(resource);
@@ -108,10 +112,10 @@ pub(super) struct Decider<'a> {
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
-    /// Ids that are right now, those of objects included that will be made anew.
+    /// Ids that are right now, those included of objects that will be made anew or that no manifest asks for any more.
     live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
-    unavailable: BTreeSet<Address>,
+    pub(super) unavailable: BTreeSet<Address>,
     /// Objects that a manifest lays claim to by `previousNames`.
     pub(super) claimed: BTreeSet<Address>,
     /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
@@ -120,7 +124,7 @@ pub(super) struct Decider<'a> {
     touched: BTreeMap<Address, &'a Value>,
     wanted: BTreeMap<Address, Wanted>,
     changes: Vec<Change>,
-    blocked: Vec<Blocked>,
+    pub(super) blocked: Vec<Blocked>,
     notes: Vec<Note>,
     unchanged: usize,
 }
@@ -144,9 +148,9 @@ impl<'a> Decider<'a> {
             input,
             vault,
             supplied: input.live.supplied(),
+            live_ids: ids_of(&owned),
             owned,
             ids: BTreeMap::new(),
-            live_ids: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             claimed: BTreeSet::new(),
             renamed: BTreeMap::new(),
@@ -161,22 +165,6 @@ impl<'a> Decider<'a> {
                 .map(|what| Note { address: None, message: format!("could not be read, and is left alone: {what}") })
                 .collect(),
             unchanged: 0,
-        }
-    }
-
-    /// A resource of a kind that was not read, because the target has no such system.
-    fn unserved(&mut self, resource: &Resource) {
-        self.unavailable.insert(resource.address.clone());
-        if self.input.selection.has(resource) {
-            let (target, one) = (&self.input.desired.target.name, resource.kind.one());
-            let needs: Vec<String> =
-                resource.kind.systems().iter().map(|system| format!("`{}`", system.setting())).collect();
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some(resource.address.clone()),
-                reason: format!("target {target} has not all that {one} needs: {}", needs.join(" and ")),
-                remedy: Some("add it to the target in plumb.yaml".into()),
-            });
         }
     }
 
@@ -644,6 +632,15 @@ impl<'a> Decider<'a> {
         plan.digest = approval::plan_digest(&plan);
         Decision { plan, vault: self.vault, wanted: self.wanted }
     }
+}
+
+/// The ids of what the project owns, but for what is there twice.
+fn ids_of(owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&Found>>>) -> BTreeMap<Address, String> {
+    let ids = owned.values().flatten().filter_map(|(address, found)| match found.as_slice() {
+        [one] => Some((address.clone(), one.seen.id.clone())),
+        _ => None,
+    });
+    ids.collect()
 }
 
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {

@@ -13,6 +13,7 @@ mod origin;
 pub mod references;
 pub mod secrets;
 mod selection;
+mod served;
 mod types;
 
 pub use decide::{Base, Bases, Decision, Input, Wanted, decide};

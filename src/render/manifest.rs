@@ -14,6 +14,8 @@ pub struct Manifest {
     pub text: String,
     /// Environment variables that stand in the place of secrets: they have to be listed under `spec.env`.
     pub env: Vec<String>,
+    /// Whether its object is taken over; others go on owning some.
+    pub adopts: bool,
 }
 
 /// Members that come first, in this order; the others follow by name, scalars before objects and lists.
@@ -39,12 +41,17 @@ pub fn manifest(
 ) -> Result<Manifest, serde_yaml::Error> {
     let rules = kind.rules();
     let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
+    let export = kind.export(seen);
     let spec = writer
-        .field(&rules.root, "", &kind.export(seen))
+        .field(&rules.root, "", &export)
         .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
     let mut metadata = serde_yaml::Mapping::new();
     metadata.insert("name".into(), name.into());
-    metadata.insert("adopt".into(), seen.id.as_str().into());
+    // What stays somebody else's is known by its name, and not taken over.
+    let adopts = !kind.is_borrowed(&export);
+    if adopts {
+        metadata.insert("adopt".into(), seen.id.as_str().into());
+    }
     let mut document = serde_yaml::Mapping::new();
     document.insert("apiVersion".into(), crate::manifest::API_VERSION.into());
     document.insert("kind".into(), kind.name().into());
@@ -54,7 +61,7 @@ pub fn manifest(
     let mut env = writer.env;
     env.sort();
     env.dedup();
-    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{body}"), env })
+    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{body}"), env, adopts })
 }
 
 struct Writer<'a> {

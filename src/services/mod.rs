@@ -3,6 +3,7 @@
 //! Everything above talks to [`Service`], so that a test can put its own in a service's place.
 
 pub mod airflow;
+pub mod aws;
 pub mod dag_files;
 pub mod databricks;
 pub mod github;
@@ -13,6 +14,7 @@ pub mod secret;
 pub mod webhook;
 
 pub use airflow::Airflow;
+pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use github::GitHub;
@@ -78,6 +80,12 @@ impl Services {
         self.with(System::Airflow, Arc::new(airflow), requests)
     }
 
+    /// Adds the place of an Airflow deployment's DAG files.
+    pub fn with_dag_files(self, files: DagFiles) -> Self {
+        let requests = files.requests();
+        self.with(System::DagFiles, Arc::new(files), requests)
+    }
+
     /// Adds any other service. It counts its requests with `requests`, if at all.
     pub fn with(mut self, system: System, service: Arc<dyn Service>, requests: Requests) -> Self {
         if system == System::Databricks {
@@ -87,10 +95,10 @@ impl Services {
         self
     }
 
-    /// The same services, each inside of something: behind a gate.
-    pub fn each(mut self, wrap: impl Fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
-        for connected in self.all.values_mut() {
-            connected.service = wrap(connected.service.clone());
+    /// The same services, some of them behind one of one's own.
+    pub fn wrapped(mut self, wrap: impl Fn(System, Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
+        for (system, connected) in &mut self.all {
+            connected.service = wrap(*system, connected.service.clone());
         }
         self
     }

@@ -50,13 +50,17 @@ const PASSING: &[&str] = &[
     // Airflow's metadata database, busy or gone for a moment.
     "Database error",
     "database is locked",
+    // S3 (Amazon S3 API reference, "Error responses": InternalError, RequestTimeout, OperationAborted).
+    "We encountered an internal error",
+    "was not read from or written to within the timeout period",
+    "A conflicting conditional operation is currently in progress",
 ];
 
 /// Decides about the attempt after number `attempt` (the first is 0), `elapsed` after the first began.
 ///
 /// `jitter` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
 pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: Duration, jitter: f64) -> Retry {
-    if !(call.repeatable && is_passing(fault) || had_no_effect(fault)) {
+    if !may_be_sent_again(call, fault) {
         return Retry::GiveUp;
     }
     let asked = match fault {
@@ -74,6 +78,11 @@ pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: 
         }
     };
     if elapsed.saturating_add(wait) > policy.total { Retry::GiveUp } else { Retry::After(wait) }
+}
+
+/// Whether sending the call again after this fault does no harm and may do better.
+pub fn may_be_sent_again(call: &Call, fault: &Fault) -> bool {
+    call.repeatable && is_passing(fault) || had_no_effect(fault)
 }
 
 /// Whether it is certain that the call did nothing, and another attempt may do better.

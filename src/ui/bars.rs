@@ -89,9 +89,9 @@ impl Progress for Bars<'_> {
         self.state().steps.insert(step.address.clone(), bar);
     }
 
-    fn waiting(&self, step: Step<'_>, to_be: &str) {
+    fn waiting(&self, step: Step<'_>, what: &str) {
         if let Some(bar) = self.state().steps.get(step.address) {
-            bar.set_message(safe(&format!("{}: waiting, it is {to_be}", doing(step))));
+            bar.set_message(safe(&format!("{}: waiting: {what}", doing(step))));
         }
     }
 

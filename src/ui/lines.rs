@@ -2,6 +2,8 @@
 
 use super::progress::{End, Progress, Read, Step, did, doing};
 use super::{Ui, escape::seconds};
+use crate::manifest::Address;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ struct State {
     read: Read,
     total: usize,
     ended: usize,
+    /// What each change was last said to wait for.
+    waits: BTreeMap<Address, String>,
 }
 
 impl<'a> Lines<'a> {
@@ -60,8 +64,12 @@ impl Progress for Lines<'_> {
         self.ui.status(&doing(step));
     }
 
-    fn waiting(&self, step: Step<'_>, state: &str) {
-        self.ui.detail(&format!("{}: waiting, it is {state}", doing(step)));
+    fn waiting(&self, step: Step<'_>, what: &str) {
+        let mut state = self.state();
+        // Said once: a log need not grow while nothing happens.
+        if state.waits.insert(step.address.clone(), what.to_owned()).as_deref() != Some(what) {
+            self.ui.status(&format!("{}: waiting: {what}", doing(step)));
+        }
     }
 
     fn ended(&self, step: Step<'_>, end: &End) {

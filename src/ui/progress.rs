@@ -35,8 +35,8 @@ pub trait Progress: Send + Sync {
     fn total(&self, _changes: usize) {}
     /// A change is begun.
     fn started(&self, _step: Step<'_>) {}
-    /// A change waits for the service to reach a state.
-    fn waiting(&self, _step: Step<'_>, _state: &str) {}
+    /// A change waits: "it is PENDING". Told at each look.
+    fn waiting(&self, _step: Step<'_>, _what: &str) {}
     /// A change is done, has failed, or is skipped.
     fn ended(&self, _step: Step<'_>, _end: &End) {}
     /// Nothing more will come.

@@ -116,7 +116,7 @@ fn a_log_gets_a_line_for_each_change() {
     let (a, b, c) = (address("a"), address("b"), address("c\u{7}"));
     let step = |address, action| Step { address, action };
     progress.started(step(&a, Action::Create));
-    progress.waiting(step(&a, Action::Create), "PENDING");
+    (0..3).for_each(|_| progress.waiting(step(&a, Action::Create), "it is PENDING"));
     progress.ended(step(&a, Action::Create), &End::Done(Duration::from_millis(400)));
     let failed = End::Failed { why: "400".into(), after: Duration::from_secs(61) };
     progress.ended(step(&b, Action::Update), &failed);
@@ -126,6 +126,7 @@ fn a_log_gets_a_line_for_each_change() {
         "reading: 5000 objects with 50 requests so far\n\
          read 5000 objects with 51 requests in 1.2 s\n\
          creating DatabricksJob/a\n\
+         creating DatabricksJob/a: waiting: it is PENDING\n\
          [1/3] created DatabricksJob/a in 0.4 s\n\
          error: [2/3] failed updating DatabricksJob/b after 1 min 01 s: 400\n\
          [3/3] skipped deleting DatabricksJob/c\\u0007: DatabricksJob/b failed\n"

@@ -16,13 +16,15 @@ pub fn kind() -> &'static dyn AnyKind {
     kinds::find("AirflowDag").unwrap()
 }
 
+/// Where the files are that plumb writes for the cases.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/airflow_dag/cases")
 }
 
 /// The name and the text of each case.
 pub fn all() -> BTreeMap<String, String> {
-    let entries = std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path());
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds/AirflowDag");
+    let entries = std::fs::read_dir(fixtures).unwrap().map(|e| e.unwrap().path());
     entries
         .filter(|p| p.extension().is_some_and(|e| e == "yaml"))
         .map(|p| (p.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(&p).unwrap()))

@@ -2,8 +2,10 @@
 
 use super::cases;
 use super::fake::{Airflow, Cut};
+use super::files;
+use super::moto::moto;
 use plumb::apply::{self, Ended, Options, Outcome, Unwatched};
-use plumb::call::{Service, System};
+use plumb::call::{Call, Sending, Service, System};
 use plumb::kinds::airflow::python;
 use plumb::manifest::{self, Desired, InMemory, Request};
 use plumb::plan::{Bases, Decision, Guard, Input, Live, Plan, Selection, decide};
@@ -12,23 +14,52 @@ use plumb::{observe, render};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 use std::time::Duration;
 
 const NOW: &str = "2024-05-10T00:00:00Z";
 const TASKS: &str = "tasks: [{id: load, run: '7'}]";
 
+/// A bucket, whose files are brought to Airflow's folder after each call.
+struct Synced(DagFiles, String, PathBuf);
+
+impl Service for Synced {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            let answer = self.0.send(call).await;
+            let below = format!("{}/", self.1);
+            for file in fs::read_dir(&self.2).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+            for key in moto().keys(&below) {
+                fs::write(self.2.join(&key[below.len()..]), moto().get(&key).unwrap()).unwrap();
+            }
+            answer
+        })
+    }
+}
+
 /// A folder and an Airflow over it.
 struct World {
     folder: tempfile::TempDir,
     airflow: Airflow,
+    /// The prefix that plumb writes to instead, and that Airflow's folder is filled from.
+    bucket: Option<String>,
 }
 
 impl World {
     fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let airflow = Airflow::over(folder.path().to_owned());
-        World { folder, airflow }
+        World { folder, airflow, bucket: None }
+    }
+
+    fn files(&self) -> Arc<dyn Service> {
+        match &self.bucket {
+            Some(prefix) => Arc::new(Synced(files::s3(prefix), prefix.clone(), self.folder.path().to_owned())),
+            None => Arc::new(DagFiles::folder(self.folder.path())),
+        }
     }
 
     fn services(&self) -> Services {
@@ -38,7 +69,7 @@ impl World {
     fn through(&self, wrap: impl Fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Services {
         Services::default().with(System::Airflow, wrap(Arc::new(self.airflow.clone())), Requests::default()).with(
             System::DagFiles,
-            wrap(Arc::new(DagFiles::folder(self.folder.path()))),
+            wrap(self.files()),
             Requests::default(),
         )
     }
@@ -57,6 +88,7 @@ impl World {
             today: jiff::civil::date(2024, 5, 10),
             now: NOW.parse().unwrap(),
             kinds: &kinds,
+            absent: &[],
         });
         (live, decision)
     }
@@ -69,6 +101,7 @@ impl World {
             patience: Duration::from_millis(400),
             grace: vec![Duration::ZERO],
             poll: Duration::from_millis(2),
+            outage: Duration::ZERO,
         };
         let stop = Arc::new(AtomicBool::new(false));
         (plan, apply::apply(services, desired, &live, decision, options, &Unwatched, stop).await)
@@ -152,6 +185,18 @@ async fn after_an_apply_there_is_nothing_to_do() {
         world.settle(&desired).await;
         assert_eq!(world.writes(), Vec::<String>::new(), "{name}: a second apply wrote something");
     }
+}
+
+#[tokio::test]
+async fn a_bucket_converges_as_a_folder_does() {
+    let world = World { bucket: Some(files::prefix()), ..World::new() };
+    world.settle(&one(TASKS)).await;
+    let plan = world.settle(&one(&format!("description: more, {TASKS}"))).await;
+    assert_eq!(fields(&plan), ["description: - → \"more\""]);
+    assert_eq!(world.is_paused("one"), Some(false));
+    world.settle(&project(&[])).await;
+    assert_eq!(world.is_paused("one"), None);
+    assert_eq!(moto().keys(world.bucket.as_ref().unwrap()), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ pub struct Airflow {
     pub password: String,
     /// The DAG folder.
     pub dags: PathBuf,
+    major: u8,
     state: PathBuf,
 }
 
@@ -24,6 +25,18 @@ impl Airflow {
     /// Starts some processes of Airflow 3 or 2 and waits until they are healthy.
     pub fn start(major: u8, parts: Option<&str>) -> Airflow {
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("airflow{major}-{}", std::process::id()));
+        Self::up(major, parts, state)
+    }
+
+    /// Stops it and starts it again, at the same address.
+    pub fn restart(&self) {
+        let stopped = Command::new("bash").arg(script("down.sh")).arg(&self.state).status().unwrap();
+        assert!(stopped.success());
+        // Two values for one folder: the older one is what stops it.
+        std::mem::forget(Self::up(self.major, None, self.state.clone()));
+    }
+
+    fn up(major: u8, parts: Option<&str>, state: PathBuf) -> Airflow {
         let mut up = Command::new("bash");
         up.arg(script("up.sh")).arg(major.to_string()).arg(&state);
         // When this process is gone, however it ended, Airflow goes too.
@@ -40,6 +53,7 @@ impl Airflow {
             user: told["USER"].to_owned(),
             password: told["PASSWORD"].to_owned(),
             dags: told["DAGS"].into(),
+            major,
             state,
         }
     }

@@ -229,7 +229,7 @@ fn what_cannot_be_imported_is_said() {
     shows!(world.plumb("import dashboard 1"), @"
     --- stderr
     error: no kind is called `dashboard`
-    hint: there are: connection, pool, variable, cluster, policy, job
+    hint: there are: connection, DAG, pool, variable, cluster, policy, job
     --- exit 64
     ");
     shows!(world.plumb("import"), @"
@@ -292,7 +292,7 @@ fn a_new_project_begins_with_init() {
     0 resources are as they should be.
     Digest: <digest>
     --- stderr
-    read 0 objects with 4 requests in <time>
+    read 0 objects with 8 requests in <time>
     --- exit 0
     ");
     shows!(world.plumb("init"), @"

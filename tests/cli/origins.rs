@@ -375,3 +375,17 @@ fn a_project_in_a_folder_of_the_repository() {
     --- exit 1
     ");
 }
+
+#[test]
+fn a_reference_that_goes_with_what_it_names_is_no_drift() {
+    let world = World::new();
+    let calls = "    - {task_key: child, run_job_task: {job_id: \"${resources.DatabricksJob.child}\"}}\n";
+    world.write("manifests/child.yaml", &job("child", ""));
+    world.commit_file("manifests/etl.yaml", &job("etl", calls), "Add etl and its child");
+    world.plumb("apply --yes").code(0);
+    world.remove("manifests/child.yaml");
+    world.write("manifests/etl.yaml", &job("etl", ""));
+    world.commit("Drop the child");
+    let plan = world.plumb("plan").code(0).shown;
+    assert!(plan.contains("- tasks[child]") && !plan.contains("changed live"), "{plan}");
+}

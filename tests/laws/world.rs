@@ -195,6 +195,7 @@ pub fn options() -> Options {
         patience: Duration::from_secs(2),
         grace: [0, 1, 1, 1].map(Duration::from_millis).to_vec(),
         poll: Duration::from_millis(1),
+        outage: Duration::ZERO,
     }
 }
 
@@ -215,6 +216,7 @@ pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
         today: jiff::civil::date(2024, 5, 1),
         now: jiff::Timestamp::UNIX_EPOCH,
         kinds: served(),
+        absent: &[],
     })
 }
 

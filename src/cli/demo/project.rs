@@ -11,6 +11,7 @@ pub const FILES: &[(&str, &str)] = &[
     (CLEANSE, include_str!("../../../manifests/jobs/audience-cleanse.yaml")),
     (AGGREGATE, include_str!("../../../manifests/jobs/audience-aggregate.yaml")),
     (INSIGHTS, include_str!("../../../manifests/jobs/audience-insights.yaml")),
+    (MONTHLY, include_str!("../../../manifests/airflow/bau-insights-monthly.yaml")),
     ("manifests/overlays/prod/audience-aggregate.yaml", OVERLAY),
 ];
 
@@ -21,6 +22,7 @@ pub const CLUSTER: &str = "manifests/compute/cluster.yaml";
 pub const CLEANSE: &str = "manifests/jobs/audience-cleanse.yaml";
 pub const AGGREGATE: &str = "manifests/jobs/audience-aggregate.yaml";
 pub const INSIGHTS: &str = "manifests/jobs/audience-insights.yaml";
+pub const MONTHLY: &str = "manifests/airflow/bau-insights-monthly.yaml";
 
 /// A file of the example project.
 pub fn file(path: &str) -> Result<&'static str, Failure> {
@@ -40,14 +42,23 @@ pub fn edited(text: &str, from: &str, to: &str) -> Result<String, Failure> {
     }
 }
 
-/// The project file with one target more: the workspace that the demo starts.
-pub fn with_target(text: &str) -> Result<String, Failure> {
-    edited(text, "  targets:\n", "  targets:\n    demo: {databricks: {profile: demo}}\n\n")
+/// The project file with one target more: the workspace and the Airflow that the demo starts.
+pub fn with_target(text: &str, airflow: &str) -> Result<String, Failure> {
+    let target = format!(
+        "    demo:\n      databricks: {{profile: demo}}\n      airflow: {{url: \"{airflow}\", dags: ../dags}}\n\n"
+    );
+    edited(text, "  targets:\n", &format!("  targets:\n{target}"))
 }
 
 /// A manifest that takes over an existing object.
 pub fn adopting(text: &str, id: u64) -> Result<String, Failure> {
     edited(text, "metadata:\n", &format!("metadata:\n  adopt: \"{id}\"             # made by hand, long ago\n"))
+}
+
+/// A DAG's manifest without one of its tasks, which is one line there.
+pub fn without_task(text: &str, id: &str) -> Result<String, Failure> {
+    let line = text.lines().find(|line| line.trim_start().starts_with(&format!("- {{id: {id},")));
+    edited(text, &format!("{}\n", line.unwrap_or(id)), "")
 }
 
 /// The number of the line, from 1, that begins with `start` (spaces in front of it do not count).

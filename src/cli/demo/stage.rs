@@ -1,6 +1,7 @@
 //! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
 
 use super::page::Page;
+use crate::sandbox::airflow::{self, auth::Access};
 use crate::sandbox::{self, Running};
 use crate::services::http;
 use crate::settings;
@@ -48,8 +49,14 @@ impl<'a> Stage<'a> {
         let options = sandbox::Options {
             seed: Some(seed),
             state: Some(folder.join("sandbox.json")),
+            airflow: Some(airflow::Options {
+                dags: Some(folder.join("dags")),
+                access: Access { token: Some(TOKEN.to_owned()), ..Access::default() },
+                ..airflow::Options::default()
+            }),
             ..sandbox::Options::default()
         };
+        std::fs::create_dir_all(folder.join("dags")).map_err(|e| failed("the DAG folder", &e))?;
         let sandbox = sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
         let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
         let mut stage = Stage {
@@ -76,6 +83,16 @@ impl<'a> Stage<'a> {
     /// The address of the emulated workspace.
     pub fn url(&self) -> String {
         self.sandbox.url()
+    }
+
+    /// The address of the emulated Airflow.
+    pub fn airflow(&self) -> String {
+        self.sandbox.airflow_url().unwrap_or_default()
+    }
+
+    /// The text of a file in the folder that Airflow reads its DAGs from.
+    pub fn dag_file(&self, name: &str) -> Result<String, Failure> {
+        std::fs::read_to_string(self.folder.join("dags").join(name)).map_err(|e| failed(name, &e))
     }
 
     /// The folder of the repository.
@@ -155,6 +172,8 @@ impl<'a> Stage<'a> {
             .current_dir(self.repository())
             .env_clear()
             .env("HOME", self.folder.join("home"))
+            .env("AIRFLOW_USERNAME", "plumb")
+            .env("AIRFLOW_PASSWORD", TOKEN)
             .env("COLUMNS", self.page.width().to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -179,6 +198,11 @@ impl<'a> Stage<'a> {
     /// Asks the workspace, without showing it.
     pub async fn ask(&self, path: &str) -> Result<Value, Failure> {
         self.send(self.http.get(format!("{}{path}", self.url()))).await
+    }
+
+    /// Asks Airflow, without showing it.
+    pub async fn ask_airflow(&self, path: &str) -> Result<Value, Failure> {
+        self.send(self.http.get(format!("{}{path}", self.airflow()))).await
     }
 
     /// A job as the workspace shows it.

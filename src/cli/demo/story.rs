@@ -1,6 +1,6 @@
 //! The story, step by step. A step tells, acts, and then checks facts: exit codes, what is live, the plan as data.
 
-use super::project::{self, AGGREGATE, CLEANSE, CLUSTER, INSIGHTS, POLICY, POOL};
+use super::project::{self, AGGREGATE, CLEANSE, CLUSTER, INSIGHTS, MONTHLY, POLICY, POOL};
 use super::stage::{BY_HAND, Stage, must};
 use crate::ui::Failure;
 use serde_json::{Value, json};
@@ -53,6 +53,19 @@ pub const STORY: &[Step] = &[
         play: |stage| Box::pin(nothing_to_do(stage)),
     },
     Step {
+        title: "a schedule: when would it start?",
+        words: "Ann writes the schedule of the three jobs for Airflow: once a month, one after the other. Switching it \
+                on would start a run at once, because this month's tick has passed. The plan says so, with the month \
+                that the run is for, and refuses until somebody says that it is meant.",
+        play: |stage| Box::pin(schedule(stage)),
+    },
+    Step {
+        title: "apply: written, parsed, switched on",
+        words: "`catchUpNow: true` says that it is meant. plumb writes the DAG file, waits until Airflow has parsed that \
+                very file, and only then switches the DAG on. A file that Airflow cannot import is never switched on.",
+        play: |stage| Box::pin(switch_on(stage)),
+    },
+    Step {
         title: "somebody edits a job in the UI",
         words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
         play: |stage| Box::pin(edit(stage)),
@@ -67,13 +80,14 @@ pub const STORY: &[Step] = &[
     Step { title: "apply: heal it", words: "Applying puts back that one field.", play: |stage| Box::pin(heal(stage)) },
     Step {
         title: "a manifest is removed",
-        words: "Ben deletes the file of a job. Its live job carries the project's mark and no manifest asks for it any \
-                more, so the plan deletes it: that one, and nothing that belongs to others.",
+        words: "Ben deletes the file of a job, and takes its task out of the schedule. Its live job carries the \
+                project's mark and no manifest asks for it any more, so the plan deletes it: that one, and nothing \
+                that belongs to others.",
         play: |stage| Box::pin(removal(stage)),
     },
     Step {
         title: "apply, and all is as git says",
-        words: "Guards in plumb.yaml limit what one apply may delete; one of six is within them.",
+        words: "Guards in plumb.yaml limit what one apply may delete; one of seven is within them.",
         play: |stage| Box::pin(end(stage)),
     },
 ];
@@ -81,7 +95,7 @@ pub const STORY: &[Step] = &[
 const TARGET: [&str; 2] = ["--target", "demo"];
 
 async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
-    stage.write("plumb.yaml", &project::with_target(project::file("plumb.yaml")?)?)?;
+    stage.write("plumb.yaml", &project::with_target(project::file("plumb.yaml")?, &stage.airflow())?)?;
     for path in [POLICY, CLUSTER] {
         stage.write(path, project::file(path)?)?;
     }
@@ -100,7 +114,7 @@ async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
 
 async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.write(POOL, project::file(POOL)?)?;
-    for (path, text) in project::FILES.iter().filter(|(path, _)| path.starts_with("manifests/")) {
+    for (path, text) in project::FILES.iter().filter(|(path, _)| path.starts_with("manifests/") && *path != MONTHLY) {
         stage.write(path, text)?;
     }
     stage.write(CLEANSE, &project::adopting(project::file(CLEANSE)?, BY_HAND)?)?;
@@ -160,7 +174,9 @@ async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
     let id = BY_HAND.to_string();
     must(plan["changes"][2]["id"] == *id, || format!("it adopts {}", plan["changes"][2]["id"]))?;
     stage.proven(&format!("the adopted job is Carol's, id {BY_HAND}"))?;
-    let wrote = stage.requests().await?.into_iter().filter(|(method, _)| method != "GET").collect::<Vec<_>>();
+    // Signing in to Airflow writes nothing.
+    let reads = |(method, path): &(String, String)| method == "GET" || path == "/auth/token";
+    let wrote = stage.requests().await?.into_iter().filter(|request| !reads(request)).collect::<Vec<_>>();
     must(wrote.is_empty(), || format!("planning wrote: {wrote:?}"))?;
     stage.proven("planning only read")
 }
@@ -194,6 +210,57 @@ async fn nothing_to_do(stage: &Stage<'_>) -> Result<(), Failure> {
     let plan = stage.plan("plan").await?;
     nothing_planned(&plan, 6)?;
     stage.proven(&format!("no change, six resources as they should be, exit code 0; it took {sent} requests"))
+}
+
+/// What the manifest says of a run that starts at once.
+const MEANT: &str = "  catchUpNow: true            # the tick of this month may have passed when the DAG is switched on: it is run then\n";
+const DAG: &str = "bau_insights_monthly";
+
+async fn schedule(stage: &Stage<'_>) -> Result<(), Failure> {
+    stage.write(MONTHLY, &project::edited(project::file(MONTHLY)?, MEANT, "")?)?;
+    stage.commit("Ann Lee", "Schedule the monthly jobs")?;
+    stage.plumb(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
+    let plan = stage.plan("plan").await?;
+    must(actions(&plan) == [("AirflowDag/bau-insights-monthly", "create")], || {
+        format!("the plan is {:?}", actions(&plan))
+    })?;
+    let guards = plan["blocked"].as_array().map(Vec::as_slice).unwrap_or_default();
+    must(guards.len() == 1 && guards[0]["guard"] == "run-now", || format!("refused: {}", plan["blocked"]))?;
+    stage.proven("one create, and one guard: it would start a run now")?;
+    stage.quietly(&["apply", TARGET[0], TARGET[1], "--yes"]).await?.exits(3)?;
+    let known = stage.ask_airflow("/api/v2/dags").await?;
+    must(known["total_entries"] == 0 && stage.dag_file(&format!("{DAG}.py")).is_err(), || {
+        "something was written".into()
+    })?;
+    stage.proven("an apply is refused with exit code 3; no file was written, and Airflow knows no DAG")
+}
+
+async fn switch_on(stage: &Stage<'_>) -> Result<(), Failure> {
+    stage.write(MONTHLY, project::file(MONTHLY)?)?;
+    stage.commit("Ann Lee", "Let the first run start at once")?;
+    stage.apply().await?;
+    let file = stage.dag_file(&format!("{DAG}.py"))?;
+    let source = stage.ask_airflow(&format!("/api/v2/dagSources/{DAG}")).await?;
+    must(source["content"] == file, || "Airflow has parsed another file".into())?;
+    let first = file.lines().next().unwrap_or_default();
+    must(first.starts_with("# plumb: bau-insights/demo/AirflowDag/bau-insights-monthly "), || {
+        format!("the file begins with {first}")
+    })?;
+    let lines = file.lines().count();
+    stage.proven(&format!("{DAG}.py, {lines} lines with the mark in the first, is what Airflow has parsed"))?;
+    let ids = ["audience-cleanse", "audience-aggregate", "audience-insights"];
+    for name in ids {
+        let id = marked_job(stage, name).await?["job_id"].to_string();
+        must(file.contains(&format!("\"run\": \"{id}\"")), || format!("the file does not run job {id}, {name}"))?;
+    }
+    stage.proven("its three tasks run the three jobs, by the ids that the workspace gave them")?;
+    let dag = stage.ask_airflow(&format!("/api/v2/dags/{DAG}")).await?;
+    must(dag["is_paused"] == false, || "the DAG is paused".into())?;
+    let runs = stage.ask_airflow(&format!("/api/v2/dags/{DAG}/dagRuns")).await?;
+    must(runs["total_entries"] == 1, || format!("{} runs have started", runs["total_entries"]))?;
+    stage.proven("the DAG is on, and the one run that was meant has started")?;
+    nothing_planned(&stage.plan("plan").await?, 7)?;
+    stage.proven("seven resources are as they should be")
 }
 
 const SHORTENED: u64 = 600;
@@ -250,16 +317,16 @@ async fn heal(stage: &Stage<'_>) -> Result<(), Failure> {
 async fn removal(stage: &Stage<'_>) -> Result<(), Failure> {
     let id = marked_job(stage, "audience-insights").await?["job_id"].clone();
     stage.remove(INSIGHTS)?;
+    stage.write(MONTHLY, &project::without_task(project::file(MONTHLY)?, "insights")?)?;
     stage.commit("Ben Okafor", "Retire the insights report")?;
     stage.plumb(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
     let plan = stage.plan("plan").await?;
-    must(actions(&plan) == [("DatabricksJob/audience-insights", "delete")], || {
-        format!("the plan is {:?}", actions(&plan))
-    })?;
+    let expected = [("AirflowDag/bau-insights-monthly", "update"), ("DatabricksJob/audience-insights", "delete")];
+    must(actions(&plan) == expected, || format!("the plan is {:?}", actions(&plan)))?;
     nothing_refused(&plan)?;
     let text = id.to_string();
-    must(plan["changes"][0]["id"] == *text, || format!("it deletes {}, not {id}", plan["changes"][0]["id"]))?;
-    stage.proven(&format!("one delete, of job {id}, which is audience-insights"))
+    must(plan["changes"][1]["id"] == *text, || format!("it deletes {}, not {id}", plan["changes"][1]["id"]))?;
+    stage.proven(&format!("one delete, of job {id}, which is audience-insights, and one update of the schedule"))
 }
 
 async fn end(stage: &Stage<'_>) -> Result<(), Failure> {
@@ -271,8 +338,9 @@ async fn end(stage: &Stage<'_>) -> Result<(), Failure> {
     must(after == expected, || "more changed than that job".into())?;
     stage.proven(&format!("job {gone} is gone, and every other job is byte for byte what it was"))?;
     stage.plumb(&["status", TARGET[0], TARGET[1]]).await?.exits(0)?;
-    nothing_planned(&stage.plan("plan").await?, 5)?;
-    stage.proven("five resources, all as git says")
+    must(!stage.dag_file(&format!("{DAG}.py"))?.contains("insights\"]"), || "the schedule still has the task".into())?;
+    nothing_planned(&stage.plan("plan").await?, 6)?;
+    stage.proven("six resources, all as git says")
 }
 
 /// The settings of a job without the mark, which names the commit of the last apply.

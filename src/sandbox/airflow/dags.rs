@@ -217,6 +217,10 @@ fn source(store: &Store, api: Api, request: &Request, what: &str) -> Replied {
             Api::V1 => problem(404, "Dag source not found", Value::Null),
         });
     };
+    // The code of a file that is gone is gone too, and the DAG's row still names it (recorded from 2.11.2).
+    if api == Api::V1 && dag.is_stale && !dag.has_import_errors {
+        return Err(oops());
+    }
     if request.accept.as_deref().is_some_and(|accept| accept.starts_with("text/plain")) {
         return Ok(Answer { status: 200, content: Content::Plain(dag.source.clone()), retry_after: None });
     }

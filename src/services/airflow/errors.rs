@@ -84,7 +84,8 @@ fn code(status: u16) -> String {
     text.to_ascii_uppercase().replace([' ', '-'], "_")
 }
 
-fn shortened(message: String) -> String {
+/// The message, cut where it is longer than anybody reads.
+pub(in crate::services) fn shortened(message: String) -> String {
     match message.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message,

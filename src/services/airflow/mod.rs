@@ -3,7 +3,7 @@
 
 mod auth;
 pub mod config;
-mod errors;
+pub(super) mod errors;
 mod v1;
 
 pub use config::{Api, Config, ConfigError, Credentials, Explicit};

@@ -1,0 +1,277 @@
+//! The place that Airflow reads its DAG files from: a folder, or a bucket.
+//!
+//! The rules stand here once, for every [`Place`]: a file is overwritten or removed only if it begins with plumb's mark,
+//! and only if it is still what was looked at; a name never leads out of the place; a file that is as wanted is not
+//! written again, so that Airflow does not parse it again.
+
+mod folder;
+mod s3;
+mod s3_answer;
+
+use super::Requests;
+use super::aws::{Aws, AwsError, Env, Files};
+use crate::call::{Answer, Call, Fault, Method, Sending, Service};
+use crate::kinds::airflow::destination::{Destination, Unusable};
+use crate::kinds::airflow::python;
+use folder::Folder;
+use s3::Bucket;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The longest file that is looked into, in bytes: DAG files are text that people can read.
+const LONGEST: u64 = 4 * 1024 * 1024;
+/// The deepest folder that is looked into.
+const DEEPEST: usize = 16;
+/// How often a write is begun anew when it turned out that the file is not what it was, or seemed so.
+const ATTEMPTS: usize = 3;
+
+/// Why DAG files cannot be reached.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum OpenError {
+    /// `airflow.dags` names no place.
+    #[error("`airflow.dags`: {0}")]
+    Place(#[from] Unusable),
+    /// AWS cannot be talked to.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// The DAG files of an Airflow deployment.
+#[derive(Clone)]
+pub struct DagFiles {
+    /// `None` for a target without DAG files.
+    place: Option<Arc<dyn Place>>,
+    requests: Requests,
+}
+
+/// What a place does; the future of it.
+type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
+/// A file as it was found.
+struct Found {
+    /// `None` when it is no text, or longer than [`LONGEST`].
+    text: Option<String>,
+    /// What tells this content from any other.
+    version: String,
+}
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    Done,
+    /// Nothing was written: the file is not, or no longer, what the write was for.
+    Changed,
+}
+
+/// Keeps files under names. `call` is what is being carried out, for messages.
+trait Place: Send + Sync {
+    /// Every file that Airflow may read, with its text, in any order. Those that are no text are left out.
+    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, String)>>;
+    /// A file; `None` when there is none.
+    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<Found>>;
+    /// Writes a file, whole or not at all: in place of this version, or of nothing.
+    fn write<'a>(&'a self, call: &'a Call, name: &'a str, text: &'a str, over: Option<&'a str>) -> Doing<'a, Wrote>;
+    /// Removes this version of a file.
+    fn remove<'a>(&'a self, call: &'a Call, name: &'a str, version: &'a str) -> Doing<'a, Wrote>;
+}
+
+impl DagFiles {
+    /// The files of a folder. It has to exist: Airflow would not see one that plumb makes up.
+    pub fn folder(folder: impl Into<PathBuf>) -> Self {
+        DagFiles { place: Some(Arc::new(Folder::new(folder.into()))), requests: Requests::default() }
+    }
+
+    /// What a target without a place for DAG files has: none, and nowhere to write one to.
+    pub fn none() -> Self {
+        DagFiles { place: None, requests: Requests::default() }
+    }
+
+    /// The files of what `airflow.dags` says: a folder, a relative one below `base`, or `s3://BUCKET/PREFIX`.
+    ///
+    /// Nothing is asked yet: credentials, which are found as the AWS CLI finds them, are looked for at the first call.
+    pub fn open(
+        place: &str,
+        base: &Path,
+        env: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        match Destination::read(place)? {
+            Destination::Folder(folder) => Ok(Self::folder(base.join(folder))),
+            Destination::S3 { bucket, prefix } => {
+                let env: Env = Arc::new(env);
+                let aws = Aws::new(env.clone(), &Files::read(&env))?;
+                let requests = Requests::default();
+                let bucket = Bucket::new(aws, bucket, prefix, requests.clone())?;
+                Ok(DagFiles { place: Some(Arc::new(bucket)), requests })
+            }
+        }
+    }
+
+    /// How many requests have been sent, repetitions included. A folder needs none.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    async fn carry_out(&self, call: &Call) -> Result<Value, Fault> {
+        let reads = (call.method, call.path.as_str()) == (Method::Get, "/dags");
+        let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
+        let Some(place) = self.place.as_deref() else {
+            return match reads {
+                true => Ok(listed(Vec::new(), asked)),
+                false => Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it")),
+            };
+        };
+        if reads {
+            return Ok(listed(place.files(call).await?, asked));
+        }
+        let name = call.path.strip_prefix("/dags/");
+        let name = name.ok_or_else(|| refused(call, 404, "NOT_FOUND", "no such path"))?;
+        if !is_inside(name) {
+            return Err(refused(call, 400, "OUTSIDE", &format!("`{name}` is no name of a file inside the folder")));
+        }
+        match call.method {
+            Method::Put => put(place, call, name).await,
+            Method::Delete => delete(place, call, name).await,
+            _ => Err(refused(call, 405, "METHOD_NOT_ALLOWED", "only PUT and DELETE")),
+        }
+    }
+}
+
+impl Service for DagFiles {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            let body = self.carry_out(call).await?;
+            Ok(Answer { status: 200, body, request_id: None })
+        })
+    }
+}
+
+async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+    let body = call.body.as_ref();
+    let text = body.and_then(|b| b.get("text")?.as_str());
+    let text = text.ok_or_else(|| refused(call, 400, "BAD_BODY", "no `text`"))?;
+    let answer = json!({ "path": name, "dag_id": body.and_then(|b| b.get("dag_id")) });
+    let mut first = None;
+    for _ in 0..ATTEMPTS {
+        let found = place.look(call, name).await?;
+        check_owner(call, found.as_ref(), name)?;
+        // Also after a write whose answer was lost: it has been done.
+        if found.as_ref().and_then(|f| f.text.as_deref()) == Some(text) {
+            return Ok(answer);
+        }
+        let version = found.map(|f| f.version);
+        if *first.get_or_insert_with(|| version.clone()) != version {
+            break;
+        }
+        if place.write(call, name, text, version.as_deref()).await? == Wrote::Done {
+            return Ok(answer);
+        }
+    }
+    Err(changed(call, name))
+}
+
+async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+    let mut first: Option<String> = None;
+    for _ in 0..ATTEMPTS {
+        let found = place.look(call, name).await?;
+        check_owner(call, found.as_ref(), name)?;
+        let version = match (found, &first) {
+            (Some(found), None) => found.version,
+            (Some(found), Some(first)) if found.version == *first => found.version,
+            (Some(_), Some(_)) => break,
+            (None, None) => return Err(refused(call, 404, "NOT_FOUND", &format!("{name} is not there"))),
+            (None, Some(_)) => return Ok(Value::Null),
+        };
+        if place.remove(call, name, &version).await? == Wrote::Done {
+            return Ok(Value::Null);
+        }
+        first = Some(version);
+    }
+    Err(changed(call, name))
+}
+
+fn not_sent(call: &Call, why: &str) -> Fault {
+    Fault::NotSent { line: call.line(), why: why.to_owned() }
+}
+
+fn refused(call: &Call, status: u16, code: &str, message: &str) -> Fault {
+    Fault::Refused {
+        line: call.line(),
+        status,
+        code: code.to_owned(),
+        message: message.to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+fn changed(call: &Call, name: &str) -> Fault {
+    let message =
+        format!("somebody else changed {name} at the same moment, and it is left as they wrote it; plan again");
+    refused(call, 409, "CHANGED", &message)
+}
+
+/// Whether a name can only be that of a file inside the place: no part of it leads out, on any system.
+fn is_inside(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.contains(|c: char| c.is_control() || matches!(c, '\\' | ':'))
+            && !part.ends_with([' ', '.'])
+    };
+    name.split('/').all(plain) && name.ends_with(".py")
+}
+
+/// Whether a file or folder of that name is passed over.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || name == "__pycache__"
+}
+
+/// Whether a file is one that Airflow may read as a DAG file; `path` is relative to the place.
+fn is_read(path: &str) -> bool {
+    path.ends_with(".py") && !path.split('/').any(is_hidden) && path.split('/').count() <= DEEPEST + 1
+}
+
+/// A file's bytes as text, when they are text and not too many.
+fn as_text(bytes: Vec<u8>) -> Option<String> {
+    (bytes.len() as u64 <= LONGEST).then(|| String::from_utf8(bytes).ok()).flatten()
+}
+
+/// Refuses to touch a file that is not plumb's.
+fn check_owner(call: &Call, found: Option<&Found>, name: &str) -> Result<(), Fault> {
+    match found {
+        None => Ok(()),
+        Some(found) if found.text.as_deref().is_some_and(|text| python::mark_of(text).is_some()) => Ok(()),
+        Some(_) => {
+            let message = format!("{name} does not begin with plumb's mark, and is left alone");
+            Err(refused(call, 409, "NOT_PLUMBS", &message))
+        }
+    }
+}
+
+/// plumb's files, and of the others those that speak of an id of theirs.
+fn listed(mut files: Vec<(String, String)>, asked: Option<&str>) -> Value {
+    files.sort();
+    let id_of = |text: &str| python::data_of(text).and_then(|d| d.get("dag_id")?.as_str().map(str::to_owned));
+    let mut ids: BTreeSet<String> = asked.map(str::to_owned).into_iter().collect();
+    if asked.is_none() {
+        ids.extend(
+            files.iter().filter(|(_, text)| python::mark_of(text).is_some()).filter_map(|(_, text)| id_of(text)),
+        );
+    }
+    let speaks =
+        |text: &str| ids.iter().any(|id| text.contains(&format!("\"{id}\"")) || text.contains(&format!("'{id}'")));
+    let listed: Vec<Value> = files
+        .iter()
+        .filter_map(|(path, text)| {
+            let mine = python::mark_of(text).is_some();
+            let named = asked.is_some_and(|id| *path == python::file_name(id));
+            let wanted = if asked.is_some() { named || speaks(text) } else { mine || speaks(text) };
+            wanted.then(|| json!({ "path": path, "text": text, "mine": mine }))
+        })
+        .collect();
+    json!({ "files": listed, "dag_id": asked })
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""moto's AWS on a free port of this machine, with signatures and permissions checked, for as long as stdin is open.
+
+It prints what is needed to use it as NAME=VALUE lines and then an empty one:
+
+    URL                          the endpoint of every service
+    BUCKET                       an empty bucket, in eu-central-1
+    KEY, SECRET                  of a user who may do everything with it
+    READER_KEY, READER_SECRET    of a user who may only read it
+
+Then it answers requests, one JSON object a line, as {"ok": ...} or {"error": ...}. They are carried out by boto3, so
+that what a test looks at went through Amazon's own client:
+
+    {"do": "put", "key": ..., "data": base64}     {"do": "get", "key": ...}     {"do": "delete", "key": ...}
+    {"do": "keys", "prefix": ...}                 {"do": "fill", "prefix": ..., "count": ..., "end": ".txt"}
+    {"do": "trouble", ...}                        what shall happen to a coming request, see Trouble
+    {"do": "requests", "in": ...}                 the requests so far with this in "METHOD path?query"
+"""
+import base64
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import urllib.request
+
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+import boto3
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import make_server
+
+REGION, BUCKET, ACCOUNT = "eu-central-1", "plumb-dags", "123456789012"
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+
+class Trouble:
+    """Lets requests meet trouble. Each entry is used up once:
+
+    {"method": ..., "in": part of "path?query", "header": one that the request has to have,
+     "put": [key, base64] (somebody else writes just before), "pass": whether the request is carried out,
+     "status": ..., "body": ..., "headers": {...} (answered instead), "drop": whether the connection ends instead}
+    """
+
+    def __init__(self, app, act):
+        self.app, self.act, self.entries, self.seen, self.lock = app, act, [], [], threading.Lock()
+
+    def next(self, environ):
+        with self.lock:
+            path = environ["PATH_INFO"].encode("latin-1").decode() + "?" + environ["QUERY_STRING"]
+            self.seen.append(f"{environ['REQUEST_METHOD']} {path}")
+            for entry in self.entries:
+                header = "HTTP_" + entry.get("header", "").upper().replace("-", "_")
+                if (
+                    entry["method"] == environ["REQUEST_METHOD"]
+                    and entry.get("in", "") in path
+                    and (header == "HTTP_" or header in environ)
+                ):
+                    self.entries.remove(entry)
+                    return entry
+        return None
+
+    def __call__(self, environ, start):
+        ours = environ.get("HTTP_USER_AGENT", "").startswith("plumb/")
+        entry = self.next(environ) if ours else None
+        if entry is None:
+            return self.app(environ, start)
+        if "put" in entry:
+            self.act({"do": "put", "key": entry["put"][0], "data": entry["put"][1]})
+        if entry.get("pass", False):
+            answer = self.app(environ, start if "status" not in entry and not entry.get("drop") else lambda *_: None)
+            if "status" not in entry and not entry.get("drop"):
+                return answer
+        if entry.get("drop"):
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            start("200 Unheard", [])
+            return [b"nobody hears this"]
+        body = entry.get("body", "").encode()
+        start(f"{entry['status']} Trouble", [("content-length", str(len(body))), *entry.get("headers", {}).items()])
+        return [body]
+
+
+class Peer:
+    def __init__(self):
+        self.trouble = Trouble(DomainDispatcherApplication(create_backend_app), self.act)
+        self.server = make_server("127.0.0.1", 0, self.trouble, threaded=True, request_handler=MotoRequestHandler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # Nothing is checked until there is somebody to check.
+        self.iam = self.client("iam", "testing", "testing")
+        key, secret = self.user("owner", "*", "*")
+        self.iam, self.s3 = self.client("iam", key, secret), self.client("s3", key, secret)
+        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        things = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
+        self.writer = self.user("writer", ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"], things)
+        self.reader = self.user("reader", ["s3:ListBucket", "s3:GetObject"], things)
+        # From here on every request has to be signed by somebody who may do what it asks for.
+        request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read()
+
+    def client(self, service, key, secret):
+        config = Config(proxies={}, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=config,
+        )
+
+    def user(self, name, actions, resources):
+        self.iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.iam.put_user_policy(UserName=name, PolicyName="may", PolicyDocument=policy)
+        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def act(self, ask):
+        key = ask.get("key")
+        match ask["do"]:
+            case "put":
+                self.s3.put_object(Bucket=BUCKET, Key=key, Body=base64.b64decode(ask["data"]))
+            case "get":
+                try:
+                    return base64.b64encode(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()).decode()
+                except self.s3.exceptions.NoSuchKey:
+                    return None
+            case "delete":
+                self.s3.delete_object(Bucket=BUCKET, Key=key)
+            case "keys":
+                pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=ask["prefix"])
+                return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            case "fill":
+                # One by one over HTTP would take longer than the test.
+                store = s3_backends[ACCOUNT]["aws"]
+                for number in range(ask["count"]):
+                    store.put_object(BUCKET, f"{ask['prefix']}{number:05}{ask['end']}", b"x")
+            case "trouble":
+                self.trouble.entries.append(ask)
+            case "requests":
+                return [line for line in self.trouble.seen if ask["in"] in line]
+            case other:
+                raise ValueError(f"{other} is not known here")
+
+
+def main():
+    peer = Peer()
+    told = {"URL": peer.url, "BUCKET": BUCKET, "KEY": peer.writer[0], "SECRET": peer.writer[1]}
+    told |= {"READER_KEY": peer.reader[0], "READER_SECRET": peer.reader[1]}
+    print("\n".join(f"{name}={value}" for name, value in told.items()), end="\n\n", flush=True)
+    for line in sys.stdin:
+        try:
+            print(json.dumps({"ok": peer.act(json.loads(line))}), flush=True)
+        except Exception as problem:
+            print(json.dumps({"error": f"{type(problem).__name__}: {problem}"}), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
