@@ -52,28 +52,23 @@ pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>)
             continue;
         }
         let mut one = One { ids, address: &change.address, kept: Vec::new(), fields: 0 };
-        match one.resource(&texts, change, decide) {
-            Ok(after) if one.fields > 0 => {
-                for (path, bytes) in after {
-                    if texts.get(&path) != Some(&bytes) {
-                        let text = String::from_utf8(bytes.clone()).map_err(|_| format!("{path} is no UTF-8"))?;
-                        written.texts.insert(path.clone(), text);
-                        texts.insert(path, bytes);
-                    }
-                }
-                written.fields.insert(change.address.clone(), one.fields);
+        let drift = change.fields.iter().filter(|f| f.origin == Some(Origin::Drift));
+        let paths: Vec<String> = drift.map(|f| f.path.clone()).collect();
+        let after = one.parts(texts.clone(), change, &paths, decide);
+        for (path, bytes) in after {
+            if texts.get(&path) != Some(&bytes) {
+                let text = String::from_utf8(bytes.clone()).map_err(|_| format!("{path} is no UTF-8"))?;
+                written.texts.insert(path.clone(), text);
+                texts.insert(path, bytes);
             }
-            Ok(_) => {}
-            Err(why) => {
-                let all = change.fields.iter().filter(|f| f.origin == Some(Origin::Drift));
-                let kept =
-                    |f: &FieldChange| Kept { address: change.address.clone(), path: f.path.clone(), why: why.clone() };
-                one.kept = all.map(kept).collect();
-            }
+        }
+        if one.fields > 0 {
+            written.fields.insert(change.address.clone(), one.fields);
         }
         written.kept.append(&mut one.kept);
     }
     written.kept.sort();
+    written.kept.dedup();
     Ok(written)
 }
 
@@ -85,11 +80,40 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// The texts with one resource's drift in them; an error when what was written does not do away with it.
-    fn resource(&mut self, texts: &Texts, change: &Change, decide: Decide<'_>) -> Result<Texts, String> {
+    /// Takes in what can be: all of these fields at once, or else each half of them by itself. The rest is named.
+    fn parts(&mut self, texts: Texts, change: &Change, paths: &[String], decide: Decide<'_>) -> Texts {
+        let (kept, fields) = (self.kept.clone(), self.fields);
+        let why = match self.resource(&texts, change, paths, decide) {
+            Ok(after) => return after,
+            Err(why) => why,
+        };
+        (self.kept, self.fields) = (kept, fields);
+        match paths {
+            [] => texts,
+            [path] => {
+                self.kept.push(Kept { address: self.address.clone(), path: path.clone(), why });
+                texts
+            }
+            _ => {
+                let (first, second) = paths.split_at(paths.len() / 2);
+                let texts = self.parts(texts, change, first, decide);
+                self.parts(texts, change, second, decide)
+            }
+        }
+    }
+
+    /// The texts with the drift of some of a resource's fields in them; an error when what was written does not do away
+    /// with it.
+    fn resource(
+        &mut self,
+        texts: &Texts,
+        change: &Change,
+        paths: &[String],
+        decide: Decide<'_>,
+    ) -> Result<Texts, String> {
         // What the manifests ask for and nobody has applied yet stays a difference.
-        let mut left: BTreeSet<String> =
-            change.fields.iter().filter(|f| f.origin != Some(Origin::Drift)).map(|f| f.path.clone()).collect();
+        let stays = |f: &&FieldChange| f.origin != Some(Origin::Drift) || !paths.contains(&f.path);
+        let mut left: BTreeSet<String> = change.fields.iter().filter(stays).map(|f| f.path.clone()).collect();
         let mut texts = texts.clone();
         for _ in 0..ROUNDS {
             let (desired, decision) = decide(&texts)?;

@@ -124,3 +124,41 @@ fn every_command_line_exists() {
     }
     assert!(count >= 4, "only {count} command lines were found");
 }
+
+/// Copies a folder's files.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn the_drift_workflow_works_as_it_stands_with_these_manifests() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root().join("manifests"), &folder.path().join("manifests"));
+    std::fs::copy(root().join("plumb.yaml"), folder.path().join("plumb.yaml")).unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_plumb")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let run = |line: &str| {
+        let mut command = Command::new("bash");
+        // As the runner does it.
+        command.args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", line]).current_dir(folder.path());
+        command.env_clear().env("PATH", &path).env("HOME", folder.path()).env("PLUMB_TARGET", "sandbox");
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{line}\n{}", said(&done));
+        said(&done)
+    };
+    run(
+        "git init --quiet --initial-branch=main && git add --all && git -c user.name=a -c user.email=a@example.com commit --quiet --message x",
+    );
+    let text = std::fs::read_to_string(root().join(".github/workflows/drift.yml")).unwrap();
+    let lines: Vec<&str> = text.lines().filter_map(|l| l.trim().strip_prefix("run: ")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    run(lines[0]);
+    let looked = run(lines[1]);
+    assert!(looked.contains("No changes."), "{looked}");
+}

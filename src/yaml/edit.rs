@@ -175,10 +175,10 @@ impl Editor<'_> {
                 let spans: Vec<(usize, usize)> = items.iter().map(|i| (i.start, i.end)).collect();
                 Ok(self.cut_flow(&spans, index))
             }
-            None if items.len() == 1 => Ok(self.beside((self.dash(list.start, item), list.end, "[]".into()))),
+            None if items.len() == 1 => Ok(self.beside((self.dash(item), list.end, "[]".into()))),
             None => {
-                let dash = self.dash(list.start, item);
-                let next = items.get(index + 1).map(|i| self.dash(list.start, i));
+                let dash = self.dash(item);
+                let next = items.get(index + 1).map(|i| self.dash(i));
                 Ok(self.cut_lines(dash, item.end, next))
             }
         }
@@ -190,7 +190,7 @@ impl Editor<'_> {
             return Ok((last.end, last.end, format!(", {}", inline(value))));
         }
         let at = self.line_end(last.end);
-        let lines = self.block(&Value::Array(vec![value.clone()]), self.column(self.dash(list.start, last)));
+        let lines = self.block(&Value::Array(vec![value.clone()]), self.column(self.dash(last)));
         Ok((at, at, format!("{}{lines}", self.newline)))
     }
 
@@ -229,9 +229,10 @@ impl Editor<'_> {
         }
     }
 
-    /// Where the dash of an element stands.
-    fn dash(&self, list: usize, item: &Layout) -> usize {
-        self.text[..item.start].rfind('-').filter(|at| *at >= list).unwrap_or(list)
+    /// Where the dash of an element stands: the last one before it, which the parser does not count as a part of the list
+    /// when the list is not indented.
+    fn dash(&self, item: &Layout) -> usize {
+        self.text[..item.start].rfind('-').unwrap_or(item.start)
     }
 
     fn column(&self, at: usize) -> usize {

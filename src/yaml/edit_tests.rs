@@ -100,6 +100,10 @@ fn what_goes_takes_its_line_along() {
     let one = remove("a:\n  b: 1\nc: 2\n", 0, &path("a.b")).unwrap();
     assert_eq!(one, "a: {}\nc: 2\n");
     assert_eq!(remove("a:\n  - 1\nc: 2\n", 0, &path("a.0")).unwrap(), "a: []\nc: 2\n");
+    let flat = "a:\n- x: 1\n  y: 2\n- x: 3\nb: 1\n";
+    assert_eq!(remove(flat, 0, &path("a.0")).unwrap(), "a:\n- x: 3\nb: 1\n");
+    assert_eq!(set(flat, 0, &path("a.2"), &json!({"x": 5})).unwrap(), "a:\n- x: 1\n  y: 2\n- x: 3\n- x: 5\nb: 1\n");
+    assert_eq!(remove("a:\n- 1\nc: 2\n", 0, &path("a.0")).unwrap(), "a: []\nc: 2\n");
     assert_eq!(remove("a: 1\r\nb: 2\r\n", 0, &path("b")).unwrap(), "a: 1\r\n");
 }
 
