@@ -51,9 +51,6 @@ async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
     let written = writeback::write(&texts, &BTreeMap::new(), &decide).unwrap();
     WRITTEN.fetch_add(written.fields.values().sum(), Ordering::Relaxed);
     KEPT.fetch_add(written.kept.len(), Ordering::Relaxed);
-    for kept in &written.kept {
-        println!("{what}: {} {}: {}", kept.address, kept.path, kept.why);
-    }
     let mut after = texts.clone();
     after.extend(written.texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
     let plan = decide(&after).unwrap_or_else(|e| panic!("{what}: {e}\n{:?}", written.texts)).1.plan;
