@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 
 const START: &str = "<!-- plumb:approval v1 ";
 const END: &str = " -->";
-/// More changes than that are not listed: the plan then has to be the very same. They take 22 kB.
-const MOST_CHANGES: usize = 2_000;
 /// The bytes of a change's digest.
 const BYTES: usize = 8;
 
@@ -40,15 +38,21 @@ pub enum Unbelieved {
 impl Shown {
     /// Of a plan.
     pub fn of(plan: &Plan, pull: u64, head: &str) -> Shown {
-        let listed = plan.changes.len() <= MOST_CHANGES;
         Shown {
             project: plan.project.clone(),
             target: plan.target.clone(),
             pull,
             head: head.to_owned(),
             digest: plan.digest.clone(),
-            changes: listed.then(|| plan.changes.iter().map(|c| c.digest.clone()).collect()),
+            changes: Some(plan.changes.iter().map(|c| c.digest.clone()).collect()),
         }
+    }
+
+    /// The same, not listing the changes when their line would be longer than `most` bytes: the plan then has to be the very
+    /// same. A thousand changes take 11 kB.
+    pub fn within(&self, most: usize) -> Shown {
+        let listed = self.changes.as_ref().filter(|changes| changes.len() * BYTES * 4 / 3 + 500 <= most);
+        Shown { changes: listed.cloned(), ..self.clone() }
     }
 
     /// What may be done because of it.
@@ -163,6 +167,10 @@ mod tests {
             assert_eq!(Shown::find(&format!("### x\n{line}\n"), "acme/data", None), Some(Ok(shown)));
         }
         assert_eq!(Shown::find("no line", "acme/data", None), None);
+        let many = Shown { changes: Some(vec!["00ff00ff00ff00ff".into(); 2_000]), ..shown() };
+        assert_eq!(many.within(30_000), many);
+        assert_eq!(many.within(10_000).changes, None);
+        assert!(many.line("acme/data", None).len() < 22_000);
         assert_eq!(shown().approval().changes.len(), 2);
     }
 

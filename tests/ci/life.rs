@@ -58,6 +58,7 @@ fn an_edit_between_review_and_merge_is_refused_shown_and_approved_anew() {
     // Not by running it again, and not by any digest.
     host.apply("").code(4);
     host.apply("--approved 0123456789abcdef").code(4);
+    assert!(host.comment().contains("<!-- plumb:approval v1 "), "the old approval is still there");
     assert_eq!(host.timeout(), 150);
     host.apply(&format!("--approved {digest}")).code(0);
     assert_eq!(host.timeout(), 200);
@@ -78,7 +79,9 @@ fn less_than_was_approved_is_applied_and_more_is_not() {
     assert!(host.world.sandbox.has_job("report"));
     // A commit that came by no pull request, and one that its pull request never showed.
     host.world.commit_file("manifests/stray.yaml", &job("stray", ""), "Stray");
-    host.apply("").code(4).says("no pull request was merged as");
+    host.world.sandbox.requests();
+    host.apply("").code(4).says("no pull request was merged as").says("1 of its 1 changes were not");
+    assert_eq!(host.world.sandbox.writes(), [""; 0]);
     host.apply("plan.json").code(64).says("`ci apply` takes no saved plan");
     host.apply("--pull-request 7").code(4).says("1 of its 1 changes were not: DatabricksJob/stray");
     assert!(!host.world.sandbox.has_job("stray"));
@@ -144,11 +147,16 @@ fn a_push_without_a_preview_is_not_approved() {
     host.merge();
     host.apply("").code(4).says("the plan in its comment is of <Raise>, and what was merged is <Unseen>");
     assert_eq!(host.timeout(), 100);
+    let said = host.comment();
+    assert!(said.contains("**Not applied.**") && said.contains("+ timeout_seconds = 300"), "{said}");
     host.github.store().pulls.get_mut(&7).unwrap()["merged_at"] = json!(null);
     host.apply("--pull-request 7").code(4).says("pull request #7 is not merged");
     host.github.store().comments.clear();
     host.github.store().pulls.get_mut(&7).unwrap()["merged_at"] = json!("2026-05-01T11:00:00Z");
     host.apply("").code(4).says("plumb showed no plan for target dev there");
+    // What nobody approved is nothing; and where nothing is to be done, that is enough.
+    host.world.sandbox.edit_job("etl", json!({ "timeout_seconds": 300 }));
+    host.apply("").code(0).says("pull request #7 approves nothing");
 }
 
 #[test]
@@ -238,6 +246,9 @@ fn two_jobs_that_write_the_same_comment_at_once_both_get_their_section() {
 #[test]
 fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     let mut host = Host::new();
+    let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
+    host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
+    host.world.commit("Two targets");
     host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
     let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), "  description: one of many\n")).collect();
     host.world.commit_file("manifests/many.yaml", &many.join("---\n"), "Many");
@@ -250,4 +261,12 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     assert!(comment.contains("DatabricksJob/etl will be deleted"), "{comment}");
     assert!(comment.contains("**Not all of it is shown:**") && comment.contains("creates"), "{comment}");
     assert!(comment.contains("[The whole plan](<https://github.com/acme/data/actions/runs/42>)"), "{comment}");
+    // A further target has no room in it, and gets a comment of its own.
+    host.preview("--target prod").says("wrote https://github.com/");
+    let texts: Vec<String> = host.github.comments(7).into_iter().map(|(_, text)| text).collect();
+    assert_eq!((texts.len(), &texts[0]), (2, &comment));
+    assert!(texts[1].len() <= 60_000 && texts[1].contains("target `prod`"), "{}", texts[1]);
+    // All of the 501 changes are approved, whatever was shown of them.
+    host.merge();
+    host.apply("--override max-deletes,max-change-percent --parallel 32").code(0).says("Apply: 501 done.");
 }

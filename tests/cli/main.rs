@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod actions;
+mod airflow;
 mod basics;
 mod ci_drift;
 mod compute;

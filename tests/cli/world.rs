@@ -24,6 +24,8 @@ spec:
 pub struct Sandbox {
     child: Child,
     pub url: String,
+    /// Where Airflow is, if it was asked for.
+    pub airflow: Option<String>,
 }
 
 impl Sandbox {
@@ -34,7 +36,8 @@ impl Sandbox {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
-        Sandbox { child, url: addresses["databricks"].as_str().unwrap().to_owned() }
+        let url = |name: &str| addresses[name].as_str().map(str::to_owned);
+        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow") }
     }
 
     /// One request, as plain as can be. Its answer must be a success.
@@ -184,12 +187,32 @@ impl World {
 
     /// A world whose workspace holds something already.
     pub fn seeded(seed: &Value) -> World {
+        World::begin(seed, false)
+    }
+
+    /// A world with an Airflow beside the workspace. Its DAGs are in `dags` of the repository.
+    pub fn with_airflow(seed: &Value) -> World {
+        let mut world = World::begin(seed, true);
+        let url = world.sandbox.airflow.clone().unwrap();
+        let target = format!("{{default: true, databricks: {{}}, airflow: {{url: \"{url}\", dags: dags}}}}");
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        world.env("AIRFLOW_USERNAME", Some("ann"));
+        world.env("AIRFLOW_PASSWORD", Some("any"));
+        world
+    }
+
+    fn begin(seed: &Value, airflow: bool) -> World {
         let root = tempfile::tempdir().unwrap();
         let mut options = Vec::new();
+        let dags = root.path().join("repo/dags");
+        if airflow {
+            std::fs::create_dir_all(&dags).unwrap();
+            options = vec!["--airflow", "--dags", dags.to_str().unwrap()];
+        }
         let file = root.path().join("seed.json");
         if !seed.is_null() {
             std::fs::write(&file, seed.to_string()).unwrap();
-            options = vec!["--seed", file.to_str().unwrap()];
+            options.extend(["--seed", file.to_str().unwrap()]);
         }
         let sandbox = Sandbox::start(&options);
         let env = vec![

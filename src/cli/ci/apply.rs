@@ -62,9 +62,9 @@ pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode
     let pulls = merged(&context, &project, &args, ui).await?;
     let (permit, found) = match &args.apply.seen.approved {
         // A person says it: the comments only hear how it ends.
-        Some(_) => (args.apply.seen.permit()?, approved(&context, &project, &pulls, author).await.unwrap_or_default()),
+        Some(_) => (args.apply.seen.permit()?, approved(&context, &project, &pulls, author, &|_| {}).await?),
         None => {
-            let found = approved(&context, &project, &pulls, author).await?;
+            let found = approved(&context, &project, &pulls, author, &|why| ui.warn(why)).await?;
             let all = found.iter().map(|f| f.shown.approval()).fold(Approval::default(), Approval::and);
             for found in &found {
                 ui.status(&format!("pull request #{} showed the plan {}", found.pull, found.shown.digest));
@@ -95,10 +95,9 @@ async fn merged(context: &Context, project: &Project, args: &CiApply, ui: &Ui) -
         pulls.extend(all.into_iter().filter(is_its));
         if pulls.is_empty() && !by_digest {
             let short = head.get(..12).unwrap_or(&head);
-            return Err(stale(format!(
-                "no pull request was merged as {short}, so nobody approved a plan; nothing was sent"
-            ))
-            .hint("name it with --pull-request N, or approve a plan by its digest with --approved DIGEST"));
+            ui.warn(&format!(
+                "no pull request was merged as {short}, so nobody approved a plan; name one with --pull-request N"
+            ));
         }
     }
     for number in &args.pull_request {
@@ -140,46 +139,53 @@ fn head(context: &Context, project: &Project) -> Result<String, Failure> {
     }
 }
 
-/// Reads what was approved in the comments of all pull requests.
+/// Reads what was approved in the comments of all pull requests. Where nothing was, it is said why, and nothing is what may be
+/// done: whether that is too little the plan shows.
 async fn approved(
     context: &Context,
     project: &Project,
     pulls: &[Pull],
     author: Option<&str>,
+    warn: &dyn Fn(&str),
 ) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     for pull in pulls {
-        found.push(Found { pull: pull.number, shown: of_pull(context, project, pull, author).await? });
+        match of_pull(context, project, pull, author).await? {
+            Ok(shown) => found.push(Found { pull: pull.number, shown }),
+            Err(why) => warn(&format!("pull request #{} approves nothing: {why}", pull.number)),
+        }
     }
     Ok(found)
 }
 
-async fn of_pull(context: &Context, project: &Project, pull: &Pull, author: Option<&str>) -> Result<Shown, Failure> {
+/// What a pull request's comment showed, or why it is not believed.
+async fn of_pull(
+    context: &Context,
+    project: &Project,
+    pull: &Pull,
+    author: Option<&str>,
+) -> Result<Result<Shown, String>, Failure> {
     let github = context.github()?;
     let (name, target) = (&project.desired.project.name, &project.desired.target.name);
     let number = pull.number;
     let text = section(github, number, author, &comment::section(name, target)).await?;
-    let stale = |why: String| {
-        Failure::new(ExitCode::Stale, format!("pull request #{number}: {why}; nothing was sent"))
-            .hint("`plumb plan` shows what is to be done; approve it by its digest with --approved DIGEST")
-    };
     let Some(text) = text else {
-        return Err(stale(format!("plumb showed no plan for target {target} there, so nobody approved one")));
+        return Ok(Err(format!("plumb showed no plan for target {target} there")));
     };
     let shown = match Shown::find(&text, github.repository(), context.key.as_ref()) {
-        None => return Err(stale(format!("its comment has no plan for target {target}"))),
-        Some(Err(e)) => return Err(stale(format!("its comment is not believed: {e}"))),
+        None => return Ok(Err(format!("its comment has no plan for target {target}"))),
+        Some(Err(e)) => return Ok(Err(format!("its comment is not believed: {e}"))),
         Some(Ok(shown)) => shown,
     };
     if (&shown.project, &shown.target, shown.pull) != (name, target, number) {
-        return Err(stale("its comment is not believed: its hidden line is of something else".into()));
+        return Ok(Err("its comment is not believed: its hidden line is of something else".into()));
     }
     if shown.head != pull.head.sha {
         let short = |sha: &str| sha.get(..12).unwrap_or(sha).to_owned();
         let (shown, head) = (short(&shown.head), short(&pull.head.sha));
-        return Err(stale(format!("the plan in its comment is of {shown}, and what was merged is {head}")));
+        return Ok(Err(format!("the plan in its comment is of {shown}, and what was merged is {head}")));
     }
-    Ok(shown)
+    Ok(Ok(shown))
 }
 
 async fn section(github: &GitHub, pull: u64, author: Option<&str>, name: &str) -> Result<Option<String>, Failure> {

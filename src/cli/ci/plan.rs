@@ -63,8 +63,11 @@ pub async fn run(global: &Global, args: CiPlan, ui: &Ui) -> Result<ExitCode, Fai
     let number = pull.as_ref().map_or(0, |p| p.number);
     let shown = Shown::of(&plan, number, &head);
     let repository = context.github.as_ref().map(|g| g.repository().to_owned()).unwrap_or_default();
-    let line = shown.line(&repository, context.key.as_ref());
-    let text = |budget: usize| comment::preview(&plan, &shown, &line, &context.frame(run.as_deref(), budget));
+    let text = |budget: usize| {
+        let shown = shown.within(budget / 2);
+        let line = shown.line(&repository, context.key.as_ref());
+        comment::preview(&plan, &shown, &line, &context.frame(run.as_deref(), budget))
+    };
     context.step(&plan, exit.code(), &text)?;
     if let Some(pull) = &pull {
         let section = comment::section(&plan.project, &plan.target);
