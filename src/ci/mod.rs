@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod comment;
+pub mod drift;
 pub mod environment;
 pub mod post;
 pub mod workflow;

@@ -8,6 +8,7 @@ mod drift;
 mod embedded;
 mod import;
 mod init;
+mod lease;
 mod output;
 mod permit;
 mod plan;
@@ -17,6 +18,7 @@ mod schema;
 mod session;
 mod show;
 mod status;
+mod unlock;
 mod validate;
 
 use crate::settings;
@@ -127,6 +129,7 @@ enum Command {
     Show(show::Show),
     Import(import::Import),
     Release(release::Release),
+    Unlock(unlock::Unlock),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -186,6 +189,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Show(args) => show::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
+        Command::Unlock(args) => unlock::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

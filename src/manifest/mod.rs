@@ -122,6 +122,16 @@ impl Resource {
     pub fn locate(&self, path: &Path) -> Span {
         walk::locate(&self.node, self.kind.rules(), path).span
     }
+
+    /// The path that a plan shows, if it is one of this kind's spec.
+    pub fn path(&self, shown: &str) -> Option<Path> {
+        walk::path(self.kind.rules(), shown)
+    }
+
+    /// Which element of a list, as it is written at a path, a step of a path names.
+    pub fn element(&self, list: &Node, at: &Path, name: &str) -> Option<usize> {
+        walk::element_at(self.kind.rules(), list, at, name)
+    }
 }
 
 mod checks;

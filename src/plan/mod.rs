@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod compare;
 mod decide;
+pub mod drift;
 pub mod guards;
 mod live;
 mod matching;

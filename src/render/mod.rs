@@ -9,6 +9,8 @@ mod json;
 mod junit;
 mod manifest;
 mod markdown;
+pub mod metrics;
+pub mod notice;
 mod problems;
 mod sarif;
 mod text;

@@ -11,6 +11,7 @@ pub mod http;
 pub mod pace;
 pub mod retry;
 pub mod secret;
+pub mod webhook;
 
 pub use airflow::Airflow;
 pub use aws::Aws;

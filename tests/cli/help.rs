@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "validate",
     "plan",
@@ -12,10 +12,12 @@ const COMMANDS: [&str; 16] = [
     "ci",
     "ci plan",
     "ci apply",
+    "ci drift",
     "status",
     "show",
     "import",
     "release",
+    "unlock",
     "schema",
     "sandbox",
     "demo",
