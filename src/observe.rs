@@ -267,6 +267,14 @@ pub async fn finish(
     Ok(problems.pop().map_or(Ok(found), Err))
 }
 
+/// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
+pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
+    let borrowed = desired.resources.iter().find(|r| r.address == *address && r.kind.is_borrowed(&r.spec));
+    let Some(resource) = borrowed else { return carrying(live, desired, address) };
+    let title = |spec: &'_ Value| spec.get(resource.kind.title()).cloned();
+    live.of(&address.kind).iter().filter(|f| title(&f.seen.spec) == title(&resource.spec)).collect()
+}
+
 /// The live objects that carry this address's mark, whatever the manifests say.
 pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
     live.owned(&address.kind, &desired.project.name, &desired.mark_target()).remove(address).unwrap_or_default()

@@ -34,3 +34,5 @@ mod trouble;
 mod undeclared;
 #[path = "laws/world.rs"]
 mod world;
+#[path = "laws/writeback.rs"]
+mod writeback;

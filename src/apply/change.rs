@@ -25,12 +25,12 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     let mut id = change.id.clone();
     for call in &change.calls {
         match send::call(shared, change, kind, call, id.as_deref()).await {
-            Ok(made) => {
-                if let Some(made) = made {
+            Ok(carried) => {
+                if let Some(made) = carried.made {
                     shared.ids().insert(change.address.clone(), made.clone());
                     id = Some(made);
                 }
-                sent.push(call.line());
+                sent.extend(carried.effect.then(|| call.line()));
             }
             Err(failed) => {
                 sent.extend(failed.sent.then(|| call.line()));

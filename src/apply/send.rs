@@ -19,20 +19,28 @@ pub(super) struct Failed {
     pub sent: bool,
 }
 
-/// Sends a call and waits for what has to become true after it. Returns the id of the object that it made.
+/// What came of a call.
+pub(super) struct Carried {
+    /// The id of the object that it made.
+    pub made: Option<String>,
+    /// Whether it did anything: deleting what is gone does not.
+    pub effect: bool,
+}
+
+/// Sends a call and waits for what has to become true after it.
 pub(super) async fn call(
     shared: &Shared,
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
     id: Option<&str>,
-) -> Result<Option<String>, Failed> {
+) -> Result<Carried, Failed> {
     let unsent = |why| Failed { why, sent: false };
     let ready = fill(shared, call, id).map_err(unsent)?;
-    let made = carry_out(shared, change, kind, &ready).await.map_err(unsent)?;
-    match become_true(shared, change, kind, &ready, made.as_deref().or(id)).await {
-        Ok(()) => Ok(made),
-        Err(why) => Err(Failed { why, sent: true }),
+    let carried = carry_out(shared, change, kind, &ready).await.map_err(unsent)?;
+    match become_true(shared, change, kind, &ready, carried.made.as_deref().or(id)).await {
+        Ok(()) => Ok(carried),
+        Err(why) => Err(Failed { why, sent: carried.effect }),
     }
 }
 
@@ -41,15 +49,16 @@ async fn carry_out(
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
-) -> Result<Option<String>, String> {
+) -> Result<Carried, String> {
     if let Some(pointer) = call.creates {
-        return create(shared, change, kind, call, pointer).await.map(Some);
+        let made = create(shared, change, kind, call, pointer).await?;
+        return Ok(Carried { made: Some(made), effect: true });
     }
-    settle(shared, call).await.map_err(|e| match e.is_wrong_state() && call.waits_out_state {
+    let answer = settle(shared, call).await.map_err(|e| match e.is_wrong_state() && call.waits_out_state {
         true => format!("{e}; waited {} min for another state", shared.options.patience.as_secs() / 60),
         false => e.to_string(),
     })?;
-    Ok(None)
+    Ok(Carried { made: None, effect: answer.is_some() })
 }
 
 /// Waits for what has to become true after a call. `id` is that of the object.

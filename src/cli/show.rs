@@ -65,7 +65,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     } else {
         (session.observe(&Selection::default(), ui).await?, None, desired.vault.clone())
     };
-    let found = observe::carrying(&live, desired, &address);
+    let found = observe::of(&live, desired, &address);
     if resource.is_none() && found.is_empty() {
         return Err(Failure::error(format!("no manifest and no live object is {address}")));
     }
@@ -92,8 +92,8 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     }
     for live in &lives {
         let id = live["id"].as_str().unwrap_or_default();
-        let applied = live["applied"].as_str().unwrap_or("no revision");
-        text.push_str(&format!("\nlive ({} {id}, applied from {applied}):\n{}", kind.noun(), yaml(live.get("spec"))));
+        let applied = live["applied"].as_str().map_or_else(String::new, |rev| format!(", applied from {rev}"));
+        text.push_str(&format!("\nlive ({} {id}{applied}):\n{}", kind.noun(), yaml(live.get("spec"))));
     }
     if lives.is_empty() {
         text.push_str("\nlive: nothing carries its mark\n");

@@ -46,7 +46,7 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
         .map(|r| (r.address.clone(), status(plan, &r.address)))
         .chain(plan.changes.iter().filter(|c| c.action == Action::Delete).map(|c| (c.address.clone(), "orphan")))
         .map(|(address, status)| {
-            let found = observe::carrying(&decided.live, desired, &address);
+            let found = observe::of(&decided.live, desired, &address);
             let one = found.first();
             Row {
                 id: found.iter().map(|f| f.seen.id.as_str()).collect::<Vec<_>>().join(" "),

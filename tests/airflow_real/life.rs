@@ -241,6 +241,21 @@ async fn meddling(project: &Project) {
     project.settle().await;
 }
 
+/// A DAG of others is paused and started, and that is all that happens to it.
+async fn a_dag_of_others(project: &Project) {
+    for paused in [true, false] {
+        let spec = format!("spec: {{source: external, paused: {paused}}}");
+        let text = format!("apiVersion: plumb/v1\nkind: AirflowDag\nmetadata: {{name: theirs}}\n{spec}\n");
+        project.write("manifests/theirs.yaml", &text);
+        project.settle().await;
+        assert_eq!(project.ask("GET", "dags/theirs", Value::Null).await["is_paused"], paused);
+    }
+    project.ask("PATCH", "dags/theirs?update_mask=is_paused", json!({ "is_paused": true })).await;
+    project.plumb("drift").await.code(2).says("AirflowDag/theirs");
+    project.write("manifests/theirs.yaml", "");
+    project.settled().await;
+}
+
 /// Airflow is restarted while an apply waits for it.
 async fn restart(project: &Project) {
     project.write("manifests/pipeline.yaml", &PIPELINE.replace("tags: [load]", "tags: [load, restarted]"));
@@ -268,6 +283,7 @@ pub async fn play(major: u8) {
     every_fixture(&project).await;
     runs(&project).await;
     meddling(&project).await;
+    a_dag_of_others(&project).await;
     restart(&project).await;
     project.clear();
     project.settle().await;

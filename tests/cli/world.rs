@@ -24,6 +24,8 @@ spec:
 pub struct Sandbox {
     child: Child,
     pub url: String,
+    /// Where Airflow is, if it was asked for.
+    pub airflow: Option<String>,
 }
 
 impl Sandbox {
@@ -34,7 +36,8 @@ impl Sandbox {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
-        Sandbox { child, url: addresses["databricks"].as_str().unwrap().to_owned() }
+        let url = |name: &str| addresses[name].as_str().map(str::to_owned);
+        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow") }
     }
 
     /// One request, as plain as can be. Its answer must be a success.
@@ -83,10 +86,15 @@ impl Sandbox {
         entries.as_array().unwrap().iter().map(line).collect()
     }
 
-    /// Those of [`Sandbox::requests`] that changed something, or tried to, without their status.
+    /// Those of [`Sandbox::requests`] that changed something, or tried to, without their status and without those of the
+    /// lease.
     pub fn writes(&self) -> Vec<String> {
         let all = self.requests();
-        all.iter().filter(|l| !l.starts_with("GET ")).map(|l| l.rsplit_once(' ').unwrap().0.to_owned()).collect()
+        let lease = |l: &&String| l.contains(" /api/2.0/workspace/");
+        all.iter()
+            .filter(|l| !l.starts_with("GET ") && !lease(l))
+            .map(|l| l.rsplit_once(' ').unwrap().0.to_owned())
+            .collect()
     }
 
     /// The job of that name; what is live in the workspace, not what was sent.
@@ -179,12 +187,32 @@ impl World {
 
     /// A world whose workspace holds something already.
     pub fn seeded(seed: &Value) -> World {
+        World::begin(seed, false)
+    }
+
+    /// A world with an Airflow beside the workspace. Its DAGs are in `dags` of the repository.
+    pub fn with_airflow(seed: &Value) -> World {
+        let mut world = World::begin(seed, true);
+        let url = world.sandbox.airflow.clone().unwrap();
+        let target = format!("{{default: true, databricks: {{}}, airflow: {{url: \"{url}\", dags: dags}}}}");
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        world.env("AIRFLOW_USERNAME", Some("ann"));
+        world.env("AIRFLOW_PASSWORD", Some("any"));
+        world
+    }
+
+    fn begin(seed: &Value, airflow: bool) -> World {
         let root = tempfile::tempdir().unwrap();
         let mut options = Vec::new();
+        let dags = root.path().join("repo/dags");
+        if airflow {
+            std::fs::create_dir_all(&dags).unwrap();
+            options = vec!["--airflow", "--dags", dags.to_str().unwrap()];
+        }
         let file = root.path().join("seed.json");
         if !seed.is_null() {
             std::fs::write(&file, seed.to_string()).unwrap();
-            options = vec!["--seed", file.to_str().unwrap()];
+            options.extend(["--seed", file.to_str().unwrap()]);
         }
         let sandbox = Sandbox::start(&options);
         let env = vec![
@@ -415,6 +443,12 @@ impl Started<'_> {
     pub fn interrupt(&self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Ends it at once, as the kernel does when memory is short.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn wait(mut self) -> Ran {

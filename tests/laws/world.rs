@@ -293,10 +293,15 @@ pub fn options() -> Options {
 
 /// Decides about everything, on a fixed day.
 pub fn decision(desired: &Desired, live: &Live) -> Decision {
+    decision_by(desired, live, &Bases::new())
+}
+
+/// The same, and something is known of earlier manifests.
+pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
     decide(&Input {
         desired,
         live,
-        bases: &Bases::new(),
+        bases,
         selection: &Selection::default(),
         head: Some("0123456789ab"),
         base: None,

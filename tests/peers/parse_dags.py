@@ -52,6 +52,7 @@ def timetable_of(dag):
 
 def assets_of(dag):
     condition = getattr(dag.timetable, "asset_condition", None) or getattr(dag.timetable, "dataset_condition", None)
+    condition = condition or getattr(dag, "dataset_triggers", None)  # Airflow 2.9
     inside = [one for one in getattr(condition, "objects", None) or [condition] if hasattr(one, "uri")]
     if not inside:
         return None
@@ -59,19 +60,21 @@ def assets_of(dag):
 
 
 def task_of(task):
-    keys = ["job_parameters", "notebook_params", "python_params", "python_named_params", "jar_params"]
-    keys += ["spark_submit_params", "dbt_commands"]
+    # Older providers add what the arguments say to it; newer ones keep them apart.
+    body = {"job_id": getattr(task, "job_id", None), "job_name": getattr(task, "job_name", None), **(task.json or {})}
+    body["idempotency_token"] = body.get("idempotency_token") or task.idempotency_token
+    token, run, job = body.pop("idempotency_token"), body.pop("job_id"), body.pop("job_name")
     return {
         "after": sorted(task.upstream_task_ids),
-        "run": task.job_id,
-        "job": task.job_name,
-        "params": {key: getattr(task, key) for key in keys if getattr(task, key) is not None},
+        "run": run,
+        "job": job,
+        "params": body,
         "forward": getattr(task, "forward_dag_params", None),
         "connection": task.databricks_conn_id,
         "deferrable": task.deferrable,
         "poll": task.polling_period_seconds,
         "wait": task.wait_for_termination,
-        "token": task.idempotency_token,
+        "token": token,
         "owner": task.owner,
         "retries": task.retries,
         "retry_delay": seconds(task.retry_delay),
@@ -138,7 +141,8 @@ def intervals_of(dag):
     restriction = TimeRestriction(earliest=dag.start_date, latest=dag.end_date, catchup=dag.catchup)
     module = sys.modules[type(timetable).__module__]
     runs, last = [], None
-    with mock.patch.object(module, "utcnow", lambda: fixed):
+    clock = module if hasattr(module, "utcnow") else module.timezone  # Airflow 2.9
+    with mock.patch.object(clock, "utcnow", lambda: fixed):
         for _ in range(2):
             info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
             if info is None:

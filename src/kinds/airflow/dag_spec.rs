@@ -19,7 +19,7 @@ pub struct DagSpec {
     pub source: Option<Origin>,
     /// Whether Airflow starts no runs by itself. Unset: it does; a DAG of others is left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-plumb" = {"unset": "server", "apart": true, "why": "a manifest of plumb's own DAG has `false` unless it says otherwise, and of a DAG of others nothing; Airflow keeps it beside the DAG's code and sets it by a request of its own (REST API, PATCH dags)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": false, "apart": true, "why": "a manifest of plumb's own DAG has `false` unless it says otherwise, and of a DAG of others nothing; Airflow keeps it beside the DAG's code and sets it by a request of its own (REST API, PATCH dags)"}))]
     pub paused: Option<bool>,
     /// Allows that switching the DAG on starts a run at once, because a tick of its schedule has passed.
     #[serde(rename = "catchUpNow", skip_serializing_if = "Option::is_none")]

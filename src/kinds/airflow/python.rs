@@ -404,9 +404,10 @@ impl File {
         plain(task.wait.is_some(), "wait_for_termination", "wait");
         plain(task.doc.is_some(), "doc_md", "doc");
         plain(task.trigger_rule.is_some_and(|r| r != TriggerRule::AllSuccess), "trigger_rule", "trigger_rule");
-        let params = parameters(task);
-        for member in &params {
-            lines.push(format!("{member}=TASKS[{id}][\"params\"][\"{member}\"],"));
+        let has_parameters = has_parameters(task);
+        // Not by arguments of their own: `job_parameters` is none in providers of the time of Airflow 2.9.
+        if has_parameters {
+            lines.push(format!("json=dict(TASKS[{id}][\"params\"]),"));
         }
         for (argument, text) in [
             ("retry_delay", &task.retry_delay),
@@ -429,7 +430,7 @@ impl File {
             self.line(2, line);
         }
         self.line(1, ")");
-        if params.is_empty() && spec.params.is_some() {
+        if !has_parameters && spec.params.is_some() {
             self.line(
                 1,
                 format!("run[{id}].forward_dag_params = False  # some versions would pass the DAG's params on"),
@@ -438,20 +439,9 @@ impl File {
     }
 }
 
-fn parameters(task: &Task) -> Vec<&'static str> {
-    let Some(params) = &task.params else { return Vec::new() };
-    [
-        ("job_parameters", params.job_parameters.is_some()),
-        ("notebook_params", params.notebook_params.is_some()),
-        ("python_params", params.python_params.is_some()),
-        ("python_named_params", params.python_named_params.is_some()),
-        ("jar_params", params.jar_params.is_some()),
-        ("spark_submit_params", params.spark_submit_params.is_some()),
-        ("dbt_commands", params.dbt_commands.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(member, on)| on.then_some(member))
-    .collect()
+/// Whether the run is given anything.
+fn has_parameters(task: &Task) -> bool {
+    task.params.as_ref().is_some_and(|params| json!(params) != json!({}))
 }
 
 /// The timetable that a cron expression is written out as, so that it means the same on every Airflow.

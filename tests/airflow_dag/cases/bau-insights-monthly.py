@@ -99,7 +99,7 @@ with DAG(
     run["aggregate"] = DatabricksRunNowOperator(
         task_id="aggregate",
         job_id=TASKS["aggregate"]["run"],
-        job_parameters=TASKS["aggregate"]["params"]["job_parameters"],
+        json=dict(TASKS["aggregate"]["params"]),
         idempotency_token="{{ macros.uuid.uuid4() }}",
     )
     run["insights"] = DatabricksRunNowOperator(

@@ -203,12 +203,7 @@ with DAG(
         deferrable=TASKS["z-first"]["deferrable"],
         wait_for_termination=TASKS["z-first"]["wait"],
         doc_md=TASKS["z-first"]["doc"],
-        notebook_params=TASKS["z-first"]["params"]["notebook_params"],
-        python_params=TASKS["z-first"]["params"]["python_params"],
-        python_named_params=TASKS["z-first"]["params"]["python_named_params"],
-        jar_params=TASKS["z-first"]["params"]["jar_params"],
-        spark_submit_params=TASKS["z-first"]["params"]["spark_submit_params"],
-        dbt_commands=TASKS["z-first"]["params"]["dbt_commands"],
+        json=dict(TASKS["z-first"]["params"]),
         retry_delay=timedelta(seconds=30),
         max_retry_delay=timedelta(seconds=600),
         execution_timeout=timedelta(seconds=1800),
@@ -225,7 +220,7 @@ with DAG(
     run["right"] = DatabricksRunNowOperator(
         task_id="right",
         job_name=TASKS["right"]["job"],
-        job_parameters=TASKS["right"]["params"]["job_parameters"],
+        json=dict(TASKS["right"]["params"]),
         idempotency_token="{{ macros.uuid.uuid4() }}",
     )
     run["join"] = DatabricksRunNowOperator(

@@ -142,13 +142,13 @@ with DAG(
         task_id="a.b-c_d",
         job_name=TASKS["a.b-c_d"]["job"],
         doc_md=TASKS["a.b-c_d"]["doc"],
-        job_parameters=TASKS["a.b-c_d"]["params"]["job_parameters"],
+        json=dict(TASKS["a.b-c_d"]["params"]),
         idempotency_token="{{ macros.uuid.uuid4() }}",
     )
     run["import"] = DatabricksRunNowOperator(
         task_id="import",
         job_name=TASKS["import"]["job"],
-        python_params=TASKS["import"]["params"]["python_params"],
+        json=dict(TASKS["import"]["params"]),
         idempotency_token="{{ macros.uuid.uuid4() }}",
     )
     run["a.b-c_d"] >> run["import"]
