@@ -45,7 +45,7 @@ impl Service for Direct {
             System::Databricks => self.databricks.send(call),
             System::Airflow => self.airflow.send(call),
             System::DagFiles => self.files.send(call),
-            System::Emr => panic!("the sandbox has no EMR"),
+            System::Emr | System::GitHub => panic!("the sandbox has no {}", call.system.name()),
         }
     }
 }
@@ -395,10 +395,6 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
 /// The live objects of a kind inside a state: each id and its spec as the service keeps it.
 pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s mut Value)> {
     let (folder, member) = match kind.name() {
-        "DatabricksJob" => ("jobs", "settings"),
-        "DatabricksCluster" => ("clusters", "effective"),
-        "DatabricksClusterPolicy" => ("policies", ""),
-        "DatabricksInstancePool" => ("instance_pools", ""),
         "AirflowConnection" => return rows(state, "connections", "connection_id"),
         "AirflowVariable" => return rows(state, "variables", "key"),
         "AirflowPool" => return rows(state, "pools", "name"),
@@ -408,6 +404,10 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s
             let mine = files.filter(|(_, file)| file.get(python::HEADER).is_some());
             return mine.map(|(name, file)| (name.trim_end_matches(".py").to_owned(), file)).collect();
         }
+        "DatabricksJob" => ("jobs", "settings"),
+        "DatabricksCluster" => ("clusters", "effective"),
+        "DatabricksClusterPolicy" => ("policies", ""),
+        "DatabricksInstancePool" => ("instance_pools", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();

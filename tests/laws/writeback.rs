@@ -3,7 +3,8 @@
 
 use crate::fixtures::{self, Fixture};
 use crate::plans::neighbours;
-use crate::world::{self, World};
+use crate::world;
+use plumb::kinds;
 use plumb::manifest::Address;
 use plumb::plan::{Base, Bases, Origin};
 use plumb::writeback::{self, Texts};
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_live_is_written_or_told() {
-    let kinds = world::served().iter().map(|kind| fixtures::of(*kind));
+    let kinds = kinds::all().iter().map(|kind| fixtures::of(*kind));
     // Once around, not back again: reading the manifests anew for every edit takes its time.
     let pairs: Vec<(Fixture, Fixture)> = kinds.flat_map(|fixtures| neighbours(&fixtures)).step_by(2).collect();
     world::each(pairs.into_iter().map(|(manifest, live)| {
@@ -30,7 +31,7 @@ static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 /// The object is made from one fixture and looks like another: all the differences are drift.
 async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
-    let world = World::new().await;
+    let world = manifest.world().await;
     world.settle(&world::load(&other.renamed("same")), &what).await;
     let files = manifest.renamed("same");
     let desired = world::load(&files);

@@ -92,7 +92,7 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
             None => file.looks > 1,
         };
         // Even what was asked for waits for the processor to come to it.
-        if !noticed && !(file.asked && look) {
+        if !(noticed || file.asked && look) {
             continue;
         }
         match &file.text {
