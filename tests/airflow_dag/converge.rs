@@ -364,7 +364,7 @@ async fn run_now(world: World) {
     let found = plan(&world, &on).await;
     let says = format!("starts a run now: the tick of {tick} has passed");
     assert_eq!(guard(&found), [(Some(Guard::RunNow), format!("DAG one {says}"))]);
-    assert_eq!(found.changes[0].impacts, [says.clone()]);
+    assert_eq!(found.changes[0].impacts, std::slice::from_ref(&says));
     let next =
         "the next run is due 2024-05-02 04:00 Europe/London, for 2024-04-02 04:00 to 2024-05-02 04:00 (ds 2024-04-02)";
     assert_eq!(found.notes.iter().map(|n| n.message.as_str()).collect::<Vec<_>>(), [next]);
