@@ -1,5 +1,7 @@
 //! The one place where HTTP clients are made.
 
+use crate::call::Method;
+use reqwest::header::HeaderValue;
 use std::{sync::Once, time::Duration};
 
 /// How long connecting may take, TLS included.
@@ -116,6 +118,27 @@ fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
         Some(inner) => unwrapped(inner),
         None => error.downcast_ref(),
     }
+}
+
+/// A call's method, as the client names it.
+pub(crate) fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+/// The value of an `Authorization` header, which no log may show.
+pub(crate) fn authorization(text: &str) -> Result<HeaderValue, Broken> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        let why = "the credentials hold characters that no header can carry".to_owned();
+        Broken { why, sent: false, hopeless: true }
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Reads a whole body, up to [`LARGEST_ANSWER`].

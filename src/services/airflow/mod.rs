@@ -20,7 +20,6 @@ use super::{
 use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
 use auth::Auth;
 use jiff::Timestamp;
-use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -241,21 +240,11 @@ impl Airflow {
 
     async fn attempt(&self, call: &Call, url: reqwest::Url, header: Option<&Secret>) -> Result<Answer, Box<Failed>> {
         let line = call.line();
-        let method = match call.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
+        let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/json");
         if let Some(header) = header {
-            let mut authorization = HeaderValue::from_str(header.expose()).map_err(|_| {
-                let why = "the credentials hold characters that no header can carry".to_owned();
-                Failed::broken(&line, Broken { why, sent: false, hopeless: true })
-            })?;
-            authorization.set_sensitive(true);
-            request = request.header("Authorization", authorization);
+            let header = http::authorization(header.expose()).map_err(|broken| Failed::broken(&line, broken))?;
+            request = request.header("Authorization", header);
         }
         if let Some(body) = &call.body {
             request = request.json(body);

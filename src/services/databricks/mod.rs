@@ -18,10 +18,10 @@ use super::{
     retry::{self, Policy, Retry},
     secret::{Redactor, Secret},
 };
-use crate::call::{self, Answer, Call, Fault, Sending, Service, System};
+use crate::call::{Answer, Call, Fault, Sending, Service, System};
 use jiff::Timestamp;
 use oauth::Auth;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -171,18 +171,8 @@ impl Databricks {
 
     async fn attempt(&self, call: &Call, url: reqwest::Url, header: &Secret) -> Result<Answer, Box<Failed>> {
         let line = call.line();
-        let method = match call.method {
-            call::Method::Get => reqwest::Method::GET,
-            call::Method::Post => reqwest::Method::POST,
-            call::Method::Put => reqwest::Method::PUT,
-            call::Method::Patch => reqwest::Method::PATCH,
-            call::Method::Delete => reqwest::Method::DELETE,
-        };
-        let mut authorization = HeaderValue::from_str(header.expose()).map_err(|_| {
-            let why = "the credentials hold characters that no header can carry".to_owned();
-            Failed::broken(&line, Broken { why, sent: false, hopeless: true })
-        })?;
-        authorization.set_sensitive(true);
+        let method = http::method(call.method);
+        let authorization = http::authorization(header.expose()).map_err(|broken| Failed::broken(&line, broken))?;
         let mut request = self.client.request(method, url).header("Authorization", authorization);
         if let Some(id) = &self.auth.config.workspace_id {
             request = request.header("X-Databricks-Workspace-Id", id);

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::call::{Call, Fault, Method, System, percent_encoded};
 use jiff::Timestamp;
-use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -373,23 +372,12 @@ impl GitHub {
 
     async fn attempt(&self, call: &Call, url: reqwest::Url) -> Result<Answered, Box<Failed>> {
         let line = call.line();
-        let method = match call.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
+        let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/vnd.github+json");
         request = request.header("X-GitHub-Api-Version", "2022-11-28");
         if let Some(token) = &self.config.token {
-            let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
-            let mut bearer = bearer.map_err(|_| {
-                let why = "the token holds characters that no header can carry".to_owned();
-                Failed::broken(&line, Broken { why, sent: false, hopeless: true })
-            })?;
-            bearer.set_sensitive(true);
-            request = request.header("Authorization", bearer);
+            let bearer = http::authorization(&format!("Bearer {}", token.expose()));
+            request = request.header("Authorization", bearer.map_err(|broken| Failed::broken(&line, broken))?);
         }
         if let Some(body) = &call.body {
             request = request.json(body);
