@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod call;
 pub mod cli;
+pub mod emr;
 pub mod explain;
 pub mod git;
 pub mod kinds;

@@ -5,6 +5,7 @@ mod completions;
 pub mod demo;
 mod drift;
 mod embedded;
+mod emr;
 mod import;
 mod init;
 mod output;
@@ -121,6 +122,7 @@ enum Command {
     Show(show::Show),
     Import(import::Import),
     Release(release::Release),
+    Emr(emr::EmrArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -179,6 +181,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Show(args) => show::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
+        Command::Emr(args) => emr::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

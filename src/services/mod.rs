@@ -6,6 +6,7 @@ pub mod airflow;
 pub mod aws;
 pub mod dag_files;
 pub mod databricks;
+pub mod emr;
 pub mod http;
 pub mod pace;
 pub mod retry;
@@ -15,6 +16,7 @@ pub use airflow::Airflow;
 pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
+pub use emr::Emr;
 pub use secret::Secret;
 
 use crate::call::{Call, Fault, Service, System};
