@@ -3,7 +3,7 @@
 //! Whether a path is read or written is told by the name that stands before it (`--input`, `output=`) or by the program
 //! (`s3-dist-cp`). Where neither says, it is only mentioned. What the code itself has in it is not known.
 
-use super::pattern;
+use super::{hide, pattern};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -63,7 +63,9 @@ impl Depends {
                 (_, _, Some((from, _))) if from == at => Use::Read,
                 (_, _, Some((_, to))) if to == at => Use::Written,
                 (_, Some(main), _) if main == at => Use::Code,
-                (Some((name, _)), Some(main), _) if at < main && !arg.contains('=') && name != "--conf" => of_option(name),
+                (Some((name, _)), Some(main), _) if at < main && !arg.contains('=') && name != "--conf" => {
+                    of_option(name)
+                }
                 (Some((name, _)), ..) => of_name(name),
                 (None, ..) if at == 0 && runs_script => Use::Code,
                 _ => Use::Mentioned,
@@ -94,7 +96,15 @@ impl Depends {
     }
 
     fn text(&mut self, text: &str, usage: Use) {
-        let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '|' | '<' | '>');
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '|' | '<' | '>');
+        // What stands for a secret ends with a bracket, and does not end an address.
+        let end = |found: &str| {
+            let mut places = found
+                .char_indices()
+                .filter(|(at, c)| ends(*c) && !(*c == ')' && found[..=*at].ends_with(hide::HIDDEN)));
+            places.next().map_or(found.len(), |(at, _)| at)
+        };
         for start in ["s3://", "s3a://", "s3n://", "jdbc:", "hdfs://"] {
             for (at, _) in text.match_indices(start) {
                 // `jdbc:hive2://hdfs://` has no end; a word that only ends like a scheme is none.
@@ -102,7 +112,7 @@ impl Depends {
                     continue;
                 }
                 let found = &text[at..];
-                let found = &found[..found.find(ends).unwrap_or(found.len())];
+                let found = &found[..end(found)];
                 match start {
                     "jdbc:" => {
                         let address = found.split(['?', '&']).next().unwrap_or(found);
@@ -173,11 +183,13 @@ fn of_option(name: &str) -> Use {
 /// What a name says is done with the path that it names.
 fn of_name(name: &str) -> Use {
     let mut lower = String::new();
+    let mut before = ' ';
     for c in name.chars() {
-        if c.is_ascii_uppercase() && lower.ends_with(|c: char| c.is_ascii_lowercase()) {
+        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
             lower.push('-');
         }
         lower.push(c.to_ascii_lowercase());
+        before = c;
     }
     let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let any = |words: &[&str]| parts.iter().any(|part| words.contains(part));
@@ -185,7 +197,20 @@ fn of_name(name: &str) -> Use {
         Use::Logged
     } else if any(&["jar", "jars", "libjars", "pyfiles", "archives", "files", "script", "mapper", "reducer", "f"]) {
         Use::Code
-    } else if any(&["output", "out", "dest", "destination", "target", "to", "write", "sink", "result", "results", "checkpoint", "staging"]) {
+    } else if any(&[
+        "output",
+        "out",
+        "dest",
+        "destination",
+        "target",
+        "to",
+        "write",
+        "sink",
+        "result",
+        "results",
+        "checkpoint",
+        "staging",
+    ]) {
         Use::Written
     } else if any(&["input", "inputs", "in", "src", "source", "sources", "from", "read"]) {
         Use::Read
@@ -211,9 +236,22 @@ mod tests {
     #[test]
     fn spark_submit_is_read_word_by_word() {
         let depends = of(&[
-            "spark-submit", "--deploy-mode", "cluster", "--verbose", "--jars", "s3://j/a.jar,s3://j/b.jar", "--conf",
-            "spark.eventLog.dir=s3a://logs/x", "--py-files=s3://j/lib.zip", "s3://j/main-2.4.1.py", "--input",
-            "s3://lake/raw/2026-10/", "--outputPath=s3://lake/gold/202610", "s3://lake/ref", "--month", "2026-10",
+            "spark-submit",
+            "--deploy-mode",
+            "cluster",
+            "--verbose",
+            "--jars",
+            "s3://j/a.jar,s3://j/b.jar",
+            "--conf",
+            "spark.eventLog.dir=s3a://logs/x",
+            "--py-files=s3://j/lib.zip",
+            "s3://j/main-2.4.1.py",
+            "--input",
+            "s3://lake/raw/2026-10/",
+            "--outputPath=s3://lake/gold/202610",
+            "s3://lake/ref",
+            "--month",
+            "2026-10",
         ]);
         assert_eq!(depends.code, set(&["s3://j/a.jar", "s3://j/b.jar", "s3://j/lib.zip", "s3://j/main-2.4.1.py"]));
         assert_eq!(depends.reads, set(&["s3://lake/raw/{date}/"]));
@@ -230,7 +268,10 @@ mod tests {
         assert_eq!((depends.reads, depends.writes), (set(&["s3://a/x"]), set(&["s3://b/y"])));
         let depends = of(&["hive-script", "--run-hive-script", "--args", "-f", "s3://q/a.q", "-d", "INPUT=s3://a/in"]);
         assert_eq!((depends.code, depends.reads), (set(&["s3://q/a.q"]), set(&["s3://a/in"])));
-        let depends = of(&["sh", "-c", "x --from 's3://a/b'; psql jdbc:postgresql://db/x?user=a"]);
-        assert_eq!((depends.mentions, depends.services), (set(&["s3://a/b"]), set(&["jdbc:postgresql://db/x"])));
+        let depends = of(&["sh", "-c", "x --from 's3://a/b'; psql jdbc:postgresql://a:(secret)@db/x?user=a"]);
+        assert_eq!(
+            (depends.mentions, depends.services),
+            (set(&["s3://a/b"]), set(&["jdbc:postgresql://a:(secret)@db/x"]))
+        );
     }
 }

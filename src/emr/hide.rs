@@ -11,13 +11,22 @@ use serde_json::Value;
 pub const HIDDEN: &str = "(secret)";
 
 /// Last parts of names of things that say where a secret is, or how it is used, and are none.
-const WHEREABOUTS: [&str; 12] = [
-    "name", "arn", "file", "path", "alias", "provider", "class", "scope", "region", "enabled", "renewal", "interval",
-];
+const WHEREABOUTS: [&str; 12] =
+    ["name", "arn", "file", "path", "alias", "provider", "class", "scope", "region", "enabled", "renewal", "interval"];
 
 /// Keys of data, not of doors.
 const KEYS_OF_DATA: [&str; 12] = [
-    "partition", "primary", "sort", "join", "group", "foreign", "cluster", "bucket", "hash", "order", "surrogate",
+    "partition",
+    "primary",
+    "sort",
+    "join",
+    "group",
+    "foreign",
+    "cluster",
+    "bucket",
+    "hash",
+    "order",
+    "surrogate",
     "dedup",
 ];
 
@@ -129,7 +138,10 @@ fn without_named(text: &str) -> String {
             rest = &rest[step..];
             continue;
         }
-        if is_secret(word)
+        // `arn:aws:secretsmanager:…:secret:NAME` says where a secret is.
+        let in_arn = out[..out.len() - word.len()].ends_with(':') && out.contains("arn:aws");
+        if !in_arn
+            && is_secret(word)
             && let Some((gap, value)) = value_after(word, rest)
             && may_be_secret(value)
         {
@@ -286,7 +298,9 @@ mod tests {
             shown,
             ["--password", "(secret)", "--token", "--verbose", "-u", "me:(secret)", "--key", "s3://a/b", "y"]
         );
-        assert_eq!(json(&json!({"token": ["a"], "pin": {"secret": 5, "x": "password=a"}})),
-            json!({"token": "(secret)", "pin": {"secret": "(secret)", "x": "password=(secret)"}}));
+        assert_eq!(
+            json(&json!({"token": ["a"], "pin": {"secret": 5, "x": "password=a"}})),
+            json!({"token": "(secret)", "pin": {"secret": "(secret)", "x": "password=(secret)"}})
+        );
     }
 }

@@ -97,6 +97,9 @@ pub fn inventory(
         security_configurations: security.collect(),
         pipelines,
         serverless,
-        unread: unread.into_iter().map(|((what, why), of)| Unread { what, why, of: of.into_iter().collect() }).collect(),
+        unread: unread
+            .into_iter()
+            .map(|((what, why), of)| Unread { what, why, of: of.into_iter().collect() })
+            .collect(),
     }
 }

@@ -90,7 +90,7 @@ fn parts(name: &str) -> Vec<Part> {
     let mut gap = String::new();
     for c in name.chars() {
         // `sales20260901`: a long number is a word of its own.
-        let breaks = c.is_ascii_digit() && word.chars().next_back().is_some_and(char::is_alphabetic) && {
+        let breaks = c.is_ascii_digit() && word.ends_with(char::is_alphabetic) && !word.starts_with("20") && {
             let from = name.len() - remaining(name, &split, &word, &gap);
             name[from..].bytes().take_while(u8::is_ascii_digit).count() >= 6
         };

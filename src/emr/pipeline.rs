@@ -142,7 +142,8 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
     releases.sort_by(|a, b| b.1.cmp(&a.1).then(b.0.cmp(&a.0)));
     let starts = clusters.iter().flat_map(|c| c.steps.iter().map(|s| time(s, "/Status/Timeline/StartDateTime")));
     let last_run = starts.chain(runs.iter().map(|run| run.created)).flatten().max();
-    let policy = |details: &Details| details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64();
+    let policy =
+        |details: &Details| details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64();
     let scaling = details.and_then(|d| d.managed_scaling.as_ref()?.pointer("/ManagedScalingPolicy").map(hide::json));
     Pipeline {
         name: name.to_owned(),
@@ -209,11 +210,7 @@ pub(super) fn tags(value: &Value, pointer: &str) -> BTreeMap<String, String> {
 }
 
 fn bootstrap(action: &Value) -> Bootstrap {
-    Bootstrap {
-        name: text(action, "/Name"),
-        path: text(action, "/ScriptPath"),
-        args: raw::arguments(action, "/Args"),
-    }
+    Bootstrap { name: text(action, "/Name"), path: text(action, "/ScriptPath"), args: raw::arguments(action, "/Args") }
 }
 
 /// All configurations of a cluster, those inside others too.
@@ -315,7 +312,9 @@ fn steps(clusters: &[&Cluster]) -> Vec<Step> {
                 times: all.len(),
                 failed: all.iter().filter(|step| state(step) == "FAILED").count(),
                 last_state: state(newest),
-                duration: Spread::of(all.iter().filter(|step| state(step) == "COMPLETED").filter_map(|step| length(step))),
+                duration: Spread::of(
+                    all.iter().filter(|step| state(step) == "COMPLETED").filter_map(|step| length(step)),
+                ),
             })
         })
         .collect()
@@ -337,7 +336,8 @@ fn failures(clusters: &[&Cluster]) -> Vec<Failure> {
         }
         for step in cluster.steps.iter().rev().filter(|step| text(step, "/Status/State") == "FAILED") {
             let details = [text(step, "/Status/FailureDetails/Reason"), text(step, "/Status/FailureDetails/Message")];
-            let details: Vec<String> = details.into_iter().filter(|part| !part.is_empty()).collect();
+            let details = details.iter().map(|part| part.trim_end_matches('.').to_owned());
+            let details: Vec<String> = details.filter(|part| !part.is_empty()).collect();
             let said = Some(details.join(": ")).filter(|text| !text.is_empty());
             all.push(Failure {
                 cluster: cluster.id(),
@@ -371,4 +371,59 @@ fn depends(clusters: &[&Cluster]) -> Depends {
         depends.log(&text(&cluster.described, "/LogUri"));
     }
     depends.settled()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn cluster(described: Value, details: Option<Details>) -> Cluster {
+        Cluster { described, steps: Vec::new(), details }
+    }
+
+    #[test]
+    fn fleets_are_counted_in_units() {
+        let fleet = |kind: &str, on_demand: u64, spot: u64, types: Value| {
+            json!({ "InstanceFleetType": kind, "TargetOnDemandCapacity": on_demand, "TargetSpotCapacity": spot,
+                    "InstanceTypeSpecifications": types })
+        };
+        let volume = json!({ "VolumeSpecification": { "VolumeType": "gp3", "SizeInGB": 100 } });
+        let types = json!([{ "InstanceType": "r5.2xlarge", "EbsBlockDevices": [volume, volume] },
+                           { "InstanceType": "r5.4xlarge" }]);
+        let fleets = vec![fleet("CORE", 4, 12, types), fleet("MASTER", 1, 0, json!([{ "InstanceType": "m5.xlarge" }]))];
+        let details = Details {
+            groups: Some(Vec::new()),
+            fleets: Some(fleets),
+            managed_scaling: Some(
+                json!({ "ManagedScalingPolicy": { "ComputeLimits": { "MaximumCapacityUnits": 64 } } }),
+            ),
+            auto_termination: Some(json!({ "AutoTerminationPolicy": { "IdleTimeout": 3600 } })),
+            ..Details::default()
+        };
+        let one = cluster(json!({ "Id": "j-1", "Name": "a", "AutoTerminate": false }), Some(details));
+        let pipeline = pipeline("a", &[&one]);
+        let nodes = pipeline.nodes.unwrap();
+        assert_eq!(
+            (nodes[0].role.as_str(), nodes[1].types.len(), nodes[1].spot, nodes[1].ebs_gib),
+            ("MASTER", 2, 12, 200)
+        );
+        assert_eq!((pipeline.spot_percent, pipeline.auto_termination_seconds), (Some(71), Some(3600)));
+        assert_eq!(pipeline.managed_scaling.unwrap()["ComputeLimits"]["MaximumCapacityUnits"], 64);
+        assert!(pipeline.stays_alive && pipeline.bootstrap.is_none(), "what was not read is not none");
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_no_panic() {
+        let odd = json!({ "Id": 5, "Name": null, "Status": { "Timeline": { "CreationDateTime": 1e300 } }, "Tags": {},
+            "Configurations": [{ "Classification": "a", "Properties": { "x": 1 }, "Configurations": "b" }, 7] });
+        for described in [odd, json!({}), Value::Null] {
+            let mut one = cluster(described, Some(Details::default()));
+            let failed = json!({ "Config": { "Args": [1, "--password"] }, "Status": { "State": "FAILED" } });
+            one.steps = vec![Value::Null, failed];
+            let pipeline = pipeline("x", &[&one]);
+            assert_eq!((pipeline.nodes, pipeline.spot_percent), (None, None));
+            assert_eq!(pipeline.failures.len(), 1);
+        }
+    }
 }

@@ -141,12 +141,7 @@ fn broken(why: &str) -> Fault {
 }
 
 /// What was said, or that it was refused. Anything but a refusal of this very thing fails the reading.
-fn or_unknown<T>(
-    said: Result<T, Fault>,
-    what: &str,
-    of: &str,
-    unknown: &mut Vec<Unknown>,
-) -> Result<Option<T>, Fault> {
+fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec<Unknown>) -> Result<Option<T>, Fault> {
     match said {
         Ok(said) => Ok(Some(said)),
         Err(Fault::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
@@ -159,11 +154,7 @@ fn or_unknown<T>(
 }
 
 /// A cluster; none when it went while it was read.
-async fn cluster(
-    service: &dyn Service,
-    id: String,
-    is_newest: bool,
-) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
+async fn cluster(service: &dyn Service, id: String, is_newest: bool) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
     let mut unknown = Vec::new();
     let about = || json!({ "ClusterId": &id });
     let call = operation("DescribeCluster", about());
@@ -177,9 +168,10 @@ async fn cluster(
     if !described.is_object() {
         return Err(odd(&call, "the answer has no `Cluster`"));
     }
-    // Newest first, as EMR lists them.
+    // EMR lists the newest first; those that were asked for at once are told apart by when they began.
     let mut steps = all(service, "ListSteps", about(), "Steps").await?;
     steps.reverse();
+    steps.sort_by_key(|step| super::raw::time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
     let details = match is_newest {
         true => Some(details(service, &id, &described, &mut unknown).await?),
         false => None,

@@ -1,7 +1,7 @@
 //! The inventory as one page of HTML that needs nothing else: no script, no address that is loaded.
 
 use super::super::value::visible;
-use super::{argument, dependencies, head, length, life, minute, nodes, period, spread};
+use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
 use crate::emr::{Application, Depends, Inventory, Pipeline};
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a1a1a}\
@@ -42,7 +42,10 @@ pub fn html(inventory: &Inventory) -> String {
         out.push_str("<h2>Security configurations</h2>\n<table>\n");
         for one in &inventory.security_configurations {
             let says = one.says.as_ref().map_or("(could not be read)".to_owned(), ToString::to_string);
-            let used = format!("used by: {}", if one.used_by.is_empty() { "nobody".to_owned() } else { one.used_by.join(", ") });
+            let used = format!(
+                "used by: {}",
+                if one.used_by.is_empty() { "nobody".to_owned() } else { one.used_by.join(", ") }
+            );
             row(&mut out, &one.name, &format!("{}<br><code>{}</code>", safe(&used), safe(&says)));
         }
         out.push_str("</table>\n");
@@ -68,7 +71,8 @@ fn safe(text: &str) -> String {
 }
 
 fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| format!("<li><code>{}</code></li>", safe(item.as_ref()))).collect();
+    let items: Vec<String> =
+        items.into_iter().map(|item| format!("<li><code>{}</code></li>", safe(item.as_ref()))).collect();
     if items.is_empty() { String::new() } else { format!("<ul>{}</ul>\n", items.join("")) }
 }
 
@@ -82,7 +86,7 @@ fn row(out: &mut String, label: &str, html: &str) {
 fn overview(pipelines: &[Pipeline]) -> String {
     let mut out = String::from(
         "<table>\n<tr><th>Pipeline</th><th>Clusters</th><th>Live</th><th>Release</th><th>Spot</th><th>Median</th>\
-         <th>Hours</th><th>Failures</th><th>Last run</th></tr>\n",
+         <th>Hours</th><th>Failed</th><th>Last run</th></tr>\n",
     );
     for one in pipelines {
         let cells = [
@@ -93,7 +97,7 @@ fn overview(pipelines: &[Pipeline]) -> String {
             one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %")),
             one.duration.as_ref().map(|took| length(took.median)).unwrap_or_default(),
             one.normalized_instance_hours.to_string(),
-            one.failures.len().to_string(),
+            failed(one).to_string(),
             one.last_run.map(minute).unwrap_or_default(),
         ];
         let cells: Vec<String> = cells.iter().map(|cell| format!("<td>{}</td>", safe(cell))).collect();
@@ -145,7 +149,13 @@ fn pipeline(out: &mut String, one: &Pipeline) {
     let run = |run: &crate::emr::Run| {
         let took = run.seconds.map(length).unwrap_or_default();
         let reason = run.reason.as_deref().unwrap_or_default();
-        format!("{} {took} {} {} {} {reason}", run.created.map(minute).unwrap_or_default(), run.state, run.cluster, run.name)
+        format!(
+            "{} {took} {} {} {} {reason}",
+            run.created.map(minute).unwrap_or_default(),
+            run.state,
+            run.cluster,
+            run.name
+        )
     };
     row(out, "runs", &list(one.runs.iter().map(run)));
     let failure = |one: &crate::emr::Failure| {

@@ -82,9 +82,16 @@ fn nodes(nodes: &Nodes) -> String {
     format!("{} {} {unit} {}{storage}{scales}", nodes.role, counts.join(" + "), nodes.types.join(" | "))
 }
 
+/// How many runs of a pipeline failed, or had a step that did.
+fn failed(pipeline: &Pipeline) -> usize {
+    let failed = |run: &&crate::emr::Run| run.failed_steps > 0 || run.state == "TERMINATED_WITH_ERRORS";
+    pipeline.runs.iter().filter(failed).count()
+}
+
 /// What a pipeline is kept up by, in a few words.
 fn life(pipeline: &Pipeline) -> String {
-    let mut parts = vec![if pipeline.stays_alive { "stays alive without steps" } else { "ends after its steps" }.to_owned()];
+    let mut parts =
+        vec![if pipeline.stays_alive { "stays alive without steps" } else { "ends after its steps" }.to_owned()];
     if let Some(seconds) = pipeline.auto_termination_seconds {
         parts.push(format!("ends when idle for {}", length(seconds)));
     }
@@ -97,7 +104,7 @@ fn life(pipeline: &Pipeline) -> String {
 /// What a pipeline depends on, by what it does with it.
 fn dependencies(depends: &Depends) -> Vec<(&'static str, &BTreeSet<String>)> {
     let all = [
-        ("runs", &depends.code),
+        ("code", &depends.code),
         ("reads", &depends.reads),
         ("writes", &depends.writes),
         ("logs to", &depends.logs),

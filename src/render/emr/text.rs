@@ -1,7 +1,7 @@
 //! The inventory as text.
 
 use super::super::value::{columns, visible, wrapped};
-use super::{argument, dependencies, head, length, life, minute, nodes, period, spread};
+use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
 use crate::emr::{Application, Depends, Inventory, Pipeline, Step};
 
 /// How many runs and failures of a pipeline are listed; how many more there are is said.
@@ -56,7 +56,6 @@ fn table(pipelines: &[Pipeline]) -> String {
     let mut rows: Vec<Vec<String>> = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
     for one in pipelines {
         let dash = || "-".to_owned();
-        let failed = one.runs.iter().filter(|run| run.failed_steps > 0 || run.state == "TERMINATED_WITH_ERRORS").count();
         rows.push(vec![
             visible(&one.name),
             one.clusters.to_string(),
@@ -65,7 +64,7 @@ fn table(pipelines: &[Pipeline]) -> String {
             one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %")),
             one.duration.as_ref().map_or_else(dash, |spread| length(spread.median)),
             one.normalized_instance_hours.to_string(),
-            failed.to_string(),
+            failed(one).to_string(),
             one.last_run.map_or_else(dash, minute),
         ]);
     }
@@ -73,8 +72,11 @@ fn table(pipelines: &[Pipeline]) -> String {
         (0..head.len()).map(|at| rows.iter().map(|row| columns(&row[at])).max().unwrap_or(0)).collect();
     let mut out = String::new();
     for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell)))).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell))))
+            .collect();
         out.push_str(cells.join("  ").trim_end());
         out.push('\n');
     }
@@ -147,7 +149,7 @@ fn pipeline(block: &mut Block<'_>, one: &Pipeline) {
     for configuration in &one.configurations {
         let properties = configuration.properties.iter().map(|(name, value)| visible(&format!("{name}={value}")));
         block.row("configuration", &visible(&configuration.classification));
-        block.rows("", properties.map(|property| format!("  {property}")));
+        block.rows("", properties.map(|property| format!("- {property}")));
     }
     block.row("security", &visible(one.security_configuration.as_deref().unwrap_or_default()));
     let roles = [&one.service_role, &one.instance_profile].into_iter().flatten().cloned().collect::<Vec<_>>();
@@ -160,7 +162,11 @@ fn pipeline(block: &mut Block<'_>, one: &Pipeline) {
     for (at, run) in one.runs.iter().take(MOST).enumerate() {
         let took = run.seconds.map_or("-".to_owned(), length);
         let created = run.created.map_or("-".to_owned(), minute);
-        let failed = if run.failed_steps > 0 { format!(", {} of {} steps failed", run.failed_steps, run.steps) } else { String::new() };
+        let failed = if run.failed_steps > 0 {
+            format!(", {} of {} steps failed", run.failed_steps, run.steps)
+        } else {
+            String::new()
+        };
         let reason = run.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = format!("{created}  {took}  {} {} {}{failed}{reason}", run.state, run.cluster, run.name);
         block.row(if at == 0 { "runs" } else { "" }, &visible(&text));
@@ -177,6 +183,10 @@ fn pipeline(block: &mut Block<'_>, one: &Pipeline) {
     block.depends(&one.depends);
 }
 
+fn times(count: usize) -> String {
+    super::super::counted(count, "time", "times")
+}
+
 fn more(block: &mut Block<'_>, all: usize) {
     if all > MOST {
         block.row("", &format!("… {} more, see --output json", all - MOST));
@@ -187,10 +197,11 @@ fn step(block: &mut Block<'_>, one: &Step) {
     let failed = if one.failed > 0 { format!(", {} failed", one.failed) } else { String::new() };
     let took = one.duration.as_ref().map(|took| format!("; {}", spread(took))).unwrap_or_default();
     let state = format!("{} {}", one.last_state, one.action_on_failure);
-    block.row("step", &visible(&format!("{}: {} times{failed}, last {state}{took}", one.name, one.times)));
+    block.row("step", &visible(&format!("{}: {}{failed}, last {state}{took}", one.name, times(one.times))));
     let class = one.main_class.iter();
-    let words: Vec<String> = std::iter::once(&one.jar).chain(class).chain(&one.args).map(|word| argument(word)).collect();
-    block.row("", &format!("  {}", words.join(" ")));
+    let words: Vec<String> =
+        std::iter::once(&one.jar).chain(class).chain(&one.args).map(|word| argument(word)).collect();
+    block.row("", &format!("$ {}", words.join(" ")));
 }
 
 fn application(block: &mut Block<'_>, one: &Application) {
@@ -204,9 +215,12 @@ fn application(block: &mut Block<'_>, one: &Application) {
     for job in jobs {
         let failed = if job.failed > 0 { format!(", {} failed", job.failed) } else { String::new() };
         let last = job.last_run.map(minute).unwrap_or_default();
-        block.row("job", &visible(&format!("{}: {} runs{failed}, last {} {last}", job.name, job.runs, job.last_state)));
+        block.row(
+            "job",
+            &visible(&format!("{}: {}{failed}, last {} {last}", job.name, times(job.runs), job.last_state)),
+        );
         let words = job.entry_point.iter().chain(&job.args).map(|word| argument(word)).collect::<Vec<_>>();
-        block.row("", &words.join(" "));
+        block.row("", &format!("$ {}", words.join(" ")));
         block.row("", &visible(job.spark_parameters.as_deref().unwrap_or_default()));
         block.row("took", &job.duration.as_ref().map(spread).unwrap_or_default());
         block.row("failed", &visible(job.last_failure.as_deref().unwrap_or_default()));

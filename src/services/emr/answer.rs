@@ -131,7 +131,8 @@ struct CallerResult {
 
 fn caller(body: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
-    let read: CallerAnswer = quick_xml::de::from_str(text).map_err(|e| format!("that does not say who we are ({e})"))?;
+    let read: CallerAnswer =
+        quick_xml::de::from_str(text).map_err(|e| format!("that does not say who we are ({e})"))?;
     Ok(json!({ "Account": read.result.account, "Arn": read.result.arn }))
 }
 

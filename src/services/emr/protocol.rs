@@ -104,8 +104,11 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
     if !path.split('/').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
         return Err(format!("the path `{}` holds what is no id", call.path));
     }
-    let mut query: Vec<String> =
-        call.query.iter().map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value))).collect();
+    let mut query: Vec<String> = call
+        .query
+        .iter()
+        .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+        .collect();
     query.sort();
     let question = if query.is_empty() { "" } else { "?" };
     let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();

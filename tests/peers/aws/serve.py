@@ -98,7 +98,12 @@ class Trouble:
         ours = environ.get("HTTP_USER_AGENT", "").startswith("plumb/")
         entry = self.next(environ) if ours else None
         if entry is None:
-            return self.app(environ, start)
+            try:
+                return self.app(environ, start)
+            except NotImplementedError as missing:
+                # moto answers so, and fills the screen with its traceback.
+                start("500 Internal Server Error", [("content-type", "text/html")])
+                return [f"<!doctype html><title>{missing}</title>".encode()]
         if "put" in entry:
             self.act({"do": "put", "key": entry["put"][0], "data": entry["put"][1]})
         if entry.get("pass", False):
@@ -149,11 +154,9 @@ class Peer:
         cluster.state, cluster.said = ask["state"], ask.get("said", {})
         cluster.normalized_instance_hours = ask.get("hours", 0)
         for step, told in zip(cluster.steps, ask.get("steps", [])):
-            step.creation_datetime, step.state, step.said = cluster.creation_datetime, told["state"], told.get("said", {})
-            step.start_datetime = time(told["started"]) if "started" in told else None
-            step.start_date_time, step.end_date_time = step.start_datetime, None
-            if "ended" in told:
-                step.end_datetime = step.end_date_time = time(told["ended"])
+            step.creation_date_time, step.state, step.said = cluster.creation_datetime, told["state"], told.get("said", {})
+            step.start_date_time = time(told["started"]) if "started" in told else None
+            step.end_date_time = time(told["ended"]) if "ended" in told else None
         return id
 
     def client(self, service, key, secret, region=REGION):
