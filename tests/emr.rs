@@ -6,6 +6,8 @@
 
 #[path = "emr/client.rs"]
 mod client;
+#[path = "emr/hostile.rs"]
+mod hostile;
 #[path = "emr/inventory.rs"]
 mod inventory;
 // Only a part of it is needed here.

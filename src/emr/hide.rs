@@ -89,11 +89,13 @@ pub fn json(value: &Value) -> Value {
     match value {
         Value::Object(map) => map
             .iter()
-            .map(|(name, value)| match value {
-                Value::String(text) => (name.clone(), named(name, text).into()),
-                Value::Number(_) if is_secret(name) => (name.clone(), HIDDEN.into()),
-                Value::Array(_) if is_secret(name) => (name.clone(), HIDDEN.into()),
-                other => (name.clone(), json(other)),
+            .map(|(name, value)| {
+                let shown = match value {
+                    Value::String(text) => named(name, text).into(),
+                    Value::Number(_) | Value::Array(_) if is_secret(name) => HIDDEN.into(),
+                    other => json(other),
+                };
+                (text(name), shown)
             })
             .collect(),
         Value::Array(items) => items.iter().map(json).collect(),
@@ -106,6 +108,8 @@ pub fn json(value: &Value) -> Value {
 fn may_be_secret(value: &str) -> bool {
     !value.is_empty()
         && !matches!(value, "true" | "false")
+        // Hidden already: hiding twice changes nothing.
+        && !value.starts_with(HIDDEN.trim_end_matches(')'))
         && !["s3://", "s3a://", "hdfs://", "arn:aws", "${", "{{"].iter().any(|start| value.starts_with(start))
 }
 
@@ -268,6 +272,7 @@ mod tests {
             ("-----BEGIN RSA PRIVATE KEY-----\nx", "(secret)"),
         ] {
             assert_eq!(text(plain), shown);
+            assert_eq!(text(shown), shown, "hiding twice changes nothing");
         }
     }
 

@@ -66,22 +66,28 @@ fn shown(parts: &[Part]) -> String {
     parts.iter().map(text).collect()
 }
 
-/// What stays, and the gaps between it; all of the name where nothing does.
+/// What stays, and the gaps between it; all of the name where nothing does. Brackets around what stays do, too.
 fn lasting(parts: &[Part]) -> String {
     let mut out = String::new();
     let mut gap = "";
-    for part in parts {
+    for (at, part) in parts.iter().enumerate() {
         match part {
             Part::Gap(text) => gap = if gap.trim().is_empty() { text } else { gap },
             Part::Changing(_) => {}
             Part::Word(word) => {
-                out.push_str(if out.is_empty() { "" } else { gap });
+                out.push_str(if out.is_empty() && at > 1 { "" } else { gap });
                 out.push_str(word);
                 gap = "";
             }
         }
     }
-    if out.is_empty() { shown(parts) } else { out }
+    if out.is_empty() {
+        return shown(parts);
+    }
+    if let [.., Part::Word(_), Part::Gap(last)] = parts {
+        out.push_str(last);
+    }
+    out
 }
 
 fn parts(name: &str) -> Vec<Part> {
@@ -297,6 +303,8 @@ mod tests {
             assert_eq!(grouped[name], pipeline);
         }
         assert_eq!(group(["2026-09"])["2026-09"], "{date}");
+        assert_eq!(group(["[bau] sales (2026-09)"])["[bau] sales (2026-09)"], "[bau] sales");
+        assert_eq!(group(["sales (eu)"])["sales (eu)"], "sales (eu)");
         assert_eq!(group(["a-2026-09-b"])["a-2026-09-b"], "a-b");
     }
 

@@ -21,7 +21,7 @@ pub struct Pipeline {
     /// Whether it waits for steps when it has none, rather than ending.
     pub stays_alive: bool,
     pub termination_protected: bool,
-    /// By how often.
+    /// The newest cluster's first.
     pub releases: Vec<String>,
     pub applications: Vec<String>,
     /// `None` where it could not be read.
@@ -134,12 +134,13 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
     let nodes = details.and_then(nodes);
     let runs: Vec<Run> = clusters.iter().rev().map(|cluster| run(cluster)).collect();
     let good = runs.iter().filter(|run| run.state == "TERMINATED" && run.failed_steps == 0);
-    let mut releases: BTreeMap<String, usize> = BTreeMap::new();
-    for cluster in clusters {
-        *releases.entry(text(&cluster.described, "/ReleaseLabel")).or_default() += 1;
+    let mut releases: Vec<String> = Vec::new();
+    for cluster in clusters.iter().rev() {
+        let release = text(&cluster.described, "/ReleaseLabel");
+        if !release.is_empty() && !releases.contains(&release) {
+            releases.push(release);
+        }
     }
-    let mut releases: Vec<(String, usize)> = releases.into_iter().collect();
-    releases.sort_by(|a, b| b.1.cmp(&a.1).then(b.0.cmp(&a.0)));
     let starts = clusters.iter().flat_map(|c| c.steps.iter().map(|s| time(s, "/Status/Timeline/StartDateTime")));
     let last_run = starts.chain(runs.iter().map(|run| run.created)).flatten().max();
     let policy =
@@ -152,7 +153,7 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
         live: runs.iter().filter(|run| !has_ended(&run.state)).count(),
         stays_alive: newest["AutoTerminate"] == false,
         termination_protected: newest["TerminationProtected"] == true,
-        releases: releases.into_iter().map(|(release, _)| release).filter(|release| !release.is_empty()).collect(),
+        releases,
         applications: list(newest, "/Applications").iter().map(|application| text(application, "/Name")).collect(),
         spot_percent: nodes.as_deref().and_then(spot_percent),
         nodes,

@@ -12,18 +12,9 @@ use std::collections::BTreeSet;
 
 /// The inventory as JSON, one member a line. Texts in it are as they are in the account, secrets apart.
 pub fn json(inventory: &Inventory) -> Result<String, serde_json::Error> {
-    // `visible` would change names; JSON's own escapes keep controls out of a terminal, and the rest is escaped here.
-    let text = serde_json::to_string_pretty(inventory)?;
-    let mut out = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(c),
-            c if super::value::is_hidden(c) => super::value::push_escape(&mut out, c),
-            c => out.push(c),
-        }
-    }
-    out.push('\n');
-    Ok(out)
+    let mut text = super::json::shown(&serde_json::to_string_pretty(inventory)?);
+    text.push('\n');
+    Ok(text)
 }
 
 /// What the account is made of, in a line.
