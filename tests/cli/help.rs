@@ -3,16 +3,21 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "validate",
     "plan",
     "apply",
     "drift",
+    "ci",
+    "ci plan",
+    "ci apply",
+    "ci drift",
     "status",
     "show",
     "import",
     "release",
+    "unlock",
     "emr",
     "emr inventory",
     "schema",
@@ -47,7 +52,7 @@ fn of_every_command() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let all = world.plumb("--help").out;
-    for command in COMMANDS.iter().filter(|command| !command.contains(' ')) {
+    for command in COMMANDS.into_iter().filter(|c| !c.contains(' ')) {
         assert!(all.contains(&format!("\n  {command} ")), "{command} is not listed");
     }
 }
