@@ -14,6 +14,7 @@ pub mod apply;
 pub mod call;
 pub mod ci;
 pub mod cli;
+pub mod emr;
 pub mod explain;
 pub mod git;
 pub mod kinds;

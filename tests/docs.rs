@@ -205,8 +205,9 @@ fn every_command_line_exists() {
     for (path, text) in documents() {
         for command in commands(&text) {
             let line = command.join(" ");
-            // `ci` is a group: its commands have helps of their own.
-            let words = if command[1] == "ci" && command.len() > 2 { &command[1..3] } else { &command[1..2] };
+            // `ci` and `emr` are groups: their commands have helps of their own.
+            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2;
+            let words = if group { &command[1..3] } else { &command[1..2] };
             let help = helps.entry(words.join(" ")).or_insert_with(|| {
                 let done = Command::new(PLUMB).args(words).arg("--help").output().unwrap();
                 assert!(done.status.success(), "{path}: `{line}`: there is no such command");

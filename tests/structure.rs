@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 700;
 
 /// What decides: pure and synchronous.
-const DECIDING: [&str; 6] = ["plan/", "schema/", "render/", "kinds/", "yaml/", "manifest/"];
+const DECIDING: [&str; 7] = ["plan/", "emr/", "schema/", "render/", "kinds/", "yaml/", "manifest/"];
 /// What acts although its folder decides.
-const ACTING: [&str; 1] = ["manifest/disk.rs"];
+const ACTING: [&str; 2] = ["manifest/disk.rs", "emr/read.rs"];
 /// What code that decides never names.
 const WORLD: [&str; 12] = [
     "reqwest",

@@ -6,6 +6,7 @@ mod completions;
 pub mod demo;
 mod drift;
 mod embedded;
+mod emr;
 mod import;
 mod init;
 mod lease;
@@ -130,6 +131,7 @@ enum Command {
     Import(import::Import),
     Release(release::Release),
     Unlock(unlock::Unlock),
+    Emr(emr::EmrArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -190,6 +192,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
         Command::Unlock(args) => unlock::run(global, args, ui).await,
+        Command::Emr(args) => emr::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

@@ -6,6 +6,7 @@ pub mod airflow;
 pub mod aws;
 pub mod dag_files;
 pub mod databricks;
+pub mod emr;
 pub mod github;
 pub mod http;
 pub mod pace;
@@ -17,6 +18,7 @@ pub use airflow::Airflow;
 pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
+pub use emr::Emr;
 pub use github::GitHub;
 pub use secret::Secret;
 

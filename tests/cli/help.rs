@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "validate",
     "plan",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 18] = [
     "import",
     "release",
     "unlock",
+    "emr",
+    "emr inventory",
     "schema",
     "sandbox",
     "demo",

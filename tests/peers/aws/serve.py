@@ -7,6 +7,8 @@ It prints what is needed to use it as NAME=VALUE lines and then an empty one:
     BUCKET                       an empty bucket, in eu-central-1
     KEY, SECRET                  of a user who may do everything with it
     READER_KEY, READER_SECRET    of a user who may only read it
+    EMR_KEY, EMR_SECRET          of a user who may read all of EMR, in every region
+    BLIND_KEY, BLIND_SECRET      of a user who may read nothing of EMR
 
 Then it answers requests, one JSON object a line, as {"ok": ...} or {"error": ...}. They are carried out by boto3, so
 that what a test looks at went through Amazon's own client:
@@ -14,9 +16,12 @@ that what a test looks at went through Amazon's own client:
     {"do": "put", "key": ..., "data": base64}     {"do": "get", "key": ...}     {"do": "delete", "key": ...}
     {"do": "keys", "prefix": ...}                 {"do": "fill", "prefix": ..., "count": ..., "end": ".txt"}
     {"do": "trouble", ...}                        what shall happen to a coming request, see Trouble
-    {"do": "requests", "in": ...}                 the requests so far with this in "METHOD path?query"
+    {"do": "requests", "in": ...}                 the requests so far with this in "METHOD path?query REGION/SERVICE TARGET"
+    {"do": "cluster", ...}                        runs a cluster and says what became of it, see Peer.cluster
+    {"do": "call", "service": ..., "region": ..., "operation": ..., "args": {...}}      any other request
 """
 import base64
+import datetime
 import json
 import logging
 import os
@@ -29,6 +34,8 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 import boto3
 from botocore.config import Config
+from moto.emr.models import Cluster, Step, emr_backends
+from moto.emr.responses import ElasticMapReduceResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
@@ -36,11 +43,31 @@ from werkzeug.serving import make_server
 REGION, BUCKET, ACCOUNT = "eu-central-1", "plumb-dags", "123456789012"
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
+# moto's EMR takes the region from the host's name, which has none here; its other services read it out of the signature.
+if "get_region_from_url" in vars(ElasticMapReduceResponse):
+    del ElasticMapReduceResponse.get_region_from_url
+
+
+def with_reason(kind):
+    """moto has no reason for a state."""
+    plain = kind.status.fget
+
+    def status(self):
+        status = plain(self)
+        status.update(getattr(self, "said", {}))
+        return status
+
+    kind.status = property(status)
+
+
+with_reason(Cluster)
+with_reason(Step)
+
 
 class Trouble:
-    """Lets requests meet trouble. Each entry is used up once:
+    """Lets requests meet trouble. Each entry is used up once, unless it says "keep":
 
-    {"method": ..., "in": part of "path?query", "header": one that the request has to have,
+    {"method": ..., "in": part of "path?query REGION/SERVICE TARGET", "header": one that the request has to have,
      "put": [key, base64] (somebody else writes just before), "pass": whether the request is carried out,
      "status": ..., "body": ..., "headers": {...} (answered instead), "drop": whether the connection ends instead}
     """
@@ -51,6 +78,9 @@ class Trouble:
     def next(self, environ):
         with self.lock:
             path = environ["PATH_INFO"].encode("latin-1").decode() + "?" + environ["QUERY_STRING"]
+            if target := environ.get("HTTP_X_AMZ_TARGET"):
+                # AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, ...
+                path += " " + "/".join(environ.get("HTTP_AUTHORIZATION", "").split("/")[2:4]) + " " + target.split(".")[1]
             self.seen.append(f"{environ['REQUEST_METHOD']} {path}")
             for entry in self.entries:
                 header = "HTTP_" + entry.get("header", "").upper().replace("-", "_")
@@ -59,7 +89,8 @@ class Trouble:
                     and entry.get("in", "") in path
                     and (header == "HTTP_" or header in environ)
                 ):
-                    self.entries.remove(entry)
+                    if not entry.get("keep"):
+                        self.entries.remove(entry)
                     return entry
         return None
 
@@ -67,7 +98,12 @@ class Trouble:
         ours = environ.get("HTTP_USER_AGENT", "").startswith("plumb/")
         entry = self.next(environ) if ours else None
         if entry is None:
-            return self.app(environ, start)
+            try:
+                return self.app(environ, start)
+            except NotImplementedError as missing:
+                # moto answers so, and fills the screen with its traceback.
+                start("500 Internal Server Error", [("content-type", "text/html")])
+                return [f"<!doctype html><title>{missing}</title>".encode()]
         if "put" in entry:
             self.act({"do": "put", "key": entry["put"][0], "data": entry["put"][1]})
         if entry.get("pass", False):
@@ -97,16 +133,38 @@ class Peer:
         things = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
         self.writer = self.user("writer", ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"], things)
         self.reader = self.user("reader", ["s3:ListBucket", "s3:GetObject"], things)
+        reads = ["elasticmapreduce:List*", "elasticmapreduce:Describe*", "elasticmapreduce:Get*", "emr-serverless:*"]
+        self.analyst = self.user("analyst", [*reads, "sts:GetCallerIdentity"], "*")
+        self.blind = self.user("blind", ["sts:GetCallerIdentity"], "*")
+        self.owner = (key, secret)
         # From here on every request has to be signed by somebody who may do what it asks for.
         request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read()
 
-    def client(self, service, key, secret):
+    def cluster(self, ask):
+        """Runs a cluster and says what became of it, which moto never does by itself: in "region", with the "args" of
+        RunJobFlow; "state", "said" (more of its status), "created" and "ended" (seconds since 1970), "hours", and of each
+        of the "steps": "state", "said", "started", "ended"."""
+        emr = self.client("emr", *self.owner, ask["region"])
+        id = emr.run_job_flow(**ask["args"])["JobFlowId"]
+        cluster = emr_backends[ACCOUNT][ask["region"]].clusters[id]
+        time = lambda seconds: datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).replace(tzinfo=None)
+        cluster.creation_datetime = cluster.start_datetime = cluster.ready_datetime = time(ask["created"])
+        cluster.end_datetime = time(ask["ended"]) if "ended" in ask else None
+        cluster.state, cluster.said = ask["state"], ask.get("said", {})
+        cluster.normalized_instance_hours = ask.get("hours", 0)
+        for step, told in zip(cluster.steps, ask.get("steps", [])):
+            step.creation_date_time, step.state, step.said = cluster.creation_datetime, told["state"], told.get("said", {})
+            step.start_date_time = time(told["started"]) if "started" in told else None
+            step.end_date_time = time(told["ended"]) if "ended" in told else None
+        return id
+
+    def client(self, service, key, secret, region=REGION):
         config = Config(proxies={}, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             config=config,
@@ -140,6 +198,13 @@ class Peer:
                 store = s3_backends[ACCOUNT]["aws"]
                 for number in range(ask["count"]):
                     store.put_object(BUCKET, f"{ask['prefix']}{number:05}{ask['end']}", b"x")
+            case "cluster":
+                return self.cluster(ask)
+            case "call":
+                client = self.client(ask["service"], *self.owner, ask["region"])
+                answer = getattr(client, ask["operation"])(**ask["args"])
+                answer.pop("ResponseMetadata")
+                return json.loads(json.dumps(answer, default=str))
             case "trouble":
                 self.trouble.entries.append(ask)
             case "requests":
@@ -152,6 +217,8 @@ def main():
     peer = Peer()
     told = {"URL": peer.url, "BUCKET": BUCKET, "KEY": peer.writer[0], "SECRET": peer.writer[1]}
     told |= {"READER_KEY": peer.reader[0], "READER_SECRET": peer.reader[1]}
+    told |= {"EMR_KEY": peer.analyst[0], "EMR_SECRET": peer.analyst[1]}
+    told |= {"BLIND_KEY": peer.blind[0], "BLIND_SECRET": peer.blind[1]}
     print("\n".join(f"{name}={value}" for name, value in told.items()), end="\n\n", flush=True)
     for line in sys.stdin:
         try:

@@ -1,0 +1,84 @@
+//! `plumb emr inventory`.
+
+use crate::cli::output::{Forms, Output};
+use crate::cli::session::Project;
+use crate::cli::{Global, Targeted};
+use crate::emr;
+use crate::render;
+use crate::ui::{ExitCode, Failure, Progress, Ui};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+/// List what an AWS account has of EMR: pipelines, what they run, how long, and what they depend on
+///
+/// Clusters whose names differ only in dates and serials are one pipeline. All clusters are listed that AWS still knows:
+/// it forgets a terminated one after about two months. Secrets in arguments and configurations are hidden.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb emr inventory --target prod
+  plumb emr inventory --target prod --since 2026-09-01
+  plumb emr inventory --target prod --output html --out emr.html
+  plumb emr inventory --output json | jq '.pipelines[] | {name, depends}'")]
+pub struct Inventory {
+    /// Only clusters and job runs created on this day (UTC) or later
+    #[arg(long, value_name = "DATE")]
+    since: Option<Date>,
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    output: Output<InventoryForm>,
+}
+
+/// The forms of an inventory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum InventoryForm {
+    #[default]
+    Text,
+    Json,
+    Html,
+}
+
+impl Forms for InventoryForm {}
+
+/// Reads the account and lists what is there.
+pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, Failure> {
+    let project = Project::load(global, &args.targeted, ui)?;
+    let service = Arc::new(super::connect(&project)?);
+    let since = args.since.map(|date| date.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose();
+    let since = since.map_err(|e| Failure::usage(format!("--since: {e}")))?;
+    let failed = |fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written");
+    let caller = service.caller().await.map_err(failed)?.clone();
+    ui.detail(&format!("target {} is account {}, as {}", project.desired.target.name, caller.account, caller.arn));
+    let (begun, now) = (std::time::Instant::now(), Timestamp::now());
+    let progress = ui.progress();
+    let read = emr::read(service.clone(), since, now, &Watching(&*progress)).await;
+    if read.is_ok() {
+        progress.read(begun.elapsed());
+    }
+    progress.finished();
+    let inventory = emr::inventory(&caller.account, service.region(), now, since, &read.map_err(failed)?);
+    let text = match args.output.output {
+        InventoryForm::Text => render::emr::text(&inventory, ui.width),
+        InventoryForm::Json => render::emr::json(&inventory).map_err(|e| Failure::error(e.to_string()))?,
+        InventoryForm::Html => render::emr::html(&inventory),
+    };
+    args.output.write(&text, ui)?;
+    if !inventory.unread.is_empty() {
+        ui.warn(&format!("{} of AWS's answers are missing; the inventory says which", inventory.unread.len()));
+    }
+    Ok(ExitCode::Ok)
+}
+
+struct Watching<'a>(&'a dyn Progress);
+
+impl emr::Watch for Watching<'_> {
+    fn listed(&self, what: &str, count: usize) {
+        self.0.page(what, count);
+    }
+    fn asked(&self) {
+        self.0.request();
+    }
+}

@@ -1,0 +1,48 @@
+//! `plumb emr`: what is in an AWS account of EMR.
+
+mod inventory;
+
+use super::Global;
+use super::session::Project;
+use crate::services::emr::Explicit;
+use crate::services::{Aws, Emr, aws};
+use crate::settings;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::{Args, Subcommand};
+use std::sync::Arc;
+
+/// Look at the EMR clusters of an AWS account
+///
+/// The account and region are those of `emr` in the target. Nothing is changed there.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb emr inventory --target prod")]
+pub struct EmrArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inventory(inventory::Inventory),
+}
+
+/// Runs the command below `plumb emr`.
+pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    match args.command {
+        Command::Inventory(args) => inventory::run(global, args, ui).await,
+    }
+}
+
+/// The target's EMR. Nothing is asked yet.
+fn connect(project: &Project) -> Result<Emr, Failure> {
+    let target = &project.desired.target;
+    let Some(emr) = target.emr.clone() else {
+        let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
+        return Err(failure.hint("add `emr: {region: REGION, account: \"ACCOUNT\"}` to it in plumb.yaml"));
+    };
+    let env: aws::Env = Arc::new(settings::env);
+    let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
+    let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
+    Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)
+}

@@ -1,0 +1,275 @@
+//! Amazon EMR and EMR Serverless in one account and region.
+//!
+//! A call's path begins with the signing name of the service that it goes to: `/elasticmapreduce/ListClusters` (JSON 1.1:
+//! one address, the operation in a header), `/emr-serverless/applications` (REST with JSON), `/sts/GetCallerIdentity`.
+//! Where the target names an account, nothing is sent to EMR before STS has said that the credentials are of that account.
+
+mod answer;
+mod protocol;
+
+use super::aws::{self, Aws, AwsError, Endpoint};
+use super::http::{self as web, Broken};
+use super::pace::{Pace, Went};
+use super::retry::{self, Policy, Retry};
+use super::{Requests, random};
+use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
+use answer::{Refusal, refusal};
+use jiff::Timestamp;
+use protocol::{Api, Wire};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+/// The most requests a second to AWS itself, each to EMR and to EMR Serverless. EMR refills its buckets slowly, and they
+/// are shared with everybody else in the account (EMR management guide, "Amazon EMR endpoints and quotas").
+const PER_SECOND: f64 = 2.0;
+
+/// What a target says of EMR.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explicit {
+    /// The region. Default: the one of the environment or of the AWS profile.
+    pub region: Option<String>,
+    /// The account that the credentials have to be of.
+    pub account: Option<String>,
+}
+
+/// Whose credentials these are, as STS says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account's twelve digits.
+    pub account: String,
+    /// `arn:aws:iam::123456789012:user/ann`.
+    pub arn: String,
+}
+
+/// EMR in one account and region.
+pub struct Emr {
+    aws: Aws,
+    region: String,
+    account: Option<String>,
+    services: [Reached; 3],
+    caller: OnceCell<Caller>,
+    policy: Policy,
+    requests: Requests,
+}
+
+/// One of the services and the way to it.
+struct Reached {
+    api: Api,
+    endpoint: Option<Endpoint>,
+    client: reqwest::Client,
+    pace: Pace,
+}
+
+impl Emr {
+    /// EMR as the target and the environment name it. Nothing is sent yet.
+    pub fn new(aws: Aws, explicit: &Explicit) -> Result<Self, AwsError> {
+        Self::with(aws, explicit, Policy::default())
+    }
+
+    /// The same with another patience.
+    pub fn with(aws: Aws, explicit: &Explicit, policy: Policy) -> Result<Self, AwsError> {
+        let wrong = |what: &str, value: &str, why: &str| AwsError::Setting {
+            what: what.to_owned(),
+            value: value.to_owned(),
+            why: why.to_owned(),
+        };
+        let region = match (&explicit.region, aws.region()) {
+            (Some(region), _) if !aws::is_region(region) => {
+                return Err(wrong("emr.region", region, "expected the name of a region, such as `eu-west-1`"));
+            }
+            (Some(region), _) => region.clone(),
+            (None, Some(region)) => region.to_owned(),
+            (None, None) => {
+                return Err(wrong("emr.region", "", "there is no region: set it in the target, or set AWS_REGION"));
+            }
+        };
+        if let Some(account) = &explicit.account
+            && (account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(wrong("emr.account", account, "expected the twelve digits of an account, in quotes"));
+        }
+        let reach = |api: Api| -> Result<Reached, AwsError> {
+            let endpoint = aws.endpoint(api.variable())?;
+            let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
+            let pace = Pace::new(endpoint.is_none().then_some(PER_SECOND));
+            Ok(Reached { api, endpoint, client, pace })
+        };
+        let services = [reach(Api::Clusters)?, reach(Api::Serverless)?, reach(Api::Identity)?];
+        let (account, caller, requests) = (explicit.account.clone(), OnceCell::new(), Requests::default());
+        Ok(Emr { aws, region, account, services, caller, policy, requests })
+    }
+
+    /// The region that is asked.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// How many requests have been sent, repetitions included.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// Asks STS whose credentials these are, once. It needs no permission. Credentials of another account than the target
+    /// names are refused.
+    pub async fn caller(&self) -> Result<&Caller, Fault> {
+        let call = Call::set(System::Emr, Method::Post, "/sts/GetCallerIdentity", Value::Null);
+        let asked = self.caller.get_or_try_init(|| async {
+            let answer = self.deliver(&call, &protocol::wire(&call).map_err(|why| not_sent(&call, why))?).await?;
+            let text = |name: &str| answer.body[name].as_str().unwrap_or_default().to_owned();
+            Ok(Caller { account: text("Account"), arn: text("Arn") })
+        });
+        let caller = asked.await?;
+        match &self.account {
+            Some(account) if *account != caller.account => Err(not_sent(
+                &call,
+                format!(
+                    "the target is account {account}, and the credentials of {} are of account {} ({}); sign in to the \
+                     other account, or mend `emr.account` of the target",
+                    self.aws.describe().await,
+                    caller.account,
+                    caller.arn
+                ),
+            )),
+            _ => Ok(caller),
+        }
+    }
+
+    fn reached(&self, api: Api) -> &Reached {
+        let [clusters, serverless, identity] = &self.services;
+        match api {
+            Api::Clusters => clusters,
+            Api::Serverless => serverless,
+            Api::Identity => identity,
+        }
+    }
+
+    /// Sends a call as often as is safe and useful.
+    async fn deliver(&self, call: &Call, wire: &Wire) -> Result<Answer, Fault> {
+        let reached = self.reached(wire.api);
+        let began = Instant::now();
+        let (mut attempt, mut renewed) = (0, false);
+        loop {
+            let pass = reached.pace.enter().await;
+            let (fault, refusal) = match self.attempt(call, wire, reached).await {
+                Ok(Ok(answer)) => {
+                    pass.leave(Went::Well);
+                    return Ok(answer);
+                }
+                Ok(Err(refusal)) => {
+                    let too_fast = matches!(refusal.status, 429 | 503);
+                    pass.leave(if too_fast { Went::TooFast(refusal.retry_after) } else { Went::Well });
+                    (self.fault(call, &refusal, ""), Some(refusal))
+                }
+                Err((fault, hopeless)) => {
+                    pass.leave(Went::Otherwise);
+                    if hopeless {
+                        return Err(fault);
+                    }
+                    (fault, None)
+                }
+            };
+            if refusal.as_ref().is_some_and(Refusal::is_expired) && !renewed {
+                self.aws.forget().await;
+                renewed = true;
+                continue;
+            }
+            match (retry::next(&self.policy, call, &fault, attempt, began.elapsed(), random()), refusal) {
+                (Retry::After(wait), _) => tokio::time::sleep(wait).await,
+                (Retry::GiveUp, Some(refusal)) => return Err(self.explained(call, wire, &refusal).await),
+                (Retry::GiveUp, None) => return Err(fault),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Sends a request once. The `bool` of a fault says that trying again cannot help.
+    async fn attempt(&self, call: &Call, wire: &Wire, to: &Reached) -> Result<Result<Answer, Refusal>, (Fault, bool)> {
+        let unsent = |why: String| (not_sent(call, why), true);
+        let base = match &to.endpoint {
+            Some(endpoint) => endpoint.url.clone(),
+            None => format!("https://{}.{}.{}", wire.api.signing_name(), self.region, aws::domain(&self.region)),
+        };
+        let url = format!("{base}{}", wire.target);
+        // What an address means must not change on the way: it is signed as it stands here.
+        if reqwest::Url::parse(&url).map_err(|e| unsent(e.to_string()))?.as_str() != url {
+            return Err(unsent(format!("the address {url} means another one")));
+        }
+        let digest: String = Sha256::digest(&wire.body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut request = http::Request::builder().method(wire.method.name()).uri(&url);
+        request = request.header("x-amz-content-sha256", digest);
+        for (name, value) in &wire.headers {
+            request = request.header(*name, value);
+        }
+        let (mut head, ()) = request.body(()).map_err(|e| unsent(e.to_string()))?.into_parts();
+        self.aws.sign(wire.api.signing_name(), &self.region, &mut head).await.map_err(unsent)?;
+        let request = to.client.request(head.method, &url).headers(head.headers).body(wire.body.clone());
+        self.requests.add_one();
+        let broken = |broken: Broken| {
+            let (line, why) = (call.line(), self.aws.redactor().clean(&format!("{}: {}", self.place(to), broken.why)));
+            let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+            (fault, broken.hopeless)
+        };
+        let response = request.send().await.map_err(|e| broken(Broken::of(e)))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if !(200..300).contains(&status) {
+            // An error that breaks off is still an error: the status says it.
+            let body = web::body(response).await.unwrap_or_default();
+            return Ok(Err(refusal(status, &headers, &body, Timestamp::now())));
+        }
+        let body = web::body(response).await.map_err(broken)?;
+        let body = answer::body(wire.api, &body).map_err(|why| {
+            let why = format!("{} answered oddly: {why}; is it an endpoint of AWS?", self.place(to));
+            (Fault::Lost { line: call.line(), why: self.aws.redactor().clean(&why) }, true)
+        })?;
+        Ok(Ok(Answer { status, body, request_id: answer::request_id(&headers) }))
+    }
+
+    /// The service, for messages.
+    fn place(&self, reached: &Reached) -> String {
+        match &reached.endpoint {
+            Some(endpoint) => format!("{} ({})", endpoint.url, endpoint.from),
+            None => format!("{} in {}", reached.api.name(), self.region),
+        }
+    }
+
+    fn fault(&self, call: &Call, refusal: &Refusal, more: &str) -> Fault {
+        Fault::Refused {
+            line: call.line(),
+            status: refusal.status,
+            code: refusal.code.clone(),
+            message: self.aws.redactor().clean(&format!("{}{more}", refusal.message)),
+            request_id: refusal.request_id.clone(),
+            retry_after: refusal.retry_after,
+        }
+    }
+
+    /// A refusal with what can be done about it.
+    async fn explained(&self, call: &Call, wire: &Wire, refusal: &Refusal) -> Fault {
+        let mut more = refusal.mend(&wire.action).map(|mend| format!("; {mend}")).unwrap_or_default();
+        if matches!(refusal.status, 401 | 403) || more.contains("credentials") {
+            more.push_str(&format!("; signed with the credentials of {}", self.aws.describe().await));
+        }
+        self.fault(call, refusal, &more)
+    }
+}
+
+impl Service for Emr {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            if call.system != System::Emr {
+                return Err(not_sent(call, format!("this is a call to {}", call.system.name())));
+            }
+            let wire = protocol::wire(call).map_err(|why| not_sent(call, why))?;
+            if self.account.is_some() && wire.api != Api::Identity {
+                self.caller().await?;
+            }
+            self.deliver(call, &wire).await
+        })
+    }
+}
+
+fn not_sent(call: &Call, why: String) -> Fault {
+    Fault::NotSent { line: call.line(), why }
+}
