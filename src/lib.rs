@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → (apply, render, explain, observe) → plan → manifest → kinds → (schema, yaml, call).
+//! cli → (apply, render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
 pub mod apply;
@@ -24,5 +24,6 @@ pub mod sandbox;
 pub mod schema;
 pub mod services;
 pub mod settings;
+pub mod translate;
 pub mod ui;
 pub mod yaml;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 700;
 
 /// What decides: pure and synchronous.
-const DECIDING: [&str; 6] = ["plan/", "schema/", "render/", "kinds/", "yaml/", "manifest/"];
+const DECIDING: [&str; 7] = ["plan/", "schema/", "render/", "kinds/", "yaml/", "manifest/", "translate/"];
 /// What acts although its folder decides.
 const ACTING: [&str; 1] = ["manifest/disk.rs"];
 /// What code that decides never names.

@@ -339,7 +339,7 @@ fn fence<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A code span that nothing in the text can end.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = visible(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
     // A space on either side is taken off again by the reader (CommonMark, "Code spans"); without it a backtick at an

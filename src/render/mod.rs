@@ -12,6 +12,7 @@ mod markdown;
 mod problems;
 mod sarif;
 mod text;
+mod translation;
 pub mod value;
 
 pub use findings::{Finding, Level, drift};
@@ -22,6 +23,7 @@ pub use markdown::{Options, markdown};
 pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;
+pub use translation::{translated, translation};
 
 use crate::plan::{Origin, Plan};
 use value::visible;
