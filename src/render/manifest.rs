@@ -153,7 +153,7 @@ impl Writer<'_> {
 
 fn ordered(mut list: Vec<(String, serde_yaml::Value)>) -> serde_yaml::Value {
     let is_large = |v: &serde_yaml::Value| v.is_mapping() || v.is_sequence();
-    list.sort_by(|(a, x), (b, y)| order(a, is_large(x)).cmp(&order(b, is_large(y))));
+    list.sort_by_key(|(key, value)| order(key, is_large(value)));
     serde_yaml::Value::Mapping(list.into_iter().map(|(k, v)| (k.into(), v)).collect())
 }
 

@@ -211,6 +211,13 @@ impl Book {
         self.decisions.len() - 1
     }
 
+    /// A later value has taken the place of a translated one.
+    pub fn overridden(&mut self, field: &str) {
+        if let Some(fate @ Fate::Translated { .. }) = self.account.fates.get_mut(field) {
+            *fate = Fate::Dropped { why: "a later setting overrides it".into() };
+        }
+    }
+
     /// Corrects where translated values at or below a field are, once the manifests are known: `None` is nowhere.
     pub fn moved(&mut self, below: &str, to: impl Fn(&str) -> Option<String>, why: &str) {
         for (field, fate) in &mut self.account.fates {

@@ -16,6 +16,23 @@ pub(super) struct Wants {
     pub sizing: Sizing,
     /// Whether the driver ran on a worker, not on the master.
     pub cluster_mode: bool,
+    /// The field that each property and variable was set by.
+    pub set_by: BTreeMap<String, String>,
+}
+
+impl Wants {
+    /// Sets what a field sets; one that set it before has had no effect.
+    fn set(&mut self, book: &mut Book, at: &At<'_>, place: String, value: &str) {
+        let map = if place.contains(".spark_env_vars.") { &mut self.env } else { &mut self.conf };
+        let name =
+            place.rsplit_once(if place.contains(".spark_env_vars.") { ".spark_env_vars." } else { ".spark_conf." });
+        let Some((_, name)) = name else { return };
+        map.insert(name.to_owned(), value.to_owned());
+        book.translated(at, place.clone());
+        if let Some(before) = self.set_by.insert(place, at.field.clone()).filter(|before| *before != at.field) {
+            book.overridden(&before);
+        }
+    }
 }
 
 /// What executors and the driver were to have. Hints only: Databricks runs one executor a worker.
@@ -250,8 +267,7 @@ pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, pla
 }
 
 fn keep(book: &mut Book, at: &At<'_>, key: &str, value: &str, conf: String, wants: &mut Wants) {
-    wants.conf.insert(key.to_owned(), value.to_owned());
-    book.translated(at, format!("{conf}.{key}"));
+    wants.set(book, at, format!("{conf}.{key}"), value);
 }
 
 fn secret(book: &mut Book, at: &At<'_>, what: &str, place: String) {
@@ -289,8 +305,7 @@ pub(super) fn variable(book: &mut Book, at: &At<'_>, name: &str, value: &str, pl
     }
     // EMR writes them into a shell script: quotes around them are the script's.
     let bare = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-    wants.env.insert(name.to_owned(), bare.to_owned());
-    book.translated(at, format!("{env}.{name}"));
+    wants.set(book, at, format!("{env}.{name}"), bare);
 }
 
 /// Options of the Java machine without those that only fit EMR's.

@@ -13,7 +13,7 @@ pub(super) struct Run {
     pub templates: Vec<String>,
 }
 
-/// A DAG that runs the jobs one after the other. What starts it is not known to EMR.
+/// A DAG that runs the jobs. What starts it, and in which order they run, is not known to EMR.
 pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[Run]) -> Document {
     let before = std::mem::replace(&mut book.document, address("AirflowDag", name).to_string());
     let ask = Ask {
@@ -24,13 +24,20 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[Run]) -> D
         place: String::new(),
     };
     book.note(root, ask);
+    if runs.len() > 1 {
+        let ask = Ask {
+            what: "in which order the jobs run".into(),
+            why: "EMR does not know what its runs wait for: the old DAG says it",
+            options: &["all start together", "name what each waits for in `after`"],
+            default: "all start together",
+            place: "tasks".into(),
+        };
+        book.note(root, ask);
+    }
     book.document = before;
     let mut tasks: Vec<Value> = Vec::new();
     for run in runs {
         let mut task = json!({ "id": run.job, "run": format!("${{resources.DatabricksJob.{}}}", run.job) });
-        if let Some(last) = tasks.last() {
-            task["after"] = json!([last["id"]]);
-        }
         let parameters: Map<String, Value> = run
             .templates
             .iter()

@@ -197,6 +197,15 @@ fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option
     Some(*application)
 }
 
+/// What tasks have to have in common to share a cluster.
+struct Cluster {
+    key: String,
+    conf: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    /// Whether the driver of one of them ran on the master.
+    client: bool,
+}
+
 /// The spec of the job; `None` when there is nothing to run.
 pub(super) fn job(
     book: &mut Book,
@@ -231,7 +240,7 @@ pub(super) fn job(
     }
     let order: Vec<(String, bool)> = made.iter().map(|m| (m.key.clone(), m.stops)).collect();
     let chain = if parallel { vec![super::flow::After::default(); made.len()] } else { chain(&order) };
-    let mut clusters: Vec<(BTreeMap<String, String>, BTreeMap<String, String>, bool, String)> = Vec::new();
+    let mut clusters: Vec<Cluster> = Vec::new();
     let mut tasks = Vec::new();
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
@@ -240,16 +249,16 @@ pub(super) fn job(
         let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
         conf.extend(wants.conf.clone());
         env.extend(wants.env.clone());
-        let found = clusters.iter_mut().find(|(c, e, _, _)| *c == conf && *e == env);
+        let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
         let cluster = match found {
-            Some((_, _, client, key)) => {
-                *client |= !wants.cluster_mode;
-                key.clone()
+            Some(cluster) => {
+                cluster.client |= !wants.cluster_mode;
+                cluster.key.clone()
             }
             None => {
                 let n = clusters.len() + 1;
                 let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
-                clusters.push((conf, env, !wants.cluster_mode, key.clone()));
+                clusters.push(Cluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
                 key
             }
         };
@@ -287,18 +296,14 @@ pub(super) fn job(
     }
     identity(book, root, made);
     if let Some(master) = &common.shape.master {
-        match clusters.iter().any(|(_, _, client, _)| *client) {
+        match clusters.iter().any(|c| c.client) {
             true => book.translated(master, format!("{CLUSTER}.driver_node_type_id")),
             false => book.dropped(master, "every step ran in cluster mode: its driver was on a worker"),
         }
     }
     addresses(book, made);
-    let clusters: Vec<Value> = clusters
-        .iter()
-        .map(|(conf, env, client, key)| {
-            json!({ "job_cluster_key": key, "new_cluster": new_cluster(common, conf, env, *client) })
-        })
-        .collect();
+    let clusters: Vec<Value> =
+        clusters.iter().map(|c| json!({ "job_cluster_key": c.key, "new_cluster": new_cluster(common, c) })).collect();
     let mut job = json!({ "name": name, "job_clusters": clusters, "tasks": tasks, "max_concurrent_runs": 1 });
     if !tags.is_empty() {
         job["tags"] = Value::Object(tags);
@@ -326,21 +331,16 @@ fn goes_on(book: &mut Book, made: &[Made<'_>]) {
     book.note(&at, ask);
 }
 
-fn new_cluster(
-    common: &Common<'_>,
-    conf: &BTreeMap<String, String>,
-    env: &BTreeMap<String, String>,
-    client: bool,
-) -> Value {
+fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
     let shape = &common.shape;
     let mut cluster = common.cluster.clone();
-    let mut conf = conf.clone();
+    let mut conf = own.conf.clone();
     if let Some((choice, from)) = &common.runtime {
         conf.extend(pins(*from, choice.runtime.spark, &conf));
         cluster.insert("spark_version".into(), json!(choice.runtime.key));
     }
     cluster.insert("node_type_id".into(), json!(shape.node));
-    if let Some(master) = shape.master.as_ref().filter(|_| client).and_then(At::text) {
+    if let Some(master) = shape.master.as_ref().filter(|_| own.client).and_then(At::text) {
         cluster.insert("driver_node_type_id".into(), json!(master));
     }
     match shape.size {
@@ -368,8 +368,8 @@ fn new_cluster(
     if !conf.is_empty() {
         cluster.insert("spark_conf".into(), object(&conf));
     }
-    if !env.is_empty() {
-        cluster.insert("spark_env_vars".into(), object(env));
+    if !own.env.is_empty() {
+        cluster.insert("spark_env_vars".into(), object(&own.env));
     }
     Value::Object(cluster)
 }

@@ -75,7 +75,12 @@ pub(super) fn command(
         },
         "bash" | "sh" => shell(book, at, &line, place, base, depth),
         "state-pusher-run" | "state-pusher-script" => drop(book, at, "EMR's own debugging"),
-        program if program.contains("lzo") => drop(book, at, "Databricks reads no LZO, so its index is of no use"),
+        program
+            if program.contains("lzo")
+                || program == "hadoop" && line.words.iter().any(|w| w.contains("hadoop-lzo")) =>
+        {
+            drop(book, at, "Databricks reads no LZO, so its index is of no use")
+        }
         "s3-dist-cp" | "s3distcp" => copy(book, at, &line, place),
         "hive-script" | "hive" | "beeline" => without(
             book,

@@ -109,7 +109,7 @@ fn types(
         }
     }
     for part in workers.iter().copied().chain(master) {
-        let offered = options.node_types.as_ref().is_none_or(|list| list.iter().any(|n| *n == part.node));
+        let offered = options.node_types.as_ref().is_none_or(|list| list.contains(&part.node));
         if !offered || nodes::is_previous(&part.node) {
             let what = format!("which machine type takes the place of `{}`", part.node);
             let why = "Databricks does not offer it here";

@@ -32,6 +32,10 @@ fn leaves(value: &Value, at: String, out: &mut BTreeMap<String, Value>) {
     }
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Holds a translation against its input; what is wrong with it.
 fn faults(input: &Value, translation: &Translation) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -53,6 +57,18 @@ fn faults(input: &Value, translation: &Translation) -> Vec<String> {
                 }
             }
             _ => {}
+        }
+        // A property that is said to be set has the value that was given.
+        if let Fate::Translated { to } = fate
+            && let Some((_, key)) = to.split_once(".spark_conf.")
+            && let Some(given) = all.get(field).map(text)
+        {
+            let clusters = translation.documents.iter().flat_map(|d| d.spec["job_clusters"].as_array().cloned());
+            let mut values = clusters.flatten().filter_map(|c| c["new_cluster"]["spark_conf"].get(key).map(text));
+            if !["--conf", "-c"].contains(&given.as_str()) && !values.any(|v| given.replace("${", "$${").ends_with(&v))
+            {
+                wrong.push(format!("{field} is {given:?}, which {to} is not"));
+            }
         }
     }
     for decision in &translation.decisions {
