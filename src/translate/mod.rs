@@ -168,6 +168,8 @@ fn finish(
     let mut jobs: Vec<(String, Value)> = jobs
         .into_iter()
         .map(|(n, mut spec)| {
+            book.document = address("DatabricksJob", &n).to_string();
+            scrub(book, root, &mut spec, "");
             escape(&mut spec);
             (n, spec)
         })
@@ -181,6 +183,34 @@ fn finish(
     documents.extend(jobs.into_iter().map(|(n, spec)| Document { address: address("DatabricksJob", &n), spec }));
     documents.push(dag::dag(book, root, name, runs));
     documents
+}
+
+/// The net below all rules: no credential gets into a manifest, wherever it stood.
+fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
+    match value {
+        Value::String(s) if secrets::looks_secret(s) => {
+            let ask = Ask {
+                what: format!("how the job gets the credential in `{}`", secrets::masked(s)),
+                why: "credentials do not belong into manifests",
+                options: &[
+                    "a secret scope, read in the code or by reference",
+                    "an instance profile or Unity Catalog instead",
+                ],
+                default: "hidden: the value is not whole",
+                place: place.to_owned(),
+            };
+            book.note(root, ask);
+            *s = secrets::masked(s);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(book, root, item, place)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                let place = if place.is_empty() { key.clone() } else { place.to_owned() };
+                scrub(book, root, value, &place);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// `${` is plumb's; what others mean by it has to pass through.

@@ -54,9 +54,12 @@ pub fn split(text: &str, strict: bool) -> Result<Vec<String>, NotSimple> {
                 Some(c) => word.get_or_insert_default().push(c),
                 None => return Err(NotSimple::Open),
             },
-            // A line break at the end is a blank; between commands it is a shell's.
-            '\n' if strict && !chars.clone().all(char::is_whitespace) && !words.is_empty() => {
-                return Err(NotSimple::Shell('\n'));
+            // A line break around the command is a blank; inside, it ends one command and starts another.
+            '\n' if strict => {
+                words.extend(word.take());
+                if !words.is_empty() && !chars.clone().all(char::is_whitespace) {
+                    return Err(NotSimple::Shell('\n'));
+                }
             }
             c if c.is_whitespace() => words.extend(word.take()),
             '$' | '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' if strict => {
