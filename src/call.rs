@@ -16,6 +16,8 @@ pub enum System {
     /// The folder or object store that Airflow reads its DAG files from.
     DagFiles,
     Emr,
+    /// The code host. No kind lives there; the `ci` commands report to it.
+    GitHub,
 }
 
 impl System {
@@ -26,6 +28,7 @@ impl System {
             System::Airflow => "Airflow",
             System::DagFiles => "folder of DAG files",
             System::Emr => "EMR",
+            System::GitHub => "GitHub",
         }
     }
 
@@ -36,6 +39,7 @@ impl System {
             System::Airflow => "airflow",
             System::DagFiles => "airflow.dags",
             System::Emr => "emr",
+            System::GitHub => "github",
         }
     }
 }

@@ -186,6 +186,12 @@ impl Repo {
         matches!(self.by_prefix(prefix, 4), Ok(Some(_)))
     }
 
+    /// The parents of a commit; none where the clone was cut off at it.
+    pub fn parents(&self, commit: &str) -> Result<Vec<String>, GitError> {
+        let commit = self.repository.find_commit(Oid::from_str(commit)?)?;
+        Ok(commit.parent_ids().map(|id| id.to_string()).collect())
+    }
+
     /// The commit that two revisions have last in common; `None` when they have none, or it was not fetched.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, GitError> {
         let id = |rev: &str| self.resolve(rev).and_then(|id| Ok(Oid::from_str(&id)?));

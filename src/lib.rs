@@ -7,15 +7,17 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → (apply, render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
+//! cli → ci → (apply, render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
 pub mod apply;
 pub mod call;
+pub mod ci;
 pub mod cli;
 pub mod explain;
 pub mod git;
 pub mod kinds;
+pub mod lease;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
@@ -26,4 +28,5 @@ pub mod services;
 pub mod settings;
 pub mod translate;
 pub mod ui;
+pub mod writeback;
 pub mod yaml;

@@ -30,6 +30,20 @@ pub fn in_ci() -> bool {
     env("CI").is_some_and(|v| v != "false")
 }
 
+/// Where the output of this run can be read, and who began it: GitHub Actions and GitLab say so.
+pub fn run() -> Run {
+    let github = env("GITHUB_SERVER_URL").zip(env("GITHUB_REPOSITORY")).zip(env("GITHUB_RUN_ID"));
+    let url = github.map(|((server, repository), id)| format!("{server}/{repository}/actions/runs/{id}"));
+    Run { url: url.or(env("CI_JOB_URL")), who: env("GITHUB_ACTOR").or(env("GITLAB_USER_LOGIN")) }
+}
+
+/// A run of a pipeline; empty at a desk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    pub url: Option<String>,
+    pub who: Option<String>,
+}
+
 /// The nearest folder, from here upwards, that holds `plumb.yaml`.
 pub fn project_dir(given: Option<&Path>) -> Result<PathBuf, String> {
     if let Some(dir) = given {

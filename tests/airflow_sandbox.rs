@@ -121,6 +121,15 @@ async fn a_token_is_needed_and_expires() {
     );
     fixture.sign_in().await;
     fixture.get("/api/v2/dags").await;
+    // That of a command line lives an hour.
+    let body = json!({ "username": "admin", "password": "hunter2" });
+    let (_, answer) = fixture.ask(Method::POST, "/auth/token/cli", body).await;
+    let long = std::mem::replace(&mut fixture.token, answer["access_token"].as_str().unwrap().to_owned());
+    fixture.get("/api/v2/dags").await;
+    fixture.control(Method::POST, "clock", json!({ "advance_seconds": 3_600 })).await;
+    assert_eq!(fixture.ask(Method::GET, "/api/v2/dags", Value::Null).await.0, 401);
+    fixture.token = long;
+    fixture.get("/api/v2/dags").await;
     let (status, _) = fixture.ask(Method::POST, "/auth/token", json!({ "username": "admin" })).await;
     assert_eq!(status, 422);
     let log = fixture.control(Method::GET, "requests", Value::Null).await.to_string();
@@ -187,7 +196,8 @@ async fn secrets_of_connections_are_kept_and_never_shown() {
     assert_eq!((status, &clash["detail"]["reason"]), (409, &json!("Unique constraint violation")));
     let stored = async || fixture.control(Method::GET, "state", Value::Null).await["airflow"]["connections"][0].clone();
     // A mask that is written back keeps the secrets, and a password cannot be cleared.
-    for (member, value) in [("extra", json!(masked)), ("password", json!("***")), ("password", Value::Null)] {
+    let cleared = [("password", Value::Null), ("password", json!(""))];
+    for (member, value) in [("extra", json!(masked)), ("password", json!("***"))].into_iter().chain(cleared) {
         let path = format!("/api/v2/connections/c?update_mask={member}");
         let body = json!({ "connection_id": "c", "conn_type": "databricks", member: value });
         assert_eq!(fixture.ask(Method::PATCH, &path, body).await.0, 200);
@@ -228,6 +238,7 @@ async fn variables_are_texts_and_masked_by_their_key() {
     let three = Fixture::start(3).await;
     for (value, shown) in [
         (json!(true), "true"),
+        (json!(3), "3"),
         (Value::Null, "null"),
         (json!({ "a": 1, "password": "p" }), r#"{"a": 1, "password": "***"}"#),
         (json!(r#"{"b":2,"a":1}"#), r#"{"b": 2, "a": 1}"#),
@@ -251,9 +262,15 @@ async fn variables_are_texts_and_masked_by_their_key() {
         two.ask(Method::POST, "/api/v1/variables", secret).await,
         (200, json!({ "key": "db_password", "value": "hunter22" }))
     );
+    let described = json!({ "key": "db_password", "value": "hunter22", "description": "d" });
+    two.ask(Method::POST, "/api/v1/variables", described).await;
     let again = json!({ "key": "db_password", "value": "x" });
     assert_eq!(two.ask(Method::POST, "/api/v1/variables", again).await.0, 200, "it overwrites");
-    assert_eq!(two.get("/api/v1/variables/db_password").await["value"], "x");
+    let state = two.control(Method::GET, "state", Value::Null).await;
+    let overwritten = &state["airflow"]["variables"][0];
+    assert_eq!((&overwritten["value"], &overwritten["description"]), (&json!("x"), &Value::Null));
+    two.ask(Method::PATCH, "/api/v1/variables/db_password", json!({ "key": "db_password", "value": "***" })).await;
+    assert_eq!(two.get("/api/v1/variables/db_password").await["value"], "***");
     assert_eq!(two.ask(Method::POST, "/api/v1/variables", json!({ "key": "o", "value": { "a": 1 } })).await.0, 400);
 }
 
@@ -305,9 +322,54 @@ async fn a_file_becomes_a_dag_after_a_while() {
     // Asking for it makes it quick; asking twice is one too many.
     let path = format!("/api/v2/parseDagFile/{}", dag["file_token"].as_str().unwrap());
     assert_eq!(fixture.ask(Method::PUT, &path, Value::Null).await, (201, Value::Null));
+    assert_eq!(fixture.ask(Method::PUT, &path, Value::Null).await.0, 409);
     fixture.write("monthly.py", &self::dag("monthly", "    description=\"new\",\n"));
     assert_eq!(fixture.get("/api/v2/dags/monthly").await["description"], "new");
     assert_eq!(fixture.ask(Method::PUT, "/api/v2/parseDagFile/x.y", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn what_a_dag_does_not_tell_and_when_it_gets_a_version() {
+    let fixture = Fixture::start(3).await;
+    let text = dag("a", "    default_args={\"retries\": 2},\n");
+    fixture.write("a.py", &text);
+    fixture.parsed().await;
+    let details = fixture.get("/api/v2/dags/a/details").await;
+    assert_eq!((&details["timezone"], &details["default_args"]["retries"]), (&json!("UTC"), &json!(2)));
+    assert!(text.contains("Europe/Berlin"), "whose midnight the schedule means");
+    let versions = async || fixture.get("/api/v2/dags/a/dagVersions").await["total_entries"].clone();
+    let edited = async |text: String| {
+        fixture.write("a.py", &text);
+        fixture.parsed().await;
+        let source = fixture.get("/api/v2/dagSources/a").await;
+        assert_eq!(source["content"], text);
+        versions().await
+    };
+    let commented = format!("# A comment.\n{text}");
+    // It has not run yet: its version is written over.
+    assert_eq!(edited(text.replace("0 3 1", "0 4 1")).await, 1);
+    assert_eq!(edited(text).await, 1);
+    let run = json!({ "logical_date": null });
+    assert_eq!(fixture.ask(Method::POST, "/api/v2/dags/a/dagRuns", run).await.0, 200);
+    assert_eq!(edited(commented.clone()).await, 1, "the source follows, and there is no other version");
+    assert_eq!(edited(commented.replace("0 3 1", "0 5 1")).await, 2);
+}
+
+#[tokio::test]
+async fn pausing_many_touches_nothing_without_a_pattern() {
+    let fixture = Fixture::start(3).await;
+    fixture.write("a.py", &dag("a", ""));
+    fixture.write("b.py", &dag("b", ""));
+    fixture.parsed().await;
+    let off = json!({ "is_paused": false });
+    for (query, count) in [("", 0), ("?tags=plumb", 0), ("?dag_id_pattern=nomatch", 0), ("?dag_id_pattern=%25", 2)] {
+        let (status, answer) = fixture.ask(Method::PATCH, &format!("/api/v2/dags{query}"), off.clone()).await;
+        assert_eq!((status, &answer["total_entries"]), (200, &json!(count)), "{query}");
+    }
+    assert_eq!(fixture.ask(Method::PATCH, "/api/v2/dags/a", json!({})).await.0, 422);
+    // A text is as good as a flag.
+    let (status, answer) = fixture.ask(Method::PATCH, "/api/v2/dags/a", json!({ "is_paused": "true" })).await;
+    assert_eq!((status, &answer["is_paused"]), (200, &json!(true)));
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 
 #[path = "laws/crashes.rs"]
 mod crashes;
+#[path = "laws/dags.rs"]
+mod dags;
 #[path = "laws/fixtures.rs"]
 mod fixtures;
 #[path = "laws/generated.rs"]
@@ -32,3 +34,5 @@ mod trouble;
 mod undeclared;
 #[path = "laws/world.rs"]
 mod world;
+#[path = "laws/writeback.rs"]
+mod writeback;

@@ -60,8 +60,16 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.clone()).unwrap_or_default();
     let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
-    let comparison = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
-    let mut differences = lines(kind, &wanted, &comparison, "it was", "it is now");
+    let changed = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
+    // Airflow has read a file meanwhile, or somebody else did what is wanted: there, nothing would be overwritten.
+    if change.action == Action::Update && !changed.differences.is_empty() {
+        let open = comparison(shared, kind, &wanted, &live, &[], Undeclared::Remove);
+        let is_open = |d: &Difference| open.differences.iter().any(|o| o.path.is_in(&d.path) || d.path.is_in(&o.path));
+        if !changed.differences.iter().any(is_open) {
+            return Ok(None);
+        }
+    }
+    let mut differences = lines(kind, &wanted, &changed, "it was", "it is now");
     if differences.is_empty() {
         differences.push("something changed that the service may set by itself".to_owned());
     }

@@ -21,7 +21,7 @@ pub(super) fn waited_out(services: &Services, outage: Duration) -> Services {
     services.clone().wrapped(|system, inner| match system {
         // A folder that cannot be read now will not be any better later.
         System::DagFiles => inner,
-        System::Databricks | System::Airflow | System::Emr => Arc::new(Patient { inner, outage }),
+        System::Databricks | System::Airflow | System::Emr | System::GitHub => Arc::new(Patient { inner, outage }),
     })
 }
 

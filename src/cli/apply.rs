@@ -1,6 +1,8 @@
 //! `plumb apply`.
 
+use super::lease::{self, LockArgs};
 use super::output::Output;
+use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
 use super::{Global, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
@@ -23,15 +25,19 @@ use std::time::Duration;
   plumb apply --target dev
   plumb apply --target prod --yes
   plumb apply --only DatabricksJob/audience-cleanse
+  plumb plan --out plan.json && plumb apply plan.json --yes
+  plumb apply --yes --approved 9c1f0e6a2b7d4f50
   plumb apply --yes --override max-deletes")]
 pub struct ApplyArgs {
     #[command(flatten)]
-    targeted: Targeted,
+    pub targeted: Targeted,
     #[command(flatten)]
     selected: Selected,
+    #[command(flatten)]
+    pub seen: Seen,
     /// Do not ask
     #[arg(long, short)]
-    yes: bool,
+    pub yes: bool,
     /// Go past a guard; it is said in the log
     #[arg(long = "override", value_enum, value_name = "GUARD", value_delimiter = ',')]
     overrides: Vec<Override>,
@@ -44,6 +50,8 @@ pub struct ApplyArgs {
     /// How many changes to carry out at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
     parallel: u8,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     output: Output,
 }
@@ -73,34 +81,93 @@ impl Override {
 
 /// Shows the plan and carries it out.
 pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, Failure> {
-    let session = Session::open(global, &args.targeted, ui).await?;
-    let mut decided = session.decide(&args.selected, None, ui).await?;
-    check_place(&session, &mut decided.decision.plan).await?;
+    let permit = args.seen.permit()?;
+    run_with(global, args, &permit, ui).await
+}
+
+/// Shows the plan and carries out what the permit allows of it.
+pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
+    permit.name_target(&mut args.targeted)?;
+    let mut session = Session::open(global, &args.targeted, ui).await?;
+    let lock = args.lock.clone();
+    let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
+        Reviewed::Over(code) => Ok(permit.ended(code)),
+        Reviewed::Go(decided) => carry_out(session, *decided, options(&args), ui).await.map(|code| permit.ended(code)),
+    };
+    if args.yes {
+        return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
+    }
+    // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made anew.
+    let shown = match review(&session, &args, permit, None, ui).await? {
+        Reviewed::Over(code) => return Ok(permit.ended(code)),
+        Reviewed::Go(decided) => decided.decision.plan,
+    };
+    if !ui.confirm(&format!("Apply to target {}?", shown.target))? {
+        return Err(Failure::error("not confirmed; nothing was sent"));
+    }
+    lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, Some(&shown)).await).await
+}
+
+/// What the lease says is being done.
+const COMMAND: &str = "plumb apply";
+
+/// Whether there is anything to carry out.
+enum Reviewed {
+    Over(ExitCode),
+    Go(Box<Decided>),
+}
+
+/// Decides, shows the plan, and lets the guards speak. A plan that was shown before has to be the same.
+async fn review(
+    session: &Session,
+    args: &ApplyArgs,
+    permit: &Permit,
+    shown: Option<&Plan>,
+    ui: &Ui,
+) -> Result<Reviewed, Failure> {
+    let deciding = session.decide(&args.selected, None, ui);
+    let mut decided = match shown.is_some() || args.yes {
+        true => stoppable(deciding).await?,
+        // Once a signal is listened for it no longer ends the process, not even at the question that comes next.
+        false => deciding.await?,
+    };
+    permit.check(&mut decided.decision.plan, ui)?;
+    check_place(session, &mut decided.decision.plan).await?;
     let allowed = args.allow_run_now.then_some(Override::RunNow);
     let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
     pass_guards(&mut decided.decision.plan, &overrides, ui);
     let plan = &decided.decision.plan;
-    args.output.plan(plan, ui)?;
+    match shown {
+        None => args.output.plan(plan, ui)?,
+        Some(shown) if shown.digest == plan.digest => {}
+        Some(_) => {
+            return Err(Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")
+                .hint("what is live changed meanwhile: apply again to see how"));
+        }
+    }
     if plan.blocked.iter().any(|b| b.guard.is_some()) {
         return Err(Failure::new(ExitCode::Guard, "a guard refused; nothing was sent"));
     }
-    let refused = plan.blocked.len();
     if plan.changes.is_empty() {
-        return Ok(if refused > 0 { ExitCode::Guard } else { ExitCode::Ok });
+        return Ok(Reviewed::Over(if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard }));
     }
-    if !args.yes && !ui.confirm(&format!("Apply to target {}?", plan.target))? {
-        return Err(Failure::error("not confirmed; nothing was sent"));
+    Ok(Reviewed::Go(Box::new(decided)))
+}
+
+/// Lets Ctrl-C end a command that has sent nothing yet, so that its lease is given back.
+pub async fn stoppable<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Failure> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::new(ExitCode::Interrupted, "interrupted; nothing was sent")),
     }
-    let options = Options {
-        width: args.parallel.into(),
-        patience: Duration::from_secs(args.patience * 60),
-        ..Options::default()
-    };
-    carry_out(&session, decided, options, ui).await
+}
+
+fn options(args: &ApplyArgs) -> Options {
+    Options { width: args.parallel.into(), patience: Duration::from_secs(args.patience * 60), ..Options::default() }
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.
-async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
+pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
     let target = &session.project.desired.target;
     let asks_workspace = target.databricks.as_ref().is_some_and(|d| d.workspace_id.is_some());
     let workspace_id = match asks_workspace {

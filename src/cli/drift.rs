@@ -1,22 +1,33 @@
 //! `plumb drift`.
 
 use super::output::Output;
-use super::session::Session;
+use super::session::{Decided, Session, selection};
 use super::{Global, Selected, Targeted};
+use crate::manifest::{Address, InMemory};
+use crate::observe;
+use crate::render::value::visible;
 use crate::ui::{ExitCode, Failure, Ui};
+use crate::writeback::{self, Texts};
 use clap::Args;
+use std::collections::BTreeMap;
 
 /// Compare what is live with what git says, and exit with 2 when they differ
 ///
 /// Made for cron: the same reading as a plan, with an exit code that says whether all is well. Each field says whether
 /// it was changed live (drift), in the manifests (not applied yet), or both.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plumb drift --target prod\n  plumb drift --output junit --out drift.xml")]
+#[command(after_help = "Examples:
+  plumb drift --target prod
+  plumb drift --output junit --out drift.xml
+  plumb drift --target prod --write && git diff")]
 pub struct Drift {
     #[command(flatten)]
     targeted: Targeted,
     #[command(flatten)]
     selected: Selected,
+    /// Write what was changed live into the manifests, comments and layout kept, for a person to review
+    #[arg(long)]
+    write: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -27,5 +38,51 @@ pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Fail
     let decided = session.decide(&args.selected, None, ui).await?;
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;
+    if args.write {
+        return write(&session, &decided, &args.selected, ui);
+    }
     Ok(if plan.is_empty() { ExitCode::Ok } else { ExitCode::Changes })
+}
+
+/// Writes what is live into the manifests. Exits with 2 when something had to be left as it is.
+fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> Result<ExitCode, Failure> {
+    let failed = |e: String| Failure::error(e).hint("nothing was written");
+    let desired = &session.project.desired;
+    let mut ids: BTreeMap<String, Address> = BTreeMap::new();
+    for resource in &desired.resources {
+        for found in observe::carrying(&decided.live, desired, &resource.address) {
+            ids.insert(found.seen.id.clone(), resource.address.clone());
+        }
+    }
+    let texts = session.texts()?;
+    let bases = session.bases(&decided.live)?;
+    let chosen = selection(selected);
+    let decide = |texts: &Texts| {
+        let (desired, mut decision) = session.decide_by(&decided.live, &bases, &InMemory(texts.clone()))?;
+        decision.plan.changes.retain(|c| desired.resources.iter().any(|r| r.address == c.address && chosen.has(r)));
+        Ok((desired, decision))
+    };
+    let written = writeback::write(&texts, &ids, &decide).map_err(failed)?;
+    let mut done = Vec::new();
+    for (path, text) in &written.texts {
+        let before = match done.is_empty() {
+            true => "nothing was written".to_owned(),
+            false => format!("written before: {}", done.join(", ")),
+        };
+        std::fs::write(session.project.dir.join(path), text)
+            .map_err(|e| Failure::error(format!("{path}: {e}")).hint(before))?;
+        ui.status(&format!("wrote {}", visible(path)));
+        done.push(path.clone());
+    }
+    for (address, fields) in &written.fields {
+        let noun = if *fields == 1 { "field" } else { "fields" };
+        ui.status(&format!("{address}: {fields} {noun} as it is live"));
+    }
+    for kept in &written.kept {
+        ui.warn(&format!("{}: {} was left as it is: {}", kept.address, visible(&kept.path), visible(&kept.why)));
+    }
+    if written.fields.is_empty() && written.kept.is_empty() {
+        ui.status("nothing was changed live that the manifests could take in");
+    }
+    Ok(if written.kept.is_empty() { ExitCode::Ok } else { ExitCode::Changes })
 }

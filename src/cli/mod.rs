@@ -1,13 +1,16 @@
 //! The command line: one command, one file. A doc comment is the help text.
 
 mod apply;
+mod ci;
 mod completions;
 pub mod demo;
 mod drift;
 mod embedded;
 mod import;
 mod init;
+mod lease;
 mod output;
+mod permit;
 mod plan;
 mod release;
 mod sandbox;
@@ -15,6 +18,7 @@ mod schema;
 mod session;
 mod show;
 mod status;
+mod unlock;
 mod validate;
 
 use crate::settings;
@@ -90,6 +94,9 @@ struct Targeted {
     /// Set a variable, over the project's and the target's value
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     vars: Vec<(String, String)>,
+    /// Whether manifests see no variable of the environment: those of strangers.
+    #[arg(skip)]
+    sealed: bool,
 }
 
 /// Which resources. A selection never prunes.
@@ -117,10 +124,12 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::Drift),
+    Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
     Import(import::Import),
     Release(release::Release),
+    Unlock(unlock::Unlock),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -175,10 +184,12 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Apply(args) => apply::run(global, args, ui).await,
         Command::Drift(args) => drift::run(global, args, ui).await,
+        Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
+        Command::Unlock(args) => unlock::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

@@ -13,6 +13,7 @@ use clap::Args;
 #[command(after_help = "Examples:
   plumb plan --target prod
   plumb plan --base origin/main --output markdown --out comment.md
+  plumb plan --out plan.json            for `plumb apply plan.json`
   plumb plan --only 'DatabricksJob/audience-*' --detailed-exitcode")]
 pub struct PlanArgs {
     #[command(flatten)]

@@ -69,6 +69,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         reason: None,
         origin: None,
         impacts: Vec::new(),
+        next_run: None,
         fields: Vec::new(),
         depends_on: Vec::new(),
         moved_from: None,

@@ -47,6 +47,13 @@ impl Project {
         Ok(project)
     }
 
+    /// The names of project and target, also when the manifests have mistakes.
+    pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
+        let dir = settings::project_dir(global.project.as_deref()).ok()?;
+        let source = Disk::new(&dir).ok()?;
+        manifest::names(&source, &request(targeted, None), kinds::all())
+    }
+
     fn read_head(&mut self, ui: &Ui) {
         let Some(repo) = &self.repo else { return };
         match repo.head(&self.paths()) {
@@ -151,7 +158,7 @@ pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
         target: targeted.target.clone(),
         variables: targeted.vars.iter().cloned().collect(),
-        env: &settings::env,
+        env: if targeted.sealed { &|_| None } else { &settings::env },
         user: settings::user(repo.and_then(Repo::user)),
     }
 }
@@ -253,9 +260,51 @@ impl Session {
         }
     }
 
+    /// Decides by other texts of the same files, against what was live.
+    pub fn decide_by(&self, live: &Live, bases: &Bases, source: &dyn Source) -> Result<(Desired, Decision), String> {
+        let request = request(&self.project.targeted, self.project.repo.as_ref());
+        let desired = manifest::load(source, &request, kinds::all()).map_err(|failure| {
+            let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
+            format!("the manifests would have mistakes: {first}")
+        })?;
+        let decision = self.decision_of(&desired, live, bases, &Selection::default(), None);
+        Ok((desired, decision))
+    }
+
+    /// The texts of every file that the manifests come from.
+    pub fn texts(&self) -> Result<std::collections::BTreeMap<String, Vec<u8>>, Failure> {
+        let failed = |e: String| Failure::error(e).hint("nothing was written");
+        let disk = Disk::new(&self.project.dir).map_err(|e| failed(e.to_string()))?;
+        let mut texts = std::collections::BTreeMap::new();
+        for path in self.project.paths() {
+            for found in disk.list(&path).map_err(failed)? {
+                texts.insert(found.path.clone(), disk.read(&found.path).map_err(failed)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// What is known of earlier manifests, to tell who changed what.
+    pub fn bases(&self, live: &Live) -> Result<Bases, Failure> {
+        // Of a plan that is explained already, git would be asked nothing.
+        let first = self.decision(live, &Bases::new(), &Selection::default(), None);
+        Ok(self.known(live, &first.plan, None)?.bases)
+    }
+
     fn decision(&self, live: &Live, bases: &Bases, selection: &Selection, base: Option<&str>) -> Decision {
+        self.decision_of(&self.project.desired, live, bases, selection, base)
+    }
+
+    fn decision_of(
+        &self,
+        desired: &Desired,
+        live: &Live,
+        bases: &Bases,
+        selection: &Selection,
+        base: Option<&str>,
+    ) -> Decision {
         decide(&Input {
-            desired: &self.project.desired,
+            desired,
             live,
             bases,
             selection,

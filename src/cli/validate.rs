@@ -7,7 +7,7 @@ use crate::git::Repo;
 use crate::manifest::{self, Disk};
 use crate::render::{self, Finding, Level};
 use crate::ui::{ExitCode, Failure, Ui};
-use crate::yaml::Problem;
+use crate::yaml::{Files, Problem};
 use crate::{kinds, settings};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -39,29 +39,9 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         args.output.write(&format!("The manifests are valid for target {target}: {all}.\n"), ui)?;
         return Ok(ExitCode::Ok);
     }
-    let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
-    let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
-    let repo = Repo::open(&dir).ok().flatten();
-    let loaded = manifest::load(&source, &session::request(&args.targeted, repo.as_ref()), kinds::all());
-    let (files, problems) = match loaded {
-        Ok(desired) => (desired.files, Vec::new()),
-        Err(failure) => (failure.files, failure.problems),
-    };
+    let (files, problems) = mistakes(global, &args.targeted)?;
     let code = if problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
-    let findings: Vec<Finding> = problems
-        .iter()
-        .map(|p| {
-            let place = p.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
-            Finding {
-                file: place.as_ref().map(|(file, _)| file.clone()),
-                line: place.as_ref().map(|(_, (line, _))| *line),
-                column: place.as_ref().map(|(_, (_, column))| *column),
-                level: Level::Error,
-                rule: "manifest".into(),
-                message: in_one_line(p),
-            }
-        })
-        .collect();
+    let findings = findings(&files, &problems);
     let text = match args.output.output {
         ProblemForm::Junit => render::junit("plumb validate", &findings),
         ProblemForm::Sarif => sarif(&findings)?,
@@ -69,6 +49,33 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
     };
     args.output.write(&text, ui)?;
     Ok(code)
+}
+
+/// Every mistake in the manifests, and the texts that it is in.
+pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Problem>), Failure> {
+    let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
+    let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
+    let repo = Repo::open(&dir).ok().flatten();
+    Ok(match manifest::load(&source, &session::request(targeted, repo.as_ref()), kinds::all()) {
+        Ok(desired) => (desired.files, Vec::new()),
+        Err(failure) => (failure.files, failure.problems),
+    })
+}
+
+/// The mistakes as findings.
+pub fn findings(files: &Files, problems: &[Problem]) -> Vec<Finding> {
+    let one = |p: &Problem| {
+        let place = p.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
+        Finding {
+            file: place.as_ref().map(|(file, _)| file.clone()),
+            line: place.as_ref().map(|(_, (line, _))| *line),
+            column: place.as_ref().map(|(_, (_, column))| *column),
+            level: Level::Error,
+            rule: "manifest".into(),
+            message: in_one_line(p),
+        }
+    };
+    problems.iter().map(one).collect()
 }
 
 /// A mistake without its picture: unknown field `x`: did you mean `y`?

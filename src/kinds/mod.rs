@@ -284,6 +284,10 @@ pub trait Kind: Send + Sync + 'static {
     fn run_now(_step: &Step<'_>) -> Option<RunNow> {
         None
     }
+    /// When the object is set going next by the clock, once the step is done: `2024-05-02 04:00 Europe/London`.
+    fn next_run(_step: &Step<'_>) -> Option<String> {
+        None
+    }
     /// What is worth knowing of the step: "the next run is for May".
     fn notes(_step: &Step<'_>) -> Vec<String> {
         Vec::new()
@@ -357,6 +361,7 @@ pub trait AnyKind: Send + Sync {
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<String>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
+    fn next_run(&self, step: &Step<'_>) -> Option<String>;
     fn notes(&self, step: &Step<'_>) -> Vec<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
     fn is_borrowed(&self, spec: &Value) -> bool;
@@ -450,6 +455,9 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
         K::run_now(step)
+    }
+    fn next_run(&self, step: &Step<'_>) -> Option<String> {
+        K::next_run(step)
     }
     fn notes(&self, step: &Step<'_>) -> Vec<String> {
         K::notes(step)

@@ -41,6 +41,16 @@ pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn An
     }
 }
 
+/// The names of the project and of the target that would be chosen, by the project file alone: for telling whose manifests have
+/// mistakes. `None` when that file has some.
+pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Option<(String, String)> {
+    let (mut files, mut problems) = (Files::default(), Problems::default());
+    let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
+    let setup = setup::open(nodes, kinds, &mut problems)?;
+    let target = setup::choose(&setup, request, &mut problems)?;
+    Some((setup.project.name.clone(), target.name.clone()))
+}
+
 fn run(
     source: &dyn Source,
     request: &Request<'_>,

@@ -122,6 +122,16 @@ impl Resource {
     pub fn locate(&self, path: &Path) -> Span {
         walk::locate(&self.node, self.kind.rules(), path).span
     }
+
+    /// The path that a plan shows, if it is one of this kind's spec.
+    pub fn path(&self, shown: &str) -> Option<Path> {
+        walk::path(self.kind.rules(), shown)
+    }
+
+    /// Which element of a list, as it is written at a path, a step of a path names.
+    pub fn element(&self, list: &Node, at: &Path, name: &str) -> Option<usize> {
+        walk::element_at(self.kind.rules(), list, at, name)
+    }
 }
 
 /// A name for a manifest, out of what people call its object: `[bau] Audience / cleanse` is `bau-audience-cleanse`.
@@ -156,7 +166,7 @@ mod walk;
 pub use develop::names_secret;
 pub use disk::Disk;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
-pub use load::{Failure, PROJECT_FILE, load};
+pub use load::{Failure, PROJECT_FILE, load, names};
 pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source};
 pub use vault::Vault;

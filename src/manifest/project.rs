@@ -102,6 +102,8 @@ pub struct DatabricksTarget {
     pub profile: Option<String>,
     /// The workspace id that the host must have: an apply to another one is refused.
     pub workspace_id: Option<String>,
+    /// The folder of the workspace in which applies take the lease. Default: `/Shared/.plumb`.
+    pub leases: Option<String>,
 }
 
 /// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or

@@ -135,6 +135,44 @@ pub(super) fn find<'n>(root: &'n Node, rules: &Rules, path: &[Written]) -> Optio
     Some(node)
 }
 
+/// The path that is shown like this.
+pub(super) fn path(rules: &Rules, shown: &str) -> Option<Path> {
+    let mut field = &rules.root;
+    let mut path = Path::default();
+    for written in split(shown).ok()? {
+        let (segment, inner) = match (&field.shape, written) {
+            (Shape::Object(_) | Shape::Map(_), Written::Name(name) | Written::Bracket(name)) => {
+                let inner = member(rules, field, &name)?;
+                (Segment::Key(name), inner)
+            }
+            (Shape::List(inner), Written::Bracket(text)) => match field.rule.key.is_some() || field.rule.set {
+                true => (Segment::Item(text), &**inner),
+                false => (Segment::Index(text.parse().ok()?), &**inner),
+            },
+            _ => return None,
+        };
+        path.0.push(segment);
+        field = inner;
+    }
+    Some(path)
+}
+
+/// Which element of a list at a path has a name: the key of a keyed list's, the value itself of a set's.
+pub(super) fn element_at(rules: &Rules, list: &Node, at: &Path, name: &str) -> Option<usize> {
+    let mut field = &rules.root;
+    for segment in &at.0 {
+        field = match segment {
+            Segment::Key(key) => member(rules, field, key)?,
+            Segment::Item(_) | Segment::Index(_) => element(field)?,
+        };
+    }
+    let is = |item: &Node| match &field.rule.key {
+        Some(by) => key_of(by, item).as_deref() == Some(name),
+        None => crate::schema::label(&item.to_json()) == name,
+    };
+    list.items().iter().position(is)
+}
+
 /// Checks that a path can exist in a spec. What is wrong with it, and the nearest that would be right.
 pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, String)> {
     let mut field = &rules.root;

@@ -7,8 +7,8 @@ use super::origin::{Was, is_apart};
 use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, guards, normal, order,
-    references, served,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, approval, guards, normal,
+    order, references, served,
 };
 use crate::call::System;
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
@@ -475,6 +475,7 @@ impl<'a> Decider<'a> {
             reason: None,
             origin,
             impacts,
+            next_run: resource.kind.next_run(step),
             fields,
             depends_on: resource.references.clone(),
             moved_from: None,
@@ -579,6 +580,7 @@ impl<'a> Decider<'a> {
                 Base::Nothing => Origin::Drift,
             }),
             impacts: kind.impact(&step),
+            next_run: None,
             fields: Vec::new(),
             depends_on: Vec::new(),
             moved_from: None,
@@ -627,7 +629,7 @@ impl<'a> Decider<'a> {
         plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
         plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
         plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
-        plan.digest = plan_digest(&plan);
+        plan.digest = approval::plan_digest(&plan);
         Decision { plan, vault: self.vault, wanted: self.wanted }
     }
 }
@@ -666,12 +668,4 @@ fn digest(change: &Change) -> String {
     let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
     let effect = serde_json::json!([change.address, change.action, change.id, change.moved_from, fields]);
     normal::hash(&effect)[..16].to_owned()
-}
-
-fn plan_digest(plan: &Plan) -> String {
-    let mut text = format!("{}/{}\n", plan.project, plan.target);
-    for change in &plan.changes {
-        text.push_str(&format!("{} {}\n", change.address, change.digest));
-    }
-    normal::hash_text(&text)[..16].to_owned()
 }

@@ -1,7 +1,9 @@
 //! Deciding: desired against live, field by field, into a [`Plan`]. Pure and synchronous.
 
+pub mod approval;
 pub mod compare;
 mod decide;
+pub mod drift;
 pub mod guards;
 mod live;
 mod matching;

@@ -87,6 +87,10 @@ pub struct Change {
     pub origin: Option<Origin>,
     /// What it disrupts: "restarts the cluster", "cancels 1 active run".
     pub impacts: Vec<String>,
+    /// When the object is set going next by the clock, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
+    /// only: it is no part of the digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<String>,
     pub fields: Vec<FieldChange>,
     /// Changes that have to be done first.
     pub depends_on: Vec<Address>,

@@ -317,6 +317,9 @@ fn body_lines(change: &Change, fields: &[&FieldChange]) -> String {
     for impact in &change.impacts {
         out.push_str(&format!("! {}\n", visible(impact)));
     }
+    if let Some(next) = &change.next_run {
+        out.push_str(&format!("# next scheduled run: {}\n", visible(next)));
+    }
     for line in body::lines(change, fields, None) {
         let sign = match line.sign {
             Sign::Add => "+",
@@ -338,8 +341,16 @@ fn fence<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     "`".repeat(lines.map(longest_run).max().unwrap_or(0).max(2) + 1)
 }
 
+/// The text as a block of code that nothing in it can end. Each line has a bar before it, so that none begins with what
+/// somebody else wrote.
+pub fn code_block(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("| {}", visible(line))).collect();
+    let fence = fence(lines.iter().map(String::as_str));
+    format!("{fence}text\n{}\n{fence}\n", lines.join("\n"))
+}
+
 /// A code span that nothing in the text can end.
-pub(super) fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = visible(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
     // A space on either side is taken off again by the reader (CommonMark, "Code spans"); without it a backtick at an
@@ -368,7 +379,7 @@ fn html(text: &str) -> String {
 }
 
 /// The address, if a reader may follow it, with everything that could end the link percent-encoded.
-fn safe_link(link: &str) -> Option<String> {
+pub fn safe_link(link: &str) -> Option<String> {
     if !link.starts_with("https://") && !link.starts_with("http://") {
         return None;
     }

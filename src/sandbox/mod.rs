@@ -130,6 +130,8 @@ pub(crate) struct Shared {
     store: Store,
     faults: Vec<Fault>,
     log: log::Log,
+    /// What DAG files were found to say.
+    parsed: airflow::parse::Known,
     options: Options,
     serial: u64,
 }
@@ -166,8 +168,8 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
     }
     let listen = options.listen;
     let airflow = options.airflow.as_ref().map(|airflow| airflow.listen);
-    let frame: Frame =
-        Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log: log::Log::default(), options, serial: 0 }));
+    let (log, parsed) = (log::Log::default(), airflow::parse::Known::default());
+    let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     let mut running = Running { addr, airflow: None, servers: vec![server] };
     if let Some(listen) = airflow {
@@ -284,20 +286,27 @@ async fn parse_dags(frame: &Frame, look: bool) {
     let parsing = frame.clone();
     let parsed = tokio::task::spawn_blocking(move || {
         let found = airflow::files::scan(&folder);
-        let (due, root, major) = {
+        let absolute = |root: &str, path: &String| format!("{}/{path}", root.trim_end_matches('/'));
+        let (due, root, at, mut texts, mut parsed) = {
             let mut shared = lock(&parsing);
             let due = airflow::files::notice(&mut shared.store, &found, look);
-            (due, shared.store.airflow.folder.clone(), shared.store.settings.airflow.version)
+            let settings = &shared.store.settings.airflow;
+            let at = airflow::parse::Deployment { major: settings.version, missing: settings.missing.clone() };
+            let root = shared.store.airflow.folder.clone();
+            let mut texts = due.iter().map(|(path, text)| (absolute(&root, path), text.clone())).collect();
+            let known = shared.parsed.recall(&mut texts, &at);
+            (due, root, at, texts, known)
         };
-        if due.is_empty() {
-            return;
+        if !texts.is_empty() {
+            parsed.extend(airflow::parse::parse(&texts, &at));
         }
-        let absolute = |path: &String| format!("{}/{path}", root.trim_end_matches('/'));
-        let texts = due.iter().map(|(path, text)| (absolute(path), text.clone())).collect();
-        let mut parsed = airflow::parse::parse(&texts, major);
         let mut shared = lock(&parsing);
         for (path, text) in &due {
-            if let Some(one) = parsed.remove(&absolute(path)) {
+            let path_of = absolute(&root, path);
+            if let Some(one) = parsed.remove(&path_of) {
+                if texts.remove(&path_of).is_some() {
+                    shared.parsed.keep(&path_of, text, &at, &one);
+                }
                 airflow::files::take(&mut shared.store, path, text, one);
             }
         }

@@ -133,7 +133,9 @@ pub fn read_body(content_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    if content_type.starts_with("application/x-www-form-urlencoded") {
+    // `curl -d '{…}'` calls JSON a form, and the vendor's own examples leave it at that.
+    let is_json = bytes.trim_ascii_start().starts_with(b"{");
+    if content_type.starts_with("application/x-www-form-urlencoded") && !is_json {
         let text = String::from_utf8_lossy(bytes);
         return Ok(pairs(&text).into_iter().map(|(name, value)| (name, json!(value))).collect::<Map<_, _>>().into());
     }
@@ -201,6 +203,13 @@ mod tests {
     fn a_stray_percent_sign_is_itself() {
         assert_eq!(decode("100%"), "100%");
         assert_eq!(decode("%zz%41"), "%zzA");
+    }
+
+    #[test]
+    fn json_is_json_whatever_curl_calls_it() {
+        let form = "application/x-www-form-urlencoded";
+        assert_eq!(read_body(form, b" {\"job_id\": 1}").unwrap(), json!({ "job_id": 1 }));
+        assert_eq!(read_body(form, b"grant_type=x&a=%7B").unwrap(), json!({ "grant_type": "x", "a": "{" }));
     }
 
     #[test]

@@ -6,15 +6,18 @@ pub mod airflow;
 pub mod aws;
 pub mod dag_files;
 pub mod databricks;
+pub mod github;
 pub mod http;
 pub mod pace;
 pub mod retry;
 pub mod secret;
+pub mod webhook;
 
 pub use airflow::Airflow;
 pub use aws::Aws;
 pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
+pub use github::GitHub;
 pub use secret::Secret;
 
 use crate::call::{Call, Fault, Service, System};
@@ -233,7 +236,7 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
     Err(odd_answer(&call, 200, "it changed again and again while its pages were read"))
 }
 
-fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
+pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
     Fault::Refused {
         line: call.line(),
         status,

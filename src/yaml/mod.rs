@@ -1,6 +1,8 @@
 //! YAML that remembers where it came from: reading with a position on every value, typed reading that reports every
 //! mistake at once, and the mistakes themselves.
 
+pub mod edit;
+mod layout;
 mod near;
 mod node;
 mod parse;

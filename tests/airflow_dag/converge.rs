@@ -1,162 +1,31 @@
-//! From manifests to a DAG that runs, and back when somebody meddled: against a folder and an Airflow that reads late.
+//! From manifests to a DAG that runs, and back when somebody meddled: what only DAGs have, beside the laws
+//! (`tests/laws/`), against the emulated Airflow over a folder.
 
 use super::cases;
-use super::fake::{Airflow, Cut};
 use super::files;
 use super::moto::moto;
+use super::world::{self, Direct, World};
 use plumb::apply::{self, Ended, Options, Outcome, Unwatched};
-use plumb::call::{Call, Sending, Service, System};
+use plumb::call::{Call, Method, Sending, Service, Settled, System};
 use plumb::kinds::airflow::python;
-use plumb::manifest::{self, Desired, InMemory, Request};
-use plumb::plan::{Bases, Decision, Guard, Input, Live, Plan, Selection, decide};
-use plumb::services::{DagFiles, Requests, Services};
-use plumb::{observe, render};
-use serde_json::json;
-use std::collections::BTreeMap;
+use plumb::manifest::Desired;
+use plumb::plan::{Guard, Plan};
+use plumb::services::DagFiles;
+use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Duration;
 
-const NOW: &str = "2024-05-10T00:00:00Z";
 const TASKS: &str = "tasks: [{id: load, run: '7'}]";
 
-/// A bucket, whose files are brought to Airflow's folder after each call.
-struct Synced(DagFiles, String, PathBuf);
-
-impl Service for Synced {
-    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
-        Box::pin(async move {
-            let answer = self.0.send(call).await;
-            let below = format!("{}/", self.1);
-            for file in fs::read_dir(&self.2).unwrap() {
-                fs::remove_file(file.unwrap().path()).unwrap();
-            }
-            for key in moto().keys(&below) {
-                fs::write(self.2.join(&key[below.len()..]), moto().get(&key).unwrap()).unwrap();
-            }
-            answer
-        })
-    }
-}
-
-/// A folder and an Airflow over it.
-struct World {
-    folder: tempfile::TempDir,
-    airflow: Airflow,
-    /// The prefix that plumb writes to instead, and that Airflow's folder is filled from.
-    bucket: Option<String>,
-}
-
-impl World {
-    fn new() -> World {
-        let folder = tempfile::tempdir().unwrap();
-        let airflow = Airflow::over(folder.path().to_owned());
-        World { folder, airflow, bucket: None }
-    }
-
-    fn files(&self) -> Arc<dyn Service> {
-        match &self.bucket {
-            Some(prefix) => Arc::new(Synced(files::s3(prefix), prefix.clone(), self.folder.path().to_owned())),
-            None => Arc::new(DagFiles::folder(self.folder.path())),
-        }
-    }
-
-    fn services(&self) -> Services {
-        self.through(|service| service)
-    }
-
-    fn through(&self, wrap: impl Fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Services {
-        Services::default().with(System::Airflow, wrap(Arc::new(self.airflow.clone())), Requests::default()).with(
-            System::DagFiles,
-            wrap(self.files()),
-            Requests::default(),
-        )
-    }
-
-    async fn plan(&self, desired: &Desired) -> (Live, Decision) {
-        let kinds = [cases::kind()];
-        let selection = Selection::default();
-        let live = observe::observe(&self.services(), &kinds, desired, &selection, &observe::Unwatched).await.unwrap();
-        let decision = decide(&Input {
-            desired,
-            live: &live,
-            bases: &Bases::new(),
-            selection: &selection,
-            head: Some("0123456789ab"),
-            base: None,
-            today: jiff::civil::date(2024, 5, 10),
-            now: NOW.parse().unwrap(),
-            kinds: &kinds,
-            absent: &[],
-        });
-        (live, decision)
-    }
-
-    async fn apply_through(&self, services: &Services, desired: &Desired) -> (Plan, Outcome) {
-        let (live, decision) = self.plan(desired).await;
-        let plan = decision.plan.clone();
-        let options = Options {
-            width: 1,
-            patience: Duration::from_millis(400),
-            grace: vec![Duration::ZERO],
-            poll: Duration::from_millis(2),
-            outage: Duration::ZERO,
-        };
-        let stop = Arc::new(AtomicBool::new(false));
-        (plan, apply::apply(services, desired, &live, decision, options, &Unwatched, stop).await)
-    }
-
-    async fn apply(&self, desired: &Desired) -> (Plan, Outcome) {
-        self.apply_through(&self.services(), desired).await
-    }
-
-    /// Applies, and fails unless all was done and nothing is left to do.
-    async fn settle(&self, desired: &Desired) -> Plan {
-        let (plan, outcome) = self.apply(desired).await;
-        for (address, ended) in &outcome.changes {
-            assert!(matches!(ended, Ended::Done { left, .. } if left.is_empty()), "{address}: {ended:?}");
-        }
-        self.assert_settled(desired).await;
-        plan
-    }
-
-    async fn assert_settled(&self, desired: &Desired) {
-        let (_, decision) = self.plan(desired).await;
-        assert!(decision.plan.is_empty(), "{}", text(&decision.plan));
-        assert_eq!(decision.plan.unchanged, desired.resources.len());
-    }
-
-    fn is_paused(&self, id: &str) -> Option<bool> {
-        self.airflow.state.lock().unwrap().dags.get(id)?["is_paused"].as_bool()
-    }
-
-    fn writes(&self) -> Vec<String> {
-        std::mem::take(&mut self.airflow.state.lock().unwrap().writes)
-    }
-
-    fn file(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-}
-
-fn text(plan: &Plan) -> String {
-    render::text(plan, render::Style::default())
+async fn new() -> World {
+    World::of(System::Airflow).await
 }
 
 /// A project of these documents.
 fn project(documents: &[&str]) -> Desired {
-    let project = json!({
-        "apiVersion": "plumb/v1", "kind": "Project", "metadata": {"name": "dags"},
-        "spec": {"targets": {"test": {"sandbox": true, "default": true}}, "env": ["SECRET"]},
-    });
-    let files = BTreeMap::from([
-        ("plumb.yaml".to_owned(), project.to_string().into_bytes()),
-        ("manifests/dag.yaml".to_owned(), format!("# nothing\n{}", documents.join("\n---\n")).into_bytes()),
-    ]);
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| Some("s3cret".to_owned()), user: None };
-    manifest::load(&InMemory(files), &request, &[cases::kind()])
-        .unwrap_or_else(|failure| panic!("{}", render::problems(&failure.files, &failure.problems, false)))
+    let text = format!("# nothing\n{}", documents.join("\n---\n"));
+    world::load(&world::Files::from([("dag.yaml".to_owned(), text)]))
 }
 
 fn dag(name: &str, spec: &str) -> String {
@@ -168,310 +37,403 @@ fn one(spec: &str) -> Desired {
 }
 
 fn fields(plan: &Plan) -> Vec<String> {
-    let show = |v: &Option<serde_json::Value>| v.as_ref().map_or_else(|| "-".into(), |v| v.to_string());
+    let show = |v: &Option<Value>| v.as_ref().map_or_else(|| "-".into(), |v| v.to_string());
     plan.changes
         .iter()
         .flat_map(|c| c.fields.iter().map(move |f| format!("{}: {} → {}", f.path, show(&f.from), show(&f.to))))
         .collect()
 }
 
-#[tokio::test]
-async fn after_an_apply_there_is_nothing_to_do() {
-    for (name, text) in cases::all() {
-        let world = World::new();
-        let desired = project(&[&text]);
-        world.settle(&desired).await;
-        world.writes();
-        world.settle(&desired).await;
-        assert_eq!(world.writes(), Vec::<String>::new(), "{name}: a second apply wrote something");
+/// Applies, and fails unless all was done and nothing is left to do.
+async fn settle(world: &World, desired: &Desired) -> Plan {
+    let plan = world.settle(desired, "an apply").await;
+    world.assert_settled(desired, "the plan after it").await;
+    plan
+}
+
+async fn plan(world: &World, desired: &Desired) -> Plan {
+    world.plan(desired).await.1.plan
+}
+
+/// Applies without the patience to wait for Airflow.
+async fn apply_in_haste(world: &World, desired: &Desired) -> Outcome {
+    let (live, decision) = world.plan(desired).await;
+    let options = Options { patience: Duration::from_millis(50), ..world::options() };
+    let stop = Arc::new(AtomicBool::new(false));
+    apply::apply(&world.services(), desired, &live, decision, options, &Unwatched, stop).await
+}
+
+/// Applies, while Airflow reads its folder now and then.
+async fn apply_while_it_parses(world: &World, desired: &Desired) -> Outcome {
+    notices_after(world, json!(30)).await;
+    let clock = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            world.control("POST", "clock", json!({ "advance_seconds": 10 })).await;
+        }
+    };
+    let outcome = tokio::select! {
+        (_, outcome) = world.apply(desired) => outcome,
+        () = clock => unreachable!("the clock goes on"),
+    };
+    notices_after(world, Value::Null).await;
+    outcome
+}
+
+/// How long Airflow takes to notice a change of its folder: `null` is until the second look.
+async fn notices_after(world: &World, seconds: Value) {
+    change_settings(world, "parse_seconds", seconds).await;
+}
+
+async fn change_settings(world: &World, name: &str, value: Value) {
+    let mut airflow = world.control("GET", "settings", Value::Null).await["airflow"].clone();
+    airflow[name] = value;
+    world.settings(json!({ "airflow": airflow })).await;
+}
+
+/// Changes what the emulated Airflow knows.
+async fn edit(world: &World, change: impl FnOnce(&mut Value)) {
+    let mut state = world.state().await;
+    change(&mut state["airflow"]);
+    world.put_state(&state).await;
+}
+
+/// Looks often enough that Airflow has read its folder.
+async fn parsed(world: &World) {
+    for _ in 0..2 {
+        world.person(Call::get(System::Airflow, "/api/v2/importErrors")).await;
+    }
+}
+
+async fn is_paused(world: &World, id: &str) -> Option<bool> {
+    world.state().await["airflow"]["dags"].get(id)?["is_paused"].as_bool()
+}
+
+/// What was written to Airflow since this was last asked for: methods and paths.
+async fn writes(world: &World) -> Vec<String> {
+    let log = world.requests().await;
+    world.forget_requests().await;
+    let writes = log.iter().filter(|r| r["method"] != "GET" && r["path"] != "/auth/token");
+    writes.map(|r| format!("{} {}", r["method"].as_str().unwrap(), r["path"].as_str().unwrap())).collect()
+}
+
+/// A DAG that other people's code defines.
+async fn add_foreign(world: &World, id: &str) {
+    let dag = json!({ "dag_id": id, "file": "legacy/emr.py", "tags": ["emr"] });
+    world.control("POST", "seed", json!({ "airflow": { "dags": [dag] } })).await;
+}
+
+fn why_failed(outcome: &Outcome) -> &str {
+    match outcome.changes.values().next().unwrap() {
+        Ended::Failed { why, .. } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A bucket instead of the folder, whose files are brought to the folder after each call.
+struct Synced {
+    bucket: DagFiles,
+    prefix: String,
+    folder: std::path::PathBuf,
+    others: Arc<Direct>,
+}
+
+impl Service for Synced {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        if call.system != System::DagFiles {
+            return self.others.send(call);
+        }
+        Box::pin(async move {
+            let answer = self.bucket.send(call).await;
+            let below = format!("{}/", self.prefix);
+            for file in fs::read_dir(&self.folder).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+            for key in moto().keys(&below) {
+                fs::write(self.folder.join(&key[below.len()..]), moto().get(&key).unwrap()).unwrap();
+            }
+            answer
+        })
     }
 }
 
 #[tokio::test]
 async fn a_bucket_converges_as_a_folder_does() {
-    let world = World { bucket: Some(files::prefix()), ..World::new() };
-    world.settle(&one(TASKS)).await;
-    let plan = world.settle(&one(&format!("description: more, {TASKS}"))).await;
-    assert_eq!(fields(&plan), ["description: - → \"more\""]);
-    assert_eq!(world.is_paused("one"), Some(false));
-    world.settle(&project(&[])).await;
-    assert_eq!(world.is_paused("one"), None);
-    assert_eq!(moto().keys(world.bucket.as_ref().unwrap()), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn from_each_case_to_the_next() {
-    let texts: Vec<String> = cases::all().values().cloned().collect();
-    let same = |text: &str| {
-        let spec = cases::load(text);
-        let mut document =
-            json!({"apiVersion": "plumb/v1", "kind": "AirflowDag", "metadata": {"name": "same"}, "spec": spec});
-        document["spec"]["dag_id"] = json!("same");
-        // Loading once filled in what stands for a `${`.
-        project(&[&document.to_string().replace("${", "$${")])
+    let (world, prefix) = (new().await, files::prefix());
+    let bucket = files::s3(&prefix);
+    let synced = Synced { bucket, prefix: prefix.clone(), folder: world.file(""), others: world.direct() };
+    let services = world.through(Arc::new(synced));
+    let settle = async |desired: &Desired| {
+        let (live, decision) = world.plan_through(&services, desired).await.unwrap();
+        let plan = decision.plan.clone();
+        let outcome = world.carry_out(&services, desired, &live, decision).await;
+        world::assert_done(&outcome, "a bucket");
+        let again = world.plan_through(&services, desired).await.unwrap().1.plan;
+        assert!(again.is_empty(), "{}", world::text(&again));
+        plan
     };
-    for (before, after) in texts.iter().zip(texts.iter().cycle().skip(1)) {
-        let world = World::new();
-        world.settle(&same(before)).await;
-        world.settle(&same(after)).await;
-    }
+    settle(&one(TASKS)).await;
+    let plan = settle(&one(&format!("description: more, {TASKS}"))).await;
+    assert_eq!(fields(&plan), ["description: - → \"more\""]);
+    assert_eq!(is_paused(&world, "one").await, Some(false));
+    settle(&project(&[])).await;
+    assert_eq!(is_paused(&world, "one").await, None);
+    assert_eq!(moto().keys(&prefix), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_dag_is_switched_on_when_its_very_version_is_parsed() {
-    let world = World::new();
-    world.airflow.state.lock().unwrap().delay = 9;
-    world.settle(&one(TASKS)).await;
-    assert_eq!(world.is_paused("one"), Some(false));
-    assert_eq!(world.writes(), ["PATCH /api/v2/dags/one"]);
-    let source = world.airflow.state.lock().unwrap().sources["one"].clone();
+    let world = new().await;
+    notices_after(&world, json!(3600)).await;
+    let outcome = apply_in_haste(&world, &one(TASKS)).await;
+    assert!(why_failed(&outcome).contains("Airflow has not parsed one.py yet"), "{outcome:?}");
+    assert_eq!(writes(&world).await, Vec::<String>::new());
+    notices_after(&world, Value::Null).await;
+    settle(&world, &one(TASKS)).await;
+    assert_eq!(is_paused(&world, "one").await, Some(false));
+    assert_eq!(writes(&world).await, ["PATCH /api/v2/dags/one"]);
+    let source = world.state().await["airflow"]["dags"]["one"]["source"].clone();
     assert_eq!(source, fs::read_to_string(world.file("one.py")).unwrap());
     // And one that is to be paused never runs.
-    world.settle(&one(&format!("paused: true, {TASKS}"))).await;
-    assert_eq!(world.is_paused("one"), Some(true));
+    settle(&world, &one(&format!("paused: true, {TASKS}"))).await;
+    assert_eq!(is_paused(&world, "one").await, Some(true));
+    // The version before is not the one that is waited for.
+    notices_after(&world, json!(3600)).await;
+    writes(&world).await;
+    let outcome = apply_in_haste(&world, &one("tasks: [{id: load, run: '8'}]")).await;
+    assert!(why_failed(&outcome).contains("Airflow still has another version of one.py"), "{outcome:?}");
+    assert_eq!(writes(&world).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_be_imported_is_never_switched_on() {
-    let world = World::new();
-    let said = "line 7, in <module>\n    from airflow.providers.databricks import x\nModuleNotFoundError: No module named 'airflow.providers.databricks'";
-    world.airflow.state.lock().unwrap().broken.insert("one.py".to_owned(), said.to_owned());
-    let (_, outcome) = world.apply(&one(TASKS)).await;
-    let ended = outcome.changes.values().next().unwrap();
-    let Ended::Failed { why, .. } = ended else { panic!("{ended:?}") };
-    assert!(why.contains("No module named 'airflow.providers.databricks' in line 7 of one.py"), "{why}");
+    let world = new().await;
+    change_settings(&world, "missing", json!(["airflow.providers.databricks"])).await;
+    let outcome = apply_while_it_parses(&world, &one(TASKS)).await;
+    let text = fs::read_to_string(world.file("one.py")).unwrap();
+    let line = 1 + text.lines().position(|l| l.starts_with("from airflow.providers.databricks")).unwrap();
+    let why = why_failed(&outcome);
+    assert!(why.contains(&format!("No module named 'airflow.providers.databricks' in line {line} of one.py")), "{why}");
     assert!(why.contains("(manifests/dag.yaml:2)"), "{why}");
-    assert_eq!(world.is_paused("one"), None);
+    assert_eq!(is_paused(&world, "one").await, None);
     // The plan says so too, until it is mended.
-    let (_, decision) = world.plan(&one(TASKS)).await;
-    assert!(
-        fields(&decision.plan)[1].contains("cannot be imported by Airflow: ModuleNotFoundError"),
-        "{:?}",
-        fields(&decision.plan)
-    );
-    world.airflow.state.lock().unwrap().broken.clear();
-    world.airflow.parse();
-    world.settle(&one(TASKS)).await;
-    assert_eq!(world.is_paused("one"), Some(false));
-    // A DAG that ran well and breaks with an update stays as it was.
-    let line =
-        fs::read_to_string(world.file("one.py")).unwrap().lines().position(|l| l.contains("run[\"load\"]")).unwrap()
-            + 1;
-    let said = format!("line {line}, in <module>\n    x\nValueError: pool is missing");
-    world.airflow.state.lock().unwrap().broken.insert("one.py".to_owned(), said);
-    let (_, outcome) = world.apply(&one("tasks: [{id: load, run: '8'}]")).await;
-    let ended = outcome.changes.values().next().unwrap();
-    let Ended::Failed { why, .. } = ended else { panic!("{ended:?}") };
+    let found = fields(&plan(&world, &one(TASKS)).await);
+    assert!(found[1].contains("cannot be imported by Airflow: ModuleNotFoundError"), "{found:?}");
+    let installed = async |missing: Value| {
+        change_settings(&world, "missing", missing).await;
+        // The processor reads every file again, now and then.
+        edit(&world, |airflow| airflow["files"]["one.py"]["parsed"] = Value::Null).await;
+        parsed(&world).await;
+    };
+    installed(json!([])).await;
+    settle(&world, &one(TASKS)).await;
+    assert_eq!(is_paused(&world, "one").await, Some(false));
+    // A DAG that ran well and breaks stays as it was, and is no longer listed as a sound one.
+    installed(json!(["airflow.providers.databricks"])).await;
+    let found = fields(&plan(&world, &one(TASKS)).await);
+    assert!(found.iter().any(|f| f.contains("cannot be imported by Airflow")), "{found:?}");
+    let outcome = apply_while_it_parses(&world, &one("tasks: [{id: load, run: '8'}]")).await;
+    assert!(why_failed(&outcome).contains("No module named"), "{outcome:?}");
+    assert_eq!(is_paused(&world, "one").await, Some(false));
+}
+
+#[test]
+fn an_error_is_told_with_the_place_in_the_manifest() {
+    let text = cases::written(&cases::load(&dag("one", TASKS)));
+    let line = 1 + text.lines().position(|l| l.contains("run[\"load\"]")).unwrap();
+    let trace = format!("  File \"/opt/dags/one.py\", line {line}, in <module>\n    x\nValueError: pool is missing\n");
+    let error = json!({ "filename": "one.py", "timestamp": "2024-05-01T00:00:00Z", "stack_trace": trace });
+    let (expect, mut memory) = (json!({ "parsed": text, "file": "one.py" }), Value::Null);
+    let looks = |errors: Value| [Value::Null, Value::Null, json!({ "import_errors": errors })];
+    let clean = cases::kind().settled(&expect, &looks(json!([])), &mut memory);
+    assert!(matches!(clean, Settled::NotYet(_)), "{clean:?}");
+    let broken = cases::kind().settled(&expect, &looks(json!([error])), &mut memory);
+    let Settled::Never(why) = broken else { panic!("{broken:?}") };
     assert!(why.contains("ValueError: pool is missing") && why.contains("written for spec.tasks[load]"), "{why}");
 }
 
 #[tokio::test]
 async fn what_somebody_did_shows_and_heals() {
-    let world = World::new();
+    let world = new().await;
     let desired = one(&format!("tags: [a], {TASKS}"));
-    world.settle(&desired).await;
+    settle(&world, &desired).await;
     let good = fs::read_to_string(world.file("one.py")).unwrap();
     // Paused in the UI.
-    world.airflow.state.lock().unwrap().dags.get_mut("one").unwrap()["is_paused"] = json!(true);
-    assert_eq!(fields(&world.settle(&desired).await), ["paused: true → false"]);
+    let pause = Call::set(System::Airflow, Method::Patch, "/api/v2/dags/one", json!({ "is_paused": true }));
+    world.person(pause).await;
+    assert_eq!(fields(&settle(&world, &desired).await), ["paused: true → false"]);
     // The code edited.
     fs::write(world.file("one.py"), good.replace("catchup=False", "catchup=True")).unwrap();
-    assert_eq!(fields(&world.settle(&desired).await), ["source: \"changed by hand\" → \"plumb\""]);
+    assert_eq!(fields(&settle(&world, &desired).await), ["source: \"changed by hand\" → \"plumb\""]);
     assert_eq!(fs::read_to_string(world.file("one.py")).unwrap(), good);
     // A value edited.
     fs::write(world.file("one.py"), good.replace("\"run\": \"7\"", "\"run\": \"8\"")).unwrap();
-    assert_eq!(fields(&world.settle(&desired).await), ["tasks[load].run: \"8\" → \"7\""]);
+    assert_eq!(fields(&settle(&world, &desired).await), ["tasks[load].run: \"8\" → \"7\""]);
     // The data broken altogether.
     fs::write(world.file("one.py"), good.replace("\"tasks\"", "tasks")).unwrap();
-    let plan = world.settle(&desired).await;
-    assert!(fields(&plan).iter().any(|f| f.starts_with("source: \"changed by hand")), "{:?}", fields(&plan));
+    let healed = fields(&settle(&world, &desired).await);
+    assert!(healed.iter().any(|f| f.starts_with("source: ") && f.contains("changed by hand")), "{healed:?}");
     // A tag from elsewhere.
-    world.airflow.state.lock().unwrap().dags.get_mut("one").unwrap()["tags"] =
-        json!([{"name": "plumb"}, {"name": "b"}]);
-    world.airflow.state.lock().unwrap().delay = 1000;
-    let (_, decision) = world.plan(&desired).await;
-    assert_eq!(fields(&decision.plan), ["tags[a]: - → \"a\"", "tags[b]: \"b\" → -"]);
-    world.airflow.state.lock().unwrap().delay = 3;
-    world.airflow.parse();
+    let before = world.state().await;
+    edit(&world, |airflow| airflow["dags"]["one"]["definition"]["tags"] = json!(["plumb", "b"])).await;
+    assert_eq!(fields(&plan(&world, &desired).await), ["tags[a]: - → \"a\"", "tags[b]: \"b\" → -"]);
+    world.put_state(&before).await;
     // The file gone: made anew, and the DAG keeps its history.
     fs::remove_file(world.file("one.py")).unwrap();
-    let plan = world.settle(&desired).await;
-    assert_eq!(plan.counts().create, 1);
-    // Unknown to Airflow.
-    world.airflow.state.lock().unwrap().dags.clear();
-    world.airflow.state.lock().unwrap().delay = 1000;
-    let (_, decision) = world.plan(&desired).await;
-    assert_eq!(fields(&decision.plan), ["paused: true → false", "source: \"not known to Airflow\" → \"plumb\""]);
-    world.airflow.state.lock().unwrap().delay = 3;
-    world.airflow.parse();
-    world.settle(&desired).await;
-    assert_eq!(world.is_paused("one"), Some(false));
+    parsed(&world).await;
+    assert_eq!(settle(&world, &desired).await.counts().create, 1);
+    // Unknown to Airflow, until it reads the folder again: the history is gone then.
+    notices_after(&world, json!(3600)).await;
+    let forget = Call::set(System::Airflow, Method::Delete, "/api/v2/dags/one", Value::Null);
+    world.person(Call { body: None, ..forget }).await;
+    let found = fields(&plan(&world, &desired).await);
+    assert_eq!(found, ["paused: true → false", "source: \"not known to Airflow\" → \"plumb\""]);
+    notices_after(&world, Value::Null).await;
+    settle(&world, &desired).await;
+    assert_eq!(is_paused(&world, "one").await, Some(false));
 }
 
 #[tokio::test]
 async fn a_second_file_with_the_same_id_is_refused() {
-    let world = World::new();
+    let world = new().await;
     let desired = one(TASKS);
-    world.settle(&desired).await;
+    settle(&world, &desired).await;
     fs::write(world.file("copy.py"), "DAG(dag_id='one')\n").unwrap();
-    let (_, decision) = world.plan(&desired).await;
-    assert!(decision.plan.changes.is_empty());
-    assert!(decision.plan.blocked[0].reason.contains("copy.py"), "{}", decision.plan.blocked[0].reason);
+    let refused = plan(&world, &desired).await;
+    assert!(refused.changes.is_empty());
+    assert!(refused.blocked[0].reason.contains("copy.py"), "{}", refused.blocked[0].reason);
     // A copy of plumb's own file, mark and all.
     fs::copy(world.file("one.py"), world.file("copy.py")).unwrap();
-    let (_, decision) = world.plan(&desired).await;
-    assert!(decision.plan.blocked[0].reason.contains("2 DAGs carry the mark"), "{}", decision.plan.blocked[0].reason);
+    let refused = plan(&world, &desired).await;
+    assert!(refused.blocked[0].reason.contains("2 DAGs carry the mark"), "{}", refused.blocked[0].reason);
     // A DAG of others under that name.
-    let world = World::new();
-    world.airflow.add_foreign("one", false);
-    let (_, decision) = world.plan(&desired).await;
-    assert!(decision.plan.blocked[0].reason.contains("is live already"), "{}", decision.plan.blocked[0].reason);
-    let (_, decision) =
-        world.plan(&project(&[&dag("one", TASKS).replace("{name: one}", "{name: one, adopt: one}")])).await;
-    assert!(
-        decision.plan.blocked[0].reason.contains("/opt/dags/legacy/emr.py defines the DAG"),
-        "{}",
-        decision.plan.blocked[0].reason
-    );
+    let world = new().await;
+    add_foreign(&world, "one").await;
+    let refused = plan(&world, &desired).await;
+    assert!(refused.blocked[0].reason.contains("is live already"), "{}", refused.blocked[0].reason);
+    let adopt = dag("one", TASKS).replace("{name: one}", "{name: one, adopt: one}");
+    let refused = plan(&world, &project(&[&adopt])).await;
+    assert!(refused.blocked[0].reason.contains("legacy/emr.py defines the DAG"), "{}", refused.blocked[0].reason);
 }
 
 #[tokio::test]
 async fn a_delete_takes_the_file_and_the_dag_and_nothing_else() {
-    let world = World::new();
-    world.airflow.add_foreign("legacy", false);
-    fs::write(world.file("legacy.py"), "DAG('legacy')\n").unwrap();
-    world.settle(&one(TASKS)).await;
-    world.writes();
-    world.settle(&project(&[])).await;
-    assert_eq!(world.writes(), ["PATCH /api/v2/dags/one", "DELETE /api/v2/dags/one"]);
-    assert!(!world.file("one.py").exists() && world.file("legacy.py").exists());
-    world.airflow.parse();
-    assert_eq!(world.is_paused("one"), None);
-    assert_eq!(world.is_paused("legacy"), Some(false));
+    let world = new().await;
+    add_foreign(&world, "legacy").await;
+    fs::write(world.file("helper.py"), "# of an airflow DAG of others\n").unwrap();
+    settle(&world, &one(TASKS)).await;
+    writes(&world).await;
+    settle(&world, &project(&[])).await;
+    assert_eq!(writes(&world).await, ["PATCH /api/v2/dags/one", "DELETE /api/v2/dags/one"]);
+    assert_eq!(world.files(), ["helper.py".to_owned()].into());
+    parsed(&world).await;
+    assert_eq!(is_paused(&world, "one").await, None);
+    assert_eq!(is_paused(&world, "legacy").await, Some(false));
 }
 
 #[tokio::test]
-async fn another_id_is_another_dag() {
-    let world = World::new();
-    world.settle(&one(TASKS)).await;
-    let plan = world.settle(&one(&format!("dag_id: other, {TASKS}"))).await;
-    assert_eq!(plan.counts().replace, 1);
-    assert!(!world.file("one.py").exists());
-    assert_eq!((world.is_paused("one"), world.is_paused("other")), (None, Some(false)));
-}
-
-#[tokio::test]
-async fn however_it_is_cut_off_the_next_apply_ends_it() {
-    let (none, first) = (project(&[]), one(TASKS));
-    let second = one(&format!("description: changed, paused: true, {TASKS}"));
-    let other = one(&format!("dag_id: other, {TASKS}"));
-    for (what, before, after) in [
-        ("create", &none, &first),
-        ("update", &first, &second),
-        ("switch on", &second, &first),
-        ("replace", &first, &other),
-        ("delete", &first, &none),
-    ] {
-        for done in [false, true] {
-            let mut reached = 0;
-            for writes in 1.. {
-                let world = World::new();
-                world.settle(before).await;
-                let left = Arc::new(Mutex::new(writes));
-                let services = world.through(|inner| Arc::new(Cut { inner, left: left.clone(), done }));
-                world.apply_through(&services, after).await;
-                if *left.lock().unwrap() > 0 {
-                    break;
-                }
-                reached += 1;
-                world.airflow.parse();
-                world.settle(after).await;
-                let ids: Vec<String> = world.airflow.state.lock().unwrap().dags.keys().cloned().collect();
-                let wanted: Vec<String> =
-                    after.resources.iter().map(|r| r.spec["dag_id"].as_str().unwrap().to_owned()).collect();
-                assert_eq!(ids, wanted, "{what}, cut at write {writes}");
-                assert_eq!(fs::read_dir(world.folder.path()).unwrap().count(), wanted.len(), "{what}, cut at {writes}");
-            }
-            assert!(reached > 1, "{what}: only {reached} writes");
-        }
-    }
+async fn a_delete_waits_until_nothing_runs_any_more() {
+    let world = new().await;
+    let spec = format!("schedule: {{cron: '@once'}}, start_date: 2024-01-01, {TASKS}");
+    change_settings(&world, "run_seconds", json!(60)).await;
+    settle(&world, &one(&spec)).await;
+    world.control("POST", "clock", json!({ "advance_seconds": 61 })).await;
+    let state = async || world.state().await["airflow"]["runs"][0]["state"].clone();
+    parsed(&world).await;
+    assert_eq!(state().await, "running");
+    let nothing = project(&[]);
+    let outcome = apply_in_haste(&world, &nothing).await;
+    assert!(why_failed(&outcome).contains("are still running"), "{outcome:?}");
+    assert_eq!((is_paused(&world, "one").await, state().await), (Some(true), json!("running")));
+    world.control("POST", "clock", json!({ "advance_seconds": 61 })).await;
+    settle(&world, &nothing).await;
+    world.assert_one_of_each(&nothing, "after the delete").await;
 }
 
 #[tokio::test]
 async fn a_run_that_would_start_at_once_is_said_and_has_to_be_meant() {
-    let world = World::new();
+    run_now(new().await).await;
+    run_now(World::airflow_2().await).await;
+}
+
+async fn run_now(world: World) {
     let schedule = "schedule: {cron: '0 4 2 * *', timezone: Europe/London}, start_date: 2024-01-01";
     let guard = |plan: &Plan| plan.blocked.iter().map(|b| (b.guard, b.reason.clone())).collect::<Vec<_>>();
-    let tick = "2024-05-02 04:00 Europe/London, for 2024-04-02 04:00 to 2024-05-02 04:00 (ds 2024-04-02)";
-    let plan = world.plan(&one(&format!("{schedule}, {TASKS}"))).await.1.plan;
-    assert_eq!(
-        guard(&plan),
-        [(Some(Guard::RunNow), format!("DAG one starts a run now: the tick of {tick} has passed"))]
-    );
-    assert_eq!(plan.changes[0].impacts, [format!("starts a run now: the tick of {tick} has passed")]);
+    let tick = "2024-04-02 04:00 Europe/London, for 2024-03-02 04:00 to 2024-04-02 04:00 (ds 2024-03-02)";
+    let on = one(&format!("{schedule}, {TASKS}"));
+    let found = plan(&world, &on).await;
+    let says = format!("starts a run now: the tick of {tick} has passed");
+    assert_eq!(guard(&found), [(Some(Guard::RunNow), format!("DAG one {says}"))]);
+    assert_eq!(found.changes[0].impacts, std::slice::from_ref(&says));
     let next =
-        "the next run is due 2024-06-02 04:00 Europe/London, for 2024-05-02 04:00 to 2024-06-02 04:00 (ds 2024-05-02)";
-    assert_eq!(plan.notes.iter().map(|n| n.message.as_str()).collect::<Vec<_>>(), [next]);
+        "the next run is due 2024-05-02 04:00 Europe/London, for 2024-04-02 04:00 to 2024-05-02 04:00 (ds 2024-04-02)";
+    assert_eq!(found.notes.iter().map(|n| n.message.as_str()).collect::<Vec<_>>(), [next]);
     // All of them are made up for with `catchup`.
-    let plan = world.plan(&one(&format!("{schedule}, catchup: true, {TASKS}"))).await.1.plan;
-    assert!(plan.changes[0].impacts[0].starts_with("starts 4 runs now"), "{:?}", plan.changes[0].impacts);
+    let found = plan(&world, &one(&format!("{schedule}, catchup: true, {TASKS}"))).await;
+    assert!(found.changes[0].impacts[0].starts_with("starts 3 runs now"), "{:?}", found.changes[0].impacts);
     // It is meant, or nothing is switched on, or no tick has passed yet.
     for harmless in ["catchUpNow: true, ", "paused: true, "] {
-        assert_eq!(guard(&world.plan(&one(&format!("{harmless}{schedule}, {TASKS}"))).await.1.plan), []);
+        assert_eq!(guard(&plan(&world, &one(&format!("{harmless}{schedule}, {TASKS}"))).await), []);
     }
-    let later = schedule.replace("2024-01-01", "2024-05-01");
-    assert_eq!(guard(&world.plan(&one(&format!("{later}, {TASKS}"))).await.1.plan), []);
+    let later = schedule.replace("2024-01-01", "2024-04-01");
+    assert_eq!(guard(&plan(&world, &one(&format!("{later}, {TASKS}"))).await), []);
     // Of a DAG that it knows, Airflow itself says which tick it is waiting with.
-    let paused = one(&format!("paused: true, {schedule}, {TASKS}"));
-    world.airflow.state.lock().unwrap().due.insert("one".into(), "2024-04-02T03:00:00Z".into());
-    world.settle(&paused).await;
-    let plan = world.plan(&one(&format!("{schedule}, {TASKS}"))).await.1.plan;
-    assert!(guard(&plan)[0].1.contains("the tick of 2024-04-02 04:00"), "{:?}", guard(&plan));
-    world.airflow.state.lock().unwrap().due.insert("one".into(), "2024-06-02T03:00:00Z".into());
-    world.airflow.parse();
-    assert_eq!(guard(&world.plan(&one(&format!("{schedule}, {TASKS}"))).await.1.plan), []);
+    let off = one(&format!("paused: true, {schedule}, {TASKS}"));
+    settle(&world, &off).await;
+    assert_eq!(guard(&plan(&world, &on).await), [(Some(Guard::RunNow), format!("DAG one {says}"))]);
+    // What was said comes true, and only once.
+    let runs = async || world.state().await["airflow"]["runs"].as_array().unwrap().len();
+    assert_eq!(runs().await, 0);
+    settle(&world, &on).await;
+    assert_eq!(runs().await, 1);
+    settle(&world, &off).await;
+    assert_eq!(guard(&plan(&world, &on).await), []);
+    settle(&world, &on).await;
+    assert_eq!(runs().await, 1);
 }
 
 #[tokio::test]
 async fn of_a_dag_of_others_only_paused_is_set() {
-    let world = World::new();
-    world.airflow.add_foreign("legacy_emr", false);
+    let world = new().await;
+    add_foreign(&world, "legacy_emr").await;
     let external = |more: &str| project(&[&dag("legacy-emr", &format!("source: external{more}"))]);
-    world.settle(&external(", tags: [emr]")).await;
-    assert_eq!(world.writes(), Vec::<String>::new());
-    let plan = world.settle(&external(", paused: true")).await;
-    assert_eq!(fields(&plan), ["paused: false → true"]);
-    assert_eq!(world.writes(), ["PATCH /api/v2/dags/legacy_emr"]);
+    settle(&world, &external(", tags: [emr]")).await;
+    assert_eq!(writes(&world).await, Vec::<String>::new());
+    let paused = settle(&world, &external(", paused: true")).await;
+    assert_eq!(fields(&paused), ["paused: false → true"]);
+    assert_eq!(writes(&world).await, ["PATCH /api/v2/dags/legacy_emr"]);
     // Its tags are looked at.
-    let plan = world.plan(&external(", paused: true, tags: [databricks]")).await.1.plan;
-    assert!(plan.changes.is_empty() && plan.blocked[0].reason.contains("only `paused` can be set"), "{}", text(&plan));
+    let refused = plan(&world, &external(", paused: true, tags: [databricks]")).await;
+    let text = world::text(&refused);
+    assert!(refused.changes.is_empty() && refused.blocked[0].reason.contains("only `paused` can be set"), "{text}");
     // Without its manifest it is left as it is, and one that is not there is not made.
-    world.settle(&project(&[])).await;
-    assert_eq!(world.is_paused("legacy_emr"), Some(true));
-    let plan = World::new().plan(&external("")).await.1.plan;
+    settle(&world, &project(&[])).await;
+    assert_eq!(is_paused(&world, "legacy_emr").await, Some(true));
+    let refused = plan(&new().await, &external("")).await;
+    let text = world::text(&refused);
     assert!(
-        plan.changes.is_empty() && plan.blocked[0].reason.contains("no DAG is called \"legacy_emr\""),
-        "{}",
-        text(&plan)
+        refused.changes.is_empty() && refused.blocked[0].reason.contains("no DAG is called \"legacy_emr\""),
+        "{text}"
     );
     // One of plumb's own is nobody else's.
-    let world = World::new();
-    world.settle(&one(TASKS)).await;
-    let plan = world.plan(&one("source: external")).await.1.plan;
-    assert!(plan.changes.is_empty(), "{}", text(&plan));
-    assert!(plan.blocked[0].reason.contains("it is dags/test/AirflowDag/one"), "{}", text(&plan));
+    let world = new().await;
+    settle(&world, &one(TASKS)).await;
+    let refused = plan(&world, &one("source: external")).await;
+    let text = world::text(&refused);
+    assert!(refused.changes.is_empty(), "{text}");
+    assert!(refused.blocked[0].reason.contains("it is laws/test/AirflowDag/one"), "{text}");
 }
 
 #[tokio::test]
 async fn a_secret_never_reaches_a_file() {
-    let world = World::new();
-    let plan =
-        world.plan(&one("tasks: [{id: a, run: '1', params: {job_parameters: {k: '${env.SECRET}'}}}]")).await.1.plan;
-    assert!(plan.changes.is_empty() && plan.blocked[0].reason.contains("everybody can read it"), "{}", text(&plan));
+    let spec = "tasks: [{id: a, run: '1', params: {job_parameters: {k: '${env.SECRET}'}}}]";
+    let refused = plan(&new().await, &one(spec)).await;
+    let text = world::text(&refused);
+    assert!(refused.changes.is_empty() && refused.blocked[0].reason.contains("everybody can read it"), "{text}");
 }
 
-#[tokio::test]
-async fn a_released_dag_keeps_its_file_without_the_mark() {
+#[test]
+fn a_released_dag_keeps_its_file_without_the_mark() {
     let spec = cases::load(&cases::all()["minimal"]);
     let file = python::released(&serde_json::from_value(spec).unwrap());
     assert_eq!(python::mark_of(&file), None);

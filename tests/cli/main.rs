@@ -8,14 +8,19 @@
 mod actions;
 mod airflow;
 mod basics;
+mod ci_drift;
 mod compute;
 mod failures;
+#[path = "../github/mod.rs"]
+mod github;
 mod guards;
 mod help;
 mod import;
+mod lease;
 mod origins;
 mod ownership;
 mod world;
+mod writeback;
 
 /// Compares what a command showed with the snapshot beside it.
 macro_rules! shows {

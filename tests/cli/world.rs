@@ -86,10 +86,15 @@ impl Sandbox {
         entries.as_array().unwrap().iter().map(line).collect()
     }
 
-    /// Those of [`Sandbox::requests`] that changed something, or tried to, without their status.
+    /// Those of [`Sandbox::requests`] that changed something, or tried to, without their status and without those of the
+    /// lease.
     pub fn writes(&self) -> Vec<String> {
         let all = self.requests();
-        all.iter().filter(|l| !l.starts_with("GET ")).map(|l| l.rsplit_once(' ').unwrap().0.to_owned()).collect()
+        let lease = |l: &&String| l.contains(" /api/2.0/workspace/");
+        all.iter()
+            .filter(|l| !l.starts_with("GET ") && !lease(l))
+            .map(|l| l.rsplit_once(' ').unwrap().0.to_owned())
+            .collect()
     }
 
     /// The job of that name; what is live in the workspace, not what was sent.
@@ -438,6 +443,12 @@ impl Started<'_> {
     pub fn interrupt(&self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Ends it at once, as the kernel does when memory is short.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn wait(mut self) -> Ran {

@@ -53,6 +53,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         reason: None,
         origin: None,
         impacts: Vec::new(),
+        next_run: None,
         fields,
         depends_on: Vec::new(),
         moved_from: None,

@@ -4,41 +4,62 @@
 use crate::fixtures::{self, Fixture};
 use crate::trouble::{self, Trouble, Troubled};
 use crate::world::{self, Files, World};
-use plumb::call::{Call, Method};
+use plumb::call::{Call, Method, System};
+use plumb::kinds;
 use plumb::manifest::Desired;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_create_survives() {
-    each("create", fixtures::all().into_iter().map(|f| (f.name(), Files::new(), f.files()))).await;
+    each("create", chosen(fixtures::all()).map(|f| (f.clone(), f.name(), Files::new(), f.files()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_delete_survives() {
-    each("delete", fixtures::all().into_iter().map(|f| (f.name(), f.files(), Files::new()))).await;
+    each("delete", chosen(fixtures::all()).map(|f| (f.clone(), f.name(), f.files(), Files::new()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_update_and_replace_survives() {
-    let kinds = world::served().iter().map(|kind| fixtures::of(*kind));
+    let kinds = kinds::all().iter().map(|kind| chosen(fixtures::of(*kind)).collect::<Vec<_>>());
     let pairs: Vec<(Fixture, Fixture)> =
         kinds.flat_map(|f| f.clone().into_iter().zip(f.into_iter().cycle().skip(1)).collect::<Vec<_>>()).collect();
     let name = |a: &Fixture, b: &Fixture| format!("{} to {}", a.name(), b.case);
-    each("update", pairs.iter().map(|(a, b)| (name(a, b), a.renamed("same"), b.renamed("same")))).await;
+    each("update", pairs.iter().map(|(a, b)| (a.clone(), name(a, b), a.renamed("same"), b.renamed("same")))).await;
 }
 
-async fn each(what: &str, cases: impl Iterator<Item = (String, Files, Files)>) {
-    let cases = cases.map(|(name, before, after)| {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_switch_of_a_dag_survives() {
+    let minimal = fixtures::all().into_iter().find(|f| f.name() == "AirflowDag/minimal").unwrap();
+    let mut documents = minimal.documents();
+    documents[0]["spec"]["paused"] = json!(true);
+    documents[0]["spec"]["description"] = json!("paused");
+    let (on, off) = (minimal.files(), Files::from([("paused.yaml".to_owned(), fixtures::yaml(&documents))]));
+    let cases = [("off", on.clone(), off.clone()), ("on", off, on)];
+    each("switch", cases.into_iter().map(|(to, a, b)| (minimal.clone(), to.to_owned(), a, b))).await;
+}
+
+/// Of the DAGs only three: each of their changes is a dozen calls, of which most are the same whatever the DAG. They go
+/// from one id to another, from running to paused, and from nothing to a run at once.
+fn chosen(fixtures: Vec<Fixture>) -> impl Iterator<Item = Fixture> {
+    let is_chosen = |f: &Fixture| {
+        f.kind.name() != "AirflowDag" || ["continuous", "everything", "minimal"].contains(&f.case.as_str())
+    };
+    fixtures.into_iter().filter(is_chosen)
+}
+
+async fn each(what: &str, cases: impl Iterator<Item = (Fixture, String, Files, Files)>) {
+    let cases = cases.map(|(fixture, name, before, after)| {
         let name = format!("{what} of {name}");
-        (name.clone(), survives(name, before, after))
+        (name.clone(), async move { survives(&fixture, name, before, after).await })
     });
     world::each(cases).await;
 }
 
 /// Goes through every call of the apply that leads from some manifests to others, and every way for it to go wrong.
-async fn survives(what: String, before: Files, after: Files) {
-    let world = Arc::new(World::new().await);
+async fn survives(fixture: &Fixture, what: String, before: Files, after: Files) {
+    let world = Arc::new(fixture.world().await);
     world.settle(&world::load(&before), &what).await;
     let state = world.state().await;
     let desired = world::load(&after);
@@ -50,6 +71,8 @@ async fn survives(what: String, before: Files, after: Files) {
     let writes = world.writes().await;
     let calls: Vec<Call> = calm.calls.lock().unwrap().clone();
     assert!(calls.iter().any(|c| c.method != Method::Get), "{what}: nothing was written");
+    // What is done to a DAG is done by calls that may be sent again, and the next apply begins at the first of them.
+    let most = if fixture.kind.name() == "AirflowDag" { 2 * writes } else { writes + 1 };
 
     for (n, call) in calls.iter().enumerate() {
         for trouble in Trouble::of(call) {
@@ -60,7 +83,7 @@ async fn survives(what: String, before: Files, after: Files) {
             let outcome = trouble::apply(&world, &desired, troubled).await;
             let killed = matches!(trouble, Trouble::KilledBefore | Trouble::KilledAfter);
             assert_eq!(outcome.is_none(), killed, "{what}: plumb was not where it should have been killed");
-            converges(&world, &desired, writes + 1, &what).await;
+            converges(&world, &desired, most, &what).await;
         }
     }
 }
@@ -71,7 +94,7 @@ async fn converges(world: &World, desired: &Desired, most_writes: usize, what: &
     world.assert_settled(desired, what).await;
     world.assert_one_of_each(desired, what).await;
     let mut state = world.state().await;
-    let live: usize = world::served().iter().map(|kind| world::objects(&mut state, *kind).len()).sum();
+    let live: usize = kinds::all().iter().map(|kind| world::objects(&mut state, *kind).len()).sum();
     assert_eq!(live, desired.resources.len(), "{what}: objects are live that nobody wants");
     let requests = world.requests().await;
     // What is refused because a cluster is between two states was no write.
@@ -85,12 +108,14 @@ async fn converges(world: &World, desired: &Desired, most_writes: usize, what: &
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_whose_answer_is_lost_is_found_although_listings_are_late() {
-    let cases = fixtures::all().into_iter().filter(|f| f.case == "minimal" || f.case == "realistic");
+    // Airflow lists straight from its database, and a folder what is in it: neither is late.
+    let cases = fixtures::all().into_iter().filter(|f| f.kind.system() == System::Databricks);
+    let cases = cases.filter(|f| f.case == "minimal" || f.case == "realistic");
     world::each(cases.map(|fixture| (fixture.name(), late(fixture)))).await;
 }
 
 async fn late(fixture: Fixture) {
-    let world = Arc::new(World::new().await);
+    let world = Arc::new(fixture.world().await);
     let desired = world::load(&fixture.files());
     let empty = world.state().await;
     let calm = Troubled::new(world.clone(), Trouble::None, usize::MAX);

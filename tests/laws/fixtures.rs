@@ -1,7 +1,8 @@
 //! The fixtures: `tests/kinds/KIND/CASE.yaml`, each a project of its own. The first document is the one that the case
 //! is about; what it refers to follows.
 
-use crate::world::{self, Files};
+use crate::world::{Files, World};
+use plumb::call::System;
 use plumb::kinds::{self, AnyKind};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -24,6 +25,11 @@ impl Fixture {
     /// The fixture as a project.
     pub fn files(&self) -> Files {
         Files::from([(format!("{}-{}.yaml", self.kind.name(), self.case), self.text.clone())])
+    }
+
+    /// An empty workspace to try it on.
+    pub async fn world(&self) -> World {
+        World::of(self.kind.system()).await
     }
 
     /// Its documents.
@@ -77,12 +83,27 @@ pub fn of(kind: &'static dyn AnyKind) -> Vec<Fixture> {
 
 /// Every fixture.
 pub fn all() -> Vec<Fixture> {
-    world::served().iter().flat_map(|kind| of(*kind)).collect()
+    kinds::all().iter().flat_map(|kind| of(*kind)).collect()
+}
+
+/// The fixtures without those whose live name one before them has: one project cannot have both.
+pub fn compatible(fixtures: Vec<Fixture>) -> Vec<Fixture> {
+    let mut taken = BTreeSet::new();
+    let mut is_free = |fixture: &Fixture| {
+        let title = fixture.documents()[0]["spec"][fixture.kind.title()].to_string();
+        title == "null" || fixture.kind.system() != System::Airflow || taken.insert((fixture.kind.name(), title))
+    };
+    fixtures.into_iter().filter(|fixture| is_free(fixture)).collect()
 }
 
 /// Every fixture in one project: each a file of its own.
 pub fn together() -> Files {
-    all().iter().flat_map(Fixture::files).collect()
+    compatible(all()).iter().flat_map(Fixture::files).collect()
+}
+
+/// The same of one system.
+pub fn together_of(system: System) -> Files {
+    compatible(all()).iter().filter(|f| f.kind.system() == system).flat_map(Fixture::files).collect()
 }
 
 #[test]

@@ -14,38 +14,59 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many specs are applied together.
-const BATCH: usize = 100;
-
 /// Specs that break a law: the numbers of those that look guilty, and what went wrong.
 struct Broken {
     guilty: Vec<usize>,
     why: String,
 }
 
+/// What is in one page: pages of Airflow follow each other by a row that both have, so their order does mean something.
+const OF_AIRFLOW: usize = 90;
+
 #[tokio::test]
 async fn random_jobs_obey() {
-    run("DatabricksJob", 14).await;
+    run("DatabricksJob", 14, 100).await;
 }
 
 #[tokio::test]
 async fn random_clusters_obey() {
-    run("DatabricksCluster", 6).await;
+    run("DatabricksCluster", 6, 100).await;
+}
+
+#[tokio::test]
+async fn random_connections_obey() {
+    run("AirflowConnection", 2, OF_AIRFLOW).await;
+}
+
+#[tokio::test]
+async fn random_variables_obey() {
+    run("AirflowVariable", 2, OF_AIRFLOW).await;
+}
+
+#[tokio::test]
+async fn random_pools_obey() {
+    run("AirflowPool", 1, OF_AIRFLOW).await;
+}
+
+#[tokio::test]
+async fn random_dags_obey() {
+    // Each is a file that Airflow has to read.
+    run("AirflowDag", 2, 25).await;
 }
 
 #[allow(clippy::print_stdout)] // how many there were: `cargo test` shows it on request
-async fn run(kind: &'static str, batches: usize) {
+async fn run(kind: &'static str, batches: usize, size: usize) {
     // The same specs in every run: a failure can be looked at again. Another seed makes others.
     let seed: u64 = std::env::var("LAWS_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     let strategy = specs::of(kinds::find(kind).unwrap());
-    let world = World::new().await;
+    let world = World::of(kinds::find(kind).unwrap().system()).await;
     for batch in 0..batches {
         let mut bytes = [0u8; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&(batch as u64).to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        let mut trees: Vec<_> = (0..BATCH).map(|_| strategy.new_tree(&mut runner).unwrap()).collect();
+        let mut trees: Vec<_> = (0..size).map(|_| strategy.new_tree(&mut runner).unwrap()).collect();
         let documents: Vec<Value> = trees.iter().enumerate().map(|(i, t)| document(kind, i, t.current())).collect();
         let Err(broken) = obeys(&world, &documents, batch as u64).await else { continue };
         let Some(guilty) = culprit(&world, &documents, &broken).await else {
@@ -56,15 +77,22 @@ async fn run(kind: &'static str, batches: usize) {
     }
     #[allow(clippy::print_stdout)] // how many there were is a result
     {
-        println!("{} specs of {kind}", batches * BATCH);
+        println!("{} specs of {kind}", batches * size);
     }
 }
 
 fn document(kind: &str, i: usize, mut spec: Value) -> Value {
-    let (title, text) = if kind == "DatabricksJob" { ("name", "job") } else { ("cluster_name", "cluster") };
-    // No two live objects may have one name. One in a batch may have none.
-    if i > 0 {
-        spec[title] = json!(format!("{text} {i} {}", spec[title].as_str().unwrap_or_default()));
+    let title = kinds::find(kind).unwrap().title();
+    let text = spec[title].as_str().unwrap_or_default();
+    // No two live objects may have one name. One job or cluster in a batch may have none.
+    let name = match kind {
+        "DatabricksJob" => (i > 0).then(|| format!("job {i} {text}")),
+        "DatabricksCluster" => (i > 0).then(|| format!("cluster {i} {text}")),
+        "AirflowVariable" | "AirflowPool" => Some(format!("v{text} {i}")),
+        _ => Some(format!("c{i}.of-them_all")),
+    };
+    if let Some(name) = name {
+        spec[title] = json!(name);
     }
     escape(&mut spec);
     json!({ "apiVersion": "plumb/v1", "kind": kind, "metadata": { "name": format!("r{i}") }, "spec": spec })
@@ -73,6 +101,7 @@ fn document(kind: &str, i: usize, mut spec: Value) -> Value {
 /// `${` is plumb's own in a manifest.
 fn escape(value: &mut Value) {
     match value {
+        Value::String(s) if s == specs::SECRET => *s = "${env.SECRET}".to_owned(),
         Value::String(s) => *s = s.replace("${", "$${"),
         Value::Array(items) => items.iter_mut().for_each(escape),
         Value::Object(map) => map.values_mut().for_each(escape),

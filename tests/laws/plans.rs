@@ -3,19 +3,30 @@
 use crate::fixtures::{self, Fixture};
 use crate::shuffle::{self, Shuffled};
 use crate::world::{self, Files, World};
+use plumb::call::System;
+use plumb::kinds::{self, AnyKind};
 use plumb::plan::Plan;
 use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_apply_there_is_nothing_to_do() {
-    let alone = fixtures::all().into_iter().map(|fixture| (fixture.name(), fixture.files()));
-    let cases = alone.chain([("all fixtures together".to_owned(), fixtures::together())]);
-    world::each(cases.map(|(name, files)| (name.clone(), settles(files, name)))).await;
+    let alone = fixtures::all().into_iter().map(|f| (f.name(), Some(f.kind.system()), f.files()));
+    let cases = alone.chain([("all fixtures together".to_owned(), None, fixtures::together())]);
+    world::each(cases.map(|(name, system, files)| {
+        let what = name.clone();
+        (name, async move {
+            let world = match system {
+                Some(system) => World::of(system).await,
+                None => World::new().await,
+            };
+            settles(Arc::new(world), files, what).await;
+        })
+    }))
+    .await;
 }
 
 /// Law 1: apply, then plan is empty, also to somebody who reads everything anew; and a second apply writes nothing.
-async fn settles(files: Files, what: String) {
-    let world = World::new().await;
+async fn settles(world: Arc<World>, files: Files, what: String) {
     let desired = world::load(&files);
     let plan = world.settle(&desired, &what).await;
     assert_eq!(plan.counts().create, desired.resources.len(), "{what}: not everything was created");
@@ -28,22 +39,59 @@ async fn settles(files: Files, what: String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_from_a_fixture_to_its_neighbours_settles() {
-    let kinds = world::served().iter().map(|kind| fixtures::of(*kind));
+    let kinds = kinds::all().iter().map(|kind| fixtures::of(*kind));
     let pairs: Vec<(Fixture, Fixture)> = kinds.flat_map(|fixtures| neighbours(&fixtures)).collect();
     world::each(pairs.into_iter().map(|(before, after)| {
         let what = format!("{} to {}", before.name(), after.case);
-        (what.clone(), updates(before, after, what))
+        (what.clone(), async move { updates(before.world().await, before, after, what).await })
     }))
     .await;
 }
 
-async fn updates(before: Fixture, after: Fixture, what: String) {
-    let world = World::new().await;
+async fn updates(world: World, before: Fixture, after: Fixture, what: String) {
     world.settle(&world::load(&before.renamed("same")), &what).await;
     let desired = world::load(&after.renamed("same"));
     world.settle(&desired, &what).await;
     world.assert_settled(&desired, &what).await;
     world.assert_one_of_each(&desired, &what).await;
+}
+
+/// What an Airflow 2 can have: it makes a pool without a limit, and cannot list its pools any more.
+fn of_airflow_2() -> Vec<Fixture> {
+    let airflow = fixtures::all().into_iter().filter(|f| f.kind.system() == System::Airflow);
+    airflow.filter(|f| f.name() != "AirflowPool/unlimited").collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn airflow_2_settles_too_and_a_delete_leaves_nothing() {
+    let together = fixtures::compatible(of_airflow_2()).iter().flat_map(Fixture::files).collect();
+    let alone = of_airflow_2().into_iter().map(|fixture| (fixture.name(), fixture.files()));
+    let cases = alone.chain([("all fixtures together".to_owned(), together)]);
+    world::each(cases.map(|(name, files)| {
+        let what = name.clone();
+        (name, async move {
+            let world = Arc::new(World::airflow_2().await);
+            settles(world.clone(), files, what.clone()).await;
+            let nothing = world::load(&Files::new());
+            world.settle(&nothing, &what).await;
+            world.assert_settled(&nothing, &what).await;
+            world.assert_one_of_each(&nothing, &what).await;
+            assert!(world.files().is_empty(), "{what}: {:?} is left", world.files());
+        })
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn airflow_2_settles_after_an_update_from_a_fixture_to_its_neighbours() {
+    let kinds = world::kinds_of(System::Airflow).into_iter();
+    let of = |kind: &dyn AnyKind| of_airflow_2().into_iter().filter(|f| f.kind.name() == kind.name()).collect();
+    let pairs = kinds.flat_map(|kind| neighbours(&of(kind) as &Vec<Fixture>));
+    world::each(pairs.map(|(before, after)| {
+        let what = format!("{} to {}", before.name(), after.case);
+        (what.clone(), async move { updates(World::airflow_2().await, before, after, what).await })
+    }))
+    .await;
 }
 
 /// Each fixture and the next, and back again.
@@ -92,8 +140,8 @@ async fn stages(world: &World) -> Vec<Stage> {
 /// Every fixture under the name of its neighbour, so that everything changes.
 fn rotated() -> Files {
     let mut files = Files::new();
-    for kind in world::served() {
-        let fixtures = fixtures::of(*kind);
+    for kind in kinds::all() {
+        let fixtures = fixtures::compatible(fixtures::of(*kind));
         for (fixture, other) in fixtures.iter().zip(fixtures.iter().cycle().skip(1)) {
             let text = fixture.renamed(&other.case).into_values().collect::<String>();
             files.insert(format!("{}-{}.yaml", kind.name(), fixture.case), text);

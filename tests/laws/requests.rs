@@ -1,6 +1,7 @@
 //! What a plan costs: pages, not objects.
 
 use crate::world::{self, Files, PROJECT, TARGET, World};
+use plumb::call::System;
 use plumb::kinds::{self, AnyKind};
 use plumb::manifest::Desired;
 use plumb::observe;
@@ -82,8 +83,36 @@ async fn a_plan_of_a_thousand_jobs_asks_for_pages() {
     assert_eq!(count(&log, |path| path.ends_with("/jobs/get")), 0, "no get an object");
     assert_eq!(log.len(), 10 + JOBS / EVERY + 1, "and one question more: who am I");
 
-    let log = plan(&world, &desired, world::served()).await;
+    let kinds = world::kinds_of(System::Databricks);
+    let log = plan(&world, &desired, &kinds).await;
     let listings = count(&log, |path| path.ends_with("/list"));
-    assert_eq!(listings, 10 + world::served().len() - 1, "one listing more for each other kind");
+    assert_eq!(listings, 10 + kinds.len() - 1, "one listing more for each other kind");
     assert_eq!(log.len(), listings + JOBS / EVERY + 1);
+}
+
+#[tokio::test]
+async fn a_plan_of_many_variables_asks_for_pages() {
+    const VARIABLES: usize = 250;
+    let manifest = |i| {
+        format!(
+            "apiVersion: plumb/v1\nkind: AirflowVariable\nmetadata: {{name: v{i}}}\nspec: {{key: key{i}, value: x}}\n"
+        )
+    };
+    let files =
+        |count| Files::from([("all.yaml".to_owned(), (0..count).map(manifest).collect::<Vec<_>>().join("---\n"))]);
+    let world = World::of(System::Airflow).await;
+    world.settle(&world::load(&files(1)), "the first variable").await;
+    let mut state = world.state().await;
+    let rows = state["airflow"]["variables"].as_array_mut().unwrap();
+    for i in 1..VARIABLES {
+        let text = rows[0].to_string().replace("key0", &format!("key{i}"));
+        rows.push(serde_json::from_str(&text.replace("/v0 ", &format!("/v{i} "))).unwrap());
+    }
+    world.put_state(&state).await;
+    world.forget_requests().await;
+    let (_, decision) = world.plan(&world::load(&files(VARIABLES))).await;
+    assert_eq!((decision.plan.is_empty(), decision.plan.unchanged), (true, VARIABLES));
+    let log = world.requests().await;
+    assert_eq!(count(&log, |path| path == "/api/v2/variables"), 3, "pages of 100");
+    assert_eq!(log.len(), 3 + 4, "and one each for connections, pools, DAGs and import errors");
 }

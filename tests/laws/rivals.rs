@@ -100,12 +100,20 @@ async fn interleave(world: &World, first: &Desired, second: &Desired, calls: usi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_applies_the_later_is_refused_as_stale() {
-    let cases = fixtures::all().into_iter().filter(|f| f.case == "realistic");
-    world::each(cases.map(|fixture| (fixture.name(), two_updates(fixture)))).await;
+    world::each(usual().map(|fixture| (fixture.name(), two_updates(fixture)))).await;
+}
+
+/// One fixture of each kind.
+fn usual() -> impl Iterator<Item = fixtures::Fixture> {
+    let is_usual = |f: &fixtures::Fixture| match f.kind.name() {
+        "AirflowDag" | "AirflowVariable" => f.case == "minimal",
+        _ => f.case == "realistic",
+    };
+    fixtures::all().into_iter().filter(is_usual)
 }
 
 async fn two_updates(fixture: fixtures::Fixture) {
-    let (world, name) = (World::new().await, fixture.name());
+    let (world, name) = (fixture.world().await, fixture.name());
     world.settle(&world::load(&fixture.files()), &name).await;
     let state = world.state().await;
     let (first, second) = (world::load(&changed(&fixture, "first")), world::load(&changed(&fixture, "second")));
@@ -146,7 +154,7 @@ async fn what_somebody_changed_meanwhile_is_not_deleted() {
 }
 
 async fn delete_and_update(fixture: fixtures::Fixture) {
-    let (world, name) = (World::new().await, fixture.name());
+    let (world, name) = (fixture.world().await, fixture.name());
     world.settle(&world::load(&fixture.files()), &name).await;
     let state = world.state().await;
     let (gone, kept) = (world::load(&Files::new()), world::load(&changed(&fixture, "second")));
@@ -169,7 +177,7 @@ async fn two_creates_of_one_resource_are_never_settled_in_silence() {
 }
 
 async fn two_creates(fixture: fixtures::Fixture) {
-    let (world, name) = (World::new().await, fixture.name());
+    let (world, name) = (fixture.world().await, fixture.name());
     let desired = world::load(&fixture.files());
     let empty = world.state().await;
     for calls in 0..4 {
@@ -195,7 +203,7 @@ async fn two_creates(fixture: fixtures::Fixture) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_person_edits_between_plan_and_apply_is_not_overwritten() {
     let world = World::new().await;
-    for fixture in fixtures::all().into_iter().filter(|f| f.case == "realistic") {
+    for fixture in usual() {
         let name = fixture.name();
         world.reset().await;
         world.settle(&world::load(&fixture.files()), &name).await;
@@ -217,9 +225,28 @@ async fn what_a_person_edits_between_plan_and_apply_is_not_overwritten() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_did_that_is_wanted_is_no_reason_to_refuse() {
+    world::each(usual().map(|fixture| (fixture.name(), wanted_by_both(fixture)))).await;
+}
+
+async fn wanted_by_both(fixture: fixtures::Fixture) {
+    let (world, name) = (fixture.world().await, fixture.name());
+    world.settle(&world::load(&fixture.files()), &name).await;
+    let desired = world::load(&changed(&fixture, "both"));
+    let (live, decision) = world.plan(&desired).await;
+    world.settle(&desired, &name).await;
+    let outcome = world.carry_out(&world.services(), &desired, &live, decision).await;
+    world::assert_done(&outcome, &name);
+    assert!(is_settled(&world, &desired).await, "{name}");
+}
+
 /// Changes the object of a fixture the way that the workspace's pages do; answers what it is then.
 async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
     let mut state = world.state().await;
+    if fixture.kind.system() == System::Airflow {
+        return edited_in_airflow(world, fixture, &mut state).await;
+    }
     let (id, spec) = world::objects(&mut state, fixture.kind).remove(0);
     let mut body = spec.clone();
     let (path, body) = match fixture.kind.name() {
@@ -251,4 +278,39 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
     world.person(Call::set(System::Databricks, Method::Post, path, body)).await;
     let kind = kinds::find(fixture.kind.name()).unwrap();
     world::objects(&mut world.state().await, kind).remove(0).1.clone()
+}
+
+/// The same in Airflow, or in its DAG folder.
+async fn edited_in_airflow(world: &World, fixture: &fixtures::Fixture, state: &mut Value) -> Value {
+    let (id, spec) = world::objects(state, fixture.kind).remove(0);
+    let (path, body) = match fixture.kind.name() {
+        "AirflowConnection" => {
+            ("connections", json!({ "connection_id": id, "conn_type": spec["conn_type"], "host": "by hand" }))
+        }
+        "AirflowVariable" => ("variables", json!({ "key": id, "value": "by hand" })),
+        "AirflowPool" => {
+            ("pools", json!({ "description": format!("by hand\n{}", spec["description"].as_str().unwrap()) }))
+        }
+        "AirflowDag" => {
+            let text = spec["text"].as_str().unwrap().replace("catchup=False", "catchup=True");
+            std::fs::write(world.file(&format!("{id}.py")), text).unwrap();
+            return world::objects(&mut world.state().await, fixture.kind).remove(0).1.clone();
+        }
+        other => panic!("say here how a person edits a {other}"),
+    };
+    let mut call = Call::set(System::Airflow, Method::Patch, format!("/api/v2/{path}/{id}"), Value::Null);
+    for member in
+        body.as_object().unwrap().keys().filter(|m| !["connection_id", "conn_type", "key"].contains(&m.as_str()))
+    {
+        call = call.query("update_mask", member);
+    }
+    let mut body = body;
+    if path == "pools" {
+        body["pool"] = json!(id);
+        body["slots"] = spec["slots"].clone();
+        body["include_deferred"] = spec["include_deferred"].clone();
+    }
+    call.body = Some(body);
+    world.person(call).await;
+    world::objects(&mut world.state().await, fixture.kind).remove(0).1.clone()
 }

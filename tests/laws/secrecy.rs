@@ -1,7 +1,7 @@
 //! Law 5: no secret in any rendering, plan, log or message.
 
 use crate::fixtures::{self, Fixture};
-use crate::world::{self, Files, World};
+use crate::world::{self, Files};
 use plumb::kinds;
 use plumb::plan::secrets::is_credential;
 use plumb::schema::{Field, Rules, Secret, Shape};
@@ -48,10 +48,19 @@ impl Planter<'_> {
     }
 }
 
+/// What `${env.NAME}` stands for in a text, each with the name.
+fn of_environment(text: &str) -> Vec<(&str, String)> {
+    let names = text.split("${env.").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| (name, world::secret(name))).collect()
+}
+
 /// The fixture with secrets in every secret place, and one of the environment in the middle of a text.
 fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
-    let mut documents = fixture.documents();
-    let mut planted = Vec::new();
+    // Another name of a secret is another secret.
+    let renamed = of_environment(&fixture.text).iter().fold(fixture.text.clone(), |text, (name, _)| {
+        text.replace(&format!("${{env.{name}}}"), &format!("${{env.{name}_{tag}}}"))
+    });
+    let (mut documents, mut planted) = (fixtures::documents(&renamed), Vec::new());
     for (i, document) in documents.iter_mut().enumerate() {
         let rules = kinds::find(document["kind"].as_str().unwrap()).unwrap().rules();
         let tag = format!("{tag}{i}");
@@ -61,13 +70,14 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
     }
     match documents[0]["kind"].as_str().unwrap() {
         "DatabricksJob" => documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after")),
-        "DatabricksClusterPolicy" => {
+        "DatabricksClusterPolicy" | "AirflowConnection" | "AirflowVariable" | "AirflowPool" => {
             documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after"))
         }
         _ => documents[0]["spec"]["custom_tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
     }
-    planted.push(world::secret(tag));
-    (Files::from([("secret.yaml".to_owned(), fixtures::yaml(&documents))]), planted)
+    let text = fixtures::yaml(&documents);
+    planted.extend(of_environment(&text).into_iter().map(|(_, secret)| secret));
+    (Files::from([("secret.yaml".to_owned(), text)]), planted)
 }
 
 fn assert_hidden(text: &str, secrets: &[String], what: &str) {
@@ -78,23 +88,25 @@ fn assert_hidden(text: &str, secrets: &[String], what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_shows_a_secret() {
-    world::each(fixtures::all().into_iter().map(|f| (f.name(), hides(f)))).await;
+    // A secret in a DAG file is refused (`tests/airflow_dag/converge.rs`): everybody can read it.
+    let cases = fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag");
+    world::each(cases.map(|f| (f.name(), hides(f)))).await;
 }
 
 async fn hides(fixture: Fixture) {
-    let world = World::new().await;
+    let world = fixture.world().await;
     let (first, mut secrets) = planted(&fixture, "first");
     let name = fixture.name();
 
     // A service that quotes what it refuses.
     let desired = world::load(&first);
-    let quoting =
-        json!({ "error_code": "INVALID_PARAMETER_VALUE", "message": format!("cannot take {}", secrets.join(", ")) });
+    let words = format!("cannot take {}", secrets.join(", "));
+    let quoting = json!({ "error_code": "INVALID_PARAMETER_VALUE", "message": words, "detail": words });
     world
         .control(
             "POST",
             "faults",
-            json!({ "method": "POST", "path": "*", "status": 400, "body": quoting, "times": 99 }),
+            json!({ "method": "POST", "path": "/api/*", "status": 400, "body": quoting, "times": 99 }),
         )
         .await;
     let (plan, outcome) = world.apply(&desired).await;
@@ -131,7 +143,7 @@ async fn hides(fixture: Fixture) {
 fn every_secret_place_has_a_fixture() {
     let mut declared = BTreeSet::new();
     let mut all = BTreeSet::new();
-    for kind in world::served() {
+    for kind in kinds::all() {
         let rules = kind.rules();
         for (i, a_type) in rules.types().iter().enumerate() {
             for (name, _) in a_type.members.iter().filter(|(_, m)| m.rule.secret.is_some()) {

@@ -106,6 +106,10 @@ fn mix_answer(body: &mut Value, dice: &mut Dice) {
         ("clusters", "DatabricksCluster", ""),
         ("policies", "DatabricksClusterPolicy", ""),
         ("instance_pools", "DatabricksInstancePool", ""),
+        ("connections", "AirflowConnection", ""),
+        ("variables", "AirflowVariable", ""),
+        ("pools", "AirflowPool", ""),
+        ("dags", "AirflowDag", ""),
     ];
     for (list, kind, member) in listings {
         let Some(items) = body.get_mut(list).and_then(Value::as_array_mut) else { continue };
@@ -116,7 +120,7 @@ fn mix_answer(body: &mut Value, dice: &mut Dice) {
         }
         dice.mix(items);
     }
-    for list in ["access_control_list", "library_statuses"] {
+    for list in ["access_control_list", "library_statuses", "files", "import_errors"] {
         if let Some(items) = body.get_mut(list).and_then(Value::as_array_mut) {
             dice.mix(items);
         }

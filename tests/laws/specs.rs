@@ -8,6 +8,9 @@ use proptest::strategy::Union;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+/// What stands for a secret of the environment.
+pub const SECRET: &str = "a secret of the environment";
+
 /// Specs of a kind. They are valid, but for the name, which has to differ from that of every other.
 pub fn of(kind: &'static dyn AnyKind) -> BoxedStrategy<Value> {
     let maker = Maker { root: kind.schema() };
@@ -141,6 +144,12 @@ fn text(name: &str) -> BoxedStrategy<Value> {
         "user_name" => Some(&["a@example.com", "B.C@Example.com", "someone.else@example.com"]),
         // An application id.
         "service_principal_name" => Some(&["7A5D3B9C-0000-4000-8000-0123456789AB"]),
+        "cron" => Some(&["0 4 2 * *", "*/15 9-17 * * MON-FRI", "@daily", "@once"]),
+        "timezone" => Some(&["UTC", "Europe/London", "America/New_York"]),
+        "start_date" => Some(&["2024-05-01", "2024-04-01T06:30"]),
+        "end_date" => Some(&["2034-05-01", "2024-04-02"]),
+        "dagrun_timeout" | "deadline" | "retry_delay" | "max_retry_delay" | "poll" => Some(&["45s", "10m", "1d2h"]),
+        "assets" | "outlets" => Some(&["s3://lake/a", "s3://lake/b?c=d#e", "x"]),
         "outcome" => Some(&["true", "false"]),
         "zone_id" => Some(&["auto", "us-east-1a", "HA"]),
         "data_security_mode" => Some(&["SINGLE_USER", "USER_ISOLATION"]),
@@ -178,10 +187,45 @@ fn mend(kind: &'static dyn AnyKind, spec: &mut Value) {
                 spec["node_type_id"] = json!("i3.xlarge");
             }
         }
+        "AirflowConnection" => {
+            remove(spec, "team_name");
+            plain_secrets(spec);
+        }
+        "AirflowVariable" => {
+            remove(spec, "team_name");
+            // A value is anything that JSON can say.
+            let text = spec["value"].clone();
+            let kind = spec["value"].as_str().map_or(0, str::len) % 5;
+            spec["value"] = match kind {
+                0 => json!({ "text": text, "list": [1, 2.5, null, {}, []], "db_password": "x" }),
+                1 => json!(kind),
+                2 => json!([text, true]),
+                _ => text,
+            };
+            plain_secrets(spec);
+        }
+        "AirflowPool" => remove(spec, "team_name"),
+        "AirflowDag" => crate::dags::mend(spec),
         other => panic!("say here what the schema of {other} cannot"),
     }
     grants(kind.name(), spec);
     unique(rules, &rules.root, spec);
+}
+
+/// Writes secrets as what they have to be.
+fn plain_secrets(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map.iter_mut() {
+                match inner {
+                    Value::String(text) if name.contains("password") && !text.is_empty() => *inner = json!(SECRET),
+                    other => plain_secrets(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain_secrets),
+        _ => {}
+    }
 }
 
 /// A required text is never empty.
@@ -213,7 +257,7 @@ fn required_texts(root: &Value, schema: &Value, value: &mut Value) {
 }
 
 /// Takes out all but the first of some members that are set.
-fn only_one(value: &mut Value, members: &[&str]) {
+pub fn only_one(value: &mut Value, members: &[&str]) {
     let Some(map) = value.as_object_mut() else { return };
     let mut found = false;
     for member in members {
@@ -223,16 +267,16 @@ fn only_one(value: &mut Value, members: &[&str]) {
     }
 }
 
-fn remove(value: &mut Value, member: &str) {
+pub fn remove(value: &mut Value, member: &str) {
     value.as_object_mut().map(|map| map.remove(member));
 }
 
-fn elements<'v>(value: &'v mut Value, member: &str) -> &'v mut [Value] {
+pub fn elements<'v>(value: &'v mut Value, member: &str) -> &'v mut [Value] {
     value.get_mut(member).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
 }
 
 /// Numbers the elements of a list, and answers their keys.
-fn number(value: &mut Value, list: &str, key: &str) -> Vec<String> {
+pub fn number(value: &mut Value, list: &str, key: &str) -> Vec<String> {
     let mut keys = Vec::new();
     for (i, element) in elements(value, list).iter_mut().enumerate() {
         let name = format!("{}{i}", &key[..1]);

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use plumb::apply::Outcome;
-use plumb::call::{Call, Method, Sending, Service};
+use plumb::call::{Call, Fault, Method, Sending, Service, System};
 use plumb::manifest::Desired;
 use serde_json::{Value, json};
 use std::sync::{
@@ -39,8 +39,11 @@ impl Trouble {
     /// and to be killed before it is to be killed after the write before.
     pub fn of(call: &Call) -> &'static [Trouble] {
         use Trouble::*;
-        match call.method {
-            Method::Get => &[FailsBefore, Truncates],
+        match (call.system, call.method) {
+            // No server stands before a folder of DAG files; a bucket's answer may be lost.
+            (System::DagFiles, Method::Get) => &[FailsBefore],
+            (System::DagFiles, _) => &[FailsBefore, BreaksBefore, BreaksAfter, KilledBefore, KilledAfter],
+            (_, Method::Get) => &[FailsBefore, Truncates],
             _ => &[FailsBefore, Busy, BreaksBefore, FailsAfter, BreaksAfter, Truncates, KilledBefore, KilledAfter],
         }
     }
@@ -91,7 +94,18 @@ impl Service for Troubled {
             if mine && self.trouble == Trouble::KilledBefore {
                 self.die().await;
             }
-            if let Some(fault) = self.trouble.fault().filter(|_| mine) {
+            if mine && call.system == System::DagFiles {
+                match self.trouble {
+                    Trouble::FailsBefore => {
+                        return Err(Fault::NotSent { line: call.line(), why: "the disk is away".into() });
+                    }
+                    Trouble::BreaksAfter => drop(self.world.direct().send(call).await),
+                    _ => {}
+                }
+                if matches!(self.trouble, Trouble::BreaksBefore | Trouble::BreaksAfter) {
+                    return Err(Fault::Lost { line: call.line(), why: "the connection broke".into() });
+                }
+            } else if let Some(fault) = self.trouble.fault().filter(|_| mine) {
                 self.world.control("POST", "faults", fault).await;
             }
             let answer = self.world.direct().send(call).await;

@@ -58,6 +58,10 @@ impl Meddler<'_> {
             if path.to_string() == "run_as" {
                 continue;
             }
+            // A password that plumb did not set cannot be told from none on Airflow 2, and is left alone.
+            if path.to_string() == "" && name == "password" {
+                continue;
+            }
             if member.rule.write_only || no_size {
                 continue;
             }
@@ -161,13 +165,13 @@ fn sample(rules: &Rules, field: &Field, depth: usize) -> Value {
 async fn meddle(world: &World, desired: &Desired, fates: &[Fate]) -> BTreeMap<String, Vec<(Path, Fate)>> {
     let mut state = world.state().await;
     let mut done = BTreeMap::new();
-    for kind in world::served() {
+    for kind in kinds::all() {
         for (_, live) in world::objects(&mut state, *kind) {
             let Some(mark) = kind.mark().take(&mut live.clone()) else { continue };
             let resource = desired.resources.iter().find(|r| r.address == mark.owner.address).unwrap();
             let rules = kind.rules();
             let mut meddler = Meddler { rules, fates, done: Vec::new() };
-            texts_to_maps(live);
+            texts_to_maps(*kind, live);
             // The mark is not declared either, and has to stay.
             let (mut declared, member) = (resource.spec.clone(), kind.mark().member());
             if let kinds::MarkPlace::LastLine(_) = kind.mark() {
@@ -188,9 +192,15 @@ async fn meddle(world: &World, desired: &Desired, fates: &[Fate]) -> BTreeMap<St
     done
 }
 
-/// A policy's definition is text on the wire.
-fn texts_to_maps(live: &mut Value) {
-    for member in ["definition", "policy_family_definition_overrides"] {
+/// What is text on the wire: a policy's definition, what else a connection says.
+const TEXTS: [(&str, &str); 3] = [
+    ("DatabricksClusterPolicy", "definition"),
+    ("DatabricksClusterPolicy", "policy_family_definition_overrides"),
+    ("AirflowConnection", "extra"),
+];
+
+fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
+    for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if let Some(map) = live.get(member).and_then(Value::as_str).and_then(|t| serde_json::from_str(t).ok()) {
             live[member] = map;
         }
@@ -198,8 +208,8 @@ fn texts_to_maps(live: &mut Value) {
 }
 
 fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
-    for member in ["definition", "policy_family_definition_overrides"] {
-        if kind.name() == "DatabricksClusterPolicy" && live.get(member).is_some_and(Value::is_object) {
+    for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
+        if live.get(member).is_some_and(Value::is_object) {
             live[member] = json!(live[member].to_string());
         }
     }
@@ -212,11 +222,17 @@ pub async fn leave_traces(world: &World, desired: &Desired) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_rule_speaks_of_is_left_alone() {
-    world::each(fixtures::all().into_iter().map(|f| (f.name(), left_alone(f)))).await;
+    world::each(of_fields().map(|f| (f.name(), left_alone(f)))).await;
+}
+
+/// The fixtures without those of DAGs, which have no fields on the server: all that can be added is an edit of plumb's
+/// file, and heals (`tests/airflow_dag/converge.rs`).
+fn of_fields() -> impl Iterator<Item = Fixture> {
+    fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag")
 }
 
 async fn left_alone(fixture: Fixture) {
-    let (world, what) = (World::new().await, fixture.name());
+    let (world, what) = (fixture.world().await, fixture.name());
     let desired = world::load(&fixture.files());
     world.settle(&desired, &what).await;
     let done = meddle(&world, &desired, &[Fate::Silent, Fate::Noted]).await;
@@ -240,11 +256,12 @@ async fn left_alone(fixture: Fixture) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_rule_forbids_is_drift_and_heals() {
-    world::each(fixtures::all().into_iter().map(|f| (f.name(), heals(f)))).await;
+    // Beside what it has to have, a variable has a description, which no rule speaks of.
+    world::each(of_fields().filter(|f| f.kind.name() != "AirflowVariable").map(|f| (f.name(), heals(f)))).await;
 }
 
 async fn heals(fixture: Fixture) {
-    let (world, what) = (World::new().await, fixture.name());
+    let (world, what) = (fixture.world().await, fixture.name());
     let desired = world::load(&fixture.files());
     world.settle(&desired, &what).await;
     let done = meddle(&world, &desired, &[Fate::Healed]).await;

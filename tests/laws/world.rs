@@ -1,17 +1,18 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
 use plumb::apply::{self, Options, Outcome, Unwatched};
-use plumb::call::{Call, Service, System};
+use plumb::call::{Call, Sending, Service, System};
+use plumb::kinds::airflow::python;
 use plumb::kinds::{self, AnyKind};
 use plumb::manifest::{self, Desired, InMemory, Request};
-use plumb::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
+use plumb::plan::{Bases, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
 use plumb::render;
-use plumb::sandbox::{self, Running};
-use plumb::services::databricks::Config;
+use plumb::sandbox::{self, Running, store::Clock};
 use plumb::services::retry::Policy;
-use plumb::services::{Databricks, Requests, Services};
+use plumb::services::{Airflow, DagFiles, Databricks, Requests, Services, airflow, databricks};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Duration;
 
@@ -23,36 +24,94 @@ pub const TARGET: &str = "test";
 /// Files of a project, by path below `manifests/`.
 pub type Files = BTreeMap<String, String>;
 
-/// The kinds that the sandbox serves.
-pub fn served() -> &'static [&'static dyn AnyKind] {
-    static SERVED: std::sync::OnceLock<Vec<&'static dyn AnyKind>> = std::sync::OnceLock::new();
-    SERVED.get_or_init(|| kinds::all().iter().copied().filter(|k| k.system() == System::Databricks).collect())
+/// When everything happens, in the sandbox as in plans: the first day of the fixtures' schedules.
+const NOW: i64 = 1_714_521_600_000;
+
+/// The kinds of a system.
+pub fn kinds_of(system: System) -> Vec<&'static dyn AnyKind> {
+    kinds::all().iter().copied().filter(|kind| kind.system() == system).collect()
 }
 
-/// A sandbox, and a client that does not wait long.
+/// All services of the sandbox: a call says which one it is for.
+pub struct Direct {
+    databricks: Databricks,
+    airflow: Airflow,
+    files: DagFiles,
+}
+
+impl Service for Direct {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        match call.system {
+            System::Databricks => self.databricks.send(call),
+            System::Airflow => self.airflow.send(call),
+            System::DagFiles => self.files.send(call),
+            System::Emr | System::GitHub => panic!("the sandbox has no {}", call.system.name()),
+        }
+    }
+}
+
+/// A sandbox, and clients that do not wait long.
 pub struct World {
     running: Running,
     client: reqwest::Client,
-    direct: Arc<Databricks>,
+    direct: Arc<Direct>,
+    /// The DAG folder, which Airflow reads.
+    folder: tempfile::TempDir,
+    /// What is read for a plan.
+    kinds: Vec<&'static dyn AnyKind>,
     empty: Value,
 }
 
 impl World {
-    /// An empty workspace.
+    /// An empty workspace and an empty Airflow 3.
     pub async fn new() -> World {
-        let running = sandbox::start(sandbox::Options::default()).await.unwrap();
-        let config = Config::with_token(&running.url(), "token-of-laws").unwrap();
+        World::start(3, kinds::all().to_vec()).await
+    }
+
+    /// The same, of which only one system is looked at: what no manifest speaks of need not be read again and again.
+    pub async fn of(system: System) -> World {
+        World::start(3, kinds_of(system)).await
+    }
+
+    /// An empty Airflow 2.
+    pub async fn airflow_2() -> World {
+        World::start(2, kinds_of(System::Airflow)).await
+    }
+
+    async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let dags = Some(folder.path().to_owned());
+        let airflow = sandbox::airflow::Options { version, dags, ..Default::default() };
+        let options = sandbox::Options { airflow: Some(airflow), ..Default::default() };
+        let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let policy = Policy {
             first: Duration::from_millis(1),
             longest: Duration::from_millis(2),
             total: Duration::from_secs(5),
             unanswered: 3,
         };
-        let direct = Arc::new(Databricks::with(config, policy, Box::new(|| 0.5)).unwrap());
+        let workspace = databricks::Config::with_token(&running.url(), "token-of-laws").unwrap();
+        let server = airflow::Config::local(&running.airflow_url().unwrap(), "admin", "password-of-laws").unwrap();
+        let direct = Arc::new(Direct {
+            databricks: Databricks::with(workspace, policy, Box::new(|| 0.5)).unwrap(),
+            airflow: Airflow::with(server, policy, Box::new(|| 0.5)).unwrap(),
+            files: DagFiles::folder(folder.path()),
+        });
         let client = plumb::services::http::client(true).unwrap();
-        let mut world = World { running, client, direct, empty: Value::Null };
+        let mut world = World { running, client, direct, folder, kinds, empty: Value::Null };
         world.empty = world.state().await;
         world
+    }
+
+    /// A file of the DAG folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The names of the files of the DAG folder.
+    pub fn files(&self) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     /// Empties the workspace, the log and the faults.
@@ -74,13 +133,35 @@ impl World {
         body
     }
 
-    /// All that is live, as the sandbox keeps it.
+    /// All that is live, as the sandbox keeps it, and under `folder` the files of the DAG folder: the text of each and, if
+    /// it is plumb's, the mark.
     pub async fn state(&self) -> Value {
-        self.control("GET", "state", Value::Null).await
+        let mut state = self.control("GET", "state", Value::Null).await;
+        state["folder"] = json!({});
+        for name in self.files() {
+            let text = std::fs::read_to_string(self.file(&name)).unwrap();
+            let mut file = json!({ "text": text });
+            if let Some(mark) = python::mark_of(&text) {
+                file[python::HEADER] = json!(mark);
+            }
+            state["folder"][name] = file;
+        }
+        state
     }
 
-    /// Replaces all that is live.
+    /// Replaces all that is live. A file of plumb's that comes without a mark loses its first line, which is the mark.
     pub async fn put_state(&self, state: &Value) {
+        let wanted = state["folder"].as_object().unwrap();
+        for name in self.files().iter().filter(|name| !wanted.contains_key(*name)) {
+            std::fs::remove_file(self.file(name)).unwrap();
+        }
+        for (name, file) in wanted {
+            let mut text = file["text"].as_str().unwrap();
+            if python::mark_of(text).is_some() && file.get(python::HEADER).is_none() {
+                text = text.split_once('\n').unwrap().1;
+            }
+            std::fs::write(self.file(name), text).unwrap();
+        }
         self.control("PUT", "state", state.clone()).await;
     }
 
@@ -104,19 +185,22 @@ impl World {
         self.control("DELETE", "requests", Value::Null).await;
     }
 
-    /// The workspace's service, to wrap.
-    pub fn direct(&self) -> Arc<Databricks> {
+    /// The services as one, to wrap.
+    pub fn direct(&self) -> Arc<Direct> {
         self.direct.clone()
     }
 
-    /// The workspace as plumb sees it.
+    /// The services as plumb sees them.
     pub fn services(&self) -> Services {
         self.through(self.direct())
     }
 
     /// The same through a service of one's own.
     pub fn through(&self, service: Arc<dyn Service>) -> Services {
-        Services::default().with(System::Databricks, service, Requests::default())
+        let systems = [System::Databricks, System::Airflow, System::DagFiles];
+        systems
+            .into_iter()
+            .fold(Services::default(), |all, system| all.with(system, service.clone(), Requests::default()))
     }
 
     /// Sends one call as a person with a browser would.
@@ -132,7 +216,7 @@ impl World {
     /// The same through a service of one's own.
     pub async fn plan_through(&self, services: &Services, desired: &Desired) -> Result<(Live, Decision), String> {
         let live =
-            plumb::observe::observe(services, served(), desired, &Selection::default(), &plumb::observe::Unwatched)
+            plumb::observe::observe(services, &self.kinds, desired, &Selection::default(), &plumb::observe::Unwatched)
                 .await
                 .map_err(|e| e.to_string())?;
         let decision = decision(desired, &live);
@@ -155,7 +239,7 @@ impl World {
     /// Plans and applies, and fails unless everything was done.
     pub async fn settle(&self, desired: &Desired, what: &str) -> Plan {
         let (plan, outcome) = self.apply(desired).await;
-        assert!(plan.blocked.is_empty(), "{what}: blocked\n{}", text(&plan));
+        assert!(blocked(&plan).is_empty(), "{what}: blocked\n{}", text(&plan));
         assert_done(&outcome, what);
         plan
     }
@@ -167,17 +251,24 @@ impl World {
         assert_eq!(decision.plan.unchanged, desired.resources.len(), "{what}: not everything is unchanged");
     }
 
-    /// Fails unless exactly the project's resources carry its marks, one object each.
+    /// Fails unless exactly the project's resources carry its marks, one object each, and Airflow knows their DAGs only.
     pub async fn assert_one_of_each(&self, desired: &Desired, what: &str) {
         let wanted: BTreeMap<String, usize> =
             desired.resources.iter().map(|r| (format!("{PROJECT}/{TARGET}/{}", r.address), 1)).collect();
         assert_eq!(self.marks().await, wanted, "{what}: marks of live objects");
+        let dags = desired.resources.iter().filter(|r| r.address.kind == "AirflowDag");
+        let ids: BTreeSet<&str> = dags.map(|r| r.spec["dag_id"].as_str().unwrap()).collect();
+        let state = self.state().await;
+        let known: BTreeSet<&str> = state["airflow"]["dags"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(known, ids, "{what}: the DAGs that Airflow knows");
+        let files: BTreeSet<String> = ids.iter().map(|id| python::file_name(id)).collect();
+        assert_eq!(self.files(), files, "{what}: the DAG folder");
     }
 
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
         let (mut marks, mut state) = (BTreeMap::new(), self.state().await);
-        for kind in served() {
+        for kind in kinds::all() {
             for (_, spec) in objects(&mut state, *kind) {
                 if let Some(mark) = kind.mark().take(spec) {
                     *marks.entry(mark.owner.to_string()).or_insert(0) += 1;
@@ -192,7 +283,8 @@ impl World {
 pub fn options() -> Options {
     Options {
         width: 1,
-        patience: Duration::from_secs(2),
+        // Reading DAG files takes a Python, and on a busy machine that takes its time.
+        patience: Duration::from_secs(30),
         grace: [0, 1, 1, 1].map(Duration::from_millis).to_vec(),
         poll: Duration::from_millis(1),
         outage: Duration::ZERO,
@@ -201,18 +293,28 @@ pub fn options() -> Options {
 
 /// Decides about everything, on a fixed day.
 pub fn decision(desired: &Desired, live: &Live) -> Decision {
+    decision_by(desired, live, &Bases::new())
+}
+
+/// The same, and something is known of earlier manifests.
+pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
     decide(&Input {
         desired,
         live,
-        bases: &Bases::new(),
+        bases,
         selection: &Selection::default(),
         head: Some("0123456789ab"),
         base: None,
         today: jiff::civil::date(2024, 5, 1),
-        now: jiff::Timestamp::UNIX_EPOCH,
-        kinds: served(),
+        now: jiff::Timestamp::from_millisecond(NOW).unwrap(),
+        kinds: kinds::all(),
         absent: &[],
     })
+}
+
+/// What stands in a plan's way, without what is allowed here as by `--allow-run-now`: that runs start.
+pub fn blocked(plan: &Plan) -> Vec<&Blocked> {
+    plan.blocked.iter().filter(|blocked| blocked.guard != Some(Guard::RunNow)).collect()
 }
 
 /// Fails unless every change was done and left nothing behind.
@@ -293,6 +395,15 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
 /// The live objects of a kind inside a state: each id and its spec as the service keeps it.
 pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s mut Value)> {
     let (folder, member) = match kind.name() {
+        "AirflowConnection" => return rows(state, "connections", "connection_id"),
+        "AirflowVariable" => return rows(state, "variables", "key"),
+        "AirflowPool" => return rows(state, "pools", "name"),
+        // The object is plumb's file; what Airflow makes of it is looked at apart.
+        "AirflowDag" => {
+            let files = state["folder"].as_object_mut().unwrap().iter_mut();
+            let mine = files.filter(|(_, file)| file.get(python::HEADER).is_some());
+            return mine.map(|(name, file)| (name.trim_end_matches(".py").to_owned(), file)).collect();
+        }
         "DatabricksJob" => ("jobs", "settings"),
         "DatabricksCluster" => ("clusters", "effective"),
         "DatabricksClusterPolicy" => ("policies", ""),
@@ -304,6 +415,12 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s
         .iter_mut()
         .map(|(id, object)| (id.clone(), if member.is_empty() { object } else { &mut object[member] }))
         .collect()
+}
+
+/// The rows of a table of Airflow, without its own pool.
+fn rows<'s>(state: &'s mut Value, table: &str, id: &str) -> Vec<(String, &'s mut Value)> {
+    let rows = state["airflow"][table].as_array_mut().unwrap().iter_mut();
+    rows.map(|row| (row[id].as_str().unwrap().to_owned(), row)).filter(|(id, _)| id != "default_pool").collect()
 }
 
 /// Runs cases, each on a workspace of its own, a few at the same time, and fails with the names and reasons of all that

@@ -291,11 +291,11 @@ impl Kind for AirflowDag {
     }
 
     fn notes(step: &Step<'_>) -> Vec<String> {
-        let spec: DagSpec = serde_json::from_value(step.body.clone()).unwrap_or_default();
-        if step.verb == Verb::Delete || spec.paused == Some(true) {
-            return Vec::new();
-        }
-        dag_runs::next(&spec, step.now).map(|due| format!("the next run is due {}", due.words())).into_iter().collect()
+        due(step).map(|due| format!("the next run is due {}", due.words())).into_iter().collect()
+    }
+
+    fn next_run(step: &Step<'_>) -> Option<String> {
+        due(step).map(|due| due.words())
     }
 
     fn settled(expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
@@ -327,6 +327,12 @@ impl Kind for AirflowDag {
             spec["paused"] = json!(true);
         }
     }
+}
+
+/// The next run by the clock, unless the DAG rests.
+fn due(step: &Step<'_>) -> Option<Due> {
+    let spec: DagSpec = serde_json::from_value(step.body.clone()).unwrap_or_default();
+    if step.verb == Verb::Delete || spec.paused == Some(true) { None } else { dag_runs::next(&spec, step.now) }
 }
 
 /// Whether a tick that Airflow itself is waiting with has passed. `None`: Airflow's word does not hold, because it has

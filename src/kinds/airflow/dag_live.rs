@@ -113,13 +113,16 @@ fn of_file(id: &str, file: &Value, dag: Option<&Value>, errors: &[&Value], other
         let line = line.map_or_else(String::new, |line| format!(", line {line}"));
         wrong.push(format!("cannot be imported by Airflow: {what}{line}"));
     }
-    match python::condition(source) {
+    let condition = python::condition(source);
+    match condition {
         Condition::Intact => {}
         Condition::Old => wrong.push("written by an older plumb".to_owned()),
         Condition::Edited => wrong.push("changed by hand".to_owned()),
         Condition::Leaving => wrong.push("being deleted".to_owned()),
     }
     match dag {
+        // That Airflow lets go of it is what is waited for.
+        _ if condition == Condition::Leaving => {}
         None => wrong.push("not known to Airflow".to_owned()),
         Some(dag) if error.is_none() && is_stale(dag) => wrong.push("no longer seen by Airflow".to_owned()),
         Some(dag) => {

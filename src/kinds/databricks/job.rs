@@ -12,7 +12,7 @@ use super::{
     triggers::{AnyTrigger, Continuous, Schedule, Trigger},
     undeclared::is_absent,
 };
-use super::{export, job_check, permissions};
+use super::{export, job_check, permissions, triggers};
 use crate::call::{Call, Method, System};
 use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
 use schemars::JsonSchema;
@@ -264,6 +264,10 @@ impl Kind for DatabricksJob {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn next_run(step: &Step<'_>) -> Option<String> {
+        triggers::next_run(step.body, step.now)
     }
 
     fn check(spec: &JobSpec, findings: &mut Findings) {

@@ -5,10 +5,9 @@ use super::compute::NewCluster;
 use super::job::JobSpec;
 use super::limits;
 use super::tasks::Task;
-use super::triggers::{CronTrigger, Schedule};
+use super::triggers::{CronTrigger, Schedule, quartz};
 use crate::kinds::Findings;
 use crate::yaml::nearest;
-use croner::parser::{CronParser, Seconds};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks a job.
@@ -82,12 +81,10 @@ const FIELDS: &str = "Quartz has six fields: seconds, minutes, hours, day of mon
 
 fn cron(expression: &str, zone: &str, at: &str, findings: &mut Findings) {
     if !expression.contains("${") {
-        let parser =
-            CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
         let words = expression.split_whitespace().count();
         if words < 6 {
             findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` has {words} fields"), FIELDS);
-        } else if let Err(e) = parser.parse(expression) {
+        } else if let Err(e) = quartz(expression) {
             findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` cannot be read: {e}"), FIELDS);
         }
     }

@@ -1,8 +1,14 @@
 //! What starts a job: a schedule, a trigger, several triggers, or its own end (continuous).
 
 use super::undeclared::is_absent;
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
+use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A cron schedule.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -181,4 +187,61 @@ pub enum PeriodicUnit {
 pub enum TableCondition {
     AllUpdated,
     AnyUpdated,
+}
+
+/// Reads a Quartz expression the way that Databricks does: six or seven fields, Sunday is day 1.
+pub(super) fn quartz(expression: &str) -> Result<Cron, String> {
+    let parser =
+        CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
+    parser.parse(expression).map_err(|e| e.to_string())
+}
+
+/// When a job's settings let the clock start it next, after `now`: `2024-05-02 04:00 Europe/London`. The first, where several
+/// schedules do; `None` where none does, or all are paused.
+pub(super) fn next_run(settings: &Value, now: Timestamp) -> Option<String> {
+    let running = |entry: &&Value| entry["pause_status"] != "PAUSED";
+    let triggers = settings["triggers"].as_array().into_iter().flatten().filter(running).map(|t| &t["schedule"]);
+    let schedules = settings.get("schedule").into_iter().chain(triggers).filter(running);
+    let next = schedules.filter_map(|schedule| {
+        let zone = TimeZone::get(schedule["timezone_id"].as_str()?).ok()?;
+        let cron = quartz(schedule["quartz_cron_expression"].as_str()?).ok()?;
+        cron.find_next_occurrence(&now.to_zoned(zone), false).ok()
+    });
+    let first = next.min_by_key(jiff::Zoned::timestamp)?;
+    let zone = first.time_zone().iana_name().unwrap_or("UTC").to_owned();
+    Some(format!("{} {zone}", first.strftime("%Y-%m-%d %H:%M")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_next_run_is_the_first_of_those_that_are_not_paused() {
+        let now = "2024-05-01T10:00:00Z".parse().unwrap();
+        let at = |cron: &str, zone: &str, status: Option<&str>| {
+            let mut schedule = json!({ "quartz_cron_expression": cron, "timezone_id": zone });
+            if let Some(status) = status {
+                schedule["pause_status"] = json!(status);
+            }
+            schedule
+        };
+        let next = |settings: Value| next_run(&settings, now);
+        let monthly = at("0 0 4 2 * ?", "Europe/London", None);
+        assert_eq!(next(json!({ "schedule": monthly })).as_deref(), Some("2024-05-02 04:00 Europe/London"));
+        // Sunday is day 1: the next one is the 5th.
+        let sundays = at("0 30 6 ? * 1", "UTC", Some("UNPAUSED"));
+        assert_eq!(next(json!({ "schedule": sundays })).as_deref(), Some("2024-05-05 06:30 UTC"));
+        assert_eq!(next(json!({ "schedule": at("0 0 4 2 * ?", "UTC", Some("PAUSED")) })), None);
+        let both = json!({ "triggers": [
+            { "schedule": at("0 0 4 3 * ?", "UTC", None) },
+            { "schedule": at("0 0 4 2 * ?", "UTC", None), "pause_status": "PAUSED" },
+            { "periodic": { "interval": 1, "unit": "DAYS" } },
+        ]});
+        assert_eq!(next(both).as_deref(), Some("2024-05-03 04:00 UTC"));
+        assert_eq!(next(json!({ "schedule": at("0 0 4 2 * ? 2020", "UTC", None) })), None);
+        assert_eq!(next(json!({ "schedule": at("nonsense", "Nowhere", None) })), None);
+        assert_eq!(next(json!({})), None);
+    }
 }

@@ -172,7 +172,7 @@ def frames(path, line, source, kind, message):
     ])
 
 
-def read(path, source, version):
+def read(path, source, version, missing):
     try:
         tree = ast.parse(source, filename=path)
         # The compiler refuses what the grammar allows, such as a `return` outside of a function.
@@ -180,7 +180,7 @@ def read(path, source, version):
     except (SyntaxError, ValueError) as error:
         lines = traceback.format_exception_only(type(error), error)
         return {"error": "Traceback (most recent call last):\n" + "".join(lines)}
-    reader = Reader(path, version)
+    reader = Reader(path, version, missing)
     try:
         reader.run(tree.body, {})
         for dag in reader.dags:
@@ -197,7 +197,8 @@ def read(path, source, version):
 
 def main():
     request = json.load(sys.stdin)
-    answer = {path: read(path, source, request["version"]) for path, source in request["files"].items()}
+    version, missing = request["version"], request["missing"]
+    answer = {path: read(path, source, version, missing) for path, source in request["files"].items()}
     json.dump(answer, sys.stdout)
 
 

@@ -82,7 +82,8 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
     }
     let (mut due, mut gone) = (BTreeMap::new(), Vec::new());
     for (path, file) in &mut state.files {
-        if file.text == file.parsed && !file.asked {
+        // Airflow reads every file again and again; of those that are in order nothing would come of it.
+        if file.text == file.parsed && !file.asked && !state.errors.contains_key(path) {
             continue;
         }
         file.looks += u32::from(look);
@@ -90,7 +91,8 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
             Some(seconds) => now >= file.changed_ms + seconds * 1000,
             None => file.looks > 1,
         };
-        if !noticed && !file.asked {
+        // Even what was asked for waits for the processor to come to it.
+        if !(noticed || file.asked && look) {
             continue;
         }
         match &file.text {
@@ -118,7 +120,7 @@ pub fn take(store: &mut Store, path: &str, text: &str, parsed: Parsed) {
     let state = &mut store.airflow;
     let Some(file) = state.files.get_mut(path) else { return };
     file.parsed = Some(text.to_owned());
-    file.asked = false;
+    (file.asked, file.changed_ms, file.looks) = (false, now, 0);
     match parsed {
         Parsed::Error(stack_trace) => {
             let id = state.errors.get(path).map_or(serial, |error| error.id);
@@ -218,6 +220,13 @@ mod tests {
         store.advance(5);
         notice(&mut store, &folder("two"), true);
         take(&mut store, "a.py", "two", Parsed::Error("Traceback".to_owned()));
+        // It is read again, and the error keeps its id and gets a new time.
+        let first = store.airflow.errors["a.py"].clone();
+        store.advance(5);
+        assert_eq!(notice(&mut store, &folder("two"), true), folder("two"));
+        take(&mut store, "a.py", "two", Parsed::Error("Traceback".to_owned()));
+        let again = &store.airflow.errors["a.py"];
+        assert!(again.id == first.id && again.timestamp_ms == first.timestamp_ms + 5000);
         let broken = &store.airflow.dags["a"];
         assert!(broken.is_stale && broken.has_import_errors && broken.parsed_ms == 0);
         assert_eq!((broken.source.as_str(), store.airflow.errors["a.py"].stack_trace.as_str()), ("one", "Traceback"));

@@ -6,7 +6,7 @@ the file is ever imported, so a DAG file can do nothing here.
 
 The rest of this program is in describe.py, which is appended to this file.
 
-stdin:  {"version": "3.3.2", "files": {"/dags/a.py": "text", ...}}
+stdin:  {"version": "3.3.2", "missing": ["airflow.providers.amazon"], "files": {"/dags/a.py": "text", ...}}
 stdout: {"/dags/a.py": {"dags": [...]} or {"error": "Traceback ..."}, ...}
 """
 
@@ -128,8 +128,8 @@ OPERATORS = {
 
 
 class Reader:
-    def __init__(self, path, version):
-        self.path, self.version, self.major = path, version, int(version.split(".")[0])
+    def __init__(self, path, version, missing):
+        self.path, self.version, self.major, self.missing = path, version, int(version.split(".")[0]), missing
         self.dags, self.within, self.groups, self.steps, self.line = [], [], [], 0, 1
 
     # Statements
@@ -240,6 +240,9 @@ class Reader:
         top = module.split(".")[0]
         if self.major < 3 and (module == "airflow.sdk" or module.startswith("airflow.sdk.")):
             raise Failed("ModuleNotFoundError", "No module named 'airflow.sdk'")
+        for name in self.missing:
+            if module == name or module.startswith(f"{name}."):
+                raise Failed("ModuleNotFoundError", f"No module named '{name}'")
         if top not in SHIPPED and top not in sys.stdlib_module_names:
             raise Failed("ModuleNotFoundError", f"No module named '{top}'")
 

@@ -19,15 +19,53 @@ pub enum Parsed {
     Error(String),
 }
 
+/// Where a file is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deployment {
+    /// 3 or 2.
+    pub major: u8,
+    /// Packages that are not installed.
+    pub missing: Vec<String>,
+}
+
+/// What files were found to say, by where they were read, their paths and their texts.
+///
+/// A text that was read before says the same again, and starting Python takes longer than all else that the sandbox does.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<(Deployment, String, String), Parsed>);
+
+impl Known {
+    /// How many are kept: a sandbox that runs for days must not grow without end.
+    const MOST: usize = 1000;
+
+    /// Takes out of `files` those that were read before, and answers what they said.
+    pub fn recall(&self, files: &mut BTreeMap<String, String>, at: &Deployment) -> BTreeMap<String, Parsed> {
+        let mut known = BTreeMap::new();
+        files.retain(|path, text| match self.0.get(&(at.clone(), path.clone(), text.clone())) {
+            Some(parsed) => known.insert(path.clone(), parsed.clone()).is_some(),
+            None => true,
+        });
+        known
+    }
+
+    /// Keeps what a file was found to say.
+    pub fn keep(&mut self, path: &str, text: &str, at: &Deployment, parsed: &Parsed) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert((at.clone(), path.to_owned(), text.to_owned()), parsed.clone());
+    }
+}
+
 const READER: &str = concat!(include_str!("parse.py"), "\n\n", include_str!("describe.py"));
 
 /// Reads files, given by their absolute paths.
-pub fn parse(files: &BTreeMap<String, String>, major: u8) -> BTreeMap<String, Parsed> {
-    by_python("python3", files, major)
+pub fn parse(files: &BTreeMap<String, String>, at: &Deployment) -> BTreeMap<String, Parsed> {
+    by_python("python3", files, at)
         .unwrap_or_else(|| files.iter().map(|(path, text)| (path.clone(), by_hand(path, text))).collect())
 }
 
-fn by_python(python: &str, files: &BTreeMap<String, String>, major: u8) -> Option<BTreeMap<String, Parsed>> {
+fn by_python(python: &str, files: &BTreeMap<String, String>, at: &Deployment) -> Option<BTreeMap<String, Parsed>> {
     // Isolated, and without the packages of whoever runs it.
     let mut child = Command::new(python)
         .args(["-I", "-S", "-c", READER])
@@ -36,7 +74,7 @@ fn by_python(python: &str, files: &BTreeMap<String, String>, major: u8) -> Optio
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let request = json!({ "version": version(major), "files": files }).to_string();
+    let request = json!({ "version": version(at.major), "missing": at.missing, "files": files }).to_string();
     let mut stdin = child.stdin.take()?;
     // It reads everything before it writes anything, so that neither waits for the other.
     let sent = stdin.write_all(request.as_bytes());
@@ -237,10 +275,46 @@ mod tests {
         BTreeMap::from([(path.to_owned(), text.to_owned())])
     }
 
+    fn at(major: u8) -> Deployment {
+        Deployment { major, missing: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_not_installed_cannot_be_imported() {
+        let files = one("/dags/a.py", "from airflow.providers.databricks.operators.databricks import X\n");
+        let without = Deployment { major: 3, missing: vec!["airflow.providers.databricks".to_owned()] };
+        let Some(parsed) = by_python("python3", &files, &without) else { return };
+        let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
+        assert!(trace.ends_with("No module named 'airflow.providers.databricks'\n"), "{trace}");
+        let mut known = Known::default();
+        known.keep("/dags/a.py", &files["/dags/a.py"], &without, &parsed["/dags/a.py"]);
+        assert!(known.recall(&mut files.clone(), &at(3)).is_empty(), "it may be installed by now");
+    }
+
+    #[test]
+    fn what_was_read_before_is_known_and_nothing_else() {
+        let mut known = Known::default();
+        known.keep("/dags/a.py", GOOD, &at(3), &Parsed::Error("x".to_owned()));
+        for (path, text, major, is_known) in [
+            ("/dags/a.py", GOOD, 3, true),
+            ("/dags/a.py", GOOD, 2, false),
+            ("/dags/a.py", "other", 3, false),
+            ("/dags/b.py", GOOD, 3, false),
+        ] {
+            let mut files = one(path, text);
+            let found = known.recall(&mut files, &at(major));
+            assert_eq!((found.len(), files.len()), (usize::from(is_known), usize::from(!is_known)), "{path} {major}");
+        }
+        for i in 0..Known::MOST {
+            known.keep("/dags/a.py", &i.to_string(), &at(3), &Parsed::Dags(Vec::new()));
+        }
+        assert!(known.0.len() <= Known::MOST);
+    }
+
     #[test]
     fn python_finds_what_a_file_defines() {
         // Where there is no Python, the check by hand has to find the id as well.
-        let parsed = parse(&one("/dags/a.py", GOOD), 3);
+        let parsed = parse(&one("/dags/a.py", GOOD), &at(3));
         let Parsed::Dags(dags) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
         assert_eq!((dags[0].dag_id.as_str(), dags[0].schedule.cron.as_deref()), ("a_b", Some("0 4 * * *")));
     }
@@ -248,18 +322,18 @@ mod tests {
     #[test]
     fn python_finds_what_is_wrong() {
         let files = one("/dags/a.py", "from airflow import DAG\nimport nosuchmodule\n");
-        let Some(parsed) = by_python("python3", &files, 3) else { return };
+        let Some(parsed) = by_python("python3", &files, &at(3)) else { return };
         let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
         assert!(trace.contains("File \"/dags/a.py\", line 2, in <module>\n    import nosuchmodule"), "{trace}");
         assert!(trace.ends_with("ModuleNotFoundError: No module named 'nosuchmodule'\n"), "{trace}");
         let sdk = one("/dags/a.py", "from airflow.sdk import DAG\n");
-        assert!(matches!(&by_python("python3", &sdk, 2).unwrap()["/dags/a.py"], Parsed::Error(_)));
-        assert_eq!(by_python("python3", &sdk, 3).unwrap()["/dags/a.py"], Parsed::Dags(Vec::new()));
+        assert!(matches!(&by_python("python3", &sdk, &at(2)).unwrap()["/dags/a.py"], Parsed::Error(_)));
+        assert_eq!(by_python("python3", &sdk, &at(3)).unwrap()["/dags/a.py"], Parsed::Dags(Vec::new()));
     }
 
     #[test]
     fn without_python_ids_and_open_brackets_are_found() {
-        assert_eq!(by_python("no-such-python", &one("a", GOOD), 3), None);
+        assert_eq!(by_python("no-such-python", &one("a", GOOD), &at(3)), None);
         let Parsed::Dags(dags) = by_hand("/dags/a.py", GOOD) else { panic!("an error") };
         assert_eq!((dags.len(), dags[0].dag_id.as_str()), (1, "a_b"));
         assert_eq!(dags[0].schedule.cron.as_deref(), Some("0 4 * * *"));

@@ -16,6 +16,8 @@ pub struct Settings {
     pub run_seconds: Option<i64>,
     /// How the runs of one DAG end, by its id: `success` when absent, or `failed`.
     pub runs: BTreeMap<String, String>,
+    /// Packages that are not installed, as when a provider was forgotten: `airflow.providers.databricks`.
+    pub missing: Vec<String>,
     /// Seconds that a token lives.
     pub token_seconds: i64,
 }
@@ -23,6 +25,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         // A token of Airflow 3 lives a day (`[api_auth] jwt_expiration_time`).
-        Settings { version: 3, parse_seconds: None, run_seconds: None, runs: BTreeMap::new(), token_seconds: 86_400 }
+        Settings {
+            version: 3,
+            parse_seconds: None,
+            run_seconds: None,
+            runs: BTreeMap::new(),
+            missing: Vec::new(),
+            token_seconds: 86_400,
+        }
     }
 }

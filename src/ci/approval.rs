@@ -1,0 +1,204 @@
+//! What a pull request's comment keeps, unseen, of what was approved: one line that no outside text can write.
+
+use crate::plan::Plan;
+use crate::plan::approval::{Approval, is_digest};
+use crate::services::Secret;
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::collections::BTreeMap;
+
+const START: &str = "<!-- plumb:approval v1 ";
+const END: &str = " -->";
+/// The bytes of a change's digest.
+const BYTES: usize = 8;
+
+/// What was shown, of which commit of which pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub project: String,
+    pub target: String,
+    pub pull: u64,
+    /// The head of the pull request, all 40 characters.
+    pub head: String,
+    pub digest: String,
+    /// The digests of the changes; `None` when they were too many to list.
+    pub changes: Option<Vec<String>>,
+}
+
+/// Why a line is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unbelieved {
+    #[error("its hidden line cannot be read: it was edited, or written by another version of plumb")]
+    Unreadable,
+    #[error("its hidden line is not signed with PLUMB_APPROVAL_KEY: it was edited, or written without the key")]
+    Unsigned,
+}
+
+impl Shown {
+    /// Of a plan.
+    pub fn of(plan: &Plan, pull: u64, head: &str) -> Shown {
+        Shown {
+            project: plan.project.clone(),
+            target: plan.target.clone(),
+            pull,
+            head: head.to_owned(),
+            digest: plan.digest.clone(),
+            changes: Some(plan.changes.iter().map(|c| c.digest.clone()).collect()),
+        }
+    }
+
+    /// The same, not listing the changes when their line would be longer than `most` bytes: the plan then has to be the very
+    /// same. A thousand changes take 11 kB.
+    pub fn within(&self, most: usize) -> Shown {
+        let listed = self.changes.as_ref().filter(|changes| changes.len() * BYTES * 4 / 3 + 500 <= most);
+        Shown { changes: listed.cloned(), ..self.clone() }
+    }
+
+    /// What may be done because of it.
+    pub fn approval(&self) -> Approval {
+        let changes = self.changes.iter().flatten().cloned().collect();
+        Approval { changes, ..Approval::of_digest(&self.digest) }
+    }
+
+    /// The line, signed when there is a key. The repository is part of what is signed.
+    ///
+    /// Base64 has no `-`, so that nothing in it ends the HTML comment.
+    pub fn line(&self, repository: &str, key: Option<&Secret>) -> String {
+        let changes = match &self.changes {
+            None => "*".to_owned(),
+            Some(changes) => BASE64.encode(changes.iter().flat_map(|d| bytes(d)).collect::<Vec<u8>>()),
+        };
+        let body = format!(
+            "project={} target={} pull={} head={} digest={} changes={changes}",
+            BASE64.encode(&self.project),
+            BASE64.encode(&self.target),
+            self.pull,
+            self.head,
+            self.digest,
+        );
+        let mac = key.map(|key| format!(" mac={}", BASE64.encode(mac(repository, &body, key)))).unwrap_or_default();
+        format!("{START}{body}{mac}{END}")
+    }
+
+    /// Reads the line out of a section's text; `None` when it has none. With a key, the line has to be signed with it.
+    pub fn find(text: &str, repository: &str, key: Option<&Secret>) -> Option<Result<Shown, Unbelieved>> {
+        let line = text.lines().find(|line| line.starts_with(START))?;
+        Some(match line.strip_prefix(START).and_then(|l| l.strip_suffix(END)) {
+            Some(inner) => Self::read(inner, repository, key),
+            None => Err(Unbelieved::Unreadable),
+        })
+    }
+
+    fn read(inner: &str, repository: &str, key: Option<&Secret>) -> Result<Shown, Unbelieved> {
+        let (body, signature) = inner.split_once(" mac=").unwrap_or((inner, ""));
+        if let Some(key) = key {
+            let mut check =
+                Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| Unbelieved::Unsigned)?;
+            check.update(signed(repository, body).as_bytes());
+            let signature = BASE64.decode(signature).map_err(|_| Unbelieved::Unsigned)?;
+            check.verify_slice(&signature).map_err(|_| Unbelieved::Unsigned)?;
+        }
+        Self::parse(body).ok_or(Unbelieved::Unreadable)
+    }
+
+    fn parse(body: &str) -> Option<Shown> {
+        let members: BTreeMap<&str, &str> = body.split(' ').filter_map(|pair| pair.split_once('=')).collect();
+        let text = |name: &str| String::from_utf8(BASE64.decode(members.get(name)?).ok()?).ok();
+        let head = (*members.get("head")?).to_owned();
+        let digest = (*members.get("digest")?).to_owned();
+        if !is_digest(&digest) || head.len() != 40 || !head.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let changes = match *members.get("changes")? {
+            "*" => None,
+            list => {
+                let list = BASE64.decode(list).ok()?;
+                let whole = list.len() % BYTES == 0;
+                let digest = |d: &[u8]| d.iter().map(|b| format!("{b:02x}")).collect();
+                Some(whole.then(|| list.chunks(BYTES).map(digest).collect())?)
+            }
+        };
+        let pull = members.get("pull")?.parse().ok()?;
+        Some(Shown { project: text("project")?, target: text("target")?, pull, head, digest, changes })
+    }
+}
+
+fn bytes(digest: &str) -> Vec<u8> {
+    (0..BYTES).map(|i| digest.get(2 * i..2 * i + 2).and_then(|d| u8::from_str_radix(d, 16).ok()).unwrap_or(0)).collect()
+}
+
+fn signed(repository: &str, body: &str) -> String {
+    format!("plumb:approval v1\n{repository}\n{body}")
+}
+
+fn mac(repository: &str, body: &str, key: &Secret) -> Vec<u8> {
+    // A key of any length is accepted, so there is always a hash.
+    Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_or_else(
+        |_| Vec::new(),
+        |mut mac| {
+            mac.update(signed(repository, body).as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown() -> Shown {
+        Shown {
+            project: "bau --> x".into(),
+            target: "prod".into(),
+            pull: 7,
+            head: "a".repeat(40),
+            digest: "0123456789abcdef".into(),
+            changes: Some(vec!["00ff00ff00ff00ff".into(), "fedcba9876543210".into()]),
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_it_was_made_of() {
+        for changes in [shown().changes, Some(Vec::new()), None] {
+            let shown = Shown { changes, ..shown() };
+            let line = shown.line("acme/data", None);
+            assert_eq!(line.matches("--").count(), 2, "{line}");
+            assert_eq!(Shown::find(&format!("### x\n{line}\n"), "acme/data", None), Some(Ok(shown)));
+        }
+        assert_eq!(Shown::find("no line", "acme/data", None), None);
+        let many = Shown { changes: Some(vec!["00ff00ff00ff00ff".into(); 2_000]), ..shown() };
+        assert_eq!(many.within(30_000), many);
+        assert_eq!(many.within(10_000).changes, None);
+        assert!(many.line("acme/data", None).len() < 22_000);
+        assert_eq!(shown().approval().changes.len(), 2);
+    }
+
+    #[test]
+    fn with_a_key_nothing_else_is_believed() {
+        let (key, other) = (Secret::new("key"), Secret::new("other"));
+        let line = shown().line("acme/data", Some(&key));
+        let find = |line: &str, repository, key| Shown::find(line, repository, Some(key)).unwrap();
+        assert_eq!(find(&line, "acme/data", &key), Ok(shown()));
+        assert_eq!(find(&line, "acme/data", &other), Err(Unbelieved::Unsigned));
+        assert_eq!(find(&line, "acme/other", &key), Err(Unbelieved::Unsigned));
+        assert_eq!(find(&line.replace("pull=7", "pull=8"), "acme/data", &key), Err(Unbelieved::Unsigned));
+        assert_eq!(find(&shown().line("acme/data", None), "acme/data", &key), Err(Unbelieved::Unsigned));
+    }
+
+    #[test]
+    fn nonsense_is_not_read() {
+        let line = shown().line("r", None);
+        for (from, to) in [
+            ("pull=7", "pull=x"),
+            ("digest=0", "digest=G"),
+            ("head=a", "head="),
+            ("changes=", "changes=A"),
+            ("target=", "other="),
+            (" -->", ""),
+        ] {
+            let wrong = line.replace(from, to);
+            assert_eq!(Shown::find(&wrong, "r", None), Some(Err(Unbelieved::Unreadable)), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What GitHub's runner says of the run: its variables, and the event that started it.
+//!
+//! The names and what they hold: docs.github.com, "Variables reference" and "Events that trigger workflows".
+
+use crate::services::Secret;
+use crate::services::github::{API, Config, ConfigError};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// The variables of a run. `None` where there is no such variable: outside GitHub Actions most are missing.
+#[derive(Clone, Debug, Default)]
+pub struct Runner {
+    /// `GITHUB_REPOSITORY`: `OWNER/NAME`.
+    pub repository: Option<String>,
+    /// `GITHUB_API_URL`.
+    pub api: Option<String>,
+    /// `GITHUB_SERVER_URL`: `https://github.com`.
+    pub server: Option<String>,
+    /// `GITHUB_TOKEN`, or `GH_TOKEN` where there is none.
+    pub token: Option<Secret>,
+    /// `GITHUB_RUN_ID`.
+    pub run_id: Option<String>,
+    /// `GITHUB_SHA`: the commit that started the run.
+    pub sha: Option<String>,
+    /// `GITHUB_EVENT_NAME`: `pull_request`, `push`, `workflow_run`, `schedule`.
+    pub event_name: Option<String>,
+    /// `GITHUB_EVENT_PATH`: the event as JSON.
+    pub event_path: Option<PathBuf>,
+    /// `GITHUB_OUTPUT`: a file that takes the step's outputs.
+    pub output: Option<PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`: a file that takes markdown.
+    pub step_summary: Option<PathBuf>,
+    /// Whether `GITHUB_ACTIONS` is set: a runner reads workflow commands out of stdout.
+    pub is_actions: bool,
+}
+
+impl Runner {
+    /// Reads the variables with `env`.
+    pub fn read(env: &dyn Fn(&str) -> Option<String>) -> Runner {
+        Runner {
+            repository: env("GITHUB_REPOSITORY"),
+            api: env("GITHUB_API_URL"),
+            server: env("GITHUB_SERVER_URL"),
+            token: env("GITHUB_TOKEN").or_else(|| env("GH_TOKEN")).map(Secret::new),
+            run_id: env("GITHUB_RUN_ID"),
+            sha: env("GITHUB_SHA"),
+            event_name: env("GITHUB_EVENT_NAME"),
+            event_path: env("GITHUB_EVENT_PATH").map(PathBuf::from),
+            output: env("GITHUB_OUTPUT").map(PathBuf::from),
+            step_summary: env("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+            is_actions: env("GITHUB_ACTIONS").is_some_and(|v| v == "true"),
+        }
+    }
+
+    /// The address of the run's page, where the log is.
+    pub fn run_url(&self) -> Option<String> {
+        let (server, repository, run) = (self.server.as_ref()?, self.repository.as_ref()?, self.run_id.as_ref()?);
+        Some(format!("{}/{repository}/actions/runs/{run}", server.trim_end_matches('/')))
+    }
+
+    /// How to reach the repository on GitHub; `None` when the environment names none.
+    pub fn github(&self) -> Result<Option<Config>, ConfigError> {
+        let Some(repository) = &self.repository else { return Ok(None) };
+        Config::new(self.api.as_deref().unwrap_or(API), repository, self.token.clone()).map(Some)
+    }
+
+    /// The event that started the run. Without a file there is none, and nothing in it.
+    pub fn event(&self) -> Result<Event, String> {
+        let Some(path) = &self.event_path else { return Ok(Event::default()) };
+        let text = std::fs::read_to_string(path).map_err(|e| format!("GITHUB_EVENT_PATH {}: {e}", path.display()))?;
+        Event::parse(&text).map_err(|e| format!("GITHUB_EVENT_PATH {}: {e}", path.display()))
+    }
+}
+
+/// The event that started a run: the members that matter here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Event {
+    /// Of `pull_request` and its like.
+    #[serde(default)]
+    pub pull_request: Option<EventPull>,
+    /// Of `push`: the commit that the branch is at now.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// A pull request as events show it. It has what the API shows, under the same names.
+pub type EventPull = crate::services::github::Pull;
+
+impl Event {
+    /// Reads an event's JSON.
+    pub fn parse(text: &str) -> Result<Event, String> {
+        let wrong = |e: serde_json::Error| format!("the event is not as documented: {e}");
+        // A list would be read as a struct whose members all have a default.
+        let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(wrong)?;
+        serde_json::from_value(members.into()).map_err(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_read_by_its_names() {
+        let env = |name: &str| match name {
+            "GITHUB_REPOSITORY" => Some("acme/data".to_owned()),
+            "GITHUB_SERVER_URL" => Some("https://github.com".to_owned()),
+            "GITHUB_RUN_ID" => Some("42".to_owned()),
+            "GH_TOKEN" => Some("secret-token".to_owned()),
+            _ => None,
+        };
+        let runner = Runner::read(&env);
+        assert_eq!(runner.run_url().as_deref(), Some("https://github.com/acme/data/actions/runs/42"));
+        assert!(runner.github().unwrap().is_some());
+        assert!(!format!("{runner:?}").contains("secret-token"));
+        assert_eq!(runner.event().unwrap(), Event::default());
+        assert!(Runner::read(&|_| None).github().unwrap().is_none());
+    }
+
+    #[test]
+    fn events_are_read_and_nonsense_is_refused() {
+        let pull = r#"{"action":"synchronize","number":7,"pull_request":{"number":7,"state":"open","merged":false,
+            "head":{"sha":"aa","ref":"f","repo":{"full_name":"m/data","fork":true}},
+            "base":{"sha":"bb","ref":"main","repo":{"full_name":"acme/data"}}}}"#;
+        let pull = Event::parse(pull).unwrap().pull_request.unwrap();
+        assert_eq!((pull.number, pull.head.sha.as_str(), pull.is_fork()), (7, "aa", true));
+        assert_eq!(Event::parse(r#"{"after":"cc","ref":"refs/heads/main"}"#).unwrap().after.as_deref(), Some("cc"));
+        assert!(Event::parse("[]").is_err() && Event::parse(r#"{"pull_request":{}}"#).is_err());
+    }
+}

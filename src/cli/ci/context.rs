@@ -1,0 +1,138 @@
+//! What the `ci` commands know of the run, and how they report to it.
+
+use crate::call::Fault;
+use crate::ci::comment::{self, BUDGET, Frame};
+use crate::ci::post::Place;
+use crate::ci::{Event, Runner, workflow};
+use crate::plan::Plan;
+use crate::render;
+use crate::services::Secret;
+use crate::services::github::{Comment, GitHub};
+use crate::settings;
+use crate::ui::{Failure, Ui};
+use std::hash::{BuildHasher, Hasher};
+use std::io::Write;
+use std::path::Path;
+
+/// The most bytes of a step's summary: GitHub refuses a file above 1 MiB whole.
+const SUMMARY: usize = 1_000_000;
+
+/// The run.
+pub struct Context {
+    pub runner: Runner,
+    pub event: Event,
+    /// `None` outside GitHub.
+    pub github: Option<GitHub>,
+    /// `PLUMB_APPROVAL_KEY`.
+    pub key: Option<Secret>,
+}
+
+impl Context {
+    /// Reads the environment.
+    pub fn read() -> Result<Context, Failure> {
+        let runner = Runner::read(&settings::env);
+        let event = runner.event().map_err(Failure::error)?;
+        let config = runner.github().map_err(|e| Failure::error(format!("GitHub: {e}")))?;
+        let github = config.map(GitHub::new).transpose().map_err(|e| Failure::error(format!("GitHub: {e}")))?;
+        let key = settings::env("PLUMB_APPROVAL_KEY").map(Secret::new);
+        Ok(Context { runner, event, github, key })
+    }
+
+    /// GitHub, or what is missing for it.
+    pub fn github(&self) -> Result<&GitHub, Failure> {
+        self.github.as_ref().ok_or_else(|| {
+            Failure::error("GITHUB_REPOSITORY is not set, so there is no pull request to look at")
+                .hint("outside GitHub Actions, `plumb apply --approved DIGEST` does the same")
+        })
+    }
+
+    /// What a comment is made within.
+    pub fn frame<'a>(&self, run: Option<&'a str>, budget: usize) -> Frame<'a> {
+        Frame { run, budget }
+    }
+
+    /// Writes a section of the pull request's comment. A token that may not (a fork's) is no failure: what would stand there
+    /// is in the step's summary.
+    pub async fn comment(
+        &self,
+        pull: u64,
+        author: Option<&str>,
+        section: &str,
+        make: &dyn Fn(usize) -> String,
+        ui: &Ui,
+    ) -> Result<(), Failure> {
+        let github = self.github()?;
+        let said = |what: &str, fault: Fault| Failure::error(format!("{what} pull request #{pull} failed: {fault}"));
+        let login = github.writes_as(author).await.map_err(|f| said("finding out who comments on", f))?;
+        let place = Place { github, pull, author: &login };
+        match place.write(section, make).await {
+            Ok(comment) => {
+                same_author(&comment, &login, ui);
+                ui.status(&format!("wrote {}", comment.html_url));
+                Ok(())
+            }
+            Err(Fault::Refused { status: 403, message, .. }) => {
+                ui.warn(&format!(
+                    "no comment: the token may not write to pull request #{pull} ({message}). A job for a fork's pull request has \
+                     such a token; others need `permissions: pull-requests: write`"
+                ));
+                Ok(())
+            }
+            Err(fault) => Err(said("commenting on", fault)),
+        }
+    }
+
+    /// Writes the step's summary and its outputs, where the runner takes them.
+    pub fn step(&self, plan: &Plan, exit: u8, summary: &dyn Fn(usize) -> String) -> Result<(), Failure> {
+        if let Some(path) = &self.runner.step_summary {
+            let used = std::fs::metadata(path).map(|m| m.len() as usize).unwrap_or(0);
+            append(path, &summary(SUMMARY.saturating_sub(used)), "GITHUB_STEP_SUMMARY")?;
+        }
+        match &self.runner.output {
+            Some(path) => append(path, &workflow::outputs(plan, exit), "GITHUB_OUTPUT"),
+            None => Ok(()),
+        }
+    }
+
+    /// Prints a plan, and annotations for the runner.
+    pub fn print(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+        let text = render::text(plan, render::Style { colour: ui.colour, width: ui.width });
+        if !self.runner.is_actions {
+            return ui.data(&text);
+        }
+        ui.data(&workflow::inert(&text, &token()))?;
+        ui.data(&workflow::annotations(plan))
+    }
+}
+
+/// A comment that is another account's than was expected would never be found again.
+fn same_author(comment: &Comment, login: &str, ui: &Ui) {
+    if let Some(user) = comment.user.as_ref().filter(|user| !user.login.eq_ignore_ascii_case(login)) {
+        let name = &user.login;
+        ui.warn(&format!(
+            "the comment is by {name}, not by {login}: give `--comment-author {name}`, or it will not be believed"
+        ));
+    }
+}
+
+/// 128 bits that no manifest can know.
+fn token() -> String {
+    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("plumb-{:016x}{:016x}", random(), random())
+}
+
+fn append(path: &Path, text: &str, name: &str) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|e| Failure::error(format!("{name} {}: {e}", path.display())))
+}
+
+/// A section for what has no plan.
+pub fn failed(failure: &Failure, run: Option<&str>) -> impl Fn(usize) -> String + use<> {
+    let (message, detail, run) = (failure.message.clone(), failure.detail.clone(), run.map(str::to_owned));
+    move |budget| {
+        let frame = Frame { run: run.as_deref(), budget: budget.min(BUDGET) };
+        comment::failed(&message, detail.as_deref(), &frame)
+    }
+}

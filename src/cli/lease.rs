@@ -1,0 +1,159 @@
+//! The lease, for the commands that write.
+
+use super::session::Session;
+use crate::call::{Fault, System};
+use crate::lease::protocol::Terms;
+use crate::lease::store::{Holder, Store};
+use crate::lease::{self, Held, Lease, Refused};
+use crate::manifest::Mode;
+use crate::render::value::visible;
+use crate::settings;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use std::time::Duration;
+
+/// Where the leases are, unless the target says otherwise: every user of a workspace may write there.
+const FOLDER: &str = "/Shared/.plumb";
+
+/// What becomes of a lease that somebody else holds.
+#[derive(Args, Clone, Default)]
+pub struct LockArgs {
+    /// How long to wait while another apply holds the lease: `90s`, `10m`, `1h`
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    lock_timeout: Duration,
+    /// Take no lease: for an emergency in which it cannot be taken
+    #[arg(long, conflicts_with = "lock_timeout")]
+    no_lock: bool,
+}
+
+/// Reads `90`, `90s`, `10m`, `1h`.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("expected a number and `s`, `m` or `h`".into()),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n <= 24 * 3600);
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected at most 24h".into())
+}
+
+/// Where the lease of a session's target is; `None` when it has none: without a Databricks workspace, or in development
+/// mode, where everybody has objects of their own.
+pub fn store(session: &Session, id: &str, command: &str) -> Result<Option<Store>, Failure> {
+    let desired = &session.project.desired;
+    if !session.services.has(System::Databricks) || desired.target.mode == Mode::Development {
+        return Ok(None);
+    }
+    let service = session.services.for_system(System::Databricks).map_err(|e| Failure::error(e.to_string()))?;
+    let run = settings::run();
+    let git = session.project.repo.as_ref().and_then(crate::git::Repo::user);
+    let holder = Holder {
+        id: id.to_owned(),
+        who: run.who.or(settings::user(git)).unwrap_or_else(|| "somebody".into()),
+        run_url: run.url,
+        command: command.to_owned(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    Ok(Some(Store::new(service, folder(session), holder, Terms::USUAL)))
+}
+
+fn folder(session: &Session) -> String {
+    let desired = &session.project.desired;
+    let named = desired.target.databricks.as_ref().and_then(|d| d.leases.as_deref()).unwrap_or(FOLDER);
+    format!("{}/{}/{}", named.trim_end_matches('/'), desired.project.name, desired.mark_target())
+}
+
+/// Carries something out under the lease of the target, with services that stop writing when it is lost.
+///
+/// The lease is taken before anything is read, so that nobody applies between the reading and the writing.
+pub async fn under<R>(
+    session: &mut Session,
+    args: &LockArgs,
+    command: &str,
+    ui: &Ui,
+    work: impl AsyncFnOnce(&Session) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let id = lease::fresh_id();
+    let store = match args.no_lock {
+        true => {
+            ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
+            None
+        }
+        false => store(session, &id, command)?,
+    };
+    let Some(store) = store else { return work(session).await };
+    let waits = |held: &Held| ui.status(&format!("waiting for the lease: {}", about(held)));
+    let lease = Lease::take(store, &id, Terms::USUAL, args.lock_timeout, &waits)
+        .await
+        .map_err(|refused| failure(session, refused))?;
+    ui.detail(&format!("took the lease {}", folder(session)));
+    let gate = lease.gate();
+    session.services = session.services.clone().wrapped(|_, service| gate.before(service));
+    let done = work(session).await;
+    if !gate.is_open() {
+        ui.error("the lease was lost on the way: what came after that was not sent");
+    }
+    if let Err(fault) = lease.release().await {
+        ui.warn(&format!("the lease could not be given back and runs out by itself: {fault}"));
+    }
+    done
+}
+
+/// Who holds it, in a line.
+pub fn about(held: &Held) -> String {
+    let holder = &held.holder;
+    let mut text = format!("{} has held it since {}", visible(&holder.who), visible(&holder.since));
+    if !holder.command.is_empty() {
+        text.push_str(&format!(" for `{}`", visible(&holder.command)));
+    }
+    if let Some(url) = &holder.run_url {
+        text.push_str(&format!(", see {}", visible(url)));
+    }
+    text
+}
+
+/// Why there is no lease, and what to do about it.
+pub fn failure(session: &Session, refused: Refused) -> Failure {
+    match refused {
+        Refused::Held(held) => {
+            let seconds = held.left.as_secs() + 1;
+            Failure::new(ExitCode::Lease, format!("the lease is held: {}; nothing was sent", about(&held)))
+                .hint("`--lock-timeout 10m` waits for it")
+                .hint(format!(
+                    "if its holder is dead, it runs out in {seconds} s at the latest; `plumb unlock` breaks it"
+                ))
+        }
+        Refused::Busy => Failure::new(ExitCode::Lease, format!("{refused}; nothing was sent")).hint("try again"),
+        Refused::Fault(fault) => {
+            let denied = matches!(&fault, Fault::Refused { status: 403, .. });
+            let failure = Failure::error(format!("the lease cannot be taken in {}: {fault}", folder(session)))
+                .hint("nothing was changed");
+            if !denied {
+                return failure;
+            }
+            failure
+                .hint("give who applies Can Edit on that folder, or name another one as `databricks.leases` of the target")
+                .hint("in an emergency, --no-lock goes on without it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(time("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "s", "1d", "-1s", "25h", "99999999999999999999h", "1 m"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

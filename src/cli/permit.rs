@@ -1,0 +1,189 @@
+//! What an apply may do: all that it decides, or only what somebody saw before.
+
+use super::Targeted;
+use crate::plan::approval::{self, Approval, Saved, Verdict};
+use crate::plan::{Change, Plan};
+use crate::render::{self, Style};
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// What was seen before.
+#[derive(Args, Clone, Default)]
+pub struct Seen {
+    /// Saved plan to carry out (`plumb plan --out plan.json`): each change that is still as saved, and no other
+    #[arg(value_name = "PLAN", conflicts_with_all = ["labels", "only", "approved"])]
+    pub plan: Option<PathBuf>,
+    /// Apply nothing but what was approved: a plan's digest (the same plan or an empty one), or a saved plan (it or less)
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub approved: Option<String>,
+}
+
+impl Seen {
+    /// Reads the files that are named.
+    pub fn permit(&self) -> Result<Permit, Failure> {
+        Ok(match (&self.plan, &self.approved) {
+            (Some(path), _) => Permit::new(Leave::Saved(read(path)?)),
+            (None, Some(text)) if approval::is_digest(text) => Permit::approved(Approval::of_digest(text)),
+            (None, Some(text)) if Path::new(text).is_file() => {
+                let saved = read(Path::new(text))?;
+                Permit { target: Some(saved.target.clone()), ..Permit::approved(Approval::of_saved(&saved)) }
+            }
+            (None, Some(text)) => {
+                let failure = Failure::usage(format!("--approved {text}: it is neither a digest nor a file"));
+                return Err(failure.hint("a digest is the 16 digits at the end of a plan"));
+            }
+            (None, None) => Permit::new(Leave::Everything),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Saved, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))?;
+    Saved::parse(&text).map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))
+}
+
+enum Leave {
+    Everything,
+    Approved(Approval),
+    Saved(Saved),
+}
+
+/// Leave to apply.
+pub struct Permit {
+    leave: Leave,
+    /// The target that a file is of.
+    target: Option<String>,
+    found: Mutex<Found>,
+}
+
+/// What a permit was held against.
+#[derive(Clone, Default)]
+pub struct Found {
+    /// The plan, before anything was left out of it.
+    pub plan: Option<Plan>,
+    pub verdict: Option<Verdict>,
+    /// Whether some of a saved plan was refused.
+    pub refused: bool,
+}
+
+impl Permit {
+    fn new(leave: Leave) -> Permit {
+        let target = match &leave {
+            Leave::Saved(saved) => Some(saved.target.clone()),
+            _ => None,
+        };
+        Permit { leave, target, found: Mutex::default() }
+    }
+
+    /// Leave for what was approved.
+    pub fn approved(approval: Approval) -> Permit {
+        Permit::new(Leave::Approved(approval))
+    }
+
+    /// What it was held against last.
+    pub fn found(&self) -> Found {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the target that the saved plan is of, unless the command line does. They must not differ.
+    pub fn name_target(&self, targeted: &mut Targeted) -> Result<(), Failure> {
+        match (&self.target, &targeted.target) {
+            (Some(saved), Some(given)) if saved != given => {
+                Err(Failure::usage(format!("the plan is of target {saved}, and --target says {given}")))
+            }
+            (Some(saved), None) => {
+                targeted.target = Some(saved.clone());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds a plan against the permit, and leaves in it what may be done. It is refused with exit code 4 when it does what was
+    /// not approved, or when nothing of a saved plan is as it was.
+    pub fn check(&self, plan: &mut Plan, ui: &Ui) -> Result<(), Failure> {
+        let mut found = Found { plan: Some(plan.clone()), ..Found::default() };
+        let checked = match &self.leave {
+            Leave::Everything => Ok(()),
+            Leave::Approved(approval) => {
+                let verdict = approval.covers(plan);
+                found.verdict = Some(verdict.clone());
+                covered(plan, &verdict, ui)
+            }
+            Leave::Saved(saved) => keep(plan, saved, ui).map(|refused| found.refused = refused),
+        };
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        checked
+    }
+
+    /// The exit code of an apply that ended so: a saved plan of which some was refused is not wholly done.
+    pub fn ended(&self, code: ExitCode) -> ExitCode {
+        if code == ExitCode::Ok && self.found().refused { ExitCode::Partial } else { code }
+    }
+}
+
+fn covered(plan: &Plan, verdict: &Verdict, ui: &Ui) -> Result<(), Failure> {
+    match verdict {
+        Verdict::Same => ui.status("the plan is the one that was approved"),
+        Verdict::Less(0) => ui.status("all of the plan was approved"),
+        Verdict::Less(n) => {
+            ui.status(&format!("all of the plan was approved; {n} approved changes are no longer needed"))
+        }
+        Verdict::More(more) => {
+            let names: Vec<String> = more.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "the plan is not what was approved; nothing was sent: {} of its {} changes were not: {}",
+                more.len(),
+                plan.changes.len(),
+                names.join(", ")
+            );
+            let style = Style { colour: ui.colours_stderr(), width: ui.width };
+            return Err(Failure::new(ExitCode::Stale, message)
+                .detail(render::text(&of_changes(plan, |c| more.contains(&c.address)), style))
+                .hint(format!("when that is what is wanted, approve this plan by its digest: {}", plan.digest)));
+        }
+    }
+    Ok(())
+}
+
+/// The plan with only some of its changes.
+pub fn of_changes(plan: &Plan, which: impl Fn(&Change) -> bool) -> Plan {
+    let mut part = plan.clone();
+    part.changes.retain(|c| which(c));
+    part
+}
+
+fn keep(plan: &mut Plan, saved: &Saved, ui: &Ui) -> Result<bool, Failure> {
+    if (&saved.project, &saved.target) != (&plan.project, &plan.target) {
+        return Err(Failure::usage(format!(
+            "the plan is of project {}, target {}, and this is project {}, target {}; nothing was sent",
+            saved.project, saved.target, plan.project, plan.target
+        )));
+    }
+    if saved.head != plan.head {
+        let commit = |head: &Option<String>| head.clone().unwrap_or_else(|| "no commit".into());
+        ui.status(&format!("the plan was made at {}, this is {}", commit(&saved.head), commit(&plan.head)));
+    }
+    let kept = approval::keep(plan, saved);
+    for (address, differences) in &kept.stale {
+        ui.error(&format!("{address}: refused, it is not what the plan was made of: {}", differences.join("; ")));
+    }
+    for (address, first) in &kept.held {
+        ui.warn(&format!("{address}: not started, because {first} is not done"));
+    }
+    for address in &kept.new {
+        ui.warn(&format!("{address}: left alone, because the plan does not have it"));
+    }
+    for address in &kept.gone {
+        ui.status(&format!("{address}: nothing is left to do"));
+    }
+    let refused = !kept.stale.is_empty() || !kept.held.is_empty();
+    if refused && plan.changes.is_empty() {
+        return Err(Failure::new(ExitCode::Stale, "nothing of the plan is as it was; nothing was sent")
+            .hint("make a new one: `plumb plan --out plan.json`"));
+    }
+    Ok(refused)
+}

@@ -1,0 +1,326 @@
+//! Every interleaving of processes that want one lease: of their questions, of the store's answers to them, of answers
+//! that come late, get lost or never come, of time passing, of processes that release or go on. A process that died or
+//! sleeps is one that takes no further turn, and every state has such successors.
+//!
+//! The states are counted, so that a model that explores next to nothing does not pass for a proof; and models with a
+//! broken store or a slow clock have to find two holders, so that one that cannot find any does not either.
+
+use super::*;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+/// A tick is a millisecond here. Without a margin: the model's clocks are exact, and nothing is under way.
+const TERMS: Terms = Terms { lasts: 2, margin: 0, renewed_every: 1, kept: 1 };
+
+/// What may be wrong with a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Flaw {
+    None,
+    /// Creating a file that is there writes it anew.
+    Overwrites,
+    /// The store's clock runs ahead when it is asked for the time.
+    Ahead,
+    /// The processes' clocks stand still.
+    Asleep,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct World {
+    files: BTreeMap<Generation, (Record, Millis)>,
+    now: Millis,
+    processes: Vec<Member>,
+    /// How often somebody may still begin anew, renew, or get no answer.
+    again: u8,
+    renewals: u8,
+    losses: u8,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Member {
+    process: Process,
+    way: Way,
+}
+
+/// Where a question is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Way {
+    Nowhere,
+    ToStore(Ask),
+    Back(Told),
+}
+
+struct Model {
+    flaw: Flaw,
+    last: Millis,
+    again: u8,
+    renewals: u8,
+    losses: u8,
+}
+
+/// More states than this are too many for a test, and for a machine's memory.
+const MOST_STATES: usize = 600_000;
+
+/// A store that misleads can make a process create files without end.
+const MOST_FILES: usize = 5;
+
+impl Model {
+    fn world(&self, processes: usize) -> World {
+        let member = |i: usize| Member { process: Process::new(format!("p{i}"), TERMS), way: Way::Nowhere };
+        let processes = (0..processes).map(member).collect();
+        let Model { again, renewals, losses, .. } = *self;
+        World { files: BTreeMap::new(), now: 0, processes, again, renewals, losses }
+    }
+
+    /// What a process takes the time for.
+    fn own_time(&self, world: &World) -> Millis {
+        if self.flaw == Flaw::Asleep { 0 } else { world.now }
+    }
+
+    fn holders(&self, world: &World) -> usize {
+        let now = self.own_time(world);
+        world.processes.iter().filter(|m| matches!(m.process.stand(now), Stand::Holds(_))).count()
+    }
+
+    /// The store carries out a question.
+    fn serve(&self, world: &mut World, id: &str, ask: &Ask) -> Told {
+        let now = world.now;
+        let record = |released| (Record { id: id.to_owned(), released, lasts: TERMS.lasts }, now);
+        match ask {
+            Ask::List => Told::Listed(world.files.iter().map(|(g, (_, written))| (*g, *written)).collect()),
+            Ask::Read(generation) => Told::Read(world.files.get(generation).map(|(record, _)| record.clone())),
+            Ask::Create(generation) if world.files.contains_key(generation) && self.flaw != Flaw::Overwrites => {
+                Told::Exists
+            }
+            Ask::Create(generation) | Ask::Renew(generation) => {
+                world.files.insert(*generation, record(false));
+                Told::Done
+            }
+            Ask::Release(generation) => {
+                world.files.insert(*generation, record(true));
+                Told::Done
+            }
+            Ask::Clock => Told::Time(if self.flaw == Flaw::Ahead { now + TERMS.lasts } else { now }),
+            Ask::Remove(generation) => {
+                world.files.remove(generation);
+                Told::Done
+            }
+        }
+    }
+
+    /// Every world that may come next.
+    fn next(&self, world: &World) -> Vec<World> {
+        let mut out = Vec::new();
+        if world.now < self.last {
+            let mut later = world.clone();
+            later.now += 1;
+            out.push(later);
+        }
+        for (i, member) in world.processes.iter().enumerate() {
+            let mut with = |change: &mut dyn FnMut(&mut World)| {
+                let mut next = world.clone();
+                change(&mut next);
+                out.push(next);
+            };
+            let now = self.own_time(world);
+            match &member.way {
+                Way::ToStore(ask) => {
+                    with(&mut |w| {
+                        let told = self.serve(w, &format!("p{i}"), ask);
+                        w.processes[i].way = Way::Back(told);
+                    });
+                    if world.losses > 0 {
+                        // Carried out or not, no answer comes.
+                        with(&mut |w| {
+                            self.serve(w, &format!("p{i}"), ask);
+                            w.processes[i].way = Way::Back(Told::Unclear);
+                            w.losses -= 1;
+                        });
+                        with(&mut |w| {
+                            w.processes[i].way = Way::Back(Told::Unclear);
+                            w.losses -= 1;
+                        });
+                    }
+                }
+                Way::Back(told) => with(&mut |w| {
+                    w.processes[i].process.told(told.clone(), now);
+                    w.processes[i].way = Way::Nowhere;
+                }),
+                Way::Nowhere => {
+                    let stand = member.process.stand(now);
+                    let mut asking = member.process.clone();
+                    if let Some(ask) = asking.ask(now) {
+                        let renews = matches!(ask, Ask::Renew(_));
+                        if !renews || world.renewals > 0 {
+                            with(&mut |w| {
+                                w.processes[i].process = asking.clone();
+                                w.renewals -= u8::from(renews);
+                                // What only reads, and means the same whenever it comes, is asked and answered in one
+                                // step: that it waits before covers that it waits on its way.
+                                let timeless = matches!(
+                                    asking.phase,
+                                    Phase::Looking
+                                        | Phase::Reading(_)
+                                        | Phase::Timing(..)
+                                        | Phase::Judging(..)
+                                        | Phase::Whose(..)
+                                );
+                                match timeless {
+                                    true => {
+                                        let told = self.serve(w, &format!("p{i}"), &ask);
+                                        w.processes[i].process.told(told, now);
+                                    }
+                                    false => w.processes[i].way = Way::ToStore(ask.clone()),
+                                }
+                            });
+                        }
+                    }
+                    match stand {
+                        Stand::Holds(_) => with(&mut |w| w.processes[i].process.release()),
+                        Stand::Busy { .. } if world.again > 0 => with(&mut |w| {
+                            w.processes[i].process.again();
+                            w.again -= 1;
+                        }),
+                        Stand::Lost | Stand::Released if world.again > 0 => with(&mut |w| {
+                            // The same machine, another apply.
+                            w.processes[i].process = Process::new(format!("p{i}"), TERMS);
+                            w.again -= 1;
+                        }),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Explores every state. The number of them, the number in which somebody holds the lease, and whether two ever do.
+    fn explore(&self, processes: usize) -> (usize, usize, bool) {
+        // States are known by 64 bits of their hash: a million of them have a chance of one in ten million to be wrong.
+        let name = |world: &World| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            world.hash(&mut hasher);
+            hasher.finish()
+        };
+        let first = self.world(processes);
+        let (mut seen, mut open) = (HashSet::from([name(&first)]), vec![first]);
+        let mut held = 0;
+        while let Some(world) = open.pop() {
+            let holders = self.holders(&world);
+            held += usize::from(holders > 0);
+            if holders > 1 {
+                return (seen.len(), held, true);
+            }
+            for next in self.next(&world).into_iter().filter(|w| w.files.len() <= MOST_FILES) {
+                if seen.insert(name(&next)) {
+                    open.push(next);
+                }
+            }
+            assert!(
+                seen.len() < MOST_STATES,
+                "too many states, {held} with a holder, at {} after {}",
+                world.now,
+                open.len()
+            );
+        }
+        (seen.len(), held, false)
+    }
+}
+
+fn model(flaw: Flaw) -> Model {
+    Model { flaw, last: 3, again: 1, renewals: 1, losses: 0 }
+}
+
+#[test]
+fn two_never_hold_it() {
+    let lossy = Model { again: 0, losses: 1, last: 3, ..model(Flaw::None) };
+    for model in [model(Flaw::None), lossy] {
+        let (states, held, two) = model.explore(2);
+        assert!(!two);
+        assert!(states > 10_000 && held > 1_000, "{states} states, {held} of them with a holder");
+    }
+}
+
+#[test]
+fn nor_do_two_of_three() {
+    let small = Model { last: 2, again: 0, renewals: 0, losses: 0, flaw: Flaw::None };
+    let (states, held, two) = small.explore(3);
+    assert!(!two);
+    assert!(states > 10_000 && held > 1_000, "{states} states, {held} of them with a holder");
+}
+
+#[test]
+fn a_broken_store_or_clock_is_found_out() {
+    for flaw in [Flaw::Overwrites, Flaw::Ahead, Flaw::Asleep] {
+        assert!(model(flaw).explore(2).2, "{flaw:?}");
+    }
+}
+
+/// Runs one process against a store until it has nothing to ask.
+fn run(model: &Model, world: &mut World, i: usize) -> Stand {
+    for _ in 0..50 {
+        let now = world.now;
+        let Some(ask) = world.processes[i].process.ask(now) else { break };
+        let told = model.serve(world, &format!("p{i}"), &ask);
+        world.processes[i].process.told(told, now);
+    }
+    world.processes[i].process.stand(world.now)
+}
+
+#[test]
+fn it_goes_from_one_to_the_next() {
+    let model = model(Flaw::None);
+    let mut world = model.world(2);
+    assert_eq!(run(&model, &mut world, 0), Stand::Holds(2));
+    let Stand::Busy { generation: 1, record, left: 2 } = run(&model, &mut world, 1) else { panic!("it is held") };
+    assert_eq!(record.id, "p0");
+    world.processes[0].process.release();
+    assert_eq!(run(&model, &mut world, 0), Stand::Released);
+    world.processes[1].process.again();
+    assert_eq!(run(&model, &mut world, 1), Stand::Holds(2));
+    assert_eq!(world.files.keys().copied().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn what_ran_out_is_taken_over_and_its_holder_knows() {
+    let model = model(Flaw::None);
+    let mut world = model.world(2);
+    run(&model, &mut world, 0);
+    world.now = 1;
+    assert!(matches!(run(&model, &mut world, 1), Stand::Busy { left: 1.., .. }));
+    world.now = 3;
+    world.processes[1].process.again();
+    assert_eq!(world.processes[0].process.stand(3), Stand::Lost);
+    assert_eq!(run(&model, &mut world, 1), Stand::Holds(5));
+    // The one that slept wakes up, renews what is not its own any more, and finds out.
+    assert_eq!(run(&model, &mut world, 0), Stand::Lost);
+    assert_eq!(world.processes[1].process.stand(3), Stand::Holds(5));
+}
+
+#[test]
+fn renewals_keep_it_and_old_files_go() {
+    let model = model(Flaw::None);
+    let mut world = model.world(1);
+    for round in 1..=4 {
+        world.processes[0].process = Process::new("p0", TERMS);
+        assert_eq!(run(&model, &mut world, 0), Stand::Holds(world.now + 2));
+        for _ in 0..3 {
+            world.now += 1;
+            assert_eq!(run(&model, &mut world, 0), Stand::Holds(world.now + 2));
+        }
+        assert_eq!(world.files.len(), round.min(2), "{:?}", world.files.keys());
+        world.processes[0].process.release();
+        run(&model, &mut world, 0);
+    }
+    assert_eq!(world.files.keys().copied().collect::<Vec<_>>(), [3, 4]);
+}
+
+#[test]
+fn a_broken_lease_is_found_out_at_the_next_renewal() {
+    let model = model(Flaw::None);
+    let mut world = model.world(2);
+    run(&model, &mut world, 0);
+    world.processes[1].process = Process::breaking("p1", TERMS);
+    assert_eq!(run(&model, &mut world, 1), Stand::Holds(2));
+    world.now = 1;
+    assert_eq!(run(&model, &mut world, 0), Stand::Lost);
+}
