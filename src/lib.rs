@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → ci → (apply, render, explain, observe) → plan → manifest → kinds → (schema, yaml, call).
+//! cli → ci → (apply, render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
 pub mod apply;
@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod services;
 pub mod settings;
+pub mod translate;
 pub mod ui;
 pub mod writeback;
 pub mod yaml;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 700;
 
 /// What decides: pure and synchronous.
-const DECIDING: [&str; 7] = ["plan/", "emr/", "schema/", "render/", "kinds/", "yaml/", "manifest/"];
+const DECIDING: [&str; 8] = ["plan/", "emr/", "schema/", "render/", "kinds/", "yaml/", "manifest/", "translate/"];
 /// What acts although its folder decides.
 const ACTING: [&str; 2] = ["manifest/disk.rs", "emr/read.rs"];
 /// What code that decides never names.

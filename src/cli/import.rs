@@ -4,7 +4,7 @@ use super::session::Session;
 use super::{Global, Targeted};
 use crate::call::System;
 use crate::kinds::{self, AnyKind};
-use crate::manifest::{Address, Resource};
+use crate::manifest::{Address, Resource, slug};
 use crate::observe;
 use crate::plan::{Found, Live, Selection};
 use crate::render;
@@ -243,16 +243,4 @@ fn names(chosen: &[(&'static dyn AnyKind, &Found)], session: &Session) -> Vec<Ad
             address
         })
         .collect()
-}
-
-/// `[bau] Audience / cleanse` is `bau-audience-cleanse`.
-fn slug(title: &str) -> Option<String> {
-    let words: Vec<String> = title
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let name: String = words.join("-").chars().take(63).collect();
-    let name = name.trim_end_matches('-').to_owned();
-    (!name.is_empty()).then_some(name)
 }

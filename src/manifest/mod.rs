@@ -134,6 +134,19 @@ impl Resource {
     }
 }
 
+/// A name for a manifest, out of what people call its object: `[bau] Audience / cleanse` is `bau-audience-cleanse`.
+/// `None` when nothing of it can stand in a name.
+pub fn slug(title: &str) -> Option<String> {
+    let words: Vec<String> = title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let name: String = words.join("-").chars().take(63).collect();
+    let name = name.trim_end_matches('-').to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
 mod checks;
 mod develop;
 mod disk;

@@ -153,7 +153,11 @@ impl Writer<'_> {
 
 fn ordered(mut list: Vec<(String, serde_yaml::Value)>) -> serde_yaml::Value {
     let is_large = |v: &serde_yaml::Value| v.is_mapping() || v.is_sequence();
-    let rank = |key: &str| FIRST.iter().position(|f| *f == key).unwrap_or(FIRST.len());
-    list.sort_by(|(a, x), (b, y)| (rank(a), is_large(x), a).cmp(&(rank(b), is_large(y), b)));
+    list.sort_by_key(|(key, value)| order(key, is_large(value)));
     serde_yaml::Value::Mapping(list.into_iter().map(|(k, v)| (k.into(), v)).collect())
+}
+
+/// What members are sorted by: `is_large` is of those that take more than a line.
+pub(super) fn order(key: &str, is_large: bool) -> (usize, bool, String) {
+    (FIRST.iter().position(|f| *f == key).unwrap_or(FIRST.len()), is_large, key.to_owned())
 }

@@ -15,6 +15,7 @@ pub mod notice;
 mod problems;
 mod sarif;
 mod text;
+mod translation;
 pub mod value;
 
 pub use findings::{Finding, Level, drift};
@@ -25,6 +26,7 @@ pub use markdown::{Options, code, code_block, markdown, safe_link};
 pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;
+pub use translation::{translated, translation};
 
 use crate::plan::{Origin, Plan};
 use value::visible;

@@ -1,0 +1,353 @@
+//! Applications that spark-submit runs, as tasks.
+
+use super::account::{Ask, At, Book, Fate};
+use super::conf::{self, Place, Wants, mebibytes};
+use super::library::{self, reachable, s3};
+use super::line::{Line, same_fate, task_fate};
+use super::secrets::{looks_secret, masked, names_credential};
+use super::submit::{Opt, Submit, parse};
+use serde_json::{Map, Value, json};
+
+/// A task, but for its key and what it depends on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Application {
+    /// `spark_jar_task` or `spark_python_task`.
+    pub task: Map<String, Value>,
+    pub wants: Wants,
+    /// In seconds.
+    pub timeout: Option<i64>,
+    /// Airflow's expressions among the arguments.
+    pub templates: Vec<String>,
+    /// Addresses in S3 among the arguments.
+    pub addresses: Vec<String>,
+}
+
+/// The task of `spark-submit …`. `at` is the whole step.
+pub(super) fn submit(
+    book: &mut Book,
+    at: &At<'_>,
+    line: &Line<'_>,
+    place: &Place<'_>,
+    base: &Wants,
+) -> Option<Application> {
+    let rest = line.from(1);
+    let parsed = match parse(&rest.words) {
+        Ok(parsed)
+            if !parsed
+                .options
+                .iter()
+                .any(|o| ["--kill", "--status", "--help", "--version"].contains(&o.name.as_str())) =>
+        {
+            parsed
+        }
+        other => {
+            let why = match &other {
+                Err(refused) => refused.to_string(),
+                Ok(_) => "it submits nothing".to_owned(),
+            };
+            super::line::without(book, at, line, place, &why, &["correct it", "retire it"]);
+            return None;
+        }
+    };
+    let name = parsed.application.as_ref().map(|a| a.text.clone()).unwrap_or_default();
+    if name.ends_with(".R") || name.ends_with(".r") {
+        super::line::without(
+            book,
+            at,
+            line,
+            place,
+            "jobs run no R files",
+            &["a notebook in R", "rewrite it", "retire it"],
+        );
+        return None;
+    }
+    // Of a line inside one value, the value itself is what is accounted for.
+    let shared = line.ats.windows(2).any(|pair| pair[0].field == pair[1].field);
+    if shared && let Some(one) = line.ats.first() {
+        book.account.put(one, &task_fate(place));
+    }
+    let mut made =
+        Application { wants: Wants { cluster_mode: base.cluster_mode, ..Wants::default() }, ..Application::default() };
+    if let Some(first) = line.ats.first() {
+        book.account.put(first, &task_fate(place));
+    }
+    for opt in &parsed.options {
+        let (flag, value) = (&rest.ats[opt.words.0], &rest.ats[opt.words.1]);
+        option(book, opt, value, &parsed, place, &mut made);
+        same_fate(book, flag, value);
+    }
+    let parameters = arguments(book, &rest, &parsed, place, &mut made);
+    main(book, &rest, &parsed, parameters, place, &mut made);
+    Some(made)
+}
+
+fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Place<'_>, made: &mut Application) {
+    let (value, wants) = (opt.value.as_str(), &mut made.wants);
+    let count = || value.trim().parse::<i64>().ok().filter(|n| *n > 0);
+    let conf_place = format!("{}.spark_conf", place.cluster);
+    let list = |name: &str| -> Vec<String> {
+        let all = parsed.options.iter().filter(|o| o.name == name).flat_map(|o| o.value.split(','));
+        all.map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned).collect()
+    };
+    match opt.name.as_str() {
+        "--class" if is_python(parsed) => book.dropped(at, "a Python file has no class"),
+        "--class" => book.translated(at, format!("{}.spark_jar_task.main_class_name", place.task)),
+        "--name" => book.dropped(at, "the task is named after the step"),
+        "--conf" => match value.split_once('=') {
+            Some((key, value)) => conf::property(book, at, key.trim(), value, place, wants),
+            None => {
+                let what = format!("what `--conf {}` is to set", masked(value));
+                let why = "it has no `=`, and spark-submit refuses it";
+                book.ask(
+                    at,
+                    Ask { what, why, options: &["correct it", "leave it out"], default: "left out", place: conf_place },
+                );
+            }
+        },
+        "--deploy-mode" => conf::property(book, at, "spark.submit.deployMode", value, place, wants),
+        "--num-executors" => sized(book, at, &mut wants.sizing.executors, count()),
+        "--executor-cores" => sized(book, at, &mut wants.sizing.cores, count()),
+        "--total-executor-cores" => sized(book, at, &mut wants.sizing.total_cores, count()),
+        "--executor-memory" => sized(book, at, &mut wants.sizing.executor_memory, mebibytes(value)),
+        "--driver-memory" => sized(book, at, &mut wants.sizing.driver_memory, mebibytes(value)),
+        "--driver-cores" => book.dropped(at, "the driver's machine type decides"),
+        "--jars" => {
+            for jar in value.split(',').map(str::trim).filter(|j| !j.is_empty()) {
+                library::jar(book, at, jar, place, wants);
+            }
+        }
+        "--packages" => {
+            library::packages(book, at, value, &list("--repositories"), &list("--exclude-packages"), place, wants);
+        }
+        "--repositories" | "--exclude-packages" => match parsed.last("--packages") {
+            Some(_) => book.translated(at, format!("{}.libraries", place.task)),
+            None => book.dropped(at, "there are no packages that it is about"),
+        },
+        "--py-files" => {
+            for file in value.split(',').map(str::trim).filter(|f| !f.is_empty()) {
+                library::python(book, at, file, place, wants);
+            }
+        }
+        "--files" | "--archives" => book.ask(
+            at,
+            Ask {
+                what: format!("where the application finds `{}`", masked(value)),
+                why: "jobs copy no files beside the application (`SparkFiles.get`)",
+                options: &["read them from S3 or a volume by their path", "build them into the JAR or wheel"],
+                default: "left out",
+                place: place.task.to_owned(),
+            },
+        ),
+        "--properties-file" => book.ask(
+            at,
+            Ask {
+                what: format!("which properties `{}` sets", masked(value)),
+                why: "plumb reads no files of S3",
+                options: &["add its properties to the cluster's spark_conf"],
+                default: "left out",
+                place: conf_place,
+            },
+        ),
+        "--driver-java-options" => conf::property(book, at, "spark.driver.extraJavaOptions", value, place, wants),
+        "--driver-class-path" => conf::property(book, at, "spark.driver.extraClassPath", value, place, wants),
+        "--driver-library-path" => conf::property(book, at, "spark.driver.extraLibraryPath", value, place, wants),
+        "--queue" => conf::property(book, at, "spark.yarn.queue", value, place, wants),
+        "--proxy-user" => book.ask(
+            at,
+            Ask {
+                what: "as whom the task runs".into(),
+                why: "a job runs as one user or service principal",
+                options: &["set the job's run_as"],
+                default: "as whoever creates the job",
+                place: "run_as".into(),
+            },
+        ),
+        "--master" | "--remote" => book.dropped(at, "the cluster's own Spark is used"),
+        "--principal" | "--keytab" => book.dropped(at, "Databricks uses no Kerberos"),
+        _ => book.dropped(at, "a switch of spark-submit itself"),
+    }
+}
+
+fn sized(book: &mut Book, at: &At<'_>, to: &mut Option<i64>, value: Option<i64>) {
+    *to = value.or(*to);
+    book.dropped(at, "a hint at the size: the machine type and the number of workers decide, one executor a worker");
+}
+
+/// The application's own arguments, without credentials, with Airflow's expressions as parameters of the job.
+fn arguments(
+    book: &mut Book,
+    rest: &Line<'_>,
+    parsed: &Submit,
+    place: &Place<'_>,
+    made: &mut Application,
+) -> Vec<String> {
+    let kind = if is_python(parsed) { "spark_python_task" } else { "spark_jar_task" };
+    let to = format!("{}.{kind}.parameters", place.task);
+    if let Some(first) = parsed.misplaced().first() {
+        let at = &rest.ats[first.position];
+        let ask = Ask {
+            what: format!("whether `{}` and what follows were meant for spark-submit", masked(&first.text)),
+            why: "they stand behind the application, so they were its arguments and never had that effect",
+            options: &["keep them, if the application reads them", "remove them"],
+            default: "kept as arguments",
+            place: to.clone(),
+        };
+        book.note(at, ask);
+    }
+    let mut parameters = Vec::new();
+    let mut names: Option<String> = None;
+    for word in &parsed.arguments {
+        let (at, text) = (&rest.ats[word.position], word.text.as_str());
+        let by_name = names.take().filter(|_| !text.starts_with("--"));
+        if by_name.is_some() && !text.contains("{{") || looks_secret(text) {
+            let name =
+                by_name.clone().or_else(|| text.split('=').next().map(str::to_owned)).filter(|n| !looks_secret(n));
+            let name = name.unwrap_or_else(|| "argument".into());
+            let ask = Ask {
+                what: format!("how the application gets the credential `{}`", masked(&name)),
+                why: "credentials do not belong into manifests, and arguments of tasks do not resolve references to secrets",
+                options: &[
+                    "read it in the code: `dbutils.secrets.get`",
+                    "an instance profile or Unity Catalog instead",
+                ],
+                default: "names a secret in place of the value; the code has to look it up",
+                place: to.clone(),
+            };
+            book.ask(at, ask);
+            let reference = place.secret(&name);
+            parameters.push(match (by_name, text.split_once('=')) {
+                (None, Some((key, _))) if !looks_secret(key) && key.starts_with('-') => format!("{key}={reference}"),
+                _ => reference,
+            });
+            continue;
+        }
+        if text.starts_with('-') && !text.contains('=') && names_credential(text) {
+            names = Some(text.to_owned());
+        }
+        data(book, at, text, &to, made);
+        // Hadoop has given up `s3n://`; `s3a://` is another word for the same.
+        let text = text.replace("s3n://", "s3://").replace("s3a://", "s3://");
+        let (text, found) = templates(&text);
+        if !found.is_empty() {
+            made.templates.extend(found);
+            let ask = Ask {
+                what: format!("what fills in `{}`", masked(&word.text)),
+                why: "Airflow fills in what stands between braces, and Databricks would take it for its own",
+                options: &["the DAG gives it to the job's run", "the job's own parameters"],
+                default: "a parameter of the job, which the DAG fills in",
+                place: to.clone(),
+            };
+            book.note(at, ask);
+        }
+        book.translated(at, to.clone());
+        parameters.push(text);
+    }
+    parameters
+}
+
+/// Addresses of data: those in HDFS are gone with EMR, those in S3 are listed for the parallel run.
+fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut Application) {
+    if text.contains("hdfs://") {
+        let ask = Ask {
+            what: format!("where `{}` is kept", masked(text)),
+            why: "job clusters have no HDFS",
+            options: &["a path in S3", "a volume", "nothing: pass it on inside one task"],
+            default: "left as it is: the task will not find it",
+            place: to.to_owned(),
+        };
+        book.ask(at, ask);
+    }
+    for scheme in ["s3://", "s3a://", "s3n://"] {
+        if let Some(start) = text.find(scheme) {
+            let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
+            made.addresses.push(text[start..end].to_owned());
+        }
+    }
+}
+
+/// `{{ ds }}` is `{{job.parameters.ds}}`; the expressions that were found come with it.
+pub(super) fn templates(text: &str) -> (String, Vec<String>) {
+    let (mut out, mut rest, mut found) = (String::new(), text, Vec::new());
+    while let Some(start) = rest.find("{{") {
+        let Some(length) = rest[start..].find("}}") else { break };
+        let inner = rest[start + 2..start + length].trim();
+        out.push_str(&rest[..start]);
+        out.push_str(&format!("{{{{job.parameters.{}}}}}", parameter(inner)));
+        found.push(inner.to_owned());
+        rest = &rest[start + length + 2..];
+    }
+    out.push_str(rest);
+    (out, found)
+}
+
+/// A name for an expression: `macros.ds_add(ds, -1)` is `macros_ds_add_ds_1`.
+pub(super) fn parameter(expression: &str) -> String {
+    let words = expression.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let name: String = words.collect::<Vec<_>>().join("_").chars().take(60).collect();
+    if name.is_empty() { "value".into() } else { name }
+}
+
+fn is_python(parsed: &Submit) -> bool {
+    parsed.application.as_ref().is_some_and(|a| a.text.ends_with(".py"))
+}
+
+/// The application itself.
+fn main(
+    book: &mut Book,
+    rest: &Line<'_>,
+    parsed: &Submit,
+    parameters: Vec<String>,
+    place: &Place<'_>,
+    made: &mut Application,
+) {
+    let Some(word) = &parsed.application else { return };
+    let (at, address) = (&rest.ats[word.position], s3(&word.text));
+    let python = is_python(parsed);
+    let place_of_file = match python {
+        true => format!("{}.spark_python_task.python_file", place.task),
+        false => format!("{}.libraries", place.task),
+    };
+    if !reachable(&address) || looks_secret(&address) {
+        let default = match python {
+            true => "the path as it is, which the run will not find",
+            false => "left out: the run will not find the class",
+        };
+        let ask = Ask {
+            what: format!("where the application `{}` comes from", masked(&address)),
+            why: "it is no file in S3: a bootstrap action, an earlier step or EMR's image has put it on the nodes",
+            options: &["put it into S3 or a volume, and name it here"],
+            default,
+            place: place_of_file.clone(),
+        };
+        book.ask(at, ask);
+    }
+    let mut body = Map::new();
+    if !parameters.is_empty() {
+        body.insert("parameters".into(), json!(parameters));
+    }
+    if python {
+        body.insert("python_file".into(), json!(masked(&address)));
+        made.task.insert("spark_python_task".into(), Value::Object(body));
+    } else {
+        if reachable(&address) && !looks_secret(&address) {
+            library::jar(book, at, &address, place, &mut made.wants);
+        }
+        match parsed.last("--class") {
+            Some(class) => {
+                body.insert("main_class_name".into(), json!(class));
+            }
+            None => {
+                let ask = Ask {
+                    what: format!("which class of `{}` is run", masked(&address)),
+                    why: "spark-submit reads it from the JAR's manifest; a task has to name it",
+                    options: &["set main_class_name to the JAR's Main-Class"],
+                    default: "none: the run will fail",
+                    place: format!("{}.spark_jar_task", place.task),
+                };
+                book.note(at, ask);
+            }
+        }
+        made.task.insert("spark_jar_task".into(), Value::Object(body));
+    }
+    book.account.put(at, &Fate::Translated { to: place_of_file });
+}

@@ -1,0 +1,174 @@
+//! EMR's configuration classifications.
+
+use super::account::{Ask, At, Book};
+use super::conf::{self, Place, Wants};
+
+/// A member by EMR's name, or by that of EMR Serverless, which starts it with a small letter.
+fn either<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
+    let small = name[..1].to_ascii_lowercase() + &name[1..];
+    at.get(name).or_else(|| at.get(&small))
+}
+
+/// Takes a list of classifications in, nested ones too. Later lists override earlier ones.
+pub(super) fn take(book: &mut Book, list: &[At<'_>], place: &Place<'_>, wants: &mut Wants) {
+    for at in list {
+        one(book, at, "", place, wants);
+    }
+}
+
+fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &Place<'_>, wants: &mut Wants) {
+    let name_at = either(at, "Classification");
+    let name = name_at.as_ref().and_then(At::text).unwrap_or_default();
+    let properties = either(at, "Properties");
+    let members = properties.as_ref().map(At::members).unwrap_or_default();
+    let cluster = place.cluster;
+    match (parent, name.as_str()) {
+        (_, "spark-defaults") => {
+            for (key, value) in members {
+                conf::property(book, &value, key, &value.text().unwrap_or_default(), place, wants);
+            }
+        }
+        ("spark-env", "export") => {
+            for (key, value) in members {
+                conf::variable(book, &value, key, &value.text().unwrap_or_default(), place, wants);
+            }
+        }
+        (_, "spark") => {
+            book.dropped(at, "`maximizeResourceAllocation`: Databricks always fills the machines");
+        }
+        (_, "delta-defaults") => book.dropped(at, "Delta is a part of every runtime"),
+        (_, "spark-hive-site" | "hive-site") => metastore(book, at, &members, place),
+        (_, "core-site" | "emrfs-site" | "hdfs-site") => hadoop(book, &name, &members, place, wants),
+        (_, "spark-log4j" | "spark-log4j2" | "spark-metrics" | "iceberg-defaults") => ask(
+            book,
+            at,
+            format!("what takes the place of the classification `{name}`"),
+            "it writes a file on EMR's nodes",
+            &["nothing: the runtime's own", "an init script that writes the file", "Spark properties"],
+            cluster,
+        ),
+        (_, "capacity-scheduler") => ask(
+            book,
+            at,
+            "what takes the place of YARN's queues".into(),
+            "there is no YARN",
+            &["nothing", "a cluster policy or pool for each team", "separate jobs"],
+            cluster,
+        ),
+        (_, name) if name.starts_with("hudi") => ask(
+            book,
+            at,
+            "how Hudi's tables are read and written".into(),
+            "Hudi is no part of the runtimes",
+            &["convert the tables to Delta", "add Hudi's package to the libraries"],
+            cluster,
+        ),
+        (_, name) if of_others(name) => {
+            book.dropped(at, format!("`{name}` configures a part of Hadoop that Databricks does not have"));
+        }
+        ("", "spark-env") => {}
+        _ => ask(
+            book,
+            at,
+            format!("what takes the place of the classification `{}`", super::secrets::masked(&name)),
+            "plumb has no rule for it",
+            &["nothing", "Spark properties", "an init script"],
+            cluster,
+        ),
+    }
+    for nested in either(at, "Configurations").map(|c| c.items()).unwrap_or_default() {
+        one(book, &nested, &name, place, wants);
+    }
+    if let Some(at) = name_at {
+        book.dropped(&at, "the classification's name: its properties have been dealt with one by one");
+    }
+}
+
+fn ask(book: &mut Book, at: &At<'_>, what: String, why: &str, options: &[&str], place: &str) {
+    book.ask(at, Ask { what, why, options, default: "left out", place: format!("{place}.spark_conf") });
+}
+
+/// Configurations of what Databricks has not at all.
+fn of_others(name: &str) -> bool {
+    let prefixes = [
+        "yarn-",
+        "mapred-",
+        "hadoop-",
+        "httpfs-",
+        "tez-",
+        "livy-",
+        "zeppelin-",
+        "hue-",
+        "presto",
+        "trino-",
+        "hbase",
+        "flink-",
+        "ranger-",
+        "oozie-",
+        "zookeeper",
+        "docker-",
+        "container-executor",
+        "container-log4j",
+        "recordserver",
+        "hcatalog-",
+        "hive",
+        "pig-",
+        "sqoop-",
+        "phoenix-",
+        "jupyter-",
+        "ganglia",
+        "hdfs-e",
+    ];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The metastore is the catalog decision; the rest of Hive's settings mean nothing to Spark.
+fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &Place<'_>) {
+    let has_glue = members.iter().any(|(_, v)| v.text().is_some_and(|t| t.contains("AWSGlueDataCatalog")));
+    let of_metastore = |key: &str| key.starts_with("hive.metastore.") || key.starts_with("javax.jdo.");
+    let touched: Vec<&At<'_>> = members.iter().filter(|(k, _)| of_metastore(k)).map(|(_, v)| v).collect();
+    if !touched.is_empty() {
+        let what = match has_glue {
+            true => "which catalog takes the place of AWS Glue's",
+            false => "which catalog takes the place of the Hive metastore",
+        };
+        let options = [
+            "Unity Catalog, with the tables upgraded",
+            "Unity Catalog federated with the old catalog",
+            "the old catalog: `spark.databricks.hive.metastore.glueCatalog.enabled` or `spark.sql.hive.metastore.*`, without Unity Catalog",
+        ];
+        let ask = Ask {
+            what: what.into(),
+            why: "it decides the names of all tables, and who may read them",
+            options: &options,
+            default: "none is set: the workspace's own catalog",
+            place: format!("{}.spark_conf", place.cluster),
+        };
+        let index = book.note(at, ask);
+        for at in touched {
+            book.account.put(at, &super::account::Fate::Decision(index));
+        }
+    }
+    for (_, at) in members {
+        book.dropped(at, "it configures Hive, which does not run on Databricks");
+    }
+}
+
+/// Hadoop's own settings: only those of `s3a` mean anything.
+fn hadoop(book: &mut Book, name: &str, members: &[(&str, At<'_>)], place: &Place<'_>, wants: &mut Wants) {
+    for (key, at) in members {
+        let value = at.text().unwrap_or_default();
+        if key.starts_with("fs.s3a.") {
+            conf::property(book, at, &format!("spark.hadoop.{key}"), &value, place, wants);
+        } else if key.starts_with("fs.s3.consistent") {
+            book.dropped(
+                at,
+                "EMRFS' consistent view: S3 has been consistent since 2020; its DynamoDB table is left over",
+            );
+        } else if key.starts_with("fs.s3") {
+            book.dropped(at, "EMRFS: roles and encryption are those of the instance profile or the external location");
+        } else {
+            book.dropped(at, format!("`{name}` configures Hadoop, which does not run on Databricks"));
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What is left of an EMR cluster beside its machines: where it logs, what it is called, whose rights it has.
+
+use super::account::{Ask, At, Book};
+use super::library::s3;
+use super::parts::CLUSTER;
+use super::secrets::{looks_secret, masked, names_credential};
+use serde_json::{Map, Value, json};
+
+/// Members that have no place on the other side, and why.
+const DROPPED: [(&str, &str); 30] = [
+    ("Id", "of this one cluster: job clusters are new in every run"),
+    ("ClusterArn", "of this one cluster; its region and account have been used"),
+    ("Name", "the job is named after it"),
+    ("Status", "how this one cluster fares"),
+    ("NormalizedInstanceHours", "what this one cluster has used"),
+    ("MasterPublicDnsName", "of this one cluster"),
+    ("InstanceCollectionType", "whether groups or fleets are listed"),
+    ("ServiceRole", "EMR's own role: only the teardown needs it"),
+    ("AutoScalingRole", "EMR's own role: only the teardown needs it"),
+    ("AutoTerminate", "a job cluster ends with its run"),
+    ("TerminationProtected", "a job cluster ends with its run"),
+    ("UnhealthyNodeReplacement", "Databricks replaces unhealthy machines by itself"),
+    ("VisibleToAllUsers", "has had no effect on EMR for years; permissions of the job say who may see it"),
+    ("ScaleDownBehavior", "Databricks decides how clusters shrink"),
+    ("EbsRootVolumeSize", "Databricks sizes the root disk"),
+    ("EbsRootVolumeIops", "Databricks sizes the root disk"),
+    ("EbsRootVolumeThroughput", "Databricks sizes the root disk"),
+    ("RepoUpgradeOnBoot", "Databricks updates its images"),
+    ("RequestedAmiVersion", "the runtime decides the image"),
+    ("RunningAmiVersion", "the runtime decides the image"),
+    ("OSReleaseLabel", "the runtime decides the system: Ubuntu"),
+    ("ExtendedSupport", "EMR's support"),
+    ("SessionEnabled", "EMR's interactive sessions"),
+    ("Ec2InstanceAttributes.Ec2KeyName", "nobody logs in to job clusters"),
+    ("Ec2InstanceAttributes.EmrManagedMasterSecurityGroup", "the workspace's network decides"),
+    ("Ec2InstanceAttributes.EmrManagedSlaveSecurityGroup", "the workspace's network decides"),
+    ("Ec2InstanceAttributes.ServiceAccessSecurityGroup", "the workspace's network decides"),
+    ("Ec2InstanceAttributes.Ec2AvailabilityZone", "the workspace's subnets decide the zones"),
+    ("Ec2InstanceAttributes.RequestedEc2AvailabilityZones", "the workspace's subnets decide the zones"),
+    ("MonitoringConfiguration", "EMR's delivery of logs to CloudWatch"),
+];
+
+/// Members that a person has to decide on: what, why, what there is to choose from.
+const ASKED: [(&str, &str, &str, [&str; 2]); 8] = [
+    (
+        "SecurityConfiguration",
+        "how data is encrypted, and who may read it",
+        "EMR keeps encryption, Kerberos and Lake Formation in one object of the account",
+        ["the workspace's and the buckets' encryption", "`enable_local_disk_encryption` too"],
+    ),
+    (
+        "KerberosAttributes",
+        "what Kerberos was for",
+        "Databricks clusters join no Kerberos realm",
+        ["nothing", "Unity Catalog's permissions"],
+    ),
+    ("OutpostArn", "where the job runs", "Databricks runs in no Outpost", ["in the region", "not on Databricks"]),
+    (
+        "PlacementGroups",
+        "whether machines have to be near each other",
+        "Databricks places them",
+        ["no", "a zone of its own"],
+    ),
+    (
+        "CustomAmiId",
+        "what the machine image brought along",
+        "Databricks starts no images of others",
+        ["an init script", "a container image"],
+    ),
+    (
+        "Ec2InstanceAttributes.Ec2SubnetId",
+        "whether the workspace's network reaches what the job needs",
+        "the workspace decides the subnets",
+        ["it does", "peer the networks or add endpoints"],
+    ),
+    (
+        "Ec2InstanceAttributes.AdditionalMasterSecurityGroups",
+        "what the additional security groups allowed",
+        "the workspace decides the security groups",
+        ["nothing that is needed", "add the rule to the workspace's group"],
+    ),
+    (
+        "Ec2InstanceAttributes.AdditionalSlaveSecurityGroups",
+        "what the additional security groups allowed",
+        "the workspace decides the security groups",
+        ["nothing that is needed", "add the rule to the workspace's group"],
+    ),
+];
+
+/// Applications of EMR that Spark jobs have without asking.
+const PLAIN: [&str; 8] = [
+    "Hadoop",
+    "Spark",
+    "Livy",
+    "Ganglia",
+    "JupyterHub",
+    "JupyterEnterpriseGateway",
+    "Zeppelin",
+    "AmazonCloudWatchAgent",
+];
+
+/// What the cluster's own fields come to.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    /// Members of the new cluster.
+    pub cluster: Map<String, Value>,
+    /// Members of its AWS attributes.
+    pub aws: Map<String, Value>,
+    /// Tags of the job.
+    pub tags: Map<String, Value>,
+}
+
+/// Takes in all of `Cluster` but its machines, release, configurations and steps.
+pub(super) fn around(book: &mut Book, root: &At<'_>) -> Around {
+    let mut around = Around::default();
+    let Some(cluster) = root.get("Cluster") else { return around };
+    for (path, why) in DROPPED {
+        book.drop_of(&cluster, path, why);
+    }
+    for (path, what, why, options) in ASKED {
+        let Some(at) = cluster.path(path).filter(|at| at.leaves().iter().any(|_| !at.value.is_null())) else {
+            continue;
+        };
+        let ask = Ask { what: what.into(), why, options: &options, default: "nothing is set", place: CLUSTER.into() };
+        book.ask(&at, ask);
+    }
+    book.drop_of(&cluster, "Ec2InstanceAttributes.RequestedEc2SubnetIds", "the workspace decides the subnets");
+    applications(book, &cluster);
+    let region = arn(&cluster).and_then(|a| a.region);
+    profile(book, &cluster, &mut around);
+    logs(book, &cluster, region.as_deref(), &mut around);
+    tags(book, &cluster, &mut around);
+    let scripts = bootstrap(book, root, region.as_deref());
+    if !scripts.is_empty() {
+        around.cluster.insert("init_scripts".into(), Value::Array(scripts));
+    }
+    if let Some(policy) = root.get("AutoTerminationPolicy") {
+        book.dropped(&policy, "a job cluster ends with its run");
+    }
+    around
+}
+
+struct Arn {
+    partition: String,
+    region: Option<String>,
+    account: String,
+}
+
+fn arn(cluster: &At<'_>) -> Option<Arn> {
+    let text = cluster.text_of("ClusterArn")?;
+    let mut parts = text.split(':').skip(1);
+    let (partition, _, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let region = Some(region.to_owned()).filter(|r| !r.is_empty());
+    Some(Arn { partition: partition.to_owned(), region, account: account.to_owned() })
+}
+
+fn applications(book: &mut Book, cluster: &At<'_>) {
+    for at in cluster.list("Applications") {
+        let name = at.text_of("Name").unwrap_or_default();
+        if PLAIN.contains(&name.as_str()) {
+            book.dropped(&at, "Spark, or a tool that every workspace has in another form");
+        } else if ["Hive", "HCatalog"].contains(&name.as_str()) {
+            book.dropped(
+                &at,
+                "Spark has tables without Hive; the catalog is a decision where a metastore is configured",
+            );
+        } else {
+            let what = format!("whether the job needs `{}`", masked(&name));
+            let why = "Databricks has no such application";
+            let ask = Ask {
+                what,
+                why,
+                options: &["it does not", "rewrite that part"],
+                default: "left out",
+                place: CLUSTER.into(),
+            };
+            book.ask(&at, ask);
+        }
+    }
+}
+
+/// The instance profile, whose name EMR gives and whose ARN Databricks wants.
+fn profile(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
+    let Some(at) = cluster.path("Ec2InstanceAttributes.IamInstanceProfile") else { return };
+    let Some(name) = at.text().filter(|n| !n.is_empty()) else { return };
+    let full = match (name.starts_with("arn:"), arn(cluster)) {
+        (true, _) => Some(name.clone()),
+        (false, Some(arn)) => Some(format!("arn:{}:iam::{}:instance-profile/{name}", arn.partition, arn.account)),
+        (false, None) => None,
+    };
+    let default = match full {
+        Some(_) => "the same instance profile, which an administrator of the workspace has to register",
+        None => "none: the input does not say of which account it is",
+    };
+    let ask = Ask {
+        what: "with whose rights the job reads and writes S3".into(),
+        why: "an instance profile has to be registered; Unity Catalog's external locations are the newer way",
+        options: &["register the instance profile", "external locations, and no instance profile"],
+        default,
+        place: format!("{CLUSTER}.aws_attributes.instance_profile_arn"),
+    };
+    book.ask(&at, ask);
+    if let Some(full) = full {
+        around.aws.insert("instance_profile_arn".into(), json!(full));
+    }
+}
+
+fn logs(book: &mut Book, cluster: &At<'_>, region: Option<&str>, around: &mut Around) {
+    let key = cluster.get("LogEncryptionKmsKeyId").filter(|k| k.text().is_some_and(|t| !t.is_empty()));
+    let Some(at) = cluster.get("LogUri") else {
+        book.drop_of(cluster, "LogEncryptionKmsKeyId", "no logs are kept");
+        return;
+    };
+    let Some(uri) = at.text().map(|t| s3(&t)).filter(|t| t.starts_with("s3://")) else {
+        return book.dropped(&at, "not a folder of S3");
+    };
+    let mut to = json!({ "destination": uri });
+    if let Some(region) = region {
+        to["region"] = json!(region);
+    }
+    if let Some(key) = key {
+        to["enable_encryption"] = json!(true);
+        to["encryption_type"] = json!("sse-kms");
+        to["kms_key"] = json!(key.text());
+        book.translated(&key, format!("{CLUSTER}.cluster_log_conf"));
+    }
+    book.translated(&at, format!("{CLUSTER}.cluster_log_conf"));
+    around.cluster.insert("cluster_log_conf".into(), json!({ "s3": to }));
+}
+
+/// Tags of the job, which its clusters get too. 25 at most, of which plumb needs 3 (Jobs API).
+fn tags(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
+    for at in cluster.list("Tags") {
+        let (key, value) = (at.text_of("Key").unwrap_or_default(), at.text_of("Value").unwrap_or_default());
+        let own = ["plumb", "plumb_rev", "plumb_protect", "Vendor", "Creator", "ClusterName", "ClusterId"];
+        if key.is_empty() || key.starts_with("aws:") || own.contains(&key.as_str()) {
+            book.dropped(&at, "a key that AWS, Databricks or plumb has for itself");
+        } else if key == "for-use-with-amazon-emr-managed-policies" {
+            book.dropped(&at, "only EMR's own policies ask for it");
+        } else if names_credential(&key) || looks_secret(&value) {
+            let what = format!("whether the tag `{}` is needed", masked(&key));
+            let why = "it looks like a credential, and tags can be read by many";
+            let options = ["no", "with a value that is no credential"];
+            book.ask(&at, Ask { what, why, options: &options, default: "left out", place: "tags".into() });
+        } else if around.tags.len() >= 22 {
+            let what = format!("whether the tag `{}` is needed", masked(&key));
+            let why = "a job has 25 tags at most, of which plumb needs 3";
+            book.ask(
+                &at,
+                Ask {
+                    what,
+                    why,
+                    options: &["no", "in another one's place"],
+                    default: "left out",
+                    place: "tags".into(),
+                },
+            );
+        } else {
+            book.translated(&at, format!("tags.{key}"));
+            around.tags.insert(key, json!(value));
+        }
+    }
+}
+
+/// Bootstrap actions, as init scripts where that can be. Ten at most (Clusters API).
+fn bootstrap(book: &mut Book, root: &At<'_>, region: Option<&str>) -> Vec<Value> {
+    let mut scripts = Vec::new();
+    let place = format!("{CLUSTER}.init_scripts");
+    for at in root.list("BootstrapActions") {
+        let inner = at.get("ScriptBootstrapAction").unwrap_or_else(|| at.clone());
+        let path = inner.text_of("ScriptPath").or_else(|| inner.text_of("Path")).unwrap_or_default();
+        let path = s3(&path);
+        let name = at.text_of("Name").unwrap_or_else(|| path.clone());
+        let args = inner.list("Args");
+        let theirs = path.contains("elasticmapreduce/")
+            || path.starts_with("file:/usr/")
+            || path.contains("/usr/share/aws/emr/");
+        let options =
+            ["an init script that does the same", "a library of the task, where it only installs packages", "nothing"];
+        let what = format!("what takes the place of the bootstrap action `{}` ({})", masked(&name), masked(&path));
+        if theirs {
+            let why = "it is EMR's own, and changes what only EMR has";
+            book.ask(&at, Ask { what, why, options: &options, default: "left out", place: place.clone() });
+        } else if !args.is_empty() {
+            let why = "init scripts get no arguments; and these run as root on Ubuntu, not as hadoop on Amazon Linux";
+            let default = "left out: write a script that calls it with its arguments";
+            book.ask(&at, Ask { what, why, options: &options, default, place: place.clone() });
+        } else if !path.starts_with("s3://") || scripts.len() >= 10 {
+            let why = "an init script is a file in S3, a volume or the workspace; a cluster has 10 at most";
+            book.ask(&at, Ask { what, why, options: &options, default: "left out", place: place.clone() });
+        } else {
+            let what = format!("whether the bootstrap action `{}` works as an init script", masked(&name));
+            let why = "it runs as root on Ubuntu, not as hadoop on Amazon Linux: `yum` is `apt-get`, and the driver is told by `DB_IS_DRIVER`";
+            let default = "runs as it is; the instance profile has to be allowed to read it";
+            book.ask(&at, Ask { what, why, options: &options, default, place: place.clone() });
+            let mut script = json!({ "destination": path });
+            if let Some(region) = region {
+                script["region"] = json!(region);
+            }
+            scripts.push(json!({ "s3": script }));
+        }
+    }
+    scripts
+}

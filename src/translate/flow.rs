@@ -1,0 +1,95 @@
+//! Which task runs after which: what EMR's ActionOnFailure means for the tasks of a job.
+
+use serde_json::{Value, json};
+
+/// What a task waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct After {
+    pub depends_on: Vec<String>,
+    /// `None` is ALL_SUCCESS, the default.
+    pub run_if: Option<&'static str>,
+}
+
+impl After {
+    /// The members of the task.
+    pub fn put(&self, task: &mut Value) {
+        if !self.depends_on.is_empty() {
+            task["depends_on"] = self.depends_on.iter().map(|key| json!({ "task_key": key })).collect();
+        }
+        if let Some(run_if) = self.run_if {
+            task["run_if"] = json!(run_if);
+        }
+    }
+}
+
+/// A chain of tasks in the order of the steps; each step by its key and whether its failure stops the ones after it.
+///
+/// Behind a step that may fail, a task waits for that step to end however (ALL_DONE) — but a failure further up has to
+/// stop it still. It therefore waits for the last stopping step, too, and runs when one or more of both succeeded: had
+/// the stopping one failed, the other would not have run. (Databricks, Run if: evaluated after all dependencies ended.)
+pub(super) fn chain(steps: &[(String, bool)]) -> Vec<After> {
+    let mut stopper: Option<&str> = None;
+    let mut before: Option<(&str, bool)> = None;
+    let mut after = Vec::new();
+    for (key, stops) in steps {
+        after.push(match (before, stopper) {
+            (None, _) => After::default(),
+            (Some((last, true)), _) => After { depends_on: vec![last.to_owned()], run_if: None },
+            (Some((last, false)), None) => After { depends_on: vec![last.to_owned()], run_if: Some("ALL_DONE") },
+            (Some((last, false)), Some(stopper)) => {
+                After { depends_on: vec![stopper.to_owned(), last.to_owned()], run_if: Some("AT_LEAST_ONE_SUCCESS") }
+            }
+        });
+        before = Some((key, *stops));
+        if *stops {
+            stopper = Some(key);
+        }
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which steps EMR runs, given which would fail.
+    fn emr(stops: &[bool], fails: &[bool]) -> Vec<bool> {
+        let mut stopped = false;
+        let mut ran = Vec::new();
+        for (stop, fail) in stops.iter().zip(fails) {
+            ran.push(!stopped);
+            stopped |= *stop && *fail;
+        }
+        ran
+    }
+
+    /// Which tasks Databricks runs: `None` of a task that did not run, else whether it succeeded.
+    fn databricks(after: &[After], fails: &[bool]) -> Vec<Option<bool>> {
+        let mut ended: Vec<Option<bool>> = Vec::new();
+        for (i, after) in after.iter().enumerate() {
+            let before: Vec<Option<bool>> =
+                after.depends_on.iter().map(|key| ended[key.parse::<usize>().unwrap()]).collect();
+            let runs = match after.run_if {
+                None => before.iter().all(|b| *b == Some(true)),
+                Some("ALL_DONE") => true,
+                Some(_) => before.contains(&Some(true)),
+            };
+            ended.push(runs.then(|| !fails[i]));
+        }
+        ended
+    }
+
+    #[test]
+    fn every_failure_has_the_effect_that_it_had_on_emr() {
+        const N: usize = 6;
+        let bits = |n: usize| (0..N).map(|i| n >> i & 1 == 1).collect::<Vec<bool>>();
+        for stops in (0..1 << N).map(bits) {
+            let steps: Vec<(String, bool)> = stops.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect();
+            let after = chain(&steps);
+            for fails in (0..1 << N).map(bits) {
+                let ran: Vec<bool> = databricks(&after, &fails).iter().map(Option::is_some).collect();
+                assert_eq!(ran, emr(&stops, &fails), "{stops:?} {fails:?} {after:?}");
+            }
+        }
+    }
+}

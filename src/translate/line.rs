@@ -1,0 +1,252 @@
+//! Command lines of steps: what they run, and what becomes of that.
+
+use super::account::{Ask, At, Book, Fate};
+use super::conf::{Place, Wants};
+use super::secrets::masked;
+use super::{application, words};
+
+/// A command line, each word with the value of the input that it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Line<'a> {
+    pub words: Vec<String>,
+    pub ats: Vec<At<'a>>,
+}
+
+impl<'a> Line<'a> {
+    /// One word each of a list of arguments.
+    pub fn of(items: &[At<'a>]) -> Line<'a> {
+        Line { words: items.iter().map(|at| at.text().unwrap_or_default()).collect(), ats: items.to_vec() }
+    }
+
+    /// The words of one value.
+    pub fn within(at: &At<'a>, words: Vec<String>) -> Line<'a> {
+        Line { ats: vec![at.clone(); words.len()], words }
+    }
+
+    /// What is left behind the first words.
+    pub fn from(&self, first: usize) -> Line<'a> {
+        let first = first.min(self.words.len());
+        Line { words: self.words[first..].to_vec(), ats: self.ats[first..].to_vec() }
+    }
+
+    /// The program, without its folder.
+    pub fn program(&self) -> &str {
+        self.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w))
+    }
+
+    /// All of it, fit to be shown.
+    pub fn shown(&self) -> String {
+        masked(&self.words.join(" "))
+    }
+}
+
+/// What a command line came to.
+pub(super) enum Outcome {
+    /// A task, but for when it runs.
+    Task(Box<application::Application>),
+    /// It is not needed, or a person decides.
+    Nothing,
+}
+
+/// The task of a command line. `at` is the whole step.
+pub(super) fn command(
+    book: &mut Book,
+    at: &At<'_>,
+    line: &Line<'_>,
+    place: &Place<'_>,
+    base: &Wants,
+    depth: usize,
+) -> Outcome {
+    let (line, timeout) = wrapped(book, line);
+    let one_word = line.words.len() == 1 && line.words[0].trim().contains(char::is_whitespace);
+    if one_word && depth == 0 {
+        // Some clients write the whole command as one argument.
+        if let (Ok(words), Some(one)) = (words::split(&line.words[0], true), line.ats.first()) {
+            return command(book, at, &Line::within(one, words), place, base, 1);
+        }
+    }
+    match line.program() {
+        "spark-submit" => match application::submit(book, at, &line, place, base) {
+            Some(mut application) => {
+                application.timeout = timeout;
+                Outcome::Task(Box::new(application))
+            }
+            None => Outcome::Nothing,
+        },
+        "bash" | "sh" => shell(book, at, &line, place, base, depth),
+        "state-pusher-run" | "state-pusher-script" => drop(book, at, "EMR's own debugging"),
+        program
+            if program.contains("lzo")
+                || program == "hadoop" && line.words.iter().any(|w| w.contains("hadoop-lzo")) =>
+        {
+            drop(book, at, "Databricks reads no LZO, so its index is of no use")
+        }
+        "s3-dist-cp" | "s3distcp" => copy(book, at, &line, place),
+        "hive-script" | "hive" | "beeline" => without(
+            book,
+            at,
+            &line,
+            place,
+            "Hive does not run on Databricks, and its dialect differs from Spark's",
+            &["a SQL task with the file, after a check of its dialect", "`spark.sql` in a Python file", "retire it"],
+        ),
+        "spark-sql" => without(
+            book,
+            at,
+            &line,
+            place,
+            "a SQL task needs a warehouse, and a file in the workspace or in git",
+            &["a SQL task with the file", "`spark.sql` in a Python file", "retire it"],
+        ),
+        "spark-shell" | "pyspark" | "run-example" | "spark-example" | "sparkR" => without(
+            book,
+            at,
+            &line,
+            place,
+            "a shell, or one of Spark's examples, is no job",
+            &["a Python file or a JAR that does the same", "retire it"],
+        ),
+        "aws" | "sleep" | "hdfs" | "hadoop" | "curl" | "wget" | "python" | "python3" | "pip" | "pip3" | "true"
+        | "echo" => without(
+            book,
+            at,
+            &line,
+            place,
+            "it is no Spark application: it ran on the master",
+            &["a task of Airflow", "a Python file with the same effect", "retire it"],
+        ),
+        _ => without(
+            book,
+            at,
+            &line,
+            place,
+            "Databricks has nothing that runs it",
+            &["rewrite it for Spark", "a task of Airflow", "retire it"],
+        ),
+    }
+}
+
+fn drop(book: &mut Book, at: &At<'_>, why: &str) -> Outcome {
+    book.dropped(at, why);
+    Outcome::Nothing
+}
+
+/// A step without a task.
+pub(super) fn without(
+    book: &mut Book,
+    at: &At<'_>,
+    line: &Line<'_>,
+    place: &Place<'_>,
+    why: &str,
+    options: &[&str],
+) -> Outcome {
+    let name = at.text_of("Name").or_else(|| at.text_of("name")).unwrap_or_else(|| line.program().to_owned());
+    let what = format!("what takes the place of the step `{}`: {}", masked(&name), line.shown());
+    let place = place.task.to_owned();
+    book.ask(at, Ask { what, why, options, default: "no task: the steps after it follow the steps before it", place });
+    Outcome::Nothing
+}
+
+/// Takes off what only calls another command: `sudo -u x`, `nohup`, `timeout 3h`, `env A=b`. The seconds are those of
+/// `timeout`.
+fn wrapped<'a>(book: &mut Book, line: &Line<'a>) -> (Line<'a>, Option<i64>) {
+    let (mut line, mut timeout) = (line.clone(), None);
+    loop {
+        let mut take = 1;
+        let word = |i: usize| line.words.get(i).map_or("", String::as_str);
+        match line.program() {
+            "sudo" => {
+                while word(take).starts_with('-') {
+                    take += if matches!(word(take), "-u" | "-g") { 2 } else { 1 };
+                }
+            }
+            "nohup" | "exec" | "time" => {}
+            "timeout" => {
+                while word(take).starts_with('-') {
+                    take += if matches!(word(take), "-k" | "-s") { 2 } else { 1 };
+                }
+                let Some(seconds) = seconds(word(take)) else { return (line, timeout) };
+                timeout = Some(seconds);
+                take += 1;
+            }
+            _ => return (line, timeout),
+        }
+        if line.words.len() <= take {
+            return (line, timeout);
+        }
+        for at in line.ats[..take].iter().filter(|at| line.ats.last().is_none_or(|last| last.field != at.field)) {
+            book.dropped(at, "it only calls another command; a time limit is the task's own");
+        }
+        line = line.from(take);
+    }
+}
+
+/// `3h`, `90m`, `30`: the durations of `timeout`, in seconds.
+fn seconds(text: &str) -> Option<i64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: i64 = text[..digits].parse().ok()?;
+    let unit = match &text[digits..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|s| (1..=31_536_000).contains(s))
+}
+
+/// `bash -c "…"`: one simple command is taken for itself.
+fn shell(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>, base: &Wants, depth: usize) -> Outcome {
+    let says = line.words.get(1).is_some_and(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c'));
+    if let (true, 3, true) = (says, line.words.len(), depth < 3)
+        && let Ok(words) = words::split(&line.words[2], true)
+    {
+        let inner = Line::within(&line.ats[2], words);
+        let (bare, _) = wrapped(&mut Book::default(), &inner);
+        if matches!(bare.program(), "spark-submit" | "bash" | "sh") {
+            let outcome = command(book, at, &inner, place, base, depth + 1);
+            for outer in &line.ats[..2] {
+                book.dropped(outer, "the shell only calls one command");
+            }
+            return outcome;
+        }
+    }
+    let why = "plumb does not run or read shell scripts: what it does is for a person to see";
+    let options = ["a task of its own for each spark-submit in it", "a task of Airflow", "an init script", "retire it"];
+    without(book, at, line, place, why, &options)
+}
+
+/// `s3-dist-cp`: files staged between S3 and HDFS need no staging any more.
+fn copy(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>) -> Outcome {
+    let option = |name: &str| {
+        let inline = line.words.iter().find_map(|w| w.strip_prefix(name)?.strip_prefix('='));
+        let next = || line.words.iter().position(|w| w == name).and_then(|i| line.words.get(i + 1)).map(String::as_str);
+        inline.or_else(next).unwrap_or_default().to_owned()
+    };
+    let is_s3 = |text: &str| super::library::s3(text).starts_with("s3://");
+    let (from, to) = (option("--src"), option("--dest"));
+    let staging = !from.is_empty() && !to.is_empty() && is_s3(&from) != is_s3(&to);
+    let (why, options): (&str, &[&str]) = match staging {
+        true => (
+            "it stages files between S3 and HDFS; job clusters have no HDFS, and read S3 directly",
+            &["nothing: the next steps read and write S3 themselves", "a volume for what is only kept in between"],
+        ),
+        false => (
+            "Databricks has no s3-dist-cp",
+            &["`dbutils.fs.cp` or `aws s3 sync` in a task", "COPY INTO or Auto Loader", "a task of Airflow"],
+        ),
+    };
+    without(book, at, line, place, why, options)
+}
+
+/// The fate of a flag is that of its value.
+pub(super) fn same_fate(book: &mut Book, flag: &At<'_>, value: &At<'_>) {
+    if let Some(fate) = book.account.fates.get(&value.field).cloned() {
+        book.account.put(flag, &fate);
+    }
+}
+
+/// A word that has come to nothing by itself.
+pub(super) fn task_fate(place: &Place<'_>) -> Fate {
+    Fate::Translated { to: place.task.to_owned() }
+}

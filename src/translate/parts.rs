@@ -1,0 +1,265 @@
+//! Instance groups and fleets, brought into one form.
+
+use super::account::{Ask, At, Book};
+use super::nodes;
+
+/// One role's machines.
+#[derive(Clone, Debug)]
+pub(super) struct Part<'a> {
+    pub at: At<'a>,
+    pub role: Role,
+    /// The type to take, and what it stands for.
+    pub node: String,
+    pub node_at: At<'a>,
+    /// The units that one machine counts for.
+    pub weight: i64,
+    /// How many machines that never are spot instances.
+    pub on_demand: i64,
+    /// How many that are.
+    pub spot: i64,
+    /// Whether spot instances that are not to be had are replaced by on-demand ones.
+    pub fallback: bool,
+    /// The most to pay for a spot instance, in percent of the on-demand price.
+    pub bid: Option<i64>,
+    pub volumes: Vec<Volume>,
+    /// Bounds of automatic scaling by CloudWatch rules.
+    pub scaling: Option<(i64, i64)>,
+}
+
+/// What machines are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Master,
+    Core,
+    Task,
+}
+
+/// An EBS volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Volume {
+    pub kind: String,
+    pub gigabytes: i64,
+    pub iops: Option<i64>,
+    pub throughput: Option<i64>,
+}
+
+const DRIVER: &str = "a cluster has one driver, which is never a spot instance";
+/// More machines than any account may have.
+const MOST: i64 = 100_000;
+/// Where the machines stand in the manifest.
+pub(super) const CLUSTER: &str = "job_clusters[*].new_cluster";
+
+/// The parts that make up the cluster.
+pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part<'a>> = root.list("InstanceGroups").iter().filter_map(|at| group(book, at)).collect();
+    parts.extend(root.list("InstanceFleets").iter().filter_map(|at| fleet(book, at)));
+    parts
+}
+
+fn role(at: &At<'_>, key: &str) -> Option<Role> {
+    match at.text_of(key)?.as_str() {
+        "MASTER" => Some(Role::Master),
+        "CORE" => Some(Role::Core),
+        "TASK" => Some(Role::Task),
+        _ => None,
+    }
+}
+
+fn history(book: &mut Book, at: &At<'_>) {
+    for key in
+        ["Id", "Name", "Status", "RunningInstanceCount", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity"]
+    {
+        book.drop_of(at, key, "what the machines are called, and how they fare at the moment");
+    }
+    for key in [
+        "ConfigurationsVersion",
+        "LastSuccessfullyAppliedConfigurations",
+        "LastSuccessfullyAppliedConfigurationsVersion",
+        "Context",
+    ] {
+        book.drop_of(at, key, "of a reconfiguration: `Configurations` says what holds");
+    }
+    for key in ["ShrinkPolicy", "ResizeSpecifications", "EbsOptimized"] {
+        book.drop_of(at, key, "Databricks decides how clusters shrink, and all its machines are EBS-optimised");
+    }
+}
+
+fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
+    let role = role(at, "InstanceGroupType")?;
+    let (node_at, node) = (at.get("InstanceType")?, at.text_of("InstanceType")?);
+    history(book, at);
+    book.drop_of(at, "InstanceGroupType", "says which member the rest goes to");
+    let count = at.int_of("RequestedInstanceCount").unwrap_or_default().clamp(0, MOST);
+    if role == Role::Master {
+        let extra = count > 1;
+        if extra && let Some(at) = at.get("RequestedInstanceCount") {
+            let what = format!("whether {count} masters were for more than staying up");
+            let why = "a job cluster has one driver, and a failed run is tried again";
+            let options = ["one driver, and retries", "nothing"];
+            book.ask(&at, Ask { what, why, options: &options, default: "one driver", place: CLUSTER.into() });
+        }
+        book.drop_of(at, "RequestedInstanceCount", "a cluster has one driver");
+    }
+    let is_spot = at.text_of("Market").as_deref() == Some("SPOT");
+    if role == Role::Master {
+        book.drop_of(at, "Market", DRIVER);
+    }
+    for key in ["RequestedInstanceCount", "Market"] {
+        if let Some(at) = at.get(key) {
+            book.translated(&at, format!("{CLUSTER}.{}", if key == "Market" { "aws_attributes" } else { "*size" }));
+        }
+    }
+    let scaling = at.get("AutoScalingPolicy").and_then(|policy| {
+        let bounds = policy.get("Constraints")?;
+        let (least, most) = (bounds.int_of("MinCapacity")?, bounds.int_of("MaxCapacity")?);
+        book.translated(&bounds, format!("{CLUSTER}.*size"));
+        Some((least.clamp(0, MOST), most.clamp(0, MOST)))
+    });
+    book.drop_of(at, "AutoScalingPolicy", "rules by CloudWatch metrics: Databricks scales by load");
+    let spot = if is_spot && role != Role::Master { count } else { 0 };
+    let bid = bid(book, at, spot > 0);
+    Some(Part {
+        role,
+        node,
+        node_at,
+        weight: 1,
+        on_demand: if is_spot { 0 } else { count },
+        spot,
+        fallback: true,
+        bid,
+        volumes: volumes(book, at),
+        scaling,
+        at: at.clone(),
+    })
+}
+
+/// The share of the on-demand price that is paid at most. A bid of nothing is EMR's word for the whole.
+fn bid(book: &mut Book, at: &At<'_>, spot: bool) -> Option<i64> {
+    if !spot {
+        for key in ["BidPrice", "BidPriceAsPercentageOfOnDemandPrice"] {
+            book.drop_of(at, key, "none of these machines is a spot instance");
+        }
+        return None;
+    }
+    if let Some(price) = at.get("BidPrice").filter(|p| p.text().is_some_and(|t| !t.is_empty())) {
+        let what =
+            format!("the most to pay for a spot instance: EMR's was {} USD an hour", price.text().unwrap_or_default());
+        book.ask(
+            &price,
+            Ask {
+                what,
+                why: "Databricks takes a share of the on-demand price, and plumb has no price list",
+                options: &["100 percent", "the share that the price is"],
+                default: "100 percent, the service's default",
+                place: format!("{CLUSTER}.aws_attributes"),
+            },
+        );
+    }
+    let percent = at.get("BidPriceAsPercentageOfOnDemandPrice")?;
+    // Clusters API: 10000 at most.
+    let value = percent.value.as_f64().or_else(|| percent.text()?.parse().ok()).filter(|v| v.is_finite())?;
+    #[allow(clippy::cast_possible_truncation)]
+    let value = value.clamp(1.0, 10_000.0).ceil() as i64;
+    book.translated(&percent, format!("{CLUSTER}.aws_attributes"));
+    Some(value)
+}
+
+fn volumes(book: &mut Book, at: &At<'_>) -> Vec<Volume> {
+    let mut volumes = Vec::new();
+    // What a listing returns, and what RunJobFlow takes.
+    let mut devices = at.list("EbsBlockDevices");
+    devices.extend(at.path("EbsConfiguration").map(|c| c.list("EbsBlockDeviceConfigs")).unwrap_or_default());
+    for device in devices {
+        let times = device.int_of("VolumesPerInstance").unwrap_or(1).clamp(1, 25);
+        if let Some(spec) = device.get("VolumeSpecification") {
+            let volume = Volume {
+                kind: spec.text_of("VolumeType").unwrap_or_else(|| "gp2".into()),
+                gigabytes: spec.int_of("SizeInGB").unwrap_or_default().clamp(0, 65_536),
+                iops: spec.int_of("Iops"),
+                throughput: spec.int_of("Throughput"),
+            };
+            volumes.extend((0..times).map(|_| volume.clone()));
+        }
+        book.drop_of(&device, "Device", "Databricks names the devices");
+    }
+    volumes
+}
+
+fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
+    let role = role(at, "InstanceFleetType")?;
+    let key = if at.get("InstanceTypeSpecifications").is_some() {
+        "InstanceTypeSpecifications"
+    } else {
+        "InstanceTypeConfigs"
+    };
+    let types = at.list(key);
+    // Of several types the one that is to be taken first; EMR tells by priority, or by the order.
+    let first = types.iter().filter(|t| t.text_of("InstanceType").is_some()).min_by_key(|t| {
+        t.get("Priority")
+            .and_then(|p| p.value.as_f64())
+            .map_or(i64::MAX, |p| (p * 1000.0).clamp(0.0, 1e15).round() as i64)
+    })?;
+    let (node_at, node) = (first.get("InstanceType")?, first.text_of("InstanceType")?);
+    history(book, at);
+    book.drop_of(at, "InstanceFleetType", "says which member the rest goes to");
+    let weight = first.int_of("WeightedCapacity").unwrap_or(1).clamp(1, MOST);
+    let machines = |key: &str| {
+        let units = at.int_of(key).unwrap_or_default().clamp(0, MOST);
+        units / weight + i64::from(units % weight > 0)
+    };
+    let (on_demand, spot) = (machines("TargetOnDemandCapacity"), machines("TargetSpotCapacity"));
+    for key in ["TargetOnDemandCapacity", "TargetSpotCapacity"] {
+        if let Some(at) = at.get(key) {
+            match role {
+                Role::Master => book.dropped(&at, DRIVER),
+                _ => book.translated(&at, format!("{CLUSTER}.*size")),
+            }
+        }
+    }
+    let spot_spec = at.path("LaunchSpecifications.SpotSpecification");
+    let action = spot_spec.as_ref().and_then(|s| s.get("TimeoutAction"));
+    let fallback = action.as_ref().and_then(At::text).as_deref() != Some("TERMINATE_CLUSTER");
+    if let Some(action) = action.filter(|_| role != Role::Master) {
+        book.translated(&action, format!("{CLUSTER}.aws_attributes"));
+    }
+    book.drop_of(at, "LaunchSpecifications", "how EMR allocates machines, and how long it waits for them");
+    let bid = bid(book, first, spot > 0 && role != Role::Master);
+    let volumes = volumes(book, first);
+    if types.len() > 1 {
+        let fleet = nodes::fleet(&node);
+        let names: Vec<String> = types.iter().filter_map(|t| t.text_of("InstanceType")).collect();
+        let instead = fleet.map_or_else(|| "other types as fallbacks".to_owned(), |f| format!("the fleet type `{f}`"));
+        for other in types.iter().filter(|t| t.field != first.field) {
+            let ask = Ask {
+                what: format!("which machine type takes the place of {}", names.join(", ")),
+                why: "a cluster has one type for all its workers",
+                options: &[node.as_str(), instead.as_str()],
+                default: "the first of them",
+                place: format!(
+                    "{CLUSTER}.{}",
+                    if role == Role::Master { "driver_node_type_id" } else { "node_type_id" }
+                ),
+            };
+            match other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
+                true => book.ask(other, ask),
+                false => book.dropped(other, "one of several types: the decision of the first one is for all"),
+            }
+        }
+    }
+    for key in ["WeightedCapacity", "Priority", "EbsOptimized"] {
+        book.drop_of(first, key, "machines are counted one by one");
+    }
+    Some(Part {
+        role,
+        node,
+        node_at,
+        weight,
+        on_demand,
+        spot,
+        fallback,
+        bid,
+        volumes,
+        scaling: None,
+        at: first.clone(),
+    })
+}

@@ -1,0 +1,69 @@
+//! Places in a spec, as decisions and accounts name them.
+
+use serde_json::Value;
+
+/// The members by which the elements of lists are known.
+const KEYS: [&str; 3] = ["task_key", "job_cluster_key", "id"];
+
+/// The JSON pointer of a place as `tasks[load].libraries`, and whether it is there; of one that is not, that of the
+/// nearest place around it. `[*]` is the first element that has the rest, else the first one. A member's name may have
+/// dots in it (`spark_conf.spark.x`).
+pub fn find(spec: &Value, place: &str) -> (String, bool) {
+    below(spec, String::new(), place)
+}
+
+fn below(at: &Value, pointer: String, rest: &str) -> (String, bool) {
+    if rest.is_empty() {
+        return (pointer, true);
+    }
+    let further = |token: &str, value: &Value, left: &str| {
+        let token = token.replace('~', "~0").replace('/', "~1");
+        below(value, format!("{pointer}/{token}"), left.strip_prefix('.').unwrap_or(left))
+    };
+    match (at, rest.strip_prefix('[').and_then(|inner| inner.split_once(']'))) {
+        (Value::Array(items), Some(("*", left))) => {
+            let mut found = items.iter().enumerate().map(|(i, item)| further(&i.to_string(), item, left));
+            let first = found.next();
+            match first {
+                Some((_, false)) => found.find(|(_, there)| *there).or(first).unwrap_or((pointer.clone(), false)),
+                first => first.unwrap_or((pointer.clone(), false)),
+            }
+        }
+        (Value::Array(items), Some((key, left))) => {
+            let is = |item: &Value| KEYS.iter().any(|k| item.get(k).and_then(Value::as_str) == Some(key));
+            match items.iter().position(is).and_then(|i| Some((i, items.get(i)?))) {
+                Some((i, item)) => further(&i.to_string(), item, left),
+                None => (pointer, false),
+            }
+        }
+        (Value::Object(map), None) => {
+            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            match (map.get(rest), map.get(&rest[..end])) {
+                (Some(value), _) => further(rest, value, ""),
+                (None, Some(value)) => further(&rest[..end], value, &rest[end..]),
+                (None, None) => (pointer, false),
+            }
+        }
+        _ => (pointer, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_nearest_place_is_found() {
+        let spec = json!({ "tasks": [{ "task_key": "a" }, { "task_key": "b", "conf": { "x.y": 1 } }] });
+        let is = |place: &str, pointer: &str, there: bool| assert_eq!(find(&spec, place), (pointer.to_owned(), there));
+        is("tasks[b].conf.x.y", "/tasks/1/conf/x.y", true);
+        is("tasks[*].task_key", "/tasks/0/task_key", true);
+        is("tasks[c].conf", "/tasks", false);
+        is("tasks[b].none.at.all", "/tasks/1", false);
+        is("tasks[*].conf.x.y", "/tasks/1/conf/x.y", true);
+        is("tasks[*].none", "/tasks/0", false);
+        is("run_as", "", false);
+        is("", "", true);
+    }
+}
