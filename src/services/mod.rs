@@ -7,6 +7,7 @@ pub mod aws;
 pub mod dag_files;
 pub mod databricks;
 pub mod emr;
+mod failed;
 pub mod github;
 pub mod http;
 pub mod pace;

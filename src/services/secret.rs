@@ -1,6 +1,6 @@
 //! Secrets that don't show, and the taking of secrets out of texts that others wrote.
 
-use crate::call::percent_encoded;
+use crate::call::{Fault, percent_encoded};
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
@@ -70,6 +70,23 @@ impl Redactor {
             }
         }
         without_tokens(&text)
+    }
+
+    /// The fault without secrets: whatever a server echoed, none is shown.
+    pub fn clean_fault(&self, fault: Fault) -> Fault {
+        let clean = |text: String| self.clean(&text);
+        match fault {
+            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
+            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
+            Fault::Refused { line, status, code, message, request_id, retry_after } => Fault::Refused {
+                line: clean(line),
+                status,
+                code: clean(code),
+                message: clean(message),
+                request_id: request_id.map(clean),
+                retry_after,
+            },
+        }
     }
 }
 

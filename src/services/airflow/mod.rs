@@ -10,7 +10,8 @@ pub use config::{Api, Config, ConfigError, Credentials, Explicit};
 
 use super::{
     Requests,
-    databricks::{OnWait, errors::is_html},
+    databricks::OnWait,
+    failed::{Failed, answer},
     http::{self, Broken},
     pace::{Pace, Went},
     random,
@@ -49,16 +50,6 @@ pub struct Server {
     pub api: Api,
     /// `3.3.2`; `None` when the server does not tell.
     pub version: Option<String>,
-}
-
-/// An attempt that failed.
-struct Failed {
-    fault: Fault,
-    went: Went,
-    /// The server doesn't take the token; nothing was done.
-    signed_out: bool,
-    /// Trying again cannot help.
-    hopeless: bool,
 }
 
 impl Airflow {
@@ -256,31 +247,26 @@ impl Airflow {
         let body = http::body(response).await;
         if (200..300).contains(&status) {
             let body = body.map_err(|broken| Failed::broken(&line, broken))?;
-            return answer(line, status, &body);
+            return answer(&line, status, None, &body, "an Airflow web server");
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
-        Err(Failed::refused(errors::refused(line, status, &headers, &body, Timestamp::now())))
+        let fault = errors::refused(line, status, &headers, &body, Timestamp::now());
+        let signed_out =
+            matches!(&fault, Fault::Refused { status, message, .. } if errors::is_signed_out(*status, message));
+        Err(Failed::refused(fault, signed_out))
     }
 
-    /// A fault that can be shown: whatever a server echoed, no secret is in it.
+    /// A fault that can be shown, with who is signed in where that matters.
     fn shown(&self, fault: Fault) -> Fault {
-        let clean = |text: String| self.redactor.clean(&text);
-        match fault {
-            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
-            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
-            Fault::Refused { line, status, code, message, request_id, retry_after } => {
-                let mut message = clean(message);
-                if matches!(status, 401 | 403) {
-                    message.push_str(&format!("; signed in as {}", self.auth.config.describe()));
-                    // Airflow 2 answers a wrong password and a missing permission alike.
-                    let both = if line.contains("/api/v1/") { "is the password right, and may" } else { "may" };
-                    message.push_str(&format!(": {both} this user do that?"));
-                }
-                let request_id = request_id.map(clean);
-                Fault::Refused { line: clean(line), status, code, message, request_id, retry_after }
-            }
+        let mut fault = self.redactor.clean_fault(fault);
+        if let Fault::Refused { status: 401 | 403, line, message, .. } = &mut fault {
+            message.push_str(&format!("; signed in as {}", self.auth.config.describe()));
+            // Airflow 2 answers a wrong password and a missing permission alike.
+            let both = if line.contains("/api/v1/") { "is the password right, and may" } else { "may" };
+            message.push_str(&format!(": {both} this user do that?"));
         }
+        fault
     }
 }
 
@@ -312,41 +298,5 @@ fn exists(call: &Call, answer: Answer) -> Fault {
         message: format!("The Variable with key: `{key}` already exists"),
         request_id: answer.request_id,
         retry_after: None,
-    }
-}
-
-/// Reads a success. One that cannot be read may still have had its effect.
-fn answer(line: String, status: u16, body: &[u8]) -> Result<Answer, Box<Failed>> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Answer { status, body: Value::Null, request_id: None });
-    }
-    serde_json::from_slice(body).map(|body| Answer { status, body, request_id: None }).map_err(|e| {
-        let (why, hopeless) = if is_html(&String::from_utf8_lossy(body)) {
-            // What a login page answers to everything.
-            ("the answer is a web page, not JSON: is this the address of an Airflow web server?".to_owned(), true)
-        } else {
-            (format!("the answer is not JSON: {e}"), false)
-        };
-        Box::new(Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless })
-    })
-}
-
-impl Failed {
-    fn broken(line: &str, broken: Broken) -> Box<Self> {
-        let (line, why) = (line.to_owned(), broken.why);
-        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
-        Box::new(Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless })
-    }
-
-    fn refused(fault: Fault) -> Box<Self> {
-        let (went, signed_out) = match &fault {
-            Fault::Refused { status: 429, retry_after, .. } => (Went::TooFast(*retry_after), false),
-            Fault::Refused { status: 503, retry_after: Some(wait), .. } => (Went::TooFast(Some(*wait)), false),
-            Fault::Refused { status, message, .. } => {
-                (if *status < 500 { Went::Well } else { Went::Otherwise }, errors::is_signed_out(*status, message))
-            }
-            Fault::NotSent { .. } | Fault::Lost { .. } => (Went::Otherwise, false),
-        };
-        Box::new(Failed { fault, went, signed_out, hopeless: false })
     }
 }

@@ -12,6 +12,7 @@ pub use auth::{AuthError, Config, Explicit, Method, profile_path};
 
 use super::{
     Requests,
+    failed::{Failed, answer},
     http::{self, Broken},
     pace::{Pace, Went},
     random,
@@ -21,8 +22,6 @@ use super::{
 use crate::call::{Answer, Call, Fault, Sending, Service, System};
 use jiff::Timestamp;
 use oauth::Auth;
-use reqwest::header::HeaderMap;
-use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -52,16 +51,6 @@ pub struct Identity {
     pub user: String,
     /// `None` when the service does not say.
     pub workspace_id: Option<String>,
-}
-
-/// An attempt that failed.
-struct Failed {
-    fault: Fault,
-    went: Went,
-    /// The service doesn't know the token; nothing was done.
-    signed_out: bool,
-    /// Trying again cannot help.
-    hopeless: bool,
 }
 
 impl Databricks {
@@ -190,72 +179,30 @@ impl Databricks {
         let body = http::body(response).await;
         if (200..300).contains(&status) {
             let body = body.map_err(|broken| Failed::broken(&line, broken))?;
-            return answer(line, status, &headers, &body);
+            return answer(&line, status, errors::request_id(&headers), &body, "a workspace");
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
-        Err(Failed::refused(errors::refused(line, status, &headers, &body, Timestamp::now())))
+        let fault = errors::refused(line, status, &headers, &body, Timestamp::now());
+        let signed_out = matches!(&fault, Fault::Refused { status, message, .. }
+            if *status == 401 || errors::is_bad_token(*status, message));
+        Err(Failed::refused(fault, signed_out))
     }
 
-    /// A fault that can be shown: whatever a server echoed, no secret is in it.
+    /// A fault that can be shown, with who is signed in where that matters.
     async fn shown(&self, fault: Fault) -> Fault {
-        let clean = |text: String| self.redactor.clean(&text);
-        match fault {
-            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
-            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
-            Fault::Refused { line, status, code, message, request_id, retry_after } => {
-                let mut message = clean(message);
-                if status == 401 || errors::is_bad_token(status, &message) {
-                    message.push_str(&format!("; signed in by {}", self.auth.describe().await));
-                }
-                let request_id = request_id.map(clean);
-                Fault::Refused { line: clean(line), status, code: clean(code), message, request_id, retry_after }
-            }
+        let mut fault = self.redactor.clean_fault(fault);
+        if let Fault::Refused { status, message, .. } = &mut fault
+            && (*status == 401 || errors::is_bad_token(*status, message))
+        {
+            message.push_str(&format!("; signed in by {}", self.auth.describe().await));
         }
+        fault
     }
 }
 
 impl Service for Databricks {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
         Box::pin(self.deliver(call))
-    }
-}
-
-/// Reads a success. One that cannot be read may still have had its effect.
-fn answer(line: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Box<Failed>> {
-    let request_id = errors::request_id(headers);
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Answer { status, body: Value::Null, request_id });
-    }
-    serde_json::from_slice(body).map(|body| Answer { status, body, request_id }).map_err(|e| {
-        let text = String::from_utf8_lossy(body);
-        let (why, hopeless) = if errors::is_html(&text) {
-            // What a login page or a captive portal answers to everything.
-            ("the answer is a web page, not JSON: is this the address of a workspace?".to_owned(), true)
-        } else {
-            (format!("the answer is not JSON: {e}"), false)
-        };
-        Box::new(Failed { fault: Fault::Lost { line, why }, went: Went::Otherwise, signed_out: false, hopeless })
-    })
-}
-
-impl Failed {
-    fn broken(line: &str, broken: Broken) -> Box<Self> {
-        let (line, why) = (line.to_owned(), broken.why);
-        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
-        Box::new(Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless })
-    }
-
-    fn refused(fault: Fault) -> Box<Self> {
-        let (went, signed_out) = match &fault {
-            Fault::Refused { status: 429, retry_after, .. } => (Went::TooFast(*retry_after), false),
-            Fault::Refused { status: 503, retry_after: Some(wait), .. } => (Went::TooFast(Some(*wait)), false),
-            Fault::Refused { status, message, .. } => (
-                if *status < 500 { Went::Well } else { Went::Otherwise },
-                *status == 401 || errors::is_bad_token(*status, message),
-            ),
-            Fault::NotSent { .. } | Fault::Lost { .. } => (Went::Otherwise, false),
-        };
-        Box::new(Failed { fault, went, signed_out, hopeless: false })
     }
 }

@@ -6,6 +6,7 @@ mod errors;
 
 use super::{
     Requests,
+    failed::{self, Failed},
     http::{self, Broken, ClientError},
     pace::{Pace, Went},
     random,
@@ -180,14 +181,6 @@ pub struct GitHub {
     policy: Policy,
     jitter: Box<dyn Fn() -> f64 + Send + Sync>,
     requests: Requests,
-}
-
-/// An attempt that failed.
-struct Failed {
-    fault: Fault,
-    went: Went,
-    /// Trying again cannot help.
-    hopeless: bool,
 }
 
 /// A good answer, and the query of the next page.
@@ -389,41 +382,26 @@ impl GitHub {
         let body = http::body(response).await;
         if (200..300).contains(&status) {
             let body = body.map_err(|broken| Failed::broken(&line, broken))?;
-            let lost = |e: serde_json::Error| Broken {
-                why: format!("the answer is not JSON: {e}; is this the address of a GitHub API?"),
-                sent: true,
-                hopeless: true,
-            };
-            let body = serde_json::from_slice(&body).map_err(|e| Failed::broken(&line, lost(e)))?;
+            let body = failed::json(&line, &body, "a GitHub API")?;
             return Ok(Answered { body, next: errors::next_page(&headers) });
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
         let fault = errors::refused(line, status, &headers, &body, Timestamp::now());
-        let went = match &fault {
-            Fault::Refused { status: 429, retry_after, .. } => Went::TooFast(*retry_after),
-            Fault::Refused { status, .. } if *status < 500 => Went::Well,
-            _ => Went::Otherwise,
-        };
-        Err(Box::new(Failed { fault, went, hopeless: false }))
+        Err(Failed::refused(fault, false))
     }
 
-    /// A fault that can be shown: whatever a server echoed, no secret is in it.
+    /// A fault that can be shown, with what is wrong with the token where that matters.
     fn shown(&self, fault: Fault) -> Fault {
-        let clean = |text: String| self.redactor.clean(&text);
-        match fault {
-            Fault::NotSent { line, why } => Fault::NotSent { line, why: clean(why) },
-            Fault::Lost { line, why } => Fault::Lost { line, why: clean(why) },
-            Fault::Refused { line, status, code, message, request_id, retry_after } => {
-                let mut message = clean(message);
-                match (status, &self.config.token) {
-                    (401 | 403 | 404, None) => message.push_str("; there is no token: set GITHUB_TOKEN"),
-                    (401, Some(_)) => message.push_str("; GITHUB_TOKEN is no token, or no longer"),
-                    _ => {}
-                }
-                Fault::Refused { line, status, code, message, request_id, retry_after }
+        let mut fault = self.redactor.clean_fault(fault);
+        if let Fault::Refused { status, message, .. } = &mut fault {
+            match (*status, &self.config.token) {
+                (401 | 403 | 404, None) => message.push_str("; there is no token: set GITHUB_TOKEN"),
+                (401, Some(_)) => message.push_str("; GITHUB_TOKEN is no token, or no longer"),
+                _ => {}
             }
         }
+        fault
     }
 }
 
@@ -434,12 +412,4 @@ fn read<T: DeserializeOwned>(call: &Call, body: Value) -> Result<T, Fault> {
 
 fn odd(call: &Call, why: &str) -> Fault {
     super::odd_answer(call, 200, why)
-}
-
-impl Failed {
-    fn broken(line: &str, broken: Broken) -> Box<Self> {
-        let (line, why) = (line.to_owned(), broken.why);
-        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
-        Box::new(Failed { fault, went: Went::Otherwise, hopeless: broken.hopeless })
-    }
 }

@@ -1,0 +1,65 @@
+//! An attempt to send a call that failed, and what it says of the next one.
+
+use super::databricks::errors::is_html;
+use super::http::Broken;
+use super::pace::Went;
+use crate::call::{Answer, Fault};
+use serde_json::Value;
+
+/// An attempt that failed.
+pub(crate) struct Failed {
+    pub fault: Fault,
+    pub went: Went,
+    /// The service doesn't take the token; nothing was done.
+    pub signed_out: bool,
+    /// Trying again cannot help.
+    pub hopeless: bool,
+}
+
+impl Failed {
+    /// No whole answer came.
+    pub fn broken(line: &str, broken: Broken) -> Box<Self> {
+        let (line, why) = (line.to_owned(), broken.why);
+        let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+        Box::new(Failed { fault, went: Went::Otherwise, signed_out: false, hopeless: broken.hopeless })
+    }
+
+    /// The service refused.
+    pub fn refused(fault: Fault, signed_out: bool) -> Box<Self> {
+        let went = match &fault {
+            Fault::Refused { status: 429, retry_after, .. } => Went::TooFast(*retry_after),
+            Fault::Refused { status: 503, retry_after: Some(wait), .. } => Went::TooFast(Some(*wait)),
+            Fault::Refused { status: ..500, .. } => Went::Well,
+            Fault::Refused { .. } | Fault::NotSent { .. } | Fault::Lost { .. } => Went::Otherwise,
+        };
+        Box::new(Failed { fault, went, signed_out, hopeless: false })
+    }
+}
+
+/// Reads the JSON of a success, `Null` when there is none. One that cannot be read may still have had its effect. `whose` says
+/// what the address should be of: "a workspace".
+pub(crate) fn json(line: &str, body: &[u8], whose: &str) -> Result<Value, Box<Failed>> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|e| {
+        let (why, hopeless) = if is_html(&String::from_utf8_lossy(body)) {
+            // What a login page or a captive portal answers to everything.
+            (format!("the answer is a web page, not JSON: is this the address of {whose}?"), true)
+        } else {
+            (format!("the answer is not JSON: {e}"), false)
+        };
+        Failed::broken(line, Broken { why, sent: true, hopeless })
+    })
+}
+
+/// The same, as an answer.
+pub(crate) fn answer(
+    line: &str,
+    status: u16,
+    request_id: Option<String>,
+    body: &[u8],
+    whose: &str,
+) -> Result<Answer, Box<Failed>> {
+    json(line, body, whose).map(|body| Answer { status, body, request_id })
+}
