@@ -271,8 +271,7 @@ pub async fn finish(
 pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
     let borrowed = desired.resources.iter().find(|r| r.address == *address && r.kind.is_borrowed(&r.spec));
     let Some(resource) = borrowed else { return carrying(live, desired, address) };
-    let title = |spec: &'_ Value| spec.get(resource.kind.title()).cloned();
-    live.of(&address.kind).iter().filter(|f| title(&f.seen.spec) == title(&resource.spec)).collect()
+    live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
 }
 
 /// The live objects that carry this address's mark, whatever the manifests say.

@@ -259,7 +259,7 @@ fn report(outcome: &Outcome, ui: &Ui) {
             Ended::Failed { why, sent } => {
                 let before = match sent.as_slice() {
                     [] => "nothing of it was done".to_owned(),
-                    lines => format!("done before: {}", lines.join(", ")),
+                    lines => format!("done so far: {}", lines.join(", ")),
                 };
                 ui.error(&format!("{address}: {why} ({before})"));
             }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What signs in to the emulator, where anything does.
-pub const USER: &str = "plumb";
-pub const PASSWORD: &str = "sandbox";
+const USER: &str = "plumb";
+const PASSWORD: &str = "sandbox";
 
 /// Starts the emulator of a target, and connects to it. Its state, and the folder of its DAG files, are in `.plumb/` of
 /// the project's folder.

@@ -166,7 +166,7 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> O
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
         let is_it = || match kind.is_borrowed(&r.spec) {
-            true => r.spec.get(kind.title()).and_then(Value::as_str) == Some(&found.seen.id),
+            true => found.is_called_as(kind, &r.spec),
             false => r.adopt.as_ref() == Some(&found.seen.id),
         };
         r.kind.name() == kind.name() && is_it() || mine.is_some_and(|o| o.address == r.address)

@@ -1,10 +1,11 @@
 //! The lease, for the commands that write.
 
 use super::session::Session;
+use super::time::time;
 use crate::call::{Fault, System};
 use crate::lease::protocol::Terms;
 use crate::lease::store::{Holder, Store};
-use crate::lease::{self, Held, Lease, Refused};
+use crate::lease::{Held, Lease, Refused};
 use crate::manifest::Mode;
 use crate::render::value::visible;
 use crate::settings;
@@ -24,22 +25,6 @@ pub struct LockArgs {
     /// Take no lease: for an emergency in which it cannot be taken
     #[arg(long, conflicts_with = "lock_timeout")]
     no_lock: bool,
-}
-
-/// Reads `90`, `90s`, `10m`, `1h`.
-pub fn time(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("expected a number and `s`, `m` or `h`".into()),
-    };
-    let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n <= 24 * 3600);
-    seconds.map(Duration::from_secs).ok_or_else(|| "expected at most 24h".into())
 }
 
 /// Where the lease of a session's target is; `None` when it has none: without a Databricks workspace, or in development
@@ -78,7 +63,7 @@ pub async fn under<R>(
     ui: &Ui,
     work: impl AsyncFnOnce(&Session) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
-    let id = lease::fresh_id();
+    let id = crate::services::fresh_id();
     let store = match args.no_lock {
         true => {
             ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
@@ -139,21 +124,6 @@ pub fn failure(session: &Session, refused: Refused) -> Failure {
             failure
                 .hint("give who applies Can Edit on that folder, or name another one as `databricks.leases` of the target")
                 .hint("in an emergency, --no-lock goes on without it")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read() {
-        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(time("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(time("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "s", "1d", "-1s", "25h", "99999999999999999999h", "1 m"] {
-            assert!(time(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -19,6 +19,7 @@ mod schema;
 mod session;
 mod show;
 mod status;
+mod time;
 mod unlock;
 mod validate;
 

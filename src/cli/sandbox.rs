@@ -1,5 +1,6 @@
 //! `plumb sandbox`.
 
+use super::time::time;
 use crate::sandbox::{self, airflow};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
@@ -35,21 +36,11 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Time to wait before each answer: 50ms, 1s
-    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = time)]
     latency: Duration,
     /// Listen to other machines too: anybody who reaches the port may do anything
     #[arg(long)]
     allow_remote: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| "expected a time such as 50ms or 1s".to_owned())?;
-    match &text[digits.len()..] {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        _ => Err("expected a time such as 50ms or 1s".into()),
-    }
 }
 
 /// Runs the emulator.

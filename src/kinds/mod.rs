@@ -288,10 +288,6 @@ pub trait Kind: Send + Sync + 'static {
     fn next_run(_step: &Step<'_>) -> Option<String> {
         None
     }
-    /// What is worth knowing of the step: "the next run is for May".
-    fn notes(_step: &Step<'_>) -> Vec<String> {
-        Vec::new()
-    }
     /// Whether a change has come to what `expect` says (see [`crate::call::Settles`]). `memory` is `Null` at the first
     /// look and stays what it was left as from look to look.
     fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Settled {
@@ -362,7 +358,6 @@ pub trait AnyKind: Send + Sync {
     fn impact(&self, step: &Step<'_>) -> Vec<String>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
-    fn notes(&self, step: &Step<'_>) -> Vec<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
     fn is_borrowed(&self, spec: &Value) -> bool;
     fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
@@ -458,9 +453,6 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn next_run(&self, step: &Step<'_>) -> Option<String> {
         K::next_run(step)
-    }
-    fn notes(&self, step: &Step<'_>) -> Vec<String> {
-        K::notes(step)
     }
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
         K::settled(expect, looks, memory)

@@ -261,12 +261,5 @@ impl Service for Fenced {
     }
 }
 
-/// A name for this process that no other has.
-pub fn fresh_id() -> String {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    let part = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", part(), part())
-}
-
 #[cfg(test)]
 mod tests;

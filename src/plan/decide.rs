@@ -465,8 +465,6 @@ impl<'a> Decider<'a> {
             impacts.push(run.what);
         }
         impacts.dedup();
-        let noted = resource.kind.notes(step).into_iter();
-        self.notes.extend(noted.map(|message| Note { address: Some(resource.address.clone()), message }));
         self.changes.push(Change {
             address: resource.address.clone(),
             action,

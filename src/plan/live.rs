@@ -1,8 +1,9 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
-use crate::kinds::{Mark, Seen};
+use crate::kinds::{AnyKind, Mark, Seen};
 use crate::manifest::Address;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A live object and whose it is. The mark is taken off its spec.
@@ -12,6 +13,15 @@ pub struct Found {
     pub mark: Option<Mark>,
 }
 
+impl Found {
+    /// Whether it has the name that a manifest's spec gives.
+    pub fn is_called_as(&self, kind: &dyn AnyKind, spec: &Value) -> bool {
+        let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let wanted = name(spec);
+        !wanted.is_empty() && name(&self.seen.spec) == wanted
+    }
+}
+
 /// Every live object of the kinds that were read.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -19,8 +29,6 @@ pub struct Live {
     pub kinds: BTreeMap<&'static str, Vec<Found>>,
     /// Objects that could not be understood: named in a note.
     pub unreadable: Vec<String>,
-    /// How many requests the reading took.
-    pub requests: usize,
 }
 
 impl Live {

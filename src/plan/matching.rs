@@ -70,8 +70,7 @@ impl<'a> Decider<'a> {
             };
         }
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let same_name = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
-        match live.iter().filter(|_| !title.is_empty()).find(same_name) {
+        match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
             None => Ok(Match::None),
             Some(found) => Err(self.name_is_taken(resource, found, title)),
         }
@@ -81,14 +80,13 @@ impl<'a> Decider<'a> {
     fn borrowed(&self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
         let kind = resource.kind;
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let named = |f: &&Found| f.seen.spec.get(kind.title()).and_then(Value::as_str) == Some(title);
         let refuse = |reason: String, remedy: &str| Blocked {
             guard: None,
             address: Some(resource.address.clone()),
             reason,
             remedy: Some(remedy.to_owned()),
         };
-        match self.input.live.of(kind.name()).iter().find(named) {
+        match self.input.live.of(kind.name()).iter().find(|f| f.is_called_as(kind, &resource.spec)) {
             None => Err(refuse(
                 format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
                 "mend the name, or wait until it is there",

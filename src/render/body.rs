@@ -277,3 +277,19 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::Release => "release: take the marks off",
     }
 }
+
+/// What is said of a change before its fields: why, where its manifest is, what it waits for, when it runs next.
+pub fn about(change: &Change) -> Vec<String> {
+    let mut out = Vec::new();
+    out.extend(change.reason.as_deref().map(|reason| format!("({})", visible(reason))));
+    out.extend(change.source.as_ref().map(|source| match commit(source) {
+        Some(commit) => format!("{}, {commit}", place(source)),
+        None => place(source),
+    }));
+    if !change.depends_on.is_empty() {
+        let names: Vec<String> = change.depends_on.iter().map(|a| visible(&a.to_string())).collect();
+        out.push(format!("after {}", names.join(", ")));
+    }
+    out.extend(change.next_run.as_deref().map(|next| format!("next scheduled run: {}", visible(next))));
+    out
+}

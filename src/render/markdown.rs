@@ -303,22 +303,11 @@ fn done_shortly(action: Action) -> &'static str {
 fn body_lines(change: &Change, fields: &[&FieldChange]) -> String {
     let address = visible(&change.address.to_string());
     let mut out = format!("# {address} {}: {}{}\n", body::done_to(change), quoted(&change.title), body::id(change));
-    if let Some(reason) = &change.reason {
-        out.push_str(&format!("# ({})\n", visible(reason)));
-    }
-    if let Some(source) = &change.source {
-        let commit = body::commit(source).map(|commit| format!(", {commit}")).unwrap_or_default();
-        out.push_str(&format!("# {}{commit}\n", body::place(source)));
-    }
-    if !change.depends_on.is_empty() {
-        let names: Vec<String> = change.depends_on.iter().map(|a| visible(&a.to_string())).collect();
-        out.push_str(&format!("# after {}\n", names.join(", ")));
+    for about in body::about(change) {
+        out.push_str(&format!("# {about}\n"));
     }
     for impact in &change.impacts {
         out.push_str(&format!("! {}\n", visible(impact)));
-    }
-    if let Some(next) = &change.next_run {
-        out.push_str(&format!("# next scheduled run: {}\n", visible(next)));
     }
     for line in body::lines(change, fields, None) {
         let sign = match line.sign {

@@ -110,7 +110,7 @@ impl Page {
         self.gap();
         let address = visible(&change.address.to_string());
         self.line(Ink::new().bold(), &format!("  # {address} {}", body::done_to(change)));
-        for about in about(change) {
+        for about in body::about(change) {
             for line in wrapped(&about, self.style.width - 4) {
                 self.line(FAINT, &format!("  # {line}"));
             }
@@ -168,19 +168,4 @@ impl Page {
             }
         }
     }
-}
-
-/// What is said of a change before its fields: why, where its manifest is, what it waits for.
-fn about(change: &Change) -> Vec<String> {
-    let mut out = Vec::new();
-    out.extend(change.reason.as_deref().map(|reason| format!("({})", visible(reason))));
-    out.extend(change.source.as_ref().map(|source| match body::commit(source) {
-        Some(commit) => format!("{}, {commit}", body::place(source)),
-        None => body::place(source),
-    }));
-    if !change.depends_on.is_empty() {
-        let names: Vec<String> = change.depends_on.iter().map(|a| visible(&a.to_string())).collect();
-        out.push(format!("after {}", names.join(", ")));
-    }
-    out
 }

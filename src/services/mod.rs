@@ -277,7 +277,16 @@ pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault
 
 /// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
 fn random() -> f64 {
-    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
     // 53 bits are what a double holds.
-    (number >> 11) as f64 / (1u64 << 53) as f64
+    (random_bits() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// 32 digits that nobody can guess and no other process has.
+pub fn fresh_id() -> String {
+    format!("{:016x}{:016x}", random_bits(), random_bits())
+}
+
+/// Bits out of the keys that the system gave this process for its hash maps.
+fn random_bits() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }

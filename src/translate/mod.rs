@@ -73,7 +73,7 @@ pub struct Document {
 /// What a translation came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Translation {
-    /// What was translated, in a few words: `EMR cluster nightly (j-2AXXXX)`.
+    /// What was translated, in a few words: `EMR cluster nightly (j-2A7Q4M1N9)`.
     pub source: String,
     /// In the order in which they depend on each other.
     pub documents: Vec<Document>,

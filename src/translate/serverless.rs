@@ -33,6 +33,7 @@ pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (S
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
         classes::take(book, &list.items(), &place, &mut base);
     }
+    let common = Application { base: &base, runtime, tags: &tags, options };
     let mut taken = BTreeSet::new();
     let (mut jobs, mut runs) = (Vec::new(), Vec::new());
     for (i, at) in root.list("jobRuns").iter().enumerate() {
@@ -44,7 +45,7 @@ pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (S
         let mut keys: BTreeSet<String> = jobs.iter().map(|(n, _): &(String, Value)| n.clone()).collect();
         let own = key(&format!("{name} {called}"), &mut keys);
         book.document = super::address("DatabricksJob", &own).to_string();
-        match of_run(book, at, &called, &own, &base, runtime.clone(), &tags, options) {
+        match of_run(book, at, &called, &own, &common) {
             Some((spec, templates)) => {
                 runs.push(dag::Run { job: own.clone(), templates });
                 jobs.push((own, spec));
@@ -141,17 +142,22 @@ fn of_application(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+/// What all runs of an application begin with.
+struct Application<'a> {
+    base: &'a Wants,
+    runtime: Option<(super::runtime::Choice, super::Minor)>,
+    tags: &'a Map<String, Value>,
+    options: &'a Options,
+}
+
 fn of_run(
     book: &mut Book,
     at: &At<'_>,
     called: &str,
     scope: &str,
-    base: &Wants,
-    runtime: Option<(super::runtime::Choice, super::Minor)>,
-    tags: &Map<String, Value>,
-    options: &Options,
+    of: &Application<'_>,
 ) -> Option<(Value, Vec<String>)> {
+    let (runtime, options) = (of.runtime.clone(), of.options);
     for member in [
         "applicationId",
         "jobRunId",
@@ -181,7 +187,7 @@ fn of_run(
     let key = key(called, &mut taken);
     let task = format!("tasks[{key}]");
     let place = Place { cluster: CLUSTER, task: &task, scope };
-    let mut base = base.clone();
+    let mut base = of.base.clone();
     let overrides = at.path("configurationOverrides.applicationConfiguration").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &overrides, &place, &mut base);
     let mut cluster = Map::new();
@@ -203,7 +209,7 @@ fn of_run(
         };
         book.ask(&role, ask);
     }
-    let mut tags = tags.clone();
+    let mut tags = of.tags.clone();
     if let Some(at) = at.get("tags") {
         tag_map(book, &at, &mut tags);
     }

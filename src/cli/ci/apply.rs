@@ -6,7 +6,7 @@ use super::super::permit::{Permit, of_changes};
 use super::super::session::Project;
 use super::context::Context;
 use crate::ci::approval::Shown;
-use crate::ci::comment;
+use crate::ci::comment::{self, Frame};
 use crate::ci::post::Place;
 use crate::plan::approval::{Approval, Verdict};
 use crate::render;
@@ -221,7 +221,7 @@ async fn report(
         Err(failure) => failure.exit,
     };
     let text = |line: Option<&str>, budget: usize| {
-        let frame = context.frame(run.as_deref(), budget);
+        let frame = Frame { run: run.as_deref(), budget };
         match &held.verdict {
             Some(Verdict::More(more)) => {
                 comment::refused(&plan, &of_changes(&plan, |c| more.contains(&c.address)), line, &frame)

@@ -6,11 +6,10 @@ use crate::ci::post::Place;
 use crate::ci::{Event, Runner, workflow};
 use crate::plan::Plan;
 use crate::render;
-use crate::services::Secret;
 use crate::services::github::{Comment, GitHub};
+use crate::services::{Secret, fresh_id};
 use crate::settings;
 use crate::ui::{Failure, Ui};
-use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::path::Path;
 
@@ -44,11 +43,6 @@ impl Context {
             Failure::error("GITHUB_REPOSITORY is not set, so there is no pull request to look at")
                 .hint("outside GitHub Actions, `plumb apply --approved DIGEST` does the same")
         })
-    }
-
-    /// What a comment is made within.
-    pub fn frame<'a>(&self, run: Option<&'a str>, budget: usize) -> Frame<'a> {
-        Frame { run, budget }
     }
 
     /// Writes a section of the pull request's comment. A token that may not (a fork's) is no failure: what would stand there
@@ -100,7 +94,7 @@ impl Context {
         if !self.runner.is_actions {
             return ui.data(&text);
         }
-        ui.data(&workflow::inert(&text, &token()))?;
+        ui.data(&workflow::inert(&text, &format!("plumb-{}", fresh_id())))?;
         ui.data(&workflow::annotations(plan))
     }
 }
@@ -113,12 +107,6 @@ fn same_author(comment: &Comment, login: &str, ui: &Ui) {
             "the comment is by {name}, not by {login}: give `--comment-author {name}`, or it will not be believed"
         ));
     }
-}
-
-/// 128 bits that no manifest can know.
-fn token() -> String {
-    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("plumb-{:016x}{:016x}", random(), random())
 }
 
 fn append(path: &Path, text: &str, name: &str) -> Result<(), Failure> {

@@ -4,7 +4,8 @@ use super::super::session::Project;
 use super::super::{Global, Targeted, validate};
 use super::context::{Context, failed};
 use crate::ci::approval::Shown;
-use crate::ci::{comment, workflow};
+use crate::ci::comment::{self, Frame};
+use crate::ci::workflow;
 use crate::git::Repo;
 use crate::plan::Plan;
 use crate::services::github::Pull;
@@ -66,7 +67,7 @@ pub async fn run(global: &Global, args: CiPlan, ui: &Ui) -> Result<ExitCode, Fai
     let text = |budget: usize| {
         let shown = shown.within(budget / 2);
         let line = shown.line(&repository, context.key.as_ref());
-        comment::preview(&plan, &shown, &line, &context.frame(run.as_deref(), budget))
+        comment::preview(&plan, &shown, &line, &Frame { run: run.as_deref(), budget })
     };
     context.step(&plan, exit.code(), &text)?;
     if let Some(pull) = &pull {

@@ -290,12 +290,12 @@ impl Kind for AirflowDag {
         Some(RunNow { what, allowed, remedy: "write `catchUpNow: true` if it is meant".to_owned() })
     }
 
-    fn notes(step: &Step<'_>) -> Vec<String> {
-        due(step).map(|due| format!("the next run is due {}", due.words())).into_iter().collect()
-    }
-
     fn next_run(step: &Step<'_>) -> Option<String> {
-        due(step).map(|due| due.words())
+        let spec: DagSpec = serde_json::from_value(step.body.clone()).unwrap_or_default();
+        if step.verb == Verb::Delete || spec.paused == Some(true) {
+            return None;
+        }
+        dag_runs::next(&spec, step.now).map(|due| due.words())
     }
 
     fn settled(expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
@@ -327,12 +327,6 @@ impl Kind for AirflowDag {
             spec["paused"] = json!(true);
         }
     }
-}
-
-/// The next run by the clock, unless the DAG rests.
-fn due(step: &Step<'_>) -> Option<Due> {
-    let spec: DagSpec = serde_json::from_value(step.body.clone()).unwrap_or_default();
-    if step.verb == Verb::Delete || spec.paused == Some(true) { None } else { dag_runs::next(&spec, step.now) }
 }
 
 /// Whether a tick that Airflow itself is waiting with has passed. `None`: Airflow's word does not hold, because it has
