@@ -147,6 +147,22 @@ pub fn slug(title: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// Whether a text matches a pattern in which `*` stands for any characters.
+pub fn stars(pattern: &str, text: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(head) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    // Each part at its first place leaves the most room for those behind it.
+    for part in parts {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
 mod checks;
 mod develop;
 mod disk;
