@@ -372,7 +372,8 @@ fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String,
         let at = dir.join(path);
         // A link stays one.
         let at = std::fs::canonicalize(&at).unwrap_or(at);
-        let beside = at.with_extension(format!("plumb-{}", std::process::id()));
+        let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = at.with_file_name(format!(".{name}.{}", std::process::id()));
         let made = at.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&beside, text));
         staged.push((beside, at, path));
         if let Err(e) = made {
