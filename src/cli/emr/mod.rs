@@ -35,7 +35,7 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
 }
 
 /// The target's EMR. Nothing is asked yet.
-fn connect(project: &Project) -> Result<Emr, Failure> {
+pub fn connect(project: &Project) -> Result<Emr, Failure> {
     let target = &project.desired.target;
     let Some(emr) = target.emr.clone() else {
         let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
