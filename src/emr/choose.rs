@@ -2,7 +2,7 @@
 
 use super::pattern;
 use super::raw::{some_text, text, time};
-use crate::manifest::stars;
+use crate::kinds::emr::ladder::glob;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,7 @@ pub fn chosen<'g>(groups: &'g [Group], wanted: &Wanted) -> Vec<(&'g Group, &'g L
 
 /// Whether a pattern means a thing of this name, or of one of these.
 pub fn is_named<'n>(name: &str, mut others: impl Iterator<Item = &'n str>, pattern: &str) -> bool {
-    stars(pattern, name) || others.any(|other| stars(pattern, other))
+    glob(pattern, name) || others.any(|other| glob(pattern, other))
 }
 
 /// What selects the clusters of a group, as far as the account's other clusters show.
@@ -105,15 +105,15 @@ pub fn selector(of: &Group, all: &[Group]) -> Selector {
     let others: Vec<&str> =
         all.iter().filter(|g| g.name != of.name).flat_map(|g| &g.clusters).map(|c| c.name.as_str()).collect();
     let fits =
-        |glob: &String| names.iter().all(|name| stars(glob, name)) && !others.iter().any(|other| stars(glob, other));
-    match globs(&names).into_iter().find(fits) {
+        |wide: &String| names.iter().all(|name| glob(wide, name)) && !others.iter().any(|other| glob(wide, other));
+    match candidates(&names).into_iter().find(fits) {
         Some(glob) => Selector::Name(glob),
         None => ids("a pattern that matches all of its names matches those of another pipeline too"),
     }
 }
 
 /// Patterns that may do, the narrowest first.
-fn globs(names: &BTreeSet<&str>) -> Vec<String> {
+fn candidates(names: &BTreeSet<&str>) -> Vec<String> {
     let mut globs: Vec<String> = Vec::new();
     let patterns: BTreeSet<String> = names.iter().map(|name| pattern::of(name)).collect();
     if let [one] = patterns.iter().collect::<Vec<_>>().as_slice() {

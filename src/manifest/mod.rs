@@ -26,6 +26,15 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// Whether it is that address, or that of one of the things that a manifest of that address is about:
+    /// `EmrCluster/legacy/j-1` is of `EmrCluster/legacy`.
+    pub fn is_of(&self, manifest: &Address) -> bool {
+        let below = self.name.strip_prefix(&manifest.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.kind == manifest.kind && below
+    }
+}
+
 impl From<Address> for String {
     fn from(a: Address) -> String {
         a.to_string()
@@ -145,22 +154,6 @@ pub fn slug(title: &str) -> Option<String> {
     let name: String = words.join("-").chars().take(63).collect();
     let name = name.trim_end_matches('-').to_owned();
     (!name.is_empty()).then_some(name)
-}
-
-/// Whether a text matches a pattern in which `*` stands for any characters.
-pub fn stars(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    // Each part at its first place leaves the most room for those behind it.
-    for part in parts {
-        match text.find(part) {
-            Some(at) => text = &text[at + part.len()..],
-            None => return false,
-        }
-    }
-    text.ends_with(last)
 }
 
 mod checks;

@@ -1,6 +1,7 @@
 //! Which resources a command is about.
 
-use crate::manifest::{Address, Resource, stars};
+use crate::kinds::emr::ladder;
+use crate::manifest::{Address, Resource};
 
 /// Which resources a command is about.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ impl Selection {
 
 fn glob(pattern: &str, text: &str) -> bool {
     let part = || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name);
-    stars(pattern, text) || !pattern.contains('*') && part()
+    ladder::glob(pattern, text) || !pattern.contains('*') && part()
 }
 
 #[cfg(test)]

@@ -127,9 +127,10 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) {
         Old::Application(id) => ("EmrServerlessApplication", "the old application", json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
-    let mut teardown = json!({ "grace": "14d", "requires": { "greenRuns": 2, "parity": { "passes": 2 } } });
+    let mut teardown = json!({ "grace": "14d" });
     if !jobs.is_empty() {
         teardown["replacedBy"] = json!(jobs);
+        teardown["requires"] = json!({ "greenRuns": 2, "parity": { "passes": 2 } });
     }
     let mut spec = json!({ "match": matches, "desired": "keep", "teardown": teardown });
     escape(&mut spec);
