@@ -41,9 +41,9 @@ pub struct Made {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// The place in the spec, and why it is asked: together they tell it from others, as its words may have figures in
-    /// them that change.
+    /// The place in the spec.
     pub place: String,
+    /// Why it is asked.
     pub why: String,
     /// The lines of the comment.
     pub lines: Vec<String>,

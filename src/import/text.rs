@@ -106,14 +106,11 @@ impl<'q> Asked<'q> {
     fn new(base: Option<&'q Made>, made: &'q Made, text: &str, theirs: &Value) -> Self {
         // Without a base, a question that does not stand in the file was answered.
         let was = base.unwrap_or(made);
-        let mut old: BTreeMap<(&str, &str), Vec<&Question>> = BTreeMap::new();
-        for question in was.questions.iter().rev() {
-            old.entry((&question.place, &question.why)).or_default().push(question);
-        }
+        let before = pairs(&was.questions, &made.questions);
         let mut asked = Asked::default();
         let mut stand = Standing::default();
-        for question in &made.questions {
-            let Some(before) = old.get_mut(&(question.place.as_str(), question.why.as_str())).and_then(Vec::pop) else {
+        for (question, before) in made.questions.iter().zip(&before) {
+            let Some(before) = before.and_then(|index| was.questions.get(index)) else {
                 asked.fresh.push(question);
                 asked.open.push(true);
                 continue;
@@ -124,9 +121,30 @@ impl<'q> Asked<'q> {
             }
             asked.open.push(open);
         }
-        asked.gone = old.into_values().flatten().collect();
+        let gone = was.questions.iter().enumerate().filter(|(index, _)| !before.contains(&Some(*index)));
+        asked.gone = gone.map(|(_, question)| question).collect();
         asked
     }
+}
+
+/// Of each question the one that it was, by its index. A question is the same when it is about the same place and says
+/// the same, asks the same, or asks for the same reason: what is asked has figures in it, and reasons change with what
+/// is run.
+fn pairs(was: &[Question], made: &[Question]) -> Vec<Option<usize>> {
+    let alike: [fn(&Question, &Question) -> bool; 3] =
+        [|a, b| a.lines == b.lines, |a, b| a.lines.first() == b.lines.first(), |a, b| a.why == b.why];
+    let mut pairs = vec![None; made.len()];
+    for alike in alike {
+        for index in 0..made.len() {
+            if pairs[index].is_none() {
+                let is_it = |(at, old): &(usize, &Question)| {
+                    !pairs.contains(&Some(*at)) && old.place == made[index].place && alike(old, &made[index])
+                };
+                pairs[index] = was.iter().enumerate().find(is_it).map(|(at, _)| at);
+            }
+        }
+    }
+    pairs
 }
 
 /// Whether people have changed the value that a question is about, or set it where there was none. Of what holds many

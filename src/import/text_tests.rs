@@ -97,6 +97,11 @@ fn what_was_decided_does_not_come_back() {
     let text =
         TEXT.replace("spec:\n", "spec:\n  run_as: etl\n").replace("where it writes to", "where it writes to: /tmp");
     assert_eq!(lines(&text, Some(&base), &base), (String::new(), vec![true, false, false]));
+    // For another reason.
+    let mut other = base.clone();
+    other.questions[1].why = "about another thing".into();
+    other.questions[1].lines[1] = "#   why: about another thing; until then: this".into();
+    assert_eq!(lines(&text, Some(&base), &other), (String::new(), vec![true, false, false]));
     // What nobody knows to have been asked is not asked again either.
     let text = TEXT.replace("  # DECISION: whether 4 are enough\n", "");
     assert_eq!(lines(&text, None, &base).1, [false, true, true]);

@@ -41,7 +41,16 @@ pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread:
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
-    tie(&mut translation, name, old);
+    let legacy = tie(&mut translation, name, old);
+    // What is said of all jobs of an application stands in the first; that there is none, with what is on EMR.
+    let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
+    for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
+        match &first {
+            Some(job) => decision.document.clone_from(job),
+            None if decision.place.is_empty() => decision.document.clone_from(&legacy),
+            None => {}
+        }
+    }
     translation
 }
 
@@ -114,8 +123,8 @@ impl Places<'_> {
     }
 }
 
-/// Adds the manifests of what is on EMR and of the migration.
-fn tie(translation: &mut Translation, name: &str, old: &Old) {
+/// Adds the manifests of what is on EMR and of the migration; the address of the first.
+fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
@@ -170,7 +179,7 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) {
     }
     translation.documents.push(Document { address: legacy.clone(), spec });
     if jobs.is_empty() {
-        return;
+        return legacy.to_string();
     }
     let migration = address("Migration", name);
     translation.decisions.push(decision(
@@ -183,6 +192,7 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) {
     ));
     let spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
     translation.documents.push(Document { address: migration, spec });
+    legacy.to_string()
 }
 
 #[cfg(test)]
@@ -243,6 +253,7 @@ mod tests {
         assert_eq!(addresses(&translation), ["EmrCluster/legacy-sales"]);
         assert_eq!(translation.documents[0].spec["match"], json!({ "ids": ["j-1"] }));
         assert_eq!(asked(&translation, "which clusters"), ["EmrCluster/legacy-sales match"]);
+        assert_eq!(asked(&translation, "anything to run"), ["EmrCluster/legacy-sales "]);
         let translation = made(&Old::Application("00a".into()), &["spark-submit", "s3://a/b.py"]);
         assert_eq!(addresses(&translation)[2], "EmrServerlessApplication/legacy-sales");
     }
