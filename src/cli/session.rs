@@ -94,7 +94,7 @@ impl Project {
     pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, &target.name).await?;
+            let (services, running) = embedded::start(&self.dir, target).await?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
             let absent = Vec::new();
             return Ok(Session { project: self, services, absent, workspace: None, _sandbox: Some(running) });

@@ -2,8 +2,9 @@
 
 mod inventory;
 
-use super::Global;
 use super::session::Project;
+use super::{Global, embedded};
+use crate::sandbox;
 use crate::services::emr::Explicit;
 use crate::services::{Aws, Emr, aws};
 use crate::settings;
@@ -34,9 +35,22 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
     }
 }
 
-/// The target's EMR. Nothing is asked yet.
-fn connect(project: &Project) -> Result<Emr, Failure> {
+/// The target's EMR.
+struct Connected {
+    emr: Arc<Emr>,
+    /// Kept running for as long as it is asked.
+    _sandbox: Option<sandbox::Running>,
+}
+
+/// Connects to the target's EMR. Nothing is asked yet.
+async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let target = &project.desired.target;
+    if target.sandbox {
+        let (_, running) = embedded::start(&project.dir, target).await?;
+        ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+        let emr = Arc::new(embedded::emr(&running, target)?);
+        return Ok(Connected { emr, _sandbox: Some(running) });
+    }
     let Some(emr) = target.emr.clone() else {
         let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
         return Err(failure.hint("add `emr: {region: REGION, account: \"ACCOUNT\"}` to it in plumb.yaml"));
@@ -44,5 +58,6 @@ fn connect(project: &Project) -> Result<Emr, Failure> {
     let env: aws::Env = Arc::new(settings::env);
     let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
-    Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)
+    let emr = Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)?;
+    Ok(Connected { emr: Arc::new(emr), _sandbox: None })
 }
