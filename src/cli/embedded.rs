@@ -1,9 +1,11 @@
 //! The emulator inside a command: what a target with `sandbox: true` is.
 
 use crate::call::System;
+use crate::manifest::Target;
 use crate::sandbox::{self, Running};
 use crate::services::databricks::Config;
-use crate::services::{Airflow, DagFiles, Databricks, Requests, Services, airflow};
+use crate::services::emr::Explicit;
+use crate::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws};
 use crate::ui::Failure;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +16,10 @@ const PASSWORD: &str = "sandbox";
 
 /// Starts the emulator of a target, and connects to it. Its state, and the folder of its DAG files, are in `.plumb/` of
 /// the project's folder.
-pub async fn start(project: &Path, target: &str) -> Result<(Services, Running), Failure> {
-    let failed = |e: &dyn std::fmt::Display| Failure::error(format!("the embedded sandbox cannot start: {e}"));
+pub async fn start(project: &Path, target: &Target) -> Result<(Services, Running), Failure> {
     let dir = project.join(".plumb");
-    let (state, dags) = (dir.join(format!("sandbox-{target}.json")), dir.join(format!("dags-{target}")));
+    let name = &target.name;
+    let (state, dags) = (dir.join(format!("sandbox-{name}.json")), dir.join(format!("dags-{name}")));
     std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
     // The state is nobody else's business, and no difference of the repository.
     let ignore = dir.join(".gitignore");
@@ -27,6 +29,7 @@ pub async fn start(project: &Path, target: &str) -> Result<(Services, Running), 
     let options = sandbox::Options {
         state: Some(state),
         airflow: Some(sandbox::airflow::Options { dags: Some(dags.clone()), ..Default::default() }),
+        emr: Some(sandbox::emr::Options { account: account(target), ..Default::default() }),
         ..Default::default()
     };
     let running = sandbox::start(options).await.map_err(|e| failed(&e))?;
@@ -41,5 +44,37 @@ pub async fn start(project: &Path, target: &str) -> Result<(Services, Running), 
             Requests::default(),
         );
     }
-    Ok((services, running))
+    let emr = emr(&running, target)?;
+    let requests = emr.requests();
+    Ok((services.with(System::Emr, Arc::new(emr), requests), running))
+}
+
+/// Connects to the emulated EMR of a target. What the environment says of AWS is not heeded: these are no credentials of
+/// AWS, and nothing goes there.
+pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
+    let url = running.emr_url().unwrap_or_default();
+    let env: aws::Env = Arc::new(move |name| match name {
+        "AWS_ENDPOINT_URL" => Some(url.clone()),
+        "AWS_ACCESS_KEY_ID" => Some(sandbox::emr::KEY.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(sandbox::emr::SECRET.to_owned()),
+        "AWS_EC2_METADATA_DISABLED" => Some("true".to_owned()),
+        _ => None,
+    });
+    let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
+    let explicit = Explicit {
+        region: Some(region.unwrap_or_else(|| sandbox::emr::REGION.to_owned())),
+        account: Some(account(target)),
+    };
+    let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| failed(&e))?;
+    Emr::new(aws, &explicit).map_err(|e| failed(&e))
+}
+
+/// The account that is emulated: the one that the target names.
+fn account(target: &Target) -> String {
+    let named = target.emr.as_ref().and_then(|emr| emr.account.clone());
+    named.unwrap_or_else(|| sandbox::emr::ACCOUNT.to_owned())
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Failure {
+    Failure::error(format!("the embedded sandbox cannot start: {why}"))
 }

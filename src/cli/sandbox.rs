@@ -1,21 +1,24 @@
 //! `plumb sandbox`.
 
 use super::time::time;
-use crate::sandbox::{self, airflow};
+use crate::sandbox::{self, airflow, emr};
 use crate::ui::{ExitCode, Failure, Ui};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Run the embedded emulator of Databricks, and of Airflow
+/// Run the embedded emulator of Databricks, and of Airflow and EMR
 ///
-/// Servers on this machine that behave as a workspace and an Airflow do, defaults, paging and errors included. It prints
-/// one line of JSON with their addresses and runs until it is interrupted. Any token signs in to the workspace, any name
-/// and password to Airflow.
+/// Servers on this machine that behave as a workspace, an Airflow and an AWS account's EMR do, defaults, paging and errors
+/// included. It prints one line of JSON with their addresses and runs until it is interrupted. Any token signs in to the
+/// workspace, any name and password to Airflow. Requests to EMR are signed with the access key `plumb` and the secret
+/// `sandbox`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb sandbox --listen 127.0.0.1:8080
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
+  plumb sandbox --emr monthly
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
 pub struct SandboxArgs {
@@ -28,8 +31,12 @@ pub struct SandboxArgs {
     /// Folder that Airflow reads its DAG files from
     #[arg(long, value_name = "DIR", requires = "airflow")]
     dags: Option<PathBuf>,
+    /// Emulate EMR, EMR Serverless and STS too, at an address of their own (AWS_ENDPOINT_URL)
+    #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
+    emr: Option<Account>,
     /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […], "airflow":
-    /// {"dags": […], "connections": […], "variables": […], "pools": […]}}
+    /// {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr": {"clusters": […],
+    /// "security_configurations": […], "applications": […]}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// File to keep the objects in between two runs
@@ -43,6 +50,15 @@ pub struct SandboxArgs {
     allow_remote: bool,
 }
 
+/// What the emulated AWS account has to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Account {
+    /// Nothing
+    Empty,
+    /// Six monthly pipelines of a data team
+    Monthly,
+}
+
 /// Runs the emulator.
 pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let seed = match &args.seed {
@@ -53,6 +69,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
             Some(seed)
         }
     };
+    let seed = with_account(seed, args.emr)?;
     let options = sandbox::Options {
         listen: args.listen,
         seed,
@@ -66,6 +83,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
             listen: SocketAddr::new(args.listen.ip(), 0),
             ..airflow::Options::default()
         }),
+        emr: args.emr.map(|_| emr::Options { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::Options::default() }),
         ..sandbox::Options::default()
     };
     let running = sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
@@ -73,6 +91,24 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     ended().await;
     running.stop().await;
     Ok(ExitCode::Ok)
+}
+
+/// The seed with the account that was asked for.
+fn with_account(seed: Option<Value>, account: Option<Account>) -> Result<Option<Value>, Failure> {
+    if account != Some(Account::Monthly) {
+        return Ok(seed);
+    }
+    let mut seed = seed.unwrap_or_else(|| json!({}));
+    if seed.get("emr").is_some() {
+        return Err(Failure::usage(
+            "the seed has an `emr`, and --emr monthly would be another one: leave one of them out",
+        ));
+    }
+    // What is no object is refused where seeds are read.
+    if let Some(members) = seed.as_object_mut() {
+        members.insert("emr".to_owned(), json!("monthly"));
+    }
+    Ok(Some(seed))
 }
 
 /// Waits for the signal to end.

@@ -157,7 +157,7 @@ impl Project {
     pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, &target.name).await?;
+            let (services, running) = embedded::start(&self.dir, target).await?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
             let absent = Vec::new();
             return Ok(Session {
@@ -194,7 +194,7 @@ impl Project {
             services = services.with_dag_files(files);
         }
         if self.desired.resources.iter().any(|r| r.kind.role() == Role::Ladder) && target.emr.is_some() {
-            let emr = emr::connect(&self)?;
+            let emr = emr::account(target)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
@@ -206,7 +206,7 @@ impl Project {
     pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<sandbox::Running>)>, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, &target.name).await?;
+            let (services, running) = embedded::start(&self.dir, target).await?;
             return Ok(Some((services, "the embedded sandbox".to_owned(), Some(running))));
         }
         let (services, workspace) = self.databricks(target.databricks.is_none(), ui)?;

@@ -1,7 +1,7 @@
 //! What goes out over the wire: the status and the body in the form that the real service sends.
 
 use super::errors::{ApiError, Handled};
-use super::{System, databricks};
+use super::{System, databricks, request::Request};
 use axum::body::{Body, Bytes};
 use serde_json::{Value, json};
 
@@ -16,6 +16,22 @@ pub enum Content {
     Html(String),
     Plain(String),
     Bytes(Vec<u8>),
+    /// As AWS sends it: under the media type of the protocol, the name of an error in a header of its own.
+    Amazon {
+        media: &'static str,
+        error: Option<String>,
+        text: String,
+    },
+}
+
+impl Content {
+    /// The name of an error of AWS.
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Content::Amazon { error, .. } => error.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// An answer.
@@ -52,6 +68,7 @@ impl Answer {
             Content::Html(text) => ("text/html", Bytes::from(text)),
             Content::Plain(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
             Content::Bytes(bytes) => ("application/octet-stream", Bytes::from(bytes)),
+            Content::Amazon { media, text, .. } => (media, Bytes::from(text)),
         };
         (Some(kind), Body::from(bytes))
     }
@@ -82,9 +99,11 @@ impl From<ApiError> for Answer {
 }
 
 /// What a fault answers that only names a status.
-pub fn made_up(system: System, path: &str, status: u16) -> Answer {
+pub fn made_up(system: System, request: &Request, status: u16) -> Answer {
+    let path = &request.path;
     match system {
         System::Airflow => super::airflow::replies::made_up(path, status),
+        System::Emr => super::emr::replies::made_up(path, status, &request.id),
         System::Databricks => {
             let code = match status {
                 429 => "REQUEST_LIMIT_EXCEEDED",

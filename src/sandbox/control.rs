@@ -3,7 +3,7 @@
 //! | call | does |
 //! |---|---|
 //! | `GET state`, `PUT state` | shows all the objects; replaces them |
-//! | `POST seed` | adds objects (see [`super::databricks::seed`], [`super::airflow::seed`]) and answers their ids |
+//! | `POST seed` | adds objects (see [`super::databricks::seed`], [`super::airflow::seed`], [`super::emr::seed`]) and answers their ids |
 //! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on |
 //! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::Settings`]: shows, merges, replaces |
 //! | `GET faults`, `POST faults {…}` or `[…]`, `DELETE faults` | [`super::faults::Fault`]: shows, adds, clears |
@@ -71,13 +71,18 @@ fn bad(why: String) -> ApiError {
     ApiError::new(400, "BAD_REQUEST", why)
 }
 
-/// Adds the objects of a seed; each system reads its own lists of it. Airflow's stand under `airflow`.
+/// Adds the objects of a seed; each system reads its own lists of it. Airflow's stand under `airflow`,
+/// EMR's under `emr`.
 pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
     let mut databricks = seed.clone();
-    let airflow = databricks.as_object_mut().and_then(|lists| lists.remove("airflow"));
+    let mut of = |name: &str| databricks.as_object_mut().and_then(|lists| lists.remove(name));
+    let (airflow, emr) = (of("airflow"), of("emr"));
     let mut names = super::databricks::seed::add(store, &databricks)?;
     if let Some(airflow) = airflow {
         names["airflow"] = super::airflow::seed::add(store, &airflow)?;
+    }
+    if let Some(emr) = emr {
+        names["emr"] = super::emr::seed::add(store, &emr)?;
     }
     Ok(names)
 }

@@ -7,6 +7,7 @@ pub mod airflow;
 pub mod answer;
 mod control;
 pub mod databricks;
+pub mod emr;
 pub mod errors;
 pub mod faults;
 pub mod log;
@@ -43,7 +44,9 @@ pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
-    /// "instance_pools": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}}`.
+    /// "instance_pools": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
+    /// {"clusters": […], "security_configurations": […], "applications": […]}}`. `"emr": "monthly"` is a ready-made
+    /// account.
     pub seed: Option<Value>,
     /// How long every answer takes.
     pub latency: Duration,
@@ -55,6 +58,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Emulates Airflow as well, at an address of its own.
     pub airflow: Option<airflow::Options>,
+    /// Emulates EMR as well, at an address of its own.
+    pub emr: Option<emr::Options>,
 }
 
 impl Default for Options {
@@ -67,6 +72,7 @@ impl Default for Options {
             allow_remote: false,
             token: None,
             airflow: None,
+            emr: None,
         }
     }
 }
@@ -76,6 +82,8 @@ impl Default for Options {
 pub enum System {
     Databricks,
     Airflow,
+    /// EMR, EMR Serverless and STS.
+    Emr,
 }
 
 /// A running sandbox. It stops when it is dropped.
@@ -84,6 +92,8 @@ pub struct Running {
     pub addr: SocketAddr,
     /// Where Airflow is, if it was asked for.
     pub airflow: Option<SocketAddr>,
+    /// Where EMR is, if it was asked for.
+    pub emr: Option<SocketAddr>,
     servers: Vec<Server>,
 }
 
@@ -104,11 +114,19 @@ impl Running {
         self.airflow.map(|addr| format!("http://{addr}"))
     }
 
+    /// The address to put where an endpoint of AWS goes (`AWS_ENDPOINT_URL`).
+    pub fn emr_url(&self) -> Option<String> {
+        self.emr.map(|addr| format!("http://{addr}"))
+    }
+
     /// The address of every emulated system: the one line that `plumb sandbox` prints.
     pub fn addresses(&self) -> Value {
         let mut addresses = json!({ "databricks": self.url() });
         if let Some(url) = self.airflow_url() {
             addresses["airflow"] = json!(url);
+        }
+        if let Some(url) = self.emr_url() {
+            addresses["emr"] = json!(url);
         }
         addresses
     }
@@ -145,7 +163,8 @@ pub async fn start(options: Options) -> Result<Running, Error> {
 
 /// Starts the sandbox by a clock of one's own: with [`Clock::Fixed`], ids and times are the same in every run.
 pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> {
-    let addresses = [Some(options.listen), options.airflow.as_ref().map(|airflow| airflow.listen)];
+    let (airflow, emr) = (options.airflow.as_ref().map(|a| a.listen), options.emr.as_ref().map(|e| e.listen));
+    let addresses = [Some(options.listen), airflow, emr];
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
         return Err(Error::NotLoopback(open));
     }
@@ -160,6 +179,9 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
     if let Some(folder) = options.airflow.as_ref().and_then(|airflow| airflow.dags.as_ref()) {
         store.airflow.folder = folder.display().to_string();
     }
+    if let Some(emr) = &options.emr {
+        store.emr.account.clone_from(&emr.account);
+    }
     if let Some(seed) = options.seed.as_ref().filter(|_| !known) {
         control::seed(&mut store, seed).map_err(Error::Seed)?;
     }
@@ -167,14 +189,18 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         store.save(path).map_err(|e| Error::State { path: path.clone(), why: e.to_string() })?;
     }
     let listen = options.listen;
-    let airflow = options.airflow.as_ref().map(|airflow| airflow.listen);
     let (log, parsed) = (log::Log::default(), airflow::parse::Known::default());
     let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
-    let mut running = Running { addr, airflow: None, servers: vec![server] };
+    let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
     if let Some(listen) = airflow {
-        let (addr, server) = listen_at(listen, System::Airflow, frame).await?;
+        let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;
         running.airflow = Some(addr);
+        running.servers.push(server);
+    }
+    if let Some(listen) = emr {
+        let (addr, server) = listen_at(listen, System::Emr, frame).await?;
+        running.emr = Some(addr);
         running.servers.push(server);
     }
     Ok(running)
@@ -212,6 +238,7 @@ async fn serve(
     let began = Instant::now();
     let path = request::decode(uri.path());
     let own = path.starts_with("/_sandbox/");
+    let path = if system == System::Emr && !own { emr::place(&headers, &uri) } else { path };
     let (latency, fault) = {
         let mut shared = lock(&frame);
         let fault = if own { None } else { faults::strike(&mut shared.faults, method.as_str(), &path) };
@@ -225,8 +252,13 @@ async fn serve(
     let header = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let query = request::pairs(uri.query().unwrap_or_default());
     let read = match bytes {
-        Ok(bytes) => request::read_body(header(header::CONTENT_TYPE), &bytes),
+        // JSON of AWS has a type of its own; whatever it calls itself, it is JSON.
+        Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
+    };
+    let raw = match (system, &bytes) {
+        (System::Emr, Ok(bytes)) if !own => request::Raw::of(&method, &uri, &headers, bytes.clone()),
+        _ => request::Raw::default(),
     };
     let mut request = Request {
         method: method.as_str().to_owned(),
@@ -237,12 +269,19 @@ async fn serve(
         authorization: headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned),
         accept: headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).map(str::to_owned),
         base: format!("http://{}", header(header::HOST)),
+        id: String::new(),
+        raw,
     };
     if system == System::Airflow && !own {
         parse_dags(&frame, airflow::looks(&request)).await;
     }
     let mut shared = lock(&frame);
     shared.serial += 1;
+    let id = match system {
+        System::Emr => emr_id(shared.serial),
+        _ => format!("{}-{:04}", Store::scrambled(shared.serial), shared.serial),
+    };
+    request.id.clone_from(&id);
     let answer = match (own, system) {
         (true, _) => own_endpoint(&mut shared, &request, read.map(|_| ())),
         (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read.map(|_| ())),
@@ -266,8 +305,13 @@ async fn serve(
     } else if let Some(bytes) = fault.as_ref().and_then(|f| f.truncate) {
         scissors.truncate_body(bytes);
     }
-    let id = format!("{}-{:04}", Store::scrambled(shared.serial), shared.serial);
-    response(answer, &id, shared.store.settings.workspace_id)
+    response(answer, system, &id, shared.store.settings.workspace_id)
+}
+
+/// A request's id as AWS makes them.
+fn emr_id(serial: u64) -> String {
+    let (a, b) = (Store::scrambled(serial), Store::scrambled(!serial));
+    format!("{}-{}-4{}-8{}-{}", &a[..8], &a[8..12], &a[13..], &b[1..4], &b[4..])
 }
 
 /// A request body may have 10 MB (Jobs API documentation).
@@ -333,7 +377,7 @@ fn answer(
         let status = f.status.or(f.drop.then_some(502))?;
         let mut answer = match f.body.clone() {
             Some(body) => ApiError { status, body, retry_after: None }.into(),
-            None => answer::made_up(system, &request.path, status),
+            None => answer::made_up(system, request, status),
         };
         answer.retry_after = f.retry_after;
         Some((f.when, answer))
@@ -351,6 +395,7 @@ fn answer(
             let access = shared.options.airflow.as_ref().map(|airflow| airflow.access.clone()).unwrap_or_default();
             airflow::handle(&mut shared.store, &access, request, read.is_err())
         }
+        (System::Emr, read) => emr::handle(&mut shared.store, request, read.is_err()),
     };
     let handled = saved(shared, system, request, handled);
     instead.map_or(handled, |(_, answer)| answer)
@@ -358,8 +403,13 @@ fn answer(
 
 /// Writes the state file after a change.
 fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> Answer {
-    // A look at Airflow may change it too: the DAG processor and the scheduler work meanwhile.
-    let changed = request.method != "GET" || (system == System::Airflow && airflow::looks(request));
+    // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters work meanwhile.
+    let looked = match system {
+        System::Databricks => false,
+        System::Airflow => airflow::looks(request),
+        System::Emr => true,
+    };
+    let changed = request.method != "GET" || looked;
     let Some(path) = shared.options.state.as_ref().filter(|_| changed && answer.is_ok()) else { return answer };
     match shared.store.save(path) {
         Ok(()) => answer,
@@ -370,13 +420,18 @@ fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> 
     }
 }
 
-fn response(answer: Answer, id: &str, workspace: u64) -> Response {
-    let (status, retry_after) = (answer.status, answer.retry_after);
+fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Response {
+    let (status, retry_after, error) = (answer.status, answer.retry_after, answer.content.error().map(str::to_owned));
     let (kind, body) = answer.encode();
     let mut builder = Response::builder()
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .header("x-request-id", id)
-        .header("x-databricks-org-id", workspace);
+        .header(if system == System::Emr { "x-amzn-requestid" } else { "x-request-id" }, id);
+    if system != System::Emr {
+        builder = builder.header("x-databricks-org-id", workspace);
+    }
+    if let Some(error) = error {
+        builder = builder.header("x-amzn-errortype", error);
+    }
     if let Some(kind) = kind {
         builder = builder.header(header::CONTENT_TYPE, kind);
     }

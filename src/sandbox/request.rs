@@ -1,6 +1,8 @@
 //! A request as handlers see it: already read, already authenticated, without a socket.
 
 use super::errors::ApiError;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value, json};
 
 /// The parts of a request that decide its answer.
@@ -20,6 +22,40 @@ pub struct Request {
     pub accept: Option<String>,
     /// `http://host:port`, as the caller addressed it.
     pub base: String,
+    /// The id that the answer will have.
+    pub id: String,
+    /// The request as it came, where a signature is about that.
+    pub raw: Raw,
+}
+
+/// A request as it came, still encoded.
+#[derive(Clone, Debug, Default)]
+pub struct Raw {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// Names are in small letters.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+impl Raw {
+    /// What came.
+    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Self {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        Raw {
+            method: method.as_str().to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect(),
+            body,
+        }
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl Request {
@@ -35,6 +71,8 @@ impl Request {
             authorization: None,
             accept: None,
             base: "http://127.0.0.1".to_owned(),
+            id: String::new(),
+            raw: Raw::default(),
         }
     }
 

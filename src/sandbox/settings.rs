@@ -1,6 +1,6 @@
 //! What a test or a demo may turn: how long things take, how runs end, how late lists are.
 
-use super::airflow;
+use super::{airflow, emr};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
     pub airflow: airflow::settings::Settings,
+    /// Those of the emulated EMR.
+    pub emr: emr::settings::Settings,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             check_references: true,
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::settings::Settings::default(),
+            emr: emr::settings::Settings::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Everything the sandbox knows, in one value; who holds it holds the whole state.
 
-use super::{airflow, databricks, errors::Error, settings::Settings};
+use super::{airflow, databricks, emr, errors::Error, settings::Settings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -24,6 +24,7 @@ pub struct Store {
     saved: Saved,
     pub databricks: databricks::State,
     pub airflow: airflow::State,
+    pub emr: emr::State,
     pub settings: Settings,
     pub tokens: databricks::identity::Tokens,
     pub airflow_tokens: airflow::auth::Tokens,
@@ -48,6 +49,8 @@ struct Dump {
     databricks: databricks::State,
     #[serde(default)]
     airflow: airflow::State,
+    #[serde(default)]
+    emr: emr::State,
 }
 
 const FORMAT: u32 = 1;
@@ -60,6 +63,7 @@ impl Store {
             saved: Saved { format: FORMAT, ..Saved::default() },
             databricks: databricks::State::default(),
             airflow: airflow::State::default(),
+            emr: emr::State::default(),
             settings: Settings::default(),
             tokens: databricks::identity::Tokens::default(),
             airflow_tokens: airflow::auth::Tokens::default(),
@@ -110,6 +114,7 @@ impl Store {
             settings: self.settings.clone(),
             databricks: self.databricks.clone(),
             airflow: self.airflow.clone(),
+            emr: self.emr.clone(),
         };
         serde_json::to_value(dump).unwrap_or_default()
     }
@@ -126,6 +131,7 @@ impl Store {
         self.settings = dump.settings;
         self.databricks = dump.databricks;
         self.airflow = dump.airflow;
+        self.emr = dump.emr;
         Ok(())
     }
 

@@ -17,7 +17,6 @@ use clap::Args;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Translate EMR pipelines to manifests: jobs, the DAGs that run them, and what ties the old to the new
 ///
@@ -100,7 +99,8 @@ fn inside(out: &Path) -> Result<String, Failure> {
 
 /// What is asked for, as AWS has it.
 async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
-    let service = Arc::new(connect(project)?);
+    let connected = connect(project, ui).await?;
+    let service = connected.emr.clone();
     let failed = |fault: Fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was written");
     let caller = service.caller().await.map_err(failed)?.clone();
     ui.detail(&format!("target {} is account {}, as {}", project.desired.target.name, caller.account, caller.arn));

@@ -1,0 +1,64 @@
+//! What a test or a demo may turn in the emulated EMR.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The settings, read and merged through `/_sandbox/settings` under `emr`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Seconds that a cluster is starting, then bootstrapping, and in the end terminating; and that a change of its size
+    /// takes. `null`: every look at the cluster (`DescribeCluster`, `DescribeStep`, `ListSteps`) shows it as it is and
+    /// then moves it one state on. The same holds for an application of EMR Serverless (`GetApplication`).
+    pub cluster_seconds: Option<i64>,
+    /// Seconds that a step, or a job run of EMR Serverless, takes. `null`: until the next look.
+    pub step_seconds: Option<i64>,
+    /// How steps end, by the step's name. Job runs of EMR Serverless too, by theirs.
+    pub steps: BTreeMap<String, StepOutcome>,
+    /// Clusters that fail to start, by their name.
+    pub failures: BTreeMap<String, Failure>,
+    /// Whether there are spot instances to be had. Without them a fleet waits for its timeout, and then does what its
+    /// `TimeoutAction` says.
+    pub spot_available: bool,
+    /// Days that an ended cluster is still known.
+    pub forget_days: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // "only job flows created within the last two months" (DescribeJobFlows).
+        Settings {
+            cluster_seconds: None,
+            step_seconds: None,
+            steps: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            spot_available: true,
+            forget_days: 62,
+        }
+    }
+}
+
+/// How a step ends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepOutcome {
+    /// Whether it fails.
+    pub fails: bool,
+    /// `FailureDetails.Reason`, for example `Unknown Error.`
+    pub reason: Option<String>,
+    /// `FailureDetails.Message`, for example `Exit code 1`; `stateDetails` of a job run.
+    pub message: Option<String>,
+    /// How long it takes, instead of `step_seconds`.
+    pub seconds: Option<i64>,
+}
+
+/// Why a cluster fails to start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// A code of `ClusterStateChangeReasonCode`: `BOOTSTRAP_FAILURE`, `INSTANCE_FAILURE`, `VALIDATION_ERROR`,
+    /// `INTERNAL_ERROR`.
+    pub code: String,
+    /// EMR's words.
+    pub message: String,
+}
