@@ -261,7 +261,7 @@ fn what_people_did_stays_and_the_rest_follows() {
 
 #[test]
 fn one_cluster_a_pool_and_a_policy_and_names_that_are_taken() {
-    let region = "ca-central-1";
+    let region = "me-south-1";
     fill_gaps(region);
     let old = nightly(region, "churn-2026-10-01", 1_790_000_000, 4);
     nightly(region, "churn-2026-10-02", 1_790_100_000, 8);
