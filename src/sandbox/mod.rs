@@ -30,7 +30,7 @@ use request::Request;
 use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -204,6 +204,16 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         running.servers.push(server);
     }
     Ok(running)
+}
+
+/// Adds objects to a state file without serving it, and answers their ids: what a target with `sandbox: true` begins with,
+/// when the file is `.plumb/sandbox-TARGET.json` of the project's folder.
+pub fn seed_state(path: &Path, seed: &Value) -> Result<Value, Error> {
+    let mut store = Store::new(Clock::Real);
+    store.load(path)?;
+    let ids = control::seed(&mut store, seed).map_err(Error::Seed)?;
+    store.save(path).map_err(|e| Error::State { path: path.to_owned(), why: e.to_string() })?;
+    Ok(ids)
 }
 
 async fn listen_at(addr: SocketAddr, system: System, frame: Frame) -> Result<(SocketAddr, Server), Error> {
