@@ -157,8 +157,11 @@ fn the_readme_lists_every_kind_and_where_its_mark_is() {
     for kind in kinds::all() {
         let row = rows.iter().find(|r| r.starts_with(&format!("| `{}` |", kind.name())));
         let row = row.unwrap_or_else(|| panic!("no row of {}", kind.name()));
-        let (MarkPlace::Tags(member) | MarkPlace::LastLine(member) | MarkPlace::Line(member)) = kind.mark();
-        assert!(row.ends_with(&format!("| `{member}` |")), "{row}: the mark is in {member}");
+        let place = match kind.mark() {
+            MarkPlace::Nowhere => "–".to_owned(),
+            place => format!("`{}`", place.member()),
+        };
+        assert!(row.ends_with(&format!("| {place} |")), "{row}: the mark is in {place}");
     }
 }
 
@@ -271,6 +274,6 @@ fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
     assert!(kind.starts_with("src/kinds/databricks/"), "{kind}");
     assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/minimal.yaml")));
     assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/everything.yaml")));
-    let engine = ["src/plan", "src/apply", "src/render", "src/manifest", "src/cli", "src/observe.rs", "src/schema"];
+    let engine = ["src/plan", "src/apply", "src/render", "src/manifest", "src/cli", "src/observe/", "src/schema"];
     assert!(!lines.keys().any(|f| engine.iter().any(|e| f.starts_with(e))), "a kind needs nothing of the engine");
 }

@@ -1,8 +1,8 @@
 //! Carrying out one change.
 
-use super::{Ended, Shared, send};
+use super::{Ended, Shared, send, teardown};
 use crate::call::System;
-use crate::kinds::AnyKind;
+use crate::kinds::{AnyKind, Role};
 use crate::observe;
 use crate::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use crate::plan::{Action, Change, Found, normal, references, secrets};
@@ -50,10 +50,13 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
     let Some(found) = reread(shared, change, kind, id).await? else {
         return Ok(Some(match change.action {
-            Action::Delete => Ended::Done { id: Some(id.clone()), left: Vec::new() },
+            Action::Delete | Action::Terminate => Ended::Done { id: Some(id.clone()), left: Vec::new() },
             _ => Ended::Stale { differences: vec![format!("{} {id} is gone", kind.noun())] },
         }));
     };
+    if kind.role() == Role::Ladder {
+        return Ok(teardown::stale(change, &found, read));
+    }
     let live = live_form(shared, kind, &found);
     if normal::hash(&live) == *read {
         return Ok(None);

@@ -7,6 +7,7 @@
 mod change;
 mod outage;
 mod send;
+mod teardown;
 
 use crate::kinds::Owner;
 use crate::manifest::{Address, Desired};
@@ -168,7 +169,7 @@ pub async fn apply(
     let target = desired.mark_target();
     let mut ids = BTreeMap::new();
     let mut facts = BTreeMap::new();
-    for kind in crate::kinds::all() {
+    for kind in crate::kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             if let [one] = found.as_slice() {
                 ids.insert(address, one.seen.id.clone());

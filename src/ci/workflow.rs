@@ -40,7 +40,7 @@ pub fn annotations(plan: &Plan) -> String {
     let mut notices = Vec::new();
     for change in &plan.changes {
         let Some(source) = &change.source else { continue };
-        let disruptive = change.action == Action::Replace || !change.impacts.is_empty();
+        let disruptive = matches!(change.action, Action::Replace | Action::Terminate) || !change.impacts.is_empty();
         let mut message = words(change.action).to_owned();
         if change.action == Action::Update {
             let paths: Vec<String> = change.fields.iter().take(5).map(|f| visible(&f.path)).collect();
@@ -84,6 +84,8 @@ fn words(action: Action) -> &'static str {
         Action::Adopt => "will take over an existing object",
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
+        Action::Mark => "will be marked for teardown",
+        Action::Terminate => "will be taken down for good",
     }
 }
 

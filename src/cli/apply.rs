@@ -4,7 +4,7 @@ use super::lease::{self, LockArgs};
 use super::output::Output;
 use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
-use super::{Global, Selected, Targeted};
+use super::{Global, Keys, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
 use crate::plan::guards::{self, Place};
 use crate::plan::{Change, Guard, Plan};
@@ -44,6 +44,8 @@ pub struct ApplyArgs {
     /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
     #[arg(long)]
     allow_run_now: bool,
+    #[command(flatten)]
+    keys: Keys,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
     patience: u64,
@@ -89,6 +91,7 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
 pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
     permit.name_target(&mut args.targeted)?;
     let mut session = Session::open(global, &args.targeted, ui).await?;
+    session.allow_teardown(args.keys.allow_teardown);
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),

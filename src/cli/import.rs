@@ -3,7 +3,7 @@
 use super::session::Session;
 use super::{Global, Targeted};
 use crate::call::System;
-use crate::kinds::{self, AnyKind};
+use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{Address, Resource, slug};
 use crate::observe;
 use crate::plan::{Found, Live, Selection};
@@ -135,7 +135,7 @@ fn chosen<'l>(
     };
     if args.all {
         let is_named = |k: &AnyKindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
-        let kinds = session.project.kinds().into_iter().filter(is_named);
+        let kinds = session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
         return Ok(all.filter(|(k, f)| free(*k, f)).collect());
     }
@@ -193,7 +193,7 @@ fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindR
 
 /// `job` for DatabricksJob, and so on: the kinds that a word may mean.
 fn named(text: &str) -> Result<Vec<AnyKindRef>, Failure> {
-    let all = kinds::all();
+    let all = kinds::objects();
     let exact = |k: &&AnyKindRef| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(text));
     let last = |k: &AnyKindRef| k.noun().split(' ').next_back();
     if let Some(kind) = all.iter().find(exact) {

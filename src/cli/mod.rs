@@ -101,6 +101,14 @@ struct Targeted {
     sealed: bool,
 }
 
+/// What an apply may do that cannot be undone.
+#[derive(Args, Clone, Default)]
+pub struct Keys {
+    /// Take down what is due: what is marked and before which every gate holds
+    #[arg(long)]
+    pub allow_teardown: bool,
+}
+
 /// Which resources. A selection never prunes.
 #[derive(Args, Clone, Default)]
 struct Selected {

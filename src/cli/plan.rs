@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use super::session::Session;
-use super::{Global, Selected, Targeted};
+use super::{Global, Keys, Selected, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 
@@ -27,12 +27,15 @@ pub struct PlanArgs {
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
+    keys: Keys,
+    #[command(flatten)]
     output: Output,
 }
 
 /// Shows the plan.
 pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, Failure> {
-    let session = Session::open(global, &args.targeted, ui).await?;
+    let mut session = Session::open(global, &args.targeted, ui).await?;
+    session.allow_teardown(args.keys.allow_teardown);
     let decided = session.decide(&args.selected, args.base.as_deref(), ui).await?;
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;

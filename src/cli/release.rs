@@ -4,7 +4,7 @@ use super::session::{Decided, Session};
 use super::show::address;
 use super::{Global, Targeted};
 use crate::apply::Options;
-use crate::kinds::{Step, Verb};
+use crate::kinds::{Role, Step, Verb};
 use crate::observe;
 use crate::plan::secrets::seal;
 use crate::plan::{Action, Change, Decision, Selection, normal};
@@ -35,6 +35,10 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let address = address(&session.project, &args.address)?;
     let kind = crate::kinds::find(&address.kind)
         .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
+    if kind.role() != Role::Object {
+        let failure = Failure::usage(format!("{address} makes no object that could be released; nothing was sent"));
+        return Err(failure.hint("to take marks for teardown off, set `desired: keep` and apply"));
+    }
     let live = session.observe(&Selection::default(), ui).await?;
     let desired = &session.project.desired;
     let found = match observe::carrying(&live, desired, &address).as_slice() {

@@ -1,18 +1,20 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
-use super::{Global, Selected, Targeted, embedded};
+use super::{Global, Selected, Targeted, embedded, emr};
 use crate::call::System;
 use crate::explain::{History, Known};
 use crate::git::Repo;
-use crate::kinds::{self, AnyKind};
+use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
-use crate::plan::{Bases, Decision, Input, Live, Plan, Selection, decide};
+use crate::plan::teardown::Evidence;
+use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The manifests of one target, and where they came from.
 pub struct Project {
@@ -83,11 +85,53 @@ impl Project {
     /// The kinds that the project manages.
     pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
         let chosen = self.desired.project.kinds.as_ref();
+        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
+            Role::Object => true,
+            // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
+            Role::Ladder => self
+                .desired
+                .resources
+                .iter()
+                .any(|r| r.kind.name() == k.name() || (r.kind.role() == Role::Ladder && k.name() == "EmrCluster")),
+            Role::Tie => false,
+        };
         kinds::all()
             .iter()
             .copied()
+            .filter(is_asked_for)
             .filter(|k| chosen.is_none_or(|names| names.iter().any(|n| n == k.name())))
             .collect()
+    }
+
+    /// The reports of comparisons that the repository has: `evidence/*.json`.
+    fn evidence(&self) -> Result<Evidence, Failure> {
+        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
+            return Ok(Evidence::default());
+        }
+        let folder = self.dir.join("evidence");
+        let failed = |e: std::io::Error| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Evidence::default()),
+            Err(e) => return Err(failed(e)),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".json") {
+                let bytes = std::fs::read(entry.path()).map_err(failed)?;
+                files.push((format!("evidence/{name}"), String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        files.sort();
+        Ok(Evidence::parse(files))
+    }
+
+    /// Who works here, for what is written on things that others made.
+    fn who(&self) -> String {
+        let git = self.repo.as_ref().and_then(Repo::user);
+        settings::run().who.or(settings::user(git)).unwrap_or_else(|| "somebody".into())
     }
 
     /// Connects to the target's services.
@@ -97,7 +141,14 @@ impl Project {
             let (services, running) = embedded::start(&self.dir, target).await?;
             ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
             let absent = Vec::new();
-            return Ok(Session { project: self, services, absent, workspace: None, _sandbox: Some(running) });
+            return Ok(Session {
+                project: self,
+                services,
+                absent,
+                workspace: None,
+                key: false,
+                _sandbox: Some(running),
+            });
         }
         let (mut services, workspace) = self.databricks(ui)?;
         let mut absent = Vec::new();
@@ -120,7 +171,13 @@ impl Project {
             };
             services = services.with_dag_files(files);
         }
-        Ok(Session { services, absent, workspace, _sandbox: None, project: self })
+        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Ladder) && target.emr.is_some() {
+            let emr = emr::connect(&self)?;
+            ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
+            let requests = emr.requests();
+            services = services.with(System::Emr, Arc::new(emr), requests);
+        }
+        Ok(Session { services, absent, workspace, key: false, _sandbox: None, project: self })
     }
 
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
@@ -131,7 +188,7 @@ impl Project {
         let explicit = Explicit { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
         let optional = target.databricks.is_none()
-            && target.airflow.is_some()
+            && (target.airflow.is_some() || target.emr.is_some())
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
         match Config::resolve(&settings::env, profiles.as_deref(), explicit) {
             Ok(config) => {
@@ -175,6 +232,8 @@ pub struct Session {
     pub services: Services,
     /// Systems that are read as empty because the target does not have them.
     absent: Vec<System>,
+    /// Whether what is due may be taken down.
+    key: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     workspace: Option<String>,
     /// Kept running for as long as the session.
@@ -193,6 +252,11 @@ impl Session {
         Project::load(global, targeted, ui)?.connect(ui).await
     }
 
+    /// Gives the second key: what is due is taken down.
+    pub fn allow_teardown(&mut self, allow: bool) {
+        self.key = allow;
+    }
+
     /// The kinds that the project manages and the target has the systems for.
     fn kinds(&self) -> Vec<&'static dyn AnyKind> {
         self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
@@ -209,7 +273,8 @@ impl Session {
             progress.read(begun.elapsed());
         }
         progress.finished();
-        live.map_err(|fault| {
+        let evidence = self.project.evidence()?;
+        live.map(|live| Live { evidence, ..live }).map_err(|fault| {
             let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
             match &self.workspace {
                 Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
@@ -312,6 +377,7 @@ impl Session {
             base,
             today: jiff::Zoned::now().date(),
             now: jiff::Timestamp::now(),
+            teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
             absent: &self.absent,
         })

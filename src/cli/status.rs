@@ -4,6 +4,7 @@ use super::output::{Output, PlainForm};
 use super::session::Session;
 use super::{Global, Selected, Targeted};
 use crate::observe;
+use crate::plan::teardown::Rung;
 use crate::plan::{Action, Plan};
 use crate::render::value::{columns, visible};
 use crate::ui::{ExitCode, Failure, Ui};
@@ -47,9 +48,14 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
         .chain(plan.changes.iter().filter(|c| c.action == Action::Delete).map(|c| (c.address.clone(), "orphan")))
         .map(|(address, status)| {
             let found = observe::of(&decided.live, desired, &address);
+            // What is not marked yet is nobody's; what is on its way down is listed all the same.
+            let ids: Vec<&str> = match plan.teardown.iter().any(|d| d.address.is_of(&address)) {
+                true => plan.teardown.iter().filter(|d| d.address.is_of(&address)).map(|d| d.id.as_str()).collect(),
+                false => found.iter().map(|f| f.seen.id.as_str()).collect(),
+            };
             let one = found.first();
             Row {
-                id: found.iter().map(|f| f.seen.id.as_str()).collect::<Vec<_>>().join(" "),
+                id: ids.join(" "),
                 state: one.and_then(|f| f.seen.state.clone()).unwrap_or_default(),
                 commit: one.and_then(|f| Some(f.mark.as_ref()?.rev.as_ref()?.commit.clone())).unwrap_or_default(),
                 address: address.to_string(),
@@ -63,11 +69,16 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
 }
 
 fn status(plan: &Plan, address: &crate::manifest::Address) -> &'static str {
-    if plan.blocked.iter().any(|b| b.address.as_ref() == Some(address)) {
+    if plan.blocked.iter().any(|b| b.address.as_ref().is_some_and(|a| a.is_of(address))) {
         return "blocked";
     }
-    match plan.changes.iter().find(|c| c.address == *address).map(|c| c.action) {
-        None => "in sync",
+    let lowest = plan.teardown.iter().filter(|d| d.address.is_of(address)).map(|d| d.rung).min();
+    match plan.changes.iter().find(|c| c.address.is_of(address)).map(|c| c.action) {
+        None => match lowest {
+            Some(Rung::Due) => "due",
+            Some(_) => "waits",
+            None => "in sync",
+        },
         Some(Action::Create) => "missing",
         Some(Action::Adopt) => "to adopt",
         Some(Action::Move) => "to move",

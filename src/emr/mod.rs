@@ -18,6 +18,6 @@ pub use depends::Depends;
 pub use history::Spread;
 pub use inventory::{Inventory, SecurityConfiguration, Unread, inventory};
 pub use pipeline::{Bootstrap, Configuration, Failure, Nodes, Pipeline, Run, Step};
-pub use raw::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown};
+pub use raw::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, time};
 pub use read::{Watch, read, windows};
 pub use serverless::{Application, Job};

@@ -21,6 +21,8 @@ pub enum MarkPlace {
     LastLine(&'static str),
     /// As the whole of a text that is no part of the spec: the first line of a file.
     Line(&'static str),
+    /// There is no place for one.
+    Nowhere,
 }
 
 /// What a live object says about who made it.
@@ -94,9 +96,10 @@ impl Mark {
 }
 
 impl MarkPlace {
-    /// The top-level member that holds the mark.
+    /// The top-level member that holds the mark; empty where there is none.
     pub fn member(self) -> &'static str {
         match self {
+            MarkPlace::Nowhere => "",
             MarkPlace::Tags(member) | MarkPlace::LastLine(member) | MarkPlace::Line(member) => member,
         }
     }
@@ -124,6 +127,7 @@ impl MarkPlace {
                 spec.as_object_mut()?.remove(member);
                 Some(mark)
             }
+            MarkPlace::Nowhere => None,
         }
     }
 
@@ -151,6 +155,7 @@ impl MarkPlace {
                 spec[member] = json!(text);
             }
             MarkPlace::Line(member) => spec[member] = json!(mark.words()),
+            MarkPlace::Nowhere => {}
         }
     }
 }

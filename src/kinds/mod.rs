@@ -57,6 +57,20 @@ pub mod airflow {
     mod tests;
 }
 
+pub mod emr {
+    //! EMR accounts: what is to become of the old pipelines' clusters, applications and security configurations.
+    // kinds: one file each
+    pub mod application;
+    pub mod cluster;
+    pub mod migration;
+    pub mod security;
+    // what several kinds share
+    pub mod ladder;
+    pub mod old;
+    #[cfg(test)]
+    mod tests;
+}
+
 use crate::call::{Call, Settled, System};
 use crate::schema::{Path, Rules};
 use crate::yaml::{Node, Problems, Tree};
@@ -80,8 +94,39 @@ pub fn all() -> &'static [&'static dyn AnyKind] {
             of::<databricks::policy::DatabricksClusterPolicy>(),
             of::<databricks::pool::DatabricksInstancePool>(),
             of::<databricks::job::DatabricksJob>(),
+            of::<emr::cluster::EmrCluster>(),
+            of::<emr::security::EmrSecurityConfiguration>(),
+            of::<emr::application::EmrServerlessApplication>(),
+            of::<emr::migration::Migration>(),
         ]
     })
+}
+
+/// The kinds whose manifests each make one object: those that are compared, made and deleted by the common rules.
+pub fn objects() -> &'static [&'static dyn AnyKind] {
+    static OBJECTS: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
+    OBJECTS.get_or_init(|| all().iter().copied().filter(|kind| kind.role() == Role::Object).collect())
+}
+
+/// What the manifests of a kind are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Each makes one live object what it says.
+    Object,
+    /// Each says what is to become of things that others made, and takes them down step by step.
+    Ladder,
+    /// Each only says how other manifests belong together.
+    Tie,
+}
+
+/// Another manifest that a spec names by its address, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    /// In the notation of the reader: `teardown.replacedBy[0]`.
+    pub path: String,
+    pub address: String,
+    /// The kinds that it may be of.
+    pub kinds: &'static [&'static str],
 }
 
 /// A kind as a value that lives as long as the program.
@@ -247,6 +292,8 @@ pub trait Kind: Send + Sync + 'static {
     const TITLE_IS_FREE: bool = true;
     /// Where the mark is kept.
     const MARK: MarkPlace;
+    /// What its manifests are.
+    const ROLE: Role = Role::Object;
     /// What a manifest says.
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
@@ -304,6 +351,10 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// What a schema cannot say.
     fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
+    /// The manifests that the spec names by their addresses.
+    fn named(_spec: &Value) -> Vec<Named> {
+        Vec::new()
+    }
     /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
     fn supplies(_seen: &Seen) -> Option<BTreeMap<String, Value>> {
         None
@@ -340,6 +391,8 @@ pub trait AnyKind: Send + Sync {
     fn title(&self) -> &'static str;
     fn title_is_free(&self) -> bool;
     fn mark(&self) -> MarkPlace;
+    fn role(&self) -> Role;
+    fn named(&self, spec: &Value) -> Vec<Named>;
     /// The generated JSON Schema of the spec.
     fn schema(&self) -> &'static Value;
     /// The field rules of the spec.
@@ -400,6 +453,12 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn mark(&self) -> MarkPlace {
         K::MARK
+    }
+    fn role(&self) -> Role {
+        K::ROLE
+    }
+    fn named(&self, spec: &Value) -> Vec<Named> {
+        K::named(spec)
     }
     fn schema(&self) -> &'static Value {
         self.generated().0

@@ -1,8 +1,8 @@
 //! What can only be checked between manifests, or between a manifest and its kind's rules.
 
-use super::{Lifecycle, Resource, walk};
-use crate::kinds::AnyKind;
-use crate::yaml::{Node, Problems, Tree, is_deferred};
+use super::{Address, Lifecycle, Resource, walk};
+use crate::kinds::{AnyKind, Role};
+use crate::yaml::{Node, Problems, Tree, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports two manifests of a kind that would make two objects of one name: people could not tell them apart, and a
@@ -39,6 +39,49 @@ pub(super) fn previous_names(resources: &[Resource], problems: &mut Problems) {
                 continue;
             };
             problems.at(resource.span, message, format!("in metadata.previousNames of {}", resource.address));
+        }
+    }
+}
+
+/// Reports addresses that no manifest has, or that are of the wrong kind. `known` are those of manifests that could not be
+/// read: they have been reported.
+pub(super) fn named(resources: &[Resource], known: &BTreeSet<Address>, problems: &mut Problems) {
+    let addresses: BTreeSet<String> =
+        resources.iter().map(|r| &r.address).chain(known).map(ToString::to_string).collect();
+    for resource in resources {
+        for named in resource.kind.named(&resource.spec) {
+            let text = &named.address;
+            let span = resource.node.at(&named.path).span;
+            let kinds = named.kinds.join(" or ");
+            match text.split_once('/') {
+                Some((kind, _)) if named.kinds.contains(&kind) && addresses.contains(text) => {}
+                Some((kind, _)) if named.kinds.contains(&kind) => {
+                    let near = nearest(text, addresses.iter().map(String::as_str));
+                    let label =
+                        near.map_or_else(|| "no manifest has this address".into(), |n| format!("did you mean `{n}`?"));
+                    problems.at(span, format!("there is no {}", text.escape_debug()), label);
+                }
+                _ => {
+                    let message = format!("`{}` is not the address of a {kinds}", text.escape_debug());
+                    problems.at(span, message, format!("expected {}/NAME", named.kinds[0]));
+                }
+            }
+        }
+    }
+}
+
+/// Reports metadata that means nothing for a kind that makes no objects.
+pub(super) fn metadata_of_objects(resources: &[Resource], problems: &mut Problems) {
+    for resource in resources.iter().filter(|r| r.kind.role() != Role::Object) {
+        let mut refuse = |field: &str| {
+            let message = format!("`metadata.{field}` means nothing for {}", resource.kind.one());
+            problems.at(resource.span, message, format!("in {}", resource.address));
+        };
+        if resource.adopt.is_some() {
+            refuse("adopt");
+        }
+        if !resource.previous_names.is_empty() {
+            refuse("previousNames");
         }
     }
 }

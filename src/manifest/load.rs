@@ -128,6 +128,8 @@ fn run(
     }
     checks::live_names(&resources, problems);
     checks::previous_names(&resources, problems);
+    checks::named(&resources, &known, problems);
+    checks::metadata_of_objects(&resources, problems);
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user })
 }
 

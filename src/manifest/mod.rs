@@ -26,6 +26,15 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// Whether it is that address, or that of one of the things that a manifest of that address is about:
+    /// `EmrCluster/legacy/j-1` is of `EmrCluster/legacy`.
+    pub fn is_of(&self, manifest: &Address) -> bool {
+        let below = self.name.strip_prefix(&manifest.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.kind == manifest.kind && below
+    }
+}
+
 impl From<Address> for String {
     fn from(a: Address) -> String {
         a.to_string()

@@ -6,12 +6,13 @@ use super::matching::{CLONES_REMEDY, Match, clones};
 use super::origin::{Was, is_apart};
 use super::secrets::{self, Numbers, seal};
 use super::selection::Selection;
+use super::teardown::Descent;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, approval, guards, normal,
     order, references, served,
 };
 use crate::call::System;
-use crate::kinds::{AnyKind, Mark, Owner, Rev, Step, Verb};
+use crate::kinds::{AnyKind, Mark, Owner, Rev, Role, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
 use serde_json::Value;
@@ -31,11 +32,22 @@ pub struct Input<'a> {
     pub today: jiff::civil::Date,
     /// Only for what would begin at once: nothing else depends on the time of day.
     pub now: jiff::Timestamp,
+    /// Who asks, and whether what is due may be taken down.
+    pub teardown: Keys<'a>,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is
     /// decided.
     pub absent: &'a [System],
+}
+
+/// What a teardown needs to know beside what is live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keys<'a> {
+    /// Who marks: it is written on what is marked.
+    pub who: &'a str,
+    /// The second key: whether what is due is taken down.
+    pub key: bool,
 }
 
 /// The spec of a resource as it was at some earlier commit.
@@ -70,6 +82,7 @@ impl Decision {
             digest: String::new(),
             changes,
             blocked: Vec::new(),
+            teardown: Vec::new(),
             notes: Vec::new(),
             unchanged: 0,
         };
@@ -93,10 +106,15 @@ pub fn decide(input: &Input<'_>) -> Decision {
     let mut decider = Decider::new(input);
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
-        if input.kinds.iter().any(|k| k.name() == resource.address.kind) && !served::lacks(resource, input.absent) {
-            decider.resource(resource);
-        } else {
-            decider.unserved(resource);
+        let role = resource.kind.role();
+        if role == Role::Tie {
+            continue;
+        }
+        let is_read = input.kinds.iter().any(|k| k.name() == resource.address.kind);
+        match is_read && !served::lacks(resource, input.absent) {
+            true if role == Role::Ladder => decider.ladder(resource),
+            true => decider.resource(resource),
+            false => decider.unserved(resource),
         }
     }
     if input.selection.is_whole() {
@@ -123,10 +141,11 @@ pub(super) struct Decider<'a> {
     /// What the live objects of changes look like, to order deletes by.
     touched: BTreeMap<Address, &'a Value>,
     wanted: BTreeMap<Address, Wanted>,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
     pub(super) blocked: Vec<Blocked>,
-    notes: Vec<Note>,
-    unchanged: usize,
+    pub(super) descents: Vec<Descent>,
+    pub(super) notes: Vec<Note>,
+    pub(super) unchanged: usize,
 }
 
 impl<'a> Decider<'a> {
@@ -158,6 +177,7 @@ impl<'a> Decider<'a> {
             wanted: BTreeMap::new(),
             changes: Vec::new(),
             blocked: Vec::new(),
+            descents: Vec::new(),
             notes: input
                 .live
                 .unreadable
@@ -391,7 +411,7 @@ impl<'a> Decider<'a> {
         FieldChange { path: path.to_string(), op, from, to, origin: None, replaces: false, note: None, source }
     }
 
-    fn source(&self, span: crate::yaml::Span) -> Option<Source> {
+    pub(super) fn source(&self, span: crate::yaml::Span) -> Option<Source> {
         let files = &self.input.desired.files;
         Some(Source { file: files.get(span.file).path.clone(), line: files.position(span).0, commit: None })
     }
@@ -508,7 +528,8 @@ impl<'a> Decider<'a> {
     fn orphans(&mut self) {
         let declared: BTreeSet<&Address> = self.input.desired.resources.iter().map(|r| &r.address).collect();
         let owned = std::mem::take(&mut self.owned);
-        for kind in self.input.kinds {
+        // What a ladder's mark is on is never pruned: its manifest did not make it.
+        for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
             for (address, found) in &owned[kind.name()] {
                 if declared.contains(address) || self.claimed.contains(address) {
                     continue;
@@ -606,6 +627,7 @@ impl<'a> Decider<'a> {
             .input
             .kinds
             .iter()
+            .filter(|k| k.role() == Role::Object)
             .map(|k| {
                 let desired = self.input.desired;
                 self.input.live.owned(k.name(), &desired.project.name, &desired.mark_target()).len()
@@ -621,6 +643,7 @@ impl<'a> Decider<'a> {
             digest: String::new(),
             changes: self.changes,
             blocked: self.blocked,
+            teardown: self.descents,
             notes: self.notes,
             unchanged: self.unchanged,
         };

@@ -13,13 +13,15 @@ pub fn drift(plan: &Plan) -> Plan {
         change.fields.retain(|field| !waits(field.origin));
         match change.action {
             Action::Create => !waits(change.origin),
-            Action::Update | Action::Replace => !change.fields.is_empty(),
-            Action::Delete | Action::Adopt | Action::Move | Action::Release => false,
+            // What is marked because it came back has fields that drifted.
+            Action::Update | Action::Replace | Action::Mark => !change.fields.is_empty(),
+            Action::Terminate | Action::Delete | Action::Adopt | Action::Move | Action::Release => false,
         }
     });
     // A guard is about an apply; nobody applies here.
     plan.blocked.retain(|blocked| blocked.guard.is_none());
     plan.notes.clear();
+    plan.teardown.clear();
     plan.digest = digest(&plan);
     plan
 }
@@ -83,7 +85,7 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
     left.extend(plan.blocked.iter().filter(|b| b.guard.is_none()).filter_map(refused));
     let about = |b: &Blocked| b.address.as_ref().is_some_and(|a| kept.contains(a));
     plan.blocked.retain(|b| b.guard == Some(Guard::RunNow) && about(b));
-    let owned = crate::kinds::all()
+    let owned = crate::kinds::objects()
         .iter()
         .map(|k| live.owned(k.name(), &desired.project.name, &desired.mark_target()).len())
         .sum();
@@ -104,6 +106,7 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
         Action::Update => {}
         Action::Create => return Err("it is not there; only an apply makes objects".into()),
         Action::Replace => return Err("it would have to be made anew".into()),
+        Action::Mark | Action::Terminate => return Err("only an apply takes anything down".into()),
         _ => return Err("it is the manifests that changed".into()),
     }
     let resource = desired.resources.iter().find(|r| r.address == change.address);

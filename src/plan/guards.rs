@@ -6,11 +6,12 @@ use crate::manifest::{Guards, Target};
 /// The guards on how much one apply may do. `owned` is how many objects the project has now.
 pub fn of_counts(counts: &Counts, owned: usize, guards: &Guards) -> Vec<Blocked> {
     let mut blocked = Vec::new();
-    let deletes = counts.delete + counts.replace;
+    let deletes = counts.delete + counts.replace + counts.terminate;
     if let Some(limit) = guards.max_deletes
         && deletes > limit as usize
     {
-        let reason = format!("{deletes} objects would be deleted or made anew; `guards.maxDeletes` allows {limit}");
+        let reason =
+            format!("{deletes} objects would be deleted, taken down or made anew; `guards.maxDeletes` allows {limit}");
         blocked.push(refuse(Guard::MaxDeletes, reason));
     }
     let touched = deletes + counts.update;

@@ -1,6 +1,7 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
+use super::teardown::{Evidence, RunEnd};
 use crate::kinds::{AnyKind, Mark, Seen};
 use crate::manifest::Address;
 use serde_json::Value;
@@ -29,6 +30,10 @@ pub struct Live {
     pub kinds: BTreeMap<&'static str, Vec<Found>>,
     /// Objects that could not be understood: named in a note.
     pub unreadable: Vec<String>,
+    /// How the last runs of jobs ended, by the job's id, the newest first: of those that a teardown waits for.
+    pub runs: BTreeMap<String, Vec<RunEnd>>,
+    /// The reports of comparisons that the repository has.
+    pub evidence: Evidence,
 }
 
 impl Live {

@@ -14,9 +14,10 @@ pub mod references;
 pub mod secrets;
 mod selection;
 mod served;
+pub mod teardown;
 mod types;
 
-pub use decide::{Base, Bases, Decision, Input, Wanted, decide};
+pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};
 pub use live::{Found, Live};
 pub use selection::Selection;
 pub use types::{

@@ -1,5 +1,6 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
+use super::teardown::Descent;
 use crate::call::Call;
 use crate::manifest::Address;
 use schemars::JsonSchema;
@@ -33,6 +34,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
     pub blocked: Vec<Blocked>,
+    /// What is on its way down, and the gates before it. For reading only: it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teardown: Vec<Descent>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
     /// How many resources are as they should be.
@@ -49,6 +53,8 @@ pub struct Counts {
     pub adopt: usize,
     pub moved: usize,
     pub other: usize,
+    pub mark: usize,
+    pub terminate: usize,
 }
 
 /// What is done to one resource.
@@ -66,6 +72,10 @@ pub enum Action {
     Move,
     /// The marks are taken off; the object stays.
     Release,
+    /// It is marked for teardown; nothing else happens to it.
+    Mark,
+    /// It is taken down.
+    Terminate,
 }
 
 /// What will be done to one resource.
@@ -259,6 +269,8 @@ impl Plan {
                 Action::Adopt => &mut counts.adopt,
                 Action::Move => &mut counts.moved,
                 Action::Release => &mut counts.other,
+                Action::Mark => &mut counts.mark,
+                Action::Terminate => &mut counts.terminate,
             } += 1;
         }
         counts

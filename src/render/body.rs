@@ -244,6 +244,8 @@ pub(super) fn done_to(change: &Change) -> String {
             None => "was renamed and keeps its object".to_owned(),
         },
         Action::Release => "will be released; its object stays".to_owned(),
+        Action::Mark => "will be marked for teardown; nothing else happens to it".to_owned(),
+        Action::Terminate => "will be taken down for good".to_owned(),
     }
 }
 
@@ -262,6 +264,8 @@ pub(super) fn glyph(action: Action) -> &'static str {
         Action::Adopt => "<=",
         Action::Move => ">",
         Action::Release => ".",
+        Action::Mark => "*",
+        Action::Terminate => "!",
     }
 }
 
@@ -275,6 +279,8 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::Adopt => "take over an existing object",
         Action::Move => "follow a rename",
         Action::Release => "release: take the marks off",
+        Action::Mark => "mark for teardown",
+        Action::Terminate => "take down for good",
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
-use super::{counted, summary};
+use super::{counted, nothing_to_do, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
@@ -55,6 +55,7 @@ enum Rank {
     Delete,
     Replace,
     Disruptive,
+    Descent,
     Update,
     Adopt,
     Rename,
@@ -119,10 +120,10 @@ fn heading(plan: &Plan) -> String {
     let name = |text: &str| code(&shortened(text, NAME));
     let mut out = format!("### Plan of {} for target {}\n\n", name(&plan.project), name(&plan.target));
     if plan.is_empty() {
-        out.push_str("**No changes.** The workspace equals the manifests.\n\n");
+        out.push_str(&format!("**No changes.** {}\n\n", nothing_to_do(plan)));
     }
     let counts = plan.counts();
-    let columns = [
+    let mut columns = vec![
         ("delete", counts.delete),
         ("replace", counts.replace),
         ("update", counts.update),
@@ -133,6 +134,9 @@ fn heading(plan: &Plan) -> String {
         ("blocked", plan.blocked.len()),
         ("unchanged", plan.unchanged),
     ];
+    // Few projects take anything down.
+    columns
+        .extend([("take down", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let numbers: Vec<String> = columns.iter().map(|(_, count)| count.to_string()).collect();
     out.push_str(&format!("| {} |\n", names.join(" | ")));
@@ -175,6 +179,7 @@ fn omission(sections: &[Section]) -> String {
             (Rank::Delete, "delete", "deletes"),
             (Rank::Replace, "replace", "replaces"),
             (Rank::Disruptive, "disruptive update", "disruptive updates"),
+            (Rank::Descent, "teardown that waits", "teardowns that wait"),
             (Rank::Update, "update", "updates"),
             (Rank::Adopt, "adoption", "adoptions"),
             (Rank::Rename, "rename or release", "renames or releases"),
@@ -219,7 +224,9 @@ fn sections(plan: &Plan) -> Vec<Section> {
         let (live, other): (Vec<&FieldChange>, Vec<&FieldChange>) =
             change.fields.iter().partition(|field| field.origin == Some(Origin::Drift));
         match change.action {
-            Action::Delete | Action::Replace => dangerous.push(item(change, &change.fields.iter().collect::<Vec<_>>())),
+            Action::Delete | Action::Replace | Action::Terminate => {
+                dangerous.push(item(change, &change.fields.iter().collect::<Vec<_>>()))
+            }
             _ if live.is_empty() => wanted.push(item(change, &other)),
             _ if other.is_empty() => drifted.push(item(change, &live)),
             _ => {
@@ -228,10 +235,12 @@ fn sections(plan: &Plan) -> Vec<Section> {
             }
         }
     }
+    let descents = plan.teardown.iter().map(|descent| one_line(Rank::Descent, teardown::lines(descent))).collect();
     let branch = if plan.base.is_some() { "What this branch changes" } else { "Changes" };
     [
         fenced("Blocked", blocked),
-        folded("Deleted or replaced", dangerous),
+        folded("Deleted, replaced or taken down", dangerous),
+        fenced("Teardown", descents),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
         fenced("Notes", notes),
@@ -260,12 +269,12 @@ fn fenced(title: &str, items: Vec<Item>) -> Option<Section> {
 
 fn item(change: &Change, fields: &[&FieldChange]) -> Item {
     let rank = match change.action {
-        Action::Delete => Rank::Delete,
+        Action::Delete | Action::Terminate => Rank::Delete,
         Action::Replace => Rank::Replace,
         _ if !change.impacts.is_empty() => Rank::Disruptive,
         Action::Update => Rank::Update,
         Action::Adopt => Rank::Adopt,
-        Action::Move | Action::Release => Rank::Rename,
+        Action::Move | Action::Release | Action::Mark => Rank::Rename,
         Action::Create => Rank::Create,
     };
     let mut title = format!(
@@ -282,7 +291,7 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
     }
     let lines = body_lines(change, fields);
     let fence = fence(lines.lines());
-    let open = if matches!(change.action, Action::Delete | Action::Replace) { " open" } else { "" };
+    let open = if matches!(change.action, Action::Delete | Action::Replace | Action::Terminate) { " open" } else { "" };
     let short = format!("<p>{title}</p>\n\n");
     let whole = format!("<details{open}><summary>{title}</summary>\n\n{fence}diff\n{lines}{fence}\n\n</details>\n\n");
     Item { rank, whole, short, shown: Shown::Whole }
@@ -297,6 +306,8 @@ fn done_shortly(action: Action) -> &'static str {
         Action::Adopt => "will take over an existing object",
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
+        Action::Mark => "will be marked for teardown",
+        Action::Terminate => "will be taken down for good",
     }
 }
 

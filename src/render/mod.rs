@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod notice;
 mod problems;
 mod sarif;
+mod teardown;
 mod text;
 mod translation;
 pub mod value;
@@ -68,9 +69,14 @@ fn head(plan: &Plan) -> String {
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
     let mut parts = vec![format!("{} to create", counts.create), format!("{} to update", counts.update)];
-    for (count, what) in
-        [(counts.replace, "replace"), (counts.adopt, "adopt"), (counts.moved, "move"), (counts.other, "release")]
-    {
+    for (count, what) in [
+        (counts.replace, "replace"),
+        (counts.adopt, "adopt"),
+        (counts.moved, "move"),
+        (counts.other, "release"),
+        (counts.mark, "mark for teardown"),
+        (counts.terminate, "take down"),
+    ] {
         if count > 0 {
             parts.push(format!("{count} to {what}"));
         }
@@ -81,6 +87,14 @@ fn summary(plan: &Plan) -> String {
         out.push_str(&format!(" {} blocked.", plan.blocked.len()));
     }
     out
+}
+
+/// That there is nothing to do, in a sentence.
+fn nothing_to_do(plan: &Plan) -> &'static str {
+    match plan.teardown.is_empty() {
+        true => "The workspace equals the manifests.",
+        false => "What is to be taken down waits.",
+    }
 }
 
 /// The resources that were changed live since the last apply, with how many of their fields were.

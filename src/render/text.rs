@@ -2,7 +2,7 @@
 
 use super::body::{self, Line, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, drifted, head, summary};
+use super::{Style, counted, drifted, head, nothing_to_do, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -24,10 +24,11 @@ pub fn text(plan: &Plan, style: Style) -> String {
             page.change(change);
         }
     }
+    page.teardown(plan);
     page.blocked(plan);
     page.gap();
     if plan.is_empty() {
-        page.line(GOOD, "No changes. The workspace equals the manifests.");
+        page.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
         page.line(
             Ink::new(),
             &format!("{}.", counted(plan.unchanged, "resource is as it should be", "resources are as they should be")),
@@ -47,8 +48,8 @@ const FAINT: Ink = Ink::new().dimmed();
 fn ink(action: Action) -> Ink {
     match action {
         Action::Create => GOOD,
-        Action::Update | Action::Adopt | Action::Move | Action::Release => WARN,
-        Action::Delete | Action::Replace => BAD,
+        Action::Update | Action::Adopt | Action::Move | Action::Release | Action::Mark => WARN,
+        Action::Delete | Action::Replace | Action::Terminate => BAD,
     }
 }
 
@@ -152,6 +153,30 @@ impl Page {
             }
         }
         self.out.push('\n');
+    }
+
+    fn teardown(&mut self, plan: &Plan) {
+        if plan.teardown.is_empty() {
+            return;
+        }
+        self.gap();
+        self.line(Ink::new().bold(), "Teardown:");
+        for descent in &plan.teardown {
+            self.line(Ink::new().bold(), &format!("  {}", teardown::head(descent)));
+            if let Some(back) = &descent.returned {
+                self.line(WARN, &format!("    returned: {}", visible(back)));
+            }
+            for gate in &descent.gates {
+                let (ink, sign) = if gate.holds { (GOOD, "holds") } else { (WARN, "waits") };
+                self.out.push_str("    ");
+                self.paint(ink, sign);
+                let indent = "\n".to_owned() + &" ".repeat(22);
+                let says =
+                    wrapped(&teardown::says(gate), self.style.width.saturating_sub(22).max(NARROWEST)).join(&indent);
+                self.line(Ink::new(), &format!("  {:<10} {says}", gate.name));
+            }
+            self.line(FAINT, &format!("    next: {}", visible(&descent.next)));
+        }
     }
 
     fn blocked(&mut self, plan: &Plan) {

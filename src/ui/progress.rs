@@ -58,6 +58,8 @@ pub(super) fn doing(step: Step<'_>) -> String {
         Action::Adopt => "adopting",
         Action::Move => "moving",
         Action::Release => "releasing",
+        Action::Mark => "marking",
+        Action::Terminate => "taking down",
     };
     format!("{verb} {}", step.address)
 }
@@ -72,6 +74,8 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
         Action::Adopt => "adopted",
         Action::Move => "moved",
         Action::Release => "released",
+        Action::Mark => "marked",
+        Action::Terminate => "took down",
     };
     match end {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),

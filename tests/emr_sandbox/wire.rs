@@ -159,3 +159,21 @@ async fn a_state_file_keeps_the_account_and_an_old_one_has_none() {
     let server = Server::with(kept()).await;
     assert_eq!(server.get("ListClusters", json!({})).await["Clusters"].as_array().unwrap().len(), 11);
 }
+
+#[tokio::test]
+async fn an_arn_in_a_path_is_sent_and_signed_as_aws_reads_it() {
+    let server = Server::start().await;
+    let asked = json!({ "name": "app", "releaseLabel": "emr-7.1.0", "type": "SPARK", "clientToken": "t" });
+    let create = Call::create(System::Emr, "/emr-serverless/applications", asked, "/applicationId");
+    let arn = server.emr.send(&create).await.unwrap().body["arn"].as_str().unwrap().to_owned();
+    let path = format!("/emr-serverless/tags/{}", plumb::call::percent_encoded(&arn));
+    let tag = Call::set(System::Emr, Method::Post, path.clone(), json!({ "tags": { "a": "1", "b c": "2" } }));
+    server.emr.send(&tag).await.unwrap();
+    server
+        .emr
+        .send(&Call::delete(System::Emr, path.clone()).query("tagKeys", "b c").query("tagKeys", "z"))
+        .await
+        .unwrap();
+    let tags = server.emr.send(&Call::get(System::Emr, path)).await.unwrap();
+    assert_eq!(tags.body, json!({ "tags": { "a": "1" } }));
+}

@@ -2,6 +2,7 @@
 
 use plumb::call::{Call, Method, System};
 use plumb::manifest::Address;
+use plumb::plan::teardown::{Descent, Gate, Rung};
 use plumb::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("origins", origins()),
         ("texts-and-lists", texts()),
         ("hostile", hostile()),
+        ("teardown", teardown()),
         ("secrets", secrets()),
         ("unicode", unicode()),
     ]
@@ -34,6 +36,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         digest: "9c1f0e6a2b7d".into(),
         changes,
         blocked: Vec::new(),
+        teardown: Vec::new(),
         notes: Vec::new(),
         unchanged: 5,
     }
@@ -287,6 +290,58 @@ fn hostile() -> Plan {
         remedy: Some(HOSTILE.into()),
     }];
     plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
+    plan.teardown = vec![Descent {
+        address: plan.changes[0].address.clone(),
+        id: HOSTILE.into(),
+        title: HOSTILE.into(),
+        state: Some(HOSTILE.into()),
+        rung: Rung::Marked,
+        gates: vec![Gate { name: "busy", holds: false, says: HOSTILE.into() }],
+        next: HOSTILE.into(),
+        returned: Some(HOSTILE.into()),
+    }];
+    plan
+}
+
+fn teardown() -> Plan {
+    let mut marked = change(
+        "EmrCluster/legacy-audience/j-2A",
+        Action::Mark,
+        vec![added("tags.plumb", json!("bau/prod/EmrCluster/legacy-audience"))],
+    );
+    marked.reason = Some("returned: started 2024-06-13, although there were to be none from 2024-06-12 on".into());
+    marked.fields[0].origin = Some(Origin::Drift);
+    let mut down = change("EmrCluster/legacy-churn/j-1B", Action::Terminate, Vec::new());
+    down.reason = Some("every gate holds".into());
+    down.impacts = vec![
+        "its termination protection is taken off first".into(),
+        "the cluster ends for good, with what is in its HDFS and on its disks".into(),
+    ];
+    let gate = |name: &'static str, holds: bool, says: &str| Gate { name, holds, says: says.into() };
+    let descent = |name: &str, rung: Rung, gates: Vec<Gate>, next: &str| Descent {
+        address: address(&format!("EmrCluster/{name}")),
+        id: name.rsplit('/').next().unwrap().into(),
+        title: "bau-audience-2024-05".into(),
+        state: Some("WAITING".into()),
+        rung,
+        gates,
+        next: next.into(),
+        returned: None,
+    };
+    let waits = vec![
+        gate("date", true, "not before 2024-06-12, which has come"),
+        gate("grace", false, "14d from 2024-06-10 08:00 UTC end 2024-06-24 08:00 UTC"),
+        gate("successors", false, "DatabricksJob/audience-cleanse: 1 good run of 2, since run 620178 ended FAILED"),
+        gate("busy", true, "nothing runs"),
+    ];
+    let all = vec![gate("date", true, "not before 2024-06-12, which has come"), gate("busy", true, "nothing runs")];
+    let mut plan = plan(vec![marked, down]);
+    plan.teardown = vec![
+        descent("legacy-audience/j-2C", Rung::Marked, waits, "it waits for 2 of 4 gates"),
+        descent("legacy-churn/j-1B", Rung::Due, all, "it is taken down"),
+    ];
+    plan.teardown[0].returned =
+        Some("started 2024-06-13 (owner: ann), although there were to be none from 2024-06-12 on".into());
     plan
 }
 

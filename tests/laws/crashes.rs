@@ -22,7 +22,7 @@ async fn every_delete_survives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_update_and_replace_survives() {
-    let kinds = kinds::all().iter().map(|kind| chosen(fixtures::of(*kind)).collect::<Vec<_>>());
+    let kinds = kinds::objects().iter().map(|kind| chosen(fixtures::of(*kind)).collect::<Vec<_>>());
     let pairs: Vec<(Fixture, Fixture)> =
         kinds.flat_map(|f| f.clone().into_iter().zip(f.into_iter().cycle().skip(1)).collect::<Vec<_>>()).collect();
     let name = |a: &Fixture, b: &Fixture| format!("{} to {}", a.name(), b.case);
@@ -94,7 +94,7 @@ async fn converges(world: &World, desired: &Desired, most_writes: usize, what: &
     world.assert_settled(desired, what).await;
     world.assert_one_of_each(desired, what).await;
     let mut state = world.state().await;
-    let live: usize = kinds::all().iter().map(|kind| world::objects(&mut state, *kind).len()).sum();
+    let live: usize = kinds::objects().iter().map(|kind| world::objects(&mut state, *kind).len()).sum();
     assert_eq!(live, desired.resources.len(), "{what}: objects are live that nobody wants");
     let requests = world.requests().await;
     // What is refused because a cluster is between two states was no write.

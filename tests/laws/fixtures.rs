@@ -83,7 +83,7 @@ pub fn of(kind: &'static dyn AnyKind) -> Vec<Fixture> {
 
 /// Every fixture.
 pub fn all() -> Vec<Fixture> {
-    kinds::all().iter().flat_map(|kind| of(*kind)).collect()
+    kinds::objects().iter().flat_map(|kind| of(*kind)).collect()
 }
 
 /// The fixtures without those whose live name one before them has: one project cannot have both.
@@ -108,10 +108,10 @@ pub fn together_of(system: System) -> Files {
 
 #[test]
 fn every_kind_has_fixtures_and_every_fixture_a_kind() {
-    let known: BTreeSet<String> = kinds::all().iter().map(|k| k.name().to_owned()).collect();
+    let known: BTreeSet<String> = kinds::objects().iter().map(|k| k.name().to_owned()).collect();
     let found: BTreeSet<String> = names(&folder()).into_iter().collect();
     assert_eq!(found, known, "tests/kinds/ has one folder a kind");
-    for kind in kinds::all() {
+    for kind in kinds::objects() {
         let fixtures = of(*kind);
         assert!(fixtures.iter().any(|f| f.case == "minimal"), "{} has no tests/kinds/…/minimal.yaml", kind.name());
         assert!(fixtures.iter().any(|f| f.case == "everything"), "{} has no everything.yaml", kind.name());

@@ -78,7 +78,7 @@ async fn one_fails(address: Address) {
     let in_text = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word} ") }));
     let services = match kinds::find(&address.kind).unwrap().mark() {
         MarkPlace::Tags(_) => services,
-        MarkPlace::LastLine(_) | MarkPlace::Line(_) => in_text,
+        MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => in_text,
     };
     let (live, decision) = world.plan(&desired).await;
     let outcome = world.carry_out(&services, &desired, &live, decision).await;
@@ -145,7 +145,7 @@ async fn pruning_removes_all_that_is_owned_and_nothing_else() {
     settle_as(&world, "laws-2", TARGET, &elsewhere("a longer name")).await;
     settle_as(&world, "gone", TARGET, &elsewhere("nobodys")).await;
     let mut state = world.state().await;
-    for kind in kinds::all() {
+    for kind in kinds::objects() {
         for (_, spec) in world::objects(&mut state, *kind) {
             if spec.to_string().contains("gone/") {
                 kind.mark().take(spec);
@@ -185,7 +185,7 @@ async fn an_import_of_what_is_live_changes_nothing() {
     let world = World::new().await;
     world.settle(&world::load(&fixtures::together()), "all fixtures").await;
     let mut state = world.state().await;
-    for kind in kinds::all() {
+    for kind in kinds::objects() {
         for (_, spec) in world::objects(&mut state, *kind) {
             kind.mark().take(spec).unwrap();
         }
@@ -212,7 +212,7 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
     let (live, _) = world.plan(&nothing).await;
     let mut known = BTreeMap::new();
     let all: Vec<_> =
-        kinds::all().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
+        kinds::objects().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
     for (i, (kind, found)) in all.iter().enumerate() {
         let address = Address { kind: kind.name().to_owned(), name: format!("import-{i}") };
         known.insert(found.seen.id.clone(), address);

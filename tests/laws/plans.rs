@@ -39,7 +39,7 @@ async fn settles(world: Arc<World>, files: Files, what: String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_from_a_fixture_to_its_neighbours_settles() {
-    let kinds = kinds::all().iter().map(|kind| fixtures::of(*kind));
+    let kinds = kinds::objects().iter().map(|kind| fixtures::of(*kind));
     let pairs: Vec<(Fixture, Fixture)> = kinds.flat_map(|fixtures| neighbours(&fixtures)).collect();
     world::each(pairs.into_iter().map(|(before, after)| {
         let what = format!("{} to {}", before.name(), after.case);
@@ -140,7 +140,7 @@ async fn stages(world: &World) -> Vec<Stage> {
 /// Every fixture under the name of its neighbour, so that everything changes.
 fn rotated() -> Files {
     let mut files = Files::new();
-    for kind in kinds::all() {
+    for kind in kinds::objects() {
         let fixtures = fixtures::compatible(fixtures::of(*kind));
         for (fixture, other) in fixtures.iter().zip(fixtures.iter().cycle().skip(1)) {
             let text = fixture.renamed(&other.case).into_values().collect::<String>();

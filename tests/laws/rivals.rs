@@ -61,7 +61,9 @@ fn changed(fixture: &fixtures::Fixture, by: &str) -> Files {
     match fixture.kind.mark() {
         MarkPlace::Tags(member) => documents[0]["spec"][member]["wanted_by"] = json!(by),
         MarkPlace::LastLine(member) => documents[0]["spec"][member] = json!(format!("wanted by {by}")),
-        MarkPlace::Line(_) => documents[0]["spec"]["description"] = json!(format!("wanted by {by}")),
+        MarkPlace::Line(_) | MarkPlace::Nowhere => {
+            documents[0]["spec"]["description"] = json!(format!("wanted by {by}"))
+        }
     }
     Files::from([("changed.yaml".to_owned(), fixtures::yaml(&documents))])
 }

@@ -165,7 +165,7 @@ fn sample(rules: &Rules, field: &Field, depth: usize) -> Value {
 async fn meddle(world: &World, desired: &Desired, fates: &[Fate]) -> BTreeMap<String, Vec<(Path, Fate)>> {
     let mut state = world.state().await;
     let mut done = BTreeMap::new();
-    for kind in kinds::all() {
+    for kind in kinds::objects() {
         for (_, live) in world::objects(&mut state, *kind) {
             let Some(mark) = kind.mark().take(&mut live.clone()) else { continue };
             let resource = desired.resources.iter().find(|r| r.address == mark.owner.address).unwrap();

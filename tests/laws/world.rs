@@ -29,7 +29,7 @@ const NOW: i64 = 1_714_521_600_000;
 
 /// The kinds of a system.
 pub fn kinds_of(system: System) -> Vec<&'static dyn AnyKind> {
-    kinds::all().iter().copied().filter(|kind| kind.system() == system).collect()
+    kinds::objects().iter().copied().filter(|kind| kind.system() == system).collect()
 }
 
 /// All services of the sandbox: a call says which one it is for.
@@ -65,7 +65,7 @@ pub struct World {
 impl World {
     /// An empty workspace and an empty Airflow 3.
     pub async fn new() -> World {
-        World::start(3, kinds::all().to_vec()).await
+        World::start(3, kinds::objects().to_vec()).await
     }
 
     /// The same, of which only one system is looked at: what no manifest speaks of need not be read again and again.
@@ -268,7 +268,7 @@ impl World {
     /// How many live objects carry each mark of the project.
     pub async fn marks(&self) -> BTreeMap<String, usize> {
         let (mut marks, mut state) = (BTreeMap::new(), self.state().await);
-        for kind in kinds::all() {
+        for kind in kinds::objects() {
             for (_, spec) in objects(&mut state, *kind) {
                 if let Some(mark) = kind.mark().take(spec) {
                     *marks.entry(mark.owner.to_string()).or_insert(0) += 1;
@@ -307,7 +307,8 @@ pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
         base: None,
         today: jiff::civil::date(2024, 5, 1),
         now: jiff::Timestamp::from_millisecond(NOW).unwrap(),
-        kinds: kinds::all(),
+        teardown: Default::default(),
+        kinds: kinds::objects(),
         absent: &[],
     })
 }

@@ -103,7 +103,7 @@ pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Fail
 
 /// The kinds that are healed, by their names.
 fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
-    let all = || kinds::all().iter().map(|k| k.name());
+    let all = || kinds::objects().iter().map(|k| k.name());
     let mut chosen = Vec::new();
     for name in asked {
         match all().find(|k| k == name) {

@@ -1,7 +1,7 @@
 //! `plumb ci plan`.
 
 use super::super::session::Project;
-use super::super::{Global, Targeted, validate};
+use super::super::{Global, Keys, Targeted, validate};
 use super::context::{Context, failed};
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
@@ -43,6 +43,8 @@ pub struct CiPlan {
     /// Exit with 2 when there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 /// Plans, and says so everywhere.
@@ -109,7 +111,8 @@ async fn decide(
         same_project(&project, pull)?;
         ui.status("the pull request is from a fork: its manifests are read as data, without the environment");
     }
-    let session = project.connect(ui).await?;
+    let mut session = project.connect(ui).await?;
+    session.allow_teardown(args.keys.allow_teardown);
     let decided = session.decide(&Default::default(), args.base.as_deref(), ui).await?;
     Ok((decided.decision.plan, head))
 }

@@ -45,8 +45,8 @@ impl Forms for InventoryForm {}
 /// Reads the account and lists what is there.
 pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
-    let connected = super::connect(&project, ui).await?;
-    let service = connected.emr.clone();
+    let reached = super::reach(&project, ui).await?;
+    let service = reached.emr.clone();
     let since = args.since.map(|date| date.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose();
     let since = since.map_err(|e| Failure::usage(format!("--since: {e}")))?;
     let failed = |fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written");

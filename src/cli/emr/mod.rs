@@ -35,22 +35,26 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
     }
 }
 
-/// The target's EMR.
-struct Connected {
+/// EMR, and what has to go on running for as long as it is asked.
+struct Reached {
     emr: Arc<Emr>,
-    /// Kept running for as long as it is asked.
     _sandbox: Option<sandbox::Running>,
 }
 
-/// Connects to the target's EMR. Nothing is asked yet.
-async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
+/// The target's EMR, also where that is the embedded sandbox. Nothing is asked yet.
+async fn reach(project: &Project, ui: &Ui) -> Result<Reached, Failure> {
     let target = &project.desired.target;
-    if target.sandbox {
-        let (_, running) = embedded::start(&project.dir, target).await?;
-        ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-        let emr = Arc::new(embedded::emr(&running, target)?);
-        return Ok(Connected { emr, _sandbox: Some(running) });
+    if !target.sandbox {
+        return Ok(Reached { emr: Arc::new(connect(project)?), _sandbox: None });
     }
+    let (_, running) = embedded::start(&project.dir, target).await?;
+    ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+    Ok(Reached { emr: Arc::new(embedded::emr(&running, target)?), _sandbox: Some(running) })
+}
+
+/// The EMR of a target that is no sandbox. Nothing is asked yet.
+pub fn connect(project: &Project) -> Result<Emr, Failure> {
+    let target = &project.desired.target;
     let Some(emr) = target.emr.clone() else {
         let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
         return Err(failure.hint("add `emr: {region: REGION, account: \"ACCOUNT\"}` to it in plumb.yaml"));
@@ -58,6 +62,5 @@ async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let env: aws::Env = Arc::new(settings::env);
     let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
-    let emr = Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)?;
-    Ok(Connected { emr: Arc::new(emr), _sandbox: None })
+    Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)
 }

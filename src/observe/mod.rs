@@ -3,6 +3,8 @@
 //! Cost grows with pages, not with objects. Only what the listings leave out is read singly, and only of objects that
 //! this project owns. A page that fails fails the whole reading: a partial one is never mistaken for absence.
 
+mod teardown;
+
 use crate::call::{Fault, System};
 use crate::kinds::{AnyKind, Pages, Read, Seen};
 use crate::manifest::{Address, Desired};
@@ -67,6 +69,7 @@ pub async fn observe(
         live.kinds.insert(kind.name(), found);
     }
     complete(services, kinds, desired, selection, &mut live, watch).await?;
+    teardown::complete(services, kinds, desired, selection, &mut live, watch).await?;
     Ok(live)
 }
 
@@ -158,7 +161,7 @@ fn by_id<'a>(
 ) -> BTreeMap<(&'static str, String), Option<&'a Value>> {
     let mut wanted = BTreeMap::new();
     let target = desired.mark_target();
-    for kind in crate::kinds::all() {
+    for kind in crate::kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             let resource = desired.resources.iter().find(|r| {
                 r.address == address || r.address.kind == address.kind && r.previous_names.contains(&address.name)

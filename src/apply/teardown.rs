@@ -1,0 +1,21 @@
+//! The last look before something old is marked or taken down.
+
+use super::Ended;
+use crate::kinds::emr::old::Old;
+use crate::plan::teardown::basis;
+use crate::plan::{Change, Found};
+
+/// How a change ends before it begins, when what it is about is not what it was decided on.
+pub(super) fn stale(change: &Change, found: &Found, read: &str) -> Option<Ended> {
+    let Some(now) = Old::of(&found.seen) else {
+        return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()] });
+    };
+    if basis(&now, change.action) == read {
+        return None;
+    }
+    let mut differences = now.busy.clone();
+    differences.push(format!("it is {}, {}", now.state, if now.protected { "protected" } else { "not protected" }));
+    let tags: Vec<String> = now.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    differences.push(format!("its tags are {}", if tags.is_empty() { "none".to_owned() } else { tags.join(", ") }));
+    Some(Ended::Stale { differences })
+}
