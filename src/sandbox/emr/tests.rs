@@ -59,7 +59,8 @@ fn run(n: u64, odd: &Value) -> Value {
     };
     let group =
         |role: &str, count: u64| json!({ "InstanceRole": role, "InstanceType": "m5.xlarge", "InstanceCount": count });
-    let mut instances = json!({ "KeepJobFlowAliveWhenNoSteps": n % 2 == 0, "TerminationProtected": n % 5 == 0 });
+    let mut instances =
+        json!({ "KeepJobFlowAliveWhenNoSteps": n.is_multiple_of(2), "TerminationProtected": n.is_multiple_of(5) });
     match n % 4 {
         0 => instances["InstanceFleets"] = json!([fleet("MASTER", 1, 0), fleet("CORE", n % 7 + 1, n % 11)]),
         _ => instances["InstanceGroups"] = json!([group("MASTER", 1), group("CORE", n % 5 + 1), group("TASK", n % 3)]),
@@ -69,7 +70,7 @@ fn run(n: u64, odd: &Value) -> Value {
     if n.is_multiple_of(6) {
         request["AutoTerminationPolicy"] = json!({ "IdleTimeout": 300 });
     }
-    if n % 17 == 0 {
+    if n.is_multiple_of(17) {
         request["Steps"] = odd.clone();
     }
     request
@@ -106,8 +107,8 @@ fn body(store: &mut Store, name: &str, n: u64, odd: &Value) -> Value {
         _ if n % 13 == 12 => odd.clone(),
         _ => json!({
             "ClusterId": cluster, "JobFlowIds": [cluster], "ResourceId": cluster, "StepId": pick(steps), "StepIds": [pick(steps)],
-            "Tags": [{ "Key": format!("k{n}"), "Value": "v" }], "TagKeys": ["k1"], "TerminationProtected": n % 2 == 0,
-            "KeepJobFlowAliveWhenNoSteps": n % 3 != 0, "UnhealthyNodeReplacement": true, "StepConcurrencyLevel": n % 6,
+            "Tags": [{ "Key": format!("k{n}"), "Value": "v" }], "TagKeys": ["k1"], "TerminationProtected": n.is_multiple_of(2),
+            "KeepJobFlowAliveWhenNoSteps": !n.is_multiple_of(3), "UnhealthyNodeReplacement": true, "StepConcurrencyLevel": n % 6,
             "InstanceGroups": [{ "InstanceGroupId": pick(parts), "InstanceCount": n % 8 }],
             "InstanceFleet": { "InstanceFleetId": pick(parts), "TargetSpotCapacity": n % 30, "TargetOnDemandCapacity": n % 5 },
             "ManagedScalingPolicy": { "ComputeLimits": limits }, "AutoTerminationPolicy": { "IdleTimeout": n % 1000 },
