@@ -27,7 +27,7 @@ pub use markdown::{Options, code, code_block, markdown, safe_link};
 pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;
-pub use translation::{translated, translation};
+pub use translation::{Since, question, report, translated, translation};
 
 use crate::plan::{Origin, Plan};
 use value::visible;
@@ -48,7 +48,7 @@ impl Default for Style {
 }
 
 /// `1 field was`, `2 fields were`.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -45,8 +45,8 @@ impl Forms for InventoryForm {}
 /// Reads the account and lists what is there.
 pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
-    let reached = super::reach(&project, ui).await?;
-    let service = reached.emr.clone();
+    let connected = super::connect(&project, ui).await?;
+    let service = connected.emr.clone();
     let since = args.since.map(|date| date.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose();
     let since = since.map_err(|e| Failure::usage(format!("--since: {e}")))?;
     let failed = |fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written");
@@ -72,7 +72,8 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     Ok(ExitCode::Ok)
 }
 
-struct Watching<'a>(&'a dyn Progress);
+/// Shows how far a reading has got.
+pub struct Watching<'a>(pub &'a dyn Progress);
 
 impl emr::Watch for Watching<'_> {
     fn listed(&self, what: &str, count: usize) {

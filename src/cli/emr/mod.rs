@@ -2,8 +2,11 @@
 
 mod inventory;
 
+pub use inventory::Watching;
+
 use super::session::Project;
 use super::{Global, embedded};
+use crate::manifest::Target;
 use crate::sandbox;
 use crate::services::emr::Explicit;
 use crate::services::{Aws, Emr, aws};
@@ -35,26 +38,27 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
     }
 }
 
-/// EMR, and what has to go on running for as long as it is asked.
-struct Reached {
-    emr: Arc<Emr>,
+/// The EMR of a target that a command asks.
+pub struct Connected {
+    pub emr: Arc<Emr>,
+    /// Kept running for as long as it is asked.
     _sandbox: Option<sandbox::Running>,
 }
 
-/// The target's EMR, also where that is the embedded sandbox. Nothing is asked yet.
-async fn reach(project: &Project, ui: &Ui) -> Result<Reached, Failure> {
+/// Connects to the target's EMR, emulated or not. Nothing is asked yet.
+pub async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let target = &project.desired.target;
-    if !target.sandbox {
-        return Ok(Reached { emr: Arc::new(connect(project)?), _sandbox: None });
+    if target.sandbox {
+        let (_, running) = embedded::start(&project.dir, target).await?;
+        ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+        let emr = Arc::new(embedded::emr(&running, target)?);
+        return Ok(Connected { emr, _sandbox: Some(running) });
     }
-    let (_, running) = embedded::start(&project.dir, target).await?;
-    ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-    Ok(Reached { emr: Arc::new(embedded::emr(&running, target)?), _sandbox: Some(running) })
+    Ok(Connected { emr: Arc::new(account(target)?), _sandbox: None })
 }
 
-/// The EMR of a target that is no sandbox. Nothing is asked yet.
-pub fn connect(project: &Project) -> Result<Emr, Failure> {
-    let target = &project.desired.target;
+/// The EMR of the account that a target names. Nothing is asked yet.
+pub fn account(target: &Target) -> Result<Emr, Failure> {
     let Some(emr) = target.emr.clone() else {
         let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
         return Err(failure.hint("add `emr: {region: REGION, account: \"ACCOUNT\"}` to it in plumb.yaml"));
