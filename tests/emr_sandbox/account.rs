@@ -101,15 +101,21 @@ fn project() -> tempfile::TempDir {
     folder
 }
 
-fn inventory(folder: &std::path::Path) -> Value {
+/// Runs the binary in a project, and answers what it printed.
+fn plumb(folder: &std::path::Path, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
     // What the environment says of AWS is not meant for the embedded sandbox.
     let strange =
         [("AWS_ACCESS_KEY_ID", "AKIAX"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
     command.env_clear().env("HOME", folder).envs(strange).current_dir(folder);
-    let done = command.args(["emr", "inventory", "--output", "json"]).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap()
+    let done = command.args(args).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(done.status.success(), "{args:?}: {}{}", said(&done.stdout), said(&done.stderr));
+    said(&done.stdout)
+}
+
+fn inventory(folder: &std::path::Path) -> Value {
+    serde_json::from_str(&plumb(folder, &["emr", "inventory", "--output", "json"])).unwrap()
 }
 
 #[test]
@@ -122,4 +128,34 @@ fn of_an_embedded_target_is_empty_until_it_is_seeded() {
     let full = inventory(folder.path());
     assert_eq!((&full["clusters"], full["pipelines"].as_array().unwrap().len()), (&json!(10), 6));
     assert_eq!(full["unread"], json!([]));
+}
+
+/// Every call of the ladder, signed and sent: tags of a cluster and of an application, protection, both ends.
+#[test]
+fn of_an_embedded_target_is_taken_down_by_an_apply() {
+    let folder = project();
+    let state = folder.path().join(".plumb/sandbox-dev.json");
+    sandbox::seed_state(&state, &json!({ "emr": { "region": "eu-west-1", "monthly": true } })).unwrap();
+    let manifest = |kind: &str, name: &str| {
+        format!(
+            "apiVersion: plumb/v1\nkind: {kind}\nmetadata: {{name: old}}\nspec: {{match: {{name: \"{name}\"}}, \
+             desired: teardown, teardown: {{notBefore: 2026-01-01, grace: 0d}}}}\n"
+        )
+    };
+    let text =
+        manifest("EmrCluster", "bau-insights-*") + "---\n" + &manifest("EmrServerlessApplication", "bau-forecast");
+    std::fs::write(folder.path().join("manifests/emr.yaml"), text).unwrap();
+    plumb(folder.path(), &["apply", "--yes"]);
+    let cluster = |shown: &Value| {
+        let all = shown["pipelines"].as_array().unwrap();
+        all.iter().find(|pipeline| pipeline["name"] == "bau-insights").unwrap().clone()
+    };
+    let marked = inventory(folder.path());
+    assert_eq!(cluster(&marked)["tags"]["plumb"], "demo/dev/EmrCluster/old", "{}", cluster(&marked));
+    let application = &marked["serverless"][0];
+    assert_eq!(application["tags"]["plumb"], "demo/dev/EmrServerlessApplication/old", "{application}");
+    assert_eq!((&cluster(&marked)["live"], &application["state"]), (&json!(1), &json!("STOPPED")));
+    plumb(folder.path(), &["apply", "--yes", "--allow-teardown"]);
+    let gone = inventory(folder.path());
+    assert_eq!((&cluster(&gone)["live"], &gone["serverless"][0]["state"]), (&json!(0), &json!("TERMINATED")));
 }
