@@ -208,8 +208,9 @@ fn every_command_line_exists() {
     for (path, text) in documents() {
         for command in commands(&text) {
             let line = command.join(" ");
-            // `ci` and `emr` are groups: their commands have helps of their own.
-            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2;
+            // `ci` and `emr` are groups: their commands have helps of their own; and so has `import emr`.
+            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2
+                || command.get(1..3).is_some_and(|words| words == ["import", "emr"]);
             let words = if group { &command[1..3] } else { &command[1..2] };
             let help = helps.entry(words.join(" ")).or_insert_with(|| {
                 let done = Command::new(PLUMB).args(words).arg("--help").output().unwrap();

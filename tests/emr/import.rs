@@ -276,7 +276,7 @@ fn one_cluster_a_pool_and_a_policy_and_names_that_are_taken() {
         assert!(files.contains(&format!("manifests/churn-2/{file}.yaml")), "{out}");
     }
     assert!(world.read("manifests/churn-2/job.yaml").contains("num_workers: 4"));
-    let (out, _) = world.import(&["--out", "elsewhere"]);
+    let (out, _) = world.import(&["--out", "manifests/elsewhere"]);
     assert!(told(&out, "updated").contains(&"manifests/churn-2/job.yaml".to_owned()), "{out}");
     // What was asked for once is still wanted, and the newest cluster counts again.
     let job = world.read("manifests/churn-2/job.yaml");
@@ -311,6 +311,7 @@ fn refusals_say_what_to_do_and_write_nothing() {
         (&["--cluster", "j-NOBODY"], 1, "the account has no cluster j-NOBODY"),
         (&["--name", "x", "--cluster", "y"], 64, "cannot be used with"),
         (&["--out", "../x"], 64, "expected a folder of the project"),
+        (&["--out", "elsewhere"], 64, "the project reads no manifests there"),
         (&["--target", "none"], 1, "none"),
         (&["j-1"], 64, "unexpected argument"),
     ] {
@@ -336,10 +337,44 @@ fn refusals_say_what_to_do_and_write_nothing() {
     let world = World::new(region);
     trouble(json!({ "in": operation(region, "ListBootstrapActions"), "status": 400, "body": no }));
     world.import(&[]);
-    assert!(
-        world.read("manifests/idle/translation.md").contains("what \\`ListBootstrapActions\\` would have said")
-            || world.read("manifests/idle/translation.md").contains("ListBootstrapActions")
-    );
+    let legacy = world.read("manifests/idle/legacy.yaml");
+    assert!(legacy.contains("# DECISION: what `ListBootstrapActions` would have said"), "{legacy}");
+    // A file that cannot be put into its place: those before it are taken back.
+    let world = World::new(region);
+    std::fs::create_dir_all(world.folder.path().join("manifests/idle/translation.md")).unwrap();
+    let done = world.run(&["import", "emr"]);
+    let (out, err) = said(&done);
+    assert!(done.status.code() == Some(1) && out.is_empty(), "{out}{err}");
+    assert!(err.contains("manifests/idle/translation.md: ") && err.contains("nothing was written"), "{err}");
+    assert_eq!(world.files(), BTreeMap::new());
+}
+
+#[test]
+fn edits_that_do_not_go_with_what_emr_says_now_stop_the_import() {
+    let region = "af-south-1";
+    fill_gaps(region);
+    let day = |n: i64| 1_790_000_000 + n * 86_400;
+    nightly(region, "load-2026-10-01", day(0), 4);
+    let world = World::new(region);
+    world.import(&[]);
+    // The second task is gone by people's hand, and a third one of EMR waits for it.
+    let job = world.read("manifests/load/job.yaml");
+    let (first, second) = job.split_once("    - task_key: mart\n").unwrap();
+    assert!(second.contains("com.acme.Mart"));
+    std::fs::write(world.folder.path().join("manifests/load/job.yaml"), first).unwrap();
+    world.good(&["validate"]);
+    let step = |name: &str, file: &str| {
+        json!({ "Name": name, "ActionOnFailure": "TERMINATE_CLUSTER", "HadoopJarStep": { "Jar": "command-runner.jar",
+            "Args": ["spark-submit", file] } })
+    };
+    let steps = [step("load", "s3://c/load.py"), step("mart", "s3://c/mart.py"), step("copy", "s3://c/copy.py")];
+    let told = json!({ "state": "TERMINATED", "created": day(1), "ended": day(1) + 60 });
+    cluster(region, "load-2026-10-02", &json!({ "Steps": steps }), told);
+    let before = world.files();
+    let done = world.run(&["import", "emr"]);
+    let (_, err) = said(&done);
+    assert!(done.status.code() == Some(1) && err.contains("nothing was written") && err.contains("mart"), "{err}");
+    assert_eq!(world.files(), before);
 }
 
 /// A running `plumb sandbox`, which ends when it goes out of scope.

@@ -64,6 +64,7 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     let out = inside(&args.out)?;
     make_folder(global, &args.out)?;
     let project = Project::load(global, &args.targeted, ui)?;
+    is_among_manifests(&project, &out)?;
     let sources = sources(&project, &args, ui).await?;
     if sources.is_empty() {
         ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
@@ -71,6 +72,11 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     }
     let (options, word) = choices(&project, ui).await?;
     let (files, records) = files(&project, &out)?;
+    let all = args.name.is_none() && args.cluster.is_none();
+    let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
+    for (of, (folder, _)) in gone {
+        ui.status(&format!("{folder} is left as it is: EMR has no {} any more, or AWS has forgotten it", visible(of)));
+    }
     let mut done = Work { files, records, out, options, word, args: &args, translated: Vec::new() };
     for source in sources {
         done.translate(source)?;
@@ -95,6 +101,22 @@ fn inside(out: &Path) -> Result<String, Failure> {
         Failure::usage(format!("--out {}: expected a folder of the project; nothing was written", out.display()))
             .hint("give a path that is relative to plumb.yaml and does not leave it")
     })
+}
+
+/// Refuses a folder that no command would read manifests from: what is there could be neither checked nor merged.
+fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
+    let folders = project.manifests();
+    let is_below = |folder: &String| {
+        let folder = folder.trim_start_matches("./").trim_end_matches('/');
+        matches!(folder, "" | ".") || Path::new(out).starts_with(folder)
+    };
+    if folders.iter().any(is_below) {
+        return Ok(());
+    }
+    // It may have been made a moment ago; one that holds something stays.
+    let _ = std::fs::remove_dir(project.dir.join(out));
+    Err(Failure::usage(format!("--out {out}: the project reads no manifests there; nothing was written"))
+        .hint(format!("it reads them from {}: `manifests` of plumb.yaml", folders.join(", "))))
 }
 
 /// What is asked for, as AWS has it.
@@ -134,8 +156,11 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
     let unread = |of: &str| account.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect();
     let mut sources = Vec::new();
     for (group, listed) in &meant {
-        // One that went while it was read is none.
-        let Some(cluster) = account.clusters.iter().find(|cluster| cluster.id() == listed.id) else { continue };
+        let Some(cluster) = account.clusters.iter().find(|cluster| cluster.id() == listed.id) else {
+            let (id, name) = (&listed.id, visible(&group.name));
+            ui.warn(&format!("AWS forgot cluster {id} while it was read: pipeline {name} is left as it is"));
+            continue;
+        };
         let count = group.clusters.len();
         sources.push(Source {
             of: format!("pipeline {}", group.name),
@@ -356,7 +381,10 @@ fn validate(project: &Project, outcome: &Outcome, ui: &Ui) -> Result<(), Failure
     let loaded = project.reload(&InMemory(texts));
     loaded.map(drop).map_err(|failure| {
         let detail = problems(&failure, ui).detail.unwrap_or_default();
-        Failure::error("the manifests would have mistakes; nothing was written").detail(detail)
+        Failure::error("the manifests would have mistakes; nothing was written")
+            .detail(detail)
+            .hint("what people have edited and what EMR now says do not go together there: mend the manifests so that both fit")
+            .hint("other pipelines can be imported meanwhile: --name PATTERN")
     })
 }
 
