@@ -70,14 +70,9 @@ impl Project {
         }
     }
 
-    /// The files and folders that hold the manifests.
-    pub fn manifests(&self) -> Vec<String> {
-        self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()])
-    }
-
     /// The paths that the manifests come from.
     pub fn paths(&self) -> Vec<String> {
-        let manifests = self.manifests();
+        let manifests = self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
         let patches = self.desired.target.patches.clone();
         ["plumb.yaml".to_owned()].into_iter().chain(manifests).chain(patches).collect()
     }
@@ -88,6 +83,8 @@ impl Project {
         let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
         let mut texts = BTreeMap::new();
         for path in self.paths() {
+            // As the paths of the files that were loaded begin. What cannot be tidied was refused then.
+            let path = manifest::tidy(&path).unwrap_or(path);
             for found in disk.list(&path).map_err(failed)? {
                 texts.insert(found.path.clone(), disk.read(&found.path).map_err(failed)?);
             }

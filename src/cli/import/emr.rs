@@ -8,7 +8,7 @@ use crate::cli::{Global, Targeted};
 use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
 use crate::emr::{self, Account, Unknown, hide};
 use crate::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
-use crate::manifest::{Address, InMemory};
+use crate::manifest::{Address, InMemory, tidy};
 use crate::render::counted;
 use crate::render::value::visible;
 use crate::translate::{self, Old, Options, Translation};
@@ -105,11 +105,8 @@ fn inside(out: &Path) -> Result<String, Failure> {
 
 /// Refuses a folder that no command would read manifests from: what is there could be neither checked nor merged.
 fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
-    let folders = project.manifests();
-    let is_below = |folder: &String| {
-        let folder = folder.trim_start_matches("./").trim_end_matches('/');
-        matches!(folder, "" | ".") || Path::new(out).starts_with(folder)
-    };
+    let folders = project.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
+    let is_below = |folder: &String| tidy(folder).is_ok_and(|folder| Path::new(out).starts_with(folder));
     if folders.iter().any(is_below) {
         return Ok(());
     }
