@@ -6,8 +6,17 @@
 
 #[path = "teardown/account.rs"]
 mod account;
+#[path = "teardown/kept.rs"]
+mod kept;
 #[path = "teardown/ladder.rs"]
 mod ladder;
+#[path = "teardown/races.rs"]
+mod races;
+#[path = "teardown/rest.rs"]
+mod rest;
+#[allow(dead_code)]
+#[path = "laws/trouble.rs"]
+mod trouble;
 // Only a part of it is needed here.
 #[allow(dead_code)]
 #[path = "laws/world.rs"]

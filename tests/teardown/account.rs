@@ -19,7 +19,7 @@ pub const MARK: &str = "laws/test/EmrCluster/legacy";
 
 /// A world, what is seeded in it, and the manifests of the ladder.
 pub struct Account {
-    pub world: World,
+    pub world: Arc<World>,
     pub files: Files,
     pub evidence: Evidence,
 }
@@ -109,7 +109,7 @@ pub fn report(period: &str, passed: bool) -> (String, String) {
 impl Account {
     /// An account with the new pipeline in place, all of its gates holding but for those of time, and nothing of EMR.
     pub async fn new() -> Account {
-        let world = World::with_emr().await;
+        let world = Arc::new(World::with_emr().await);
         let dags = json!([{ "dag_id": "old_code", "is_paused": true }]);
         world.control("POST", "seed", json!({ "airflow": { "dags": dags } })).await;
         // Steps run until they are cancelled, clusters take a look to end; jobs are done at once.
