@@ -29,7 +29,7 @@ pub use sarif::sarif;
 pub use text::text;
 pub use translation::{Since, question, report, translated, translation};
 
-use crate::plan::{Origin, Plan};
+use crate::plan::{Action, Origin, Plan};
 use value::visible;
 
 /// How text is laid out.
@@ -99,8 +99,9 @@ fn nothing_to_do(plan: &Plan) -> &'static str {
 
 /// The resources that were changed live since the last apply, with how many of their fields were.
 fn drifted(plan: &Plan) -> Vec<(String, usize)> {
-    plan.changes
-        .iter()
+    // What came back says so itself.
+    let changes = plan.changes.iter().filter(|change| change.action != Action::Mark);
+    changes
         .map(|change| {
             let live = |origin| matches!(origin, Some(Origin::Drift | Origin::Both));
             (change.address.to_string(), change.fields.iter().filter(|field| live(field.origin)).count())

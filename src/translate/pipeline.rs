@@ -42,13 +42,12 @@ pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread:
         ask.value(&document.spec, "");
     }
     let legacy = tie(&mut translation, name, old);
-    // What is said of all jobs of an application stands in the first; that there is none, with what is on EMR.
+    // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
         match &first {
             Some(job) => decision.document.clone_from(job),
-            None if decision.place.is_empty() => decision.document.clone_from(&legacy),
-            None => {}
+            None => (decision.document, decision.place) = (legacy.clone(), String::new()),
         }
     }
     translation

@@ -79,6 +79,11 @@ impl Troubled {
         Arc::new(Troubled { world, trouble, at, next, killed: Notify::new(), calls })
     }
 
+    /// Waits until plumb is killed.
+    pub async fn was_killed(&self) {
+        self.killed.notified().await;
+    }
+
     /// Never goes on: the apply is dropped meanwhile.
     async fn die(&self) {
         self.killed.notify_one();
@@ -123,7 +128,7 @@ pub async fn apply(world: &World, desired: &Desired, troubled: Arc<Troubled>) ->
     let services = world.through(troubled.clone());
     let outcome = tokio::select! {
         outcome = world.carry_out(&services, desired, &live, decision) => Some(outcome),
-        () = troubled.killed.notified() => None,
+        () = troubled.was_killed() => None,
     };
     world.control("DELETE", "faults", Value::Null).await;
     outcome

@@ -3,13 +3,15 @@
 use plumb::apply::{self, Options, Outcome, Unwatched};
 use plumb::call::{Call, Sending, Service, System};
 use plumb::kinds::airflow::python;
-use plumb::kinds::{self, AnyKind};
+use plumb::kinds::{self, AnyKind, Role};
 use plumb::manifest::{self, Desired, InMemory, Request};
-use plumb::plan::{Bases, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
+use plumb::plan::{Bases, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
 use plumb::render;
 use plumb::sandbox::{self, Running, store::Clock};
 use plumb::services::retry::Policy;
-use plumb::services::{Airflow, DagFiles, Databricks, Requests, Services, airflow, databricks};
+
+use plumb::services::emr::Explicit;
+use plumb::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws, databricks};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ pub struct Direct {
     databricks: Databricks,
     airflow: Airflow,
     files: DagFiles,
+    emr: Option<Emr>,
 }
 
 impl Service for Direct {
@@ -45,6 +48,7 @@ impl Service for Direct {
             System::Databricks => self.databricks.send(call),
             System::Airflow => self.airflow.send(call),
             System::DagFiles => self.files.send(call),
+            System::Emr if self.emr.is_some() => self.emr.as_ref().unwrap().send(call),
             System::Emr | System::GitHub => panic!("the sandbox has no {}", call.system.name()),
         }
     }
@@ -65,24 +69,31 @@ pub struct World {
 impl World {
     /// An empty workspace and an empty Airflow 3.
     pub async fn new() -> World {
-        World::start(3, kinds::objects().to_vec()).await
+        World::start(3, kinds::objects().to_vec(), false).await
+    }
+
+    /// The same with an empty EMR beside it, all of which is looked at.
+    pub async fn with_emr() -> World {
+        let kinds = kinds::all().iter().copied().filter(|kind| kind.role() != Role::Tie).collect();
+        World::start(3, kinds, true).await
     }
 
     /// The same, of which only one system is looked at: what no manifest speaks of need not be read again and again.
     pub async fn of(system: System) -> World {
-        World::start(3, kinds_of(system)).await
+        World::start(3, kinds_of(system), false).await
     }
 
     /// An empty Airflow 2.
     pub async fn airflow_2() -> World {
-        World::start(2, kinds_of(System::Airflow)).await
+        World::start(2, kinds_of(System::Airflow), false).await
     }
 
-    async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>) -> World {
+    async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>, with_emr: bool) -> World {
         let folder = tempfile::tempdir().unwrap();
         let dags = Some(folder.path().to_owned());
         let airflow = sandbox::airflow::Options { version, dags, ..Default::default() };
-        let options = sandbox::Options { airflow: Some(airflow), ..Default::default() };
+        let emr = with_emr.then(sandbox::emr::Options::default);
+        let options = sandbox::Options { airflow: Some(airflow), emr, ..Default::default() };
         let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let policy = Policy {
             first: Duration::from_millis(1),
@@ -96,6 +107,7 @@ impl World {
             databricks: Databricks::with(workspace, policy, Box::new(|| 0.5)).unwrap(),
             airflow: Airflow::with(server, policy, Box::new(|| 0.5)).unwrap(),
             files: DagFiles::folder(folder.path()),
+            emr: running.emr_url().map(|url| emulated_emr(url, policy)),
         });
         let client = plumb::services::http::client(true).unwrap();
         let mut world = World { running, client, direct, folder, kinds, empty: Value::Null };
@@ -197,10 +209,9 @@ impl World {
 
     /// The same through a service of one's own.
     pub fn through(&self, service: Arc<dyn Service>) -> Services {
-        let systems = [System::Databricks, System::Airflow, System::DagFiles];
-        systems
-            .into_iter()
-            .fold(Services::default(), |all, system| all.with(system, service.clone(), Requests::default()))
+        let emr = self.direct.emr.as_ref().map(|_| System::Emr);
+        let systems = [System::Databricks, System::Airflow, System::DagFiles].into_iter().chain(emr);
+        systems.fold(Services::default(), |all, system| all.with(system, service.clone(), Requests::default()))
     }
 
     /// Sends one call as a person with a browser would.
@@ -215,12 +226,15 @@ impl World {
 
     /// The same through a service of one's own.
     pub async fn plan_through(&self, services: &Services, desired: &Desired) -> Result<(Live, Decision), String> {
-        let live =
-            plumb::observe::observe(services, &self.kinds, desired, &Selection::default(), &plumb::observe::Unwatched)
-                .await
-                .map_err(|e| e.to_string())?;
+        let live = self.observe(services, desired).await?;
         let decision = decision(desired, &live);
         Ok((live, decision))
+    }
+
+    /// Reads what is live.
+    pub async fn observe(&self, services: &Services, desired: &Desired) -> Result<Live, String> {
+        let (all, deaf) = (Selection::default(), plumb::observe::Unwatched);
+        plumb::observe::observe(services, &self.kinds, desired, &all, &deaf).await.map_err(|e| e.to_string())
     }
 
     /// Plans and applies.
@@ -279,6 +293,19 @@ impl World {
     }
 }
 
+/// A client of the emulated EMR.
+fn emulated_emr(url: String, policy: Policy) -> Emr {
+    let env: aws::Env = Arc::new(move |name| match name {
+        "AWS_ENDPOINT_URL" => Some(url.clone()),
+        "AWS_ACCESS_KEY_ID" => Some(sandbox::emr::KEY.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(sandbox::emr::SECRET.to_owned()),
+        _ => None,
+    });
+    let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
+    let explicit = Explicit { region: Some(sandbox::emr::REGION.to_owned()), account: None };
+    Emr::with(aws, &explicit, policy).unwrap()
+}
+
 /// One change after the other, and no long waits.
 pub fn options() -> Options {
     Options {
@@ -298,6 +325,11 @@ pub fn decision(desired: &Desired, live: &Live) -> Decision {
 
 /// The same, and something is known of earlier manifests.
 pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
+    decision_at(desired, live, bases, jiff::Timestamp::from_millisecond(NOW).unwrap(), Keys::default())
+}
+
+/// The same at another time, by somebody, and perhaps with the key for what is due.
+pub fn decision_at(desired: &Desired, live: &Live, bases: &Bases, now: jiff::Timestamp, keys: Keys<'_>) -> Decision {
     decide(&Input {
         desired,
         live,
@@ -305,10 +337,10 @@ pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
         selection: &Selection::default(),
         head: Some("0123456789ab"),
         base: None,
-        today: jiff::civil::date(2024, 5, 1),
-        now: jiff::Timestamp::from_millisecond(NOW).unwrap(),
-        teardown: Default::default(),
-        kinds: kinds::objects(),
+        today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        now,
+        teardown: keys,
+        kinds: kinds::all(),
         absent: &[],
     })
 }

@@ -179,7 +179,9 @@ impl Kind for EmrCluster {
         if expect["may"] == "end" {
             return may_end(looks, expect);
         }
-        let state = looks.first().map(|look| text(look, "/Cluster/Status/State")).unwrap_or_default();
+        // EMR forgets what ended long ago.
+        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Settled::Yes };
+        let state = text(look, "/Cluster/Status/State");
         match state.as_str() {
             "TERMINATED" | "TERMINATED_WITH_ERRORS" => Settled::Yes,
             state => Settled::NotYet(format!("it is {state}")),

@@ -38,7 +38,8 @@ const FAILED: [&str; 4] = ["InternalServerException", "InternalServerError", "In
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Refusal {
-    /// The status that goes with the code: throttling counts as 429, and a service that failed as 503, whatever it says.
+    /// The status that goes with the code: throttling counts as 429, a service that failed as 503, and what is not there
+    /// as 404, whatever it says.
     pub status: u16,
     pub code: String,
     pub message: String,
@@ -69,6 +70,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
     let status = match code.as_str() {
         code if THROTTLED.contains(&code) => 429,
         code if FAILED.contains(&code) => 503,
+        "InvalidRequestException" if is_missing(&message) => 404,
         _ => status,
     };
     Refusal {
@@ -78,6 +80,13 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
         request_id: request_id(headers),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
     }
+}
+
+/// Whether EMR says that what was asked for is not there. It has no code for a security configuration; the words are
+/// those of RunJobFlow (recorded: hashicorp/terraform#13620).
+fn is_missing(message: &str) -> bool {
+    message.contains("(NoSuchCluster)")
+        || (message.starts_with("Security configuration with name ") && message.contains(" does not exist"))
 }
 
 fn said(status: u16, headers: &HeaderMap, body: &[u8]) -> (String, String) {
@@ -177,16 +186,25 @@ mod tests {
         let xml = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>No.</Message></Error></ErrorResponse>";
         let ec2 = "<Response><Errors><Error><Code>AuthFailure</Code><Message>No.</Message></Error></Errors></Response>";
         for (status, body, code, message) in [
-            (400, json, "InvalidRequestException", "Cluster id 'j-1' is not valid. (NoSuchCluster)"),
+            (404, json, "InvalidRequestException", "Cluster id 'j-1' is not valid. (NoSuchCluster)"),
             (403, xml, "InvalidClientTokenId", "No."),
             (403, ec2, "AuthFailure", "No."),
             (403, r#"{"__type":"AccessDeniedException","message":"No."}"#, "AccessDeniedException", "No."),
         ] {
-            let refusal = read(status, body);
+            let refusal = read(if status == 404 { 400 } else { status }, body);
             assert_eq!((refusal.status, refusal.code.as_str(), refusal.message.as_str()), (status, code, message));
         }
         let page = read(500, "<!doctype html><html><title>500 Internal Server Error</title></html>");
         assert_eq!((page.status, page.message.as_str()), (500, "500 Internal Server Error"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_known_by_its_words() {
+        let status =
+            |code: &str, message: &str| read(400, &json!({ "__type": code, "Message": message }).to_string()).status;
+        assert_eq!(status("InvalidRequestException", "Security configuration with name 'x' does not exist."), 404);
+        assert_eq!(status("InvalidRequestException", "The role does not exist."), 400);
+        assert_eq!(status("ValidationException", "Security configuration with name 'x' does not exist."), 400);
     }
 
     #[test]

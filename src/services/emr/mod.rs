@@ -197,7 +197,7 @@ impl Emr {
             return Err(unsent(format!("the address {url} means another one")));
         }
         let digest: String = Sha256::digest(&wire.body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let signed = format!("{base}{}", protocol::to_sign(&wire.target));
+        let signed = format!("{base}{}", protocol::signed_target(&wire.target));
         let mut request = http::Request::builder().method(wire.method.name()).uri(&signed);
         request = request.header("x-amz-content-sha256", digest);
         for (name, value) in &wire.headers {

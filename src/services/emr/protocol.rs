@@ -100,8 +100,9 @@ fn clusters(call: &Call, operation: &str) -> Result<Wire, String> {
 }
 
 fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
-    if !path.split('/').all(is_part) {
-        return Err(format!("the path `{}` holds what is no id", call.path));
+    // Parts of a path are ids, which need no encoding, or ARNs, which are encoded already.
+    if !path.split('/').all(is_encoded) {
+        return Err(format!("the path `{}` holds what is neither an id nor encoded", call.path));
     }
     let mut query: Vec<String> = call
         .query
@@ -115,15 +116,17 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
         true => Vec::new(),
         false => vec![("content-type", "application/json".to_owned())],
     };
-    let action = match (call.method, &path.split('/').collect::<Vec<_>>()[..]) {
-        (Method::Get, ["applications"]) => "emr-serverless:ListApplications",
-        (Method::Get, ["applications", _]) => "emr-serverless:GetApplication",
-        (Method::Get, ["applications", _, "jobruns"]) => "emr-serverless:ListJobRuns",
-        (Method::Get, ["applications", _, "jobruns", _]) => "emr-serverless:GetJobRun",
-        (Method::Post, ["applications", _, "stop"]) => "emr-serverless:StopApplication",
-        (Method::Delete, ["applications", _]) => "emr-serverless:DeleteApplication",
-        (Method::Post, ["tags", _]) => "emr-serverless:TagResource",
-        (Method::Delete, ["tags", _]) => "emr-serverless:UntagResource",
+    let is_read = call.method == Method::Get;
+    let action = match path.split('/').collect::<Vec<_>>()[..] {
+        ["applications"] if is_read => "emr-serverless:ListApplications",
+        ["applications", _] if is_read => "emr-serverless:GetApplication",
+        ["applications", _, "jobruns"] if is_read => "emr-serverless:ListJobRuns",
+        ["applications", _, "jobruns", _] if is_read => "emr-serverless:GetJobRun",
+        ["applications", _] if call.method == Method::Delete => "emr-serverless:DeleteApplication",
+        ["applications", _, "stop"] if call.method == Method::Post => "emr-serverless:StopApplication",
+        ["tags", _] if is_read => "emr-serverless:ListTagsForResource",
+        ["tags", _] if call.method == Method::Post => "emr-serverless:TagResource",
+        ["tags", _] if call.method == Method::Delete => "emr-serverless:UntagResource",
         _ => "one of emr-serverless",
     };
     Ok(Wire {
@@ -136,23 +139,27 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
     })
 }
 
-/// Whether a part of a path is an id, or an encoded ARN. Neither has a dot, so none means another place.
-fn is_part(part: &str) -> bool {
-    let mut pieces = part.split('%');
-    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let first = pieces.next().is_some_and(plain);
-    // What has a `%` begins with the colon and the slash of an ARN, and with nothing else.
-    !part.is_empty()
-        && first
-        && pieces.all(|piece| (piece.starts_with("3A") || piece.starts_with("2F")) && plain(piece))
+/// Whether a part of a path means itself: nothing in it is encoded that need not be, and all of it that has to be. What a
+/// URL's rules would take out of a path (`..`) is none.
+fn is_encoded(part: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let mut escaped = part.split('%');
+    let is_plain = escaped.next().is_some_and(|head| head.bytes().all(plain));
+    let is_escape = |text: &str| {
+        let (Some(code), Some(rest)) = (text.get(..2), text.get(2..)) else { return false };
+        let byte = u8::from_str_radix(code, 16).ok().filter(|b| code == format!("{b:02X}"));
+        byte.is_some_and(|b| !plain(b)) && rest.bytes().all(plain)
+    };
+    is_plain && escaped.all(is_escape) && !matches!(part, "" | "." | "..")
 }
 
-/// The address that is signed for one that is sent. What AWS's services (S3 apart) check has the path encoded once more
-/// (IAM user guide, "Create a signed AWS API request", canonical URI), and the library signs a path as S3 does.
-pub(super) fn to_sign(target: &str) -> String {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let question = if query.is_empty() { "" } else { "?" };
-    format!("{}{question}{query}", path.replace('%', "%25"))
+/// The target that a request is signed for. Every service but S3 has the path of a request, as it is sent, encoded once
+/// more (AWS, "Create a signed AWS API request", canonical URI); reqsign signs as S3 wants it: it takes one encoding off
+/// and puts one on.
+pub(super) fn signed_target(target: &str) -> String {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let path: Vec<String> = path.split('/').map(percent_encoded).collect();
+    query.map_or_else(|| path.join("/"), |query| format!("{}?{query}", path.join("/")))
 }
 
 fn is_operation(name: &str) -> bool {
@@ -183,17 +190,27 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_is_a_part_of_a_path_and_is_signed_encoded_twice() {
-        let path = "/tags/arn%3Aaws%3Aemr-serverless%3Aeu-west-1%3A1%3A%2Fapplications%2F00f1";
-        let wire = wire(&Call::delete(System::Emr, format!("/emr-serverless{path}")).query("tagKeys", "a b")).unwrap();
-        assert_eq!(wire.target, format!("{path}?tagKeys=a%20b"));
-        assert_eq!(to_sign(&wire.target), format!("{}?tagKeys=a%20b", path.replace('%', "%25")));
+    fn an_arn_is_sent_as_one_part_and_signed_with_its_encoding_encoded() {
+        let arn = "arn:aws:emr-serverless:eu-west-1:123456789012:/applications/00f1";
+        let path = format!("/emr-serverless/tags/{}", percent_encoded(arn));
+        let mut call = Call::delete(System::Emr, path);
+        call.query = vec![("tagKeys".into(), "b c".into()), ("tagKeys".into(), "a".into())];
+        let wire = wire(&call).unwrap();
+        // As botocore 1.44.5 sends it (serialize.py: `percent_encode` with nothing but `-._~` left).
+        let tags = "/tags/arn%3Aaws%3Aemr-serverless%3Aeu-west-1%3A123456789012%3A%2Fapplications%2F00f1";
+        assert_eq!(wire.target, format!("{tags}?tagKeys=a&tagKeys=b%20c"));
+        assert_eq!(wire.action, "emr-serverless:UntagResource");
+        assert_eq!(signed_target(&wire.target), format!("{}?tagKeys=a&tagKeys=b%20c", tags.replace('%', "%25")));
+        assert_eq!(signed_target("/"), "/");
     }
 
     #[test]
     fn what_is_no_operation_is_not_sent() {
-        let dots = "/emr-serverless/tags/%2E%2E";
-        for path in ["", "/", "/elasticmapreduce/", "/elasticmapreduce/A:B", "/ec2/X", "/emr-serverless/a/../b", dots] {
+        let odd = ["%2f", "%41", "%4", "%", "a%zz", "é", "%C3é", ".", "..", "a b", "", "a:b"];
+        for part in odd {
+            assert!(wire(&Call::get(System::Emr, format!("/emr-serverless/tags/{part}"))).is_err(), "{part}");
+        }
+        for path in ["", "/", "/elasticmapreduce/", "/elasticmapreduce/A:B", "/ec2/X", "/emr-serverless/a/../b"] {
             assert!(wire(&Call::set(System::Emr, Method::Post, path, json!({}))).is_err(), "{path}");
         }
         assert!(wire(&Call::get(System::Emr, "/elasticmapreduce/ListSteps")).is_err());

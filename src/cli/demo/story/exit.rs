@@ -43,7 +43,7 @@ pub(super) async fn translate(stage: &Stage<'_>) -> Result<(), Failure> {
         asked += stage.read(file)?.matches("# DECISION: ").count();
     }
     let said = number_before(&ran.err, " decisions to take");
-    must(asked > 0 && said >= Some(asked), || format!("{asked} comments, and it says {said:?}"))?;
+    must(asked > 0 && said == Some(asked), || format!("{asked} comments, and it says {said:?}"))?;
     stage.proven(&format!(
         "{asked} decisions are left to people, each at its line in one of {} manifests",
         files.len()
