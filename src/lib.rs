@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → ci → (apply, render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
+//! cli → ci → (apply, import) → (render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
 //! Services and sandbox know no plan.
 
 pub mod apply;
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod emr;
 pub mod explain;
 pub mod git;
+pub mod import;
 pub mod kinds;
 pub mod lease;
 pub mod manifest;

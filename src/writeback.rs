@@ -210,7 +210,7 @@ impl One<'_> {
 }
 
 /// The document of a resource in its file, as it is written.
-fn document(text: &str, address: &Address) -> Option<(usize, Node)> {
+pub(crate) fn document(text: &str, address: &Address) -> Option<(usize, Node)> {
     let mut problems = Problems::default();
     let documents = parse(text, FileId(0), &Limits::default(), &mut problems);
     let is = |node: &Node| {

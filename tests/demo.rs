@@ -80,7 +80,10 @@ fn the_repository_can_be_kept() {
     let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
     assert!(out.contains(&folder.display().to_string()), "{out}");
     let log = Command::new("git").args(["log", "--format=%an"]).current_dir(folder.join("project")).output().unwrap();
-    assert_eq!(String::from_utf8(log.stdout).unwrap(), "Ben Okafor\nAnn Lee\nAnn Lee\nBen Okafor\nAnn Lee\n");
+    let log = String::from_utf8(log.stdout).unwrap();
+    let commits: Vec<&str> = log.lines().rev().collect();
+    assert_eq!(commits[..5], ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"]);
+    assert_eq!(commits.len(), 11, "{log}");
 }
 
 #[tokio::test]
@@ -105,6 +108,8 @@ enum Sabotage {
     File(&'static str, &'static str),
     /// A file of that name, which is not plumb's, is in Airflow's folder.
     Meddled(&'static str),
+    /// EMR is asked this.
+    Emr(&'static str, Value),
     /// Nothing, but the step before is left out.
     Skip,
 }
@@ -132,6 +137,9 @@ async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
         }
         Sabotage::File(path, text) => stage.write(path, text).unwrap(),
         Sabotage::Meddled(name) => std::fs::write(folder.path().join("dags").join(name), "# by hand\n").unwrap(),
+        Sabotage::Emr(operation, body) => {
+            stage.emr(operation, body).await.unwrap();
+        }
         Sabotage::Skip => {}
     }
     demo::play(&stage, number - 1, &STORY[number - 1]).await
@@ -154,10 +162,31 @@ async fn a_step_that_does_not_hold_is_noticed() {
         (12, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
     ];
     for (number, sabotage, why) in cases {
-        let failure = play_to(number, sabotage).await.expect_err(why);
-        assert!(failure.message.starts_with(&format!("step {number} (")), "{failure}");
-        assert!(failure.message.contains(why), "step {number}: expected `{why}` in: {failure}");
+        is_noticed(number, sabotage, why).await;
     }
+}
+
+async fn is_noticed(number: usize, sabotage: Sabotage, why: &str) {
+    let failure = play_to(number, sabotage).await.expect_err(why);
+    assert!(failure.message.starts_with(&format!("step {number} (")), "{failure}");
+    assert!(failure.message.contains(why), "step {number}: expected `{why}` in: {failure}");
+}
+
+#[tokio::test]
+async fn a_cluster_more_is_noticed() {
+    let instances = json!({ "MasterInstanceType": "m5.xlarge", "InstanceCount": 1 });
+    let one_more = json!({ "Name": "x", "ReleaseLabel": "emr-6.9.0", "Instances": instances, "JobFlowRole": "r", "ServiceRole": "r" });
+    is_noticed(13, Sabotage::Emr("RunJobFlow", one_more), "it found 7 pipelines").await;
+}
+
+#[tokio::test]
+async fn a_gate_that_does_not_open_is_noticed() {
+    is_noticed(17, Sabotage::File("evidence/broken.json", "{}"), "after parity, {\"busy\", \"parity\"} wait").await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_taken_down_is_noticed() {
+    is_noticed(18, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
 }
 
 /// A manifest that the story does not tell of.

@@ -74,9 +74,27 @@ fn same_ids(text: &str) -> String {
             w if w.len() == 16 && hex(w) => ("digest", |n| format!("{:016x}", 0x9c1f_0e6a_2b7d_4f50 + n)),
             w if w.len() == 12 && hex(w) => ("commit", |n| format!("{:012x}", 0x3f2a_91c0_b1d2_usize + n)),
             // Months of a schedule, latest first, as the plan of the demo tells them.
-            w if w.len() == 10 && w > "2025" && w.ends_with("-02") && digits(&w.replace('-', "")) => {
+            w if is_day(w) && w.ends_with("-02") && (after.starts_with(" 04:00") || out.ends_with("ds ")) => {
                 ("tick", |n| format!("2024-{:02}-02", 7_usize.saturating_sub(n)))
             }
+            w if is_day(w) => {
+                out.push_str(&same_day(w));
+                rest = after;
+                // The time of that day, as gates say it.
+                if after.get(6..10) == Some(" UTC") {
+                    out.push_str(" 08:00");
+                    rest = &after[6..];
+                }
+                continue;
+            }
+            // The month in the name of a cluster of EMR.
+            w if w.len() > 8 && is_day(&format!("{}-01", &w[w.len() - 7..])) => {
+                out.push_str(&format!("{}2026-10", &w[..w.len() - 7]));
+                rest = after;
+                continue;
+            }
+            w if w.len() == 15 && w.starts_with("j-") => ("cluster", |n| format!("j-2EXAMPLE{n:05}")),
+            w if w.len() == 15 && w.starts_with("s-") => ("step", |n| format!("s-3EXAMPLE{n:05}")),
             w if w.len() == 15 && digits(w) => ("job", |n| format!("{}", 620_000_000_000_001 + n)),
             w if matches!(w.split('-').collect::<Vec<_>>()[..], [day, time, _, ..] if day.len() == 4 && time.len() == 6 && digits(day) && digits(time)) => {
                 ("compute", |n| format!("0401-120000-{:08x}", 0x1b39_896a + n))
@@ -97,6 +115,18 @@ fn same_ids(text: &str) -> String {
         rest = after;
     }
     out
+}
+
+/// Whether a word is a day of these years.
+fn is_day(word: &str) -> bool {
+    word.len() == 10 && word > "2025" && word.parse::<jiff::civil::Date>().is_ok()
+}
+
+/// A day as if today were the sixteenth of November 2026.
+fn same_day(word: &str) -> String {
+    let day: jiff::civil::Date = word.parse().unwrap();
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    (jiff::civil::date(2026, 11, 16) + (day - today)).to_string()
 }
 
 #[test]
@@ -208,8 +238,9 @@ fn every_command_line_exists() {
     for (path, text) in documents() {
         for command in commands(&text) {
             let line = command.join(" ");
-            // `ci` and `emr` are groups: their commands have helps of their own.
-            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2;
+            // `ci` and `emr` are groups: their commands have helps of their own; and so has `import emr`.
+            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2
+                || command.get(1..3).is_some_and(|words| words == ["import", "emr"]);
             let words = if group { &command[1..3] } else { &command[1..2] };
             let help = helps.entry(words.join(" ")).or_insert_with(|| {
                 let done = Command::new(PLUMB).args(words).arg("--help").output().unwrap();

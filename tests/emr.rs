@@ -8,6 +8,8 @@
 mod client;
 #[path = "emr/hostile.rs"]
 mod hostile;
+#[path = "emr/import.rs"]
+mod import;
 #[path = "emr/inventory.rs"]
 mod inventory;
 // Only a part of it is needed here.

@@ -54,7 +54,7 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
             ids.insert(found.seen.id.clone(), resource.address.clone());
         }
     }
-    let texts = session.texts()?;
+    let texts = session.project.texts()?;
     let bases = session.bases(&decided.live)?;
     let chosen = selection(selected);
     let decide = |texts: &Texts| {

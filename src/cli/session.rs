@@ -13,6 +13,7 @@ use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,6 +75,26 @@ impl Project {
         let manifests = self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
         let patches = self.desired.target.patches.clone();
         ["plumb.yaml".to_owned()].into_iter().chain(manifests).chain(patches).collect()
+    }
+
+    /// The texts of every file that the manifests come from.
+    pub fn texts(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let failed = |e: String| Failure::error(e).hint("nothing was written");
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        let mut texts = BTreeMap::new();
+        for path in self.paths() {
+            // As the paths of the files that were loaded begin. What cannot be tidied was refused then.
+            let path = manifest::tidy(&path).unwrap_or(path);
+            for found in disk.list(&path).map_err(failed)? {
+                texts.insert(found.path.clone(), disk.read(&found.path).map_err(failed)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Reads other texts of the same files the way that these were read.
+    pub fn reload(&self, source: &dyn Source) -> Result<Desired, manifest::Failure> {
+        manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
     }
 
     /// Earlier manifests, read the way that these were.
@@ -150,7 +171,10 @@ impl Project {
                 _sandbox: Some(running),
             });
         }
-        let (mut services, workspace) = self.databricks(ui)?;
+        let optional = target.databricks.is_none()
+            && (target.airflow.is_some() || target.emr.is_some())
+            && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
+        let (mut services, workspace) = self.databricks(optional, ui)?;
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
             let explicit = airflow::Explicit { url: airflow.url.clone(), api: airflow.api.clone() };
@@ -180,16 +204,24 @@ impl Project {
         Ok(Session { services, absent, workspace, key: false, _sandbox: None, project: self })
     }
 
+    /// The target's Databricks workspace and what to call it, where it has one.
+    pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<sandbox::Running>)>, Failure> {
+        let target = &self.desired.target;
+        if target.sandbox {
+            let (services, running) = embedded::start(&self.dir, target).await?;
+            return Ok(Some((services, "the embedded sandbox".to_owned(), Some(running))));
+        }
+        let (services, workspace) = self.databricks(target.databricks.is_none(), ui)?;
+        Ok(workspace.map(|workspace| (services, workspace, None)))
+    }
+
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
     /// none, unless a manifest does.
-    fn databricks(&self, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
+    fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
         let target = &self.desired.target;
         let named = target.databricks.clone().unwrap_or_default();
         let explicit = Explicit { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        let optional = target.databricks.is_none()
-            && (target.airflow.is_some() || target.emr.is_some())
-            && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
         match Config::resolve(&settings::env, profiles.as_deref(), explicit) {
             Ok(config) => {
                 let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
@@ -327,26 +359,12 @@ impl Session {
 
     /// Decides by other texts of the same files, against what was live.
     pub fn decide_by(&self, live: &Live, bases: &Bases, source: &dyn Source) -> Result<(Desired, Decision), String> {
-        let request = request(&self.project.targeted, self.project.repo.as_ref());
-        let desired = manifest::load(source, &request, kinds::all()).map_err(|failure| {
+        let desired = self.project.reload(source).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests would have mistakes: {first}")
         })?;
         let decision = self.decision_of(&desired, live, bases, &Selection::default(), None);
         Ok((desired, decision))
-    }
-
-    /// The texts of every file that the manifests come from.
-    pub fn texts(&self) -> Result<std::collections::BTreeMap<String, Vec<u8>>, Failure> {
-        let failed = |e: String| Failure::error(e).hint("nothing was written");
-        let disk = Disk::new(&self.project.dir).map_err(|e| failed(e.to_string()))?;
-        let mut texts = std::collections::BTreeMap::new();
-        for path in self.project.paths() {
-            for found in disk.list(&path).map_err(failed)? {
-                texts.insert(found.path.clone(), disk.read(&found.path).map_err(failed)?);
-            }
-        }
-        Ok(texts)
     }
 
     /// What is known of earlier manifests, to tell who changed what.

@@ -4,9 +4,11 @@
 //! [`read()`] is the only part that talks to anybody. It keeps what the API says as it says it ([`Account`]); [`inventory`]
 //! makes a summary of it, in which no secret is.
 
+pub mod choose;
 pub mod depends;
 pub mod hide;
 mod history;
+pub mod input;
 mod inventory;
 pub mod pattern;
 mod pipeline;
@@ -19,5 +21,5 @@ pub use history::Spread;
 pub use inventory::{Inventory, SecurityConfiguration, Unread, inventory};
 pub use pipeline::{Bootstrap, Configuration, Failure, Nodes, Pipeline, Run, Step};
 pub use raw::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, time};
-pub use read::{Watch, read, windows};
+pub use read::{Seam, Watch, applications, clusters, list, read, windows};
 pub use serverless::{Application, Job};

@@ -28,7 +28,8 @@ pub trait Watch: Sync {
     fn asked(&self);
 }
 
-type Seam = Arc<dyn Service>;
+/// What sends the requests.
+pub type Seam = Arc<dyn Service>;
 
 /// Reads all that the account has, clusters created before `since` apart.
 pub async fn read(
@@ -37,6 +38,26 @@ pub async fn read(
     now: Timestamp,
     watch: &dyn Watch,
 ) -> Result<Account, Fault> {
+    let listed = list(&service, since, now, watch).await?;
+    let mut account = Account::default();
+    let newest = newest(&listed);
+    let wanted = listed.into_keys().map(|id| {
+        let is_newest = newest.contains(&id);
+        (id, is_newest)
+    });
+    clusters(&service, wanted, &mut account, watch).await?;
+    security(&*service, &mut account).await?;
+    applications(&service, since, &mut account, watch).await?;
+    Ok(account)
+}
+
+/// The clusters that the account has, by their ids: entries of ListClusters.
+pub async fn list(
+    service: &Seam,
+    since: Option<Timestamp>,
+    now: Timestamp,
+    watch: &dyn Watch,
+) -> Result<BTreeMap<String, Value>, Fault> {
     let mut listed: BTreeMap<String, Value> = BTreeMap::new();
     for (after, before) in windows(since, now) {
         let mut bounds = json!({});
@@ -46,7 +67,7 @@ pub async fn read(
                 bounds[name] = seconds(time);
             }
         }
-        let summaries = all(&*service, "ListClusters", bounds, "Clusters").await?;
+        let summaries = all(&**service, "ListClusters", bounds, "Clusters").await?;
         watch.listed("EMR cluster", summaries.len());
         // Windows meet in a second that belongs to both.
         for summary in summaries {
@@ -55,12 +76,20 @@ pub async fn read(
             }
         }
     }
-    let mut account = Account::default();
-    let newest = newest(&listed);
+    Ok(listed)
+}
+
+/// Reads clusters by their ids, those that are marked with all that a cluster is made of.
+pub async fn clusters(
+    service: &Seam,
+    wanted: impl Iterator<Item = (String, bool)>,
+    account: &mut Account,
+    watch: &dyn Watch,
+) -> Result<(), Fault> {
     let mut reading = JoinSet::new();
-    for id in listed.into_keys() {
-        let (service, is_newest) = (service.clone(), newest.contains(&id));
-        reading.spawn(async move { cluster(&*service, id, is_newest).await });
+    for (id, whole) in wanted {
+        let service = service.clone();
+        reading.spawn(async move { cluster(&*service, id, whole).await });
     }
     while let Some(read) = reading.join_next().await {
         let (cluster, unknown) = read.map_err(|e| broken(&e.to_string()))??;
@@ -68,12 +97,10 @@ pub async fn read(
         account.clusters.extend(cluster);
         account.unknown.extend(unknown);
     }
-    account.clusters.sort_by_key(|cluster| (cluster.created(), cluster.id()));
-    security(&*service, &mut account).await?;
-    applications(&service, since, &mut account, watch).await?;
     // What was read at once came in any order.
+    account.clusters.sort_by_key(|cluster| (cluster.created(), cluster.id()));
     account.unknown.sort_by(|a, b| (&a.what, &a.of).cmp(&(&b.what, &b.of)));
-    Ok(account)
+    Ok(())
 }
 
 /// The times that listings are asked for: after, before. The last one has no end, as clocks differ.
@@ -154,7 +181,7 @@ fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec
 }
 
 /// A cluster; none when it went while it was read.
-async fn cluster(service: &dyn Service, id: String, is_newest: bool) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
+async fn cluster(service: &dyn Service, id: String, whole: bool) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
     let mut unknown = Vec::new();
     let about = || json!({ "ClusterId": &id });
     let call = operation("DescribeCluster", about());
@@ -172,7 +199,7 @@ async fn cluster(service: &dyn Service, id: String, is_newest: bool) -> Result<(
     let mut steps = all(service, "ListSteps", about(), "Steps").await?;
     steps.reverse();
     steps.sort_by_key(|step| super::raw::time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
-    let details = match is_newest {
+    let details = match whole {
         true => Some(details(service, &id, &described, &mut unknown).await?),
         false => None,
     };
@@ -224,7 +251,8 @@ async fn security(service: &dyn Service, account: &mut Account) -> Result<(), Fa
     Ok(())
 }
 
-async fn applications(
+/// Reads the applications of EMR Serverless, and of each of their jobs the newest run.
+pub async fn applications(
     service: &Seam,
     since: Option<Timestamp>,
     account: &mut Account,
@@ -260,6 +288,7 @@ async fn applications(
         });
         account.serverless.push(ServerlessApplication { described, runs });
     }
+    account.unknown.sort_by(|a, b| (&a.what, &a.of).cmp(&(&b.what, &b.of)));
     Ok(())
 }
 

@@ -177,5 +177,5 @@ pub use disk::Disk;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use load::{Failure, PROJECT_FILE, load, names};
 pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
-pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source};
+pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
 pub use vault::Vault;

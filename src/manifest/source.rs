@@ -79,7 +79,7 @@ pub(super) fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// The path without `.` and doubled slashes; an error when it leaves the project.
-pub(super) fn tidy(path: &str) -> Result<String, &'static str> {
+pub fn tidy(path: &str) -> Result<String, &'static str> {
     if path.starts_with('/') || path.contains('\\') || path.get(1..2) == Some(":") {
         return Err("has to be relative to plumb.yaml, with forward slashes");
     }

@@ -1,5 +1,6 @@
 //! Which resources a command is about.
 
+use crate::kinds::emr::ladder;
 use crate::manifest::{Address, Resource};
 
 /// Which resources a command is about.
@@ -29,20 +30,8 @@ impl Selection {
 }
 
 fn glob(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name);
-    };
-    let Some(mut text) = text.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    // Each part at its first place leaves the most room for those behind it.
-    for part in parts {
-        match text.find(part) {
-            Some(at) => text = &text[at + part.len()..],
-            None => return false,
-        }
-    }
-    text.ends_with(last)
+    let part = || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name);
+    ladder::glob(pattern, text) || !pattern.contains('*') && part()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What validate and drift found, for tools that show findings beside lines of code.
 
 use super::value::{pair, scalar, visible};
-use crate::plan::{Change, FieldChange, Op, Origin, Plan, Source};
+use crate::plan::{Action, Change, FieldChange, Op, Origin, Plan, Source};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,11 @@ pub fn drift(plan: &Plan) -> Vec<Finding> {
     let mut out = Vec::new();
     for change in &plan.changes {
         let before = out.len();
+        if let (Action::Mark, Some(reason)) = (change.action, &change.reason) {
+            let message = format!("{} \"{}\": {reason}", change.address, change.title);
+            out.push(finding(change.source.as_ref(), Level::Warning, "drift", message));
+            continue;
+        }
         for field in &change.fields {
             if matches!(field.origin, Some(Origin::Drift | Origin::Both)) {
                 let source = field.source.as_ref().or(change.source.as_ref());

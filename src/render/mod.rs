@@ -27,9 +27,9 @@ pub use markdown::{Options, code, code_block, markdown, safe_link};
 pub use problems::{problems, problems_json};
 pub use sarif::sarif;
 pub use text::text;
-pub use translation::{translated, translation};
+pub use translation::{Since, question, report, translated, translation};
 
-use crate::plan::{Origin, Plan};
+use crate::plan::{Action, Origin, Plan};
 use value::visible;
 
 /// How text is laid out.
@@ -48,7 +48,7 @@ impl Default for Style {
 }
 
 /// `1 field was`, `2 fields were`.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
@@ -99,8 +99,9 @@ fn nothing_to_do(plan: &Plan) -> &'static str {
 
 /// The resources that were changed live since the last apply, with how many of their fields were.
 fn drifted(plan: &Plan) -> Vec<(String, usize)> {
-    plan.changes
-        .iter()
+    // What came back says so itself.
+    let changes = plan.changes.iter().filter(|change| change.action != Action::Mark);
+    changes
         .map(|change| {
             let live = |origin| matches!(origin, Some(Origin::Drift | Origin::Both));
             (change.address.to_string(), change.fields.iter().filter(|field| live(field.origin)).count())

@@ -6,7 +6,7 @@ use super::markdown::code;
 use super::value::{is_hidden, push_escape, visible};
 use crate::translate::{Decision, Document, Fate, Translation, find};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes a manifest of a translation. `schema` is the path of the schema from the file. What a person has to decide
 /// stands as a comment, `# DECISION:`, above the line that it is about.
@@ -32,6 +32,19 @@ pub fn translated(translation: &Translation, document: &Document, schema: &str) 
     writer.out
 }
 
+/// The lines of the comment that asks people to decide.
+pub fn question(decision: &Decision) -> Vec<String> {
+    let Decision { field, what, why, default, .. } = decision;
+    let mut lines = vec![
+        format!("# DECISION: {}", visible(what)),
+        format!("#   why: {}; until then: {}", visible(why), visible(default)),
+    ];
+    if !field.is_empty() {
+        lines.push(format!("#   EMR: {}", visible(field)));
+    }
+    lines
+}
+
 struct Writer<'t> {
     out: String,
     /// By the JSON pointer of the value that they stand above.
@@ -42,11 +55,8 @@ impl Writer<'_> {
     fn comments(&mut self, pointer: &str, depth: usize) {
         let indent = "  ".repeat(depth);
         for decision in self.comments.remove(pointer).unwrap_or_default() {
-            let Decision { field, what, why, default, .. } = decision;
-            self.out.push_str(&format!("{indent}# DECISION: {}\n", visible(what)));
-            self.out.push_str(&format!("{indent}#   why: {}; until then: {}\n", visible(why), visible(default)));
-            if !field.is_empty() {
-                self.out.push_str(&format!("{indent}#   EMR: {}\n", visible(field)));
+            for line in question(decision) {
+                self.out.push_str(&format!("{indent}{line}\n"));
             }
         }
     }
@@ -137,8 +147,24 @@ fn text(text: &str) -> String {
     out
 }
 
+/// What is known of a translation when its manifests were there before, and people have worked on them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Since {
+    /// Sentences about how it was made.
+    pub notes: Vec<String>,
+    /// The decisions that were taken, by their index.
+    pub answered: BTreeSet<usize>,
+    /// Values that people have otherwise than they would be generated: the place, theirs, and what EMR says now.
+    pub kept: Vec<(String, Option<Value>, Option<Value>)>,
+}
+
 /// Writes the report of a translation, as Markdown: what a person has to decide, and what became of every value.
 pub fn translation(translation: &Translation) -> String {
+    report(translation, &Since::default())
+}
+
+/// The same for manifests that were there before.
+pub fn report(translation: &Translation, since: &Since) -> String {
     let (moved, dropped, open) = translation.account.counts();
     let mut out = format!("# {}\n\n", plain(&format!("Translation of {}", translation.source)));
     out.push_str(&format!(
@@ -147,6 +173,9 @@ pub fn translation(translation: &Translation) -> String {
         counted(translation.decisions.len(), "decision", "decisions"),
         counted(moved + dropped + open, "value", "values"),
     ));
+    for note in &since.notes {
+        out.push_str(&format!("\n{}\n", plain(note)));
+    }
     out.push_str("\n## Manifests\n\n");
     for document in &translation.documents {
         out.push_str(&format!("- {}\n", code(&document.address.to_string())));
@@ -154,8 +183,15 @@ pub fn translation(translation: &Translation) -> String {
     if translation.documents.is_empty() {
         out.push_str("None.\n");
     }
+    let shown = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |v| code(&v.to_string()));
+    if !since.kept.is_empty() {
+        out.push_str("\n## Kept\n\nWhat people have otherwise than EMR says.\n\n");
+        for (place, theirs, made) in &since.kept {
+            out.push_str(&format!("- {}: {}; EMR says {}\n", code(place), shown(theirs), shown(made)));
+        }
+    }
     out.push_str("\n## Decisions\n");
-    for (i, decision) in translation.decisions.iter().enumerate() {
+    for (i, decision) in translation.decisions.iter().enumerate().filter(|(i, _)| !since.answered.contains(i)) {
         let Decision { field, what, why, options, default, document, place } = decision;
         out.push_str(&format!("\n### Decision {}\n\n{}\n\n", i + 1, code(what)));
         out.push_str(&format!("- why: {}\n", plain(why)));
@@ -166,6 +202,12 @@ pub fn translation(translation: &Translation) -> String {
         out.push_str(&format!("- in: {}\n", code(&place)));
         if !field.is_empty() {
             out.push_str(&format!("- EMR: {}\n", code(field)));
+        }
+    }
+    if !since.answered.is_empty() {
+        out.push_str("\n## Taken\n\n");
+        for decision in since.answered.iter().filter_map(|i| translation.decisions.get(*i)) {
+            out.push_str(&format!("- {}, in {}\n", code(&decision.what), code(&decision.document)));
         }
     }
     let mut whys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

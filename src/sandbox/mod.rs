@@ -30,7 +30,7 @@ use request::Request;
 use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -174,6 +174,7 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
     }
     let known = options.state.as_ref().is_some_and(|path| path.exists());
     if let Some(path) = &options.state {
+        make_room(path)?;
         store.load(path)?;
     }
     if let Some(folder) = options.airflow.as_ref().and_then(|airflow| airflow.dags.as_ref()) {
@@ -204,6 +205,24 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         running.servers.push(server);
     }
     Ok(running)
+}
+
+/// Makes the folder of a state file: that of a target is not there before its first command.
+fn make_room(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+    made.map_err(|e| Error::State { path: path.to_owned(), why: e.to_string() })
+}
+
+/// Adds objects to a state file without serving it, and answers their ids: what a target with `sandbox: true` begins with,
+/// when the file is `.plumb/sandbox-TARGET.json` of the project's folder.
+pub fn seed_state(path: &Path, seed: &Value) -> Result<Value, Error> {
+    make_room(path)?;
+    let mut store = Store::new(Clock::Real);
+    store.load(path)?;
+    let ids = control::seed(&mut store, seed).map_err(Error::Seed)?;
+    store.save(path).map_err(|e| Error::State { path: path.to_owned(), why: e.to_string() })?;
+    Ok(ids)
 }
 
 async fn listen_at(addr: SocketAddr, system: System, frame: Frame) -> Result<(SocketAddr, Server), Error> {

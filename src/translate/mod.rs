@@ -19,6 +19,7 @@ mod library;
 mod line;
 mod nodes;
 mod parts;
+mod pipeline;
 mod place;
 mod runtime;
 mod secrets;
@@ -28,6 +29,7 @@ mod submit;
 mod words;
 
 pub use account::{Account, At, Decision, Fate};
+pub use pipeline::{Old, pipeline};
 pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 

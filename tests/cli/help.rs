@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "validate",
     "plan",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 20] = [
     "status",
     "show",
     "import",
+    "import emr",
     "release",
     "unlock",
     "emr",

@@ -1,5 +1,6 @@
 //! The repository that the story plays in: the example project, and the edits that people make to it.
 
+use crate::sandbox::emr;
 use crate::ui::Failure;
 
 /// The example project, in the binary: the demo works from anywhere.
@@ -45,7 +46,10 @@ pub fn edited(text: &str, from: &str, to: &str) -> Result<String, Failure> {
 /// The project file with one target more: the workspace and the Airflow that the demo starts.
 pub fn with_target(text: &str, airflow: &str) -> Result<String, Failure> {
     let target = format!(
-        "    demo:\n      databricks: {{profile: demo}}\n      airflow: {{url: \"{airflow}\", dags: ../dags}}\n\n"
+        "    demo:\n      databricks: {{profile: demo}}\n      airflow: {{url: \"{airflow}\", dags: ../dags}}\n      \
+         emr: {{region: {}, account: \"{}\"}}\n\n",
+        emr::REGION,
+        emr::ACCOUNT
     );
     edited(text, "  targets:\n", &format!("  targets:\n{target}"))
 }

@@ -1,9 +1,12 @@
 //! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
 
 use super::page::Page;
+use crate::call::{Call, Method, Service, System};
+use crate::cli::embedded;
+use crate::manifest::Target;
 use crate::sandbox::airflow::{self, auth::Access};
 use crate::sandbox::{self, Running};
-use crate::services::http;
+use crate::services::{Emr, http};
 use crate::settings;
 use crate::ui::{Failure, Ui};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
@@ -29,6 +32,7 @@ pub struct Stage<'a> {
     folder: PathBuf,
     sandbox: Running,
     http: reqwest::Client,
+    emr: Emr,
     bystanders: Vec<Value>,
     commits: Cell<i64>,
     proofs: Cell<usize>,
@@ -44,8 +48,7 @@ pub struct Ran {
 impl<'a> Stage<'a> {
     /// Sets the stage in an empty folder. `exe` is the program that the story runs.
     pub async fn set(exe: &Path, folder: &Path, ui: &'a Ui) -> Result<Stage<'a>, Failure> {
-        let seed =
-            json!({ "jobs": [by_hand(), of_others(BYSTANDERS[0], None), of_others(BYSTANDERS[1], Some("other"))] });
+        let seed = json!({ "jobs": [by_hand(), of_others(BYSTANDERS[0], None), of_others(BYSTANDERS[1], Some("other"))], "emr": "monthly" });
         let options = sandbox::Options {
             seed: Some(seed),
             state: Some(folder.join("sandbox.json")),
@@ -54,17 +57,20 @@ impl<'a> Stage<'a> {
                 access: Access { token: Some(TOKEN.to_owned()), ..Access::default() },
                 ..airflow::Options::default()
             }),
+            emr: Some(sandbox::emr::Options::default()),
             ..sandbox::Options::default()
         };
         std::fs::create_dir_all(folder.join("dags")).map_err(|e| failed("the DAG folder", &e))?;
         let sandbox = sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
         let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
+        let emr = embedded::emr(&sandbox, &Target::default())?;
         let mut stage = Stage {
             page: Page::new(ui),
             exe: exe.to_owned(),
             folder: folder.to_owned(),
             sandbox,
             http,
+            emr,
             bystanders: Vec::new(),
             commits: Cell::new(0),
             proofs: Cell::new(0),
@@ -98,6 +104,17 @@ impl<'a> Stage<'a> {
     /// The folder of the repository.
     pub fn repository(&self) -> PathBuf {
         self.folder.join("project")
+    }
+
+    /// Asks EMR, without showing it.
+    pub async fn emr(&self, operation: &str, body: Value) -> Result<Value, Failure> {
+        let call = Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{operation}"), body);
+        Ok(self.emr.send(&call).await.map_err(|e| failed("the emulated EMR", &e))?.body)
+    }
+
+    /// The text of a file of the repository.
+    pub fn read(&self, path: &str) -> Result<String, Failure> {
+        std::fs::read_to_string(self.repository().join(path)).map_err(|e| failed(path, &e))
     }
 
     /// Writes a file of the repository.
@@ -150,12 +167,22 @@ impl<'a> Stage<'a> {
 
     /// Runs `plumb apply`, whose plan was shown before: only the progress is shown.
     pub async fn apply(&self) -> Result<(), Failure> {
-        let args = ["apply", "--target", "demo", "--yes"];
+        self.apply_with(&[]).await
+    }
+
+    /// The same with further options.
+    pub async fn apply_with(&self, options: &[&str]) -> Result<(), Failure> {
+        let args = [&["apply", "--target", "demo", "--yes"], options].concat();
         self.page.command(&format!("plumb {}", args.join(" ")))?;
         let ran = self.run(&args, self.page.colour()).await?;
         self.page.instead(&format!("the plan, {} lines", ran.out.lines().count()))?;
         self.page.output(&ran.err)?;
         ran.exits(0)
+    }
+
+    /// Runs `plumb apply` without showing it.
+    pub async fn apply_quietly(&self) -> Result<(), Failure> {
+        self.quietly(&["apply", "--target", "demo", "--yes"]).await?.exits(0)
     }
 
     /// Runs `plumb` without showing it.
@@ -172,8 +199,12 @@ impl<'a> Stage<'a> {
             .current_dir(self.repository())
             .env_clear()
             .env("HOME", self.folder.join("home"))
+            .env("PLUMB_USER", "ann")
             .env("AIRFLOW_USERNAME", "plumb")
             .env("AIRFLOW_PASSWORD", TOKEN)
+            .env("AWS_ENDPOINT_URL", self.sandbox.emr_url().unwrap_or_default())
+            .env("AWS_ACCESS_KEY_ID", sandbox::emr::KEY)
+            .env("AWS_SECRET_ACCESS_KEY", sandbox::emr::SECRET)
             .env("COLUMNS", self.page.width().to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true);

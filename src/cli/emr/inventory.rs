@@ -72,7 +72,8 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     Ok(ExitCode::Ok)
 }
 
-struct Watching<'a>(&'a dyn Progress);
+/// Shows how far a reading has got.
+pub struct Watching<'a>(pub &'a dyn Progress);
 
 impl emr::Watch for Watching<'_> {
     fn listed(&self, what: &str, count: usize) {

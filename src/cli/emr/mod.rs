@@ -2,6 +2,8 @@
 
 mod inventory;
 
+pub use inventory::Watching;
+
 use super::session::Project;
 use super::{Global, embedded};
 use crate::manifest::Target;
@@ -37,14 +39,14 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
 }
 
 /// The EMR of a target that a command asks.
-struct Connected {
-    emr: Arc<Emr>,
+pub struct Connected {
+    pub emr: Arc<Emr>,
     /// Kept running for as long as it is asked.
     _sandbox: Option<sandbox::Running>,
 }
 
 /// Connects to the target's EMR, emulated or not. Nothing is asked yet.
-async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
+pub async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let target = &project.desired.target;
     if target.sandbox {
         let (_, running) = embedded::start(&project.dir, target).await?;

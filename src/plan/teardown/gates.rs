@@ -156,6 +156,7 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
     match () {
         () if at > clock.now => (false, format!("it was marked in the future, {}", day(at))),
         () if over > clock.now => (false, format!("{text} from {} end {}", day(at), day(over))),
+        () if wait.is_zero() => (true, format!("marked {}, and no grace is asked for", day(at))),
         () => (true, format!("marked {}, {text} ago or longer", day(at))),
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Because, Clock, Decided, Descent, Known, Next, Question, Rung, Starts, Successor, basis, decide, returned,
 };
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
-use crate::kinds::emr::old::Old;
+use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
 use crate::kinds::{AnyKind, MarkPlace, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Resource};
 use crate::plan::decide::Decider;
@@ -117,7 +117,9 @@ impl<'a> Decider<'a> {
                     (None, _) => Op::Add,
                     _ => Op::Change,
                 };
-                let (path, source) = (format!("tags.{key}"), self.source(resource.span));
+                // The line that asked for it, and the commit that wrote that line.
+                let said = if key == TAG_NOT_BEFORE { "teardown.notBefore" } else { "desired" };
+                let (path, source) = (format!("tags.{key}"), self.source(resource.node.at(said).span));
                 FieldChange { path, op, from, to, origin, replaces: false, note: None, source }
             })
             .filter(|field| field.from != field.to)
@@ -273,7 +275,7 @@ impl<'a> Decider<'a> {
 }
 
 /// The tags that a plan shows.
-const SHOWN: [&str; 2] = ["plumb", crate::kinds::emr::old::TAG_NOT_BEFORE];
+const SHOWN: [&str; 2] = ["plumb", TAG_NOT_BEFORE];
 
 fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<String> {
     let mut impacts = Vec::new();

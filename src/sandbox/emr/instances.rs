@@ -516,7 +516,7 @@ pub fn modify_fleet(store: &mut Store, region: &str, body: &Value) -> Replied {
     }
     let on_demand = check::maybe_number(change, "InstanceFleet.TargetOnDemandCapacity")?.unwrap_or(fleet.on_demand);
     let spot = check::maybe_number(change, "InstanceFleet.TargetSpotCapacity")?.unwrap_or(fleet.spot);
-    if on_demand < 0 || spot < 0 || on_demand + spot > MOST {
+    if on_demand < 0 || spot < 0 || on_demand.saturating_add(spot) > MOST {
         return Err(invalid(None, format!("An instance fleet cannot have {on_demand} and {spot} units.")));
     }
     (fleet.on_demand, fleet.spot, fleet.resizing) = (on_demand, spot, Some(now));

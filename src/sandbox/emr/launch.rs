@@ -204,11 +204,12 @@ fn fleets(instances: &Value) -> Result<Vec<Fleet>, Answer> {
         check::one_of(check::text(&asked, &at("InstanceFleetType"))?, &at("InstanceFleetType"), &ROLES)?;
         let on_demand = check::maybe_number(&asked, &at("TargetOnDemandCapacity"))?.unwrap_or(0);
         let spot = check::maybe_number(&asked, &at("TargetSpotCapacity"))?.unwrap_or(0);
+        let both = on_demand.saturating_add(spot);
         let is_task = asked["InstanceFleetType"] == "TASK";
-        if on_demand < 0 || spot < 0 || on_demand + spot > MOST || (on_demand + spot == 0 && !is_task) {
+        if on_demand < 0 || spot < 0 || both > MOST || (both == 0 && !is_task) {
             return Err(validation("The target capacities of an instance fleet are not valid."));
         }
-        if asked["InstanceFleetType"] == "MASTER" && on_demand + spot != 1 {
+        if asked["InstanceFleetType"] == "MASTER" && both != 1 {
             return Err(validation("The target capacity of the master instance fleet must be 1."));
         }
         let types = check::maybe_list(&asked, &at("InstanceTypeConfigs"))?.unwrap_or_default();

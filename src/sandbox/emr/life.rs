@@ -33,7 +33,7 @@ pub fn tick(store: &mut Store) {
         for cluster in region.clusters.values_mut() {
             catch_up(cluster, &settings, now);
         }
-        let horizon = now - settings.forget_days * DAY;
+        let horizon = now.saturating_sub(settings.forget_days.saturating_mul(DAY));
         region.clusters.retain(|_, cluster| cluster.ended.is_none_or(|ended| ended > horizon));
     }
 }
@@ -57,12 +57,13 @@ pub fn look(cluster: &mut Cluster, settings: &Settings, now: i64) {
 
 /// What will happen next, and when; without a time it waits for a look.
 fn pending(cluster: &Cluster, settings: &Settings) -> Vec<(Option<i64>, Event)> {
-    let after = |from: i64, seconds: Option<i64>| seconds.map(|seconds| from + seconds * 1000);
+    let after =
+        |from: i64, seconds: Option<i64>| seconds.map(|seconds| from.saturating_add(seconds.saturating_mul(1000)));
     let mut events = Vec::new();
     match cluster.phase {
         Phase::Starting => {
             if let Some(minutes) = instances::spot_timeout(cluster, settings) {
-                return vec![(Some(cluster.since + minutes * 60_000), Event::SpotTimeout)];
+                return vec![(after(cluster.since, Some(minutes * 60)), Event::SpotTimeout)];
             }
             events.push((after(cluster.since, settings.cluster_seconds), Event::Phase));
         }
@@ -82,7 +83,7 @@ fn pending(cluster: &Cluster, settings: &Settings) -> Vec<(Option<i64>, Event)> 
             }
             let idle = cluster.idle.as_ref().and_then(|policy| policy["IdleTimeout"].as_i64());
             if let (Phase::Waiting, Some(seconds)) = (cluster.phase, idle) {
-                events.push((Some(cluster.idle_from + seconds * 1000), Event::Idle));
+                events.push((after(cluster.idle_from, Some(seconds)), Event::Idle));
             }
         }
         Phase::Terminated | Phase::TerminatedWithErrors => {}

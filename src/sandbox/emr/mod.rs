@@ -21,6 +21,8 @@ pub mod serverless;
 pub mod settings;
 mod sign;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use super::{answer::Answer, request::Request, store::Store};
 use axum::http::{HeaderMap, Uri};

@@ -329,7 +329,7 @@ fn revenue(now: i64) -> Value {
     );
     let mut steps = ran(ready, &[41]);
     steps.push(json!({ "state": "RUNNING", "started": at(first + 15_000), "seconds": 3 * 3600 }));
-    steps.push(json!({ "state": "PENDING" }));
+    steps.push(json!({ "state": "PENDING", "seconds": 15 * 60 }));
     json!({ "run": run, "state": "RUNNING", "created": at(created), "ready": at(ready), "reason": { "Message": "Running step" },
         "steps": steps })
 }

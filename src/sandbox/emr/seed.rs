@@ -9,12 +9,14 @@ use crate::sandbox::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The `emr` member of a seed. The word `monthly` alone stands for [`super::monthly::seed`].
+/// The `emr` member of a seed. The word `monthly` alone stands for `{"monthly": true}`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Seed {
     /// Where all of it is; [`REGION`] when absent.
     region: Option<String>,
+    /// Whether the ready-made account is wanted as well.
+    monthly: bool,
     clusters: Vec<ClusterSeed>,
     security_configurations: Vec<SecuritySeed>,
     applications: Vec<ApplicationSeed>,
@@ -98,9 +100,14 @@ struct RunSeed {
 
 /// Adds a seed's objects, and answers their ids by their names.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
-    let ready_made = (seed == "monthly").then(|| super::monthly::seed(store.now()));
-    let seed = ready_made.as_ref().unwrap_or(seed);
-    let seed: Seed = serde_json::from_value(seed.clone()).map_err(|e| format!("emr: {e}"))?;
+    let word = (seed == "monthly").then(|| json!({ "monthly": true }));
+    let mut seed = read(word.as_ref().unwrap_or(seed))?;
+    if seed.monthly {
+        let ready_made = read(&super::monthly::seed(store.now()))?;
+        seed.clusters.extend(ready_made.clusters);
+        seed.security_configurations.extend(ready_made.security_configurations);
+        seed.applications.extend(ready_made.applications);
+    }
     let region = seed.region.unwrap_or_else(|| REGION.to_owned());
     let mut ids = json!({ "region": region, "clusters": {}, "applications": {} });
     for (at, one) in seed.security_configurations.into_iter().enumerate() {
@@ -122,6 +129,10 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
         ids["applications"][name] = json!(id);
     }
     Ok(ids)
+}
+
+fn read(seed: &Value) -> Result<Seed, String> {
+    serde_json::from_value(seed.clone()).map_err(|e| format!("emr: {e}"))
 }
 
 fn said(replied: Replied) -> Result<Value, String> {

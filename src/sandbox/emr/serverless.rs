@@ -103,7 +103,9 @@ impl Application {
 /// Moves applications and runs to where the clock says they are.
 pub fn tick(store: &mut Store) {
     let (now, settings) = (store.now(), store.settings.emr.clone());
-    let due = |since: i64, seconds: Option<i64>| seconds.map(|s| since + s * 1000).filter(|due| *due <= now);
+    let due = |since: i64, seconds: Option<i64>| {
+        seconds.map(|s| since.saturating_add(s.saturating_mul(1000))).filter(|due| *due <= now)
+    };
     for region in store.emr.regions.values_mut() {
         for application in region.applications.values_mut() {
             if let (Some(next), Some(at)) = (application.next(), due(application.since, settings.cluster_seconds)) {
@@ -122,7 +124,7 @@ pub fn tick(store: &mut Store) {
             }
             stop_when_idle(application, now);
         }
-        let horizon = now - settings.forget_days * 86_400_000;
+        let horizon = now.saturating_sub(settings.forget_days.saturating_mul(86_400_000));
         region.applications.retain(|_, one| one.state != "TERMINATED" || one.since > horizon);
     }
 }
@@ -132,7 +134,7 @@ fn stop_when_idle(application: &mut Application, now: i64) {
     let stop = application.says("autoStopConfiguration");
     let minutes = stop["idleTimeoutMinutes"].as_i64().unwrap_or(15);
     let last = application.runs.values().filter_map(|run| run.ended).max().unwrap_or(0).max(application.since);
-    let at = last + minutes * 60_000;
+    let at = last.saturating_add(minutes.saturating_mul(60_000));
     if application.state == "STARTED" && stop["enabled"] != false && !application.is_busy() && at <= now {
         application.enter("STOPPED", at);
     }

@@ -1,100 +1,13 @@
-//! The story, step by step. A step tells, acts, and then checks facts: exit codes, what is live, the plan as data.
+//! Keeping a workspace and its schedule: from the first pool to a job that is retired.
 
-use super::project::{self, AGGREGATE, CLEANSE, CLUSTER, INSIGHTS, MONTHLY, POLICY, POOL};
-use super::stage::{BY_HAND, Stage, must};
+use super::super::project::{self, AGGREGATE, CLEANSE, CLUSTER, INSIGHTS, MONTHLY, POLICY, POOL};
+use super::super::stage::{BY_HAND, Stage, must};
+use super::TARGET;
+use super::facts::{actions, jobs, marked_job, nothing_planned, nothing_refused, only_field, owned, without_mark};
 use crate::ui::Failure;
 use serde_json::{Value, json};
-use std::future::Future;
-use std::pin::Pin;
 
-/// What a step is while it runs.
-pub type Playing<'s> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 's>>;
-
-/// One step of the story. It relies on those before it and on nothing else.
-pub struct Step {
-    pub title: &'static str,
-    /// What happens, in plain words.
-    pub words: &'static str,
-    /// Acts and checks.
-    pub play: for<'s> fn(&'s Stage<'_>) -> Playing<'s>,
-}
-
-/// All steps, in order.
-pub const STORY: &[Step] = &[
-    Step {
-        title: "A workspace, and a repository",
-        words: "An emulated Databricks workspace runs in this process. Three jobs are in it: one that Carol made by \
-                hand, and two that belong to other people. Ann has begun a repository with an instance pool, a policy \
-                and a cluster, and applies it.",
-        play: |stage| Box::pin(begin(stage)),
-    },
-    Step {
-        title: "validate: every mistake, offline",
-        words: "Ben writes the manifests of three monthly jobs. A key is misspelt. `validate` says where, and what was \
-                meant, before anything is sent anywhere.",
-        play: |stage| Box::pin(validate(stage)),
-    },
-    Step {
-        title: "plan: what would an apply do?",
-        words: "The key is mended. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
-                id, so that it is taken over, history and all, instead of made twice. And the pool may grow.",
-        play: |stage| Box::pin(plan(stage)),
-    },
-    Step {
-        title: "apply: make it so",
-        words: "What refers to something is made after it. What plumb makes is marked as its own in the very call that \
-                makes it: there is no state file to lose.",
-        play: |stage| Box::pin(apply(stage)),
-    },
-    Step {
-        title: "plan again: nothing to do",
-        words: "The service has filled in defaults, sorted lists and added a policy's tags. None of that is a \
-                difference. With --detailed-exitcode a pipeline can ask.",
-        play: |stage| Box::pin(nothing_to_do(stage)),
-    },
-    Step {
-        title: "a schedule: when would it start?",
-        words: "Ann writes the schedule of the three jobs for Airflow: once a month, one after the other. Switching it \
-                on would start a run at once, because this month's tick has passed. The plan says so, with the month \
-                that the run is for, and refuses until somebody says that it is meant.",
-        play: |stage| Box::pin(schedule(stage)),
-    },
-    Step {
-        title: "apply: written, parsed, switched on",
-        words: "`catchUpNow: true` says that it is meant. plumb writes the DAG file, waits until Airflow has parsed that \
-                very file, and only then switches the DAG on. A file that Airflow cannot import is never switched on.",
-        play: |stage| Box::pin(switch_on(stage)),
-    },
-    Step {
-        title: "somebody edits a job in the UI",
-        words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
-        play: |stage| Box::pin(edit(stage)),
-    },
-    Step {
-        title: "drift: which field, and who wanted what",
-        words: "Made for cron: the exit code is 2 when something is not as git says. The mark names the commit of the \
-                last apply, so plumb knows that the manifest did not change and the live job did; and git knows who \
-                wrote the line.",
-        play: |stage| Box::pin(drift(stage)),
-    },
-    Step { title: "apply: heal it", words: "Applying puts back that one field.", play: |stage| Box::pin(heal(stage)) },
-    Step {
-        title: "a manifest is removed",
-        words: "Ben deletes the file of a job, and takes its task out of the schedule. Its live job carries the \
-                project's mark and no manifest asks for it any more, so the plan deletes it: that one, and nothing \
-                that belongs to others.",
-        play: |stage| Box::pin(removal(stage)),
-    },
-    Step {
-        title: "apply, and all is as git says",
-        words: "Guards in plumb.yaml limit what one apply may delete; one of seven is within them.",
-        play: |stage| Box::pin(end(stage)),
-    },
-];
-
-const TARGET: [&str; 2] = ["--target", "demo"];
-
-async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.write("plumb.yaml", &project::with_target(project::file("plumb.yaml")?, &stage.airflow())?)?;
     for path in [POLICY, CLUSTER] {
         stage.write(path, project::file(path)?)?;
@@ -112,7 +25,7 @@ async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven("the three jobs that were there are still all there is")
 }
 
-async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.write(POOL, project::file(POOL)?)?;
     for (path, text) in project::FILES.iter().filter(|(path, _)| path.starts_with("manifests/") && *path != MONTHLY) {
         stage.write(path, text)?;
@@ -151,7 +64,7 @@ fn names_place(value: &Value, file: &str, line: u64) -> bool {
     }
 }
 
-async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.commit("Ben Okafor", "Add the monthly jobs")?;
     stage.requests().await?;
     stage.plumb(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
@@ -181,7 +94,7 @@ async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven("planning only read")
 }
 
-async fn apply(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn apply(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.apply().await?;
     let pool =
         owned(stage, "/api/2.0/instance-pools/list", "instance_pools", "DatabricksInstancePool/bau-workers").await?;
@@ -203,7 +116,7 @@ async fn apply(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven(&format!("job {BY_HAND} is Carol's still, and is what the manifest says"))
 }
 
-async fn nothing_to_do(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn nothing_to_do(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.requests().await?;
     stage.plumb(&["plan", TARGET[0], TARGET[1], "--detailed-exitcode"]).await?.exits(0)?;
     let sent = stage.requests().await?.len();
@@ -216,7 +129,7 @@ async fn nothing_to_do(stage: &Stage<'_>) -> Result<(), Failure> {
 const MEANT: &str = "  catchUpNow: true            # the tick of this month may have passed when the DAG is switched on: it is run then\n";
 const DAG: &str = "bau_insights_monthly";
 
-async fn schedule(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn schedule(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.write(MONTHLY, &project::edited(project::file(MONTHLY)?, MEANT, "")?)?;
     stage.commit("Ann Lee", "Schedule the monthly jobs")?;
     stage.plumb(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
@@ -235,7 +148,7 @@ async fn schedule(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven("an apply is refused with exit code 3; no file was written, and Airflow knows no DAG")
 }
 
-async fn switch_on(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn switch_on(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.write(MONTHLY, project::file(MONTHLY)?)?;
     stage.commit("Ann Lee", "Let the first run start at once")?;
     stage.apply().await?;
@@ -265,7 +178,7 @@ async fn switch_on(stage: &Stage<'_>) -> Result<(), Failure> {
 
 const SHORTENED: u64 = 600;
 
-async fn edit(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn edit(stage: &Stage<'_>) -> Result<(), Failure> {
     let id = marked_job(stage, "audience-aggregate").await?["job_id"].clone();
     let body = json!({ "job_id": id, "new_settings": { "timeout_seconds": SHORTENED } });
     stage.edit("/api/2.2/jobs/update", &body).await?;
@@ -276,7 +189,7 @@ async fn edit(stage: &Stage<'_>) -> Result<(), Failure> {
 
 const WANTED: u64 = 21_600;
 
-async fn drift(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn drift(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.plumb(&["drift", TARGET[0], TARGET[1]]).await?.exits(2)?;
     let plan = stage.plan("drift").await?;
     must(actions(&plan) == [("DatabricksJob/audience-aggregate", "update")], || {
@@ -300,7 +213,7 @@ async fn drift(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven(&format!("{WANTED} was wanted by {by} in commit {id}, {AGGREGATE} line {line}"))
 }
 
-async fn heal(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn heal(stage: &Stage<'_>) -> Result<(), Failure> {
     let before = marked_job(stage, "audience-aggregate").await?;
     stage.apply().await?;
     let after = marked_job(stage, "audience-aggregate").await?;
@@ -314,7 +227,7 @@ async fn heal(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven("there is no drift any more; exit code 0")
 }
 
-async fn removal(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn removal(stage: &Stage<'_>) -> Result<(), Failure> {
     let id = marked_job(stage, "audience-insights").await?["job_id"].clone();
     stage.remove(INSIGHTS)?;
     stage.write(MONTHLY, &project::without_task(project::file(MONTHLY)?, "insights")?)?;
@@ -329,7 +242,7 @@ async fn removal(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven(&format!("one delete, of job {id}, which is audience-insights, and one update of the schedule"))
 }
 
-async fn end(stage: &Stage<'_>) -> Result<(), Failure> {
+pub(super) async fn end(stage: &Stage<'_>) -> Result<(), Failure> {
     let before = jobs(stage).await?;
     let gone = marked_job(stage, "audience-insights").await?["job_id"].clone();
     stage.apply().await?;
@@ -341,66 +254,4 @@ async fn end(stage: &Stage<'_>) -> Result<(), Failure> {
     must(!stage.dag_file(&format!("{DAG}.py"))?.contains("insights\"]"), || "the schedule still has the task".into())?;
     nothing_planned(&stage.plan("plan").await?, 6)?;
     stage.proven("six resources, all as git says")
-}
-
-/// The settings of a job without the mark, which names the commit of the last apply.
-fn without_mark(settings: &Value) -> Value {
-    let mut settings = settings.clone();
-    if let Some(tags) = settings["tags"].as_object_mut() {
-        tags.remove("plumb_rev");
-    }
-    settings
-}
-
-/// Address and action of each change.
-fn actions(plan: &Value) -> Vec<(&str, &str)> {
-    plan["changes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|c| (c["address"].as_str().unwrap_or_default(), c["action"].as_str().unwrap_or_default()))
-        .collect()
-}
-
-fn only_field(change: &Value) -> Result<&Value, Failure> {
-    match change["fields"].as_array().map(Vec::as_slice) {
-        Some([one]) => Ok(one),
-        _ => Err(Failure::error(format!("not one field but {}", change["fields"]))),
-    }
-}
-
-fn nothing_refused(plan: &Value) -> Result<(), Failure> {
-    must(plan["blocked"].as_array().is_some_and(Vec::is_empty), || format!("refused: {}", plan["blocked"]))
-}
-
-fn nothing_planned(plan: &Value, unchanged: u64) -> Result<(), Failure> {
-    nothing_refused(plan)?;
-    must(plan["changes"].as_array().is_some_and(Vec::is_empty), || format!("the plan is {:?}", actions(plan)))?;
-    must(plan["unchanged"] == unchanged, || format!("{} resources are as they should be", plan["unchanged"]))
-}
-
-/// Every job that is live.
-async fn jobs(stage: &Stage<'_>) -> Result<Vec<Value>, Failure> {
-    let list = stage.ask("/api/2.2/jobs/list?expand_tasks=true&limit=100").await?;
-    Ok(list["jobs"].as_array().cloned().unwrap_or_default())
-}
-
-/// The one job that carries the mark of a manifest.
-async fn marked_job(stage: &Stage<'_>, name: &str) -> Result<Value, Failure> {
-    owned(stage, "/api/2.2/jobs/list?expand_tasks=true&limit=100", "jobs", &format!("DatabricksJob/{name}")).await
-}
-
-/// The one object of a listing that carries the mark of an address: in its tags, or at the end of its description.
-async fn owned(stage: &Stage<'_>, path: &str, list: &str, address: &str) -> Result<Value, Failure> {
-    let mark = format!("bau-insights/demo/{address}");
-    let listing = stage.ask(path).await?;
-    let carries = |object: &&Value| {
-        [&object["settings"]["tags"]["plumb"], &object["custom_tags"]["plumb"]].into_iter().any(|tag| *tag == mark)
-            || object["description"].as_str().is_some_and(|text| text.contains(&format!("[plumb {mark} ")))
-    };
-    let found: Vec<&Value> = listing[list].as_array().into_iter().flatten().filter(carries).collect();
-    match found.as_slice() {
-        [one] => Ok((*one).clone()),
-        _ => Err(Failure::error(format!("{} live objects carry the mark {mark}, not one", found.len()))),
-    }
 }

@@ -1,5 +1,7 @@
 //! `plumb import`.
 
+mod emr;
+
 use super::session::Session;
 use super::{Global, Targeted};
 use crate::call::System;
@@ -10,7 +12,7 @@ use crate::plan::{Found, Live, Selection};
 use crate::render;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,11 +22,15 @@ use std::path::{Path, PathBuf};
 /// What the service filled in by itself is left out, ids of other resources become references, and secrets become
 /// environment variables. Existing files are never overwritten.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 #[command(after_help = "Examples:
   plumb import job 123456789
   plumb import cluster 0923-164208-meows279 --out manifests/clusters
-  plumb import --all --target prod")]
+  plumb import --all --target prod
+  plumb import emr --target prod")]
 pub struct Import {
+    #[command(subcommand)]
+    from: Option<From>,
     /// Kind of the objects: job, cluster, policy, pool, connection, variable, dag, or a kind's name
     #[arg(required_unless_present = "all", value_name = "KIND")]
     kind: Option<String>,
@@ -44,13 +50,18 @@ pub struct Import {
     targeted: Targeted,
 }
 
+/// What is imported is not an object of a kind.
+#[derive(Subcommand)]
+enum From {
+    Emr(emr::EmrImport),
+}
+
 /// Writes the manifests.
 pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Failure> {
-    // The folder of the manifests has to be there for the project to be valid; a new project may have none yet.
-    if let Ok(dir) = settings::project_dir(global.project.as_deref()) {
-        let out = dir.join(&args.out);
-        std::fs::create_dir_all(&out).map_err(|e| Failure::error(format!("{}: {e}", out.display())))?;
+    if let Some(From::Emr(args)) = args.from {
+        return emr::run(global, args, ui).await;
     }
+    make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
     let live = session.observe(&Selection::default(), ui).await?;
@@ -80,12 +91,23 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             .map_err(|e| Failure::error(format!("{} {}: {e}", kind.noun(), found.seen.id)).hint("nothing was written"))?
             .map_err(Failure::error)?;
         let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-        let schema = format!("{}schemas/plumb.json", "../".repeat(file.components().count().saturating_sub(1)));
-        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema, &known)
+        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema(&file), &known)
             .map_err(|e| Failure::error(format!("{address}: {e}")))?;
         texts.push((file, manifest));
     }
     write(&session.project.dir, &texts, ui)
+}
+
+/// The folder of the manifests has to be there for the project to be valid; a new project may have none yet.
+fn make_folder(global: &Global, out: &Path) -> Result<(), Failure> {
+    let Ok(dir) = settings::project_dir(global.project.as_deref()) else { return Ok(()) };
+    let out = dir.join(out);
+    std::fs::create_dir_all(&out).map_err(|e| Failure::error(format!("{}: {e}", out.display())))
+}
+
+/// The path of the schema from a file of the project.
+fn schema(file: &Path) -> String {
+    format!("{}schemas/plumb.json", "../".repeat(file.components().count().saturating_sub(1)))
 }
 
 /// Writes every file or none.

@@ -1,0 +1,465 @@
+//! `plumb import emr`.
+
+use super::{make_folder, schema};
+use crate::call::{Call, Fault, System};
+use crate::cli::emr::{Watching, connect};
+use crate::cli::session::{Project, problems};
+use crate::cli::{Global, Targeted};
+use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
+use crate::emr::{self, Account, Unknown, hide};
+use crate::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
+use crate::manifest::{Address, InMemory, tidy};
+use crate::render::counted;
+use crate::render::value::visible;
+use crate::translate::{self, Old, Options, Translation};
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::Args;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Translate EMR pipelines to manifests: jobs, the DAGs that run them, and what ties the old to the new
+///
+/// Each pipeline gets a folder. What a person has to decide is a comment, `# DECISION:`, at its line, and stands in
+/// translation.md beside the manifests with all that became of what EMR says. Nothing is changed on EMR. Run again, it
+/// merges: what people edited, removed or decided stays, the rest follows EMR.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb import emr --target prod
+  plumb import emr --target prod --name 'monthly-*' --pool
+  plumb import emr --cluster j-2AXXXXXXGAPLF --out manifests/migration")]
+pub struct EmrImport {
+    /// Only pipelines and applications of this name, or with a cluster of this name; `*` stands for any characters
+    #[arg(long, value_name = "PATTERN", conflicts_with = "cluster")]
+    name: Option<String>,
+    /// Only the pipeline of this cluster, as this cluster has it [default: the newest of each pipeline]
+    #[arg(long, value_name = "ID")]
+    cluster: Option<String>,
+    /// Folder to write to, relative to the project; a pipeline that was imported before stays where it is
+    #[arg(long, value_name = "DIR", default_value = "manifests")]
+    out: PathBuf,
+    /// Write an instance pool for each pipeline, from which its clusters take their machines
+    #[arg(long)]
+    pool: bool,
+    /// Write a cluster policy for each pipeline, which keeps clusters to the shape of the old ones
+    #[arg(long)]
+    policy: bool,
+    #[command(flatten)]
+    targeted: Targeted,
+}
+
+/// Something to translate.
+struct Source {
+    /// What it is recorded as: it stays the same from run to run.
+    of: String,
+    title: String,
+    input: Value,
+    old: Old,
+    unread: Vec<Unknown>,
+    notes: Vec<String>,
+}
+
+/// Reads, translates, merges, writes.
+pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, Failure> {
+    let out = inside(&args.out)?;
+    make_folder(global, &args.out)?;
+    let project = Project::load(global, &args.targeted, ui)?;
+    is_among_manifests(&project, &out)?;
+    let sources = sources(&project, &args, ui).await?;
+    if sources.is_empty() {
+        ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
+        return Ok(ExitCode::Ok);
+    }
+    let (options, word) = choices(&project, ui).await?;
+    let (files, records) = files(&project, &out)?;
+    let all = args.name.is_none() && args.cluster.is_none();
+    let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
+    for (of, (folder, _)) in gone {
+        ui.status(&format!("{folder} is left as it is: EMR has no {} any more, or AWS has forgotten it", visible(of)));
+    }
+    let mut done = Work { files, records, out, options, word, args: &args, translated: Vec::new() };
+    for source in sources {
+        done.translate(source)?;
+    }
+    let (outcome, pipelines) = done.merge()?;
+    validate(&project, &outcome, ui)?;
+    write(&project.dir, &outcome.texts, &done.files.texts)?;
+    tell(&outcome, pipelines, &done.word, ui)
+}
+
+/// The folder as paths of the project have it.
+fn inside(out: &Path) -> Result<String, Failure> {
+    let parts: Option<Vec<&str>> = out
+        .components()
+        .filter(|part| !matches!(part, std::path::Component::CurDir))
+        .map(|part| match part {
+            std::path::Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/")).ok_or_else(|| {
+        Failure::usage(format!("--out {}: expected a folder of the project; nothing was written", out.display()))
+            .hint("give a path that is relative to plumb.yaml and does not leave it")
+    })
+}
+
+/// Refuses a folder that no command would read manifests from: what is there could be neither checked nor merged.
+fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
+    let folders = project.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
+    let is_below = |folder: &String| tidy(folder).is_ok_and(|folder| Path::new(out).starts_with(folder));
+    if folders.iter().any(is_below) {
+        return Ok(());
+    }
+    // It may have been made a moment ago; one that holds something stays.
+    let _ = std::fs::remove_dir(project.dir.join(out));
+    Err(Failure::usage(format!("--out {out}: the project reads no manifests there; nothing was written"))
+        .hint(format!("it reads them from {}: `manifests` of plumb.yaml", folders.join(", "))))
+}
+
+/// What is asked for, as AWS has it.
+async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
+    let connected = connect(project, ui).await?;
+    let service = connected.emr.clone();
+    let failed = |fault: Fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was written");
+    let caller = service.caller().await.map_err(failed)?.clone();
+    ui.detail(&format!("target {} is account {}, as {}", project.desired.target.name, caller.account, caller.arn));
+    let seam: emr::Seam = service;
+    let wanted = match (&args.name, &args.cluster) {
+        (_, Some(id)) => Wanted::Cluster(id.clone()),
+        (Some(name), None) => Wanted::Named(name.clone()),
+        (None, None) => Wanted::All,
+    };
+    let (begun, progress) = (std::time::Instant::now(), ui.progress());
+    let watch = Watching(&*progress);
+    let read = async {
+        let listing: Vec<Value> = emr::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
+        let groups = groups(&listing);
+        let meant: Vec<(emr::choose::Group, emr::choose::Listed)> =
+            chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
+        let mut account = Account::default();
+        let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
+        emr::clusters(&seam, ids.into_iter(), &mut account, &watch).await?;
+        if args.cluster.is_none() {
+            emr::applications(&seam, None, &mut account, &watch).await?;
+        }
+        Ok((groups, meant, account))
+    };
+    let read = read.await;
+    if read.is_ok() {
+        progress.read(begun.elapsed());
+    }
+    progress.finished();
+    let (groups, meant, account) = read.map_err(failed)?;
+    let unread = |of: &str| account.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect();
+    let mut sources = Vec::new();
+    for (group, listed) in &meant {
+        let Some(cluster) = account.clusters.iter().find(|cluster| cluster.id() == listed.id) else {
+            let (id, name) = (&listed.id, visible(&group.name));
+            ui.warn(&format!("AWS forgot cluster {id} while it was read: pipeline {name} is left as it is"));
+            continue;
+        };
+        let count = group.clusters.len();
+        sources.push(Source {
+            of: format!("pipeline {}", group.name),
+            title: group.name.clone(),
+            input: emr::input::cluster(cluster, &group.name),
+            old: Old::Clusters(selector(group, &groups)),
+            unread: unread(&listed.id),
+            notes: vec![format!(
+                "From cluster {} ({}), of {} that AWS still knows.",
+                listed.id,
+                listed.name,
+                counted(count, "cluster", "clusters")
+            )],
+        });
+    }
+    let applications = account.serverless.iter().map(|application| {
+        let text = |member: &str| hide::text(application.described[member].as_str().unwrap_or_default());
+        (text("applicationId"), text("name"), application)
+    });
+    for (id, name, application) in applications {
+        if args.name.as_ref().is_some_and(|pattern| !is_named(&name, std::iter::empty(), pattern)) {
+            continue;
+        }
+        let runs = application.runs.as_ref().map_or(0, Vec::len);
+        sources.push(Source {
+            of: format!("application {id}"),
+            title: if name.is_empty() { id.clone() } else { name.clone() },
+            input: emr::input::application(application),
+            unread: unread(&id),
+            notes: vec![format!(
+                "From application {id}: the newest run of each job, of {} that AWS still knows.",
+                counted(runs, "run", "runs")
+            )],
+            old: Old::Application(id),
+        });
+    }
+    sources.sort_by(|a, b| (&a.title, &a.of).cmp(&(&b.title, &b.of)));
+    match (&wanted, sources.is_empty()) {
+        (Wanted::Named(name), true) => {
+            let all = groups.iter().map(|group| group.name.clone());
+            let mut all: Vec<String> = all.collect();
+            all.extend(account.serverless.iter().filter_map(|a| Some(hide::text(a.described["name"].as_str()?))));
+            let failure = Failure::error(format!("nothing on EMR is called `{name}`; nothing was written"));
+            Err(match all.is_empty() {
+                true => failure.hint("the account has no cluster and no application that AWS still knows"),
+                false => failure.hint(format!("there are: {}", all.join(", "))),
+            })
+        }
+        (Wanted::Cluster(id), true) => {
+            Err(Failure::error(format!("the account has no cluster {id} in this region; nothing was written"))
+                .hint("AWS forgets terminated clusters after about two months"))
+        }
+        _ => Ok(sources),
+    }
+}
+
+/// The runtimes and machine types to choose from, and whose they are.
+async fn choices(project: &Project, ui: &Ui) -> Result<(Options, String), Failure> {
+    let Some((services, workspace, _running)) = project.workspace(ui).await? else {
+        let today = jiff::Zoned::now().date();
+        let word =
+            "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
+        return Ok((Options::new(translate::supported(today)), word.to_owned()));
+    };
+    let ask = async |what: &str| -> Result<Value, Failure> {
+        let call = Call::get(System::Databricks, format!("/api/2.1/clusters/{what}"));
+        let service = services.for_system(System::Databricks);
+        let answer = match service {
+            Ok(service) => service.send(&call).await,
+            Err(fault) => Err(fault),
+        };
+        answer.map(|answer| answer.body).map_err(|fault| {
+            Failure::error(format!("reading the workspace's {what} failed: {fault}"))
+                .hint("nothing was written")
+                .hint(format!("the workspace is {workspace}"))
+        })
+    };
+    let versions = ask("spark-versions").await?;
+    let types = ask("list-node-types").await?;
+    let types = types["node_types"].as_array().into_iter().flatten();
+    let types: Vec<String> = types.filter_map(|one| one["node_type_id"].as_str().map(str::to_owned)).collect();
+    let mut options = Options::new(translate::listed(&versions));
+    options.node_types = Some(types).filter(|types| !types.is_empty());
+    let whose = if project.desired.target.sandbox { workspace } else { "the target's workspace".to_owned() };
+    Ok((options, format!("Runtimes and machine types are those that {whose} lists.")))
+}
+
+/// What was imported before, by what it is of: its folder and its record.
+type Records = BTreeMap<String, (String, Record)>;
+
+/// The project's texts, and the records among them: beside the manifests, and in the folder that is written to.
+fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Failure> {
+    let failed = |what: String| Failure::error(what).hint("nothing was written");
+    let mut known = import::Project::default();
+    for (path, bytes) in project.texts()? {
+        let text = String::from_utf8(bytes).map_err(|_| failed(format!("{path} is no UTF-8")))?;
+        known.texts.insert(path, text);
+    }
+    let desired = &project.desired;
+    for resource in &desired.resources {
+        known.homes.insert(resource.address.clone(), desired.files.get(resource.span.file).path.clone());
+    }
+    // A folder of which people have deleted every manifest has a record still.
+    let mut folders: BTreeSet<String> =
+        known.texts.keys().filter_map(|p| Some(p.rsplit_once('/')?.0.to_owned())).collect();
+    let entries = std::fs::read_dir(project.dir.join(out)).map_err(|e| failed(format!("{out}: {e}")))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| failed(format!("{out}: {e}")))?;
+        folders.extend(entry.file_name().to_str().map(|name| format!("{out}/{name}")));
+    }
+    let mut records = Records::new();
+    for folder in folders {
+        for name in [REPORT, record::FILE] {
+            let path = format!("{folder}/{name}");
+            let at = project.dir.join(&path);
+            if at.is_file() {
+                let text = std::fs::read_to_string(at).map_err(|e| failed(format!("{path}: {e}")))?;
+                known.texts.insert(path, text);
+            }
+        }
+        let path = format!("{folder}/{}", record::FILE);
+        let Some(text) = known.texts.get(&path) else { continue };
+        let record = Record::read(text).map_err(|e| {
+            failed(format!("{path}: {e}")).hint(
+                "it is what was generated last: restore it from git, or delete it, and \
+                all that differs from EMR is taken for people's edits",
+            )
+        })?;
+        if let Some((other, before)) = records.insert(record.of.clone(), (folder.clone(), record)) {
+            return Err(failed(format!("{other} and {folder} both are translations of {}", before.of))
+                .hint("delete the translation.json of one of them"));
+        }
+    }
+    Ok((known, records))
+}
+
+/// What is being done.
+struct Work<'a> {
+    files: import::Project,
+    records: Records,
+    out: String,
+    options: Options,
+    word: String,
+    args: &'a EmrImport,
+    translated: Vec<Pipeline>,
+}
+
+impl Work<'_> {
+    fn translate(&mut self, source: Source) -> Result<(), Failure> {
+        let before = self.records.get(&source.of);
+        let mut options = self.options.clone();
+        options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
+        options.policy = self.args.policy || before.is_some_and(|(_, record)| record.policy);
+        let of = |name: &str| translate::pipeline(&source.input, &options, name, &source.old, &source.unread);
+        let (folder, name) = match before {
+            Some((folder, record)) => (folder.clone(), record.name.clone()),
+            None => {
+                let fits = |name: &str| self.is_free(name, &of(name));
+                let name = import::name(&source.title, &fits);
+                let name = name.ok_or_else(|| Failure::error(format!("there is no name left for {}", source.title)))?;
+                (format!("{}/{name}", self.out), name)
+            }
+        };
+        let translation = of(&name);
+        let lost = import::unaccounted(&source.input, &translation);
+        if lost > 0 {
+            return Err(Failure::error(format!("{lost} values of {} have no account; nothing was written", source.of))
+                .hint("this is a mistake in plumb: please report it"));
+        }
+        let mut record = Record::new(&name, &source.of, Vec::new());
+        (record.pool, record.policy) = (options.pool, options.policy);
+        let mut notes = source.notes;
+        notes.push(self.word.clone());
+        notes.push("Each import writes this file anew: what is added here by hand is lost.".to_owned());
+        self.translated.push(Pipeline { folder, record, translation, notes });
+        Ok(())
+    }
+
+    /// Whether nobody else has a folder or a manifest of a name.
+    fn is_free(&self, name: &str, translation: &Translation) -> bool {
+        let folder = format!("{}/{name}", self.out);
+        let has_record = self.records.values().any(|(other, record)| *other == folder || record.name == name);
+        let is_taken = self.translated.iter().any(|pipeline| {
+            pipeline.folder == folder
+                || pipeline
+                    .translation
+                    .documents
+                    .iter()
+                    .any(|d| translation.documents.iter().any(|e| d.address == e.address))
+        });
+        // Manifests in this very folder are those of an import whose record was deleted.
+        let own = |address: &Address, path: &str| match self.files.homes.get(address) {
+            Some(home) => home == path,
+            None => !self.files.texts.contains_key(path),
+        };
+        let mut documents = translation.documents.iter();
+        !has_record && !is_taken && documents.all(|d| own(&d.address, &import::path(&folder, name, &d.address)))
+    }
+
+    /// Merges all pipelines into the project's files.
+    fn merge(&mut self) -> Result<(Outcome, usize), Failure> {
+        let (mut all, mut files) = (Outcome::default(), self.files.clone());
+        let count = self.translated.len();
+        for pipeline in std::mem::take(&mut self.translated) {
+            let one = import::outcome(pipeline, &files, &|path| schema(Path::new(path)));
+            let one = one.map_err(|e| Failure::error(e).hint("nothing was written"))?;
+            files.texts.extend(one.texts.clone());
+            all.add(one);
+        }
+        Ok((all, count))
+    }
+}
+
+/// Reads the manifests as they would be. What is not valid is not written.
+fn validate(project: &Project, outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
+    let mut texts = project.texts()?;
+    texts.extend(outcome.texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
+    let loaded = project.reload(&InMemory(texts));
+    loaded.map(drop).map_err(|failure| {
+        let detail = problems(&failure, ui).detail.unwrap_or_default();
+        Failure::error("the manifests would have mistakes; nothing was written")
+            .detail(detail)
+            .hint("what people have edited and what EMR now says do not go together there: mend the manifests so that both fit")
+            .hint("other pipelines can be imported meanwhile: --name PATTERN")
+    })
+}
+
+/// Writes every file or none: each beside its place first, and then all into their places.
+fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let mut staged: Vec<(PathBuf, PathBuf, &String)> = Vec::new();
+    let undo = |staged: &[(PathBuf, PathBuf, &String)]| {
+        for (beside, ..) in staged {
+            let _ = std::fs::remove_file(beside);
+        }
+    };
+    for (path, text) in texts {
+        let at = dir.join(path);
+        // A link stays one.
+        let at = std::fs::canonicalize(&at).unwrap_or(at);
+        let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = at.with_file_name(format!(".{name}.{}", std::process::id()));
+        let made = at.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&beside, text));
+        staged.push((beside, at, path));
+        if let Err(e) = made {
+            undo(&staged);
+            return Err(Failure::error(format!("{path}: {e}")).hint("nothing was written"));
+        }
+    }
+    for (number, (beside, at, path)) in staged.iter().enumerate() {
+        let Err(e) = std::fs::rename(beside, at) else { continue };
+        let failure = Failure::error(format!("{path}: {e}"));
+        let mut left = Vec::new();
+        for (_, at, path) in &staged[..number] {
+            let back = match before.get(*path) {
+                Some(text) => std::fs::write(at, text),
+                None => std::fs::remove_file(at),
+            };
+            left.extend(back.err().map(|_| path.as_str()));
+        }
+        undo(&staged[number..]);
+        return Err(match left.is_empty() {
+            true => failure.hint("nothing was written"),
+            false => failure.hint(format!("these were written and could not be put back: {}", left.join(", "))),
+        });
+    }
+    Ok(())
+}
+
+/// Says what became of each file, what stays as people have it, and what is to be done.
+fn tell(outcome: &Outcome, pipelines: usize, word: &str, ui: &Ui) -> Result<ExitCode, Failure> {
+    let mut files = outcome.files.clone();
+    files.sort_by(|a, b| a.1.cmp(&b.1));
+    for (state, path) in &files {
+        ui.data(&format!("{:<9} {}\n", state.word(), visible(path)))?;
+    }
+    let shown = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |v| visible(&v.to_string()));
+    for kept in outcome.kept.iter().filter(|kept| kept.differs.news) {
+        let (theirs, made) = (shown(&kept.differs.theirs), shown(&kept.differs.made));
+        let place = format!("{}: {} {}", kept.file, kept.address, kept.differs.way);
+        ui.warn(&format!("{} stays {theirs}, as people have it; EMR now says {made}", visible(&place)));
+    }
+    for (_, path) in files.iter().filter(|(state, _)| *state == State::Old) {
+        ui.warn(&format!("{} is not generated any more: delete it if nothing needs it", visible(path)));
+    }
+    let manifests = outcome.manifests;
+    let kept = match outcome.kept.len() {
+        0 => String::new(),
+        n => format!(", {} as people have it", counted(n, "value", "values")),
+    };
+    ui.status(&format!(
+        "{} of {}: {} to take, {} taken{kept}; {} of EMR dropped with a reason, 0 without an account.",
+        counted(manifests, "manifest", "manifests"),
+        counted(pipelines, "pipeline", "pipelines"),
+        counted(outcome.open, "decision", "decisions"),
+        outcome.answered,
+        counted(outcome.dropped, "value", "values"),
+    ));
+    ui.status(word);
+    ui.status(match (outcome.texts.is_empty(), outcome.open) {
+        (true, _) => "Nothing was written: all files are as they would be.",
+        (false, 0) => "Next: `plumb plan`.",
+        (false, _) => "Next: read each translation.md, decide at each `# DECISION:` and delete it, then `plumb plan`.",
+    });
+    Ok(ExitCode::Ok)
+}
