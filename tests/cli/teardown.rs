@@ -65,11 +65,123 @@ fn sent(world: &World) -> Vec<String> {
 #[test]
 fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
     let world = world();
-    shows!(world.plumb("plan"), @"");
+    shows!(world.plumb("plan"), @r#"
+    Plan of demo for target dev, manifests at <Take it down>
+
+      * mark for teardown
+
+      # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
+      # (its manifest says `desired: teardown`)
+      # manifests/legacy.yaml:1
+      * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
+          + tags.plumb = "demo/dev/EmrCluster/legacy"
+                # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
+          + tags.plumb_teardown_not_before = "2024-06-01"
+                # manifests/legacy.yaml:7, manifest <Take it down> by Ada: Take it down
+
+    Teardown:
+      EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
+        holds  date       not before 2024-06-01, which has come
+        waits  grace      it is not marked yet
+        holds  busy       nothing runs
+        next: it is marked, and nothing else
+      EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
+        holds  date       not before 2024-06-01, which has come
+        holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
+        holds  busy       nothing runs
+        next: `plumb apply --allow-teardown` takes it down
+
+    Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 3 objects with 7 requests in <time>
+    --- exit 0
+    "#);
     world.plumb("plan --detailed-exitcode").code(2);
-    shows!(world.plumb("drift"), @"");
-    shows!(world.plumb("status"), @"");
-    shows!(world.plumb("show EmrCluster/legacy"), @"");
+    shows!(world.plumb("drift"), @r#"
+    Plan of demo for target dev, manifests at <Take it down>
+
+      * mark for teardown
+
+      # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
+      # (its manifest says `desired: teardown`)
+      # manifests/legacy.yaml:1
+      * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
+          + tags.plumb = "demo/dev/EmrCluster/legacy"
+                # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
+          + tags.plumb_teardown_not_before = "2024-06-01"
+                # manifests/legacy.yaml:7, manifest <Take it down> by Ada: Take it down
+
+    Teardown:
+      EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
+        holds  date       not before 2024-06-01, which has come
+        waits  grace      it is not marked yet
+        holds  busy       nothing runs
+        next: it is marked, and nothing else
+      EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
+        holds  date       not before 2024-06-01, which has come
+        holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
+        holds  busy       nothing runs
+        next: `plumb apply --allow-teardown` takes it down
+
+    Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 3 objects with 7 requests in <time>
+    --- exit 2
+    "#);
+    shows!(world.plumb("status"), @r#"
+    ADDRESS            STATUS   ID                               STATE    APPLIED FROM
+    EmrCluster/legacy  differs  <emr bau-new> <emr bau-old>  WAITING  0123456789ab
+    --- stderr
+    read 3 objects with 7 requests in <time>
+    --- exit 0
+    "#);
+    shows!(world.plumb("show EmrCluster/legacy"), @r#"
+    EmrCluster/legacy
+
+    manifest (manifests/legacy.yaml:1):
+      desired: teardown
+      match:
+        name: bau-*
+      teardown:
+        grace: 14d
+        notBefore: 2024-06-01
+
+    live (EMR cluster <emr bau-old>, applied from 0123456789ab-deadbeef):
+      {}
+
+    Plan of demo for target dev, manifests at <Take it down>
+
+      * mark for teardown
+
+      # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
+      # (its manifest says `desired: teardown`)
+      # manifests/legacy.yaml:1
+      * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
+          + tags.plumb = "demo/dev/EmrCluster/legacy"
+                # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
+          + tags.plumb_teardown_not_before = "2024-06-01"
+                # manifests/legacy.yaml:7, manifest <Take it down> by Ada: Take it down
+
+    Teardown:
+      EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
+        holds  date       not before 2024-06-01, which has come
+        waits  grace      it is not marked yet
+        holds  busy       nothing runs
+        next: it is marked, and nothing else
+      EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
+        holds  date       not before 2024-06-01, which has come
+        holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
+        holds  busy       nothing runs
+        next: `plumb apply --allow-teardown` takes it down
+
+    Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 3 objects with 7 requests in <time>
+    --- exit 0
+    "#);
     world.plumb("validate").code(0);
     assert_eq!(sent(&world), [""; 0]);
 }
@@ -77,13 +189,49 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 #[test]
 fn an_apply_marks_and_the_key_takes_down() {
     let world = world();
-    shows!(world.plumb("apply --yes"), @"");
+    shows!(world.plumb("apply --yes"), @r#"
+    Plan of demo for target dev, manifests at <Take it down>
+
+      * mark for teardown
+
+      # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
+      # (its manifest says `desired: teardown`)
+      # manifests/legacy.yaml:1
+      * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
+          + tags.plumb = "demo/dev/EmrCluster/legacy"
+                # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
+          + tags.plumb_teardown_not_before = "2024-06-01"
+                # manifests/legacy.yaml:7, manifest <Take it down> by Ada: Take it down
+
+    Teardown:
+      EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
+        holds  date       not before 2024-06-01, which has come
+        waits  grace      it is not marked yet
+        holds  busy       nothing runs
+        next: it is marked, and nothing else
+      EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
+        holds  date       not before 2024-06-01, which has come
+        holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
+        holds  busy       nothing runs
+        next: `plumb apply --allow-teardown` takes it down
+
+    Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
+    Digest: <digest>
+    --- stderr
+    read 3 objects with 7 requests in <time>
+    marking EmrCluster/legacy/<emr bau-new>
+    [1/1] marked EmrCluster/legacy/<emr bau-new> in <time>
+    Apply: 1 done.
+    --- exit 0
+    "#);
     assert_eq!(sent(&world), ["AddTags"]);
     // What was marked just now waits for its grace, whatever the key; what is due goes.
-    shows!(world.plumb("plan --allow-teardown"), @"");
-    world.plumb("apply --allow-teardown").code(3);
+    let plan =
+        world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is taken down");
+    assert!(plan.shown.contains("1 to take down"), "{}", plan.shown);
+    world.plumb("apply --allow-teardown").code(64).says("give --yes");
     assert_eq!(sent(&world), [""; 0]);
-    shows!(world.plumb("apply --yes --allow-teardown"), @"");
+    world.plumb("apply --yes --allow-teardown").code(0).says("took down EmrCluster/legacy/<emr bau-old> in <time>");
     assert_eq!(sent(&world), ["SetTerminationProtection", "TerminateJobFlows"]);
     assert_eq!((state(&world, "bau-old").as_str(), state(&world, "bau-new").as_str()), ("TERMINATED", "WAITING"));
     world.plumb("plan --allow-teardown --detailed-exitcode").code(0).says("grace").never_says("bau-old");
@@ -136,8 +284,8 @@ fn what_was_approved_without_the_key_takes_nothing_down() {
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert_eq!(digest(&world, "plan --output json"), plain);
     world.env("GITHUB_ACTIONS", None);
-    world.plumb(&format!("apply --yes --allow-teardown --approved {plain}")).code(3);
-    world.plumb(&format!("apply --yes --approved {keyed}")).code(3);
+    world.plumb(&format!("apply --yes --allow-teardown --approved {plain}")).code(4).says("not what was approved");
+    world.plumb(&format!("apply --yes --approved {keyed}")).code(4).says("not what was approved");
     assert_eq!(sent(&world), [""; 0]);
     world.plumb(&format!("apply --yes --allow-teardown --approved {keyed}")).code(0);
     let mut calls = sent(&world);
@@ -171,7 +319,7 @@ fn the_embedded_sandbox_has_the_ladder_too() {
     std::fs::create_dir_all(state.parent().unwrap()).unwrap();
     drop(Sandbox::start(&["--emr=empty", "--seed", seed.to_str().unwrap(), "--state", state.to_str().unwrap()]));
     world.plumb("apply --yes").code(0).says("due: every gate holds");
-    world.plumb("apply --yes --allow-teardown").code(0).says("1 taken down");
+    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] took down EmrCluster/legacy/j-");
     world.plumb("plan --detailed-exitcode --allow-teardown").code(0).never_says("bau-old");
 }
 
@@ -216,5 +364,112 @@ spec:
   cutover: soon
 ",
     );
-    shows!(world.plumb("validate"), @"");
+    shows!(world.plumb("validate"), @r#"
+    --- stderr
+    error: `match` matches everything
+     --> manifests/wrong.yaml:5:10
+      |
+    5 |   match: {}
+      |          ^^ name what it is about: by `name`, `ids` or `tags`
+
+    error: `teardown` says nothing of when
+     --> manifests/wrong.yaml:6:12
+      |
+    6 |   desired: teardown
+      |            ^^^^^^^^ add `teardown` with `notBefore`
+
+    error: `metadata.adopt` means nothing for an EMR cluster
+     --> manifests/wrong.yaml:8:1
+      |
+    8 | apiVersion: plumb/v1
+      | ^^^^^^^^^^^^^^^^^^^^ in EmrCluster/addresses
+
+    error: this name matches everything
+      --> manifests/wrong.yaml:12:17
+       |
+    12 |   match: {name: "**"}
+       |                 ^^^^ give it some letters beside the `*`
+
+    error: `notBefore` is missing
+      --> manifests/wrong.yaml:15:5
+       |
+    15 |     grace: soon
+       |     ^^^^^^^^^^^ the first day on which they may be taken down
+
+    error: `soon` is no duration
+      --> manifests/wrong.yaml:15:12
+       |
+    15 |     grace: soon
+       |            ^^^^ expected one like `14d` or `36h`, `0d` for none
+
+    error: there is no DatabricksJob/none
+      --> manifests/wrong.yaml:16:18
+       |
+    16 |     replacedBy: [DatabricksJob/none, AirflowDag/dag]
+       |                  ^^^^^^^^^^^^^^^^^^ no manifest has this address
+
+    error: `AirflowDag/dag` is not the address of a DatabricksJob
+      --> manifests/wrong.yaml:16:38
+       |
+    16 |     replacedBy: [DatabricksJob/none, AirflowDag/dag]
+       |                                      ^^^^^^^^^^^^^^ expected DatabricksJob/NAME
+
+    error: 26 runs
+      --> manifests/wrong.yaml:17:27
+       |
+    17 |     requires: {greenRuns: 26, dagPaused: [AirflowDag/none, dag]}
+       |                           ^^ 25 at most: as many as one page of runs has
+
+    error: there is no AirflowDag/none
+      --> manifests/wrong.yaml:17:43
+       |
+    17 |     requires: {greenRuns: 26, dagPaused: [AirflowDag/none, dag]}
+       |                                           ^^^^^^^^^^^^^^^ no manifest has this address
+
+    error: `dag` is not the address of a AirflowDag
+      --> manifests/wrong.yaml:17:60
+       |
+    17 |     requires: {greenRuns: 26, dagPaused: [AirflowDag/none, dag]}
+       |                                                            ^^^ expected AirflowDag/NAME
+
+    error: these have no tags
+      --> manifests/wrong.yaml:23:17
+       |
+    23 |   match: {tags: {team: bau}}
+       |                 ^^^^^^^^^^^^ match them by `name` or `ids`
+
+    error: `2024-6-1` is no day
+      --> manifests/wrong.yaml:25:25
+       |
+    25 |   teardown: {notBefore: 2024-6-1}
+       |                         ^^^^^^^^ expected one like `2024-06-01`
+
+    error: there is no EmrCluster/gone
+      --> manifests/wrong.yaml:31:16
+       |
+    31 |   from: {emr: [EmrCluster/gone, DatabricksJob/x]}
+       |                ^^^^^^^^^^^^^^^ did you mean `EmrCluster/nothing`?
+
+    error: `DatabricksJob/x` is not the address of a EmrCluster or EmrServerlessApplication or EmrSecurityConfiguration
+      --> manifests/wrong.yaml:31:33
+       |
+    31 |   from: {emr: [EmrCluster/gone, DatabricksJob/x]}
+       |                                 ^^^^^^^^^^^^^^^ expected EmrCluster/NAME
+
+    error: `EmrCluster/nothing` is not the address of a DatabricksJob
+      --> manifests/wrong.yaml:32:15
+       |
+    32 |   to: {jobs: [EmrCluster/nothing]}
+       |               ^^^^^^^^^^^^^^^^^^ expected DatabricksJob/NAME
+
+    error: `soon` is no day
+      --> manifests/wrong.yaml:33:12
+       |
+    33 |   cutover: soon
+       |            ^^^^ expected one like `2024-05-01`
+
+    17 problems in 1 file
+    error: the manifests have mistakes; nothing was sent
+    --- exit 1
+    "#);
 }
