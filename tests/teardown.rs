@@ -12,6 +12,8 @@ mod kept;
 mod ladder;
 #[path = "teardown/races.rs"]
 mod races;
+#[path = "teardown/random.rs"]
+mod random;
 #[path = "teardown/rest.rs"]
 mod rest;
 #[allow(dead_code)]

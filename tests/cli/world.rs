@@ -26,6 +26,8 @@ pub struct Sandbox {
     pub url: String,
     /// Where Airflow is, if it was asked for.
     pub airflow: Option<String>,
+    /// Where EMR is, if it was asked for.
+    pub emr: Option<String>,
 }
 
 impl Sandbox {
@@ -37,7 +39,7 @@ impl Sandbox {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| addresses[name].as_str().map(str::to_owned);
-        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow") }
+        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow"), emr: url("emr") }
     }
 
     /// One request, as plain as can be. Its answer must be a success.
@@ -187,12 +189,12 @@ impl World {
 
     /// A world whose workspace holds something already.
     pub fn seeded(seed: &Value) -> World {
-        World::begin(seed, false)
+        World::begin(seed, false, false)
     }
 
     /// A world with an Airflow beside the workspace. Its DAGs are in `dags` of the repository.
     pub fn with_airflow(seed: &Value) -> World {
-        let mut world = World::begin(seed, true);
+        let mut world = World::begin(seed, true, false);
         let url = world.sandbox.airflow.clone().unwrap();
         let target = format!("{{default: true, databricks: {{}}, airflow: {{url: \"{url}\", dags: dags}}}}");
         world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
@@ -201,13 +203,28 @@ impl World {
         world
     }
 
-    fn begin(seed: &Value, airflow: bool) -> World {
+    /// A world with an EMR beside the workspace.
+    pub fn with_emr(seed: &Value) -> World {
+        let mut world = World::begin(seed, false, true);
+        let url = world.sandbox.emr.clone().unwrap();
+        let target = "{default: true, databricks: {}, emr: {region: eu-central-1, account: \"123456789012\"}}";
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", target));
+        world.env("AWS_ENDPOINT_URL", Some(&url));
+        world.env("AWS_ACCESS_KEY_ID", Some("plumb"));
+        world.env("AWS_SECRET_ACCESS_KEY", Some("sandbox"));
+        world
+    }
+
+    fn begin(seed: &Value, airflow: bool, emr: bool) -> World {
         let root = tempfile::tempdir().unwrap();
         let mut options = Vec::new();
         let dags = root.path().join("repo/dags");
         if airflow {
             std::fs::create_dir_all(&dags).unwrap();
             options = vec!["--airflow", "--dags", dags.to_str().unwrap()];
+        }
+        if emr {
+            options.push("--emr=empty");
         }
         let file = root.path().join("seed.json");
         if !seed.is_null() {
@@ -372,6 +389,13 @@ impl World {
                     placeholder = format!("<{noun} {title} #{number}>");
                 }
                 known.push((id.clone(), placeholder));
+            }
+        }
+        for region in state["emr"]["regions"].as_object().into_iter().flatten().map(|(_, region)| region) {
+            for (id, cluster) in region["clusters"].as_object().into_iter().flatten() {
+                if known.iter().all(|(text, _)| text != id) {
+                    known.push((id.clone(), format!("<emr {}>", cluster["asked"]["Name"].as_str().unwrap_or("?"))));
+                }
             }
         }
     }

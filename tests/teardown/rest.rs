@@ -133,3 +133,40 @@ async fn a_security_configuration_goes_after_the_clusters_that_use_it() {
     assert_eq!(left["SecurityConfigurations"][0]["Name"], "their-lock");
     assert!(account.plan(LATER, true).await.2.plan.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clusters_that_are_not_read_are_not_taken_for_gone() {
+    let manifests = [
+        manifest("EmrServerlessApplication", "adhoc"),
+        manifest("EmrSecurityConfiguration", "locks"),
+        legacy(),
+        migration(&["EmrCluster/legacy", "EmrServerlessApplication/adhoc"]),
+    ];
+    let account = Account::with(&manifests).await;
+    account.seed(json!({ "security_configurations": [{ "name": "bau-lock", "configuration": {} }] })).await;
+    let ids = account.seed(seed(json!([]))).await;
+    let id = ids["applications"]["bau-adhoc"].as_str().unwrap().to_owned();
+    account.apply(FIRST, true).await;
+    // A project may leave kinds out.
+    let kinds: Vec<_> = plumb::kinds::all().iter().copied().filter(|kind| kind.name() != "EmrCluster").collect();
+    let (desired, mut live, _) = account.plan(LATER, true).await;
+    live.kinds.remove("EmrCluster");
+    let decision = plumb::plan::decide(&plumb::plan::Input {
+        desired: &desired,
+        live: &live,
+        bases: &Default::default(),
+        selection: &Default::default(),
+        head: None,
+        base: None,
+        today: jiff::civil::date(2024, 6, 20),
+        now: LATER.parse().unwrap(),
+        teardown: plumb::plan::Keys { who: "ann", key: true },
+        kinds: &kinds,
+        absent: &[],
+    });
+    for id in [id.as_str(), "bau-lock"] {
+        let says = "has to go first: EMR clusters, which were not read".to_owned();
+        assert_eq!(open(&decision.plan, id), [("order".to_owned(), says)]);
+    }
+    assert!(decision.plan.changes.iter().all(|c| c.action != Action::Terminate), "{}", world::text(&decision.plan));
+}

@@ -254,9 +254,13 @@ impl<'a> Decider<'a> {
             return None;
         }
         let live = || self.input.live.of(CLUSTER).iter().filter_map(|found| Old::of(&found.seen));
-        let secured =
-            live().filter(|c| c.secured_by.as_ref() == Some(&old.name) && resource.kind.mark() == MarkPlace::Nowhere);
+        let secures = resource.kind.mark() == MarkPlace::Nowhere;
+        let secured = live().filter(|c| secures && c.secured_by.as_ref() == Some(&old.name));
         let mut before: Vec<String> = secured.map(|c| format!("{} \"{}\"", c.id, c.name)).collect();
+        // A project may leave kinds out. What was not read is not taken for gone.
+        let are_read = self.input.kinds.iter().any(|kind| kind.name() == CLUSTER);
+        let unread = || (!are_read).then(|| "EMR clusters, which were not read".to_owned());
+        before.extend(unread().filter(|_| secures));
         for migration in self.migrations(&resource.address) {
             let named = migration.spec.pointer("/from/emr").and_then(Value::as_array).into_iter().flatten();
             for address in named.filter_map(Value::as_str).filter(|a| a.starts_with(CLUSTER)) {
@@ -264,6 +268,7 @@ impl<'a> Decider<'a> {
                     continue;
                 };
                 let matches = LadderSpec::of(&other.spec).matches;
+                before.extend(unread());
                 let of_it = live().filter(|c| matches.matches(&c.id, &c.name, &c.tags));
                 before.extend(of_it.map(|c| format!("{} \"{}\"", c.id, c.name)));
             }
