@@ -18,3 +18,8 @@ mod inventory;
 mod moto;
 #[path = "emr/seed.rs"]
 mod seed;
+#[path = "emr/teardown.rs"]
+mod teardown;
+#[allow(dead_code)]
+#[path = "laws/world.rs"]
+mod world;

@@ -3,6 +3,7 @@
 use super::output::{Output, PlainForm};
 use super::session::{Project, Session};
 use super::{Global, Selected, Targeted};
+use crate::kinds::Role;
 use crate::manifest::Address;
 use crate::observe;
 use crate::plan::secrets::{Numbers, seal};
@@ -74,7 +75,9 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     let lives: Vec<Value> = found
         .iter()
         .map(|f| {
-            let spec = normal::normal(kind.rules(), &seal(kind.rules(), &f.seen.spec, &mut vault));
+            let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
+            // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
+            let spec = if kind.role() == Role::Ladder { sealed } else { normal::normal(kind.rules(), &sealed) };
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)})
         })

@@ -52,7 +52,6 @@ pub(super) fn named(resources: &[Resource], known: &BTreeSet<Address>, problems:
         for named in resource.kind.named(&resource.spec) {
             let text = &named.address;
             let span = resource.node.at(&named.path).span;
-            let kinds = named.kinds.join(" or ");
             match text.split_once('/') {
                 Some((kind, _)) if named.kinds.contains(&kind) && addresses.contains(text) => {}
                 Some((kind, _)) if named.kinds.contains(&kind) => {
@@ -62,8 +61,9 @@ pub(super) fn named(resources: &[Resource], known: &BTreeSet<Address>, problems:
                     problems.at(span, format!("there is no {}", text.escape_debug()), label);
                 }
                 _ => {
-                    let message = format!("`{}` is not the address of a {kinds}", text.escape_debug());
-                    problems.at(span, message, format!("expected {}/NAME", named.kinds[0]));
+                    let forms: Vec<String> = named.kinds.iter().map(|kind| format!("{kind}/NAME")).collect();
+                    let message = format!("`{}` is no address of what can stand here", text.escape_debug());
+                    problems.at(span, message, format!("expected {}", forms.join(" or ")));
                 }
             }
         }

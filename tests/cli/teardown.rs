@@ -149,7 +149,10 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
         notBefore: 2024-06-01
 
     live (EMR cluster <emr bau-old>, applied from 0123456789ab-deadbeef):
-      {}
+      name: bau-old
+      tags:
+        plumb_teardown_marked: 2024-05-20T12:00:00Z
+        plumb_teardown_not_before: 2024-06-01
 
     Plan of demo for target dev, manifests at <Take it down>
 
@@ -408,7 +411,7 @@ spec:
     16 |     replacedBy: [DatabricksJob/none, AirflowDag/dag]
        |                  ^^^^^^^^^^^^^^^^^^ no manifest has this address
 
-    error: `AirflowDag/dag` is not the address of a DatabricksJob
+    error: `AirflowDag/dag` is no address of what can stand here
       --> manifests/wrong.yaml:16:38
        |
     16 |     replacedBy: [DatabricksJob/none, AirflowDag/dag]
@@ -426,7 +429,7 @@ spec:
     17 |     requires: {greenRuns: 26, dagPaused: [AirflowDag/none, dag]}
        |                                           ^^^^^^^^^^^^^^^ no manifest has this address
 
-    error: `dag` is not the address of a AirflowDag
+    error: `dag` is no address of what can stand here
       --> manifests/wrong.yaml:17:60
        |
     17 |     requires: {greenRuns: 26, dagPaused: [AirflowDag/none, dag]}
@@ -450,13 +453,13 @@ spec:
     31 |   from: {emr: [EmrCluster/gone, DatabricksJob/x]}
        |                ^^^^^^^^^^^^^^^ did you mean `EmrCluster/nothing`?
 
-    error: `DatabricksJob/x` is not the address of a EmrCluster or EmrServerlessApplication or EmrSecurityConfiguration
+    error: `DatabricksJob/x` is no address of what can stand here
       --> manifests/wrong.yaml:31:33
        |
     31 |   from: {emr: [EmrCluster/gone, DatabricksJob/x]}
-       |                                 ^^^^^^^^^^^^^^^ expected EmrCluster/NAME
+       |                                 ^^^^^^^^^^^^^^^ expected EmrCluster/NAME or EmrServerlessApplication/NAME or EmrSecurityConfiguration/NAME
 
-    error: `EmrCluster/nothing` is not the address of a DatabricksJob
+    error: `EmrCluster/nothing` is no address of what can stand here
       --> manifests/wrong.yaml:32:15
        |
     32 |   to: {jobs: [EmrCluster/nothing]}

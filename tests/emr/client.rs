@@ -20,7 +20,7 @@ impl Watch for Deaf {
 }
 
 /// EMR for somebody who may read all of it, the environment differing by this much.
-fn emr(region: &str, account: Option<&str>, changes: &[(&str, &str)]) -> Emr {
+pub fn emr(region: &str, account: Option<&str>, changes: &[(&str, &str)]) -> Emr {
     let mut environment: BTreeMap<String, String> = moto().environment();
     let keys = [("AWS_ACCESS_KEY_ID", &*moto().told["EMR_KEY"]), ("AWS_SECRET_ACCESS_KEY", &moto().told["EMR_SECRET"])];
     for (name, value) in keys.iter().chain(changes) {

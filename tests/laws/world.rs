@@ -72,7 +72,8 @@ impl World {
         World::start(3, kinds::objects().to_vec(), false).await
     }
 
-    /// The same with an empty EMR beside it, all of which is looked at.
+    /// The same with an empty EMR beside it, all of which is looked at. It is for `tests/teardown.rs`.
+    #[allow(dead_code)]
     pub async fn with_emr() -> World {
         let kinds = kinds::all().iter().copied().filter(|kind| kind.role() != Role::Tie).collect();
         World::start(3, kinds, true).await

@@ -240,7 +240,7 @@ impl Account {
 
     /// The writes to EMR of the log: the operation, or the method and path.
     pub async fn writes(&self) -> Vec<String> {
-        self.sent().await.iter().map(|r| short(r)).collect()
+        self.sent().await.iter().map(short).collect()
     }
 
     /// The writes to EMR of the log.

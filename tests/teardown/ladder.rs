@@ -1,6 +1,8 @@
 //! The rungs, one after the other, of long-running clusters.
 
-use crate::account::{Account, FIRST, LATER, MARK, assert_done, descent, legacy, migration, open, report};
+use crate::account::{
+    Account, FIRST, LATER, MARK, assert_done, descent, legacy, migration, new_pipeline, open, report,
+};
 use crate::world;
 use plumb::call::{Call, Method, System};
 use plumb::plan::Action;
@@ -155,6 +157,24 @@ async fn each_gate_blocks_by_itself_and_says_why() {
         assert!(decision.plan.changes.iter().all(|c| c.action != Action::Terminate));
         account.world.person(switch(true)).await;
     }
+
+    // Paused by hand, and the same apply would switch it on, or make it and switch it on.
+    let mut on = new_pipeline();
+    on[2]["spec"]["paused"] = json!(false);
+    account.declare(&on);
+    let text = "AirflowDag/of-plumb: its manifest does not have `paused: true`, so an apply switches it on";
+    let (_, live, decision) = account.plan(LATER, true).await;
+    assert_eq!(says(&decision.plan), blocked("dags", text));
+    assert!(live.of("AirflowDag").iter().any(|f| f.seen.spec["dag_id"] == "of_plumb" && f.seen.spec["paused"] == true));
+    on[2]["metadata"]["name"] = json!("yet-to-come");
+    let mut manifest = legacy();
+    manifest["spec"]["teardown"]["requires"]["dagPaused"] = json!(["AirflowDag/yet-to-come"]);
+    account.declare(&[on[2].clone(), manifest]);
+    let plan = account.plan(LATER, true).await.2.plan;
+    assert_eq!(says(&plan), blocked("dags", &text.replace("of-plumb", "yet-to-come")));
+    account.files.remove("AirflowDag-yet-to-come.yaml");
+    account.declare(&new_pipeline());
+    account.declare(&[legacy()]);
 
     // Reports of comparisons: none, one that failed, a file that is none.
     let of = |files: Vec<(String, String)>| Evidence::parse(files);

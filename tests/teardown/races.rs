@@ -181,10 +181,10 @@ async fn whatever_goes_wrong_the_next_apply_goes_on() {
     assert!(calls.iter().any(|c| c.path.ends_with("TerminateJobFlows")) && calls.len() >= 10, "{calls:?}");
     let mut failed = BTreeMap::new();
     for (now, state, calls) in [(FIRST, &begin, &marks), (LATER, &due, &calls)] {
-        for n in 0..calls.len() {
-            let line = calls[n].line();
+        for (n, call) in calls.iter().enumerate() {
+            let line = call.line();
             let is_read =
-                calls[n].method == plumb::call::Method::Get || line.contains("/List") || line.contains("/Describe");
+                call.method == plumb::call::Method::Get || line.contains("/List") || line.contains("/Describe");
             let troubles: &[Trouble] = match is_read {
                 true => &[FailsBefore, Truncates],
                 false => {

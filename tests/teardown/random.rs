@@ -98,11 +98,9 @@ impl Case {
             && !(self.tied && self.clusters.iter().any(|cluster| self.matches(cluster)))
     }
 
-    /// Whether nothing at all may be sent to a cluster.
+    /// Whether nothing at all may be sent to a cluster: no manifest matches it or both do, or its mark is somebody else's.
     fn untouched(&self, thing: &Thing) -> bool {
-        !self.matches(thing) && !(self.second && thing.team)
-            || self.matches(thing) && self.second && thing.team
-            || thing.mark == Some(false)
+        self.matches(thing) == (self.second && thing.team) || thing.mark == Some(false)
     }
 
     fn documents(&self) -> Vec<Value> {

@@ -229,7 +229,12 @@ impl<'a> Decider<'a> {
                 }
             }
         };
+        // What this plan may do to it counts as well: it takes things down in the same apply.
+        let switched_on = resource.spec["paused"] == false;
         match live.map(|found| found.seen.spec["paused"].as_bool()) {
+            None | Some(Some(true)) if switched_on => {
+                Starts::Unknown("its manifest does not have `paused: true`, so an apply switches it on".into())
+            }
             None => Starts::Gone,
             Some(Some(true)) => Starts::Paused,
             Some(Some(false)) => Starts::Runs,

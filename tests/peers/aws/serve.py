@@ -8,6 +8,7 @@ It prints what is needed to use it as NAME=VALUE lines and then an empty one:
     KEY, SECRET                  of a user who may do everything with it
     READER_KEY, READER_SECRET    of a user who may only read it
     EMR_KEY, EMR_SECRET          of a user who may read all of EMR, in every region
+    ENDER_KEY, ENDER_SECRET      of a user who may do with EMR's clusters what docs/emr-teardown.md lists
     BLIND_KEY, BLIND_SECRET      of a user who may read nothing of EMR
 
 Then it answers requests, one JSON object a line, as {"ok": ...} or {"error": ...}. They are carried out by boto3, so
@@ -19,6 +20,8 @@ that what a test looks at went through Amazon's own client:
     {"do": "requests", "in": ...}                 the requests so far with this in "METHOD path?query REGION/SERVICE TARGET"
     {"do": "cluster", ...}                        runs a cluster and says what became of it, see Peer.cluster
     {"do": "call", "service": ..., "region": ..., "operation": ..., "args": {...}}      any other request
+    {"do": "sign", "method": ..., "url": ..., "headers": {...}, "service": ..., "region": ..., "key": ..., "secret": ...}
+                                                  the signature that botocore gives a request without a body
 """
 import base64
 import datetime
@@ -33,7 +36,10 @@ import urllib.request
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from moto.emr.models import Cluster, Step, emr_backends
 from moto.emr.responses import ElasticMapReduceResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -135,6 +141,8 @@ class Peer:
         self.reader = self.user("reader", ["s3:ListBucket", "s3:GetObject"], things)
         reads = ["elasticmapreduce:List*", "elasticmapreduce:Describe*", "elasticmapreduce:Get*", "emr-serverless:*"]
         self.analyst = self.user("analyst", [*reads, "sts:GetCallerIdentity"], "*")
+        ends = ["AddTags", "RemoveTags", "SetTerminationProtection", "TerminateJobFlows", "DeleteSecurityConfiguration"]
+        self.ender = self.user("ender", [*reads, *(f"elasticmapreduce:{name}" for name in ends)], "*")
         self.blind = self.user("blind", ["sts:GetCallerIdentity"], "*")
         self.owner = (key, secret)
         # From here on every request has to be signed by somebody who may do what it asks for.
@@ -205,6 +213,11 @@ class Peer:
                 answer = getattr(client, ask["operation"])(**ask["args"])
                 answer.pop("ResponseMetadata")
                 return json.loads(json.dumps(answer, default=str))
+            case "sign":
+                request = AWSRequest(method=ask["method"], url=ask["url"], headers=ask["headers"])
+                request.context["timestamp"] = ask["headers"]["x-amz-date"]
+                signer = SigV4Auth(Credentials(ask["key"], ask["secret"]), ask["service"], ask["region"])
+                return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
             case "trouble":
                 self.trouble.entries.append(ask)
             case "requests":
@@ -218,6 +231,7 @@ def main():
     told = {"URL": peer.url, "BUCKET": BUCKET, "KEY": peer.writer[0], "SECRET": peer.writer[1]}
     told |= {"READER_KEY": peer.reader[0], "READER_SECRET": peer.reader[1]}
     told |= {"EMR_KEY": peer.analyst[0], "EMR_SECRET": peer.analyst[1]}
+    told |= {"ENDER_KEY": peer.ender[0], "ENDER_SECRET": peer.ender[1]}
     told |= {"BLIND_KEY": peer.blind[0], "BLIND_SECRET": peer.blind[1]}
     print("\n".join(f"{name}={value}" for name, value in told.items()), end="\n\n", flush=True)
     for line in sys.stdin:
