@@ -7,8 +7,9 @@
 #[path = "translate/cases.rs"]
 mod cases;
 
-use plumb::emr::choose::Selector;
-use plumb::import::{Outcome, Pipeline, Project, Record, State, outcome};
+use plumb::emr::choose::{self, Selector};
+use plumb::emr::{Cluster, Unknown, input};
+use plumb::import::{self, Outcome, Pipeline, Project, Record, State, outcome};
 use plumb::manifest::{Address, Desired, Resource};
 use plumb::translate::{Old, Translation, pipeline};
 use plumb::yaml::edit::{Step, remove, set};
@@ -121,6 +122,53 @@ fn what_nobody_touched_becomes_what_is_generated_from_any_case_to_another() {
             let again = files.import(second);
             assert!(again.texts.is_empty() && files.0 == before, "{from} to {to}: the same again is no change");
         }
+    }
+}
+
+/// Names and arguments that want to be something else than text.
+#[test]
+fn outside_text_stays_text() {
+    for text in [
+        "<script>alert(1)</script>",
+        "a\u{1b}[31mred\u{7}\r\nb",
+        "\n::error::fails\n##[error]x",
+        "\u{202e}gnp.exe\u{200b}",
+        "${resources.DatabricksJob.x} {{y}} ${env.HOME}",
+        "x: [&a *a !b] # c",
+        "'\"\\ --- ...",
+        "2026-10",
+        "***",
+        "legacy-",
+        &"long-".repeat(60),
+        "",
+    ] {
+        let listing = [json!({ "Id": "j-1", "Name": text, "Status": { "State": "WAITING" } })];
+        let groups = choose::groups(&listing);
+        let args = ["spark-submit", "s3://a/b.py", text, "--month", "2026-10"];
+        let step = json!({ "Name": text, "Config": { "Jar": "command-runner.jar", "Args": args } });
+        let read = Cluster {
+            described: json!({ "Id": "j-1", "Name": text, "ReleaseLabel": "emr-7.1.0", "Tags": [{ "Key": "k", "Value": text }] }),
+            steps: vec![step],
+            details: None,
+        };
+        let unread = [Unknown { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
+        let name = import::name(&groups[0].name, &|_| true).unwrap();
+        let old = Old::Clusters(choose::selector(&groups[0], &groups));
+        let input = input::cluster(&read, &groups[0].name);
+        let translation = pipeline(&input, &cases::options(), &name, &old, &unread);
+        assert_eq!(import::unaccounted(&input, &translation), 0);
+        let mut files = Files::default();
+        let done = files.import(&translation);
+        assert_eq!(done.open, translation.decisions.len());
+        files.load().unwrap_or_else(|problems| panic!("{text:?}: {problems}"));
+        for (path, shown) in &files.0 {
+            let lines: Vec<&str> = shown.lines().collect();
+            let hidden = |c: char| c != '\n' && plumb::render::value::is_hidden(c);
+            // The record is JSON, which has escapes of its own.
+            assert!(path.ends_with(".json") || !shown.contains(hidden), "{text:?}: {path}: {shown}");
+            assert!(!lines.iter().any(|line| line.starts_with("::") || line.starts_with("##[")), "{path}: {shown}");
+        }
+        assert!(files.import(&translation).texts.is_empty(), "{text:?}: the same again is no change");
     }
 }
 

@@ -104,9 +104,15 @@ pub fn selector(of: &Group, all: &[Group]) -> Selector {
     let names: BTreeSet<&str> = of.clusters.iter().map(|c| c.name.as_str()).collect();
     let others: Vec<&str> =
         all.iter().filter(|g| g.name != of.name).flat_map(|g| &g.clusters).map(|c| c.name.as_str()).collect();
+    let mut candidates = candidates(&names);
+    // What is all of one month's clusters today is everything tomorrow.
+    candidates.retain(|wide| wide.chars().any(char::is_alphabetic));
+    if candidates.is_empty() {
+        return ids("only dates and serials are in its names: a pattern would match every name");
+    }
     let fits =
         |wide: &String| names.iter().all(|name| glob(wide, name)) && !others.iter().any(|other| glob(wide, other));
-    match candidates(&names).into_iter().find(fits) {
+    match candidates.into_iter().find(fits) {
         Some(glob) => Selector::Name(glob),
         None => ids("a pattern that matches all of its names matches those of another pipeline too"),
     }
@@ -177,6 +183,8 @@ mod tests {
         is("sales-eu", &both, "sales-eu-*");
         let Selector::Ids(ids, why) = name("a*b", &["a*b"]) else { panic!("a pattern") };
         assert!(ids == ["j-0"] && why.contains('*'));
+        let Selector::Ids(ids, why) = name("{date}", &["2026-09", "2026-10"]) else { panic!("a pattern") };
+        assert!(ids == ["j-1"] && why.contains("every name"), "{why}");
         let Selector::Ids(..) = name("x password=(secret)", &["x password=hunter22"]) else { panic!("a pattern") };
     }
 

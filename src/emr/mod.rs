@@ -21,5 +21,5 @@ pub use history::Spread;
 pub use inventory::{Inventory, SecurityConfiguration, Unread, inventory};
 pub use pipeline::{Bootstrap, Configuration, Failure, Nodes, Pipeline, Run, Step};
 pub use raw::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, time};
-pub use read::{Seam, Watch, applications, clusters, list, read, windows};
+pub use read::{Seam, Watch, applications, clusters, list, operation, read, windows};
 pub use serverless::{Application, Job};

@@ -132,7 +132,8 @@ fn newest(listed: &BTreeMap<String, Value>) -> BTreeSet<String> {
     newest.into_values().map(|(_, id)| id.to_owned()).collect()
 }
 
-fn operation(name: &str, body: Value) -> Call {
+/// A request of EMR by its operation's name: `DescribeCluster`.
+pub fn operation(name: &str, body: Value) -> Call {
     Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{name}"), body)
 }
 

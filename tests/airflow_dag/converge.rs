@@ -262,15 +262,18 @@ async fn what_somebody_did_shows_and_heals() {
     let pause = Call::set(System::Airflow, Method::Patch, "/api/v2/dags/one", json!({ "is_paused": true }));
     world.person(pause).await;
     assert_eq!(fields(&settle(&world, &desired).await), ["paused: true → false"]);
-    // The code edited.
+    // The code edited. Airflow has read each edit: one that it reads between plan and apply would be a change of its own.
     fs::write(world.file("one.py"), good.replace("catchup=False", "catchup=True")).unwrap();
+    parsed(&world).await;
     assert_eq!(fields(&settle(&world, &desired).await), ["source: \"changed by hand\" → \"plumb\""]);
     assert_eq!(fs::read_to_string(world.file("one.py")).unwrap(), good);
     // A value edited.
     fs::write(world.file("one.py"), good.replace("\"run\": \"7\"", "\"run\": \"8\"")).unwrap();
+    parsed(&world).await;
     assert_eq!(fields(&settle(&world, &desired).await), ["tasks[load].run: \"8\" → \"7\""]);
     // The data broken altogether.
     fs::write(world.file("one.py"), good.replace("\"tasks\"", "tasks")).unwrap();
+    parsed(&world).await;
     let healed = fields(&settle(&world, &desired).await);
     assert!(healed.iter().any(|f| f.starts_with("source: ") && f.contains("changed by hand")), "{healed:?}");
     // A tag from elsewhere.

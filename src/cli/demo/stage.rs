@@ -1,7 +1,7 @@
 //! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
 
 use super::page::Page;
-use crate::call::{Call, Method, Service, System};
+use crate::call::Service;
 use crate::cli::embedded;
 use crate::manifest::Target;
 use crate::sandbox::airflow::{self, auth::Access};
@@ -108,8 +108,12 @@ impl<'a> Stage<'a> {
 
     /// Asks EMR, without showing it.
     pub async fn emr(&self, operation: &str, body: Value) -> Result<Value, Failure> {
-        let call = Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{operation}"), body);
-        Ok(self.emr.send(&call).await.map_err(|e| failed("the emulated EMR", &e))?.body)
+        Ok(self
+            .emr
+            .send(&crate::emr::operation(operation, body))
+            .await
+            .map_err(|e| failed("the emulated EMR", &e))?
+            .body)
     }
 
     /// The text of a file of the repository.

@@ -85,16 +85,8 @@ impl Kind for EmrServerlessApplication {
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
         let rows = listed.iter().flatten().filter_map(|page| page["applications"].as_array()).flatten();
-        rows.filter(|row| row["state"] != "TERMINATED")
-            .map(|row| {
-                let id = row["id"].as_str().ok_or_else(|| Unreadable {
-                    what: "an EMR Serverless application".into(),
-                    why: "the listing has no id of it".into(),
-                })?;
-                let state = row["state"].as_str().map(str::to_owned);
-                Ok(Seen { id: id.to_owned(), spec: json!({ "name": row["name"] }), state, ..Seen::default() })
-            })
-            .collect()
+        let rows = rows.filter(|row| row["state"] != "TERMINATED");
+        old::listed(rows, "an EMR Serverless application", ("id", "name", "/state"))
     }
 
     fn reread(id: &str) -> Vec<Read> {

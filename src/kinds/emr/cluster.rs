@@ -6,8 +6,8 @@
 
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
-use crate::call::{Call, Method, Settled, Settles, System};
-use crate::emr::time;
+use crate::call::{Call, Settled, Settles, System};
+use crate::emr::{operation, time};
 use crate::kinds::{
     Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb,
 };
@@ -21,10 +21,6 @@ pub struct EmrCluster;
 const ALIVE: [&str; 4] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"];
 /// States of steps that have yet to end.
 const OPEN: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
-
-fn operation(name: &str, body: Value) -> Call {
-    Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{name}"), body)
-}
 
 fn describe(id: &str) -> Call {
     operation("DescribeCluster", json!({ "ClusterId": id }))
@@ -135,15 +131,7 @@ impl Kind for EmrCluster {
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
         let rows = listed.iter().flatten().filter_map(|page| page["Clusters"].as_array()).flatten();
-        rows.map(|row| {
-            let id = row["Id"].as_str().ok_or_else(|| Unreadable {
-                what: "an EMR cluster".into(),
-                why: "the listing has no id of it".into(),
-            })?;
-            let state = row.pointer("/Status/State").and_then(Value::as_str).map(str::to_owned);
-            Ok(Seen { id: id.to_owned(), spec: json!({ "name": row["Name"] }), state, ..Seen::default() })
-        })
-        .collect()
+        old::listed(rows, "an EMR cluster", ("Id", "Name", "/Status/State"))
     }
 
     fn reread(id: &str) -> Vec<Read> {

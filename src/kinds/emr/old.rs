@@ -1,7 +1,7 @@
 //! What is live of the old: a cluster, an application or a security configuration, as far as it matters to whoever
 //! takes it down.
 
-use crate::kinds::{Mark, MarkPlace, Seen};
+use crate::kinds::{Mark, MarkPlace, Seen, Unreadable};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,22 @@ pub fn tag_value(text: &str) -> String {
 /// The text at a pointer; empty when there is none.
 pub fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The things of a listing, of which it says little. `one` is what people call one; `state` is a JSON pointer.
+pub fn listed<'v>(
+    rows: impl Iterator<Item = &'v Value>,
+    one: &str,
+    (id, name, state): (&str, &str, &str),
+) -> Vec<Result<Seen, Unreadable>> {
+    rows.map(|row| match row[id].as_str() {
+        Some(known) => {
+            let state = row.pointer(state).and_then(Value::as_str).map(str::to_owned);
+            Ok(Seen { id: known.to_owned(), spec: json!({ "name": row[name] }), state, ..Seen::default() })
+        }
+        None => Err(Unreadable { what: one.to_owned(), why: "the listing has no id of it".into() }),
+    })
+    .collect()
 }
 
 /// The tags that a step sets, and the names of those that it takes off.

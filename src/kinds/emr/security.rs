@@ -5,8 +5,8 @@
 
 use super::ladder::{self, LadderSpec};
 use super::old::{Old, text};
-use crate::call::{Call, Method, Settled, Settles, System};
-use crate::emr::time;
+use crate::call::{Call, Settled, Settles, System};
+use crate::emr::{operation, time};
 use crate::kinds::{
     Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb,
 };
@@ -14,10 +14,6 @@ use serde_json::{Value, json};
 
 /// Security configurations of EMR: a selector, and what is to become of what it matches.
 pub struct EmrSecurityConfiguration;
-
-fn operation(name: &str, body: Value) -> Call {
-    Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{name}"), body)
-}
 
 fn listing() -> Call {
     operation("ListSecurityConfigurations", json!({}))
