@@ -172,6 +172,15 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     account.declare(&[on[2].clone(), manifest]);
     let plan = account.plan(LATER, true).await.2.plan;
     assert_eq!(says(&plan), blocked("dags", &text.replace("of-plumb", "yet-to-come")));
+    // The id of a DAG of others is mistyped: it must not read as gone.
+    let mistyped = json!({ "dag_id": "old_kode", "source": "external" });
+    let mut dag = on[2].clone();
+    dag["spec"] = mistyped;
+    account.declare(&[dag]);
+    let (_, _, decision) = account.plan(LATER, true).await;
+    let text = "AirflowDag/yet-to-come: Airflow has no DAG of its `dag_id`: mend that, or take it out of `dagPaused`";
+    assert_eq!(says(&decision.plan), blocked("dags", text));
+    assert!(decision.plan.changes.iter().all(|c| c.action != Action::Terminate));
     account.files.remove("AirflowDag-yet-to-come.yaml");
     account.declare(&new_pipeline());
     account.declare(&[legacy()]);

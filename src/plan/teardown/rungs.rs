@@ -235,6 +235,10 @@ impl<'a> Decider<'a> {
             None | Some(Some(true)) if switched_on => {
                 Starts::Unknown("its manifest does not have `paused: true`, so an apply switches it on".into())
             }
+            // A mistyped id must not read as gone: whoever took the DAG away can take it out of the gate as well.
+            None if resource.kind.is_borrowed(&resource.spec) => {
+                Starts::Unknown("Airflow has no DAG of its `dag_id`: mend that, or take it out of `dagPaused`".into())
+            }
             None => Starts::Gone,
             Some(Some(true)) => Starts::Paused,
             Some(Some(false)) => Starts::Runs,
