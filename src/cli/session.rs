@@ -70,9 +70,14 @@ impl Project {
         }
     }
 
+    /// The files and folders that hold the manifests, as plumb.yaml has them.
+    pub fn manifests(&self) -> Vec<String> {
+        self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()])
+    }
+
     /// The paths that the manifests come from.
     pub fn paths(&self) -> Vec<String> {
-        let manifests = self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
+        let manifests = self.manifests();
         let patches = self.desired.target.patches.clone();
         ["plumb.yaml".to_owned()].into_iter().chain(manifests).chain(patches).collect()
     }

@@ -223,8 +223,7 @@ pub fn path(folder: &str, pipeline: &str, address: &Address) -> String {
     }
 }
 
-/// Names for pipelines: the one that is recorded, else one made of its title that no folder and no manifest has.
-/// `fits` says whether a name would do.
+/// A name for a pipeline that was not imported before, made of its title: the first that `fits`.
 pub fn name(title: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     // `legacy-` comes before it in the manifest of the clusters.
     let made = crate::manifest::slug(title).unwrap_or_else(|| "emr".into());

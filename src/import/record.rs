@@ -17,7 +17,7 @@ pub struct Record {
     version: u32,
     /// The name of its manifests.
     pub name: String,
-    /// What it was translated from: `cluster sales`, `application 00f1a2`.
+    /// What it was translated from: `pipeline sales`, `application 00f1a2`.
     pub of: String,
     /// Whether a pool and a policy were asked for.
     #[serde(default)]

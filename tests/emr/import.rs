@@ -327,7 +327,7 @@ fn refusals_say_what_to_do_and_write_nothing() {
     let no = r#"{"__type":"AccessDeniedException","message":"no"}"#;
     trouble(json!({ "in": operation(region, "ListSteps"), "status": 400, "body": no }));
     let done = world.run(&["import", "emr"]);
-    assert!(done.status.code() == Some(1) && said(&done).1.contains("nothing was written"), "{done:?}");
+    assert!(done.status.code() == Some(1) && said(&done).1.contains("nothing was changed or written"), "{done:?}");
     assert_eq!(world.files(), BTreeMap::new());
     // A cluster that nothing runs on: its manifest, and no job.
     let (out, _) = world.import(&[]);

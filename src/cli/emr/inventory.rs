@@ -1,5 +1,6 @@
 //! `plumb emr inventory`.
 
+use super::{connect, failed};
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
@@ -45,13 +46,10 @@ impl Forms for InventoryForm {}
 /// Reads the account and lists what is there.
 pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
-    let connected = super::connect(&project, ui).await?;
-    let service = connected.emr.clone();
     let since = args.since.map(|date| date.to_zoned(TimeZone::UTC).map(|day| day.timestamp())).transpose();
     let since = since.map_err(|e| Failure::usage(format!("--since: {e}")))?;
-    let failed = |fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written");
-    let caller = service.caller().await.map_err(failed)?.clone();
-    ui.detail(&format!("target {} is account {}, as {}", project.desired.target.name, caller.account, caller.arn));
+    let connected = connect(&project, ui).await?;
+    let service = connected.emr.clone();
     let (begun, now) = (std::time::Instant::now(), Timestamp::now());
     let progress = ui.progress();
     let read = emr::read(service.clone(), since, now, &Watching(&*progress)).await;
@@ -59,7 +57,7 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
         progress.read(begun.elapsed());
     }
     progress.finished();
-    let inventory = emr::inventory(&caller.account, service.region(), now, since, &read.map_err(failed)?);
+    let inventory = emr::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
     let text = match args.output.output {
         InventoryForm::Text => render::emr::text(&inventory, ui.width),
         InventoryForm::Json => render::emr::json(&inventory).map_err(|e| Failure::error(e.to_string()))?,

@@ -6,6 +6,7 @@ pub use inventory::Watching;
 
 use super::session::Project;
 use super::{Global, embedded};
+use crate::call::Fault;
 use crate::manifest::Target;
 use crate::sandbox;
 use crate::services::emr::Explicit;
@@ -41,20 +42,31 @@ pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Fa
 /// The EMR of a target that a command asks.
 pub struct Connected {
     pub emr: Arc<Emr>,
+    /// Whose it is: the account's twelve digits.
+    account: String,
     /// Kept running for as long as it is asked.
     _sandbox: Option<sandbox::Running>,
 }
 
-/// Connects to the target's EMR, emulated or not. Nothing is asked yet.
+/// Connects to the target's EMR, emulated or not, and asks whose account it is.
 pub async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let target = &project.desired.target;
-    if target.sandbox {
-        let (_, running) = embedded::start(&project.dir, target).await?;
-        ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-        let emr = Arc::new(embedded::emr(&running, target)?);
-        return Ok(Connected { emr, _sandbox: Some(running) });
-    }
-    Ok(Connected { emr: Arc::new(account(target)?), _sandbox: None })
+    let (emr, running) = match target.sandbox {
+        true => {
+            let (_, running) = embedded::start(&project.dir, target).await?;
+            ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+            (embedded::emr(&running, target)?, Some(running))
+        }
+        false => (account(target)?, None),
+    };
+    let caller = emr.caller().await.map_err(failed)?.clone();
+    ui.detail(&format!("target {} is account {}, as {}", target.name, caller.account, caller.arn));
+    Ok(Connected { emr: Arc::new(emr), account: caller.account, _sandbox: running })
+}
+
+/// That an account could not be read.
+pub fn failed(fault: Fault) -> Failure {
+    Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written")
 }
 
 /// The EMR of the account that a target names. Nothing is asked yet.

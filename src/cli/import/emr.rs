@@ -1,8 +1,8 @@
 //! `plumb import emr`.
 
 use super::{make_folder, schema};
-use crate::call::{Call, Fault, System};
-use crate::cli::emr::{Watching, connect};
+use crate::call::{Call, System};
+use crate::cli::emr::{Watching, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::{Global, Targeted};
 use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   plumb import emr --target prod
   plumb import emr --target prod --name 'monthly-*' --pool
-  plumb import emr --cluster j-2AXXXXXXGAPLF --out manifests/migration")]
+  plumb import emr --cluster j-2A7Q4M1N9KPLF --out manifests/migration")]
 pub struct EmrImport {
     /// Only pipelines and applications of this name, or with a cluster of this name; `*` stands for any characters
     #[arg(long, value_name = "PATTERN", conflicts_with = "cluster")]
@@ -82,7 +82,7 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
         done.translate(source)?;
     }
     let (outcome, pipelines) = done.merge()?;
-    validate(&project, &outcome, ui)?;
+    validate(&project, &done.files.texts, &outcome, ui)?;
     write(&project.dir, &outcome.texts, &done.files.texts)?;
     tell(&outcome, pipelines, &done.word, ui)
 }
@@ -105,7 +105,7 @@ fn inside(out: &Path) -> Result<String, Failure> {
 
 /// Refuses a folder that no command would read manifests from: what is there could be neither checked nor merged.
 fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
-    let folders = project.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()]);
+    let folders = project.manifests();
     let is_below = |folder: &String| tidy(folder).is_ok_and(|folder| Path::new(out).starts_with(folder));
     if folders.iter().any(is_below) {
         return Ok(());
@@ -120,9 +120,6 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
     let connected = connect(project, ui).await?;
     let service = connected.emr.clone();
-    let failed = |fault: Fault| Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was written");
-    let caller = service.caller().await.map_err(failed)?.clone();
-    ui.detail(&format!("target {} is account {}, as {}", project.desired.target.name, caller.account, caller.arn));
     let seam: emr::Seam = service;
     let wanted = match (&args.name, &args.cluster) {
         (_, Some(id)) => Wanted::Cluster(id.clone()),
@@ -372,9 +369,9 @@ impl Work<'_> {
 }
 
 /// Reads the manifests as they would be. What is not valid is not written.
-fn validate(project: &Project, outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
-    let mut texts = project.texts()?;
-    texts.extend(outcome.texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
+fn validate(project: &Project, before: &BTreeMap<String, String>, outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
+    let all = before.iter().chain(&outcome.texts);
+    let texts = all.map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
     let loaded = project.reload(&InMemory(texts));
     loaded.map(drop).map_err(|failure| {
         let detail = problems(&failure, ui).detail.unwrap_or_default();

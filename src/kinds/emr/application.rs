@@ -65,7 +65,10 @@ fn described(answer: &Value, busy: Vec<String>) -> Result<Old, Unreadable> {
 fn tags_path(live: &Seen) -> Result<String, Unsupported> {
     match live.spec["arn"].as_str().filter(|arn| !arn.is_empty()) {
         Some(arn) => Ok(format!("/emr-serverless/tags/{}", percent_encoded(arn))),
-        None => Err(Unsupported(format!("application {} has no ARN, so it cannot be marked", live.id))),
+        None => Err(Unsupported(format!(
+            "application {} has no ARN in EMR's answer, and its tags are those of its ARN: it cannot be marked",
+            live.id
+        ))),
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Selector {
     /// Their name, in which `*` stands for any characters: `bau-audience-*`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Their ids: `j-2AXXXXXXXXXXX`.
+    /// Their ids: `j-2A7Q4M1N9KPLF`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
     /// Tags that they all have.

@@ -38,7 +38,7 @@ pub enum Rung {
 /// Something old, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Descent {
-    /// `EmrCluster/legacy-audience/j-2AXXXXXXXXXXX`.
+    /// `EmrCluster/legacy-audience/j-2A7Q4M1N9KPLF`.
     pub address: Address,
     pub id: String,
     /// What people call it.

@@ -11,7 +11,7 @@ use crate::plan::decide::Decider;
 use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, normal};
 use serde_json::{Value, json};
 
-/// The address of one thing that a manifest matches: `EmrCluster/legacy-audience/j-2AXXXXXXXXXXX`.
+/// The address of one thing that a manifest matches: `EmrCluster/legacy-audience/j-2A7Q4M1N9KPLF`.
 fn address_of(resource: &Resource, id: &str) -> Address {
     Address { kind: resource.address.kind.clone(), name: format!("{}/{id}", resource.address.name) }
 }
@@ -24,7 +24,8 @@ impl<'a> Decider<'a> {
         }
         let spec = LadderSpec::of(&resource.spec);
         let matched: Vec<(&Found, Old)> = self.matched(resource, &spec);
-        let before = self.changes.len();
+        let told = |decider: &Self| (decider.changes.len(), decider.descents.len(), decider.blocked.len());
+        let before = told(self);
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
                 self.refuse(resource, old, format!("{other} matches it too"), "let one manifest match it".into());
@@ -33,7 +34,8 @@ impl<'a> Decider<'a> {
             let known = self.known(resource, &spec, old);
             self.one(resource, &spec, found, old, &known);
         }
-        if self.changes.len() == before {
+        // What waits is not as it should be.
+        if told(self) == before {
             self.unchanged += 1;
         }
         if let Some((path, why)) = self.input.live.evidence.broken.first().filter(|_| !matched.is_empty()) {
@@ -159,8 +161,8 @@ impl<'a> Decider<'a> {
         let calls = match resource.kind.calls(step) {
             Ok(calls) => calls,
             Err(e) => {
-                let remedy = "see the documentation of the service".to_owned();
-                return self.refuse(resource, old, e.0, remedy);
+                let address = Some(address_of(resource, &old.id));
+                return self.blocked.push(Blocked { guard: None, address, reason: e.0, remedy: None });
             }
         };
         let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
