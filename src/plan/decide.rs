@@ -125,7 +125,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
 
 pub(super) struct Decider<'a> {
     pub(super) input: &'a Input<'a>,
-    vault: Vault,
+    pub(super) vault: Vault,
     supplied: BTreeMap<String, Supplied>,
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
@@ -139,8 +139,8 @@ pub(super) struct Decider<'a> {
     /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
     pub(super) renamed: BTreeMap<Address, Address>,
     /// What the live objects of changes look like, to order deletes by.
-    touched: BTreeMap<Address, &'a Value>,
-    wanted: BTreeMap<Address, Wanted>,
+    pub(super) touched: BTreeMap<Address, &'a Value>,
+    pub(super) wanted: BTreeMap<Address, Wanted>,
     pub(super) changes: Vec<Change>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) descents: Vec<Descent>,
@@ -523,136 +523,6 @@ impl<'a> Decider<'a> {
             });
         }
     }
-
-    /// What is owned and no manifest asks for any more.
-    fn orphans(&mut self) {
-        let declared: BTreeSet<&Address> = self.input.desired.resources.iter().map(|r| &r.address).collect();
-        let owned = std::mem::take(&mut self.owned);
-        // What a ladder's mark is on is never pruned: its manifest did not make it.
-        for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
-            for (address, found) in &owned[kind.name()] {
-                if declared.contains(address) || self.claimed.contains(address) {
-                    continue;
-                }
-                match found.as_slice() {
-                    [one] => self.orphan(*kind, address, one),
-                    several => self.blocked.push(Blocked {
-                        guard: None,
-                        address: Some(address.clone()),
-                        reason: clones(*kind, address, several),
-                        remedy: Some(CLONES_REMEDY.into()),
-                    }),
-                }
-            }
-        }
-    }
-
-    fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
-        if let Some(now) = self.renamed.get(address) {
-            // A rename is a move: what may be one must not lose its object meanwhile.
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some(address.clone()),
-                reason: format!(
-                    "no manifest asks for {} {} any more, but {now} has its name and may be what became of it",
-                    kind.noun(),
-                    found.seen.id
-                ),
-                remedy: Some(format!("say so by `previousNames`; if they are two, apply once without {now}")),
-            });
-            return;
-        }
-        if found.mark.as_ref().is_some_and(|m| m.protect) {
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some(address.clone()),
-                reason: format!("no manifest asks for {} {} any more, but it is protected", kind.noun(), found.seen.id),
-                remedy: Some(format!(
-                    "bring the manifest back with `protect: false`, apply, and remove it then; or `plumb release {address}`"
-                )),
-            });
-            return;
-        }
-        let rules = kind.rules();
-        let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
-        let step =
-            Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
-        let calls = match kind.calls(&step) {
-            Ok(calls) => calls,
-            Err(e) => {
-                self.blocked.push(Blocked { guard: None, address: Some(address.clone()), reason: e.0, remedy: None });
-                return;
-            }
-        };
-        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
-        self.touched.insert(address.clone(), &found.seen.spec);
-        let read = normal::hash(&live);
-        self.wanted.insert(address.clone(), Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live) });
-        self.changes.push(Change {
-            address: address.clone(),
-            action: Action::Delete,
-            id: Some(found.seen.id.clone()),
-            title: title.to_owned(),
-            reason: Some("no manifest asks for it any more".into()),
-            origin: self.input.bases.get(address).map(|base| match base {
-                Base::Spec(_) => Origin::Manifest,
-                Base::Nothing => Origin::Drift,
-            }),
-            impacts: kind.impact(&step),
-            next_run: None,
-            fields: Vec::new(),
-            depends_on: Vec::new(),
-            moved_from: None,
-            source: None,
-            digest: String::new(),
-            calls,
-            read: Some(read),
-        });
-    }
-
-    fn finish(mut self) -> Decision {
-        self.changes.sort_by(|a, b| a.address.cmp(&b.address));
-        order::link(&mut self.changes, &self.touched);
-        let mut numbers = Numbers::default();
-        for change in &mut self.changes {
-            change.digest = digest(change);
-            change.title = numbers.show_text(&change.title);
-            for field in &mut change.fields {
-                field.path = numbers.show_text(&field.path);
-                field.from = field.from.as_ref().map(|v| numbers.show(v));
-                field.to = field.to.as_ref().map(|v| numbers.show(v));
-            }
-        }
-        let owned: usize = self
-            .input
-            .kinds
-            .iter()
-            .filter(|k| k.role() == Role::Object)
-            .map(|k| {
-                let desired = self.input.desired;
-                self.input.live.owned(k.name(), &desired.project.name, &desired.mark_target()).len()
-            })
-            .sum();
-        let desired = self.input.desired;
-        let mut plan = Plan {
-            format: PlanFormat::V1,
-            project: desired.project.name.clone(),
-            target: desired.target.name.clone(),
-            base: self.input.base.map(str::to_owned),
-            head: self.input.head.map(str::to_owned),
-            digest: String::new(),
-            changes: self.changes,
-            blocked: self.blocked,
-            teardown: self.descents,
-            notes: self.notes,
-            unchanged: self.unchanged,
-        };
-        plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
-        plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
-        plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
-        plan.digest = approval::plan_digest(&plan);
-        Decision { plan, vault: self.vault, wanted: self.wanted }
-    }
 }
 
 /// The ids of what the project owns, but for what is there twice.
@@ -682,11 +552,4 @@ fn patterns(resource: &Resource, today: jiff::civil::Date) -> (Vec<Pattern>, Vec
     let (held, expired): (Vec<_>, Vec<_>) =
         resource.lifecycle.ignore.iter().partition(|rule| rule.until.is_none_or(|until| today <= until));
     (held.iter().map(|r| Pattern::parse(&r.path)).collect(), expired.iter().map(|r| r.path.clone()).collect())
-}
-
-/// Names a change by its effect. Secrets are in it as their keyed hashes.
-fn digest(change: &Change) -> String {
-    let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
-    let effect = serde_json::json!([change.address, change.action, change.id, change.moved_from, fields]);
-    normal::hash(&effect)[..16].to_owned()
 }

@@ -1,0 +1,59 @@
+//! The end of a decision: its changes in order, named by their digests, secrets hidden, guards held against their number.
+
+use super::decide::{Decider, Decision};
+use super::secrets::Numbers;
+use super::{Change, Plan, PlanFormat, approval, guards, normal, order};
+use crate::kinds::Role;
+
+impl Decider<'_> {
+    pub(super) fn finish(mut self) -> Decision {
+        self.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        order::link(&mut self.changes, &self.touched);
+        let mut numbers = Numbers::default();
+        for change in &mut self.changes {
+            change.digest = digest(change);
+            change.title = numbers.show_text(&change.title);
+            for field in &mut change.fields {
+                field.path = numbers.show_text(&field.path);
+                field.from = field.from.as_ref().map(|v| numbers.show(v));
+                field.to = field.to.as_ref().map(|v| numbers.show(v));
+            }
+        }
+        let owned: usize = self
+            .input
+            .kinds
+            .iter()
+            .filter(|k| k.role() == Role::Object)
+            .map(|k| {
+                let desired = self.input.desired;
+                self.input.live.owned(k.name(), &desired.project.name, &desired.mark_target()).len()
+            })
+            .sum();
+        let desired = self.input.desired;
+        let mut plan = Plan {
+            format: PlanFormat::V1,
+            project: desired.project.name.clone(),
+            target: desired.target.name.clone(),
+            base: self.input.base.map(str::to_owned),
+            head: self.input.head.map(str::to_owned),
+            digest: String::new(),
+            changes: self.changes,
+            blocked: self.blocked,
+            teardown: self.descents,
+            notes: self.notes,
+            unchanged: self.unchanged,
+        };
+        plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
+        plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
+        plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
+        plan.digest = approval::plan_digest(&plan);
+        Decision { plan, vault: self.vault, wanted: self.wanted }
+    }
+}
+
+/// Names a change by its effect. Secrets are in it as their keyed hashes.
+fn digest(change: &Change) -> String {
+    let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
+    let effect = serde_json::json!([change.address, change.action, change.id, change.moved_from, fields]);
+    normal::hash(&effect)[..16].to_owned()
+}
