@@ -1,8 +1,8 @@
 //! Holds the typed specs against an inventory of the fields that the services take.
 //!
 //! `tests/inventory/databricks-fields.json` lists every field of the official SDK's requests, with its type and the
-//! values of enums. Fields in private preview are left out of the specs on purpose. Everything else has to be there,
-//! under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
+//! values of enums; `tests/inventory/renew` writes it again from the newest SDK. All of it has to be there, previews
+//! included, under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
 #![allow(clippy::unwrap_used)] // all of it is a test
@@ -77,30 +77,13 @@ type Fields = BTreeMap<String, Field>;
 fn inventory(section: &str) -> Fields {
     let all: Value = serde_json::from_str(include_str!("inventory/databricks-fields.json")).unwrap();
     let rows = all["sections"][section].as_array().unwrap_or_else(|| panic!("no section {section}"));
-    let private: Vec<&str> = rows.iter().filter(|r| r["private"] == true).map(path).collect();
-    let (mut fields, mut emptied) = (Fields::new(), BTreeSet::new());
-    for row in rows {
-        if private.iter().any(|p| is_in(path(row), p)) {
-            emptied.extend(parent(path(row)));
-        } else {
-            fields.insert(path(row).to_owned(), Field { kind: listed(row), required: row["required"] == true });
-        }
-    }
-    // An object of which every member is private is as good as private.
-    for object in emptied {
-        if !fields.keys().any(|p| p != object && is_in(p, object)) {
-            fields.remove(object);
-        }
-    }
-    fields
+    rows.iter()
+        .map(|row| (path(row).to_owned(), Field { kind: listed(row), required: row["required"] == true }))
+        .collect()
 }
 
 fn path(row: &Value) -> &str {
     row["path"].as_str().unwrap()
-}
-
-fn parent(path: &str) -> Option<&str> {
-    path.rsplit_once('.').map(|(parent, _)| parent.trim_end_matches("[]"))
 }
 
 fn is_in(path: &str, ancestor: &str) -> bool {

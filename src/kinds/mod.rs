@@ -14,6 +14,7 @@ pub mod databricks {
     pub mod pool;
     // their parts, and what several kinds share
     pub mod access;
+    pub mod ai_functions;
     pub mod ai_tasks;
     mod cluster_check;
     pub mod compute;

@@ -1,6 +1,6 @@
-//! Tasks on serverless GPUs.
+//! Tasks on GPUs.
 
-use super::undeclared::is_absent;
+use super::{git::Source, undeclared::is_absent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,12 @@ pub struct AiRuntimeTask {
     pub experiment: String,
     /// What runs on which nodes. The service takes exactly one for now.
     pub deployments: Vec<AiDeployment>,
+    /// The archive that each node unpacks, by path. Set by the service's own tools.
+    pub code_source_path: Option<String>,
     /// A container image instead of the standard one: `organisation/repository:tag`.
     pub docker_image_url: Option<String>,
+    /// Where MLflow keeps what runs log: `dbfs:/Volumes/…`.
+    pub mlflow_artifact_location: Option<String>,
     /// The workspace folder that the experiment is made in, beginning with `/Workspace`.
     pub mlflow_experiment_directory: Option<String>,
     /// The MLflow run's name.
@@ -56,6 +60,41 @@ pub struct AiCompute {
     pub provisioned_capacity_id: Option<String>,
 }
 
+/// Runs a script on GPUs, in the service's former way.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct GenAiComputeTask {
+    /// The runtime's image.
+    pub dl_runtime_image: String,
+    /// What starts the script: `bash`, `python`.
+    pub command: Option<String>,
+    /// The GPUs.
+    pub compute: Option<GpuCompute>,
+    /// The MLflow experiment that runs are recorded in; it is made when there is none.
+    pub mlflow_experiment_name: Option<String>,
+    /// Where the script is.
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks-sdk-py jobs.GenAiComputeTask: GIT with a git_source, else WORKSPACE"}))]
+    pub source: Option<Source>,
+    /// The script's path.
+    pub training_script_path: Option<String>,
+    /// Parameters of the script, as YAML.
+    pub yaml_parameters: Option<String>,
+    /// The file with the script's parameters, as YAML.
+    pub yaml_parameters_file_path: Option<String>,
+}
+
+/// GPUs of a pool.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct GpuCompute {
+    /// How many.
+    pub num_gpus: i64,
+    /// The pool to take them from, by id.
+    pub gpu_node_pool_id: Option<String>,
+    /// Their type.
+    pub gpu_type: Option<String>,
+}
+
 /// A type of GPU and how many a machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Accelerator {
@@ -74,6 +113,5 @@ pub enum Accelerator {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PriorityClass {
     BestEffort,
-    Critical,
     Normal,
 }

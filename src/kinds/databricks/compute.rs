@@ -223,6 +223,9 @@ pub struct GcpAttributes {
     /// Size of the boot disk in GB.
     #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: gcp_attributes are managed by the service"}))]
     pub boot_disk_size: Option<i64>,
+    /// Whether the nodes' memory is encrypted by the processor. In private preview.
+    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: gcp_attributes are managed by the service"}))]
+    pub confidential_compute_type: Option<ConfidentialComputeType>,
     /// How many nodes, the driver first, are never preemptible.
     #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli testserver clusters: 1 is filled in"}))]
     pub first_on_demand: Option<i64>,
@@ -303,6 +306,15 @@ pub enum GcpAvailability {
     OnDemandGcp,
     PreemptibleGcp,
     PreemptibleWithFallbackGcp,
+}
+
+/// Whether the memory of machines of Google Cloud is encrypted by the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ConfidentialComputeType {
+    #[serde(rename = "CONFIDENTIAL_COMPUTE_TYPE_NONE")]
+    None,
+    #[serde(rename = "SEV_SNP")]
+    SevSnp,
 }
 
 /// Who may use a cluster, and how users are kept apart. The `LEGACY_` modes are on their way out.

@@ -19,6 +19,9 @@ pub struct GitSource {
     /// What a run has checked out. Set by the service.
     #[schemars(extend("x-plumb" = {"server": true, "why": "databricks-sdk-java jobs.GitSnapshot: only on runs, read-only"}))]
     pub git_snapshot: Option<GitSnapshot>,
+    /// The file that a job under source control was imported from.
+    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.JobSource: written when a job is imported from a repository in the workspace's pages"}))]
+    pub job_source: Option<JobSource>,
     /// The tag to check out.
     pub git_tag: Option<String>,
     /// Which files to check out.
@@ -31,6 +34,29 @@ pub struct GitSource {
 pub struct GitSnapshot {
     /// The commit.
     pub used_commit: Option<String>,
+}
+
+/// The file that a job under source control was imported from.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct JobSource {
+    /// Its path in the repository.
+    pub job_config_path: String,
+    /// The branch that it was imported from.
+    pub import_from_git_branch: String,
+    /// Whether the job is still what the file says.
+    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.JobSource: the workspace's pages keep it"}))]
+    pub dirty_state: Option<DirtyState>,
+}
+
+/// Whether a job is still what its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DirtyState {
+    /// It may be edited live for a time.
+    Disconnected,
+    /// The file is yet to be imported again.
+    NotSynced,
 }
 
 /// Which files of a repository are checked out.

@@ -186,16 +186,21 @@ fn one_task(task: &Task, at: &str, clusters: &[&str], environments: &[&str], fin
 /// Which of the `…_task` members a task has.
 fn what_it_does(task: &Task) -> Vec<&'static str> {
     let all = [
+        ("ai_function_task", task.ai_function_task.is_some()),
         ("ai_runtime_task", task.ai_runtime_task.is_some()),
         ("alert_task", task.alert_task.is_some()),
         ("clean_rooms_notebook_task", task.clean_rooms_notebook_task.is_some()),
         ("condition_task", task.condition_task.is_some()),
         ("dashboard_task", task.dashboard_task.is_some()),
+        ("dbt_cloud_task", task.dbt_cloud_task.is_some()),
+        ("dbt_platform_task", task.dbt_platform_task.is_some()),
         ("dbt_task", task.dbt_task.is_some()),
         ("for_each_task", task.for_each_task.is_some()),
+        ("gen_ai_compute_task", task.gen_ai_compute_task.is_some()),
         ("notebook_task", task.notebook_task.is_some()),
         ("pipeline_task", task.pipeline_task.is_some()),
         ("power_bi_task", task.power_bi_task.is_some()),
+        ("python_operator_task", task.python_operator_task.is_some()),
         ("python_wheel_task", task.python_wheel_task.is_some()),
         ("run_job_task", task.run_job_task.is_some()),
         ("spark_jar_task", task.spark_jar_task.is_some()),

@@ -107,6 +107,19 @@ pub struct JobCluster {
     pub job_cluster_key: String,
     /// The cluster.
     pub new_cluster: Option<NewCluster>,
+    /// Serverless compute instead of a cluster.
+    pub serverless_compute: Option<ServerlessCompute>,
+    /// Serverless compute instead of a cluster, by id. In private preview.
+    pub serverless_compute_id: Option<String>,
+}
+
+/// Serverless compute that tasks of the same run share.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ServerlessCompute {
+    /// The serverless compute policy that it obeys, by id.
+    #[schemars(extend("x-plumb" = {"unset": "absent", "why": "databricks-sdk-py jobs.JobClusterServerlessCompute: optional; nothing fills it in"}))]
+    pub policy_id: Option<String>,
 }
 
 /// A parameter of a job.
@@ -141,6 +154,8 @@ pub struct Queue {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct RunAs {
+    /// A group. In private preview.
+    pub group_name: Option<String>,
     /// A service principal, by application id.
     #[schemars(extend("x-plumb" = {"fold_case": true, "why": "Terraform provider permissions: names are lower-cased (issues 5183, 5757)"}))]
     pub service_principal_name: Option<String>,

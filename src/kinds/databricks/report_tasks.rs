@@ -40,6 +40,8 @@ pub struct AlertTask {
 pub struct DashboardTask {
     /// The dashboard's id.
     pub dashboard_id: Option<String>,
+    /// Values of the dashboard's filters, by their URL identifiers.
+    pub filters: Option<Settings>,
     /// Who is sent a snapshot.
     pub subscription: Option<DashboardSubscription>,
     /// The SQL warehouse to refresh it on, by id. Unset: the dashboard's own.

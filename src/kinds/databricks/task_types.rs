@@ -67,6 +67,26 @@ pub struct DbtTask {
     pub warehouse_id: Option<String>,
 }
 
+/// Runs a job of dbt Cloud.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct DbtCloudTask {
+    /// The connection of Unity Catalog that signs in to dbt Cloud.
+    pub connection_resource_name: Option<String>,
+    /// The dbt Cloud job's id.
+    pub dbt_cloud_job_id: Option<i64>,
+}
+
+/// Runs a job of the dbt platform.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct DbtPlatformTask {
+    /// The connection of Unity Catalog that signs in to the dbt platform.
+    pub connection_resource_name: Option<String>,
+    /// The dbt platform job's id, as text.
+    pub dbt_platform_job_id: Option<String>,
+}
+
 /// Runs a notebook.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
@@ -103,6 +123,26 @@ pub struct PipelineTask {
     pub reset_checkpoint_selection: Option<Vec<String>>,
 }
 
+/// Runs a function or an operator of Python.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct PythonOperatorTask {
+    /// The full name of the function or class: `my_project.my_function`.
+    pub main: Option<String>,
+    /// Arguments, in order.
+    pub parameters: Option<Vec<PythonOperatorParameter>>,
+}
+
+/// An argument of a function or an operator of Python.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct PythonOperatorParameter {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its value.
+    pub value: Option<String>,
+}
+
 /// Runs a Python wheel.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
@@ -123,10 +163,24 @@ pub struct PythonWheelTask {
 pub struct RunJobTask {
     /// The job's id; mostly a reference: `${resources.DatabricksJob.NAME}`.
     pub job_id: i64,
+    /// Commands of that job's dbt tasks. Deprecated by the service, like all that follow: use `job_parameters`.
+    pub dbt_commands: Option<Vec<String>>,
+    /// Arguments of that job's JAR tasks.
+    pub jar_params: Option<Vec<String>>,
     /// Parameters of that job.
     pub job_parameters: Option<Settings>,
+    /// Parameters of that job's notebook tasks.
+    pub notebook_params: Option<Settings>,
     /// How that job's pipeline tasks update.
     pub pipeline_params: Option<PipelineParams>,
+    /// Arguments by name of that job's Python wheel tasks.
+    pub python_named_params: Option<Settings>,
+    /// Arguments of that job's Python tasks.
+    pub python_params: Option<Vec<String>>,
+    /// Arguments of that job's spark-submit tasks.
+    pub spark_submit_params: Option<Vec<String>>,
+    /// Parameters of that job's SQL tasks.
+    pub sql_params: Option<Settings>,
 }
 
 /// How pipelines update.

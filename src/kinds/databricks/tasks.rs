@@ -1,14 +1,15 @@
 //! Tasks of a job.
 
 use super::{
-    ai_tasks::{AiRuntimeTask, TaskCompute},
+    ai_functions::AiFunctionTask,
+    ai_tasks::{AiRuntimeTask, GenAiComputeTask, TaskCompute},
     compute::NewCluster,
     libraries::Library,
     notifications::{EmailNotifications, HealthRules, TaskNotificationSettings, WebhookNotifications},
     report_tasks::{AlertTask, DashboardTask, PowerBiTask, SqlTask},
     task_types::{
-        CleanRoomsNotebookTask, ConditionTask, DbtTask, NotebookTask, PipelineTask, PythonWheelTask, RunJobTask,
-        SparkJarTask, SparkPythonTask, SparkSubmitTask,
+        CleanRoomsNotebookTask, ConditionTask, DbtCloudTask, DbtPlatformTask, DbtTask, NotebookTask, PipelineTask,
+        PythonOperatorTask, PythonWheelTask, RunJobTask, SparkJarTask, SparkPythonTask, SparkSubmitTask,
     },
     undeclared::is_absent,
 };
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub struct Task {
     /// What other tasks call it: 100 characters at most.
     pub task_key: String,
+    /// Applies an AI function to documents or rows.
+    pub ai_function_task: Option<AiFunctionTask>,
     /// Trains or runs a model on serverless GPUs.
     pub ai_runtime_task: Option<AiRuntimeTask>,
     /// Evaluates an alert.
@@ -33,6 +36,10 @@ pub struct Task {
     pub condition_task: Option<ConditionTask>,
     /// Refreshes a dashboard and mails snapshots of it.
     pub dashboard_task: Option<DashboardTask>,
+    /// Runs a job of dbt Cloud. Deprecated by the service: `dbt_platform_task` has replaced it.
+    pub dbt_cloud_task: Option<DbtCloudTask>,
+    /// Runs a job of the dbt platform.
+    pub dbt_platform_task: Option<DbtPlatformTask>,
     /// Runs dbt.
     pub dbt_task: Option<DbtTask>,
     /// The tasks that have to end first.
@@ -57,6 +64,8 @@ pub struct Task {
     pub existing_cluster_id: Option<String>,
     /// Runs a task once for each element of a list.
     pub for_each_task: Option<ForEachTask>,
+    /// Runs a script on GPUs. Deprecated by the service: `ai_runtime_task` has replaced it.
+    pub gen_ai_compute_task: Option<GenAiComputeTask>,
     /// What counts as an unhealthy run of the task.
     pub health: Option<HealthRules>,
     /// The job's cluster that the task runs on.
@@ -80,6 +89,8 @@ pub struct Task {
     pub pipeline_task: Option<PipelineTask>,
     /// Publishes tables to Power BI.
     pub power_bi_task: Option<PowerBiTask>,
+    /// Runs a function or an operator of Python.
+    pub python_operator_task: Option<PythonOperatorTask>,
     /// Runs a Python wheel.
     pub python_wheel_task: Option<PythonWheelTask>,
     /// Whether a task that took too long is tried again.

@@ -21,6 +21,9 @@ pub struct Schedule {
     /// Whether the schedule is paused.
     #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default"}))]
     pub pause_status: Option<PauseStatus>,
+    /// A query whose result decides whether a run starts when its time is there.
+    #[schemars(extend("x-plumb" = {"unset": "absent", "why": "databricks-sdk-py 0.162.0 jobs.CronSchedule: optional; nothing fills it in"}))]
+    pub sql_condition: Option<SqlCondition>,
 }
 
 /// Runs that follow one another without end.
@@ -49,17 +52,24 @@ pub struct MaintenanceWindow {
     pub timezone_id: String,
 }
 
-/// Something that starts runs. Exactly one of `file_arrival`, `periodic` and `table_update` is set.
+/// Something that starts runs. Exactly one of `file_arrival`, `job_completion`, `model`, `periodic` and `table_update` is
+/// set.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct Trigger {
     /// New files.
     pub file_arrival: Option<FileArrival>,
+    /// The end of other jobs' runs.
+    pub job_completion: Option<JobCompletion>,
+    /// Changes of models.
+    pub model: Option<ModelChange>,
     /// Whether the trigger is paused.
     #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default"}))]
     pub pause_status: Option<PauseStatus>,
     /// The passing of time.
     pub periodic: Option<Periodic>,
+    /// A query whose result decides whether a run starts when the trigger fires.
+    pub sql_condition: Option<SqlCondition>,
     /// New data in tables.
     pub table_update: Option<TableUpdate>,
 }
@@ -72,6 +82,10 @@ pub struct AnyTrigger {
     pub continuous: Option<ContinuousTrigger>,
     /// New files.
     pub file_arrival: Option<FileArrival>,
+    /// The end of other jobs' runs.
+    pub job_completion: Option<JobCompletion>,
+    /// Changes of models.
+    pub model: Option<ModelChange>,
     /// Whether the trigger is paused.
     #[schemars(extend("x-plumb" = {"default": "UNPAUSED", "why": "Terraform provider jobs: the default of the other triggers"}))]
     pub pause_status: Option<PauseStatus>,
@@ -79,6 +93,8 @@ pub struct AnyTrigger {
     pub periodic: Option<Periodic>,
     /// A cron schedule.
     pub schedule: Option<CronTrigger>,
+    /// A query whose result decides whether a run starts when the trigger fires.
+    pub sql_condition: Option<SqlCondition>,
     /// New data in tables.
     pub table_update: Option<TableUpdate>,
 }
@@ -140,6 +156,87 @@ pub struct TableUpdate {
     pub min_time_between_triggers_seconds: Option<i64>,
     /// Seconds without a new change before a run starts: 60 at least.
     pub wait_after_last_change_seconds: Option<i64>,
+}
+
+/// The end of other jobs' runs: every one of them has to end as `if_status` says.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct JobCompletion {
+    /// The jobs to watch: 10 at most, in workspaces of the same metastore.
+    #[schemars(extend("x-plumb" = {"set": true, "why": "databricks-sdk-py jobs.JobCompletionTriggerConfiguration: every job has to end, in any order"}))]
+    pub jobs: Vec<WatchedJob>,
+    /// How they have to end.
+    #[schemars(extend("x-plumb" = {"default": "SUCCESS", "why": "databricks-sdk-py jobs.JobCompletionTriggerConfiguration: defaults to SUCCESS"}))]
+    pub if_status: Option<CompletionStatus>,
+}
+
+/// A job whose runs are watched.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WatchedJob {
+    /// The id of its workspace.
+    pub workspace_id: String,
+    /// Its id, as text; mostly a reference: `${resources.DatabricksJob.NAME}`.
+    pub job_id: String,
+}
+
+/// How a watched job has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CompletionStatus {
+    /// However it ends.
+    Done,
+    Failed,
+    Success,
+}
+
+/// Changes of models in Unity Catalog.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct ModelChange {
+    /// Which change.
+    pub condition: ModelCondition,
+    /// The aliases to watch. Only with `MODEL_ALIAS_SET`.
+    #[schemars(extend("x-plumb" = {"set": true, "why": "databricks-sdk-py jobs.ModelTriggerConfiguration: each alias is watched by itself"}))]
+    pub aliases: Option<Vec<String>>,
+    /// Seconds from one start to the next: 60 at least.
+    pub min_time_between_triggers_seconds: Option<i64>,
+    /// What to watch: `catalog.schema.model`, `catalog.schema`, or unset for the whole metastore.
+    pub securable_name: Option<String>,
+    /// Seconds without a new change before a run starts: 60 at least.
+    pub wait_after_last_change_seconds: Option<i64>,
+}
+
+/// A change of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ModelCondition {
+    ModelAliasSet,
+    ModelCreated,
+    ModelVersionReady,
+}
+
+/// A query whose result decides whether a run starts.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SqlCondition {
+    /// The saved query, by id.
+    pub sql_query_id: String,
+    /// The SQL warehouse that it runs on, by id.
+    pub warehouse_id: String,
+    /// How its result is read.
+    #[schemars(extend("x-plumb" = {"default": "QUERY_RETURNS_ROWS", "why": "databricks-sdk-py jobs.SqlConditionConfiguration: unset is read as QUERY_RETURNS_ROWS"}))]
+    pub trigger_mode: Option<SqlConditionMode>,
+}
+
+/// How the result of a condition's query is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SqlConditionMode {
+    /// A run starts when there are rows.
+    QueryReturnsRows,
+    /// A run starts when the value is another than the last one.
+    ResultValueChanges,
 }
 
 /// Whether something that starts runs is paused.
