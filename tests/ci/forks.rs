@@ -123,6 +123,9 @@ fn a_number_that_the_fork_made_up_reaches_no_other_pull_request() {
         let ran = fork.plan(number, more).code(3);
         ran.says("the run that this one follows was of").says("nothing was sent");
     }
+    // Without a number a fork's manifests would be read as the repository's own.
+    fork.run_of(&head, FORK);
+    fork.host.ran("ci plan --at refs/plumb/pull").code(3).says("no pull request is named");
     fork.run_of(&theirs, REPOSITORY);
     fork.plan(8, "--at refs/plumb/pull").code(3).says("--at refs/plumb/pull is").says("the head of pull request #8");
     fork.nothing_happened();

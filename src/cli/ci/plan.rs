@@ -56,10 +56,13 @@ pub struct CiPlan {
 pub async fn run(global: &Global, args: CiPlan, ui: &Ui) -> Result<ExitCode, Failure> {
     let context = Context::read()?;
     let pull = pull(&context, args.pull_request).await?;
-    if let Some(pull) = &pull {
-        // Before anything is written: a number that somebody made up must not reach another pull request's comment.
-        of_this_run(&context, pull)?;
-        at_its_head(global, &args, pull)?;
+    match &pull {
+        Some(pull) => {
+            // Before anything is written: a number that somebody made up must not reach another pull request's comment.
+            of_this_run(&context, pull)?;
+            at_its_head(global, &args, pull)?;
+        }
+        None => of_no_fork(&context)?,
     }
     let planned = decide(&context, global, &args, pull.as_ref(), ui).await;
     let run = context.runner.run_url();
@@ -110,6 +113,21 @@ fn of_this_run(context: &Context, pull: &Pull) -> Result<(), Failure> {
         return Ok(());
     }
     Err(not_of(pull, &format!("the run that this one follows was of {}", short(&run.head_sha))))
+}
+
+/// Makes sure that no fork is planned as if it were the repository's own: which it is, its pull request says.
+fn of_no_fork(context: &Context) -> Result<(), Failure> {
+    let own = context.runner.repository.as_deref();
+    let of_run =
+        context.event.workflow_run.as_ref().map(|run| run.head_repository.as_ref().map(|r| r.full_name.as_str()));
+    match of_run {
+        Some(from) if from.is_none() || from != own => Err(Failure::new(
+            ExitCode::Guard,
+            "the run that this one follows was of a fork, and no pull request is named; nothing was sent",
+        )
+        .hint("name it with --pull-request")),
+        _ => Ok(()),
+    }
 }
 
 /// Makes sure that `--at` is the head of the pull request, and nothing else.
