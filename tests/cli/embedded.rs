@@ -15,14 +15,11 @@ fn emulated() -> World {
     world
 }
 
-/// A DAG file that reaches for the environment by every way through `format`.
+/// A DAG file that reaches for the environment through `format`, and shows it as an import error.
 const LEAK: &str = r#"
 from airflow import DAG
 walk = "{0.__init__.__globals__[sys].modules[os].environ} {0.__class__.__init__.__globals__[sys].modules[os].environ}"
-found = walk.format(DAG)
-bound = walk.format
-found = found + bound(Exception) + f"{DAG.__init__.__globals__}" + "%s" % (DAG,)
-raise ValueError(found)
+raise ValueError(walk.format(DAG))
 "#;
 
 #[test]
@@ -39,8 +36,10 @@ fn a_dag_file_of_the_branch_cannot_show_the_environment() {
         let ran = world.plumb(command);
         ran.never_says("hunter2").never_says("SECRET_OF_THE_RUNNER");
     }
-    let state = world.read(".plumb/sandbox-dev.json");
-    assert!(state.contains("ValueError") && !state.contains("hunter2"), "it was read, and is an import error: {state}");
+    let state: Value = serde_json::from_str(&world.read(".plumb/sandbox-dev.json")).unwrap();
+    let error = state["airflow"]["errors"]["leak.py"]["stack_trace"].as_str().unwrap();
+    assert!(error.ends_with("ValueError: ? ?\n"), "{error}");
+    assert!(!state.to_string().contains("hunter2"));
 }
 
 #[test]
