@@ -3,6 +3,10 @@
 //! Nothing here runs a program: no hook, no filter, no credential helper. So a repository of untrusted origin is safe
 //! to look at.
 
+mod tree;
+
+pub use tree::CommitFiles;
+
 use crate::plan::Commit;
 use git2::{BlameOptions, ErrorCode, ObjectType, Oid, Repository, StatusOptions};
 use std::{
@@ -63,6 +67,8 @@ pub struct Repo {
     prefix: String,
     /// The top of the working tree.
     top: PathBuf,
+    /// The commit that stands for HEAD and the working tree.
+    at: Option<Oid>,
     blames: RefCell<HashMap<String, Arc<Lines>>>,
 }
 
@@ -89,7 +95,13 @@ impl Repo {
             prefix.push_str(&part.as_os_str().to_string_lossy());
             prefix.push('/');
         }
-        Ok(Some(Repo { repository, prefix, top, blames: RefCell::default() }))
+        Ok(Some(Repo { repository, prefix, top, at: None, blames: RefCell::default() }))
+    }
+
+    /// The same repository, seen as if a revision were checked out. The working tree is not looked at from then on.
+    pub fn at(mut self, rev: &str) -> Result<Repo, GitError> {
+        self.at = Some(Oid::from_str(&self.resolve(rev)?)?);
+        Ok(self)
     }
 
     /// The project's folder in the repository: `pipelines/bau/`, empty for the top.
@@ -105,6 +117,9 @@ impl Repo {
     /// Where the working tree is; `None` when there is no commit yet. Only changes to `paths` (relative to the
     /// project) make it dirty; without any, all of the project does.
     pub fn head(&self, paths: &[String]) -> Result<Option<Head>, GitError> {
+        if let Some(id) = self.at {
+            return Ok(Some(Head { id: id.to_string(), short: short(id), branch: None, dirty: false }));
+        }
         let head = match self.repository.head() {
             Ok(head) => head,
             Err(e) if matches!(e.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => return Ok(None),
@@ -137,6 +152,9 @@ impl Repo {
 
     /// The commit that a revision names: `origin/main`, a tag, the first characters of an id.
     pub fn resolve(&self, rev: &str) -> Result<String, GitError> {
+        if let Some(id) = self.at.filter(|_| rev == "HEAD") {
+            return Ok(id.to_string());
+        }
         // An id as marks have it stands for that commit, whatever branch may have been given such a name.
         if let Some(id) = self.by_prefix(rev, SHORT)? {
             return Ok(id.to_string());
@@ -287,10 +305,15 @@ impl Repo {
     }
 
     fn blame_file(&self, path: &str) -> Result<Lines, GitError> {
-        let Ok(head) = self.repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(Vec::new()) };
+        let head = match self.at {
+            Some(id) => self.repository.find_commit(id),
+            None => self.repository.head().and_then(|head| head.peel_to_commit()),
+        };
+        let Ok(head) = head else { return Ok(Vec::new()) };
         let Ok(entry) = head.tree()?.get_path(Path::new(path)) else { return Ok(Vec::new()) };
         let Ok(blob) = self.repository.find_blob(entry.id()) else { return Ok(Vec::new()) };
-        let Ok(mut text) = std::fs::read(self.top.join(path)) else { return Ok(Vec::new()) };
+        let text = if self.at.is_some() { Ok(blob.content().to_vec()) } else { std::fs::read(self.top.join(path)) };
+        let Ok(mut text) = text else { return Ok(Vec::new()) };
         if text.len() > LARGEST_FILE {
             return Ok(Vec::new());
         }
@@ -337,6 +360,16 @@ impl Repo {
         // GitHub's own addresses are `ID+NAME@users.noreply.github.com`.
         let name = if email.ends_with("@users.noreply.github.com") { name.rsplit('+').next()? } else { name };
         (!name.is_empty()).then(|| name.to_owned())
+    }
+
+    /// A file of the index at or below a folder of the project, as the project has it; `None` when git tracks none there.
+    /// Names are compared as file systems without case do.
+    pub fn tracked(&self, folder: &str) -> Result<Option<String>, GitError> {
+        let folder = format!("{}/", self.inside(folder)?).to_ascii_lowercase();
+        let index = self.repository.index()?;
+        let mut files = index.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+        let found = files.find(|path| format!("{}/", path.to_ascii_lowercase()).starts_with(&folder));
+        Ok(found.map(|path| path.strip_prefix(&self.prefix).unwrap_or(&path).to_owned()))
     }
 
     /// A path of the project as the repository has it; without `.`, and never out of the repository.

@@ -25,9 +25,14 @@ pub fn user(git: Option<String>) -> Option<String> {
     Some(user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect())
 }
 
-/// Whether this runs in continuous integration.
+/// Whether this runs in continuous integration, on files that may be anybody's.
 pub fn in_ci() -> bool {
-    env("CI").is_some_and(|v| v != "false")
+    ["CI", "GITHUB_ACTIONS"].iter().any(|name| env(name).is_some_and(|v| v != "false"))
+}
+
+/// The folder that the runner empties before and after each job, outside of the checkout: `RUNNER_TEMP` of GitHub Actions.
+pub fn runner_temp() -> Option<PathBuf> {
+    env("RUNNER_TEMP").map(PathBuf::from)
 }
 
 /// Where the output of this run can be read, and who began it: GitHub Actions and GitLab say so.

@@ -29,6 +29,8 @@ const QUICK: Policy = Policy {
 };
 
 fn connect(host: &str, env: &[(&str, &str)]) -> Databricks {
+    // Whoever has the credentials says where they go.
+    let env: Vec<(&str, &str)> = env.iter().copied().chain([("DATABRICKS_HOST", host)]).collect();
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     let config = Config::resolve(&env, None, Explicit { host: Some(host.to_owned()), profile: None }).unwrap();
     Databricks::with(config, QUICK, Box::new(|| 0.5)).unwrap()

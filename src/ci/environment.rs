@@ -81,6 +81,19 @@ pub struct Event {
     /// Of `push`: the commit that the branch is at now.
     #[serde(default)]
     pub after: Option<String>,
+    /// Of `workflow_run`: the run that it follows.
+    #[serde(default)]
+    pub workflow_run: Option<EventRun>,
+}
+
+/// The run that a `workflow_run` follows. GitHub says so itself, so none of it is the branch's word.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EventRun {
+    /// The commit that the run was of: of `pull_request`, the branch's head.
+    pub head_sha: String,
+    /// Where the branch is. `None` when the fork was deleted.
+    #[serde(default)]
+    pub head_repository: Option<crate::services::github::Repo>,
 }
 
 /// A pull request as events show it. It has what the API shows, under the same names.
@@ -125,6 +138,11 @@ mod tests {
         let pull = Event::parse(pull).unwrap().pull_request.unwrap();
         assert_eq!((pull.number, pull.head.sha.as_str(), pull.is_fork()), (7, "aa", true));
         assert_eq!(Event::parse(r#"{"after":"cc","ref":"refs/heads/main"}"#).unwrap().after.as_deref(), Some("cc"));
+        let run = r#"{"action":"completed","workflow_run":{"id":1,"event":"pull_request","head_sha":"aa",
+            "head_repository":{"id":2,"full_name":"m/data"},"pull_requests":[]}}"#;
+        let run = Event::parse(run).unwrap().workflow_run.unwrap();
+        assert_eq!((run.head_sha.as_str(), run.head_repository.unwrap().full_name.as_str()), ("aa", "m/data"));
+        assert!(Event::parse(r#"{"workflow_run":{}}"#).is_err());
         assert!(Event::parse("[]").is_err() && Event::parse(r#"{"pull_request":{}}"#).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The emulator inside a command: what a target with `sandbox: true` is.
 
+use super::place::{self, Place};
 use crate::call::System;
 use crate::manifest::Target;
 use crate::sandbox::{self, Running};
@@ -14,18 +15,26 @@ use std::sync::Arc;
 const USER: &str = "plumb";
 const PASSWORD: &str = "sandbox";
 
-/// Starts the emulator of a target, and connects to it. Its state, and the folder of its DAG files, are in `.plumb/` of
-/// the project's folder.
-pub async fn start(project: &Path, target: &Target) -> Result<(Services, Running), Failure> {
-    let dir = project.join(".plumb");
-    let name = &target.name;
-    let (state, dags) = (dir.join(format!("sandbox-{name}.json")), dir.join(format!("dags-{name}")));
-    std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
-    // The state is nobody else's business, and no difference of the repository.
-    let ignore = dir.join(".gitignore");
-    if !ignore.exists() {
-        std::fs::write(&ignore, "*\n").map_err(|e| failed(&format!("{}: {e}", ignore.display())))?;
+/// A running emulator, and the folder that it keeps its state in. It stops when it is dropped.
+pub struct Emulator {
+    pub running: Running,
+    place: Place,
+}
+
+impl Emulator {
+    /// What commands say of it with `--verbose`.
+    pub fn describe(&self, target: &Target) -> String {
+        let folder = self.place.folder.display();
+        format!("target {} is the embedded sandbox; its state is in {folder}", target.name)
     }
+}
+
+/// Starts the emulator of a target, and connects to it.
+pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulator), Failure> {
+    let place = place::of(project)?;
+    let name = &target.name;
+    let (state, dags) = (place.folder.join(format!("sandbox-{name}.json")), place.folder.join(format!("dags-{name}")));
+    std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
     let options = sandbox::Options {
         state: Some(state),
         airflow: Some(sandbox::airflow::Options { dags: Some(dags.clone()), ..Default::default() }),
@@ -46,7 +55,7 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Running
     }
     let emr = emr(&running, target)?;
     let requests = emr.requests();
-    Ok((services.with(System::Emr, Arc::new(emr), requests), running))
+    Ok((services.with(System::Emr, Arc::new(emr), requests), Emulator { running, place }))
 }
 
 /// Connects to the emulated EMR of a target. What the environment says of AWS is not heeded: these are no credentials of

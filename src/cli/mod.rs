@@ -12,6 +12,7 @@ mod init;
 mod lease;
 mod output;
 mod permit;
+mod place;
 mod plan;
 mod release;
 mod sandbox;
@@ -99,6 +100,9 @@ struct Targeted {
     /// Whether manifests see no variable of the environment: those of strangers.
     #[arg(skip)]
     sealed: bool,
+    /// The revision that the manifests are read from, instead of the folder.
+    #[arg(skip)]
+    at: Option<String>,
 }
 
 /// What an apply may do that cannot be undone.

@@ -1,6 +1,7 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
-use super::{Global, Selected, Targeted, embedded, emr};
+use super::embedded::{self, Emulator};
+use super::{Global, Selected, Targeted, emr};
 use crate::call::System;
 use crate::explain::{History, Known};
 use crate::git::Repo;
@@ -8,13 +9,12 @@ use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::teardown::Evidence;
 use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
-use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The manifests of one target, and where they came from.
@@ -35,15 +35,17 @@ impl Project {
         let dir = settings::project_dir(global.project.as_deref())
             .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
         let repo = match Repo::open(&dir) {
-            Ok(repo) => repo,
+            Ok(repo) => at(repo, targeted)?,
+            Err(e) if targeted.at.is_some() => return Err(Failure::error(e.to_string())),
             Err(e) => {
                 ui.warn(&format!("going on without git: {e}"));
                 None
             }
         };
-        let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
-        let desired = manifest::load(&source, &request(targeted, repo.as_ref()), kinds::all())
-            .map_err(|failure| problems(&failure, ui))?;
+        let loaded = with_source(&dir, repo.as_ref(), targeted, |source| {
+            manifest::load(source, &request(targeted, repo.as_ref()), kinds::all())
+        })?;
+        let desired = loaded.map_err(|failure| problems(&failure, ui))?;
         let mut project =
             Project { dir, desired, repo, head: None, branch: None, dirty: true, targeted: targeted.clone() };
         project.read_head(ui);
@@ -53,8 +55,9 @@ impl Project {
     /// The names of project and target, also when the manifests have mistakes.
     pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
         let dir = settings::project_dir(global.project.as_deref()).ok()?;
-        let source = Disk::new(&dir).ok()?;
-        manifest::names(&source, &request(targeted, None), kinds::all())
+        let repo = Repo::open(&dir).ok().and_then(|repo| at(repo, targeted).ok()).flatten();
+        let names = |source: &dyn Source| manifest::names(source, &request(targeted, None), kinds::all());
+        with_source(&dir, repo.as_ref(), targeted, names).ok()?
     }
 
     fn read_head(&mut self, ui: &Ui) {
@@ -134,6 +137,11 @@ impl Project {
         if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
             return Ok(Evidence::default());
         }
+        if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
+            let files = repo.files_of("HEAD").and_then(|files| files.folder("evidence", ".json"));
+            let files = files.map_err(|e| Failure::error(format!("evidence/: {e}")).hint("nothing was changed"))?;
+            return Ok(Evidence::parse(files));
+        }
         let folder = self.dir.join("evidence");
         let failed = |e: std::io::Error| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
         let entries = match std::fs::read_dir(&folder) {
@@ -165,7 +173,7 @@ impl Project {
         let target = &self.desired.target;
         if target.sandbox {
             let (services, running) = embedded::start(&self.dir, target).await?;
-            ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
+            ui.detail(&running.describe(target));
             let absent = Vec::new();
             return Ok(Session {
                 project: self,
@@ -210,7 +218,7 @@ impl Project {
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.
-    pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<sandbox::Running>)>, Failure> {
+    pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<Emulator>)>, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
             let (services, running) = embedded::start(&self.dir, target).await?;
@@ -247,6 +255,32 @@ fn services(config: Config) -> Result<Services, Failure> {
     Ok(Services::default().with_databricks(databricks))
 }
 
+/// The repository, seen at the commit that the manifests are to be read from.
+pub fn at(repo: Option<Repo>, targeted: &Targeted) -> Result<Option<Repo>, Failure> {
+    let Some(rev) = &targeted.at else { return Ok(repo) };
+    let repo = repo.ok_or_else(|| Failure::error(format!("--at {rev}: this is no git repository")))?;
+    repo.at(rev).map(Some).map_err(|e| Failure::error(format!("--at: {e}")).hint("nothing was sent"))
+}
+
+/// Asks the place that the manifests are read from: the project's folder, or the commit that `repo` is seen at.
+pub fn with_source<T>(
+    dir: &Path,
+    repo: Option<&Repo>,
+    targeted: &Targeted,
+    ask: impl FnOnce(&dyn Source) -> T,
+) -> Result<T, Failure> {
+    match (repo, &targeted.at) {
+        (Some(repo), Some(rev)) => {
+            let files = repo.files_of("HEAD").map_err(|e| Failure::error(format!("--at {rev}: {e}")))?;
+            Ok(ask(&files))
+        }
+        _ => {
+            let disk = Disk::new(dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
+            Ok(ask(&disk))
+        }
+    }
+}
+
 /// What loading needs to know beside the files.
 pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
@@ -274,7 +308,7 @@ pub struct Session {
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     workspace: Option<String>,
     /// Kept running for as long as the session.
-    _sandbox: Option<sandbox::Running>,
+    _sandbox: Option<Emulator>,
 }
 
 /// A plan and all that it was made of.

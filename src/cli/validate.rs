@@ -4,7 +4,7 @@ use super::output::{Output, ProblemForm, sarif};
 use super::session::{self, Project};
 use super::{Global, Targeted};
 use crate::git::Repo;
-use crate::manifest::{self, Disk};
+use crate::manifest;
 use crate::render::{self, Finding, Level};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::yaml::{Files, Problem};
@@ -54,11 +54,12 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
 /// Every mistake in the manifests, and the texts that it is in.
 pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Problem>), Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
-    let source = Disk::new(&dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
-    let repo = Repo::open(&dir).ok().flatten();
-    Ok(match manifest::load(&source, &session::request(targeted, repo.as_ref()), kinds::all()) {
-        Ok(desired) => (desired.files, Vec::new()),
-        Err(failure) => (failure.files, failure.problems),
+    let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
+    session::with_source(&dir, repo.as_ref(), targeted, |source| {
+        match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
+            Ok(desired) => (desired.files, Vec::new()),
+            Err(failure) => (failure.files, failure.problems),
+        }
     })
 }
 

@@ -78,6 +78,11 @@ impl<'a> Reader<'a> {
                 problems.whole(format!("`{path}` is a symbolic link to nothing"));
                 return None;
             }
+            FoundKind::Symlink => {
+                let problem = problems.whole(format!("`{path}` is a symbolic link, which is not followed in a commit"));
+                problem.help("put the manifests themselves there");
+                return None;
+            }
             FoundKind::Special => {
                 problems.whole(format!("`{path}` is not a regular file"));
                 return None;

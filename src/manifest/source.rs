@@ -36,6 +36,8 @@ pub enum FoundKind {
     SymlinkOutside,
     /// A symbolic link to nothing.
     SymlinkBroken,
+    /// A symbolic link of a commit, which is not followed.
+    Symlink,
     /// A pipe, a socket or a device.
     Special,
     TooLarge,

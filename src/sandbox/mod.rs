@@ -5,6 +5,7 @@
 
 pub mod airflow;
 pub mod answer;
+mod callers;
 mod control;
 pub mod databricks;
 pub mod emr;
@@ -24,6 +25,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::Response,
 };
+use callers::Callers;
 use errors::{ApiError, Error};
 use faults::{Fault, When};
 use request::Request;
@@ -229,8 +231,9 @@ async fn listen_at(addr: SocketAddr, system: System, frame: Frame) -> Result<(So
     let failed = |source| Error::Listen { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let service =
-        Router::new().fallback(serve).with_state((frame, system)).into_make_service_with_connect_info::<Scissors>();
+    let callers = if bound.ip().is_loopback() { Callers::Local } else { Callers::Anybody };
+    let served = Router::new().fallback(serve).with_state((frame, system, callers));
+    let service = served.into_make_service_with_connect_info::<Scissors>();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let ended = async move {
@@ -247,7 +250,7 @@ async fn listen_at(addr: SocketAddr, system: System, frame: Frame) -> Result<(So
 const DROPPED: u16 = 0;
 
 async fn serve(
-    Injected((frame, system)): Injected<(Frame, System)>,
+    Injected((frame, system, callers)): Injected<(Frame, System, Callers)>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     method: Method,
     uri: Uri,
@@ -255,6 +258,10 @@ async fn serve(
     body: Body,
 ) -> Response {
     let began = Instant::now();
+    if let Some(refusal) = callers.refuse(&uri, &headers) {
+        // Nothing of it is read, and no fault or log is spent on it.
+        return response(refusal.into(), system, "", 0);
+    }
     let path = request::decode(uri.path());
     let own = path.starts_with("/_sandbox/");
     let path = if system == System::Emr && !own { emr::place(&headers, &uri) } else { path };

@@ -88,6 +88,7 @@ impl Project {
         // One of the fixtures has a variable called as what signs in a service principal.
         command.env("DATABRICKS_AUTH_TYPE", "pat");
         command.envs([("AIRFLOW_USERNAME", &self.airflow.user), ("AIRFLOW_PASSWORD", &self.airflow.password)]);
+        command.env("AIRFLOW_URL", &self.airflow.url);
         for name in ["CONNECTION_PASSWORD", "CONNECTION_TOKEN", "CONNECTION_SECRET", "DATABRICKS_CLIENT_SECRET"] {
             command.env(name, format!("plain-{name}"));
         }

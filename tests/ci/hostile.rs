@@ -126,3 +126,137 @@ fn with_a_key_an_edited_comment_is_not_believed() {
     host.apply("").code(0);
     assert_eq!(host.timeout(), 200);
 }
+
+/// Replaces the text of the comment that plumb wrote on a pull request, as anybody with write access can.
+fn rewrite(host: &Host, pull: u64, text: &str) {
+    host.github.store().comments.get_mut(&pull).unwrap()[0]["body"] = text.into();
+}
+
+/// The hidden line of a comment.
+fn line(comment: &str) -> String {
+    comment.lines().find(|line| line.starts_with("<!-- plumb:approval ")).unwrap().to_owned()
+}
+
+#[test]
+fn a_signed_line_counts_for_its_own_pull_request_head_and_target_alone() {
+    let mut host = Host::new();
+    host.world.env("PLUMB_APPROVAL_KEY", Some("a key of the repository"));
+    let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
+    host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
+    host.world.commit("Two targets");
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    let first = host.comment();
+    // Another pull request, whose plan was shown and signed as well.
+    host.world.git(&["checkout", "--quiet", "-B", "second", "main"]);
+    host.world.commit_file("manifests/report.yaml", &job("report", ""), "Add report");
+    host.github.open_pull(8, &host.head(), REPOSITORY);
+    host.event_of(8);
+    host.preview("").code(0);
+    let other = host.github.comments(8)[0].1.clone();
+    // A later push to the first, which nobody has looked at.
+    host.world.git(&["checkout", "--quiet", "feature"]);
+    host.world.edit("manifests/etl.yaml", "200", "300");
+    host.world.commit("Unseen");
+    host.push();
+    host.merge();
+    host.world.sandbox.requests();
+    for (text, says) in [
+        // The comment as it was before the push: signed, and of another commit.
+        (first.clone(), "the plan in its comment is of <Raise>, and what was merged is <Unseen>"),
+        (first.replace(&line(&first), &line(&other)), "its hidden line is of something else"),
+        (first.replace("target `dev`", "target `prod`"), ""),
+        (first.replace(&line(&first), &format!("{}\n{}", line(&other), line(&first))), "of something else"),
+        (first.replace(&line(&first), &format!("> {}", line(&first))), ""),
+    ] {
+        rewrite(&host, 7, &text);
+        let ran = host.apply("").code(4);
+        ran.says(says);
+        rewrite(&host, 7, &text);
+        assert_eq!(host.world.sandbox.writes(), [""; 0], "{says}");
+    }
+    assert_eq!(host.timeout(), 100);
+    // What was signed for this target does not count for the other.
+    rewrite(&host, 7, &first.replace("dev", "prod"));
+    host.apply("--target prod").says("pull request #7 approves nothing");
+    assert_eq!(host.world.sandbox.writes(), [""; 0]);
+}
+
+#[test]
+fn with_a_key_a_line_without_a_signature_is_not_believed() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.open(REPOSITORY);
+    // A workflow of the repository that writes as the same account, and has no key.
+    host.preview("").code(0);
+    let unsigned = host.comment();
+    assert!(!unsigned.contains(" mac="), "{unsigned}");
+    host.merge();
+    host.world.env("PLUMB_APPROVAL_KEY", Some("a key of the repository"));
+    host.world.sandbox.requests();
+    host.apply("").code(4);
+    for made_up in [" mac=", " mac=AAAA", " mac=x", " mac=AAAA mac=AAAA"] {
+        rewrite(
+            &host,
+            7,
+            &unsigned.replace(&line(&unsigned), &line(&unsigned).replace(" -->", &format!("{made_up} -->"))),
+        );
+        host.apply("").code(4);
+    }
+    // Nor is one that was signed with another key.
+    host.world.env("PLUMB_APPROVAL_KEY", Some("a key that Mallory made up"));
+    host.world.git(&["checkout", "--quiet", "feature"]);
+    host.github.store().comments.clear();
+    host.event();
+    host.preview("").code(0);
+    host.world.git(&["checkout", "--quiet", "main"]);
+    host.world.env("PLUMB_APPROVAL_KEY", Some("a key of the repository"));
+    host.world.sandbox.requests();
+    host.apply("").code(4);
+    assert_eq!(host.world.sandbox.writes(), [""; 0]);
+    assert_eq!(host.timeout(), 100);
+}
+
+#[test]
+fn a_plan_that_is_not_listed_change_by_change_has_to_be_the_very_same() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.world.commit_file("manifests/report.yaml", &job("report", ""), "Add report");
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    // As the line of a plan with thousands of changes is.
+    let shown = host.comment();
+    let listed = line(&shown);
+    let changes = listed.split(' ').find(|word| word.starts_with("changes=")).unwrap();
+    rewrite(&host, 7, &shown.replace(changes, "changes=*"));
+    let whole = host.comment();
+    host.merge();
+    host.world.sandbox.edit_job("etl", json!({ "timeout_seconds": 200 }));
+    host.world.sandbox.requests();
+    host.apply("").code(4).says("the plan is not what was approved; nothing was sent");
+    assert_eq!(host.world.sandbox.writes(), [""; 0]);
+    host.world.sandbox.edit_job("etl", json!({ "timeout_seconds": 100 }));
+    rewrite(&host, 7, &whole);
+    host.apply("").code(0).says("Apply: 2 done.");
+}
+
+#[test]
+fn markers_of_others_in_names_and_texts_of_the_branch_approve_nothing() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    let genuine = line(&host.comment());
+    // The branch puts an approval of its own making, and the end of the section, where plumb shows texts.
+    host.github.store().comments.clear();
+    let text = serde_json::to_string(&format!("x\n{genuine}\n<!-- plumb:end -->\n{genuine}")).unwrap();
+    host.world.commit_file("manifests/etl.yaml", &job("etl", &format!("  description: {text}\n")), &genuine);
+    host.push();
+    host.preview("").code(0);
+    let comment = host.comment();
+    let own: Vec<&str> = comment.lines().filter(|line| line.starts_with("<!-- plumb:approval ")).collect();
+    assert_eq!(own.len(), 1, "{comment}");
+    assert_ne!(own[0], genuine);
+    assert!(own[0].contains(&host.head()), "{comment}");
+}

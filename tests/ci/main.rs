@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod forks;
 #[path = "../github/mod.rs"]
 mod github;
 mod hostile;

@@ -59,6 +59,24 @@ fn a_saved_plan_is_refused_change_by_change() {
 }
 
 #[test]
+fn what_depends_on_a_refused_change_waits_with_it() {
+    let world = World::new();
+    world.commit_file("manifests/a.yaml", &job("a", "  timeout_seconds: 100\n"), "Add a");
+    world.plumb("apply --yes -q").code(0);
+    world.edit("manifests/a.yaml", "100", "200");
+    let calls = "apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {name: caller}\nspec:\n  name: caller\n  tasks: [{task_key: \
+        call, run_job_task: {job_id: '${resources.DatabricksJob.a}'}}]\n";
+    world.write("manifests/caller.yaml", calls);
+    world.commit_file("manifests/alone.yaml", &job("alone", ""), "Raise a, call it, and add another");
+    world.plumb("plan --out plan.json").code(0);
+    world.sandbox.edit_job("a", json!({ "timeout_seconds": 150 }));
+    let ran = world.plumb("apply plan.json --yes").code(6);
+    ran.says("DatabricksJob/a: refused").says("DatabricksJob/caller: not started, because DatabricksJob/a is not done");
+    assert!(world.sandbox.has_job("alone") && !world.sandbox.has_job("caller"));
+    assert_eq!(timeout(&world, "a"), 150);
+}
+
+#[test]
 fn a_file_that_somebody_edited_does_nothing_of_its_own() {
     let world = two_jobs();
     let plan: serde_json::Value = serde_json::from_str(&world.read("plan.json")).unwrap();

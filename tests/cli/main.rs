@@ -10,6 +10,7 @@ mod airflow;
 mod basics;
 mod ci_drift;
 mod compute;
+mod embedded;
 mod failures;
 #[path = "../github/mod.rs"]
 mod github;

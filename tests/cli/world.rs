@@ -198,6 +198,7 @@ impl World {
         let url = world.sandbox.airflow.clone().unwrap();
         let target = format!("{{default: true, databricks: {{}}, airflow: {{url: \"{url}\", dags: dags}}}}");
         world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        world.env("AIRFLOW_URL", Some(&url));
         world.env("AIRFLOW_USERNAME", Some("ann"));
         world.env("AIRFLOW_PASSWORD", Some("any"));
         world

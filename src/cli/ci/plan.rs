@@ -6,7 +6,7 @@ use super::context::{Context, failed};
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
 use crate::ci::workflow;
-use crate::git::Repo;
+use crate::git::{GitError, Repo};
 use crate::plan::Plan;
 use crate::services::github::Pull;
 use crate::settings;
@@ -21,11 +21,13 @@ use clap::Args;
 /// is no comment, and all else is the same.
 ///
 /// The manifests of a fork see no variable of the environment, and its plumb.yaml has to be that of the base branch: it
-/// says where credentials are sent.
+/// says where credentials are sent. With --at the manifests are read out of git, so that nothing of the branch has to be
+/// checked out. In a `workflow_run`, the pull request has to be the one that the run was of.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb ci plan --target prod --base origin/main
   plumb ci plan --target prod --pull-request 7 --detailed-exitcode
+  plumb ci plan --target prod --base origin/main --pull-request 7 --at refs/plumb/pull
 
 Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is refused")]
 pub struct CiPlan {
@@ -37,6 +39,9 @@ pub struct CiPlan {
     /// Number of the pull request [default: that of the event in GITHUB_EVENT_PATH]
     #[arg(long, value_name = "N")]
     pull_request: Option<u64>,
+    /// Read the manifests of commit REV out of git, and nothing of the working tree; it has to be the pull request's head
+    #[arg(long, value_name = "REV")]
+    at: Option<String>,
     /// Login whose comment is the one to update [default: whoever GITHUB_TOKEN belongs to]
     #[arg(long, value_name = "LOGIN", env = "PLUMB_COMMENT_AUTHOR")]
     comment_author: Option<String>,
@@ -51,6 +56,14 @@ pub struct CiPlan {
 pub async fn run(global: &Global, args: CiPlan, ui: &Ui) -> Result<ExitCode, Failure> {
     let context = Context::read()?;
     let pull = pull(&context, args.pull_request).await?;
+    match &pull {
+        Some(pull) => {
+            // Before anything is written: a number that somebody made up must not reach another pull request's comment.
+            of_this_run(&context, pull)?;
+            at_its_head(global, &args, pull)?;
+        }
+        None => of_no_fork(&context)?,
+    }
     let planned = decide(&context, global, &args, pull.as_ref(), ui).await;
     let run = context.runner.run_url();
     let (plan, head) = match planned {
@@ -92,6 +105,62 @@ async fn pull(context: &Context, number: Option<u64>) -> Result<Option<Pull>, Fa
     }
 }
 
+/// Makes sure that the pull request is the one whose run this one follows: its number may come from the branch.
+fn of_this_run(context: &Context, pull: &Pull) -> Result<(), Failure> {
+    let Some(run) = &context.event.workflow_run else { return Ok(()) };
+    let own = pull.head.repo.as_ref().zip(run.head_repository.as_ref());
+    if run.head_sha == pull.head.sha && own.is_none_or(|(own, of_run)| own.full_name == of_run.full_name) {
+        return Ok(());
+    }
+    Err(not_of(pull, &format!("the run that this one follows was of {}", short(&run.head_sha))))
+}
+
+/// Makes sure that no fork is planned as if it were the repository's own: which it is, its pull request says.
+fn of_no_fork(context: &Context) -> Result<(), Failure> {
+    let own = context.runner.repository.as_deref();
+    let of_run =
+        context.event.workflow_run.as_ref().map(|run| run.head_repository.as_ref().map(|r| r.full_name.as_str()));
+    match of_run {
+        Some(from) if from.is_none() || from != own => Err(Failure::new(
+            ExitCode::Guard,
+            "the run that this one follows was of a fork, and no pull request is named; nothing was sent",
+        )
+        .hint("name it with --pull-request")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that `--at` is the head of the pull request, and nothing else.
+fn at_its_head(global: &Global, args: &CiPlan, pull: &Pull) -> Result<(), Failure> {
+    let Some(rev) = &args.at else { return Ok(()) };
+    let unknown = |why: String| Failure::error(format!("--at {rev}: {why}")).hint("nothing was sent");
+    let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
+    let repo = Repo::open(&dir).map_err(|e| unknown(e.to_string()))?;
+    let repo = repo.ok_or_else(|| unknown("this is no git repository".into()))?;
+    match repo.resolve(rev).map_err(|e| unknown(e.to_string()))? {
+        commit if commit == pull.head.sha => Ok(()),
+        commit => Err(not_of(pull, &format!("--at {rev} is {}", short(&commit)))),
+    }
+}
+
+fn not_of(pull: &Pull, what: &str) -> Failure {
+    let (number, head) = (pull.number, short(&pull.head.sha));
+    Failure::new(
+        ExitCode::Guard,
+        format!("{what}, which is not the head of pull request #{number} ({head}); nothing was sent"),
+    )
+    .hint("the newest push has a run of its own; a number that belongs to another commit was made up by somebody")
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// How the manifests are read.
+fn targeted(args: &CiPlan, pull: Option<&Pull>) -> Targeted {
+    Targeted { sealed: pull.is_some_and(Pull::is_fork), at: args.at.clone(), ..args.targeted.clone() }
+}
+
 /// The plan, and the commit that it is of: the pull request's head, where there is one.
 async fn decide(
     context: &Context,
@@ -101,8 +170,7 @@ async fn decide(
     ui: &Ui,
 ) -> Result<(Plan, String), Failure> {
     let fork = pull.is_some_and(Pull::is_fork);
-    let targeted = Targeted { sealed: fork, ..args.targeted.clone() };
-    let project = Project::load(global, &targeted, ui).map_err(|failure| match fork {
+    let project = Project::load(global, &targeted(args, pull), ui).map_err(|failure| match fork {
         true => failure.hint("the manifests of a fork see no variable of the environment"),
         false => failure,
     })?;
@@ -143,7 +211,7 @@ fn checked_out(context: &Context, project: &Project, pull: Option<&Pull>) -> Res
         "what is checked out ({}) is not the head of pull request #{} ({})",
         head.short,
         pull.number,
-        wanted.get(..12).unwrap_or(wanted)
+        short(wanted)
     ))
     .hint(format!("check out refs/pull/{}/head, or run again for the newest push", pull.number)))
 }
@@ -161,7 +229,11 @@ fn same_project(project: &Project, pull: &Pull) -> Result<(), Failure> {
     let repo = project.repo.as_ref().ok_or_else(|| refused("this is no git repository".into()))?;
     let base = &pull.base.sha;
     let files = repo.files_at(base, &[FILE.to_owned()]).map_err(|e| refused(format!("base {base}: {e}")))?;
-    let own = std::fs::read(project.dir.join(FILE)).map_err(|e| refused(e.to_string()))?;
+    let own = match &project.targeted.at {
+        Some(_) => repo.files_at("HEAD", &[FILE.to_owned()]).map(|mut files| files.remove(FILE).unwrap_or_default()),
+        None => std::fs::read(project.dir.join(FILE)).map_err(|e| GitError::Other(e.to_string())),
+    };
+    let own = own.map_err(|e| refused(e.to_string()))?;
     match files.get(FILE) {
         Some(file) if *file == own => Ok(()),
         Some(_) => Err(refused("it differs".into())),
@@ -180,7 +252,7 @@ async fn say_failed(
 ) -> Failure {
     let run = context.runner.run_url();
     let text = failed(&failure, run.as_deref());
-    let targeted = Targeted { sealed: pull.is_some_and(Pull::is_fork), ..args.targeted.clone() };
+    let targeted = targeted(args, pull);
     if context.runner.is_actions
         && let Ok((files, problems)) = validate::mistakes(global, &targeted)
         && let Ok(dir) = settings::project_dir(global.project.as_deref())

@@ -204,6 +204,7 @@ impl<'a> Stage<'a> {
             .env_clear()
             .env("HOME", self.folder.join("home"))
             .env("PLUMB_USER", "ann")
+            .env("AIRFLOW_URL", self.airflow())
             .env("AIRFLOW_USERNAME", "plumb")
             .env("AIRFLOW_PASSWORD", TOKEN)
             .env("AWS_ENDPOINT_URL", self.sandbox.emr_url().unwrap_or_default())

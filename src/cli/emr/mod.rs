@@ -8,7 +8,6 @@ use super::session::Project;
 use super::{Global, embedded};
 use crate::call::Fault;
 use crate::manifest::Target;
-use crate::sandbox;
 use crate::services::emr::Explicit;
 use crate::services::{Aws, Emr, aws};
 use crate::settings;
@@ -45,7 +44,7 @@ pub struct Connected {
     /// Whose it is: the account's twelve digits.
     account: String,
     /// Kept running for as long as it is asked.
-    _sandbox: Option<sandbox::Running>,
+    _sandbox: Option<embedded::Emulator>,
 }
 
 /// Connects to the target's EMR, emulated or not, and asks whose account it is.
@@ -53,9 +52,9 @@ pub async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
     let target = &project.desired.target;
     let (emr, running) = match target.sandbox {
         true => {
-            let (_, running) = embedded::start(&project.dir, target).await?;
-            ui.detail(&format!("target {} is the embedded sandbox; its state is in .plumb/", target.name));
-            (embedded::emr(&running, target)?, Some(running))
+            let (_, emulator) = embedded::start(&project.dir, target).await?;
+            ui.detail(&emulator.describe(target));
+            (embedded::emr(&emulator.running, target)?, Some(emulator))
         }
         false => (account(target)?, None),
     };

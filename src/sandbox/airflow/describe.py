@@ -177,6 +177,8 @@ def read(path, source, version, missing):
         tree = ast.parse(source, filename=path)
         # The compiler refuses what the grammar allows, such as a `return` outside of a function.
         compile(source, path, "exec", dont_inherit=True)
+    except (RecursionError, MemoryError) as error:
+        return {"error": frames(path, 1, source, type(error).__name__, "the file is nested too deeply, or too large")}
     except (SyntaxError, ValueError) as error:
         lines = traceback.format_exception_only(type(error), error)
         return {"error": "Traceback (most recent call last):\n" + "".join(lines)}
@@ -191,11 +193,21 @@ def read(path, source, version, missing):
         return {"error": frames(path, reader.line, source, failed.kind, failed.message)}
     except (RecursionError, Stop, Returned):
         return {"error": frames(path, reader.line, source, "RecursionError", "maximum recursion depth exceeded")}
-    # A file whose second DAG has the id of the first keeps the second.
-    return {"dags": list({dag.kwargs["dag_id"]: described(dag) for dag in reader.dags}.values())}
+    except MemoryError:
+        return {"error": frames(path, reader.line, source, "MemoryError", "")}
+    try:
+        # A file whose second DAG has the id of the first keeps the second.
+        found = {"dags": list({dag.kwargs["dag_id"]: described(dag) for dag in reader.dags}.values())}
+        # A list may hold itself, and a number may be too long to be written.
+        if len(json.dumps(found)) > MOST_JSON:
+            raise ValueError("its DAGs are too large to be stored")
+        return found
+    except Exception as error:
+        return {"error": frames(path, 1, source, type(error).__name__, str(error))}
 
 
 def main():
+    confine()
     request = json.load(sys.stdin)
     version, missing = request["version"], request["missing"]
     answer = {path: read(path, source, version, missing) for path, source in request["files"].items()}

@@ -4,6 +4,7 @@
 pub mod auth;
 mod body;
 mod bulk;
+mod child;
 mod connections;
 mod dags;
 pub mod definition;

@@ -2,7 +2,8 @@
 
 Python itself finds the syntax errors. What is left is walked statement by statement: literals, names, a few harmless
 functions and the calls that make DAGs and tasks are worked out; everything else becomes an opaque value. No module of
-the file is ever imported, so a DAG file can do nothing here.
+the file is ever imported, so a DAG file can do nothing here. In case it can after all, this process gives up what reading
+does not take, and has no environment to show.
 
 The rest of this program is in describe.py, which is appended to this file.
 
@@ -10,16 +11,43 @@ stdin:  {"version": "3.3.2", "missing": ["airflow.providers.amazon"], "files": {
 stdout: {"/dags/a.py": {"dags": [...]} or {"error": "Traceback ..."}, ...}
 """
 
+import _string
 import ast
 import base64
 import datetime
 import json
 import operator
+import string
 import sys
+import time
 import traceback
 
 sys.setrecursionlimit(3000)
 MOST_STEPS = 500_000
+# Of one file.
+MOST_SECONDS = 5
+MOST_JSON = 4 << 20
+# Of the whole process, in bytes and in seconds of computing.
+MOST_MEMORY = 1 << 30
+MOST_COMPUTING = 25
+
+
+def confine():
+    """Gives up other files, other processes, and more memory and time than DAG files take."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits. The time is the caller's to limit as well.
+        return
+    for name, most in (("RLIMIT_AS", MOST_MEMORY), ("RLIMIT_CPU", MOST_COMPUTING), ("RLIMIT_FSIZE", 0),
+                       ("RLIMIT_NPROC", 0), ("RLIMIT_CORE", 0)):
+        try:
+            limit = getattr(resource, name)
+            _, hard = resource.getrlimit(limit)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (most, most))
+        except (AttributeError, ValueError, OSError):  # Not every system has every one.
+            pass
+
 
 # What comes along with Airflow and its Databricks and Amazon providers.
 SHIPPED = {"airflow", "pendulum", "dateutil", "pytz", "jinja2", "attr", "attrs", "sqlalchemy", "requests", "boto3",
@@ -73,6 +101,43 @@ class Function:
         self.node, self.scope = node, scope
 
 
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range, datetime.datetime, datetime.date,
+         datetime.time, datetime.timedelta, datetime.tzinfo)
+
+
+def is_plain(value):
+    """Whether it is a value of the file's own, and no object of this program or of the interpreter."""
+    if isinstance(value, dict):
+        return all(is_plain(k) and is_plain(v) for k, v in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(is_plain(v) for v in value)
+    return isinstance(value, PLAIN)
+
+
+class Formatter(string.Formatter):
+    """`str.format` of plain values. The real one follows attributes, and from any object of the interpreter it is four
+    steps to every module that there is; here an attribute is never followed, and what is not plain is `?`."""
+
+    def get_field(self, name, args, kwargs):
+        first, rest = _string.formatter_field_name_split(name)
+        value = self.get_value(first, args, kwargs)
+        for is_attribute, key in rest:
+            if is_attribute or not isinstance(value, (dict, list, tuple, str)):
+                return Opaque(), first
+            value = value[key]
+        return value, first
+
+    def convert_field(self, value, conversion):
+        return super().convert_field(value, conversion) if is_plain(value) else Opaque()
+
+    def format_field(self, value, spec):
+        return super().format_field(value, spec) if is_plain(value) else "?"
+
+
+def formatted(template):
+    return lambda *args, **kwargs: Formatter().vformat(template, args, kwargs)
+
+
 class Returned(Exception):
     def __init__(self, value):
         self.value = value
@@ -107,7 +172,7 @@ FUNCTIONS = {
 }
 
 METHODS = {
-    str: {"format", "join", "replace", "split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "title",
+    str: {"join", "replace", "split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "title",
           "startswith", "endswith", "splitlines", "partition", "encode", "zfill", "removeprefix", "removesuffix"},
     bytes: {"decode"},
     dict: {"get", "items", "keys", "values", "copy", "update", "pop", "setdefault"},
@@ -131,6 +196,7 @@ class Reader:
     def __init__(self, path, version, missing):
         self.path, self.version, self.major, self.missing = path, version, int(version.split(".")[0]), missing
         self.dags, self.within, self.groups, self.steps, self.line = [], [], [], 0, 1
+        self.until = time.monotonic() + MOST_SECONDS
 
     # Statements
 
@@ -268,7 +334,7 @@ class Reader:
 
     def step(self):
         self.steps += 1
-        if self.steps > MOST_STEPS:
+        if self.steps > MOST_STEPS or time.monotonic() > self.until:
             raise Failed("airflow.exceptions.AirflowTaskTimeout", "DagBag import timeout for " + self.path)
 
     def items(self, value):
@@ -374,7 +440,7 @@ class Reader:
     def text(self, node, scope):
         if isinstance(node, ast.FormattedValue):
             value = self.value(node.value, scope)
-            if isinstance(value, Opaque):
+            if not is_plain(value):
                 return "?"
             value = {114: repr, 115: str, 97: ascii}.get(node.conversion, lambda v: v)(value)
             return format(value, self.text(node.format_spec, scope) if node.format_spec else "")
@@ -386,6 +452,8 @@ class Reader:
         if isinstance(of, Opaque):
             path = f"{of.path}.{attr}" if of.path else ""
             return Opaque(path)
+        if isinstance(of, str) and attr == "format":
+            return formatted(of)
         if attr in METHODS.get(type(of), ()):
             return getattr(of, attr)
         if attr.startswith("_"):
@@ -408,6 +476,8 @@ class Reader:
             self.chain(first, then)
             return right
         if isinstance(left, Opaque) or isinstance(right, Opaque) or type(op) not in OPERATORS:
+            return Opaque()
+        if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)) and not is_plain(right):
             return Opaque()
         try:
             return OPERATORS[type(op)](left, right)
@@ -447,6 +517,8 @@ class Reader:
             return self.opaque(function.path, args, kwargs)
         if not callable(function):
             raise Failed("TypeError", f"'{type(function).__name__}' object is not callable")
+        if function in (str, repr, bytes) and not is_plain(args):
+            return Opaque()
         # Opaque parts may stand inside of what harmless functions only pass on.
         try:
             return function(*args, **kwargs)

@@ -1,14 +1,12 @@
 //! DAG files become DAGs: through the machine's `python3` where there is one, which reads them without running them
 //! (`parse.py` and `describe.py`), and by a plain check of the syntax where there is none.
 
+use super::child::{Limits, NoAnswer, ask};
 use super::definition::{Definition, Schedule};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -59,29 +57,66 @@ impl Known {
 
 const READER: &str = concat!(include_str!("parse.py"), "\n\n", include_str!("describe.py"));
 
+/// Where a Python may be. The environment is not asked: the child gets none of it, and a shim of it would find nothing.
+const PYTHONS: [&str; 4] = ["/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3", "python3"];
+
+/// What reading all files may take, before each is read alone.
+const ALL: Limits = Limits { time: Duration::from_secs(30), output: MOST_OUTPUT };
+/// What reading one file may take.
+const ONE: Limits = Limits { time: Duration::from_secs(10), output: MOST_OUTPUT };
+/// How long all that are read alone may take together.
+const TOGETHER: Duration = Duration::from_secs(60);
+const MOST_OUTPUT: u64 = 64 << 20;
+
 /// Reads files, given by their absolute paths.
+///
+/// The files are anybody's. One that takes the reader down, or keeps it, is found by reading each alone, and has an import
+/// error; the others say what they say.
 pub fn parse(files: &BTreeMap<String, String>, at: &Deployment) -> BTreeMap<String, Parsed> {
-    by_python("python3", files, at)
-        .unwrap_or_else(|| files.iter().map(|(path, text)| (path.clone(), by_hand(path, text))).collect())
+    for python in PYTHONS {
+        match by_python(python, files, at, ALL) {
+            Ok(parsed) => return parsed,
+            Err(NoAnswer::Unable) => {}
+            Err(NoAnswer::Stopped) => return each_alone(python, files, at, ONE),
+        }
+    }
+    files.iter().map(|(path, text)| (path.clone(), by_hand(path, text))).collect()
 }
 
-fn by_python(python: &str, files: &BTreeMap<String, String>, at: &Deployment) -> Option<BTreeMap<String, Parsed>> {
-    // Isolated, and without the packages of whoever runs it.
-    let mut child = Command::new(python)
-        .args(["-I", "-S", "-c", READER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+fn each_alone(
+    python: &str,
+    files: &BTreeMap<String, String>,
+    at: &Deployment,
+    limits: Limits,
+) -> BTreeMap<String, Parsed> {
+    let begun = Instant::now();
+    let one = |(path, text): (&String, &String)| {
+        let time = TOGETHER.saturating_sub(begun.elapsed()).min(limits.time);
+        let alone = BTreeMap::from([(path.clone(), text.clone())]);
+        let read = by_python(python, &alone, at, Limits { time, ..limits });
+        (path.clone(), read.ok().and_then(|mut parsed| parsed.remove(path)).unwrap_or_else(|| too_much(path)))
+    };
+    files.iter().map(one).collect()
+}
+
+/// The import error of a file whose reading took more than it may.
+fn too_much(path: &str) -> Parsed {
+    Parsed::Error(format!(
+        "Traceback (most recent call last):\n  File \"{path}\", line 1, in <module>\n\
+         airflow.exceptions.AirflowTaskTimeout: DagBag import timeout for {path}\n"
+    ))
+}
+
+fn by_python(
+    python: &str,
+    files: &BTreeMap<String, String>,
+    at: &Deployment,
+    limits: Limits,
+) -> Result<BTreeMap<String, Parsed>, NoAnswer> {
     let request = json!({ "version": version(at.major), "missing": at.missing, "files": files }).to_string();
-    let mut stdin = child.stdin.take()?;
-    // It reads everything before it writes anything, so that neither waits for the other.
-    let sent = stdin.write_all(request.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().ok()?;
-    sent.ok()?;
-    output.status.success().then(|| serde_json::from_slice(&output.stdout).ok()).flatten()
+    // Isolated, and without the packages of whoever runs it.
+    let output = ask(python, &["-I", "-S", "-c", READER], request, limits)?;
+    serde_json::from_slice(&output).map_err(|_| NoAnswer::Unable)
 }
 
 /// The release that is emulated.
@@ -279,11 +314,16 @@ mod tests {
         Deployment { major, missing: Vec::new() }
     }
 
+    /// What Python says, where there is one.
+    fn read(files: &BTreeMap<String, String>, at: &Deployment) -> Option<BTreeMap<String, Parsed>> {
+        PYTHONS.iter().find_map(|python| by_python(python, files, at, ALL).ok())
+    }
+
     #[test]
     fn what_is_not_installed_cannot_be_imported() {
         let files = one("/dags/a.py", "from airflow.providers.databricks.operators.databricks import X\n");
         let without = Deployment { major: 3, missing: vec!["airflow.providers.databricks".to_owned()] };
-        let Some(parsed) = by_python("python3", &files, &without) else { return };
+        let Some(parsed) = read(&files, &without) else { return };
         let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
         assert!(trace.ends_with("No module named 'airflow.providers.databricks'\n"), "{trace}");
         let mut known = Known::default();
@@ -322,18 +362,72 @@ mod tests {
     #[test]
     fn python_finds_what_is_wrong() {
         let files = one("/dags/a.py", "from airflow import DAG\nimport nosuchmodule\n");
-        let Some(parsed) = by_python("python3", &files, &at(3)) else { return };
+        let Some(parsed) = read(&files, &at(3)) else { return };
         let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
         assert!(trace.contains("File \"/dags/a.py\", line 2, in <module>\n    import nosuchmodule"), "{trace}");
         assert!(trace.ends_with("ModuleNotFoundError: No module named 'nosuchmodule'\n"), "{trace}");
         let sdk = one("/dags/a.py", "from airflow.sdk import DAG\n");
-        assert!(matches!(&by_python("python3", &sdk, &at(2)).unwrap()["/dags/a.py"], Parsed::Error(_)));
-        assert_eq!(by_python("python3", &sdk, &at(3)).unwrap()["/dags/a.py"], Parsed::Dags(Vec::new()));
+        assert!(matches!(&read(&sdk, &at(2)).unwrap()["/dags/a.py"], Parsed::Error(_)));
+        assert_eq!(read(&sdk, &at(3)).unwrap()["/dags/a.py"], Parsed::Dags(Vec::new()));
+    }
+
+    #[test]
+    fn a_file_sees_nothing_of_the_interpreter() {
+        // Each reaches for a module of the reader through what it can name.
+        for (reach, shown) in [
+            ("'{0.__init__.__globals__[sys].modules[os].environ}'.format(DAG)", "?"),
+            ("'{0.__class__.__mro__}'.format(Exception)", "?"),
+            ("'{0.__class__.__mro__}'.format('')", "?"),
+            ("'{a.__init__.__globals__}'.format(a=len)", "?"),
+            ("'{:{0.__class__}}'.format(1)", ""),
+            ("f'{DAG}{len!r}{Exception}'", "???"),
+            (
+                "'{0[0]} {0!r} {b:03d} {}'.format([7], b=5) if False else '{0[0]} {0!r} {b:03d}'.format([7], b=5)",
+                "7 [7] 005",
+            ),
+            ("'{} {}'.format('a', 2)", "a 2"),
+        ] {
+            let text = format!("from airflow import DAG\nDAG(dag_id='a', description={reach})\n");
+            let Some(parsed) = read(&one("/dags/a.py", &text), &at(3)) else { return };
+            match &parsed["/dags/a.py"] {
+                Parsed::Dags(dags) => assert_eq!(dags[0].description.as_deref(), Some(shown), "{reach}"),
+                Parsed::Error(trace) => {
+                    assert!(shown.is_empty() && trace.contains("Unknown format code '?'"), "{reach}: {trace}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_takes_too_much_has_an_import_error_and_the_others_are_read() {
+        let heavy = [
+            ("/dags/time.py", "sum(range(10000000000000))"),
+            ("/dags/memory.py", "x = 'a' * 100000000000"),
+            ("/dags/width.py", "x = '{:>100000000000}'.format(1)"),
+            ("/dags/circle.py", "x = []\nx.append(x)\nDAG(dag_id='c', default_args={'a': x})"),
+            ("/dags/digits.py", &format!("DAG(dag_id='d', params={{'a': {0} * {0}}})", "9".repeat(4000))),
+        ];
+        let mut files: BTreeMap<String, String> =
+            heavy.map(|(path, text)| (path.to_owned(), format!("from airflow import DAG\n{text}\n"))).into();
+        files.insert("/dags/good.py".to_owned(), GOOD.to_owned());
+        if read(&one("/dags/good.py", GOOD), &at(3)).is_none() {
+            return;
+        }
+        let quick = Limits { time: Duration::from_secs(3), ..ALL };
+        let python = PYTHONS.iter().find(|python| by_python(python, &one("a", GOOD), &at(3), ALL).is_ok()).unwrap();
+        assert_eq!(by_python(python, &files, &at(3), quick), Err(NoAnswer::Stopped));
+        let parsed = each_alone(python, &files, &at(3), quick);
+        for (path, said) in parsed {
+            match said {
+                Parsed::Dags(dags) => assert_eq!((path.as_str(), dags.len()), ("/dags/good.py", 1)),
+                Parsed::Error(trace) => assert!(path != "/dags/good.py" && trace.contains(&path), "{path}: {trace}"),
+            }
+        }
     }
 
     #[test]
     fn without_python_ids_and_open_brackets_are_found() {
-        assert_eq!(by_python("no-such-python", &one("a", GOOD), &at(3)), None);
+        assert_eq!(by_python("no-such-python", &one("a", GOOD), &at(3), ALL), Err(NoAnswer::Unable));
         let Parsed::Dags(dags) = by_hand("/dags/a.py", GOOD) else { panic!("an error") };
         assert_eq!((dags.len(), dags[0].dag_id.as_str()), (1, "a_b"));
         assert_eq!(dags[0].schedule.cron.as_deref(), Some("0 4 * * *"));

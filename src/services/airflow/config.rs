@@ -83,7 +83,6 @@ impl Config {
             (None, Some(meant)) => meant,
             (Some(asked), Some(meant)) if asked.url == meant.url => meant,
             (Some(asked), Some(meant)) => return Err(ConfigError::OtherUrl { url: asked.url, meant: meant.url }),
-            (Some(asked), None) if asked.loopback => asked,
             (Some(asked), None) => return Err(ConfigError::NotMeant { url: asked.url }),
         };
         let api = match explicit.api.as_deref() {
@@ -168,12 +167,49 @@ mod tests {
 
     const PASSWORD: [(&str, &str); 2] = [("AIRFLOW_USERNAME", "ann"), ("AIRFLOW_PASSWORD", "hunter22")];
 
+    /// The credentials, and the address that they are for.
+    fn with_url<'a>(env: &[(&'a str, &'a str)], url: &'a str) -> Vec<(&'a str, &'a str)> {
+        env.iter().copied().chain([("AIRFLOW_URL", url)]).collect()
+    }
+
     #[test]
-    fn an_airflow_on_this_machine_needs_only_credentials() {
-        let config = resolve(&PASSWORD, Some("http://127.0.0.1:8080/"), None).unwrap();
-        assert_eq!((config.url.as_str(), config.plain, config.api), ("http://127.0.0.1:8080", true, Api::Auto));
+    fn an_airflow_on_this_machine_is_named_like_any_other() {
+        let here = "http://127.0.0.1:8080";
+        let config = resolve(&with_url(&PASSWORD, here), Some("http://127.0.0.1:8080/"), None).unwrap();
+        assert_eq!((config.url.as_str(), config.plain, config.api), (here, true, Api::Auto));
         assert!(!format!("{config:?}").contains("hunter22"));
-        assert_eq!(resolve(&PASSWORD, Some("http://localhost/x/home"), Some("v1")).unwrap().api, Api::V1);
+        let env = with_url(&PASSWORD, "http://localhost/x");
+        assert_eq!(resolve(&env, Some("http://localhost/x/home"), Some("v1")).unwrap().api, Api::V1);
+    }
+
+    #[test]
+    fn no_credential_goes_to_an_address_that_only_the_project_file_names() {
+        let token = [("AIRFLOW_TOKEN", "hunter33")];
+        let named = "https://airflow.example.com";
+        for credential in [&PASSWORD[..], &token] {
+            for (asked, meant, goes) in [
+                (named, Some(named), true),
+                (named, None, false),
+                ("https://evil.example", Some(named), false),
+                ("https://evil.example", None, false),
+                // Any process of this machine may listen there, and so may one of another user.
+                ("http://127.0.0.1:8080", None, false),
+                ("http://localhost:8080", Some(named), false),
+                ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080"), true),
+                ("http://127.0.0.1:8081", Some("http://127.0.0.1:8080"), false),
+                ("http://localhost:8080", Some("http://127.0.0.1:8080"), false),
+                ("http://airflow.example.com", Some(named), false),
+                ("https://airflow.example.com:8443", Some(named), false),
+                ("https://airflow.example.com.evil.example", Some(named), false),
+                ("https://airflow.example.com/other", Some("https://airflow.example.com/prod"), false),
+            ] {
+                let env = meant.map_or(credential.to_vec(), |url| with_url(credential, url));
+                let resolved = resolve(&env, Some(asked), None);
+                assert_eq!(resolved.is_ok(), goes, "{asked}, AIRFLOW_URL {meant:?}: {resolved:?}");
+                let refused = resolved.err().map(|e| e.to_string()).unwrap_or_default();
+                assert!(goes || refused.contains("AIRFLOW_URL") && !refused.contains("hunter"), "{refused}");
+            }
+        }
     }
 
     #[test]
@@ -193,9 +229,9 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         let local = Some("http://127.0.0.1:8080");
+        assert!(resolve(&PASSWORD, None, None).unwrap_err().to_string().contains("set `airflow.url`"));
         for (env, url, api, part) in [
-            (&PASSWORD[..], None, None, "set `airflow.url`"),
-            (&[], local, None, "set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN"),
+            (&[][..], local, None, "set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN"),
             (&PASSWORD[..1], local, None, "AIRFLOW_USERNAME is set and AIRFLOW_PASSWORD is not"),
             (&PASSWORD[1..], local, None, "AIRFLOW_PASSWORD is set and AIRFLOW_USERNAME is not"),
             (&PASSWORD[..], local, Some("v3"), "`airflow.api` is `v3`"),
@@ -204,10 +240,10 @@ mod tests {
             (&PASSWORD[..], Some("https://x/?a=b"), None, "a query"),
             (&PASSWORD[..], Some("https://ann:hunter33@x"), None, "credentials don't belong"),
         ] {
-            let error = resolve(env, url, api).unwrap_err().to_string();
+            let error = resolve(&with_url(env, "http://127.0.0.1:8080"), url, api).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("hunter"), "{error}");
         }
         let both = [("AIRFLOW_TOKEN", "t"), ("AIRFLOW_PASSWORD", "hunter22"), ("AIRFLOW_USERNAME", "ann")];
-        assert_eq!(resolve(&both, local, None), Err(ConfigError::Several));
+        assert_eq!(resolve(&with_url(&both, "http://127.0.0.1:8080"), local, None), Err(ConfigError::Several));
     }
 }

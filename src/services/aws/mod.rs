@@ -99,6 +99,10 @@ impl Aws {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a query; expected an address alone"));
         }
+        // A signature keeps the key secret, but not what was asked and answered, nor the session token beside it.
+        if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
+            return Err(wrong("requests would cross the network in the clear; expected `https://`, or this machine"));
+        }
         Ok(Some(Endpoint { url: url.as_str().trim_end_matches('/').to_owned(), from }))
     }
 
@@ -162,4 +166,43 @@ pub fn domain(region: &str) -> &'static str {
 /// Whether an address is one of this machine without TLS: no certificates, no proxy.
 pub(super) fn is_plain(url: &str) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.host_str().is_some_and(is_loopback))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(variables: &[(&'static str, &'static str)]) -> Result<Option<Endpoint>, AwsError> {
+        let variables: Vec<_> = variables.iter().copied().chain([("HOME", "/nonexistent")]).collect();
+        let env: Env =
+            Arc::new(move |name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()));
+        Aws::new(env.clone(), &Files::read(&env)).unwrap().endpoint("AWS_ENDPOINT_URL_S3")
+    }
+
+    #[test]
+    fn an_endpoint_without_tls_is_on_this_machine_or_refused() {
+        for (url, goes) in [
+            ("https://store.example", true),
+            ("http://127.0.0.1:9000", true),
+            ("http://localhost:9000", true),
+            ("http://[::1]:9000", true),
+            ("http://store.example", false),
+            ("http://minio:9000", false),
+            ("http://127.0.0.1.evil.example", false),
+            ("http://169.254.169.254", false),
+            ("http://10.0.0.1:9000", false),
+            ("http://0.0.0.0:9000", false),
+            ("ftp://127.0.0.1", false),
+        ] {
+            for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
+                let found = endpoint(&[(name, url)]);
+                assert_eq!(found.is_ok(), goes, "{name}={url}: {found:?}");
+                if let Err(error) = found {
+                    let text = error.to_string();
+                    assert!(text.contains(name) && text.contains("expected `https://`"), "{text}");
+                }
+            }
+        }
+        assert_eq!(endpoint(&[]), Ok(None));
+    }
 }

@@ -88,7 +88,11 @@ fn is_near(host: &str) -> bool {
 impl HttpSend for Web {
     async fn http_send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let near = is_near(&host) && request.uri().scheme_str() == Some("http");
+        let plain = request.uri().scheme_str() != Some("https");
+        let near = is_near(&host) && plain;
+        if plain && !near {
+            return Err(Error::unexpected(format!("{host}: credentials would cross the network in the clear")));
+        }
         // What was sent and what came back hold credentials: an error says where, and no more.
         let failed = |broken: Broken| Error::unexpected(format!("{host}: {}", broken.why));
         let mut request = reqwest::Request::try_from(request).map_err(|e| failed(Broken::of(e)))?;

@@ -166,6 +166,12 @@ impl Method {
             Method::AzureCli { .. } => "azure-cli",
         }
     }
+
+    /// Whether it sends an identity token. Whoever gets one can show it to others for as long as it lasts: it names its
+    /// owner, not the workspace.
+    fn is_identity(&self) -> bool {
+        matches!(self, Method::GithubOidc { .. } | Method::EnvOidc { .. } | Method::FileOidc { .. })
+    }
 }
 
 /// Where a workspace is and how to sign in.
@@ -277,9 +283,11 @@ impl Config {
         }
         let host = Host::read(settings.get("host").ok_or(AuthError::NoHost)?)?;
         let profile_host = values.and_then(|v| v.get("host"));
-        check_hosts(&settings, &host, &explicit, env("DATABRICKS_HOST").as_ref(), profile.as_deref(), profile_host)?;
+        let hosts = Hosts { env: env("DATABRICKS_HOST"), profile: profile_host.cloned() };
+        check_hosts(&settings, &host, &explicit, &hosts, profile.as_deref())?;
         check_single_method(&settings, profile.as_deref())?;
         let methods = methods(&settings, &host, profile.as_deref(), &env)?;
+        check_identity(&methods, &host, &hosts)?;
         // The SDKs take 0 for "not set".
         let rate_limit = settings.get("rate_limit").filter(|text| *text != "0").map(read_rate).transpose()?;
         Ok(Config {
@@ -297,11 +305,7 @@ impl Config {
     /// A configuration for a host and a personal access token: the sandbox, tests.
     pub fn with_token(host: &str, token: &str) -> Result<Config, AuthError> {
         let env = |name: &str| (name == "DATABRICKS_TOKEN").then(|| token.to_owned());
-        let host = Host::read(host)?;
-        if host.loopback {
-            return Config::resolve(&env, None, Explicit { host: Some(host.url), profile: None });
-        }
-        let url = host.url;
+        let url = Host::read(host)?.url;
         let both = |name: &str| if name == "DATABRICKS_HOST" { Some(url.clone()) } else { env(name) };
         Config::resolve(&both, None, Explicit::default())
     }
@@ -380,27 +384,49 @@ fn known(profiles: &Profiles) -> String {
     if names.is_empty() { "the file has none".to_owned() } else { format!("the file has: {}", names.join(", ")) }
 }
 
+/// The hosts that the owner of the credentials names. A project file may come from anybody's pull request, and so names
+/// none.
+struct Hosts {
+    /// `DATABRICKS_HOST`.
+    env: Option<String>,
+    /// The one of the profile in use.
+    profile: Option<String>,
+}
+
+impl Hosts {
+    /// Whether one of them is this very host: scheme, name and port.
+    fn name(&self, host: &Host) -> bool {
+        let is_it = |text: &String| Host::read(text).is_ok_and(|named| named.url == host.url);
+        self.env.as_ref().is_some_and(is_it) || self.profile.as_ref().is_some_and(is_it)
+    }
+
+    /// `; DATABRICKS_HOST is https://…`, where there is one.
+    fn said(&self) -> String {
+        let url = self.env.as_ref().and_then(|text| Host::read(text).ok()).map(|host| host.url);
+        url.map(|url| format!(" (DATABRICKS_HOST is {url})")).unwrap_or_default()
+    }
+}
+
 /// Refuses to send credentials to a host that their owner didn't mean them for.
 fn check_hosts(
     settings: &Settings,
     host: &Host,
     explicit: &Explicit,
-    env_host: Option<&String>,
+    hosts: &Hosts,
     profile: Option<&str>,
-    profile_host: Option<&String>,
 ) -> Result<(), AuthError> {
     let differs = |other: Option<&String>| {
         other.and_then(|other| Host::read(other).ok()).map(|h| h.url).filter(|url| *url != host.url)
     };
     let from_env = settings.speaking(|o| matches!(o, Origin::Env(_))).next();
-    if let (Some(other), Some((field, _))) = (differs(env_host), from_env) {
+    if let (Some(other), Some((field, _))) = (differs(hosts.env.as_ref()), from_env) {
         return Err(AuthError::OtherHost(format!(
             "the target is {}, but DATABRICKS_HOST is {other}, and so {} belongs to that workspace: unset both, or set \
              both for this target",
             host.url, field.env
         )));
     }
-    if let (Some(other), Some(profile)) = (differs(profile_host), profile)
+    if let (Some(other), Some(profile)) = (differs(hosts.profile.as_ref()), profile)
         && (explicit.profile.is_some() || settings.speaking(|o| *o == Origin::File).next().is_some())
     {
         return Err(AuthError::OtherHost(format!(
@@ -409,16 +435,32 @@ fn check_hosts(
             host.url
         )));
     }
-    // A pull request may change the project file: an unknown host named only there gets no credentials from outside.
-    let vouched = host.is_databricks() || host.loopback || env_host.is_some() || profile_host.is_some();
-    if explicit.host.is_some() && !vouched {
-        return Err(AuthError::OtherHost(format!(
-            "{} is none of Databricks' own domains, and only the project file names it; if it is right, set \
-             DATABRICKS_HOST to it, or use a profile that has it",
-            host.url
-        )));
+    // Databricks itself answers at its own domains, and no password or token reaches anybody else there. Any other address
+    // is somebody's, this machine's ports included.
+    if hosts.name(host) || host.is_databricks() {
+        return Ok(());
     }
-    Ok(())
+    let whose = if host.loopback { "an address of this machine" } else { "none of Databricks' own domains" };
+    Err(AuthError::OtherHost(format!(
+        "{} is {whose}, and only the project file names it{}; if it is right, set DATABRICKS_HOST to it, or use a profile \
+         that has it",
+        host.url,
+        hosts.said()
+    )))
+}
+
+/// Refuses to show an identity token to a host that only the project file names, whosever it is.
+fn check_identity(methods: &[Method], host: &Host, hosts: &Hosts) -> Result<(), AuthError> {
+    match methods.iter().find(|method| method.is_identity()) {
+        Some(method) if !hosts.name(host) => Err(AuthError::OtherHost(format!(
+            "{}: the identity token would go to {}, which only the project file names{}; if it is right, set \
+             DATABRICKS_HOST to it",
+            method.name(),
+            host.url,
+            hosts.said()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses settings that speak for more than one method, as the SDKs do.
@@ -554,3 +596,7 @@ fn read_rate(text: &str) -> Result<f64, AuthError> {
 #[cfg(test)]
 #[path = "auth_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "vouched_tests.rs"]
+mod vouched_tests;
