@@ -6,14 +6,14 @@ use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
-use crate::plan::teardown::Evidence;
+use crate::plan::teardown::{Commits, Evidence};
 use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -152,6 +152,16 @@ impl Project {
         }
         files.sort();
         Ok(Evidence::parse(files))
+    }
+
+    /// Which of the commits that marks for teardown name the repository has.
+    fn commits(&self, live: &Live) -> Commits {
+        let Some(repo) = &self.repo else { return Commits::NoRepository };
+        let of_teardowns = live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+        let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
+        let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
+        let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
+        Commits::Repository { known, shallow: repo.is_shallow() }
     }
 
     /// Who works here, for what is written on things that others made.
@@ -311,7 +321,7 @@ impl Session {
         }
         progress.finished();
         let evidence = self.project.evidence()?;
-        live.map(|live| Live { evidence, ..live }).map_err(|fault| {
+        live.map(|live| Live { evidence, commits: self.project.commits(&live), ..live }).map_err(|fault| {
             let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
             match &self.workspace {
                 Some(workspace) => failure.hint(format!("the workspace is {workspace}")),

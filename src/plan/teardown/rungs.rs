@@ -82,6 +82,7 @@ impl<'a> Decider<'a> {
             clock: Clock::at(self.input.now),
             has_tags: resource.kind.mark() != MarkPlace::Nowhere,
             key: self.input.teardown.key,
+            commits: &self.input.live.commits,
         });
         if let Some(other) = &decided.foreign {
             let remedy = format!("take the match out of one of them, or the tag `plumb` off {}", old.id);
@@ -90,7 +91,10 @@ impl<'a> Decider<'a> {
         let back = returned(old, spec);
         match &decided.next {
             Next::Nothing => {}
-            Next::Tag { tags, because } => self.tag(resource, found, old, tags, *because, back.as_deref()),
+            Next::Tag { tags, because } => {
+                let why = decided.doubt.as_deref().or(back.as_deref());
+                self.tag(resource, found, old, tags, *because, (back.is_some(), why));
+            }
             Next::TakeDown => self.take_down(resource, found, old),
         }
         if spec.desired == Outcome::Teardown {
@@ -105,9 +109,9 @@ impl<'a> Decider<'a> {
         old: &Old,
         tags: &Value,
         because: Because,
-        back: Option<&str>,
+        (back, why): (bool, Option<&str>),
     ) {
-        let origin = Some(if back.is_some() { Origin::Drift } else { Origin::Manifest });
+        let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
         // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
         let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
         let fields = shown
@@ -129,10 +133,13 @@ impl<'a> Decider<'a> {
         let body = json!({ "tags": tags });
         let (action, reason) = match because {
             Because::Kept => (Action::Release, "its manifest says `desired: keep`".to_owned()),
+            Because::Foreign => {
+                (Action::Mark, format!("{}; its grace period starts again", why.unwrap_or("its mark does not count")))
+            }
             Because::Amended => (Action::Mark, "what its mark says is no longer so".to_owned()),
             Because::Marked => (
                 Action::Mark,
-                match back {
+                match why {
                     Some(back) => format!("returned: {back}"),
                     None => "its manifest says `desired: teardown`".to_owned(),
                 },
@@ -306,12 +313,14 @@ fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<String> {
 }
 
 fn descent(resource: &Resource, old: &Old, decided: Decided, returned: Option<String>) -> Descent {
-    let Decided { rung, gates, next, .. } = decided;
+    let Decided { rung, gates, next, doubt, .. } = decided;
     let next = match (next, rung) {
+        (Next::Tag { because: Because::Foreign, .. }, _) => "it is marked again, and nothing else".to_owned(),
         (Next::Tag { .. }, Rung::Active) => "it is marked, and nothing else".to_owned(),
         (Next::Tag { .. }, _) => "its mark is mended, and nothing else".to_owned(),
         (Next::TakeDown, _) => "it is taken down".to_owned(),
         (Next::Nothing, Rung::Due) => "`plumb apply --allow-teardown` takes it down".to_owned(),
+        (Next::Nothing, _) if doubt.is_some() => "it waits until its mark can be believed".to_owned(),
         (Next::Nothing, _) => {
             let open = gates.iter().filter(|gate| !gate.holds).count();
             format!("it waits for {open} of {} gates", gates.len())
