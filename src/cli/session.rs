@@ -321,7 +321,9 @@ impl Session {
         }
         progress.finished();
         let evidence = self.project.evidence()?;
-        live.map(|live| Live { evidence, commits: self.project.commits(&live), ..live }).map_err(|fault| {
+        let workspace = self.services.workspace_id();
+        let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
+        live.map(whole).map_err(|fault| {
             let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
             match &self.workspace {
                 Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
@@ -412,6 +414,7 @@ impl Session {
             now: jiff::Timestamp::now(),
             teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
+            approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,
         })
     }

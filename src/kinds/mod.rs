@@ -3,6 +3,7 @@
 //! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
+pub mod impact;
 pub mod mark;
 
 pub mod databricks {
@@ -79,6 +80,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::OnceLock};
 
+pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 
 /// Every kind that plumb knows, in the order of their names.
@@ -323,8 +325,8 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// The calls of a step, in order.
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
-    /// What the step disrupts, in a few words each: "restarts the cluster".
-    fn impact(_step: &Step<'_>) -> Vec<String> {
+    /// What the step disrupts, a class and a few words each: "restarts the cluster".
+    fn impact(_step: &Step<'_>) -> Vec<Impact> {
         Vec::new()
     }
     /// What the step sets going at once.
@@ -408,7 +410,7 @@ pub trait AnyKind: Send + Sync {
     fn activity(&self, seen: &Seen) -> Option<Read>;
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
-    fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
@@ -504,7 +506,7 @@ impl<K: Kind> AnyKind for Of<K> {
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         K::calls(step)
     }
-    fn impact(&self, step: &Step<'_>) -> Vec<String> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         K::impact(step)
     }
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {

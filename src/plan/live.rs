@@ -36,6 +36,8 @@ pub struct Live {
     pub evidence: Evidence,
     /// Which of the commits that marks for teardown name the repository has.
     pub commits: Commits,
+    /// The id of the Databricks workspace that was read, where there is one and it says so.
+    pub workspace: Option<String>,
 }
 
 impl Live {

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod compare;
 mod decide;
+pub mod digest;
 pub mod drift;
 mod finish;
 pub mod guards;

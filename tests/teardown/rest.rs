@@ -160,6 +160,7 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
         base: None,
         today: jiff::civil::date(2024, 6, 20),
         now: LATER.parse().unwrap(),
+        approval_key: None,
         teardown: plumb::plan::Keys { who: "ann", key: true },
         kinds: &kinds,
         absent: &[],

@@ -223,7 +223,7 @@ async fn report(
     let text = |line: Option<&str>, budget: usize| {
         let frame = Frame { run: run.as_deref(), budget };
         match &held.verdict {
-            Some(Verdict::More(more)) => {
+            Some(Verdict::More { changes: more, .. }) => {
                 comment::refused(&plan, &of_changes(&plan, |c| more.contains(&c.address)), line, &frame)
             }
             _ => comment::ended(&how, &plan, line, &frame),

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
-use crate::kinds::{AnyKind, MarkPlace, Owner, Rev, Step, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Resource};
 use crate::plan::decide::Decider;
 use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, normal};
@@ -173,6 +173,7 @@ impl<'a> Decider<'a> {
             }
         };
         let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
+        let (impacts, disrupts) = Impact::split(impacts);
         self.changes.push(Change {
             address: address_of(resource, &old.id),
             action,
@@ -181,6 +182,7 @@ impl<'a> Decider<'a> {
             reason: Some(reason),
             origin: None,
             impacts,
+            disrupts,
             next_run: None,
             fields,
             depends_on: Vec::new(),
@@ -189,6 +191,7 @@ impl<'a> Decider<'a> {
             digest: String::new(),
             calls,
             read: Some(basis(old, action)),
+            shown_read: None,
         });
     }
 
@@ -300,14 +303,16 @@ impl<'a> Decider<'a> {
 /// The tags that a plan shows.
 const SHOWN: [&str; 2] = ["plumb", TAG_NOT_BEFORE];
 
-fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<String> {
+fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<Impact> {
     let mut impacts = Vec::new();
     if old.protected {
-        impacts.push("its termination protection is taken off first".to_owned());
+        impacts.push(ImpactClass::LiftsProtection.says("its termination protection is taken off first"));
     }
     impacts.push(match kind.name() {
-        "EmrCluster" => "the cluster ends for good, with what is in its HDFS and on its disks".to_owned(),
-        _ => format!("the {} is deleted for good", kind.noun()),
+        "EmrCluster" => {
+            ImpactClass::LosesData.says("the cluster ends for good, with what is in its HDFS and on its disks")
+        }
+        _ => ImpactClass::LosesData.says(format!("the {} is deleted for good", kind.noun())),
     });
     impacts
 }
