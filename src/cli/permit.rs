@@ -1,6 +1,7 @@
 //! What an apply may do: all that it decides, or only what somebody saw before.
 
 use super::Targeted;
+use crate::manifest::{MOST_BYTES, named};
 use crate::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
 use crate::plan::{Change, Plan};
 use crate::render::{self, Style};
@@ -21,13 +22,13 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Reads the files that are named.
-    pub fn permit(&self) -> Result<Permit, Failure> {
+    /// Reads the files that are named; `project` is the folder of the project.
+    pub fn permit(&self, project: Option<&Path>) -> Result<Permit, Failure> {
         Ok(match (&self.plan, &self.approved) {
-            (Some(path), _) => Permit::new(Leave::Saved(read(path)?)),
+            (Some(path), _) => Permit::new(Leave::Saved(read(project, path)?)),
             (None, Some(text)) if approval::is_digest(text) => Permit::approved(Approval::of_digest(text)),
             (None, Some(text)) if Path::new(text).is_file() => {
-                let saved = read(Path::new(text))?;
+                let saved = read(project, Path::new(text))?;
                 Permit { target: Some(saved.target.clone()), ..Permit::approved(Approval::of_saved(&saved)) }
             }
             (None, Some(text)) => {
@@ -39,8 +40,8 @@ impl Seen {
     }
 }
 
-fn read(path: &Path) -> Result<Saved, Failure> {
-    let text = std::fs::read_to_string(path)
+fn read(project: Option<&Path>, path: &Path) -> Result<Saved, Failure> {
+    let text = named(project, path, MOST_BYTES)
         .map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))?;
     Saved::parse(&text).map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))
 }

@@ -134,24 +134,10 @@ impl Project {
         if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
             return Ok(Evidence::default());
         }
-        let folder = self.dir.join("evidence");
-        let failed = |e: std::io::Error| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Evidence::default()),
-            Err(e) => return Err(failed(e)),
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".json") {
-                let bytes = std::fs::read(entry.path()).map_err(failed)?;
-                files.push((format!("evidence/{name}"), String::from_utf8_lossy(&bytes).into_owned()));
-            }
-        }
-        files.sort();
-        Ok(Evidence::parse(files))
+        let failed = |e: String| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        let files = disk.files("evidence", ".json").map_err(failed)?;
+        Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
     }
 
     /// Which of the commits that marks for teardown name the repository has.

@@ -167,17 +167,21 @@ mod patch;
 mod project;
 mod read;
 mod refs;
+mod reserved;
 mod setup;
 mod source;
+mod teardown_guard;
 mod template;
 mod vault;
 mod walk;
 
 pub use develop::names_secret;
-pub use disk::Disk;
+pub use disk::{Disk, named};
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, names};
-pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
+pub use project::{
+    AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard, Variable,
+};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
 pub use vault::Vault;

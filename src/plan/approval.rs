@@ -297,3 +297,7 @@ fn short(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }
+
+#[cfg(test)]
+#[path = "approval_tests.rs"]
+mod tests;

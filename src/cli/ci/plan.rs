@@ -7,6 +7,7 @@ use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
 use crate::ci::workflow;
 use crate::git::Repo;
+use crate::manifest::{Disk, Source};
 use crate::plan::Plan;
 use crate::services::github::Pull;
 use crate::settings;
@@ -161,7 +162,8 @@ fn same_project(project: &Project, pull: &Pull) -> Result<(), Failure> {
     let repo = project.repo.as_ref().ok_or_else(|| refused("this is no git repository".into()))?;
     let base = &pull.base.sha;
     let files = repo.files_at(base, &[FILE.to_owned()]).map_err(|e| refused(format!("base {base}: {e}")))?;
-    let own = std::fs::read(project.dir.join(FILE)).map_err(|e| refused(e.to_string()))?;
+    let disk = Disk::new(&project.dir).map_err(|e| refused(e.to_string()))?;
+    let own = disk.read(FILE).map_err(refused)?;
     match files.get(FILE) {
         Some(file) if *file == own => Ok(()),
         Some(_) => Err(refused("it differs".into())),
