@@ -33,7 +33,8 @@ impl Seen {
             }
             (None, Some(text)) => {
                 let failure = Failure::usage(format!("--approved {text}: it is neither a digest nor a file"));
-                return Err(failure.hint("a digest is the 16 digits at the end of a plan, `k:` before them where there is a key"));
+                return Err(failure
+                    .hint("a digest is the 16 digits at the end of a plan, `k:` before them where there is a key"));
             }
             (None, None) => Permit::new(Leave::Everything),
         })

@@ -143,7 +143,8 @@ impl Project {
     /// Which of the commits that marks for teardown name the repository has.
     fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
-        let of_teardowns = live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+        let of_teardowns =
+            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
         let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();

@@ -4,6 +4,7 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 pub mod impact;
+pub mod managed;
 pub mod mark;
 
 pub mod databricks {
@@ -333,6 +334,10 @@ pub trait Kind: Send + Sync + 'static {
     fn run_now(_step: &Step<'_>) -> Option<RunNow> {
         None
     }
+    /// The other tool that the object belongs to, where it says so. Its tags are looked at for every kind that has some.
+    fn managed_by(_seen: &Seen) -> Option<managed::Tool> {
+        None
+    }
     /// When the object is set going next by the clock, once the step is done: `2024-05-02 04:00 Europe/London`.
     fn next_run(_step: &Step<'_>) -> Option<String> {
         None
@@ -412,6 +417,7 @@ pub trait AnyKind: Send + Sync {
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<Impact>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
+    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
     fn is_borrowed(&self, spec: &Value) -> bool;
@@ -511,6 +517,12 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
         K::run_now(step)
+    }
+    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool> {
+        K::managed_by(seen).or_else(|| match K::MARK {
+            MarkPlace::Tags(member) => managed::by_tags(seen.spec.get(member)?),
+            _ => None,
+        })
     }
     fn next_run(&self, step: &Step<'_>) -> Option<String> {
         K::next_run(step)

@@ -73,7 +73,9 @@ fn leads_away(kind: &FoundKind) -> bool {
 /// Whether a path leads, by a link, to something hidden, or in any way to what is git's own. `.git/config` has the token of
 /// actions/checkout in it, `.env` what its name says; an error would quote them.
 fn is_hidden(real: &Path, asked: &Path) -> bool {
-    let hidden = |path: &Path| path.components().any(|c| c.as_os_str().to_string_lossy().starts_with('.') && c.as_os_str() != ".");
+    let hidden = |path: &Path| {
+        path.components().any(|c| c.as_os_str().to_string_lossy().starts_with('.') && c.as_os_str() != ".")
+    };
     real.components().any(|c| c.as_os_str() == ".git") || (hidden(real) && !hidden(asked))
 }
 
@@ -140,7 +142,8 @@ pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, S
         // Where it stands, its own link not followed.
         let whole = std::path::absolute(path).map_err(told)?;
         let parent = whole.parent().and_then(|dir| fs::canonicalize(dir).ok()).unwrap_or_default();
-        let is_inside = parent.starts_with(&root) || project.is_some_and(|dir| std::path::absolute(dir).is_ok_and(|dir| whole.starts_with(dir)));
+        let is_inside = parent.starts_with(&root)
+            || project.is_some_and(|dir| std::path::absolute(dir).is_ok_and(|dir| whole.starts_with(dir)));
         if is_inside && !real.strip_prefix(&root).is_ok_and(|inside| !is_hidden(inside, Path::new(""))) {
             return Err("it is a link that leaves the project, or leads to a hidden file".into());
         }
@@ -276,7 +279,9 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("secret"), SECRET).unwrap();
         let root = tempfile::tempdir().unwrap();
-        for (path, text) in [(".git/config", SECRET), (".env", SECRET), ("evidence/a.json", "{}"), ("evidence/b.txt", "")] {
+        for (path, text) in
+            [(".git/config", SECRET), (".env", SECRET), ("evidence/a.json", "{}"), ("evidence/b.txt", "")]
+        {
             fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
             fs::write(root.path().join(path), text).unwrap();
         }
@@ -294,9 +299,12 @@ mod tests {
             symlink(to, root.path().join("evidence").join(name)).unwrap();
         }
         let disk = Disk::new(root.path()).unwrap();
-        let texts: Vec<_> = disk.files("evidence", ".json").unwrap().iter().map(|f| (f.path.clone(), disk.text(f))).collect();
-        let refused = |name: &str, why: &str| (format!("evidence/{name}.json"), Err(format!("`evidence/{name}.json` {why}")));
-        let (leaves, hidden) = ("is a symbolic link that leaves the project", "leads to a hidden file, such as those of git");
+        let texts: Vec<_> =
+            disk.files("evidence", ".json").unwrap().iter().map(|f| (f.path.clone(), disk.text(f))).collect();
+        let refused =
+            |name: &str, why: &str| (format!("evidence/{name}.json"), Err(format!("`evidence/{name}.json` {why}")));
+        let (leaves, hidden) =
+            ("is a symbolic link that leaves the project", "leads to a hidden file, such as those of git");
         let wanted = [
             ("evidence/a.json".to_owned(), Ok("{}".to_owned())),
             refused("broken", "is a symbolic link to nothing"),
@@ -319,7 +327,10 @@ mod tests {
         let named = |path: &str| named(Some(root.path()), &root.path().join(path), 100);
         assert_eq!(named("evidence/inside.json").unwrap(), "{}");
         assert_eq!(super::named(Some(root.path()), &outside.path().join("secret"), 100).unwrap(), SECRET);
-        assert_eq!(super::named(Some(root.path()), &outside.path().join("secret"), 5).unwrap_err(), "it is larger than 0 MB");
+        assert_eq!(
+            super::named(Some(root.path()), &outside.path().join("secret"), 5).unwrap_err(),
+            "it is larger than 0 MB"
+        );
         for trap in ["evidence/out.json", "evidence/git.json", "linked/secret", "evidence/env.json", ".git/config"] {
             assert!(named(trap).unwrap_err().contains("leaves the project, or leads to a hidden file"), "{trap}");
         }

@@ -51,15 +51,15 @@ mod tests {
             ("s3cr3t=hunter2".to_owned(), "it is no JSON: line 1, column 1"),
             ("{\"s3cr3t\": hunter2".to_owned(), "it is no JSON: line 1, column 12"),
             ("{\"s3cr3t\": \"hunter2\"".to_owned(), "it is no JSON: it ends too early, at line 1, column 20"),
-            ("\"s3cr3t\"".to_owned(), "expected struct Report, line 1, column 8"),
+            ("\"s3cr3t\"".to_owned(), "expected struct Report, line 1"),
             ("{\"s3cr3t\": 1}".to_owned(), "`format` is missing, line 1, column 13"),
-            (report("\"s3cr3t\"", NOW), "expected a boolean, line 1, column 85"),
+            (report("\"s3cr3t\"", NOW), "expected a boolean, line 1"),
             // The end of the message is the text's own: no word of it is believed.
-            (report("\"x\"", NOW).replace("\"x\"", "\"s3cr3t, expected s3cr3t\""), "expected a boolean, line 1, column 102"),
-            (report("true", "s3cr3t"), "a value of another kind was expected, line 1, column 107"),
+            (report("\"x\"", NOW).replace("\"x\"", "\"s3cr3t, expected s3cr3t\""), "expected a boolean, line 1"),
+            (report("true", "s3cr3t"), "a value of another kind was expected, line 1"),
         ] {
             let error = read_json::<Report>(&text).unwrap_err();
-            assert_eq!(error, wanted, "{text}");
+            assert!(error.starts_with(wanted), "{error}: {text}");
             assert!(!error.contains("s3cr3t") && !error.contains("hunter2"), "{error}");
         }
         assert!(read_json::<Report>(&report("true", NOW)).is_ok());

@@ -88,7 +88,9 @@ mod tests {
         ] {
             assert!(whose(name).is_some(), "{name}");
         }
-        for name in ["DB_PASSWORD", "APP_AWS_SECRET", "AIRFLOW_CONN_DB", "GH_TOKENS", "CI", "PAGERDUTY_KEY", "MY_GITHUB_TOKEN"] {
+        for name in
+            ["DB_PASSWORD", "APP_AWS_SECRET", "AIRFLOW_CONN_DB", "GH_TOKENS", "CI", "PAGERDUTY_KEY", "MY_GITHUB_TOKEN"]
+        {
             assert_eq!(whose(name), None, "{name}");
         }
     }

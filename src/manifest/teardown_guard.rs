@@ -65,7 +65,11 @@ fn of_manifest(resource: &Resource, spec: &LadderSpec, guard: &TeardownGuard, pr
             ),
         };
         if !has {
-            report(path, format!("this teardown does not wait for `{gate}`, and the project requires it"), label.to_owned());
+            report(
+                path,
+                format!("this teardown does not wait for `{gate}`, and the project requires it"),
+                label.to_owned(),
+            );
         }
     }
 }

@@ -172,8 +172,8 @@ struct File {
 impl Saved {
     /// Reads the JSON of `plumb plan --output json`.
     pub fn parse(text: &str) -> Result<Saved, String> {
-        let json: Value = read_json(text)
-            .map_err(|e| format!("{e}; save a plan with `plumb plan --output json --out FILE`"))?;
+        let json: Value =
+            read_json(text).map_err(|e| format!("{e}; save a plan with `plumb plan --output json --out FILE`"))?;
         let format = json.get("format").and_then(Value::as_str).unwrap_or("none");
         let known = serde_json::to_value(PlanFormat::V1).unwrap_or_default();
         if known != format {

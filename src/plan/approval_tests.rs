@@ -207,7 +207,10 @@ fn a_saved_plan_keeps_what_is_as_it_was_and_holds_what_waits_for_the_rest() {
     now[4].depends_on = vec![address("f")];
     now.push(change("f"));
     let (names, kept) = left(plan(now));
-    assert_eq!((names.as_str(), &kept.new[..], &kept.held[..]), ("a b c d", &[address("f")][..], &[pair("e", "f")][..]));
+    assert_eq!(
+        (names.as_str(), &kept.new[..], &kept.held[..]),
+        ("a b c d", &[address("f")][..], &[pair("e", "f")][..])
+    );
     // It disrupts what it did not, or what was read of it is not what is live.
     let mut now = chain();
     now[4].disrupts = BTreeSet::from([ImpactClass::RestartsCluster]);
@@ -238,7 +241,9 @@ fn a_saved_plan_that_was_edited_is_none() {
         assert!(Saved::parse(&edited).unwrap_err().contains("it was edited or is damaged"), "{from}");
     }
     // What cannot be read is not quoted.
-    for secret in ["s3cr3t", "{\"format\": \"s3cr3t\"}", "{\"format\": \"plumb.plan/v1\", \"project\": {\"s3cr3t\": 1}}"] {
+    for secret in
+        ["s3cr3t", "{\"format\": \"s3cr3t\"}", "{\"format\": \"plumb.plan/v1\", \"project\": {\"s3cr3t\": 1}}"]
+    {
         let error = Saved::parse(secret).unwrap_err();
         assert!(!error.contains("s3cr3t"), "{error}");
     }

@@ -123,6 +123,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     if input.selection.is_whole() {
         decider.orphans();
     }
+    decider.contested();
     decider.finish()
 }
 

@@ -6,6 +6,7 @@ mod decide;
 pub mod digest;
 pub mod drift;
 mod finish;
+mod foreign;
 pub mod guards;
 mod live;
 mod matching;

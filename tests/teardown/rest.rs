@@ -21,7 +21,7 @@ async fn application(account: &Account, id: &str) -> Value {
 }
 
 fn seed(runs: Value) -> Value {
-    json!({ "applications": [{ "state": "STARTED", "runs": runs, "create": { "name": "bau-adhoc", "type": "SPARK",
+    json!({ "applications": [{ "state": "STARTED", "created": "2023-11-02T04:00:00Z", "runs": runs, "create": { "name": "bau-adhoc", "type": "SPARK",
         "releaseLabel": "emr-7.1.0", "tags": { "team": "b/a u" } } }] })
 }
 

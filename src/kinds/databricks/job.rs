@@ -14,7 +14,10 @@ use super::{
 };
 use super::{export, job_check, permissions, triggers};
 use crate::call::{Call, Method, System};
-use crate::kinds::{Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::managed::{self, Tool};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -267,6 +270,10 @@ impl Kind for DatabricksJob {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn managed_by(seen: &Seen) -> Option<Tool> {
+        managed::by_deployment(&seen.spec)
     }
 
     fn next_run(step: &Step<'_>) -> Option<String> {

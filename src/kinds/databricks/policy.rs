@@ -8,7 +8,9 @@ use super::{
 };
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
-use crate::kinds::{Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -84,7 +84,9 @@ pub fn of(marked: &Marked, at: Timestamp, old: &Old, now: Timestamp, commits: &C
         }
     }
     if old.created.is_none() {
-        return Belief::Unknown("whether its mark is older than it cannot be known: EMR does not say when it started".into());
+        return Belief::Unknown(
+            "whether its mark is older than it cannot be known: EMR does not say when it started".into(),
+        );
     }
     Belief::Ours
 }
@@ -125,18 +127,50 @@ mod tests {
             (Some("j-1"), at, created, Some(COMMIT), &whole, 'o', String::new()),
             // Which one it is of.
             (None, at, created, Some(COMMIT), &whole, 'f', "its mark names no id, as those of earlier".into()),
-            (Some("j-2"), at, created, Some(COMMIT), &whole, 'f', format!("{foreign}the mark is of j-2, and this is j-1")),
+            (
+                Some("j-2"),
+                at,
+                created,
+                Some(COMMIT),
+                &whole,
+                'f',
+                format!("{foreign}the mark is of j-2, and this is j-1"),
+            ),
             (Some(""), at, created, Some(COMMIT), &whole, 'f', format!("{foreign}the mark is of ")),
             // When: to the second, and clocks differ.
             (Some("j-1"), at, Some("2024-06-01T12:00:00.9Z"), Some(COMMIT), &whole, 'o', String::new()),
-            (Some("j-1"), at, Some("2024-06-01T12:00:01Z"), Some(COMMIT), &whole, 'f', format!("{foreign}on 2024-06-01")),
+            (
+                Some("j-1"),
+                at,
+                Some("2024-06-01T12:00:01Z"),
+                Some(COMMIT),
+                &whole,
+                'f',
+                format!("{foreign}on 2024-06-01"),
+            ),
             (Some("j-1"), "2024-06-15T12:05:00Z", created, Some(COMMIT), &whole, 'o', String::new()),
-            (Some("j-1"), "2024-06-15T12:05:01Z", created, Some(COMMIT), &whole, 'f', format!("{foreign}in the future")),
+            (
+                Some("j-1"),
+                "2024-06-15T12:05:01Z",
+                created,
+                Some(COMMIT),
+                &whole,
+                'f',
+                format!("{foreign}in the future"),
+            ),
             (Some("j-1"), at, None, Some(COMMIT), &whole, 'u', "whether its mark is older than it".into()),
             // At which commit.
             (Some("j-1"), at, created, Some("ffff456789ab"), &whole, 'f', format!("{foreign}this repository has no")),
             (Some("j-1"), at, created, None, &whole, 'f', format!("{foreign}the mark names no commit")),
-            (Some("j-1"), at, created, Some(NO_COMMIT), &whole, 'f', "its mark names no commit: it was made out".into()),
+            (
+                Some("j-1"),
+                at,
+                created,
+                Some(NO_COMMIT),
+                &whole,
+                'f',
+                "its mark names no commit: it was made out".into(),
+            ),
             (Some("j-1"), at, created, Some(NO_COMMIT), &Commits::NoRepository, 'o', String::new()),
             (Some("j-1"), at, created, Some(COMMIT), &Commits::NoRepository, 'u', "whether plumb made its mark".into()),
         ];
@@ -160,7 +194,13 @@ mod tests {
         };
         let old = Old { id: "j-1".into(), created: Some(time("2024-05-01T12:00:00Z")), ..Old::default() };
         let of = |id: &str, commits: &Commits| {
-            self::of(&marked(Some(id), Some(COMMIT)), time("2024-06-01T12:00:00Z"), &old, time("2024-06-15T12:00:00Z"), commits)
+            self::of(
+                &marked(Some(id), Some(COMMIT)),
+                time("2024-06-01T12:00:00Z"),
+                &old,
+                time("2024-06-15T12:00:00Z"),
+                commits,
+            )
         };
         assert_eq!(of("j-1", &cut(&[COMMIT])), Belief::Ours);
         let Belief::Unknown(why) = of("j-1", &cut(&[])) else { panic!("it is taken for known") };

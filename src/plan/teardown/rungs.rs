@@ -97,6 +97,11 @@ impl<'a> Decider<'a> {
             }
             Next::TakeDown => self.take_down(resource, found, old),
         }
+        // What goes for good is made again by whoever keeps a description of it.
+        if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.rung == Rung::Due) {
+            let message = format!("{}: terminate it there, or it is made again", tool.says());
+            self.notes.push(Note { address: Some(address_of(resource, &old.id)), message });
+        }
         if spec.desired == Outcome::Teardown {
             self.descents.push(descent(resource, old, decided, back));
         }
