@@ -25,6 +25,11 @@ pub fn user(git: Option<String>) -> Option<String> {
     Some(user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect())
 }
 
+/// The key of approvals: a secret of the repository, which signs comments and keys digests.
+pub fn approval_key() -> Option<String> {
+    env("PLUMB_APPROVAL_KEY")
+}
+
 /// Whether this runs in continuous integration, on files that may be anybody's.
 pub fn in_ci() -> bool {
     ["CI", "GITHUB_ACTIONS"].iter().any(|name| env(name).is_some_and(|v| v != "false"))

@@ -1,7 +1,8 @@
 //! What a pull request's comment keeps, unseen, of what was approved: one line that no outside text can write.
 
-use crate::plan::Plan;
 use crate::plan::approval::{Approval, is_digest};
+use crate::plan::digest::{self, KEYED};
+use crate::plan::{Change, Plan};
 use crate::services::Secret;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,6 +25,8 @@ pub struct Shown {
     pub digest: String,
     /// The digests of the changes; `None` when they were too many to list.
     pub changes: Option<Vec<String>>,
+    /// The digests of what the changes disrupt; none when the changes are not listed.
+    pub impacts: Vec<String>,
 }
 
 /// Why a line is not believed.
@@ -45,37 +48,41 @@ impl Shown {
             head: head.to_owned(),
             digest: plan.digest.clone(),
             changes: Some(plan.changes.iter().map(|c| c.digest.clone()).collect()),
+            impacts: impacts(plan),
         }
     }
 
     /// The same, not listing the changes when their line would be longer than `most` bytes: the plan then has to be the very
     /// same. A thousand changes take 11 kB.
     pub fn within(&self, most: usize) -> Shown {
-        let listed = self.changes.as_ref().filter(|changes| changes.len() * BYTES * 4 / 3 + 500 <= most);
-        Shown { changes: listed.cloned(), ..self.clone() }
+        let long = |changes: &Vec<String>| (changes.len() + self.impacts.len()) * BYTES * 4 / 3 + 500;
+        match self.changes.as_ref().filter(|changes| long(changes) <= most) {
+            Some(_) => self.clone(),
+            None => Shown { changes: None, impacts: Vec::new(), ..self.clone() },
+        }
     }
 
     /// What may be done because of it.
     pub fn approval(&self) -> Approval {
         let changes = self.changes.iter().flatten().cloned().collect();
-        Approval { changes, ..Approval::of_digest(&self.digest) }
+        let impacts = self.impacts.iter().cloned().collect();
+        Approval { changes, impacts, ..Approval::of_digest(&self.digest) }
     }
 
     /// The line, signed when there is a key. The repository is part of what is signed.
     ///
     /// Base64 has no `-`, so that nothing in it ends the HTML comment.
     pub fn line(&self, repository: &str, key: Option<&Secret>) -> String {
-        let changes = match &self.changes {
-            None => "*".to_owned(),
-            Some(changes) => BASE64.encode(changes.iter().flat_map(|d| bytes(d)).collect::<Vec<u8>>()),
-        };
+        let list = |digests: &[String]| BASE64.encode(digests.iter().flat_map(|d| bytes(d)).collect::<Vec<u8>>());
+        let changes = self.changes.as_ref().map_or_else(|| "*".to_owned(), |changes| list(changes));
         let body = format!(
-            "project={} target={} pull={} head={} digest={} changes={changes}",
+            "project={} target={} pull={} head={} digest={} changes={changes} impacts={}",
             BASE64.encode(&self.project),
             BASE64.encode(&self.target),
             self.pull,
             self.head,
             self.digest,
+            list(&self.impacts),
         );
         let mac = key.map(|key| format!(" mac={}", BASE64.encode(mac(repository, &body, key)))).unwrap_or_default();
         format!("{START}{body}{mac}{END}")
@@ -110,21 +117,31 @@ impl Shown {
         if !is_digest(&digest) || head.len() != 40 || !head.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
+        let keyed = if digest::is_keyed(&digest) { KEYED } else { "" };
+        let list = |text: &str| -> Option<Vec<String>> {
+            let list = BASE64.decode(text).ok()?;
+            let digest = |d: &[u8]| d.iter().fold(keyed.to_owned(), |text, b| format!("{text}{b:02x}"));
+            (list.len() % BYTES == 0).then(|| list.chunks(BYTES).map(digest).collect())
+        };
         let changes = match *members.get("changes")? {
             "*" => None,
-            list => {
-                let list = BASE64.decode(list).ok()?;
-                let whole = list.len() % BYTES == 0;
-                let digest = |d: &[u8]| d.iter().map(|b| format!("{b:02x}")).collect();
-                Some(whole.then(|| list.chunks(BYTES).map(digest).collect())?)
-            }
+            text => Some(list(text)?),
         };
+        let impacts = list(members.get("impacts")?)?;
         let pull = members.get("pull")?.parse().ok()?;
-        Some(Shown { project: text("project")?, target: text("target")?, pull, head, digest, changes })
+        Some(Shown { project: text("project")?, target: text("target")?, pull, head, digest, changes, impacts })
     }
 }
 
+fn impacts(plan: &Plan) -> Vec<String> {
+    let of = |change: &Change| -> Vec<String> {
+        change.disrupts.iter().map(|class| digest::of_impact(&change.digest, *class)).collect()
+    };
+    plan.changes.iter().flat_map(of).collect()
+}
+
 fn bytes(digest: &str) -> Vec<u8> {
+    let digest = digest.strip_prefix(KEYED).unwrap_or(digest);
     (0..BYTES).map(|i| digest.get(2 * i..2 * i + 2).and_then(|d| u8::from_str_radix(d, 16).ok()).unwrap_or(0)).collect()
 }
 
@@ -155,6 +172,7 @@ mod tests {
             head: "a".repeat(40),
             digest: "0123456789abcdef".into(),
             changes: Some(vec!["00ff00ff00ff00ff".into(), "fedcba9876543210".into()]),
+            impacts: vec!["0f0f0f0f0f0f0f0f".into()],
         }
     }
 
@@ -169,9 +187,17 @@ mod tests {
         assert_eq!(Shown::find("no line", "acme/data", None), None);
         let many = Shown { changes: Some(vec!["00ff00ff00ff00ff".into(); 2_000]), ..shown() };
         assert_eq!(many.within(30_000), many);
-        assert_eq!(many.within(10_000).changes, None);
+        let cut = many.within(10_000);
+        assert_eq!((cut.changes, cut.impacts), (None, Vec::new()));
         assert!(many.line("acme/data", None).len() < 22_000);
-        assert_eq!(shown().approval().changes.len(), 2);
+        assert_eq!((shown().approval().changes.len(), shown().approval().impacts.len()), (2, 1));
+        // Keyed digests stay keyed: the line says it once.
+        let keyed = |digest: String| format!("k:{digest}");
+        let Shown { digest, changes, impacts, .. } = shown();
+        let changes = changes.map(|list| list.into_iter().map(keyed).collect());
+        let keyed =
+            Shown { digest: keyed(digest), changes, impacts: impacts.into_iter().map(keyed).collect(), ..shown() };
+        assert_eq!(Shown::find(&keyed.line("acme/data", None), "acme/data", None), Some(Ok(keyed)));
     }
 
     #[test]
@@ -194,6 +220,8 @@ mod tests {
             ("digest=0", "digest=G"),
             ("head=a", "head="),
             ("changes=", "changes=A"),
+            ("impacts=", "impacts=A"),
+            (" impacts=", " others="),
             ("target=", "other="),
             (" -->", ""),
         ] {

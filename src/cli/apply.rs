@@ -8,6 +8,7 @@ use super::{Global, Keys, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
 use crate::plan::guards::{self, Place};
 use crate::plan::{Change, Guard, Plan};
+use crate::settings;
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
 use std::sync::{
@@ -83,7 +84,7 @@ impl Override {
 
 /// Shows the plan and carries it out.
 pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, Failure> {
-    let permit = args.seen.permit()?;
+    let permit = args.seen.permit(settings::project_dir(global.project.as_deref()).ok().as_deref())?;
     run_with(global, args, &permit, ui).await
 }
 

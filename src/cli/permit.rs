@@ -1,7 +1,8 @@
 //! What an apply may do: all that it decides, or only what somebody saw before.
 
 use super::Targeted;
-use crate::plan::approval::{self, Approval, Saved, Verdict};
+use crate::manifest::{MOST_BYTES, named};
+use crate::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
 use crate::plan::{Change, Plan};
 use crate::render::{self, Style};
 use crate::ui::{ExitCode, Failure, Ui};
@@ -21,26 +22,27 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Reads the files that are named.
-    pub fn permit(&self) -> Result<Permit, Failure> {
+    /// Reads the files that are named; `project` is the folder of the project.
+    pub fn permit(&self, project: Option<&Path>) -> Result<Permit, Failure> {
         Ok(match (&self.plan, &self.approved) {
-            (Some(path), _) => Permit::new(Leave::Saved(read(path)?)),
+            (Some(path), _) => Permit::new(Leave::Saved(read(project, path)?)),
             (None, Some(text)) if approval::is_digest(text) => Permit::approved(Approval::of_digest(text)),
             (None, Some(text)) if Path::new(text).is_file() => {
-                let saved = read(Path::new(text))?;
+                let saved = read(project, Path::new(text))?;
                 Permit { target: Some(saved.target.clone()), ..Permit::approved(Approval::of_saved(&saved)) }
             }
             (None, Some(text)) => {
                 let failure = Failure::usage(format!("--approved {text}: it is neither a digest nor a file"));
-                return Err(failure.hint("a digest is the 16 digits at the end of a plan"));
+                return Err(failure
+                    .hint("a digest is the 16 digits at the end of a plan, `k:` before them where there is a key"));
             }
             (None, None) => Permit::new(Leave::Everything),
         })
     }
 }
 
-fn read(path: &Path) -> Result<Saved, Failure> {
-    let text = std::fs::read_to_string(path)
+fn read(project: Option<&Path>, path: &Path) -> Result<Saved, Failure> {
+    let text = named(project, path, MOST_BYTES)
         .map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))?;
     Saved::parse(&text).map_err(|e| Failure::error(format!("{}: {e}; nothing was sent", path.display())))
 }
@@ -132,14 +134,22 @@ fn covered(plan: &Plan, verdict: &Verdict, ui: &Ui) -> Result<(), Failure> {
         Verdict::Less(n) => {
             ui.status(&format!("all of the plan was approved; {n} approved changes are no longer needed"))
         }
-        Verdict::More(more) => {
+        Verdict::OtherKey(other) => {
+            return Err(Failure::new(ExitCode::Stale, format!("{other}; nothing was sent"))
+                .hint("plan and apply have to have the same key: plan again with it, and approve that plan"));
+        }
+        Verdict::More { changes: more, disrupts } => {
             let names: Vec<String> = more.iter().map(ToString::to_string).collect();
-            let message = format!(
+            let mut message = format!(
                 "the plan is not what was approved; nothing was sent: {} of its {} changes were not: {}",
                 more.len(),
                 plan.changes.len(),
                 names.join(", ")
             );
+            let disrupts: Vec<String> = disrupts.iter().map(|(address, class)| format!("{address} {class}")).collect();
+            if !disrupts.is_empty() {
+                message.push_str(&format!("; not approved was what is disrupted now: {}", disrupts.join(", ")));
+            }
             let style = Style { colour: ui.colours_stderr(), width: ui.width };
             return Err(Failure::new(ExitCode::Stale, message)
                 .detail(render::text(&of_changes(plan, |c| more.contains(&c.address)), style))
@@ -166,6 +176,16 @@ fn keep(plan: &mut Plan, saved: &Saved, ui: &Ui) -> Result<bool, Failure> {
     if saved.head != plan.head {
         let commit = |head: &Option<String>| head.clone().unwrap_or_else(|| "no commit".into());
         ui.status(&format!("the plan was made at {}, this is {}", commit(&saved.head), commit(&plan.head)));
+    }
+    let workspace = |id: &Option<String>| id.clone().unwrap_or_else(|| "one that does not tell its id".into());
+    if saved.workspace != plan.workspace && !saved.changes.is_empty() {
+        let (was, is) = (workspace(&saved.workspace), workspace(&plan.workspace));
+        let message = format!("the plan is of workspace {was}, and this is {is}; nothing was sent");
+        return Err(Failure::new(ExitCode::Stale, message).hint("make a new one: `plumb plan --out plan.json`"));
+    }
+    if let Some(other) = OtherKey::between(&saved.digest, &plan.digest).filter(|_| !saved.changes.is_empty()) {
+        return Err(Failure::new(ExitCode::Stale, format!("{other}; nothing was sent"))
+            .hint("plan and apply have to have the same key: make a new one with it"));
     }
     let kept = approval::keep(plan, saved);
     for (address, differences) in &kept.stale {

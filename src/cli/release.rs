@@ -73,6 +73,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         reason: None,
         origin: None,
         impacts: Vec::new(),
+        disrupts: Default::default(),
         next_run: None,
         fields: Vec::new(),
         depends_on: Vec::new(),
@@ -81,6 +82,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         digest: String::new(),
         calls,
         read: Some(read),
+        shown_read: None,
     };
     let decision = Decision::of(desired, vault, vec![change]);
     super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await

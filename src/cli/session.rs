@@ -7,13 +7,13 @@ use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
-use crate::plan::teardown::Evidence;
+use crate::plan::teardown::{Commits, Evidence};
 use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use crate::{observe, render, settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,24 +142,21 @@ impl Project {
             let files = files.map_err(|e| Failure::error(format!("evidence/: {e}")).hint("nothing was changed"))?;
             return Ok(Evidence::parse(files));
         }
-        let folder = self.dir.join("evidence");
-        let failed = |e: std::io::Error| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Evidence::default()),
-            Err(e) => return Err(failed(e)),
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".json") {
-                let bytes = std::fs::read(entry.path()).map_err(failed)?;
-                files.push((format!("evidence/{name}"), String::from_utf8_lossy(&bytes).into_owned()));
-            }
-        }
-        files.sort();
-        Ok(Evidence::parse(files))
+        let failed = |e: String| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        let files = disk.files("evidence", ".json").map_err(failed)?;
+        Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
+    }
+
+    /// Which of the commits that marks for teardown name the repository has.
+    fn commits(&self, live: &Live) -> Commits {
+        let Some(repo) = &self.repo else { return Commits::NoRepository };
+        let of_teardowns =
+            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+        let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
+        let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
+        let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
+        Commits::Repository { known, shallow: repo.is_shallow() }
     }
 
     /// Who works here, for what is written on things that others made.
@@ -345,7 +342,9 @@ impl Session {
         }
         progress.finished();
         let evidence = self.project.evidence()?;
-        live.map(|live| Live { evidence, ..live }).map_err(|fault| {
+        let workspace = self.services.workspace_id();
+        let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
+        live.map(whole).map_err(|fault| {
             let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
             match &self.workspace {
                 Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
@@ -436,6 +435,7 @@ impl Session {
             now: jiff::Timestamp::now(),
             teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
+            approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,
         })
     }

@@ -1,6 +1,6 @@
 //! What was generated last: the base of the next merge, in git beside the manifests.
 
-use crate::manifest::Address;
+use crate::manifest::{Address, read_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,7 +57,7 @@ impl Record {
 
     /// Reads the text of a record; an error says what is wrong with it.
     pub fn read(text: &str) -> Result<Self, String> {
-        let record: Record = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let record: Record = read_json(text)?;
         match record.version {
             VERSION => Ok(record),
             other => Err(format!("version {other}, of which this plumb knows nothing")),

@@ -3,6 +3,8 @@
 //! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
+pub mod impact;
+pub mod managed;
 pub mod mark;
 
 pub mod databricks {
@@ -80,6 +82,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::OnceLock};
 
+pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 
 /// Every kind that plumb knows, in the order of their names.
@@ -324,12 +327,16 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// The calls of a step, in order.
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
-    /// What the step disrupts, in a few words each: "restarts the cluster".
-    fn impact(_step: &Step<'_>) -> Vec<String> {
+    /// What the step disrupts, a class and a few words each: "restarts the cluster".
+    fn impact(_step: &Step<'_>) -> Vec<Impact> {
         Vec::new()
     }
     /// What the step sets going at once.
     fn run_now(_step: &Step<'_>) -> Option<RunNow> {
+        None
+    }
+    /// The other tool that the object belongs to, where it says so. Its tags are looked at for every kind that has some.
+    fn managed_by(_seen: &Seen) -> Option<managed::Tool> {
         None
     }
     /// When the object is set going next by the clock, once the step is done: `2024-05-02 04:00 Europe/London`.
@@ -409,8 +416,9 @@ pub trait AnyKind: Send + Sync {
     fn activity(&self, seen: &Seen) -> Option<Read>;
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
-    fn impact(&self, step: &Step<'_>) -> Vec<String>;
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
+    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
     fn is_borrowed(&self, spec: &Value) -> bool;
@@ -505,11 +513,17 @@ impl<K: Kind> AnyKind for Of<K> {
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         K::calls(step)
     }
-    fn impact(&self, step: &Step<'_>) -> Vec<String> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         K::impact(step)
     }
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
         K::run_now(step)
+    }
+    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool> {
+        K::managed_by(seen).or_else(|| match K::MARK {
+            MarkPlace::Tags(member) => managed::by_tags(seen.spec.get(member)?),
+            _ => None,
+        })
     }
     fn next_run(&self, step: &Step<'_>) -> Option<String> {
         K::next_run(step)

@@ -80,6 +80,9 @@ pub(super) fn metadata_of_objects(resources: &[Resource], problems: &mut Problem
         if resource.adopt.is_some() {
             refuse("adopt");
         }
+        if resource.take_from.is_some() {
+            refuse("takeFrom");
+        }
         if !resource.previous_names.is_empty() {
             refuse("previousNames");
         }

@@ -1,6 +1,7 @@
-//! Files of a folder on disk. Apart from reading them, nothing of the project touches the file system.
+//! Files of a folder on disk. Whatever of a checkout is read is read here: manifests, reports of comparisons, records of
+//! imports, saved plans. A checkout may be a stranger's.
 
-use super::source::{Found, FoundKind, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml};
+use super::source::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -41,8 +42,11 @@ impl Disk {
             Err(_) if is_link => return Ok(Entry::Found(self.found(path, FoundKind::SymlinkBroken, 0))),
             Err(e) => return Err(told(e)),
         };
-        if !real.starts_with(&self.root) {
+        let Ok(inside) = real.strip_prefix(&self.root) else {
             return Ok(Entry::Found(self.found(path, FoundKind::SymlinkOutside, 0)));
+        };
+        if is_hidden(inside, Path::new(path)) {
+            return Ok(Entry::Found(self.found(path, FoundKind::Hidden, 0)));
         }
         let about = fs::metadata(&real).map_err(told)?;
         if about.is_dir() {
@@ -59,6 +63,100 @@ impl Disk {
     fn found(&self, path: &str, kind: FoundKind, size: u64) -> Found {
         Found { path: path.to_owned(), kind, size }
     }
+}
+
+/// Whether something that may be a folder of manifests is not looked into: that has to be said, or they would seem deleted.
+fn leads_away(kind: &FoundKind) -> bool {
+    matches!(kind, FoundKind::SymlinkOutside | FoundKind::Hidden)
+}
+
+/// Whether a path leads, by a link, to something hidden, or in any way to what is git's own. `.git/config` has the token of
+/// actions/checkout in it, `.env` what its name says; an error would quote them.
+fn is_hidden(real: &Path, asked: &Path) -> bool {
+    let hidden = |path: &Path| {
+        path.components().any(|c| c.as_os_str().to_string_lossy().starts_with('.') && c.as_os_str() != ".")
+    };
+    real.components().any(|c| c.as_os_str() == ".git") || (hidden(real) && !hidden(asked))
+}
+
+impl Disk {
+    /// The files of a folder whose names end so, not those of folders in it; none when there is no such folder.
+    pub fn files(&self, folder: &str, ending: &str) -> Result<Vec<Found>, String> {
+        if fs::symlink_metadata(self.root.join(folder)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Ok(Vec::new());
+        }
+        let real = match self.look(folder)? {
+            Entry::Folder(real) => real,
+            Entry::Found(file) => return Ok(vec![file]),
+        };
+        let told = |e: io::Error| format!("`{folder}` cannot be read: {e}");
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for (seen, entry) in fs::read_dir(&real).map_err(told)?.enumerate() {
+            let name = entry.map_err(told)?.file_name().to_string_lossy().into_owned();
+            if seen > MOST_ENTRIES || found.len() > MOST_FILES {
+                return Err(format!("`{folder}` has too many files: {MOST_FILES} are the most"));
+            }
+            if name.ends_with(ending) {
+                match self.look(&format!("{folder}/{name}"))? {
+                    Entry::Found(file) => {
+                        bytes += file.size;
+                        found.push(file);
+                    }
+                    Entry::Folder(_) => {}
+                }
+            }
+        }
+        if bytes > MOST_BYTES {
+            return Err(format!("the files of `{folder}` are larger than {} MB together", MOST_BYTES / 1_000_000));
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The text of a file of the project; why it cannot be read, without any of it.
+    pub fn text(&self, file: &Found) -> Result<String, String> {
+        match file.refused() {
+            Some(why) => Err(why),
+            None => String::from_utf8(self.read(&file.path)?).map_err(|_| format!("`{}` is not UTF-8", file.path)),
+        }
+    }
+
+    /// The same of a path; `None` when there is nothing.
+    pub fn text_at(&self, path: &str) -> Result<Option<String>, String> {
+        if fs::symlink_metadata(self.root.join(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        match self.look(path)? {
+            Entry::Found(file) => self.text(&file).map(Some),
+            Entry::Folder(_) => Err(format!("`{path}` is a folder")),
+        }
+    }
+}
+
+/// The text of a file that the command line names: anywhere, `most` bytes at most. One that stands in the project may not be
+/// a link out of it, because whoever wrote the branch may have put it there.
+pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, String> {
+    let told = |e: io::Error| e.to_string();
+    let real = fs::canonicalize(path).map_err(told)?;
+    if let Some(root) = project.and_then(|dir| fs::canonicalize(dir).ok()) {
+        // Where it stands, its own link not followed.
+        let whole = std::path::absolute(path).map_err(told)?;
+        let parent = whole.parent().and_then(|dir| fs::canonicalize(dir).ok()).unwrap_or_default();
+        let is_inside = parent.starts_with(&root)
+            || project.is_some_and(|dir| std::path::absolute(dir).is_ok_and(|dir| whole.starts_with(dir)));
+        if is_inside && !real.strip_prefix(&root).is_ok_and(|inside| !is_hidden(inside, Path::new(""))) {
+            return Err("it is a link that leaves the project, or leads to a hidden file".into());
+        }
+    }
+    if !fs::metadata(&real).map_err(told)?.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(&real).map_err(told)?.take(most + 1).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("it is larger than {} MB", most / 1_000_000));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
 }
 
 enum Entry {
@@ -102,7 +200,7 @@ impl Source for Disk {
                 let inner = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 match self.look(&inner)? {
                     Entry::Folder(real) => folders.push((inner, real)),
-                    Entry::Found(file) if is_yaml(&name) || file.kind == FoundKind::SymlinkOutside => found.push(file),
+                    Entry::Found(file) if is_yaml(&name) || leads_away(&file.kind) => found.push(file),
                     Entry::Found(_) => {}
                 }
             }
@@ -171,5 +269,71 @@ mod tests {
         assert_eq!(disk.read("m/inside.yaml").unwrap(), b"a: 1");
         assert!(disk.read("m/out.yaml").is_err());
         assert_eq!(disk.list("nowhere"), Err("there is no `nowhere`".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_hides_is_not_read() {
+        use std::os::unix::fs::symlink;
+        const SECRET: &str = "{\"s3cr3t\": \"hunter2\"}";
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), SECRET).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in
+            [(".git/config", SECRET), (".env", SECRET), ("evidence/a.json", "{}"), ("evidence/b.txt", "")]
+        {
+            fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
+            fs::write(root.path().join(path), text).unwrap();
+        }
+        fs::create_dir_all(root.path().join("evidence/folder.json")).unwrap();
+        fs::write(root.path().join("evidence/large.json"), vec![b' '; MOST_BYTES_A_FILE as usize + 1]).unwrap();
+        for (to, name) in [
+            (outside.path().join("secret"), "out.json"),
+            ("/etc/passwd".into(), "passwd.json"),
+            (root.path().join(".git/config"), "git.json"),
+            (root.path().join(".env"), "env.json"),
+            ("/dev/zero".into(), "zero.json"),
+            ("nothing".into(), "broken.json"),
+            ("a.json".into(), "inside.json"),
+        ] {
+            symlink(to, root.path().join("evidence").join(name)).unwrap();
+        }
+        let disk = Disk::new(root.path()).unwrap();
+        let texts: Vec<_> =
+            disk.files("evidence", ".json").unwrap().iter().map(|f| (f.path.clone(), disk.text(f))).collect();
+        let refused =
+            |name: &str, why: &str| (format!("evidence/{name}.json"), Err(format!("`evidence/{name}.json` {why}")));
+        let (leaves, hidden) =
+            ("is a symbolic link that leaves the project", "leads to a hidden file, such as those of git");
+        let wanted = [
+            ("evidence/a.json".to_owned(), Ok("{}".to_owned())),
+            refused("broken", "is a symbolic link to nothing"),
+            refused("env", hidden),
+            refused("git", hidden),
+            ("evidence/inside.json".to_owned(), Ok("{}".to_owned())),
+            refused("large", "is too large: 5.0 MB, and 5 MB is the most"),
+            refused("out", leaves),
+            refused("passwd", leaves),
+            refused("zero", leaves),
+        ];
+        assert_eq!(texts, wanted);
+        assert_eq!(disk.files("nowhere", ".json"), Ok(Vec::new()));
+        assert_eq!(disk.text_at("nowhere.json"), Ok(None));
+        assert!(disk.read(".git/config").is_err() && disk.text_at("evidence/out.json").is_err());
+        // A folder that is a link.
+        symlink(outside.path(), root.path().join("linked")).unwrap();
+        assert_eq!(disk.files("linked", "").unwrap()[0].kind, FoundKind::SymlinkOutside);
+        // A file that the command line names may be anywhere, but not be a trap in the project.
+        let named = |path: &str| named(Some(root.path()), &root.path().join(path), 100);
+        assert_eq!(named("evidence/inside.json").unwrap(), "{}");
+        assert_eq!(super::named(Some(root.path()), &outside.path().join("secret"), 100).unwrap(), SECRET);
+        assert_eq!(
+            super::named(Some(root.path()), &outside.path().join("secret"), 5).unwrap_err(),
+            "it is larger than 0 MB"
+        );
+        for trap in ["evidence/out.json", "evidence/git.json", "linked/secret", "evidence/env.json", ".git/config"] {
+            assert!(named(trap).unwrap_err().contains("leaves the project, or leads to a hidden file"), "{trap}");
+        }
+        assert_eq!(named("evidence").unwrap_err(), "it is not a regular file");
     }
 }

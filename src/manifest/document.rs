@@ -1,6 +1,7 @@
 //! A document: the four keys that every manifest has.
 
 use super::{Ignore, Lifecycle};
+use crate::kinds::managed::ToolName;
 use crate::yaml::{Node, Problems, Span, nearest, read};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -29,6 +30,10 @@ pub struct Metadata {
     /// The id of an existing object to take over at the next apply.
     #[serde(default)]
     pub adopt: Option<String>,
+    /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
+    /// it, and when a tool has taken what plumb owns. It then is plumb's: take it out of that tool first.
+    #[serde(default)]
+    pub take_from: Option<ToolName>,
     /// Names that this manifest had before: a rename keeps the object.
     #[serde(default)]
     pub previous_names: Vec<String>,

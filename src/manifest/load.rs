@@ -4,7 +4,9 @@ use super::document::{self, Metadata, Role};
 use super::expand::Expander;
 use super::read::Reader;
 use super::setup::{self, Folders, Setup};
-use super::{Address, Desired, Lifecycle, Request, Resource, Source, Vault, checks, develop, patch, refs};
+use super::{
+    Address, Desired, Lifecycle, Request, Resource, Source, Vault, checks, develop, patch, refs, teardown_guard,
+};
 use crate::kinds::AnyKind;
 use crate::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +120,7 @@ fn run(
                 labels: metadata.labels,
                 lifecycle,
                 adopt: metadata.adopt,
+                take_from: metadata.take_from,
                 previous_names: metadata.previous_names,
                 spec,
                 node,
@@ -130,6 +133,7 @@ fn run(
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
+    teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user })
 }
 

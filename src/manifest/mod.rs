@@ -4,6 +4,7 @@
 //! Loading is offline and runs no code of the repository. It reports every mistake it finds, not only the first.
 
 use crate::kinds::AnyKind;
+use crate::kinds::managed::ToolName;
 use crate::schema::Path;
 use crate::yaml::{Files, Node, Span};
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct Resource {
     pub lifecycle: Lifecycle,
     /// The id of an existing object to take over.
     pub adopt: Option<String>,
+    /// The tool that the object is taken from.
+    pub take_from: Option<ToolName>,
     pub previous_names: Vec<String>,
     /// The spec, variables filled in. A secret stands there as its token (see [`Vault`]), the id of another resource
     /// as `${resources.KIND.NAME}`.
@@ -161,21 +164,28 @@ mod develop;
 mod disk;
 mod document;
 mod expand;
+mod json;
 mod load;
 mod patch;
 mod project;
 mod read;
 mod refs;
+mod reserved;
 mod setup;
 mod source;
+mod teardown_guard;
 mod template;
 mod vault;
 mod walk;
 
 pub use develop::names_secret;
-pub use disk::Disk;
+pub use disk::{Disk, named};
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, names};
-pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
+pub use project::{
+    AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
+    Variable,
+};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
 pub use vault::Vault;

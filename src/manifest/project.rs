@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// `spec` of the project file.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -18,7 +19,8 @@ pub struct Project {
     /// Values for `${var.NAME}`.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
-    /// Environment variables that manifests may use as `${env.NAME}`. Always secret.
+    /// Environment variables that manifests may use as `${env.NAME}`. Always secret. Those that CI and the tools sign in with
+    /// are refused.
     #[serde(default)]
     pub env: Vec<String>,
     /// The places that the manifests can be applied to.
@@ -141,7 +143,7 @@ pub struct GitTarget {
 }
 
 /// Limits on what one apply may do. Each has an explicit override on the command line.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[serde(rename_all = "camelCase")]
 pub struct Guards {
@@ -149,4 +151,36 @@ pub struct Guards {
     pub max_deletes: Option<u32>,
     /// The greatest share of the owned objects, in percent, that one apply may touch.
     pub max_change_percent: Option<u32>,
+    /// The least that every teardown waits for. A manifest with less is refused.
+    pub teardown: Option<TeardownGuard>,
+}
+
+/// The least that a manifest with `desired: teardown` has to ask for.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct TeardownGuard {
+    /// The shortest grace period: `7d`.
+    #[serde(default)]
+    pub grace: Option<String>,
+    /// Gates that every teardown has to have.
+    #[serde(default)]
+    pub requires: Vec<RequiredGate>,
+}
+
+/// A gate that a project can require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RequiredGate {
+    /// `teardown.replacedBy` names a job.
+    Successors,
+    /// `teardown.requires.parity` asks for a comparison.
+    Parity,
+    /// `teardown.requires.dagPaused` names a DAG.
+    Dags,
+}
+
+impl fmt::Display for RequiredGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }

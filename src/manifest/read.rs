@@ -1,7 +1,7 @@
 //! Reading files of a [`Source`] within bounds.
 
 use super::setup::Folder;
-use super::source::{FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_below};
+use super::source::{Found, FoundKind, MOST_BYTES, MOST_FILES, Source, is_below};
 use crate::yaml::{Files, Limits, Node, Problems, parse};
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
             }
         };
         let file = found.into_iter().find(|f| f.path == path)?;
-        self.file(&file.path, &file.kind, file.size, problems)
+        self.file(&file, problems)
     }
 
     /// The documents of every file in these folders, in the order of paths, without those in `except`.
@@ -60,42 +60,32 @@ impl<'a> Reader<'a> {
                 if self.full {
                     return out;
                 }
-                out.extend(self.file(&file.path, &file.kind, file.size, problems).unwrap_or_default());
+                out.extend(self.file(&file, problems).unwrap_or_default());
             }
         }
         out
     }
 
-    fn file(&mut self, path: &str, kind: &FoundKind, size: u64, problems: &mut Problems) -> Option<Vec<Node>> {
-        match kind {
-            FoundKind::File => {}
-            FoundKind::SymlinkOutside => {
-                let problem = problems.whole(format!("`{path}` is a symbolic link that leaves the project"));
-                problem.help("manifests have to be in the repository themselves");
-                return None;
+    fn file(&mut self, file: &Found, problems: &mut Problems) -> Option<Vec<Node>> {
+        let Found { path, kind, size } = file;
+        if let Some(why) = file.refused() {
+            let problem = problems.whole(why);
+            match kind {
+                FoundKind::SymlinkOutside | FoundKind::Hidden => {
+                    problem.help("manifests have to be in the repository themselves");
+                }
+                FoundKind::Symlink => {
+                    problem.help("put the manifests themselves there");
+                }
+                FoundKind::TooLarge => {
+                    problem.help("split it into several files");
+                }
+                _ => {}
             }
-            FoundKind::SymlinkBroken => {
-                problems.whole(format!("`{path}` is a symbolic link to nothing"));
-                return None;
-            }
-            FoundKind::Symlink => {
-                let problem = problems.whole(format!("`{path}` is a symbolic link, which is not followed in a commit"));
-                problem.help("put the manifests themselves there");
-                return None;
-            }
-            FoundKind::Special => {
-                problems.whole(format!("`{path}` is not a regular file"));
-                return None;
-            }
-            FoundKind::TooLarge => {
-                let most = MOST_BYTES_A_FILE / 1_000_000;
-                let text = format!("`{path}` is too large: {:.1} MB, and {most} MB is the most", size as f64 / 1e6);
-                problems.whole(text).help("split it into several files");
-                return None;
-            }
+            return None;
         }
-        self.bytes += size;
-        self.read.insert(path.to_owned());
+        self.bytes += *size;
+        self.read.insert(path.clone());
         if self.bytes > MOST_BYTES || self.read.len() > MOST_FILES {
             let what = match self.bytes > MOST_BYTES {
                 true => format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000),
@@ -122,7 +112,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let id = self.files.add(path, text);
+        let id = self.files.add(path.as_str(), text);
         let limits = Limits { nodes: Limits::default().nodes.min(self.nodes_left), ..Limits::default() };
         let nodes = parse(&self.files.get(id).text, id, &limits, problems);
         let weight: usize = nodes.iter().map(super::expand::weight).sum();

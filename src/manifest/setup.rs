@@ -3,7 +3,7 @@
 use super::document::{self, API_VERSION, check_name};
 use super::expand::Value;
 use super::source::tidy;
-use super::{Mode, Project, Request, Target};
+use super::{Mode, Project, Request, Target, reserved, teardown_guard};
 use crate::kinds::AnyKind;
 use crate::kinds::airflow::destination::Destination;
 use crate::yaml::{Files, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, resolve};
@@ -78,6 +78,14 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
             document::unknown_kind(kind, span, &names, problems);
         }
     }
+    for node in spec.get("env").map_or(&[][..], Node::items) {
+        let name = node.as_str().unwrap_or_default();
+        if let Some(whose) = reserved::whose(name) {
+            let problem = problems.at(node.span, format!("manifests may not see `{name}`"), whose);
+            problem.help("a secret that an object is to hold gets a variable of its own, under another name");
+        }
+    }
+    teardown_guard::of_project(project, spec, problems);
     let variables: BTreeSet<&str> =
         spec.get("variables").map_or(&[][..], Node::entries).iter().map(|e| e.key.as_str()).collect();
     let mut guesser = Guesser::default();

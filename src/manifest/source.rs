@@ -28,12 +28,33 @@ pub struct Found {
     pub size: u64,
 }
 
+impl Found {
+    /// Why it is not read; `None` when it is.
+    pub fn refused(&self) -> Option<String> {
+        let path = &self.path;
+        match self.kind {
+            FoundKind::File => None,
+            FoundKind::SymlinkOutside => Some(format!("`{path}` is a symbolic link that leaves the project")),
+            FoundKind::Hidden => Some(format!("`{path}` leads to a hidden file, such as those of git")),
+            FoundKind::SymlinkBroken => Some(format!("`{path}` is a symbolic link to nothing")),
+            FoundKind::Symlink => Some(format!("`{path}` is a symbolic link, which is not followed in a commit")),
+            FoundKind::Special => Some(format!("`{path}` is not a regular file")),
+            FoundKind::TooLarge => {
+                let (size, most) = (self.size as f64 / 1e6, MOST_BYTES_A_FILE / 1_000_000);
+                Some(format!("`{path}` is too large: {size:.1} MB, and {most} MB is the most"))
+            }
+        }
+    }
+}
+
 /// Whether a file can be read, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundKind {
     File,
     /// A symbolic link to something outside the project.
     SymlinkOutside,
+    /// A symbolic link to a hidden file, or anything of git's own: credentials stand there (`.git/config`, `.env`).
+    Hidden,
     /// A symbolic link to nothing.
     SymlinkBroken,
     /// A symbolic link of a commit, which is not followed.

@@ -1,17 +1,18 @@
 //! Whether a plan is what somebody approved.
 //!
-//! A change's digest names its whole effect (address, action, object, each field from and to), so a set of them says what
-//! may be done. A plan that has all of them or fewer is covered; one more is not. A plan's own digest alone cannot tell less
-//! from more, so with nothing but that, a plan has to be the same, or empty.
+//! A change's digest names its whole effect (address, action, object, each field from and to, the workspace), and beside it
+//! each class of what it disrupts has a digest, so a set of them says what may be done. A plan that has all of them or fewer
+//! is covered; one more is not, be it a change or only that a cluster runs which did not. A plan's own digest alone cannot
+//! tell less from more, so with nothing but that, a plan has to be the same, or empty.
 
-use super::{Action, Change, Plan, PlanFormat, normal};
-use crate::manifest::Address;
+pub use super::digest::is_digest;
+use super::digest::{self, is_keyed};
+use super::{Action, Change, Plan, PlanFormat};
+use crate::kinds::ImpactClass;
+use crate::manifest::{Address, read_json};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The digits of a digest.
-const DIGITS: usize = 16;
 
 /// What may be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Approval {
     pub plans: BTreeSet<String>,
     /// Digests of changes.
     pub changes: BTreeSet<String>,
+    /// Digests of what they disrupt.
+    pub impacts: BTreeSet<String>,
 }
 
 /// How a plan compares with what was approved.
@@ -29,31 +32,64 @@ pub enum Verdict {
     Same,
     /// So many changes need no longer be made.
     Less(usize),
-    /// These changes were not approved.
-    More(Vec<Address>),
+    /// These changes were not approved, or not with all that they disrupt now.
+    More { changes: Vec<Address>, disrupts: Vec<(Address, ImpactClass)> },
+    /// What was approved was named with the key and this plan is not, or the other way round: they cannot be compared.
+    OtherKey(OtherKey),
+}
+
+/// That an approval and a plan cannot be compared, because only one of them was named with `PLUMB_APPROVAL_KEY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OtherKey {
+    #[error(
+        "what was approved was named without PLUMB_APPROVAL_KEY, and this apply has that key: an approval made without it is \
+         not believed"
+    )]
+    Missing,
+    #[error("what was approved was named with PLUMB_APPROVAL_KEY, and that is not set here")]
+    Unset,
+}
+
+impl OtherKey {
+    /// Whether a digest that was approved and one of now cannot be compared.
+    pub fn between(approved: &str, now: &str) -> Option<OtherKey> {
+        match (is_keyed(approved), is_keyed(now)) {
+            (false, true) => Some(OtherKey::Missing),
+            (true, false) => Some(OtherKey::Unset),
+            _ => None,
+        }
+    }
 }
 
 impl Approval {
     /// Of one plan, by its digest.
     pub fn of_digest(digest: &str) -> Approval {
-        Approval { plans: BTreeSet::from([digest.to_owned()]), changes: BTreeSet::new() }
+        Approval { plans: BTreeSet::from([digest.to_owned()]), ..Approval::default() }
     }
 
     /// Of a plan.
     pub fn of(plan: &Plan) -> Approval {
-        Approval { changes: plan.changes.iter().map(|c| c.digest.clone()).collect(), ..Self::of_digest(&plan.digest) }
+        Self::of_digest(&plan.digest).with(plan.changes.iter().map(|c| (c.digest.as_str(), &c.disrupts)))
     }
 
     /// Of a plan that was saved.
     pub fn of_saved(saved: &Saved) -> Approval {
-        let changes = saved.changes.values().map(|c| c.digest.clone()).collect();
-        Approval { changes, ..Self::of_digest(&saved.digest) }
+        Self::of_digest(&saved.digest).with(saved.changes.values().map(|c| (c.digest.as_str(), &c.disrupts)))
+    }
+
+    fn with<'a>(mut self, changes: impl Iterator<Item = (&'a str, &'a BTreeSet<ImpactClass>)>) -> Approval {
+        for (digest, classes) in changes {
+            self.impacts.extend(classes.iter().map(|class| digest::of_impact(digest, *class)));
+            self.changes.insert(digest.to_owned());
+        }
+        self
     }
 
     /// Adds what somebody else approved.
     pub fn and(mut self, other: Approval) -> Approval {
         self.plans.extend(other.plans);
         self.changes.extend(other.changes);
+        self.impacts.extend(other.impacts);
         self
     }
 
@@ -62,18 +98,24 @@ impl Approval {
         if self.plans.contains(&plan.digest) {
             return Verdict::Same;
         }
-        let more: Vec<Address> =
-            plan.changes.iter().filter(|c| !self.changes.contains(&c.digest)).map(|c| c.address.clone()).collect();
-        match more.is_empty() {
-            true => Verdict::Less(self.changes.len().saturating_sub(plan.changes.len())),
-            false => Verdict::More(more),
+        let (mut changes, mut disrupts) = (Vec::new(), Vec::new());
+        for change in &plan.changes {
+            let is_new = |class: &&ImpactClass| !self.impacts.contains(&digest::of_impact(&change.digest, **class));
+            let known = self.changes.contains(&change.digest);
+            let new: Vec<ImpactClass> = change.disrupts.iter().filter(is_new).filter(|_| known).copied().collect();
+            if !known || !new.is_empty() {
+                changes.push(change.address.clone());
+            }
+            disrupts.extend(new.into_iter().map(|class| (change.address.clone(), class)));
+        }
+        if changes.is_empty() {
+            return Verdict::Less(self.changes.len().saturating_sub(plan.changes.len()));
+        }
+        match self.plans.iter().find_map(|approved| OtherKey::between(approved, &plan.digest)) {
+            Some(other) => Verdict::OtherKey(other),
+            None => Verdict::More { changes, disrupts },
         }
     }
-}
-
-/// Whether a text is a digest.
-pub fn is_digest(text: &str) -> bool {
-    text.len() == DIGITS && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// A plan that was saved as JSON. Of its calls nothing is read: what is carried out is decided anew, so a file that somebody
@@ -83,6 +125,8 @@ pub struct Saved {
     pub project: String,
     pub target: String,
     pub digest: String,
+    /// The workspace that was read.
+    pub workspace: Option<String>,
     /// The commit that it was made at.
     pub head: Option<String>,
     pub changes: BTreeMap<Address, SavedChange>,
@@ -94,6 +138,9 @@ pub struct SavedChange {
     pub address: Address,
     pub action: String,
     pub digest: String,
+    /// What it disrupted then.
+    #[serde(default)]
+    pub disrupts: BTreeSet<ImpactClass>,
     /// The hash of what was read of the live object.
     #[serde(default)]
     pub read: Option<String>,
@@ -114,6 +161,8 @@ struct SavedField {
 struct File {
     project: String,
     target: String,
+    #[serde(default)]
+    workspace: Option<String>,
     digest: String,
     #[serde(default)]
     head: Option<String>,
@@ -123,24 +172,25 @@ struct File {
 impl Saved {
     /// Reads the JSON of `plumb plan --output json`.
     pub fn parse(text: &str) -> Result<Saved, String> {
-        let json: Value = serde_json::from_str(text)
-            .map_err(|e| format!("it is no JSON ({e}); save a plan with `plumb plan --output json --out FILE`"))?;
+        let json: Value =
+            read_json(text).map_err(|e| format!("{e}; save a plan with `plumb plan --output json --out FILE`"))?;
         let format = json.get("format").and_then(Value::as_str).unwrap_or("none");
         let known = serde_json::to_value(PlanFormat::V1).unwrap_or_default();
         if known != format {
             let known = known.as_str().unwrap_or_default();
-            let shown: String = format.chars().take(40).collect();
-            return Err(format!("its format is `{shown}`, and this plumb reads `{known}`: make the plan anew"));
+            return Err(format!("its `format` is not `{known}`, which this plumb reads: make the plan again"));
         }
-        let file: File = serde_json::from_value(json).map_err(|e| format!("it is not a whole plan: {e}"))?;
+        let file: File = read_json(text).map_err(|e| format!("it is not a whole plan: {e}"))?;
         let changes: BTreeMap<Address, SavedChange> =
             file.changes.into_iter().map(|change| (change.address.clone(), change)).collect();
-        let digests = changes.values().map(|c| (&c.address, c.digest.as_str()));
-        if digest_of(&file.project, &file.target, digests) != file.digest {
+        let parts = changes.values().map(|c| (&c.address, c.digest.as_str(), &c.disrupts));
+        let keyed = is_keyed(&file.digest);
+        let digest = digest::of_parts(&file.project, &file.target, file.workspace.as_deref(), keyed, parts);
+        if digest != file.digest || changes.values().any(|c| !is_digest(&c.digest) || is_keyed(&c.digest) != keyed) {
             return Err("its digest is not that of its changes: it was edited or is damaged; make the plan anew".into());
         }
-        let File { project, target, digest, head, .. } = file;
-        Ok(Saved { project, target, digest, head, changes })
+        let File { project, target, workspace, digest, head, .. } = file;
+        Ok(Saved { project, target, workspace, digest, head, changes })
     }
 }
 
@@ -195,16 +245,20 @@ pub fn keep(plan: &mut Plan, saved: &Saved) -> Kept {
     plan.changes.retain(|c| !out.contains(&c.address));
     // What is refused of others is no part of what was saved.
     plan.blocked.retain(|b| b.address.as_ref().is_none_or(|a| saved.changes.contains_key(a)));
-    plan.digest = plan_digest(plan);
+    plan.digest = digest::of_plan(plan, is_keyed(&plan.digest));
     kept
 }
 
 /// What a change does otherwise than it did.
 fn differences(before: &SavedChange, now: &Change) -> Vec<String> {
-    if before.digest == now.digest && before.read == now.read {
+    let disrupts: Vec<String> = now.disrupts.difference(&before.disrupts).map(|class| format!("`{class}`")).collect();
+    if before.digest == now.digest && before.read == now.shown_read && disrupts.is_empty() {
         return Vec::new();
     }
     let mut said = Vec::new();
+    if !disrupts.is_empty() {
+        said.push(format!("it would disrupt what it did not when the plan was made: {}", disrupts.join(", ")));
+    }
     let action = name(now.action);
     if before.action != action {
         said.push(format!("the plan was to {}, now it is to {action}", before.action));
@@ -226,8 +280,8 @@ fn differences(before: &SavedChange, now: &Change) -> Vec<String> {
     if said.is_empty() {
         let what = match before.digest == now.digest {
             true => "what was read of it is not what is live now, in a field that the plan does not change",
-            // A secret shows no value, or the object is another one.
-            false => "a secret or the object's id is another one",
+            // A secret shows no value, or the object is another one, or in another workspace.
+            false => "a secret, the object's id or the workspace is another one",
         };
         said.push(what.to_owned());
     }
@@ -244,15 +298,6 @@ fn short(value: &Value) -> String {
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }
 
-/// Names a plan by its changes.
-pub(super) fn plan_digest(plan: &Plan) -> String {
-    digest_of(&plan.project, &plan.target, plan.changes.iter().map(|c| (&c.address, c.digest.as_str())))
-}
-
-fn digest_of<'a>(project: &str, target: &str, changes: impl Iterator<Item = (&'a Address, &'a str)>) -> String {
-    let mut text = format!("{project}/{target}\n");
-    for (address, digest) in changes {
-        text.push_str(&format!("{address} {digest}\n"));
-    }
-    normal::hash_text(&text)[..DIGITS].to_owned()
-}
+#[cfg(test)]
+#[path = "approval_tests.rs"]
+mod tests;

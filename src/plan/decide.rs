@@ -12,7 +12,7 @@ use super::{
     served,
 };
 use crate::call::System;
-use crate::kinds::{AnyKind, Mark, Owner, Rev, Role, Step, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
 use serde_json::Value;
@@ -36,6 +36,8 @@ pub struct Input<'a> {
     pub teardown: Keys<'a>,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
+    /// `PLUMB_APPROVAL_KEY`, which keys the digests.
+    pub approval_key: Option<&'a str>,
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is
     /// decided.
     pub absent: &'a [System],
@@ -79,6 +81,7 @@ impl Decision {
             target: desired.target.name.clone(),
             base: None,
             head: None,
+            workspace: None,
             digest: String::new(),
             changes,
             blocked: Vec::new(),
@@ -120,6 +123,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     if input.selection.is_whole() {
         decider.orphans();
     }
+    decider.contested();
     decider.finish()
 }
 
@@ -482,9 +486,9 @@ impl<'a> Decider<'a> {
                 let remedy = Some(format!("{}, or `plumb apply --allow-run-now`", run.remedy));
                 self.blocked.push(Blocked { guard: Some(Guard::RunNow), address, reason, remedy });
             }
-            impacts.push(run.what);
+            impacts.push(ImpactClass::StartsRun.says(run.what));
         }
-        impacts.dedup();
+        let (impacts, disrupts) = Impact::split(impacts);
         self.changes.push(Change {
             address: resource.address.clone(),
             action,
@@ -493,6 +497,7 @@ impl<'a> Decider<'a> {
             reason: None,
             origin,
             impacts,
+            disrupts,
             next_run: resource.kind.next_run(step),
             fields,
             depends_on: resource.references.clone(),
@@ -501,6 +506,7 @@ impl<'a> Decider<'a> {
             digest: String::new(),
             calls,
             read: found.map(|(_, hash)| hash),
+            shown_read: None,
         });
     }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{Decider, Decision};
 use super::secrets::Numbers;
-use super::{Change, Plan, PlanFormat, approval, guards, normal, order};
+use super::{Plan, PlanFormat, digest, guards, order};
 use crate::kinds::Role;
 
 impl Decider<'_> {
@@ -10,8 +10,10 @@ impl Decider<'_> {
         self.changes.sort_by(|a, b| a.address.cmp(&b.address));
         order::link(&mut self.changes, &self.touched);
         let mut numbers = Numbers::default();
+        let (workspace, key) = (self.input.live.workspace.as_deref(), self.input.approval_key);
         for change in &mut self.changes {
-            change.digest = digest(change);
+            change.digest = digest::of_change(change, workspace, key);
+            change.shown_read = change.read.as_deref().map(|read| digest::of_read(read, key));
             change.title = numbers.show_text(&change.title);
             for field in &mut change.fields {
                 field.path = numbers.show_text(&field.path);
@@ -36,6 +38,7 @@ impl Decider<'_> {
             target: desired.target.name.clone(),
             base: self.input.base.map(str::to_owned),
             head: self.input.head.map(str::to_owned),
+            workspace: workspace.map(str::to_owned),
             digest: String::new(),
             changes: self.changes,
             blocked: self.blocked,
@@ -46,14 +49,7 @@ impl Decider<'_> {
         plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
         plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
         plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
-        plan.digest = approval::plan_digest(&plan);
+        plan.digest = digest::of_plan(&plan, key.is_some());
         Decision { plan, vault: self.vault, wanted: self.wanted }
     }
-}
-
-/// Names a change by its effect. Secrets are in it as their keyed hashes.
-fn digest(change: &Change) -> String {
-    let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
-    let effect = serde_json::json!([change.address, change.action, change.id, change.moved_from, fields]);
-    normal::hash(&effect)[..16].to_owned()
 }

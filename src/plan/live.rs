@@ -1,7 +1,7 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
-use super::teardown::{Evidence, RunEnd};
+use super::teardown::{Commits, Evidence, RunEnd};
 use crate::kinds::{AnyKind, Mark, Seen};
 use crate::manifest::Address;
 use serde_json::Value;
@@ -34,6 +34,10 @@ pub struct Live {
     pub runs: BTreeMap<String, Vec<RunEnd>>,
     /// The reports of comparisons that the repository has.
     pub evidence: Evidence,
+    /// Which of the commits that marks for teardown name the repository has.
+    pub commits: Commits,
+    /// The id of the Databricks workspace that was read, where there is one and it says so.
+    pub workspace: Option<String>,
 }
 
 impl Live {

@@ -1,8 +1,8 @@
 //! Which live object belongs to a manifest. It is told by the mark alone: a name is no proof.
 
-use super::Blocked;
 use super::decide::Decider;
 use super::live::Found;
+use super::{Blocked, foreign};
 use crate::kinds::{AnyKind, Mark};
 use crate::manifest::{Address, Resource};
 use serde_json::Value;
@@ -62,7 +62,7 @@ impl<'a> Decider<'a> {
         let live = self.input.live.of(kind.name());
         if let Some(id) = &resource.adopt {
             return match live.iter().find(|f| f.seen.id == *id) {
-                Some(found) => Ok(Match::Adopted(found)),
+                Some(found) => foreign::not_taken(resource, found).map_or(Ok(Match::Adopted(found)), Err),
                 None => Err(refuse(
                     format!("`adopt` names {} {id}, which is not live", kind.noun()),
                     Some("remove `adopt` to create a new one".into()),
@@ -72,7 +72,7 @@ impl<'a> Decider<'a> {
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
         match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
             None => Ok(Match::None),
-            Some(found) => Err(self.name_is_taken(resource, found, title)),
+            Some(found) => Err(foreign::with_tool(kind, found, self.name_is_taken(resource, found, title))),
         }
     }
 

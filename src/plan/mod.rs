@@ -3,8 +3,10 @@
 pub mod approval;
 pub mod compare;
 mod decide;
+pub mod digest;
 pub mod drift;
 mod finish;
+mod foreign;
 pub mod guards;
 mod live;
 mod matching;

@@ -5,7 +5,7 @@ use super::live::Found;
 use super::matching::{CLONES_REMEDY, clones};
 use super::secrets::seal;
 use super::{Action, Blocked, Change, Origin, normal};
-use crate::kinds::{AnyKind, Role, Step, Verb};
+use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
 use crate::manifest::Address;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -74,6 +74,7 @@ impl<'a> Decider<'a> {
         let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
         self.touched.insert(address.clone(), &found.seen.spec);
         let read = normal::hash(&live);
+        let (impacts, disrupts) = Impact::split(kind.impact(&step));
         self.wanted.insert(address.clone(), Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live) });
         self.changes.push(Change {
             address: address.clone(),
@@ -85,7 +86,8 @@ impl<'a> Decider<'a> {
                 Base::Spec(_) => Origin::Manifest,
                 Base::Nothing => Origin::Drift,
             }),
-            impacts: kind.impact(&step),
+            impacts,
+            disrupts,
             next_run: None,
             fields: Vec::new(),
             depends_on: Vec::new(),
@@ -94,6 +96,7 @@ impl<'a> Decider<'a> {
             digest: String::new(),
             calls,
             read: Some(read),
+            shown_read: None,
         });
     }
 }

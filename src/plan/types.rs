@@ -2,10 +2,12 @@
 
 use super::teardown::Descent;
 use crate::call::Call;
+use crate::kinds::ImpactClass;
 use crate::manifest::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What a plan's JSON form is called, so that a reader can refuse one it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -28,7 +30,11 @@ pub struct Plan {
     /// The commit that the manifests were read at; `-dirty` is added when files differ from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// Names what would be done: the same digest, the same effect. Independent of commits, times and places.
+    /// The id of the Databricks workspace that was read, where there is one and it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// Names what would be done, in which workspace, and what that disrupts as things are now: a cluster that was started
+    /// since makes another digest. Independent of commits and times. `k:` before it: keyed with `PLUMB_APPROVAL_KEY`.
     pub digest: String,
     /// In the order of addresses.
     pub changes: Vec<Change>,
@@ -97,6 +103,9 @@ pub struct Change {
     pub origin: Option<Origin>,
     /// What it disrupts: "restarts the cluster", "cancels 1 active run".
     pub impacts: Vec<String>,
+    /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub disrupts: BTreeSet<ImpactClass>,
     /// When the object is set going next by the clock, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,15 +119,18 @@ pub struct Change {
     /// Where the manifest is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// Names this change; the plan's digest is made of these.
+    /// Names this change but for what it disrupts; the plan's digest is made of these. `k:` before it: keyed.
     pub digest: String,
     /// The requests, as method and path.
     #[serde(serialize_with = "as_lines")]
     #[schemars(with = "Vec<String>")]
     pub calls: Vec<Call>,
     /// A hash of what was read of the live object; a different one before the write means that the plan is stale.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub read: Option<String>,
+    /// A hash of what was read of the live object, keyed like the digest.
+    #[serde(rename = "read", skip_serializing_if = "Option::is_none")]
+    pub shown_read: Option<String>,
 }
 
 fn as_lines<S: serde::Serializer>(calls: &[Call], s: S) -> Result<S::Ok, S::Error> {

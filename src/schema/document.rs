@@ -20,6 +20,10 @@ pub struct Metadata {
     pub lifecycle: Lifecycle,
     /// The id of an existing object to take over at the next apply.
     pub adopt: Option<String>,
+    /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
+    /// it, and when a tool has taken what plumb owns. It then is plumb's: take it out of that tool first.
+    #[schemars(extend("enum" = ["bundle", "databricks", "terraform", "pulumi", "cloudformation", "service-catalog"]))]
+    pub take_from: Option<String>,
     /// Names that this manifest had before: a rename keeps the object.
     #[schemars(default)]
     pub previous_names: Vec<String>,

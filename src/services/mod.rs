@@ -129,6 +129,11 @@ impl Services {
         self.all.get(&system).map_or(0, |connected| connected.requests.count())
     }
 
+    /// The id of the Databricks workspace, as the last answer named it: after a reading it is known without a request.
+    pub fn workspace_id(&self) -> Option<String> {
+        self.workspace.as_ref()?.workspace_id()
+    }
+
     /// Who is signed in to Databricks, and to which workspace.
     pub async fn identity(&self) -> Result<Identity, Fault> {
         let service = self.for_system(System::Databricks)?;

@@ -260,3 +260,59 @@ fn markers_of_others_in_names_and_texts_of_the_branch_approve_nothing() {
     assert_ne!(own[0], genuine);
     assert!(own[0].contains(&host.head()), "{comment}");
 }
+
+#[test]
+fn an_approval_without_the_key_is_refused_for_that_and_not_as_stale() {
+    const KEY: Option<&str> = Some("a key of the repository");
+    let mut host = Host::new();
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    let plain = host.digest();
+    assert!(!plain.starts_with("k:"), "{plain}");
+    host.world.env("PLUMB_APPROVAL_KEY", KEY);
+    host.preview("").code(0);
+    let keyed = host.digest();
+    assert!(keyed.starts_with("k:") && host.comment().contains(&keyed), "{keyed}");
+    host.merge();
+    host.world.plumb("plan --out keyed.json").code(0);
+    // A digest and a saved plan that were made without the key, where there is one.
+    let missing = "named without PLUMB_APPROVAL_KEY, and this apply has that key";
+    host.apply(&format!("--approved {plain}")).code(4).says(missing);
+    host.world.env("PLUMB_APPROVAL_KEY", None);
+    host.world.plumb("plan --out plain.json").code(0);
+    host.world.env("PLUMB_APPROVAL_KEY", KEY);
+    host.world.plumb("apply plain.json --yes").code(4).says(missing);
+    host.world.plumb("apply --yes --approved plain.json").code(4).says(missing);
+    // And the other way round.
+    host.world.env("PLUMB_APPROVAL_KEY", None);
+    let unset = "named with PLUMB_APPROVAL_KEY, and that is not set here";
+    host.apply("").code(4).says(unset);
+    host.world.plumb("apply keyed.json --yes").code(4).says(unset);
+    assert_eq!(host.timeout(), 100);
+    host.world.env("PLUMB_APPROVAL_KEY", KEY);
+    host.apply("").code(0).says("the plan is the one that was approved");
+    assert_eq!(host.timeout(), 200);
+}
+
+#[test]
+fn a_saved_plan_that_is_a_link_shows_nothing_of_where_it_leads() {
+    let host = Host::new();
+    std::fs::write(host.world.home().join("credentials"), "s3cr3t=hunter2\n").unwrap();
+    let links = [
+        ("out.json", host.world.home().join("credentials").display().to_string()),
+        ("passwd.json", "/etc/passwd".to_owned()),
+        ("git.json", ".git/config".to_owned()),
+    ];
+    for (name, to) in links {
+        std::os::unix::fs::symlink(to, host.world.dir().join(name)).unwrap();
+        for arguments in [format!("apply {name} --yes"), format!("apply --yes --approved {name}")] {
+            let ran = host.world.plumb(&arguments).code(1);
+            ran.says("it is a link that leaves the project, or leads to a hidden file; nothing was sent");
+        }
+    }
+    // What is no plan is not quoted, wherever it is.
+    let path = host.world.home().join("credentials").display().to_string();
+    let ran = host.world.plumb(&format!("apply {path} --yes")).code(1).says("it is no JSON: line 1, column 1");
+    ran.never_says("hunter2").never_says("s3cr3t");
+}

@@ -404,3 +404,33 @@ fn a_policy_is_compared_field_by_field() {
     world.plumb("apply --yes").code(0);
     world.plumb("plan --detailed-exitcode").code(0);
 }
+
+#[test]
+fn what_was_approved_of_a_stopped_cluster_does_not_restart_a_running_one() {
+    let world = applied("");
+    terminate(&world);
+    world.edit("manifests/shared.yaml", "autotermination_minutes: 30", "autotermination_minutes: 60");
+    world.commit("Wait longer");
+    let stopped = world.plumb("plan --output json").code(0).json();
+    assert_eq!(stopped["changes"][0]["disrupts"], json!(null));
+    world.plumb("plan --out stopped.json").code(0);
+    let id = world.sandbox.cluster("shared")["cluster_id"].clone();
+    world.sandbox.post("/api/2.1/clusters/start", json!({"cluster_id": id}));
+    world.sandbox.get(&format!("/api/2.1/clusters/get?cluster_id={}", id.as_str().unwrap()));
+    world.sandbox.requests();
+    let running = world.plumb("plan --output json").code(0).json();
+    assert_eq!(running["changes"][0]["disrupts"], json!(["restarts-cluster"]));
+    assert_eq!(running["workspace"], "7474001122334455");
+    assert_ne!(running["digest"], stopped["digest"]);
+    world.plumb("plan --out running.json").code(0);
+    let approved = format!("apply --yes --approved {}", stopped["digest"].as_str().unwrap());
+    world.plumb(&approved).code(4).says("the plan is not what was approved");
+    let ran = world.plumb("apply --yes --approved stopped.json").code(4);
+    ran.says("not approved was what is disrupted now: DatabricksCluster/shared restarts-cluster");
+    world.plumb("apply stopped.json --yes").code(4).says("it would disrupt what it did not when the plan was made");
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    // The other way round it is less.
+    terminate(&world);
+    world.plumb("apply --yes --approved running.json").code(0).says("all of the plan was approved");
+    assert_eq!(world.sandbox.cluster("shared")["autotermination_minutes"], 60);
+}

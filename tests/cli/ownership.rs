@@ -286,3 +286,104 @@ fn ignored_places_are_left_to_others_by_plan_and_by_apply() {
     world.edit("manifests/etl.yaml", "reason: the finance bot writes it, ", "");
     world.plumb("validate").code(1).says("reason");
 }
+
+const METADATA: &str = "/Workspace/Users/ann/.bundle/etl/prod/state/metadata.json";
+
+/// A job as a bundle deploys it (databricks/cli, acceptance tests of `bundle deploy`).
+fn of_bundle(name: &str) -> Value {
+    json!({"name": name, "edit_mode": "UI_LOCKED", "format": "MULTI_TASK",
+        "deployment": {"kind": "BUNDLE", "metadata_file_path": METADATA},
+        "tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Shared/etl"},
+            "existing_cluster_id": "0101-000000-abcdefgh"}]})
+}
+
+#[test]
+fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
+    let mut tagged = of_bundle("by hand");
+    tagged["deployment"] = Value::Null;
+    let mut terraform = tagged.clone();
+    (terraform["name"], terraform["tags"]) = (json!("of terraform"), json!({"managed_by": "Terraform"}));
+    let world = World::seeded(&json!({"jobs": [of_bundle("etl"), tagged, terraform]}));
+    world.commit("Begin");
+    // Listed apart and not written; asked for by its id, with a warning.
+    let ran = world.plumb("import --all -q").code(0);
+    assert_eq!(ran.out, "manifests/jobs/by-hand.yaml\n");
+    ran.says("warning: 2 objects are managed by other tools and not imported:")
+        .says(&format!(
+            "job <job etl> \"etl\": a Databricks bundle manages it (deployment.metadata_file_path = {METADATA})"
+        ))
+        .says("job <job of terraform> \"of terraform\": Terraform manages it (tag managed_by = Terraform)");
+    world.remove("manifests/jobs/by-hand.yaml");
+    let id = world.sandbox.job("etl")["job_id"].to_string();
+    let asked = world.plumb(&format!("import job {id} -q")).code(0);
+    asked.says("a plan of its manifest is refused until that says `metadata.takeFrom: bundle`");
+    world.commit("Import etl");
+    shows!(world.plumb("plan -q"), @"
+    Plan of demo for target dev, manifests at <Import etl>
+
+    Blocked:
+      ! DatabricksJob/etl: `adopt` names job <job etl>, and a Databricks bundle manages it (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json)
+        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle deploy` overwrites it
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- exit 0
+    ");
+    world.plumb("apply --yes -q").code(3);
+    // Another tool than it is taken from.
+    let path = "manifests/jobs/etl.yaml";
+    let take = |tool: &str| world.edit(path, "metadata:\n", &format!("metadata:\n  takeFrom: {tool}\n"));
+    take("terraform");
+    world.plumb("apply --yes -q").code(3).says("takeFrom: bundle");
+    world.edit(path, "  takeFrom: terraform\n", "");
+    // Nor by its name, without `adopt`.
+    let adopt = format!("  adopt: '{id}'\n");
+    world.edit(path, &adopt, "");
+    world.plumb("plan -q").says("and carries no mark; a Databricks bundle manages it").says("takeFrom: bundle");
+    world.edit(path, "metadata:\n", &format!("metadata:\n{adopt}"));
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    take("bundle");
+    world.commit("Take it from the bundle");
+    world.plumb("apply --yes -q").code(0).says("1 to adopt");
+    world.plumb("plan --detailed-exitcode -q").code(0);
+    world.edit(path, "metadata:\n", "metadata:\n  takeFrom: chef\n");
+    world.plumb("validate").code(1);
+}
+
+#[test]
+fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 100\n"), "Add etl");
+    world.plumb("apply --yes -q").code(0);
+    // `bundle deployment bind` and `bundle deploy`, of what `bundle generate` wrote: the tags are still there.
+    world.sandbox.edit_job(
+        "etl",
+        json!({"edit_mode": "UI_LOCKED", "timeout_seconds": 200,
+        "deployment": {"kind": "BUNDLE", "metadata_file_path": METADATA}}),
+    );
+    world.sandbox.requests();
+    shows!(world.plumb("plan -q"), @"
+    Plan of demo for target dev, manifests at <Add etl>
+
+    Blocked:
+      ! DatabricksJob/etl: job <job etl> carries plumb's mark, and a Databricks bundle manages it (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json): nothing is done to it
+        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle deploy` overwrites it; or remove the manifest and `plumb release DatabricksJob/etl`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- exit 0
+    ");
+    world.plumb("drift -q").code(2).says("a Databricks bundle manages it");
+    world.plumb("apply --yes -q").code(3);
+    // Without a manifest it would be deleted.
+    let manifest = world.read("manifests/etl.yaml");
+    world.remove("manifests/etl.yaml");
+    world.write("manifests/.keep", "");
+    let ran = world.plumb("apply --yes -q").code(3);
+    ran.says("nothing is done to it").says("`plumb release DatabricksJob/etl` leaves it to a Databricks bundle");
+    assert_eq!(world.sandbox.writes(), [""; 0]);
+    // Taken back.
+    world.write("manifests/etl.yaml", &manifest.replace("metadata:\n", "metadata:\n  takeFrom: bundle\n"));
+    world.commit("Take it back");
+    world.plumb("apply --yes -q").code(0).says("1 to update");
+}

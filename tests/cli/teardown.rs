@@ -45,7 +45,27 @@ fn world() -> World {
     ]);
     let world = World::with_emr(&json!({ "emr": { "clusters": clusters } }));
     world.commit_file("manifests/legacy.yaml", MANIFEST, "Take it down");
+    tag(&world, "bau-old", |id, commit| {
+        vec![
+            ("plumb_rev", format!("{commit}-deadbeef")),
+            ("plumb_teardown_marked", format!("2024-05-20T12:00:00Z {id}")),
+        ]
+    });
     world
+}
+
+/// Sets tags of a cluster, as plumb did or as somebody else does, by its id and the commit that is checked out.
+fn tag(world: &World, name: &str, tags: impl Fn(&str, &str) -> Vec<(&'static str, String)>) {
+    let commit = world.git(&["rev-parse", "HEAD"])[..12].to_owned();
+    let mut state = world.sandbox.get("/_sandbox/state");
+    let clusters = state["emr"]["regions"]["eu-central-1"]["clusters"].as_object_mut().unwrap();
+    let (id, cluster) = clusters.iter_mut().find(|(_, c)| c["asked"]["Name"] == name).unwrap();
+    let all = cluster["tags"].as_array_mut().unwrap();
+    for (key, value) in tags(id, &commit) {
+        all.retain(|tag| tag[0] != key);
+        all.push(json!([key, value]));
+    }
+    world.sandbox.send("PUT", "/_sandbox/state", &state);
 }
 
 fn state(world: &World, name: &str) -> String {
@@ -132,7 +152,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
     "#);
     shows!(world.plumb("status"), @r#"
     ADDRESS            STATUS   ID                               STATE    APPLIED FROM
-    EmrCluster/legacy  differs  <emr bau-new> <emr bau-old>  WAITING  0123456789ab
+    EmrCluster/legacy  differs  <emr bau-new> <emr bau-old>  WAITING  <Take it down>
     --- stderr
     read 3 objects with 7 requests in <time>
     --- exit 0
@@ -148,10 +168,10 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
         grace: 14d
         notBefore: 2024-06-01
 
-    live (EMR cluster <emr bau-old>, applied from 0123456789ab-deadbeef):
+    live (EMR cluster <emr bau-old>, applied from <Take it down>-deadbeef):
       name: bau-old
       tags:
-        plumb_teardown_marked: 2024-05-20T12:00:00Z
+        plumb_teardown_marked: 2024-05-20T12:00:00Z <emr bau-old>
         plumb_teardown_not_before: 2024-06-01
 
     Plan of demo for target dev, manifests at <Take it down>
@@ -311,16 +331,176 @@ fn the_guard_counts_what_is_taken_down() {
 }
 
 #[test]
+fn a_mark_that_somebody_else_made_is_never_due() {
+    let old = "2024-05-20T12:00:00Z";
+    type Tags = fn(&str, &str) -> Vec<(&'static str, String)>;
+    let attacks: [(&str, Tags, &str); 4] = [
+        ("an earlier version", |_, c| vec![("plumb_rev", format!("{c}-d"))], "its mark names no id"),
+        (
+            "a clone",
+            |_, c| {
+                vec![("plumb_rev", format!("{c}-d")), ("plumb_teardown_marked", "2024-05-20T12:00:00Z j-OTHER".into())]
+            },
+            "marked by somebody else: the mark is of j-OTHER, and this is <emr bau-new>",
+        ),
+        (
+            "a date before it was started",
+            |id, c| {
+                let at = format!("2023-05-20T12:00:00Z {id}");
+                vec![("plumb_rev", format!("{c}-d")), ("plumb_teardown_marked", at)]
+            },
+            "marked by somebody else: on 2023-05-20 12:00 UTC, and this was started 2023-11-02",
+        ),
+        (
+            "a commit of nobody's",
+            |id, _| vec![("plumb_teardown_marked", format!("2024-05-20T12:00:00Z {id}"))],
+            "marked by somebody else: this repository has no commit 0123456789ab",
+        ),
+    ];
+    for (what, tags, says) in attacks {
+        let world = world();
+        tag(&world, "bau-new", |id, commit| {
+            let mut all: Vec<(&str, String)> = MARK.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+            all.extend(tags(id, commit));
+            all
+        });
+        let plan = world.plumb("plan --allow-teardown").code(0).says(says).says("its grace period");
+        plan.says("it is marked again, and nothing else");
+        world.plumb("apply --yes --allow-teardown").code(0);
+        assert_eq!(state(&world, "bau-new"), "WAITING", "{what}");
+        assert_eq!(state(&world, "bau-old"), "TERMINATED", "{what}");
+        // From now on it is marked, and waits.
+        let plan = world.plumb("plan --allow-teardown --detailed-exitcode").code(0);
+        plan.says("waits  grace      14d from 2").never_says("marked by somebody else").never_says(old);
+    }
+}
+
+#[test]
+fn in_a_shallow_clone_a_teardown_waits_and_says_how_to_go_on() {
+    let world = world();
+    world.commit_file("README.md", "later", "Go on");
+    let there = world.home().join("clone");
+    let from = format!("file://{}", world.dir().display());
+    world.git(&["clone", "--quiet", "--depth", "1", &from, there.to_str().unwrap()]);
+    let ran = world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0);
+    ran.says("waits  mark       whether plumb made its mark cannot be known: commit <Take it down> is not in")
+        .says("this shallow clone; check out the whole history (`fetch-depth: 0`)")
+        .says("it waits until its mark can be believed")
+        .never_says("somebody else")
+        .never_says("to take down");
+    sent(&world);
+    world.plumb_in(&there, &["apply", "--yes", "--allow-teardown"]).code(0);
+    assert_eq!(sent(&world), ["AddTags"], "the other is marked");
+    assert_eq!(state(&world, "bau-old"), "WAITING");
+    world.git_in(&there, &["fetch", "--quiet", "--unshallow"]);
+    world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0).says("1 to take down");
+}
+
+#[test]
+fn evidence_shows_nothing_of_what_a_link_leads_to() {
+    let mut world = world();
+    world.edit("manifests/legacy.yaml", "grace: 14d}", "grace: 14d, requires: {parity: {passes: 1}}}");
+    std::fs::write(world.home().join("credentials"), "s3cr3t=hunter2\n").unwrap();
+    world.env("PLUMB_USER", Some("ann"));
+    world.write("evidence/.keep", "");
+    for (name, to) in [
+        ("passwd", "/etc/passwd".to_owned()),
+        ("secret", world.home().join("credentials").display().to_string()),
+        ("git", "../.git/config".to_owned()),
+    ] {
+        std::os::unix::fs::symlink(to, world.dir().join(format!("evidence/{name}.json"))).unwrap();
+    }
+    world.write("evidence/odd.json", "{\"format\": \"hunter2\", \"s3cr3t\": 1, \"passed\": \"hunter2\"}");
+    world.commit("Compare");
+    let json = world.plumb("plan --output json --allow-teardown").code(0);
+    json.json();
+    let text = world.plumb("plan --allow-teardown").code(0);
+    text.shown.lines().find(|l| l.contains("waits  parity")).unwrap();
+    for shown in [json.shown, text.shown] {
+        for secret in ["root:", "s3cr3t", "hunter2", "repositoryformatversion"] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+    }
+    world.plumb("plan --output json").says("`evidence/git.json` leads to a hidden file, such as those of git");
+    for (name, says) in [
+        ("git", "expected a boolean, line 1"),
+        ("odd", "`evidence/passwd.json` is a symbolic link that leaves the project"),
+        ("passwd", "`evidence/secret.json` is a symbolic link that leaves the project"),
+        ("secret", "no report in evidence/"),
+    ] {
+        world.remove(&format!("evidence/{name}.json"));
+        world.plumb("plan --output json").says(says);
+    }
+    assert_eq!(sent(&world), [""; 0]);
+}
+
+#[test]
+fn the_project_can_ask_for_more_than_a_manifest_does() {
+    let world = world();
+    let guard = "guards: {teardown: {grace: 21d, requires: [successors, parity, dags]}}";
+    world.edit("plumb.yaml", "spec:\n", &format!("spec:\n  {guard}\n"));
+    shows!(world.plumb("validate"), @r"
+    --- stderr
+    error: this teardown does not wait for `dags`, and the project requires it
+     --> manifests/legacy.yaml:7:13
+      |
+    7 |   teardown: {notBefore: 2024-06-01, grace: 14d}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ name the DAGs that must start nothing any more in `requires.dagPaused`
+      |
+      = help: `guards.teardown` in plumb.yaml is the least that every teardown of the project waits for
+
+    error: this teardown does not wait for `parity`, and the project requires it
+     --> manifests/legacy.yaml:7:13
+      |
+    7 |   teardown: {notBefore: 2024-06-01, grace: 14d}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ add `requires: {parity: {passes: 1}}` or more
+      |
+      = help: `guards.teardown` in plumb.yaml is the least that every teardown of the project waits for
+
+    error: this teardown does not wait for `successors`, and the project requires it
+     --> manifests/legacy.yaml:7:13
+      |
+    7 |   teardown: {notBefore: 2024-06-01, grace: 14d}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ name the jobs that took over in `replacedBy`
+      |
+      = help: `guards.teardown` in plumb.yaml is the least that every teardown of the project waits for
+
+    error: a grace of 14d is less than the project's 21d
+     --> manifests/legacy.yaml:7:44
+      |
+    7 |   teardown: {notBefore: 2024-06-01, grace: 14d}
+      |                                            ^^^ write `grace: 21d` or more
+      |
+      = help: `guards.teardown` in plumb.yaml is the least that every teardown of the project waits for
+
+    4 problems in 1 file
+    error: the manifests have mistakes; nothing was sent
+    --- exit 1
+    ");
+    world.plumb("apply --yes --allow-teardown").code(1);
+    assert_eq!(sent(&world), [""; 0]);
+    world.edit("plumb.yaml", guard, "guards: {teardown: {grace: 14d}}");
+    world.plumb("validate").code(0);
+    world.edit("plumb.yaml", "grace: 14d", "grace: soon, requires: [luck]");
+    world.plumb("validate").code(1).says("`soon` is no duration").says("luck");
+}
+
+#[test]
 fn the_embedded_sandbox_has_the_ladder_too() {
     let world = World::new();
     let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  targets:\n    dev: {default: true, sandbox: true}\n";
     world.write("plumb.yaml", project);
     world.commit_file("manifests/legacy.yaml", MANIFEST, "Take it down");
     let seed = world.home().join("seed.json");
-    std::fs::write(&seed, json!({ "emr": { "clusters": [cluster("bau-old", &MARK, true)] } }).to_string()).unwrap();
+    // Somebody else's tags, with a date that is long past: it is marked, and its grace starts today.
+    let clusters = json!([cluster("bau-old", &MARK, true)]);
+    std::fs::write(&seed, json!({ "emr": { "clusters": clusters } }).to_string()).unwrap();
     let state = world.dir().join(".plumb/sandbox-dev.json");
     std::fs::create_dir_all(state.parent().unwrap()).unwrap();
     drop(Sandbox::start(&["--emr=empty", "--seed", seed.to_str().unwrap(), "--state", state.to_str().unwrap()]));
+    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] marked EmrCluster/legacy/j-");
+    world.edit("manifests/legacy.yaml", "grace: 14d", "grace: 0d");
+    world.commit("Wait no longer");
     world.plumb("apply --yes").code(0).says("due: every gate holds");
     world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] took down EmrCluster/legacy/j-");
     world.plumb("plan --detailed-exitcode --allow-teardown").code(0).never_says("bau-old");

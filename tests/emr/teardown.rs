@@ -8,6 +8,7 @@ use plumb::apply::{self, Ended, Unwatched};
 use plumb::call::{Call, Method, Service, System, percent_encoded};
 use plumb::kinds;
 use plumb::observe;
+use plumb::plan::teardown::Commits;
 use plumb::plan::{Action, Bases, Keys, Selection};
 use plumb::services::{Requests, Services};
 use serde_json::{Value, json};
@@ -32,7 +33,10 @@ async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
     let services = Services::default().with(System::Emr, Arc::new(client), Requests::default());
     let desired = world::load(&Files::from([("legacy.yaml".to_owned(), MANIFEST.to_owned())]));
     let kinds = [kinds::find("EmrCluster").unwrap()];
-    let live = observe::observe(&services, &kinds, &desired, &Selection::default(), &observe::Unwatched).await.unwrap();
+    let mut live =
+        observe::observe(&services, &kinds, &desired, &Selection::default(), &observe::Unwatched).await.unwrap();
+    // The head of these plans.
+    live.commits = Commits::Repository { known: ["0123456789ab".to_owned()].into(), shallow: false };
     let keys = Keys { who: "ann", key: true };
     let decision = decision_at(&desired, &live, &Bases::new(), now.parse().unwrap(), keys);
     let actions: Vec<_> = decision.plan.changes.iter().map(|c| (c.address.clone(), c.action)).collect();
@@ -62,7 +66,7 @@ async fn every_rung_is_taken_with_the_permissions_that_the_docs_list() {
             let has =
                 |key: &str, value: &str| tags.as_array().unwrap().contains(&json!({ "Key": key, "Value": value }));
             assert!(has("plumb", "laws/test/EmrCluster/legacy"), "{tags}");
-            assert!(has("plumb_teardown_marked", "2024-05-20T12:00:00Z"), "{tags}");
+            assert!(has("plumb_teardown_marked", &format!("2024-05-20T12:00:00Z {id}")), "{tags}");
             assert_eq!(describe(&id)["TerminationProtected"], true);
         }
     }

@@ -33,6 +33,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         target: "prod".into(),
         base: None,
         head: Some("3f2a91c0b1d2".into()),
+        workspace: None,
         digest: "9c1f0e6a2b7d".into(),
         changes,
         blocked: Vec::new(),
@@ -56,6 +57,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         reason: None,
         origin: None,
         impacts: Vec::new(),
+        disrupts: Default::default(),
         next_run: None,
         fields,
         depends_on: Vec::new(),
@@ -64,6 +66,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         digest: "5be1".into(),
         calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))],
         read: None,
+        shown_read: None,
     }
 }
 

@@ -341,6 +341,7 @@ pub fn decision_at(desired: &Desired, live: &Live, bases: &Bases, now: jiff::Tim
         today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
         now,
         teardown: keys,
+        approval_key: None,
         kinds: kinds::all(),
         absent: &[],
     })

@@ -4,7 +4,7 @@ use crate::world::{self, Files, World, options};
 use plumb::apply::{self, Ended, Outcome, Unwatched};
 use plumb::call::{Call, Method, System};
 use plumb::manifest::Desired;
-use plumb::plan::teardown::{Descent, Evidence};
+use plumb::plan::teardown::{Commits, Descent, Evidence};
 use plumb::plan::{Bases, Decision, Keys, Live, Plan};
 use plumb::services::Services;
 use serde_json::{Value, json};
@@ -218,6 +218,9 @@ impl Account {
         let desired = self.desired();
         let mut live = self.world.observe(services, &desired).await?;
         live.evidence = self.evidence.clone();
+        // The head of these plans.
+        let known = ["0123456789ab".to_owned()].into();
+        live.commits = Commits::Repository { known, shallow: false };
         let keys = Keys { who: "ann", key };
         let decision = world::decision_at(&desired, &live, &Bases::new(), now.parse().unwrap(), keys);
         Ok((desired, live, decision))

@@ -165,7 +165,7 @@ async fn whatever_goes_wrong_the_next_apply_goes_on() {
     account.declare(&[plain(), application, lock]);
     let seed = json!({
         "security_configurations": [{ "name": "bau-lock", "configuration": {} }],
-        "applications": [{ "state": "STARTED", "create": { "name": "bau-adhoc", "type": "SPARK", "releaseLabel": "emr-7.1.0" } }],
+        "applications": [{ "state": "STARTED", "created": "2023-11-02T04:00:00Z", "create": { "name": "bau-adhoc", "type": "SPARK", "releaseLabel": "emr-7.1.0" } }],
     });
     let ids = account.seed(seed).await;
     let app = ids["applications"]["bau-adhoc"].as_str().unwrap().to_owned();

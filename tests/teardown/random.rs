@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 const NAMES: [&str; 4] = ["bau-audience-1", "bau-audience-2", "bau-other", "adhoc"];
 /// What is expected is said of noon on 2024-06-20 ([`LATER`]).
 const PAST: &str = "2024-06-20";
+/// Stands in a seed's tags for the id that a thing gets.
+const ID: &str = "ID-OF-IT";
 const AHEAD: &str = "2024-06-21";
 
 /// A manifest of clusters.
@@ -145,7 +147,7 @@ impl Thing {
             tags["plumb_rev"] = json!("0123456789ab-deadbeef");
             let now: jiff::Timestamp = LATER.parse().unwrap();
             tags["plumb_teardown_marked"] = match self.marked {
-                Some(days) => json!((now - jiff::SignedDuration::from_hours(days * 24)).to_string()),
+                Some(days) => json!(format!("{} {ID}", now - jiff::SignedDuration::from_hours(days * 24))),
                 None => json!("in spring"),
             };
             if let Some(day) = self.day {
@@ -228,6 +230,17 @@ async fn ran(account: &Account, empty: &Value, runs: &[bool]) -> Value {
     account.world.state().await
 }
 
+/// Writes a thing's id into its tags.
+fn name(state: &mut Value, id: &str) {
+    let Some(map) = state.as_object_mut() else { return };
+    for (key, inner) in map {
+        match key == id {
+            true => *inner = inner.to_string().replace(ID, id).parse().unwrap(),
+            false => name(inner, id),
+        }
+    }
+}
+
 async fn holds(account: &mut Account, empty: &Value, case: &Case) {
     let mut state = ran(account, empty, &case.runs).await;
     let dags = &mut state["airflow"]["dags"];
@@ -252,8 +265,11 @@ async fn holds(account: &mut Account, empty: &Value, case: &Case) {
         "tags": case.app.tags("EmrServerlessApplication/app") });
     let state = if case.app.protected { "STARTED" } else { "STOPPED" };
     let runs = if case.app.busy { json!([run]) } else { json!([]) };
-    let seed = json!({ "applications": [{ "create": create, "state": state, "runs": runs }] });
+    let seed = json!({ "applications": [{ "create": create, "created": "2023-11-02T04:00:00Z", "state": state, "runs": runs }] });
     let app = account.seed(seed).await["applications"]["app"].as_str().unwrap().to_owned();
+    let mut state = account.world.state().await;
+    ids.iter().chain([&app]).for_each(|id| name(&mut state["emr"], id));
+    account.world.put_state(&state).await;
     account.files = files(&case.documents());
     let mut reports: Vec<(String, String)> =
         case.evidence.map(|passed| report("2024-05", passed)).into_iter().collect();

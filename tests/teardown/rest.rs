@@ -21,7 +21,7 @@ async fn application(account: &Account, id: &str) -> Value {
 }
 
 fn seed(runs: Value) -> Value {
-    json!({ "applications": [{ "state": "STARTED", "runs": runs, "create": { "name": "bau-adhoc", "type": "SPARK",
+    json!({ "applications": [{ "state": "STARTED", "created": "2023-11-02T04:00:00Z", "runs": runs, "create": { "name": "bau-adhoc", "type": "SPARK",
         "releaseLabel": "emr-7.1.0", "tags": { "team": "b/a u" } } }] })
 }
 
@@ -160,6 +160,7 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
         base: None,
         today: jiff::civil::date(2024, 6, 20),
         now: LATER.parse().unwrap(),
+        approval_key: None,
         teardown: plumb::plan::Keys { who: "ann", key: true },
         kinds: &kinds,
         absent: &[],

@@ -62,7 +62,9 @@ pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode
     let pulls = merged(&context, &project, &args, ui).await?;
     let (permit, found) = match &args.apply.seen.approved {
         // A person says it: the comments only hear how it ends.
-        Some(_) => (args.apply.seen.permit()?, approved(&context, &project, &pulls, author, &|_| {}).await?),
+        Some(_) => {
+            (args.apply.seen.permit(Some(&project.dir))?, approved(&context, &project, &pulls, author, &|_| {}).await?)
+        }
         None => {
             let found = approved(&context, &project, &pulls, author, &|why| ui.warn(why)).await?;
             let all = found.iter().map(|f| f.shown.approval()).fold(Approval::default(), Approval::and);
@@ -223,7 +225,7 @@ async fn report(
     let text = |line: Option<&str>, budget: usize| {
         let frame = Frame { run: run.as_deref(), budget };
         match &held.verdict {
-            Some(Verdict::More(more)) => {
+            Some(Verdict::More { changes: more, .. }) => {
                 comment::refused(&plan, &of_changes(&plan, |c| more.contains(&c.address)), line, &frame)
             }
             _ => comment::ended(&how, &plan, line, &frame),

@@ -33,7 +33,7 @@ impl Context {
         let event = runner.event().map_err(Failure::error)?;
         let config = runner.github().map_err(|e| Failure::error(format!("GitHub: {e}")))?;
         let github = config.map(GitHub::new).transpose().map_err(|e| Failure::error(format!("GitHub: {e}")))?;
-        let key = settings::env("PLUMB_APPROVAL_KEY").map(Secret::new);
+        let key = settings::approval_key().map(Secret::new);
         Ok(Context { runner, event, github, key })
     }
 

@@ -8,7 +8,7 @@ use crate::cli::{Global, Targeted};
 use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
 use crate::emr::{self, Account, Unknown, hide};
 use crate::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
-use crate::manifest::{Address, InMemory, tidy};
+use crate::manifest::{Address, Disk, InMemory, tidy};
 use crate::render::counted;
 use crate::render::value::visible;
 use crate::translate::{self, Old, Options, Translation};
@@ -260,6 +260,7 @@ fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Fai
     // A folder of which people have deleted every manifest has a record still.
     let mut folders: BTreeSet<String> =
         known.texts.keys().filter_map(|p| Some(p.rsplit_once('/')?.0.to_owned())).collect();
+    let disk = Disk::new(&project.dir).map_err(|e| failed(e.to_string()))?;
     let entries = std::fs::read_dir(project.dir.join(out)).map_err(|e| failed(format!("{out}: {e}")))?;
     for entry in entries {
         let entry = entry.map_err(|e| failed(format!("{out}: {e}")))?;
@@ -269,9 +270,7 @@ fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Fai
     for folder in folders {
         for name in [REPORT, record::FILE] {
             let path = format!("{folder}/{name}");
-            let at = project.dir.join(&path);
-            if at.is_file() {
-                let text = std::fs::read_to_string(at).map_err(|e| failed(format!("{path}: {e}")))?;
+            if let Some(text) = disk.text_at(&path).map_err(failed)? {
                 known.texts.insert(path, text);
             }
         }

@@ -10,6 +10,7 @@ use crate::manifest::{Address, Resource, slug};
 use crate::observe;
 use crate::plan::{Found, Live, Selection};
 use crate::render;
+use crate::render::value::visible;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
@@ -159,7 +160,10 @@ fn chosen<'l>(
         let is_named = |k: &AnyKindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
         let kinds = session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
-        return Ok(all.filter(|(k, f)| free(*k, f)).collect());
+        let (managed, chosen): (Vec<_>, Vec<_>) =
+            all.filter(|(k, f)| free(*k, f)).partition(|(k, f)| k.managed_by(&f.seen).is_some());
+        apart(&managed, ui);
+        return Ok(chosen);
     }
     let mut chosen = Vec::new();
     for id in &args.ids {
@@ -176,9 +180,34 @@ fn chosen<'l>(
         if let Some(mark) = &found.mark {
             ui.warn(&format!("{} {id} belongs to {}; an apply of the manifest takes it over", kind.noun(), mark.owner));
         }
+        if let Some(tool) = kind.managed_by(&found.seen) {
+            ui.warn(&format!(
+                "{} {id}: {}; a plan of its manifest is refused until that says `metadata.takeFrom: {}`",
+                kind.noun(),
+                visible(&tool.says()),
+                tool.name
+            ));
+        }
         chosen.push((kind, found));
     }
     Ok(chosen)
+}
+
+/// Lists what other tools manage: it is imported when its id is given.
+fn apart(managed: &[(AnyKindRef, &Found)], ui: &Ui) {
+    let Some((kind, first)) = managed.first() else { return };
+    let lines: Vec<String> = managed
+        .iter()
+        .filter_map(|(kind, found)| {
+            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+            let says = kind.managed_by(&found.seen)?.says();
+            Some(format!("  {} {} \"{}\": {}", kind.noun(), found.seen.id, visible(title), visible(&says)))
+        })
+        .collect();
+    let count = render::counted(managed.len(), "object is", "objects are");
+    ui.warn(&format!("{count} managed by other tools and not imported:\n{}", lines.join("\n")));
+    let word = kind.noun().split(' ').next_back().unwrap_or_default();
+    ui.status(&format!("To take one over all the same, name it: `plumb import {word} {}`.", visible(&first.seen.id)));
 }
 
 /// The manifest that adopts a live object, or that it was made from.

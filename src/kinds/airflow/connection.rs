@@ -2,7 +2,9 @@
 
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use crate::manifest::Vault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -200,14 +202,15 @@ impl Kind for AirflowConnection {
         }])
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         let mut impacts = Vec::new();
         if step.verb == Verb::Delete {
-            impacts.push("tasks that look it up while it is gone fail".to_owned());
+            impacts.push(ImpactClass::BreaksUsers.says("tasks that look it up while it is gone fail"));
             let fact = |name: &str| step.live.is_some_and(|seen| seen.facts[name] == true);
             if fact("others_password") {
                 let known = if fact("shows_password") { "" } else { " (if it has one: Airflow 2 does not say)" };
-                impacts.push(format!("its password{known}, which plumb did not set and cannot read, is lost"));
+                let says = format!("its password{known}, which plumb did not set and cannot read, is lost");
+                impacts.push(ImpactClass::LosesSecret.says(says));
             }
         }
         impacts

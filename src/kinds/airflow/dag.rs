@@ -10,7 +10,9 @@ use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
 
@@ -262,16 +264,19 @@ impl Kind for AirflowDag {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
         match step.verb {
             Verb::Delete if runs > 0 => {
-                vec![format!("waits for {runs} active run{plural}"), "loses run history".into()]
+                vec![
+                    ImpactClass::WaitsForRuns.says(format!("waits for {runs} active run{plural}")),
+                    ImpactClass::LosesHistory.says("loses run history"),
+                ]
             }
-            Verb::Delete => vec!["loses run history".into()],
+            Verb::Delete => vec![ImpactClass::LosesHistory.says("loses run history")],
             Verb::Update if runs > 0 && step.changes_beyond(&["paused"]) => {
-                vec![format!("{runs} active run{plural} may go on with the new code")]
+                vec![ImpactClass::ChangesRuns.says(format!("{runs} active run{plural} may go on with the new code"))]
             }
             _ => Vec::new(),
         }

@@ -2,7 +2,9 @@
 
 use super::check;
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -101,9 +103,11 @@ impl Kind for AirflowPool {
         }])
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
-            Verb::Delete => vec!["tasks that name it are not scheduled while it is gone".into()],
+            Verb::Delete => {
+                vec![ImpactClass::BreaksUsers.says("tasks that name it are not scheduled while it is gone")]
+            }
             _ => Vec::new(),
         }
     }

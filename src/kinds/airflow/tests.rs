@@ -227,7 +227,7 @@ fn a_password_that_is_lost_is_said() {
             changed: &[],
             now: jiff::Timestamp::UNIX_EPOCH,
         };
-        AirflowConnection::impact(&step).join("; ")
+        AirflowConnection::impact(&step).into_iter().map(|impact| impact.says).collect::<Vec<_>>().join("; ")
     };
     assert!(lost(shown(MARK)).contains("its password, which plumb did not set"));
     assert!(!lost(shown(&format!("{} password]", &MARK[..MARK.len() - 1]))).contains("password"));

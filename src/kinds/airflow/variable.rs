@@ -2,7 +2,9 @@
 
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use crate::manifest::Vault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,9 +123,9 @@ impl Kind for AirflowVariable {
         }])
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
-            Verb::Delete => vec!["DAGs that look it up while it is gone fail".into()],
+            Verb::Delete => vec![ImpactClass::BreaksUsers.says("DAGs that look it up while it is gone fail")],
             _ => Vec::new(),
         }
     }

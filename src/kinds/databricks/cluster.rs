@@ -12,7 +12,9 @@ use super::{
 };
 use super::{cluster_check, export, permissions};
 use crate::call::{Call, Method, System, Until};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -79,6 +81,9 @@ pub struct DatabricksCluster;
 
 /// Members that are plumb's own, or written by calls of their own.
 const APART: [&str; 4] = ["libraries", "permissions", "pinned", "state"];
+/// Sources of clusters that Databricks makes for something else, and ends with it (databricks-sdk-py,
+/// `compute.ClusterSource`). A server that does not know the filter lists them too.
+const OF_OTHERS: [&str; 5] = ["JOB", "MODELS", "PIPELINE", "PIPELINE_MAINTENANCE", "SQL"];
 /// What resize changes without a restart.
 const SIZE: [&str; 2] = ["num_workers", "autoscale"];
 
@@ -249,7 +254,9 @@ impl Kind for DatabricksCluster {
             .flatten()
             .filter_map(|page| page.get("clusters")?.as_array())
             .flatten()
-            .filter(|c| !matches!(c.get("cluster_source").and_then(Value::as_str), Some("JOB" | "PIPELINE" | "SQL")))
+            .filter(|c| {
+                c.get("cluster_source").and_then(Value::as_str).is_none_or(|source| !OF_OTHERS.contains(&source))
+            })
             .map(seen)
             .collect()
     }
@@ -328,36 +335,42 @@ impl Kind for DatabricksCluster {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         let Some(live) = step.live else {
             return match step.body.get("state").and_then(Value::as_str) {
-                Some("terminated") => vec!["starts, and is terminated at once".into()],
-                _ => vec!["starts the cluster".into()],
+                Some("terminated") => vec![ImpactClass::StartsCluster.says("starts, and is terminated at once")],
+                _ => vec![ImpactClass::StartsCluster.says("starts the cluster")],
             };
         };
         let mut impacts = Vec::new();
         match step.verb {
-            Verb::Delete if is_up(live) => impacts.push("ends the running cluster and whatever runs on it".into()),
+            Verb::Delete if is_up(live) => {
+                impacts.push(ImpactClass::EndsCluster.says("ends the running cluster and whatever runs on it"))
+            }
             Verb::Delete | Verb::Create => {}
             Verb::Update => {
                 let edits = step.changes_beyond(&[&APART[..], &SIZE[..]].concat());
                 if edits && is_up(live) {
-                    impacts.push("restarts the cluster".into());
+                    impacts.push(ImpactClass::RestartsCluster.says("restarts the cluster"));
                 } else if SIZE.iter().any(|m| step.changes(m)) && state(live) == "RUNNING" {
-                    impacts.push("resizes the running cluster".into());
+                    impacts.push(ImpactClass::ResizesCluster.says("resizes the running cluster"));
                 }
                 if step.changes("libraries") {
                     let calls = libraries(step);
                     if calls.iter().any(|c| c.path.ends_with("/start")) {
-                        impacts.push("starts the cluster to install libraries".into());
+                        impacts.push(ImpactClass::StartsCluster.says("starts the cluster to install libraries"));
                     }
                     if calls.iter().any(|c| c.path.ends_with("/uninstall")) {
-                        impacts.push("libraries are removed at the next restart".into());
+                        impacts.push(ImpactClass::RemovesLibraries.says("libraries are removed at the next restart"));
                     }
                 }
                 match step.body.get("state").and_then(Value::as_str) {
-                    Some("running") if step.changes("state") => impacts.push("starts the cluster".into()),
-                    Some("terminated") if step.changes("state") => impacts.push("terminates the cluster".into()),
+                    Some("running") if step.changes("state") => {
+                        impacts.push(ImpactClass::StartsCluster.says("starts the cluster"))
+                    }
+                    Some("terminated") if step.changes("state") => {
+                        impacts.push(ImpactClass::EndsCluster.says("terminates the cluster"))
+                    }
                     _ => {}
                 }
             }

@@ -14,7 +14,10 @@ use super::{
 };
 use super::{export, job_check, permissions, triggers};
 use crate::call::{Call, Method, System};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::managed::{self, Tool};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -263,17 +266,24 @@ impl Kind for DatabricksJob {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
         match step.verb {
-            Verb::Delete if runs > 0 => vec![format!("cancels {runs} active run{plural}"), "loses run history".into()],
-            Verb::Delete => vec!["loses run history".into()],
+            Verb::Delete if runs > 0 => vec![
+                ImpactClass::CancelsRuns.says(format!("cancels {runs} active run{plural}")),
+                ImpactClass::LosesHistory.says("loses run history"),
+            ],
+            Verb::Delete => vec![ImpactClass::LosesHistory.says("loses run history")],
             Verb::Update if runs > 0 && step.changes_beyond(&["permissions"]) => {
-                vec![format!("{runs} active run{plural} will end with the old settings")]
+                vec![Impact::note(format!("{runs} active run{plural} will end with the old settings"))]
             }
             _ => Vec::new(),
         }
+    }
+
+    fn managed_by(seen: &Seen) -> Option<Tool> {
+        managed::by_deployment(&seen.spec)
     }
 
     fn next_run(step: &Step<'_>) -> Option<String> {

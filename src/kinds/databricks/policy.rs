@@ -8,7 +8,9 @@ use super::{
 };
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -152,12 +154,14 @@ impl Kind for DatabricksClusterPolicy {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Update if step.changes("definition") => {
-                vec!["holds for clusters when they are edited or started next".into()]
+                vec![ImpactClass::ReachesOthers.says("holds for clusters when they are edited or started next")]
             }
-            Verb::Delete => vec!["clusters that use it can no longer be edited under it".into()],
+            Verb::Delete => {
+                vec![ImpactClass::BreaksUsers.says("clusters that use it can no longer be edited under it")]
+            }
             _ => Vec::new(),
         }
     }

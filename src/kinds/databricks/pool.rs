@@ -9,7 +9,9 @@ use super::{
 };
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -164,9 +166,12 @@ impl Kind for DatabricksInstancePool {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<String> {
+    fn impact(step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
-            Verb::Delete => vec!["ends the pool's idle instances; clusters that use it cannot grow any more".into()],
+            Verb::Delete => {
+                let says = "ends the pool's idle instances; clusters that use it cannot grow any more";
+                vec![ImpactClass::BreaksUsers.says(says)]
+            }
             _ => Vec::new(),
         }
     }

@@ -136,6 +136,11 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     text.ends_with(last)
 }
 
+/// The seconds of a grace period; `None` when it is no duration. `0d` is none at all.
+pub fn grace_seconds(text: &str) -> Option<u64> {
+    if text == "0d" { Some(0) } else { seconds(text) }
+}
+
 /// What the schema cannot say of a ladder. `has_tags` says whether such things have tags.
 pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
     let Selector { name, ids, tags } = &spec.matches;
@@ -163,7 +168,7 @@ pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
         }
         _ => {}
     }
-    if let Some(grace) = teardown.grace.as_deref().filter(|grace| *grace != "0d" && seconds(grace).is_none()) {
+    if let Some(grace) = teardown.grace.as_deref().filter(|grace| grace_seconds(grace).is_none()) {
         let label = "expected one like `14d` or `36h`, `0d` for none";
         findings.at("teardown.grace", format!("`{grace}` is no duration"), label);
     }

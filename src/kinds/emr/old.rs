@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// When it was marked for teardown: an RFC 3339 time.
+/// When it was marked for teardown, an RFC 3339 time, and its id behind a space: EMR allows a cluster ten tags, and what
+/// one tag says cannot be torn apart. A clone has the tag, and another id.
 pub const TAG_MARKED: &str = "plumb_teardown_marked";
 /// Who marked it.
 pub const TAG_BY: &str = "plumb_teardown_by";
@@ -43,6 +44,8 @@ pub struct Marked {
     pub mark: Mark,
     /// When; `None` when the tag is gone or no time.
     pub at: Option<Timestamp>,
+    /// The id of what was marked; `None` in marks of earlier versions of plumb.
+    pub of: Option<String>,
     pub by: Option<String>,
     pub not_before: Option<Date>,
 }
@@ -57,9 +60,11 @@ impl Old {
     pub fn marked(&self) -> Option<Marked> {
         let mark = MARK.take(&mut json!({ "tags": self.tags }))?;
         let tag = |name: &str| self.tags.get(name);
+        let (at, of) = tag(TAG_MARKED).map_or((None, None), |text| marked_tag(text));
         Some(Marked {
             mark,
-            at: tag(TAG_MARKED).and_then(|text| text.parse().ok()),
+            at,
+            of,
             by: tag(TAG_BY).cloned(),
             not_before: tag(TAG_NOT_BEFORE).and_then(|text| text.parse().ok()),
         })
@@ -73,6 +78,17 @@ impl Old {
         let facts = serde_json::to_value(&self).unwrap_or_default();
         Seen { id: self.id, spec, state, facts, ..Seen::default() }
     }
+}
+
+/// The value of [`TAG_MARKED`].
+pub fn marked_value(at: Timestamp, id: &str) -> String {
+    tag_value(&format!("{} {id}", at.strftime("%Y-%m-%dT%H:%M:%SZ")))
+}
+
+/// What the value of [`TAG_MARKED`] says.
+fn marked_tag(text: &str) -> (Option<Timestamp>, Option<String>) {
+    let (at, of) = text.split_once(' ').map_or((text, None), |(at, id)| (at, Some(id.to_owned())));
+    (at.parse().ok(), of)
 }
 
 /// A text as the value of a tag: EMR allows letters, digits, spaces and `_ . : / = + - @`, 256 characters of them (EMR

@@ -1,8 +1,7 @@
 //! The gates before a teardown: each holds or does not, and says why.
 
 use super::evidence::Evidence;
-use crate::kinds::airflow::dag_spec::seconds;
-use crate::kinds::emr::ladder::Teardown;
+use crate::kinds::emr::ladder::{Teardown, grace_seconds};
 use crate::kinds::emr::old::{Marked, Old};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -147,8 +146,7 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
         return (false, "the tag that says when it was marked is gone or no time".into());
     };
     let text = rules.grace.as_deref().unwrap_or("0d");
-    let wait = if text == "0d" { Some(0) } else { seconds(text) };
-    let Some(wait) = wait.and_then(|s| i64::try_from(s).ok()).map(SignedDuration::from_secs) else {
+    let Some(wait) = grace_seconds(text).and_then(|s| i64::try_from(s).ok()).map(SignedDuration::from_secs) else {
         return (false, format!("`{text}` is no duration"));
     };
     let Ok(over) = at.checked_add(wait) else { return (false, format!("`{text}` is too long")) };
@@ -201,4 +199,42 @@ fn compared(wanted: u32, known: &Known) -> (bool, String) {
         says.push(format!("Migration/{migration}: {passes} of {wanted} periods compared equal, {last}"));
     }
     (holds, says.join("; "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kinds::{Mark, Owner};
+    use crate::manifest::Address;
+
+    #[test]
+    fn the_grace_counts_from_a_mark_of_the_past() {
+        let clock = Clock::at("2024-06-15T12:00:00Z".parse().unwrap());
+        let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
+        let owner = Owner { project: "bau".into(), target: "prod".into(), address };
+        let holds = |at: &str, text: Option<&str>| {
+            let mark = Mark { owner: owner.clone(), rev: None, protect: false };
+            let marked = Marked { mark, at: at.parse().ok(), of: None, by: None, not_before: None };
+            let rules = Teardown { grace: text.map(str::to_owned), ..Teardown::default() };
+            grace(&rules, Some(&marked), clock).0
+        };
+        for (at, grace, wanted) in [
+            ("2024-06-15T12:00:00Z", Some("0d"), true),
+            ("2024-06-15T12:00:00Z", None, true),
+            // In the future, by however little: with no grace there is nothing else to wait for.
+            ("2024-06-15T12:00:01Z", Some("0d"), false),
+            ("2024-06-15T12:00:01Z", None, false),
+            ("2024-07-15T12:00:00Z", Some("0d"), false),
+            ("2024-06-14T12:00:00Z", Some("1d"), true),
+            ("2024-06-14T12:00:01Z", Some("1d"), false),
+            ("2024-06-01T12:00:00Z", Some("14d"), true),
+            ("no time", Some("0d"), false),
+            ("2024-06-01T12:00:00Z", Some("soon"), false),
+            ("2024-06-01T12:00:00Z", Some("99999999999d"), false),
+        ] {
+            assert_eq!(holds(at, grace), wanted, "{at} {grace:?}");
+        }
+        assert!(!grace(&Teardown::default(), None, clock).0, "what is not marked waits");
+    }
 }

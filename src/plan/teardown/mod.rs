@@ -2,20 +2,22 @@
 //!
 //! `active → marked → due → taken down`. Marking writes tags and nothing else. Something is due when it is marked and every
 //! gate holds. It is taken down when it is due and a second key was given. No rung is skipped: what is not marked when a
-//! plan is made is at most marked by it.
+//! plan is made is at most marked by it. What only looks marked ([`belief`]) is marked again, and its grace starts again.
 
+pub mod belief;
 pub mod evidence;
 pub mod gates;
 mod rungs;
 #[cfg(test)]
 mod tests;
 
+pub use belief::{Belief, Commits};
 pub use evidence::{Evidence, Report};
 pub use gates::{Clock, Gate, Known, RunEnd, Starts, Successor, gates};
 
 use crate::kinds::Owner;
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
-use crate::kinds::emr::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, tag_value};
+use crate::kinds::emr::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};
 use crate::manifest::Address;
 use crate::plan::{Action, normal};
 use jiff::civil::Date;
@@ -75,6 +77,8 @@ pub enum Because {
     Marked,
     /// What its mark says is no longer true.
     Amended,
+    /// Its tags are not the mark of this.
+    Foreign,
     /// It is to stay after all.
     Kept,
 }
@@ -94,6 +98,8 @@ pub struct Question<'a> {
     pub has_tags: bool,
     /// The second key.
     pub key: bool,
+    /// Which commits the repository has.
+    pub commits: &'a Commits,
 }
 
 /// What is decided on one thing.
@@ -104,6 +110,8 @@ pub struct Decided {
     pub next: Next,
     /// The mark of somebody else is on it: nothing may be done.
     pub foreign: Option<Owner>,
+    /// Why its mark does not count, or cannot be known to.
+    pub doubt: Option<String>,
 }
 
 /// Decides what is done to one thing. The only place that says [`Next::TakeDown`].
@@ -111,7 +119,13 @@ pub fn decide(question: &Question<'_>) -> Decided {
     let Question { old, spec, known, clock, .. } = question;
     let mark = old.marked();
     if let Some(other) = mark.as_ref().map(|m| &m.mark.owner).filter(|owner| *owner != question.owner) {
-        return Decided { rung: Rung::Active, gates: Vec::new(), next: Next::Nothing, foreign: Some(other.clone()) };
+        return Decided {
+            rung: Rung::Active,
+            gates: Vec::new(),
+            next: Next::Nothing,
+            foreign: Some(other.clone()),
+            doubt: None,
+        };
     }
     if spec.desired == Outcome::Keep {
         let next = match &mark {
@@ -119,15 +133,30 @@ pub fn decide(question: &Question<'_>) -> Decided {
             None => Next::Nothing,
         };
         let rung = if mark.is_some() { Rung::Marked } else { Rung::Active };
-        return Decided { rung, gates: Vec::new(), next, foreign: None };
+        return Decided { rung, gates: Vec::new(), next, foreign: None, doubt: None };
     }
     let rules = spec.gates();
-    let gates = gates(old, mark.as_ref(), question.has_tags, &rules, known, *clock);
+    // Without a time there is nothing to believe: it is marked again in any case.
+    let belief = mark.as_ref().and_then(|m| Some(belief::of(m, m.at?, old, clock.now, question.commits)));
+    let counts = mark.as_ref().filter(|_| !matches!(belief, Some(Belief::Foreign(_))));
+    let mut gates = gates(old, counts, question.has_tags, &rules, known, *clock);
+    let doubt = match &belief {
+        Some(Belief::Unknown(why) | Belief::Foreign(why)) => Some(why.clone()),
+        Some(Belief::Ours) | None => None,
+    };
+    if let Some(why) = &doubt {
+        gates.insert(0, Gate { name: "mark", holds: false, says: why.clone() });
+    }
     let wanted = rules.not_before.as_deref().and_then(|day| day.parse::<Date>().ok());
     let (rung, next) = match &mark {
         None if question.has_tags => {
             (Rung::Active, Next::Tag { tags: marks(question, wanted), because: Because::Marked })
         }
+        Some(_) if matches!(belief, Some(Belief::Foreign(_))) => {
+            (Rung::Active, Next::Tag { tags: remarked(question, wanted), because: Because::Foreign })
+        }
+        // To mend such a mark would make it ours.
+        Some(_) if doubt.is_some() => (Rung::Marked, Next::Nothing),
         Some(mark) if mark.at.is_none() || mark.not_before != wanted => {
             (Rung::Marked, Next::Tag { tags: amended(question, mark, wanted), because: Because::Amended })
         }
@@ -137,14 +166,14 @@ pub fn decide(question: &Question<'_>) -> Decided {
         },
         _ => (if mark.is_some() { Rung::Marked } else { Rung::Active }, Next::Nothing),
     };
-    Decided { rung, gates, next, foreign: None }
+    Decided { rung, gates, next, foreign: None, doubt }
 }
 
 fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
     let mut tags = json!({
         "plumb": question.owner.to_string(),
         "plumb_rev": question.rev,
-        TAG_MARKED: question.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        TAG_MARKED: marked_value(question.clock.now, &question.old.id),
         TAG_BY: tag_value(question.who),
     });
     if let Some(day) = not_before {
@@ -162,6 +191,15 @@ fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> 
     }
     if not_before.is_none() && question.old.tags.contains_key(TAG_NOT_BEFORE) {
         tags[TAG_NOT_BEFORE] = Value::Null;
+    }
+    tags
+}
+
+/// The mark in place of tags that are not its: nothing of them is left.
+fn remarked(question: &Question<'_>, not_before: Option<Date>) -> Value {
+    let mut tags = unmarked(question.old);
+    if let (Some(tags), Value::Object(new)) = (tags.as_object_mut(), marks(question, not_before)) {
+        tags.extend(new);
     }
     tags
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
-use crate::kinds::{AnyKind, MarkPlace, Owner, Rev, Step, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Verb};
 use crate::manifest::{Address, Resource};
 use crate::plan::decide::Decider;
 use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, normal};
@@ -82,6 +82,7 @@ impl<'a> Decider<'a> {
             clock: Clock::at(self.input.now),
             has_tags: resource.kind.mark() != MarkPlace::Nowhere,
             key: self.input.teardown.key,
+            commits: &self.input.live.commits,
         });
         if let Some(other) = &decided.foreign {
             let remedy = format!("take the match out of one of them, or the tag `plumb` off {}", old.id);
@@ -90,8 +91,16 @@ impl<'a> Decider<'a> {
         let back = returned(old, spec);
         match &decided.next {
             Next::Nothing => {}
-            Next::Tag { tags, because } => self.tag(resource, found, old, tags, *because, back.as_deref()),
+            Next::Tag { tags, because } => {
+                let why = decided.doubt.as_deref().or(back.as_deref());
+                self.tag(resource, found, old, tags, *because, (back.is_some(), why));
+            }
             Next::TakeDown => self.take_down(resource, found, old),
+        }
+        // What goes for good is made again by whoever keeps a description of it.
+        if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.rung == Rung::Due) {
+            let message = format!("{}: terminate it there, or it is made again", tool.says());
+            self.notes.push(Note { address: Some(address_of(resource, &old.id)), message });
         }
         if spec.desired == Outcome::Teardown {
             self.descents.push(descent(resource, old, decided, back));
@@ -105,9 +114,9 @@ impl<'a> Decider<'a> {
         old: &Old,
         tags: &Value,
         because: Because,
-        back: Option<&str>,
+        (back, why): (bool, Option<&str>),
     ) {
-        let origin = Some(if back.is_some() { Origin::Drift } else { Origin::Manifest });
+        let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
         // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
         let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
         let fields = shown
@@ -129,10 +138,13 @@ impl<'a> Decider<'a> {
         let body = json!({ "tags": tags });
         let (action, reason) = match because {
             Because::Kept => (Action::Release, "its manifest says `desired: keep`".to_owned()),
+            Because::Foreign => {
+                (Action::Mark, format!("{}; its grace period starts again", why.unwrap_or("its mark does not count")))
+            }
             Because::Amended => (Action::Mark, "what its mark says is no longer so".to_owned()),
             Because::Marked => (
                 Action::Mark,
-                match back {
+                match why {
                     Some(back) => format!("returned: {back}"),
                     None => "its manifest says `desired: teardown`".to_owned(),
                 },
@@ -166,6 +178,7 @@ impl<'a> Decider<'a> {
             }
         };
         let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
+        let (impacts, disrupts) = Impact::split(impacts);
         self.changes.push(Change {
             address: address_of(resource, &old.id),
             action,
@@ -174,6 +187,7 @@ impl<'a> Decider<'a> {
             reason: Some(reason),
             origin: None,
             impacts,
+            disrupts,
             next_run: None,
             fields,
             depends_on: Vec::new(),
@@ -182,6 +196,7 @@ impl<'a> Decider<'a> {
             digest: String::new(),
             calls,
             read: Some(basis(old, action)),
+            shown_read: None,
         });
     }
 
@@ -293,25 +308,29 @@ impl<'a> Decider<'a> {
 /// The tags that a plan shows.
 const SHOWN: [&str; 2] = ["plumb", TAG_NOT_BEFORE];
 
-fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<String> {
+fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<Impact> {
     let mut impacts = Vec::new();
     if old.protected {
-        impacts.push("its termination protection is taken off first".to_owned());
+        impacts.push(ImpactClass::LiftsProtection.says("its termination protection is taken off first"));
     }
     impacts.push(match kind.name() {
-        "EmrCluster" => "the cluster ends for good, with what is in its HDFS and on its disks".to_owned(),
-        _ => format!("the {} is deleted for good", kind.noun()),
+        "EmrCluster" => {
+            ImpactClass::LosesData.says("the cluster ends for good, with what is in its HDFS and on its disks")
+        }
+        _ => ImpactClass::LosesData.says(format!("the {} is deleted for good", kind.noun())),
     });
     impacts
 }
 
 fn descent(resource: &Resource, old: &Old, decided: Decided, returned: Option<String>) -> Descent {
-    let Decided { rung, gates, next, .. } = decided;
+    let Decided { rung, gates, next, doubt, .. } = decided;
     let next = match (next, rung) {
+        (Next::Tag { because: Because::Foreign, .. }, _) => "it is marked again, and nothing else".to_owned(),
         (Next::Tag { .. }, Rung::Active) => "it is marked, and nothing else".to_owned(),
         (Next::Tag { .. }, _) => "its mark is mended, and nothing else".to_owned(),
         (Next::TakeDown, _) => "it is taken down".to_owned(),
         (Next::Nothing, Rung::Due) => "`plumb apply --allow-teardown` takes it down".to_owned(),
+        (Next::Nothing, _) if doubt.is_some() => "it waits until its mark can be believed".to_owned(),
         (Next::Nothing, _) => {
             let open = gates.iter().filter(|gate| !gate.holds).count();
             format!("it waits for {open} of {} gates", gates.len())

@@ -27,6 +27,12 @@ struct State {
     mark: Option<&'static str>,
     /// Hours before now; negative: in the future. `None`: the tag is gone.
     marked: Option<i64>,
+    /// The id that the mark names.
+    of: Option<&'static str>,
+    /// Hours before now that it was started.
+    started: Option<i64>,
+    /// Whether the repository has the mark's commit, and whether its history was cut off.
+    commit: (bool, bool),
     /// Days from today on which it may be taken down, in the manifest and in the tag.
     not_before: Option<i64>,
     tagged: Option<i64>,
@@ -51,6 +57,9 @@ impl State {
             lifecycle_protect: false,
             mark: Some(MARK),
             marked: Some(400),
+            of: Some("j-1"),
+            started: Some(10_000),
+            commit: (true, false),
             not_before: Some(-3),
             tagged: Some(-3),
             grace_hours: 14 * 24,
@@ -82,6 +91,9 @@ impl State {
             && !self.lifecycle_protect
             && self.mark == Some(MARK)
             && self.marked.is_some_and(|hours| hours >= 0 && hours >= self.grace_hours)
+            && self.of == Some("j-1")
+            && self.started.is_some_and(|started| self.marked.is_some_and(|marked| started >= marked))
+            && self.commit.0
             && day(self.not_before)
             && self.tagged == self.not_before
             && self.runs.iter().all(green)
@@ -96,7 +108,9 @@ impl State {
             tags.insert("plumb".into(), mark.into());
             tags.insert("plumb_rev".into(), "0123456789ab-deadbeef".into());
             if let Some(hours) = self.marked {
-                tags.insert(TAG_MARKED.into(), (now() - SignedDuration::from_hours(hours)).to_string());
+                let at = now() - SignedDuration::from_hours(hours);
+                let of = self.of.map_or_else(String::new, |id| format!(" {id}"));
+                tags.insert(TAG_MARKED.into(), format!("{at}{of}"));
             }
             if let Some(days) = self.tagged {
                 tags.insert(TAG_NOT_BEFORE.into(), day(days));
@@ -106,7 +120,7 @@ impl State {
             id: "j-1".into(),
             name: "bau-audience-2024-05".into(),
             state: "WAITING".into(),
-            created: None,
+            created: self.started.map(|hours| now() - SignedDuration::from_hours(hours)),
             tags,
             protected: self.protected,
             busy: if self.busy { vec!["step s-1 \"x\" is RUNNING".into()] } else { Vec::new() },
@@ -168,6 +182,8 @@ impl State {
     fn decide(&self) -> (Decided, Old) {
         let (old, spec, known) = (self.old(), self.spec(), self.known());
         let owner = Mark::owner();
+        let known_commits = self.commit.0.then(|| "0123456789ab".to_owned()).into_iter().collect();
+        let commits = Commits::Repository { known: known_commits, shallow: self.commit.1 };
         let decided = decide(&Question {
             old: &old,
             spec: &spec,
@@ -178,6 +194,7 @@ impl State {
             clock: Clock::at(now()),
             has_tags: true,
             key: self.key,
+            commits: &commits,
         });
         (decided, old)
     }
@@ -233,7 +250,13 @@ fn states() -> impl Strategy<Value = State> {
         prop::bool::weighted(0.05),
     );
     let live = (any::<bool>(), prop::bool::weighted(0.1), any::<bool>());
-    (keys, mark, times, rules, known, live).prop_map(|(keys, mark, times, rules, known, live)| {
+    let whose = (
+        prop_oneof![9 => Just(Some("j-1")), 1 => Just(None), 1 => Just(Some("j-2"))],
+        prop_oneof![12 => Just(Some(10_000i64)), 1 => Just(None), 2 => (0i64..500).prop_map(Some)],
+        (prop::bool::weighted(0.9), any::<bool>()),
+    );
+    (keys, mark, times, rules, known, live, whose).prop_map(|(keys, mark, times, rules, known, live, whose)| {
+        let (of, started, commit) = whose;
         let (teardown, key, lifecycle_protect) = keys;
         let (marked, not_before, tagged) = times;
         let (grace_hours, green, parity) = rules;
@@ -246,6 +269,9 @@ fn states() -> impl Strategy<Value = State> {
             lifecycle_protect,
             mark,
             marked,
+            of,
+            started,
+            commit,
             not_before,
             tagged,
             grace_hours,
@@ -288,7 +314,7 @@ fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
     assert!(well.may());
     assert_eq!(well.decide().0.next, Next::TakeDown);
     type Break = (&'static str, fn(&mut State));
-    let breaks: [Break; 17] = [
+    let breaks: [Break; 22] = [
         ("", |s| s.teardown = false),
         ("", |s| s.key = false),
         ("protect", |s| s.lifecycle_protect = true),
@@ -296,7 +322,12 @@ fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
         ("", |s| s.mark = Some("other/prod/EmrCluster/legacy")),
         ("grace", |s| s.marked = None),
         ("grace", |s| s.marked = Some(14 * 24 - 1)),
-        ("grace", |s| s.marked = Some(-1)),
+        ("grace", |s| (s.marked, s.grace_hours) = (Some(-1), 0)),
+        ("mark", |s| s.of = None),
+        ("mark", |s| s.of = Some("j-2")),
+        ("mark", |s| s.started = Some(399)),
+        ("mark", |s| s.commit = (false, false)),
+        ("mark", |s| s.commit = (false, true)),
         ("date", |s| (s.not_before, s.tagged) = (Some(1), Some(1))),
         ("date", |s| (s.not_before, s.tagged) = (None, None)),
         ("successors", |s| s.runs[1] = None),
@@ -314,7 +345,13 @@ fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
         let (decided, _) = state.decide();
         assert_ne!(decided.next, Next::TakeDown, "{state:?}");
         let open: Vec<&str> = decided.gates.iter().filter(|g| !g.holds).map(|g| g.name).collect();
-        let wanted: Vec<&str> = if gate.is_empty() { Vec::new() } else { vec![gate] };
+        let wanted: Vec<&str> = match gate {
+            "" => Vec::new(),
+            // What does not count begins no grace either, unless it may count after all.
+            "mark" if !state.commit.1 => vec!["mark", "grace"],
+            _ if state.marked == Some(-1) => vec!["mark", "grace"],
+            gate => vec![gate],
+        };
         if state.mark == Some(MARK) && state.teardown {
             assert_eq!(open, wanted, "{state:?}");
         }
@@ -326,7 +363,7 @@ fn a_mark_says_who_when_what_and_from_which_day() {
     let unmarked = State { mark: None, ..State::all_well() };
     let Next::Tag { tags, because: Because::Marked } = unmarked.decide().0.next else { panic!("not marked") };
     let wanted = json!({"plumb": MARK, "plumb_rev": "0123456789ab-deadbeef", "plumb_teardown_by": "ann",
-        "plumb_teardown_marked": "2024-06-15T12:00:00Z", "plumb_teardown_not_before": "2024-06-12"});
+        "plumb_teardown_marked": "2024-06-15T12:00:00Z j-1", "plumb_teardown_not_before": "2024-06-12"});
     assert_eq!(tags, wanted);
     // Another day in the manifest: the tag follows, and the grace goes on.
     let later = State { not_before: Some(9), ..State::all_well() };
@@ -336,7 +373,23 @@ fn a_mark_says_who_when_what_and_from_which_day() {
     // Nobody knows since when: the grace begins anew.
     let lost = State { marked: None, ..State::all_well() };
     let Next::Tag { tags, .. } = lost.decide().0.next else { panic!("not amended") };
-    assert_eq!(tags["plumb_teardown_marked"], "2024-06-15T12:00:00Z");
+    assert_eq!(tags["plumb_teardown_marked"], "2024-06-15T12:00:00Z j-1");
+    // Somebody else's: marked again from the beginning, on the day when that is seen. What may be ours is left alone.
+    type Break = fn(&mut State);
+    let copied: [Break; 4] =
+        [|s| s.of = Some("j-2"), |s| s.of = None, |s| s.started = Some(3), |s| s.commit = (false, false)];
+    for copy in copied {
+        let mut state = State { not_before: Some(9), ..State::all_well() };
+        copy(&mut state);
+        let (decided, _) = state.decide();
+        let Next::Tag { tags, because: Because::Foreign } = decided.next else { panic!("not marked again") };
+        assert_eq!(decided.rung, Rung::Active);
+        let wanted = json!({"plumb": MARK, "plumb_rev": "0123456789ab-deadbeef", "plumb_teardown_by": "ann",
+            "plumb_teardown_marked": "2024-06-15T12:00:00Z j-1", "plumb_teardown_not_before": "2024-06-24"});
+        assert_eq!(tags, wanted);
+    }
+    let cut_off = State { commit: (false, true), not_before: Some(9), ..State::all_well() };
+    assert_eq!(cut_off.decide().0.next, Next::Nothing);
     // It is to stay after all.
     let kept = State { teardown: false, ..State::all_well() };
     let Next::Tag { tags, because: Because::Kept } = kept.decide().0.next else { panic!("not unmarked") };

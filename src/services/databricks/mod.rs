@@ -96,8 +96,12 @@ impl Databricks {
     /// The id stands in a header of the answer (databricks-sdk-go, `CurrentWorkspaceID`).
     pub async fn identity(&self) -> Result<Identity, Fault> {
         let user = super::me(self).await?;
-        let workspace_id = self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Identity { user, workspace_id })
+        Ok(Identity { user, workspace_id: self.workspace_id() })
+    }
+
+    /// The workspace's id, as the last answer named it (the header of databricks-sdk-go, `CurrentWorkspaceID`).
+    pub fn workspace_id(&self) -> Option<String> {
+        self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {

@@ -1,0 +1,81 @@
+//! What a step disrupts: a class that an approval is held against, and words for a reader.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What a change disrupts, without how much of it. Who approved a change approved these classes with it: one that is new
+/// when it is applied was not approved, one that is gone is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImpactClass {
+    /// A cluster is started, and costs money from then on.
+    StartsCluster,
+    /// A running cluster is restarted; what runs on it ends.
+    RestartsCluster,
+    /// A running cluster gets another size.
+    ResizesCluster,
+    /// A running cluster ends.
+    EndsCluster,
+    /// Libraries go at the next restart.
+    RemovesLibraries,
+    /// Runs that are going on are cancelled.
+    CancelsRuns,
+    /// The change waits for runs that are going on.
+    WaitsForRuns,
+    /// Runs that are going on may go on with the new code.
+    ChangesRuns,
+    /// The history of runs is lost.
+    LosesHistory,
+    /// A run is started that its manifest did not mean.
+    StartsRun,
+    /// A secret that plumb does not have is lost.
+    LosesSecret,
+    /// What refers to the object fails while it is gone.
+    BreaksUsers,
+    /// Other objects change with it.
+    ReachesOthers,
+    /// A protection that people put there is taken off.
+    LiftsProtection,
+    /// What the service keeps in the object is lost.
+    LosesData,
+}
+
+/// One impact of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impact {
+    /// `None`: worth knowing, and nothing is disrupted by it.
+    pub class: Option<ImpactClass>,
+    /// In a few words: "cancels 1 active run".
+    pub says: String,
+}
+
+impl ImpactClass {
+    /// An impact of this class.
+    pub fn says(self, text: impl Into<String>) -> Impact {
+        Impact { class: Some(self), says: text.into() }
+    }
+}
+
+impl Impact {
+    /// Something worth knowing that disrupts nothing.
+    pub fn note(text: impl Into<String>) -> Impact {
+        Impact { class: None, says: text.into() }
+    }
+
+    /// The words and the classes of several.
+    pub fn split(impacts: Vec<Impact>) -> (Vec<String>, BTreeSet<ImpactClass>) {
+        let classes = impacts.iter().filter_map(|impact| impact.class).collect();
+        let mut words: Vec<String> = impacts.into_iter().map(|impact| impact.says).collect();
+        words.dedup();
+        (words, classes)
+    }
+}
+
+impl fmt::Display for ImpactClass {
+    /// As in JSON: `restarts-cluster`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
