@@ -17,6 +17,9 @@ const GITHUB: [(&str, &str); 2] =
 /// A credential: its name, its variables, and how far it goes.
 type Kind = (&'static str, Vec<(&'static str, &'static str)>, Reach);
 
+/// A host: of the target; DATABRICKS_HOST; of the profile that DATABRICKS_CONFIG_PROFILE names; and who goes there.
+type Source<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, &'a [Reach]);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Reach {
     /// To what its owner names alone.
@@ -57,10 +60,9 @@ fn kinds() -> Vec<Kind> {
 
 #[test]
 fn a_credential_goes_to_what_its_owner_names_and_to_nobody_else() {
-    // The host of the target; DATABRICKS_HOST; the host of the profile that DATABRICKS_CONFIG_PROFILE names; who goes there.
     let named = [Reach::Named, Reach::Databricks, Reach::Tool];
     let databricks = [Reach::Databricks, Reach::Tool];
-    let sources: [(Option<&str>, Option<&str>, Option<&str>, &[Reach]); 16] = [
+    let sources: [Source<'_>; 16] = [
         (None, Some(A), None, &named),
         (Some(A), Some(A), None, &named),
         (Some("ADB-1.1.azuredatabricks.net/?o=1"), Some(A), None, &named),
