@@ -88,9 +88,14 @@ impl Shown {
         format!("{START}{body}{mac}{END}")
     }
 
+    /// The line itself, as it stands in a section's text.
+    pub fn text(text: &str) -> Option<&str> {
+        text.lines().find(|line| line.starts_with(START))
+    }
+
     /// Reads the line out of a section's text; `None` when it has none. With a key, the line has to be signed with it.
     pub fn find(text: &str, repository: &str, key: Option<&Secret>) -> Option<Result<Shown, Unbelieved>> {
-        let line = text.lines().find(|line| line.starts_with(START))?;
+        let line = Self::text(text)?;
         Some(match line.strip_prefix(START).and_then(|l| l.strip_suffix(END)) {
             Some(inner) => Self::read(inner, repository, key),
             None => Err(Unbelieved::Unreadable),

@@ -52,7 +52,7 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { folder, workspace, http: reqwest::Client::new(), airflow, person };
         project.write("manifests/.empty.yaml", "");
-        let names = "CONNECTION_PASSWORD, CONNECTION_TOKEN, CONNECTION_SECRET, DATABRICKS_CLIENT_SECRET, \
+        let names = "CONNECTION_PASSWORD, CONNECTION_TOKEN, CONNECTION_SECRET, AIRFLOW_CLIENT_SECRET, \
                      VARIABLE_PASSWORD, VARIABLE_HOOK, WORKSPACE_TOKEN";
         let (url, dags) = (&project.airflow.url, project.airflow.dags.display());
         let text = format!(
@@ -89,7 +89,7 @@ impl Project {
         command.env("DATABRICKS_AUTH_TYPE", "pat");
         command.envs([("AIRFLOW_USERNAME", &self.airflow.user), ("AIRFLOW_PASSWORD", &self.airflow.password)]);
         command.env("AIRFLOW_URL", &self.airflow.url);
-        for name in ["CONNECTION_PASSWORD", "CONNECTION_TOKEN", "CONNECTION_SECRET", "DATABRICKS_CLIENT_SECRET"] {
+        for name in ["CONNECTION_PASSWORD", "CONNECTION_TOKEN", "CONNECTION_SECRET", "AIRFLOW_CLIENT_SECRET"] {
             command.env(name, format!("plain-{name}"));
         }
         command.envs([("VARIABLE_PASSWORD", "plain-variable"), ("VARIABLE_HOOK", "plain-hook")]);

@@ -86,7 +86,9 @@ fn a_file_that_somebody_edited_does_nothing_of_its_own() {
         world.write("edited.json", &plan.to_string());
         world.plumb("apply edited.json --yes")
     };
-    with(&|p| p["format"] = json!("plumb.plan/v9")).code(1).says("its format is `plumb.plan/v9`, and this plumb reads");
+    with(&|p| p["format"] = json!("plumb.plan/v9"))
+        .code(1)
+        .says("its `format` is not `plumb.plan/v1`, which this plumb reads");
     with(&|p| p["changes"] = json!([])).code(1).says("its digest is not that of its changes");
     with(&|p| p["changes"][0]["digest"] = json!("0123456789abcdef")).code(1).says("was edited or is damaged");
     with(&|p| p["target"] = json!("prod")).code(1);
@@ -133,7 +135,7 @@ fn a_saved_plan_holds_no_secret_and_needs_it_again() {
     world.env("SECRET", None);
     world.plumb("apply plan.json --yes").code(1).says("SECRET").says("nothing was sent");
     world.env("SECRET", Some("another-secret"));
-    world.plumb("apply plan.json --yes").code(4).says("a secret or the object's id is another one");
+    world.plumb("apply plan.json --yes").code(4).says("a secret, the object's id or the workspace is another one");
     world.env("SECRET", Some("hunter2-hunter2"));
     world.plumb("apply plan.json --yes").code(0);
     assert_eq!(world.sandbox.job("a")["settings"]["description"], "hunter2-hunter2");

@@ -45,6 +45,8 @@ pub struct CiApply {
 struct Found {
     pull: u64,
     shown: Shown,
+    /// The line that says so, to be left as it is: whoever has no key could not sign it again.
+    line: String,
 }
 
 /// Applies what was approved.
@@ -153,7 +155,7 @@ async fn approved(
     let mut found = Vec::new();
     for pull in pulls {
         match of_pull(context, project, pull, author).await? {
-            Ok(shown) => found.push(Found { pull: pull.number, shown }),
+            Ok((shown, line)) => found.push(Found { pull: pull.number, shown, line }),
             Err(why) => warn(&format!("pull request #{} approves nothing: {why}", pull.number)),
         }
     }
@@ -166,7 +168,7 @@ async fn of_pull(
     project: &Project,
     pull: &Pull,
     author: Option<&str>,
-) -> Result<Result<Shown, String>, Failure> {
+) -> Result<Result<(Shown, String), String>, Failure> {
     let github = context.github()?;
     let (name, target) = (&project.desired.project.name, &project.desired.target.name);
     let number = pull.number;
@@ -187,7 +189,8 @@ async fn of_pull(
         let (shown, head) = (short(&shown.head), short(&pull.head.sha));
         return Ok(Err(format!("the plan in its comment is of {shown}, and what was merged is {head}")));
     }
-    Ok(Ok(shown))
+    let line = Shown::text(&text).unwrap_or_default().to_owned();
+    Ok(Ok((shown, line)))
 }
 
 async fn section(github: &GitHub, pull: u64, author: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
@@ -237,9 +240,8 @@ async fn report(
     let name = comment::section(&plan.project, &plan.target);
     for pull in pulls {
         // The approval stays what it was: the job may be run again.
-        let line = found.iter().find(|f| f.pull == pull.number).zip(context.github.as_ref());
-        let line = line.map(|(f, github)| f.shown.line(github.repository(), context.key.as_ref()));
-        let make = |budget: usize| text(line.as_deref(), budget);
+        let line = found.iter().find(|f| f.pull == pull.number).map(|f| f.line.as_str());
+        let make = |budget: usize| text(line, budget);
         if let Err(e) = context.comment(pull.number, author, &name, &make, ui).await {
             ui.warn(&e.message);
         }
