@@ -151,7 +151,7 @@ pub fn slug(title: &str) -> Option<String> {
         .filter(|w| !w.is_empty())
         .map(str::to_ascii_lowercase)
         .collect();
-    let name: String = words.join("-").chars().take(63).collect();
+    let name: String = words.join("-").chars().take(LONGEST_NAME).collect();
     let name = name.trim_end_matches('-').to_owned();
     (!name.is_empty()).then_some(name)
 }
@@ -174,7 +174,7 @@ mod walk;
 
 pub use develop::names_secret;
 pub use disk::Disk;
-pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use document::{API_VERSION, LONGEST_NAME, IgnoreText, LifecycleText, Metadata};
 pub use load::{Failure, PROJECT_FILE, load, names};
 pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
