@@ -182,7 +182,7 @@ impl<'a> Decider<'a> {
     /// Refuses a manifest that adopts what was not found, if that may be what could not be read.
     pub(super) fn adopts_unread(&mut self, resource: &Resource) -> Result<(), Blocked> {
         let Some(one) = self.unread.of(resource.kind.name()).and_then(|of| of.no_id) else { return Ok(()) };
-        Err(self.waits(resource, format!("whether what `adopt` names is live cannot be told: {one}")))
+        Err(self.waits(resource, format!("whether what `adopt` names is live cannot be told, for this could not be read: {one}")))
     }
 
     fn waits(&mut self, resource: &Resource, reason: String) -> Blocked {

@@ -159,6 +159,9 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
 /// `run_as_user_name` of jobs/get. A server that shows the former alone is believed.
 fn run_as(job: &Value) -> Result<Option<Value>, String> {
     let set = job.pointer("/settings/run_as").filter(|r| !r.is_null());
+    if set.is_some_and(|set| !set.is_object()) {
+        return Err("its `run_as` is no map".into());
+    }
     let Some(name) = reading::text(job, "run_as_user_name")?.filter(|name| !name.is_empty()) else {
         return Ok(set.cloned());
     };
