@@ -64,7 +64,13 @@ impl Unreadable {
             Some((true, None)) if id.is_some() => Whose::Nobody,
             _ => Whose::Unknown,
         };
-        Unreadable { what: named(K::NOUN, id, title.as_deref()), why: why.into(), id: id.map(str::to_owned), title, whose }
+        Unreadable {
+            what: named(K::NOUN, id, title.as_deref()),
+            why: why.into(),
+            id: id.map(str::to_owned),
+            title,
+            whose,
+        }
     }
 }
 
@@ -72,7 +78,8 @@ impl Unreadable {
 fn named(noun: &str, id: Option<&str>, title: Option<&str>) -> String {
     let id = id.map_or_else(String::new, |id| format!(" {id}"));
     // What Airflow knows by its name has no other id.
-    let title = title.filter(|t| !t.is_empty() && id.trim_start() != *t).map_or_else(String::new, |t| format!(" \"{t}\""));
+    let title =
+        title.filter(|t| !t.is_empty() && id.trim_start() != *t).map_or_else(String::new, |t| format!(" \"{t}\""));
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
     if id.is_empty() && title.is_empty() { format!("{article} {noun}") } else { format!("{noun}{id}{title}") }
 }
@@ -83,9 +90,9 @@ impl MarkPlace {
         let place = spec.get(self.member());
         match (self, place) {
             (_, None | Some(Value::Null)) => spec.is_object(),
-            (MarkPlace::Tags(_), Some(Value::Object(tags))) => super::mark::TAGS.iter().all(|tag| {
-                tags.get(*tag).is_none_or(|value| value.is_string())
-            }),
+            (MarkPlace::Tags(_), Some(Value::Object(tags))) => {
+                super::mark::TAGS.iter().all(|tag| tags.get(*tag).is_none_or(|value| value.is_string()))
+            }
             (MarkPlace::LastLine(_) | MarkPlace::Line(_), Some(place)) => place.is_string(),
             (MarkPlace::Nowhere, _) => true,
             (MarkPlace::Tags(_), Some(_)) => false,

@@ -174,7 +174,7 @@ mod walk;
 
 pub use develop::names_secret;
 pub use disk::Disk;
-pub use document::{API_VERSION, LONGEST_NAME, IgnoreText, LifecycleText, Metadata};
+pub use document::{API_VERSION, IgnoreText, LONGEST_NAME, LifecycleText, Metadata};
 pub use load::{Failure, PROJECT_FILE, load, names};
 pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};

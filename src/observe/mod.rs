@@ -88,6 +88,16 @@ pub fn is_refused(fault: &Fault) -> bool {
     }
 }
 
+/// A refusal in words, without the request's id: a plan says the same as long as the service does.
+fn refusal(fault: Fault) -> String {
+    match fault {
+        Fault::Refused { line, status, code, message, retry_after, .. } => {
+            Fault::Refused { line, status, code, message, request_id: None, retry_after }.to_string()
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Decides on a listing that failed: to do without it, or not.
 type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, Fault) -> Result<(), Fault> + Send);
 
@@ -417,9 +427,7 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
     let is_its = |one: &&Unreadable| match &one.whose {
         Whose::Marked(mark) => {
             let owner = &mark.owner;
-            owner.address == *address
-                && owner.project == desired.project.name
-                && owner.target == desired.mark_target()
+            owner.address == *address && owner.project == desired.project.name && owner.target == desired.mark_target()
         }
         _ => adopted.is_some() && one.id.as_deref() == adopted || borrowed.is_some() && one.title == borrowed,
     };
@@ -449,7 +457,7 @@ async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>,
         let (index, pages) = joined(done)?;
         answers[index] = Some(match pages {
             Ok(pages) => Ok(pages),
-            Err(fault) if is_refused(&fault) => Err(fault.to_string()),
+            Err(fault) if is_refused(&fault) => Err(refusal(fault)),
             Err(fault) => return Err(fault),
         });
     }

@@ -3,7 +3,7 @@
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
-use super::{WIDTH, Watch, is_refused, joined, read_one};
+use super::{WIDTH, Watch, is_refused, joined, read_one, refusal};
 use crate::call::{Call, Fault, System};
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::Old;
@@ -85,7 +85,7 @@ async fn singly(
                 continue;
             }
             Ok(Some(Err(unreadable))) => unreadable.why,
-            Err(fault) if is_refused(&fault) => fault.to_string(),
+            Err(fault) if is_refused(&fault) => refusal(fault),
             Err(fault) => return Err(fault),
         };
         let title = list.remove(index).seen.spec["name"].as_str().unwrap_or_default().to_owned();

@@ -9,8 +9,8 @@ use super::selection::Selection;
 use super::teardown::Descent;
 use super::unreadable::Unread;
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal,
-    order, references, served,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
+    served,
 };
 use crate::call::System;
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Role, Step, Verb};
@@ -310,7 +310,8 @@ impl<'a> Decider<'a> {
             return;
         }
         if let Some(why) = self.no_delete(resource.kind).filter(|_| action == Action::Replace) {
-            let (address, reason) = (Some(resource.address.clone()), format!("it would have to be replaced, and {why}"));
+            let (address, reason) =
+                (Some(resource.address.clone()), format!("it would have to be replaced, and {why}"));
             self.blocked.push(Blocked { guard: None, address, reason, remedy: None });
             return;
         }

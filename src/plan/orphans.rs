@@ -63,7 +63,8 @@ impl<'a> Decider<'a> {
             return;
         }
         let unread = unread_part(kind, found).map(|why| format!("{why}; it is not deleted"));
-        let copy = || self.no_delete(kind).map(|why| format!("{} {} is not deleted: {why}", kind.noun(), found.seen.id));
+        let copy =
+            || self.no_delete(kind).map(|why| format!("{} {} is not deleted: {why}", kind.noun(), found.seen.id));
         if let Some(reason) = unread.or_else(copy) {
             let address = Some(address.clone());
             self.blocked.push(Blocked { guard: None, address, reason, remedy: None });

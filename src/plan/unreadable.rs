@@ -97,7 +97,11 @@ impl<'a> Unread<'a> {
     }
 
     /// What is a manifest's own by its mark or by `adopt`. Answers the former address too, if that is in the mark.
-    fn own(&self, resource: &Resource, declared: impl Fn(&Address) -> bool) -> Option<(&'a Unreadable, Option<Address>)> {
+    fn own(
+        &self,
+        resource: &Resource,
+        declared: impl Fn(&Address) -> bool,
+    ) -> Option<(&'a Unreadable, Option<Address>)> {
         let of = self.of(resource.kind.name())?;
         if let Some(one) = of.owned.get(&resource.address) {
             return Some((one, None));
@@ -182,7 +186,10 @@ impl<'a> Decider<'a> {
     /// Refuses a manifest that adopts what was not found, if that may be what could not be read.
     pub(super) fn adopts_unread(&mut self, resource: &Resource) -> Result<(), Blocked> {
         let Some(one) = self.unread.of(resource.kind.name()).and_then(|of| of.no_id) else { return Ok(()) };
-        Err(self.waits(resource, format!("whether what `adopt` names is live cannot be told, for this could not be read: {one}")))
+        Err(self.waits(
+            resource,
+            format!("whether what `adopt` names is live cannot be told, for this could not be read: {one}"),
+        ))
     }
 
     fn waits(&mut self, resource: &Resource, reason: String) -> Blocked {
@@ -253,7 +260,11 @@ impl<'a> Decider<'a> {
     }
 
     /// What is owned, is in no manifest, and could not be read: it is not deleted.
-    pub(super) fn unread_orphans(&mut self, kind: &dyn AnyKind, declared: &BTreeSet<&Address>) -> BTreeSet<&'a Address> {
+    pub(super) fn unread_orphans(
+        &mut self,
+        kind: &dyn AnyKind,
+        declared: &BTreeSet<&Address>,
+    ) -> BTreeSet<&'a Address> {
         let Some(of) = self.unread.kinds.get(kind.name()) else { return BTreeSet::new() };
         let orphans: Vec<(&'a Address, &'a Unreadable)> = of
             .owned
@@ -265,7 +276,9 @@ impl<'a> Decider<'a> {
             self.blocked.push(Blocked {
                 guard: None,
                 address: Some((*address).clone()),
-                reason: format!("no manifest asks for it any more, but it could not be read, and is not deleted: {one}"),
+                reason: format!(
+                    "no manifest asks for it any more, but it could not be read, and is not deleted: {one}"
+                ),
                 remedy: Some(REMEDY.into()),
             });
         }
@@ -307,9 +320,9 @@ fn misfit(rules: &Rules, field: &Field, value: &Value) -> Option<(Path, &'static
             let mut known = map.iter().filter_map(|(key, value)| Some((key, members.get(key)?, value)));
             known.find_map(|(key, member, value)| Some(below(Segment::Key(key.clone()), misfit(rules, member, value)?)))
         }
-        (Shape::Map(entry), Value::Object(map)) => map
-            .iter()
-            .find_map(|(key, value)| Some(below(Segment::Key(key.clone()), misfit(rules, entry, value)?))),
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter().find_map(|(key, value)| Some(below(Segment::Key(key.clone()), misfit(rules, entry, value)?)))
+        }
         (Shape::List(item), Value::Array(items)) => items
             .iter()
             .enumerate()

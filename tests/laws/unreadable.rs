@@ -62,7 +62,11 @@ fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
             let mut broken = wrong_texts();
             broken.extend([json!("{"), json!("5"), json!("[]"), json!("{\"a\": 5}")]);
             let flags = vec![json!("x"), json!(5)];
-            vec![("/definition", broken.clone()), ("/policy_family_definition_overrides", broken), ("/is_default", flags)]
+            vec![
+                ("/definition", broken.clone()),
+                ("/policy_family_definition_overrides", broken),
+                ("/is_default", flags),
+            ]
         }
         "AirflowConnection" => vec![("/extra", wrong_texts()), ("/password", wrong_texts())],
         "AirflowVariable" => vec![("/value", wrong_texts())],
@@ -234,7 +238,11 @@ fn bad_details() -> Vec<(&'static str, Option<Value>, u16)> {
         ("null", Some(Value::Null), 0),
         ("a list", Some(json!([])), 0),
         ("a text", Some(json!("x")), 0),
-        ("a list that is none", Some(json!({"access_control_list": 5, "library_statuses": 5, "clusters": 5, "settings": 5})), 0),
+        (
+            "a list that is none",
+            Some(json!({"access_control_list": 5, "library_statuses": 5, "clusters": 5, "settings": 5})),
+            0,
+        ),
         (
             "an entry that is none",
             Some(json!({"access_control_list": [5], "library_statuses": [5], "clusters": [5], "settings": {}})),

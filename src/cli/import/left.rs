@@ -94,7 +94,9 @@ pub(super) fn refused(
             let message = format!("the manifests would not be valid: {}{label}", problem.message);
             return Err(Failure::error(message).hint("nothing was written"));
         };
-        refused.entry(*index).or_insert_with(|| format!("`plumb validate` would refuse it: {}{label}", problem.message));
+        refused
+            .entry(*index)
+            .or_insert_with(|| format!("`plumb validate` would refuse it: {}{label}", problem.message));
     }
     Ok(refused)
 }
@@ -117,7 +119,10 @@ impl Limits {
             let objects = if *count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
             // A member of the manifest, or a request that tells more than one.
             let what = if what.contains(' ') { "a part".to_owned() } else { format!("`{what}`") };
-            ui.warn(&format!("{what} of {objects} is not in the manifests, and plumb leaves it alone: {}", visible(why)));
+            ui.warn(&format!(
+                "{what} of {objects} is not in the manifests, and plumb leaves it alone: {}",
+                visible(why)
+            ));
         }
     }
 }

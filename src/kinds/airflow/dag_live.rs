@@ -78,7 +78,8 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
     }
     found.extend(dags.into_iter().filter(|(_, dag)| !file_was_removed(dag)).map(|(id, dag)| {
         let spec = json!({ "dag_id": id });
-        let whose = check(dag).and_then(|()| fileloc(dag).map(drop).ok_or("Airflow does not say which file defines it".to_owned()));
+        let whose = check(dag)
+            .and_then(|()| fileloc(dag).map(drop).ok_or("Airflow does not say which file defines it".to_owned()));
         whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of::<AirflowDag>(Some(id), Some(&spec), why))
     }));
     found

@@ -141,7 +141,8 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
             return Err(unreadable(&job, "a page of jobs/get has no settings"));
         };
         for member in PAGED {
-            let parts = reading::list(settings, member).and_then(|more| Ok((reading::list(&job["settings"], member)?, more)));
+            let parts =
+                reading::list(settings, member).and_then(|more| Ok((reading::list(&job["settings"], member)?, more)));
             let (mut all, more) = match parts {
                 Ok((all, more)) => (all.to_vec(), more),
                 Err(why) => return Err(unreadable(&job, why)),

@@ -47,7 +47,9 @@ pub fn absorb<'d>(
             "IS_OWNER" => !owner_is_named,
             "CAN_MANAGE" if !wants.iter().any(named) => match &me {
                 Some(me) => name.to_lowercase() == *me,
-                None => return Err(unreadable(format!("{name} may manage it, and whether that is plumb cannot be told"))),
+                None => {
+                    return Err(unreadable(format!("{name} may manage it, and whether that is plumb cannot be told")));
+                }
             },
             _ => false,
         };

@@ -38,9 +38,11 @@ fn busy(pages: &Pages) -> Result<Vec<String>, String> {
     let mut busy = Vec::new();
     for page in pages {
         let runs = page["jobRuns"].as_array().ok_or("its job runs cannot be seen")?;
-        busy.extend(runs.iter().map(|run| {
-            format!("job run {} \"{}\" is {}", text(run, "/id"), text(run, "/name"), text(run, "/state"))
-        }));
+        busy.extend(
+            runs.iter().map(|run| {
+                format!("job run {} \"{}\" is {}", text(run, "/id"), text(run, "/name"), text(run, "/state"))
+            }),
+        );
     }
     busy.sort();
     Ok(busy)
