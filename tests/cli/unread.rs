@@ -59,7 +59,7 @@ fn nasty() -> (Value, usize) {
     let clusters: Vec<Value> = ["same", "same", "Same", "", "no", "${x}"].iter().map(|name| {
         json!({"cluster_name": name, "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 1})
     }).collect();
-    let pools: Vec<Value> = ["pool", "pool", "a/b"]
+    let pools: Vec<Value> = ["pool", "Pool", "a/b"]
         .iter()
         .map(|name| json!({"instance_pool_name": name, "node_type_id": "r6id.xlarge"}))
         .collect();
