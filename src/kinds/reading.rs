@@ -15,7 +15,7 @@ pub type Details = Result<Pages, String>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Whose {
     /// Its mark could be read.
-    Marked(Mark),
+    Marked(Box<Mark>),
     /// The place of the mark could be read, and there is none.
     Nobody,
     /// It cannot be told. It may be anybody's.
@@ -60,7 +60,7 @@ impl Unreadable {
             _ => None,
         };
         let whose = match spec.map(|spec| (K::MARK.is_legible(spec), K::MARK.take(&mut spec.clone()))) {
-            Some((_, Some(mark))) => Whose::Marked(mark),
+            Some((_, Some(mark))) => Whose::Marked(Box::new(mark)),
             Some((true, None)) if id.is_some() => Whose::Nobody,
             _ => Whose::Unknown,
         };
