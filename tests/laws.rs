@@ -6,6 +6,8 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "laws/answers.rs"]
+mod answers;
 #[path = "laws/crashes.rs"]
 mod crashes;
 #[path = "laws/dags.rs"]
@@ -18,6 +20,8 @@ mod generated;
 mod owners;
 #[path = "laws/plans.rs"]
 mod plans;
+#[path = "laws/readings.rs"]
+mod readings;
 #[path = "laws/requests.rs"]
 mod requests;
 #[path = "laws/rivals.rs"]
@@ -32,6 +36,8 @@ mod specs;
 mod trouble;
 #[path = "laws/undeclared.rs"]
 mod undeclared;
+#[path = "laws/unreadable.rs"]
+mod unreadable;
 #[path = "laws/world.rs"]
 mod world;
 #[path = "laws/writeback.rs"]

@@ -19,6 +19,8 @@ mod rest;
 #[allow(dead_code)]
 #[path = "laws/trouble.rs"]
 mod trouble;
+#[path = "teardown/unread.rs"]
+mod unread;
 // Only a part of it is needed here.
 #[allow(dead_code)]
 #[path = "laws/world.rs"]

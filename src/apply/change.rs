@@ -98,7 +98,8 @@ async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) 
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
-    if facts.get("me").is_none() && kind.system() == System::Databricks {
+    let has_permissions = spec.is_some_and(|spec| spec.get("permissions").is_some());
+    if facts.get("me").is_none() && has_permissions && kind.system() == System::Databricks {
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await.map_err(|e| e.to_string())?);
     }

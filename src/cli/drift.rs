@@ -81,8 +81,15 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
     for kept in &written.kept {
         ui.warn(&format!("{}: {} was left as it is: {}", kept.address, visible(&kept.path), visible(&kept.why)));
     }
-    if written.fields.is_empty() && written.kept.is_empty() {
+    // What could not be read, or may not be touched, was compared with nothing.
+    let blocked = decided.decision.plan.blocked.iter().filter(|b| b.guard.is_none());
+    let blocked: Vec<_> = blocked.filter_map(|b| Some((b.address.as_ref()?, &b.reason))).collect();
+    for (address, reason) in &blocked {
+        ui.warn(&format!("{address}: nothing was taken in: {}", visible(reason)));
+    }
+    if written.fields.is_empty() && written.kept.is_empty() && blocked.is_empty() {
         ui.status("nothing was changed live that the manifests could take in");
     }
-    Ok(if written.kept.is_empty() { ExitCode::Ok } else { ExitCode::Changes })
+    let is_whole = written.kept.is_empty() && blocked.is_empty();
+    Ok(if is_whole { ExitCode::Ok } else { ExitCode::Changes })
 }

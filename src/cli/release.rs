@@ -41,8 +41,19 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     }
     let live = session.observe(&Selection::default(), ui).await?;
     let desired = &session.project.desired;
+    let unread = observe::unread(&live, desired, &address);
     let found = match observe::carrying(&live, desired, &address).as_slice() {
-        [one] => (*one).clone(),
+        _ if !unread.is_empty() => {
+            let failure = Failure::error(format!("{address} could not be read: {}", unread[0]));
+            return Err(failure.hint("nothing was sent"));
+        }
+        [one] => match &one.seen.unread {
+            None => (*one).clone(),
+            Some(why) => {
+                let failure = Failure::error(format!("{address} could not be read whole: {why}"));
+                return Err(failure.hint("nothing was sent"));
+            }
+        },
         [] => return Err(Failure::error(format!("no live object carries the mark of {address}"))),
         several => {
             let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();

@@ -1,8 +1,8 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::embedded::{self, Emulator};
-use super::{Global, Selected, Targeted, emr};
-use crate::call::System;
+use super::{Global, Selected, Targeted, embedded, emr};
+use crate::call::{Fault, System};
 use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::kinds::{self, AnyKind, Role};
@@ -103,6 +103,19 @@ impl Project {
     /// Reads other texts of the same files the way that these were read.
     pub fn reload(&self, source: &dyn Source) -> Result<Desired, manifest::Failure> {
         manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
+    }
+
+    /// Reads other texts as `validate` would, once these environment variables are listed and set.
+    pub fn try_out(&self, mut texts: BTreeMap<String, Vec<u8>>, env: &[String]) -> Result<Desired, manifest::Failure> {
+        if let Some(listed) = texts.get(manifest::PROJECT_FILE).and_then(|text| with_env(text, env)) {
+            texts.insert(manifest::PROJECT_FILE.to_owned(), listed);
+        }
+        let known = |name: &str| match env.iter().any(|one| one == name) {
+            true => Some(format!("a value of {name}")),
+            false => settings::env(name),
+        };
+        let request = Request { env: &known, ..request(&self.targeted, self.repo.as_ref()) };
+        manifest::load(&manifest::InMemory(texts), &request, kinds::all())
     }
 
     /// Earlier manifests, read the way that these were.
@@ -247,6 +260,19 @@ impl Project {
     }
 }
 
+/// The project file with more names under `spec.env`. `None` when it has them all.
+fn with_env(text: &[u8], env: &[String]) -> Option<Vec<u8>> {
+    let mut project: serde_json::Value = serde_yaml::from_slice(text).ok().filter(|_| !env.is_empty())?;
+    let list = project.get_mut("spec")?.as_object_mut()?.entry("env").or_insert_with(|| serde_json::json!([]));
+    let list = list.as_array_mut()?;
+    for name in env {
+        if list.iter().all(|known| known != name) {
+            list.push(name.as_str().into());
+        }
+    }
+    serde_json::to_vec(&project).ok()
+}
+
 fn services(config: Config) -> Result<Services, Failure> {
     let databricks = Databricks::new(config).map_err(|e| Failure::error(e.to_string()))?;
     Ok(Services::default().with_databricks(databricks))
@@ -344,13 +370,28 @@ impl Session {
         let evidence = self.project.evidence()?;
         let workspace = self.services.workspace_id();
         let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
-        live.map(whole).map_err(|fault| {
-            let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
-            match &self.workspace {
-                Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
-                None => failure,
-            }
-        })
+        live.map(whole).map_err(|fault| self.unread(&fault))
+    }
+
+    /// Reads what the listings show, and which kinds a service refuses to list.
+    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::Refused), Failure> {
+        let begun = std::time::Instant::now();
+        let progress = ui.progress();
+        let watch = Watching(&*progress);
+        let listed = observe::listed(&self.services, &self.kinds(), &watch).await;
+        if listed.is_ok() {
+            progress.read(begun.elapsed());
+        }
+        progress.finished();
+        listed.map_err(|fault| self.unread(&fault))
+    }
+
+    fn unread(&self, fault: &Fault) -> Failure {
+        let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
+        match &self.workspace {
+            Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
+            None => failure,
+        }
     }
 
     /// Reads what is live, and decides. With `base`, differences are told apart by that revision.

@@ -67,7 +67,8 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         (session.observe(&Selection::default(), ui).await?, None, desired.vault.clone())
     };
     let found = observe::of(&live, desired, &address);
-    if resource.is_none() && found.is_empty() {
+    let unread = observe::unread(&live, desired, &address);
+    if resource.is_none() && found.is_empty() && unread.is_empty() {
         return Err(Failure::error(format!("no manifest and no live object is {address}")));
     }
     let (mut vault, mut numbers) = (vault, Numbers::default());
@@ -81,6 +82,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)})
         })
+        .chain(unread.iter().map(|one| json!({"id": one.id, "unreadable": one.to_string()})))
         .collect();
     if args.output.output == PlainForm::Json {
         let all = json!({"address": address, "manifest": wanted, "live": lives, "plan": plan});
@@ -96,7 +98,10 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     for live in &lives {
         let id = live["id"].as_str().unwrap_or_default();
         let applied = live["applied"].as_str().map_or_else(String::new, |rev| format!(", applied from {rev}"));
-        text.push_str(&format!("\nlive ({} {id}{applied}):\n{}", kind.noun(), yaml(live.get("spec"))));
+        match live["unreadable"].as_str() {
+            Some(why) => text.push_str(&format!("\nlive, and could not be read: {}\n", visible(why))),
+            None => text.push_str(&format!("\nlive ({} {id}{applied}):\n{}", kind.noun(), yaml(live.get("spec")))),
+        }
     }
     if lives.is_empty() {
         text.push_str("\nlive: nothing carries its mark\n");

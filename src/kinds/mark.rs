@@ -11,6 +11,8 @@ use std::fmt;
 const TAG: &str = "plumb";
 const TAG_REV: &str = "plumb_rev";
 const TAG_PROTECT: &str = "plumb_protect";
+/// The tags that a mark is made of.
+pub(super) const TAGS: [&str; 3] = [TAG, TAG_REV, TAG_PROTECT];
 
 /// Where a kind keeps the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 pub mod impact;
 pub mod managed;
 pub mod mark;
+pub mod reading;
 
 pub mod databricks {
     //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
@@ -84,6 +85,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
+pub use reading::{Details, Unreadable, Whose};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn AnyKind] {
@@ -197,14 +199,8 @@ pub struct Seen {
     pub partial: bool,
     /// Whatever else the kind's own `calls` need to know of the live object.
     pub facts: Value,
-}
-
-/// A live object that could not be understood.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{what}: {why}")]
-pub struct Unreadable {
-    pub what: String,
-    pub why: String,
+    /// Why what [`Kind::details`] were to show could not be read. Such an object is not written.
+    pub unread: Option<String>,
 }
 
 /// What a kind is to turn into calls.
@@ -298,6 +294,9 @@ pub trait Kind: Send + Sync + 'static {
     const MARK: MarkPlace;
     /// What its manifests are.
     const ROLE: Role = Role::Object;
+    /// Members of a live spec that may be of another type than a manifest's; `*` is all of them. An object in which any
+    /// other list or map is something else could not be read, and is not written.
+    const LOOSE: &'static [&'static str] = &[];
     /// What a manifest says.
     type Spec: DeserializeOwned + Serialize + JsonSchema;
 
@@ -309,8 +308,9 @@ pub trait Kind: Send + Sync + 'static {
     fn details(_seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
         Vec::new()
     }
-    /// Completes an object by the pages of [`Kind::details`]' reads, in that order.
-    fn absorb(_seen: &mut Seen, _wanted: Option<&Value>, _details: &[Pages]) -> Result<(), Unreadable> {
+    /// Completes an object by what [`Kind::details`]' reads gave, in that order; also when there were none. The error says
+    /// what could not be read: "its permissions: …".
+    fn absorb(_seen: &mut Seen, _wanted: Option<&Value>, _details: &[Details]) -> Result<(), String> {
         Ok(())
     }
     /// The reads that show one object afresh, for the comparison before a write.
@@ -400,6 +400,7 @@ pub trait AnyKind: Send + Sync {
     fn title_is_free(&self) -> bool;
     fn mark(&self) -> MarkPlace;
     fn role(&self) -> Role;
+    fn loose(&self) -> &'static [&'static str];
     fn named(&self, spec: &Value) -> Vec<Named>;
     /// The generated JSON Schema of the spec.
     fn schema(&self) -> &'static Value;
@@ -410,7 +411,7 @@ pub trait AnyKind: Send + Sync {
     fn list(&self) -> Vec<Read>;
     fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
     fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read>;
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable>;
+    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String>;
     fn reread(&self, id: &str) -> Vec<Read>;
     fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable>;
     fn activity(&self, seen: &Seen) -> Option<Read>;
@@ -466,6 +467,9 @@ impl<K: Kind> AnyKind for Of<K> {
     fn role(&self) -> Role {
         K::ROLE
     }
+    fn loose(&self) -> &'static [&'static str] {
+        K::LOOSE
+    }
     fn named(&self, spec: &Value) -> Vec<Named> {
         K::named(spec)
     }
@@ -490,19 +494,19 @@ impl<K: Kind> AnyKind for Of<K> {
         K::list()
     }
     fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        K::observe(listed)
+        K::observe(listed).into_iter().map(|seen| seen.and_then(reading::legible::<K>)).collect()
     }
     fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
         K::details(seen, wanted)
     }
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
+    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         K::absorb(seen, wanted, details)
     }
     fn reread(&self, id: &str) -> Vec<Read> {
         K::reread(id)
     }
     fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable> {
-        K::reobserve(reread)
+        K::reobserve(reread).and_then(reading::legible::<K>)
     }
     fn activity(&self, seen: &Seen) -> Option<Read> {
         K::activity(seen)

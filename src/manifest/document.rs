@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub const API_VERSION: &str = "plumb/v1";
 
 /// The longest name of a project, a target or a resource: the mark holds all three, and tag values are short.
-const LONGEST_NAME: usize = 63;
+pub const LONGEST_NAME: usize = 63;
 
 /// `metadata` of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

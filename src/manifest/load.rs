@@ -130,6 +130,7 @@ fn run(
         }
     }
     checks::live_names(&resources, problems);
+    checks::adopted_once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);

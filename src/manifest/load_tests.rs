@@ -326,6 +326,23 @@ fn live_names_former_names_and_ignored_paths() {
 }
 
 #[test]
+fn what_is_adopted_tells_two_of_one_name_apart() {
+    let adopting = |name: &str, id: &str| {
+        job(name, "")
+            .replace(&format!("  name: {name}"), "  name: same")
+            .replace(&format!("{{name: {name}}}"), &format!("{{name: {name}, adopt: '{id}'}}"))
+    };
+    let named = job("c", "").replace("  name: c", "  name: same");
+    good("main", &[("manifests/a.yaml", &(adopting("a", "1") + &adopting("b", "2") + &named))]);
+    let found = bad_manifest(&(adopting("a", "1") + &named + &named.replace("{name: c}", "{name: d}")));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("two manifests claim the job \"same\""), "{found:#?}");
+    let found = bad_manifest(&(adopting("a", "1") + &adopting("b", "1").replace("  name: same", "  name: other")));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("two manifests adopt the job 1 | TestJob/b adopts it"), "{found:#?}");
+}
+
+#[test]
 fn the_project_file_is_checked() {
     let project = |from: &str, to: &str| bad(&[(PROJECT_FILE, &PROJECT.replace(from, to)), ("manifests/a.yaml", "")]);
     assert_eq!(

@@ -154,7 +154,7 @@ pub fn slug(title: &str) -> Option<String> {
         .filter(|w| !w.is_empty())
         .map(str::to_ascii_lowercase)
         .collect();
-    let name: String = words.join("-").chars().take(63).collect();
+    let name: String = words.join("-").chars().take(LONGEST_NAME).collect();
     let name = name.trim_end_matches('-').to_owned();
     (!name.is_empty()).then_some(name)
 }
@@ -180,7 +180,7 @@ mod walk;
 
 pub use develop::names_secret;
 pub use disk::{Disk, named};
-pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use document::{API_VERSION, IgnoreText, LONGEST_NAME, LifecycleText, Metadata};
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, names};
 pub use project::{

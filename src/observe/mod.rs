@@ -6,7 +6,7 @@
 mod teardown;
 
 use crate::call::{Fault, System};
-use crate::kinds::{AnyKind, Pages, Read, Seen};
+use crate::kinds::{AnyKind, Details, Pages, Read, Unreadable, Whose};
 use crate::manifest::{Address, Desired};
 use crate::plan::{Action, Found, Live, Plan, Selection};
 use crate::services::{self, Services};
@@ -37,39 +37,111 @@ pub async fn observe(
     selection: &Selection,
     watch: &dyn Watch,
 ) -> Result<Live, Fault> {
+    let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault)).await?;
+    complete(services, kinds, desired, selection, &mut live, watch).await?;
+    teardown::complete(services, kinds, desired, selection, &mut live, watch).await?;
+    live.sort_unreadable();
+    Ok(live)
+}
+
+/// The kinds that a service refuses to list, and why.
+pub type Refused = Vec<(&'static dyn AnyKind, Fault)>;
+
+/// Reads what the listings of the kinds show. Kinds that a service refuses to list are left out and answered: for those who
+/// can do with a part, and say so.
+pub async fn listed(
+    services: &Services,
+    kinds: &[&'static dyn AnyKind],
+    watch: &dyn Watch,
+) -> Result<(Live, Refused), Fault> {
+    let mut refused: Refused = Vec::new();
+    let mut tolerate = |kind: &'static dyn AnyKind, fault: Fault| {
+        if !is_refused(&fault) {
+            return Err(fault);
+        }
+        if refused.iter().all(|(other, _)| other.name() != kind.name()) {
+            refused.push((kind, fault));
+        }
+        Ok(())
+    };
+    let mut live = list(services, kinds, watch, &mut tolerate).await?;
+    for (kind, _) in &refused {
+        live.kinds.remove(kind.name());
+        live.unreadable.remove(kind.name());
+    }
+    refused.sort_by_key(|(kind, _)| kind.name());
+    Ok((live, refused))
+}
+
+/// Whether a service will not answer a read however often it is asked: it does not have it, this caller may not see it, or
+/// what it answers makes no sense.
+pub fn is_refused(fault: &Fault) -> bool {
+    match fault {
+        Fault::Refused { status: 403 | 404 | 405 | 501, .. } => true,
+        // AWS refuses with 400 (botocore's service models), Databricks what is not there or switched off.
+        Fault::Refused { code, .. } => {
+            code.starts_with("AccessDenied")
+                || ["UNEXPECTED_ANSWER", "PERMISSION_DENIED", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE"]
+                    .contains(&code.as_str())
+        }
+        Fault::NotSent { .. } | Fault::Lost { .. } => false,
+    }
+}
+
+/// A refusal in words, without the request's id: a plan says the same as long as the service does.
+fn refusal(fault: Fault) -> String {
+    match fault {
+        Fault::Refused { line, status, code, message, retry_after, .. } => {
+            Fault::Refused { line, status, code, message, request_id: None, retry_after }.to_string()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Decides on a listing that failed: to do without it, or not.
+type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, Fault) -> Result<(), Fault> + Send);
+
+/// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
+async fn list(
+    services: &Services,
+    kinds: &[&'static dyn AnyKind],
+    watch: &dyn Watch,
+    tolerate: Tolerate<'_>,
+) -> Result<Live, Fault> {
     let mut live = Live::default();
     let mut listings = JoinSet::new();
-    for kind in kinds {
+    for kind in kinds.iter().copied() {
         for (index, read) in kind.list().into_iter().enumerate() {
             let service = services.for_system(read.call.system)?;
-            let name = kind.name();
-            listings.spawn(async move { (name, index, services::read(&*service, &read).await) });
+            listings.spawn(async move { (kind, index, services::read(&*service, &read).await) });
         }
     }
     let mut pages: BTreeMap<&'static str, BTreeMap<usize, Pages>> = BTreeMap::new();
     while let Some(done) = listings.join_next().await {
-        let (name, index, read) = joined(done)?;
-        pages.entry(name).or_default().insert(index, read?);
+        let (kind, index, read) = joined(done)?;
+        match read {
+            Ok(read) => {
+                pages.entry(kind.name()).or_default().insert(index, read);
+            }
+            Err(fault) => tolerate(kind, fault)?,
+        }
     }
     for kind in kinds {
         let listed: Vec<Pages> = pages.remove(kind.name()).unwrap_or_default().into_values().collect();
-        let mut found = Vec::new();
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for seen in kind.observe(&listed) {
             match seen {
-                Ok(mut seen) => {
-                    let mark = kind.mark().take(&mut seen.spec);
-                    found.push(Found { seen, mark });
-                }
-                Err(unreadable) => live.unreadable.push(unreadable.to_string()),
+                Ok(seen) => found.push(Found::of(*kind, seen)),
+                Err(why) => unreadable.push(why),
             }
         }
         // Listings are in no promised order; a plan is to be the same for the same workspace.
         found.sort_by(|a, b| a.seen.id.cmp(&b.seen.id));
-        watch.listed(*kind, found.len());
+        watch.listed(*kind, found.len() + unreadable.len());
         live.kinds.insert(kind.name(), found);
+        unreadable.into_iter().for_each(|one| live.cannot_read(*kind, one));
     }
-    complete(services, kinds, desired, selection, &mut live, watch).await?;
-    teardown::complete(services, kinds, desired, selection, &mut live, watch).await?;
+    live.sort_unreadable();
     Ok(live)
 }
 
@@ -87,22 +159,19 @@ async fn complete(
     for kind in kinds {
         for (index, found) in live.of(kind.name()).iter().enumerate() {
             let Some(spec) = wanted.get(&(kind.name(), found.seen.id.clone())) else { continue };
-            let reads = kind.details(&found.seen, *spec);
-            if !reads.is_empty() {
-                work.push((*kind, index, reads));
-            }
+            work.push((*kind, index, kind.details(&found.seen, *spec)));
         }
     }
-    if work.is_empty() {
-        return Ok(());
+    let singly = work.iter().filter(|(.., reads)| !reads.is_empty()).count();
+    if singly > 0 {
+        watch.details(singly);
     }
-    watch.details(work.len());
     // Some reads say something about every object (which clusters are pinned): each is sent once.
     let mut places = BTreeMap::new();
-    let mut unique: Vec<Vec<Read>> = Vec::new();
+    let mut unique: Vec<Read> = Vec::new();
     for read in work.iter().flat_map(|(.., reads)| reads) {
         places.entry((read.call.system, read.call.line())).or_insert_with(|| {
-            unique.push(vec![read.clone()]);
+            unique.push(read.clone());
             unique.len() - 1
         });
     }
@@ -110,29 +179,22 @@ async fn complete(
     let answers = read_all(services, unique).await?;
     for (kind, index, reads) in work {
         let place = |read: &Read| places.get(&(read.call.system, read.call.line()));
-        let pages: Vec<Pages> = reads.iter().filter_map(|read| answers.get(*place(read)?)?.first()).cloned().collect();
+        let details: Vec<Details> = reads.iter().filter_map(|read| answers.get(*place(read)?)).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
         let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
-        absorb(kind, found, spec, &pages, me.as_deref(), &mut live.unreadable);
+        absorb(kind, found, spec, &details, me.as_deref());
     }
     Ok(())
 }
 
-fn absorb(
-    kind: &dyn AnyKind,
-    found: &mut Found,
-    spec: Option<&Value>,
-    pages: &[Pages],
-    me: Option<&str>,
-    unreadable: &mut Vec<String>,
-) {
+/// Completes an object. What could not be read is noted on it.
+fn absorb(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
     if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
         facts.insert("me".into(), Value::from(me));
     }
+    let unread = kind.absorb(&mut found.seen, spec, details).err();
+    found.seen.unread = unread;
     // The mark is already off the spec; what is absorbed may bring it back with the rest of a description or tags.
-    if let Err(e) = kind.absorb(&mut found.seen, spec, pages) {
-        unreadable.push(e.to_string());
-    }
     kind.mark().take(&mut found.seen.spec);
 }
 
@@ -143,13 +205,17 @@ fn object(value: &mut Value) -> &mut Value {
     value
 }
 
-/// The principal that plumb works as: some lists say "me" without naming it.
-async fn me(services: &Services, jobs: &[Vec<Read>]) -> Result<Option<String>, Fault> {
-    if jobs.iter().flatten().any(|read| read.call.system == System::Databricks) {
-        let service = services.for_system(System::Databricks)?;
-        return services::me(&*service).await.map(Some);
+/// The principal that plumb works as: some lists say "me" without naming it. `None` when nothing asks, or when the service
+/// does not say.
+async fn me(services: &Services, reads: &[Read]) -> Result<Option<String>, Fault> {
+    if reads.iter().all(|read| read.call.system != System::Databricks) {
+        return Ok(None);
     }
-    Ok(None)
+    match services::me(&*services.for_system(System::Databricks)?).await {
+        Ok(me) => Ok(Some(me)),
+        Err(fault) if is_refused(&fault) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The manifest's spec of each live object that is this project's: by mark, by a former name, by `adopt`. `None` for an
@@ -191,19 +257,25 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) -> Resu
             work.push((kind, index, read));
         }
     }
-    let jobs = work.iter().map(|(.., read)| vec![read.clone()]).collect();
+    let reads = work.iter().map(|(.., read)| read.clone()).collect();
     let mut any = false;
-    for ((kind, index, _), pages) in work.iter().zip(read_all(services, jobs).await?) {
-        let runs = pages.first().map_or(0, |p| kind.active_runs(p));
-        if let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(*index)) {
-            found.seen.active_runs = runs;
-            any |= runs > 0;
+    for ((kind, index, _), pages) in work.iter().zip(read_all(services, reads).await?) {
+        let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(*index)) else { continue };
+        match pages {
+            Ok(pages) => {
+                found.seen.active_runs = kind.active_runs(&pages);
+                any |= found.seen.active_runs > 0;
+            }
+            Err(why) => {
+                let message = format!("what runs on {} {} cannot be read: {why}", kind.noun(), found.seen.id);
+                live.notes.push(message);
+            }
         }
     }
     Ok(any)
 }
 
-/// Reads one object afresh, complete. `None`: it is gone.
+/// Reads one object afresh, complete. `None`: it is gone. What cannot be read is a fault.
 pub async fn reread(
     services: &Services,
     kind: &dyn AnyKind,
@@ -211,6 +283,24 @@ pub async fn reread(
     wanted: Option<&Value>,
     facts: &Value,
 ) -> Result<Option<Found>, Fault> {
+    match read_one(services, kind, id, wanted, facts).await? {
+        None => Ok(None),
+        Some(Err(unreadable)) => Err(unexpected(id, &unreadable.to_string())),
+        Some(Ok(found)) => match &found.seen.unread {
+            Some(why) => Err(unexpected(id, why)),
+            None => Ok(Some(found)),
+        },
+    }
+}
+
+/// The same; what cannot be read is told apart from a service that fails.
+async fn read_one(
+    services: &Services,
+    kind: &dyn AnyKind,
+    id: &str,
+    wanted: Option<&Value>,
+    facts: &Value,
+) -> Result<Option<Result<Found, Unreadable>>, Fault> {
     let mut pages = Vec::new();
     for read in kind.reread(id) {
         match services::read(&*services.for_system(read.call.system)?, &read).await {
@@ -219,55 +309,105 @@ pub async fn reread(
             Err(fault) => return Err(fault),
         }
     }
-    let unreadable = |e: crate::kinds::Unreadable| Fault::Lost { line: format!("reading {id}"), why: e.to_string() };
-    let mut seen: Seen = kind.reobserve(&pages).map_err(unreadable)?;
-    let mark = kind.mark().take(&mut seen.spec);
-    let mut found = Found { seen, mark };
+    let mut found = match kind.reobserve(&pages) {
+        Ok(seen) => Found::of(kind, seen),
+        Err(unreadable) => return Ok(Some(Err(unreadable))),
+    };
+    // The same way as for a plan: a field that was read in two ways would have changed at every look.
     let reads = kind.details(&found.seen, wanted);
-    if !reads.is_empty() {
-        let pages = read_each(services, reads).await?;
-        let mut problems = Vec::new();
-        absorb(kind, &mut found, wanted, &pages, facts.get("me").and_then(Value::as_str), &mut problems);
-        if let Some(why) = problems.pop() {
-            return Err(Fault::Lost { line: format!("reading {id}"), why });
-        }
-    }
-    Ok(Some(found))
+    let details = read_all(services, reads).await?;
+    absorb(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
+    Ok(Some(Ok(found)))
 }
 
-/// The objects of one kind that carry a mark, by a fresh listing: how a create whose answer was lost is looked up.
+fn unexpected(id: &str, why: &str) -> Fault {
+    Fault::Refused {
+        line: format!("reading {id}"),
+        status: 200,
+        code: "UNEXPECTED_ANSWER".to_owned(),
+        message: why.to_owned(),
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+/// The objects of one kind that carry a mark, by a fresh listing: how a create whose answer was lost is looked up. An
+/// object that cannot be read may be the one: then nothing is known, and that is a fault.
 pub async fn find_marked(
     services: &Services,
     kind: &'static dyn AnyKind,
     owner: &crate::kinds::Owner,
 ) -> Result<Vec<Found>, Fault> {
-    let listed = read_each(services, kind.list()).await?;
-    let mut found = Vec::new();
-    for mut seen in kind.observe(&listed).into_iter().flatten() {
-        if let Some(mark) = kind.mark().take(&mut seen.spec)
-            && mark.owner == *owner
-        {
-            found.push(Found { seen, mark: Some(mark) });
+    let mut listed = Vec::new();
+    for read in kind.list() {
+        listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
+    }
+    let (mut found, mut maybe) = (Vec::new(), None);
+    for seen in kind.observe(&listed) {
+        match seen.map(|seen| Found::of(kind, seen)) {
+            Ok(one) => {
+                if one.mark.as_ref().is_some_and(|mark| mark.owner == *owner) {
+                    found.push(one);
+                }
+            }
+            Err(other) => match &other.whose {
+                Whose::Marked(mark) if mark.owner == *owner => return Err(may_be(owner, &other)),
+                Whose::Unknown => maybe = Some(other),
+                Whose::Marked(_) | Whose::Nobody => {}
+            },
         }
     }
-    Ok(found)
+    match maybe {
+        Some(other) if found.is_empty() => Err(may_be(owner, &other)),
+        _ => Ok(found),
+    }
 }
 
-/// Completes one listed object as if its manifest were `wanted`.
-pub async fn finish(
-    services: &Services,
-    kind: &dyn AnyKind,
-    found: &Found,
-    wanted: &Value,
-) -> Result<Result<Found, String>, Fault> {
-    let mut found = found.clone();
+fn may_be(owner: &crate::kinds::Owner, other: &Unreadable) -> Fault {
+    unexpected(&owner.address.to_string(), &format!("whether it is there cannot be told, for this may be it: {other}"))
+}
+
+/// An object that was completed for its manifest to be written, and what of it the manifest will not say.
+pub struct Finished {
+    pub found: Found,
+    /// Members that could not be read, and why.
+    pub limits: Vec<(String, String)>,
+}
+
+/// Completes one listed object as if its manifest were `wanted`. What one endpoint refuses limits what is known of the
+/// object, and no more: only when the rest of it cannot be read either is `unread` set on it.
+pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, wanted: &Value) -> Result<Finished, Fault> {
     let reads = kind.details(&found.seen, Some(wanted));
-    let mut problems = Vec::new();
-    if !reads.is_empty() {
-        let pages = read_each(services, reads).await?;
-        absorb(kind, &mut found, Some(wanted), &pages, None, &mut problems);
+    let answers = read_all(services, reads.clone()).await?;
+    let known: BTreeMap<String, Details> = reads.iter().map(|read| read.call.line()).zip(answers).collect();
+    let complete = |wanted: &Value| {
+        let mut found = found.clone();
+        let reads = kind.details(&found.seen, Some(wanted));
+        let details: Vec<Details> = reads.iter().filter_map(|read| known.get(&read.call.line())).cloned().collect();
+        // Nobody's right is set aside as plumb's own: the manifest is to have them all.
+        absorb(kind, &mut found, Some(wanted), &details, Some(""));
+        found
+    };
+    let (mut limits, mut readable) = (Vec::new(), wanted.clone());
+    let without = complete(&serde_json::json!({})).seen.unread.is_none();
+    for (member, value) in wanted.as_object().into_iter().flatten().filter(|_| without) {
+        if let Some(why) = complete(&serde_json::json!({ (member): value })).seen.unread {
+            limits.push((member.clone(), why));
+            if let Value::Object(readable) = &mut readable {
+                readable.remove(member);
+            }
+        }
     }
-    Ok(problems.pop().map_or(Ok(found), Err))
+    let found = complete(&readable);
+    // What is read of every object whatever its manifest says.
+    if found.seen.unread.is_none() {
+        for (line, why) in known.iter().filter_map(|(line, answer)| Some((line, answer.as_ref().err()?))) {
+            if limits.iter().all(|(_, other)| !other.contains(why.as_str())) {
+                limits.push((line.clone(), why.clone()));
+            }
+        }
+    }
+    Ok(Finished { found, limits })
 }
 
 /// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
@@ -277,39 +417,49 @@ pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a F
     live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
 }
 
+/// What is live and could not be read, and carries this address's mark, or is what its manifest takes over, or has the name
+/// of the object of others that its manifest is about.
+pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Unreadable> {
+    let resource = desired.resources.iter().find(|r| r.address == *address);
+    let name = |r: &crate::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
+    let borrowed = resource.filter(|r| r.kind.is_borrowed(&r.spec)).and_then(name);
+    let adopted = resource.and_then(|r| r.adopt.as_deref());
+    let is_its = |one: &&Unreadable| match &one.whose {
+        Whose::Marked(mark) => {
+            let owner = &mark.owner;
+            owner.address == *address && owner.project == desired.project.name && owner.target == desired.mark_target()
+        }
+        _ => adopted.is_some() && one.id.as_deref() == adopted || borrowed.is_some() && one.title == borrowed,
+    };
+    live.unreadable(&address.kind).iter().filter(is_its).collect()
+}
+
 /// The live objects that carry this address's mark, whatever the manifests say.
 pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
     live.owned(&address.kind, &desired.project.name, &desired.mark_target()).remove(address).unwrap_or_default()
 }
 
-async fn read_each(services: &Services, reads: Vec<Read>) -> Result<Vec<Pages>, Fault> {
-    let mut all = Vec::with_capacity(reads.len());
-    for read in &reads {
-        all.push(services::read(&*services.for_system(read.call.system)?, read).await?);
-    }
-    Ok(all)
-}
-
-/// Carries out reads, several at the same time, and returns their pages in the given order.
-async fn read_all(services: &Services, work: Vec<Vec<Read>>) -> Result<Vec<Vec<Pages>>, Fault> {
-    let mut answers: Vec<Option<Vec<Pages>>> = Vec::new();
-    answers.resize_with(work.len(), || None);
+/// Carries out reads, several at the same time, and answers in the given order. What a service refuses to show is an
+/// answer; anything else that fails fails them all.
+async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>, Fault> {
+    let mut answers: Vec<Option<Details>> = Vec::new();
+    answers.resize_with(reads.len(), || None);
     let mut running = JoinSet::new();
-    let mut left = work.into_iter().enumerate();
+    let mut left = reads.into_iter().enumerate();
     loop {
         while running.len() < WIDTH
-            && let Some((index, reads)) = left.next()
+            && let Some((index, read)) = left.next()
         {
-            let services = services.clone();
-            running.spawn(async move { (index, read_each(&services, reads).await) });
+            let service = services.for_system(read.call.system)?;
+            running.spawn(async move { (index, services::read(&*service, &read).await) });
         }
-        match running.join_next().await {
-            None => break,
-            Some(done) => {
-                let (index, pages) = joined(done)?;
-                answers[index] = Some(pages?);
-            }
-        }
+        let Some(done) = running.join_next().await else { break };
+        let (index, pages) = joined(done)?;
+        answers[index] = Some(match pages {
+            Ok(pages) => Ok(pages),
+            Err(fault) if is_refused(&fault) => Err(refusal(fault)),
+            Err(fault) => return Err(fault),
+        });
     }
     Ok(answers.into_iter().flatten().collect())
 }

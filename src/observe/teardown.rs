@@ -3,11 +3,11 @@
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
-use super::{WIDTH, Watch, joined, reread};
+use super::{WIDTH, Watch, is_refused, joined, read_one, refusal};
 use crate::call::{Call, Fault, System};
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::Old;
-use crate::kinds::{AnyKind, Read, Role};
+use crate::kinds::{AnyKind, Read, Role, Unreadable, Whose};
 use crate::manifest::{Address, Desired};
 use crate::plan::teardown::RunEnd;
 use crate::plan::{Live, Selection};
@@ -52,7 +52,7 @@ pub(super) async fn complete(
     runs(services, desired, selection, live, watch).await
 }
 
-/// Reads each of them whole. What went meanwhile is left out.
+/// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.
 async fn singly(
     services: &Services,
     kind: &'static dyn AnyKind,
@@ -67,22 +67,31 @@ async fn singly(
         {
             let services = services.clone();
             running.spawn(async move {
-                let found = reread(&services, kind, &id, None, &json!({})).await;
+                let found = read_one(&services, kind, &id, None, &json!({})).await;
                 (id, found)
             });
         }
         let Some(done) = running.join_next().await else { return Ok(()) };
         let (id, found) = joined(done)?;
-        let found = found?;
-        if let Some(list) = live.kinds.get_mut(kind.name()) {
-            match (list.iter().position(|f| f.seen.id == id), found) {
-                (Some(index), Some(found)) => list[index] = found,
-                (Some(index), None) => {
-                    list.remove(index);
-                }
-                (None, _) => {}
+        let Some(list) = live.kinds.get_mut(kind.name()) else { continue };
+        let Some(index) = list.iter().position(|f| f.seen.id == id) else { continue };
+        let why = match found {
+            Ok(Some(Ok(found))) => {
+                list[index] = found;
+                continue;
             }
-        }
+            Ok(None) => {
+                list.remove(index);
+                continue;
+            }
+            Ok(Some(Err(unreadable))) => unreadable.why,
+            Err(fault) if is_refused(&fault) => refusal(fault),
+            Err(fault) => return Err(fault),
+        };
+        let title = list.remove(index).seen.spec["name"].as_str().unwrap_or_default().to_owned();
+        let what = format!("{} {id} \"{title}\"", kind.noun());
+        let one = Unreadable { what, why, id: Some(id), title: Some(title), whose: Whose::Unknown };
+        live.cannot_read(kind, one);
     }
 }
 

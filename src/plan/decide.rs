@@ -7,6 +7,7 @@ use super::origin::{Was, is_apart};
 use super::secrets::{self, seal};
 use super::selection::Selection;
 use super::teardown::Descent;
+use super::unreadable::Unread;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
     served,
@@ -138,6 +139,8 @@ pub(super) struct Decider<'a> {
     live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     pub(super) unavailable: BTreeSet<Address>,
+    /// What is live and could not be read.
+    pub(super) unread: Unread<'a>,
     /// Objects that a manifest lays claim to by `previousNames`.
     pub(super) claimed: BTreeSet<Address>,
     /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
@@ -175,6 +178,7 @@ impl<'a> Decider<'a> {
             owned,
             ids: BTreeMap::new(),
             unavailable: BTreeSet::new(),
+            unread: Unread::new(input.live, input.kinds, project, target),
             claimed: BTreeSet::new(),
             renamed: BTreeMap::new(),
             touched: BTreeMap::new(),
@@ -182,12 +186,7 @@ impl<'a> Decider<'a> {
             changes: Vec::new(),
             blocked: Vec::new(),
             descents: Vec::new(),
-            notes: input
-                .live
-                .unreadable
-                .iter()
-                .map(|what| Note { address: None, message: format!("could not be read, and is left alone: {what}") })
-                .collect(),
+            notes: Self::unread_notes(input.live),
             unchanged: 0,
         }
     }
@@ -217,12 +216,16 @@ impl<'a> Decider<'a> {
             return;
         }
         if let Some(missing) = resource.references.iter().find(|r| self.unavailable.contains(r)) {
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some(resource.address.clone()),
-                reason: format!("it refers to {missing}, which is not live and will not be made by this plan"),
-                remedy: Some(format!("mend or select {missing} first")),
-            });
+            let (reason, remedy) = self.why_unavailable(missing);
+            let address = Some(resource.address.clone());
+            self.blocked.push(Blocked { guard: None, address, reason, remedy: Some(remedy) });
+            if matches!(found, Match::None) {
+                self.unavailable.insert(resource.address.clone());
+            }
+            return;
+        }
+        if let Some(blocked) = self.part_is_unread(resource, &found) {
+            self.blocked.push(blocked);
             if matches!(found, Match::None) {
                 self.unavailable.insert(resource.address.clone());
             }
@@ -308,6 +311,12 @@ impl<'a> Decider<'a> {
         };
         if action == Action::Replace && (resource.lifecycle.protect || mark.is_some_and(|m| m.protect)) {
             self.blocked.push(refuse_replace(resource, &comparison));
+            return;
+        }
+        if let Some(why) = self.no_delete(resource.kind).filter(|_| action == Action::Replace) {
+            let (address, reason) =
+                (Some(resource.address.clone()), format!("it would have to be replaced, and {why}"));
+            self.blocked.push(Blocked { guard: None, address, reason, remedy: None });
             return;
         }
         let base = self.base_of(resource, mark, same_manifest);

@@ -2,7 +2,7 @@
 
 use super::compare::Supplied;
 use super::teardown::{Commits, Evidence, RunEnd};
-use crate::kinds::{AnyKind, Mark, Seen};
+use crate::kinds::{AnyKind, Mark, Seen, Unreadable};
 use crate::manifest::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,6 +15,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// A live object as its kind saw it: the mark is taken off.
+    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> Found {
+        let mark = kind.mark().take(&mut seen.spec);
+        Found { seen, mark }
+    }
+
     /// Whether it has the name that a manifest's spec gives.
     pub fn is_called_as(&self, kind: &dyn AnyKind, spec: &Value) -> bool {
         let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -28,8 +34,10 @@ impl Found {
 pub struct Live {
     /// By kind.
     pub kinds: BTreeMap<&'static str, Vec<Found>>,
-    /// Objects that could not be understood: named in a note.
-    pub unreadable: Vec<String>,
+    /// Objects that are live and could not be read, by kind.
+    pub unreadable: BTreeMap<&'static str, Vec<Unreadable>>,
+    /// What else could not be read, for the plan's notes.
+    pub notes: Vec<String>,
     /// How the last runs of jobs ended, by the job's id, the newest first: of those that a teardown waits for.
     pub runs: BTreeMap<String, Vec<RunEnd>>,
     /// The reports of comparisons that the repository has.
@@ -44,6 +52,23 @@ impl Live {
     /// The objects of a kind.
     pub fn of(&self, kind: &str) -> &[Found] {
         self.kinds.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects of a kind that could not be read.
+    pub fn unreadable(&self, kind: &str) -> &[Unreadable] {
+        self.unreadable.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Keeps an object that could not be read.
+    pub fn cannot_read(&mut self, kind: &dyn AnyKind, one: Unreadable) {
+        self.unreadable.entry(kind.name()).or_default().push(one);
+    }
+
+    /// Brings what could not be read into one order, whatever order it was listed in.
+    pub fn sort_unreadable(&mut self) {
+        for list in self.unreadable.values_mut() {
+            list.sort_by(|a, b| (&a.id, &a.what, &a.why).cmp(&(&b.id, &b.what, &b.why)));
+        }
     }
 
     /// The objects that carry this project's and target's mark for a kind. A mark that names another kind than the

@@ -30,6 +30,7 @@ impl<'a> Decider<'a> {
         if kind.is_borrowed(&resource.spec) {
             return self.borrowed(resource);
         }
+        self.own_is_unread(resource)?;
         let owned = &self.owned[kind.name()];
         let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
             Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
@@ -63,21 +64,24 @@ impl<'a> Decider<'a> {
         if let Some(id) = &resource.adopt {
             return match live.iter().find(|f| f.seen.id == *id) {
                 Some(found) => foreign::not_taken(resource, found).map_or(Ok(Match::Adopted(found)), Err),
-                None => Err(refuse(
-                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
-                    Some("remove `adopt` to create a new one".into()),
-                )),
+                None => {
+                    self.adopts_unread(resource)?;
+                    Err(refuse(
+                        format!("`adopt` names {} {id}, which is not live", kind.noun()),
+                        Some("remove `adopt` to create a new one".into()),
+                    ))
+                }
             };
         }
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
         match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
-            None => Ok(Match::None),
+            None => self.may_be_unread(resource).map(|()| Match::None),
             Some(found) => Err(foreign::with_tool(kind, found, self.name_is_taken(resource, found, title))),
         }
     }
 
     /// Finds an object of others by its name.
-    fn borrowed(&self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
+    fn borrowed(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
         let kind = resource.kind;
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
         let refuse = |reason: String, remedy: &str| Blocked {
@@ -87,10 +91,13 @@ impl<'a> Decider<'a> {
             remedy: Some(remedy.to_owned()),
         };
         match self.input.live.of(kind.name()).iter().find(|f| f.is_called_as(kind, &resource.spec)) {
-            None => Err(refuse(
-                format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
-                "mend the name, or wait until it is there",
-            )),
+            None => {
+                self.may_be_unread(resource)?;
+                Err(refuse(
+                    format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
+                    "mend the name, or wait until it is there",
+                ))
+            }
             Some(found) => match &found.mark {
                 None => Ok(Match::Borrowed(found)),
                 Some(mark) => Err(refuse(

@@ -20,6 +20,7 @@ mod selection;
 mod served;
 pub mod teardown;
 mod types;
+mod unreadable;
 
 pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};
 pub use live::{Found, Live};

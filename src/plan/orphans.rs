@@ -4,6 +4,7 @@ use super::decide::{Base, Decider, Wanted};
 use super::live::Found;
 use super::matching::{CLONES_REMEDY, clones};
 use super::secrets::seal;
+use super::unreadable::unread_part;
 use super::{Action, Blocked, Change, Origin, normal};
 use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
 use crate::manifest::Address;
@@ -17,8 +18,9 @@ impl<'a> Decider<'a> {
         let owned = std::mem::take(&mut self.owned);
         // What a ladder's mark is on is never pruned: its manifest did not make it.
         for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
+            let unread = self.unread_orphans(*kind, &declared);
             for (address, found) in &owned[kind.name()] {
-                if declared.contains(address) || self.claimed.contains(address) {
+                if declared.contains(address) || self.claimed.contains(address) || unread.contains(address) {
                     continue;
                 }
                 match found.as_slice() {
@@ -58,6 +60,14 @@ impl<'a> Decider<'a> {
                     "bring the manifest back with `protect: false`, apply, and remove it then; or `plumb release {address}`"
                 )),
             });
+            return;
+        }
+        let unread = unread_part(kind, found).map(|why| format!("{why}; it is not deleted"));
+        let copy =
+            || self.no_delete(kind).map(|why| format!("{} {} is not deleted: {why}", kind.noun(), found.seen.id));
+        if let Some(reason) = unread.or_else(copy) {
+            let address = Some(address.clone());
+            self.blocked.push(Blocked { guard: None, address, reason, remedy: None });
             return;
         }
         let rules = kind.rules();

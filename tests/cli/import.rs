@@ -159,7 +159,7 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     world.plumb("plan --detailed-exitcode").code(0);
     shows!(world.plumb("import --all"), @"
     --- stderr
-    read 5 objects with 5 requests in <time>
+    read 5 objects with 4 requests in <time>
     Nothing to import: every object belongs to a project.
     --- exit 0
     ");

@@ -21,6 +21,7 @@ mod lease;
 mod origins;
 mod ownership;
 mod teardown;
+mod unread;
 mod world;
 mod writeback;
 

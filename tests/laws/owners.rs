@@ -220,7 +220,7 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
     let (mut files, mut env) = (Files::new(), BTreeMap::new());
     for (kind, found) in all {
         let wanted = json!({ "libraries": [{}], "permissions": [{}] });
-        let whole = observe::finish(&world.services(), kind, found, &wanted).await.unwrap().unwrap();
+        let whole = observe::finish(&world.services(), kind, found, &wanted).await.unwrap().found;
         let name = &known[&found.seen.id].name;
         let manifest = render::manifest(kind, name, &whole.seen, "../schemas/plumb.json", &known).unwrap();
         for variable in &manifest.env {

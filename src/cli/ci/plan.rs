@@ -232,10 +232,9 @@ fn same_project(project: &Project, pull: &Pull) -> Result<(), Failure> {
     let files = repo.files_at(base, &[FILE.to_owned()]).map_err(|e| refused(format!("base {base}: {e}")))?;
     let own = match &project.targeted.at {
         Some(_) => repo.files_at("HEAD", &[FILE.to_owned()]).map(|mut files| files.remove(FILE).unwrap_or_default()),
-        None => Disk::new(&project.dir)
-            .map_err(|e| e.to_string())
-            .and_then(|disk| disk.read(FILE))
-            .map_err(GitError::Other),
+        None => {
+            Disk::new(&project.dir).map_err(|e| e.to_string()).and_then(|disk| disk.read(FILE)).map_err(GitError::Other)
+        }
     };
     let own = own.map_err(|e| refused(e.to_string()))?;
     match files.get(FILE) {

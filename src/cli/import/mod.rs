@@ -1,14 +1,15 @@
 //! `plumb import`.
 
 mod emr;
+mod left;
 
 use super::session::Session;
 use super::{Global, Targeted};
 use crate::call::System;
 use crate::kinds::{self, AnyKind, Role};
-use crate::manifest::{Address, Resource, slug};
+use crate::manifest::{Address, LONGEST_NAME, Resource, slug};
 use crate::observe;
-use crate::plan::{Found, Live, Selection};
+use crate::plan::{Found, Live};
 use crate::render;
 use crate::render::value::visible;
 use crate::settings;
@@ -65,38 +66,77 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
-    let live = session.observe(&Selection::default(), ui).await?;
+    let (live, refused) = session.listed(ui).await?;
+    let mut left = left::of_listings(&args, &live, &refused, ui)?;
     let chosen = chosen(&args, &session, &live, ui)?;
-    if chosen.is_empty() {
-        ui.status("Nothing to import: every object belongs to a project.");
-        return Ok(ExitCode::Ok);
+    let mut wanted = json!({ "libraries": [{}] });
+    if args.permissions {
+        wanted["permissions"] = json!([{}]);
     }
-    let names = names(&chosen, &session);
-    let mut known: BTreeMap<String, Address> = BTreeMap::new();
-    for (address, found) in names.iter().zip(&chosen) {
-        known.insert(found.1.seen.id.clone(), address.clone());
-    }
-    for resource in &session.project.desired.resources {
-        for found in observe::carrying(&live, &session.project.desired, &resource.address) {
-            known.insert(found.seen.id.clone(), resource.address.clone());
+    let mut limits = left::Limits::default();
+    let mut ready = Vec::new();
+    for (kind, found) in chosen {
+        let whole = observe::finish(&session.services, kind, found, &wanted).await.map_err(|e| {
+            Failure::error(format!("{} {}: {e}", kind.noun(), found.seen.id)).hint("nothing was written")
+        })?;
+        match &whole.found.seen.unread {
+            None => {
+                limits.add(kind, &whole.limits);
+                ready.push((kind, whole.found));
+            }
+            Some(why) => left.one(kind, &whole.found.seen.id, why, args.all, ui)?,
         }
     }
-    let mut texts = Vec::new();
-    for ((kind, found), address) in chosen.iter().zip(&names) {
-        let mut wanted = json!({ "libraries": [{}] });
-        if args.permissions {
-            wanted["permissions"] = json!([{}]);
+    let texts = manifests(&args, &session, &live, ready, &mut left, ui)?;
+    limits.say(ui);
+    if texts.is_empty() {
+        if left.count == 0 {
+            ui.status("Nothing to import: every object belongs to a project.");
         }
-        let whole = observe::finish(&session.services, *kind, found, &wanted)
-            .await
-            .map_err(|e| Failure::error(format!("{} {}: {e}", kind.noun(), found.seen.id)).hint("nothing was written"))?
-            .map_err(Failure::error)?;
-        let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema(&file), &known)
-            .map_err(|e| Failure::error(format!("{address}: {e}")))?;
-        texts.push((file, manifest));
+        return Ok(left.code());
     }
-    write(&session.project.dir, &texts, ui)
+    write(&session.project.dir, &texts, ui)?;
+    Ok(left.code())
+}
+
+/// The manifests of what was read, without those that `validate` would refuse.
+fn manifests(
+    args: &Import,
+    session: &Session,
+    live: &Live,
+    mut ready: Vec<(&'static dyn AnyKind, Found)>,
+    left: &mut left::Left,
+    ui: &Ui,
+) -> Result<Vec<(PathBuf, render::Manifest)>, Failure> {
+    let desired = &session.project.desired;
+    loop {
+        let names = names(&ready, desired.resources.iter().map(|r| r.address.clone()));
+        let mut known: BTreeMap<String, Address> = BTreeMap::new();
+        for (address, (_, found)) in names.iter().zip(&ready) {
+            known.insert(found.seen.id.clone(), address.clone());
+        }
+        for resource in &desired.resources {
+            for found in observe::carrying(live, desired, &resource.address) {
+                known.insert(found.seen.id.clone(), resource.address.clone());
+            }
+        }
+        let mut texts = Vec::new();
+        for ((kind, found), address) in ready.iter().zip(&names) {
+            let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
+            let manifest = render::manifest(*kind, &address.name, &found.seen, &schema(&file), &known)
+                .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+            texts.push((file, manifest));
+        }
+        let refused = left::refused(&session.project, &texts)?;
+        if refused.is_empty() {
+            return Ok(texts);
+        }
+        // What refers to one of them by its address has to be written again, with the id.
+        for (index, why) in refused.iter().rev() {
+            let (kind, found) = ready.remove(*index);
+            left.one(kind, &found.seen.id, why, args.all, ui)?;
+        }
+    }
 }
 
 /// The folder of the manifests has to be there for the project to be valid; a new project may have none yet.
@@ -112,7 +152,7 @@ fn schema(file: &Path) -> String {
 }
 
 /// Writes every file or none.
-fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<ExitCode, Failure> {
+fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(), Failure> {
     if let Some((file, _)) = texts.iter().find(|(file, _)| dir.join(file).exists()) {
         return Err(Failure::error(format!("{} is there already; nothing was written", file.display()))
             .hint("move it away, or choose another folder with --out"));
@@ -140,7 +180,7 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<E
         true => format!("{count} {noun} written. `plumb plan` shows {them} as adopted."),
         false => format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do."),
     });
-    Ok(ExitCode::Ok)
+    Ok(())
 }
 
 fn chosen<'l>(
@@ -278,20 +318,30 @@ fn folder(kind: &dyn AnyKind) -> String {
 }
 
 /// A name for each object, out of its title, that no other resource has.
-fn names(chosen: &[(&'static dyn AnyKind, &Found)], session: &Session) -> Vec<Address> {
-    let mut taken: BTreeSet<Address> = session.project.desired.resources.iter().map(|r| r.address.clone()).collect();
-    chosen
-        .iter()
-        .map(|(kind, found)| {
-            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-            let name = slug(title).unwrap_or_else(|| slug(&found.seen.id).unwrap_or_else(|| "unnamed".into()));
-            let mut address = Address { kind: kind.name().to_owned(), name };
-            if taken.contains(&address) {
-                let id = slug(&found.seen.id).unwrap_or_default();
-                address.name = format!("{}-{id}", address.name);
-            }
-            taken.insert(address.clone());
-            address
-        })
-        .collect()
+fn names(objects: &[(AnyKindRef, Found)], taken: impl Iterator<Item = Address>) -> Vec<Address> {
+    let mut taken: BTreeSet<Address> = taken.collect();
+    let named = objects.iter().map(|(kind, found)| {
+        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+        let id = slug(&found.seen.id);
+        let name = slug(title).or_else(|| id.clone()).unwrap_or_else(|| "unnamed".into());
+        let mut address = Address { kind: kind.name().into(), name: name.clone() };
+        // Titles need not be unique, and long ones may not be once they are cut.
+        let mut number = 1;
+        while !taken.insert(address.clone()) {
+            address.name = match &id {
+                Some(id) if number == 1 => with_tail(&name, id),
+                _ => with_tail(&name, &number.to_string()),
+            };
+            number += 1;
+        }
+        address
+    });
+    named.collect()
+}
+
+/// A name that ends in something of its own, no longer than names may be.
+fn with_tail(name: &str, tail: &str) -> String {
+    let tail: String = tail.chars().take(30).collect();
+    let head: String = name.chars().take(LONGEST_NAME - 1 - tail.len()).collect();
+    format!("{}-{}", head.trim_end_matches('-'), tail.trim_end_matches('-'))
 }

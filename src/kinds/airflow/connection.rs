@@ -3,7 +3,8 @@
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use crate::manifest::Vault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -83,12 +84,12 @@ fn path(id: &str) -> String {
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {
-    let id = raw
-        .get("connection_id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Unreadable { what: "a connection".into(), why: "it has no connection_id".into() })?;
+    let id = raw.get("connection_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let refuse = |why: String| Unreadable::of::<AirflowConnection>(id, Some(raw), why);
+    let id = id.ok_or_else(|| refuse("it has no connection_id".into()))?;
+    reading::text(raw, "password").map_err(refuse)?;
     let mut spec = raw.clone();
-    if let Some(text) = raw.get("extra").and_then(Value::as_str) {
+    if let Some(text) = reading::text(raw, "extra").map_err(refuse)? {
         // A text that is no JSON (Airflow 2 allows it) is compared as it is.
         let extra = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         spec["extra"] = if text.is_empty() { Value::Null } else { secret::unmasked("extra", &extra) };
@@ -165,6 +166,8 @@ impl Kind for AirflowConnection {
     const TITLE: &'static str = "connection_id";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::LastLine("description");
+    /// Airflow 2 takes any text, JSON or not.
+    const LOOSE: &'static [&'static str] = &["extra"];
     type Spec = ConnectionSpec;
 
     fn list() -> Vec<Read> {
@@ -172,16 +175,18 @@ impl Kind for AirflowConnection {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let pages = listed.iter().flatten().filter_map(|page| page.get("connections")?.as_array());
-        pages.flatten().map(seen).collect()
+        reading::rows::<Self>(listed, "connections", |row| Some(seen(row)))
     }
 
     fn details(seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
         if seen.partial { Self::reread(&seen.id) } else { Vec::new() }
     }
 
-    fn absorb(seen: &mut Seen, _wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
-        *seen = Self::reobserve(details)?;
+    fn absorb(seen: &mut Seen, _wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        if seen.partial {
+            let pages = reading::next(&mut details.iter(), "what its listing leaves out")?;
+            *seen = Self::reobserve(std::slice::from_ref(pages)).map_err(|e| e.why)?;
+        }
         Ok(())
     }
 

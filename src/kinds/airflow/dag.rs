@@ -168,6 +168,8 @@ impl Kind for AirflowDag {
     const TITLE: &'static str = "dag_id";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::Line(HEADER);
+    /// What a person wrote into plumb's file is drift, whatever it is, and is taken back.
+    const LOOSE: &'static [&'static str] = &["*"];
     type Spec = DagSpec;
 
     fn assumed(name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
@@ -201,12 +203,16 @@ impl Kind for AirflowDag {
 
     fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
         let asked = reread.first().and_then(|pages| pages.first()?.get("dag_id")?.as_str()).unwrap_or_default();
-        let gone = || Unreadable { what: format!("DAG {asked}"), why: "it is gone".to_owned() };
-        dag_live::observe(reread)
-            .into_iter()
-            .flatten()
-            .find(|seen| seen.id == asked || seen.spec["dag_id"] == asked)
-            .ok_or_else(gone)
+        let mut gone = Unreadable::unknown(format!("DAG {asked}"), "it is gone");
+        for seen in dag_live::observe(reread) {
+            match seen {
+                Ok(seen) if seen.id == asked || seen.spec["dag_id"] == asked => return Ok(seen),
+                // Airflow's pattern lets others through.
+                Err(other) if other.title.as_deref().is_none_or(|id| id == asked) => gone = other,
+                _ => {}
+            }
+        }
+        Err(gone)
     }
 
     fn activity(seen: &Seen) -> Option<Read> {

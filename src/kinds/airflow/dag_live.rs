@@ -1,7 +1,8 @@
 //! What is live of DAGs: the file, and what Airflow made of it.
 
+use super::dag::AirflowDag;
 use super::python::{self, Condition, HEADER};
-use crate::kinds::{Pages, Seen, Unreadable};
+use crate::kinds::{Pages, Seen, Unreadable, reading};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -9,40 +10,110 @@ use std::collections::BTreeMap;
 ///
 /// A file of plumb's is a DAG whether or not Airflow knows it. A DAG that Airflow knows and no file of plumb's defines is
 /// somebody else's, unless its file is one that plumb wrote and somebody removed: then there is nothing live, and the
-/// manifest makes it anew.
+/// manifest makes it again.
+///
+/// A row of Airflow's that cannot be read says nothing of its DAG; one that does not even say which DAG it is of may be of
+/// any that has no other.
 pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-    let rows = |index: usize, member: &'static str| {
-        listed.get(index).into_iter().flatten().filter_map(move |page| page.get(member)?.as_array()).flatten()
-    };
-    let mut dags: BTreeMap<&str, &Value> = rows(1, "dags").filter_map(|d| Some((text(d, "dag_id")?, d))).collect();
-    let errors: Vec<&Value> = rows(2, "import_errors").collect();
-    let files: Vec<&Value> = rows(0, "files").collect();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mine: Vec<(String, &Value)> = files
-        .iter()
-        .filter(|f| f["mine"] == true)
-        .map(|f| {
-            let id = dag_id(f);
-            *counts.entry(id.clone()).or_default() += 1;
-            (id, *f)
-        })
-        .collect();
     let mut found = Vec::new();
+    let rows = |index: usize, member: &str, found: &mut Vec<_>| -> Vec<&Value> {
+        let mut rows = Vec::new();
+        for page in listed.get(index).into_iter().flatten() {
+            match reading::list(page, member) {
+                Ok(list) => rows.extend(list),
+                Err(why) => found.push(Err(Unreadable::unknown(format!("a page of the list of {member}"), why))),
+            }
+        }
+        rows
+    };
+    let (files, listed_dags, errors) =
+        (rows(0, "files", &mut found), rows(1, "dags", &mut found), rows(2, "import_errors", &mut found));
+    let mut dags: BTreeMap<&str, &Value> = BTreeMap::new();
+    let mut nameless = false;
+    for dag in listed_dags {
+        match text(dag, "dag_id").filter(|id| !id.is_empty()) {
+            Some(id) => {
+                dags.insert(id, dag);
+            }
+            None => {
+                nameless = true;
+                found.push(Err(Unreadable::of::<AirflowDag>(None, None, "Airflow's row of it has no dag_id")));
+            }
+        }
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut mine: Vec<(String, &Value)> = Vec::new();
+    for file in &files {
+        match (text(file, "path"), text(file, "text"), file.get("mine").and_then(Value::as_bool)) {
+            (Some(_), Some(_), Some(true)) => {
+                let id = dag_id(file);
+                *counts.entry(id.clone()).or_default() += 1;
+                mine.push((id, file));
+            }
+            (Some(_), Some(_), Some(false)) => {}
+            (path, ..) => found.push(Err(unreadable_file(path))),
+        }
+    }
     for (id, file) in &mine {
         let others: Vec<&str> =
-            files.iter().filter(|f| f["mine"] != true && defines(f, id)).filter_map(|f| text(f, "path")).collect();
-        let mut seen = of_file(id, file, dags.get(id.as_str()).copied(), &errors, &others);
+            files.iter().filter(|f| f["mine"] == false && defines(f, id)).filter_map(|f| text(f, "path")).collect();
+        let dag = dags.get(id.as_str()).copied();
+        let why = match dag {
+            Some(dag) => check(dag).err(),
+            None if nameless => Some("a row of Airflow's that may be its own has no dag_id".to_owned()),
+            None => None,
+        };
+        let mut seen = of_file(id, file, dag, &errors, &others);
         if counts.get(id).is_some_and(|n| *n > 1) {
             // One id in two files: each is named by its file, so that a message can tell them apart.
             seen.id = format!("{id} in {}", text(file, "path").unwrap_or_default());
         }
-        found.push(Ok(seen));
+        found.push(match why {
+            Some(why) => Err(Unreadable::of::<AirflowDag>(Some(&seen.id), Some(&seen.spec), why)),
+            None => Ok(seen),
+        });
     }
     for (id, _) in &mine {
         dags.remove(id.as_str());
     }
-    found.extend(dags.into_values().filter(|dag| !file_was_removed(dag)).map(|dag| Ok(of_others(dag))));
+    found.extend(dags.into_iter().filter(|(_, dag)| !file_was_removed(dag)).map(|(id, dag)| {
+        let spec = json!({ "dag_id": id });
+        let whose = check(dag)
+            .and_then(|()| fileloc(dag).map(drop).ok_or("Airflow does not say which file defines it".to_owned()));
+        whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of::<AirflowDag>(Some(id), Some(&spec), why))
+    }));
     found
+}
+
+/// A file that is no text, or too long. plumb's own are called after their DAG, so it is of no other.
+fn unreadable_file(path: Option<&str>) -> Unreadable {
+    let Some(path) = path else {
+        return Unreadable::of::<AirflowDag>(None, None, "a DAG file has no name");
+    };
+    let id = path.trim_end_matches(".py");
+    let why = "the file is no text, or longer than a DAG file is";
+    let known = Unreadable::of::<AirflowDag>(Some(id), Some(&json!({ "dag_id": id })), why);
+    Unreadable { what: format!("DAG file {path}"), ..known }
+}
+
+/// Whether what is looked at of Airflow's row of a DAG can be read.
+fn check(dag: &Value) -> Result<(), String> {
+    if !dag["is_paused"].is_boolean() {
+        return Err("Airflow does not say whether it is paused".to_owned());
+    }
+    reading::flag(dag, "is_stale")?;
+    reading::flag(dag, "is_active")?;
+    for tag in reading::list(dag, "tags")? {
+        if !tag.is_string() && text(tag, "name").is_none() {
+            return Err("one of its tags has no name".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The file that Airflow has the DAG from.
+fn fileloc(dag: &Value) -> Option<&str> {
+    text(dag, "relative_fileloc").or_else(|| text(dag, "fileloc"))
 }
 
 fn text<'v>(value: &'v Value, member: &str) -> Option<&'v str> {
@@ -82,7 +153,7 @@ fn file_was_removed(dag: &Value) -> bool {
 }
 
 fn base_name(dag: &Value) -> Option<&str> {
-    text(dag, "relative_fileloc").or_else(|| text(dag, "fileloc"))?.rsplit(['/', '\\']).next()
+    fileloc(dag)?.rsplit(['/', '\\']).next()
 }
 
 /// Whether an import error is about a file. Airflow 3 names it relative to its bundle, Airflow 2 by its whole path.
@@ -159,7 +230,7 @@ fn of_others(dag: &Value) -> Seen {
     let id = text(dag, "dag_id").unwrap_or_default();
     let spec = json!({ "dag_id": id, "source": "external", "paused": dag["is_paused"], "tags": tags(dag) });
     let mut facts = facts_of(Some(dag));
-    facts["fileloc"] = dag.get("relative_fileloc").filter(|v| v.is_string()).unwrap_or(&dag["fileloc"]).clone();
+    facts["fileloc"] = json!(fileloc(dag));
     Seen { id: id.to_owned(), state: Some(state(&spec)), spec, facts, ..Seen::default() }
 }
 

@@ -3,7 +3,7 @@
 use super::check;
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,10 +43,8 @@ fn path(name: &str) -> String {
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {
-    let name = raw
-        .get("name")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Unreadable { what: "a pool".into(), why: "it has no name".into() })?;
+    let name = raw.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| Unreadable::of::<AirflowPool>(None, Some(raw), "it has no name"))?;
     Ok(Seen { id: name.to_owned(), spec: raw.clone(), ..Seen::default() })
 }
 
@@ -79,9 +77,8 @@ impl Kind for AirflowPool {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let pages = listed.iter().flatten().filter_map(|page| page.get("pools")?.as_array());
         // The default pool is Airflow's own; it cannot be taken over.
-        pages.flatten().filter(|pool| pool["name"] != DEFAULT).map(seen).collect()
+        reading::rows::<Self>(listed, "pools", |row| (row["name"] != DEFAULT).then(|| seen(row)))
     }
 
     fn reread(id: &str) -> Vec<Read> {

@@ -152,7 +152,7 @@ fn airflow_2_shows_neither_passwords_nor_extra_in_its_listing() {
     assert_eq!(reads[0].call.line(), "GET /api/v2/connections/dbx_prod");
     let mut one = listed;
     one["extra"] = shown("")["extra"].clone();
-    AirflowConnection::absorb(&mut seen, None, &[vec![one]]).unwrap();
+    AirflowConnection::absorb(&mut seen, None, &[Ok(vec![one])]).unwrap();
     assert!(!seen.partial);
     assert_eq!(differing(kind, wanted(), &seen.spec), [""; 0]);
     assert_eq!(AirflowConnection::details(&connection(shown("")), None), []);

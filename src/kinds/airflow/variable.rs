@@ -3,7 +3,7 @@
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
 use crate::manifest::Vault;
 use schemars::JsonSchema;
@@ -41,12 +41,11 @@ fn path(key: &str) -> String {
 }
 
 fn seen(raw: &Value) -> Result<Seen, Unreadable> {
-    let key = raw
-        .get("key")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Unreadable { what: "a variable".into(), why: "it has no key".into() })?;
+    let key = raw.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
+    let refuse = |why: String| Unreadable::of::<AirflowVariable>(key, Some(raw), why);
+    let key = key.ok_or_else(|| refuse("it has no key".into()))?;
     let mut spec = raw.clone();
-    if let Some(text) = raw.get("value").and_then(Value::as_str) {
+    if let Some(text) = reading::text(raw, "value").map_err(refuse)? {
         let json = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
         spec["value"] = secret::unmasked(key, &json.unwrap_or_else(|| json!(text)));
     }
@@ -103,8 +102,7 @@ impl Kind for AirflowVariable {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let pages = listed.iter().flatten().filter_map(|page| page.get("variables")?.as_array());
-        pages.flatten().map(seen).collect()
+        reading::rows::<Self>(listed, "variables", |row| Some(seen(row)))
     }
 
     fn reread(id: &str) -> Vec<Read> {

@@ -13,7 +13,8 @@ use super::{
 use super::{cluster_check, export, permissions};
 use crate::call::{Call, Method, System, Until};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,11 +89,11 @@ const OF_OTHERS: [&str; 5] = ["JOB", "MODELS", "PIPELINE", "PIPELINE_MAINTENANCE
 const SIZE: [&str; 2] = ["num_workers", "autoscale"];
 
 fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
-    let id = cluster
-        .get("cluster_id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Unreadable { what: "a cluster".into(), why: "it has no cluster_id".into() })?;
-    let state = cluster.get("state").and_then(Value::as_str).map(str::to_owned);
+    let id = cluster.get("cluster_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let refuse = |why: String| Unreadable::of::<DatabricksCluster>(id, Some(cluster), why);
+    let id = id.ok_or_else(|| refuse("it has no cluster_id".into()))?;
+    let state = reading::text(cluster, "state").map_err(refuse)?.map(str::to_owned);
+    reading::text(cluster, "cluster_source").map_err(refuse)?;
     let mut spec = permissions::without(cluster, &APART);
     // A cluster with autoscale shows the workers that it has just now; they are nobody's wish.
     if spec.get("autoscale").is_some_and(Value::is_object)
@@ -231,6 +232,36 @@ fn create(step: &Step<'_>) -> Vec<Call> {
     calls
 }
 
+/// Whether a cluster is in the list of those that are pinned.
+fn is_pinned(pages: &Pages, id: &str) -> Result<bool, String> {
+    let mut unknown = None;
+    for page in pages {
+        for row in reading::list(page, "clusters")? {
+            match row.get("cluster_id").and_then(Value::as_str) {
+                Some(pinned) if pinned == id => return Ok(true),
+                Some(_) => {}
+                None => unknown = Some("a cluster in the list of pinned ones has no cluster_id"),
+            }
+        }
+    }
+    unknown.map_or(Ok(false), |why| Err(why.to_owned()))
+}
+
+/// The libraries that a cluster has, by libraries/cluster-status.
+fn installed(status: &Value) -> Result<Value, String> {
+    let mut installed = Vec::new();
+    for row in reading::list(status, "library_statuses")? {
+        let library = row.get("library").filter(|l| l.is_object()).ok_or("a status names no library")?;
+        // A library that is to go at the next restart is gone as far as the manifest is concerned; one that a setting of
+        // the workspace puts on every cluster is not this cluster's.
+        let goes = reading::text(row, "status")? == Some("UNINSTALL_ON_RESTART");
+        if !goes && !reading::flag(row, "is_library_for_all_clusters")? {
+            installed.push(library.clone());
+        }
+    }
+    Ok(Value::Array(installed))
+}
+
 impl Kind for DatabricksCluster {
     const NAME: &'static str = "DatabricksCluster";
     const SYSTEM: System = System::Databricks;
@@ -249,16 +280,10 @@ impl Kind for DatabricksCluster {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        listed
-            .iter()
-            .flatten()
-            .filter_map(|page| page.get("clusters")?.as_array())
-            .flatten()
-            .filter(|c| {
-                c.get("cluster_source").and_then(Value::as_str).is_none_or(|source| !OF_OTHERS.contains(&source))
-            })
-            .map(seen)
-            .collect()
+        let is_of_others = |c: &Value| {
+            c.get("cluster_source").and_then(Value::as_str).is_some_and(|source| OF_OTHERS.contains(&source))
+        };
+        reading::rows::<Self>(listed, "clusters", |row| (!is_of_others(row)).then(|| seen(row)))
     }
 
     /// Whether a cluster is pinned is in no reading of it, only in what the list's filter lets through (Terraform
@@ -279,37 +304,26 @@ impl Kind for DatabricksCluster {
         reads
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
+    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
-        let is_me = |c: &Value| c.get("cluster_id").and_then(Value::as_str) == Some(&seen.id);
-        let pinned = details
-            .next()
-            .into_iter()
-            .flatten()
-            .filter_map(|page| page.get("clusters")?.as_array())
-            .flatten()
-            .any(is_me);
-        seen.spec["pinned"] = json!(pinned);
+        match reading::next(&mut details, "whether it is pinned").and_then(|pages| is_pinned(pages, &seen.id)) {
+            Ok(pinned) => seen.spec["pinned"] = json!(pinned),
+            // A pinned cluster is unpinned before it is deleted.
+            Err(why) if wanted.is_none() || wants(wanted, "pinned") => return Err(why),
+            Err(_) => {}
+        }
         if wants(wanted, "libraries") {
-            let statuses = details.next().and_then(|p| p.first()?.get("library_statuses")?.as_array().cloned());
-            let installed: Vec<Value> = statuses
-                .into_iter()
-                .flatten()
-                // A library that is to go at the next restart is gone as far as the manifest is concerned; one that a
-                // setting of the workspace puts on every cluster is not this cluster's.
-                .filter(|s| s.get("status").and_then(Value::as_str) != Some("UNINSTALL_ON_RESTART"))
-                .filter(|s| s.get("is_library_for_all_clusters") != Some(&Value::Bool(true)))
-                .filter_map(|s| s.get("library").cloned())
-                .collect();
-            seen.spec["libraries"] = Value::Array(installed);
+            let pages = reading::next(&mut details, "its libraries")?;
+            let installed = installed(pages.first().unwrap_or(&Value::Null));
+            seen.spec["libraries"] = installed.map_err(|why| format!("its libraries cannot be read: {why}"))?;
         }
         if wants(wanted, "state") {
+            if seen.state.is_none() {
+                return Err("its state is not shown".into());
+            }
             seen.spec["state"] = json!(if is_up(seen) { "running" } else { "terminated" });
         }
-        match details.next() {
-            Some(pages) if permissions::declared(wanted) => permissions::absorb(seen, wanted, pages.first()),
-            _ => Ok(()),
-        }
+        permissions::absorb(seen, wanted, &mut details)
     }
 
     fn reread(id: &str) -> Vec<Read> {

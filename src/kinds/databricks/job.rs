@@ -16,7 +16,8 @@ use super::{export, job_check, permissions, triggers};
 use crate::call::{Call, Method, System};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -126,43 +127,82 @@ fn get(id: &str) -> Read {
     Read::tokens(Call::get(System::Databricks, "/api/2.2/jobs/get").query("job_id", id))
 }
 
+fn unreadable(job: &Value, why: impl Into<String>) -> Unreadable {
+    Unreadable::of::<DatabricksJob>(id(job).as_deref(), job.get("settings"), why)
+}
+
+/// A job's id: a number, which JSON of 64 bits may have as text.
+fn id(job: &Value) -> Option<String> {
+    match job.get("job_id")? {
+        Value::Number(id) => Some(id.to_string()),
+        Value::String(id) if !id.is_empty() => Some(id.clone()),
+        _ => None,
+    }
+}
+
 /// Puts the pages of a jobs/get together.
 fn whole(pages: &Pages) -> Result<Value, Unreadable> {
     let mut pages = pages.iter();
-    let unreadable = || Unreadable { what: "a job".into(), why: "jobs/get answered without settings".into() };
-    let mut job = pages.next().cloned().ok_or_else(unreadable)?;
+    let mut job = pages.next().cloned().unwrap_or_default();
     for page in pages {
+        let Some(settings) = page.get("settings").filter(|s| s.is_object()) else {
+            return Err(unreadable(&job, "a page of jobs/get has no settings"));
+        };
         for member in PAGED {
-            let more =
-                page.pointer(&format!("/settings/{member}")).and_then(Value::as_array).cloned().unwrap_or_default();
-            match job.pointer_mut(&format!("/settings/{member}")).and_then(Value::as_array_mut) {
-                Some(list) => list.extend(more),
-                None if more.is_empty() => {}
-                None => job["settings"][member] = Value::Array(more),
+            let parts =
+                reading::list(settings, member).and_then(|more| Ok((reading::list(&job["settings"], member)?, more)));
+            let (mut all, more) = match parts {
+                Ok((all, more)) => (all.to_vec(), more),
+                Err(why) => return Err(unreadable(&job, why)),
+            };
+            if !more.is_empty() {
+                all.extend_from_slice(more);
+                job["settings"][member] = Value::Array(all);
             }
         }
     }
-    job.get("settings").is_some().then_some(job).ok_or_else(unreadable)
+    Ok(job)
+}
+
+/// Whom a job runs as. `settings.run_as` can only be written (databricks-sdk-go, jobs.JobSettings); what holds is
+/// `run_as_user_name` of jobs/get. A server that shows the former alone is believed.
+fn run_as(job: &Value) -> Result<Option<Value>, String> {
+    let set = job.pointer("/settings/run_as").filter(|r| !r.is_null());
+    if set.is_some_and(|set| !set.is_object()) {
+        return Err("its `run_as` is no map".into());
+    }
+    // A group has no user name to be told by (databricks-sdk-py jobs.JobRunAs: group_name, in private preview; unverified).
+    if let Some(set) = set.filter(|set| set["group_name"].as_str().is_some_and(|group| !group.is_empty())) {
+        return Ok(Some(set.clone()));
+    }
+    let Some(name) = reading::text(job, "run_as_user_name")?.filter(|name| !name.is_empty()) else {
+        return Ok(set.cloned());
+    };
+    if let Some(set) = set.filter(|set| set.as_object().is_some_and(|map| map.values().any(|v| v == name))) {
+        return Ok(Some(set.clone()));
+    }
+    // A service principal is known by its application id (Terraform provider, jobs: run_as is read back from there).
+    let is_uuid = name.len() == 36 && name.bytes().filter(|b| *b == b'-').count() == 4 && !name.contains('@');
+    let member = if is_uuid { "service_principal_name" } else { "user_name" };
+    Ok(Some(json!({ member: name })))
 }
 
 fn seen(job: &Value) -> Result<Seen, Unreadable> {
-    let id = job.get("job_id").map(Value::to_string);
-    let (Some(id), Some(settings)) = (id, job.get("settings")) else {
-        return Err(Unreadable { what: "a job".into(), why: "it has no job_id or no settings".into() });
-    };
-    let mut seen = Seen { id, spec: settings.clone(), facts: json!({}), ..Seen::default() };
-    seen.partial = job.get("has_more") == Some(&Value::Bool(true));
-    // A group has no user name to be told by (databricks-sdk-py jobs.JobRunAs: group_name, in private preview; unverified).
-    let group = settings.pointer("/run_as/group_name").and_then(Value::as_str);
-    if let Some(group) = group.filter(|g| !g.is_empty()) {
-        seen.facts["run_as"] = json!({ "group_name": group });
-    } else if let Some(name) = job.get("run_as_user_name").and_then(Value::as_str) {
-        // A service principal is known by its application id (Terraform provider, jobs: run_as is read back from there).
-        let is_uuid = name.len() == 36 && name.bytes().filter(|b| *b == b'-').count() == 4 && !name.contains('@');
-        let member = if is_uuid { "service_principal_name" } else { "user_name" };
-        seen.facts["run_as"] = json!({ member: name });
+    let refuse = |why: String| unreadable(job, why);
+    let id = id(job).ok_or_else(|| refuse("it has no job_id".into()))?;
+    let settings = job.get("settings").filter(|s| s.as_object().is_some_and(|map| !map.is_empty()));
+    let mut spec = settings.ok_or_else(|| refuse("it has no settings".into()))?.clone();
+    let run_as = run_as(job).map_err(refuse)?;
+    let partial = reading::flag(job, "has_more").map_err(refuse)?;
+    // Who it runs as is in the spec where a manifest says something of it, and read in one place.
+    if let Value::Object(map) = &mut spec {
+        map.remove("run_as");
     }
-    Ok(seen)
+    let mut facts = json!({});
+    if let Some(run_as) = run_as {
+        facts["run_as"] = run_as;
+    }
+    Ok(Seen { id, spec, facts, partial, ..Seen::default() })
 }
 
 fn wants_run_as(wanted: Option<&Value>) -> bool {
@@ -189,7 +229,7 @@ impl Kind for DatabricksJob {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        listed.iter().flatten().filter_map(|page| page.get("jobs")?.as_array()).flatten().map(seen).collect()
+        reading::rows::<Self>(listed, "jobs", |row| Some(seen(row)))
     }
 
     fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
@@ -198,25 +238,19 @@ impl Kind for DatabricksJob {
         get.into_iter().chain(acl).collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
+    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
-        if needs_get(seen, wanted)
-            && let Some(pages) = details.next()
-        {
-            let whole = self::seen(&whole(pages)?)?;
+        if needs_get(seen, wanted) {
+            let pages = reading::next(&mut details, "what its listing leaves out")?;
+            let whole = whole(pages).and_then(|job| self::seen(&job)).map_err(|e| e.why)?;
             seen.spec = whole.spec;
             seen.facts["run_as"] = whole.facts.get("run_as").cloned().unwrap_or_default();
             seen.partial = false;
         }
-        if wants_run_as(wanted)
-            && let Some(run_as) = seen.facts.get("run_as")
-        {
-            seen.spec["run_as"] = run_as.clone();
+        if wants_run_as(wanted) {
+            seen.spec["run_as"] = seen.facts.get("run_as").cloned().unwrap_or_default();
         }
-        match details.next() {
-            Some(pages) if permissions::declared(wanted) => permissions::absorb(seen, wanted, pages.first()),
-            _ => Ok(()),
-        }
+        permissions::absorb(seen, wanted, &mut details)
     }
 
     fn reread(id: &str) -> Vec<Read> {

@@ -1,7 +1,7 @@
 //! Reading and writing the ACL of an object: the permissions API, the same for every kind.
 
 use crate::call::{Call, Method, System};
-use crate::kinds::{Read, Seen, Step, Unreadable, Verb};
+use crate::kinds::{Details, Read, Seen, Step, Verb, reading};
 use serde_json::{Value, json};
 
 const PRINCIPALS: [&str; 3] = ["user_name", "group_name", "service_principal_name"];
@@ -16,36 +16,41 @@ pub fn declared(wanted: Option<&Value>) -> bool {
     wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).is_some()
 }
 
-/// Puts the direct entries of an ACL into the spec. Inherited ones belong to the folder or the workspace.
+/// Puts the direct entries of an ACL into the spec, if the manifest declares any. Inherited ones belong to the folder or
+/// the workspace.
 ///
 /// The owner of a job and the right of the caller itself to manage are there without being asked for (Terraform
 /// provider, permissions: both are added to every write and dropped from every read). Where the manifest does not name
-/// them they are set aside, in `facts.kept_acl`, and sent along with the next write.
-pub fn absorb(seen: &mut Seen, wanted: Option<&Value>, page: Option<&Value>) -> Result<(), Unreadable> {
-    let list = page.and_then(|p| p.get("access_control_list")).and_then(Value::as_array).ok_or_else(|| Unreadable {
-        what: format!("the permissions of {}", seen.id),
-        why: "the answer has no access_control_list".into(),
-    })?;
+/// them they are set aside, in `facts.kept_acl`, and sent along with the next write. An entry that cannot be read is not
+/// passed over: a write replaces the whole list, and would take it away.
+pub fn absorb<'d>(
+    seen: &mut Seen,
+    wanted: Option<&Value>,
+    details: &mut impl Iterator<Item = &'d Details>,
+) -> Result<(), String> {
+    if !declared(wanted) {
+        return Ok(());
+    }
+    let page = reading::next(details, "its permissions")?.first().unwrap_or(&Value::Null);
+    let unreadable = |why: String| format!("its permissions cannot be read: {why}");
+    let list = reading::list(page, "access_control_list").map_err(unreadable)?;
     let wants = wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).cloned().unwrap_or_default();
-    let me = seen.facts.get("me").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let me = seen.facts.get("me").and_then(Value::as_str).map(str::to_lowercase);
     let (mut entries, mut kept) = (Vec::new(), Vec::new());
     for entry in list {
-        let Some((principal, name)) = principal(entry) else { continue };
-        let direct = entry
-            .get("all_permissions")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter(|p| p.get("inherited") != Some(&Value::Bool(true)))
-            .filter_map(|p| p.get("permission_level"))
-            .next_back();
-        let Some(level) = direct else { continue };
+        let (principal, name) = principal(entry).ok_or_else(|| unreadable("an entry names nobody".into()))?;
+        let Some(level) = direct(entry).map_err(unreadable)? else { continue };
         let named = |w: &Value| principal_is(w, name);
         let owner_is_named = wants.iter().any(|w| w.get("permission_level") == Some(&json!("IS_OWNER")));
         let own = json!({ principal: name, "permission_level": level });
-        let unasked = match level.as_str() {
-            Some("IS_OWNER") => !owner_is_named,
-            Some("CAN_MANAGE") => name.to_lowercase() == me && !wants.iter().any(named),
+        let unasked = match level {
+            "IS_OWNER" => !owner_is_named,
+            "CAN_MANAGE" if !wants.iter().any(named) => match &me {
+                Some(me) => name.to_lowercase() == *me,
+                None => {
+                    return Err(unreadable(format!("{name} may manage it, and whether that is plumb cannot be told")));
+                }
+            },
             _ => false,
         };
         if unasked { kept.push(own) } else { entries.push(own) }
@@ -53,6 +58,21 @@ pub fn absorb(seen: &mut Seen, wanted: Option<&Value>, page: Option<&Value>) -> 
     seen.spec["permissions"] = Value::Array(entries);
     seen.facts["kept_acl"] = Value::Array(kept);
     Ok(())
+}
+
+/// The level that an entry gives by itself, if it does.
+fn direct(entry: &Value) -> Result<Option<&str>, String> {
+    let mut direct = None;
+    for permission in reading::list(entry, "all_permissions")? {
+        if !permission.is_object() {
+            return Err("a permission is no object".into());
+        }
+        if !reading::flag(permission, "inherited")? {
+            let level = reading::text(permission, "permission_level")?;
+            direct = Some(level.ok_or("a permission has no level")?);
+        }
+    }
+    Ok(direct)
 }
 
 fn principal(entry: &Value) -> Option<(&'static str, &str)> {

@@ -9,7 +9,8 @@ use super::{
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,24 +60,28 @@ pub struct DatabricksClusterPolicy;
 /// Maps in the manifest that are JSON text on the wire.
 const TEXTS: [&str; 2] = ["definition", "policy_family_definition_overrides"];
 
-fn seen(policy: &Value) -> Result<Seen, Unreadable> {
-    let unreadable = |what: &str, why: String| Unreadable { what: what.into(), why };
-    let id = policy
-        .get("policy_id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| unreadable("a cluster policy", "it has no policy_id".into()))?;
-    let mut spec = policy.clone();
-    for member in TEXTS {
-        if let Some(text) = policy.get(member).and_then(Value::as_str) {
-            spec[member] = if text.trim().is_empty() {
-                Value::Null
-            } else {
-                serde_json::from_str(text)
-                    .map_err(|e| unreadable(&format!("cluster policy {id}"), format!("its {member} is no JSON: {e}")))?
-            };
-        }
+/// The rules that a member's text has; `None` when it has none.
+fn rules(policy: &Value, member: &str) -> Result<Option<Value>, String> {
+    let text = reading::text(policy, member)?.unwrap_or_default();
+    if text.trim().is_empty() {
+        return Ok(None);
     }
-    let facts = json!({ "is_default": policy.get("is_default") == Some(&Value::Bool(true)) });
+    let rules: Value = serde_json::from_str(text).map_err(|e| format!("its {member} is no JSON: {e}"))?;
+    match rules.as_object() {
+        Some(map) if map.values().all(Value::is_object) => Ok(Some(rules)),
+        _ => Err(format!("its {member} is no map of rules")),
+    }
+}
+
+fn seen(policy: &Value) -> Result<Seen, Unreadable> {
+    let id = policy.get("policy_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let refuse = |why: String| Unreadable::of::<DatabricksClusterPolicy>(id, Some(policy), why);
+    let id = id.ok_or_else(|| refuse("it has no policy_id".into()))?;
+    let mut spec = policy.clone();
+    for member in TEXTS.into_iter().filter(|member| policy.get(member).is_some()) {
+        spec[member] = rules(policy, member).map_err(refuse)?.unwrap_or_default();
+    }
+    let facts = json!({ "is_default": reading::flag(policy, "is_default").map_err(refuse)? });
     Ok(Seen { id: id.to_owned(), spec, facts, ..Seen::default() })
 }
 
@@ -104,23 +109,17 @@ impl Kind for DatabricksClusterPolicy {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        listed
-            .iter()
-            .flatten()
-            .filter_map(|page| page.get("policies")?.as_array())
-            .flatten()
-            // A built-in policy belongs to Databricks; it cannot be taken over.
-            .filter(|p| p.get("is_default") != Some(&Value::Bool(true)))
-            .map(seen)
-            .collect()
+        // A built-in policy belongs to Databricks; it cannot be taken over.
+        let is_built_in = |policy: &Value| policy.get("is_default") == Some(&Value::Bool(true));
+        reading::rows::<Self>(listed, "policies", |row| (!is_built_in(row)).then(|| seen(row)))
     }
 
     fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("cluster-policies", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
-        details.first().map_or(Ok(()), |pages| permissions::absorb(seen, wanted, pages.first()))
+    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::absorb(seen, wanted, &mut details.iter())
     }
 
     fn reread(id: &str) -> Vec<Read> {

@@ -10,7 +10,8 @@ use super::{
 use super::{limits, permissions};
 use crate::call::{Call, Method, System};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,11 +99,10 @@ const EDITABLE: [&str; 8] = [
 ];
 
 fn seen(pool: &Value) -> Result<Seen, Unreadable> {
-    let id = pool
-        .get("instance_pool_id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Unreadable { what: "an instance pool".into(), why: "it has no instance_pool_id".into() })?;
-    let state = pool.get("state").and_then(Value::as_str).map(str::to_owned);
+    let id = pool.get("instance_pool_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let refuse = |why: String| Unreadable::of::<DatabricksInstancePool>(id, Some(pool), why);
+    let id = id.ok_or_else(|| refuse("it has no instance_pool_id".into()))?;
+    let state = reading::text(pool, "state").map_err(refuse)?.map(str::to_owned);
     Ok(Seen { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Seen::default() })
 }
 
@@ -119,15 +119,15 @@ impl Kind for DatabricksInstancePool {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        listed.iter().flatten().filter_map(|page| page.get("instance_pools")?.as_array()).flatten().map(seen).collect()
+        reading::rows::<Self>(listed, "instance_pools", |row| Some(seen(row)))
     }
 
     fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("instance-pools", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Pages]) -> Result<(), Unreadable> {
-        details.first().map_or(Ok(()), |pages| permissions::absorb(seen, wanted, pages.first()))
+    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::absorb(seen, wanted, &mut details.iter())
     }
 
     fn reread(id: &str) -> Vec<Read> {

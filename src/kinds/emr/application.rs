@@ -8,9 +8,10 @@ use super::old::{self, Old, tags_of, text};
 use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
 use crate::emr::time;
 use crate::kinds::{
-    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Applications of EMR Serverless: a selector, and what is to become of what it matches.
 pub struct EmrServerlessApplication;
@@ -32,33 +33,45 @@ fn open_runs(id: &str) -> Call {
     OPEN.iter().fold(call, |call, state| call.query("states", *state))
 }
 
-fn busy<'v>(pages: impl Iterator<Item = &'v Value>) -> Vec<String> {
-    let runs = pages.filter_map(|page| page["jobRuns"].as_array()).flatten();
-    let mut busy: Vec<String> = runs
-        .map(|run| format!("job run {} \"{}\" is {}", text(run, "/id"), text(run, "/name"), text(run, "/state")))
-        .collect();
+/// The job runs that have yet to end. That there are none has to be said: an application that may be busy is not stopped.
+fn busy(pages: &Pages) -> Result<Vec<String>, String> {
+    let mut busy = Vec::new();
+    for page in pages {
+        let runs = page["jobRuns"].as_array().ok_or("its job runs cannot be seen")?;
+        busy.extend(
+            runs.iter().map(|run| {
+                format!("job run {} \"{}\" is {}", text(run, "/id"), text(run, "/name"), text(run, "/state"))
+            }),
+        );
+    }
     busy.sort();
-    busy
+    Ok(busy)
 }
 
-fn described(answer: &Value, busy: Vec<String>) -> Result<Old, Unreadable> {
+fn described(answer: &Value, runs: &Pages) -> Result<Old, Unreadable> {
     let application = &answer["application"];
-    let id = text(application, "/applicationId");
-    if id.is_empty() {
-        let what = "an EMR Serverless application".into();
-        return Err(Unreadable { what, why: "the answer has no id".into() });
-    }
-    let tags = application["tags"].as_object().into_iter().flatten();
+    let id = application["applicationId"].as_str().filter(|id| !id.is_empty());
+    let refuse = |why: String| Unreadable::of::<EmrServerlessApplication>(id, Some(application), why);
+    let id = id.ok_or_else(|| refuse("the answer has no id".into()))?;
+    let state = reading::text(application, "state").map_err(refuse)?;
+    let busy = busy(runs).map_err(refuse)?;
     Ok(Old {
-        id,
-        name: text(application, "/name"),
-        state: text(application, "/state"),
+        id: id.to_owned(),
+        name: reading::text(application, "name").map_err(refuse)?.unwrap_or_default().to_owned(),
+        state: state.ok_or_else(|| refuse("the answer has no state".into()))?.to_owned(),
         created: time(application, "/createdAt"),
-        tags: tags.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
+        tags: tags(application).map_err(refuse)?,
         protected: false,
         busy,
         secured_by: None,
     })
+}
+
+fn tags(application: &Value) -> Result<BTreeMap<String, String>, String> {
+    match &application["tags"] {
+        Value::Null => Ok(BTreeMap::new()),
+        tags => serde_json::from_value(tags.clone()).map_err(|_| "its tags are no map of texts".to_owned()),
+    }
 }
 
 /// The tags of an application are those of its ARN, which the spec of what was read has.
@@ -87,9 +100,9 @@ impl Kind for EmrServerlessApplication {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let rows = listed.iter().flatten().filter_map(|page| page["applications"].as_array()).flatten();
-        let rows = rows.filter(|row| row["state"] != "TERMINATED");
-        old::listed(rows, "an EMR Serverless application", ("id", "name", "/state"))
+        reading::rows::<Self>(listed, "applications", |row| {
+            (row["state"] != "TERMINATED").then(|| old::listed::<Self>(row, "id", "name", "/state"))
+        })
     }
 
     fn reread(id: &str) -> Vec<Read> {
@@ -98,10 +111,10 @@ impl Kind for EmrServerlessApplication {
 
     fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
         let [application, runs] = reread else {
-            return Err(Unreadable { what: "an EMR Serverless application".into(), why: "it was not read".into() });
+            return Err(Unreadable::unknown("an EMR Serverless application", "it was not read"));
         };
         let application = application.first().unwrap_or(&Value::Null);
-        let mut seen = described(application, busy(runs.iter()))?.seen();
+        let mut seen = described(application, runs)?.seen();
         seen.spec["arn"] = application["application"]["arn"].clone();
         Ok(seen)
     }

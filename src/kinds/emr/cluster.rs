@@ -9,7 +9,7 @@ use super::old::{self, Old, tags_of, text};
 use crate::call::{Call, Settled, Settles, System};
 use crate::emr::{operation, time};
 use crate::kinds::{
-    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,38 +39,52 @@ fn is_over(state: &str) -> bool {
     !ALIVE.contains(&state)
 }
 
-fn tags(cluster: &Value) -> BTreeMap<String, String> {
-    let rows = cluster["Tags"].as_array().into_iter().flatten();
-    rows.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str().unwrap_or_default().to_owned())))
-        .collect()
+fn tags(cluster: &Value) -> Result<BTreeMap<String, String>, String> {
+    let mut tags = BTreeMap::new();
+    for tag in reading::list(cluster, "Tags")? {
+        let key = reading::text(tag, "Key")?.ok_or("a tag has no key")?;
+        tags.insert(key.to_owned(), reading::text(tag, "Value")?.unwrap_or_default().to_owned());
+    }
+    Ok(tags)
 }
 
-fn busy<'v>(pages: impl Iterator<Item = &'v Value>) -> Vec<String> {
-    let steps = pages.filter_map(|page| page["Steps"].as_array()).flatten();
-    let mut busy: Vec<String> = steps
-        .map(|step| {
+/// The tags as a mark is looked for in them; not a map when they cannot be read.
+fn cluster_tags(cluster: &Value) -> Value {
+    tags(cluster).map_or(Value::Bool(false), |tags| json!(tags))
+}
+
+/// The steps that have yet to end. That there are none has to be said: a cluster that may be at work is not ended.
+fn busy<'v>(pages: impl IntoIterator<Item = &'v Value>) -> Result<Vec<String>, String> {
+    let mut busy = Vec::new();
+    for page in pages {
+        let steps = page["Steps"].as_array().ok_or("its steps cannot be seen")?;
+        busy.extend(steps.iter().map(|step| {
             let (id, state) = (text(step, "/Id"), text(step, "/Status/State"));
             format!("step {id} \"{}\" is {state}", text(step, "/Name"))
-        })
-        .collect();
+        }));
+    }
     busy.sort();
-    busy
+    Ok(busy)
 }
 
-fn described(answer: &Value, busy: Vec<String>) -> Result<Old, Unreadable> {
+fn described<'v>(answer: &Value, steps: impl IntoIterator<Item = &'v Value>) -> Result<Old, Unreadable> {
     let cluster = &answer["Cluster"];
-    let id = text(cluster, "/Id");
-    if id.is_empty() {
-        return Err(Unreadable { what: "an EMR cluster".into(), why: "the answer has no id".into() });
-    }
+    let id = cluster["Id"].as_str().filter(|id| !id.is_empty());
+    let named = json!({ "name": cluster["Name"], "tags": cluster_tags(cluster) });
+    let refuse = |why: String| Unreadable::of::<EmrCluster>(id, Some(&named), why);
+    let id = id.ok_or_else(|| refuse("the answer has no id".into()))?.to_owned();
+    let name = reading::text(cluster, "Name").map_err(refuse)?.unwrap_or_default().to_owned();
+    let state = cluster.pointer("/Status/State").and_then(Value::as_str).filter(|state| !state.is_empty());
+    let state = state.ok_or_else(|| refuse("the answer has no state".into()))?.to_owned();
+    let (tags, busy) = (tags(cluster).map_err(refuse)?, busy(steps).map_err(refuse)?);
     // What is not said is not taken for off: a cluster that may be protected is treated as one that is.
     let protected = cluster["TerminationProtected"] != false;
     Ok(Old {
         id,
-        name: text(cluster, "/Name"),
-        state: text(cluster, "/Status/State"),
+        name,
+        state,
         created: time(cluster, "/Status/Timeline/CreationDateTime"),
-        tags: tags(cluster),
+        tags,
         protected,
         busy,
         secured_by: Some(text(cluster, "/SecurityConfiguration")).filter(|name| !name.is_empty()),
@@ -80,9 +94,9 @@ fn described(answer: &Value, busy: Vec<String>) -> Result<Old, Unreadable> {
 /// Whether the cluster may be terminated now that its protection was taken off.
 fn may_end(looks: &[Value], expect: &Value) -> Settled {
     let [cluster, steps] = looks else { return Settled::Never("the cluster was not looked at".into()) };
-    let old = match described(cluster, busy(std::iter::once(steps))) {
+    let old = match described(cluster, [steps]) {
         Ok(old) => old,
-        Err(e) => return Settled::Never(e.to_string()),
+        Err(e) => return Settled::Never(e.why),
     };
     match () {
         () if is_over(&old.state) => Settled::Yes,
@@ -93,7 +107,6 @@ fn may_end(looks: &[Value], expect: &Value) -> Settled {
             "{}; nothing was terminated, its protection is off, and the next apply goes on from there",
             old.busy.join(", ")
         )),
-        () if steps["Steps"].as_array().is_none() => Settled::Never("its steps cannot be seen".into()),
         () if old.protected => Settled::NotYet("its protection is still on".into()),
         () => Settled::Yes,
     }
@@ -130,8 +143,7 @@ impl Kind for EmrCluster {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let rows = listed.iter().flatten().filter_map(|page| page["Clusters"].as_array()).flatten();
-        old::listed(rows, "an EMR cluster", ("Id", "Name", "/Status/State"))
+        reading::rows::<Self>(listed, "Clusters", |row| Some(old::listed::<Self>(row, "Id", "Name", "/Status/State")))
     }
 
     fn reread(id: &str) -> Vec<Read> {
@@ -140,9 +152,9 @@ impl Kind for EmrCluster {
 
     fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
         let [cluster, steps] = reread else {
-            return Err(Unreadable { what: "an EMR cluster".into(), why: "it was not read".into() });
+            return Err(Unreadable::unknown("an EMR cluster", "it was not read"));
         };
-        described(cluster.first().unwrap_or(&Value::Null), busy(steps.iter())).map(Old::seen)
+        described(cluster.first().unwrap_or(&Value::Null), steps).map(Old::seen)
     }
 
     /// An update sets and removes tags, a delete takes the cluster down.

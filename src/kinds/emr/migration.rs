@@ -75,7 +75,7 @@ impl Kind for Migration {
     }
 
     fn reobserve(_reread: &[Pages]) -> Result<Seen, Unreadable> {
-        Err(Unreadable { what: "a migration".into(), why: "there is nothing live of it".into() })
+        Err(Unreadable::unknown("a migration", "there is nothing live of it"))
     }
 
     fn calls(_step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

@@ -1,7 +1,7 @@
 //! What is live of the old: a cluster, an application or a security configuration, as far as it matters to whoever
 //! takes it down.
 
-use crate::kinds::{Mark, MarkPlace, Seen, Unreadable};
+use crate::kinds::{Kind, Mark, MarkPlace, Seen, Unreadable, Whose};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -103,20 +103,19 @@ pub fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The things of a listing, of which it says little. `one` is what people call one; `state` is a JSON pointer.
-pub fn listed<'v>(
-    rows: impl Iterator<Item = &'v Value>,
-    one: &str,
-    (id, name, state): (&str, &str, &str),
-) -> Vec<Result<Seen, Unreadable>> {
-    rows.map(|row| match row[id].as_str() {
-        Some(known) => {
-            let state = row.pointer(state).and_then(Value::as_str).map(str::to_owned);
-            Ok(Seen { id: known.to_owned(), spec: json!({ "name": row[name] }), state, ..Seen::default() })
-        }
-        None => Err(Unreadable { what: one.to_owned(), why: "the listing has no id of it".into() }),
-    })
-    .collect()
+/// One thing of a listing, which says little of it. `id` and `name` are members, `state` is a JSON pointer.
+pub fn listed<K: Kind>(row: &Value, id: &str, name: &str, state: &str) -> Result<Seen, Unreadable> {
+    let known = row[id].as_str().filter(|id| !id.is_empty());
+    let spec = json!({ "name": row[name] });
+    // A listing has no tags: whose it is is told by a reading of its own.
+    let refuse = |why: &str| Unreadable { whose: Whose::Unknown, ..Unreadable::of::<K>(known, Some(&spec), why) };
+    let known = known.ok_or_else(|| refuse("the listing has no id of it"))?;
+    let state = match row.pointer(state) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(state)) => Some(state.clone()),
+        Some(_) => return Err(refuse("its state is no text")),
+    };
+    Ok(Seen { id: known.to_owned(), spec, state, ..Seen::default() })
 }
 
 /// The tags that a step sets, and the names of those that it takes off.

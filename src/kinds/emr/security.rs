@@ -8,7 +8,7 @@ use super::old::{Old, text};
 use crate::call::{Call, Settled, Settles, System};
 use crate::emr::{operation, time};
 use crate::kinds::{
-    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Kind, MarkPlace, Named, Pages, Paging, Read, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
 use serde_json::{Value, json};
 
@@ -38,15 +38,11 @@ impl Kind for EmrSecurityConfiguration {
     }
 
     fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        let rows = listed.iter().flatten().filter_map(|page| page["SecurityConfigurations"].as_array()).flatten();
-        rows.map(|row| match row["Name"].as_str() {
-            Some(name) => Ok(old(name, row).seen()),
-            None => {
-                let what = "an EMR security configuration".into();
-                Err(Unreadable { what, why: "the listing has no name of it".into() })
-            }
+        reading::rows::<Self>(listed, "SecurityConfigurations", |row| {
+            let name = row["Name"].as_str().filter(|name| !name.is_empty());
+            let refuse = || Unreadable::of::<Self>(None, None, "the listing has no name of it");
+            Some(name.map(|name| old(name, row).seen()).ok_or_else(refuse))
         })
-        .collect()
     }
 
     fn reread(id: &str) -> Vec<Read> {
@@ -57,7 +53,7 @@ impl Kind for EmrSecurityConfiguration {
         let answer = reread.iter().flatten().next().unwrap_or(&Value::Null);
         let name = text(answer, "/Name");
         match name.is_empty() {
-            true => Err(Unreadable { what: "an EMR security configuration".into(), why: "it has no name".into() }),
+            true => Err(Unreadable::of::<Self>(None, None, "it has no name")),
             false => Ok(old(&name, answer).seen()),
         }
     }

@@ -5,9 +5,10 @@ use super::{
 };
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
-use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::{Address, Resource};
 use crate::plan::decide::Decider;
+use crate::plan::unreadable::unread_part;
 use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, normal};
 use serde_json::{Value, json};
 
@@ -34,6 +35,7 @@ impl<'a> Decider<'a> {
             let known = self.known(resource, &spec, old);
             self.one(resource, &spec, found, old, &known);
         }
+        self.refuse_unread(resource, |id, name| spec.matches.may_match(id, name));
         // What waits is not as it should be.
         if told(self) == before {
             self.unchanged += 1;
@@ -246,6 +248,12 @@ impl<'a> Decider<'a> {
                 }
             }
         };
+        if let Some(one) = self.is_unread(resource).filter(|_| live.is_none()) {
+            return Starts::Unknown(format!("it could not be read: {one}"));
+        }
+        if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
+            return Starts::Unknown(why);
+        }
         // What this plan may do to it counts as well: it takes things down in the same apply.
         let switched_on = resource.spec["paused"] == false;
         match live.map(|found| found.seen.spec["paused"].as_bool()) {
@@ -287,6 +295,9 @@ impl<'a> Decider<'a> {
         let are_read = self.input.kinds.iter().any(|kind| kind.name() == CLUSTER);
         let unread = || (!are_read).then(|| "EMR clusters, which were not read".to_owned());
         before.extend(unread().filter(|_| secures));
+        // What could not be read may have been made with it.
+        let unreadable = |one: &Unreadable| format!("{one}, which could not be read");
+        before.extend(self.input.live.unreadable(CLUSTER).iter().filter(|_| secures).map(unreadable));
         for migration in self.migrations(&resource.address) {
             let named = migration.spec.pointer("/from/emr").and_then(Value::as_array).into_iter().flatten();
             for address in named.filter_map(Value::as_str).filter(|a| a.starts_with(CLUSTER)) {
@@ -297,6 +308,8 @@ impl<'a> Decider<'a> {
                 before.extend(unread());
                 let of_it = live().filter(|c| matches.matches(&c.id, &c.name, &c.tags));
                 before.extend(of_it.map(|c| format!("{} \"{}\"", c.id, c.name)));
+                let unread = self.unread_matches(CLUSTER, |id, name| matches.may_match(id, name));
+                before.extend(unread.into_iter().map(unreadable));
             }
         }
         before.sort();

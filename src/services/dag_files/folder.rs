@@ -106,7 +106,7 @@ impl Folder {
 }
 
 impl Place for Folder {
-    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, String)>> {
+    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>> {
         self.apart(call, |folder, call| {
             let root = folder.root(call)?;
             let mut files = Vec::new();
@@ -151,7 +151,7 @@ fn found(file: &Path) -> std::io::Result<Option<Found>> {
     Ok(Some(Found { text: as_text(bytes), version }))
 }
 
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<(String, String)>) -> Result<(), String> {
+fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<(String, Option<String>)>) -> Result<(), String> {
     let failed = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
     for entry in fs::read_dir(folder).map_err(|e| failed(folder, e))? {
         let entry = entry.map_err(|e| failed(folder, e))?;
@@ -171,9 +171,9 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<(String, Strin
         let name = parts.join("/");
         if kind.is_file()
             && is_read(&name)
-            && let Some(text) = found(&path).map_err(|e| failed(&path, e))?.and_then(|f| f.text)
+            && let Some(found) = found(&path).map_err(|e| failed(&path, e))?
         {
-            files.push((name, text));
+            files.push((name, found.text));
         }
     }
     Ok(())

@@ -69,8 +69,9 @@ enum Wrote {
 
 /// Keeps files under names. `call` is what is being carried out, for messages.
 trait Place: Send + Sync {
-    /// Every file that Airflow may read, with its text, in any order. Those that are no text are left out.
-    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, String)>>;
+    /// Every file that Airflow may read, with its text, in any order; `None` for one that is no text, or longer than
+    /// [`LONGEST`].
+    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>>;
     /// A file; `None` when there is none.
     fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<Found>>;
     /// Writes a file, whole or not at all: in place of this version, or of nothing.
@@ -252,24 +253,29 @@ fn check_owner(call: &Call, found: Option<&Found>, name: &str) -> Result<(), Fau
     }
 }
 
-/// plumb's files, and of the others those that speak of an id of theirs.
-fn listed(mut files: Vec<(String, String)>, asked: Option<&str>) -> Value {
+/// plumb's files, and of the others those that speak of an id of theirs. What is no text may have been plumb's, if it is
+/// called as plumb's files are; it is listed with `text: null`.
+fn listed(mut files: Vec<(String, Option<String>)>, asked: Option<&str>) -> Value {
     files.sort();
     let id_of = |text: &str| python::data_of(text).and_then(|d| d.get("dag_id")?.as_str().map(str::to_owned));
+    let is_mine = |text: &str| python::mark_of(text).is_some();
     let mut ids: BTreeSet<String> = asked.map(str::to_owned).into_iter().collect();
     if asked.is_none() {
-        ids.extend(
-            files.iter().filter(|(_, text)| python::mark_of(text).is_some()).filter_map(|(_, text)| id_of(text)),
-        );
+        let texts = files.iter().filter_map(|(_, text)| text.as_deref());
+        ids.extend(texts.filter(|text| is_mine(text)).filter_map(id_of));
     }
     let speaks =
         |text: &str| ids.iter().any(|id| text.contains(&format!("\"{id}\"")) || text.contains(&format!("'{id}'")));
     let listed: Vec<Value> = files
         .iter()
         .filter_map(|(path, text)| {
-            let mine = python::mark_of(text).is_some();
+            let mine = text.as_deref().is_some_and(is_mine);
             let named = asked.is_some_and(|id| *path == python::file_name(id));
-            let wanted = if asked.is_some() { named || speaks(text) } else { mine || speaks(text) };
+            let wanted = match text {
+                Some(text) if asked.is_some() => named || speaks(text),
+                Some(text) => mine || speaks(text),
+                None => named || asked.is_none() && !path.contains('/'),
+            };
             wanted.then(|| json!({ "path": path, "text": text, "mine": mine }))
         })
         .collect();

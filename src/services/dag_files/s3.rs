@@ -81,7 +81,7 @@ impl Bucket {
 }
 
 impl Place for Bucket {
-    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, String)>> {
+    fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>> {
         Box::pin(files(self.0.clone(), call))
     }
 
@@ -100,8 +100,9 @@ impl Place for Bucket {
 }
 
 /// Reads the listing, and of the files those that are new or changed, several at a time.
-async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, String)>, Fault> {
+async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<String>)>, Fault> {
     let mut versions: HashMap<String, String> = HashMap::new();
+    let mut too_long = Vec::new();
     let mut token: Option<String> = None;
     for pages in 1.. {
         let page = bucket.page(call, token.as_deref()).await?;
@@ -111,6 +112,8 @@ async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, String)>,
             };
             if is_read(name) && entry.size <= LONGEST {
                 versions.insert(name.to_owned(), entry.etag);
+            } else if is_read(name) {
+                too_long.push((name.to_owned(), None));
             }
         }
         let next = page.next_continuation_token.filter(|next| !next.is_empty());
@@ -137,7 +140,7 @@ async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, String)>,
         }
     }
     bucket.texts().clone_from(&texts);
-    Ok(texts.into_iter().filter_map(|(name, (_, text))| Some((name, text?))).collect())
+    Ok(texts.into_iter().map(|(name, (_, text))| (name, text)).chain(too_long).collect())
 }
 
 impl Inner {

@@ -1,0 +1,128 @@
+//! What an import leaves out, and how that is said: what could not be read, and what `validate` would refuse.
+
+use super::{AnyKindRef, Import, named};
+use crate::cli::session::Project;
+use crate::kinds::{Role, Whose};
+use crate::manifest;
+use crate::observe::Refused;
+use crate::plan::Live;
+use crate::render::{self, value::visible};
+use crate::ui::{ExitCode, Failure, Ui};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// More of a kind than this are counted, not listed.
+const MOST: usize = 10;
+
+/// How much was left out.
+#[derive(Default)]
+pub(super) struct Left {
+    pub count: usize,
+}
+
+impl Left {
+    /// Leaves out one object of many; one that was asked for by its id ends the import.
+    pub(super) fn one(&mut self, kind: AnyKindRef, id: &str, why: &str, of_many: bool, ui: &Ui) -> Result<(), Failure> {
+        let message = format!("{} {id} is not imported: {}", kind.noun(), visible(why));
+        if !of_many {
+            return Err(Failure::error(message).hint("nothing was written"));
+        }
+        self.count += 1;
+        ui.warn(&message);
+        Ok(())
+    }
+
+    /// What the command ends with.
+    pub(super) fn code(&self) -> ExitCode {
+        if self.count == 0 { ExitCode::Ok } else { ExitCode::Partial }
+    }
+}
+
+/// Says what the listings do not show of what was asked for. What has an owner is not imported anyway.
+pub(super) fn of_listings(args: &Import, live: &Live, refused: &Refused, ui: &Ui) -> Result<Left, Failure> {
+    let mut left = Left::default();
+    let kinds = args.kind.as_deref().map(named).transpose()?;
+    let is_asked = |name: &str| kinds.as_ref().is_none_or(|list| list.iter().any(|kind| kind.name() == name));
+    for (kind, fault) in refused.iter().filter(|(kind, _)| is_asked(kind.name()) && kind.role() == Role::Object) {
+        let message = format!("no {} is imported: {fault}", kind.noun());
+        let is_all = kinds.as_ref().is_some_and(|list| list.len() == 1) || live.kinds.is_empty();
+        if !args.all || is_all {
+            return Err(Failure::error(message).hint("nothing was written"));
+        }
+        ui.warn(&message);
+        left.count += 1;
+    }
+    for (name, list) in live.unreadable.iter().filter(|(name, _)| is_asked(name)) {
+        if let Some(one) = list.iter().find(|one| one.id.as_ref().is_some_and(|id| args.ids.contains(id))) {
+            return Err(Failure::error(format!("it could not be read: {one}")).hint("nothing was written"));
+        }
+        let free: Vec<_> = list.iter().filter(|one| args.all && !matches!(one.whose, Whose::Marked(_))).collect();
+        for one in free.iter().take(MOST) {
+            ui.warn(&format!("not imported, for it could not be read: {}", visible(&one.to_string())));
+        }
+        if let Some(more) = free.len().checked_sub(MOST).filter(|more| *more > 0) {
+            ui.warn(&format!("not imported, for they could not be read: {more} more of {name}"));
+        }
+        left.count += free.len();
+    }
+    Ok(left)
+}
+
+/// Which of the manifests `validate` would refuse, by their index, and why.
+pub(super) fn refused(
+    project: &Project,
+    written: &[(PathBuf, render::Manifest)],
+) -> Result<BTreeMap<usize, String>, Failure> {
+    let mut texts = project.texts()?;
+    let path = |file: &PathBuf| {
+        let path = file.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+        manifest::tidy(&path).unwrap_or(path)
+    };
+    let paths: BTreeMap<String, usize> = written.iter().enumerate().map(|(i, (file, _))| (path(file), i)).collect();
+    for (path, index) in &paths {
+        texts.insert(path.clone(), written[*index].1.text.clone().into_bytes());
+    }
+    let env: Vec<String> = written.iter().flat_map(|(_, manifest)| manifest.env.iter().cloned()).collect();
+    let Err(failure) = project.try_out(texts, &env) else { return Ok(BTreeMap::new()) };
+    let mut refused = BTreeMap::new();
+    for problem in &failure.problems {
+        // Of two that do not go together the one that is there already stays.
+        let spans = problem.span.iter().chain(problem.related.iter().map(|(span, _)| span));
+        let index = spans.filter_map(|span| paths.get(&failure.files.get(span.file).path)).next();
+        let label = if problem.label.is_empty() { String::new() } else { format!(" ({})", problem.label) };
+        let Some(index) = index else {
+            let message = format!("the manifests would not be valid: {}{label}", problem.message);
+            return Err(Failure::error(message).hint("nothing was written"));
+        };
+        refused
+            .entry(*index)
+            .or_insert_with(|| format!("`plumb validate` would refuse it: {}{label}", problem.message));
+    }
+    Ok(refused)
+}
+
+/// Members that could not be read of objects that are imported without them.
+#[derive(Default)]
+pub(super) struct Limits(BTreeMap<(&'static str, String), (usize, String)>);
+
+impl Limits {
+    pub(super) fn add(&mut self, kind: AnyKindRef, limits: &[(String, String)]) {
+        for (what, why) in limits {
+            let entry = self.0.entry((kind.noun(), what.clone())).or_insert_with(|| (0, why.clone()));
+            entry.0 += 1;
+        }
+    }
+
+    /// Says each once, with the number of objects.
+    pub(super) fn say(&self, ui: &Ui) {
+        for ((noun, what), (count, why)) in &self.0 {
+            let objects = if *count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+            // A member of the manifest, or a request that tells more than one.
+            let what = if what.contains(' ') { "a part".to_owned() } else { format!("`{what}`") };
+            ui.warn(&format!(
+                "{what} of {objects} is not in the manifests, and plumb leaves it alone: {}",
+                visible(why)
+            ));
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Law: whatever makes a live object unreadable, nothing is written to it, it is not deleted, and no second one is made; and
+//! the plan says so by name.
+
+use crate::answers::{self, edited};
+use crate::fixtures::{self, Fixture};
+use crate::world::{self, Files, World};
+use plumb::apply::Ended;
+use plumb::call::{Answer, Call, Fault, Method, Sending, Service};
+use plumb::kinds::{AnyKind, MarkPlace};
+use plumb::manifest::{Address, Desired};
+use plumb::plan::{Action, Plan};
+use plumb::schema::Shape;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A way to break an object: a JSON pointer into it, and what stands there instead.
+#[derive(Clone, Debug)]
+struct Break {
+    at: String,
+    with: Value,
+}
+
+/// What is of no use where a text has to be, and so on.
+fn wrong_texts() -> Vec<Value> {
+    vec![json!(5), json!({"a": 1})]
+}
+
+/// Every way to break an object of this kind that looks like `row`.
+fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
+    let mut breaks = Vec::new();
+    let mut at = |at: &str, with: Vec<Value>| {
+        if at.is_empty() || row.pointer(at).is_some() {
+            breaks.extend(with.into_iter().map(|with| Break { at: at.to_owned(), with }));
+        }
+    };
+    at("", vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
+    let id = format!("/{}", answers::place(kind).1);
+    at(&id, vec![json!(null), json!(["x"]), json!(true), json!("")]);
+    let spec = if kind.name() == "DatabricksJob" { "/settings" } else { "" };
+    if !spec.is_empty() {
+        at(spec, vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
+    }
+    let title = format!("{spec}/{}", kind.title());
+    if title != id {
+        at(&title, wrong_texts());
+    }
+    let mark = format!("{spec}/{}", kind.mark().member());
+    match kind.mark() {
+        MarkPlace::Tags(_) => {
+            at(&mark, vec![json!(5), json!("x"), json!(["x"])]);
+            at(&format!("{mark}/plumb"), wrong_texts());
+        }
+        MarkPlace::LastLine(_) => at(&mark, wrong_texts()),
+        _ => {}
+    }
+    let own: &[(&str, Vec<Value>)] = &match kind.name() {
+        "DatabricksJob" => vec![("/run_as_user_name", wrong_texts()), ("/has_more", vec![json!("x"), json!(5)])],
+        "DatabricksCluster" => vec![("/state", wrong_texts()), ("/cluster_source", wrong_texts())],
+        "DatabricksInstancePool" => vec![("/state", wrong_texts())],
+        "DatabricksClusterPolicy" => {
+            let mut broken = wrong_texts();
+            broken.extend([json!("{"), json!("5"), json!("[]"), json!("{\"a\": 5}")]);
+            let flags = vec![json!("x"), json!(5)];
+            vec![
+                ("/definition", broken.clone()),
+                ("/policy_family_definition_overrides", broken),
+                ("/is_default", flags),
+            ]
+        }
+        "AirflowConnection" => vec![("/extra", wrong_texts()), ("/password", wrong_texts())],
+        "AirflowVariable" => vec![("/value", wrong_texts())],
+        "AirflowDag" => vec![
+            ("/is_paused", vec![json!(null), json!("x"), json!(5)]),
+            ("/is_stale", vec![json!("x"), json!(5)]),
+            ("/tags", vec![json!("x"), json!([5])]),
+        ],
+        _ => Vec::new(),
+    };
+    own.iter().for_each(|(place, with)| at(place, with.clone()));
+    // Every list and map of the spec.
+    let rules = kind.rules();
+    if let Shape::Object(root) = &rules.root.shape
+        && kind.loose() != ["*"]
+    {
+        let loose = |name: &String| kind.loose().contains(&name.as_str());
+        for (name, field) in rules.of(*root).members.iter().filter(|(name, _)| !loose(name)) {
+            let place = format!("{spec}/{name}");
+            match (&field.shape, row.pointer(&place)) {
+                (Shape::List(_), Some(Value::Array(_))) => at(&place, vec![json!({"a": 1})]),
+                (Shape::Map(_) | Shape::Object(_), Some(Value::Object(_))) => {
+                    at(&place, vec![json!(["x"])]);
+                }
+                _ => {}
+            }
+        }
+    }
+    breaks
+}
+
+/// The services, with one object broken in every answer that has it.
+fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> plumb::services::Services {
+    let (id, what) = (id.to_owned(), what.clone());
+    edited(world, move |call, body| {
+        answers::objects(kind, call, body, |row| {
+            if answers::is(kind, row, &id) {
+                match row.pointer_mut(&what.at) {
+                    Some(place) => *place = what.with.clone(),
+                    // A reading that says less than another.
+                    None => {}
+                }
+            }
+        });
+        Ok(())
+    })
+}
+
+/// A fixture that is live, and the object that it is about.
+struct Case {
+    world: World,
+    desired: Desired,
+    kind: &'static dyn AnyKind,
+    address: Address,
+    id: String,
+    /// The object in the answer of its listing.
+    row: Value,
+}
+
+impl Case {
+    async fn new(fixture: &Fixture) -> Case {
+        let (world, desired) = (fixture.world().await, world::load(&fixture.files()));
+        world.settle(&desired, &fixture.name()).await;
+        let address = Address { kind: fixture.kind.name().into(), name: fixture.case.clone() };
+        let live = world.observe(&world.services(), &desired).await.unwrap();
+        let is_it = |f: &&plumb::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
+        let id = live.of(fixture.kind.name()).iter().find(is_it).unwrap().seen.id.clone();
+        let mut row = None;
+        for read in fixture.kind.list() {
+            let pages = plumb::services::read(&*world.direct(), &read).await.unwrap();
+            for mut page in pages {
+                answers::objects(fixture.kind, &read.call, &mut page, |found| {
+                    if answers::is(fixture.kind, found, &id) {
+                        row = Some(found.clone());
+                    }
+                });
+            }
+        }
+        let row = row.unwrap_or_else(|| panic!("{}: it is in no listing", fixture.name()));
+        Case { world, desired, kind: fixture.kind, address, id, row }
+    }
+
+    async fn plan(&self, desired: &Desired, what: &Break) -> Plan {
+        let services = broken(&self.world, self.kind, &self.id, what);
+        self.world.plan_through(&services, desired).await.unwrap().1.plan
+    }
+
+    /// Fails if the plan does anything to the object, or makes it a second time.
+    fn assert_untouched(&self, plan: &Plan, what: &str) {
+        let is_it = |c: &&plumb::plan::Change| {
+            c.id.as_deref() == Some(&self.id) || c.address == self.address || c.action == Action::Create
+        };
+        let touched = plan.changes.iter().find(is_it);
+        assert!(touched.is_none(), "{what}: {touched:#?}\n{}", world::text(plan));
+    }
+
+    /// Fails unless the plan names what it does not do.
+    fn assert_said(&self, plan: &Plan, what: &str) {
+        let blocked = |b: &&plumb::plan::Blocked| b.address.as_ref() == Some(&self.address);
+        let said = plan.blocked.iter().find(blocked).map(|b| b.reason.clone());
+        let said = said.unwrap_or_else(|| panic!("{what}: the plan does not name it\n{}", world::text(plan)));
+        assert!(said.contains("read"), "{what}: {said}");
+        assert!(!plan.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_not_touched_and_not_made_again() {
+    world::each(fixtures::all().into_iter().map(|f| (f.name(), untouched(f)))).await;
+}
+
+async fn untouched(fixture: Fixture) {
+    let case = Case::new(&fixture).await;
+    let ways = breaks(case.kind, &case.row);
+    assert!(ways.len() >= 10, "{}: only {ways:?}", fixture.name());
+    let before = case.world.state().await;
+    for way in &ways {
+        let what = format!("{} with {:?} at `{}`", fixture.name(), way.with.to_string(), way.at);
+        let plan = case.plan(&case.desired, way).await;
+        assert!(plan.changes.is_empty(), "{what}: something would be done\n{}", world::text(&plan));
+        case.assert_said(&plan, &what);
+        // Its manifest is gone: it would be deleted if it could be read.
+        let plan = case.plan(&world::load(&Files::new()), way).await;
+        case.assert_untouched(&plan, &format!("{what}, without a manifest"));
+        let said = world::text(&plan);
+        assert!(said.contains("could not be read"), "{what}, without a manifest:\n{said}");
+    }
+    assert_eq!(case.world.state().await, before, "{}: something was written", fixture.name());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_neither_adopted_nor_made_beside_itself() {
+    // Whose DAG a file is says its first line: there is none without a mark.
+    let objects = fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag");
+    world::each(objects.map(|f| (f.name(), unmarked(f)))).await;
+}
+
+async fn unmarked(fixture: Fixture) {
+    let mut case = Case::new(&fixture).await;
+    let mut state = case.world.state().await;
+    for (id, spec) in world::objects(&mut state, case.kind) {
+        if id == case.id {
+            case.kind.mark().take(spec).unwrap();
+        }
+    }
+    case.world.put_state(&state).await;
+    let mut documents = fixture.documents();
+    documents[0]["metadata"]["adopt"] = json!(case.id);
+    let adopting = world::load(&Files::from([("adopting.yaml".to_owned(), fixtures::yaml(&documents))]));
+    let spec = if case.kind.name() == "DatabricksJob" { &mut case.row["settings"] } else { &mut case.row };
+    case.kind.mark().take(spec);
+    for way in breaks(case.kind, &case.row) {
+        let what = format!("{} with {:?} at `{}`", fixture.name(), way.with.to_string(), way.at);
+        let plan = case.plan(&adopting, &way).await;
+        case.assert_untouched(&plan, &format!("{what}, to be adopted"));
+        case.assert_said(&plan, &format!("{what}, to be adopted"));
+        let plan = case.plan(&case.desired, &way).await;
+        let named = adopting.resources.iter().find(|r| r.address == case.address).unwrap();
+        // A cluster without a name is like no other: one that is known to be nobody's is not it.
+        if named.spec.get(case.kind.title()).is_some() {
+            case.assert_untouched(&plan, &format!("{what}, and nobody's"));
+        }
+    }
+}
+
+/// Ways for the answer to a detail to be of no use.
+fn bad_details() -> Vec<(&'static str, Option<Value>, u16)> {
+    vec![
+        ("null", Some(Value::Null), 0),
+        ("a list", Some(json!([])), 0),
+        ("a text", Some(json!("x")), 0),
+        (
+            "a list that is none",
+            Some(json!({"access_control_list": 5, "library_statuses": 5, "clusters": 5, "settings": 5})),
+            0,
+        ),
+        (
+            "an entry that is none",
+            Some(json!({"access_control_list": [5], "library_statuses": [5], "clusters": [5], "settings": {}})),
+            0,
+        ),
+        (
+            "an entry of nobody",
+            Some(json!({"access_control_list": [{"all_permissions": [{"permission_level": "CAN_VIEW"}]}],
+                "library_statuses": [{"status": "INSTALLED"}], "clusters": [{}]})),
+            0,
+        ),
+        ("403", None, 403),
+        ("501", None, 501),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_whose_details_cannot_be_read_is_not_touched() {
+    let databricks = fixtures::all().into_iter().filter(|f| f.kind.name().starts_with("Databricks"));
+    world::each(databricks.map(|f| (f.name(), details(f)))).await;
+}
+
+async fn details(fixture: Fixture) {
+    let case = Case::new(&fixture).await;
+    for (name, body, status) in bad_details() {
+        let what = format!("{}: {name}", fixture.name());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let services = edited(&case.world, move |call, answer| {
+            if !answers::is_detail(call) {
+                return Ok(());
+            }
+            // Whether it is pinned matters to few.
+            let is_pinned = call.query.iter().any(|(name, _)| name == "filter_by.is_pinned");
+            counted.fetch_add(usize::from(!is_pinned), Ordering::Relaxed);
+            match &body {
+                Some(body) => *answer = body.clone(),
+                None => return Err(answers::refusal(call, status)),
+            }
+            Ok(())
+        });
+        let plan = case.world.plan_through(&services, &case.desired).await.unwrap().1.plan;
+        assert!(plan.changes.is_empty(), "{what}: something would be done\n{}", world::text(&plan));
+        if asked.load(Ordering::Relaxed) > 0 {
+            assert!(!plan.blocked.is_empty(), "{what}: nothing is said\n{}", world::text(&plan));
+        }
+        // A cluster is unpinned before it is deleted, if it is pinned.
+        let plan = case.world.plan_through(&services, &world::load(&Files::new())).await.unwrap().1.plan;
+        if case.kind.name() == "DatabricksCluster" {
+            case.assert_untouched(&plan, &format!("{what}, without a manifest"));
+        }
+    }
+}
+
+/// A workspace that does not answer creates, and whose listings show what was made last as nothing.
+struct Speechless {
+    inner: Arc<dyn Service>,
+    kind: &'static dyn AnyKind,
+    creates: AtomicUsize,
+    broken: Value,
+    lost: AtomicBool,
+}
+
+impl Service for Speechless {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            let mut answer = self.inner.send(call).await?;
+            if call.creates.is_some() && call.system == self.kind.system() {
+                self.creates.fetch_add(1, Ordering::Relaxed);
+                self.lost.store(true, Ordering::Relaxed);
+                return Err(Fault::Lost { line: call.line(), why: "the test lost it".into() });
+            }
+            if call.method == Method::Get && self.lost.load(Ordering::Relaxed) {
+                answers::objects(self.kind, call, &mut answer.body, |row| *row = self.broken.clone());
+            }
+            Ok(Answer { ..answer })
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_create_is_not_sent_again_while_something_cannot_be_read() {
+    let minimal = fixtures::all().into_iter().filter(|f| f.case == "minimal" && f.kind.name() != "AirflowDag");
+    world::each(minimal.map(|f| (f.name(), lost(f)))).await;
+}
+
+async fn lost(fixture: Fixture) {
+    for broken in [json!(null), json!(5), json!({})] {
+        let (world, desired) = (fixture.world().await, world::load(&fixture.files()));
+        let (live, decision) = world.plan(&desired).await;
+        let speechless = Arc::new(Speechless {
+            inner: world.direct(),
+            kind: fixture.kind,
+            creates: AtomicUsize::new(0),
+            broken: broken.clone(),
+            lost: AtomicBool::new(false),
+        });
+        let outcome = world.carry_out(&world.through(speechless.clone()), &desired, &live, decision).await;
+        let failed = outcome.changes.values().filter(|e| matches!(e, Ended::Failed { .. })).count();
+        assert_eq!(failed, 1, "{} with {broken}: {outcome:#?}", fixture.name());
+        assert_eq!(speechless.creates.load(Ordering::Relaxed), 1, "{} with {broken}: sent again", fixture.name());
+        assert_eq!(world.marks().await.len(), 1, "{}: one is live", fixture.name());
+        world.assert_settled(&desired, "the next plan finds it").await;
+    }
+}
