@@ -83,5 +83,6 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         read: Some(read),
     };
     let decision = Decision::of(desired, vault, vec![change]);
-    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await
+    let carried = super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?;
+    Ok(carried.code)
 }
