@@ -6,6 +6,8 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "laws/answers.rs"]
+mod answers;
 #[path = "laws/crashes.rs"]
 mod crashes;
 #[path = "laws/dags.rs"]
@@ -32,6 +34,10 @@ mod specs;
 mod trouble;
 #[path = "laws/undeclared.rs"]
 mod undeclared;
+#[path = "laws/unfaithful.rs"]
+mod unfaithful;
+#[path = "unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 #[path = "laws/world.rs"]
 mod world;
 #[path = "laws/writeback.rs"]

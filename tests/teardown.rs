@@ -19,6 +19,10 @@ mod rest;
 #[allow(dead_code)]
 #[path = "laws/trouble.rs"]
 mod trouble;
+#[path = "teardown/unfaithful.rs"]
+mod unfaithful;
+#[path = "unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 // Only a part of it is needed here.
 #[allow(dead_code)]
 #[path = "laws/world.rs"]

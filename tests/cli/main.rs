@@ -20,6 +20,9 @@ mod lease;
 mod origins;
 mod ownership;
 mod teardown;
+mod unfaithful;
+#[path = "../unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 mod world;
 mod writeback;
 
