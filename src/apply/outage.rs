@@ -4,7 +4,10 @@
 //! apply the service has answered before, so it is worth waiting for.
 
 use crate::call::{Call, Sending, Service, System};
-use crate::services::{Services, retry};
+use crate::services::{
+    Services,
+    retry::{self, Attempts},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -30,10 +33,11 @@ impl Service for Patient {
         Box::pin(async move {
             let begun = Instant::now();
             let mut pause = Duration::from_millis(500);
+            let mut attempts = Attempts::default();
             loop {
                 let fault = match self.inner.send(call).await {
                     Ok(answer) => return Ok(answer),
-                    Err(fault) => fault,
+                    Err(fault) => attempts.failed(call, fault),
                 };
                 if !retry::may_be_sent_again(call, &fault) || begun.elapsed() + pause > self.outage {
                     return Err(fault);

@@ -1,22 +1,41 @@
 //! Sending one call of a change, and what to do when it is not simply answered.
 
-use super::Shared;
+use super::{Shared, lost};
 use crate::call::{Answer, Call, Fault, Settled, Settles, Until};
 use crate::kinds::AnyKind;
-use crate::observe;
 use crate::plan::{Change, references};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often a create is sent, at most, when its answer is lost and the object is not found either.
-const CREATES: usize = 3;
-
-/// Why a call of a change is not done.
+/// Why a change did not get past a call.
 pub(super) struct Failed {
     pub why: String,
-    /// Whether it was carried out, and only what was waited for afterwards did not come.
-    pub sent: bool,
+    pub call: Stands,
+}
+
+/// How the call stands that a change did not get past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// It was not sent, or the service refused it.
+    NotDone,
+    /// It was sent, and whether it was done is not known.
+    NotKnown,
+    /// It was done, and what was waited for afterwards did not come.
+    Done,
+}
+
+impl Failed {
+    /// Nothing was sent.
+    pub fn unsent(why: String) -> Failed {
+        Failed { why, call: Stands::NotDone }
+    }
+
+    /// As much as the fault of the call says.
+    pub fn of(fault: &Fault) -> Failed {
+        let call = if fault.may_have_happened() { Stands::NotKnown } else { Stands::NotDone };
+        Failed { why: fault.to_string(), call }
+    }
 }
 
 /// What came of a call.
@@ -35,12 +54,11 @@ pub(super) async fn call(
     call: &Call,
     id: Option<&str>,
 ) -> Result<Carried, Failed> {
-    let unsent = |why| Failed { why, sent: false };
-    let ready = fill(shared, call, id).map_err(unsent)?;
-    let carried = carry_out(shared, change, kind, &ready).await.map_err(unsent)?;
+    let ready = fill(shared, call, id).map_err(Failed::unsent)?;
+    let carried = carry_out(shared, change, kind, &ready).await?;
     match become_true(shared, change, kind, &ready, carried.made.as_deref().or(id)).await {
         Ok(()) => Ok(carried),
-        Err(why) => Err(Failed { why, sent: carried.effect }),
+        Err(why) => Err(Failed { why, call: if carried.effect { Stands::Done } else { Stands::NotDone } }),
     }
 }
 
@@ -49,14 +67,18 @@ async fn carry_out(
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
-) -> Result<Carried, String> {
+) -> Result<Carried, Failed> {
     if let Some(pointer) = call.creates {
-        let made = create(shared, change, kind, call, pointer).await?;
+        let made = lost::create(shared, change, kind, call, pointer).await?;
         return Ok(Carried { made: Some(made), effect: true });
     }
-    let answer = settle(shared, call).await.map_err(|e| match e.is_wrong_state() && call.waits_out_state {
-        true => format!("{e}; waited {} min for another state", shared.options.patience.as_secs() / 60),
-        false => e.to_string(),
+    let answer = settle(shared, call).await.map_err(|fault| {
+        let mut failed = Failed::of(&fault);
+        if fault.is_wrong_state() && call.waits_out_state {
+            let minutes = shared.options.patience.as_secs() / 60;
+            failed.why = format!("{fault}; waited {minutes} min for another state");
+        }
+        failed
     })?;
     Ok(Carried { made: None, effect: answer.is_some() })
 }
@@ -100,55 +122,12 @@ fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> 
     Ok(call)
 }
 
-/// Sends a call that makes an object. When no answer comes, the object is looked up by its mark before the call is
-/// sent again, so that it is never made twice.
-async fn create(
-    shared: &Shared,
-    change: &Change,
-    kind: &'static dyn AnyKind,
-    call: &Call,
-    pointer: &str,
-) -> Result<String, String> {
-    let mut last = String::new();
-    for _ in 0..CREATES {
-        match settle(shared, call).await {
-            Ok(answer) => match answer.and_then(|a| id_at(&a.body, pointer)) {
-                Some(id) => return Ok(id),
-                None => last = format!("{}: the answer has no {pointer}", call.line()),
-            },
-            Err(fault) if fault.may_have_happened() => last = fault.to_string(),
-            Err(fault) => return Err(fault.to_string()),
-        }
-        for pause in &shared.options.grace {
-            sleep(*pause).await;
-            let found = observe::find_marked(&shared.services, kind, &shared.owner(&change.address)).await;
-            match found.map_err(|e| format!("{last}; looking for it: {e}"))?.as_slice() {
-                [] => {}
-                [one] => return Ok(one.seen.id.clone()),
-                several => {
-                    let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
-                    return Err(format!("{last}; and now {} carry its mark", ids.join(" and ")));
-                }
-            }
-        }
-    }
-    Err(format!("{last}; it was sent {CREATES} times, and no object with its mark is to be seen"))
-}
-
 fn missing_id(address: String) -> String {
     format!("the id of {address} is not known")
 }
 
-fn id_at(body: &Value, pointer: &str) -> Option<String> {
-    match body.pointer(pointer)? {
-        Value::String(s) => Some(s.clone()),
-        Value::Number(n) => Some(n.to_string()),
-        _ => None,
-    }
-}
-
 /// Sends a call, waiting out a state that does not allow it. `None`: what it is about is gone, and that is as good.
-async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer>, Fault> {
+pub(super) async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer>, Fault> {
     let service = shared.services.for_system(call.system)?;
     let begun = Instant::now();
     let mut pause = Duration::from_millis(500).min(shared.options.poll);
@@ -198,8 +177,9 @@ async fn settled(
             });
         }
         let waited = match (hidden, kind.settled(&settles.expect, &looks, &mut memory)) {
-            (_, Settled::Yes) => return Ok(()),
+            (None, Settled::Yes) => return Ok(()),
             (None, Settled::NotYet(what)) => what,
+            // What could not be read proves nothing, not even that something is gone.
             (Some(fault), _) => format!("it cannot be seen: {fault}"),
             (None, Settled::Never(why)) => {
                 let manifest = change.source.as_ref().map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
@@ -224,20 +204,26 @@ async fn wait(shared: &Shared, change: &Change, call: &Call, until: &Until) -> R
     let begun = Instant::now();
     let mut pause = Duration::from_millis(200).min(shared.options.poll);
     loop {
-        let answer = service.send(&read).await.map_err(|e| e.to_string())?;
-        let state = answer.body.pointer(until.pointer).and_then(Value::as_str).unwrap_or("unknown");
-        if until.good.contains(&state) {
-            return Ok(());
-        }
-        if until.bad.contains(&state) {
-            let why = answer.body.get("state_message").and_then(Value::as_str).unwrap_or("no reason given");
-            return Err(format!("{}: its state became {state}: {why}", call.line()));
-        }
+        let waited = match service.send(&read).await {
+            Ok(answer) => {
+                let state = answer.body.pointer(until.pointer).and_then(Value::as_str).unwrap_or("unknown");
+                if until.good.contains(&state) {
+                    return Ok(());
+                }
+                if until.bad.contains(&state) {
+                    let why = answer.body.get("state_message").and_then(Value::as_str).unwrap_or("no reason given");
+                    return Err(format!("{}: its state became {state}: {why}", call.line()));
+                }
+                format!("it is {state}")
+            }
+            Err(fault) if fault.may_pass() => format!("it cannot be seen: {fault}"),
+            Err(fault) => return Err(format!("{}: its state cannot be read: {fault}", call.line())),
+        };
         if begun.elapsed() + pause >= shared.options.patience {
-            let waited = shared.options.patience.as_secs();
-            return Err(format!("{}: after {waited} s its state is still {state}", call.line()));
+            let seconds = shared.options.patience.as_secs();
+            return Err(format!("{}: after {seconds} s {waited}", call.line()));
         }
-        shared.waiting(change, &format!("it is {state}"));
+        shared.waiting(change, &waited);
         sleep(pause).await;
         pause = (pause * 2).min(shared.options.poll);
     }

@@ -65,7 +65,15 @@ impl Place<'_> {
             match written {
                 Ok(comment) => {
                     tokio::time::sleep(SETTLED).await;
-                    let now = self.github.comment(comment.id).await?;
+                    let now = match self.github.comment(comment.id).await {
+                        Ok(now) => now,
+                        // It was written; whether it stayed the next look says.
+                        Err(fault) if fault.may_pass() => {
+                            last = Some(fault);
+                            continue;
+                        }
+                        Err(fault) => return Err(fault),
+                    };
                     if Body::parse(now.text())
                         .is_some_and(|b| b.get(section).map(str::trim_end) == Some(text.trim_end()))
                     {

@@ -6,13 +6,16 @@ use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
+use crate::manifest::Address;
 use crate::plan::guards::{self, Place};
 use crate::plan::{Change, Guard, Plan};
 use crate::settings;
+use crate::render::{Level, outcome};
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 use std::time::Duration;
@@ -96,7 +99,11 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),
-        Reviewed::Go(decided) => carry_out(session, *decided, options(&args), ui).await.map(|code| permit.ended(code)),
+        Reviewed::Go(decided) => {
+            let carried = carry_out(session, *decided, options(&args), ui).await?;
+            permit.note(outcome::counts(&carried.outcome));
+            Ok(permit.ended(carried.code))
+        }
     };
     if args.yes {
         return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
@@ -194,14 +201,20 @@ fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
     });
 }
 
+/// What came of a decision.
+pub struct Carried {
+    pub code: ExitCode,
+    pub outcome: Outcome,
+}
+
 /// Carries out a decision and says what came of it.
-pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<ExitCode, Failure> {
+pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<Carried, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let refused = decided.decision.plan.blocked.len();
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
     progress.total(total);
-    let watch = Watching(&*progress);
+    let watch = Watching { progress: &*progress, unknown: Mutex::default() };
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
     let outcome = tokio::select! {
@@ -217,15 +230,17 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
     progress.finished();
     report(&outcome, ui);
     let done = outcome.count(Ended::is_done);
+    let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
-    Ok(match () {
+    let code = match () {
         () if stop.load(Ordering::Relaxed) && done < total => ExitCode::Interrupted,
         () if done == total && refused > 0 => ExitCode::Guard,
         () if done == total => ExitCode::Ok,
-        () if done > 0 => ExitCode::Partial,
+        () if done > 0 || unknown > 0 => ExitCode::Partial,
         () if stale > 0 => ExitCode::Stale,
         () => ExitCode::Error,
-    })
+    };
+    Ok(Carried { code, outcome })
 }
 
 /// Hears Ctrl-C: at the first, nothing more is started; it returns at the second.
@@ -249,64 +264,48 @@ async fn interrupted_twice(stop: &AtomicBool, ui: &Ui) {
 }
 
 fn report(outcome: &Outcome, ui: &Ui) {
-    for (address, ended) in &outcome.changes {
-        match ended {
-            Ended::Done { left, .. } => {
-                for line in left {
-                    let path = line.split(": ").next().unwrap_or_default();
-                    ui.warn(&format!(
-                        "{address}: the service accepted the change but {line}. If it never will be, add to \
-                         `metadata.lifecycle.ignore`: {{path: \"{path}\", reason: \"…\"}}"
-                    ));
-                }
-            }
-            Ended::Failed { why, sent } => {
-                let before = match sent.as_slice() {
-                    [] => "nothing of it was done".to_owned(),
-                    lines => format!("done so far: {}", lines.join(", ")),
-                };
-                ui.error(&format!("{address}: {why} ({before})"));
-            }
-            Ended::Stale { differences } => ui.error(&format!(
-                "{address}: it changed since the plan was made, so nothing was sent: {}; plan again",
-                differences.join("; ")
-            )),
-            Ended::Skipped { because } => ui.warn(&format!("{address}: not started, because {because} was not done")),
-            Ended::NotStarted => ui.warn(&format!("{address}: not started")),
+    for said in outcome::lines(outcome) {
+        match said.level {
+            Level::Error => ui.error(&said.text),
+            Level::Warning => ui.warn(&said.text),
+            Level::Note => ui.status(&said.text),
         }
     }
-    let count = |what: &dyn Fn(&Ended) -> bool| outcome.count(what);
-    let done = count(&Ended::is_done);
-    let failed = count(&|e| matches!(e, Ended::Failed { .. }));
-    let stale = count(&|e| matches!(e, Ended::Stale { .. }));
-    let skipped = count(&|e| matches!(e, Ended::Skipped { .. } | Ended::NotStarted));
-    let mut line = format!("Apply: {done} done");
-    for (number, what) in [(failed, "failed"), (stale, "stale"), (skipped, "not started")] {
-        if number > 0 {
-            line.push_str(&format!(", {number} {what}"));
-        }
+    if let Some(hint) = outcome::hint(outcome) {
+        ui.warn(&hint);
     }
-    ui.status(&format!("{line}."));
+    ui.status(&format!("Apply: {}.", outcome::counts(outcome)));
 }
 
-struct Watching<'a>(&'a dyn Progress);
+struct Watching<'a> {
+    progress: &'a dyn Progress,
+    /// The changes of which it is not known whether they were done.
+    unknown: Mutex<BTreeSet<Address>>,
+}
 
 impl Watch for Watching<'_> {
     fn started(&self, change: &Change) {
-        self.0.started(Step { address: &change.address, action: change.action });
+        self.progress.started(Step { address: &change.address, action: change.action });
     }
     fn waiting(&self, change: &Change, what: &str) {
-        self.0.waiting(Step { address: &change.address, action: change.action }, what);
+        self.progress.waiting(Step { address: &change.address, action: change.action }, what);
     }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {
             Ended::Done { .. } => End::Done(took),
             // The reason is in the report at the end, where a log's reader looks.
             Ended::Failed { .. } => End::Failed { why: String::new(), after: took },
+            Ended::Unknown { .. } => {
+                self.unknown.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone());
+                End::Unknown { after: took }
+            }
             Ended::Stale { .. } => End::Failed { why: "changed since the plan was made".into(), after: took },
-            Ended::Skipped { because } => End::Skipped { why: format!("{because} was not done") },
+            Ended::Skipped { because } => {
+                let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).contains(because);
+                End::Skipped { why: outcome::held_by(because, unknown) }
+            }
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },
         };
-        self.0.ended(Step { address: &change.address, action: change.action }, &end);
+        self.progress.ended(Step { address: &change.address, action: change.action }, &end);
     }
 }

@@ -113,7 +113,9 @@ pub fn failure(session: &Session, refused: Refused) -> Failure {
                     "if its holder is dead, it runs out in {seconds} s at the latest; `plumb unlock` breaks it"
                 ))
         }
-        Refused::Busy => Failure::new(ExitCode::Lease, format!("{refused}; nothing was sent")).hint("try again"),
+        Refused::Busy | Refused::Unclear => {
+            Failure::new(ExitCode::Lease, format!("{refused}; nothing was sent")).hint("try again")
+        }
         Refused::Fault(fault) => {
             let denied = matches!(&fault, Fault::Refused { status: 403, .. });
             let failure = Failure::error(format!("the lease cannot be taken in {}: {fault}", folder(session)))

@@ -58,7 +58,7 @@ Exit codes:
     3  a guard refused, or a resource is blocked
     4  stale: something changed since the plan was made
     5  the lease is held
-    6  partly applied
+    6  partly applied, or not known to be
    64  bad usage
   130  interrupted";
 

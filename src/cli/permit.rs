@@ -69,6 +69,8 @@ pub struct Found {
     pub verdict: Option<Verdict>,
     /// Whether some of a saved plan was refused.
     pub refused: bool,
+    /// How many changes ended how, once it was carried out: `17 done, 3 not known`.
+    pub ended: Option<String>,
 }
 
 impl Permit {
@@ -119,6 +121,11 @@ impl Permit {
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
         checked
+    }
+
+    /// Notes how many changes ended how.
+    pub fn note(&self, counts: String) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(counts);
     }
 
     /// The exit code of an apply that ended so: a saved plan of which some was refused is not wholly done.

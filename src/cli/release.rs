@@ -96,5 +96,6 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         shown_read: None,
     };
     let decision = Decision::of(desired, vault, vec![change]);
-    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await
+    let carried = super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?;
+    Ok(carried.code)
 }

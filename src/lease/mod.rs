@@ -17,6 +17,9 @@ use tokio::time::Instant;
 
 /// How often somebody who waits looks again.
 const LOOK: Duration = Duration::from_secs(3);
+/// How long to wait after a write that may have been done or not: the service is in trouble, and asking at once again would
+/// use up the questions.
+const TROUBLE: Duration = Duration::from_secs(1);
 /// How long a question about a lease that is held may take: the next one has to come in time.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How many questions taking the lease may need, with all the others that get in between.
@@ -44,6 +47,9 @@ pub enum Refused {
     /// Others got in between, again and again.
     #[error("the lease changed hands again and again while it was asked for")]
     Busy,
+    /// Writes to its folder were sent, and no answer said whether they were done.
+    #[error("the lease was asked for again and again, and the service did not say whether its file was written")]
+    Unclear,
 }
 
 /// A lease that is kept alive until it is released. Dropped, it is left to run out.
@@ -132,7 +138,7 @@ impl Lease {
     /// Gives it back. An error says why it could not be given back: then it runs out by itself.
     pub async fn release(self) -> Result<(), Fault> {
         let _ = self.release.send(());
-        self.keeper.await.unwrap_or(Ok(()))
+        self.keeper.await.unwrap_or_else(|e| Err(Fault::Lost { line: "keeping the lease".into(), why: e.to_string() }))
     }
 }
 
@@ -170,6 +176,7 @@ pub async fn unlock(store: Store, id: &str, terms: Terms) -> Result<(), Refused>
 
 /// Asks until the process stands somewhere.
 async fn asked(store: &Store, process: &mut Process, began: Instant) -> Result<Stand, Refused> {
+    let mut unclear = false;
     for _ in 0..MOST_QUESTIONS {
         match process.stand(millis(began)) {
             Stand::Asking => {}
@@ -177,9 +184,15 @@ async fn asked(store: &Store, process: &mut Process, began: Instant) -> Result<S
         }
         let Some(ask) = process.ask(millis(began)) else { break };
         let told = store.ask(&ask).await?;
+        // An old file that stays is in nobody's way.
+        let trouble = told == Told::Unclear && !matches!(ask, protocol::Ask::Remove(_));
         process.told(told, millis(began));
+        if trouble {
+            unclear = true;
+            tokio::time::sleep(TROUBLE).await;
+        }
     }
-    Err(Refused::Busy)
+    Err(if unclear { Refused::Unclear } else { Refused::Busy })
 }
 
 fn millis(began: Instant) -> Millis {
@@ -245,6 +258,7 @@ impl Fenced {
                 message: why.into(),
                 request_id: None,
                 retry_after: None,
+                doubt: None,
             });
         }
         tokio::select! {

@@ -134,10 +134,11 @@ impl Store {
             let path = object["path"].as_str().unwrap_or_default();
             if let Some(generation) = generation(path.rsplit('/').next().unwrap_or_default()) {
                 let written = match object["modified_at"].as_u64() {
-                    Some(written) => written,
-                    None => self.written(&name(generation)).await?.unwrap_or_default(),
+                    Some(written) => Some(written),
+                    None => self.written(&name(generation)).await?,
                 };
-                list.push((generation, written));
+                // What went away since the listing is not there.
+                list.extend(written.map(|written| (generation, written)));
             }
         }
         Ok(list)
@@ -176,10 +177,13 @@ impl Store {
         self.written(CLOCK).await?.ok_or_else(odd)
     }
 
+    /// When a file was written; `None` when there is none. An answer that leaves out the time says nothing: a lease whose
+    /// file's age is not known has not run out.
     async fn written(&self, name: &str) -> Result<Option<Millis>, Fault> {
         let call = Call::get(System::Databricks, "/api/2.0/workspace/get-status").query("path", self.path(name));
+        let odd = || Fault::Lost { line: call.line(), why: "the answer does not say when the file was written".into() };
         match self.service.send(&call).await {
-            Ok(answer) => Ok(answer.body["modified_at"].as_u64()),
+            Ok(answer) => answer.body["modified_at"].as_u64().map(Some).ok_or_else(odd),
             Err(fault) if fault.is_gone() => Ok(None),
             Err(fault) => Err(fault),
         }

@@ -54,6 +54,7 @@ impl Workspace {
                 message: String::new(),
                 request_id: None,
                 retry_after: None,
+                doubt: None,
             }),
         }
     }
@@ -150,4 +151,86 @@ async fn who_cannot_renew_it_stops_before_others_may_take_it() {
     let second = take(&workspace, "bo", 600).await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(175), "{:?}", began.elapsed());
     assert!(second.gate().is_open() && !lease.gate().is_open());
+}
+
+/// A workspace whose answers leave out when a file was written.
+struct Timeless(Arc<Workspace>);
+
+impl Service for Timeless {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            let mut answer = self.0.answer(call).await?;
+            let without = |value: &mut serde_json::Value| {
+                if let Some(members) = value.as_object_mut() {
+                    members.remove("modified_at");
+                }
+            };
+            without(&mut answer.body);
+            answer.body["objects"].as_array_mut().into_iter().flatten().for_each(without);
+            Ok(answer)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_whose_age_is_not_known_has_not_run_out() {
+    let workspace = Workspace::new();
+    let first = take(&workspace, "ada", 0).await.unwrap();
+    let timeless = Arc::new(Timeless(workspace.clone()));
+    let holder = Holder { id: "bo".into(), who: "bo".into(), ..Holder::default() };
+    let store = Store::new(timeless, "/Shared/.plumb/p/t".into(), holder, Terms::USUAL);
+    let taken = Lease::take(store, "bo", Terms::USUAL, Duration::ZERO, &|_| {}).await;
+    assert!(matches!(taken, Err(Refused::Fault(_))), "it was taken from its holder");
+    assert!(first.gate().is_open());
+}
+
+/// A workspace in front of which a gateway answers 503 to every write, done or not.
+struct Gateway {
+    workspace: Arc<Workspace>,
+    done: bool,
+    writes: std::sync::atomic::AtomicUsize,
+}
+
+impl Service for Gateway {
+    fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
+        Box::pin(async move {
+            if !call.path.ends_with("/import") {
+                return self.workspace.answer(call).await;
+            }
+            self.writes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if self.done {
+                self.workspace.answer(call).await?;
+            }
+            Err(Fault::Refused {
+                line: call.line(),
+                status: 503,
+                code: "TEMPORARILY_UNAVAILABLE".into(),
+                message: String::new(),
+                request_id: None,
+                retry_after: None,
+                doubt: None,
+            })
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_whose_file_may_have_been_written_is_looked_at() {
+    for done in [true, false] {
+        let workspace = Workspace::new();
+        let gateway = Arc::new(Gateway { workspace: workspace.clone(), done, writes: Default::default() });
+        let holder = Holder { id: "ada".into(), who: "ada".into(), ..Holder::default() };
+        let store = Store::new(gateway.clone(), "/Shared/.plumb/p/t".into(), holder, Terms::USUAL);
+        let began = Instant::now();
+        let taken = Lease::take(store, "ada", Terms::USUAL, Duration::ZERO, &|_| {}).await;
+        let writes = gateway.writes.load(std::sync::atomic::Ordering::Relaxed);
+        if done {
+            assert!(taken.is_ok_and(|lease| lease.gate().is_open()));
+            assert_eq!(writes, 1, "it found its own file");
+        } else {
+            assert!(matches!(taken, Err(Refused::Unclear)));
+            // It does not hammer on a service in trouble.
+            assert!(began.elapsed() >= Duration::from_secs(writes as u64), "{writes} writes in {:?}", began.elapsed());
+        }
+    }
 }

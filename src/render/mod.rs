@@ -12,6 +12,7 @@ mod manifest;
 mod markdown;
 pub mod metrics;
 pub mod notice;
+pub mod outcome;
 mod problems;
 mod sarif;
 mod teardown;

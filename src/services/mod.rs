@@ -252,6 +252,7 @@ pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
         message: why.to_owned(),
         request_id: None,
         retry_after: None,
+        doubt: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a call that failed is sent again, and when. Pure.
 
-use crate::call::{Call, Fault};
+use crate::call::{Call, Fault, Method};
 use std::time::Duration;
 
 /// What to do after a fault.
@@ -86,12 +86,32 @@ pub fn may_be_sent_again(call: &Call, fault: &Fault) -> bool {
 }
 
 /// Whether it is certain that the call did nothing, and another attempt may do better.
+///
+/// 429 is documented as a request that was not let in: RFC 6585, 4; "operation is rejected due to per-user rate limiting"
+/// (databricks-sdk-py, `errors/platform.py`). The SDKs send creates again after a 503, too; but "the service is currently
+/// unavailable" comes from any gateway on the way, after the write as well as before it.
 fn had_no_effect(fault: &Fault) -> bool {
     match fault {
         Fault::NotSent { .. } => true,
-        Fault::Refused { status: 429, code, .. } => !is_used_up(code),
-        Fault::Refused { status, .. } => *status == 503,
-        Fault::Lost { .. } => false,
+        Fault::Refused { status: 429, code, .. } => !is_used_up(code) && !fault.may_have_happened(),
+        Fault::Refused { .. } | Fault::Lost { .. } => false,
+    }
+}
+
+/// What the attempts at one call leave open.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    unclear: bool,
+}
+
+impl Attempts {
+    /// Takes in how an attempt failed. The fault says of the whole call, and not of this attempt alone, whether it may
+    /// have been done.
+    pub fn failed(&mut self, call: &Call, fault: Fault) -> Fault {
+        let earlier = self.unclear;
+        self.unclear |= fault.may_have_happened();
+        // Reading twice is reading.
+        if earlier && call.method != Method::Get { fault.after_an_unclear_attempt() } else { fault }
     }
 }
 
@@ -113,7 +133,7 @@ fn is_used_up(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Method, System};
+    use crate::call::{Doubt, System};
     use serde_json::json;
 
     fn read() -> Call {
@@ -132,6 +152,7 @@ mod tests {
             message: message.into(),
             request_id: None,
             retry_after: None,
+            doubt: None,
         }
     }
 
@@ -173,28 +194,91 @@ mod tests {
 
     #[test]
     fn a_create_is_repeated_only_when_it_certainly_did_nothing() {
-        for fault in [not_sent(), refused(429, ""), refused(503, "")] {
-            assert!(again(&create(), &fault), "{fault}");
+        for fault in [not_sent(), refused(429, "")] {
+            assert!(again(&create(), &fault) && !fault.may_have_happened(), "{fault}");
         }
-        for fault in [
+        let unclear = [
             lost(),
             refused(408, ""),
+            refused(499, ""),
             refused(500, "deadline exceeded"),
+            refused(501, ""),
             refused(502, ""),
+            refused(503, ""),
             refused(504, ""),
-            refused(400, ""),
-        ] {
-            assert!(!again(&create(), &fault), "{fault}");
+            refused(302, ""),
+            refused(200, "the answer is not as documented"),
+            refused(400, "Timed out after 30 s"),
+            coded(400, "TEMPORARILY_UNAVAILABLE"),
+            doubtful(403, Doubt::Foreign),
+            doubtful(429, Doubt::Earlier),
+        ];
+        for fault in unclear {
+            assert!(!again(&create(), &fault) && fault.may_have_happened(), "{fault}");
         }
+        for status in [400, 401, 403, 404, 409, 413, 422, 423] {
+            let fault = refused(status, "");
+            assert!(!again(&create(), &fault) && !fault.may_have_happened(), "{fault}");
+        }
+    }
+
+    fn coded(status: u16, code: &str) -> Fault {
+        with(refused(status, ""), |fault| {
+            if let Fault::Refused { code: c, .. } = fault {
+                *c = code.into();
+            }
+        })
+    }
+
+    fn doubtful(status: u16, doubt: Doubt) -> Fault {
+        with(refused(status, ""), |fault| {
+            if let Fault::Refused { doubt: d, .. } = fault {
+                *d = Some(doubt);
+            }
+        })
+    }
+
+    fn with(mut fault: Fault, edit: impl Fn(&mut Fault)) -> Fault {
+        edit(&mut fault);
+        fault
+    }
+
+    #[test]
+    fn only_the_service_itself_says_that_something_is_gone() {
+        assert!(refused(404, "").is_gone() && coded(404, "RESOURCE_DOES_NOT_EXIST").is_gone());
+        // The second attempt at a delete finds nothing: that is as good as the first.
+        assert!(doubtful(404, Doubt::Earlier).is_gone());
+        for fault in
+            [doubtful(404, Doubt::Foreign), coded(404, "ENDPOINT_NOT_FOUND"), refused(502, ""), refused(403, "")]
+        {
+            assert!(!fault.is_gone(), "{fault}");
+        }
+        assert!(doubtful(404, Doubt::Foreign).may_pass() && !refused(404, "").may_pass());
+    }
+
+    #[test]
+    fn what_an_earlier_attempt_left_open_stays_open() {
+        let write = Call::set(System::Databricks, Method::Post, "/x", json!({}));
+        for last in [not_sent(), refused(400, "no"), refused(404, "gone"), lost()] {
+            for first in [lost(), refused(503, "")] {
+                let mut attempts = Attempts::default();
+                assert!(attempts.failed(&write, first.clone()).may_have_happened());
+                let fault = attempts.failed(&write, last.clone());
+                assert!(fault.may_have_happened(), "{first}, then {last}");
+                assert_eq!(fault.is_gone(), last.is_gone(), "{first}, then {last}");
+            }
+            let mut attempts = Attempts::default();
+            attempts.failed(&write, refused(429, ""));
+            assert_eq!(attempts.failed(&write, last.clone()).may_have_happened(), last.may_have_happened());
+        }
+        let mut attempts = Attempts::default();
+        attempts.failed(&read(), lost());
+        assert!(matches!(attempts.failed(&read(), not_sent()), Fault::NotSent { .. }));
     }
 
     #[test]
     fn a_used_up_quota_is_not_waited_for() {
-        let Fault::Refused { line, status, message, request_id, retry_after, .. } = refused(429, "10000 jobs") else {
-            unreachable!()
-        };
-        let code = "QUOTA_EXCEEDED".into();
-        let fault = Fault::Refused { line, status, code, message, request_id, retry_after };
+        let fault = coded(429, "QUOTA_EXCEEDED");
         assert!(!again(&read(), &fault) && !again(&create(), &fault));
     }
 
@@ -221,6 +305,7 @@ mod tests {
             message: String::new(),
             request_id: None,
             retry_after: Some(Duration::from_secs(seconds)),
+            doubt: None,
         };
         let policy = Policy::default();
         assert_eq!(next(&policy, &create(), &ask(30), 0, Duration::ZERO, 0.0), Retry::After(Duration::from_secs(30)));

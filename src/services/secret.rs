@@ -78,13 +78,14 @@ impl Redactor {
         match fault {
             Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
             Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
-            Fault::Refused { line, status, code, message, request_id, retry_after } => Fault::Refused {
+            Fault::Refused { line, status, code, message, request_id, retry_after, doubt } => Fault::Refused {
                 line: clean(line),
                 status,
                 code: clean(code),
                 message: clean(message),
                 request_id: request_id.map(clean),
                 retry_after,
+                doubt,
             },
         }
     }

@@ -13,7 +13,8 @@ const ATTEMPTS: u32 = 4;
 /// Sends JSON to an address. With a key, the body is signed: `X-Plumb-Signature-256` is `sha256=` and the HMAC, in
 /// hexadecimal, of the time in `X-Plumb-Timestamp`, a full stop, and the body.
 ///
-/// A message may arrive twice: when its answer was lost it is sent again. The address may be a secret (Slack's are), and
+/// A message may arrive twice: when its answer was lost, or was a 5xx, it is sent again, since being told twice is better
+/// than not at all. An error says whether it may have arrived. The address may be a secret (Slack's are), and
 /// stands in no error.
 pub async fn post(address: &Secret, body: &Value, key: Option<&Secret>, at: i64) -> Result<(), String> {
     let url = reqwest::Url::parse(address.expose()).map_err(|_| "its address is none".to_owned())?;
@@ -24,6 +25,7 @@ pub async fn post(address: &Secret, body: &Value, key: Option<&Secret>, at: i64)
     let client = http::client(url.scheme() == "http").map_err(|e| e.to_string())?;
     let body = body.to_string();
     let mut wait = Duration::from_millis(250);
+    let mut unclear = false;
     for attempt in 1.. {
         let mut request = client.post(url.clone()).header("Content-Type", "application/json").body(body.clone());
         if let Some(key) = key {
@@ -35,15 +37,17 @@ pub async fn post(address: &Secret, body: &Value, key: Option<&Secret>, at: i64)
             Ok(answer) if answer.status().is_success() => return Ok(()),
             Ok(answer) => {
                 let status = answer.status();
+                unclear |= status.is_server_error();
                 (format!("it answered {status}"), !(status.is_server_error() || status.as_u16() == 429))
             }
             Err(error) => {
                 let broken = Broken::of(error);
+                unclear |= broken.sent;
                 (broken.why, broken.hopeless)
             }
         };
         if hopeless || attempt == ATTEMPTS {
-            return Err(why);
+            return Err(if unclear { format!("{why}; the message may have arrived all the same") } else { why });
         }
         tokio::time::sleep(wait).await;
         wait *= 2;

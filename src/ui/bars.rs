@@ -105,7 +105,7 @@ impl Progress for Bars<'_> {
         }
         drop(state);
         match end {
-            End::Failed { .. } => self.ui.error(&did(step, end)),
+            End::Failed { .. } | End::Unknown { .. } => self.ui.error(&did(step, end)),
             _ => self.ui.status(&did(step, end)),
         }
     }

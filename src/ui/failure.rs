@@ -17,7 +17,7 @@ pub enum ExitCode {
     Stale,
     /// Somebody else holds the lease.
     Lease,
-    /// Some changes were applied and others were not.
+    /// Some changes were applied, or may have been, and others were not.
     Partial,
     /// The command line makes no sense (`EX_USAGE` of sysexits.h).
     Usage,

@@ -78,7 +78,7 @@ impl Progress for Lines<'_> {
         state.ended += 1;
         let line = format!("[{}/{}] {}", state.ended, state.total.max(state.ended), did(step, end));
         match end {
-            End::Failed { .. } => self.ui.error(&line),
+            End::Failed { .. } | End::Unknown { .. } => self.ui.error(&line),
             _ => self.ui.status(&line),
         }
     }

@@ -19,6 +19,8 @@ pub enum End {
     Done(Duration),
     /// It failed after that time. An empty reason is said elsewhere.
     Failed { why: String, after: Duration },
+    /// It was sent, and after that time it is not known whether it was done. Why is said elsewhere.
+    Unknown { after: Duration },
     /// It was not started: something that it depends on failed, or the user interrupted.
     Skipped { why: String },
 }
@@ -81,6 +83,9 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),
         End::Failed { why, after } if why.is_empty() => format!("failed {} after {}", doing(step), seconds(*after)),
         End::Failed { why, after } => format!("failed {} after {}: {why}", doing(step), seconds(*after)),
+        End::Unknown { after } => {
+            format!("{}: sent, and after {} not known whether it was done", doing(step), seconds(*after))
+        }
         End::Skipped { why } => format!("skipped {}: {why}", doing(step)),
     }
 }

@@ -39,6 +39,22 @@ fn a_pull_request_is_previewed_updated_merged_and_applied() {
 }
 
 #[test]
+fn the_comment_says_what_is_not_known() {
+    let mut host = Host::new();
+    host.branch(200);
+    host.open(REPOSITORY);
+    host.preview("").code(0);
+    host.merge();
+    host.world.sandbox.fault(json!({"path": "/api/2.2/jobs/*", "method": "POST", "status": 500, "when": "after"}));
+    host.apply("").code(6).says("Apply: 0 done, 1 not known.");
+    assert_eq!(host.timeout(), 200);
+    let comment = host.comment();
+    assert!(comment.contains("**Not wholly applied: 0 done, 1 not known, exit code 6.**"), "{comment}");
+    host.apply("").code(0);
+    assert!(host.comment().contains("**Applied.**") || host.comment().contains("nothing left to apply"));
+}
+
+#[test]
 fn an_edit_between_review_and_merge_is_refused_shown_and_approved_anew() {
     let mut host = Host::new();
     host.branch(200);

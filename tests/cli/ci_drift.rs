@@ -196,5 +196,5 @@ fn others_are_told_when_something_becomes_of_it() {
     world.plumb("ci drift").code(2).never_says("told");
     world.sandbox.edit_job("a", json!({"timeout_seconds": 60}));
     let gone = world.plumb("ci drift").code(1);
-    gone.says("closed issue #1").says("Slack was not told").never_says("very-secret");
+    gone.says("closed issue #1").says("telling Slack failed").never_says("very-secret");
 }

@@ -247,7 +247,7 @@ fn a_service_that_is_busy_is_waited_for() {
     let world = three();
     world.sandbox.fault(json!({"path": "/api/2.2/jobs/list", "status": 429, "retry_after": 1}));
     world.sandbox.fault(json!({"path": "/api/2.2/jobs/create", "status": 429, "retry_after": 1}));
-    world.sandbox.fault(json!({"path": "/api/2.2/jobs/create", "status": 503, "skip": 1}));
+    world.sandbox.fault(json!({"path": "/api/2.2/jobs/list", "status": 503}));
     world.plumb("apply --yes --verbose").code(0);
     assert_eq!(jobs(&world), 3);
     world.plumb("plan --detailed-exitcode").code(0);
@@ -392,4 +392,57 @@ fn a_wrong_or_hostile_manifest_sends_nothing() {
         world.plumb("plan").code(1).never_says("root:");
     }
     assert_eq!(world.sandbox.requests(), [""; 0]);
+}
+
+#[test]
+fn what_is_not_known_is_said_to_be_not_known() {
+    let world = three();
+    // The job is made, a gateway says that the service is not there, and then nobody may look.
+    let body = json!({"error_code": "PERMISSION_DENIED", "message": "not now"});
+    world.sandbox.fault(json!({"path": "/api/2.2/jobs/create", "status": 503, "when": "after"}));
+    world.sandbox.fault(json!({"path": "/api/2.2/jobs/list", "status": 403, "body": body, "skip": 1}));
+    let ran = world.plumb("apply --yes --parallel 1").code(6);
+    let ran = ran
+        .says("[1/3] creating DatabricksJob/a: sent, and after <time> not known whether it was done")
+        .says("[2/3] skipped creating DatabricksJob/b: DatabricksJob/a is not known to be done")
+        .says("looking for it by its mark: GET /api/2.2/jobs/list")
+        .says("(sent, and whether it was done is not known)")
+        .says("DatabricksJob/b: not started, because DatabricksJob/a is not known to be done")
+        .says("1 change is not known to be done or not: `plumb plan` shows what is live")
+        .says("Apply: 1 done, 1 not known, 1 not started.");
+    ran.never_says("nothing of it was done").never_says("a was not done");
+    assert_eq!(jobs(&world), 2);
+    world.plumb("apply --yes").code(0);
+    assert_eq!(jobs(&world), 3);
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn a_delete_that_is_not_answered_may_have_been_done() {
+    for (when, left) in [("after", 0), ("before", 1)] {
+        let world = World::new();
+        world.commit_file("manifests/a.yaml", &job("a", ""), "Add a");
+        world.plumb("apply --yes").code(0);
+        world.remove("manifests/a.yaml");
+        world.commit("Remove a");
+        world.sandbox.fault(json!({"path": "/api/2.2/jobs/delete", "status": 500, "when": when}));
+        let ran = world.plumb("apply --yes").code(6);
+        ran.says("(sent, and whether it was done is not known)").says("Apply: 0 done, 1 not known.");
+        assert_eq!(jobs(&world), left);
+        world.plumb("apply --yes").code(0);
+        assert_eq!(jobs(&world), 0);
+    }
+}
+
+#[test]
+fn what_could_not_be_verified_is_said() {
+    let world = World::new();
+    world.commit_file("manifests/a.yaml", &job("a", ""), "Add a");
+    world.sandbox.fault(json!({"path": "/api/2.2/jobs/get", "status": 500}));
+    world
+        .plumb("apply --yes")
+        .code(0)
+        .says("it could not be verified that it is now as wanted: GET /api/2.2/jobs/get")
+        .says("Apply: 1 done (1 could not be verified).");
+    world.plumb("plan --detailed-exitcode").code(0);
 }

@@ -21,6 +21,9 @@ mod lease;
 mod origins;
 mod ownership;
 mod teardown;
+mod unfaithful;
+#[path = "../unfaithful/proxy.rs"]
+mod unfaithful_proxy;
 mod unread;
 mod world;
 mod writeback;

@@ -33,6 +33,7 @@ impl Service for Refusing {
                     message: "refused by the test".into(),
                     request_id: None,
                     retry_after: None,
+                    doubt: None,
                 });
             }
             self.inner.send(call).await

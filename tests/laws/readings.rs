@@ -1,7 +1,7 @@
 //! Law: an object is read in one way. What a plan reads of it, and what is read of it again before a write, are the same,
 //! whatever a server leaves out, fills with `null` or adds.
 
-use crate::answers::{self, edited};
+use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, World};
 use plumb::call::{Call, System};
@@ -37,7 +37,7 @@ impl Habit {
             // Airflow leaves nothing out: its answers are pydantic's.
             Habit::Omits if call.system == System::Databricks => omit(body),
             Habit::Omits => {}
-            Habit::Nulls => answers::objects(kind, call, body, |row| {
+            Habit::Nulls => edited::objects(kind, call, body, |row| {
                 let Shape::Object(root) = &kind.rules().root.shape else { return };
                 let spec = if is_job { row.get_mut("settings") } else { Some(row) };
                 let Some(Value::Object(spec)) = spec else { return };
@@ -45,12 +45,12 @@ impl Habit {
                     spec.entry(name.clone()).or_insert(Value::Null);
                 }
             }),
-            Habit::Adds => answers::objects(kind, call, body, |row| {
+            Habit::Adds => edited::objects(kind, call, body, |row| {
                 row["of_tomorrow"] = json!({"a": [1]});
             }),
             Habit::Hides => {
                 let is_list = body.get("jobs").is_some();
-                answers::objects(kind, call, body, |row| {
+                edited::objects(kind, call, body, |row| {
                     if let Some(Value::Object(settings)) = row.get_mut("settings") {
                         settings.remove("run_as");
                     }

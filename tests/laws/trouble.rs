@@ -24,6 +24,8 @@ pub enum Trouble {
     BreaksBefore,
     /// The service does it, and fails then.
     FailsAfter,
+    /// The service does it, and a gateway says that it is too busy.
+    BusyAfter,
     /// The service does it, and the connection breaks before the answer.
     BreaksAfter,
     /// The service does it, and the connection breaks in the middle of the answer.
@@ -44,6 +46,17 @@ impl Trouble {
             (System::DagFiles, Method::Get) => &[FailsBefore],
             (System::DagFiles, _) => &[FailsBefore, BreaksBefore, BreaksAfter, KilledBefore, KilledAfter],
             (_, Method::Get) => &[FailsBefore, Truncates],
+            _ if call.creates.is_some() => &[
+                FailsBefore,
+                Busy,
+                BreaksBefore,
+                FailsAfter,
+                BusyAfter,
+                BreaksAfter,
+                Truncates,
+                KilledBefore,
+                KilledAfter,
+            ],
             _ => &[FailsBefore, Busy, BreaksBefore, FailsAfter, BreaksAfter, Truncates, KilledBefore, KilledAfter],
         }
     }
@@ -54,6 +67,7 @@ impl Trouble {
             Trouble::Busy => json!({ "path": "*", "status": 503, "retry_after": 0 }),
             Trouble::BreaksBefore => json!({ "path": "*", "drop": true }),
             Trouble::FailsAfter => json!({ "path": "*", "status": 500, "when": "after" }),
+            Trouble::BusyAfter => json!({ "path": "*", "status": 503, "retry_after": 0, "when": "after" }),
             Trouble::BreaksAfter => json!({ "path": "*", "drop": true, "when": "after" }),
             Trouble::Truncates => json!({ "path": "*", "truncate": 1 }),
             Trouble::None | Trouble::KilledBefore | Trouble::KilledAfter => return None,

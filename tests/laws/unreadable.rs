@@ -1,7 +1,7 @@
 //! Law: whatever makes a live object unreadable, nothing is written to it, it is not deleted, and no second one is made; and
 //! the plan says so by name.
 
-use crate::answers::{self, edited};
+use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files, World};
 use plumb::apply::Ended;
@@ -35,7 +35,7 @@ fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
         }
     };
     at("", vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
-    let id = format!("/{}", answers::place(kind).1);
+    let id = format!("/{}", edited::place(kind).1);
     at(&id, vec![json!(null), json!(["x"]), json!(true), json!("")]);
     let spec = if kind.name() == "DatabricksJob" { "/settings" } else { "" };
     if !spec.is_empty() {
@@ -102,8 +102,8 @@ fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
 fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> plumb::services::Services {
     let (id, what) = (id.to_owned(), what.clone());
     edited(world, move |call, body| {
-        answers::objects(kind, call, body, |row| {
-            if answers::is(kind, row, &id) {
+        edited::objects(kind, call, body, |row| {
+            if edited::is(kind, row, &id) {
                 match row.pointer_mut(&what.at) {
                     Some(place) => *place = what.with.clone(),
                     // A reading that says less than another.
@@ -138,8 +138,8 @@ impl Case {
         for read in fixture.kind.list() {
             let pages = plumb::services::read(&*world.direct(), &read).await.unwrap();
             for mut page in pages {
-                answers::objects(fixture.kind, &read.call, &mut page, |found| {
-                    if answers::is(fixture.kind, found, &id) {
+                edited::objects(fixture.kind, &read.call, &mut page, |found| {
+                    if edited::is(fixture.kind, found, &id) {
                         row = Some(found.clone());
                     }
                 });
@@ -272,7 +272,7 @@ async fn details(fixture: Fixture) {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = asked.clone();
         let services = edited(&case.world, move |call, answer| {
-            if !answers::is_detail(call) {
+            if !edited::is_detail(call) {
                 return Ok(());
             }
             // Whether it is pinned matters to few.
@@ -280,7 +280,7 @@ async fn details(fixture: Fixture) {
             counted.fetch_add(usize::from(!is_pinned), Ordering::Relaxed);
             match &body {
                 Some(body) => *answer = body.clone(),
-                None => return Err(answers::refusal(call, status)),
+                None => return Err(edited::refusal(call, status)),
             }
             Ok(())
         });
@@ -316,7 +316,7 @@ impl Service for Speechless {
                 return Err(Fault::Lost { line: call.line(), why: "the test lost it".into() });
             }
             if call.method == Method::Get && self.lost.load(Ordering::Relaxed) {
-                answers::objects(self.kind, call, &mut answer.body, |row| *row = self.broken.clone());
+                edited::objects(self.kind, call, &mut answer.body, |row| *row = self.broken.clone());
             }
             Ok(Answer { ..answer })
         })

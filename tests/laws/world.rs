@@ -54,6 +54,26 @@ impl Service for Direct {
     }
 }
 
+impl Direct {
+    /// Clients of Databricks, Airflow and EMR at these addresses, that do not wait long.
+    fn at([databricks, airflow, emr]: [Option<String>; 3], folder: &std::path::Path) -> Direct {
+        let policy = Policy {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(2),
+            total: Duration::from_secs(5),
+            unanswered: 3,
+        };
+        let workspace = databricks::Config::with_token(&databricks.unwrap(), "token-of-laws").unwrap();
+        let server = airflow::Config::local(&airflow.unwrap(), "admin", "password-of-laws").unwrap();
+        Direct {
+            databricks: Databricks::with(workspace, policy, Box::new(|| 0.5)).unwrap(),
+            airflow: Airflow::with(server, policy, Box::new(|| 0.5)).unwrap(),
+            files: DagFiles::folder(folder),
+            emr: emr.map(|url| emulated_emr(url, policy)),
+        }
+    }
+}
+
 /// A sandbox, and clients that do not wait long.
 pub struct World {
     running: Running,
@@ -96,24 +116,22 @@ impl World {
         let emr = with_emr.then(sandbox::emr::Options::default);
         let options = sandbox::Options { airflow: Some(airflow), emr, ..Default::default() };
         let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
-        let policy = Policy {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(2),
-            total: Duration::from_secs(5),
-            unanswered: 3,
-        };
-        let workspace = databricks::Config::with_token(&running.url(), "token-of-laws").unwrap();
-        let server = airflow::Config::local(&running.airflow_url().unwrap(), "admin", "password-of-laws").unwrap();
-        let direct = Arc::new(Direct {
-            databricks: Databricks::with(workspace, policy, Box::new(|| 0.5)).unwrap(),
-            airflow: Airflow::with(server, policy, Box::new(|| 0.5)).unwrap(),
-            files: DagFiles::folder(folder.path()),
-            emr: running.emr_url().map(|url| emulated_emr(url, policy)),
-        });
+        let urls = [Some(running.url()), running.airflow_url(), running.emr_url()];
+        let direct = Arc::new(Direct::at(urls, folder.path()));
         let client = plumb::services::http::client(true).unwrap();
         let mut world = World { running, client, direct, folder, kinds, empty: Value::Null };
         world.empty = world.state().await;
         world
+    }
+
+    /// Where the sandbox's systems are: Databricks, Airflow, and EMR if there is one.
+    pub fn urls(&self) -> [Option<String>; 3] {
+        [Some(self.running.url()), self.running.airflow_url(), self.running.emr_url()]
+    }
+
+    /// The services at other addresses, behind which the same sandbox is.
+    pub fn at(&self, urls: [Option<String>; 3]) -> Services {
+        self.through(Arc::new(Direct::at(urls, self.folder.path())))
     }
 
     /// A file of the DAG folder.

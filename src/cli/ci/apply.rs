@@ -213,10 +213,15 @@ async fn report(
     let held = permit.found();
     let Some(plan) = held.plan else { return };
     let run = context.runner.run_url();
+    let counts = held.ended.as_ref().map_or_else(String::new, |counts| format!("{counts}, "));
     let how = match ended {
         Ok(ExitCode::Ok) if plan.changes.is_empty() => "There was nothing left to apply.".to_owned(),
         Ok(ExitCode::Ok) => "Applied.".to_owned(),
-        Ok(code) => format!("Not wholly applied: exit code {}.", code.code()),
+        Ok(code) => format!("Not wholly applied: {counts}exit code {}.", code.code()),
+        // Stopped at once: what was in flight may have been done.
+        Err(failure) if failure.exit == ExitCode::Interrupted => {
+            format!("Interrupted, exit code {}: {}", failure.exit.code(), render::code(&failure.message))
+        }
         Err(failure) => {
             format!("Not applied, exit code {}: {}", failure.exit.code(), render::code(&failure.message))
         }

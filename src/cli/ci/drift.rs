@@ -1,6 +1,6 @@
 //! `plumb ci drift`.
 
-use crate::call::System;
+use crate::call::{Fault, System};
 use crate::ci::Runner;
 use crate::ci::drift::{LABEL, Step, steps};
 use crate::cli::apply::{self, carry_out};
@@ -12,7 +12,7 @@ use crate::plan::drift::{LeftOut, drift, heal};
 use crate::render::metrics::{Measured, metrics};
 use crate::render::notice::{News, slack, webhook};
 use crate::render::value::visible;
-use crate::services::github::{GitHub, IssueEdit};
+use crate::services::github::{GitHub, Issue, IssueEdit};
 use crate::services::{Secret, webhook as sender};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{kinds, render, settings};
@@ -144,7 +144,7 @@ async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCod
         let paths: Vec<String> = change.fields.iter().map(|f| visible(&f.path)).collect();
         ui.status(&format!("healing {}: {}", change.address, paths.join(", ")));
     }
-    carry_out(session, decided, crate::apply::Options::default(), ui).await
+    Ok(carry_out(session, decided, crate::apply::Options::default(), ui).await?.code)
 }
 
 fn requests(session: &Session) -> std::collections::BTreeMap<String, u64> {
@@ -190,7 +190,7 @@ async fn tell(args: &Drift, left: &Plan, measured: &Measured, ui: &Ui) -> Result
             let Some(address) = address else { continue };
             match sender::post(&address, &body, key, measured.at).await {
                 Ok(()) => ui.status(&format!("told {name} that the drift {}", said(news))),
-                Err(why) => failed.push(format!("{name} was not told: {why}")),
+                Err(why) => failed.push(format!("telling {name} failed: {why}")),
             }
         }
     }
@@ -234,14 +234,14 @@ async fn issue(
         let mut address = None;
         for step in steps {
             let (done, issue) = match step {
-                Step::Open { title, body } => ("opened", github.create_issue(&title, &body, &[LABEL]).await?),
+                Step::Open { title, body } => ("opened", open(&github, &me, &title, &body).await?),
                 Step::Edit { number, body } => {
                     let edit = IssueEdit { body: Some(body), ..IssueEdit::default() };
                     ("edited", github.update_issue(number, &edit).await?)
                 }
                 Step::Close { number, why } => {
                     let seen = run.as_ref().map(|run| format!(" Seen by {run}.")).unwrap_or_default();
-                    github.create_comment(number, &format!("{why}{seen}")).await?;
+                    say(&github, &me, number, &format!("{why}{seen}")).await?;
                     let edit = IssueEdit { open: Some(false), ..IssueEdit::default() };
                     ("closed", github.update_issue(number, &edit).await?)
                 }
@@ -249,9 +249,34 @@ async fn issue(
             ui.status(&format!("{done} issue #{}", issue.number));
             address = Some(issue.html_url);
         }
-        Ok::<_, crate::call::Fault>((news, address))
+        Ok::<_, Fault>((news, address))
     };
-    work.await.map(Some).map_err(|fault| fault.to_string())
+    work.await.map(Some).map_err(|fault| match fault.may_have_happened() {
+        true => format!("{fault}; it may have been done all the same, and the next run looks"),
+        false => fault.to_string(),
+    })
+}
+
+/// Opens the issue. When GitHub does not say whether it did, it is looked for: the next run would find it as well.
+async fn open(github: &GitHub, me: &str, title: &str, body: &str) -> Result<Issue, Fault> {
+    match github.create_issue(title, body, &[LABEL]).await {
+        Err(fault) if fault.may_have_happened() => {
+            let mine = github.issues(&[LABEL], Some(me), true).await?;
+            mine.into_iter().find(|issue| issue.title == title && issue.body.as_deref() == Some(body)).ok_or(fault)
+        }
+        opened => opened,
+    }
+}
+
+/// Writes a comment. When GitHub does not say whether it did, it is looked for, so that nobody reads it twice.
+async fn say(github: &GitHub, me: &str, number: u64, text: &str) -> Result<(), Fault> {
+    match github.create_comment(number, text).await {
+        Err(fault) if fault.may_have_happened() => {
+            let all = github.comments(number).await?;
+            if all.iter().any(|c| c.is_by(me) && c.text() == text) { Ok(()) } else { Err(fault) }
+        }
+        said => said.map(drop),
+    }
 }
 
 /// Writes a file in one go: whoever reads it sees the old one or the new one, whole.

@@ -148,11 +148,12 @@ impl Kind for EmrServerlessApplication {
     }
 
     fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
-        let look = looks.first().unwrap_or(&Value::Null);
+        // What is not found any more is gone; an answer that leaves out the state says nothing.
+        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Settled::Yes };
         let state = text(look, "/application/state");
         match state.as_str() {
-            // What is not found any more is gone.
-            "" | "TERMINATED" => Settled::Yes,
+            "TERMINATED" => Settled::Yes,
+            "" => Settled::NotYet("the answer does not say its state".into()),
             state if expect["state"] == state => Settled::Yes,
             state => Settled::NotYet(format!("it is {state}")),
         }

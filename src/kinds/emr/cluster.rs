@@ -184,6 +184,7 @@ impl Kind for EmrCluster {
         let state = text(look, "/Cluster/Status/State");
         match state.as_str() {
             "TERMINATED" | "TERMINATED_WITH_ERRORS" => Settled::Yes,
+            "" => Settled::NotYet("the answer does not say its state".into()),
             state => Settled::NotYet(format!("it is {state}")),
         }
     }

@@ -4,7 +4,7 @@
 //! problem document (RFC 7807), and sometimes a web page. What Airflow 3 quotes of the request (`input`) is left out: it
 //! may be a password.
 
-use crate::call::Fault;
+use crate::call::{Doubt, Fault};
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::HeaderMap};
@@ -22,7 +22,14 @@ pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8
         message: shortened(if (300..400).contains(&status) { redirect(headers) } else { message(status, body) }),
         request_id: header(headers, "x-request-id").map(str::to_owned),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
+        doubt: Doubt::about(status, is_own(body)),
     }
+}
+
+/// Whether Airflow wrote it: its errors are objects with a `detail`, or a `title`.
+fn is_own(body: &[u8]) -> bool {
+    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return false };
+    ["detail", "title"].iter().any(|member| members.contains_key(*member))
 }
 
 /// Whether the server does not take the token: it has expired, or is none.

@@ -15,7 +15,7 @@ use super::{
     http::{self, Broken},
     pace::{Pace, Went},
     random,
-    retry::{self, Policy, Retry},
+    retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
 use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
@@ -167,6 +167,7 @@ impl Airflow {
         let began = Instant::now();
         let mut attempt = 0;
         let mut renewed = false;
+        let mut attempts = Attempts::default();
         loop {
             // Signing in has its own patience; its failure is not repeated here.
             let header = match api {
@@ -179,13 +180,14 @@ impl Airflow {
                 _ => Some(self.writing.lock().await),
             };
             let pass = self.pace.enter().await;
-            let failed = match self.attempt(call, url.clone(), header.as_ref()).await {
+            let mut failed = match self.attempt(call, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
                 }
                 Err(failed) => failed,
             };
+            failed.fault = attempts.failed(call, failed.fault);
             // The place is free while this call waits.
             pass.leave(failed.went);
             drop(alone);
@@ -298,5 +300,6 @@ fn exists(call: &Call, answer: Answer) -> Fault {
         message: format!("The Variable with key: `{key}` already exists"),
         request_id: answer.request_id,
         retry_after: None,
+        doubt: None,
     }
 }

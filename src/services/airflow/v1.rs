@@ -66,13 +66,13 @@ fn name(call: &Call) -> &str {
 /// What a fault of v1 means, where its own words do not say.
 pub(super) fn explained(fault: Fault) -> Fault {
     match fault {
-        Fault::Refused { line, status: 500, code, message, request_id, retry_after }
+        Fault::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
             if line.contains("/api/v1/pools") && message.starts_with("inf is not of type") =>
         {
             let message = "Airflow 2 cannot list its pools while one of them has any number of slots (-1): give that \
                            pool a number, in Airflow's own pages"
                 .to_owned();
-            Fault::Refused { line, status: 500, code, message, request_id, retry_after }
+            Fault::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
         }
         other => other,
     }

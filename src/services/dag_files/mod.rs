@@ -156,8 +156,9 @@ async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault>
     let text = text.ok_or_else(|| refused(call, 400, "BAD_BODY", "no `text`"))?;
     let answer = json!({ "path": name, "dag_id": body.and_then(|b| b.get("dag_id")) });
     let mut first = None;
+    let mut wrote = false;
     for _ in 0..ATTEMPTS {
-        let found = place.look(call, name).await?;
+        let found = place.look(call, name).await.map_err(|fault| of_look(fault, wrote))?;
         check_owner(call, found.as_ref(), name)?;
         // Also after a write whose answer was lost: it has been done.
         if found.as_ref().and_then(|f| f.text.as_deref()) == Some(text) {
@@ -170,6 +171,7 @@ async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault>
         if place.write(call, name, text, version.as_deref()).await? == Wrote::Done {
             return Ok(answer);
         }
+        wrote = true;
     }
     Err(changed(call, name))
 }
@@ -177,7 +179,7 @@ async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault>
 async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
     let mut first: Option<String> = None;
     for _ in 0..ATTEMPTS {
-        let found = place.look(call, name).await?;
+        let found = place.look(call, name).await.map_err(|fault| of_look(fault, first.is_some()))?;
         check_owner(call, found.as_ref(), name)?;
         let version = match (found, &first) {
             (Some(found), None) => found.version,
@@ -194,6 +196,24 @@ async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fau
     Err(changed(call, name))
 }
 
+/// A fault of the look at a file, as one of the whole write. Before anything was written, nothing was; after it, what was
+/// not the file's version may have been one's own lost write.
+fn of_look(fault: Fault, wrote: bool) -> Fault {
+    if wrote {
+        return fault.after_an_unclear_attempt();
+    }
+    if !fault.may_have_happened() {
+        return fault;
+    }
+    let (line, said) = match &fault {
+        Fault::NotSent { line, .. } | Fault::Refused { line, .. } | Fault::Lost { line, .. } => {
+            (line, fault.to_string())
+        }
+    };
+    let why = said.strip_prefix(&format!("{line}: ")).unwrap_or(&said).to_owned();
+    Fault::NotSent { line: line.clone(), why: format!("the file could not be looked at first: {why}") }
+}
+
 fn not_sent(call: &Call, why: &str) -> Fault {
     Fault::NotSent { line: call.line(), why: why.to_owned() }
 }
@@ -206,6 +226,7 @@ fn refused(call: &Call, status: u16, code: &str, message: &str) -> Fault {
         message: message.to_owned(),
         request_id: None,
         retry_after: None,
+        doubt: None,
     }
 }
 

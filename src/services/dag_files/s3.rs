@@ -10,7 +10,7 @@ use crate::call::{Call, Fault, percent_encoded};
 use crate::services::aws::{self, Aws, AwsError, Endpoint};
 use crate::services::http::{self as web, Broken};
 use crate::services::pace::{Pace, Went};
-use crate::services::retry::{self, Policy, Retry};
+use crate::services::retry::{self, Attempts, Policy, Retry};
 use crate::services::{Requests, random};
 use jiff::Timestamp;
 use reqwest::Method;
@@ -213,9 +213,11 @@ impl Inner {
     async fn ask(&self, call: &Call, ask: &Ask<'_>) -> Result<Result<Reply, Refusal>, Fault> {
         let began = Instant::now();
         let (mut attempt, mut moved, mut renewed) = (0, false, false);
+        let mut attempts = Attempts::default();
+        let mut failed = |fault: Fault| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
         loop {
             let pass = self.pace.enter().await;
-            let (fault, refusal) = match self.attempt(call, ask).await {
+            let (fault, mut refusal) = match self.attempt(call, ask).await {
                 Ok(Ok(reply)) => {
                     pass.leave(Went::Well);
                     return Ok(Ok(reply));
@@ -228,12 +230,15 @@ impl Inner {
                 Err((fault, hopeless)) => {
                     pass.leave(Went::Otherwise);
                     if hopeless {
-                        return Err(fault);
+                        return Err(failed(fault));
                     }
                     (fault, None)
                 }
             };
-            if let Some(refusal) = &refusal {
+            let fault = failed(fault);
+            if let Some(refusal) = &mut refusal {
+                refusal.doubt = fault.doubt();
+
                 let region = refusal.region.as_ref().filter(|r| self.endpoint.is_none() && **r != self.region());
                 if let Some(region) = region.filter(|_| refusal.is_elsewhere() && !moved) {
                     self.region.lock().unwrap_or_else(PoisonError::into_inner).clone_from(region);
@@ -338,6 +343,7 @@ impl Inner {
             message: self.aws.redactor().clean(&refusal.message),
             request_id: refusal.request_id.clone(),
             retry_after: refusal.retry_after,
+            doubt: refusal.doubt,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Facts: Amazon S3 API reference, `ListObjectsV2` and "Error responses"; how keys are encoded in a listing as botocore
 //! reads it (`handlers.py`, `decode_list_object_v2`: a `+` is a space).
 
+use crate::call::Doubt;
 use crate::services::airflow::errors::shortened;
 use crate::services::aws::is_region;
 use crate::services::databricks::errors::{header, meaning, retry_after};
@@ -74,6 +75,8 @@ pub(super) struct Refusal {
     pub region: Option<String>,
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
+    /// Why it may have been done although it was refused.
+    pub doubt: Option<Doubt>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +91,7 @@ struct Said {
 /// Reads a refusal. Of the body only code and message are kept: S3 also quotes the request, key id included.
 pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Refusal {
     let said = std::str::from_utf8(body).ok().and_then(|text| quick_xml::de::from_str::<Said>(text).ok());
+    let own = said.is_some();
     let said = said.unwrap_or_else(|| {
         let meaning = meaning(status, body);
         Said { code: meaning.code, message: meaning.message, region: None }
@@ -100,6 +104,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
         region: region.filter(|region| is_region(region)),
         request_id: header(headers, "x-amz-request-id").map(str::to_owned),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
+        doubt: Doubt::about(status, own),
     }
 }
 

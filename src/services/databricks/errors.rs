@@ -2,7 +2,7 @@
 //!
 //! Facts: databricks-sdk-go, `apierr/errors.go` (the forms of bodies) and `apierr/error_mapping.go` (codes and statuses).
 
-use crate::call::Fault;
+use crate::call::{Doubt, Fault};
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -19,6 +19,9 @@ pub struct Meaning {
     pub message: String,
     /// The id of the request, where the body has it.
     pub request_id: Option<String>,
+    /// Whether Databricks wrote it: with an error code, or in one of its older forms. A text, a page or a lone `message`
+    /// may be of whatever stands in front of it.
+    pub own: bool,
 }
 
 /// Reads an answer that is no success.
@@ -34,6 +37,7 @@ pub fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now:
         message: shortened(meaning.message),
         request_id: request_id(headers).or(meaning.request_id),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
+        doubt: Doubt::about(status, meaning.own),
     }
 }
 
@@ -75,7 +79,7 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 pub fn meaning(status: u16, body: &[u8]) -> Meaning {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
-    let said = |code: String, message: String| Meaning { code, message, request_id: None };
+    let said = |code: String, message: String| Meaning { code, message, request_id: None, own: false };
     if text.is_empty() {
         return said(status_code(status), "the answer has no text".to_owned());
     }
@@ -86,7 +90,7 @@ pub fn meaning(status: u16, body: &[u8]) -> Meaning {
         && !code.is_empty()
         && code.chars().all(|c| c.is_ascii_uppercase() || c == '_')
     {
-        return said(code.to_owned(), message.to_owned());
+        return Meaning { own: true, ..said(code.to_owned(), message.to_owned()) };
     }
     if is_html(text) {
         return said(status_code(status), of_html(text));
@@ -102,7 +106,10 @@ fn of_json(status: u16, members: &serde_json::Map<String, Value>, text: &str) ->
         .get("details")
         .and_then(Value::as_array)
         .and_then(|details| details.iter().find_map(|detail| detail.get("request_id")?.as_str()).map(str::to_owned));
-    let said = |code: String, message: String| Meaning { code, message, request_id };
+    let own = matches!(members.get("error_code"), Some(Value::String(_) | Value::Number(_)))
+        || members.get("error").is_some_and(Value::is_string)
+        || part("detail").is_some();
+    let said = |code: String, message: String| Meaning { code, message, request_id, own };
     match members.get("error") {
         // OAuth (RFC 6749, 5.2), Microsoft Entra.
         Some(Value::String(error)) if part("error_description").is_some() => {
@@ -195,7 +202,7 @@ fn redirect(headers: &HeaderMap) -> Meaning {
     } else {
         format!("it redirects to {place}: is this the address of a workspace?")
     };
-    Meaning { code: "REDIRECT".to_owned(), message, request_id: None }
+    Meaning { code: "REDIRECT".to_owned(), message, request_id: None, own: false }
 }
 
 /// `Bad Gateway` as `BAD_GATEWAY`.
@@ -299,6 +306,29 @@ mod tests {
         assert!(missing.is_gone());
         assert_eq!(status(fault(400, &[], r#"{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"m"}"#)), 429);
         assert_eq!(status(fault(400, &[], r#"{"error_code":"INVALID_STATE","message":"m"}"#)), 400);
+    }
+
+    #[test]
+    fn what_databricks_wrote_is_told_from_what_stands_in_front_of_it() {
+        for (status, body, own) in [
+            (400, r#"{"error_code":"INVALID_STATE","message":"m"}"#, true),
+            (403, r#"{"error_code":403,"message":"m"}"#, true),
+            (404, r#"{"detail":"no user","status":"404"}"#, true),
+            (400, r#"{"error":"IllegalArgument: no"}"#, true),
+            (403, "PERMISSION_DENIED: not yours", true),
+            (403, r#"{"message":"Forbidden"}"#, false),
+            (404, "default backend - 404", false),
+            (404, "<html><pre>gone</pre></html>", false),
+            (400, "", false),
+            (400, "[1]", false),
+            // These say the same whoever writes them.
+            (401, "", true),
+            (429, "slow down", true),
+        ] {
+            assert_eq!(!fault(status, &[], body).may_have_happened(), own, "{status} {body}");
+        }
+        assert!(!fault(404, &[], "default backend - 404").is_gone());
+        assert!(fault(404, &[], r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"m"}"#).is_gone());
     }
 
     #[test]

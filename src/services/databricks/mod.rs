@@ -16,7 +16,7 @@ use super::{
     http::{self, Broken},
     pace::{Pace, Went},
     random,
-    retry::{self, Policy, Retry},
+    retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
 use crate::call::{Answer, Call, Fault, Sending, Service, System};
@@ -111,17 +111,19 @@ impl Databricks {
         let began = Instant::now();
         let mut attempt = 0;
         let mut renewed = false;
+        let mut attempts = Attempts::default();
         loop {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
             let pass = self.pace.enter().await;
-            let failed = match self.attempt(call, url.clone(), &header).await {
+            let mut failed = match self.attempt(call, url.clone(), &header).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
                 }
                 Err(failed) => failed,
             };
+            failed.fault = attempts.failed(call, failed.fault);
             // The place is free while this call waits.
             pass.leave(failed.went);
             if failed.signed_out {

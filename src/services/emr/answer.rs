@@ -6,6 +6,7 @@
 //! (`retries/standard.py`, `ThrottledRetryableChecker`).
 
 use super::protocol::Api;
+use crate::call::Doubt;
 use crate::services::airflow::errors::shortened;
 use crate::services::databricks::errors::{header, meaning, retry_after};
 use jiff::Timestamp;
@@ -45,6 +46,8 @@ pub(super) struct Refusal {
     pub message: String,
     pub request_id: Option<String>,
     pub retry_after: Option<Duration>,
+    /// Why it may have been done although it was refused.
+    pub doubt: Option<Doubt>,
 }
 
 /// An error in XML: `<ErrorResponse><Error>…` or `<Response><Errors><Error>…`.
@@ -66,7 +69,7 @@ struct XmlError {
 
 /// Reads a refusal.
 pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Refusal {
-    let (code, message) = said(status, headers, body);
+    let (code, message, own) = said(status, headers, body);
     let status = match code.as_str() {
         code if THROTTLED.contains(&code) => 429,
         code if FAILED.contains(&code) => 503,
@@ -79,6 +82,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
         message: shortened(message),
         request_id: request_id(headers),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
+        doubt: Doubt::about(status, own),
     }
 }
 
@@ -89,7 +93,8 @@ fn is_missing(message: &str) -> bool {
         || (message.starts_with("Security configuration with name ") && message.contains(" does not exist"))
 }
 
-fn said(status: u16, headers: &HeaderMap, body: &[u8]) -> (String, String) {
+/// Code and message, and whether AWS wrote them.
+fn said(status: u16, headers: &HeaderMap, body: &[u8]) -> (String, String, bool) {
     let plain = meaning(status, body);
     let text = String::from_utf8_lossy(body);
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -100,15 +105,15 @@ fn said(status: u16, headers: &HeaderMap, body: &[u8]) -> (String, String) {
     if let Some(code) = code.filter(|code| !code.is_empty()) {
         let detail = json["ErrorCode"].as_str().map(|detail| format!(" ({detail})")).unwrap_or_default();
         let message = part(["message", "Message"]).unwrap_or(plain.message);
-        return (short(&code), format!("{message}{detail}"));
+        return (short(&code), format!("{message}{detail}"), true);
     }
     if let Ok(Xml { error: Some(error) }) = quick_xml::de::from_str(&text) {
         let error = error.inner.map_or_else(|| (error.code, error.message), |inner| (inner.code, inner.message));
         if !error.0.is_empty() {
-            return error;
+            return (error.0, error.1, true);
         }
     }
-    (plain.code, plain.message)
+    (plain.code, plain.message, false)
 }
 
 /// The service's id of a request.
@@ -196,6 +201,8 @@ mod tests {
         }
         let page = read(500, "<!doctype html><html><title>500 Internal Server Error</title></html>");
         assert_eq!((page.status, page.message.as_str()), (500, "500 Internal Server Error"));
+        assert_eq!(read(404, "default backend - 404").doubt, Some(Doubt::Foreign));
+        assert_eq!((read(403, xml).doubt, read(400, json).doubt), (None, None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod protocol;
 use super::aws::{self, Aws, AwsError, Endpoint};
 use super::http::{self as web, Broken};
 use super::pace::{Pace, Went};
-use super::retry::{self, Policy, Retry};
+use super::retry::{self, Attempts, Policy, Retry};
 use super::{Requests, random};
 use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
 use answer::{Refusal, refusal};
@@ -150,9 +150,10 @@ impl Emr {
         let reached = self.reached(wire.api);
         let began = Instant::now();
         let (mut attempt, mut renewed) = (0, false);
+        let mut attempts = Attempts::default();
         loop {
             let pass = reached.pace.enter().await;
-            let (fault, refusal) = match self.attempt(call, wire, reached).await {
+            let (fault, mut refusal) = match self.attempt(call, wire, reached).await {
                 Ok(Ok(answer)) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -165,11 +166,15 @@ impl Emr {
                 Err((fault, hopeless)) => {
                     pass.leave(Went::Otherwise);
                     if hopeless {
-                        return Err(fault);
+                        return Err(attempts.failed(call, fault));
                     }
                     (fault, None)
                 }
             };
+            let fault = attempts.failed(call, fault);
+            if let Some(refusal) = &mut refusal {
+                refusal.doubt = fault.doubt();
+            }
             if refusal.as_ref().is_some_and(Refusal::is_expired) && !renewed {
                 self.aws.forget().await;
                 renewed = true;
@@ -243,6 +248,7 @@ impl Emr {
             message: self.aws.redactor().clean(&format!("{}{more}", refusal.message)),
             request_id: refusal.request_id.clone(),
             retry_after: refusal.retry_after,
+            doubt: refusal.doubt,
         }
     }
 

@@ -3,7 +3,7 @@
 //! `{"message": …, "errors": [{"resource", "field", "code", "message"}], "documentation_url": …}` (docs.github.com, "Troubleshooting
 //! the REST API"). A limit on requests is answered with 403 or 429 alike.
 
-use crate::call::Fault;
+use crate::call::{Doubt, Fault};
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
@@ -16,6 +16,7 @@ const UNSAID: Duration = Duration::from_secs(60);
 /// Reads an answer that is no success. A limit on requests gets status 429, whichever it came with: nothing was done, and
 /// it passes.
 pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Fault {
+    let own = serde_json::from_slice::<Value>(body).is_ok_and(|body| body["message"].is_string());
     let message = if (300..400).contains(&status) {
         let to = header(headers, "location").unwrap_or("another address");
         format!("it redirects to {to}, which is not followed; was the repository renamed?")
@@ -39,6 +40,7 @@ pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8
         message,
         request_id: header(headers, "x-github-request-id").map(str::to_owned),
         retry_after: limit.or_else(|| header(headers, "retry-after").and_then(|value| retry_after(value, now))),
+        doubt: Doubt::about(if limit.is_some() { 429 } else { status }, own),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     http::{self, Broken, ClientError},
     pace::{Pace, Went},
     random,
-    retry::{self, Policy, Retry},
+    retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
 use crate::call::{Call, Fault, Method, System, percent_encoded};
@@ -344,9 +344,10 @@ impl GitHub {
         }
         let began = Instant::now();
         let mut attempt = 0;
+        let mut attempts = Attempts::default();
         loop {
             let pass = self.pace.enter().await;
-            let failed = match self.attempt(call, url.clone()).await {
+            let mut failed = match self.attempt(call, url.clone()).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -354,6 +355,7 @@ impl GitHub {
                 Err(failed) => failed,
             };
             pass.leave(failed.went);
+            failed.fault = attempts.failed(call, failed.fault);
             let again = retry::next(&self.policy, call, &failed.fault, attempt, began.elapsed(), (self.jitter)());
             match again {
                 Retry::After(wait) if !failed.hopeless => tokio::time::sleep(wait).await,
