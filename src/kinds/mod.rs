@@ -17,7 +17,6 @@ pub mod databricks {
     pub mod ai_tasks;
     mod cluster_check;
     pub mod compute;
-    mod export;
     pub mod git;
     mod job_check;
     pub mod job_parts;

@@ -1,7 +1,8 @@
 //! Reaching into a spec by path.
 
-use super::{Path, Rules, Segment, Shape};
+use super::{Field, Path, Rules, Segment, Shape};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The value at a path.
 pub fn find<'v>(rules: &Rules, value: &'v Value, path: &Path) -> Option<&'v Value> {
@@ -54,6 +55,75 @@ pub fn graft(rules: &Rules, value: &mut Value, path: &Path, new: Option<&Value>)
                 items.remove(*index);
             }
         }
+    }
+}
+
+/// Does what [`graft`] does for each of these places, and goes through each list once, however many of its elements they
+/// are in.
+pub fn graft_all<'v>(rules: &Rules, value: &mut Value, grafts: impl IntoIterator<Item = (&'v Path, Option<&'v Value>)>) {
+    let grafts: Vec<(&[Segment], Option<&Value>)> =
+        grafts.into_iter().filter(|(path, _)| !path.0.is_empty()).map(|(path, new)| (&path.0[..], new)).collect();
+    graft_below(rules, &rules.root, value, grafts);
+}
+
+fn graft_below(rules: &Rules, field: &Field, here: &mut Value, grafts: Vec<(&[Segment], Option<&Value>)>) {
+    let mut groups: BTreeMap<&Segment, Vec<(&[Segment], Option<&Value>)>> = BTreeMap::new();
+    for (way, new) in grafts {
+        let Some((first, rest)) = way.split_first() else { continue };
+        groups.entry(first).or_default().push((rest, new));
+    }
+    let places = match &*here {
+        Value::Array(items) => positions(field, items),
+        _ => BTreeMap::new(),
+    };
+    let mut gone = Vec::new();
+    for (segment, group) in groups {
+        let Some(next) = below(rules, field, segment) else { continue };
+        let adds = group.iter().any(|(_, new)| new.is_some());
+        let known = match segment {
+            Segment::Item(key) => places.get(key).copied().map(Segment::Index),
+            _ => None,
+        };
+        let segment = known.as_ref().unwrap_or(segment);
+        if group.iter().any(|(rest, new)| rest.is_empty() && new.is_none()) {
+            gone.push(segment.clone());
+            continue;
+        }
+        let is_missing = matches!(segment, Segment::Item(_));
+        let Some(place) = step(field, here, segment, adds).filter(|_| adds || !is_missing) else { continue };
+        if let Some((_, Some(new))) = group.iter().find(|(rest, _)| rest.is_empty()) {
+            *place = (*new).clone();
+        }
+        graft_below(rules, next, place, group);
+    }
+    // From behind, so that the places of the others stay what they are.
+    gone.sort_by(|a, b| b.cmp(a));
+    for segment in gone {
+        take_out(here, &segment);
+    }
+}
+
+fn positions(field: &Field, items: &[Value]) -> BTreeMap<String, usize> {
+    let mut places = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let key = match &field.rule.key {
+            Some(by) => by.of(item),
+            None => Some(label(item)),
+        };
+        key.map(|key| places.entry(key).or_insert(index));
+    }
+    places
+}
+
+fn take_out(here: &mut Value, segment: &Segment) {
+    match (segment, here) {
+        (Segment::Key(key), Value::Object(map)) => {
+            map.remove(key);
+        }
+        (Segment::Index(index), Value::Array(items)) if *index < items.len() => {
+            items.remove(*index);
+        }
+        _ => {}
     }
 }
 

@@ -199,7 +199,8 @@ const TEXTS: [(&str, &str); 3] = [
     ("AirflowConnection", "extra"),
 ];
 
-fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
+/// Makes maps of what is text on the wire.
+pub fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if let Some(map) = live.get(member).and_then(Value::as_str).and_then(|t| serde_json::from_str(t).ok()) {
             live[member] = map;
@@ -207,7 +208,8 @@ fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     }
 }
 
-fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
+/// And texts of the maps.
+pub fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if live.get(member).is_some_and(Value::is_object) {
             live[member] = json!(live[member].to_string());
