@@ -7,7 +7,7 @@ use crate::git::Repo;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::teardown::Evidence;
-use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
+use crate::plan::{Bases, Decision, Input, Keys, Live, Selection, decide};
 use crate::sandbox;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};

@@ -43,6 +43,8 @@ pub struct Difference {
     pub to: Option<Value>,
     /// It cannot be changed in place.
     pub replaces: bool,
+    /// It is no reason for a write: it is what a write for other reasons cannot carry over.
+    pub lost: bool,
 }
 
 /// A live value that stays although the manifest does not ask for it.
@@ -106,6 +108,7 @@ impl Comparison {
             from: kept.value,
             to: None,
             replaces: kept.carry == Carry::UntilReplaced,
+            lost: true,
         };
         self.differences.extend(lost.into_iter().map(removal));
         self.differences.sort_by(|a, b| a.path.cmp(&b.path));
@@ -290,6 +293,8 @@ impl<'a> Walk<'a> {
             () => Carry::Sent,
         };
         match self.context.undeclared {
+            // What the service sets unless told otherwise is nobody's loss where it is told otherwise.
+            _ if is_chosen && refused && rule.is_usual(live) => {}
             _ if is_chosen => self.keep_as(path, Some(live), Because::Chosen, carry),
             _ if rule.strict => self.differ(field, path, None, Some(live), above),
             Undeclared::Remove if !above.replaces => self.differ(field, path, None, Some(live), above),
@@ -442,6 +447,7 @@ impl<'a> Walk<'a> {
             from: live.or(default).cloned(),
             to: want.or(default).cloned(),
             replaces: above.replaces || (want.is_none() && field.rule.replace_to_clear),
+            lost: false,
         });
     }
 

@@ -318,7 +318,7 @@ impl<'a> Decider<'a> {
             return;
         }
         let base = self.base_of(resource, mark, same_manifest);
-        let mut fields = self.fields(resource, &comparison, unseen, base.as_ref(), (&want, &live));
+        let mut fields = self.fields(resource, &comparison, unseen, (base.as_ref(), same_manifest), (&want, &live));
         if protect_differs {
             let flag = |on: bool| Some(Value::from(on));
             let was = mark.is_some_and(|m| m.protect);
@@ -386,7 +386,7 @@ impl<'a> Decider<'a> {
         resource: &Resource,
         comparison: &Comparison,
         unseen: &[Path],
-        base: Option<&Was>,
+        (base, same_manifest): (Option<&Was>, bool),
         (want, live): (&Value, &Value),
     ) -> Vec<FieldChange> {
         let rules = resource.kind.rules();
@@ -397,6 +397,11 @@ impl<'a> Decider<'a> {
                 let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
                 field.replaces = d.replaces;
                 field.origin = base.and_then(|base| base.origin(rules, &d.path, want, live));
+                if d.lost {
+                    field.note = Some("it cannot be kept beside what is wanted".into());
+                    // Whoever set it: what takes it away is the write, and whatever that is for.
+                    field.origin = Some(if same_manifest { Origin::Drift } else { Origin::Manifest });
+                }
                 field
             })
             .collect();
@@ -537,8 +542,8 @@ impl<'a> Decider<'a> {
             let is = move |k: &&Kept| (k.carry == Carry::Sticks) == sticks;
             kept.iter().filter(had).filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
         };
-        self.note(resource, "no longer declared here, and stays as it is live: the service chooses it", list(false));
-        self.note(resource, "no longer declared here, and stays as it is live: the service keeps it", list(true));
+        self.note(resource, "no longer declared here, and kept, because the service may have chosen it", list(false));
+        self.note(resource, "no longer declared here, and kept by the service, which leaves it as it was", list(true));
     }
 
     fn note(&mut self, resource: &Resource, what: &str, paths: String) {

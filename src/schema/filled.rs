@@ -106,6 +106,11 @@ impl Rule {
         self.chosen.as_ref().is_some_and(|values| values.has(value))
     }
 
+    /// Whether it is one of the few values that the service may choose.
+    pub fn is_usual(&self, value: &Value) -> bool {
+        matches!(&self.chosen, Some(Values::Of(values)) if values.contains(value))
+    }
+
     /// Whether the service would refuse this value beside what is written.
     pub fn is_refused(&self, value: &Value, around: Around<'_>) -> bool {
         self.refused_when.iter().any(|when| when.holds(value, around))

@@ -19,6 +19,7 @@ mod import;
 mod lease;
 mod origins;
 mod ownership;
+mod server_filled;
 mod teardown;
 mod world;
 mod writeback;

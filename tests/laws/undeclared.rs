@@ -65,6 +65,10 @@ impl Meddler<'_> {
             if member.rule.write_only || no_size {
                 continue;
             }
+            // Whether the service or somebody set it is a matter of the value, and of another law (`server_filled`).
+            if member.rule.unset == Some(Unset::Server) && !member.rule.apart {
+                continue;
+            }
             let declared = declared.get(name).filter(|v| of_field(self.rules, member, v).is_some());
             let here = path.key(name);
             match declared {

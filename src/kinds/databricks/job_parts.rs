@@ -70,7 +70,7 @@ pub struct EnvironmentSpec {
     /// The environment to build on: the path of an `env.yaml`, or an id. Stands in for `environment_version`.
     pub base_environment: Option<String>,
     /// The former name of `environment_version`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "environment_version"}, {"with": "base_environment"}], "refused_when": [{"with": "environment_version"}, {"with": "base_environment"}], "why": "databricks-sdk-java compute.Environment: the deprecated name of environment_version, which says the same"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "environment_version"}], "refused_when": [{"with": "environment_version"}, {"with": "base_environment"}], "why": "databricks-sdk-java compute.Environment: the deprecated name of environment_version, which says the same"}))]
     pub client: Option<String>,
     /// Python packages, as in a `requirements.txt`.
     pub dependencies: Option<Vec<String>>,
