@@ -2,14 +2,14 @@
 
 use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
-use super::matching::{CLONES_REMEDY, Match, clones};
+use super::matching::Match;
 use super::origin::{Was, is_apart};
-use super::secrets::{self, Numbers, seal};
+use super::secrets::{self, seal};
 use super::selection::Selection;
 use super::teardown::Descent;
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, approval, guards, normal,
-    order, references, served,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
+    served,
 };
 use crate::call::System;
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Role, Step, Verb};

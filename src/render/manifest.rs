@@ -99,7 +99,8 @@ impl Writer<'_> {
             }
             (Shape::Map(entry), Value::Object(map)) => Some(self.map(field, entry, map, around)),
             (Shape::List(item), Value::Array(items)) => {
-                let list = items.iter().map(|v| self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v)));
+                let list =
+                    items.iter().map(|v| self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v)));
                 Some(serde_yaml::Value::Sequence(list.collect()))
             }
             _ if field.rule.secret == Some(Secret::Value) => Some(self.secret(key)),

@@ -58,16 +58,23 @@ pub fn graft(rules: &Rules, value: &mut Value, path: &Path, new: Option<&Value>)
     }
 }
 
+/// What is left of a way to a place, and what is put there.
+type Graft<'v> = (&'v [Segment], Option<&'v Value>);
+
 /// Does what [`graft`] does for each of these places, and goes through each list once, however many of its elements they
 /// are in.
-pub fn graft_all<'v>(rules: &Rules, value: &mut Value, grafts: impl IntoIterator<Item = (&'v Path, Option<&'v Value>)>) {
-    let grafts: Vec<(&[Segment], Option<&Value>)> =
+pub fn graft_all<'v>(
+    rules: &Rules,
+    value: &mut Value,
+    grafts: impl IntoIterator<Item = (&'v Path, Option<&'v Value>)>,
+) {
+    let grafts: Vec<Graft<'_>> =
         grafts.into_iter().filter(|(path, _)| !path.0.is_empty()).map(|(path, new)| (&path.0[..], new)).collect();
     graft_below(rules, &rules.root, value, grafts);
 }
 
-fn graft_below(rules: &Rules, field: &Field, here: &mut Value, grafts: Vec<(&[Segment], Option<&Value>)>) {
-    let mut groups: BTreeMap<&Segment, Vec<(&[Segment], Option<&Value>)>> = BTreeMap::new();
+fn graft_below(rules: &Rules, field: &Field, here: &mut Value, grafts: Vec<Graft<'_>>) {
+    let mut groups: BTreeMap<&Segment, Vec<Graft<'_>>> = BTreeMap::new();
     for (way, new) in grafts {
         let Some((first, rest)) = way.split_first() else { continue };
         groups.entry(first).or_default().push((rest, new));
@@ -184,5 +191,61 @@ fn step<'v>(field: &super::Field, here: &'v mut Value, segment: &Segment, make: 
                 None => None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rules() -> Rules {
+        super::super::compile(&json!({"properties": {
+            "name": {"type": "string"},
+            "inner": {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}},
+            "tasks": {"x-plumb": {"key": "key", "why": "test"}, "items": {"properties": {
+                "key": {"type": "string"}, "a": {"type": "string"}, "b": {"properties": {"c": {"type": "string"}}},
+            }}},
+            "steps": {"items": {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}}},
+        }}))
+    }
+
+    fn path(segments: &[Segment]) -> Path {
+        Path(segments.to_vec())
+    }
+
+    #[test]
+    fn many_grafts_do_what_each_would_do() {
+        let (key, item) = (|k: &str| Segment::Key(k.into()), |k: &str| Segment::Item(k.into()));
+        let grafts = [
+            (path(&[key("inner"), key("a")]), Some(json!("1"))),
+            (path(&[key("name")]), None),
+            (path(&[key("steps"), Segment::Index(1), key("b")]), Some(json!("2"))),
+            (path(&[key("tasks"), item("x"), key("a")]), None),
+            (path(&[key("tasks"), item("x"), key("b"), key("c")]), Some(json!("3"))),
+            (path(&[key("tasks"), item("y")]), None),
+            (path(&[key("tasks"), item("z"), key("a")]), Some(json!("4"))),
+            (path(&[key("tasks"), item("gone"), key("a")]), None),
+            (path(&[key("tasks"), item("new")]), Some(json!({"key": "new"}))),
+        ];
+        let before = json!({
+            "name": "n",
+            "tasks": [{"key": "y"}, {"key": "x", "a": "0"}, {"key": "z"}],
+            "steps": [{"a": "0"}, {"a": "1"}],
+        });
+        let (mut one_by_one, mut at_once) = (before.clone(), before);
+        for (path, new) in &grafts {
+            graft(&rules(), &mut one_by_one, path, new.as_ref());
+        }
+        graft_all(&rules(), &mut at_once, grafts.iter().map(|(path, new)| (path, new.as_ref())));
+        assert_eq!(at_once, one_by_one);
+        assert_eq!(
+            at_once,
+            json!({
+                "inner": {"a": "1"},
+                "tasks": [{"key": "x", "b": {"c": "3"}}, {"key": "z", "a": "4"}, {"key": "new"}],
+                "steps": [{"a": "0"}, {"a": "1", "b": "2"}],
+            })
+        );
     }
 }

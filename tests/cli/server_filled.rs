@@ -35,7 +35,9 @@ fn edit(world: &World, change: impl Fn(&mut Value)) {
     let mut body = world.sandbox.cluster("shared");
     let members = ["state", "state_message", "spec", "default_tags", "cluster_source", "creator_user_name"];
     let of_runs = ["start_time", "last_state_loss_time", "spark_context_id", "last_restarted_time"];
-    body.as_object_mut().unwrap().retain(|name, _| !members.contains(&name.as_str()) && !of_runs.contains(&name.as_str()));
+    body.as_object_mut()
+        .unwrap()
+        .retain(|name, _| !members.contains(&name.as_str()) && !of_runs.contains(&name.as_str()));
     change(&mut body);
     world.sandbox.post("/api/2.1/clusters/edit", body.clone());
     world.sandbox.get(&format!("/api/2.1/clusters/get?cluster_id={}", body["cluster_id"].as_str().unwrap()));
@@ -110,8 +112,14 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
     world.plumb("apply --yes").code(0);
     let live = world.sandbox.cluster("shared");
     assert_eq!(live.pointer("/aws_attributes/instance_profile_arn"), None);
-    assert_eq!((&live["aws_attributes"]["first_on_demand"], &live["driver_node_type_id"]), (&json!(3), &json!("r6id.2xlarge")));
-    world.plumb("plan --detailed-exitcode").code(0).says("left alone: aws_attributes.first_on_demand, driver_node_type_id");
+    assert_eq!(
+        (&live["aws_attributes"]["first_on_demand"], &live["driver_node_type_id"]),
+        (&json!(3), &json!("r6id.2xlarge"))
+    );
+    world
+        .plumb("plan --detailed-exitcode")
+        .code(0)
+        .says("left alone: aws_attributes.first_on_demand, driver_node_type_id");
 }
 
 #[test]
@@ -135,7 +143,8 @@ spec:
     tasks[0]["new_cluster"]["driver_node_type_id"] = json!("r6id.2xlarge");
     tasks[0]["new_cluster"]["enable_elastic_disk"] = json!(true);
     tasks[0]["new_cluster"]["aws_attributes"] = json!({ "first_on_demand": 3, "zone_id": "us-east-1d" });
-    let settings = json!({ "timeout_seconds": 60, "budget_policy_id": "budget", "edit_mode": "UI_LOCKED", "tasks": tasks });
+    let settings =
+        json!({ "timeout_seconds": 60, "budget_policy_id": "budget", "edit_mode": "UI_LOCKED", "tasks": tasks });
     world.sandbox.edit_job("nightly", settings);
     shows!(world.plumb("plan -q"), @r#"
     Plan of demo for target dev, manifests at <Add a job>
@@ -275,7 +284,11 @@ fn an_imported_cluster_keeps_its_zone_its_mode_and_its_user() {
         assert!(text.contains(line), "{line} is missing\n{text}");
     }
     // Nor does a manifest that says nothing of them move the cluster.
-    for line in ["  data_security_mode: SINGLE_USER\n", "  single_user_name: analyst@example.com\n", "    zone_id: us-east-1d\n"] {
+    for line in [
+        "  data_security_mode: SINGLE_USER\n",
+        "  single_user_name: analyst@example.com\n",
+        "    zone_id: us-east-1d\n",
+    ] {
         world.edit("manifests/clusters/analysts.yaml", line, "");
     }
     world.commit("Import the cluster");

@@ -84,7 +84,9 @@ impl Hand<'_> {
     ) {
         let nothing = Map::new();
         match (&field.shape, live) {
-            (Shape::Object(object), Value::Object(live)) if declared.is_object() || field.rule.unset == Some(Unset::Members) => {
+            (Shape::Object(object), Value::Object(live))
+                if declared.is_object() || field.rule.unset == Some(Unset::Members) =>
+            {
                 self.object(*object, at, path, declared.as_object().unwrap_or(&nothing), live, Some(up));
             }
             (Shape::List(item), Value::Array(live)) => {
@@ -106,7 +108,7 @@ impl Hand<'_> {
         let is_free = |value: &Value| {
             !field.rule.is_filled(value, Some(around)) && !field.rule.is_refused(value, Around::live(Some(around)))
         };
-            samples(self.root, at, 0).into_iter().find(is_free)
+        samples(self.root, at, 0).into_iter().find(is_free)
     }
 }
 
@@ -142,7 +144,8 @@ fn samples(root: &Value, at: &'static Value, depth: usize) -> Vec<Value> {
     if let Some(members) = at["properties"].as_object() {
         let required = at["required"].as_array().cloned().unwrap_or_default();
         let is_needed = |name: &str| depth == 0 || required.iter().any(|r| r == name);
-        let one = |name: &String| Some((name.clone(), samples(root, child(root, at, name), depth + 1).first()?.clone()));
+        let one =
+            |name: &String| Some((name.clone(), samples(root, child(root, at, name), depth + 1).first()?.clone()));
         return vec![members.keys().filter(|name| is_needed(name)).filter_map(one).collect()];
     }
     let types = at["type"].as_array().cloned().unwrap_or_else(|| vec![at["type"].clone()]);
@@ -152,7 +155,9 @@ fn samples(root: &Value, at: &'static Value, depth: usize) -> Vec<Value> {
         Some("number") => vec![json!(7.5)],
         Some("array") => vec![json!([samples(root, resolved(root, &at["items"]), depth + 1)[0]])],
         Some("object") => match at["additionalProperties"].is_object() {
-            true => vec![json!({ "spark_version": samples(root, resolved(root, &at["additionalProperties"]), depth + 1)[0] })],
+            true => vec![
+                json!({ "spark_version": samples(root, resolved(root, &at["additionalProperties"]), depth + 1)[0] }),
+            ],
             false => vec![json!({ "by": "hand" })],
         },
         _ => vec![json!("by-hand")],
@@ -191,7 +196,8 @@ async fn set_by_hand(world: &World, desired: &Desired) -> BTreeMap<Address, Vec<
             }
             // A pool's profile is that of its clusters too, which then can have no other.
             let has_clusters = desired.resources.iter().any(|r| r.kind.name() != kind.name());
-            if let Some(aws) = live.get_mut("aws_attributes").filter(|_| kind.noun() == "instance pool" && has_clusters) {
+            if let Some(aws) = live.get_mut("aws_attributes").filter(|_| kind.noun() == "instance pool" && has_clusters)
+            {
                 hand.done.retain(|(path, _)| path.to_string() != "aws_attributes.instance_profile_arn");
                 aws.as_object_mut().unwrap().remove("instance_profile_arn");
             }
@@ -230,8 +236,10 @@ fn protected(fixture: &Fixture, edit: impl Fn(&mut Value)) -> Files {
 /// Whether a plan names a place of a resource, in a field or a note, by itself or with what is around it.
 fn names(plan: &Plan, address: &Address, path: &Path) -> bool {
     let path = path.to_string();
-    let is = |said: &str| path.strip_prefix(said).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        || said.strip_prefix(&path).is_some_and(|rest| rest.starts_with(['.', '[']));
+    let is = |said: &str| {
+        path.strip_prefix(said).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            || said.strip_prefix(&path).is_some_and(|rest| rest.starts_with(['.', '[']))
+    };
     let fields = plan.changes.iter().filter(|c| c.address == *address).flat_map(|c| &c.fields);
     let mut notes = plan.notes.iter().filter(|n| n.address.as_ref() == Some(address));
     fields.map(|f| f.path.as_str()).any(is)
@@ -239,12 +247,7 @@ fn names(plan: &Plan, address: &Address, path: &Path) -> bool {
 }
 
 /// Applies, and fails for each of these places that neither kept its value nor was named; and unless it settles.
-async fn survive_or_named(
-    world: &World,
-    desired: &Desired,
-    places: &BTreeMap<Address, Vec<Path>>,
-    what: &str,
-) -> Plan {
+async fn survive_or_named(world: &World, desired: &Desired, places: &BTreeMap<Address, Vec<Path>>, what: &str) -> Plan {
     let (before, _) = world.plan(desired).await;
     let before = specs(&before, desired);
     let plan = world.settle(desired, what).await;
@@ -255,7 +258,11 @@ async fn survive_or_named(
         for path in paths {
             let (was, is) = (schema::find(rules, &before[address], path), schema::find(rules, &after[address], path));
             let named = names(&plan, address, path) || is_filled_again(rules, &before[address], path);
-            assert!(was == is || named, "{what}: {address} {path} was {was:?}, is {is:?}, unseen\n{}", world::text(&plan));
+            assert!(
+                was == is || named,
+                "{what}: {address} {path} was {was:?}, is {is:?}, unseen\n{}",
+                world::text(&plan)
+            );
         }
     }
     world.assert_settled(desired, what).await;
@@ -305,7 +312,8 @@ async fn set_live(fixture: Fixture, forgets: bool) {
     } else {
         // While the manifest is the one that was applied, what says whom the nodes are is drift, and all else a note.
         let plan = world.plan(&desired).await.1.plan;
-        let is_strict = |path: &str| ["instance_profile_arn", "google_service_account"].iter().any(|s| path.ends_with(s));
+        let is_strict =
+            |path: &str| ["instance_profile_arn", "google_service_account"].iter().any(|s| path.ends_with(s));
         for change in &plan.changes {
             assert!(change.fields.iter().any(|f| is_strict(&f.path)), "{what}: drift\n{}", world::text(&plan));
         }
@@ -388,7 +396,10 @@ async fn imported(fixture: Fixture) {
         for (i, found) in live.of(kind.name()).iter().enumerate() {
             let name = format!("imported-{i}");
             let title = |spec: &Value| spec[kind.title()].clone();
-            let was = desired.resources.iter().find(|r| r.kind.name() == kind.name() && title(&r.spec) == title(&found.seen.spec));
+            let was = desired
+                .resources
+                .iter()
+                .find(|r| r.kind.name() == kind.name() && title(&r.spec) == title(&found.seen.spec));
             let Some(was) = was else { continue };
             let manifest = render::manifest(*kind, &name, &found.seen, "schema", &BTreeMap::new()).unwrap();
             let address = Address { kind: kind.name().to_owned(), name: name.clone() };
@@ -403,7 +414,12 @@ async fn imported(fixture: Fixture) {
     drop(live);
     for (address, paths) in &places {
         for path in paths {
-            let is_field = decision.plan.changes.iter().filter(|c| c.address == *address).any(|c| c.fields.iter().any(|f| f.path == path.to_string()));
+            let is_field = decision
+                .plan
+                .changes
+                .iter()
+                .filter(|c| c.address == *address)
+                .any(|c| c.fields.iter().any(|f| f.path == path.to_string()));
             assert!(!is_field, "{what}: an import changes {address} {path}\n{}", world::text(&decision.plan));
         }
     }
@@ -434,7 +450,8 @@ async fn every_field_that_the_service_may_set_is_tried() {
             take_out(kind.rules(), &kind.rules().root, &Path::default(), &mut document["spec"], &mut gone);
             declared.extend(gone.into_iter().map(|path| (kind.name().to_owned(), path)));
         }
-        let set = set.into_iter().flat_map(|(address, paths)| paths.into_iter().map(move |p| (address.kind.clone(), p)));
+        let set =
+            set.into_iter().flat_map(|(address, paths)| paths.into_iter().map(move |p| (address.kind.clone(), p)));
         for (kind, path) in set.chain(declared) {
             if let Some(Segment::Key(name)) = path.0.last() {
                 missed.remove(&format!("{kind} {name}"));

@@ -140,7 +140,10 @@ fn every_rule_about_the_service_fits_its_field() {
         for (path, field) in fields(&rules) {
             let Rule { unset, filled, filled_when, chosen, refused_when, sticky, strict, .. } = &field.rule;
             let says = chosen.is_some() || !filled_when.is_empty() || *sticky || *strict;
-            assert!(*unset == Some(Unset::Server) || !says, "{kind}{path}: the service sets only what is `unset: server`");
+            assert!(
+                *unset == Some(Unset::Server) || !says,
+                "{kind}{path}: the service sets only what is `unset: server`"
+            );
             assert!(filled.is_none() || *unset == Some(Unset::Server), "{kind}{path}");
             assert!(chosen.is_none() || !*strict, "{kind}{path}: what may be chosen is no difference");
             if *unset == Some(Unset::Members) {
