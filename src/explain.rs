@@ -5,7 +5,7 @@
 use crate::git::Repo;
 use crate::kinds;
 use crate::manifest::{self, Address, Desired, InMemory, Source};
-use crate::plan::{Action, Base, Bases, Change, Live, Note, Plan, normal};
+use crate::plan::{Action, Base, Bases, Change, Decision, Live, Note, Plan, normal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.
@@ -53,8 +53,10 @@ impl History<'_> {
         Ok(Known { bases, notes: Vec::new() })
     }
 
-    /// For each change, the manifest at the commit that the live object's mark names.
-    pub fn at_marks(&self, live: &Live, plan: &Plan) -> Known {
+    /// For each change, the manifest at the commit that the live object's mark names; and for resources of which nothing
+    /// but that tells whether they once declared what stays live.
+    pub fn at_marks(&self, live: &Live, decision: &Decision) -> Known {
+        let plan = &decision.plan;
         let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
         // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
         let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
@@ -70,11 +72,25 @@ impl History<'_> {
                 commits.entry(&rev.commit).or_default().push((&change.address, was, &rev.hash));
             }
         }
+        let planned: BTreeSet<&Address> = commits.values().flatten().map(|(address, ..)| *address).collect();
+        let mut of_chosen = Vec::new();
+        for address in decision.chosen.iter().filter(|address| !planned.contains(address)) {
+            let owned = live.of(&address.kind).iter().filter_map(|found| found.mark.as_ref());
+            let mine = owned.filter(|mark| mark.owner.address == *address && mark.owner.project == plan.project);
+            let revs = mine.filter_map(|mark| mark.rev.as_ref()).filter(|rev| rev.commit != NO_COMMIT);
+            of_chosen.extend(revs.map(|rev| (address, rev)));
+        }
         let mut known = Known::default();
+        for (address, rev) in of_chosen {
+            commits.entry(&rev.commit).or_default().push((address, address, &rev.hash));
+        }
         let mut missing = BTreeSet::new();
         for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
             if !self.repo.has_commit(commit) {
-                missing.insert(*commit);
+                // Of what does not change there is nothing to explain.
+                if wanted.iter().any(|(address, ..)| planned.contains(address)) {
+                    missing.insert(*commit);
+                }
                 continue;
             }
             match self.specs(commit) {
@@ -82,7 +98,7 @@ impl History<'_> {
                     for (address, was, hash) in wanted {
                         if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
-                        } else {
+                        } else if planned.contains(address) {
                             known.notes.push(Note {
                                 address: Some((*address).clone()),
                                 message: format!(

@@ -30,6 +30,8 @@ mod requests;
 mod rivals;
 #[path = "laws/secrecy.rs"]
 mod secrecy;
+#[path = "laws/server_filled.rs"]
+mod server_filled;
 #[path = "laws/shuffle.rs"]
 mod shuffle;
 #[path = "laws/specs.rs"]

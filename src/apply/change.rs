@@ -75,7 +75,9 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
     let changed = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
     // Airflow has read a file meanwhile, or somebody else did what is wanted: there, nothing would be overwritten.
-    if change.action == Action::Update && !changed.differences.is_empty() {
+    // But not what the service may have chosen or somebody set beside it: the write would put back what was read.
+    let is_set_anew = !changed.kept.is_empty();
+    if change.action == Action::Update && !changed.differences.is_empty() && !is_set_anew {
         let open = comparison(shared, kind, &wanted, &live, &[], Undeclared::Remove);
         let is_open = |d: &Difference| open.differences.iter().any(|o| o.path.is_in(&d.path) || d.path.is_in(&o.path));
         if !changed.differences.iter().any(is_open) {

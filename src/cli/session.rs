@@ -8,7 +8,7 @@ use crate::git::Repo;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{self, Desired, Disk, Request, Source};
 use crate::plan::teardown::{Commits, Evidence};
-use crate::plan::{Bases, Decision, Input, Keys, Live, Plan, Selection, decide};
+use crate::plan::{Bases, Decision, Input, Keys, Live, Selection, decide};
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
@@ -404,7 +404,7 @@ impl Session {
         observe::activity(&self.services, &mut live, &first.plan)
             .await
             .map_err(|fault| Failure::error(format!("reading active runs failed: {fault}")))?;
-        let known = self.known(&live, &first.plan, base)?;
+        let known = self.known(&live, &first, base)?;
         let mut decision = self.decision(&live, &known.bases, &selection, base);
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
@@ -413,13 +413,13 @@ impl Session {
         Ok(Decided { live, decision })
     }
 
-    fn known(&self, live: &Live, plan: &Plan, base: Option<&str>) -> Result<Known, Failure> {
+    fn known(&self, live: &Live, first: &Decision, base: Option<&str>) -> Result<Known, Failure> {
         match (&self.project.repo, base) {
             (None, _) => Ok(Known::default()),
-            (Some(repo), None) => Ok(self.project.history(repo, |history| history.at_marks(live, plan))),
+            (Some(repo), None) => Ok(self.project.history(repo, |history| history.at_marks(live, first))),
             (Some(repo), Some(rev)) => {
                 let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
-                let addresses: Vec<_> = resources.chain(plan.changes.iter().map(|c| c.address.clone())).collect();
+                let addresses: Vec<_> = resources.chain(first.plan.changes.iter().map(|c| c.address.clone())).collect();
                 self.project
                     .history(repo, |history| history.at(rev, &addresses))
                     .map_err(|e| Failure::error(format!("--base {rev}: {e}")).hint("nothing was sent"))
@@ -450,7 +450,7 @@ impl Session {
     pub fn bases(&self, live: &Live) -> Result<Bases, Failure> {
         // Of a plan that is explained already, git would be asked nothing.
         let first = self.decision(live, &Bases::new(), &Selection::default(), None);
-        Ok(self.known(live, &first.plan, None)?.bases)
+        Ok(self.known(live, &first, None)?.bases)
     }
 
     fn decision(&self, live: &Live, bases: &Bases, selection: &Selection, base: Option<&str>) -> Decision {

@@ -21,7 +21,8 @@ pub mod databricks {
     pub mod ai_tasks;
     mod cluster_check;
     pub mod compute;
-    mod export;
+    #[cfg(test)]
+    mod filled_tests;
     pub mod git;
     mod job_check;
     pub mod job_parts;
@@ -369,7 +370,7 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// Adapts the spec for a target in development mode: nothing may start by itself.
     fn develop(_spec: &mut Value) {}
-    /// What the manifest of an existing object should say: what the service filled in is taken out by the caller.
+    /// What the manifest of an existing object should say: what the service surely filled in is taken out by the caller.
     fn export(seen: &Seen) -> Value {
         seen.spec.clone()
     }

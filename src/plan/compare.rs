@@ -3,18 +3,18 @@
 use super::Op;
 use super::normal::of_field;
 use crate::manifest::Vault;
-use crate::schema::{Field, Path, Rules, Segment, Shape, Unset, label};
+use crate::schema::{Around, Field, Path, Rules, Scope, Segment, Shape, Type, Unset, label};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a cluster policy supplies by itself: dotted attribute path (`spark_conf.spark.speculation`) to value.
+/// What a cluster policy or an instance pool supplies by itself: dotted attribute path (`spark_conf.spark.speculation`) to value.
 pub type Supplied = BTreeMap<String, Value>;
 
 /// What a comparison has to know beside the two specs.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// By policy id.
+    /// By the id of the policy or the pool.
     pub supplied: &'a BTreeMap<String, Supplied>,
     /// Places that others may change.
     pub ignored: &'a [Pattern],
@@ -43,6 +43,8 @@ pub struct Difference {
     pub to: Option<Value>,
     /// It cannot be changed in place.
     pub replaces: bool,
+    /// It is no reason for a write: it is what a write for other reasons cannot carry over.
+    pub lost: bool,
 }
 
 /// A live value that stays although the manifest does not ask for it.
@@ -52,6 +54,7 @@ pub struct Kept {
     /// What is live there; `None`: nothing is, though the manifest has something.
     pub value: Option<Value>,
     pub because: Because,
+    pub carry: Carry,
 }
 
 /// Why a live value stays.
@@ -59,8 +62,23 @@ pub struct Kept {
 pub enum Because {
     /// An ignore rule of the manifest (by its index).
     Ignored(usize),
-    /// The manifest says nothing of it.
+    /// The manifest says nothing of it, and somebody set it.
     Undeclared,
+    /// The manifest says nothing of it, and the service may have chosen it.
+    Chosen,
+}
+
+/// What a write of the object does with a live value that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carry {
+    /// It is sent along: what is left out of a write that replaces everything is gone.
+    Sent,
+    /// It is left out: the service keeps it by itself.
+    Sticks,
+    /// It is left out, because the service would refuse it beside what is wanted. So any write takes it away.
+    Refused,
+    /// It is sent along unless the object is replaced: nothing else can take it away, and it is no reason to replace.
+    UntilReplaced,
 }
 
 /// What a comparison found.
@@ -70,6 +88,37 @@ pub struct Comparison {
     pub kept: Vec<Kept>,
     /// Places that the manifest sets and the service never shows.
     pub unseen: Vec<Path>,
+}
+
+impl Comparison {
+    /// Turns what a write cannot carry over into differences, so that the plan of the write names it. `writes` says
+    /// whether there is one for other reasons.
+    pub fn with_losses(&mut self, writes: bool) {
+        let replaces = self.differences.iter().any(|d| d.replaces);
+        let lost = |kept: &Kept| match kept.carry {
+            Carry::Refused => writes || replaces,
+            Carry::UntilReplaced => replaces,
+            Carry::Sent | Carry::Sticks => false,
+        };
+        let (lost, kept) = std::mem::take(&mut self.kept).into_iter().partition(lost);
+        self.kept = kept;
+        let removal = |kept: Kept| Difference {
+            path: kept.path,
+            op: Op::Remove,
+            from: kept.value,
+            to: None,
+            replaces: kept.carry == Carry::UntilReplaced,
+            lost: true,
+        };
+        self.differences.extend(lost.into_iter().map(removal));
+        self.differences.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// What a write has to send of what stays: `None` takes out what the manifest has there.
+    pub fn carried(&self) -> impl Iterator<Item = (&Path, Option<&Value>)> {
+        let sent = |kept: &&Kept| matches!(kept.carry, Carry::Sent | Carry::UntilReplaced);
+        self.kept.iter().filter(sent).map(|kept| (&kept.path, kept.value.as_ref()))
+    }
 }
 
 /// An ignore rule's path: like a [`Path`], `*` stands for any one segment. A place below it is covered too.
@@ -133,10 +182,18 @@ struct Inherited<'a> {
     absent: bool,
     /// What the nearest cluster's policy supplies, and how many segments of the path lead to that cluster.
     policy: Option<(&'a Supplied, usize)>,
+    /// The same of its pool.
+    pool: Option<(&'a Supplied, usize)>,
+    /// It has a policy or a pool of which nothing is known.
+    unknown: bool,
+    /// The service would refuse the object around it beside what is wanted.
+    refused: bool,
+    /// The objects around it.
+    around: Around<'a>,
 }
 
 impl<'a> Walk<'a> {
-    fn field(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+    fn field(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'_>) {
         if want.is_none() && live.is_none() || field.rule.server {
             return;
         }
@@ -164,17 +221,21 @@ impl<'a> Walk<'a> {
     }
 
     /// The manifest is silent.
-    fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) {
+    fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'_>) {
         if self.context.undeclared == Undeclared::Theirs {
             return;
         }
-        if field.rule.unset == Some(Unset::Server) || supplied(path, live, above) {
+        if supplied(path, live, above) {
             return;
+        }
+        if field.rule.unset == Some(Unset::Server) {
+            return self.unset_by_server(field, path, live, above);
         }
         // A default that is not live, or something that must not be there.
         let rule = &field.rule;
         let forbidden = rule.default.is_some() || rule.unset == Some(Unset::Absent) || above.absent;
-        let above = Inherited { absent: forbidden, ..above };
+        let refused = above.refused || rule.is_refused(live, above.around);
+        let above = Inherited { absent: forbidden, refused, ..above };
         // Where a policy supplies a part, the rest is told apart member by member.
         let in_part = above.policy.is_some() && matches!(field.shape, Shape::Object(_) | Shape::Map(_));
         if forbidden && !in_part {
@@ -184,13 +245,7 @@ impl<'a> Walk<'a> {
             return;
         }
         match (&field.shape, live) {
-            (Shape::Object(object), Value::Object(map)) => {
-                for (key, value) in map {
-                    if let Some(member) = self.rules.of(*object).members.get(key) {
-                        self.field(member, &path.key(key), None, Some(value), above);
-                    }
-                }
-            }
+            (Shape::Object(object), Value::Object(map)) => self.only_live_object(*object, path, map, above),
             (Shape::Map(entry), Value::Object(map)) => {
                 for (key, value) in map {
                     self.field(entry, &path.key(key), None, Some(value), above);
@@ -201,20 +256,63 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether an object holds nothing but what the service fills in by itself.
-    fn is_filled(&self, field: &Field, path: &Path, live: &Value, above: Inherited<'a>) -> bool {
-        let (Shape::Object(object), Value::Object(map)) = (&field.shape, live) else { return false };
-        let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };
+    fn only_live_object(&mut self, object: usize, path: &Path, map: &Map<String, Value>, above: Inherited<'_>) {
+        let of = self.rules.of(object);
+        let written = Scope { of, object: None, up: above.around.written };
+        let live = Scope { of, object: Some(map), up: above.around.live };
+        let above = Inherited { around: Around { written: Some(&written), live: Some(&live) }, ..above };
         for (key, value) in map {
-            if let Some(member) = self.rules.of(*object).members.get(key) {
-                inner.field(member, &path.key(key), None, Some(value), above);
+            if let Some(member) = of.members.get(key) {
+                self.field(member, &path.key(key), None, Some(value), above);
             }
         }
+    }
+
+    /// The manifest is silent about what the service may set itself.
+    fn unset_by_server(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'_>) {
+        let rule = &field.rule;
+        // What is written by calls of its own is in no other write, and stays as it is.
+        if rule.apart || rule.is_filled(live, above.around.live) {
+            return;
+        }
+        let is_chosen = above.unknown || rule.is_chosen(live);
+        if above.absent {
+            // It goes with what is around it.
+            if !is_chosen {
+                self.differ(field, path, None, Some(live), above);
+            }
+            return;
+        }
+        let refused = above.refused
+            || rule.is_refused(live, above.around)
+            || supplied_otherwise(path, live, above)
+            || Vault::has_unknown(live);
+        let carry = match () {
+            () if rule.sticky => Carry::Sticks,
+            () if refused => Carry::Refused,
+            () => Carry::Sent,
+        };
+        match self.context.undeclared {
+            // What the service sets unless told otherwise is nobody's loss where it is told otherwise.
+            _ if is_chosen && refused && rule.is_usual(live) => {}
+            _ if is_chosen => self.keep_as(path, Some(live), Because::Chosen, carry),
+            _ if rule.strict => self.differ(field, path, None, Some(live), above),
+            Undeclared::Remove if !above.replaces => self.differ(field, path, None, Some(live), above),
+            Undeclared::Remove => self.keep_as(path, Some(live), Because::Undeclared, Carry::UntilReplaced),
+            Undeclared::Keep | Undeclared::Theirs => self.keep_as(path, Some(live), Because::Undeclared, carry),
+        }
+    }
+
+    /// Whether an object holds nothing but what the service fills in by itself.
+    fn is_filled(&self, field: &Field, path: &Path, live: &Value, above: Inherited<'_>) -> bool {
+        let (Shape::Object(object), Value::Object(map)) = (&field.shape, live) else { return false };
+        let mut inner = Walk { rules: self.rules, context: self.context, found: Comparison::default() };
+        inner.only_live_object(*object, path, map, above);
         inner.found == Comparison::default()
     }
 
     /// Nothing is live.
-    fn only_wanted(&mut self, field: &Field, path: &Path, want: &Value, above: Inherited<'a>) {
+    fn only_wanted(&mut self, field: &Field, path: &Path, want: &Value, above: Inherited<'_>) {
         // Nothing is wanted, and nothing is there.
         if *want == Value::Array(Vec::new()) {
             return;
@@ -236,14 +334,14 @@ impl<'a> Walk<'a> {
         self.differ(field, path, Some(want), None, above);
     }
 
-    fn both(&mut self, field: &Field, path: &Path, want: &Value, live: &Value, above: Inherited<'a>) {
+    fn both(&mut self, field: &Field, path: &Path, want: &Value, live: &Value, above: Inherited<'_>) {
         match (&field.shape, want, live) {
             (Shape::Object(object), Value::Object(wants), Value::Object(lives)) => {
                 let object = self.rules.of(*object);
-                let above = match &object.rule.policy {
-                    Some(member) => Inherited { policy: self.policy_of(member, wants, lives, path), ..above },
-                    None => above,
-                };
+                let written = Scope { of: object, object: Some(wants), up: above.around.written };
+                let live = Scope { of: object, object: Some(lives), up: above.around.live };
+                let above = Inherited { around: Around { written: Some(&written), live: Some(&live) }, ..above };
+                let above = self.suppliers(object, wants, lives, path, above);
                 for (key, member) in &object.members {
                     self.field(member, &path.key(key), wants.get(key), lives.get(key), above);
                 }
@@ -269,7 +367,7 @@ impl<'a> Walk<'a> {
         path: &Path,
         wants: &[Value],
         lives: &[Value],
-        above: Inherited<'a>,
+        above: Inherited<'_>,
     ) {
         if let Some(by) = &field.rule.key {
             let (wants, lives) = (by_key(wants, by), by_key(lives, by));
@@ -295,7 +393,7 @@ impl<'a> Walk<'a> {
     }
 
     /// An element of a declared list: the list is the manifest's, so an element that only is live is a difference.
-    fn element(&mut self, item: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+    fn element(&mut self, item: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'_>) {
         match (want, live) {
             (None, Some(live)) if !supplied(path, live, above) => {
                 if let Some(index) = self.context.ignored.iter().position(|p| p.is(path)) {
@@ -308,19 +406,34 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn policy_of(
+    /// What a policy and a pool supply to an object that may name them.
+    fn suppliers<'s>(
         &self,
-        member: &str,
+        object: &Type,
         want: &Map<String, Value>,
         live: &Map<String, Value>,
         path: &Path,
-    ) -> Option<(&'a Supplied, usize)> {
-        let id = want.get(member).or_else(|| live.get(member))?.as_str()?;
-        let supplied = self.context.supplied.get(id)?;
-        Some((supplied, path.0.len()))
+        above: Inherited<'s>,
+    ) -> Inherited<'s>
+    where
+        'a: 's,
+    {
+        let (policy, pool) = (&object.rule.policy, &object.rule.pool);
+        if policy.is_none() && pool.is_none() {
+            return above;
+        }
+        let mut unknown = false;
+        let mut of = |member: &Option<String>| {
+            let id = member.as_ref().and_then(|m| want.get(m).or_else(|| live.get(m)))?.as_str()?;
+            let supplied = self.context.supplied.get(id);
+            unknown |= supplied.is_none();
+            Some((supplied?, path.0.len()))
+        };
+        let (policy, pool) = (of(policy), of(pool));
+        Inherited { policy, pool, unknown, ..above }
     }
 
-    fn differ(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'a>) {
+    fn differ(&mut self, field: &Field, path: &Path, want: Option<&Value>, live: Option<&Value>, above: Inherited<'_>) {
         // A side that is unset has the documented default, and saying so beats saying nothing.
         let default = field.rule.default.as_ref().filter(|d| of_field(self.rules, &unruled(field), d).is_some());
         let op = match (want.or(default), live.or(default)) {
@@ -334,11 +447,16 @@ impl<'a> Walk<'a> {
             from: live.or(default).cloned(),
             to: want.or(default).cloned(),
             replaces: above.replaces || (want.is_none() && field.rule.replace_to_clear),
+            lost: false,
         });
     }
 
     fn keep(&mut self, path: &Path, value: Option<&Value>, because: Because) {
-        self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because });
+        self.keep_as(path, value, because, Carry::Sent);
+    }
+
+    fn keep_as(&mut self, path: &Path, value: Option<&Value>, because: Because, carry: Carry) {
+        self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because, carry });
     }
 }
 
@@ -403,17 +521,25 @@ fn keys<'k>(keys: impl Iterator<Item = &'k String>) -> BTreeSet<&'k String> {
     keys.collect()
 }
 
-/// Whether the policy supplies everything that is live at and below a place.
+/// Whether the policy or the pool supplies everything that is live at and below a place.
 fn supplied(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
-    let Some((supplied, depth)) = above.policy else { return false };
-    let name: Vec<String> = path.0[depth..]
-        .iter()
-        .map(|s| match s {
-            Segment::Key(key) | Segment::Item(key) => key.clone(),
-            Segment::Index(index) => index.to_string(),
-        })
-        .collect();
-    all_supplied(supplied, &name.join("."), live)
+    let by = |(supplied, depth): (&Supplied, usize)| all_supplied(supplied, &attribute(path, depth), live);
+    above.policy.is_some_and(by) || above.pool.is_some_and(by)
+}
+
+/// Whether the policy or the pool says something else of a place: then the service may refuse what is live there.
+fn supplied_otherwise(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
+    let by = |(supplied, depth): (&Supplied, usize)| supplied.contains_key(&attribute(path, depth));
+    !supplied(path, live, above) && (above.policy.is_some_and(by) || above.pool.is_some_and(by))
+}
+
+/// A place as policies name it, from the cluster on: `aws_attributes.zone_id`.
+fn attribute(path: &Path, depth: usize) -> String {
+    let name = path.0[depth..].iter().map(|s| match s {
+        Segment::Key(key) | Segment::Item(key) => key.clone(),
+        Segment::Index(index) => index.to_string(),
+    });
+    name.collect::<Vec<_>>().join(".")
 }
 
 fn all_supplied(supplied: &Supplied, name: &str, live: &Value) -> bool {

@@ -1,6 +1,6 @@
 //! Deciding: what is to be done to each resource, and why.
 
-use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
+use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::live::{Found, Live};
 use super::matching::Match;
 use super::origin::{Was, is_apart};
@@ -71,6 +71,9 @@ pub struct Decision {
     pub vault: Vault,
     /// What each changed resource is wanted to be, to verify an apply by.
     pub wanted: BTreeMap<Address, Wanted>,
+    /// Resources whose manifest changed, and that have live values which the service may have chosen: an earlier manifest
+    /// tells whether it had set them.
+    pub chosen: BTreeSet<Address>,
 }
 
 impl Decision {
@@ -90,7 +93,7 @@ impl Decision {
             notes: Vec::new(),
             unchanged: 0,
         };
-        Decision { plan, vault, wanted: BTreeMap::new() }
+        Decision { plan, vault, wanted: BTreeMap::new(), chosen: BTreeSet::new() }
     }
 }
 
@@ -148,6 +151,7 @@ pub(super) struct Decider<'a> {
     /// What the live objects of changes look like, to order deletes by.
     pub(super) touched: BTreeMap<Address, &'a Value>,
     pub(super) wanted: BTreeMap<Address, Wanted>,
+    pub(super) chosen: BTreeSet<Address>,
     pub(super) changes: Vec<Change>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) descents: Vec<Descent>,
@@ -183,6 +187,7 @@ impl<'a> Decider<'a> {
             renamed: BTreeMap::new(),
             touched: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            chosen: BTreeSet::new(),
             changes: Vec::new(),
             blocked: Vec::new(),
             descents: Vec::new(),
@@ -288,6 +293,11 @@ impl<'a> Decider<'a> {
             },
         };
         let mut comparison = compare(rules, &want, &live, &context);
+        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+        let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
+        let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..)) || protect_differs || has_new_secret;
+        let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
+        comparison.with_losses(is_written || comparison.differences.iter().any(|d| with_object(&d.path)));
         // Only for showing: what was a secret once is compared as the text that it is.
         let mut shown = self.vault.clone();
         for difference in &mut comparison.differences {
@@ -295,7 +305,6 @@ impl<'a> Decider<'a> {
                 secrets::hide_replaced(to, from, &mut shown);
             }
         }
-        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
         let action = match matched {
             _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
@@ -305,6 +314,8 @@ impl<'a> Decider<'a> {
             _ => {
                 self.unchanged += 1;
                 self.undeclared(resource, &comparison.kept);
+                let base = self.base_of(resource, mark, same_manifest);
+                self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
                 self.expired(resource, &expired);
                 return;
             }
@@ -320,7 +331,7 @@ impl<'a> Decider<'a> {
             return;
         }
         let base = self.base_of(resource, mark, same_manifest);
-        let mut fields = self.fields(resource, &comparison, unseen, base.as_ref(), (&want, &live));
+        let mut fields = self.fields(resource, &comparison, unseen, (base.as_ref(), same_manifest), (&want, &live));
         if protect_differs {
             let flag = |on: bool| Some(Value::from(on));
             let was = mark.is_some_and(|m| m.protect);
@@ -330,9 +341,7 @@ impl<'a> Decider<'a> {
             fields.push(field);
         }
         let mut body = normal::without_nulls(rules, &rules.root, &filled);
-        for kept in &comparison.kept {
-            schema::graft(rules, &mut body, &kept.path, kept.value.as_ref());
-        }
+        schema::graft_all(rules, &mut body, comparison.carried());
         let body = if borrowed { body } else { self.marked(resource, body) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
@@ -345,6 +354,7 @@ impl<'a> Decider<'a> {
             self.ids.remove(&resource.address);
         }
         self.undeclared(resource, &comparison.kept);
+        self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
         self.expired(resource, &expired);
         self.touched.insert(resource.address.clone(), &found.seen.spec);
         let read = normal::hash(&live);
@@ -389,7 +399,7 @@ impl<'a> Decider<'a> {
         resource: &Resource,
         comparison: &Comparison,
         unseen: &[Path],
-        base: Option<&Was>,
+        (base, same_manifest): (Option<&Was>, bool),
         (want, live): (&Value, &Value),
     ) -> Vec<FieldChange> {
         let rules = resource.kind.rules();
@@ -400,6 +410,11 @@ impl<'a> Decider<'a> {
                 let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
                 field.replaces = d.replaces;
                 field.origin = base.and_then(|base| base.origin(rules, &d.path, want, live));
+                if d.lost {
+                    field.note = Some("it cannot be kept beside what is wanted".into());
+                    // Whoever set it: what takes it away is the write, and whatever that is for.
+                    field.origin = Some(if same_manifest { Origin::Drift } else { Origin::Manifest });
+                }
                 field
             })
             .collect();
@@ -520,13 +535,35 @@ impl<'a> Decider<'a> {
     }
 
     fn undeclared(&mut self, resource: &Resource, kept: &[Kept]) {
-        let paths: Vec<String> =
-            kept.iter().filter(|k| k.because == Because::Undeclared).map(|k| k.path.to_string()).collect();
+        let with = |fixed: bool| {
+            let is = move |k: &&Kept| k.because == Because::Undeclared && (k.carry == Carry::UntilReplaced) == fixed;
+            kept.iter().filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        self.note(resource, "set live, not declared here, left alone", with(false));
+        self.note(resource, "set live, not declared here, and only a replacement could remove it", with(true));
+    }
+
+    /// Names what the manifest set when the object was last written, and sets no more, where that stays: nobody can tell
+    /// such a value from one that the service chose.
+    fn no_longer_set(&mut self, resource: &Resource, kept: &[Kept], base: Option<&Was>, same_manifest: bool) {
+        if same_manifest || !kept.iter().any(|k| k.because == Because::Chosen) {
+            return;
+        }
+        self.chosen.insert(resource.address.clone());
+        let Some(base) = base else { return };
+        let rules = resource.kind.rules();
+        let had = |k: &&Kept| k.because == Because::Chosen && schema::find(rules, &base.spec, &k.path).is_some();
+        let list = |sticks: bool| {
+            let is = move |k: &&Kept| (k.carry == Carry::Sticks) == sticks;
+            kept.iter().filter(had).filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        self.note(resource, "no longer declared here, and kept, because the service may have chosen it", list(false));
+        self.note(resource, "no longer declared here, and kept by the service, which leaves it as it was", list(true));
+    }
+
+    fn note(&mut self, resource: &Resource, what: &str, paths: String) {
         if !paths.is_empty() {
-            self.notes.push(Note {
-                address: Some(resource.address.clone()),
-                message: format!("set live, not declared here, left alone: {}", paths.join(", ")),
-            });
+            self.notes.push(Note { address: Some(resource.address.clone()), message: format!("{what}: {paths}") });
         }
     }
 

@@ -50,6 +50,6 @@ impl Decider<'_> {
         plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
         plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
         plan.digest = digest::of_plan(&plan, key.is_some());
-        Decision { plan, vault: self.vault, wanted: self.wanted }
+        Decision { plan, vault: self.vault, wanted: self.wanted, chosen: self.chosen }
     }
 }

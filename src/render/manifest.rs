@@ -4,7 +4,7 @@ use crate::kinds::{AnyKind, Seen};
 use crate::manifest::{Address, Vault};
 use crate::plan::normal::of_field;
 use crate::plan::secrets::is_credential;
-use crate::schema::{Field, Rules, Secret, Shape};
+use crate::schema::{Field, Rules, Scope, Secret, Shape};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub fn manifest(
     let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
     let export = kind.export(seen);
     let spec = writer
-        .field(&rules.root, "", &export)
+        .field(&rules.root, "", &export, None)
         .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
     let mut metadata = serde_yaml::Mapping::new();
     metadata.insert("name".into(), name.into());
@@ -73,25 +73,34 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn field(&mut self, field: &Field, key: &str, value: &Value) -> Option<serde_yaml::Value> {
-        // What equals absent, and what the service fills in by itself, is nobody's wish.
-        if field.rule.server || field.rule.filled(value) || of_field(self.rules, field, value).is_none() {
+    /// A value; `around` is the object that it stands in.
+    fn field(
+        &mut self,
+        field: &Field,
+        key: &str,
+        value: &Value,
+        around: Option<&Scope<'_>>,
+    ) -> Option<serde_yaml::Value> {
+        // What equals absent, and what the service surely fills in by itself, is nobody's wish.
+        if field.rule.server || field.rule.is_filled(value, around) || of_field(self.rules, field, value).is_none() {
             // But for what has to be there, if only as `""`.
             return (field.required && !value.is_null()).then(|| self.scalar(key, value));
         }
         match (&field.shape, value) {
             (Shape::Object(object), Value::Object(map)) => {
-                let members = &self.rules.of(*object).members;
+                let of = self.rules.of(*object);
+                let inside = Scope { of, object: Some(map), up: around };
                 let mut list: Vec<(String, serde_yaml::Value)> = Vec::new();
                 for (key, value) in map {
-                    let written = members.get(key).and_then(|member| self.field(member, key, value));
+                    let written = of.members.get(key).and_then(|member| self.field(member, key, value, Some(&inside)));
                     list.extend(written.map(|w| (key.clone(), w)));
                 }
                 (!list.is_empty()).then(|| ordered(list))
             }
-            (Shape::Map(entry), Value::Object(map)) => Some(self.map(field, entry, map)),
+            (Shape::Map(entry), Value::Object(map)) => Some(self.map(field, entry, map, around)),
             (Shape::List(item), Value::Array(items)) => {
-                let list = items.iter().map(|v| self.field(item, key, v).unwrap_or_else(|| self.scalar(key, v)));
+                let list =
+                    items.iter().map(|v| self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v)));
                 Some(serde_yaml::Value::Sequence(list.collect()))
             }
             _ if field.rule.secret == Some(Secret::Value) => Some(self.secret(key)),
@@ -100,12 +109,18 @@ impl Writer<'_> {
         }
     }
 
-    fn map(&mut self, field: &Field, entry: &Field, map: &Map<String, Value>) -> serde_yaml::Value {
+    fn map(
+        &mut self,
+        field: &Field,
+        entry: &Field,
+        map: &Map<String, Value>,
+        around: Option<&Scope<'_>>,
+    ) -> serde_yaml::Value {
         let mut out = serde_yaml::Mapping::new();
         for (key, value) in map.iter().filter(|(k, _)| !field.rule.ignore_keys.contains(k)) {
             let written = match field.rule.secret {
                 Some(Secret::ByName) if is_credential(key, value) => self.secret(key),
-                _ => self.field(entry, key, value).unwrap_or_else(|| self.scalar(key, value)),
+                _ => self.field(entry, key, value, around).unwrap_or_else(|| self.scalar(key, value)),
             };
             out.insert(key.as_str().into(), written);
         }

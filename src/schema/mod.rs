@@ -4,12 +4,14 @@
 //! back here, once, so that comparing, merging, hiding and rendering know no kind.
 
 mod document;
+mod filled;
 mod path;
 mod rule;
 mod tree;
 mod write;
 
+pub use filled::{Around, Scope, Values, When};
 pub use path::{Path, Segment};
-pub use rule::{Field, Filled, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
-pub use tree::{find, graft, label};
+pub use rule::{Field, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
+pub use tree::{find, graft, graft_all, label};
 pub use write::{documents, documents_of, files, text};

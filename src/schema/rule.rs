@@ -1,5 +1,6 @@
 //! What is known about each place of a spec.
 
+use super::{Values, When};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,8 +46,22 @@ pub struct Rule {
     pub fold_case: bool,
     /// On a type: the member that names the cluster policy which may supply the other members.
     pub policy: Option<String>,
-    /// Values that the service fills in where nobody set one, `true` for any: an import leaves them out.
-    pub filled: Option<Filled>,
+    /// On a type: the member that names the instance pool which may supply the other members.
+    pub pool: Option<String>,
+    /// Of what the service sets itself: values that it surely fills in where nobody set one, `true` for any. They are no
+    /// difference, an import leaves them out, and no write carries them: the service fills them in again.
+    pub filled: Option<Values>,
+    /// The same, where it depends on what stands around the value.
+    pub filled_when: Vec<When>,
+    /// Values that the service may have chosen, and that cannot be told from a person's: `true` for any. They are no
+    /// difference either, but an import writes them, and a write that replaces the object carries them over.
+    pub chosen: Option<Values>,
+    /// When the service refuses the value beside others. A write then cannot carry it over, and its plan says so.
+    pub refused_when: Vec<When>,
+    /// A write that leaves the field out leaves it as it is, even one that replaces everything else.
+    pub sticky: bool,
+    /// A value that the service did not set itself is a difference even while the manifest is the one last applied.
+    pub strict: bool,
     /// Map keys that the service adds by itself.
     pub ignore_keys: Vec<String>,
     /// What a change of it disrupts, in a few words: "restarts the cluster".
@@ -63,32 +78,14 @@ pub enum KeyBy {
     FirstOf(Vec<String>),
 }
 
-/// Which values of a field the service fills in.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub enum Filled {
-    Any(bool),
-    With(Vec<Value>),
-}
-
-impl Rule {
-    /// Whether the service fills in this value where nobody set one.
-    pub fn filled(&self, value: &Value) -> bool {
-        match &self.filled {
-            Some(Filled::Any(any)) => *any,
-            Some(Filled::With(values)) => values.contains(value),
-            // Off is what a switch is that nobody touched.
-            None => self.unset == Some(Unset::Server) && *value == Value::Bool(false),
-        }
-    }
-}
-
 /// What it means that a manifest leaves a field out, when there is no default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unset {
-    /// The service chooses: whatever is live is fine.
+    /// The service may set it itself. `filled` and `chosen` say to what; any other live value somebody has set.
     Server,
+    /// Each of its members says it for itself.
+    Members,
     /// It is not to be there: a live value is a difference.
     Absent,
 }

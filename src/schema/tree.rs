@@ -1,7 +1,8 @@
 //! Reaching into a spec by path.
 
-use super::{Path, Rules, Segment, Shape};
+use super::{Field, Path, Rules, Segment, Shape};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The value at a path.
 pub fn find<'v>(rules: &Rules, value: &'v Value, path: &Path) -> Option<&'v Value> {
@@ -54,6 +55,82 @@ pub fn graft(rules: &Rules, value: &mut Value, path: &Path, new: Option<&Value>)
                 items.remove(*index);
             }
         }
+    }
+}
+
+/// What is left of a way to a place, and what is put there.
+type Graft<'v> = (&'v [Segment], Option<&'v Value>);
+
+/// Does what [`graft`] does for each of these places, and goes through each list once, however many of its elements they
+/// are in.
+pub fn graft_all<'v>(
+    rules: &Rules,
+    value: &mut Value,
+    grafts: impl IntoIterator<Item = (&'v Path, Option<&'v Value>)>,
+) {
+    let grafts: Vec<Graft<'_>> =
+        grafts.into_iter().filter(|(path, _)| !path.0.is_empty()).map(|(path, new)| (&path.0[..], new)).collect();
+    graft_below(rules, &rules.root, value, grafts);
+}
+
+fn graft_below(rules: &Rules, field: &Field, here: &mut Value, grafts: Vec<Graft<'_>>) {
+    let mut groups: BTreeMap<&Segment, Vec<Graft<'_>>> = BTreeMap::new();
+    for (way, new) in grafts {
+        let Some((first, rest)) = way.split_first() else { continue };
+        groups.entry(first).or_default().push((rest, new));
+    }
+    let places = match &*here {
+        Value::Array(items) => positions(field, items),
+        _ => BTreeMap::new(),
+    };
+    let mut gone = Vec::new();
+    for (segment, group) in groups {
+        let Some(next) = below(rules, field, segment) else { continue };
+        let adds = group.iter().any(|(_, new)| new.is_some());
+        let known = match segment {
+            Segment::Item(key) => places.get(key).copied().map(Segment::Index),
+            _ => None,
+        };
+        let segment = known.as_ref().unwrap_or(segment);
+        if group.iter().any(|(rest, new)| rest.is_empty() && new.is_none()) {
+            gone.push(segment.clone());
+            continue;
+        }
+        let is_missing = matches!(segment, Segment::Item(_));
+        let Some(place) = step(field, here, segment, adds).filter(|_| adds || !is_missing) else { continue };
+        if let Some((_, Some(new))) = group.iter().find(|(rest, _)| rest.is_empty()) {
+            *place = (*new).clone();
+        }
+        graft_below(rules, next, place, group);
+    }
+    // From behind, so that the places of the others stay what they are.
+    gone.sort_by(|a, b| b.cmp(a));
+    for segment in gone {
+        take_out(here, &segment);
+    }
+}
+
+fn positions(field: &Field, items: &[Value]) -> BTreeMap<String, usize> {
+    let mut places = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let key = match &field.rule.key {
+            Some(by) => by.of(item),
+            None => Some(label(item)),
+        };
+        key.map(|key| places.entry(key).or_insert(index));
+    }
+    places
+}
+
+fn take_out(here: &mut Value, segment: &Segment) {
+    match (segment, here) {
+        (Segment::Key(key), Value::Object(map)) => {
+            map.remove(key);
+        }
+        (Segment::Index(index), Value::Array(items)) if *index < items.len() => {
+            items.remove(*index);
+        }
+        _ => {}
     }
 }
 
@@ -114,5 +191,61 @@ fn step<'v>(field: &super::Field, here: &'v mut Value, segment: &Segment, make: 
                 None => None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rules() -> Rules {
+        super::super::compile(&json!({"properties": {
+            "name": {"type": "string"},
+            "inner": {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}},
+            "tasks": {"x-plumb": {"key": "key", "why": "test"}, "items": {"properties": {
+                "key": {"type": "string"}, "a": {"type": "string"}, "b": {"properties": {"c": {"type": "string"}}},
+            }}},
+            "steps": {"items": {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}}},
+        }}))
+    }
+
+    fn path(segments: &[Segment]) -> Path {
+        Path(segments.to_vec())
+    }
+
+    #[test]
+    fn many_grafts_do_what_each_would_do() {
+        let (key, item) = (|k: &str| Segment::Key(k.into()), |k: &str| Segment::Item(k.into()));
+        let grafts = [
+            (path(&[key("inner"), key("a")]), Some(json!("1"))),
+            (path(&[key("name")]), None),
+            (path(&[key("steps"), Segment::Index(1), key("b")]), Some(json!("2"))),
+            (path(&[key("tasks"), item("x"), key("a")]), None),
+            (path(&[key("tasks"), item("x"), key("b"), key("c")]), Some(json!("3"))),
+            (path(&[key("tasks"), item("y")]), None),
+            (path(&[key("tasks"), item("z"), key("a")]), Some(json!("4"))),
+            (path(&[key("tasks"), item("gone"), key("a")]), None),
+            (path(&[key("tasks"), item("new")]), Some(json!({"key": "new"}))),
+        ];
+        let before = json!({
+            "name": "n",
+            "tasks": [{"key": "y"}, {"key": "x", "a": "0"}, {"key": "z"}],
+            "steps": [{"a": "0"}, {"a": "1"}],
+        });
+        let (mut one_by_one, mut at_once) = (before.clone(), before);
+        for (path, new) in &grafts {
+            graft(&rules(), &mut one_by_one, path, new.as_ref());
+        }
+        graft_all(&rules(), &mut at_once, grafts.iter().map(|(path, new)| (path, new.as_ref())));
+        assert_eq!(at_once, one_by_one);
+        assert_eq!(
+            at_once,
+            json!({
+                "inner": {"a": "1"},
+                "tasks": [{"key": "x", "b": {"c": "3"}}, {"key": "z", "a": "4"}, {"key": "new"}],
+                "steps": [{"a": "0"}, {"a": "1", "b": "2"}],
+            })
+        );
     }
 }

@@ -61,6 +61,7 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       - task_key: load
         new_cluster:
           spark_version: 15.4.x-scala2.12
+          data_security_mode: SINGLE_USER
           instance_pool_id: ${resources.DatabricksInstancePool.workers}
           num_workers: 1
         notebook_task:
@@ -70,8 +71,12 @@ fn everything_is_imported_and_taken_over_without_a_change() {
         - task_key: load
         new_cluster:
           spark_version: 15.4.x-scala2.12
+          data_security_mode: SINGLE_USER
           node_type_id: r6id.xlarge
           num_workers: 1
+          aws_attributes:
+            availability: SPOT_WITH_FALLBACK
+            zone_id: us-east-1c
         notebook_task:
           notebook_path: /Shared/check
     ");
@@ -88,6 +93,9 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       autotermination_minutes: 30
       node_type_id: r6id.xlarge
       num_workers: 2
+      aws_attributes:
+        availability: SPOT_WITH_FALLBACK
+        zone_id: us-east-1c
       libraries:
       - pypi:
           package: polars==1.0
@@ -118,8 +126,12 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       adopt: <pool Workers>
     spec:
       instance_pool_name: Workers
+      enable_elastic_disk: true
       max_capacity: 10
       node_type_id: r6id.xlarge
+      aws_attributes:
+        availability: SPOT
+        zone_id: us-east-1c
     ");
     world.commit("Import everything");
     shows!(world.plumb("plan"), @r#"

@@ -20,6 +20,7 @@ mod import;
 mod lease;
 mod origins;
 mod ownership;
+mod server_filled;
 mod teardown;
 mod unfaithful;
 #[path = "../unfaithful/proxy.rs"]

@@ -65,6 +65,10 @@ impl Meddler<'_> {
             if member.rule.write_only || no_size {
                 continue;
             }
+            // Whether the service or somebody set it is a matter of the value, and of another law (`server_filled`).
+            if member.rule.unset == Some(Unset::Server) && !member.rule.apart {
+                continue;
+            }
             let declared = declared.get(name).filter(|v| of_field(self.rules, member, v).is_some());
             let here = path.key(name);
             match declared {
@@ -199,7 +203,8 @@ const TEXTS: [(&str, &str); 3] = [
     ("AirflowConnection", "extra"),
 ];
 
-fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
+/// Makes maps of what is text on the wire.
+pub fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if let Some(map) = live.get(member).and_then(Value::as_str).and_then(|t| serde_json::from_str(t).ok()) {
             live[member] = map;
@@ -207,7 +212,8 @@ fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     }
 }
 
-fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
+/// And texts of the maps.
+pub fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if live.get(member).is_some_and(Value::is_object) {
             live[member] = json!(live[member].to_string());

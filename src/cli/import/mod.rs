@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// Write manifests for objects that exist, so that a plan takes them over without changing them
 ///
-/// What the service filled in by itself is left out, ids of other resources become references, and secrets become
-/// environment variables. Existing files are never overwritten.
+/// What the service would fill in again by itself is left out; what it may have chosen, like a zone, is written. Ids of
+/// other resources become references, and secrets become environment variables. Existing files are never overwritten.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 #[command(after_help = "Examples:

@@ -10,7 +10,7 @@ use super::{
     storage::{DockerImage, InitScript, LogDestination},
     undeclared::{Settings, is_absent},
 };
-use super::{cluster_check, export, permissions};
+use super::{cluster_check, permissions};
 use crate::call::{Call, Method, System, Until};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
@@ -390,10 +390,6 @@ impl Kind for DatabricksCluster {
             }
         }
         impacts
-    }
-
-    fn export(seen: &Seen) -> Value {
-        export::without_filled(&seen.spec)
     }
 
     fn check(spec: &ClusterSpec, findings: &mut Findings) {

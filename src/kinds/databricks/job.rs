@@ -12,7 +12,7 @@ use super::{
     triggers::{AnyTrigger, Continuous, Schedule, Trigger},
     undeclared::is_absent,
 };
-use super::{export, job_check, permissions, triggers};
+use super::{job_check, permissions, triggers};
 use crate::call::{Call, Method, System};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
@@ -29,12 +29,12 @@ use std::collections::BTreeMap;
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct JobSpec {
     /// The budget policy that serverless usage is booked on, by id.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace may have a default budget policy (databricks-sdk-java jobs.Job: effective_budget_policy_id)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.Job: it is the policy that a user names; what the workspace applies shows as effective_budget_policy_id"}))]
     pub budget_policy_id: Option<String>,
     /// Keeps one run going at all times. Excludes `schedule`, `trigger` and `triggers`.
     pub continuous: Option<Continuous>,
     /// Which deployment tool made the job. Leave it to that tool.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli writes it for bundles; it describes the tool, not the job"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks/cli writes it for bundles; it describes the tool, not the job"}))]
     pub deployment: Option<Deployment>,
     /// What the job is for: 27700 characters at most.
     #[schemars(extend("x-plumb" = {"why": "it describes; a live description that nobody declared does no harm"}))]
@@ -42,7 +42,7 @@ pub struct JobSpec {
     /// The duration that runs should keep to.
     pub duration_target: Option<String>,
     /// Whether the workspace's pages let people edit the job.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli sets UI_LOCKED for bundles; unlocking a job to pause it is a normal emergency (issue 3600)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks/cli sets UI_LOCKED for bundles; unlocking a job to pause it is a normal emergency (issue 3600)"}))]
     pub edit_mode: Option<EditMode>,
     /// Whom to send e-mails about runs.
     pub email_notifications: Option<EmailNotifications>,
@@ -82,7 +82,7 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"default": {"enabled": true}, "why": "Terraform provider jobs: since API 2.2 an unset queue is an enabled one"}))]
     pub queue: Option<Queue>,
     /// Whose rights runs have. Unset: the creator's.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: backend default; jobs/reset without it keeps the previous one (issue 4873)"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "sticky": true, "why": "databricks/cli bundle rules: backend default; jobs/reset without it keeps the previous one (issue 4873)"}))]
     pub run_as: Option<RunAs>,
     /// Starts runs by the clock. Excludes `continuous`, `trigger` and `triggers`.
     pub schedule: Option<Schedule>,
@@ -328,8 +328,9 @@ impl Kind for DatabricksJob {
         job_check::check(spec, findings);
     }
 
+    /// What made the job until now is no part of what it is to be.
     fn export(seen: &Seen) -> Value {
-        export::without_filled(&seen.spec)
+        permissions::without(&seen.spec, &["deployment"])
     }
 
     fn develop(spec: &mut Value) {

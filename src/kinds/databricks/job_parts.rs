@@ -70,12 +70,12 @@ pub struct EnvironmentSpec {
     /// The environment to build on: the path of an `env.yaml`, or an id. Stands in for `environment_version`.
     pub base_environment: Option<String>,
     /// The former name of `environment_version`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.Environment: the deprecated name of environment_version, which says the same"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "environment_version"}], "refused_when": [{"with": "environment_version"}, {"with": "base_environment"}], "why": "databricks-sdk-java compute.Environment: the deprecated name of environment_version, which says the same"}))]
     pub client: Option<String>,
     /// Python packages, as in a `requirements.txt`.
     pub dependencies: Option<Vec<String>>,
     /// The version of the environment, an integer as a string: `"2"`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.Environment: base_environment (or the deprecated client) gives the version too"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "client"}, {"with": "base_environment"}], "refused_when": [{"with": "client"}, {"with": "base_environment"}, {"with": "project_environment"}], "why": "databricks-sdk-java compute.Environment: base_environment (or the deprecated client) gives the version too, and either is provided"}))]
     pub environment_version: Option<String>,
     /// JARs, by path.
     pub java_dependencies: Option<Vec<String>>,

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub struct PolicySpec {
     /// The rules, by the path of the attribute that they are about: `spark_version`, `autoscale.max_workers`,
     /// `init_scripts.0.s3.destination`. Excludes `policy_family_id`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider policies: computed, a policy family supplies it"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"with": "policy_family_id"}], "refused_when": [{"with": "policy_family_id"}], "why": "Terraform provider policies: computed, a policy family supplies it; beside one it is refused"}))]
     pub definition: Option<Entries<PolicyRule>>,
     /// What the policy is for.
     #[schemars(extend("x-plumb" = {"why": "it describes; a live description that nobody declared does no harm"}))]
@@ -181,13 +181,6 @@ impl Kind for DatabricksClusterPolicy {
             })
             .collect();
         Some(supplied)
-    }
-
-    /// What a family defines is the family's.
-    fn export(seen: &Seen) -> Value {
-        let has_family =
-            seen.spec.get("policy_family_id").is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty()));
-        permissions::without(&seen.spec, if has_family { &["definition"] } else { &[] })
     }
 
     fn check(spec: &PolicySpec, findings: &mut Findings) {

@@ -31,34 +31,34 @@ pub struct PoolSpec {
     #[schemars(extend("x-plumb" = {"replace": true, "why": "Terraform provider pools: force_new (edit requires it, and does not change it)"}))]
     pub node_type_id: String,
     /// Settings for pools on AWS.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, and force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "Terraform provider pools: force_new"}))]
     pub aws_attributes: Option<AwsPoolAttributes>,
     /// Settings for pools on Azure.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, and force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "Terraform provider pools: force_new"}))]
     pub azure_attributes: Option<AzurePoolAttributes>,
     /// Tags for the cloud resources: 45 at most, of which plumb needs 2.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub custom_tags: Option<BTreeMap<String, String>>,
     /// The disks that each machine gets.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
+    #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate"}))]
     pub disk_spec: Option<DiskSpec>,
     /// Whether machines get more disk by themselves when they run short of it.
-    #[schemars(extend("x-plumb" = {"filled": [true], "unset": "server", "replace": true, "why": "databricks/cli bundle rules: backend default; Terraform provider pools: force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "databricks/cli bundle rules: backend default; Terraform provider pools: force_new"}))]
     pub enable_elastic_disk: Option<bool>,
     /// Settings for pools on Google Cloud.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, and force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "Terraform provider pools: force_new"}))]
     pub gcp_attributes: Option<GcpPoolAttributes>,
     /// Minutes after which an idle machine beyond `min_idle_instances` is given back: 0 to 10000.
     #[schemars(extend("x-plumb" = {"default": 60, "why": "databricks/cli bundle rules: backend default 60"}))]
     pub idle_instance_autotermination_minutes: Option<i64>,
     /// The most machines, idle ones and used ones together.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks/cli bundle rules: backend default; Terraform provider pools: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.CreateInstancePool: an optional limit, of which no default is told; databricks/cli bundle rules: backend default"}))]
     pub max_capacity: Option<i64>,
     /// How many machines are kept idle at all times.
     #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks-sdk-java compute.CreateInstancePool: an optional number"}))]
     pub min_idle_instances: Option<i64>,
     /// Machine types to fall back to.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "a workspace can switch flexible node types on; databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
     pub node_type_flexibility: Option<NodeTypeFlexibility>,
     /// Container images that machines have loaded already.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules and Terraform provider pools: recreate; a pool is not replaced for what nobody declared"}))]
@@ -174,6 +174,13 @@ impl Kind for DatabricksInstancePool {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Clusters have the pool's instance profile (databricks-sdk-py compute.InstancePoolAwsAttributes). All else that they
+    /// have of the pool is theirs in no other way.
+    fn supplies(seen: &Seen) -> Option<BTreeMap<String, Value>> {
+        let profile = seen.spec.pointer("/aws_attributes/instance_profile_arn").filter(|p| p.is_string());
+        Some(profile.map(|p| ("aws_attributes.instance_profile_arn".to_owned(), p.clone())).into_iter().collect())
     }
 
     fn check(spec: &PoolSpec, findings: &mut Findings) {

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 #[schemars(deny_unknown_fields)]
 pub struct AwsPoolAttributes {
     /// Whether machines are spot instances.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["SPOT"], "replace": true, "why": "Terraform provider pools: SPOT unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "databricks-sdk-java compute.InstancePoolAwsAttributesAvailability: InstancePoolConf says what the default is; Terraform provider pools: force_new"}))]
     pub availability: Option<AwsPoolAvailability>,
     /// The instance profile that the machines have.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
     pub instance_profile_arn: Option<String>,
     /// The most to pay for a spot instance, in percent of the on-demand price: 10000 at most.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [100], "replace": true, "why": "Terraform provider pools: 100 unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [100], "replace": true, "why": "databricks-sdk-py compute.InstancePoolAwsAttributes: 100 unless set; Terraform provider pools: force_new"}))]
     pub spot_bid_price_percent: Option<i64>,
     /// The availability zone, or `auto`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "any_if": ["auto"], "replace": true, "why": "Terraform provider pools: `auto` equals any zone, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "any_if": ["auto"], "replace": true, "why": "Terraform provider pools: `auto` equals any zone, force_new; databricks-sdk-py compute.InstancePoolAwsAttributes: a default zone unless set"}))]
     pub zone_id: Option<String>,
 }
 
@@ -27,13 +27,13 @@ pub struct AwsPoolAttributes {
 #[schemars(deny_unknown_fields)]
 pub struct AzurePoolAttributes {
     /// Whether machines are spot instances.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["ON_DEMAND_AZURE"], "replace": true, "why": "Terraform provider pools: ON_DEMAND_AZURE unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "databricks-sdk-java compute.InstancePoolAzureAttributesAvailability: InstancePoolConf says what the default is; Terraform provider pools: force_new"}))]
     pub availability: Option<AzurePoolAvailability>,
     /// The capacity reservation group to take machines from, as a resource id.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
     pub capacity_reservation_group: Option<String>,
     /// The most to pay for a spot instance, in US dollars an hour; -1 is the on-demand price.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed when unset, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [-1], "replace": true, "why": "Terraform provider pools: suppressed when unset, force_new; databricks-sdk-py compute.AzureAttributes: -1 unless set"}))]
     pub spot_bid_max_price: Option<f64>,
 }
 
@@ -42,13 +42,13 @@ pub struct AzurePoolAttributes {
 #[schemars(deny_unknown_fields)]
 pub struct GcpPoolAttributes {
     /// Whether machines are preemptible.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["ON_DEMAND_GCP"], "replace": true, "why": "Terraform provider pools: ON_DEMAND_GCP unless set, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "Terraform provider pools: ON_DEMAND_GCP unless set, but that is the provider's default; force_new"}))]
     pub gcp_availability: Option<GcpAvailability>,
     /// How many local SSDs each machine gets.
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
     pub local_ssd_count: Option<i64>,
     /// The zone, `HA` for several zones, or `AUTO`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["auto", "AUTO", "HA"], "replace": true, "why": "Terraform provider pools: suppressed, force_new"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "any_if": ["auto", "AUTO", "HA"], "replace": true, "why": "databricks-sdk-py compute.InstancePoolGcpAttributes: a default zone unless set; Terraform provider pools: force_new"}))]
     pub zone_id: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub struct DiskSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules: disk_spec recreates"}))]
     pub disk_throughput: Option<i64>,
     /// The disks' type.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "databricks/cli bundle rules: disk_spec recreates"}))]
+    #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "databricks/cli bundle rules: disk_spec recreates"}))]
     pub disk_type: Option<DiskType>,
 }
 

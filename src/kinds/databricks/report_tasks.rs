@@ -247,7 +247,7 @@ pub struct SqlFile {
     /// The file: an absolute path of the workspace, or a path relative to the repository.
     pub path: String,
     /// Where the file is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli bundle rules: backend default; databricks-sdk-py jobs.SqlTaskFile: GIT with a git_source, else WORKSPACE"}))]
     pub source: Option<Source>,
 }
 

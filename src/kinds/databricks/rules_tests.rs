@@ -132,6 +132,41 @@ fn values_in_rules_fit_their_fields() {
 }
 
 #[test]
+fn every_rule_about_the_service_fits_its_field() {
+    let mut judged = 0;
+    for (kind, schema) in roots() {
+        let rules = compile(&schema);
+        let known: BTreeSet<&String> = rules.types().iter().flat_map(|of| of.members.keys()).collect();
+        for (path, field) in fields(&rules) {
+            let Rule { unset, filled, filled_when, chosen, refused_when, sticky, strict, .. } = &field.rule;
+            let says = chosen.is_some() || !filled_when.is_empty() || *sticky || *strict;
+            assert!(
+                *unset == Some(Unset::Server) || !says,
+                "{kind}{path}: the service sets only what is `unset: server`"
+            );
+            assert!(filled.is_none() || *unset == Some(Unset::Server), "{kind}{path}");
+            assert!(chosen.is_none() || !*strict, "{kind}{path}: what may be chosen is no difference");
+            if *unset == Some(Unset::Members) {
+                assert!(matches!(field.shape, Shape::Object(_)), "{kind}{path} has no members");
+            }
+            // A whole object with members of its own is told apart by them, unless the service may have set it as a whole.
+            if *unset == Some(Unset::Server) && matches!(field.shape, Shape::Object(_)) {
+                assert!(chosen.is_some(), "{kind}{path}: let its members say it");
+            }
+            for when in filled_when.iter().chain(refused_when) {
+                let names = [&when.same_as, &when.with, &when.without, &when.changed].into_iter().flatten();
+                let names = names.chain(when.unless.iter().map(|(name, _)| name));
+                for name in names {
+                    assert!(known.contains(name), "{kind}{path}: nothing is called {name}");
+                    judged += 1;
+                }
+            }
+        }
+    }
+    assert!(judged > 40, "only {judged} conditions were found");
+}
+
+#[test]
 fn either_ors_of_a_task_leave_nothing_behind() {
     let job = rules_of("job");
     for member in

@@ -56,7 +56,7 @@ pub struct S3Location {
     #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-java compute.S3StorageInfo: an optional flag"}))]
     pub enable_encryption: Option<bool>,
     /// `sse-s3` or `sse-kms`; used when `enable_encryption` is true.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-java compute.S3StorageInfo: sse-s3 is the type unless another is set"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["sse-s3"], "why": "databricks-sdk-java compute.S3StorageInfo: sse-s3 is the type unless another is set"}))]
     pub encryption_type: Option<String>,
     /// The S3 endpoint. Either this or `region` is set.
     pub endpoint: Option<String>,

@@ -61,7 +61,7 @@ pub struct DbtTask {
     #[schemars(extend("x-plumb" = {"default": "default", "why": "databricks-sdk-java jobs.DbtTask: `default` when not set; Terraform provider jobs: the same"}))]
     pub schema: Option<String>,
     /// Where the project is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
     pub source: Option<Source>,
     /// The SQL warehouse that dbt connects to, by id.
     pub warehouse_id: Option<String>,
@@ -96,7 +96,7 @@ pub struct NotebookTask {
     /// Parameters of the notebook: 1 MB at most as JSON.
     pub base_parameters: Option<Settings>,
     /// Where the notebook is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
     pub source: Option<Source>,
     /// The SQL warehouse that runs the notebook, by id. Only for notebooks of SQL cells; not a classic one.
     pub warehouse_id: Option<String>,
@@ -211,7 +211,7 @@ pub struct SparkJarTask {
     /// Arguments of the main method.
     pub parameters: Option<Vec<String>>,
     /// Deprecated by the service, which no longer takes `false`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider jobs: computed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [true], "refused_when": [{"value": false}], "why": "Terraform provider jobs: computed; databricks-sdk-py jobs.SparkJarTask: false is no longer supported"}))]
     pub run_as_repl: Option<bool>,
 }
 
@@ -224,7 +224,7 @@ pub struct SparkPythonTask {
     /// Arguments.
     pub parameters: Option<Vec<String>>,
     /// Where the file is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
     pub source: Option<Source>,
 }
 

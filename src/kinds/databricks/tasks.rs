@@ -94,7 +94,7 @@ pub struct Task {
     /// Runs a Python wheel.
     pub python_wheel_task: Option<PythonWheelTask>,
     /// Whether a task that took too long is tried again.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "Terraform provider jobs: computed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled": [false], "why": "Terraform provider jobs: computed; databricks-sdk-py jobs.Task: not retried on timeout by default"}))]
     pub retry_on_timeout: Option<bool>,
     /// When the task runs, by how those ended that it depends on.
     #[schemars(extend("x-plumb" = {"default": "ALL_SUCCESS", "why": "databricks/cli testserver: ALL_SUCCESS is filled in; Terraform provider jobs: suppressed"}))]

@@ -190,6 +190,9 @@ fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value),
         }
     }
     let requested = spec.clone();
+    if let Some(problem) = defaults::beside_a_pool(&requested) {
+        return Err(ApiError::invalid(problem));
+    }
     if let Some(id) = text(&requested, "policy_id")
         && let Some(definition) = policies::definition(store, id)?
     {
@@ -212,8 +215,15 @@ fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value),
         return Err(ApiError::invalid(problem));
     }
     if let Some(node) = text(&spec, "instance_pool_id").and_then(|p| store.databricks.instance_pools.get(p)) {
-        // Nodes of a pool are of the pool's type.
+        // Nodes of a pool are of the pool's type, and have its instance profile (databricks-sdk-py
+        // compute.InstancePoolAwsAttributes: clusters "will inherit" it "and must not specify their own").
         spec["node_type_id"] = node["node_type_id"].clone();
+        if let Some(profile) = node.pointer("/aws_attributes/instance_profile_arn").filter(|p| p.is_string()) {
+            if requested.pointer("/aws_attributes/instance_profile_arn").is_some() {
+                return Err(ApiError::invalid("The instance profile of the cluster is that of its instance pool."));
+            }
+            spec["aws_attributes"]["instance_profile_arn"] = profile.clone();
+        }
     }
     defaults::cluster(&mut spec, user);
     Ok((requested, spec))

@@ -99,9 +99,20 @@ fn cloud_attributes(spec: &mut Value) {
     if let Some(gcp) = spec.get_mut("gcp_attributes").filter(|v| v.is_object()) {
         or_insert(gcp, "first_on_demand", json!(1));
         or_insert(gcp, "use_preemptible_executors", json!(false));
-    } else if set(spec, "azure_attributes").is_none() {
+    } else if let Some(azure) = spec.get_mut("azure_attributes").filter(|v| v.is_object()) {
+        // databricks-sdk-py compute.AzureAttributes: "If not specified, the default value is -1".
+        or_insert(azure, "spot_bid_max_price", json!(-1.0));
+    } else {
         or_insert(spec, "aws_attributes", json!({ "availability": "SPOT_WITH_FALLBACK", "zone_id": "us-east-1c" }));
     }
+}
+
+/// Why a cluster cannot be as it was asked for: its machines are those of a pool, and it says which it wants.
+// Terraform provider issue 2141, Nike-Inc/brickflow issue 43: the words.
+pub fn beside_a_pool(spec: &Value) -> Option<String> {
+    text(spec, "instance_pool_id")?;
+    let named = ["node_type_id", "driver_node_type_id"].into_iter().find(|name| text(spec, name).is_some())?;
+    Some(format!("The field '{named}' cannot be supplied when an instance pool ID is provided."))
 }
 
 /// Takes out what is written but never read back.
@@ -123,6 +134,10 @@ pub fn forget_write_only(spec: &mut Value) {
 pub fn cluster(spec: &mut Value, user: &str) {
     drop_nulls(spec);
     cloud_attributes(spec);
+    // Terraform provider, clusters: computed; the driver comes from the workers' pool.
+    if let Some(pool) = text(spec, "instance_pool_id").map(str::to_owned) {
+        or_insert_text(spec, "driver_instance_pool_id", &pool);
+    }
     or_insert(spec, "enable_elastic_disk", json!(false));
     if let Some(node) = text(spec, "node_type_id").map(str::to_owned) {
         or_insert_text(spec, "driver_node_type_id", &node);

@@ -76,6 +76,9 @@ pub fn prepare(store: &Store, mut settings: Value, version: &str) -> Result<Valu
     // databricks/cli#3255).
     let mut problem = None;
     defaults::each_new_cluster(&mut settings, &mut |spec| {
+        if let Some(refused) = defaults::beside_a_pool(spec) {
+            problem.get_or_insert(ApiError::invalid(refused));
+        }
         let Some(id) = text(spec, "policy_id").map(str::to_owned) else { return };
         let wanted = spec.get("apply_policy_default_values") == Some(&Value::Bool(true));
         match policies::definition(store, &id) {
