@@ -279,7 +279,9 @@ async fn serve(
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
     };
     let raw = match (system, &bytes) {
-        (_, Ok(bytes)) if bare || (system == System::Emr && !own) => request::Raw::of(&method, &uri, &headers, bytes.clone()),
+        (_, Ok(bytes)) if bare || (system == System::Emr && !own) => {
+            request::Raw::of(&method, &uri, &headers, bytes.clone())
+        }
         _ => request::Raw::default(),
     };
     let mut request = Request {

@@ -57,8 +57,7 @@ fn page(request: &Request, name: &str, all: Vec<Value>) -> Handled {
     let size = paging::limit(request, "page_size", 20, 100)?;
     let number = paging::page_number(request.param("page_token").as_deref())?;
     let more = all.len() > (number + 1) * size;
-    let mut answer: Value =
-        paging::listing(name, all.into_iter().skip(number * size).take(size).collect()).into();
+    let mut answer: Value = paging::listing(name, all.into_iter().skip(number * size).take(size).collect()).into();
     answer["next_page_token"] = if more { paging::page_token(number + 1) } else { json!("") };
     answer["prev_page_token"] = if number > 0 { paging::page_token(number - 1) } else { json!("") };
     Ok(answer)
@@ -227,11 +226,15 @@ mod tests {
         assert_eq!(violated, ["custom_tags.team", "node_type_id", "num_workers", "spark_conf.spark.x"]);
         let list = format!("2.0/policies/clusters/list-compliance?policy_id={id}");
         let listed = ask(&mut store, "GET", &list, Value::Null).unwrap();
-        assert_eq!((&listed["clusters"][0]["cluster_id"], &listed["clusters"][0]["is_compliant"]), (&cluster, &json!(false)));
+        assert_eq!(
+            (&listed["clusters"][0]["cluster_id"], &listed["clusters"][0]["is_compliant"]),
+            (&cluster, &json!(false))
+        );
         let enforce = |only: bool| json!({ "cluster_id": cluster, "validate_only": only });
         let call = "2.0/policies/clusters/enforce-compliance";
         assert_eq!(ask(&mut store, "POST", call, enforce(false)).unwrap_err().body["error_code"], "INVALID_STATE");
-        ask(&mut store, "GET", &format!("2.1/clusters/get?cluster_id={}", cluster.as_str().unwrap()), Value::Null).unwrap();
+        ask(&mut store, "GET", &format!("2.1/clusters/get?cluster_id={}", cluster.as_str().unwrap()), Value::Null)
+            .unwrap();
         let tried = ask(&mut store, "POST", call, enforce(true)).unwrap();
         assert_eq!((&tried["has_changes"], tried["changes"].as_array().map(Vec::len)), (&json!(true), Some(4)));
         assert_eq!(ask(&mut store, "GET", &path, Value::Null).unwrap()["is_compliant"], false, "it was only tried");

@@ -164,9 +164,11 @@ fn single_node(spec: &mut Value) {
     }
     spec["num_workers"] = json!(0);
     let properties = [("spark.databricks.cluster.profile", "singleNode"), ("spark.master", "local[*, 4]")];
-    for (map, name, value) in
-        properties.map(|(n, v)| ("spark_conf", n, v)).into_iter().chain([("custom_tags", "ResourceClass", "SingleNode")])
-    {
+    for (map, name, value) in properties.map(|(n, v)| ("spark_conf", n, v)).into_iter().chain([(
+        "custom_tags",
+        "ResourceClass",
+        "SingleNode",
+    )]) {
         if !spec[map].is_object() {
             spec[map] = json!({});
         }
@@ -250,7 +252,8 @@ mod tests {
         assert_eq!(shown(mode("DATA_SECURITY_MODE_DEDICATED")), (json!("SINGLE_USER"), mine.clone()));
         assert_eq!(shown(mode("DATA_SECURITY_MODE_STANDARD")), (json!("USER_ISOLATION"), nobody.clone()));
         assert_eq!(shown(mode("DATA_SECURITY_MODE_AUTO")), (json!("USER_ISOLATION"), nobody.clone()));
-        let learning = json!({ "data_security_mode": "DATA_SECURITY_MODE_AUTO", "spark_version": "15.4.x-cpu-ml-scala2.12" });
+        let learning =
+            json!({ "data_security_mode": "DATA_SECURITY_MODE_AUTO", "spark_version": "15.4.x-cpu-ml-scala2.12" });
         assert_eq!(shown(learning), (json!("SINGLE_USER"), mine));
         assert_eq!(shown(mode("NONE")), (json!("NONE"), nobody));
     }

@@ -150,10 +150,7 @@ pub fn me(store: &Store, request: &Request) -> Handled {
     let user = &request.user;
     let group = |name: &str, id: &str| json!({ "display": name, "type": "direct", "value": id, "$ref": format!("Groups/{id}") });
     let groups = if store.settings.caller_is_admin {
-        json!([
-            group("admins", ADMINS),
-            group("users", USERS),
-        ])
+        json!([group("admins", ADMINS), group("users", USERS),])
     } else {
         json!([group("users", USERS)])
     };

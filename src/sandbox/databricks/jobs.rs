@@ -1,8 +1,6 @@
 //! Jobs, API 2.0, 2.1 and 2.2.
 
-use super::{
-    cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, single_task, text,
-};
+use super::{cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, single_task, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -195,7 +193,8 @@ fn list(store: &mut Store, request: &Request) -> Handled {
 fn list_old(store: &mut Store) -> Handled {
     let hidden = paging::unlisted(store, "jobs", true);
     let all = store.databricks.jobs.values().filter(|job| !hidden.contains(&job.job_id.to_string()));
-    let items = all.map(|job| paging::Item { place: paging::place(job.created_time, job.job_id), value: job }).collect();
+    let items =
+        all.map(|job| paging::Item { place: paging::place(job.created_time, job.job_id), value: job }).collect();
     let page = paging::cut(items, None, usize::MAX)?;
     let jobs = page.items.into_iter().map(|job| {
         let mut settings = job.settings.clone();

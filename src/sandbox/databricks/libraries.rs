@@ -172,7 +172,12 @@ mod tests {
         let own = json!({ "cluster_id": id, "libraries": [{ "jar": "x.jar" }] });
         ask(&mut store, "POST", "2.0/libraries/install", own);
         let seen = ask(&mut store, "GET", &format!("2.0/libraries/cluster-status?cluster_id={id}"), Value::Null);
-        let flags: Vec<_> = seen["library_statuses"].as_array().unwrap().iter().map(|s| s["is_library_for_all_clusters"].clone()).collect();
+        let flags: Vec<_> = seen["library_statuses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s["is_library_for_all_clusters"].clone())
+            .collect();
         assert_eq!(flags, [json!(false), json!(true)]);
         assert_eq!(seen["library_statuses"][1]["library"]["pypi"]["package"], "audit");
         let all = ask(&mut store, "GET", "2.0/libraries/all-cluster-statuses", Value::Null);

@@ -179,9 +179,7 @@ pub struct Archived<'a> {
 pub fn dbc(notebooks: &[Archived<'_>]) -> Vec<u8> {
     let entry = |notebook: &Archived<'_>| {
         let small = notebook.language.name.to_ascii_lowercase();
-        let command = |(at, text): (usize, String)| {
-            json!({ "version": "CommandV1", "position": at + 1, "command": text, "commandType": "auto" })
-        };
+        let command = |(at, text): (usize, String)| json!({ "version": "CommandV1", "position": at + 1, "command": text, "commandType": "auto" });
         let commands = cells(notebook.content, notebook.language, notebook.format);
         let body = json!({
             "version": "NotebookV1",

@@ -274,8 +274,7 @@ fn shown(store: &Store, kind: &Kind, user: &str, object: &str) -> Value {
         add(&mut list, grant, json!({ "permission_level": grant.level, "inherited": false }));
     }
     for (grant, from) in inherited(&store.databricks, kind, user, object) {
-        let permission =
-            json!({ "permission_level": grant.level, "inherited": true, "inherited_from_object": [from] });
+        let permission = json!({ "permission_level": grant.level, "inherited": true, "inherited_from_object": [from] });
         add(&mut list, &grant, permission);
     }
     json!({ "object_id": object, "object_type": kind.object_type, "access_control_list": list })
@@ -300,7 +299,8 @@ fn add(list: &mut Vec<Value>, grant: &Grant, permission: Value) {
 /// What an object's principals have by something above it, and what that is.
 fn inherited(state: &State, kind: &Kind, user: &str, object: &str) -> Vec<(Grant, String)> {
     let mut found = Vec::new();
-    let node = kind.node_type().and_then(|_| object.rsplit('/').next()).and_then(|id| workspace::by_id(state, user, id));
+    let node =
+        kind.node_type().and_then(|_| object.rsplit('/').next()).and_then(|id| workspace::by_id(state, user, id));
     if let Some((path, _)) = node {
         let mut folders = workspace::above(state, &path);
         if let Some(id) = object.strip_prefix("/directories/").and_then(|id| id.parse().ok()) {
@@ -322,8 +322,7 @@ fn inherited(state: &State, kind: &Kind, user: &str, object: &str) -> Vec<(Grant
     }
     // Admins inherit theirs from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
     let root = if kind.node_type().is_some() { DIRECTORIES } else { kind.path };
-    let admins =
-        Grant { principal: "group_name".to_owned(), name: "admins".to_owned(), level: kind.admins.to_owned() };
+    let admins = Grant { principal: "group_name".to_owned(), name: "admins".to_owned(), level: kind.admins.to_owned() };
     found.push((admins, format!("/{root}/")));
     found
 }
@@ -399,9 +398,14 @@ mod tests {
         ask(&mut store, "POST", "/api/2.0/workspace/import", notebook).unwrap();
         let notebook = status(&mut store, "/Users/me@example.com/f/n");
         let path = format!("/api/2.0/permissions/notebooks/{notebook}");
-        let seen = ask(&mut store, "PATCH", &path, json!({ "access_control_list": [
+        let seen = ask(
+            &mut store,
+            "PATCH",
+            &path,
+            json!({ "access_control_list": [
             { "group_name": "data", "permission_level": "CAN_EDIT" },
-        ] }));
+        ] }),
+        );
         let seen = seen.unwrap();
         let data = &seen["access_control_list"][0]["all_permissions"];
         assert_eq!((&data[0]["permission_level"], &data[0]["inherited"]), (&json!("CAN_EDIT"), &json!(false)));

@@ -92,9 +92,10 @@ fn chosen(run: &Run, request: &Request) -> Result<BTreeSet<usize>, ApiError> {
     let mut chosen = BTreeSet::new();
     for name in &named {
         let key = name.as_str().unwrap_or_default();
-        chosen.insert(place(key).ok_or_else(|| {
-            ApiError::invalid(format!("Task '{key}' is not a task of run {}.", run.run_id))
-        })?);
+        chosen.insert(
+            place(key)
+                .ok_or_else(|| ApiError::invalid(format!("Task '{key}' is not a task of run {}.", run.run_id)))?,
+        );
     }
     if failed {
         // What did not succeed, and what did not run because of it. A task whose condition left it out did not fail.
@@ -128,7 +129,9 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     let mut run = store.databricks.runs[&run_id].clone();
     // "The run must not be in progress."
     if run.life.active() {
-        return Err(ApiError::state(format!("Run {run_id} is in progress: only a run that has ended can be repaired.")));
+        return Err(ApiError::state(format!(
+            "Run {run_id} is in progress: only a run that has ended can be repaired."
+        )));
     }
     // "Not required the first time, but must be provided on subsequent requests": two people do not repair at once.
     if request.number("latest_repair_id")? != run.repairs.id {
@@ -301,7 +304,8 @@ mod tests {
         // Without being asked for, it is not told; the old attempts still have runs of their own.
         let plain = ask(&mut store, "GET", &format!("runs/get?run_id={run}"), Value::Null).unwrap();
         assert!(plain.get("repair_history").is_none());
-        let old = ask(&mut store, "GET", &format!("runs/get-output?run_id={}", ended["tasks"][1]["run_id"]), Value::Null);
+        let old =
+            ask(&mut store, "GET", &format!("runs/get-output?run_id={}", ended["tasks"][1]["run_id"]), Value::Null);
         assert!(old.unwrap()["error"].is_string());
     }
 

@@ -1,8 +1,6 @@
 //! Runs of jobs: they start, take their time, end as the settings say, and queue or are skipped when there are too many.
 
-use super::{
-    cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text,
-};
+use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,

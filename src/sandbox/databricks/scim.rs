@@ -23,12 +23,7 @@ struct Kind {
 
 const KINDS: [Kind; 3] = [
     Kind { path: "Users", name: "userName", schema: "urn:ietf:params:scim:schemas:core:2.0:User", noun: "username" },
-    Kind {
-        path: "Groups",
-        name: "displayName",
-        schema: "urn:ietf:params:scim:schemas:core:2.0:Group",
-        noun: "name",
-    },
+    Kind { path: "Groups", name: "displayName", schema: "urn:ietf:params:scim:schemas:core:2.0:Group", noun: "name" },
     Kind {
         path: "ServicePrincipals",
         name: "applicationId",
@@ -378,9 +373,7 @@ mod tests {
         let (status, again) = ask(&mut store, "POST", "Groups", json!({ "displayName": "Data" }));
         assert_eq!((status, &again["detail"]), (409, &json!("Group with name Data already exists.")));
         let path = format!("Groups/{}", group["id"].as_str().unwrap());
-        let operation = |op: &str, path: &str, value: Value| {
-            json!({ "schemas": [], "Operations": [{ "op": op, "path": path, "value": value }] })
-        };
+        let operation = |op: &str, path: &str, value: Value| json!({ "schemas": [], "Operations": [{ "op": op, "path": path, "value": value }] });
         let add = operation("add", "members", json!([{ "value": user["id"] }]));
         assert_eq!(ask(&mut store, "PATCH", &path, add.clone()).0, 204);
         ask(&mut store, "PATCH", &path, add);

@@ -124,7 +124,11 @@ fn put(store: &mut Store, request: &Request) -> Handled {
     let body = &request.body;
     let value = match (body.get("string_value").and_then(Value::as_str), set(body, "bytes_value")) {
         (Some(_), Some(_)) => {
-            return Err(ApiError::new(400, "MALFORMED_REQUEST", "Only one of string_value and bytes_value may be set."));
+            return Err(ApiError::new(
+                400,
+                "MALFORMED_REQUEST",
+                "Only one of string_value and bytes_value may be set.",
+            ));
         }
         (Some(text), None) => text.as_bytes().to_vec(),
         (None, Some(bytes)) => STANDARD
@@ -219,10 +223,7 @@ mod tests {
         let mut store = Store::new(Clock::Fixed(5));
         assert_eq!(ask(&mut store, "GET", "scopes/list", Value::Null).unwrap(), json!({}));
         ask(&mut store, "POST", "scopes/create", json!({ "scope": "s" })).unwrap();
-        assert_eq!(
-            code(ask(&mut store, "POST", "scopes/create", json!({ "scope": "s" }))),
-            "RESOURCE_ALREADY_EXISTS"
-        );
+        assert_eq!(code(ask(&mut store, "POST", "scopes/create", json!({ "scope": "s" }))), "RESOURCE_ALREADY_EXISTS");
         let seen = ask(&mut store, "GET", "scopes/list", Value::Null).unwrap();
         assert_eq!(seen, json!({ "scopes": [{ "name": "s", "backend_type": "DATABRICKS" }] }));
         ask(&mut store, "POST", "put", json!({ "scope": "s", "key": "k", "string_value": "hush" })).unwrap();
@@ -244,10 +245,7 @@ mod tests {
             assert_eq!(code(ask(&mut store, "GET", path, Value::Null)), "RESOURCE_DOES_NOT_EXIST", "{path}");
         }
         ask(&mut store, "POST", "scopes/delete", json!({ "scope": "s" })).unwrap();
-        assert_eq!(
-            code(ask(&mut store, "POST", "scopes/delete", json!({ "scope": "s" }))),
-            "RESOURCE_DOES_NOT_EXIST"
-        );
+        assert_eq!(code(ask(&mut store, "POST", "scopes/delete", json!({ "scope": "s" }))), "RESOURCE_DOES_NOT_EXIST");
     }
 
     #[test]

@@ -22,14 +22,8 @@ const KINDS: [&str; 9] = [
 ];
 
 /// What else of a task stands beside the job's own members.
-const BESIDE: [&str; 6] = [
-    "existing_cluster_id",
-    "new_cluster",
-    "libraries",
-    "max_retries",
-    "min_retry_interval_millis",
-    "retry_on_timeout",
-];
+const BESIDE: [&str; 6] =
+    ["existing_cluster_id", "new_cluster", "libraries", "max_retries", "min_retry_interval_millis", "retry_on_timeout"];
 
 fn kind(settings: &Value) -> Option<&'static str> {
     KINDS.into_iter().find(|name| set(settings, name).is_some())
@@ -55,7 +49,8 @@ pub fn unfold(settings: &mut Value) {
     }
     // A task's key is its own from 2.1 on. What the service calls the task of such a job is unverified.
     let name = text(settings, "name").or_else(|| text(settings, "run_name")).unwrap_or("Untitled");
-    let key: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(100).collect();
+    let key: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(100).collect();
     let Some(map) = settings.as_object_mut() else { return };
     let mut task = Map::new();
     for name in KINDS.into_iter().chain(BESIDE) {
@@ -145,14 +140,19 @@ mod tests {
         assert!(settings.get("queue").is_none(), "queueing is of 2.2: {settings}");
         let later = ask(&mut store, "GET", &format!("2.2/jobs/get?job_id={id}"), Value::Null).unwrap();
         assert_eq!(later["settings"]["tasks"][0]["notebook_task"]["notebook_path"], "/n");
-        assert_eq!((&later["settings"]["tasks"][0]["task_key"], &later["settings"]["timeout_seconds"]), (&json!("old_job"), &json!(60)));
+        assert_eq!(
+            (&later["settings"]["tasks"][0]["task_key"], &later["settings"]["timeout_seconds"]),
+            (&json!("old_job"), &json!(60))
+        );
         // Reset takes both forms.
-        let new = json!({ "job_id": id, "new_settings": { "name": "new", "spark_jar_task": { "main_class_name": "M" } } });
+        let new =
+            json!({ "job_id": id, "new_settings": { "name": "new", "spark_jar_task": { "main_class_name": "M" } } });
         ask(&mut store, "POST", "2.0/jobs/reset", new).unwrap();
         let listed = ask(&mut store, "GET", "2.0/jobs/list", Value::Null).unwrap();
         assert_eq!(listed["jobs"][0]["settings"]["spark_jar_task"]["main_class_name"], "M");
         assert!(listed["jobs"][0]["settings"].get("notebook_task").is_none());
-        let patch = json!({ "job_id": id, "new_settings": { "max_retries": 1 }, "fields_to_remove": ["timeout_seconds"] });
+        let patch =
+            json!({ "job_id": id, "new_settings": { "max_retries": 1 }, "fields_to_remove": ["timeout_seconds"] });
         ask(&mut store, "POST", "2.0/jobs/update", patch).unwrap();
         let seen = ask(&mut store, "GET", &format!("2.0/jobs/get?job_id={id}"), Value::Null).unwrap();
         assert_eq!((&seen["settings"]["max_retries"], &seen["settings"]["timeout_seconds"]), (&json!(1), &json!(0)));
@@ -160,7 +160,10 @@ mod tests {
         let tasks = json!({ "job_id": id, "new_settings": { "tasks": [{ "task_key": "a" }, { "task_key": "b" }] } });
         ask(&mut store, "POST", "2.1/jobs/reset", tasks).unwrap();
         let seen = ask(&mut store, "GET", &format!("2.0/jobs/get?job_id={id}"), Value::Null).unwrap();
-        assert_eq!((&seen["settings"]["format"], seen["settings"]["tasks"].as_array().map(Vec::len)), (&json!("MULTI_TASK"), Some(2)));
+        assert_eq!(
+            (&seen["settings"]["format"], seen["settings"]["tasks"].as_array().map(Vec::len)),
+            (&json!("MULTI_TASK"), Some(2))
+        );
         ask(&mut store, "POST", "2.0/jobs/delete", json!({ "job_id": id })).unwrap();
     }
 

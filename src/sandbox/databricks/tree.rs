@@ -98,7 +98,8 @@ impl Tree {
     pub fn rename(&mut self, from: &str, to: &str, now: i64) -> Result<(), InTheWay> {
         self.make_folder(parent(to), now)?;
         let below = format!("{from}/");
-        let (moved, kept) = std::mem::take(&mut self.0).into_iter().partition(|(p, _)| p == from || p.starts_with(&below));
+        let (moved, kept) =
+            std::mem::take(&mut self.0).into_iter().partition(|(p, _)| p == from || p.starts_with(&below));
         let moved: BTreeMap<String, Entry> = moved;
         self.0 = kept;
         self.0.extend(moved.into_iter().map(|(p, entry)| (format!("{to}{}", &p[from.len()..]), entry)));
@@ -115,7 +116,8 @@ mod tests {
         let mut tree = Tree::default();
         tree.write("/a/b/c", b"1", 7).unwrap();
         tree.write("/a/d", b"", 8).unwrap();
-        let names = |tree: &Tree, path: &str| tree.inside(path).into_iter().map(|(p, _)| p.to_owned()).collect::<Vec<_>>();
+        let names =
+            |tree: &Tree, path: &str| tree.inside(path).into_iter().map(|(p, _)| p.to_owned()).collect::<Vec<_>>();
         assert_eq!(names(&tree, "/"), ["/a"]);
         assert_eq!(names(&tree, "/a"), ["/a/b", "/a/d"]);
         assert_eq!(tree.write("/a/d/e", b"", 9), Err(InTheWay("/a/d".to_owned())));

@@ -179,7 +179,10 @@ mod tests {
             "{got:?}"
         );
         let listed = ask(&mut store, "GET", "directories/Volumes/c/s/v", b"").unwrap();
-        assert_eq!((&listed["contents"][0]["name"], &listed["contents"][0]["is_directory"]), (&json!("a"), &json!(true)));
+        assert_eq!(
+            (&listed["contents"][0]["name"], &listed["contents"][0]["is_directory"]),
+            (&json!("a"), &json!(true))
+        );
         let listed = ask(&mut store, "GET", "directories/Volumes/c/s/v/a/", b"").unwrap();
         assert_eq!(
             (&listed["contents"][0]["path"], &listed["contents"][0]["file_size"]),
