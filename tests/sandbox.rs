@@ -3,6 +3,11 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "sandbox/requests.rs"]
+mod requests;
+#[path = "sandbox/rounds.rs"]
+mod rounds;
+
 use plumb::sandbox::{self, Options, Running, store::Clock};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};

@@ -35,6 +35,8 @@ pub mod databricks {
     pub mod report_tasks;
     #[cfg(test)]
     mod rules_tests;
+    #[cfg(test)]
+    mod sandbox_tests;
     pub mod storage;
     pub mod task_types;
     pub mod tasks;

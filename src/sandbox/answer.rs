@@ -15,7 +15,11 @@ pub enum Content {
     Problem(Value),
     Html(String),
     Plain(String),
-    Bytes(Vec<u8>),
+    /// A download, and when the file was changed (milliseconds since 1970).
+    File {
+        bytes: Vec<u8>,
+        modified: i64,
+    },
     /// As AWS sends it: under the media type of the protocol, the name of an error in a header of its own.
     Amazon {
         media: &'static str,
@@ -31,6 +35,13 @@ impl Content {
             Content::Amazon { error, .. } => error.as_deref(),
             _ => None,
         }
+    }
+
+    /// When a download was changed, as `Last-Modified` has it (RFC 9110, section 5.6.7).
+    pub fn modified(&self) -> Option<String> {
+        let Content::File { modified, .. } = self else { return None };
+        let at = jiff::Timestamp::from_millisecond(*modified).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
+        Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
     }
 }
 
@@ -67,7 +78,7 @@ impl Answer {
             Content::Problem(body) => ("application/problem+json", Bytes::from(body.to_string())),
             Content::Html(text) => ("text/html", Bytes::from(text)),
             Content::Plain(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
-            Content::Bytes(bytes) => ("application/octet-stream", Bytes::from(bytes)),
+            Content::File { bytes, .. } => ("application/octet-stream", Bytes::from(bytes)),
             Content::Amazon { media, text, .. } => (media, Bytes::from(text)),
         };
         (Some(kind), Body::from(bytes))
@@ -77,11 +88,7 @@ impl Answer {
 impl From<Handled> for Answer {
     fn from(handled: Handled) -> Self {
         match handled {
-            // A download is its bytes, not JSON; `workspace::export` marks it so.
-            Ok(body) => match databricks::workspace::download(&body) {
-                Some(bytes) => Answer { status: 200, content: Content::Bytes(bytes), retry_after: None },
-                None => Answer::json(200, body),
-            },
+            Ok(body) => databricks::reply::answer(body),
             Err(error) => error.into(),
         }
     }

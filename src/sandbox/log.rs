@@ -72,6 +72,10 @@ fn is_secret(name: &str) -> bool {
     if (name.ends_with("key") && !keys.contains(&name.as_str())) || name.contains(".key.") {
         return true;
     }
+    // The value of `secrets/put` (Secrets API).
+    if ["string_value", "bytes_value"].contains(&name.as_str()) {
+        return true;
+    }
     ["password", "secret", "token", "assertion", "credential"].iter().any(|word| name.contains(word))
 }
 

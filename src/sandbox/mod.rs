@@ -277,13 +277,18 @@ async fn serve(
     let bytes = axum::body::to_bytes(body, MAX_BODY).await;
     let header = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let query = request::pairs(uri.query().unwrap_or_default());
+    let bare = system == System::Databricks && !own && databricks::takes_bytes(method.as_str(), uri.path());
     let read = match bytes {
+        // What the body of an upload is, is nobody's business: it may be JSON, and broken JSON.
+        Ok(ref bytes) if bare => Ok(json!({ "bytes": bytes.len() })),
         // JSON of AWS has a type of its own; whatever it calls itself, it is JSON.
         Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
     };
     let raw = match (system, &bytes) {
-        (System::Emr, Ok(bytes)) if !own => request::Raw::of(&method, &uri, &headers, bytes.clone()),
+        (_, Ok(bytes)) if bare || (system == System::Emr && !own) => {
+            request::Raw::of(&method, &uri, &headers, bytes.clone())
+        }
         _ => request::Raw::default(),
     };
     let mut request = Request {
@@ -448,6 +453,7 @@ fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> 
 
 fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Response {
     let (status, retry_after, error) = (answer.status, answer.retry_after, answer.content.error().map(str::to_owned));
+    let modified = answer.content.modified();
     let (kind, body) = answer.encode();
     let mut builder = Response::builder()
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
@@ -460,6 +466,9 @@ fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Respons
     }
     if let Some(kind) = kind {
         builder = builder.header(header::CONTENT_TYPE, kind);
+    }
+    if let Some(at) = modified {
+        builder = builder.header(header::LAST_MODIFIED, at);
     }
     if let Some(seconds) = retry_after {
         builder = builder.header(header::RETRY_AFTER, seconds);

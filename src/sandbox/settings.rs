@@ -30,6 +30,10 @@ pub struct Settings {
     pub caller_is_admin: bool,
     /// Whether a policy or pool that an object names has to exist.
     pub check_references: bool,
+    /// Whether the workspace has the feature of several triggers for one job; without it they are 404.
+    pub several_triggers: bool,
+    /// Libraries that the workspace puts on every cluster.
+    pub libraries_for_all_clusters: Vec<serde_json::Value>,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
@@ -52,6 +56,8 @@ impl Default for Settings {
             refused_token_status: 401,
             caller_is_admin: true,
             check_references: true,
+            several_triggers: true,
+            libraries_for_all_clusters: Vec::new(),
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::settings::Settings::default(),
             emr: emr::settings::Settings::default(),

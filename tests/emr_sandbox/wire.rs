@@ -81,13 +81,15 @@ async fn what_cannot_be_meant_is_refused_and_nothing_is_made() {
         change(&mut request);
         request
     };
-    let cases: [(Value, &str); 15] = [
+    let cases: [(Value, &str); 16] = [
         (
             with(|r| r["Name"] = Value::Null),
             "Value null at 'name' failed to satisfy constraint: Member must not be null",
         ),
         (with(|r| r["Name"] = json!("a`b")), "may not contain the characters"),
         (with(|r| r["ReleaseLabel"] = json!("emr-six")), "The supplied release label is invalid: emr-six."),
+        // Of the right form, but no release.
+        (with(|r| r["ReleaseLabel"] = json!("emr-6.99.0")), "The supplied release label is invalid: emr-6.99.0."),
         (with(|r| r["AmiVersion"] = json!("3.8")), "Only one AMI version and release label may be specified."),
         (with(|r| r["ServiceRole"] = Value::Null), "ServiceRole is required for creating cluster."),
         (with(|r| r["Instances"] = Value::Null), "Value null at 'instances'"),

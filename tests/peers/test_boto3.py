@@ -261,6 +261,10 @@ class Clusters(Case):
         self.assertIn("emr-6.15.0", labels)
         apps = emr.describe_release_label(ReleaseLabel="emr-6.15.0")["Applications"]
         self.assertIn({"Name": "Spark", "Version": "3.4.1-amzn-2"}, apps)
+        types = emr.list_supported_instance_types(ReleaseLabel="emr-6.15.0")["SupportedInstanceTypes"]
+        self.assertIn(("m5.xlarge", 4, 16.0), [(t["Type"], t["VCPU"], t["MemoryGB"]) for t in types])
+        self.refuses("InvalidRequestException", emr.list_supported_instance_types, ReleaseLabel="emr-6.99.0")
+        self.refuses("ValidationException", emr.run_job_flow, **asked("unknown", ReleaseLabel="emr-6.99.0"))
 
     def test_a_step_that_fails_ends_the_cluster(self):
         emr = client("emr", "ap-southeast-1")

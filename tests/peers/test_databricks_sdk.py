@@ -9,6 +9,7 @@ import json
 import os
 import unittest
 import urllib.request
+import zipfile
 from datetime import timedelta
 
 from databricks.sdk import WorkspaceClient
@@ -19,8 +20,10 @@ from databricks.sdk.errors import (
     NotFound,
     PermissionDenied,
     ResourceAlreadyExists,
+    ResourceConflict,
+    ResourceDoesNotExist,
 )
-from databricks.sdk.service import compute, iam, jobs, workspace
+from databricks.sdk.service import compute, iam, jobs, sql, workspace
 
 URL = os.environ["SANDBOX_URL"]
 MINUTE = timedelta(minutes=1)
@@ -170,6 +173,29 @@ class Runs(unittest.TestCase):
         for waiter in (first, second):
             run = self.w.jobs.wait_get_run_job_terminated_or_skipped(waiter.run_id, timeout=MINUTE)
             self.assertEqual(run.state.result_state, jobs.RunResultState.CANCELED)
+
+    def test_repair(self):
+        name = unique("repair")
+        control("POST", "settings", {"runs": {name: {"result": "FAILED", "task": "a"}}})
+        job_id = self.w.jobs.create(
+            name=name, tasks=[task("a"), task("b", depends_on=[jobs.TaskDependency(task_key="a")])]
+        ).job_id
+        run_id = self.w.jobs.run_now_and_wait(job_id, timeout=MINUTE).run_id
+        control("POST", "settings", {"runs": {}})
+        repaired = self.w.jobs.repair_run_and_wait(run_id, rerun_all_failed_tasks=True, timeout=MINUTE)
+        self.assertEqual(repaired.state.result_state, jobs.RunResultState.SUCCESS)
+        run = self.w.jobs.get_run(run_id, include_history=True)
+        kinds = [item.type for item in run.repair_history]
+        self.assertEqual(kinds, [jobs.RepairHistoryItemType.ORIGINAL, jobs.RepairHistoryItemType.REPAIR])
+        self.assertEqual([t.attempt_number for t in run.tasks], [0, 1, 0, 1])
+        again = self.w.jobs.repair_run_and_wait(
+            run_id, rerun_tasks=["b"], latest_repair_id=run.repair_history[1].id, timeout=MINUTE
+        )
+        self.assertEqual(len(again.tasks), 5)
+        with self.assertRaises(InvalidParameterValue):
+            self.w.jobs.repair_run(run_id, rerun_tasks=["b"])
+        view = self.w.jobs.export_run(run.tasks[0].run_id, views_to_export=jobs.ViewsToExport.ALL).views[0]
+        self.assertEqual((view.type, view.name), (jobs.ViewType.NOTEBOOK, "a"))
 
     def test_submit(self):
         run = self.w.jobs.submit_and_wait(
@@ -327,6 +353,167 @@ class Files(unittest.TestCase):
         w.workspace.delete(folder, recursive=True)
         with self.assertRaises(NotFound):
             w.workspace.get_status(folder)
+
+
+    def test_permissions_of_folders_and_notebooks(self):
+        w = client()
+        folder = f"/Shared/{unique('shared')}"
+        w.workspace.mkdirs(folder)
+        w.workspace.upload(f"{folder}/n.py", io.BytesIO(b"# Databricks notebook source\nx = 1"), format=workspace.ImportFormat.AUTO)
+        for path, kind, seen in [(folder, "directories", "directory"), (f"{folder}/n", "notebooks", "notebook")]:
+            object_id = str(w.workspace.get_status(path).object_id)
+            acl = [iam.AccessControlRequest(group_name="data", permission_level=iam.PermissionLevel.CAN_RUN)]
+            answer = w.permissions.set(kind, object_id, access_control_list=acl)
+            self.assertEqual((answer.object_type, answer.access_control_list[0].group_name), (seen, "data"))
+            levels = w.permissions.get_permission_levels(kind, object_id).permission_levels
+            self.assertEqual(len(levels), 4)
+            typed = w.workspace.get_permissions(kind, object_id)
+            self.assertEqual(
+                typed.access_control_list[0].all_permissions[0].permission_level,
+                workspace.WorkspaceObjectPermissionLevel.CAN_RUN,
+            )
+
+    def test_formats_of_a_notebook(self):
+        w = client()
+        path = f"/Shared/{unique('formats')}"
+        w.workspace.upload(path, io.BytesIO(b"SELECT 1"), language=workspace.Language.SQL, format=workspace.ImportFormat.SOURCE)
+        source = w.workspace.download(path, format=workspace.ExportFormat.SOURCE).read()
+        self.assertEqual(source, b"-- Databricks notebook source\nSELECT 1")
+        notebook = json.loads(w.workspace.download(path, format=workspace.ExportFormat.JUPYTER).read())
+        self.assertEqual(notebook["cells"][0]["source"], "SELECT 1")
+        w.workspace.upload(f"{path}-j.ipynb", io.BytesIO(json.dumps(notebook).encode()), format=workspace.ImportFormat.AUTO)
+        self.assertEqual(w.workspace.get_status(f"{path}-j").language, workspace.Language.SQL)
+        self.assertEqual(w.workspace.download(f"{path}-j").read(), source + b"\n")
+
+    def test_archive_of_a_folder_opens(self):
+        w = client()
+        folder = f"/Shared/{unique('archive')}"
+        w.workspace.mkdirs(f"{folder}/inner")
+        w.workspace.upload(f"{folder}/inner/n.py", io.BytesIO(b"# Databricks notebook source\nx = 1"), format=workspace.ImportFormat.AUTO)
+        archive = zipfile.ZipFile(io.BytesIO(w.workspace.download(folder, format=workspace.ExportFormat.DBC).read()))
+        self.assertIsNone(archive.testzip())
+        (name,) = archive.namelist()
+        self.assertEqual(json.loads(archive.read(name))["commands"][0]["command"], "x = 1")
+
+    def test_dbfs(self):
+        w = client()
+        folder = f"/{unique('dbfs')}"
+        large = bytes(range(256)) * 6000
+        w.dbfs.upload(f"{folder}/a.bin", io.BytesIO(large))
+        self.assertEqual(w.dbfs.download(f"{folder}/a.bin").read(), large)
+        with self.assertRaises(OSError):
+            w.dbfs.upload(f"{folder}/a.bin", io.BytesIO(b"x"))
+        w.dbfs.mkdirs(f"{folder}/b")
+        w.dbfs.move(f"{folder}/a.bin", f"{folder}/b")
+        (entry,) = w.dbfs.list(f"{folder}/b")
+        self.assertEqual((entry.path, entry.file_size), (f"{folder}/b/a.bin", len(large)))
+        w.dbfs.delete(folder, recursive=True)
+        with self.assertRaises(NotFound):
+            w.dbfs.get_status(folder)
+
+    def test_volume(self):
+        w = client()
+        folder = f"/Volumes/main/default/files/{unique('volume')}"
+        w.files.create_directory(folder)
+        w.files.upload(f"{folder}/a b%.bin", io.BytesIO(b"\x00{"), overwrite=True)
+        self.assertEqual(w.files.download(f"{folder}/a b%.bin").contents.read(), b"\x00{")
+        self.assertEqual(w.files.get_metadata(f"{folder}/a b%.bin").content_length, 2)
+        w.files.get_directory_metadata(folder)
+        names = [(e.name, e.is_directory, e.file_size) for e in w.files.list_directory_contents(folder, page_size=1)]
+        self.assertEqual(names, [("a b%.bin", False, 2)])
+        with self.assertRaises(BadRequest):
+            w.files.delete_directory(folder)
+        w.files.delete(f"{folder}/a b%.bin")
+        w.files.delete_directory(folder)
+        with self.assertRaises(NotFound):
+            w.files.get_directory_metadata(folder)
+
+
+class Secrets(unittest.TestCase):
+    def test_scope(self):
+        w = client()
+        scope = unique("scope")
+        w.secrets.create_scope(scope)
+        with self.assertRaises(ResourceAlreadyExists):
+            w.secrets.create_scope(scope)
+        self.assertIn(scope, [s.name for s in w.secrets.list_scopes()])
+        w.secrets.put_secret(scope, "text", string_value="hush")
+        w.secrets.put_secret(scope, "bytes", bytes_value="AP8=")
+        self.assertEqual([s.key for s in w.secrets.list_secrets(scope)], ["bytes", "text"])
+        self.assertEqual(w.dbutils.secrets.get(scope, "text"), "hush")
+        self.assertEqual(w.secrets.get_secret(scope, "bytes").value, "AP8=")
+        w.secrets.put_acl(scope, "data", workspace.AclPermission.READ)
+        self.assertEqual(w.secrets.get_acl(scope, "data").permission, workspace.AclPermission.READ)
+        self.assertEqual(len(list(w.secrets.list_acls(scope))), 2)
+        w.secrets.delete_acl(scope, "data")
+        w.secrets.delete_secret(scope, "text")
+        for call in (lambda: w.secrets.get_secret(scope, "text"), lambda: w.secrets.get_acl(scope, "data")):
+            with self.assertRaises(ResourceDoesNotExist):
+                call()
+        w.secrets.delete_scope(scope)
+        with self.assertRaises(ResourceDoesNotExist):
+            list(w.secrets.list_secrets(scope))
+
+
+class Principals(unittest.TestCase):
+    def test_groups(self):
+        w = client()
+        user = w.users.create(user_name=f"{unique('ann')}@example.com")
+        group = w.groups.create(display_name=unique("group"))
+        with self.assertRaises(ResourceConflict):
+            w.groups.create(display_name=group.display_name)
+        w.groups.patch(
+            group.id,
+            schemas=[iam.PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP],
+            operations=[iam.Patch(op=iam.PatchOp.ADD, path="members", value=[{"value": user.id}])],
+        )
+        self.assertEqual([m.value for m in w.groups.get(group.id).members], [user.id])
+        self.assertEqual([g.display for g in w.users.get(user.id).groups], [group.display_name])
+        (found,) = w.groups.list(filter=f'displayName eq "{group.display_name}"')
+        self.assertEqual(found.id, group.id)
+        self.assertIn("admins", [g.display_name for g in w.groups.list(count=1)])
+        w.groups.delete(group.id)
+        with self.assertRaises(NotFound):
+            w.groups.get(group.id)
+        w.users.delete(user.id)
+
+    def test_service_principals(self):
+        w = client()
+        made = w.service_principals.create(display_name=unique("ci"), active=True)
+        self.assertEqual(w.service_principals.get(made.id).application_id, made.application_id)
+        w.service_principals.update(made.id, display_name="renamed", application_id=made.application_id)
+        (found,) = w.service_principals.list(filter=f'applicationId eq "{made.application_id}"')
+        self.assertEqual(found.display_name, "renamed")
+        w.service_principals.delete(made.id)
+
+
+class Compliance(unittest.TestCase):
+    def test_a_tightened_policy(self):
+        w = client()
+        name = unique("tight")
+        policy_id = w.cluster_policies.create(name=name, definition="{}").policy_id
+        cluster_id = w.clusters.create_and_wait(policy_id=policy_id, num_workers=9, timeout=MINUTE, **Clusters.SPEC).cluster_id
+        spec = compute.ClusterSpec(policy_id=policy_id, num_workers=9, **Clusters.SPEC)
+        job_id = w.jobs.create(name=name, tasks=[task("a", new_cluster=spec)]).job_id
+        w.cluster_policies.edit(policy_id, name=name, definition=json.dumps({"num_workers": {"type": "range", "maxValue": 4}}))
+        seen = w.policy_compliance_for_clusters.get_compliance(cluster_id)
+        self.assertEqual((seen.is_compliant, list(seen.violations)), (False, ["num_workers"]))
+        listed = list(w.policy_compliance_for_clusters.list_compliance(policy_id))
+        self.assertEqual([c.cluster_id for c in listed], [cluster_id])
+        changes = w.policy_compliance_for_clusters.enforce_compliance(cluster_id).changes
+        self.assertEqual([(c.field, c.new_value) for c in changes], [("num_workers", "4")])
+        self.assertTrue(w.policy_compliance_for_clusters.get_compliance(cluster_id).is_compliant)
+        self.assertFalse(list(w.policy_compliance_for_jobs.list_compliance(policy_id))[0].is_compliant)
+        done = w.policy_compliance_for_jobs.enforce_compliance(job_id)
+        self.assertEqual(done.settings.tasks[0].new_cluster.num_workers, 4)
+        self.assertTrue(w.policy_compliance_for_jobs.get_compliance(job_id).is_compliant)
+
+    def test_warehouse(self):
+        w = client()
+        made = w.warehouses.create_and_wait(name=unique("warehouse"), cluster_size="Small", timeout=MINUTE)
+        self.assertIn(made.id, [one.id for one in w.warehouses.list()])
+        self.assertEqual(w.warehouses.stop_and_wait(made.id, timeout=MINUTE).state, sql.State.STOPPED)
+        w.warehouses.delete(made.id)
 
 
 class Identity(unittest.TestCase):

@@ -356,3 +356,60 @@ fn what_is_gone_is_deleted() {
     }
     assert_eq!(delete::<AirflowVariable>("a/b?c#d%").unwrap().path, "/api/v2/variables/a%2Fb%3Fc%23d%25");
 }
+
+/// What is live of one DAG of plumb's, by what Airflow says of it and by the other files there are.
+fn observed(row: Option<Value>, others: Value, error: bool) -> Seen {
+    let text = "# plumb\ndata = 1\n";
+    let mut files = vec![json!({ "path": "d.py", "text": text, "mine": true })];
+    files.extend(others.as_array().cloned().unwrap_or_default());
+    let errors = if error { json!([{ "filename": "d.py", "stack_trace": "Boom" }]) } else { json!([]) };
+    let listed: Vec<Pages> = vec![
+        vec![json!({ "files": files })],
+        vec![json!({ "dags": row.into_iter().collect::<Vec<_>>() })],
+        vec![json!({ "import_errors": errors })],
+    ];
+    super::dag_live::observe(&listed).remove(0).unwrap()
+}
+
+#[test]
+fn a_dag_that_airflow_no_longer_sees_or_that_two_files_define_is_not_fine() {
+    let row = |more: Value| {
+        let mut row = json!({ "dag_id": "d", "is_paused": false, "fileloc": "/dags/d.py" });
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(row)
+    };
+    let (stale, unknown) = ("no longer seen by Airflow", "not known to Airflow");
+    let none = json!([]);
+    let other = json!([{ "path": "old/x.py", "text": "DAG('d')", "mine": false }]);
+    let stranger = json!([{ "path": "x.py", "text": "DAG('dd')", "mine": false }]);
+    // Airflow 2 says `is_active`, Airflow 3 `is_stale`; either one may be missing.
+    let cases: [(Option<Value>, &Value, bool, &[&str], &[&str]); 10] = [
+        (row(json!({ "is_active": false })), &none, false, &[stale], &[unknown]),
+        (row(json!({ "is_stale": true })), &none, false, &[stale], &[unknown]),
+        (row(json!({ "is_active": true })), &none, false, &[], &[stale, unknown, "as well"]),
+        (row(json!({ "is_stale": false })), &none, false, &[], &[stale, unknown, "as well"]),
+        (row(json!({})), &none, false, &[], &[stale, unknown, "as well"]),
+        // Why Airflow does not see it is said once.
+        (row(json!({ "is_active": false })), &none, true, &["cannot be imported by Airflow: Boom"], &[stale]),
+        (None, &none, false, &[unknown], &[stale]),
+        // Airflow's row is of another file, and another file speaks of the DAG.
+        (row(json!({ "fileloc": "/dags/old/x.py" })), &none, false, &["defined by x.py as well"], &[stale]),
+        (row(json!({})), &other, false, &["defined by x.py as well"], &[stale]),
+        (row(json!({})), &stranger, false, &[], &["as well"]),
+    ];
+    for (at, (row, others, error, said, unsaid)) in cases.into_iter().enumerate() {
+        let is_stale = row.as_ref().is_some_and(|r| r["is_active"] == false || r["is_stale"] == true);
+        let seen = observed(row.clone(), others.clone(), error);
+        let source = seen.spec["source"].as_str().unwrap();
+        for words in said {
+            assert!(source.contains(words), "{at}: {words} is not in {source}");
+        }
+        for words in unsaid {
+            assert!(!source.contains(words), "{at}: {words} is in {source}");
+        }
+        assert_eq!(source.matches("as well").count(), said.iter().filter(|w| w.ends_with("as well")).count(), "{at}");
+        if row.is_some() {
+            assert_eq!(seen.facts["stale"], is_stale, "{at}");
+        }
+    }
+}

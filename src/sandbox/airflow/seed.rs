@@ -24,6 +24,9 @@ struct DagSeed {
     source: Option<String>,
     #[serde(default)]
     is_paused: bool,
+    /// Whether Airflow no longer sees it: its file went, or stopped defining it (`is_stale` of v2, `is_active` of v1).
+    #[serde(default)]
+    is_stale: bool,
     #[serde(default)]
     runs: Vec<Value>,
     #[serde(flatten)]
@@ -107,6 +110,7 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
     let major = store.settings.airflow.version;
     if let Some(dag) = store.airflow.dags.get_mut(&id) {
         dag.is_paused = seed.is_paused;
+        dag.is_stale = seed.is_stale;
         // It has been running all along: the tick before now was not missed.
         let definition = Definition { catchup: Some(false), ..dag.definition.clone() };
         let next = super::schedule::next(&definition, major, None, now);

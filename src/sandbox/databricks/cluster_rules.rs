@@ -53,6 +53,66 @@ pub fn apply(definition: &str, policy_id: &str, spec: &mut Value, cluster_type: 
     if failures.is_empty() { Ok(()) } else { Err(format!("{};", failures.join("; "))) }
 }
 
+/// A rule that a spec does not keep: the attribute, what is said about it, and the value that would keep it (`None`:
+/// the attribute has to go).
+pub struct Violation {
+    pub path: String,
+    pub message: String,
+    pub remedy: Option<Value>,
+}
+
+/// What of a spec a policy's definition does not allow as it stands, without writing anything into it.
+pub fn violations(definition: &str, spec: &Value, cluster_type: ClusterType) -> Vec<Violation> {
+    let rules: Map<String, Value> = serde_json::from_str(definition).unwrap_or_default();
+    let mut found = Vec::new();
+    for (name, rule) in &rules {
+        let kind = rule.get("type").and_then(Value::as_str).unwrap_or_default();
+        if ["cluster_type", "dbus_per_hour"].contains(&name.as_str()) || name.contains(".*.") {
+            continue;
+        }
+        let actual = find(spec, &path(name));
+        // A fixed value that was not written yet is one that the policy did not have then.
+        let unwritten = kind == "fixed" && actual.is_none() && cluster_type == ClusterType::AllPurpose;
+        let message = if unwritten { Some(missing(name)) } else { check(name, kind, rule, actual) };
+        let Some(message) = message else { continue };
+        let first = || rule.get("values").and_then(|values| values.get(0));
+        let limit = match (actual.and_then(number_of), rule.get("minValue"), rule.get("maxValue")) {
+            (Some(number), Some(least), _) if number_of(least).is_some_and(|least| number < least) => Some(least),
+            (_, _, most) => most,
+        };
+        let remedy = match kind {
+            "fixed" => rule.get("value"),
+            "forbidden" | "blocklist" => None,
+            "range" => rule.get("defaultValue").or(limit),
+            _ => rule.get("defaultValue").or_else(first),
+        };
+        found.push(Violation { path: name.clone(), message, remedy: remedy.cloned() });
+    }
+    found
+}
+
+/// Puts a value at a policy's path, or takes it away.
+pub fn set(spec: &mut Value, name: &str, value: Option<Value>) {
+    let path = path(name);
+    if let Some(value) = value {
+        return put(spec, &path, value);
+    }
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut at = spec;
+    for segment in parents {
+        let Some(next) = at.get_mut(*segment) else { return };
+        at = next;
+    }
+    if let Some(map) = at.as_object_mut() {
+        map.remove(*last);
+    }
+}
+
+/// The value at a policy's path.
+pub fn get<'a>(spec: &'a Value, name: &str) -> Option<&'a Value> {
+    find(spec, &path(name))
+}
+
 fn check(name: &str, kind: &str, rule: &Value, actual: Option<&Value>) -> Option<String> {
     let optional = rule.get("isOptional").and_then(Value::as_bool).unwrap_or(false);
     let Some(actual) = actual else {

@@ -77,9 +77,6 @@ pub fn job(settings: &mut Value, version: &str) {
         if let Some(deps) = task.get_mut("depends_on").and_then(Value::as_array_mut) {
             deps.sort_by(|a, b| text(a, "task_key").cmp(&text(b, "task_key")));
         }
-        if let Some(dbt) = task.get_mut("dbt_task").filter(|t| t.is_object()) {
-            or_insert_text(dbt, "schema", "default");
-        }
     });
     each_new_cluster(settings, &mut |spec| {
         job_cluster(spec);
@@ -142,14 +139,56 @@ pub fn cluster(spec: &mut Value, user: &str) {
     if let Some(node) = text(spec, "node_type_id").map(str::to_owned) {
         or_insert_text(spec, "driver_node_type_id", &node);
     }
-    if matches!(text(spec, "data_security_mode"), Some("SINGLE_USER" | "DATA_SECURITY_MODE_DEDICATED")) {
+    access_mode(spec);
+    if text(spec, "data_security_mode") == Some("SINGLE_USER") {
         or_insert_text(spec, "single_user_name", user);
     }
+    single_node(spec);
     // Neither size given is a cluster without workers (proto3's default number).
     if set(spec, "autoscale").is_none() {
         or_insert(spec, "num_workers", json!(0));
     }
     forget_write_only(spec);
+}
+
+/// The newer names of an access mode are aliases: the cluster shows what they resolve to, and only its `spec` what was
+/// asked for (databricks/terraform-provider-databricks#4909).
+fn access_mode(spec: &mut Value) {
+    let resolved = match text(spec, "data_security_mode") {
+        Some("DATA_SECURITY_MODE_DEDICATED") => "SINGLE_USER",
+        Some("DATA_SECURITY_MODE_STANDARD") => "USER_ISOLATION",
+        // "The most appropriate access mode depending on your compute configuration" (Clusters API reference). By what the
+        // service chooses is unverified: dedicated is what a named user, the machine-learning runtime and GPUs need.
+        Some("DATA_SECURITY_MODE_AUTO") => {
+            let runtime = text(spec, "spark_version").unwrap_or_default();
+            let dedicated = text(spec, "single_user_name").is_some()
+                || spec["use_ml_runtime"] == true
+                || ["-ml-", "-gpu-"].iter().any(|word| runtime.contains(word));
+            if dedicated { "SINGLE_USER" } else { "USER_ISOLATION" }
+        }
+        _ => return,
+    };
+    spec["data_security_mode"] = json!(resolved);
+}
+
+/// A cluster of one node gets the tag and the Spark properties of one (Clusters API reference, `is_single_node`: "Databricks
+/// will automatically set single node related custom_tags, spark_conf, and num_workers").
+fn single_node(spec: &mut Value) {
+    if spec["is_single_node"] != true {
+        return;
+    }
+    spec["num_workers"] = json!(0);
+    let properties = [("spark.databricks.cluster.profile", "singleNode"), ("spark.master", "local[*, 4]")];
+    for (map, name, value) in properties.map(|(n, v)| ("spark_conf", n, v)).into_iter().chain([(
+        "custom_tags",
+        "ResourceClass",
+        "SingleNode",
+    )]) {
+        if !spec[map].is_object() {
+            spec[map] = json!({});
+        }
+        or_insert_text(&mut spec[map], name, value);
+    }
 }
 
 /// Adds to a job's settings what only a read shows.
@@ -214,6 +253,33 @@ mod tests {
         assert!(task["notebook_task"].get("source").is_none(), "source is only there on read");
         job_on_read(&mut settings);
         assert_eq!(settings["tasks"][0]["notebook_task"]["source"], "WORKSPACE");
+    }
+
+    #[test]
+    fn an_access_mode_is_shown_by_the_name_that_it_resolves_to() {
+        let shown = |spec: Value| {
+            let mut spec = spec;
+            cluster(&mut spec, "me");
+            (spec["data_security_mode"].clone(), spec.get("single_user_name").cloned())
+        };
+        let (mine, nobody) = (Some(json!("me")), None);
+        let mode = |name: &str| json!({ "data_security_mode": name });
+        assert_eq!(shown(mode("DATA_SECURITY_MODE_DEDICATED")), (json!("SINGLE_USER"), mine.clone()));
+        assert_eq!(shown(mode("DATA_SECURITY_MODE_STANDARD")), (json!("USER_ISOLATION"), nobody.clone()));
+        assert_eq!(shown(mode("DATA_SECURITY_MODE_AUTO")), (json!("USER_ISOLATION"), nobody.clone()));
+        let learning =
+            json!({ "data_security_mode": "DATA_SECURITY_MODE_AUTO", "spark_version": "15.4.x-cpu-ml-scala2.12" });
+        assert_eq!(shown(learning), (json!("SINGLE_USER"), mine));
+        assert_eq!(shown(mode("NONE")), (json!("NONE"), nobody));
+    }
+
+    #[test]
+    fn one_node_has_the_tag_and_the_properties_of_one() {
+        let mut spec = json!({ "is_single_node": true, "custom_tags": { "a": "b" } });
+        cluster(&mut spec, "me");
+        assert_eq!(spec["custom_tags"], json!({ "a": "b", "ResourceClass": "SingleNode" }));
+        assert_eq!(spec["spark_conf"]["spark.databricks.cluster.profile"], "singleNode");
+        assert_eq!(spec["num_workers"], 0);
     }
 
     #[test]

@@ -140,16 +140,19 @@ pub fn authenticate(store: &mut Store, request: &Request, required: Option<&str>
     Ok(SOMEONE.to_owned())
 }
 
+/// The id of the group of workspace admins.
+pub const ADMINS: &str = "100000000000001";
+/// The id of the group of all users.
+pub const USERS: &str = "100000000000002";
+
 /// Answers SCIM's `Me`.
 pub fn me(store: &Store, request: &Request) -> Handled {
     let user = &request.user;
+    let group = |name: &str, id: &str| json!({ "display": name, "type": "direct", "value": id, "$ref": format!("Groups/{id}") });
     let groups = if store.settings.caller_is_admin {
-        json!([
-            { "display": "admins", "type": "direct", "value": "100000000000001", "$ref": "Groups/100000000000001" },
-            { "display": "users", "type": "direct", "value": "100000000000002", "$ref": "Groups/100000000000002" },
-        ])
+        json!([group("admins", ADMINS), group("users", USERS),])
     } else {
-        json!([{ "display": "users", "type": "direct", "value": "100000000000002", "$ref": "Groups/100000000000002" }])
+        json!([group("users", USERS)])
     };
     Ok(json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],

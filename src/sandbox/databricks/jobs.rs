@@ -1,6 +1,6 @@
-//! Jobs, API 2.1 and 2.2.
+//! Jobs, API 2.0, 2.1 and 2.2.
 
-use super::{cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, text};
+use super::{cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, single_task, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -27,7 +27,8 @@ const PAGED: [&str; 4] = ["tasks", "job_clusters", "environments", "parameters"]
 pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -> Option<Handled> {
     Some(match (request.method.as_str(), verb) {
         ("POST", "create") => create(store, request, version),
-        ("GET", "get") => get(store, request),
+        ("GET", "get") => get(store, request, version),
+        ("GET", "list") if version == "2.0" => list_old(store),
         ("GET", "list") => list(store, request),
         ("POST", "update") => update(store, request, version),
         ("POST", "reset") => reset(store, request, version),
@@ -69,6 +70,13 @@ fn take(object: &mut Value, name: &str) -> Option<Value> {
 /// Checks settings and writes into them what the workspace does.
 pub fn prepare(store: &Store, mut settings: Value, version: &str) -> Result<Value, ApiError> {
     defaults::drop_nulls(&mut settings);
+    if version == "2.0" {
+        single_task::unfold(&mut settings);
+    } else {
+        single_task::refuse(&settings)?;
+        settings["format"] = json!("MULTI_TASK");
+    }
+    features(store, &settings)?;
     fields::read(&mut settings, "Job")?;
     job_limits::check(&settings)?;
     // A policy takes hold when a job runs (databricks/cli#2492). Only a spec that asks for the policy's default values
@@ -101,6 +109,14 @@ pub fn prepare(store: &Store, mut settings: Value, version: &str) -> Result<Valu
     Ok(settings)
 }
 
+/// Several triggers are a feature that a workspace may not have: 404 `FEATURE_DISABLED` (databricks/cli#6442).
+fn features(store: &Store, settings: &Value) -> Result<(), ApiError> {
+    if store.settings.several_triggers || set(settings, "triggers").is_none() {
+        return Ok(());
+    }
+    Err(ApiError::new(404, "FEATURE_DISABLED", "Multiple triggers are not enabled for this workspace."))
+}
+
 /// The user or service principal that `run_as` names.
 pub fn run_as(settings: &Value) -> Option<String> {
     let run_as = set(settings, "run_as")?;
@@ -117,7 +133,7 @@ fn shown(job: &Job, settings: Value) -> Value {
     })
 }
 
-fn get(store: &mut Store, request: &Request) -> Handled {
+fn get(store: &mut Store, request: &Request, version: &str) -> Handled {
     let id = request.required_number("job_id")?;
     // 404 without an error code (databricks/cli testserver; the Terraform provider also copes with a 400).
     let missing = |error: ApiError| match error.status {
@@ -128,6 +144,10 @@ fn get(store: &mut Store, request: &Request) -> Handled {
     let number = paging::page_number(request.param("page_token").as_deref())?;
     let mut settings = job.settings.clone();
     defaults::job_on_read(&mut settings);
+    if version == "2.0" {
+        single_task::fold(&mut settings);
+        return Ok(shown(job, settings));
+    }
     let more = paging::cut_arrays(&mut settings, &PAGED, number);
     let mut answer = shown(job, settings);
     if more {
@@ -170,6 +190,22 @@ fn list(store: &mut Store, request: &Request) -> Handled {
         }
     }
     Ok(answer.into())
+}
+
+/// 2.0 lists everything at once, the newest first, with whole settings.
+fn list_old(store: &mut Store) -> Handled {
+    let hidden = paging::unlisted(store, "jobs", true);
+    let all = store.databricks.jobs.values().filter(|job| !hidden.contains(&job.job_id.to_string()));
+    let items =
+        all.map(|job| paging::Item { place: paging::place(job.created_time, job.job_id), value: job }).collect();
+    let page = paging::cut(items, None, usize::MAX)?;
+    let jobs = page.items.into_iter().map(|job| {
+        let mut settings = job.settings.clone();
+        defaults::job_on_read(&mut settings);
+        single_task::fold(&mut settings);
+        shown(job, settings)
+    });
+    Ok(paging::listing("jobs", jobs.collect()).into())
 }
 
 fn listed(job: &Job, expand: bool) -> Value {
@@ -231,6 +267,9 @@ const KEYED: [(&str, &str); 4] = [
 fn update(store: &mut Store, request: &Request, version: &str) -> Handled {
     let id = request.required_number("job_id")?;
     let mut settings = find(store, id)?.settings.clone();
+    if version == "2.0" {
+        single_task::fold(&mut settings);
+    }
     let fields = request.body.get("fields_to_remove").and_then(Value::as_array).into_iter().flatten();
     for field in fields.filter_map(Value::as_str) {
         let (list, key) = field.split_once('/').unwrap_or((field, ""));

@@ -87,14 +87,23 @@ pub fn restarted(cluster: &mut Cluster) {
     cluster.libraries.retain(|i| i.status != "UNINSTALL_ON_RESTART");
 }
 
-fn shown(cluster: &Cluster) -> Vec<Value> {
-    let one = |i: &Installed| json!({ "library": i.library, "status": i.status, "messages": [], "is_library_for_all_clusters": false });
-    cluster.libraries.iter().map(one).collect()
+fn one(library: &Value, status: &str, for_all: bool) -> Value {
+    json!({ "library": library, "status": status, "messages": [], "is_library_for_all_clusters": for_all })
+}
+
+/// The cluster's own libraries, then those that the workspace puts on every cluster (Libraries API reference,
+/// `is_library_for_all_clusters`).
+fn shown(cluster: &Cluster, of_workspace: &[Value]) -> Vec<Value> {
+    let own = cluster.libraries.iter().map(|i| one(&i.library, &i.status, false));
+    let up = matches!(cluster.phase, Phase::Running | Phase::Resizing);
+    let status = if up { "INSTALLED" } else { "PENDING" };
+    own.chain(of_workspace.iter().map(|library| one(library, status, true))).collect()
 }
 
 fn status(store: &mut Store, request: &Request) -> Handled {
+    let of_workspace = store.settings.libraries_for_all_clusters.clone();
     let cluster = clusters::find(store, &request.required("cluster_id")?)?;
-    let answer = json!({ "cluster_id": cluster.cluster_id, "library_statuses": shown(cluster) });
+    let answer = json!({ "cluster_id": cluster.cluster_id, "library_statuses": shown(cluster, &of_workspace) });
     // Installing happens in the background: whoever looks again finds it done, if the cluster is up by then.
     if matches!(cluster.phase, Phase::Running | Phase::Resizing) {
         for installed in cluster.libraries.iter_mut().filter(|i| i.status == "PENDING") {
@@ -105,12 +114,14 @@ fn status(store: &mut Store, request: &Request) -> Handled {
 }
 
 fn all(store: &Store) -> Value {
+    let of_workspace = &store.settings.libraries_for_all_clusters;
     let statuses: Vec<Value> = store
         .databricks
         .clusters
         .values()
-        .filter(|c| !c.libraries.is_empty())
-        .map(|c| json!({ "cluster_id": c.cluster_id, "library_statuses": shown(c) }))
+        .map(|c| (c, shown(c, of_workspace)))
+        .filter(|(_, statuses)| !statuses.is_empty())
+        .map(|(c, statuses)| json!({ "cluster_id": c.cluster_id, "library_statuses": statuses }))
         .collect();
     json!({ "statuses": statuses })
 }
@@ -145,5 +156,31 @@ mod tests {
         assert_eq!(ask("GET", &status, Value::Null).unwrap()["library_statuses"], json!([]));
         ask("POST", "/api/2.1/clusters/delete", json!({ "cluster_id": id })).unwrap();
         assert_eq!(ask("POST", "/api/2.0/libraries/install", body).unwrap_err().body["error_code"], "INVALID_STATE");
+    }
+
+    #[test]
+    fn libraries_of_the_workspace_are_on_every_cluster_and_say_so() {
+        let mut store = Store::new(Clock::Fixed(0));
+        let ask = |store: &mut Store, method: &str, path: &str, body: Value| {
+            route(store, &Request::internal(method, &format!("/api/{path}"), "me", body)).unwrap()
+        };
+        let spec = json!({ "spark_version": "s", "node_type_id": "n" });
+        let id = ask(&mut store, "POST", "2.1/clusters/create", spec)["cluster_id"].clone();
+        let id = id.as_str().unwrap().to_owned();
+        ask(&mut store, "GET", &format!("2.1/clusters/get?cluster_id={id}"), Value::Null);
+        store.settings.libraries_for_all_clusters = vec![json!({ "pypi": { "package": "audit" } })];
+        let own = json!({ "cluster_id": id, "libraries": [{ "jar": "x.jar" }] });
+        ask(&mut store, "POST", "2.0/libraries/install", own);
+        let seen = ask(&mut store, "GET", &format!("2.0/libraries/cluster-status?cluster_id={id}"), Value::Null);
+        let flags: Vec<_> = seen["library_statuses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s["is_library_for_all_clusters"].clone())
+            .collect();
+        assert_eq!(flags, [json!(false), json!(true)]);
+        assert_eq!(seen["library_statuses"][1]["library"]["pypi"]["package"], "audit");
+        let all = ask(&mut store, "GET", "2.0/libraries/all-cluster-statuses", Value::Null);
+        assert_eq!(all["statuses"][0]["library_statuses"].as_array().unwrap().len(), 2);
     }
 }

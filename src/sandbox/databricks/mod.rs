@@ -1,21 +1,33 @@
-//! A Databricks workspace: jobs, clusters, policies, pools, permissions, workspace files, identity.
+//! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals.
 
+mod archive;
 pub mod catalog;
 pub mod cluster_rules;
 pub mod clusters;
+pub mod compliance;
+pub mod dbfs;
 pub mod defaults;
 pub mod fields;
 pub mod identity;
 pub mod job_limits;
 pub mod jobs;
 pub mod libraries;
+pub mod notebooks;
 pub mod paging;
 pub mod permissions;
 pub mod policies;
 pub mod pools;
+pub mod repair;
+pub mod reply;
 pub mod run_view;
 pub mod runs;
+pub mod scim;
+pub mod secrets;
 pub mod seed;
+pub mod single_task;
+pub mod tree;
+pub mod volumes;
+pub mod warehouses;
 pub mod workspace;
 
 use super::{
@@ -24,7 +36,7 @@ use super::{
     store::Store,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All the objects of one workspace.
@@ -40,6 +52,15 @@ pub struct State {
     /// Direct grants by object, `/jobs/1`.
     pub permissions: BTreeMap<String, Vec<permissions::Grant>>,
     pub workspace: BTreeMap<String, workspace::Node>,
+    pub secrets: BTreeMap<String, secrets::Scope>,
+    /// Users, groups and service principals, by kind and id.
+    pub principals: BTreeMap<String, BTreeMap<String, Value>>,
+    pub warehouses: BTreeMap<String, Value>,
+    pub dbfs: tree::Tree,
+    /// Files of DBFS that are being written, by handle.
+    pub streams: BTreeMap<i64, dbfs::Stream>,
+    /// What is below `/Volumes`.
+    pub volumes: tree::Tree,
     /// New objects that listings still leave out.
     pub unlisted: BTreeMap<String, paging::Unlisted>,
 }
@@ -53,21 +74,34 @@ pub fn handle(store: &mut Store, request: &mut Request, required_token: Option<&
     route(store, request)
 }
 
+/// Whether the body of such a request is a file as it is, whatever its media type says.
+pub fn takes_bytes(method: &str, path: &str) -> bool {
+    let import = method == "POST" && path.starts_with("/api/2.0/workspace-files/import-file/");
+    import || path.starts_with("/api/2.0/fs/")
+}
+
 /// Answers one request of a known user.
 pub fn route(store: &mut Store, request: &Request) -> Handled {
     clusters::tick(store);
     runs::tick(store);
     let segments = request.segments();
+    if (request.method.as_str(), segments.as_slice()) == ("POST", &["telemetry-ext"]) {
+        // What databricks/cli sends after each command. Its testserver's answer; nothing is kept.
+        return Ok(json!({ "errors": [], "numProtoSuccess": 1 }));
+    }
     let Some(("api", rest)) = segments.split_first().map(|(first, rest)| (*first, rest)) else {
         return Err(ApiError::endpoint(&request.method, &request.path));
     };
     let (version, rest) = rest.split_first().map_or(("", rest), |(v, r)| (*v, r));
     let answer = match (version, rest) {
-        ("2.1" | "2.2", ["jobs", "runs", verb]) => runs::handle(store, request, verb),
-        ("2.1" | "2.2", ["jobs", "run-now"]) => Some(runs::run_now(store, request)),
-        ("2.1" | "2.2", ["jobs", verb]) => jobs::handle(store, request, version, verb),
+        ("2.0" | "2.1" | "2.2", ["jobs", "runs", verb]) => runs::handle(store, request, version, verb),
+        ("2.0" | "2.1" | "2.2", ["jobs", "run-now"]) => Some(runs::run_now(store, request)),
+        ("2.0" | "2.1" | "2.2", ["jobs", verb]) => jobs::handle(store, request, version, verb),
         ("2.0" | "2.1", ["clusters", verb]) => clusters::handle(store, request, version, verb),
         ("2.0", ["libraries", verb]) => libraries::handle(store, request, verb),
+        ("2.0", ["policies", kind @ ("jobs" | "clusters"), verb]) if verb.ends_with("-compliance") => {
+            compliance::handle(store, request, kind, verb)
+        }
         ("2.0", ["policies", "clusters", verb]) => policies::handle(store, request, verb),
         ("2.0", ["policy-families"]) => policies::families(request, None),
         ("2.0", ["policy-families", id]) => policies::families(request, Some(id)),
@@ -75,7 +109,15 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.0", ["permissions", kind, id]) => permissions::handle(store, request, kind, id),
         ("2.0", ["permissions", kind, id, "permissionLevels"]) => permissions::levels(store, request, kind, id),
         ("2.0", ["workspace", verb]) => workspace::handle(store, request, verb),
+        ("2.0", ["workspace-files", "import-file", ..]) if request.method == "POST" => {
+            workspace::import_file(store, request)
+        }
+        ("2.0", ["fs", kind @ ("files" | "directories"), ..]) => volumes::handle(store, request, kind),
+        ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
+        ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
+        ("2.0", ["sql", "warehouses", rest @ ..]) => warehouses::handle(store, request, rest),
         ("2.0", ["preview", "scim", "v2", "Me"]) if request.method == "GET" => Some(identity::me(store, request)),
+        ("2.0", ["preview", "scim", "v2", rest @ ..]) => scim::handle(store, request, rest),
         _ => None,
     };
     answer.unwrap_or_else(|| Err(ApiError::endpoint(&request.method, &request.path)))

@@ -1,6 +1,6 @@
 //! Who may do what with an object.
 
-use super::{State, set, text};
+use super::{State, set, text, workspace};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -29,7 +29,7 @@ struct Kind {
 }
 
 // Levels: Terraform provider, permissions/; object types: databricks/cli testserver, permissions.go.
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 7] = [
     Kind {
         path: "jobs",
         object_type: "job",
@@ -66,13 +66,57 @@ const KINDS: [Kind; 4] = [
         levels: &[("CAN_USE", "Can make clusters by the policy")],
         admins: "CAN_USE",
     },
+    Kind { path: DIRECTORIES, object_type: "directory", levels: &OF_FILES, admins: "CAN_MANAGE" },
+    Kind { path: "notebooks", object_type: "notebook", levels: &OF_FILES, admins: "CAN_MANAGE" },
+    Kind { path: "files", object_type: "file", levels: &OF_FILES, admins: "CAN_MANAGE" },
 ];
+
+const DIRECTORIES: &str = "directories";
+
+const OF_FILES: [(&str, &str); 4] = [
+    ("CAN_READ", "Can view it"),
+    ("CAN_RUN", "Can view it, attach it and run it"),
+    ("CAN_EDIT", "Can view, run and edit it"),
+    ("CAN_MANAGE", "Can view, run, edit, rename, move and delete it, and change its permissions"),
+];
+
+impl Kind {
+    /// The type that the workspace API gives such objects; `None` for what is no object of the workspace's tree.
+    fn node_type(&self) -> Option<&'static str> {
+        match self.path {
+            DIRECTORIES => Some("DIRECTORY"),
+            "notebooks" => Some("NOTEBOOK"),
+            "files" => Some("FILE"),
+            _ => None,
+        }
+    }
+}
+
+/// The id that permissions have for an object of the workspace's tree.
+pub fn of_node(object_type: &str, object_id: u64) -> String {
+    let kind = KINDS.iter().find(|k| k.node_type() == Some(object_type));
+    format!("/{}/{object_id}", kind.map_or(DIRECTORIES, |k| k.path))
+}
+
+/// Whether a user may edit what is at a path, by a grant on it or on a folder above it.
+pub fn may_edit(state: &State, path: &str, user: &str) -> bool {
+    let own = state.workspace.get(path).map(|node| of_node(&node.object_type, node.object_id));
+    let above = workspace::above(state, path).into_iter().map(|(_, id)| of_node("DIRECTORY", id));
+    own.into_iter().chain(above).filter_map(|object| state.permissions.get(&object)).flatten().any(|grant| {
+        grant.principal != "group_name"
+            && grant.name.eq_ignore_ascii_case(user)
+            && ["CAN_EDIT", "CAN_MANAGE"].contains(&grant.level.as_str())
+    })
+}
 
 fn kind(path: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|k| k.path == path)
 }
 
-fn exists(state: &State, kind: &Kind, id: &str) -> bool {
+fn exists(state: &State, kind: &Kind, user: &str, id: &str) -> bool {
+    if let Some(node_type) = kind.node_type() {
+        return workspace::by_id(state, user, id).is_some_and(|(_, found)| found == node_type);
+    }
     match kind.path {
         "jobs" => id.parse().is_ok_and(|id: i64| state.jobs.contains_key(&id)),
         "clusters" => state.clusters.contains_key(id),
@@ -87,6 +131,8 @@ fn missing(kind: &Kind, id: &str) -> ApiError {
         // A 400 that means 404 (Terraform provider#1227).
         "clusters" => ApiError::invalid(format!("Cannot access cluster {id}: Cluster {id} does not exist")),
         "instance-pools" => ApiError::missing(format!("Instance pool {id} does not exist.")),
+        // Words are unverified.
+        _ if kind.node_type().is_some() => ApiError::missing(format!("{} {id} does not exist.", kind.object_type)),
         _ => ApiError::missing(format!("Cluster policy {id} does not exist.")),
     }
 }
@@ -97,7 +143,7 @@ pub fn handle(store: &mut Store, request: &Request, path: &str, id: &str) -> Opt
     if !["GET", "PUT", "PATCH"].contains(&request.method.as_str()) {
         return None;
     }
-    if !exists(&store.databricks, kind, id) {
+    if !exists(&store.databricks, kind, &request.user, id) {
         return Some(Err(missing(kind, id)));
     }
     let object = format!("/{path}/{id}");
@@ -109,13 +155,13 @@ pub fn handle(store: &mut Store, request: &Request, path: &str, id: &str) -> Opt
         }
         _ => Ok(()),
     };
-    Some(changed.map(|()| shown(store, kind, &object)))
+    Some(changed.map(|()| shown(store, kind, &request.user, &object)))
 }
 
 /// Answers `permissions/KIND/ID/permissionLevels`.
 pub fn levels(store: &Store, request: &Request, path: &str, id: &str) -> Option<Handled> {
     let kind = kind(path).filter(|_| request.method == "GET")?;
-    if !exists(&store.databricks, kind, id) {
+    if !exists(&store.databricks, kind, &request.user, id) {
         return Some(Err(missing(kind, id)));
     }
     let levels: Vec<Value> = kind
@@ -221,36 +267,64 @@ pub fn created(store: &mut Store, object: &str, user: &str, acl: Option<&Value>)
     Ok(())
 }
 
-fn shown(store: &Store, kind: &Kind, object: &str) -> Value {
+fn shown(store: &Store, kind: &Kind, user: &str, object: &str) -> Value {
     let grants = store.databricks.permissions.get(object).map_or(&[][..], Vec::as_slice);
-    let mut list: Vec<Value> = grants
-        .iter()
-        .map(|g| {
-            let mut entry = json!({
-                g.principal.as_str(): g.name,
-                "all_permissions": [{ "permission_level": g.level, "inherited": false }],
-            });
-            if g.principal != "group_name" {
-                entry["display_name"] = json!(g.name.split('@').next());
-            }
-            entry
-        })
-        .collect();
-    // Admins inherit theirs from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
-    let inherited = json!({
-        "permission_level": kind.admins,
-        "inherited": true,
-        "inherited_from_object": [format!("/{}/", kind.path)],
-    });
-    match list.iter_mut().find(|e| e["group_name"] == "admins") {
-        Some(entry) => {
-            if let Some(all) = entry["all_permissions"].as_array_mut() {
-                all.push(inherited);
-            }
-        }
-        None => list.push(json!({ "group_name": "admins", "all_permissions": [inherited] })),
+    let mut list: Vec<Value> = Vec::new();
+    for grant in grants {
+        add(&mut list, grant, json!({ "permission_level": grant.level, "inherited": false }));
+    }
+    for (grant, from) in inherited(&store.databricks, kind, user, object) {
+        let permission = json!({ "permission_level": grant.level, "inherited": true, "inherited_from_object": [from] });
+        add(&mut list, &grant, permission);
     }
     json!({ "object_id": object, "object_type": kind.object_type, "access_control_list": list })
+}
+
+/// Adds a permission to the entry of its principal: each has one entry, with all that it has.
+fn add(list: &mut Vec<Value>, grant: &Grant, permission: Value) {
+    let principal = grant.principal.as_str();
+    if let Some(entry) = list.iter_mut().find(|e| e[principal] == grant.name.as_str()) {
+        if let Some(all) = entry["all_permissions"].as_array_mut() {
+            all.push(permission);
+        }
+        return;
+    }
+    let mut entry = json!({ principal: grant.name, "all_permissions": [permission] });
+    if principal != "group_name" {
+        entry["display_name"] = json!(grant.name.split('@').next());
+    }
+    list.push(entry);
+}
+
+/// What an object's principals have by something above it, and what that is.
+fn inherited(state: &State, kind: &Kind, user: &str, object: &str) -> Vec<(Grant, String)> {
+    let mut found = Vec::new();
+    let node =
+        kind.node_type().and_then(|_| object.rsplit('/').next()).and_then(|id| workspace::by_id(state, user, id));
+    if let Some((path, _)) = node {
+        let mut folders = workspace::above(state, &path);
+        if let Some(id) = object.strip_prefix("/directories/").and_then(|id| id.parse().ok()) {
+            folders.insert(0, (path, id));
+        }
+        for (folder, id) in folders {
+            let from = of_node("DIRECTORY", id);
+            // Everybody manages everything in his own home (databricks/cli testserver, permissions.go).
+            let owner = folder.strip_prefix("/Users/").filter(|name| !name.contains('/'));
+            if let Some(name) = owner.map(str::to_lowercase) {
+                let principal = principal_of(&name).to_owned();
+                found.push((Grant { principal, name, level: "CAN_MANAGE".to_owned() }, from.clone()));
+            }
+            if from != object {
+                let grants = state.permissions.get(&from).into_iter().flatten();
+                found.extend(grants.map(|grant| (grant.clone(), from.clone())));
+            }
+        }
+    }
+    // Admins inherit theirs from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
+    let root = if kind.node_type().is_some() { DIRECTORIES } else { kind.path };
+    let admins = Grant { principal: "group_name".to_owned(), name: "admins".to_owned(), level: kind.admins.to_owned() };
+    found.push((admins, format!("/{root}/")));
+    found
 }
 
 #[cfg(test)]
@@ -295,6 +369,59 @@ mod tests {
         let error = ask(&mut store, "PUT", &path, acl.clone()).unwrap_err();
         assert_eq!(error.body["message"], "The job must have exactly one owner.");
         assert_eq!(levels(&ask(&mut store, "PATCH", &path, acl).unwrap()).len(), 3);
+    }
+
+    #[test]
+    fn folders_notebooks_and_files_have_permissions_and_inherit_them() {
+        let mut store = Store::new(Clock::Fixed(0));
+        let folder = json!({ "path": "/Users/me@example.com/f" });
+        ask(&mut store, "POST", "/api/2.0/workspace/mkdirs", folder).unwrap();
+        let status = |store: &mut Store, path: &str| {
+            let path = format!("/api/2.0/workspace/get-status?path={path}");
+            ask(store, "GET", &path, Value::Null).unwrap()["object_id"].clone()
+        };
+        let id = status(&mut store, "/Users/me@example.com/f");
+        let path = format!("/api/2.0/permissions/directories/{id}");
+        let acl = json!({ "access_control_list": [{ "group_name": "data", "permission_level": "CAN_RUN" }] });
+        let seen = ask(&mut store, "PUT", &path, acl.clone()).unwrap();
+        assert_eq!(
+            (&seen["object_id"], &seen["object_type"]),
+            (&json!(format!("/directories/{id}")), &json!("directory"))
+        );
+        let level = |name: &str, level: &str| (name.to_owned(), level.to_owned());
+        let all = [level("data", "CAN_RUN"), level("me@example.com", "CAN_MANAGE"), level("admins", "CAN_MANAGE")];
+        assert_eq!(levels(&seen), all);
+        assert_eq!(seen["access_control_list"][1]["all_permissions"][0]["inherited"], true, "by the home");
+        let notebook = json!({
+            "path": "/Users/me@example.com/f/n", "format": "SOURCE", "language": "SQL", "content": "", "overwrite": true
+        });
+        ask(&mut store, "POST", "/api/2.0/workspace/import", notebook).unwrap();
+        let notebook = status(&mut store, "/Users/me@example.com/f/n");
+        let path = format!("/api/2.0/permissions/notebooks/{notebook}");
+        let seen = ask(
+            &mut store,
+            "PATCH",
+            &path,
+            json!({ "access_control_list": [
+            { "group_name": "data", "permission_level": "CAN_EDIT" },
+        ] }),
+        );
+        let seen = seen.unwrap();
+        let data = &seen["access_control_list"][0]["all_permissions"];
+        assert_eq!((&data[0]["permission_level"], &data[0]["inherited"]), (&json!("CAN_EDIT"), &json!(false)));
+        assert_eq!(data[1]["inherited_from_object"], json!([format!("/directories/{id}")]));
+        let shown = ask(&mut store, "GET", &format!("{path}/permissionLevels"), Value::Null).unwrap();
+        assert_eq!(shown["permission_levels"].as_array().unwrap().len(), 4);
+        // Of another type, or gone.
+        let wrong = format!("/api/2.0/permissions/files/{notebook}");
+        assert_eq!(ask(&mut store, "GET", &wrong, Value::Null).unwrap_err().status, 404);
+        let gone = json!({ "path": "/Users/me@example.com/f", "recursive": true });
+        ask(&mut store, "POST", "/api/2.0/workspace/delete", gone).unwrap();
+        assert_eq!(ask(&mut store, "GET", &path, Value::Null).unwrap_err().status, 404);
+        assert!(store.databricks.permissions.is_empty());
+        // A home is there without anybody having made it.
+        let home = format!("/api/2.0/permissions/directories/{}", status(&mut store, "/Users/Me@example.com"));
+        assert_eq!(ask(&mut store, "PUT", &home, acl).unwrap()["object_type"], "directory");
     }
 
     #[test]

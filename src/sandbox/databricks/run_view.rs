@@ -5,6 +5,7 @@ use super::{
     runs::{Life, Run},
     set, text,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ pub fn whole(run: &Run, now: i64, base: &str) -> Value {
     state(&mut shown, life, result, &run.message);
     shown["run_name"] = json!(run.run_name);
     shown["run_type"] = json!(run_type(run));
-    shown["format"] = json!("MULTI_TASK");
+    shown["format"] = json!(text(&run.settings, "format").unwrap_or("MULTI_TASK"));
     shown["number_in_job"] = json!(run.run_id);
     shown["original_attempt_run_id"] = json!(run.run_id);
     shown["trigger"] = json!("ONE_TIME");
@@ -39,20 +40,25 @@ pub fn whole(run: &Run, now: i64, base: &str) -> Value {
             shown[name] = value;
         }
     }
-    shown["tasks"] = (0..tasks(run).len()).map(|at| task(run, at, now)).collect();
+    // All attempts: whoever looks for the latest one takes that which began last (Airflow's operators do).
+    shown["tasks"] = attempts(run).iter().map(|attempt| task(run, attempt, now)).collect();
+    if run.queued > 0 {
+        shown["queue_duration"] = json!(run.queued);
+    }
     shown
 }
 
 /// One task's own run, as runs/get shows it when asked by that run's id.
-pub fn of_task(run: &Run, at: usize, now: i64, base: &str) -> Value {
-    let mut shown = frame(run, run.task_run_ids[at], now);
-    let own = task(run, at, now);
+pub fn of_task(run: &Run, id: i64, now: i64, base: &str) -> Value {
+    let mut shown = frame(run, id, now);
+    let attempt = attempts(run).into_iter().find(|attempt| attempt.run_id == id);
+    let own = attempt.map_or(Value::Null, |attempt| task(run, &attempt, now));
     shown["run_name"] = own["task_key"].clone();
     shown["state"] = own["state"].clone();
     shown["status"] = own["status"].clone();
     shown["run_type"] = json!(run_type(run));
     shown["format"] = json!("SINGLE_TASK");
-    shown["run_page_url"] = json!(format!("{base}/#job/{}/run/{}", run.job_id, run.task_run_ids[at]));
+    shown["run_page_url"] = json!(format!("{base}/#job/{}/run/{id}", run.job_id));
     let kinds = own.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_task"));
     shown["task"] = Value::Object(kinds.map(|(n, v)| (n.clone(), v.clone())).collect());
     shown["tasks"] = json!([own]);
@@ -95,7 +101,7 @@ fn parameters(run: &Run) -> Option<Value> {
 }
 
 /// Writes both forms of a state: the old `state` and the newer `status`.
-fn state(shown: &mut Value, life: Life, result: Option<&str>, message: &str) {
+pub fn state(shown: &mut Value, life: Life, result: Option<&str>, message: &str) {
     let mut state = Map::new();
     state.insert("life_cycle_state".to_owned(), json!(life));
     state.insert("state_message".to_owned(), json!(message));
@@ -120,16 +126,65 @@ fn state(shown: &mut Value, life: Life, result: Option<&str>, message: &str) {
     shown["status"] = status;
 }
 
-fn task(run: &Run, at: usize, now: i64) -> Value {
-    let mut shown = tasks(run)[at].clone();
-    let key = text(&shown, "task_key").unwrap_or_default().to_owned();
-    shown["run_id"] = json!(run.task_run_ids[at]);
-    shown["attempt_number"] = json!(0);
-    shown["start_time"] = json!(run.created);
+/// One attempt at a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    pub run_id: i64,
+    /// The place of the task among the run's tasks.
+    pub at: usize,
+    /// 0 for the first one.
+    pub number: usize,
+    pub created: i64,
+    pub started: Option<i64>,
+    pub ended: Option<i64>,
+    pub life: Life,
+    pub result: Option<String>,
+    pub message: String,
+}
+
+/// The latest attempt at a task.
+pub fn current(run: &Run, at: usize) -> Attempt {
+    if let Some(kept) = run.repairs.kept.get(&at) {
+        return kept.clone();
+    }
+    let key = text(&tasks(run)[at], "task_key").unwrap_or_default();
+    // A repair fails by what it did not run again, while all that it ran succeeded.
+    let of_others = !run.repairs.kept.is_empty() && run.outcome.result.as_deref().is_none_or(|r| r == "SUCCESS");
+    let (result, message) = match run.result.as_deref() {
+        Some("FAILED") if run.life == Life::Terminated && of_others => (Some("SUCCESS".to_owned()), String::new()),
+        Some("FAILED" | "TIMEDOUT") if run.life == Life::Terminated => of_failed(run, key),
+        other => (other.map(str::to_owned), run.message.clone()),
+    };
+    Attempt {
+        run_id: run.task_run_ids[at],
+        at,
+        number: run.repairs.replaced.iter().filter(|a| a.at == at).count(),
+        created: if run.repairs.id.is_some() { run.begins.unwrap_or(run.created) } else { run.created },
+        started: run.started,
+        ended: run.ended,
+        life: run.life,
+        result,
+        message,
+    }
+}
+
+/// All attempts, by task and then by time.
+fn attempts(run: &Run) -> Vec<Attempt> {
+    let latest = (0..tasks(run).len()).map(|at| current(run, at));
+    let mut all: Vec<Attempt> = run.repairs.replaced.iter().cloned().chain(latest).collect();
+    all.sort_by_key(|attempt| (attempt.at, attempt.number));
+    all
+}
+
+fn task(run: &Run, attempt: &Attempt, now: i64) -> Value {
+    let mut shown = tasks(run)[attempt.at].clone();
+    shown["run_id"] = json!(attempt.run_id);
+    shown["attempt_number"] = json!(attempt.number);
+    shown["start_time"] = json!(attempt.created);
     shown["setup_duration"] = json!(0);
-    shown["execution_duration"] = json!(run.ended.unwrap_or(now) - run.started.unwrap_or(now));
+    shown["execution_duration"] = json!(attempt.ended.unwrap_or(now) - attempt.started.unwrap_or(now));
     shown["cleanup_duration"] = json!(0);
-    if let Some(ended) = run.ended {
+    if let Some(ended) = attempt.ended {
         shown["end_time"] = json!(ended);
     }
     let waits = set(&shown, "depends_on").and_then(Value::as_array).is_some_and(|d| !d.is_empty());
@@ -141,12 +196,8 @@ fn task(run: &Run, at: usize, now: i64) -> Value {
             shown["new_cluster"] = spec;
         }
     }
-    let (result, message) = match run.result.as_deref() {
-        Some("FAILED" | "TIMEDOUT") if run.life == Life::Terminated => of_failed(run, &key),
-        other => (other.map(str::to_owned), run.message.clone()),
-    };
-    state(&mut shown, run.life, result.as_deref(), &message);
-    if waits && run.life == Life::Running {
+    state(&mut shown, attempt.life, attempt.result.as_deref(), &attempt.message);
+    if waits && attempt.life == Life::Running {
         // Tasks run in the order of the graph; the sandbox shows the first ones at work and the others waiting.
         shown["state"]["life_cycle_state"] = json!("BLOCKED");
         shown["status"]["state"] = json!("BLOCKED");
@@ -158,7 +209,8 @@ fn task(run: &Run, at: usize, now: i64) -> Value {
 fn of_failed(run: &Run, key: &str) -> (Option<String>, String) {
     let all = tasks(run);
     let named = run.outcome.task.as_deref();
-    let failing = named.or_else(|| all.last().and_then(|t| text(t, "task_key"))).unwrap_or_default();
+    let last = all.iter().enumerate().rev().find(|(at, _)| !run.repairs.kept.contains_key(at));
+    let failing = named.or_else(|| last.and_then(|(_, t)| text(t, "task_key"))).unwrap_or_default();
     if key == failing {
         return (run.result.clone(), run.message.clone());
     }

@@ -1,6 +1,6 @@
 //! Runs of jobs: they start, take their time, end as the settings say, and queue or are skipped when there are too many.
 
-use super::{cluster_rules, clusters, defaults, jobs, paging, policies, run_view, set, text};
+use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::sandbox::{
     errors::{ApiError, Handled},
     request::Request,
@@ -9,6 +9,7 @@ use crate::sandbox::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Where a run is in its life, in the words of `state.life_cycle_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +54,22 @@ pub struct Run {
     /// Ids of the tasks' own runs, in the order of the tasks.
     pub task_run_ids: Vec<i64>,
     pub idempotency_token: Option<String>,
+    /// When it left the queue, or when its latest repair began; else it begins when it is created.
+    #[serde(default)]
+    pub begins: Option<i64>,
+    /// For how long it was queued, in milliseconds.
+    #[serde(default)]
+    pub queued: i64,
+    #[serde(default)]
+    pub repairs: repair::Repairs,
 }
 
 /// Answers `jobs/runs/VERB`.
-pub fn handle(store: &mut Store, request: &Request, verb: &str) -> Option<Handled> {
+pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -> Option<Handled> {
     Some(match (request.method.as_str(), verb) {
-        ("GET", "get") => get(store, request),
+        ("GET", "get") => get(store, request, version),
+        ("POST", "repair") => repair::repair(store, request),
+        ("GET", "export") => repair::export(store, request),
         ("GET", "list") => list(store, request),
         ("GET", "get-output") => output(store, request),
         ("POST", "submit") => submit(store, request),
@@ -69,7 +80,8 @@ pub fn handle(store: &mut Store, request: &Request, verb: &str) -> Option<Handle
     })
 }
 
-fn new_id(store: &mut Store) -> i64 {
+/// An id for a run, for the run of a task, or for a repair.
+pub fn new_id(store: &mut Store) -> i64 {
     810_000_000_000_000 + i64::try_from(store.serial()).unwrap_or(0)
 }
 
@@ -122,7 +134,8 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
 }
 
-const PARAMETERS: [&str; 9] = [
+/// What run-now and repair take beside the job or the run.
+pub const PARAMETERS: [&str; 9] = [
     "job_parameters",
     "notebook_params",
     "python_params",
@@ -134,7 +147,8 @@ const PARAMETERS: [&str; 9] = [
     "pipeline_params",
 ];
 
-fn outcome(store: &Store, job: &jobs::Job) -> Outcome {
+/// How a run of that job goes.
+pub fn outcome(store: &Store, job: &jobs::Job) -> Outcome {
     let runs = &store.settings.runs;
     let name = text(&job.settings, "name").unwrap_or_default();
     runs.get(&job.job_id.to_string()).or_else(|| runs.get(name)).or_else(|| runs.get("*")).cloned().unwrap_or_default()
@@ -176,6 +190,9 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         given,
         task_run_ids,
         idempotency_token,
+        begins: None,
+        queued: 0,
+        repairs: repair::Repairs::default(),
     };
     store.databricks.runs.insert(run_id, run);
     run_id
@@ -183,7 +200,7 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
 
 /// Applies policies to the clusters of a run (they take hold when it starts, databricks/cli#2492). What it returns
 /// keeps the run from starting.
-fn resolve_clusters(store: &mut Store, settings: &mut Value) -> Option<String> {
+pub fn resolve_clusters(store: &mut Store, settings: &mut Value) -> Option<String> {
     let mut broken = None;
     defaults::each_new_cluster(settings, &mut |spec| {
         let Some(id) = text(spec, "policy_id").map(str::to_owned) else { return };
@@ -214,7 +231,9 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
     }
     let mut settings = Value::Object(request.object()?);
     settings["name"] = json!(text(&request.body, "run_name").unwrap_or("Untitled"));
-    let settings = jobs::prepare(store, settings, "2.2")?;
+    // Every version takes a single task beside the run's own members, as 2.0 does (Airflow's DatabricksSubmitRunOperator
+    // sends 2.2 such requests).
+    let settings = jobs::prepare(store, settings, "2.0")?;
     let run_as = jobs::run_as(&settings).unwrap_or_else(|| request.user.clone());
     let outcome = store.settings.runs.get(settings["name"].as_str().unwrap_or_default()).cloned().unwrap_or_default();
     let given = json!({});
@@ -228,46 +247,81 @@ fn under_way(store: &Store, job_id: i64) -> usize {
     of_job.filter(|r| r.life.active() && r.life != Life::Queued).count()
 }
 
-/// Moves every run to where the clock says it is, then starts queued ones where there is room.
+/// Moves every run to where the clock says it is. A run that ends makes room for one that is queued, which then begins at
+/// that time, whenever somebody looks.
 pub fn tick(store: &mut Store) {
     let (now, settings) = (store.now(), store.settings.clone());
-    for run in store.databricks.runs.values_mut().filter(|r| r.life.active()) {
-        let Some(seconds) = run.outcome.seconds.or(settings.run_seconds) else { continue };
-        let pending = settings.run_pending_seconds.unwrap_or(0) * 1000;
-        let begun = run.started.unwrap_or(run.created + pending);
-        if run.life == Life::Pending && now >= begun {
-            run.started = Some(begun);
-            run.life = Life::Running;
+    loop {
+        for run in store.databricks.runs.values_mut().filter(|r| r.life.active()) {
+            let Some(seconds) = run.outcome.seconds.or(settings.run_seconds) else { continue };
+            let pending = settings.run_pending_seconds.unwrap_or(0) * 1000;
+            let begun = run.started.unwrap_or(run.begins.unwrap_or(run.created) + pending);
+            if run.life == Life::Pending && now >= begun {
+                run.started = Some(begun);
+                run.life = Life::Running;
+            }
+            if run.life == Life::Running && now >= begun + seconds * 1000 {
+                finish(run, begun + seconds * 1000);
+            }
+            if run.life == Life::Terminating {
+                cancelled(run, now);
+            }
         }
-        if run.life == Life::Running && now >= begun + seconds * 1000 {
-            finish(run, begun + seconds * 1000);
+        // Each round starts at least one run that was queued, so there are no more rounds than runs.
+        if !start_queued(store) {
+            break;
         }
-        if run.life == Life::Terminating {
-            cancelled(run, now);
+    }
+}
+
+/// Starts queued runs where there is room; answers whether it started one. They begin when the room came to be.
+fn start_queued(store: &mut Store) -> bool {
+    let mut queued: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for run in store.databricks.runs.values().filter(|r| r.life == Life::Queued) {
+        queued.entry(run.job_id).or_default().push(run.run_id);
+    }
+    let mut started = false;
+    for (job_id, waiting) in queued {
+        let job = store.databricks.jobs.get(&job_id);
+        let most = job.and_then(|j| j.settings["max_concurrent_runs"].as_u64()).unwrap_or(1);
+        let room = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(under_way(store, job_id));
+        // The latest ends made the room: with room for one it is the latest of them, with room for two the one before.
+        let of_job = store.databricks.runs.values().filter(|r| r.job_id == job_id);
+        let mut ends: Vec<i64> = of_job.filter_map(|r| r.ended).collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let next: Vec<i64> = waiting.into_iter().take(room).collect();
+        for (place, run_id) in next.into_iter().enumerate() {
+            let end = ends.get(room - 1 - place).copied();
+            let Some(run) = store.databricks.runs.get_mut(&run_id) else { continue };
+            let begins = end.unwrap_or(run.created).max(run.created);
+            run.life = Life::Pending;
+            run.begins = Some(begins);
+            run.queued = begins - run.created;
+            run.message.clear();
+            started = true;
         }
+    }
+    started
+}
+
+/// Where time is not counted, every get of a run moves it one state on: the first sees RUNNING, the second TERMINATED
+/// (databricks/cli testserver). A get of a queued run moves those on that it waits for.
+fn step(store: &mut Store, run_id: i64) {
+    let Some(run) = store.databricks.runs.get(&run_id) else { return };
+    let (life, job_id) = (run.life, run.job_id);
+    if life == Life::Queued {
+        let of_job = store.databricks.runs.values().filter(|r| r.job_id == job_id && r.life != Life::Queued);
+        let ahead: Vec<i64> = of_job.filter(|r| r.life.active()).map(|r| r.run_id).collect();
+        for run_id in ahead {
+            advance(store, run_id);
+        }
+    } else {
+        advance(store, run_id);
     }
     start_queued(store);
 }
 
-fn start_queued(store: &mut Store) {
-    let now = store.now();
-    let queued: Vec<(i64, i64)> =
-        store.databricks.runs.values().filter(|r| r.life == Life::Queued).map(|r| (r.run_id, r.job_id)).collect();
-    for (run_id, job_id) in queued {
-        let job = store.databricks.jobs.get(&job_id);
-        let most = job.and_then(|j| j.settings["max_concurrent_runs"].as_u64()).unwrap_or(1);
-        let room = (under_way(store, job_id) as u64) < most;
-        if let Some(run) = store.databricks.runs.get_mut(&run_id).filter(|_| room) {
-            run.life = Life::Pending;
-            run.created = now;
-            run.message.clear();
-        }
-    }
-}
-
-/// Where time is not counted, every get of a run moves it one state on: the first sees RUNNING, the second TERMINATED
-/// (databricks/cli testserver).
-fn step(store: &mut Store, run_id: i64) {
+fn advance(store: &mut Store, run_id: i64) {
     let (now, counted) = (store.now(), store.settings.run_seconds.is_some());
     let Some(run) = store.databricks.runs.get_mut(&run_id) else { return };
     match run.life {
@@ -280,7 +334,6 @@ fn step(store: &mut Store, run_id: i64) {
         Life::Running => finish(run, now),
         _ => {}
     }
-    start_queued(store);
 }
 
 fn finish(run: &mut Run, now: i64) {
@@ -292,7 +345,9 @@ fn finish(run: &mut Run, now: i64) {
         run.result = Some("FAILED".to_owned());
     } else {
         run.life = Life::Terminated;
-        run.result = Some(result);
+        // A repair that went well does not make up for what it did not run again.
+        let failed = run.repairs.kept.values().any(|a| !matches!(a.result.as_deref(), Some("SUCCESS" | "EXCLUDED")));
+        run.result = Some(if failed && result == "SUCCESS" { "FAILED".to_owned() } else { result });
     }
 }
 
@@ -311,19 +366,17 @@ pub fn end_all(store: &mut Store, job_id: i64, message: &str) {
     }
 }
 
-/// The run of that id, or the run that has a task run of that id, with the task's place.
-fn find(store: &Store, id: i64) -> Result<(i64, Option<usize>), ApiError> {
+/// The run of that id; or the run that has a task run of that id, and that id.
+pub fn find(store: &Store, id: i64) -> Result<(i64, Option<i64>), ApiError> {
     if store.databricks.runs.contains_key(&id) {
         return Ok((id, None));
     }
-    let parent = store.databricks.runs.values().find_map(|run| {
-        let at = run.task_run_ids.iter().position(|t| *t == id)?;
-        Some((run.run_id, Some(at)))
-    });
-    parent.ok_or_else(|| ApiError::invalid(format!("Run {id} does not exist.")))
+    let has = |run: &&Run| run.task_run_ids.contains(&id) || run.repairs.replaced.iter().any(|a| a.run_id == id);
+    let parent = store.databricks.runs.values().find(has);
+    parent.map(|run| (run.run_id, Some(id))).ok_or_else(|| ApiError::invalid(format!("Run {id} does not exist.")))
 }
 
-fn get(store: &mut Store, request: &Request) -> Handled {
+fn get(store: &mut Store, request: &Request, version: &str) -> Handled {
     let (run_id, task) = find(store, request.required_number("run_id")?)?;
     let number = paging::page_number(request.param("page_token").as_deref())?;
     if number == 0 {
@@ -331,10 +384,17 @@ fn get(store: &mut Store, request: &Request) -> Handled {
     }
     let now = store.now();
     let run = &store.databricks.runs[&run_id];
-    if let Some(at) = task {
-        return Ok(run_view::of_task(run, at, now, &request.base));
+    if let Some(task) = task {
+        return Ok(run_view::of_task(run, task, now, &request.base));
     }
     let mut answer = run_view::whole(run, now, &request.base);
+    if request.flag("include_history") {
+        answer["repair_history"] = repair::history(run);
+    }
+    if version == "2.0" {
+        single_task::fold_run(&mut answer);
+        return Ok(answer);
+    }
     if paging::cut_arrays(&mut answer, &["tasks", "job_clusters", "job_parameters"], number) {
         answer["has_more"] = json!(true);
         answer["next_page_token"] = paging::page_token(number + 1);
@@ -393,9 +453,9 @@ fn output(store: &mut Store, request: &Request) -> Handled {
     let (run_id, task) = find(store, request.required_number("run_id")?)?;
     let now = store.now();
     let run = &store.databricks.runs[&run_id];
-    let at = match task {
-        Some(at) => at,
-        None if run.task_run_ids.len() == 1 => 0,
+    let task = match task {
+        Some(task) => task,
+        None if run.task_run_ids.len() == 1 => run.task_run_ids[0],
         None => {
             return Err(ApiError::invalid(
                 "Retrieving the output of runs with multiple tasks is not supported. \
@@ -403,7 +463,7 @@ fn output(store: &mut Store, request: &Request) -> Handled {
             ));
         }
     };
-    let metadata = run_view::of_task(run, at, now, &request.base);
+    let metadata = run_view::of_task(run, task, now, &request.base);
     let failed = metadata["state"]["result_state"] == "FAILED";
     let mut answer = Map::new();
     if failed {
@@ -556,10 +616,42 @@ mod tests {
         see(&mut store, first);
         see(&mut store, first);
         assert_eq!(see(&mut store, second)["state"]["life_cycle_state"], "RUNNING");
+        // Whoever looks at the queued run alone sees it start as well.
+        let (busy, waits) = (run(&mut store, id), run(&mut store, id));
+        let states: Vec<_> = (0..5).map(|_| see(&mut store, waits)["state"]["life_cycle_state"].clone()).collect();
+        assert_eq!(states, ["QUEUED", "QUEUED", "PENDING", "RUNNING", "TERMINATED"]);
+        assert_eq!(see(&mut store, busy)["state"]["life_cycle_state"], "TERMINATED");
         let plain = job(&mut store, json!({ "queue": { "enabled": false } }));
         run(&mut store, plain);
         let skipped = run(&mut store, plain);
         assert_eq!(see(&mut store, skipped)["state"]["life_cycle_state"], "SKIPPED");
+    }
+
+    #[test]
+    fn a_queued_run_begins_when_there_is_room_whenever_somebody_looks() {
+        let mut store = Store::new(Clock::Fixed(0));
+        store.settings.run_seconds = Some(60);
+        let id = job(&mut store, two_tasks());
+        let runs: Vec<i64> = (0..3).map(|_| run(&mut store, id)).collect();
+        store.advance(150);
+        let seen: Vec<Value> = runs.iter().map(|run| see(&mut store, *run)).collect();
+        let states: Vec<_> = seen.iter().map(|r| r["state"]["life_cycle_state"].clone()).collect();
+        assert_eq!(states, ["TERMINATED", "TERMINATED", "RUNNING"]);
+        let waited: Vec<_> = seen.iter().map(|r| r["queue_duration"].clone()).collect();
+        assert_eq!(waited, [Value::Null, json!(60_000), json!(120_000)]);
+        assert_eq!((&seen[1]["start_time"], &seen[1]["end_time"]), (&json!(0), &json!(120_000)));
+        store.advance(30);
+        assert_eq!(see(&mut store, runs[2])["state"]["life_cycle_state"], "TERMINATED");
+        // Two at a time: each begins when one of the two ends.
+        let pair = json!({ "name": "pair", "max_concurrent_runs": 2, "tasks": [{ "task_key": "a" }] });
+        let id = job(&mut store, pair);
+        let first = run(&mut store, id);
+        store.advance(20);
+        let others: Vec<i64> = (0..3).map(|_| run(&mut store, id)).collect();
+        store.advance(500);
+        let waited: Vec<_> = others.iter().map(|run| see(&mut store, *run)["queue_duration"].clone()).collect();
+        assert_eq!(waited, [Value::Null, json!(40_000), json!(60_000)]);
+        assert_eq!(see(&mut store, first)["state"]["life_cycle_state"], "TERMINATED");
     }
 
     #[test]

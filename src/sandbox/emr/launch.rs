@@ -115,8 +115,7 @@ fn release(body: &Value) -> Result<(), Answer> {
         (Some(label), Some(ami)) => Err(validation(format!(
             "Only one AMI version and release label may be specified. Provided AMI: {ami}, release label: {label}."
         ))),
-        // A label of the right form is taken, also one of a release to come.
-        (Some(label), None) if releases::version(label).is_some() || label.starts_with("emr-spark-") => Ok(()),
+        (Some(label), None) if releases::is_known(label) => Ok(()),
         (Some(label), None) => Err(validation(format!("The supplied release label is invalid: {label}."))),
         (None, Some(_)) => Err(validation("Clusters of AMI versions 2 and 3 cannot be created any more.")),
         (None, None) => Err(validation("A release label must be specified.")),

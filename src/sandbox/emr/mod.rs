@@ -7,6 +7,7 @@
 mod check;
 pub mod cluster;
 mod clusters;
+mod instance_types;
 mod instances;
 mod launch;
 pub mod life;
@@ -190,6 +191,7 @@ fn operation(store: &mut Store, region: &str, request: &Request) -> Replied {
         "DeleteSecurityConfiguration" => security::delete(store, region, body),
         "ListReleaseLabels" => releases::list(body),
         "DescribeReleaseLabel" => releases::describe(body),
+        "ListSupportedInstanceTypes" => instance_types::list(body),
         _ => Err(Api::Clusters.refused(400, "UnknownOperationException", "", &request.id)),
     }
 }

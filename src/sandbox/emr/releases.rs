@@ -4,7 +4,10 @@ use super::replies::{Replied, invalid};
 use super::{check, page};
 use serde_json::{Value, json};
 
-/// Release labels and the Spark, Hadoop and Hive that they have (EMR release guide).
+/// Every release label, with the version of its Spark: the table that translations choose runtimes by.
+const LABELS: &str = include_str!("../../translate/data/releases.tsv");
+
+/// Release labels of which Hadoop and Hive are known as well (EMR release guide).
 const RELEASES: [(&str, &str, &str, &str); 25] = [
     ("emr-7.12.0", "3.5.6-amzn-1", "3.4.1-amzn-4", "3.1.3-amzn-20"),
     ("emr-7.10.0", "3.5.5-amzn-1", "3.4.1-amzn-3", "3.1.3-amzn-19"),
@@ -32,6 +35,23 @@ const RELEASES: [(&str, &str, &str, &str); 25] = [
     ("emr-5.36.1", "2.4.8-amzn-2", "2.10.1-amzn-4", "2.3.9-amzn-2"),
     ("emr-5.36.0", "2.4.8-amzn-1", "2.10.1-amzn-3", "2.3.9-amzn-1"),
 ];
+
+/// Labels and the versions of their Spark, the newest first.
+fn labels() -> Vec<(&'static str, &'static str)> {
+    let rows = LABELS.lines().skip(1).filter_map(|line| {
+        let mut cells = line.split('\t');
+        Some((cells.next()?, cells.next()?))
+    });
+    let mut labels: Vec<_> = rows.collect();
+    let numbers = |label: &str| -> Vec<u32> { label.split(['-', '.']).filter_map(|n| n.parse().ok()).collect() };
+    labels.sort_by_key(|(label, _)| std::cmp::Reverse(numbers(label)));
+    labels
+}
+
+/// Whether there is such a release.
+pub fn is_known(label: &str) -> bool {
+    LABELS.lines().skip(1).any(|line| line.split('\t').next() == Some(label))
+}
 
 /// The major and minor version of a label: `emr-6.15.0` is (6, 15).
 pub fn version(label: &str) -> Option<(u32, u32)> {
@@ -71,18 +91,19 @@ pub fn list(body: &Value) -> Replied {
         check::maybe_text(&body["Filters"], "Filters.Application")?.unwrap_or_default().to_ascii_lowercase(),
     );
     let (name, wanted) = application.split_once('-').unwrap_or((&application, ""));
-    let fits = |release: &(&str, &str, &str, &str)| {
+    let fits = |label: &str, spark: &str| {
+        let details = RELEASES.iter().find(|release| release.0 == label);
         let version = match name {
             "" => return true,
-            "spark" => release.1,
-            "hadoop" => release.2,
-            "hive" => release.3,
+            "spark" => details.map_or(spark, |release| release.1),
+            "hadoop" => details.map_or("", |release| release.2),
+            "hive" => details.map_or("", |release| release.3),
             _ => return false,
         };
-        version.starts_with(wanted)
+        !version.is_empty() && version.starts_with(wanted)
     };
-    let labels: Vec<&str> =
-        RELEASES.iter().filter(|r| r.0.starts_with(prefix) && fits(r)).map(|release| release.0).collect();
+    let all = labels().into_iter().filter(|(label, spark)| label.starts_with(prefix) && fits(label, spark));
+    let labels: Vec<&str> = all.map(|(label, _)| label).collect();
     let size = check::maybe_number(body, "MaxResults")?.unwrap_or(100).clamp(1, 100);
     let (labels, next) = page(&labels, check::maybe_text(body, "NextToken")?, usize::try_from(size).unwrap_or(100))?;
     let mut answer = json!({ "ReleaseLabels": labels });
@@ -94,12 +115,39 @@ pub fn list(body: &Value) -> Replied {
 
 pub fn describe(body: &Value) -> Replied {
     // Without a label it is the newest one's.
-    let label = check::maybe_text(body, "ReleaseLabel")?.unwrap_or(RELEASES[0].0);
-    let Some((label, spark, hadoop, hive)) = RELEASES.iter().find(|release| release.0 == label) else {
+    let newest = labels().first().map_or("", |(label, _)| *label);
+    let label = check::maybe_text(body, "ReleaseLabel")?.unwrap_or(newest);
+    let Some((label, spark)) = labels().into_iter().find(|(known, _)| *known == label) else {
         return Err(invalid(None, format!("The release label '{label}' is not valid.")));
     };
-    let applications = json!([
-        { "Name": "Hadoop", "Version": hadoop }, { "Name": "Hive", "Version": hive }, { "Name": "Spark", "Version": spark },
-    ]);
+    let application = |name: &str, version: &str| json!({ "Name": name, "Version": version });
+    let applications = match RELEASES.iter().find(|release| release.0 == label) {
+        Some((_, spark, hadoop, hive)) => {
+            json!([application("Hadoop", hadoop), application("Hive", hive), application("Spark", spark)])
+        }
+        None => json!([application("Spark", spark)]),
+    };
     Ok(json!({ "ReleaseLabel": label, "Applications": applications, "AvailableOSReleases": [] }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_those_of_the_table_the_newest_first() {
+        let all = labels();
+        assert_eq!(
+            all.iter().map(|(label, _)| *label).take(3).collect::<Vec<_>>(),
+            ["emr-spark-8.1.0", "emr-spark-8.0.0", "emr-7.14.0"]
+        );
+        assert!(is_known("emr-6.15.0") && is_known("emr-4.0.0") && is_known("emr-spark-8.0.0"));
+        // Of the right form, but no release; a part of a label; the table's heading.
+        for label in ["emr-6.99.0", "emr-6.15", "emr-6.15.00", "emr-spark-9.9.9", "release_label", ""] {
+            assert!(!is_known(label), "{label}");
+        }
+        assert!(RELEASES.iter().all(|release| is_known(release.0)));
+        let listed = list(&json!({ "Filters": { "Prefix": "emr-5.36", "Application": "Spark-2.4" } })).unwrap();
+        assert_eq!(listed["ReleaseLabels"], json!(["emr-5.36.2", "emr-5.36.1", "emr-5.36.0"]));
+    }
 }

@@ -221,7 +221,9 @@ pub fn made(store: &mut Store, region: &str, body: &Value) -> Result<Application
     if !["spark", "hive"].contains(&kind.to_ascii_lowercase().as_str()) {
         return Err(unfit(format!("Application type {kind} is not valid; it must be Spark or Hive.")));
     }
-    if super::releases::version(label).is_none_or(|version| version < (6, 6)) && !label.starts_with("emr-spark-") {
+    // EMR Serverless begins with 6.6.0; `emr-spark-` has no such number.
+    let early = super::releases::version(label).is_some_and(|version| version < (6, 6));
+    if early || !super::releases::is_known(label) {
         return Err(unfit(format!("Release label {label} is not valid.")));
     }
     let mut asked = body.as_object().cloned().unwrap_or_default();
