@@ -1,7 +1,7 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::embedded::{self, Emulator};
-use super::{Global, Selected, Targeted, embedded, emr};
+use super::{Global, Selected, Targeted, emr};
 use crate::call::{Fault, System};
 use crate::explain::{History, Known};
 use crate::git::Repo;

@@ -91,8 +91,8 @@ pub fn is_refused(fault: &Fault) -> bool {
 /// A refusal in words, without the request's id: a plan says the same as long as the service does.
 fn refusal(fault: Fault) -> String {
     match fault {
-        Fault::Refused { line, status, code, message, retry_after, .. } => {
-            Fault::Refused { line, status, code, message, request_id: None, retry_after }.to_string()
+        Fault::Refused { line, status, code, message, retry_after, doubt, .. } => {
+            Fault::Refused { line, status, code, message, request_id: None, retry_after, doubt }.to_string()
         }
         other => other.to_string(),
     }
@@ -328,6 +328,7 @@ fn unexpected(id: &str, why: &str) -> Fault {
         message: why.to_owned(),
         request_id: None,
         retry_after: None,
+        doubt: None,
     }
 }
 

@@ -285,8 +285,12 @@ async fn import(world: &World, services: &Services, desired: &Desired) -> Result
     for kind in kinds::objects().iter().filter(of_databricks) {
         for found in live.of(kind.name()) {
             let wanted = json!({ "libraries": [{}] });
-            let whole = observe::finish(services, *kind, found, &wanted).await.map_err(|e| e.to_string())??;
-            let manifest = render::manifest(*kind, "imported", &whole.seen, "plumb.json", &BTreeMap::new());
+            let whole = observe::finish(services, *kind, found, &wanted).await.map_err(|e| e.to_string())?;
+            // What one endpoint did not answer limits what is known: such a reading is none.
+            if let Some(why) = whole.found.seen.unread.clone().or_else(|| Some(whole.limits.first()?.1.clone())) {
+                return Err(why);
+            }
+            let manifest = render::manifest(*kind, "imported", &whole.found.seen, "plumb.json", &BTreeMap::new());
             texts.insert(format!("{} {}", kind.name(), found.seen.id), manifest.map_err(|e| e.to_string())?.text);
         }
     }

@@ -38,7 +38,7 @@ fn pages(store: &mut Store, read: &Read) -> Pages {
 fn live<K: Kind>(store: &mut Store, wanted: &Value) -> Seen {
     let listed: Vec<Pages> = K::list().iter().map(|read| pages(store, read)).collect();
     let mut seen = K::observe(&listed).remove(0).unwrap();
-    let details: Vec<Pages> = K::details(&seen, Some(wanted)).iter().map(|read| pages(store, read)).collect();
+    let details: Vec<_> = K::details(&seen, Some(wanted)).iter().map(|read| Ok(pages(store, read))).collect();
     K::absorb(&mut seen, Some(wanted), &details).unwrap();
     seen
 }
