@@ -32,6 +32,8 @@ mod specs;
 mod trouble;
 #[path = "laws/undeclared.rs"]
 mod undeclared;
+#[path = "laws/unknown.rs"]
+mod unknown;
 #[path = "laws/world.rs"]
 mod world;
 #[path = "laws/writeback.rs"]

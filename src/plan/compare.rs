@@ -405,8 +405,12 @@ fn keys<'k>(keys: impl Iterator<Item = &'k String>) -> BTreeSet<&'k String> {
 
 /// Whether the policy supplies everything that is live at and below a place.
 fn supplied(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
-    let Some((supplied, depth)) = above.policy else { return false };
-    let name: Vec<String> = path.0[depth..]
+    above.policy.is_some_and(|(supplied, depth)| is_supplied(supplied, &path.0[depth..], live))
+}
+
+/// Whether a policy supplies everything that is live at and below a place of a cluster.
+pub(super) fn is_supplied(supplied: &Supplied, place: &[Segment], live: &Value) -> bool {
+    let name: Vec<String> = place
         .iter()
         .map(|s| match s {
             Segment::Key(key) | Segment::Item(key) => key.clone(),

@@ -18,6 +18,7 @@ mod selection;
 mod served;
 pub mod teardown;
 mod types;
+pub mod unknown;
 
 pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};
 pub use live::{Found, Live};

@@ -30,6 +30,9 @@ pub struct Settings {
     pub caller_is_admin: bool,
     /// Whether a policy or pool that an object names has to exist.
     pub check_references: bool,
+    /// Whether the workspace is newer than this emulator: it keeps members that are not known here, until a write leaves
+    /// them out, as a real one does with its own.
+    pub keeps_unknown: bool,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
@@ -52,6 +55,7 @@ impl Default for Settings {
             refused_token_status: 401,
             caller_is_admin: true,
             check_references: true,
+            keeps_unknown: false,
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::settings::Settings::default(),
             emr: emr::settings::Settings::default(),

@@ -199,7 +199,7 @@ const TEXTS: [(&str, &str); 3] = [
     ("AirflowConnection", "extra"),
 ];
 
-fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
+pub fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if let Some(map) = live.get(member).and_then(Value::as_str).and_then(|t| serde_json::from_str(t).ok()) {
             live[member] = map;
@@ -207,7 +207,7 @@ fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
     }
 }
 
-fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
+pub fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if live.get(member).is_some_and(Value::is_object) {
             live[member] = json!(live[member].to_string());
@@ -218,6 +218,11 @@ fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
 /// Leaves values that nobody declared and no rule speaks of on every object.
 pub async fn leave_traces(world: &World, desired: &Desired) {
     meddle(world, desired, &[Fate::Silent, Fate::Noted]).await;
+}
+
+/// Sets values that a rule forbids on every object: the next apply takes them away.
+pub async fn drift(world: &World, desired: &Desired) {
+    meddle(world, desired, &[Fate::Healed]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,6 +267,7 @@ async fn what_a_rule_forbids_is_drift_and_heals() {
 
 async fn heals(fixture: Fixture) {
     let (world, what) = (fixture.world().await, fixture.name());
+    world.settings(json!({ "keeps_unknown": true })).await;
     let desired = world::load(&fixture.files());
     world.settle(&desired, &what).await;
     let done = meddle(&world, &desired, &[Fate::Healed]).await;

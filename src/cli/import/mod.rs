@@ -8,8 +8,9 @@ use crate::call::System;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{Address, Resource, slug};
 use crate::observe;
+use crate::plan::unknown::{self, Unknown};
 use crate::plan::{Found, Live, Selection};
-use crate::render;
+use crate::render::{self, value::visible};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
@@ -81,6 +82,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         }
     }
     let mut texts = Vec::new();
+    let (mut kept, supplied) = (unknown::Notes::default(), live.supplied());
     for ((kind, found), address) in chosen.iter().zip(&names) {
         let mut wanted = json!({ "libraries": [{}] });
         if args.permissions {
@@ -91,11 +93,21 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             .map_err(|e| Failure::error(format!("{} {}: {e}", kind.noun(), found.seen.id)).hint("nothing was written"))?
             .map_err(Failure::error)?;
         let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema(&file), &known)
+        let unknown = match kind.is_borrowed(&whole.seen.spec) {
+            true => Unknown::default(),
+            false => Unknown::of(kind.rules(), &whole.seen.spec, &supplied, &[]),
+        };
+        kept.add(address, *kind, &unknown.kept);
+        let manifest = render::manifest(*kind, &address.name, &whole.seen, &schema(&file), &known, &unknown.paths())
             .map_err(|e| Failure::error(format!("{address}: {e}")))?;
         texts.push((file, manifest));
     }
-    write(&session.project.dir, &texts, ui)
+    let ended = write(&session.project.dir, &texts, ui)?;
+    for note in kept.into_notes() {
+        let about = note.address.map_or_else(String::new, |address| format!("{address}: "));
+        ui.warn(&format!("{}{}", visible(&about), visible(&note.message)));
+    }
+    Ok(ended)
 }
 
 /// The folder of the manifests has to be there for the project to be valid; a new project may have none yet.

@@ -2,7 +2,7 @@
 
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb};
 use crate::manifest::Vault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,11 @@ impl Kind for AirflowConnection {
             Verb::Update => update(step)?,
             Verb::Delete => Call::delete(System::Airflow, path(step.id())),
         }])
+    }
+
+    /// What `update_mask` does not name stays as it is, and a name that Airflow does not know is refused.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Untouched
     }
 
     fn impact(step: &Step<'_>) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb};
+use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb};
 use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
 
@@ -260,6 +260,11 @@ impl Kind for AirflowDag {
             calls.push(pause(id, true));
         }
         Ok(calls)
+    }
+
+    /// The file is written out of the spec.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Lost
     }
 
     fn impact(step: &Step<'_>) -> Vec<String> {

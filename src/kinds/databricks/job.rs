@@ -198,7 +198,14 @@ impl Kind for DatabricksJob {
         if wants_run_as(wanted)
             && let Some(run_as) = seen.facts.get("run_as")
         {
-            seen.spec["run_as"] = run_as.clone();
+            let mut whole = run_as.clone();
+            if let (Value::Object(whole), Some(Value::Object(before))) = (&mut whole, seen.spec.get("run_as")) {
+                // What else it says stays: a way to run that plumb does not know.
+                let names = ["user_name", "service_principal_name"];
+                let others = before.iter().filter(|(member, _)| !names.contains(&member.as_str()));
+                whole.extend(others.map(|(member, value)| (member.clone(), value.clone())));
+            }
+            seen.spec["run_as"] = whole;
         }
         match details.next() {
             Some(pages) if permissions::declared(wanted) => permissions::absorb(seen, wanted, pages.first()),

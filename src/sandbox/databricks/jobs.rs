@@ -69,7 +69,7 @@ fn take(object: &mut Value, name: &str) -> Option<Value> {
 /// Checks settings and writes into them what the workspace does.
 pub fn prepare(store: &Store, mut settings: Value, version: &str) -> Result<Value, ApiError> {
     defaults::drop_nulls(&mut settings);
-    fields::read(&mut settings, "Job")?;
+    fields::read(&mut settings, "Job", store.settings.keeps_unknown)?;
     job_limits::check(&settings)?;
     // A policy takes hold when a job runs (databricks/cli#2492). Only a spec that asks for the policy's default values
     // has them written in at once, and then keeps them (Terraform provider, `__apply_policy_default_values_allow_list`;
