@@ -7,6 +7,7 @@ use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
 use crate::apply::{self, Ended, Options, Outcome, Watch};
 use crate::plan::guards::{self, Place};
+use crate::plan::unknown;
 use crate::plan::{Change, Guard, Plan};
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
@@ -252,6 +253,10 @@ fn report(outcome: &Outcome, ui: &Ui) {
         match ended {
             Ended::Done { left, .. } => {
                 for line in left {
+                    if unknown::is_about(line) {
+                        ui.warn(&format!("{address}: the service accepted the change, but {line}"));
+                        continue;
+                    }
                     let path = line.split(": ").next().unwrap_or_default();
                     ui.warn(&format!(
                         "{address}: the service accepted the change but {line}. If it never will be, add to \

@@ -65,8 +65,10 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let unknown = Unknown::of(rules, &sealed, &supplied, &[]);
     if kind.unknown_settings() == UnknownSettings::Lost && !unknown.kept.is_empty() {
         let names = unknown.paths().join(", ");
-        return Err(Failure::error(format!("taking the mark off would lose settings that plumb does not know: {names}"))
-            .hint("nothing was sent; use a plumb that knows them"));
+        return Err(Failure::error(format!(
+            "taking the mark off would lose settings that plumb does not know: {names}"
+        ))
+        .hint("nothing was sent; use a plumb that knows them"));
     }
     // The settings stay what they are live, known or not; the mark is not among them.
     let mut body = normal::normal(rules, &sealed);

@@ -79,10 +79,10 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         .map(|f| {
             let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
             // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
-            let spec =
-                if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
+            let spec = if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
-            let mut shown = json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
+            let mut shown =
+                json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
             if kind.role() == Role::Object && !kind.is_borrowed(&f.seen.spec) {
                 shown["unknown"] = json!(Unknown::of(kind.rules(), &sealed, &supplied, &[]).paths());
             }

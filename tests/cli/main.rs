@@ -20,6 +20,7 @@ mod lease;
 mod origins;
 mod ownership;
 mod teardown;
+mod unknown;
 mod world;
 mod writeback;
 

@@ -36,7 +36,7 @@ fn fate(field: &Field) -> Fate {
 /// A member that no service has today.
 const FUTURE: &str = "member_of_the_future";
 /// The name of an undeclared entry, and the value of most.
-const UNDECLARED: &str = "undeclared";
+pub const UNDECLARED: &str = "undeclared";
 
 /// Sets undeclared values on a live object.
 struct Meddler<'a> {

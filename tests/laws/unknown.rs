@@ -137,10 +137,9 @@ fn anywhere(path: &Path) -> String {
     Path(path.0.iter().map(any).collect()).to_string()
 }
 
-/// A path as it is shown without the names of elements, which may be secrets.
-fn without_keys(path: &str) -> String {
-    let parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
-    parts.collect::<Vec<_>>().join("[]")
+/// A path as it is shown, with the key that a drifted element has, which some fixtures call a secret.
+fn with_keys(path: &str) -> String {
+    (1..10).fold(path.to_owned(), |path, number| path.replace(&format!("(secret #{number})"), undeclared::UNDECLARED))
 }
 
 /// Fails unless each member of an object is still live, or the plan says that it goes or blocks.
@@ -152,7 +151,11 @@ fn assert_kept(plan: &Plan, before: &Members, after: &Members, names: &BTreeMap<
                 members.keys().map(Path::to_string).filter(|path| !blocked.reason.contains(path.as_str())).collect();
             let protected = blocked.reason.contains("protected");
             assert!(protected || unnamed.is_empty(), "{what}: {unnamed:?} is not named in: {}", blocked.reason);
-            assert_eq!(after.get(was).or(after.get(address)), Some(members), "{what}: {address} is blocked and changed");
+            assert_eq!(
+                after.get(was).or(after.get(address)),
+                Some(members),
+                "{what}: {address} is blocked and changed"
+            );
             continue;
         }
         let change = plan.changes.iter().find(|c| c.address == *address);
@@ -160,7 +163,7 @@ fn assert_kept(plan: &Plan, before: &Members, after: &Members, names: &BTreeMap<
             continue;
         }
         let goes = |path: &Path| {
-            let is_it = |shown: &str| without_keys(shown) == without_keys(&path.to_string());
+            let is_it = |shown: &str| with_keys(shown) == path.to_string();
             change.is_some_and(|c| c.fields.iter().any(|f| f.op == Op::Remove && is_it(&f.path)))
         };
         let there: BTreeSet<(String, String)> =
@@ -195,7 +198,10 @@ enum Way {
 async fn unknown_settings_survive_whatever_becomes_of_the_manifest() {
     let kinds = kinds::objects().iter().filter(|kind| kind.name() != "AirflowDag").map(|kind| fixtures::of(*kind));
     let pairs: Vec<(Fixture, Fixture)> = kinds.flat_map(|fixtures| neighbours(&fixtures)).collect();
-    let cases = pairs.iter().flat_map(|pair| [Way::Update, Way::Adopt, Way::Move].map(|way| (pair.clone(), way)));
+    let cases = pairs.iter().enumerate().flat_map(|(i, pair)| {
+        let other = if i % 2 == 0 { Way::Adopt } else { Way::Move };
+        [Way::Update, other].map(|way| (pair.clone(), way))
+    });
     world::each(cases.map(|((before, after), way)| {
         let what = format!("{} to {}, {way:?}", before.name(), after.case);
         (what.clone(), changes(before, after, way, what))
@@ -448,7 +454,12 @@ async fn a_dag_file_of_a_newer_plumb_is_not_written_over() {
     let newer = format!("{head}SPEC = {open}{}{}", serde_json::to_string_pretty(&data).unwrap(), &rest[end..]);
     std::fs::write(world.file(&name), &newer).unwrap();
     let (seen, decision) = world.plan(&desired).await;
-    let blocked = decision.plan.blocked.iter().find(|b| b.guard.is_none()).unwrap_or_else(|| panic!("{}", world::text(&decision.plan)));
+    let blocked = decision
+        .plan
+        .blocked
+        .iter()
+        .find(|b| b.guard.is_none())
+        .unwrap_or_else(|| panic!("{}", world::text(&decision.plan)));
     assert!(blocked.reason.contains(FUTURE), "{}", blocked.reason);
     world.carry_out(&world.services(), &desired, &seen, decision).await;
     assert_eq!(std::fs::read_to_string(world.file(&name)).unwrap(), newer);

@@ -10,7 +10,9 @@ use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+};
 use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
 

@@ -2,7 +2,9 @@
 
 use super::check;
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -2,7 +2,9 @@
 
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
-use crate::kinds::{Findings, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb};
+use crate::kinds::{
+    Findings, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+};
 use crate::manifest::Vault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What a decision makes of settings that the spec does not model.
 
-use super::super::decide::Decider;
 use super::super::compare::Pattern;
+use super::super::decide::Decider;
 use super::super::{Action, Blocked, FieldChange, Op};
 use super::{Member, Unknown};
 use crate::emr::hide;
@@ -34,7 +34,10 @@ impl Decider<'_> {
             let names: Vec<String> = unknown.paths().into_iter().map(|path| Value::from(path).to_string()).collect();
             return Some(refuse(
                 format!("{what}, and would lose settings that plumb does not know: {kept}"),
-                format!("if they may go, add `metadata.remove: [{}]`; or use a plumb that knows them", names.join(", ")),
+                format!(
+                    "if they may go, add `metadata.remove: [{}]`; or use a plumb that knows them",
+                    names.join(", ")
+                ),
             ));
         }
         if !unknown.removed.is_empty() && settings == UnknownSettings::Untouched && action != Action::Replace {

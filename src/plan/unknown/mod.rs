@@ -54,8 +54,7 @@ impl Unknown {
         let mut walk = Walk::new(rules, supplied, remove);
         walk.find(&rules.root, live);
         let any = walk.any;
-        let mut members: Vec<Member> =
-            walk.found.into_iter().map(|(path, value)| Member::new(path, value)).collect();
+        let mut members: Vec<Member> = walk.found.into_iter().map(|(path, value)| Member::new(path, value)).collect();
         members.sort_by(|a, b| a.path.cmp(&b.path));
         let (removed, kept) = members.into_iter().partition(|m| is_named(remove, &m.path));
         Unknown { kept, removed, taken: Vec::new(), any }
@@ -103,7 +102,9 @@ impl Unknown {
         let line = |path: &Path| match (before.get(path), now.get(path)) {
             (Some(_), None) => Some(format!("{path}, which plumb does not know, is gone")),
             (None, Some(_)) => Some(format!("{path}, which plumb does not know, was not there")),
-            (Some(a), Some(b)) if a != b => Some(format!("{path}, which plumb does not know, was set to something else")),
+            (Some(a), Some(b)) if a != b => {
+                Some(format!("{path}, which plumb does not know, was set to something else"))
+            }
             _ => None,
         };
         paths.into_iter().filter_map(line).collect()
@@ -120,9 +121,15 @@ impl Unknown {
             Some(_) => None,
         });
         let removed = self.removed.iter().filter(|m| live.contains_key(&m.path));
-        let removed = removed.map(|m| format!("{}: wanted unset, is still there", m.path));
+        let removed = removed
+            .map(|m| format!("{}: plumb does not know it, `metadata.remove` names it, and it is still there", m.path));
         kept.chain(removed).collect()
     }
+}
+
+/// Whether a line of [`Unknown::left`] it is: no rule of the manifest could ignore what that is about.
+pub fn is_about(line: &str) -> bool {
+    line.contains(": plumb does not know it")
 }
 
 /// Whether `metadata.remove` names a place.
@@ -256,7 +263,9 @@ impl<'a> Walk<'a> {
                         && let Some(name) = self.name(field, item, value)
                     {
                         let depth = self.path.0.len();
-                        self.found[before..].iter_mut().for_each(|(path, _)| path.0[depth] = Segment::Item(name.clone()));
+                        self.found[before..]
+                            .iter_mut()
+                            .for_each(|(path, _)| path.0[depth] = Segment::Item(name.clone()));
                     }
                 }
             }

@@ -50,7 +50,11 @@ impl Notes {
         notes.extend(single.into_iter().map(|(address, mut names)| {
             names.sort();
             let count = names.len();
-            let words = if count == 1 { "setting that plumb does not know is" } else { "settings that plumb does not know are" };
+            let words = if count == 1 {
+                "setting that plumb does not know is"
+            } else {
+                "settings that plumb does not know are"
+            };
             let message = format!("{count} {words} kept: {}", listed(&names));
             Note { address: Some(address), message }
         }));
