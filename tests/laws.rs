@@ -44,6 +44,8 @@ mod undeclared;
 mod unfaithful;
 #[path = "unfaithful/proxy.rs"]
 mod unfaithful_proxy;
+#[path = "laws/unknown.rs"]
+mod unknown;
 #[path = "laws/unreadable.rs"]
 mod unreadable;
 #[path = "laws/world.rs"]

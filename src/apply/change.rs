@@ -6,6 +6,7 @@ use crate::call::System;
 use crate::kinds::{AnyKind, Role};
 use crate::observe;
 use crate::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
+use crate::plan::unknown::Unknown;
 use crate::plan::{Action, Change, Found, normal, references, secrets};
 use crate::{schema, services};
 use serde_json::{Value, json};
@@ -67,9 +68,14 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
     if kind.role() == Role::Ladder {
         return Ok(teardown::stale(change, &found, read));
     }
-    let live = live_form(shared, kind, &found);
-    if normal::hash(&live) == *read {
+    let (live, unknown) = live_form(shared, kind, change, &found);
+    if unknown.basis(&live) == *read {
         return Ok(None);
+    }
+    // The calls have these settings as they were.
+    let differences = shared.wanted(&change.address).map(|w| unknown.since(&w.unknown)).unwrap_or_default();
+    if !differences.is_empty() {
+        return Ok(Some(Ended::Stale { differences }));
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.clone()).unwrap_or_default();
     let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
@@ -123,9 +129,11 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     let ids = shared.ids().clone();
     let missing = |address: String| format!("the id of {address} is not known");
     let spec = references::fill_late(&wanted.spec, &ids, Some(id)).map_err(missing)?;
-    let live = live_form(shared, kind, &found);
+    let (live, unknown) = live_form(shared, kind, change, &found);
     let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
-    Ok(lines(kind, &spec, &comparison, "wanted", "is"))
+    let mut left = lines(kind, &spec, &comparison, "wanted", "is");
+    left.extend(wanted.unknown.left(&unknown));
+    Ok(left)
 }
 
 async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
@@ -140,9 +148,16 @@ async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) 
     observe::reread(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
 }
 
-fn live_form(shared: &Shared, kind: &dyn AnyKind, found: &Found) -> Value {
+/// The normal form of a live object, and what of it the spec does not model.
+fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found) -> (Value, Unknown) {
     let mut vault = shared.decision.vault.clone();
-    normal::normal(kind.rules(), &secrets::seal(kind.rules(), &found.seen.spec, &mut vault))
+    let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
+    let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
+    let unknown = match kind.is_borrowed(&found.seen.spec) {
+        true => Unknown::default(),
+        false => Unknown::of(kind.rules(), &sealed, &shared.planned, remove),
+    };
+    (normal::normal(kind.rules(), &sealed), unknown)
 }
 
 fn comparison(

@@ -121,6 +121,8 @@ struct Shared {
     facts: BTreeMap<Address, Value>,
     /// What live policies supply; those that this apply makes or changes are added as they are done.
     supplied: Mutex<BTreeMap<String, Supplied>>,
+    /// What they supplied when the plan was made.
+    planned: BTreeMap<String, Supplied>,
     ids: Mutex<BTreeMap<Address, String>>,
     /// Who plumb works as, once somebody needed to know.
     me: tokio::sync::OnceCell<String>,
@@ -196,6 +198,7 @@ pub async fn apply(
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         facts,
         supplied: Mutex::new(live.supplied()),
+        planned: live.supplied(),
         ids: Mutex::new(ids),
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),

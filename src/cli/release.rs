@@ -4,9 +4,10 @@ use super::session::{Decided, Session};
 use super::show::address;
 use super::{Global, Targeted};
 use crate::apply::Options;
-use crate::kinds::{Role, Step, Verb};
+use crate::kinds::{Role, Step, UnknownSettings, Verb};
 use crate::observe;
 use crate::plan::secrets::seal;
+use crate::plan::unknown::{self, Unknown};
 use crate::plan::{Action, Change, Decision, Selection, normal};
 use crate::schema::Path;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -69,13 +70,27 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         return Err(Failure::error("not confirmed; nothing was sent"));
     }
     let mut vault = desired.vault.clone();
-    // The settings stay what they are live; the mark is not among them.
-    let body = normal::normal(kind.rules(), &found.seen.spec);
+    let rules = kind.rules();
+    let sealed = seal(rules, &found.seen.spec, &mut vault);
+    let supplied = live.supplied();
+    let unknown = Unknown::of(rules, &sealed, &supplied, &[]);
+    if kind.unknown_settings() == UnknownSettings::Lost && !unknown.kept.is_empty() {
+        let names = unknown.paths().join(", ");
+        return Err(Failure::error(format!(
+            "taking the mark off would lose settings that plumb does not know: {names}"
+        ))
+        .hint("nothing was sent; use a plumb that knows them"));
+    }
+    // The settings stay what they are live, known or not; the mark is not among them.
+    let mut body = normal::normal(rules, &sealed);
+    if kind.unknown_settings() == UnknownSettings::Replaced {
+        unknown::carry(rules, &sealed, &mut body, &[], &[], &supplied);
+    }
     let changed = [Path::default().key(kind.mark().member())];
     let now = jiff::Timestamp::now();
     let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed, now };
     let calls = kind.calls(&step).map_err(|e| Failure::error(e.to_string()))?;
-    let read = normal::hash(&normal::normal(kind.rules(), &seal(kind.rules(), &found.seen.spec, &mut vault)));
+    let read = unknown.basis(&normal::normal(rules, &sealed));
     let change = Change {
         address: address.clone(),
         action: Action::Release,

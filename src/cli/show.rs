@@ -7,6 +7,7 @@ use crate::kinds::Role;
 use crate::manifest::Address;
 use crate::observe;
 use crate::plan::secrets::{Numbers, seal};
+use crate::plan::unknown::Unknown;
 use crate::plan::{Selection, normal};
 use crate::render::value::visible;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -73,14 +74,20 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     }
     let (mut vault, mut numbers) = (vault, Numbers::default());
     let wanted = resource.map(|r| numbers.show(&seal(kind.rules(), &r.spec, &mut vault)));
+    let supplied = live.supplied();
     let lives: Vec<Value> = found
         .iter()
         .map(|f| {
             let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
             // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
-            let spec = if kind.role() == Role::Ladder { sealed } else { normal::normal(kind.rules(), &sealed) };
+            let spec = if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
-            json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)})
+            let mut shown =
+                json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
+            if kind.role() == Role::Object && !kind.is_borrowed(&f.seen.spec) {
+                shown["unknown"] = json!(Unknown::of(kind.rules(), &sealed, &supplied, &[]).paths());
+            }
+            shown
         })
         .chain(unread.iter().map(|one| json!({"id": one.id, "unreadable": one.to_string()})))
         .collect();
@@ -101,6 +108,10 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         match live["unreadable"].as_str() {
             Some(why) => text.push_str(&format!("\nlive, and could not be read: {}\n", visible(why))),
             None => text.push_str(&format!("\nlive ({} {id}{applied}):\n{}", kind.noun(), yaml(live.get("spec")))),
+        }
+        let unknown: Vec<&str> = live["unknown"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !unknown.is_empty() {
+            text.push_str(&format!("  and settings that plumb does not know: {}\n", visible(&unknown.join(", "))));
         }
     }
     if lives.is_empty() {

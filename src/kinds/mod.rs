@@ -256,6 +256,18 @@ impl Step<'_> {
     }
 }
 
+/// What the calls of a kind do to live settings that its spec does not model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownSettings {
+    /// A write replaces the whole object: what is sent along stays, and what is left out goes. The body of a step has
+    /// them.
+    Replaced,
+    /// A write changes what it names and nothing else: they stay by themselves, and cannot be taken away.
+    Untouched,
+    /// A write says only what the spec can say: they would be lost.
+    Lost,
+}
+
 /// A step that the service has no calls for.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
@@ -370,6 +382,10 @@ pub trait Kind: Send + Sync + 'static {
     fn supplies(_seen: &Seen) -> Option<BTreeMap<String, Value>> {
         None
     }
+    /// What the calls do to live settings that the spec does not model.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Replaced
+    }
     /// Adapts the spec for a target in development mode: nothing may start by itself.
     fn develop(_spec: &mut Value) {}
     /// What the manifest of an existing object should say: what the service surely filled in is taken out by the caller.
@@ -428,6 +444,7 @@ pub trait AnyKind: Send + Sync {
     fn is_borrowed(&self, spec: &Value) -> bool;
     fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
+    fn unknown_settings(&self) -> UnknownSettings;
     fn develop(&self, spec: &mut Value);
     fn export(&self, seen: &Seen) -> Value;
 }
@@ -546,6 +563,9 @@ impl<K: Kind> AnyKind for Of<K> {
     }
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
         K::supplies(seen)
+    }
+    fn unknown_settings(&self) -> UnknownSettings {
+        K::unknown_settings()
     }
     fn develop(&self, spec: &mut Value) {
         K::develop(spec);

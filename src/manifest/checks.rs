@@ -1,7 +1,8 @@
 //! What can only be checked between manifests, or between a manifest and its kind's rules.
 
-use super::{Address, Lifecycle, Resource, walk};
+use super::{Address, Lifecycle, Removal, Resource, walk};
 use crate::kinds::{AnyKind, Role};
+use crate::schema::Rules;
 use crate::yaml::{Node, Problems, Tree, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +102,9 @@ pub(super) fn metadata_of_objects(resources: &[Resource], problems: &mut Problem
         if !resource.previous_names.is_empty() {
             refuse("previousNames");
         }
+        if !resource.remove.is_empty() {
+            refuse("remove");
+        }
     }
 }
 
@@ -121,14 +125,7 @@ pub(super) fn nothing_deferred(metadata: &Node, problems: &mut Problems) {
 pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn AnyKind, problems: &mut Problems) {
     let rules = kind.rules();
     for ignore in &mut lifecycle.ignore {
-        // People write where they see it: in the manifest (`spec.…`) or in the service's answer (`settings.…`).
-        for lead in ["spec.", "settings."] {
-            if let Some(rest) = ignore.path.strip_prefix(lead)
-                && walk::member(rules, &rules.root, lead.trim_end_matches('.')).is_none()
-            {
-                ignore.path = rest.to_owned();
-            }
-        }
+        ignore.path = inside_spec(rules, &ignore.path);
         let shown: String = ignore.path.chars().take(120).collect();
         match walk::split(&ignore.path) {
             Err(why) => {
@@ -141,4 +138,47 @@ pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn AnyKin
             }
         }
     }
+}
+
+/// A path without what people write before it, where they see it: in the manifest (`spec.…`) or in the service's answer
+/// (`settings.…`).
+fn inside_spec(rules: &Rules, path: &str) -> String {
+    let mut path = path;
+    for lead in ["spec.", "settings."] {
+        if let Some(rest) = path.strip_prefix(lead)
+            && walk::member(rules, &rules.root, lead.trim_end_matches('.')).is_none()
+        {
+            path = rest;
+        }
+    }
+    path.to_owned()
+}
+
+/// Reads the settings that are to go, and reports those that are not of the sort that only `metadata.remove` can take away.
+pub(super) fn removed_paths(
+    paths: &[String],
+    metadata: &Node,
+    kind: &'static dyn AnyKind,
+    problems: &mut Problems,
+) -> Vec<Removal> {
+    let rules = kind.rules();
+    let nodes = metadata.get("remove").map_or(&[][..], Node::items);
+    let mut removals = Vec::new();
+    for (index, text) in paths.iter().enumerate() {
+        let span = nodes.get(index).map_or(metadata.span, |node| node.span);
+        let path = inside_spec(rules, text);
+        let shown: String = text.chars().take(120).collect();
+        match walk::split(&path) {
+            Err(why) => {
+                problems.at(span, format!("`{shown}` is not a path"), why);
+            }
+            Ok(written) => match walk::unknown(rules, &written) {
+                Err((what, label)) => {
+                    problems.at(span, format!("`{shown}` cannot be removed: {what}"), label);
+                }
+                Ok(()) => removals.push(Removal { path, span }),
+            },
+        }
+    }
+    removals
 }

@@ -37,6 +37,10 @@ pub struct Metadata {
     /// Names that this manifest had before: a rename keeps the object.
     #[serde(default)]
     pub previous_names: Vec<String>,
+    /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.job_completion`; `*`
+    /// stands for any element or key. All others of that sort are kept.
+    #[serde(default)]
+    pub remove: Vec<String>,
 }
 
 /// `metadata.lifecycle`, as it is written.

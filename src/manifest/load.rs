@@ -5,7 +5,8 @@ use super::expand::Expander;
 use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, Lifecycle, Request, Resource, Source, Vault, checks, develop, patch, refs, teardown_guard,
+    Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, checks, develop, patch, refs,
+    teardown_guard,
 };
 use crate::kinds::AnyKind;
 use crate::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
@@ -109,7 +110,7 @@ fn run(
         ready.kind.read(&resolved.spec, problems);
         let mut node = resolved.spec;
         vault.seal_known_in(&mut node);
-        if let Some((metadata, lifecycle)) = ready.metadata {
+        if let Some((metadata, lifecycle, remove)) = ready.metadata {
             let mut spec = node.to_json();
             if user.is_some() {
                 ready.kind.develop(&mut spec);
@@ -122,6 +123,7 @@ fn run(
                 adopt: metadata.adopt,
                 take_from: metadata.take_from,
                 previous_names: metadata.previous_names,
+                remove,
                 spec,
                 node,
                 span: ready.span,
@@ -154,7 +156,7 @@ struct Ready {
     kind: &'static dyn AnyKind,
     span: Span,
     /// `None` when it has mistakes.
-    metadata: Option<(Metadata, Lifecycle)>,
+    metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
     spec: Node,
 }
 
@@ -246,12 +248,17 @@ fn name_span(node: &Node) -> Span {
 }
 
 /// Types the metadata, and checks what only makes sense with the kind's rules.
-fn describe(metadata: &Node, kind: &'static dyn AnyKind, problems: &mut Problems) -> Option<(Metadata, Lifecycle)> {
+fn describe(
+    metadata: &Node,
+    kind: &'static dyn AnyKind,
+    problems: &mut Problems,
+) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
     checks::nothing_deferred(metadata, problems);
     let typed = read::<Metadata>(metadata, problems)?;
     let mut lifecycle = document::lifecycle(&typed.lifecycle, metadata, problems);
     checks::ignored_paths(&mut lifecycle, kind, problems);
-    Some((typed, lifecycle))
+    let remove = checks::removed_paths(&typed.remove, metadata, kind, problems);
+    Some((typed, lifecycle, remove))
 }
 
 fn each_once(ids: Vec<(Address, Span)>) -> Vec<Address> {

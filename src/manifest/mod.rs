@@ -65,6 +65,8 @@ pub struct Resource {
     /// The tool that the object is taken from.
     pub take_from: Option<ToolName>,
     pub previous_names: Vec<String>,
+    /// Live settings that the spec does not model and that are to go.
+    pub remove: Vec<Removal>,
     /// The spec, variables filled in. A secret stands there as its token (see [`Vault`]), the id of another resource
     /// as `${resources.KIND.NAME}`.
     pub spec: Value,
@@ -92,6 +94,14 @@ pub struct Ignore {
     pub reason: String,
     /// The last day on which it holds.
     pub until: Option<jiff::civil::Date>,
+    pub span: Span,
+}
+
+/// A live setting that the spec does not model and that is to go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// In the notation of plans; `*` stands for any element or key.
+    pub path: String,
     pub span: Span,
 }
 

@@ -216,6 +216,40 @@ pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, Str
     Ok(())
 }
 
+/// Checks that a path ends at a member that the spec does not have, inside of what it has. What is wrong with it, and what
+/// to write instead.
+pub(super) fn unknown(rules: &Rules, path: &[Written]) -> Result<(), (String, String)> {
+    let mut field = &rules.root;
+    for (index, written) in path.iter().enumerate() {
+        let (Written::Name(name) | Written::Bracket(name)) = written;
+        if let Shape::Object(object) = &field.shape
+            && !rules.of(*object).members.contains_key(name)
+        {
+            return match path.len() - index {
+                _ if name == "*" => {
+                    let what = "`*` would be every setting that plumb does not know".to_owned();
+                    Err((what, "name the setting".to_owned()))
+                }
+                _ if rules.of(*object).rule.read_only.contains_key(name) => {
+                    let what = format!("the service itself sets `{name}`");
+                    Err((what, "nobody can take it away".to_owned()))
+                }
+                1 => Ok(()),
+                _ => {
+                    let what = format!("plumb does not know `{name}`, so it can only go as a whole");
+                    Err((what, format!("end the path behind `{name}`")))
+                }
+            };
+        }
+        exists(rules, &path[..=index])?;
+        match member(rules, field, name).or_else(|| element(field)) {
+            Some(inner) => field = inner,
+            None => break,
+        }
+    }
+    Err(("it is a field of the spec".to_owned(), "leave it out of the spec instead".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -523,19 +523,24 @@ fn keys<'k>(keys: impl Iterator<Item = &'k String>) -> BTreeSet<&'k String> {
 
 /// Whether the policy or the pool supplies everything that is live at and below a place.
 fn supplied(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
-    let by = |(supplied, depth): (&Supplied, usize)| all_supplied(supplied, &attribute(path, depth), live);
+    let by = |(supplied, depth): (&Supplied, usize)| is_supplied(supplied, &path.0[depth..], live);
     above.policy.is_some_and(by) || above.pool.is_some_and(by)
 }
 
 /// Whether the policy or the pool says something else of a place: then the service may refuse what is live there.
 fn supplied_otherwise(path: &Path, live: &Value, above: Inherited<'_>) -> bool {
-    let by = |(supplied, depth): (&Supplied, usize)| supplied.contains_key(&attribute(path, depth));
+    let by = |(supplied, depth): (&Supplied, usize)| supplied.contains_key(&attribute(&path.0[depth..]));
     !supplied(path, live, above) && (above.policy.is_some_and(by) || above.pool.is_some_and(by))
 }
 
-/// A place as policies name it, from the cluster on: `aws_attributes.zone_id`.
-fn attribute(path: &Path, depth: usize) -> String {
-    let name = path.0[depth..].iter().map(|s| match s {
+/// Whether a policy supplies everything that is live at and below a place of a cluster.
+pub(super) fn is_supplied(supplied: &Supplied, place: &[Segment], live: &Value) -> bool {
+    all_supplied(supplied, &attribute(place), live)
+}
+
+/// A place of a cluster as policies name it: `aws_attributes.zone_id`.
+fn attribute(place: &[Segment]) -> String {
+    let name = place.iter().map(|s| match s {
         Segment::Key(key) | Segment::Item(key) => key.clone(),
         Segment::Index(index) => index.to_string(),
     });

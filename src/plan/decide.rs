@@ -7,13 +7,14 @@ use super::origin::{Was, is_apart};
 use super::secrets::{self, seal};
 use super::selection::Selection;
 use super::teardown::Descent;
+use super::unknown::{self, Unknown};
 use super::unreadable::Unread;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
     served,
 };
 use crate::call::System;
-use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
 use serde_json::Value;
@@ -98,7 +99,7 @@ impl Decision {
 }
 
 /// What a changed resource is wanted to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// In normal form.
     pub spec: Value,
@@ -106,6 +107,10 @@ pub struct Wanted {
     pub ignored: Vec<Pattern>,
     /// In normal form, what was live when it was decided.
     pub live: Option<Value>,
+    /// What was live and the spec does not model.
+    pub unknown: Unknown,
+    /// What of that `metadata.remove` names.
+    pub remove: Vec<Pattern>,
 }
 
 /// Decides.
@@ -134,7 +139,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
 pub(super) struct Decider<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) vault: Vault,
-    supplied: BTreeMap<String, Supplied>,
+    pub(super) supplied: BTreeMap<String, Supplied>,
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
     ids: BTreeMap<Address, String>,
@@ -156,6 +161,8 @@ pub(super) struct Decider<'a> {
     pub(super) blocked: Vec<Blocked>,
     pub(super) descents: Vec<Descent>,
     pub(super) notes: Vec<Note>,
+    /// What the specs do not model and stays.
+    pub(super) unknown: unknown::Notes,
     pub(super) unchanged: usize,
 }
 
@@ -192,6 +199,7 @@ impl<'a> Decider<'a> {
             blocked: Vec::new(),
             descents: Vec::new(),
             notes: Self::unread_notes(input.live),
+            unknown: unknown::Notes::default(),
             unchanged: 0,
         }
     }
@@ -264,7 +272,7 @@ impl<'a> Decider<'a> {
         let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
         self.push(resource, Action::Create, None, &step, fields, origin);
         let spec = normal::normal(rules, &shown);
-        self.wanted.insert(resource.address.clone(), Wanted { spec, ignored: Vec::new(), live: None });
+        self.wanted.insert(resource.address.clone(), Wanted { spec, ..Wanted::default() });
     }
 
     fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
@@ -280,9 +288,12 @@ impl<'a> Decider<'a> {
         let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
         let filled = references::fill(rules, &spec, &self.ids);
         let want = normal::normal(rules, &filled);
-        let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
+        let sealed = seal(rules, &found.seen.spec, &mut self.vault);
+        let live = normal::normal(rules, &sealed);
         let (ignored, expired) = patterns(resource, self.input.today);
         let borrowed = matches!(matched, Match::Borrowed(_));
+        let remove = unknown::removals(resource);
+        let unknown = if borrowed { Unknown::default() } else { Unknown::of(rules, &sealed, &self.supplied, &remove) };
         let context = Context {
             supplied: &self.supplied,
             ignored: &ignored,
@@ -295,7 +306,10 @@ impl<'a> Decider<'a> {
         let mut comparison = compare(rules, &want, &live, &context);
         let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
-        let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..)) || protect_differs || has_new_secret;
+        let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..))
+            || protect_differs
+            || has_new_secret
+            || !unknown.removed.is_empty();
         let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
         comparison.with_losses(is_written || comparison.differences.iter().any(|d| with_object(&d.path)));
         // Only for showing: what was a secret once is compared as the text that it is.
@@ -306,13 +320,15 @@ impl<'a> Decider<'a> {
             }
         }
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
+        let differs = !comparison.differences.is_empty() || !unseen.is_empty() || !unknown.removed.is_empty();
         let action = match matched {
             _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
             Match::Adopted(_) => Action::Adopt,
             Match::Moved(..) => Action::Move,
-            _ if !comparison.differences.is_empty() || !unseen.is_empty() || protect_differs => Action::Update,
+            _ if differs || protect_differs => Action::Update,
             _ => {
                 self.unchanged += 1;
+                self.unknown.add(&resource.address, resource.kind, &unknown.kept);
                 self.undeclared(resource, &comparison.kept);
                 let base = self.base_of(resource, mark, same_manifest);
                 self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
@@ -330,7 +346,12 @@ impl<'a> Decider<'a> {
             self.blocked.push(Blocked { guard: None, address, reason, remedy: None });
             return;
         }
+        if let Some(blocked) = self.refuse_for_unknown(resource, action, &unknown) {
+            self.blocked.push(blocked);
+            return;
+        }
         let base = self.base_of(resource, mark, same_manifest);
+        let read = unknown.basis(&live);
         let mut fields = self.fields(resource, &comparison, unseen, (base.as_ref(), same_manifest), (&want, &live));
         if protect_differs {
             let flag = |on: bool| Some(Value::from(on));
@@ -342,9 +363,18 @@ impl<'a> Decider<'a> {
         }
         let mut body = normal::without_nulls(rules, &rules.root, &filled);
         schema::graft_all(rules, &mut body, comparison.carried());
+        let mut taken = Vec::new();
+        if unknown.any && resource.kind.unknown_settings() == UnknownSettings::Replaced {
+            let differences = &comparison.differences;
+            taken = unknown::carry(rules, &sealed, &mut body, differences, &remove, &self.supplied);
+        }
+        self.fields_for_unknown(resource, &unknown, &taken, &mut fields);
+        let unknown = unknown.taking(taken);
+        self.unknown.add(&resource.address, resource.kind, &unknown.kept);
         let body = if borrowed { body } else { self.marked(resource, body) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
+        changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
         if protect_differs || matches!(action, Action::Adopt | Action::Move) {
             changed.push(Path::default().key(resource.kind.mark().member()));
         }
@@ -357,8 +387,8 @@ impl<'a> Decider<'a> {
         self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
         self.expired(resource, &expired);
         self.touched.insert(resource.address.clone(), &found.seen.spec);
-        let read = normal::hash(&live);
-        self.wanted.insert(resource.address.clone(), Wanted { spec: want, ignored, live: Some(live) });
+        let wanted = Wanted { spec: want, ignored, live: Some(live), unknown, remove };
+        self.wanted.insert(resource.address.clone(), wanted);
         let moved = match &matched {
             Match::Moved(_, mark) => Some(mark.owner.address.clone()),
             _ => None,

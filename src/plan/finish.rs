@@ -32,6 +32,13 @@ impl Decider<'_> {
             })
             .sum();
         let desired = self.input.desired;
+        self.notes.extend(std::mem::take(&mut self.unknown).into_notes());
+        // Keys of elements may be what is a secret elsewhere.
+        self.notes.iter_mut().for_each(|note| note.message = numbers.show_text(&note.message));
+        for blocked in &mut self.blocked {
+            blocked.reason = numbers.show_text(&blocked.reason);
+            blocked.remedy = blocked.remedy.as_ref().map(|remedy| numbers.show_text(remedy));
+        }
         let mut plan = Plan {
             format: PlanFormat::V1,
             project: desired.project.name.clone(),

@@ -20,6 +20,7 @@ mod selection;
 mod served;
 pub mod teardown;
 mod types;
+pub mod unknown;
 mod unreadable;
 
 pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};

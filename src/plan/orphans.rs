@@ -4,6 +4,7 @@ use super::decide::{Base, Decider, Wanted};
 use super::live::Found;
 use super::matching::{CLONES_REMEDY, clones};
 use super::secrets::seal;
+use super::unknown::Unknown;
 use super::unreadable::unread_part;
 use super::{Action, Blocked, Change, Origin, normal};
 use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
@@ -71,7 +72,9 @@ impl<'a> Decider<'a> {
             return;
         }
         let rules = kind.rules();
-        let live = normal::normal(rules, &seal(rules, &found.seen.spec, &mut self.vault));
+        let sealed = seal(rules, &found.seen.spec, &mut self.vault);
+        let live = normal::normal(rules, &sealed);
+        let unknown = Unknown::of(rules, &sealed, &self.supplied, &[]);
         let step =
             Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
         let calls = match kind.calls(&step) {
@@ -83,9 +86,9 @@ impl<'a> Decider<'a> {
         };
         let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
         self.touched.insert(address.clone(), &found.seen.spec);
-        let read = normal::hash(&live);
+        let read = unknown.basis(&live);
         let (impacts, disrupts) = Impact::split(kind.impact(&step));
-        self.wanted.insert(address.clone(), Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live) });
+        self.wanted.insert(address.clone(), Wanted { live: Some(live), unknown, ..Wanted::default() });
         self.changes.push(Change {
             address: address.clone(),
             action: Action::Delete,

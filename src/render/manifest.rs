@@ -1,5 +1,6 @@
 //! The manifest of an existing object, as a person would write it.
 
+use super::value::visible;
 use crate::kinds::{AnyKind, Seen};
 use crate::manifest::{Address, Vault};
 use crate::plan::normal::of_field;
@@ -31,13 +32,15 @@ const FIRST: [&str; 8] = [
 ];
 
 /// Writes the manifest under which the object can be taken over without changing it. `schema` is the path of the schema
-/// from the file; `known` names the resources whose ids may occur.
+/// from the file; `known` names the resources whose ids may occur; `unknown` are settings of the object that no spec can
+/// say, for a comment.
 pub fn manifest(
     kind: &dyn AnyKind,
     name: &str,
     seen: &Seen,
     schema: &str,
     known: &BTreeMap<String, Address>,
+    unknown: &[String],
 ) -> Result<Manifest, serde_yaml::Error> {
     let rules = kind.rules();
     let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
@@ -61,7 +64,11 @@ pub fn manifest(
     let mut env = writer.env;
     env.sort();
     env.dedup();
-    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{body}"), env, adopts })
+    let kept = match unknown {
+        [] => String::new(),
+        names => format!("# Settings that plumb does not know, and keeps: {}\n", visible(&names.join(", "))),
+    };
+    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{kept}{body}"), env, adopts })
 }
 
 struct Writer<'a> {

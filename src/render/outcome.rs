@@ -6,6 +6,7 @@
 use super::{Level, counted};
 use crate::apply::{Ended, Outcome};
 use crate::manifest::Address;
+use crate::plan::unknown;
 
 /// What is said of a change at the end of an apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,9 @@ fn of_change(all: &Outcome, address: &Address, ended: &Ended) -> Vec<Said> {
     match ended {
         Ended::Done { left, unverified, .. } => {
             let left = left.iter().map(|line| {
+                if unknown::is_about(line) {
+                    return warning(format!("the service accepted the change, but {line}"));
+                }
                 let path = line.split(": ").next().unwrap_or_default();
                 warning(format!(
                     "the service accepted the change but {line}. If it never will be, add to \

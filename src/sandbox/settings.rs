@@ -34,6 +34,9 @@ pub struct Settings {
     pub several_triggers: bool,
     /// Libraries that the workspace puts on every cluster.
     pub libraries_for_all_clusters: Vec<serde_json::Value>,
+    /// Whether the workspace is newer than this emulator: it keeps members that are not known here, until a write leaves
+    /// them out, as a real one does with its own.
+    pub keeps_unknown: bool,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
@@ -58,6 +61,7 @@ impl Default for Settings {
             check_references: true,
             several_triggers: true,
             libraries_for_all_clusters: Vec::new(),
+            keeps_unknown: false,
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::settings::Settings::default(),
             emr: emr::settings::Settings::default(),

@@ -27,6 +27,10 @@ pub struct Metadata {
     /// Names that this manifest had before: a rename keeps the object.
     #[schemars(default)]
     pub previous_names: Vec<String>,
+    /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.job_completion`; `*`
+    /// stands for any element or key. All others of that sort are kept.
+    #[schemars(default)]
+    pub remove: Vec<String>,
 }
 
 /// What plumb may do to an object, and what others may.

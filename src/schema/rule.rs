@@ -34,6 +34,8 @@ pub struct Rule {
     pub apart: bool,
     /// It cannot be changed in place: the object is made anew.
     pub replace: bool,
+    /// The name of a member beside it which, where it is set, says all of this one: the service supplies it then.
+    pub superseded_by: Option<String>,
     /// It can be changed in place but not taken away: for that the object is made anew.
     pub replace_to_clear: bool,
     /// Values that mean the same: each inner list is one value under several names.
@@ -64,6 +66,9 @@ pub struct Rule {
     pub strict: bool,
     /// Map keys that the service adds by itself.
     pub ignore_keys: Vec<String>,
+    /// On a type: members that the service shows and nobody can set, each with the source of that. A member that the
+    /// type does not have and that is not one of these is a setting that plumb does not know: it is kept.
+    pub read_only: BTreeMap<String, String>,
     /// What a change of it disrupts, in a few words: "restarts the cluster".
     pub disrupts: Option<String>,
     /// Where the fact comes from. Required of every rule.

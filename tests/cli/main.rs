@@ -25,6 +25,7 @@ mod teardown;
 mod unfaithful;
 #[path = "../unfaithful/proxy.rs"]
 mod unfaithful_proxy;
+mod unknown;
 mod unread;
 mod world;
 mod writeback;

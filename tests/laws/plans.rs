@@ -62,9 +62,14 @@ fn of_airflow_2() -> Vec<Fixture> {
     airflow.filter(|f| f.name() != "AirflowPool/unlimited").collect()
 }
 
+/// All that an Airflow 2 can have, in one project.
+pub fn together_of_airflow_2() -> Files {
+    fixtures::compatible(of_airflow_2()).iter().flat_map(Fixture::files).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn airflow_2_settles_too_and_a_delete_leaves_nothing() {
-    let together = fixtures::compatible(of_airflow_2()).iter().flat_map(Fixture::files).collect();
+    let together = together_of_airflow_2();
     let alone = of_airflow_2().into_iter().map(|fixture| (fixture.name(), fixture.files()));
     let cases = alone.chain([("all fixtures together".to_owned(), together)]);
     world::each(cases.map(|(name, files)| {

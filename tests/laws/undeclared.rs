@@ -36,7 +36,7 @@ fn fate(field: &Field) -> Fate {
 /// A member that no service has today.
 const FUTURE: &str = "member_of_the_future";
 /// The name of an undeclared entry, and the value of most.
-const UNDECLARED: &str = "undeclared";
+pub const UNDECLARED: &str = "undeclared";
 
 /// Sets undeclared values on a live object.
 struct Meddler<'a> {
@@ -226,6 +226,11 @@ pub async fn leave_traces(world: &World, desired: &Desired) {
     meddle(world, desired, &[Fate::Silent, Fate::Noted]).await;
 }
 
+/// Sets values that a rule forbids on every object: the next apply takes them away.
+pub async fn drift(world: &World, desired: &Desired) {
+    meddle(world, desired, &[Fate::Healed]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_rule_speaks_of_is_left_alone() {
     world::each(of_fields().map(|f| (f.name(), left_alone(f)))).await;
@@ -268,6 +273,7 @@ async fn what_a_rule_forbids_is_drift_and_heals() {
 
 async fn heals(fixture: Fixture) {
     let (world, what) = (fixture.world().await, fixture.name());
+    world.settings(json!({ "keeps_unknown": true })).await;
     let desired = world::load(&fixture.files());
     world.settle(&desired, &what).await;
     let done = meddle(&world, &desired, &[Fate::Healed]).await;

@@ -9,9 +9,9 @@ use crate::call::System;
 use crate::kinds::{self, AnyKind, Role};
 use crate::manifest::{Address, LONGEST_NAME, Resource, slug};
 use crate::observe;
+use crate::plan::unknown::{self, Unknown};
 use crate::plan::{Found, Live};
-use crate::render;
-use crate::render::value::visible;
+use crate::render::{self, value::visible};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
@@ -87,7 +87,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             Some(why) => left.one(kind, &whole.found.seen.id, why, args.all, ui)?,
         }
     }
-    let texts = manifests(&args, &session, &live, ready, &mut left, ui)?;
+    let (texts, kept) = manifests(&args, &session, &live, ready, &mut left, ui)?;
     limits.say(ui);
     if texts.is_empty() {
         if left.count == 0 {
@@ -96,10 +96,14 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         return Ok(left.code());
     }
     write(&session.project.dir, &texts, ui)?;
+    for note in kept.into_notes() {
+        let about = note.address.map_or_else(String::new, |address| format!("{address}: "));
+        ui.warn(&format!("{}{}", visible(&about), visible(&note.message)));
+    }
     Ok(left.code())
 }
 
-/// The manifests of what was read, without those that `validate` would refuse.
+/// The manifests of what was read, without those that `validate` would refuse; and the settings that none can say.
 fn manifests(
     args: &Import,
     session: &Session,
@@ -107,8 +111,9 @@ fn manifests(
     mut ready: Vec<(&'static dyn AnyKind, Found)>,
     left: &mut left::Left,
     ui: &Ui,
-) -> Result<Vec<(PathBuf, render::Manifest)>, Failure> {
+) -> Result<(Vec<(PathBuf, render::Manifest)>, unknown::Notes), Failure> {
     let desired = &session.project.desired;
+    let supplied = live.supplied();
     loop {
         let names = names(&ready, desired.resources.iter().map(|r| r.address.clone()));
         let mut known: BTreeMap<String, Address> = BTreeMap::new();
@@ -120,16 +125,22 @@ fn manifests(
                 known.insert(found.seen.id.clone(), resource.address.clone());
             }
         }
-        let mut texts = Vec::new();
+        let (mut texts, mut kept) = (Vec::new(), unknown::Notes::default());
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-            let manifest = render::manifest(*kind, &address.name, &found.seen, &schema(&file), &known)
-                .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+            let unknown = match kind.is_borrowed(&found.seen.spec) {
+                true => Unknown::default(),
+                false => Unknown::of(kind.rules(), &found.seen.spec, &supplied, &[]),
+            };
+            kept.add(address, *kind, &unknown.kept);
+            let manifest =
+                render::manifest(*kind, &address.name, &found.seen, &schema(&file), &known, &unknown.paths())
+                    .map_err(|e| Failure::error(format!("{address}: {e}")))?;
             texts.push((file, manifest));
         }
         let refused = left::refused(&session.project, &texts)?;
         if refused.is_empty() {
-            return Ok(texts);
+            return Ok((texts, kept));
         }
         // What refers to one of them by its address has to be written again, with the id.
         for (index, why) in refused.iter().rev() {

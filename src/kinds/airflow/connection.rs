@@ -3,8 +3,8 @@
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
-    reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable,
+    Unsupported, Verb, reading,
 };
 use crate::manifest::Vault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -205,6 +205,11 @@ impl Kind for AirflowConnection {
             Verb::Update => update(step)?,
             Verb::Delete => Call::delete(System::Airflow, path(step.id())),
         }])
+    }
+
+    /// What `update_mask` does not name stays as it is, and a name that Airflow does not know is refused.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Untouched
     }
 
     fn impact(step: &Step<'_>) -> Vec<Impact> {

@@ -11,7 +11,8 @@ use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::call::{Call, Method, Settled, Settles, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, Unreadable, Unsupported, Verb,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, RunNow, Seen, Step, UnknownSettings, Unreadable,
+    Unsupported, Verb,
 };
 use crate::yaml::{Node, Tree};
 use serde_json::{Value, json};
@@ -268,6 +269,11 @@ impl Kind for AirflowDag {
             calls.push(pause(id, true));
         }
         Ok(calls)
+    }
+
+    /// The file is written out of the spec.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Lost
     }
 
     fn impact(step: &Step<'_>) -> Vec<Impact> {

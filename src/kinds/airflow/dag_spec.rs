@@ -8,6 +8,10 @@ use serde_json::Value;
 /// A schedule: when which Databricks jobs run, in what order. plumb writes the DAG file.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
+#[schemars(extend("x-plumb" = {
+    "read_only": {"header": "plumb's own: the line of the mark, where it could not be read"},
+    "why": "the file says more than its data",
+}))]
 pub struct DagSpec {
     /// The DAG's id: letters, digits, `_`, `-` and `.`. Default: the manifest's name with `_` for `-`.
     #[serde(skip_serializing_if = "Option::is_none")]

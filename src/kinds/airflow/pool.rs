@@ -3,7 +3,8 @@
 use super::check;
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb, reading,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,17 @@ use serde_json::{Value, json};
 /// `default_pool` is Airflow's own: nobody may change its description, where the mark would be, nor delete it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[schemars(extend("x-plumb" = {
+    "read_only": {
+        "deferred_slots": "REST API, PoolResponse: in answers, in no request",
+        "occupied_slots": "REST API, PoolResponse: in answers, in no request",
+        "open_slots": "REST API, PoolResponse: in answers, in no request",
+        "queued_slots": "REST API, PoolResponse: in answers, in no request",
+        "running_slots": "REST API, PoolResponse: in answers, in no request",
+        "scheduled_slots": "REST API, PoolResponse: in answers, in no request",
+    },
+    "why": "an answer says more than a request",
+}))]
 pub struct PoolSpec {
     /// The pool's name, by which tasks name it: 256 characters at most.
     #[schemars(extend("x-plumb" = {"replace": true, "why": "REST API, PATCH pools: 400 when it differs from the path's"}))]
@@ -98,6 +110,11 @@ impl Kind for AirflowPool {
             }
             Verb::Delete => Call::delete(System::Airflow, path(step.id())),
         }])
+    }
+
+    /// A PATCH changes the members that it has, and one that Airflow does not know is refused.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Untouched
     }
 
     fn impact(step: &Step<'_>) -> Vec<Impact> {

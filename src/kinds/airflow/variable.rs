@@ -3,7 +3,8 @@
 use super::{check, secret};
 use crate::call::{Call, Method, System, percent_encoded};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb, reading,
 };
 use crate::manifest::Vault;
 use schemars::JsonSchema;
@@ -16,6 +17,12 @@ use serde_json::{Value, json};
 /// written as `${env.NAME}`, and whether they are still what they were applied as is told by the mark.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[schemars(extend("x-plumb" = {
+    "read_only": {
+        "is_encrypted": "REST API v2, VariableResponse: in answers, in no request",
+    },
+    "why": "an answer says more than a request",
+}))]
 pub struct VariableSpec {
     /// The key, by which DAGs look the variable up: 250 characters at most.
     #[schemars(extend("x-plumb" = {"replace": true, "why": "REST API, PATCH variables: 400 when it differs from the path's"}))]
@@ -119,6 +126,11 @@ impl Kind for AirflowVariable {
             Verb::Update => update(step)?,
             Verb::Delete => Call::delete(System::Airflow, path(step.id())),
         }])
+    }
+
+    /// What `update_mask` does not name stays as it is, and a name that Airflow does not know is refused.
+    fn unknown_settings() -> UnknownSettings {
+        UnknownSettings::Untouched
     }
 
     fn impact(step: &Step<'_>) -> Vec<Impact> {

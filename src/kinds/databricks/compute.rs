@@ -15,7 +15,40 @@ macro_rules! cluster {
         $(#[$attribute])*
         #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
         #[schemars(deny_unknown_fields, transform = is_absent)]
-        #[schemars(extend("x-plumb" = {"policy": "policy_id", "pool": "instance_pool_id", "why": "databricks/cli PR 6531: with a policy_id, fields that only the live cluster has come from the policy; databricks-sdk-py compute.InstancePoolAwsAttributes: clusters inherit a pool's profile"}))]
+        #[schemars(extend("x-plumb" = {
+            "policy": "policy_id",
+            "pool": "instance_pool_id",
+            "read_only": {
+                "cluster_cores": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "cluster_id": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "cluster_log_status": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "cluster_memory_mb": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "cluster_source": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "creator_user_name": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "default_tags": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "driver": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "executors": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "jdbc_port": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "last_restarted_time": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "last_state_loss_time": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "spark_context_id": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "spec": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "start_time": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "state": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "state_message": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "terminated_time": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "termination_reason": "databricks-sdk-py compute.ClusterDetails: in answers, in no request",
+                "assigned_principal": "seen in answers of real workspaces, in no request of the SDKs",
+                "driver_healthy": "seen in answers of real workspaces, in no request of the SDKs",
+                "driver_instance_source": "seen in answers of real workspaces, in no request of the SDKs",
+                "effective_spark_version": "seen in answers of real workspaces, in no request of the SDKs",
+                "instance_source": "seen in answers of real workspaces, in no request of the SDKs",
+                "last_activity_time": "seen in answers of real workspaces, in no request of the SDKs",
+                "pinned_by_user_name": "seen in answers of real workspaces, in no request of the SDKs",
+                "release_version": "seen in answers of real workspaces, in no request of the SDKs",
+            },
+            "why": "databricks/cli PR 6531: with a policy_id, fields that only the live cluster has come from the policy; databricks-sdk-py compute.InstancePoolAwsAttributes: clusters inherit a pool's profile",
+        }))]
         pub struct $name {
             $($own)*
             /// Whether values that the policy gives as defaults are used for what is not set here.

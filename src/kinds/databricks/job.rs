@@ -184,7 +184,14 @@ fn run_as(job: &Value) -> Result<Option<Value>, String> {
     // A service principal is known by its application id (Terraform provider, jobs: run_as is read back from there).
     let is_uuid = name.len() == 36 && name.bytes().filter(|b| *b == b'-').count() == 4 && !name.contains('@');
     let member = if is_uuid { "service_principal_name" } else { "user_name" };
-    Ok(Some(json!({ member: name })))
+    let mut run_as = json!({ member: name });
+    if let (Value::Object(run_as), Some(Value::Object(set))) = (&mut run_as, set) {
+        // What else it says stays: a way to run that plumb does not know.
+        let known = ["user_name", "service_principal_name", "group_name"];
+        let others = set.iter().filter(|(member, _)| !known.contains(&member.as_str()));
+        run_as.extend(others.map(|(member, value)| (member.clone(), value.clone())));
+    }
+    Ok(Some(run_as))
 }
 
 fn seen(job: &Value) -> Result<Seen, Unreadable> {

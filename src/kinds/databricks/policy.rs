@@ -22,10 +22,19 @@ use std::collections::BTreeMap;
 /// `definition` and `policy_family_definition_overrides` are maps here, and JSON text in the API.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
+#[schemars(extend("x-plumb" = {
+    "read_only": {
+        "policy_id": "databricks-sdk-py compute.EditPolicy: it says which policy is meant",
+        "created_at_timestamp": "databricks-sdk-py compute.Policy: in answers, in no request",
+        "creator_user_name": "databricks-sdk-py compute.Policy: in answers, in no request",
+        "is_default": "databricks-sdk-py compute.Policy: in answers, in no request",
+    },
+    "why": "an answer says more than a request",
+}))]
 pub struct PolicySpec {
     /// The rules, by the path of the attribute that they are about: `spark_version`, `autoscale.max_workers`,
     /// `init_scripts.0.s3.destination`. Excludes `policy_family_id`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"with": "policy_family_id"}], "refused_when": [{"with": "policy_family_id"}], "why": "Terraform provider policies: computed, a policy family supplies it; beside one it is refused"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "superseded_by": "policy_family_id", "filled_when": [{"with": "policy_family_id"}], "refused_when": [{"with": "policy_family_id"}], "why": "Terraform provider policies: computed, a policy family supplies it; beside one it is refused"}))]
     pub definition: Option<Entries<PolicyRule>>,
     /// What the policy is for.
     #[schemars(extend("x-plumb" = {"why": "it describes; a live description that nobody declared does no harm"}))]

@@ -13,6 +13,7 @@ use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Pages, Read, Seen, Step, Unreadable, Unsupported, Verb,
     reading,
 };
+use crate::schema::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +25,16 @@ use std::collections::BTreeMap;
 /// when the pool is made.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
+#[schemars(extend("x-plumb" = {
+    "read_only": {
+        "instance_pool_id": "databricks-sdk-py compute.EditInstancePool: it says which pool is meant",
+        "default_tags": "databricks-sdk-py compute.GetInstancePool: in answers, in no request",
+        "state": "databricks-sdk-py compute.GetInstancePool: in answers, in no request",
+        "stats": "databricks-sdk-py compute.GetInstancePool: in answers, in no request",
+        "status": "databricks-sdk-py compute.GetInstancePool: in answers, in no request",
+    },
+    "why": "an answer says more than a request",
+}))]
 pub struct PoolSpec {
     /// The pool's name: 1 to 100 characters.
     pub instance_pool_name: String,
@@ -106,6 +117,11 @@ fn seen(pool: &Value) -> Result<Seen, Unreadable> {
     Ok(Seen { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Seen::default() })
 }
 
+/// Whether the spec has no such place.
+fn is_unknown(path: &Path) -> bool {
+    crate::kinds::find(DatabricksInstancePool::NAME).is_some_and(|kind| kind.rules().field(path).is_none())
+}
+
 impl Kind for DatabricksInstancePool {
     const NAME: &'static str = "DatabricksInstancePool";
     const SYSTEM: System = System::Databricks;
@@ -148,9 +164,16 @@ impl Kind for DatabricksInstancePool {
                 calls.push(Call::create(System::Databricks, path, body, "/instance_pool_id"));
             }
             Verb::Update if step.changes_beyond(&["permissions"]) => {
+                if let Some(unknown) = step.changed.iter().find(|p| is_unknown(p)) {
+                    return Err(Unsupported(format!(
+                        "`metadata.remove` names {unknown}, and an edit of an instance pool leaves what it does not know as it \
+                         is: take it away by hand, or make another pool"
+                    )));
+                }
                 let mut edit = body;
                 if let Value::Object(map) = &mut edit {
-                    map.retain(|k, _| EDITABLE.contains(&k.as_str()));
+                    // What plumb does not know may be newer than the list, and go when it is not sent.
+                    map.retain(|k, _| EDITABLE.contains(&k.as_str()) || is_unknown(&Path::default().key(k)));
                 }
                 edit["instance_pool_id"] = json!(step.id());
                 calls.push(Call::set(System::Databricks, Method::Post, "/api/2.0/instance-pools/edit", edit));

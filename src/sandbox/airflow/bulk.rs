@@ -151,6 +151,7 @@ fn put(
                 key: members["key"].as_str().unwrap_or_default().to_owned(),
                 value: variables::stored(&members["value"]),
                 description: members.get("description").and_then(Value::as_str).map(str::to_owned),
+                newer: Map::new(),
             };
             match at {
                 None => store.airflow.variables.push(new),

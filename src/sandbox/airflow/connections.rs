@@ -7,6 +7,7 @@ use super::{
     masking::{MASK, mask, unmask},
     pyjson::Json,
     replies::{Replied, bad, detail, misfit, ok, problem, unique, unprocessable},
+    view::with_newer,
 };
 use crate::sandbox::{answer::Answer, request::Request, store::Store};
 use serde_json::{Map, Value, json};
@@ -89,7 +90,8 @@ fn show(api: Api, connection: &Map<String, Value>, listed: bool) -> Value {
         Api::V1 if !listed => shown["extra"] = extra,
         Api::V1 => {}
     }
-    shown
+    let is_newer = |name: &String| !MEMBERS.iter().any(|member| member.name == name);
+    with_newer(shown, connection.iter().filter(|(name, _)| is_newer(name)))
 }
 
 fn check(api: Api, members: &Map<String, Value>, at: &[&str]) -> Result<(), Answer> {

@@ -86,6 +86,9 @@ pub struct Variable {
     pub key: String,
     pub value: String,
     pub description: Option<String>,
+    /// Members of a newer Airflow, which only a state can bring in: requests may not have them.
+    #[serde(flatten)]
+    pub newer: Map<String, Value>,
 }
 
 /// A pool of task slots.
@@ -96,6 +99,9 @@ pub struct Pool {
     pub slots: i64,
     pub description: Option<String>,
     pub include_deferred: bool,
+    /// Members of a newer Airflow, which only a state can bring in: requests may not have them.
+    #[serde(flatten)]
+    pub newer: Map<String, Value>,
 }
 
 /// A DAG that the server has parsed at least once.
@@ -145,6 +151,7 @@ impl Default for State {
             slots: 128,
             description: Some("Default pool".to_owned()),
             include_deferred: false,
+            newer: Map::new(),
         };
         State {
             connections: Vec::new(),

@@ -6,6 +6,7 @@ use super::{
     listing::{Listing, fits, page},
     pyjson::repr,
     replies::{Replied, bad, detail, ok, problem, unique, unprocessable},
+    view::with_newer,
 };
 use crate::sandbox::{answer::Answer, request::Request, store::Store};
 use serde_json::{Map, Value, json};
@@ -78,7 +79,7 @@ fn show(api: Api, pool: &Pool) -> Value {
     if api == Api::V2 {
         shown["team_name"] = Value::Null;
     }
-    shown
+    with_newer(shown, &pool.newer)
 }
 
 /// The pool that the members of a body describe.
@@ -88,6 +89,7 @@ pub(super) fn made(members: &Map<String, Value>) -> Pool {
         slots: members["slots"].as_i64().unwrap_or_default(),
         description: members.get("description").and_then(Value::as_str).map(str::to_owned),
         include_deferred: members.get("include_deferred").and_then(Value::as_bool).unwrap_or_default(),
+        newer: Map::new(),
     }
 }
 

@@ -7,9 +7,10 @@ use super::{
     masking::{MASK, hides, mask},
     pyjson::Json,
     replies::{Replied, detail, ok, problem},
+    view::with_newer,
 };
 use crate::sandbox::{answer::Answer, request::Request, store::Store};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) const MEMBERS: [Member; 3] =
     [required("key", Type::Text), required("value", Type::Anything), optional("description", Type::Text)];
@@ -52,8 +53,8 @@ fn find(store: &Store, api: Api, key: &str) -> Result<usize, Answer> {
 }
 
 fn show(api: Api, variable: &Variable) -> Value {
-    let Variable { key, value, description } = variable;
-    match api {
+    let Variable { key, value, description, newer } = variable;
+    let shown = match api {
         Api::V1 => json!({ "key": key, "value": value, "description": description }),
         Api::V2 => {
             // A text that happens to be JSON is read, masked and written anew.
@@ -64,7 +65,8 @@ fn show(api: Api, variable: &Variable) -> Value {
             };
             json!({ "key": key, "value": value, "description": description, "is_encrypted": true, "team_name": null })
         }
-    }
+    };
+    with_newer(shown, newer)
 }
 
 /// What is stored: whatever is no text becomes JSON.
@@ -82,6 +84,7 @@ fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
         key: text("key").unwrap_or_default(),
         value: stored(&members["value"]),
         description: text("description"),
+        newer: Map::new(),
     };
     let known = store.airflow.variables.iter().position(|v| v.key == new.key);
     match (api, known) {

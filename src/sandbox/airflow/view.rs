@@ -133,6 +133,14 @@ fn merge(into: &mut Value, more: Value) {
     }
 }
 
+/// An answer with the members of a newer Airflow.
+pub fn with_newer<'m>(mut shown: Value, newer: impl IntoIterator<Item = (&'m String, &'m Value)>) -> Value {
+    for (name, value) in newer {
+        shown[name] = value.clone();
+    }
+    shown
+}
+
 /// A duration in the words of ISO 8601, as v2 has it.
 fn iso(seconds: i64) -> String {
     let parts = [(seconds / 86_400, "D"), (seconds / 3600 % 24, "H"), (seconds / 60 % 60, "M"), (seconds % 60, "S")];

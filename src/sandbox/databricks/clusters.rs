@@ -183,7 +183,7 @@ fn event(cluster: &mut Cluster, at: i64, kind: &str, details: Value) {
 /// Checks a spec and writes into it what the policy and the server do: what was asked for, and what comes of it.
 fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value), ApiError> {
     defaults::drop_nulls(&mut spec);
-    fields::read(&mut spec, "Cluster")?;
+    fields::read(&mut spec, "Cluster", store.settings.keeps_unknown)?;
     if let Some(map) = spec.as_object_mut() {
         for name in ["cluster_id", "idempotency_token", "access_control_list", "libraries"] {
             map.remove(name);

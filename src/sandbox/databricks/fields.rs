@@ -18,12 +18,13 @@ fn types() -> &'static Types {
     })
 }
 
-/// Reads an object of that type in place. Nulls must have been taken out.
-pub fn read(value: &mut Value, of: &str) -> Result<(), ApiError> {
-    read_at(value, of, "request")
+/// Reads an object of that type in place. Nulls must have been taken out. A workspace that is newer `keeps` what is not
+/// known here.
+pub fn read(value: &mut Value, of: &str, keeps: bool) -> Result<(), ApiError> {
+    read_at(value, of, "request", keeps)
 }
 
-fn read_at(value: &mut Value, of: &str, field: &str) -> Result<(), ApiError> {
+fn read_at(value: &mut Value, of: &str, field: &str, keeps: bool) -> Result<(), ApiError> {
     // The words are those of a real answer (PrefectHQ/prefect#5836).
     let expected = |what: &str| {
         let message = format!("Could not parse request object: Expected {what} for field {field}");
@@ -31,11 +32,11 @@ fn read_at(value: &mut Value, of: &str, field: &str) -> Result<(), ApiError> {
     };
     if let Some(element) = of.strip_suffix("[]") {
         let Some(list) = value.as_array_mut() else { return expected("array") };
-        return list.iter_mut().try_for_each(|inner| read_at(inner, element, field));
+        return list.iter_mut().try_for_each(|inner| read_at(inner, element, field, keeps));
     }
     if let Some(element) = of.strip_suffix("{}") {
         let Some(map) = value.as_object_mut() else { return expected("object") };
-        return map.values_mut().try_for_each(|inner| read_at(inner, element, field));
+        return map.values_mut().try_for_each(|inner| read_at(inner, element, field, keeps));
     }
     match (of, &*value) {
         ("text", Value::String(_)) | ("number", Value::Number(_)) | ("bool", Value::Bool(_)) => {}
@@ -51,9 +52,11 @@ fn read_at(value: &mut Value, of: &str, field: &str) -> Result<(), ApiError> {
         _ => {
             let Some(members) = types().get(of) else { return Ok(()) };
             let Some(map) = value.as_object_mut() else { return expected("object") };
-            map.retain(|name, _| members.contains_key(name.as_str()));
+            map.retain(|name, _| keeps || members.contains_key(name.as_str()));
             for (name, inner) in map.iter_mut() {
-                read_at(inner, members.get(name.as_str()).unwrap_or(&"text"), name)?;
+                if let Some(of) = members.get(name.as_str()) {
+                    read_at(inner, of, name, keeps)?;
+                }
             }
         }
     }
@@ -78,7 +81,7 @@ mod tests {
                 "new_cluster": { "spark_conf": { "a.b": true }, "workers": 2 },
             }],
         });
-        read(&mut settings, "Job").unwrap();
+        read(&mut settings, "Job", false).unwrap();
         let expected = json!({
             "name": "n",
             "tags": { "anything": "goes" },
@@ -93,6 +96,14 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_workspace_keeps_what_is_not_known() {
+        let settings = json!({ "newer": [1], "tasks": [{ "task_key": "t", "newer": { "a": "b" } }] });
+        let mut read_back = settings.clone();
+        read(&mut read_back, "Job", true).unwrap();
+        assert_eq!(read_back, settings);
+    }
+
+    #[test]
     fn a_value_of_the_wrong_type_is_refused_by_name() {
         for (settings, expected) in [
             (json!({ "tasks": {} }), "Expected array for field tasks"),
@@ -101,7 +112,7 @@ mod tests {
             (json!({ "timeout_seconds": "soon" }), "Expected number for field timeout_seconds"),
             (json!({ "name": [] }), "Expected string for field name"),
         ] {
-            let error = read(&mut settings.clone(), "Job").unwrap_err();
+            let error = read(&mut settings.clone(), "Job", false).unwrap_err();
             assert_eq!(error.body["error_code"], "MALFORMED_REQUEST");
             assert!(error.body["message"].as_str().unwrap().ends_with(expected), "{error:?}");
         }

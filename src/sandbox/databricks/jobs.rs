@@ -77,7 +77,7 @@ pub fn prepare(store: &Store, mut settings: Value, version: &str) -> Result<Valu
         settings["format"] = json!("MULTI_TASK");
     }
     features(store, &settings)?;
-    fields::read(&mut settings, "Job")?;
+    fields::read(&mut settings, "Job", store.settings.keeps_unknown)?;
     job_limits::check(&settings)?;
     // A policy takes hold when a job runs (databricks/cli#2492). Only a spec that asks for the policy's default values
     // has them written in at once, and then keeps them (Terraform provider, `__apply_policy_default_values_allow_list`;

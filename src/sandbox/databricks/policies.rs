@@ -78,7 +78,7 @@ pub fn definition(store: &Store, id: &str) -> Result<Option<String>, ApiError> {
 fn prepare(store: &Store, request: &Request, own: Option<&str>) -> Result<Map<String, Value>, ApiError> {
     let mut body = Value::Object(request.object()?);
     defaults::drop_nulls(&mut body);
-    fields::read(&mut body, "Policy")?;
+    fields::read(&mut body, "Policy", store.settings.keeps_unknown)?;
     let mut members = body.as_object().cloned().unwrap_or_default();
     let name = text(&body, "name").unwrap_or_default();
     // Length must be between 1 and 100 characters (Cluster Policies API reference).

@@ -71,7 +71,7 @@ fn check(store: &Store, pool: &Value, own: Option<&str>) -> Result<(), ApiError>
 fn create(store: &mut Store, request: &Request) -> Handled {
     let mut pool = Value::Object(request.object()?);
     defaults::drop_nulls(&mut pool);
-    fields::read(&mut pool, "Pool")?;
+    fields::read(&mut pool, "Pool", store.settings.keeps_unknown)?;
     check(store, &pool, None)?;
     let serial = store.serial();
     let now = store.now();
@@ -125,7 +125,7 @@ fn edit(store: &mut Store, request: &Request) -> Handled {
     let mut pool = find(store, &id)?.clone();
     let mut new = Value::Object(defaults::only(&request.object()?, &EDITABLE));
     defaults::drop_nulls(&mut new);
-    fields::read(&mut new, "Pool")?;
+    fields::read(&mut new, "Pool", store.settings.keeps_unknown)?;
     let node = text(&new, "node_type_id").unwrap_or_default();
     if Some(node) != text(&pool, "node_type_id") {
         // Edit wants it and cannot change it (Terraform provider, pools/resource_instance_pool.go).
