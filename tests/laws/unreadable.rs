@@ -348,3 +348,21 @@ async fn lost(fixture: Fixture) {
         world.assert_settled(&desired, "the next plan finds it").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dag_file_that_is_no_text_is_not_taken_for_missing() {
+    let fixture = fixtures::all().into_iter().find(|f| f.name() == "AirflowDag/minimal").unwrap();
+    let case = Case::new(&fixture).await;
+    let name = case.world.files().into_iter().next().unwrap();
+    let bytes = [0xff, 0xfe, 0x00];
+    std::fs::write(case.world.file(&name), bytes).unwrap();
+    let plan = case.world.plan(&case.desired).await.1.plan;
+    assert!(plan.changes.is_empty(), "{}", world::text(&plan));
+    case.assert_said(&plan, "no text");
+    // One that is called like no DAG of the project stands in nobody's way.
+    std::fs::remove_file(case.world.file(&name)).unwrap();
+    std::fs::write(case.world.file("somebody_elses.py"), bytes).unwrap();
+    let plan = case.world.plan(&case.desired).await.1.plan;
+    assert!(world::blocked(&plan).is_empty(), "{}", world::text(&plan));
+    assert!(!plan.changes.is_empty(), "it is made again");
+}
