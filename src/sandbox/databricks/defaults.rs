@@ -177,7 +177,7 @@ fn single_node(spec: &mut Value) {
     if spec["is_single_node"] != true {
         return;
     }
-    spec["num_workers"] = json!(0);
+    // What becomes of workers that are asked for all the same is unverified: they stay.
     let properties = [("spark.databricks.cluster.profile", "singleNode"), ("spark.master", "local[*, 4]")];
     for (map, name, value) in properties.map(|(n, v)| ("spark_conf", n, v)).into_iter().chain([(
         "custom_tags",
