@@ -103,12 +103,11 @@ fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> 
     let (id, what) = (id.to_owned(), what.clone());
     edited(world, move |call, body| {
         answers::objects(kind, call, body, |row| {
-            if answers::is(kind, row, &id) {
-                match row.pointer_mut(&what.at) {
-                    Some(place) => *place = what.with.clone(),
-                    // A reading that says less than another.
-                    None => {}
-                }
+            // A reading may say less than another.
+            if answers::is(kind, row, &id)
+                && let Some(place) = row.pointer_mut(&what.at)
+            {
+                *place = what.with.clone();
             }
         });
         Ok(())
