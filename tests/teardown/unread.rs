@@ -43,6 +43,7 @@ fn denied(operation: &'static str) -> Box<Edit> {
             message: "not authorized".into(),
             request_id: None,
             retry_after: None,
+            doubt: None,
         }),
     })
 }
