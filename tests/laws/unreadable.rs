@@ -102,22 +102,12 @@ fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
 fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> plumb::services::Services {
     let (id, what) = (id.to_owned(), what.clone());
     edited(world, move |call, body| {
-<<<<<<< HEAD
         edited::objects(kind, call, body, |row| {
-            if edited::is(kind, row, &id) {
-                match row.pointer_mut(&what.at) {
-                    Some(place) => *place = what.with.clone(),
-                    // A reading that says less than another.
-                    None => {}
-                }
-=======
-        answers::objects(kind, call, body, |row| {
             // A reading may say less than another.
-            if answers::is(kind, row, &id)
+            if edited::is(kind, row, &id)
                 && let Some(place) = row.pointer_mut(&what.at)
             {
                 *place = what.with.clone();
->>>>>>> pt-c
             }
         });
         Ok(())
