@@ -101,6 +101,8 @@ impl Unknown {
         let paths: BTreeSet<&Path> = before.keys().chain(now.keys()).copied().collect();
         let line = |path: &Path| match (before.get(path), now.get(path)) {
             (Some(_), None) => Some(format!("{path}, which plumb does not know, is gone")),
+            // It was to go wherever it is.
+            (None, Some(_)) if self.removed.iter().any(|m| m.path == *path) => None,
             (None, Some(_)) => Some(format!("{path}, which plumb does not know, was not there")),
             (Some(a), Some(b)) if a != b => {
                 Some(format!("{path}, which plumb does not know, was set to something else"))
