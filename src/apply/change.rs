@@ -78,6 +78,9 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
         return Ok(Some(Ended::Stale { differences }));
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.clone()).unwrap_or_default();
+    if before == live {
+        return Ok(None);
+    }
     let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
     let changed = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
     // Airflow has read a file meanwhile, or somebody else did what is wanted: there, nothing would be overwritten.

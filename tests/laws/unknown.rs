@@ -4,16 +4,20 @@
 
 use crate::fixtures::{self, Fixture, yaml};
 use crate::plans::neighbours;
+use crate::specs;
 use crate::undeclared::{self, maps_to_texts, texts_to_maps};
 use crate::world::{self, Files, World};
 use plumb::apply::{Ended, Outcome};
 use plumb::kinds::airflow::python;
 use plumb::kinds::{self, AnyKind, Mark, MarkPlace};
 use plumb::manifest::{Address, Desired};
-use plumb::plan::normal::of_field;
-use plumb::plan::unknown::{Member, Notes};
+use plumb::plan::compare::{Context, Undeclared, compare};
+use plumb::plan::normal::{normal, of_field, without_nulls};
+use plumb::plan::unknown::{self, Member, Notes};
 use plumb::plan::{Action, Op, Plan};
 use plumb::schema::{Field, Path, Rules, Segment, Shape, label};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -469,4 +473,45 @@ async fn a_dag_file_of_a_newer_plumb_is_not_written_over() {
     world.assert_settled(&desired, "with `remove`").await;
     assert!(!std::fs::read_to_string(world.file(&name)).unwrap().contains(FUTURE));
     assert_eq!(dag.kind.mark(), MarkPlace::Line(python::HEADER));
+}
+
+/// The same without a service: what is sent has each unknown member of what is live, or it is told that it goes.
+#[test]
+fn random_specs_carry_what_they_cannot_say() {
+    for (name, pairs) in [("DatabricksJob", 150), ("DatabricksCluster", 300)] {
+        let kind = kinds::find(name).unwrap();
+        let (rules, strategy) = (kind.rules(), specs::of(kind));
+        let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let mut carried = 0;
+        for pair in 0..pairs {
+            let mut spec = || strategy.new_tree(&mut runner).unwrap().current();
+            let mut live = spec();
+            let want = if pair % 2 == 0 { live.clone() } else { spec() };
+            let mut members = BTreeMap::new();
+            each_object(rules, &rules.root, &Path::default(), &mut live, &mut |path, object| {
+                let at = json!({ "at": path.to_string(), "anywhere": anywhere(path) });
+                object[FUTURE] = at.clone();
+                members.insert(path.key(FUTURE), at);
+            });
+            let supplied = BTreeMap::new();
+            let context = Context { supplied: &supplied, ignored: &[], undeclared: Undeclared::Remove };
+            let comparison = compare(rules, &normal(rules, &want), &normal(rules, &live), &context);
+            let mut body = without_nulls(rules, &rules.root, &want);
+            let taken = unknown::carry(rules, &live, &mut body, &comparison.differences, &[], &supplied);
+            let taken: BTreeSet<&Path> = taken.iter().map(|m| &m.path).collect();
+            let mut sent = BTreeSet::new();
+            each_object(rules, &rules.root, &Path::default(), &mut body, &mut |path, object| {
+                if let Some(from) = object.get(FUTURE) {
+                    assert_eq!(anywhere(path), from["anywhere"], "{name} {pair}: it was sent to another place");
+                    sent.insert(from.to_string());
+                }
+            });
+            for (path, value) in &members {
+                let (is_sent, goes) = (sent.contains(&value.to_string()), taken.contains(path));
+                assert!(is_sent != goes, "{name} {pair}: {path} is sent: {is_sent}, goes: {goes}\n{live:#}\n{want:#}");
+            }
+            carried += sent.len();
+        }
+        assert!(carried > pairs, "{name}: only {carried} were carried");
+    }
 }

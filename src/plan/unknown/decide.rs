@@ -58,6 +58,9 @@ impl Decider<'_> {
         taken: &[Member],
         fields: &mut Vec<FieldChange>,
     ) {
+        if taken.is_empty() && unknown.removed.is_empty() {
+            return;
+        }
         let remove = removals(resource);
         let vault = &mut self.vault.clone();
         let mut removal = |member: &Member, note: &str| FieldChange {

@@ -101,6 +101,8 @@ impl Unknown {
         let paths: BTreeSet<&Path> = before.keys().chain(now.keys()).copied().collect();
         let line = |path: &Path| match (before.get(path), now.get(path)) {
             (Some(_), None) => Some(format!("{path}, which plumb does not know, is gone")),
+            // It was to go wherever it is.
+            (None, Some(_)) if self.removed.iter().any(|m| m.path == *path) => None,
             (None, Some(_)) => Some(format!("{path}, which plumb does not know, was not there")),
             (Some(a), Some(b)) if a != b => {
                 Some(format!("{path}, which plumb does not know, was set to something else"))
@@ -292,5 +294,43 @@ impl<'a> Walk<'a> {
 
     fn normal(&self, item: &Field, element: &Value) -> Value {
         normal::of_field(self.rules, item, element).unwrap_or_else(|| json!({}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(live: Value, supplied: &BTreeMap<String, Supplied>, remove: &[&str]) -> Unknown {
+        let kind = crate::kinds::find("DatabricksCluster").unwrap();
+        let remove: Vec<Pattern> = remove.iter().map(|path| Pattern::parse(path)).collect();
+        Unknown::of(kind.rules(), &live, supplied, &remove)
+    }
+
+    #[test]
+    fn what_says_nothing_what_the_service_sets_and_what_a_policy_supplies_is_no_setting() {
+        let live = json!({
+            "cluster_id": "c", "state": "RUNNING", "driver": { "node_id": "n" }, "policy_id": "p",
+            "custom_tags": { "free": "keys" }, "spark_conf": { "a": "b" },
+            "off": false, "zero": 0, "empty": [{ "a": "" }], "null": null,
+            "of_policy": "x", "new": { "a": 1, "b": null },
+            "aws_attributes": { "new": "y", "zone_id": "z" },
+        });
+        let supplied = BTreeMap::from([("p".to_owned(), BTreeMap::from([("of_policy".to_owned(), json!("x"))]))]);
+        let unknown = of(live.clone(), &supplied, &["aws_attributes.*"]);
+        assert_eq!(unknown.kept, [Member { path: Path::default().key("new"), value: json!({ "a": 1 }) }]);
+        assert_eq!(unknown.removed.iter().map(|m| m.path.to_string()).collect::<Vec<_>>(), ["aws_attributes.new"]);
+        assert_eq!(of(live, &BTreeMap::new(), &[]).paths(), ["aws_attributes.new", "new", "of_policy"]);
+    }
+
+    #[test]
+    fn the_hash_of_what_was_read_is_that_of_the_normal_form_and_of_what_is_unknown() {
+        let none = BTreeMap::new();
+        let basis = |live: Value| of(live, &none, &[]).basis(&json!({ "num_workers": 1 }));
+        assert_eq!(basis(json!({ "off": false })), normal::hash(&json!({ "num_workers": 1 })));
+        assert_ne!(basis(json!({ "new": 1 })), basis(json!({})));
+        assert_ne!(basis(json!({ "new": 1 })), basis(json!({ "new": 2 })));
+        assert_eq!(basis(json!({ "new": [1], "also": "x" })), basis(json!({ "also": "x", "new": [1] })));
     }
 }

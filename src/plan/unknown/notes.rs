@@ -84,3 +84,51 @@ fn plural(noun: &str) -> String {
         None => format!("{noun}s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn member(path: &[Segment]) -> Member {
+        Member::new(Path(path.to_vec()), &json!(1))
+    }
+
+    fn key(name: &str) -> Segment {
+        Segment::Key(name.to_owned())
+    }
+
+    fn said(objects: &[(&str, Vec<Member>)]) -> Vec<String> {
+        let kind = crate::kinds::find("DatabricksClusterPolicy").unwrap();
+        let mut notes = Notes::default();
+        for (name, members) in objects {
+            notes.add(&Address { kind: kind.name().to_owned(), name: (*name).to_owned() }, kind, members);
+        }
+        let about = |n: &Note| n.address.as_ref().map_or("-".to_owned(), |a| a.name.clone());
+        notes.into_notes().iter().map(|n| format!("{}: {}", about(n), n.message)).collect()
+    }
+
+    #[test]
+    fn a_setting_of_many_objects_is_one_note() {
+        let names: Vec<String> = (0..1000).map(|i| format!("p{i}")).collect();
+        let objects: Vec<(&str, Vec<Member>)> =
+            names.iter().map(|n| (n.as_str(), vec![member(&[key("new")])])).collect();
+        assert_eq!(said(&objects), ["-: new: a setting that plumb does not know, kept on 1000 cluster policies"]);
+    }
+
+    #[test]
+    fn the_settings_of_one_object_are_one_note_that_ends() {
+        let element = |of: &str| member(&[key("libraries"), Segment::Item(of.to_owned()), key("new")]);
+        assert_eq!(
+            said(&[("a", vec![element("x"), element("y"), member(&[key("odd\nname")])])]),
+            ["a: 2 settings that plumb does not know are kept: [\"odd\\nname\"], libraries[*].new (2 times)"]
+        );
+        assert_eq!(
+            said(&[("a", vec![element("x")])]),
+            ["a: 1 setting that plumb does not know is kept: libraries[x].new"]
+        );
+        let many: Vec<Member> = (0..12).map(|i| member(&[key(&format!("n{i:02}"))])).collect();
+        let [line] = &said(&[("a", many)])[..] else { panic!("more than one note") };
+        assert!(line.ends_with("n08, n09 and 2 more"), "{line}");
+    }
+}
