@@ -49,7 +49,10 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     };
     match left {
         Ok(left) => Ended::Done { id, left, unverified: None },
-        Err(why) => Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) },
+        Err(why) => {
+            shared.unread().insert(change.address.clone());
+            Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) }
+        }
     }
 }
 
@@ -123,6 +126,12 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     let spec = references::fill_late(&wanted.spec, &ids, Some(id)).map_err(missing)?;
     let live = live_form(shared, kind, &found);
     let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
+    // A policy that could not be read may supply just what differs.
+    if let Some(unread) = change.depends_on.iter().find(|a| shared.unread().contains(a))
+        && !comparison.differences.is_empty()
+    {
+        return Err(format!("what {unread} supplies is not known"));
+    }
     Ok(lines(kind, &spec, &comparison, "wanted", "is"))
 }
 

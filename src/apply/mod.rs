@@ -19,7 +19,7 @@ use crate::plan::{Change, Decision, Live, Wanted};
 use crate::services::Services;
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -121,6 +121,8 @@ struct Shared {
     facts: BTreeMap<Address, Value>,
     /// What live policies supply; those that this apply makes or changes are added as they are done.
     supplied: Mutex<BTreeMap<String, Supplied>>,
+    /// What was done and could not be read afterwards: what it supplies is not known.
+    unread: Mutex<BTreeSet<Address>>,
     ids: Mutex<BTreeMap<Address, String>>,
     /// Who plumb works as, once somebody needed to know.
     me: tokio::sync::OnceCell<String>,
@@ -146,6 +148,10 @@ impl Shared {
 
     fn supplied(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Supplied>> {
         self.supplied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unread(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message without secrets: services like to quote what they refuse.
@@ -196,6 +202,7 @@ pub async fn apply(
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         facts,
         supplied: Mutex::new(live.supplied()),
+        unread: Mutex::default(),
         ids: Mutex::new(ids),
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
