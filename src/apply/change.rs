@@ -50,7 +50,10 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     };
     match left {
         Ok(left) => Ended::Done { id, left, unverified: None },
-        Err(why) => Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) },
+        Err(why) => {
+            shared.unread().insert(change.address.clone());
+            Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) }
+        }
     }
 }
 
@@ -134,6 +137,12 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     let spec = references::fill_late(&wanted.spec, &ids, Some(id)).map_err(missing)?;
     let (live, unknown) = live_form(shared, kind, change, &found);
     let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
+    // A policy that could not be read may supply just what differs.
+    if let Some(unread) = change.depends_on.iter().find(|a| shared.unread().contains(a))
+        && !comparison.differences.is_empty()
+    {
+        return Err(format!("what {unread} supplies is not known"));
+    }
     let mut left = lines(kind, &spec, &comparison, "wanted", "is");
     left.extend(wanted.unknown.left(&unknown));
     Ok(left)

@@ -19,7 +19,7 @@ use crate::plan::{Change, Decision, Live, Wanted};
 use crate::services::Services;
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -123,6 +123,8 @@ struct Shared {
     supplied: Mutex<BTreeMap<String, Supplied>>,
     /// What they supplied when the plan was made.
     planned: BTreeMap<String, Supplied>,
+    /// What was done and could not be read afterwards: what it supplies is not known.
+    unread: Mutex<BTreeSet<Address>>,
     ids: Mutex<BTreeMap<Address, String>>,
     /// Who plumb works as, once somebody needed to know.
     me: tokio::sync::OnceCell<String>,
@@ -148,6 +150,10 @@ impl Shared {
 
     fn supplied(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Supplied>> {
         self.supplied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unread(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message without secrets: services like to quote what they refuse.
@@ -199,6 +205,7 @@ pub async fn apply(
         facts,
         supplied: Mutex::new(live.supplied()),
         planned: live.supplied(),
+        unread: Mutex::default(),
         ids: Mutex::new(ids),
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
