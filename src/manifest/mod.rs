@@ -171,11 +171,13 @@ mod source;
 mod template;
 mod vault;
 mod walk;
+mod warnings;
 
-pub use develop::names_secret;
 pub use disk::Disk;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
-pub use load::{Failure, PROJECT_FILE, load, names};
+pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
 pub use project::{AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, Target, Variable};
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
 pub use vault::Vault;
+pub use walk::path;
+pub use warnings::{Warning, warnings};

@@ -1,7 +1,8 @@
 //! Keeping secrets out of plans: they are replaced by tokens before anything is compared, and tokens by numbers before
 //! anything is shown.
 
-use crate::manifest::{Vault, names_secret};
+use crate::detect::names_secret;
+use crate::manifest::Vault;
 use crate::schema::{Field, Rules, Secret, Shape};
 use serde_json::Value;
 use std::collections::BTreeMap;
