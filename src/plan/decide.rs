@@ -1,15 +1,16 @@
 //! Deciding: what is to be done to each resource, and why.
 
 use super::compare::{Because, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
+use super::earlier::{Base, Bases, Earlier};
 use super::live::{Found, Live};
-use super::matching::{CLONES_REMEDY, Match, clones};
+use super::matching::Match;
 use super::origin::{Was, is_apart};
-use super::secrets::{self, Numbers, seal};
+use super::secrets::{self, seal};
 use super::selection::Selection;
 use super::teardown::Descent;
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, approval, guards, normal,
-    order, references, served,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
+    served,
 };
 use crate::call::System;
 use crate::kinds::{AnyKind, Mark, Owner, Rev, Role, Step, Verb};
@@ -17,6 +18,7 @@ use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything that a decision depends on. Nothing else does: no clock, no file, no environment.
 pub struct Input<'a> {
@@ -48,18 +50,6 @@ pub struct Keys<'a> {
     pub who: &'a str,
     /// The second key: whether what is due is taken down.
     pub key: bool,
-}
-
-/// The spec of a resource as it was at some earlier commit.
-pub type Bases = BTreeMap<Address, Base>;
-
-/// What an earlier commit had under an address.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Base {
-    /// The spec there.
-    Spec(Value),
-    /// There was no such manifest.
-    Nothing,
 }
 
 /// A plan, and the secrets that its calls need.
@@ -99,6 +89,8 @@ pub struct Wanted {
     pub ignored: Vec<Pattern>,
     /// In normal form, what was live when it was decided.
     pub live: Option<Value>,
+    /// What of it was a secret before, and is not to be shown.
+    pub earlier: Earlier,
 }
 
 /// Decides.
@@ -126,6 +118,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
 pub(super) struct Decider<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) vault: Vault,
+    /// The secrets of earlier manifests: they are hidden, and compared as the text that they are.
+    pub(super) earlier: Arc<Vault>,
     supplied: BTreeMap<String, Supplied>,
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
@@ -165,6 +159,7 @@ impl<'a> Decider<'a> {
         }
         Decider {
             input,
+            earlier: input.bases.named_by(&vault),
             vault,
             supplied: input.live.supplied(),
             live_ids: ids_of(&owned),
@@ -252,7 +247,10 @@ impl<'a> Decider<'a> {
         let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
         self.push(resource, Action::Create, None, &step, fields, origin);
         let spec = normal::normal(rules, &shown);
-        self.wanted.insert(resource.address.clone(), Wanted { spec, ignored: Vec::new(), live: None });
+        self.wanted.insert(
+            resource.address.clone(),
+            Wanted { spec, ignored: Vec::new(), live: None, earlier: self.earlier(resource) },
+        );
     }
 
     fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
@@ -282,10 +280,9 @@ impl<'a> Decider<'a> {
         };
         let mut comparison = compare(rules, &want, &live, &context);
         // Only for showing: what was a secret once is compared as the text that it is.
-        let mut shown = self.vault.clone();
         for difference in &mut comparison.differences {
             if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
-                secrets::hide_replaced(to, from, &mut shown);
+                secrets::hide_replaced(to, from, &self.vault);
             }
         }
         let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
@@ -335,7 +332,9 @@ impl<'a> Decider<'a> {
         self.expired(resource, &expired);
         self.touched.insert(resource.address.clone(), &found.seen.spec);
         let read = normal::hash(&live);
-        self.wanted.insert(resource.address.clone(), Wanted { spec: want, ignored, live: Some(live) });
+        let earlier = self.earlier(resource);
+        let wanted = Wanted { spec: want, ignored, live: Some(live), earlier };
+        self.wanted.insert(resource.address.clone(), wanted);
         let moved = match &matched {
             Match::Moved(_, mark) => Some(mark.owner.address.clone()),
             _ => None,
@@ -347,6 +346,11 @@ impl<'a> Decider<'a> {
                 found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner));
             change.moved_from = moved;
         }
+    }
+
+    /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
+    fn earlier(&self, resource: &Resource) -> Earlier {
+        self.input.bases.secrets(&resource.address, &self.earlier).and(&resource.spec)
     }
 
     /// What the manifest was when the object was last made, if that is known.

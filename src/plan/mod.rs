@@ -4,6 +4,7 @@ pub mod approval;
 pub mod compare;
 mod decide;
 pub mod drift;
+mod earlier;
 mod finish;
 pub mod guards;
 mod live;
@@ -19,7 +20,8 @@ mod served;
 pub mod teardown;
 mod types;
 
-pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};
+pub use decide::{Decision, Input, Keys, Wanted, decide};
+pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
 pub use selection::Selection;
 pub use types::{

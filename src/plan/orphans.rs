@@ -1,6 +1,7 @@
 //! What is owned and no manifest asks for any more.
 
-use super::decide::{Base, Decider, Wanted};
+use super::decide::{Decider, Wanted};
+use super::earlier::Base;
 use super::live::Found;
 use super::matching::{CLONES_REMEDY, clones};
 use super::secrets::seal;
@@ -71,15 +72,17 @@ impl<'a> Decider<'a> {
                 return;
             }
         };
-        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
+        let title = live.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name).to_owned();
         self.touched.insert(address.clone(), &found.seen.spec);
         let read = normal::hash(&live);
-        self.wanted.insert(address.clone(), Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live) });
+        let earlier = self.input.bases.secrets(address, &self.earlier);
+        let wanted = Wanted { spec: Value::Null, ignored: Vec::new(), live: Some(live), earlier };
+        self.wanted.insert(address.clone(), wanted);
         self.changes.push(Change {
             address: address.clone(),
             action: Action::Delete,
             id: Some(found.seen.id.clone()),
-            title: title.to_owned(),
+            title,
             reason: Some("no manifest asks for it any more".into()),
             origin: self.input.bases.get(address).map(|base| match base {
                 Base::Spec(_) => Origin::Manifest,

@@ -19,6 +19,7 @@ mod import;
 mod lease;
 mod origins;
 mod ownership;
+mod secrets;
 mod teardown;
 mod world;
 mod writeback;
