@@ -3,8 +3,8 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::Repo;
-use crate::kinds;
-use crate::manifest::{self, Address, Desired, InMemory, Source};
+use crate::kinds::{self, Mark};
+use crate::manifest::{self, Address, Desired, InMemory, Source, Vault};
 use crate::plan::{Action, Base, Bases, Change, Decision, Live, Note, Plan, normal};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,14 +32,14 @@ pub struct Known {
 }
 
 impl History<'_> {
-    /// The manifests at a commit, by address.
-    fn specs(&self, commit: &str) -> Result<BTreeMap<Address, serde_json::Value>, String> {
+    /// The manifests at a commit, by address, and the secrets that they could use.
+    fn specs(&self, commit: &str) -> Result<(BTreeMap<Address, serde_json::Value>, Vault), String> {
         let files = self.repo.files_at(commit, self.paths).map_err(|e| e.to_string())?;
         let desired = (self.load)(&InMemory(files)).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests there have mistakes: {first}")
         })?;
-        Ok(desired.resources.into_iter().map(|r| (r.address, r.spec)).collect())
+        Ok((desired.resources.into_iter().map(|r| (r.address, r.spec)).collect(), desired.vault))
     }
 
     /// The manifests at the point where this branch left a revision, for every address that a plan may speak of.
@@ -47,8 +47,10 @@ impl History<'_> {
         let tip = self.repo.resolve(rev).map_err(|e| e.to_string())?;
         // What the other branch did meanwhile is not this branch's doing.
         let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
-        let specs = self.specs(&fork)?;
+        let (specs, vault) = self.specs(&fork)?;
         let mut bases: Bases = addresses.iter().map(|address| (address.clone(), Base::Nothing)).collect();
+        specs.iter().for_each(|(address, spec)| bases.hide(address, spec));
+        bases.learn(&vault);
         bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
         Ok(Known { bases, notes: Vec::new() })
     }
@@ -57,33 +59,41 @@ impl History<'_> {
     /// but that tells whether they once declared what stays live.
     pub fn at_marks(&self, live: &Live, decision: &Decision) -> Known {
         let plan = &decision.plan;
-        let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
         // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
         let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
-        for change in
-            plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete)).filter(untold)
-        {
-            let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id));
-            if let Some(mark) = found.and_then(|f| f.mark.as_ref())
-                && let Some(rev) = &mark.rev
-                && rev.commit != NO_COMMIT
-            {
-                let was = &mark.owner.address;
-                commits.entry(&rev.commit).or_default().push((&change.address, was, &rev.hash));
-            }
-        }
-        let planned: BTreeSet<&Address> = commits.values().flatten().map(|(address, ..)| *address).collect();
-        let mut of_chosen = Vec::new();
-        for address in decision.chosen.iter().filter(|address| !planned.contains(address)) {
+        let changes = plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete));
+        let planned: Vec<(&Address, &Mark)> = changes
+            .filter(untold)
+            .filter_map(|change| {
+                let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id))?;
+                Some((&change.address, found.mark.as_ref()?))
+            })
+            .collect();
+        let told: BTreeSet<&Address> = planned.iter().map(|(address, _)| *address).collect();
+        let mut chosen = Vec::new();
+        for address in decision.chosen.iter().filter(|address| !told.contains(address)) {
             let owned = live.of(&address.kind).iter().filter_map(|found| found.mark.as_ref());
             let mine = owned.filter(|mark| mark.owner.address == *address && mark.owner.project == plan.project);
-            let revs = mine.filter_map(|mark| mark.rev.as_ref()).filter(|rev| rev.commit != NO_COMMIT);
-            of_chosen.extend(revs.map(|rev| (address, rev)));
+            chosen.extend(mine.map(|mark| (address, mark)));
         }
+        self.read(planned, chosen)
+    }
+
+    /// For each address, the manifest at the commit that a mark names.
+    pub fn of_marks<'m>(&self, marks: impl Iterator<Item = (&'m Address, &'m Mark)>) -> Known {
+        self.read(marks.collect(), Vec::new())
+    }
+
+    /// The manifests that marks name. Of the second list nothing is said that cannot be told: nothing changes of it.
+    fn read(&self, planned: Vec<(&Address, &Mark)>, unchanged: Vec<(&Address, &Mark)>) -> Known {
+        let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
+        for (address, mark) in planned.iter().chain(&unchanged) {
+            if let Some(rev) = mark.rev.as_ref().filter(|rev| rev.commit != NO_COMMIT) {
+                commits.entry(&rev.commit).or_default().push((address, &mark.owner.address, &rev.hash));
+            }
+        }
+        let planned: BTreeSet<&Address> = planned.iter().map(|(address, _)| *address).collect();
         let mut known = Known::default();
-        for (address, rev) in of_chosen {
-            commits.entry(&rev.commit).or_default().push((address, address, &rev.hash));
-        }
         let mut missing = BTreeSet::new();
         for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
             if !self.repo.has_commit(commit) {
@@ -94,8 +104,14 @@ impl History<'_> {
                 continue;
             }
             match self.specs(commit) {
-                Ok(specs) => {
+                Ok((specs, vault)) => {
+                    known.bases.learn(&vault);
                     for (address, was, hash) in wanted {
+                        // Its secrets are hidden even where it is not quite what was applied: the hash of one that is
+                        // not set now is another.
+                        if let Some(spec) = specs.get(was) {
+                            known.bases.hide(address, spec);
+                        }
                         if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
                         } else if planned.contains(address) {

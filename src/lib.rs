@@ -7,13 +7,14 @@
 //! ```
 //!
 //! A module only uses those to its right:
-//! cli → ci → (apply, import) → (render, explain, observe) → (plan, translate) → manifest → kinds → (schema, yaml, call).
-//! Services and sandbox know no plan.
+//! cli → ci → (apply, import) → (render, explain, observe) → (plan, translate) → manifest → kinds → detect →
+//! (schema, yaml, call). Services and sandbox know no plan.
 
 pub mod apply;
 pub mod call;
 pub mod ci;
 pub mod cli;
+pub mod detect;
 pub mod emr;
 pub mod explain;
 pub mod git;

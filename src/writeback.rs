@@ -5,7 +5,7 @@
 
 use crate::manifest::{Address, Desired, Resource};
 use crate::plan::secrets::holds;
-use crate::plan::{Action, Change, Decision, FieldChange, Op, Origin};
+use crate::plan::{Action, Change, Decision, Earlier, FieldChange, Op, Origin};
 use crate::schema::{self, Path, Segment};
 use crate::yaml::edit::{self, Step};
 use crate::yaml::{FileId, Limits, Node, Problems, parse};
@@ -129,9 +129,10 @@ impl One<'_> {
             }
             let resource = desired.resources.iter().find(|r| r.address == *self.address);
             let resource = resource.ok_or("its manifest cannot be found any more")?;
-            let live = decision.wanted.get(self.address).and_then(|w| w.live.as_ref()).ok_or("it is not live")?;
+            let wanted = decision.wanted.get(self.address).ok_or("it is not live")?;
+            let live = wanted.live.as_ref().ok_or("it is not live")?;
             for field in &fields {
-                match self.field(&texts, &desired, resource, live, field) {
+                match self.field(&texts, &desired, resource, (live, &wanted.earlier), field) {
                     Ok((file, text)) => {
                         texts.insert(file, text.into_bytes());
                         self.fields += 1;
@@ -152,7 +153,7 @@ impl One<'_> {
         texts: &Texts,
         desired: &Desired,
         resource: &Resource,
-        live: &Value,
+        (live, earlier): (&Value, &Earlier),
         field: &FieldChange,
     ) -> Result<(String, String), String> {
         let rules = resource.kind.rules();
@@ -163,6 +164,11 @@ impl One<'_> {
         });
         if there.as_ref().is_some_and(holds) || schema::find(rules, &resource.spec, &path).is_some_and(holds) {
             return Err("it is a secret".into());
+        }
+        if let Some(there) = &there
+            && earlier.hide(rules, &path, &mut there.clone())
+        {
+            return Err("it is a secret, or looks like one: write `${env.NAME}`".into());
         }
         let home = &desired.files.get(resource.span.file).path;
         let found = resource.locate(&path);

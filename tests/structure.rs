@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 700;
 
 /// What decides: pure and synchronous.
-const DECIDING: [&str; 9] =
-    ["plan/", "emr/", "schema/", "render/", "kinds/", "yaml/", "manifest/", "translate/", "import/"];
+const DECIDING: [&str; 10] =
+    ["plan/", "detect/", "emr/", "schema/", "render/", "kinds/", "yaml/", "manifest/", "translate/", "import/"];
 /// What acts although its folder decides.
 const ACTING: [&str; 2] = ["manifest/disk.rs", "emr/read.rs"];
 /// What code that decides never names.

@@ -7,7 +7,7 @@ use crate::kinds::{AnyKind, Role};
 use crate::observe;
 use crate::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use crate::plan::unknown::Unknown;
-use crate::plan::{Action, Change, Found, normal, references, secrets};
+use crate::plan::{Action, Change, Earlier, Found, normal, references, secrets};
 use crate::{schema, services};
 use serde_json::{Value, json};
 
@@ -96,7 +96,8 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
             return Ok(None);
         }
     }
-    let mut differences = lines(kind, &wanted, &changed, "it was", "it is now");
+    let earlier = shared.wanted(&change.address).map(|w| w.earlier.clone()).unwrap_or_default();
+    let mut differences = lines(kind, &wanted, &earlier, &changed, ("it was", "it is now"));
     if differences.is_empty() {
         differences.push("something changed that the service may set by itself".to_owned());
     }
@@ -143,7 +144,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     {
         return Err(format!("what {unread} supplies is not known"));
     }
-    let mut left = lines(kind, &spec, &comparison, "wanted", "is");
+    let mut left = lines(kind, &spec, &wanted.earlier, &comparison, ("wanted", "is"));
     left.extend(wanted.unknown.left(&unknown));
     Ok(left)
 }
@@ -186,14 +187,24 @@ fn comparison(
     compare(kind.rules(), want, live, &context)
 }
 
-/// Each difference in a line. Where a secret is wanted, neither value is shown.
-fn lines(kind: &dyn AnyKind, wanted: &Value, comparison: &Comparison, to: &str, from: &str) -> Vec<String> {
+/// Each difference in a line. Where a secret is wanted, or was one before, neither value is shown.
+fn lines(
+    kind: &dyn AnyKind,
+    wanted: &Value,
+    earlier: &Earlier,
+    comparison: &Comparison,
+    (to, from): (&str, &str),
+) -> Vec<String> {
     let mut numbers = secrets::Numbers::default();
     let mut line = |d: &Difference| {
         let secret = schema::find(kind.rules(), wanted, &d.path).is_some_and(secrets::holds);
         let mut show = |v: &Option<Value>| match v {
             Some(_) if secret => "(secret)".to_owned(),
-            Some(v) => numbers.show(v).to_string(),
+            Some(v) => {
+                let mut shown = v.clone();
+                earlier.hide(kind.rules(), &d.path, &mut shown);
+                numbers.show(&shown).to_string()
+            }
             None => "unset".to_owned(),
         };
         let (to_value, from_value) = (show(&d.to), show(&d.from));

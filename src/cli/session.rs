@@ -5,10 +5,10 @@ use super::{Global, Selected, Targeted, emr};
 use crate::call::{Fault, System};
 use crate::explain::{History, Known};
 use crate::git::Repo;
-use crate::kinds::{self, AnyKind, Role};
-use crate::manifest::{self, Desired, Disk, Request, Source};
+use crate::kinds::{self, AnyKind, Mark, Role};
+use crate::manifest::{self, Address, Desired, Disk, Request, Source, Vault};
 use crate::plan::teardown::{Commits, Evidence};
-use crate::plan::{Bases, Decision, Input, Keys, Live, Selection, decide};
+use crate::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
@@ -120,7 +120,8 @@ impl Project {
 
     /// Earlier manifests, read the way that these were.
     fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
-        let load = |source: &dyn Source| manifest::load(source, &request(&self.targeted, Some(repo)), kinds::all());
+        let load =
+            |source: &dyn Source| manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all());
         ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
@@ -176,6 +177,14 @@ impl Project {
     fn who(&self) -> String {
         let git = self.repo.as_ref().and_then(Repo::user);
         settings::run().who.or(settings::user(git)).unwrap_or_else(|| "somebody".into())
+    }
+
+    /// Hides every secret of the environment that the project names, although no manifest may use one: those of a fork
+    /// see nothing of the environment, and what is live may have it.
+    pub fn hide_environment(&mut self) {
+        for secret in self.desired.project.env.iter().filter_map(|name| settings::env(name)) {
+            self.desired.vault.seal_everywhere(&secret);
+        }
     }
 
     /// Connects to the target's services.
@@ -421,8 +430,13 @@ impl Session {
                 let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
                 let addresses: Vec<_> = resources.chain(first.plan.changes.iter().map(|c| c.address.clone())).collect();
                 self.project
-                    .history(repo, |history| history.at(rev, &addresses))
-                    .map_err(|e| Failure::error(format!("--base {rev}: {e}")).hint("nothing was sent"))
+                    .history(repo, |history| {
+                        let mut known = history.at(rev, &addresses)?;
+                        // What is live was applied from the mark's commit, which may have had secrets that the base has not.
+                        known.bases.hide_like(&history.at_marks(live, first).bases);
+                        Ok(known)
+                    })
+                    .map_err(|e: String| Failure::error(format!("--base {rev}: {e}")).hint("nothing was sent"))
             }
         }
     }
@@ -444,6 +458,13 @@ impl Session {
         })?;
         let decision = self.decision_of(&desired, live, bases, &Selection::default(), None);
         Ok((desired, decision))
+    }
+
+    /// What of live objects of an address is a secret by the manifests that they were made from.
+    pub fn earlier<'m>(&self, address: &'m Address, marks: impl Iterator<Item = &'m Mark>, vault: &Vault) -> Earlier {
+        let of = |history: &History<'_>| history.of_marks(marks.map(|mark| (address, mark))).bases;
+        let bases = self.project.repo.as_ref().map(|repo| self.project.history(repo, of)).unwrap_or_default();
+        bases.hiding(address, vault)
     }
 
     /// What is known of earlier manifests, to tell who changed what.

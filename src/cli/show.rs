@@ -10,6 +10,7 @@ use crate::plan::secrets::{Numbers, seal};
 use crate::plan::unknown::Unknown;
 use crate::plan::{Selection, normal};
 use crate::render::value::visible;
+use crate::schema::Path;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use serde_json::{Value, json};
@@ -73,6 +74,11 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         return Err(Failure::error(format!("no manifest and no live object is {address}")));
     }
     let (mut vault, mut numbers) = (vault, Numbers::default());
+    let marks = found.iter().filter_map(|f| f.mark.as_ref());
+    let mut earlier = session.earlier(&address, marks, &vault);
+    if let Some(resource) = resource {
+        earlier = earlier.and(&resource.spec);
+    }
     let wanted = resource.map(|r| numbers.show(&seal(kind.rules(), &r.spec, &mut vault)));
     let supplied = live.supplied();
     let lives: Vec<Value> = found
@@ -80,7 +86,9 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         .map(|f| {
             let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
             // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
-            let spec = if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
+            let mut spec =
+                if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
+            earlier.hide(kind.rules(), &Path::default(), &mut spec);
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             let mut shown =
                 json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
@@ -93,7 +101,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         .collect();
     if args.output.output == PlainForm::Json {
         let all = json!({"address": address, "manifest": wanted, "live": lives, "plan": plan});
-        args.output.write(&format!("{all:#}\n"), ui)?;
+        args.output.write(&crate::render::shown(&format!("{all:#}\n")), ui)?;
         return Ok(ExitCode::Ok);
     }
     let mut text = format!("{}\n", visible(&address.to_string()));

@@ -98,7 +98,7 @@ fn shown(rows: &[Row], form: PlainForm) -> String {
                 |r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}),
             )
             .collect();
-        return format!("{:#}\n", json!(list));
+        return crate::render::shown(&format!("{:#}\n", json!(list)));
     }
     let cells = |r: &Row| [&r.address, r.status, &r.id, &r.state, &r.commit].map(visible);
     let mut table = vec![["ADDRESS", "STATUS", "ID", "STATE", "APPLIED FROM"].map(str::to_owned)];

@@ -4,7 +4,7 @@ use super::output::{Output, ProblemForm, sarif};
 use super::session::{self, Project};
 use super::{Global, Targeted};
 use crate::git::Repo;
-use crate::manifest;
+use crate::manifest::{self, Warning};
 use crate::render::{self, Finding, Level};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::yaml::{Files, Problem};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake
 ///
-/// Nothing is sent anywhere. With --output json, sarif or junit the mistakes are the result; otherwise they go to
+/// Nothing is sent anywhere. Secrets in plain text, and characters that do not show, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
 /// stderr.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb validate --target prod\n  plumb validate --output sarif --out plumb.sarif")]
@@ -33,50 +33,78 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         for resource in &project.desired.resources {
             *counts.entry(resource.kind.name()).or_default() += 1;
         }
+        let warnings = manifest::warnings(&project.desired, &settings::env);
+        if !warnings.is_empty() {
+            let problems: Vec<Problem> = warnings.into_iter().map(|(_, problem)| problem).collect();
+            ui.laid_out(&render::warnings(&project.desired.files, &problems, ui.colours_stderr()));
+        }
         let list: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let target = &project.desired.target.name;
         let all = if list.is_empty() { "no resources".into() } else { list.join(", ") };
         args.output.write(&format!("The manifests are valid for target {target}: {all}.\n"), ui)?;
         return Ok(ExitCode::Ok);
     }
-    let (files, problems) = mistakes(global, &args.targeted)?;
-    let code = if problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
-    let findings = findings(&files, &problems);
+    let read = read(global, &args.targeted)?;
+    let code = if read.problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
+    let mut all = findings(&read.files, &read.problems);
+    // A suite knows passed and failed; what exits with 0 has failed nothing.
+    let level = if args.output.output == ProblemForm::Junit { Level::Note } else { Level::Warning };
+    all.extend(read.warnings.iter().map(|(rule, problem)| finding(&read.files, problem, rule, level)));
     let text = match args.output.output {
-        ProblemForm::Junit => render::junit("plumb validate", &findings),
-        ProblemForm::Sarif => sarif(&findings)?,
-        ProblemForm::Text | ProblemForm::Json => format!("{}\n", render::problems_json(&files, &problems)),
+        ProblemForm::Junit => render::junit("plumb validate", &all),
+        ProblemForm::Sarif => sarif(&all)?,
+        ProblemForm::Text | ProblemForm::Json => {
+            let warnings: Vec<Problem> = read.warnings.into_iter().map(|(_, problem)| problem).collect();
+            let mut json = render::problems_json(&read.files, &read.problems);
+            json["warnings"] = render::problems_json(&read.files, &warnings)["problems"].take();
+            render::shown(&format!("{json}\n"))
+        }
     };
     args.output.write(&text, ui)?;
     Ok(code)
 }
 
-/// Every mistake in the manifests, and the texts that it is in.
-pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Problem>), Failure> {
+/// What is wrong with the manifests, and what is worth knowing of them when nothing is.
+struct Read {
+    files: Files,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+fn read(global: &Global, targeted: &Targeted) -> Result<Read, Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
     let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
     session::with_source(&dir, repo.as_ref(), targeted, |source| {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
-            Ok(desired) => (desired.files, Vec::new()),
-            Err(failure) => (failure.files, failure.problems),
+            Ok(desired) => {
+                let warnings = manifest::warnings(&desired, &settings::env);
+                Read { files: desired.files, problems: Vec::new(), warnings }
+            }
+            Err(failure) => Read { files: failure.files, problems: failure.problems, warnings: Vec::new() },
         }
     })
 }
 
+/// Every mistake in the manifests, and the texts that it is in.
+pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Problem>), Failure> {
+    read(global, targeted).map(|read| (read.files, read.problems))
+}
+
 /// The mistakes as findings.
 pub fn findings(files: &Files, problems: &[Problem]) -> Vec<Finding> {
-    let one = |p: &Problem| {
-        let place = p.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
-        Finding {
-            file: place.as_ref().map(|(file, _)| file.clone()),
-            line: place.as_ref().map(|(_, (line, _))| *line),
-            column: place.as_ref().map(|(_, (_, column))| *column),
-            level: Level::Error,
-            rule: "manifest".into(),
-            message: in_one_line(p),
-        }
-    };
-    problems.iter().map(one).collect()
+    problems.iter().map(|problem| finding(files, problem, "manifest", Level::Error)).collect()
+}
+
+fn finding(files: &Files, problem: &Problem, rule: &str, level: Level) -> Finding {
+    let place = problem.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
+    Finding {
+        file: place.as_ref().map(|(file, _)| file.clone()),
+        line: place.as_ref().map(|(_, (line, _))| *line),
+        column: place.as_ref().map(|(_, (_, column))| *column),
+        level,
+        rule: rule.into(),
+        message: in_one_line(problem),
+    }
 }
 
 /// A mistake without its picture: unknown field `x`: did you mean `y`?

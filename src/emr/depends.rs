@@ -3,7 +3,8 @@
 //! Whether a path is read or written is told by the name that stands before it (`--input`, `output=`) or by the program
 //! (`s3-dist-cp`). Where neither says, it is only mentioned. What the code itself has in it is not known.
 
-use super::{hide, pattern};
+use super::pattern;
+use crate::detect;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -102,7 +103,7 @@ impl Depends {
         let end = |found: &str| {
             let mut places = found
                 .char_indices()
-                .filter(|(at, c)| ends(*c) && !(*c == ')' && found[..=*at].ends_with(hide::HIDDEN)));
+                .filter(|(at, c)| ends(*c) && !(*c == ')' && found[..=*at].ends_with(detect::HIDDEN)));
             places.next().map_or(found.len(), |(at, _)| at)
         };
         for start in ["s3://", "s3a://", "s3n://", "jdbc:", "hdfs://"] {

@@ -2,7 +2,8 @@
 //! pipeline instead of after its newest run.
 
 use super::raw::{Cluster, JobRun, ServerlessApplication, time};
-use super::{hide, pattern, serverless};
+use super::{pattern, serverless};
+use crate::detect;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,29 +65,31 @@ fn undated(mut all: Vec<Value>, member: &str) -> Vec<Value> {
     all
 }
 
-/// The same without secrets. Other than [`hide::json`] it knows where EMR's API has pairs, properties and arguments.
+/// The same without secrets. Other than [`detect::masked_json`] it knows where EMR's API has pairs, properties and arguments.
 fn hidden(value: &Value) -> Value {
     let Value::Object(map) = value else {
         return match value {
             Value::Array(items) => items.iter().map(hidden).collect(),
-            other => hide::json(other),
+            other => detect::masked_json(other),
         };
     };
     if let (Some(Value::String(key)), Some(Value::String(text))) = (map.get("Key"), map.get("Value")) {
-        return json!({ "Key": hide::text(key), "Value": hide::named(key, text) });
+        return json!({ "Key": detect::masked(key), "Value": detect::masked_value(key, text) });
     }
     let member = |(name, value): (&String, &Value)| {
         let shown = match value {
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
                 let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-                Value::from(hide::arguments(&texts))
+                Value::from(detect::masked_arguments(&texts))
             }
             // The properties of a configuration: what their names say counts.
-            Value::Object(_) if matches!(name.as_str(), "Properties" | "properties" | "tags") => hide::json(value),
-            Value::String(text) if name != "Key" => Value::from(hide::named(name, text)),
+            Value::Object(_) if matches!(name.as_str(), "Properties" | "properties" | "tags") => {
+                detect::masked_json(value)
+            }
+            Value::String(text) if name != "Key" => Value::from(detect::masked_value(name, text)),
             other => hidden(other),
         };
-        (hide::text(name), shown)
+        (detect::masked(name), shown)
     };
     Value::Object(map.iter().map(member).collect())
 }
@@ -128,7 +131,7 @@ mod tests {
             ("/Cluster/Name", "sales"),
             ("/Cluster/Tags/0/Key", "team"),
             ("/Cluster/Tags/0/Value", "bi"),
-            ("/Cluster/Tags/1/Value", hide::HIDDEN),
+            ("/Cluster/Tags/1/Value", detect::HIDDEN),
             ("/Cluster/Ec2InstanceAttributes/Ec2KeyName", "data-eng"),
             ("/Cluster/Configurations/0/Properties/spark.executor.cores", "4"),
             ("/InstanceGroups/0/InstanceType", "m5.xlarge"),
@@ -136,7 +139,7 @@ mod tests {
             // The newest first, as the API lists them, and without the month.
             ("/Steps/0/Name", "mart"),
             ("/Steps/1/Name", "load"),
-            ("/Steps/1/Config/Args/3", hide::HIDDEN),
+            ("/Steps/1/Config/Args/3", detect::HIDDEN),
         ] {
             assert_eq!(input.pointer(pointer), Some(&json!(value)), "{pointer}");
         }

@@ -1,10 +1,10 @@
 //! The summary of an account. Pure: the same reading gives the same inventory.
 
-use super::hide;
 use super::pattern;
 use super::pipeline::{Pipeline, pipeline};
 use super::raw::{Account, Cluster};
 use super::serverless::{Application, application};
+use crate::detect;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,7 +58,7 @@ pub fn inventory(
     since: Option<Timestamp>,
     read: &Account,
 ) -> Inventory {
-    let names: Vec<String> = read.clusters.iter().map(|cluster| hide::text(&cluster.name())).collect();
+    let names: Vec<String> = read.clusters.iter().map(|cluster| detect::masked(&cluster.name())).collect();
     let grouped = pattern::group(names.iter().map(String::as_str));
     let mut by: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
     for (cluster, name) in read.clusters.iter().zip(&names) {
@@ -76,13 +76,13 @@ pub fn inventory(
         uses.map(|pipeline| pipeline.name.clone()).collect()
     };
     let security = read.security.iter().map(|(name, says)| SecurityConfiguration {
-        name: hide::text(name),
-        says: says.as_ref().map(hide::json),
+        name: detect::masked(name),
+        says: says.as_ref().map(detect::masked_json),
         used_by: used_by(name),
     });
     let mut unread: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for unknown in &read.unknown {
-        let of = unread.entry((unknown.what.clone(), hide::text(&unknown.why))).or_default();
+        let of = unread.entry((unknown.what.clone(), detect::masked(&unknown.why))).or_default();
         of.extend((!unknown.of.is_empty()).then(|| unknown.of.clone()));
     }
     let mut serverless: Vec<Application> = read.serverless.iter().map(application).collect();

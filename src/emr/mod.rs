@@ -6,7 +6,6 @@
 
 pub mod choose;
 pub mod depends;
-pub mod hide;
 mod history;
 pub mod input;
 mod inventory;

@@ -2,8 +2,9 @@
 
 use super::depends::{self, Depends};
 use super::history::Spread;
+use super::pattern;
 use super::raw::{self, Cluster, Details, list, seconds, some_text, text, time};
-use super::{hide, pattern};
+use crate::detect;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -145,10 +146,11 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
     let last_run = starts.chain(runs.iter().map(|run| run.created)).flatten().max();
     let policy =
         |details: &Details| details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64();
-    let scaling = details.and_then(|d| d.managed_scaling.as_ref()?.pointer("/ManagedScalingPolicy").map(hide::json));
+    let scaling =
+        details.and_then(|d| d.managed_scaling.as_ref()?.pointer("/ManagedScalingPolicy").map(detect::masked_json));
     Pipeline {
         name: name.to_owned(),
-        patterns: clusters.iter().map(|cluster| pattern::of(&hide::text(&cluster.name()))).collect(),
+        patterns: clusters.iter().map(|cluster| pattern::of(&detect::masked(&cluster.name()))).collect(),
         clusters: clusters.len(),
         live: runs.iter().filter(|run| !has_ended(&run.state)).count(),
         stays_alive: newest["AutoTerminate"] == false,
@@ -182,7 +184,7 @@ fn run(cluster: &Cluster) -> Run {
     let failed = cluster.steps.iter().filter(|step| text(step, "/Status/State") == "FAILED").count();
     Run {
         cluster: cluster.id(),
-        name: hide::text(&cluster.name()),
+        name: detect::masked(&cluster.name()),
         state: text(described, "/Status/State"),
         reason: reason(described, "/Status/StateChangeReason"),
         created,
@@ -205,7 +207,7 @@ fn reason(value: &Value, pointer: &str) -> Option<String> {
 pub(super) fn tags(value: &Value, pointer: &str) -> BTreeMap<String, String> {
     let tag = |tag: &Value| {
         let (key, value) = (tag["Key"].as_str()?, tag["Value"].as_str().unwrap_or_default());
-        Some((hide::text(key), hide::named(key, value)))
+        Some((detect::masked(key), detect::masked_value(key, value)))
     };
     list(value, pointer).iter().filter_map(tag).collect()
 }
@@ -225,7 +227,7 @@ fn configurations(cluster: &Value) -> Vec<Configuration> {
         let properties: BTreeMap<String, String> = properties
             .into_iter()
             .flatten()
-            .map(|(name, value)| (hide::text(name), hide::named(name, value.as_str().unwrap_or_default())))
+            .map(|(name, value)| (detect::masked(name), detect::masked_value(name, value.as_str().unwrap_or_default())))
             .collect();
         let inner = list(entry, "/Configurations");
         open.extend(inner.iter().rev().map(|entry| (format!("{classification}/"), entry)));

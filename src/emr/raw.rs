@@ -2,7 +2,7 @@
 //!
 //! Values may hold secrets. Whatever is shown goes through [`super::hide`] first.
 
-use super::hide;
+use crate::detect;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ impl Cluster {
 
 /// A text of an answer with no secret in it; empty where there is none.
 pub fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).map(hide::text).unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_str).map(detect::masked).unwrap_or_default()
 }
 
 /// The same, where empty is none.
@@ -107,7 +107,7 @@ pub fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
 /// Arguments without secrets.
 pub fn arguments(value: &Value, pointer: &str) -> Vec<String> {
     let args: Vec<&str> = list(value, pointer).iter().filter_map(Value::as_str).collect();
-    hide::arguments(&args)
+    detect::masked_arguments(&args)
 }
 
 /// A time: seconds since 1970 as a number with a fraction (AWS JSON 1.1), or a text (RFC 3339). To the second.

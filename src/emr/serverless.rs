@@ -2,8 +2,9 @@
 
 use super::depends::Depends;
 use super::history::Spread;
+use super::pattern;
 use super::raw::{self, JobRun, ServerlessApplication, seconds, some_text, text, time};
-use super::{hide, pattern};
+use crate::detect;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -50,7 +51,9 @@ pub(super) fn application(read: &ServerlessApplication) -> Application {
     let described = &read.described;
     let texts = |name: &str| -> BTreeMap<String, String> {
         let members = described.get(name).and_then(Value::as_object).into_iter().flatten();
-        members.filter_map(|(key, value)| Some((hide::text(key), hide::named(key, value.as_str()?)))).collect()
+        members
+            .filter_map(|(key, value)| Some((detect::masked(key), detect::masked_value(key, value.as_str()?))))
+            .collect()
     };
     Application {
         id: text(described, "/applicationId"),

@@ -66,7 +66,7 @@ impl Record {
 
     /// The text of the record: the same for the same record.
     pub fn text(&self) -> Result<String, String> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| e.to_string())
+        serde_json::to_string_pretty(self).map(|text| crate::render::shown(&text) + "\n").map_err(|e| e.to_string())
     }
 
     /// What was generated of a manifest.

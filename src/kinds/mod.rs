@@ -283,12 +283,19 @@ pub struct Finding {
     pub path: String,
     pub message: String,
     pub label: String,
+    /// Whether what stands there is a secret, and is not to be shown.
+    pub secret: bool,
 }
 
 impl Findings {
     /// Records a finding.
     pub fn at(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) {
-        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into() });
+        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into(), secret: false });
+    }
+
+    /// Records a finding about a secret that stands in plain text: its place is told, and not shown.
+    pub fn at_secret(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) {
+        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into(), secret: true });
     }
 }
 
@@ -505,7 +512,7 @@ impl<K: Kind> AnyKind for Of<K> {
             let mut findings = Findings::default();
             K::check(&spec, &mut findings);
             for finding in findings.0 {
-                problems.at(node.at(&finding.path).span, finding.message, finding.label);
+                problems.at(node.at(&finding.path).span, finding.message, finding.label).secret = finding.secret;
             }
         }
         problems.len() == before

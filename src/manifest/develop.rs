@@ -2,6 +2,7 @@
 
 use super::Vault;
 use super::walk::{element, member};
+use crate::detect::names_secret;
 use crate::schema::{Field, Rules, Secret};
 use crate::yaml::{Entry, Node, Tree};
 
@@ -62,27 +63,5 @@ fn seal_all(node: &mut Node, vault: &mut Vault) {
         Tree::Str(text) if text.contains("{{secrets/") || text.contains("${resources.") || Vault::is_token(text) => {}
         Tree::Str(text) if !text.is_empty() => *text = vault.seal(text),
         _ => {}
-    }
-}
-
-/// Whether a map's key looks like that of a credential.
-pub fn names_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    ["password", "passwd", "token", "secret", "credential"].iter().any(|word| key.contains(word))
-        || key.split(['.', '_', '-']).next_back().is_some_and(|last| last.ends_with("key"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names_secret;
-
-    #[test]
-    fn keys_that_name_secrets() {
-        for yes in ["spark.hadoop.fs.s3a.secret.key", "DB_PASSWORD", "api-token", "fs.azure.account.key", "accessKey"] {
-            assert!(names_secret(yes), "{yes}");
-        }
-        for no in ["spark.sql.shuffle.partitions", "keystore.path", "monkeys", "name"] {
-            assert!(!names_secret(no), "{no}");
-        }
     }
 }

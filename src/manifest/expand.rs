@@ -35,6 +35,8 @@ pub(super) struct Expander<'a> {
     /// The environment variables that manifests may use.
     pub allowed: BTreeSet<&'a str>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a secret that is not set is left open, instead of being a mistake.
+    pub earlier: bool,
     states: BTreeMap<String, State>,
     /// The variables whose values are being filled in, outermost first.
     running: Vec<String>,
@@ -58,6 +60,7 @@ impl<'a> Expander<'a> {
             variables,
             allowed: allowed.iter().map(String::as_str).collect(),
             env,
+            earlier: false,
             states: BTreeMap::new(),
             running: Vec::new(),
             missing_env: BTreeSet::new(),
@@ -148,6 +151,9 @@ impl<'a> Expander<'a> {
         if looks_like_reference && waits_for_id {
             let message = "a literal `${resources.` cannot stand in one string with a reference";
             problems.at(span, message, "write them in two values");
+        } else if !waits_for_id && out.contains(Vault::UNKNOWN) {
+            // A text with a part that nobody knows is not known.
+            out = Vault::UNKNOWN.to_owned();
         } else if !waits_for_id && (looks_like_reference || out.contains("${secret.")) && !Vault::is_token(&out) {
             // The whole string is the secret then: it is what the service returns, and what has to be hidden.
             out = vault.seal(&vault.reveal(&out));
@@ -247,6 +253,9 @@ impl<'a> Expander<'a> {
             return None;
         }
         let Some(text) = (self.env)(name) else {
+            if self.earlier {
+                return Some(Node { span, tree: Tree::Str(Vault::UNKNOWN.to_owned()) });
+            }
             // Once is enough: it is the environment that has to change, not each of the manifests.
             if self.missing_env.insert(name.to_owned()) {
                 let label = "its value is needed here";

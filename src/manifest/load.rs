@@ -8,6 +8,7 @@ use super::{
     Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, checks, develop, patch, refs,
     teardown_guard,
 };
+use crate::detect;
 use crate::kinds::AnyKind;
 use crate::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,17 +29,39 @@ pub struct Failure {
 
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
 pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
+    load_as(source, request, kinds, false)
+}
+
+/// Reads the manifests of an earlier commit, which explain a plan and decide nothing. A secret that is not set is no
+/// mistake in them: it is [`Vault::UNKNOWN`], of which only the place is known.
+pub fn load_earlier(
+    source: &dyn Source,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+) -> Result<Desired, Failure> {
+    load_as(source, request, kinds, true)
+}
+
+fn load_as(
+    source: &dyn Source,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+    earlier: bool,
+) -> Result<Desired, Failure> {
     let mut files = Files::default();
     let mut problems = Problems::default();
-    match run(source, request, kinds, &mut files, &mut problems) {
+    match run(source, request, kinds, earlier, &mut files, &mut problems) {
         Some(desired) if problems.is_empty() => Ok(Desired { files, ..desired }),
         _ => {
             let mut problems = problems.sorted();
             if problems.len() > MOST_PROBLEMS {
                 let message = format!("{} more problems are not listed", problems.len() - MOST_PROBLEMS);
                 problems.truncate(MOST_PROBLEMS);
-                problems.push(Problem { span: None, message, label: String::new(), help: None, related: None });
+                problems.push(Problem::new(message, String::new()));
             }
+            // Messages quote what they are about; nothing that shows them has to know what a secret is.
+            let mask = detect::mask(&files, &problems);
+            let problems = problems.iter().map(|problem| mask.cleaned(problem)).collect();
             Err(Failure { files, problems })
         }
     }
@@ -58,6 +81,7 @@ fn run(
     source: &dyn Source,
     request: &Request<'_>,
     kinds: &[&'static dyn AnyKind],
+    earlier: bool,
     files: &mut Files,
     problems: &mut Problems,
 ) -> Option<Desired> {
@@ -81,6 +105,7 @@ fn run(
     let mut vault = Vault::new(&project.name, &target.name);
     let names = (project.name.as_str(), target.name.as_str());
     let mut expander = Expander::new(files, names, &variables, &project.env, request.env);
+    expander.earlier = earlier;
     let mut ready = Vec::new();
     for document in list.into_values() {
         let metadata = expander.node(document.metadata, 1, &mut vault, problems);
@@ -130,6 +155,11 @@ fn run(
                 references: each_once(resolved.ids),
             });
         }
+    }
+    // Every secret of the environment is hidden, whether a manifest refers to it or not: what is live may have it. Only
+    // now, so that the specs, of which the marks keep a hash, are the same without the environment.
+    for secret in project.env.iter().filter_map(|name| (request.env)(name)) {
+        vault.seal_everywhere(&secret);
     }
     checks::live_names(&resources, problems);
     checks::adopted_once(&resources, problems);

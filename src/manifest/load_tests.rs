@@ -203,6 +203,33 @@ fn secrets_are_sealed_and_revealed() {
 }
 
 #[test]
+fn a_secret_of_the_environment_is_known_without_a_reference() {
+    let text = job("a", "  description: has t0p-s3cret-value in it");
+    let desired = good("main", &[("manifests/a.yaml", &text)]);
+    // The spec is what it is without the environment, or the hash in the mark would depend on that.
+    assert_eq!(desired.resources[0].spec["description"], "has t0p-s3cret-value in it");
+    let sealed = desired.vault.seal_known(&desired.resources[0].spec).to_string();
+    assert!(!sealed.contains("s3cret"), "{sealed}");
+}
+
+#[test]
+fn earlier_manifests_are_read_without_their_secrets() {
+    let text = job("a", "  password: ${env.TOKEN}\n  retries: ${env.TOKEN}\n  description: \"x ${env.TOKEN} y\"");
+    let source = source(&[("manifests/a.yaml", &text)]);
+    let unset = Request { env: &|_| None, ..request("main") };
+    let earlier = load_earlier(&source, &unset, kinds()).unwrap();
+    for member in ["password", "retries", "description"] {
+        assert_eq!(earlier.resources[0].spec[member], Vault::UNKNOWN, "{member}");
+    }
+    assert!(load(&source, &unset, kinds()).is_err());
+    // What is set is known, and what may not be used is a mistake there too.
+    let known = load_earlier(&source, &request("main"), kinds()).unwrap();
+    assert_ne!(known.resources[0].spec["password"], Vault::UNKNOWN);
+    let other = job("a", "  description: ${env.OTHER}");
+    assert!(load_earlier(&self::source(&[("manifests/a.yaml", &other)]), &unset, kinds()).is_err());
+}
+
+#[test]
 fn references_are_ids_or_values() {
     let text = job(
         "b",

@@ -187,15 +187,17 @@ mod teardown_guard;
 mod template;
 mod vault;
 mod walk;
+mod warnings;
 
-pub use develop::names_secret;
 pub use disk::{Disk, named};
 pub use document::{API_VERSION, IgnoreText, LONGEST_NAME, LifecycleText, Metadata};
 pub use json::read_json;
-pub use load::{Failure, PROJECT_FILE, load, names};
+pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
 pub use project::{
     AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
     Variable,
 };
 pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, tidy};
 pub use vault::Vault;
+pub use walk::path;
+pub use warnings::{Warning, warnings};

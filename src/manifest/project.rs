@@ -19,8 +19,9 @@ pub struct Project {
     /// Values for `${var.NAME}`.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
-    /// Environment variables that manifests may use as `${env.NAME}`. Always secret. Those that CI and the tools sign in with
-    /// are refused.
+    /// Environment variables that manifests may use as `${env.NAME}`. They are for secrets: the value of each that is set
+    /// is hidden wherever it occurs, whether a manifest uses it or not. What is no secret is a variable. Those
+    /// that CI and the tools sign in with are refused.
     #[serde(default)]
     pub env: Vec<String>,
     /// The places that the manifests can be applied to.

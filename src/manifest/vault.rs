@@ -12,7 +12,7 @@ const START: &str = "${secret.";
 /// How many hexadecimal digits it has.
 const DIGITS: usize = 16;
 /// Shorter secrets are only recognised when they are a whole string: as a part of others they would be found anywhere.
-const SHORTEST_PART: usize = 8;
+const SHORTEST_PART: usize = super::warnings::SHORTEST_SECRET;
 
 /// The plaintext of secrets, by the token that stands for each in specs and plans.
 ///
@@ -62,7 +62,7 @@ impl Vault {
         if let Some(token) = self.tokens.get(plaintext) {
             return token.clone();
         }
-        let token = format!("{START}{}}}", self.digits(plaintext));
+        let token = self.token(plaintext);
         self.plain.insert(token.clone(), plaintext.to_owned());
         // A service that keeps JSON as a text may show it as it would write it itself.
         if let Some(canonical) = canonical(plaintext) {
@@ -78,6 +78,31 @@ impl Vault {
             self.parts.insert(plaintext.to_owned());
         }
         self.seal(plaintext)
+    }
+
+    /// The token that would stand for a secret, without keeping it: for what is only shown, and never sent.
+    pub fn token(&self, plaintext: &str) -> String {
+        match self.tokens.get(plaintext) {
+            Some(token) => token.clone(),
+            None => format!("{START}{}}}", self.digits(plaintext)),
+        }
+    }
+
+    /// A vault of the same key that knows the secrets of another one.
+    pub fn rekeyed(&self, other: &Vault) -> Vault {
+        let mut vault = Vault { key: self.key.clone(), ..Vault::default() };
+        vault.absorb(other);
+        vault
+    }
+
+    /// Takes in what another vault knows.
+    pub fn absorb(&mut self, other: &Vault) {
+        for plain in other.plain.values() {
+            match other.parts.contains(plain) {
+                true => self.seal_everywhere(plain),
+                false => self.seal(plain),
+            };
+        }
     }
 
     fn digits(&self, plaintext: &str) -> String {
@@ -136,7 +161,8 @@ impl Vault {
         }
     }
 
-    fn seal_text(&self, text: &str) -> String {
+    /// The same for one string.
+    pub fn seal_text(&self, text: &str) -> String {
         if let Some(token) = self.tokens.get(text).or_else(|| self.tokens.get(&canonical(text)?)) {
             return token.clone();
         }
@@ -228,6 +254,37 @@ mod tests {
         assert_eq!(vault.seal_known(&live), json!([token, live[1], live[2]]));
         assert!(Vault::is_token(Vault::UNKNOWN) && Vault::has_unknown(&json!({"a": [Vault::UNKNOWN]})));
         assert_eq!(vault.reveal(Vault::UNKNOWN), Vault::UNKNOWN);
+    }
+
+    #[test]
+    fn messages_show_no_part_of_a_secret() {
+        let mut vault = Vault::new("p", "t");
+        // Each is a part of the next: a short one first would leave the rest of the long one standing.
+        let secrets = ["abc", "abcdefgh", "abcdefghijkl", "abcdefghijklmnopqrstuvwxyz"];
+        for secret in secrets {
+            // One of a field, and one of the environment.
+            if secret.len() == 8 {
+                vault.seal_everywhere(secret)
+            } else {
+                vault.seal(secret)
+            };
+        }
+        for secret in secrets {
+            let token = vault.seal(secret);
+            assert_eq!(
+                vault.hide_in(&format!("cannot take \"{secret}\" here")),
+                format!("cannot take \"{token}\" here")
+            );
+        }
+        assert_eq!(vault.hide_in("a bc"), "a bc");
+        // So short that no word would stay whole.
+        vault.seal("ab");
+        assert_eq!(vault.hide_in("cab"), "cab");
+        let mut other = Vault::new("q", "t").rekeyed(&vault);
+        assert_ne!(other.token("abc"), vault.token("abc"));
+        assert_eq!(other.seal_text("x abcdefgh y"), format!("x {} y", other.token("abcdefgh")));
+        other.absorb(&Vault::new("q", "t"));
+        assert_eq!(other.token("never seen"), Vault::new("q", "t").seal("never seen"));
     }
 
     #[test]

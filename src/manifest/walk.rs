@@ -135,8 +135,8 @@ pub(super) fn find<'n>(root: &'n Node, rules: &Rules, path: &[Written]) -> Optio
     Some(node)
 }
 
-/// The path that is shown like this.
-pub(super) fn path(rules: &Rules, shown: &str) -> Option<Path> {
+/// The path that is shown like this, if the rules have such a place.
+pub fn path(rules: &Rules, shown: &str) -> Option<Path> {
     let mut field = &rules.root;
     let mut path = Path::default();
     for written in split(shown).ok()? {

@@ -1,6 +1,7 @@
 //! Deciding: what is to be done to each resource, and why.
 
 use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
+use super::earlier::{Base, Bases, Earlier};
 use super::live::{Found, Live};
 use super::matching::Match;
 use super::origin::{Was, is_apart};
@@ -19,6 +20,7 @@ use crate::manifest::{Address, Desired, Resource, Vault};
 use crate::schema::{self, Path};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything that a decision depends on. Nothing else does: no clock, no file, no environment.
 pub struct Input<'a> {
@@ -52,18 +54,6 @@ pub struct Keys<'a> {
     pub who: &'a str,
     /// The second key: whether what is due is taken down.
     pub key: bool,
-}
-
-/// The spec of a resource as it was at some earlier commit.
-pub type Bases = BTreeMap<Address, Base>;
-
-/// What an earlier commit had under an address.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Base {
-    /// The spec there.
-    Spec(Value),
-    /// There was no such manifest.
-    Nothing,
 }
 
 /// A plan, and the secrets that its calls need.
@@ -111,6 +101,8 @@ pub struct Wanted {
     pub unknown: Unknown,
     /// What of that `metadata.remove` names.
     pub remove: Vec<Pattern>,
+    /// What of it was a secret before, and is not to be shown.
+    pub earlier: Earlier,
 }
 
 /// Decides.
@@ -139,6 +131,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
 pub(super) struct Decider<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) vault: Vault,
+    /// The secrets of earlier manifests: they are hidden, and compared as the text that they are.
+    pub(super) earlier: Arc<Vault>,
     pub(super) supplied: BTreeMap<String, Supplied>,
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
@@ -183,6 +177,7 @@ impl<'a> Decider<'a> {
         }
         Decider {
             input,
+            earlier: input.bases.named_by(&vault),
             vault,
             supplied: input.live.supplied(),
             live_ids: ids_of(&owned),
@@ -272,7 +267,8 @@ impl<'a> Decider<'a> {
         let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
         self.push(resource, Action::Create, None, &step, fields, origin);
         let spec = normal::normal(rules, &shown);
-        self.wanted.insert(resource.address.clone(), Wanted { spec, ..Wanted::default() });
+        let earlier = self.earlier(resource);
+        self.wanted.insert(resource.address.clone(), Wanted { spec, earlier, ..Wanted::default() });
     }
 
     fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
@@ -313,10 +309,9 @@ impl<'a> Decider<'a> {
         let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
         comparison.with_losses(is_written || comparison.differences.iter().any(|d| with_object(&d.path)));
         // Only for showing: what was a secret once is compared as the text that it is.
-        let mut shown = self.vault.clone();
         for difference in &mut comparison.differences {
             if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
-                secrets::hide_replaced(to, from, &mut shown);
+                secrets::hide_replaced(to, from, &self.vault);
             }
         }
         let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
@@ -387,7 +382,8 @@ impl<'a> Decider<'a> {
         self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
         self.expired(resource, &expired);
         self.touched.insert(resource.address.clone(), &found.seen.spec);
-        let wanted = Wanted { spec: want, ignored, live: Some(live), unknown, remove };
+        let earlier = self.earlier(resource);
+        let wanted = Wanted { spec: want, ignored, live: Some(live), unknown, remove, earlier };
         self.wanted.insert(resource.address.clone(), wanted);
         let moved = match &matched {
             Match::Moved(_, mark) => Some(mark.owner.address.clone()),
@@ -400,6 +396,11 @@ impl<'a> Decider<'a> {
                 found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner));
             change.moved_from = moved;
         }
+    }
+
+    /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
+    fn earlier(&self, resource: &Resource) -> Earlier {
+        self.input.bases.secrets(&resource.address, &self.earlier).and(&resource.spec)
     }
 
     /// What the manifest was when the object was last made, if that is known.

@@ -5,6 +5,7 @@ pub mod compare;
 mod decide;
 pub mod digest;
 pub mod drift;
+mod earlier;
 mod finish;
 mod foreign;
 pub mod guards;
@@ -23,7 +24,8 @@ mod types;
 pub mod unknown;
 mod unreadable;
 
-pub use decide::{Base, Bases, Decision, Input, Keys, Wanted, decide};
+pub use decide::{Decision, Input, Keys, Wanted, decide};
+pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
 pub use selection::Selection;
 pub use types::{

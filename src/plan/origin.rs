@@ -18,9 +18,10 @@ impl Was {
     pub fn origin(&self, rules: &Rules, path: &Path, want: &Value, live: &Value) -> Option<Origin> {
         let at = |spec: &Value| schema::find(rules, spec, path).cloned();
         let (base, want, live) = (at(&self.spec), at(want), at(live));
-        // What the service masks is taken for what it was: nobody can tell.
+        // What the service masks, and what was a secret that is not known any more, is taken for what it was: nobody can
+        // tell.
         let live = match (&base, live) {
-            (Some(base), Some(live)) if masked_alike(base, &live) => Some(base.clone()),
+            (Some(base), Some(live)) if masked_alike(base, &live) || masked_alike(&live, base) => Some(base.clone()),
             (_, live) => live,
         };
         let apart = match path.0.first() {

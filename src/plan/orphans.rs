@@ -1,6 +1,7 @@
 //! What is owned and no manifest asks for any more.
 
-use super::decide::{Base, Decider, Wanted};
+use super::decide::{Decider, Wanted};
+use super::earlier::Base;
 use super::live::Found;
 use super::matching::{CLONES_REMEDY, clones};
 use super::secrets::seal;
@@ -84,16 +85,17 @@ impl<'a> Decider<'a> {
                 return;
             }
         };
-        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name);
+        let title = live.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name).to_owned();
         self.touched.insert(address.clone(), &found.seen.spec);
         let read = unknown.basis(&live);
         let (impacts, disrupts) = Impact::split(kind.impact(&step));
-        self.wanted.insert(address.clone(), Wanted { live: Some(live), unknown, ..Wanted::default() });
+        let earlier = self.input.bases.secrets(address, &self.earlier);
+        self.wanted.insert(address.clone(), Wanted { live: Some(live), unknown, earlier, ..Wanted::default() });
         self.changes.push(Change {
             address: address.clone(),
             action: Action::Delete,
             id: Some(found.seen.id.clone()),
-            title: title.to_owned(),
+            title,
             reason: Some("no manifest asks for it any more".into()),
             origin: self.input.bases.get(address).map(|base| match base {
                 Base::Spec(_) => Origin::Manifest,

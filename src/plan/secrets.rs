@@ -1,7 +1,9 @@
 //! Keeping secrets out of plans: they are replaced by tokens before anything is compared, and tokens by numbers before
 //! anything is shown.
 
-use crate::manifest::{Vault, names_secret};
+use super::earlier::whole;
+use crate::detect::names_secret;
+use crate::manifest::Vault;
 use crate::schema::{Field, Rules, Secret, Shape};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -21,14 +23,18 @@ pub fn learn(rules: &Rules, value: &Value, vault: &mut Vault) {
 }
 
 /// Hides a live value where the manifest wants a secret: most likely it is the one before.
-pub fn hide_replaced(to: &Value, from: &mut Value, vault: &mut Vault) {
+pub fn hide_replaced(to: &Value, from: &mut Value, vault: &Vault) {
     match (to, from) {
         (Value::Object(to), Value::Object(from)) => {
             for (key, value) in from {
                 hide_replaced(to.get(key).unwrap_or(&Value::Null), value, vault);
             }
         }
-        (to, from) if holds(to) => seal_strings(from, vault),
+        // Where in a list each of its elements was cannot be told.
+        (Value::Array(to), Value::Array(from)) if to.iter().any(holds) => {
+            from.iter_mut().filter(|live| !to.contains(live)).for_each(|live| *live = whole(vault, live));
+        }
+        (to, from) if holds(to) => *from = whole(vault, from),
         _ => {}
     }
 }
@@ -125,5 +131,64 @@ impl Numbers {
             rest = &rest[start + end + 1..];
         }
         shown + rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What is left of a value of a job for somebody who may not see secrets.
+    fn shown(value: &Value) -> String {
+        let rules = crate::kinds::find("DatabricksJob").unwrap().rules();
+        let mut vault = Vault::new("p", "t");
+        Numbers::default().show(&seal(rules, value, &mut vault)).to_string()
+    }
+
+    #[test]
+    fn secret_places_are_found_in_lists_maps_and_objects() {
+        let cluster = |conf: Value| json!({ "spark_conf": conf, "num_workers": 1 });
+        // Nothing but what is live has them: no manifest made them known.
+        for (value, kept) in [
+            (
+                json!({ "tasks": [{ "task_key": "a" }, { "new_cluster": cluster(json!({ "db.password": "hunter2" })) }] }),
+                "\"a\"",
+            ),
+            (
+                json!({ "job_clusters": [{ "new_cluster": cluster(json!({ "a.token": "hunter2", "x": "kept" })) }] }),
+                "\"kept\"",
+            ),
+            (
+                json!({ "tasks": [{ "for_each_task": { "task": { "new_cluster": { "spark_env_vars": { "API_KEY": "hunter2" } } } } }] }),
+                "API_KEY",
+            ),
+        ] {
+            let text = shown(&value);
+            assert!(!text.contains("hunter2") && text.contains("(secret #1)") && text.contains(kept), "{text}");
+        }
+        // The same text elsewhere is the same secret.
+        let twice = shown(
+            &json!({ "name": "hunter2", "tasks": [{ "new_cluster": cluster(json!({ "db.password": "hunter2" })) }] }),
+        );
+        assert_eq!(twice.matches("(secret #1)").count(), 2, "{twice}");
+    }
+
+    #[test]
+    fn what_a_secret_replaces_is_hidden() {
+        let vault = Vault::new("p", "t");
+        let token = vault.token("new-secret");
+        for (to, from, kept) in [
+            (json!(token), json!("hunter2"), ""),
+            (json!(token), json!(12345), ""),
+            (json!(token), json!({ "hunter2": "hunter2" }), ""),
+            (json!({ "a": token, "b": 1 }), json!({ "a": "hunter2", "b": "seen", "c": "seen" }), "seen"),
+            (json!(["-p", token]), json!(["-p", "hunter2", "12345"]), "-p"),
+        ] {
+            let mut shown = from.clone();
+            hide_replaced(&to, &mut shown, &vault);
+            let text = shown.to_string();
+            assert!(!text.contains("hunter2") && !text.contains("12345") && text.contains(kept), "{from} as {text}");
+        }
     }
 }

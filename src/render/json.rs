@@ -13,8 +13,8 @@ pub fn json(plan: &Plan) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-/// The same JSON with hidden characters and runner commands escaped. Outside strings JSON has neither, but for newlines, so this needs no parser.
-pub(super) fn shown(json: &str) -> String {
+/// JSON with hidden characters and runner commands escaped. Outside strings JSON has neither, but for newlines, so this needs no parser.
+pub fn shown(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for (at, c) in json.char_indices() {
         if (c != '\n' && is_hidden(c)) || starts_command(json, at) { push_escape(&mut out, c) } else { out.push(c) }

@@ -1,10 +1,10 @@
 //! The manifest of an existing object, as a person would write it.
 
+use super::taken::{Marks, Names, Taken, take, yaml};
 use super::value::visible;
 use crate::kinds::{AnyKind, Seen};
 use crate::manifest::{Address, Vault};
 use crate::plan::normal::of_field;
-use crate::plan::secrets::is_credential;
 use crate::schema::{Field, Rules, Scope, Secret, Shape};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub struct Manifest {
     pub text: String,
     /// Environment variables that stand in the place of secrets: they have to be listed under `spec.env`.
     pub env: Vec<String>,
+    /// The secrets among them that were written out, for a person to look at.
+    pub taken: Vec<Taken>,
     /// Whether its object is taken over; others go on owning some.
     pub adopts: bool,
 }
@@ -43,8 +45,10 @@ pub fn manifest(
     unknown: &[String],
 ) -> Result<Manifest, serde_yaml::Error> {
     let rules = kind.rules();
-    let mut writer = Writer { rules, known, me: &seen.id, name, env: Vec::new() };
     let export = kind.export(seen);
+    let (marks, mut names) = (Marks::unlike(&export), Names::new(name));
+    let (export, taken) = take(rules, &export, &marks, &mut names);
+    let mut writer = Writer { rules, known, me: &seen.id, marks, names };
     let spec = writer
         .field(&rules.root, "", &export, None)
         .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
@@ -60,23 +64,21 @@ pub fn manifest(
     document.insert("kind".into(), kind.name().into());
     document.insert("metadata".into(), serde_yaml::Value::Mapping(metadata));
     document.insert("spec".into(), spec);
-    let body = serde_yaml::to_string(&document)?;
-    let mut env = writer.env;
-    env.sort();
-    env.dedup();
+    let body = yaml(&serde_yaml::Value::Mapping(document))?;
     let kept = match unknown {
         [] => String::new(),
         names => format!("# Settings that plumb does not know, and keeps: {}\n", visible(&names.join(", "))),
     };
-    Ok(Manifest { text: format!("# yaml-language-server: $schema={schema}\n{kept}{body}"), env, adopts })
+    let text = format!("# yaml-language-server: $schema={schema}\n{kept}{body}");
+    Ok(Manifest { text, env: writer.names.all(), taken, adopts })
 }
 
 struct Writer<'a> {
     rules: &'a Rules,
     known: &'a BTreeMap<String, Address>,
     me: &'a str,
-    name: &'a str,
-    env: Vec<String>,
+    marks: Marks,
+    names: Names<'a>,
 }
 
 impl Writer<'_> {
@@ -110,7 +112,9 @@ impl Writer<'_> {
                     items.iter().map(|v| self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v)));
                 Some(serde_yaml::Value::Sequence(list.collect()))
             }
-            _ if field.rule.secret == Some(Secret::Value) => Some(self.secret(key)),
+            (_, value) if field.rule.secret == Some(Secret::Value) && !self.marks.are_in(value) => {
+                Some(self.secret(key, value))
+            }
             (_, value) if Vault::has_unknown(value) => Some(self.masked(key, value)),
             (_, value) => Some(self.scalar(key, value)),
         }
@@ -125,10 +129,7 @@ impl Writer<'_> {
     ) -> serde_yaml::Value {
         let mut out = serde_yaml::Mapping::new();
         for (key, value) in map.iter().filter(|(k, _)| !field.rule.ignore_keys.contains(k)) {
-            let written = match field.rule.secret {
-                Some(Secret::ByName) if is_credential(key, value) => self.secret(key),
-                _ => self.field(entry, key, value, around).unwrap_or_else(|| self.scalar(key, value)),
-            };
+            let written = self.field(entry, key, value, around).unwrap_or_else(|| self.scalar(key, value));
             out.insert(key.as_str().into(), written);
         }
         serde_yaml::Value::Mapping(out)
@@ -144,7 +145,7 @@ impl Writer<'_> {
         match (other, value) {
             (Some(address), _) => format!("${{resources.{}.{}}}", address.kind, address.name).into(),
             // `${` is plumb's; what the service means by it has to pass through.
-            (None, Value::String(s)) => s.replace("${", "$${").into(),
+            (None, Value::String(s)) => self.marks.as_references(&s.replace("${", "$${")).into(),
             (None, other) => serde_yaml::to_value(other).unwrap_or(serde_yaml::Value::Null),
         }
     }
@@ -152,7 +153,7 @@ impl Writer<'_> {
     /// A value of which the service masks a part.
     fn masked(&mut self, key: &str, value: &Value) -> serde_yaml::Value {
         match value {
-            Value::String(text) if text == Vault::UNKNOWN => self.secret(key),
+            Value::String(text) if text == Vault::UNKNOWN => self.secret(key, value),
             Value::Array(items) => items.iter().map(|item| self.masked(key, item)).collect::<Vec<_>>().into(),
             Value::Object(map) => {
                 let entry = |(k, v): (&String, &Value)| (k.as_str().into(), self.masked(k, v));
@@ -163,13 +164,9 @@ impl Writer<'_> {
     }
 
     /// A secret is not written into a file that will be committed.
-    fn secret(&mut self, key: &str) -> serde_yaml::Value {
-        let name: String = format!("{}_{key}", self.name)
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-            .collect();
-        self.env.push(name.clone());
-        format!("${{env.{name}}}").into()
+    fn secret(&mut self, key: &str, value: &Value) -> serde_yaml::Value {
+        let known = value.as_str().filter(|text| *text != Vault::UNKNOWN);
+        format!("${{env.{}}}", self.names.name(key, known)).into()
     }
 }
 

@@ -15,18 +15,20 @@ pub mod notice;
 pub mod outcome;
 mod problems;
 mod sarif;
+mod taken;
 mod teardown;
 mod text;
 mod translation;
 pub mod value;
 
 pub use findings::{Finding, Level, drift};
-pub use json::json;
+pub use json::{json, shown};
 pub use junit::junit;
 pub use manifest::{Manifest, manifest};
 pub use markdown::{Options, code, code_block, markdown, safe_link};
-pub use problems::{problems, problems_json};
+pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
+pub use taken::Taken;
 pub use text::text;
 pub use translation::{Since, question, report, translated, translation};
 

@@ -1,10 +1,13 @@
 //! Problems in manifests, each under the line that it is about.
 
+use super::value::is_hidden;
+use crate::detect::{self, Mask};
 use crate::yaml::{Files, Problem, Span};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// A line of up to so many bytes is shown whole.
 const WHOLE: usize = 250;
@@ -12,6 +15,8 @@ const WHOLE: usize = 250;
 const AROUND: usize = 60;
 /// How much of what is underlined is shown.
 const UNDERLINED: usize = 100;
+/// How much of a long line, in bytes, is looked at before and after the place that is shown.
+const WINDOW: usize = 4_000;
 /// The longest message, label or help.
 const LONGEST: usize = 1_000;
 
@@ -19,40 +24,51 @@ const LONGEST: usize = 1_000;
 ///
 /// The same input gives the same text. Nothing of a manifest reaches a terminal as a control character.
 pub fn problems(files: &Files, problems: &[Problem], colour: bool) -> String {
+    laid_out(files, problems, Level::ERROR, "problem", colour)
+}
+
+/// The same for what is no mistake, and yet worth knowing.
+pub fn warnings(files: &Files, warnings: &[Problem], colour: bool) -> String {
+    laid_out(files, warnings, Level::WARNING, "warning", colour)
+}
+
+fn laid_out(files: &Files, problems: &[Problem], level: Level<'static>, noun: &str, colour: bool) -> String {
+    let mask = detect::mask(files, problems);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for problem in problems {
-        out.push_str(&one(files, problem, &renderer));
+        out.push_str(&one(files, problem, &mask, level.clone(), &renderer));
         out.push_str("\n\n");
     }
     if !problems.is_empty() {
-        out.push_str(&count(problems));
+        out.push_str(&count(problems, noun));
         out.push('\n');
     }
     out
 }
 
 /// `12 problems in 3 files`
-fn count(problems: &[Problem]) -> String {
+fn count(problems: &[Problem], noun: &str) -> String {
     let files: BTreeSet<_> = problems.iter().filter_map(|p| p.span).map(|s| s.file).collect();
     let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let mut out = plural(problems.len(), "problem");
+    let mut out = plural(problems.len(), noun);
     if !files.is_empty() {
         let _ = write!(out, " in {}", plural(files.len(), "file"));
     }
     out
 }
 
-fn one(files: &Files, problem: &Problem, renderer: &Renderer) -> String {
-    let title = Level::ERROR.primary_title(shown(&problem.message));
+fn one(files: &Files, problem: &Problem, mask: &Mask, level: Level<'static>, renderer: &Renderer) -> String {
+    let title = level.primary_title(shown(&problem.message));
     let mut group = match problem.span {
         Some(span) => {
-            place(title.elements(Vec::<Origin<'_>>::new()), files, span, &problem.label, AnnotationKind::Primary)
+            let group = title.elements(Vec::<Origin<'_>>::new());
+            place(group, files, span, mask, &problem.label, AnnotationKind::Primary)
         }
         None => title.elements(Vec::<Origin<'_>>::new()),
     };
     if let Some((span, label)) = &problem.related {
-        group = place(group, files, *span, label, AnnotationKind::Context);
+        group = place(group, files, *span, mask, label, AnnotationKind::Context);
     }
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(shown(help)));
@@ -61,9 +77,16 @@ fn one(files: &Files, problem: &Problem, renderer: &Renderer) -> String {
 }
 
 /// Adds a place: file, line and column, and the line with what it is about underlined.
-fn place<'a>(group: Group<'a>, files: &'a Files, span: Span, label: &str, kind: AnnotationKind) -> Group<'a> {
+fn place<'a>(
+    group: Group<'a>,
+    files: &'a Files,
+    span: Span,
+    mask: &Mask,
+    label: &str,
+    kind: AnnotationKind,
+) -> Group<'a> {
     let (line, column) = files.position(span);
-    let excerpt = Excerpt::new(files, span);
+    let excerpt = Excerpt::new(files, span, mask);
     let mut annotation: Annotation<'a> = kind.span(excerpt.start..excerpt.end);
     if !label.is_empty() {
         annotation = annotation.label(shown(label));
@@ -87,13 +110,19 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    fn new(files: &Files, span: Span) -> Excerpt {
-        let text = &files.get(span.file).text;
-        let from = span.start.min(text.len());
+    fn new(files: &Files, span: Span, mask: &Mask) -> Excerpt {
+        let whole = &files.get(span.file).text;
+        let from = span.start.min(whole.len());
         let (_, line) = files.get(span.file).line(from);
         let from = from.clamp(line.start, line.end);
         let to = span.end.clamp(from, line.end);
         let (around, underlined) = if line.len() <= WHOLE { (WHOLE, WHOLE) } else { (AROUND, UNDERLINED) };
+        // Far more than is shown, so that a secret around it is seen as a whole.
+        let line = window(whole, &line, from);
+        let to = to.min(line.end);
+        let masked = mask.of_line(files, span.file, line.clone());
+        let (text, from, to) = without(&whole[line.clone()], from - line.start, to - line.start, &masked);
+        let (text, line) = (text.as_str(), 0..text.len());
         let before = &text[line.start..from];
         let left = before.char_indices().rev().nth(around - 1).map_or(0, |(i, _)| i);
         let (inside, inside_cut) = cut(&text[from..to], underlined);
@@ -118,6 +147,48 @@ impl Excerpt {
         let end = if start == end { start + out[start..].chars().next().map_or(0, char::len_utf8) } else { end };
         Excerpt { text: out, start, end }
     }
+}
+
+/// The part of a long line that is looked at.
+fn window(text: &str, line: &Range<usize>, around: usize) -> Range<usize> {
+    let mut start = around.saturating_sub(WINDOW).max(line.start);
+    let mut end = around.saturating_add(WINDOW).min(line.end);
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// A line with what is to be hidden hidden, and where a part of it is then: what reaches into a secret begins and ends with it.
+fn without(line: &str, from: usize, to: usize, hidden: &[Range<usize>]) -> (String, usize, usize) {
+    let (mut out, mut at) = (String::new(), 0);
+    let (mut new_from, mut new_to) = (None, None);
+    for range in hidden {
+        out.push_str(&line[at..range.start]);
+        let moved = |place: usize| out.len() - (range.start - place);
+        if from < range.start {
+            new_from = new_from.or(Some(moved(from)));
+        }
+        if to <= range.start {
+            new_to = new_to.or(Some(moved(to)));
+        }
+        let start = out.len();
+        out.push_str(detect::HIDDEN);
+        if from < range.end {
+            new_from = new_from.or(Some(start));
+        }
+        if to <= range.end {
+            new_to = new_to.or(Some(out.len()));
+        }
+        at = range.end;
+    }
+    out.push_str(&line[at..]);
+    let moved = |place: usize| out.len() - (line.len() - place);
+    let (from, to) = (new_from.unwrap_or_else(|| moved(from)), new_to.unwrap_or_else(|| moved(to)));
+    (out, from, to)
 }
 
 fn cut(text: &str, most: usize) -> (&str, bool) {
@@ -146,13 +217,6 @@ fn shown(text: &str) -> String {
         out.push('…');
     }
     out
-}
-
-/// Control characters, and those that change the direction of text or show nothing.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The problems as data, for `validate --output json`. Lines and columns count from 1, columns in characters; `end` is

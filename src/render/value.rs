@@ -13,18 +13,7 @@ const LONGEST: usize = 1_000;
 /// How much of what two long values have in common is shown before they part.
 const CONTEXT: usize = 40;
 
-/// Whether a character shows nothing, looks like another, or does something to the text around it: C0 and C1 controls,
-/// separators, bidirectional controls (CVE-2021-42574), invisible format characters, fillers, variation selectors, and
-/// all spaces but the ordinary and the ideographic one. The emoji selector U+FE0F and the ideographic space may stay:
-/// too much ordinary text has them.
-pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || (c.is_whitespace() && !matches!(c, ' ' | '\u{3000}'))
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
+pub use crate::yaml::is_hidden;
 
 /// The text with every hidden character as an escape, on one line.
 ///

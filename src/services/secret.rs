@@ -1,6 +1,7 @@
 //! Secrets that don't show, and the taking of secrets out of texts that others wrote.
 
 use crate::call::{Fault, percent_encoded};
+use crate::detect::is_token;
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
@@ -91,7 +92,7 @@ impl Redactor {
     }
 }
 
-/// Replaces words that look like a token of Databricks, a JWT, or follow `Bearer` or `Basic`.
+/// Replaces words that have the form of a credential, or follow `Bearer` or `Basic`.
 fn without_tokens(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "._~+/=-".contains(c);
     let mut out = String::with_capacity(text.len());
@@ -101,7 +102,7 @@ fn without_tokens(text: &str) -> String {
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, tail) = rest.split_at(end);
         let credentials = after_scheme && word.len() >= 16;
-        out.push_str(if credentials || looks_like_token(word) { HIDDEN } else { word });
+        out.push_str(if credentials || is_token(word) { HIDDEN } else { word });
         if !word.is_empty() {
             after_scheme = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
         }
@@ -110,13 +111,6 @@ fn without_tokens(text: &str) -> String {
         rest = &tail[gap..];
     }
     out
-}
-
-/// Databricks' own prefixes are `dapi` (personal tokens), `dose` (OAuth secrets) and `dkea` (older ones).
-fn looks_like_token(word: &str) -> bool {
-    let prefixed = ["dapi", "dose", "dkea"].iter().any(|p| word.starts_with(p)) && word.len() >= 30;
-    let jwt = word.starts_with("eyJ") && word.matches('.').count() >= 2;
-    prefixed || jwt
 }
 
 #[cfg(test)]
@@ -151,6 +145,7 @@ mod tests {
         for (text, clean) in [
             ("Authorization: Bearer abcdefghijklmnop123", "Authorization: Bearer (secret)"),
             ("token dapi0123456789abcdef0123456789abcdef-2 is bad", "token (secret) is bad"),
+            ("key ghp_0123456789abcdefghij0123456789abcdef", "key (secret)"),
             ("\"eyJhbGciOi.eyJzdWIi.c2ln\"", "\"(secret)\""),
             ("a bearer of bad news, dapibus", "a bearer of bad news, dapibus"),
             ("Täglich, Basic support", "Täglich, Basic support"),

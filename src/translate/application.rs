@@ -4,8 +4,8 @@ use super::account::{Ask, At, Book, Fate};
 use super::conf::{self, Place, Wants, mebibytes};
 use super::library::{self, reachable, s3};
 use super::line::{Line, same_fate, task_fate};
-use super::secrets::{looks_secret, masked, names_credential};
 use super::submit::{Opt, Submit, parse};
+use crate::detect::{self, holds_secret, masked};
 use serde_json::{Map, Value, json};
 
 /// A task, but for its key and what it depends on.
@@ -195,34 +195,26 @@ fn arguments(
         book.note(at, ask);
     }
     let mut parameters = Vec::new();
-    let mut names: Option<String> = None;
-    for word in &parsed.arguments {
+    let texts: Vec<&str> = parsed.arguments.iter().map(|word| word.text.as_str()).collect();
+    let taken = detect::taken(&texts);
+    for (word, taken) in parsed.arguments.iter().zip(&taken) {
         let (at, text) = (&rest.ats[word.position], word.text.as_str());
-        let by_name = names.take().filter(|_| !text.starts_with("--"));
-        if by_name.is_some() && !text.contains("{{") || looks_secret(text) {
-            let name =
-                by_name.clone().or_else(|| text.split('=').next().map(str::to_owned)).filter(|n| !looks_secret(n));
-            let name = name.unwrap_or_else(|| "argument".into());
-            let ask = Ask {
-                what: format!("how the application gets the credential `{}`", masked(&name)),
-                why: "credentials do not belong into manifests, and arguments of tasks do not resolve references to secrets",
-                options: &[
-                    "read it in the code: `dbutils.secrets.get`",
-                    "an instance profile or Unity Catalog instead",
-                ],
-                default: "names a secret in place of the value; the code has to look it up",
-                place: to.clone(),
-            };
-            book.ask(at, ask);
-            let reference = place.secret(&name);
-            parameters.push(match (by_name, text.split_once('=')) {
-                (None, Some((key, _))) if !looks_secret(key) && key.starts_with('-') => format!("{key}={reference}"),
-                _ => reference,
-            });
+        if !taken.is_empty() {
+            for spot in taken {
+                let ask = Ask {
+                    what: format!("how the application gets the credential `{}`", spot.name),
+                    why: "credentials do not belong into manifests, and arguments of tasks do not resolve references to secrets",
+                    options: &[
+                        "read it in the code: `dbutils.secrets.get`",
+                        "an instance profile or Unity Catalog instead",
+                    ],
+                    default: "names a secret in place of the value; the code has to look it up",
+                    place: to.clone(),
+                };
+                book.ask(at, ask);
+            }
+            parameters.push(detect::instead(text, taken, &mut |spot| place.secret(&spot.name)));
             continue;
-        }
-        if text.starts_with('-') && !text.contains('=') && names_credential(text) {
-            names = Some(text.to_owned());
         }
         data(book, at, text, &to, made);
         // Hadoop has given up `s3n://`; `s3a://` is another word for the same.
@@ -307,7 +299,7 @@ fn main(
         true => format!("{}.spark_python_task.python_file", place.task),
         false => format!("{}.libraries", place.task),
     };
-    if !reachable(&address) || looks_secret(&address) {
+    if !reachable(&address) || holds_secret(&address) {
         let default = match python {
             true => "the path as it is, which the run will not find",
             false => "left out: the run will not find the class",
@@ -329,7 +321,7 @@ fn main(
         body.insert("python_file".into(), json!(masked(&address)));
         made.task.insert("spark_python_task".into(), Value::Object(body));
     } else {
-        if reachable(&address) && !looks_secret(&address) {
+        if reachable(&address) && !holds_secret(&address) {
             library::jar(book, at, &address, place, &mut made.wants);
         }
         match parsed.last("--class") {

@@ -70,7 +70,7 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &Place<'_>, wants: &mu
         _ => ask(
             book,
             at,
-            format!("what takes the place of the classification `{}`", super::secrets::masked(&name)),
+            format!("what takes the place of the classification `{}`", crate::detect::masked(&name)),
             "plumb has no rule for it",
             &["nothing", "Spark properties", "an init script"],
             cluster,

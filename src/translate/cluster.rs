@@ -3,7 +3,7 @@
 use super::account::{Ask, At, Book};
 use super::library::s3;
 use super::parts::CLUSTER;
-use super::secrets::{looks_secret, masked, names_credential};
+use crate::detect::{is_taken, masked};
 use serde_json::{Map, Value, json};
 
 /// Members that have no place on the other side, and why.
@@ -237,7 +237,7 @@ fn tags(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
             book.dropped(&at, "a key that AWS, Databricks or plumb has for itself");
         } else if key == "for-use-with-amazon-emr-managed-policies" {
             book.dropped(&at, "only EMR's own policies ask for it");
-        } else if names_credential(&key) || looks_secret(&value) {
+        } else if is_taken(&key, &value) {
             let what = format!("whether the tag `{}` is needed", masked(&key));
             let why = "it looks like a credential, and tags can be read by many";
             let options = ["no", "with a value that is no credential"];

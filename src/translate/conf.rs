@@ -1,8 +1,8 @@
 //! Spark properties: which are kept, which mean nothing on Databricks, which a person has to look at.
 
 use super::account::{Ask, At, Book};
-use super::secrets::looks_secret;
-use crate::manifest::{names_secret, slug};
+use crate::detect::is_taken;
+use crate::manifest::slug;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -217,10 +217,7 @@ pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, pla
     }
     let verdict = verdict(key, value);
     let conf = format!("{}.spark_conf", place.cluster);
-    if !matches!(verdict, Verdict::Drop(_))
-        && (names_secret(key) || looks_secret(value))
-        && !value.contains("{{secrets/")
-    {
+    if !matches!(verdict, Verdict::Drop(_)) && is_taken(key, value) {
         let reference = place.secret(key);
         wants.conf.insert(key.to_owned(), reference);
         return secret(book, at, &format!("the Spark property `{key}`"), conf);
@@ -298,7 +295,7 @@ pub(super) fn variable(book: &mut Book, at: &At<'_>, name: &str, value: &str, pl
     if !env_is_kept(name) {
         return book.dropped(at, "the runtime decides which Python, Java and Spark there is");
     }
-    if names_secret(name) || looks_secret(value) {
+    if is_taken(name, value) {
         let reference = place.secret(name);
         wants.env.insert(name.to_owned(), reference);
         return secret(book, at, &format!("the variable `{name}`"), env);

@@ -2,7 +2,7 @@
 
 use super::account::{Ask, At, Book};
 use super::conf::{Place, Wants};
-use super::secrets::masked;
+use crate::detect::masked;
 use serde_json::{Value, json};
 
 /// One spelling for S3: EMR has three, of which the other two are gone.

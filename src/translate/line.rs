@@ -2,8 +2,8 @@
 
 use super::account::{Ask, At, Book, Fate};
 use super::conf::{Place, Wants};
-use super::secrets::masked;
 use super::{application, words};
+use crate::detect::masked;
 
 /// A command line, each word with the value of the input that it comes from.
 #[derive(Clone, Debug)]

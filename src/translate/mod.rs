@@ -22,7 +22,6 @@ mod parts;
 mod pipeline;
 mod place;
 mod runtime;
-mod secrets;
 mod serverless;
 mod shape;
 mod submit;
@@ -33,6 +32,7 @@ pub use pipeline::{Old, pipeline};
 pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 
+use crate::detect;
 use crate::manifest::{Address, slug};
 use account::{Ask, Book};
 use conf::{Place, Wants};
@@ -106,7 +106,7 @@ fn name_of(title: Option<&str>, options: &Options) -> String {
 fn of_cluster(book: &mut Book, root: &At<'_>, options: &Options) -> (String, Vec<Document>) {
     let title = root.path("Cluster.Name").and_then(|n| n.text());
     let name = name_of(title.as_deref(), options);
-    let title = secrets::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
+    let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
     book.document = address("DatabricksJob", &name).to_string();
     let place = Place { cluster: CLUSTER, task: "tasks[*]", scope: &name };
@@ -190,9 +190,9 @@ fn finish(
 /// The net below all rules: no credential gets into a manifest, wherever it stood.
 fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
     match value {
-        Value::String(s) if secrets::looks_secret(s) => {
+        Value::String(s) if detect::holds_secret(s) => {
             let ask = Ask {
-                what: format!("how the job gets the credential in `{}`", secrets::masked(s)),
+                what: format!("how the job gets the credential in `{}`", detect::masked(s)),
                 why: "credentials do not belong into manifests",
                 options: &[
                     "a secret scope, read in the code or by reference",
@@ -202,7 +202,7 @@ fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
                 place: place.to_owned(),
             };
             book.note(root, ask);
-            *s = secrets::masked(s);
+            *s = detect::masked(s);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| scrub(book, root, item, place)),
         Value::Object(map) => {

@@ -2,8 +2,9 @@
 
 use super::account::Decision;
 use super::{Document, Options, Translation, address, escape, translate};
+use crate::detect;
 use crate::emr::choose::Selector;
-use crate::emr::{Unknown, hide, pattern};
+use crate::emr::{Unknown, pattern};
 use serde_json::{Value, json};
 
 /// What is on EMR.
@@ -23,14 +24,14 @@ pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread:
     let mut translation = translate(input, &options);
     // The id of a cluster would make every manifest another one each month.
     if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
-        translation.source = format!("EMR pipeline {}", hide::text(title));
+        translation.source = format!("EMR pipeline {}", detect::masked(title));
     }
     let first = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").map(|d| d.address.to_string());
     for unknown in unread {
         translation.decisions.push(Decision {
             field: unknown.what.clone(),
             what: format!("what `{}` would have said", unknown.what),
-            why: format!("AWS refused to say it: {}", hide::text(&unknown.why)),
+            why: format!("AWS refused to say it: {}", detect::masked(&unknown.why)),
             options: vec!["allow it, and import again".into(), "there is none".into()],
             default: "as if there were none".into(),
             document: first.clone().unwrap_or_default(),
@@ -81,10 +82,12 @@ impl Places<'_> {
     }
 
     fn text(&mut self, text: &str, place: &str) {
-        if text.contains(hide::HIDDEN) && !self.is_asked(place, "credential") {
+        let credential = format!("how the job gets the credential in `{text}`");
+        // One question a value, and not the same one twice.
+        if text.contains(detect::HIDDEN) && !self.decisions.iter().any(|d| d.what == credential) {
             self.ask(
                 place,
-                format!("how the job gets the credential in `{text}`"),
+                credential,
                 "credentials do not belong into manifests",
                 ["a secret scope, read in the code or by reference", "an instance profile or Unity Catalog instead"],
                 "hidden: the value is not whole",

@@ -8,7 +8,8 @@ use super::line::Line;
 use super::nodes::node;
 use super::parts::CLUSTER;
 use super::shape::{Shape, Size};
-use super::{Document, Options, classes, dag, finish, job, name_of, runtime_of, secrets, tag_map, words};
+use super::{Document, Options, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
+use crate::detect;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (S
     let application = root.get("application");
     let title = application.as_ref().and_then(|a| a.text_of("name"));
     let name = name_of(title.as_deref(), options);
-    let title = secrets::masked(title.as_deref().unwrap_or(&name));
+    let title = detect::masked(title.as_deref().unwrap_or(&name));
     book.document = super::address("DatabricksJob", &name).to_string();
     let mut tags = Map::new();
     if let Some(at) = &application {
@@ -244,7 +245,7 @@ fn of_run(
     let size = shape.size;
     let made = [Made { key, at: at.clone(), stops: true, application }];
     let common = Common { shape, base, runtime, cluster, aws: Map::new() };
-    let spec = job::job(book, at, &secrets::masked(called), &made, &common, tags)?;
+    let spec = job::job(book, at, &detect::masked(called), &made, &common, tags)?;
     job::sizes(book, size);
     let [made] = made;
     Some((spec, made.application.templates))

@@ -1,5 +1,6 @@
 //! Changing one value of a YAML text, and leaving everything else of it as it is: comments, order, quotes, spaces.
 
+use super::hidden::is_hidden;
 use super::layout::{Entry, Layout, Shape, layouts};
 use super::scalar::{Scalar, resolve};
 use serde_json::Value;
@@ -327,7 +328,7 @@ fn scalar(value: &Value) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             ' '..='~' => out.push(c),
-            c if c.is_alphanumeric() => out.push(c),
+            c if c.is_alphanumeric() && !is_hidden(c) => out.push(c),
             c if u32::from(c) <= 0xffff => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
         }

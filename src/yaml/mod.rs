@@ -2,6 +2,7 @@
 //! mistake at once, and the mistakes themselves.
 
 pub mod edit;
+mod hidden;
 mod layout;
 mod near;
 mod node;
@@ -10,6 +11,7 @@ mod problem;
 mod scalar;
 mod typed;
 
+pub use hidden::{hides, is_hidden, quoted};
 pub use near::{Guesser, nearest};
 pub use node::{Entry, Node, Tree};
 pub use parse::{Limits, MOST_DEPTH, parse};

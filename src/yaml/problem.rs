@@ -53,6 +53,11 @@ impl Files {
         FileId(self.list.len() as u32 - 1)
     }
 
+    /// Every file, in the order in which they were read.
+    pub fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
+        (0..self.list.len() as u32).map(FileId)
+    }
+
     /// The file of that id.
     pub fn get(&self, id: FileId) -> &File {
         &self.list[id.0 as usize]
@@ -93,6 +98,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// A second place that explains the first: "first set here".
     pub related: Option<(Span, String)>,
+    /// Whether what stands at its place is a secret, and is not to be shown.
+    pub secret: bool,
 }
 
 /// All mistakes found so far. Reading goes on after each one, so that a person sees them all at once.
@@ -104,12 +111,12 @@ pub struct Problems {
 impl Problems {
     /// Records a mistake at a place.
     pub fn at(&mut self, span: Span, message: impl Into<String>, label: impl Into<String>) -> &mut Problem {
-        self.push(Problem { span: Some(span), message: message.into(), label: label.into(), help: None, related: None })
+        self.push(Problem { span: Some(span), ..Problem::new(message.into(), label.into()) })
     }
 
     /// Records a mistake that has no place in a file.
     pub fn whole(&mut self, message: impl Into<String>) -> &mut Problem {
-        self.push(Problem { span: None, message: message.into(), label: String::new(), help: None, related: None })
+        self.push(Problem::new(message.into(), String::new()))
     }
 
     /// Records a mistake.
@@ -149,6 +156,17 @@ impl Problems {
 }
 
 impl Problem {
+    /// A mistake without a place.
+    pub fn new(message: String, label: String) -> Problem {
+        Problem { span: None, message, label, help: None, related: None, secret: false }
+    }
+
+    /// Says that what stands at its place is a secret.
+    pub fn secret(&mut self) -> &mut Self {
+        self.secret = true;
+        self
+    }
+
     /// Adds how to mend it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());

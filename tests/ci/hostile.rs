@@ -58,6 +58,32 @@ fn a_fork_gets_a_rendered_plan_and_nothing_else() {
 }
 
 #[test]
+fn a_fork_that_takes_a_secret_out_gets_a_plan_without_it() {
+    let mut host = Host::new();
+    host.world.env("SECRET_OF_THE_RUNNER", Some("hunter2-hunter2"));
+    host.world.edit("plumb.yaml", "spec:\n", "spec:\n  env: [SECRET_OF_THE_RUNNER]\n");
+    let secretive = job("etl", "  description: ${env.SECRET_OF_THE_RUNNER}\n");
+    host.world.commit_file("manifests/etl.yaml", &secretive, "A secret that a manifest uses");
+    host.world.plumb("apply --yes").code(0);
+    // The very secret stands where no manifest ever had one, too.
+    let mut tags = host.world.sandbox.job("etl")["settings"]["tags"].clone();
+    tags["note"] = json!("is hunter2-hunter2");
+    host.world.sandbox.edit_job("etl", json!({ "tags": tags }));
+    let base = host.world.git(&["rev-parse", "main"]);
+    host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
+    host.world.commit_file("manifests/etl.yaml", &job("etl", "  description: of the fork\n"), "Without the secret");
+    host.open("mallory/data");
+    host.github.store().pulls.get_mut(&7).unwrap()["base"]["sha"] = base.into();
+    host.event();
+    host.github.actions(super::TOKEN, Rights::Write);
+    // The base's manifest cannot be read without the secret, which a fork does not see: this failed outright.
+    host.preview("").code(0).never_says("hunter2");
+    let comment = host.comment();
+    assert!(comment.contains("of the fork") && comment.contains("tags.note = \"is (secret"), "{comment}");
+    assert!(!comment.contains("hunter2") && !host.step("summary").contains("hunter2"), "{comment}");
+}
+
+#[test]
 fn a_fork_cannot_send_credentials_elsewhere_nor_ask_for_secrets() {
     let mut host = Host::new();
     host.world.env("SECRET_OF_THE_RUNNER", Some("hunter2-hunter2"));

@@ -271,7 +271,8 @@ fn mistakes_for_tools() {
           "line": 12,
           "message": "expected a whole number, found the string \"many\""
         }
-      ]
+      ],
+      "warnings": []
     }
     "#);
     let sarif = world.plumb("validate --output sarif").code(1).json();

@@ -20,6 +20,7 @@ mod import;
 mod lease;
 mod origins;
 mod ownership;
+mod secrets;
 mod server_filled;
 mod teardown;
 mod unfaithful;

@@ -171,13 +171,14 @@ async fn decide(
     ui: &Ui,
 ) -> Result<(Plan, String), Failure> {
     let fork = pull.is_some_and(Pull::is_fork);
-    let project = Project::load(global, &targeted(args, pull), ui).map_err(|failure| match fork {
+    let mut project = Project::load(global, &targeted(args, pull), ui).map_err(|failure| match fork {
         true => failure.hint("the manifests of a fork see no variable of the environment"),
         false => failure,
     })?;
     let head = checked_out(context, &project, pull)?;
     if let Some(pull) = pull.filter(|p| p.is_fork()) {
         same_project(&project, pull)?;
+        project.hide_environment();
         ui.status("the pull request is from a fork: its manifests are read as data, without the environment");
     }
     let mut session = project.connect(ui).await?;

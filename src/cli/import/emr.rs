@@ -5,8 +5,9 @@ use crate::call::{Call, System};
 use crate::cli::emr::{Watching, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::{Global, Targeted};
+use crate::detect;
 use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
-use crate::emr::{self, Account, Unknown, hide};
+use crate::emr::{self, Account, Unknown};
 use crate::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
 use crate::manifest::{Address, Disk, InMemory, tidy};
 use crate::render::counted;
@@ -171,7 +172,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         });
     }
     let applications = account.serverless.iter().map(|application| {
-        let text = |member: &str| hide::text(application.described[member].as_str().unwrap_or_default());
+        let text = |member: &str| detect::masked(application.described[member].as_str().unwrap_or_default());
         (text("applicationId"), text("name"), application)
     });
     for (id, name, application) in applications {
@@ -196,7 +197,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         (Wanted::Named(name), true) => {
             let all = groups.iter().map(|group| group.name.clone());
             let mut all: Vec<String> = all.collect();
-            all.extend(account.serverless.iter().filter_map(|a| Some(hide::text(a.described["name"].as_str()?))));
+            all.extend(account.serverless.iter().filter_map(|a| Some(detect::masked(a.described["name"].as_str()?))));
             let failure = Failure::error(format!("nothing on EMR is called `{name}`; nothing was written"));
             Err(match all.is_empty() {
                 true => failure.hint("the account has no cluster and no application that AWS still knows"),

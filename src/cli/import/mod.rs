@@ -2,6 +2,7 @@
 
 mod emr;
 mod left;
+mod secrets;
 
 use super::session::Session;
 use super::{Global, Targeted};
@@ -177,13 +178,7 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(
         ui.data(&format!("{}\n", file.display()))?;
         env.extend(manifest.env.iter().cloned());
     }
-    if !env.is_empty() {
-        let list: Vec<String> = env.into_iter().collect();
-        ui.warn(&format!(
-            "secrets were left out: list {} under `spec.env` of plumb.yaml and set them in the environment",
-            list.join(", ")
-        ));
-    }
+    secrets::tell(texts, env, ui);
     let count = texts.len();
     let adopted = texts.iter().any(|(_, manifest)| manifest.adopts);
     let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };

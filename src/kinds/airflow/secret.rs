@@ -1,7 +1,8 @@
 //! What Airflow hides, and where secrets may stand in manifests.
 
+use crate::detect;
 use crate::kinds::Findings;
-use crate::manifest::{Vault, names_secret};
+use crate::manifest::Vault;
 use serde_json::Value;
 
 /// What Airflow shows in the place of a secret.
@@ -74,8 +75,8 @@ pub fn check(name: &str, value: &Value, path: &str, findings: &mut Findings) {
         Value::String(text) if text == MASK => {
             findings.at(path, "`***` is what Airflow shows instead of a secret", "write the secret as `${env.NAME}`");
         }
-        Value::String(text) if names_a_secret(name) && !text.is_empty() && !Vault::is_token(text) => {
-            findings.at(path, format!("`{name}` is a secret in plain text"), "write `${env.NAME}` instead");
+        Value::String(text) if names_a_secret(name, text) && !text.is_empty() && !Vault::is_token(text) => {
+            findings.at_secret(path, format!("`{name}` is a secret in plain text"), "write `${env.NAME}` instead");
         }
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
@@ -91,13 +92,15 @@ pub fn check(name: &str, value: &Value, path: &str, findings: &mut Findings) {
     }
 }
 
-/// Whether a name is a secret's, rather than that of a place where one is to be had (`token_url`).
-fn names_a_secret(name: &str) -> bool {
+/// Whether a text is a secret: Airflow masks it by its name, which is not that of a place where one is to be had
+/// (`token_url`), or it is one wherever it stands.
+fn names_a_secret(name: &str, text: &str) -> bool {
     let lower = name.to_lowercase();
     let last = lower.rsplit(['_', '-', '.']).next().unwrap_or_default();
     let a_place = ["url", "uri", "path", "file", "endpoint", "name", "type", "scope"].contains(&last);
-    // Airflow means Google's key file in JSON by it.
-    !a_place && (names_secret(name) || lower.contains("passphrase") || lower.contains("keyfile_dict"))
+    let masked = ["password", "passwd", "passphrase", "token", "secret", "credential", "keyfile_dict"];
+    let airflows = !a_place && masked.iter().any(|word| lower.contains(word));
+    airflows || detect::is_secret(name, text)
 }
 
 #[cfg(test)]

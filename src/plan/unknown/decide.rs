@@ -4,7 +4,7 @@ use super::super::compare::Pattern;
 use super::super::decide::Decider;
 use super::super::{Action, Blocked, FieldChange, Op};
 use super::{Member, Unknown};
-use crate::emr::hide;
+use crate::detect;
 use crate::kinds::UnknownSettings;
 use crate::manifest::{Resource, Vault};
 use crate::schema::Segment;
@@ -116,11 +116,13 @@ fn listed(members: &[Member]) -> String {
 /// A value of which plumb knows nothing, without what looks like a secret.
 fn hidden(name: &str, value: &Value, vault: &mut Vault) -> Value {
     match value {
-        Value::String(text) if !Vault::is_token(text) && hide::named(name, text) != *text => vault.seal(text).into(),
-        Value::Number(number) if hide::is_secret(name) => vault.seal(&number.to_string()).into(),
+        Value::String(text) if !Vault::is_token(text) && detect::masked_value(name, text) != *text => {
+            vault.seal(text).into()
+        }
+        Value::Number(number) if detect::is_credential(name) => vault.seal(&number.to_string()).into(),
         Value::Array(items) => items.iter().map(|item| hidden(name, item, vault)).collect(),
         Value::Object(map) => {
-            let inner = |key: &str| if hide::is_secret(name) { name.to_owned() } else { key.to_owned() };
+            let inner = |key: &str| if detect::is_credential(name) { name.to_owned() } else { key.to_owned() };
             map.iter().map(|(key, value)| (key.clone(), hidden(&inner(key), value, vault))).collect()
         }
         other => other.clone(),
