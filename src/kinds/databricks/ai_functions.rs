@@ -31,7 +31,7 @@ pub struct QualifiedName {
     /// The schema in it.
     pub schema: Option<String>,
     /// The table in that.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.AiFunctionTask: a stable name is chosen when it is unset"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py jobs.AiFunctionTask: a stable name is chosen when it is unset"}))]
     pub table: Option<String>,
 }
 

@@ -20,7 +20,7 @@ pub struct GitSource {
     #[schemars(extend("x-plumb" = {"server": true, "why": "databricks-sdk-java jobs.GitSnapshot: only on runs, read-only"}))]
     pub git_snapshot: Option<GitSnapshot>,
     /// The file that a job under source control was imported from.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.JobSource: written when a job is imported from a repository in the workspace's pages"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py jobs.JobSource: written when a job is imported from a repository in the workspace's pages"}))]
     pub job_source: Option<JobSource>,
     /// The tag to check out.
     pub git_tag: Option<String>,
@@ -45,7 +45,7 @@ pub struct JobSource {
     /// The branch that it was imported from.
     pub import_from_git_branch: String,
     /// Whether the job is still what the file says.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.JobSource: the workspace's pages keep it"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py jobs.JobSource: the workspace's pages keep it"}))]
     pub dirty_state: Option<DirtyState>,
 }
 

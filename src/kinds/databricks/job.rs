@@ -74,7 +74,7 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"key": "name", "why": "databricks/cli bundle rules: parameters are keyed by name"}))]
     pub parameters: Option<Vec<Parameter>>,
     /// The workspace folder that the job is in, beginning with `/Workspace`. In private preview.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py jobs.JobSettings: optional; where the preview is on, a job that names none is in its creator's folder"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py jobs.JobSettings: optional; where the preview is on, a job that names none is in its creator's folder"}))]
     pub parent_path: Option<String>,
     /// Whether serverless tasks are to start fast or to cost little.
     pub performance_target: Option<PerformanceTarget>,
