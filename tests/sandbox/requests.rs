@@ -78,13 +78,14 @@ async fn a_bundle_uploads_its_files() {
 #[tokio::test]
 async fn an_uploaded_notebook_is_one_and_loses_its_extension() {
     let fixture = Fixture::plain().await;
-    let cell = r#"{"cells": [{"cell_type": "code", "source": ["print(1)"]}], "metadata": {}}"#;
-    let cases: [(&str, &[u8], &str, Option<&str>, &str); 6] = [
+    const CELL: &str = r#"{"cells": [{"cell_type": "code", "source": ["print(1)"]}], "metadata": {}}"#;
+    type Case = (&'static str, &'static [u8], &'static str, Option<&'static str>, &'static str);
+    let cases: [Case; 6] = [
         ("n.py", NOTEBOOK, "n", Some("PYTHON"), "SOURCE"),
         ("q.sql", b"-- Databricks notebook source\nSELECT 1", "q", Some("SQL"), "SOURCE"),
         ("s.scala", b"// Databricks notebook source\n1", "s", Some("SCALA"), "SOURCE"),
         ("r.r", b"# Databricks notebook source\n1", "r", Some("R"), "SOURCE"),
-        ("j.ipynb", cell.as_bytes(), "j", Some("PYTHON"), "JUPYTER"),
+        ("j.ipynb", CELL.as_bytes(), "j", Some("PYTHON"), "JUPYTER"),
         ("plain.py", b"print(1)", "plain.py", None, ""),
     ];
     for (name, bytes, shown, language, format) in cases {
@@ -113,7 +114,7 @@ async fn an_uploaded_notebook_is_one_and_loses_its_extension() {
     assert_eq!(export("made", "SOURCE").await, "-- Databricks notebook source\nSELECT 1");
     assert_eq!(export("n", "SOURCE").await, NOTEBOOK);
     assert_eq!(export("j", "SOURCE").await, "# Databricks notebook source\nprint(1)\n", "no JSON");
-    assert_eq!(export("j", "AUTO").await, cell);
+    assert_eq!(export("j", "AUTO").await, CELL);
     let jupyter: Value = serde_json::from_slice(&export("n", "JUPYTER").await).unwrap();
     assert_eq!(jupyter["cells"][0]["source"], "print(1)");
     assert!(export("n", "HTML").await.starts_with(b"<!DOCTYPE html>"));

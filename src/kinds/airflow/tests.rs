@@ -383,7 +383,8 @@ fn a_dag_that_airflow_no_longer_sees_or_that_two_files_define_is_not_fine() {
     let other = json!([{ "path": "old/x.py", "text": "DAG('d')", "mine": false }]);
     let stranger = json!([{ "path": "x.py", "text": "DAG('dd')", "mine": false }]);
     // Airflow 2 says `is_active`, Airflow 3 `is_stale`; either one may be missing.
-    let cases: [(Option<Value>, &Value, bool, &[&str], &[&str]); 10] = [
+    type Case<'a> = (Option<Value>, &'a Value, bool, &'a [&'a str], &'a [&'a str]);
+    let cases: [Case<'_>; 10] = [
         (row(json!({ "is_active": false })), &none, false, &[stale], &[unknown]),
         (row(json!({ "is_stale": true })), &none, false, &[stale], &[unknown]),
         (row(json!({ "is_active": true })), &none, false, &[], &[stale, unknown, "as well"]),

@@ -72,7 +72,7 @@ macro_rules! cluster {
             /// Where Spark's logs are delivered, every five minutes.
             pub cluster_log_conf: Option<LogDestination>,
             /// Tags for the cloud resources: 45 at most.
-            #[schemars(extend("x-plumb" = {"why": "tags describe; policies, pools and finance tools add their own (Terraform provider issue 1994)"}))]
+            #[schemars(extend("x-plumb" = {"ignore_keys": ["ResourceClass"], "why": "tags describe; policies, pools and finance tools add their own (Terraform provider issue 1994); databricks-sdk-java compute.ClusterSpec: the service adds one for is_single_node"}))]
             pub custom_tags: Option<std::collections::BTreeMap<String, String>>,
             /// Who may use the cluster, and how users are kept apart.
             #[schemars(extend("x-plumb" = {

@@ -53,7 +53,7 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"key": "environment_key", "why": "databricks/cli bundle rules: environments are keyed by environment_key"}))]
     pub environments: Option<Vec<Environment>>,
     /// Always `MULTI_TASK` in Jobs API 2.1 and later.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": true, "why": "databricks/cli bundle rules: backend default; Terraform provider jobs: computed"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["SINGLE_TASK", "MULTI_TASK"], "filled": true, "why": "databricks-sdk jobs.JobSettings: ignored when written, and always MULTI_TASK from Jobs API 2.1 on"}))]
     pub format: Option<Format>,
     /// The git repository that tasks with `source: GIT` take their code from.
     pub git_source: Option<GitSource>,

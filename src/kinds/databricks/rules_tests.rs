@@ -219,6 +219,8 @@ fn what_the_service_fills_in_is_no_difference() {
     }
     assert_eq!(rule(&cluster, "aws_attributes.zone_id").any_if, [json!("auto")]);
     assert_eq!(rule(&cluster, "data_security_mode").alias.len(), 2);
+    assert_eq!(rule(&cluster, "custom_tags").ignore_keys, ["ResourceClass"]);
+    assert_eq!(rule(&job, "format").any_if.len(), 2, "whatever is written, jobs/get says MULTI_TASK");
     assert!(rule(&cluster, "spark_conf").ignore_keys.contains(&"spark.databricks.delta.preview.enabled".to_owned()));
 }
 

@@ -9,7 +9,7 @@ const WHY: &str = "what a service fills in by itself has a rule of its own (data
                    provider suppressions): anything else that no manifest declares, somebody has set";
 
 /// Gives each optional member `unset: absent`, unless its own rule says what leaving it out means. A rule with nothing
-/// but a `why` says that an undeclared live value is only worth a note.
+/// but a `why`, or keys that the service adds by itself, says that an undeclared live value is only worth a note.
 ///
 /// It is for types whose writes replace the whole object (`jobs/reset`, `clusters/edit`). Without it a setting that is
 /// taken out of a manifest, or the other case of an either-or, would stay live for ever.
@@ -22,7 +22,8 @@ pub fn is_absent(schema: &mut Schema) {
         };
         let rule = member.entry("x-plumb").or_insert_with(|| json!({"unset": "absent", "why": WHY}));
         let Some(rule) = rule.as_object_mut() else { continue };
-        let only_noted = rule.len() == 1 && rule.contains_key("why");
+        let only_noted =
+            rule.contains_key("why") && rule.keys().all(|word| ["why", "ignore_keys"].contains(&word.as_str()));
         let says = ["unset", "default", "server", "write_only"].iter().any(|word| rule.contains_key(*word));
         if !only_noted && !says {
             rule.insert("unset".into(), "absent".into());

@@ -221,9 +221,8 @@ impl Upload {
 
 fn put(store: &mut Store, upload: Upload, overwrite: bool) -> Result<u64, Blocked> {
     let Upload { path, language, format, bytes } = upload;
-    if !store.databricks.workspace.get(parent(&path)).is_some_and(|n| n.object_type == "DIRECTORY")
-        && !is_root(parent(&path))
-    {
+    let folder = store.databricks.workspace.get(parent(&path)).is_some_and(|n| n.object_type == "DIRECTORY");
+    if !folder && !is_root(parent(&path)) {
         return Err(Blocked::NoParent);
     }
     let before = store.databricks.workspace.get(&path).cloned();
