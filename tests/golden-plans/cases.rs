@@ -3,7 +3,9 @@
 use plumb::call::{Call, Method, System};
 use plumb::manifest::Address;
 use plumb::plan::teardown::{Descent, Gate, Rung};
+use plumb::plan::unknown::{Member, Notes};
 use plumb::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+use plumb::schema::Path;
 use serde_json::{Value, json};
 
 /// Every case, by the name of its folder.
@@ -166,7 +168,16 @@ fn adopt() -> Plan {
         vec![field("email_notifications.on_failure", Op::Remove, Some(json!(["a@example.com"])), None)],
     );
     job.reason = Some("metadata.adopt names it".into());
-    plan(vec![job])
+    let mut plan = plan(vec![job]);
+    let kind = plumb::kinds::find("DatabricksJob").unwrap();
+    let (policy, path) = (Path::default().key("usage_policy_id"), Path::default().key("trigger").key("job_completion"));
+    let mut kept = Notes::default();
+    for i in 0..212 {
+        kept.add(&address(&format!("DatabricksJob/job-{i}")), kind, &[Member::new(policy.clone(), &json!("u"))]);
+    }
+    kept.add(&address("DatabricksJob/report"), kind, &[Member::new(path, &json!({"job_id": 7}))]);
+    plan.notes = kept.into_notes();
+    plan
 }
 
 fn moved() -> Plan {
