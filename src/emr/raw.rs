@@ -1,6 +1,6 @@
 //! What the API says, as it says it: JSON, of which only the members that are needed here are looked at.
 //!
-//! Values may hold secrets. Whatever is shown goes through [`super::hide`] first.
+//! Values may hold secrets. Whatever is shown goes through [`crate::detect`] first.
 
 use crate::detect;
 use jiff::Timestamp;

@@ -123,7 +123,8 @@ impl Disk {
 
     /// The same of a path; `None` when there is nothing.
     pub fn text_at(&self, path: &str) -> Result<Option<String>, String> {
-        if fs::symlink_metadata(self.root.join(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        let is_nothing = |e: io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        if fs::symlink_metadata(self.root.join(path)).is_err_and(is_nothing) {
             return Ok(None);
         }
         match self.look(path)? {
@@ -319,6 +320,7 @@ mod tests {
         assert_eq!(texts, wanted);
         assert_eq!(disk.files("nowhere", ".json"), Ok(Vec::new()));
         assert_eq!(disk.text_at("nowhere.json"), Ok(None));
+        assert_eq!(disk.text_at("evidence/a.json/b.json"), Ok(None), "below a file there is nothing");
         assert!(disk.read(".git/config").is_err() && disk.text_at("evidence/out.json").is_err());
         // A folder that is a link.
         symlink(outside.path(), root.path().join("linked")).unwrap();

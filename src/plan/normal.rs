@@ -12,6 +12,22 @@ pub fn normal(rules: &Rules, value: &Value) -> Value {
     of_field(rules, &rules.root, value).unwrap_or(Value::Object(Map::new()))
 }
 
+/// The same value without members that the spec does not know.
+pub fn modelled(rules: &Rules, field: &Field, value: &Value) -> Value {
+    match (&field.shape, value) {
+        (Shape::Object(object), Value::Object(map)) => {
+            let members = &rules.of(*object).members;
+            let known = |(k, v): (&String, &Value)| Some((k.clone(), modelled(rules, members.get(k)?, v)));
+            map.iter().filter_map(known).collect()
+        }
+        (Shape::Map(entry), Value::Object(map)) => {
+            map.iter().map(|(k, v)| (k.clone(), modelled(rules, entry, v))).collect()
+        }
+        (Shape::List(item), Value::Array(items)) => items.iter().map(|v| modelled(rules, item, v)).collect(),
+        (_, other) => other.clone(),
+    }
+}
+
 /// The hash of a spec in the mark: 8 characters, of the normal form without what is written by calls of its own.
 pub fn identity(rules: &Rules, spec: &Value) -> String {
     let mut normal = normal(rules, spec);

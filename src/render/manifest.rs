@@ -4,7 +4,7 @@ use super::taken::{Marks, Names, Taken, take, yaml};
 use super::value::visible;
 use crate::kinds::{AnyKind, Seen};
 use crate::manifest::{Address, Vault};
-use crate::plan::normal::of_field;
+use crate::plan::normal::{modelled, of_field};
 use crate::schema::{Field, Rules, Scope, Secret, Shape};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -45,7 +45,8 @@ pub fn manifest(
     unknown: &[String],
 ) -> Result<Manifest, serde_yaml::Error> {
     let rules = kind.rules();
-    let export = kind.export(seen);
+    // Of what no manifest can say, only the names are written: no secret has to be taken out of it.
+    let export = modelled(rules, &rules.root, &kind.export(seen));
     let (marks, mut names) = (Marks::unlike(&export), Names::new(name));
     let (export, taken) = take(rules, &export, &marks, &mut names);
     let mut writer = Writer { rules, known, me: &seen.id, marks, names };

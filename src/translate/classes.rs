@@ -9,6 +9,9 @@ fn either<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
     at.get(name).or_else(|| at.get(&small))
 }
 
+/// EMR's properties are texts (EMR API, Configuration: a map of strings).
+const NO_TEXT: &str = "a property is a text, and this is none";
+
 /// Takes a list of classifications in, nested ones too. Later lists override earlier ones.
 pub(super) fn take(book: &mut Book, list: &[At<'_>], place: &Place<'_>, wants: &mut Wants) {
     for at in list {
@@ -25,12 +28,18 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &Place<'_>, wants: &mu
     match (parent, name.as_str()) {
         (_, "spark-defaults") => {
             for (key, value) in members {
-                conf::property(book, &value, key, &value.text().unwrap_or_default(), place, wants);
+                match value.text() {
+                    Some(text) => conf::property(book, &value, key, &text, place, wants),
+                    None => book.dropped(&value, NO_TEXT),
+                }
             }
         }
         ("spark-env", "export") => {
             for (key, value) in members {
-                conf::variable(book, &value, key, &value.text().unwrap_or_default(), place, wants);
+                match value.text() {
+                    Some(text) => conf::variable(book, &value, key, &text, place, wants),
+                    None => book.dropped(&value, NO_TEXT),
+                }
             }
         }
         (_, "spark") => {

@@ -344,12 +344,18 @@ fn refusals_say_what_to_do_and_write_nothing() {
     assert!(legacy.contains("# DECISION: what `ListBootstrapActions` would have said"), "{legacy}");
     // A file that cannot be put into its place: those before it are taken back.
     let world = World::new(region);
-    std::fs::create_dir_all(world.folder.path().join("manifests/idle/translation.md")).unwrap();
-    let done = world.run(&["import", "emr"]);
-    let (out, err) = said(&done);
-    assert!(done.status.code() == Some(1) && out.is_empty(), "{out}{err}");
-    assert!(err.contains("manifests/idle/translation.md: ") && err.contains("nothing was written"), "{err}");
-    assert_eq!(world.files(), BTreeMap::new());
+    for (name, says) in
+        [("translation.md", "manifests/idle/translation.md` is a folder"), ("legacy.yaml", "legacy.yaml: ")]
+    {
+        let folder = world.folder.path().join("manifests/idle").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let done = world.run(&["import", "emr"]);
+        let (out, err) = said(&done);
+        assert!(done.status.code() == Some(1) && out.is_empty(), "{out}{err}");
+        assert!(err.contains(says) && err.contains("nothing was written"), "{err}");
+        assert_eq!(world.files(), BTreeMap::new());
+        std::fs::remove_dir(&folder).unwrap();
+    }
 }
 
 #[test]
@@ -407,7 +413,7 @@ fn the_workspace_says_which_runtimes_there_are() {
     nightly(region, "etl-2026-10", 1_790_000_000, 4);
     let (sandbox, url) = sandbox();
     let world = World::with(&format!("databricks: {{host: \"{url}\"}}, emr: {{region: {region}}}"));
-    let token = [("DATABRICKS_TOKEN", "dapi-any")];
+    let token = [("DATABRICKS_TOKEN", "dapi-any"), ("DATABRICKS_HOST", url.as_str())];
     let run = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
         let mut environment = moto().environment();
