@@ -277,8 +277,8 @@ impl<'a> Walk<'a> {
         }
         let is_chosen = above.unknown || rule.is_chosen(live);
         if above.absent {
-            // It goes with what is around it.
-            if !is_chosen {
+            // It goes with what is around it, whatever a pool that is not known may supply elsewhere.
+            if !rule.is_chosen(live) {
                 self.differ(field, path, None, Some(live), above);
             }
             return;

@@ -47,6 +47,11 @@ impl Hand<'_> {
         for (name, member) in &of.members {
             let (here, below) = (path.key(name), child(self.root, at, name));
             let said = declared.get(name).filter(|v| !v.is_null());
+            // The emulated Airflow has no teams, so that no row can have one; and what another tool's deployment marks is not
+            // taken over before a manifest says so.
+            if name == "team_name" || name == "deployment" {
+                continue;
+            }
             if is_of_server(member) {
                 let before = live.clone();
                 let scope = Scope { of, object: Some(&before), up };
@@ -459,10 +464,18 @@ async fn every_field_that_the_service_may_set_is_tried() {
         }
     }
     assert!(total > 30, "only {total} fields were found");
-    // A cluster without a pool has to have machines, and a policy without a family rules: others say more elsewhere.
+    // A cluster without a pool has to have machines, and a policy without a family rules: others say more elsewhere. A job's
+    // `job_source` is tried as a whole. The emulated Airflow has no teams.
     assert_eq!(
         missed.into_iter().collect::<Vec<_>>(),
-        ["DatabricksCluster node_type_id", "DatabricksClusterPolicy definition"],
+        [
+            "AirflowConnection team_name",
+            "AirflowPool team_name",
+            "AirflowVariable team_name",
+            "DatabricksCluster node_type_id",
+            "DatabricksClusterPolicy definition",
+            "DatabricksJob dirty_state",
+        ],
         "never tried"
     );
 }

@@ -237,6 +237,8 @@ const MAPS: &[&str] = &[
     "parameters",
     "python_named_params",
     "notebook_params",
+    "sql_params",
+    "filters",
     "variables",
     "Properties",
 ];

@@ -171,11 +171,12 @@ fn run_as(job: &Value) -> Result<Option<Value>, String> {
     if set.is_some_and(|set| !set.is_object()) {
         return Err("its `run_as` is no map".into());
     }
+    let name = reading::text(job, "run_as_user_name")?.filter(|name| !name.is_empty());
     // A group has no user name to be told by (databricks-sdk-py jobs.JobRunAs: group_name, in private preview; unverified).
     if let Some(set) = set.filter(|set| set["group_name"].as_str().is_some_and(|group| !group.is_empty())) {
         return Ok(Some(set.clone()));
     }
-    let Some(name) = reading::text(job, "run_as_user_name")?.filter(|name| !name.is_empty()) else {
+    let Some(name) = name else {
         return Ok(set.cloned());
     };
     if let Some(set) = set.filter(|set| set.as_object().is_some_and(|map| map.values().any(|v| v == name))) {
