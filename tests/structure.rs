@@ -194,3 +194,17 @@ fn the_checks_can_fail() {
     let job = "impl Kind for A {\n    const NAME: &'static str = \"A\";\n}";
     assert_eq!(declared_kinds(&[("kinds/a.rs".into(), job.into())]), BTreeSet::from(["A".to_owned()]));
 }
+
+/// A planted fault that no longer fits the code proves nothing (see `tests/mutants/run`).
+#[test]
+fn the_planted_faults_fit_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let done = std::process::Command::new("python3")
+        .arg(root.join("tests/mutants/run"))
+        .arg("--check")
+        .env_remove("PYTHONPATH")
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{said}");
+}
