@@ -3,9 +3,11 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::Repo;
-use crate::kinds::{self, Mark};
-use crate::manifest::{self, Address, Desired, InMemory, Source, Vault};
-use crate::plan::{Action, Base, Bases, Change, Decision, Live, Note, Plan, normal};
+use plumb_core::kinds::{self, Mark};
+use plumb_core::manifest::{self, Desired, InMemory, Source};
+use plumb_core::plan::{Action, Base, Bases, Change, Decision, Live, Note, Plan, normal};
+use plumb_model::address::Address;
+use plumb_model::secrets::Vault;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.

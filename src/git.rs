@@ -7,8 +7,8 @@ mod tree;
 
 pub use tree::CommitFiles;
 
-use crate::plan::Commit;
 use git2::{BlameOptions, ErrorCode, ObjectType, Oid, Repository, StatusOptions};
+use plumb_core::plan::Commit;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},

@@ -9,10 +9,10 @@ mod server;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use plumb::call::{Call, Fault, Method, Service, System};
-use plumb::kinds::Read;
 use plumb::services::airflow::{Api, Config, Credentials};
 use plumb::services::{Airflow, Secret, read, retry::Policy};
+use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::read::Read;
 use serde_json::{Value, json};
 use server::{Reply, Seen, Server};
 use std::sync::Arc;

@@ -14,7 +14,7 @@ mod same;
 #[path = "airflow_real/server.rs"]
 mod server;
 
-use plumb::sandbox::{self, Options, airflow};
+use plumb_sandbox::{Options, airflow};
 use same::{Exceptions, Side, play};
 use server::Airflow;
 use tokio::sync::Mutex;
@@ -92,7 +92,7 @@ async fn compare(major: u8, parts: Option<&str>, script: &str, exceptions: Excep
     let folder = tempfile::tempdir().unwrap();
     let options =
         airflow::Options { version: major, dags: Some(folder.path().to_owned()), ..airflow::Options::default() };
-    let running = sandbox::start(Options { airflow: Some(options), ..Options::default() }).await.unwrap();
+    let running = plumb_sandbox::start(Options { airflow: Some(options), ..Options::default() }).await.unwrap();
     let real = Side::new("real", &server.url, &server.user, &server.password, server.dags.clone(), major).await;
     let url = running.airflow_url().unwrap();
     let ours = Side::new("ours", &url, &server.user, &server.password, folder.path().to_owned(), major).await;

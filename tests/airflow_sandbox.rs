@@ -3,7 +3,7 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
-use plumb::sandbox::{self, Options, Running, airflow, store::Clock};
+use plumb_sandbox::{Options, Running, airflow, store::Clock};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -30,7 +30,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let airflow = airflow::Options { version, dags: Some(folder.path().to_owned()), ..airflow::Options::default() };
         let options = change(Options { airflow: Some(airflow), ..Options::default() });
-        let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
+        let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let mut fixture = Fixture { running, client: reqwest::Client::new(), token: String::new(), folder, version };
         if version == 3 {
             fixture.sign_in().await;
@@ -533,11 +533,11 @@ async fn faults_look_like_airflows_own() {
 
 #[tokio::test]
 async fn without_being_asked_for_there_is_no_airflow() {
-    let running = sandbox::start_at(Options::default(), Clock::Fixed(0)).await.unwrap();
+    let running = plumb_sandbox::start_at(Options::default(), Clock::Fixed(0)).await.unwrap();
     assert_eq!((running.airflow_url(), running.addresses()), (None, json!({ "databricks": running.url() })));
     let fixture = Fixture::start(3).await;
     assert_eq!(fixture.running.addresses()["airflow"], json!(fixture.running.airflow_url()));
     let airflow = airflow::Options { listen: "0.0.0.0:0".parse().unwrap(), ..airflow::Options::default() };
-    let error = sandbox::start(Options { airflow: Some(airflow), ..Options::default() }).await.unwrap_err();
+    let error = plumb_sandbox::start(Options { airflow: Some(airflow), ..Options::default() }).await.unwrap_err();
     assert!(error.to_string().contains("--allow-remote"), "{error}");
 }

@@ -6,8 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 use plumb::cli::demo::STORY;
-use plumb::kinds::{self, MarkPlace};
 use plumb::ui::ExitCode;
+use plumb_core::kinds::{self, MarkPlace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -299,12 +299,20 @@ fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
             counts.1 += usize::from(line.starts_with('-'));
         }
     }
-    let kinds: Vec<_> = lines.iter().filter(|(file, _)| file.starts_with("src/kinds/")).collect();
+    let kinds: Vec<_> = lines.iter().filter(|(file, _)| file.starts_with("crates/plumb-core/src/kinds/")).collect();
     let [(kind, _), (registry, counts)] = kinds[..] else { panic!("more than one file and the registry: {kinds:?}") };
-    assert_eq!((*registry, *counts), ("src/kinds/mod.rs", (2, 0)));
-    assert!(kind.starts_with("src/kinds/databricks/"), "{kind}");
+    assert_eq!((*registry, *counts), ("crates/plumb-core/src/kinds/mod.rs", (2, 0)));
+    assert!(kind.starts_with("crates/plumb-core/src/kinds/databricks/"), "{kind}");
     assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/minimal.yaml")));
     assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/everything.yaml")));
-    let engine = ["src/plan", "src/apply", "src/render", "src/manifest", "src/cli", "src/observe/", "src/schema"];
+    let engine = [
+        "crates/plumb-core/src/plan",
+        "src/apply",
+        "crates/plumb-core/src/render",
+        "crates/plumb-core/src/manifest",
+        "src/cli",
+        "src/observe/",
+        "src/schema",
+    ];
     assert!(!lines.keys().any(|f| engine.iter().any(|e| f.starts_with(e))), "a kind needs nothing of the engine");
 }

@@ -5,10 +5,10 @@
 mod github;
 
 use github::{Fault, GitHub as Double, REPOSITORY, Rights};
-use plumb::call;
 use plumb::services::Secret;
 use plumb::services::github::{Config, GitHub, IssueEdit};
 use plumb::services::retry::Policy;
+use plumb_model::call;
 use serde_json::json;
 use std::time::Duration;
 

@@ -7,12 +7,13 @@
 #[path = "translate/cases.rs"]
 mod cases;
 
-use plumb::emr::choose::{self, Selector};
-use plumb::emr::{Cluster, Unknown, input};
-use plumb::import::{self, Outcome, Pipeline, Project, Record, State, outcome};
-use plumb::manifest::{Address, Desired, Resource};
-use plumb::translate::{Old, Translation, pipeline};
-use plumb::yaml::edit::{Step, remove, set};
+use plumb_core::import::{self, Outcome, Pipeline, Project, Record, State, outcome};
+use plumb_core::inventory::choose::{self, Selector};
+use plumb_core::inventory::{Cluster, Unknown, input};
+use plumb_core::manifest::{Desired, Resource};
+use plumb_core::translate::{Old, Translation, pipeline};
+use plumb_model::address::Address;
+use plumb_model::yaml::edit::{Step, remove, set};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -163,7 +164,7 @@ fn outside_text_stays_text() {
         files.load().unwrap_or_else(|problems| panic!("{text:?}: {problems}"));
         for (path, shown) in &files.0 {
             let lines: Vec<&str> = shown.lines().collect();
-            let hidden = |c: char| c != '\n' && plumb::render::value::is_hidden(c);
+            let hidden = |c: char| c != '\n' && plumb_core::render::value::is_hidden(c);
             assert!(!shown.contains(hidden), "{text:?}: {path}: {shown}");
             assert!(!lines.iter().any(|line| line.starts_with("::") || line.starts_with("##[")), "{path}: {shown}");
         }

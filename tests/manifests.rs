@@ -5,9 +5,10 @@
 
 #![allow(clippy::unwrap_used)] // also in the functions that prepare a test
 
-use plumb::kinds;
-use plumb::manifest::{Desired, Disk, Failure, InMemory, Request, load};
-use plumb::render;
+use plumb::disk::Disk;
+use plumb_core::kinds;
+use plumb_core::manifest::{Desired, Failure, InMemory, Request, load};
+use plumb_core::render;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;

@@ -8,8 +8,8 @@
 mod cases;
 
 use cases::{HOSTILE, added, change, changed, plan};
-use plumb::plan::{Action, Op, Plan};
-use plumb::render::{self, Finding, Level, Options, Style};
+use plumb_core::plan::{Action, Op, Plan};
+use plumb_core::render::{self, Finding, Level, Options, Style};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
@@ -432,7 +432,7 @@ proptest! {
         let mut plan = plan(vec![job]);
         plan.project = a.clone();
         plan.base = Some(b.clone());
-        plan.notes = vec![plumb::plan::Note { address: None, message: c.clone() }];
+        plan.notes = vec![plumb_core::plan::Note { address: None, message: c.clone() }];
         let shown = [text(&plan, 60), markdown(&plan), render::json(&plan).unwrap()];
         for shown in &shown {
             prop_assert!(!shown.contains(HIDDEN), "{}", shown);

@@ -3,12 +3,14 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "sandbox/kinds.rs"]
+mod kinds;
 #[path = "sandbox/requests.rs"]
 mod requests;
 #[path = "sandbox/rounds.rs"]
 mod rounds;
 
-use plumb::sandbox::{self, Options, Running, store::Clock};
+use plumb_sandbox::{Options, Running, store::Clock};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::{
@@ -27,7 +29,7 @@ impl Fixture {
     async fn start(options: Options) -> Fixture {
         // The second of two tests finds a provider installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let running = sandbox::start_at(options, Clock::Fixed(1_714_600_000_000)).await.unwrap();
+        let running = plumb_sandbox::start_at(options, Clock::Fixed(1_714_600_000_000)).await.unwrap();
         Fixture { running, client: reqwest::Client::new() }
     }
 
@@ -116,9 +118,9 @@ async fn every_answer_has_an_id_and_unknown_paths_say_so() {
 #[tokio::test]
 async fn it_listens_for_others_only_when_told() {
     let options = Options { listen: "0.0.0.0:0".parse().unwrap(), ..Options::default() };
-    let error = sandbox::start(options.clone()).await.unwrap_err().to_string();
+    let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains("--allow-remote"), "{error}");
-    sandbox::start(Options { allow_remote: true, ..options }).await.unwrap().stop().await;
+    plumb_sandbox::start(Options { allow_remote: true, ..options }).await.unwrap().stop().await;
 }
 
 #[tokio::test]
@@ -128,11 +130,11 @@ async fn it_stops_and_gives_its_port_back() {
     let (url, addr) = (fixture.running.url(), fixture.running.addr);
     assert_eq!(fixture.running.addresses(), json!({ "databricks": url }));
     let options = Options { listen: addr, ..Options::default() };
-    let error = sandbox::start(options.clone()).await.unwrap_err().to_string();
+    let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains(&addr.to_string()), "{error}");
     // The client still keeps its connection open.
     fixture.running.stop().await;
-    sandbox::start(options).await.unwrap().stop().await;
+    plumb_sandbox::start(options).await.unwrap().stop().await;
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //!
 //! After a change of a spec, `PLUMB_WRITE_SCHEMAS=1 cargo test --test schemas` writes them anew.
 
-use plumb::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
-use plumb::schema::{documents_of, text};
+use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
+use plumb_core::schemas::{documents_of, text};
 use schemars::schema_for;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn the_schema_files_are_what_the_code_generates() {
         ("DatabricksInstancePool", schema_for!(PoolSpec).to_value()),
         ("DatabricksJob", schema_for!(JobSpec).to_value()),
     ]);
-    kinds.extend(plumb::kinds::all().iter().map(|k| (k.name(), k.schema().clone())));
+    kinds.extend(plumb_core::kinds::all().iter().map(|k| (k.name(), k.schema().clone())));
     let kinds: Vec<(&str, &Value)> = kinds.iter().map(|(name, schema)| (*name, schema)).collect();
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");

@@ -6,14 +6,14 @@
 #[path = "services/server.rs"]
 mod server;
 
-use plumb::call::{Answer, Call, Fault, Method, Service, System};
-use plumb::kinds::Read;
 use plumb::services::{
     Databricks, Identity, Secret, Services,
     databricks::{Config, Explicit, Method as SignIn, host::AzureCloud},
     read,
     retry::Policy,
 };
+use plumb_model::call::{Answer, Call, Fault, Method, Service, System};
+use plumb_model::read::Read;
 use serde_json::json;
 use server::{Reply, Server, broken_server};
 use std::time::{Duration, Instant};

@@ -2,20 +2,21 @@
 
 use super::send::{self, Stands};
 use super::{Ended, Shared, teardown};
-use crate::call::System;
-use crate::kinds::{AnyKind, Role};
 use crate::observe;
-use crate::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
-use crate::plan::unknown::Unknown;
-use crate::plan::{Action, Change, Earlier, Found, normal, references, secrets};
-use crate::{schema, services};
+use crate::services;
+use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
+use plumb_core::plan::unknown::Unknown;
+use plumb_core::plan::{Action, Change, Earlier, Found, normal, references, secrets};
+use plumb_model::call::System;
+use plumb_model::schema;
 use serde_json::{Value, json};
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
 /// came of them.
 pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     let change = &shared.decision.plan.changes[index];
-    let Some(kind) = crate::kinds::find(&change.address.kind) else {
+    let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
         return Ended::Failed { why: format!("no kind is called {}", change.address.kind), sent: Vec::new() };
     };
     match still_as_read(shared, change, kind).await {
@@ -178,7 +179,7 @@ fn comparison(
     kind: &dyn AnyKind,
     want: &Value,
     live: &Value,
-    ignored: &[crate::plan::compare::Pattern],
+    ignored: &[plumb_core::plan::compare::Pattern],
     undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();

@@ -3,10 +3,10 @@
 
 use super::Shared;
 use super::send::{Failed, Stands, settle};
-use crate::call::{Call, Fault};
-use crate::kinds::AnyKind;
 use crate::observe;
-use crate::plan::Change;
+use plumb_core::kinds::AnyKind;
+use plumb_core::plan::Change;
+use plumb_model::call::{Call, Fault};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

@@ -11,12 +11,14 @@ mod outage;
 mod send;
 mod teardown;
 
-use crate::kinds::Owner;
-use crate::manifest::{Address, Desired};
-use crate::plan::compare::Supplied;
-use crate::plan::secrets::Numbers;
-use crate::plan::{Change, Decision, Live, Wanted};
 use crate::services::Services;
+use plumb_core::kinds::Owner;
+use plumb_core::manifest::Desired;
+use plumb_core::plan::compare::Supplied;
+use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::secrets::Numbers;
+use plumb_core::plan::{Change, Decision, Live, Wanted};
+use plumb_model::address::Address;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -68,48 +70,6 @@ pub trait Watch: Send + Sync {
 /// A watcher that takes no notice.
 pub struct Unwatched;
 impl Watch for Unwatched {}
-
-/// How a change ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ended {
-    Done {
-        id: Option<String>,
-        /// Fields that are not as wanted although the service accepted them: `path: is X, wanted Y`.
-        left: Vec<String>,
-        /// Why it could not be read whether it is now as wanted, although every call was accepted.
-        unverified: Option<String>,
-    },
-    /// A call failed, and was not done. `sent` says which calls of the change were carried out.
-    Failed { why: String, sent: Vec<String> },
-    /// A call was sent, and whether it was done is not known. `sent` says which calls before it were carried out.
-    Unknown { why: String, sent: Vec<String> },
-    /// The object changed since the plan was made; nothing was sent.
-    Stale { differences: Vec<String> },
-    /// A change that it depends on was not done, or is not known to be; nothing was sent.
-    Skipped { because: Address },
-    /// The apply was interrupted before its turn; nothing was sent.
-    NotStarted,
-}
-
-impl Ended {
-    /// Whether what depends on it can be done.
-    pub fn is_done(&self) -> bool {
-        matches!(self, Ended::Done { .. })
-    }
-}
-
-/// How every change of a plan ended.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    pub changes: BTreeMap<Address, Ended>,
-}
-
-impl Outcome {
-    /// How many changes ended so.
-    pub fn count(&self, what: impl Fn(&Ended) -> bool) -> usize {
-        self.changes.values().filter(|e| what(e)).count()
-    }
-}
 
 /// What all changes of one apply share.
 struct Shared {
@@ -183,7 +143,7 @@ pub async fn apply(
     let target = desired.mark_target();
     let mut ids = BTreeMap::new();
     let mut facts = BTreeMap::new();
-    for kind in crate::kinds::objects() {
+    for kind in plumb_core::kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             if let [one] = found.as_slice() {
                 ids.insert(address, one.seen.id.clone());

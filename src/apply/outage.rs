@@ -3,11 +3,11 @@
 //! At the first request an address that does not answer is usually a wrong one, and the transport soon says so. In an
 //! apply the service has answered before, so it is worth waiting for.
 
-use crate::call::{Call, Sending, Service, System};
 use crate::services::{
     Services,
     retry::{self, Attempts},
 };
+use plumb_model::call::{Call, Sending, Service, System};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 

@@ -1,9 +1,9 @@
 //! Sending one call of a change, and what to do when it is not simply answered.
 
 use super::{Shared, lost};
-use crate::call::{Answer, Call, Fault, Settled, Settles, Until};
-use crate::kinds::AnyKind;
-use crate::plan::{Change, references};
+use plumb_core::kinds::AnyKind;
+use plumb_core::plan::{Change, references};
+use plumb_model::call::{Answer, Call, Fault, Settled, Settles, Until};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

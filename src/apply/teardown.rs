@@ -1,9 +1,9 @@
 //! The last look before something old is marked or taken down.
 
 use super::Ended;
-use crate::kinds::emr::old::Old;
-use crate::plan::teardown::basis;
-use crate::plan::{Change, Found};
+use plumb_core::kinds::emr::old::Old;
+use plumb_core::plan::teardown::basis;
+use plumb_core::plan::{Change, Found};
 
 /// How a change ends before it begins, when what it is about is not what it was decided on.
 pub(super) fn stale(change: &Change, found: &Found, read: &str) -> Option<Ended> {

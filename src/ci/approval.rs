@@ -1,11 +1,11 @@
 //! What a pull request's comment keeps, unseen, of what was approved: one line that no outside text can write.
 
-use crate::plan::approval::{Approval, is_digest};
-use crate::plan::digest::{self, KEYED};
-use crate::plan::{Change, Plan};
 use crate::services::Secret;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
+use plumb_core::plan::approval::{Approval, is_digest};
+use plumb_core::plan::digest::{self, KEYED};
+use plumb_core::plan::{Change, Plan};
 use sha2::Sha256;
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 //! `render::markdown`), so that no name and no value can write one.
 
 use super::approval::Shown;
-use crate::plan::Plan;
-use crate::render::{self, Options};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use plumb_core::plan::Plan;
+use plumb_core::render::{self, Options};
 
 /// The first line of a comment.
 const COMMENT: &str = "<!-- plumb:comment v1 -->";

@@ -1,9 +1,9 @@
 //! The issue that tells of a target's drift: there is one as long as there is drift. Pure.
 
-use crate::plan::Plan;
-use crate::render::notice::News;
-use crate::render::{self, Options};
 use crate::services::github::Issue;
+use plumb_core::plan::Plan;
+use plumb_core::render::notice::News;
+use plumb_core::render::{self, Options};
 
 /// The label by which the issues are found.
 pub const LABEL: &str = "plumb-drift";

@@ -1,9 +1,9 @@
 //! Writing a section of a pull request's comment.
 
 use super::comment::{BUDGET, Body, ROOM};
-use crate::call::Fault;
 use crate::services::GitHub;
 use crate::services::github::Comment;
+use plumb_model::call::Fault;
 use std::time::Duration;
 
 /// How often it is tried. Another job may write the same comment at the same time, and GitHub has no way to write only what

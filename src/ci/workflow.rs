@@ -3,9 +3,9 @@
 //! The syntax: docs.github.com, "Workflow commands". A step's annotations beyond the tenth of a level are dropped by the
 //! runner, so the most dangerous come first.
 
-use crate::plan::{Action, Change, Origin, Plan};
-use crate::render::Finding;
-use crate::render::value::visible;
+use plumb_core::plan::{Action, Change, Origin, Plan};
+use plumb_core::render::Finding;
+use plumb_core::render::value::visible;
 
 /// How many annotations of one level a step may have.
 const MOST: usize = 10;

@@ -5,14 +5,15 @@ use super::output::Output;
 use super::permit::{Permit, Seen};
 use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
-use crate::apply::{self, Ended, Options, Outcome, Watch};
-use crate::manifest::Address;
-use crate::plan::guards::{self, Place};
-use crate::plan::{Change, Guard, Plan};
-use crate::render::{Level, outcome};
+use crate::apply::{self, Options, Watch};
 use crate::settings;
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
+use plumb_core::plan::guards::{self, Place};
+use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::{Change, Guard, Plan};
+use plumb_core::render::{Level, outcome};
+use plumb_model::address::Address;
 use std::collections::BTreeSet;
 use std::sync::{
     Arc, Mutex, PoisonError,

@@ -3,12 +3,13 @@
 use super::output::Output;
 use super::session::{Decided, Session, selection};
 use super::{Global, Selected, Targeted};
-use crate::manifest::{Address, InMemory};
 use crate::observe;
-use crate::render::value::visible;
 use crate::ui::{ExitCode, Failure, Ui};
-use crate::writeback::{self, Texts};
 use clap::Args;
+use plumb_core::manifest::InMemory;
+use plumb_core::render::value::visible;
+use plumb_core::writeback::{self, Texts};
+use plumb_model::address::Address;
 use std::collections::BTreeMap;
 
 /// Compare what is live with what git says, and exit with 2 when they differ

@@ -1,13 +1,13 @@
 //! The emulator inside a command: what a target with `sandbox: true` is.
 
 use super::place::{self, Place};
-use crate::call::System;
-use crate::manifest::Target;
-use crate::sandbox::{self, Running};
 use crate::services::databricks::Config;
 use crate::services::emr::Explicit;
 use crate::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws};
 use crate::ui::Failure;
+use plumb_core::manifest::Target;
+use plumb_model::call::System;
+use plumb_sandbox::Running;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
     let name = &target.name;
     let (state, dags) = (place.folder.join(format!("sandbox-{name}.json")), place.folder.join(format!("dags-{name}")));
     std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
-    let options = sandbox::Options {
+    let options = plumb_sandbox::Options {
         state: Some(state),
-        airflow: Some(sandbox::airflow::Options { dags: Some(dags.clone()), ..Default::default() }),
-        emr: Some(sandbox::emr::Options { account: account(target), ..Default::default() }),
+        airflow: Some(plumb_sandbox::airflow::Options { dags: Some(dags.clone()), ..Default::default() }),
+        emr: Some(plumb_sandbox::emr::Options { account: account(target), ..Default::default() }),
         ..Default::default()
     };
-    let running = sandbox::start(options).await.map_err(|e| failed(&e))?;
+    let running = plumb_sandbox::start(options).await.map_err(|e| failed(&e))?;
     let config = Config::with_token(&running.url(), PASSWORD).map_err(|e| failed(&e))?;
     let mut services = Services::default().with_databricks(Databricks::new(config).map_err(|e| failed(&e))?);
     if let Some(url) = running.airflow_url() {
@@ -64,14 +64,14 @@ pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
     let url = running.emr_url().unwrap_or_default();
     let env: aws::Env = Arc::new(move |name| match name {
         "AWS_ENDPOINT_URL" => Some(url.clone()),
-        "AWS_ACCESS_KEY_ID" => Some(sandbox::emr::KEY.to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some(sandbox::emr::SECRET.to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some(plumb_sandbox::emr::KEY.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(plumb_sandbox::emr::SECRET.to_owned()),
         "AWS_EC2_METADATA_DISABLED" => Some("true".to_owned()),
         _ => None,
     });
     let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
     let explicit = Explicit {
-        region: Some(region.unwrap_or_else(|| sandbox::emr::REGION.to_owned())),
+        region: Some(region.unwrap_or_else(|| plumb_sandbox::emr::REGION.to_owned())),
         account: Some(account(target)),
     };
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| failed(&e))?;
@@ -81,7 +81,7 @@ pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
 /// The account that is emulated: the one that the target names.
 fn account(target: &Target) -> String {
     let named = target.emr.as_ref().and_then(|emr| emr.account.clone());
-    named.unwrap_or_else(|| sandbox::emr::ACCOUNT.to_owned())
+    named.unwrap_or_else(|| plumb_sandbox::emr::ACCOUNT.to_owned())
 }
 
 fn failed(why: &dyn std::fmt::Display) -> Failure {

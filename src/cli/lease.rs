@@ -2,15 +2,15 @@
 
 use super::session::Session;
 use super::time::time;
-use crate::call::{Fault, System};
 use crate::lease::protocol::Terms;
 use crate::lease::store::{Holder, Store};
 use crate::lease::{Held, Lease, Refused};
-use crate::manifest::Mode;
-use crate::render::value::visible;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::manifest::Mode;
+use plumb_core::render::value::visible;
+use plumb_model::call::{Fault, System};
 use std::time::Duration;
 
 /// Where the leases are, unless the target says otherwise: every user of a workspace may write there.

@@ -1,9 +1,9 @@
 //! Where a result goes, and in which form.
 
-use crate::plan::Plan;
-use crate::render::{self, Finding, Style};
 use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
+use plumb_core::plan::Plan;
+use plumb_core::render::{self, Finding, Style};
 use std::path::PathBuf;
 
 /// The form of a result.

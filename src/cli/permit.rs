@@ -1,12 +1,13 @@
 //! What an apply may do: all that it decides, or only what somebody saw before.
 
 use super::Targeted;
-use crate::manifest::{MOST_BYTES, named};
-use crate::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
-use crate::plan::{Change, Plan};
-use crate::render::{self, Style};
+use crate::disk::named;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::manifest::MOST_BYTES;
+use plumb_core::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
+use plumb_core::plan::{Change, Plan};
+use plumb_core::render::{self, Style};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 

@@ -4,14 +4,14 @@ use super::session::{Decided, Session};
 use super::show::address;
 use super::{Global, Targeted};
 use crate::apply::Options;
-use crate::kinds::{Role, Step, UnknownSettings, Verb};
 use crate::observe;
-use crate::plan::secrets::seal;
-use crate::plan::unknown::{self, Unknown};
-use crate::plan::{Action, Change, Decision, Selection, normal};
-use crate::schema::Path;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::kinds::{Role, Step, UnknownSettings, Verb};
+use plumb_core::plan::secrets::seal;
+use plumb_core::plan::unknown::{self, Unknown};
+use plumb_core::plan::{Action, Change, Decision, Selection, normal};
+use plumb_model::schema::Path;
 use serde_json::Value;
 
 /// Take the marks off a live object, and leave the object alone
@@ -34,7 +34,7 @@ pub struct Release {
 pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     let address = address(&session.project, &args.address)?;
-    let kind = crate::kinds::find(&address.kind)
+    let kind = plumb_core::kinds::find(&address.kind)
         .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
     if kind.role() != Role::Object {
         let failure = Failure::usage(format!("{address} makes no object that could be released; nothing was sent"));

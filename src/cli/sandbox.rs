@@ -1,9 +1,9 @@
 //! `plumb sandbox`.
 
 use super::time::time;
-use crate::sandbox::{self, airflow, emr};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use plumb_sandbox::{airflow, emr};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -70,7 +70,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     };
     let seed = with_account(seed, args.emr)?;
-    let options = sandbox::Options {
+    let options = plumb_sandbox::Options {
         listen: args.listen,
         seed,
         latency: args.latency,
@@ -84,9 +84,9 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
             ..airflow::Options::default()
         }),
         emr: args.emr.map(|_| emr::Options { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::Options::default() }),
-        ..sandbox::Options::default()
+        ..plumb_sandbox::Options::default()
     };
-    let running = sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
+    let running = plumb_sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
     ui.data(&format!("{}\n", running.addresses()))?;
     ended().await;
     running.stop().await;

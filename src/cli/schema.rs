@@ -1,8 +1,8 @@
 //! `plumb schema`.
 
-use crate::schema;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::schemas;
 use std::path::PathBuf;
 
 /// Write the JSON Schemas of manifests and plans, for editors and other tools
@@ -24,7 +24,7 @@ pub struct SchemaArgs {
 pub fn run(args: SchemaArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let failed = |path: &std::path::Path, e: std::io::Error| Failure::error(format!("{}: {e}", path.display()));
     let mut stale = Vec::new();
-    for (name, text) in schema::files() {
+    for (name, text) in schemas::files() {
         let path = args.out.join(&name);
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;

@@ -2,17 +2,21 @@
 
 use super::embedded::{self, Emulator};
 use super::{Global, Selected, Targeted, emr};
-use crate::call::{Fault, System};
+use crate::disk::Disk;
 use crate::explain::{History, Known};
 use crate::git::Repo;
-use crate::kinds::{self, AnyKind, Mark, Role};
-use crate::manifest::{self, Address, Desired, Disk, Request, Source, Vault};
-use crate::plan::teardown::{Commits, Evidence};
-use crate::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Progress, Ui};
-use crate::{observe, render, settings};
+use crate::{observe, settings};
+use plumb_core::kinds::{self, AnyKind, Mark, Role};
+use plumb_core::manifest::{self, Desired, Request, Source};
+use plumb_core::plan::teardown::{Commits, Evidence};
+use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
+use plumb_core::render;
+use plumb_model::address::Address;
+use plumb_model::call::{Fault, System};
+use plumb_model::secrets::Vault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -535,13 +539,13 @@ impl Session {
 fn one_of(asked: &str, mut names: Vec<String>) -> String {
     names.sort();
     names.dedup();
-    match crate::yaml::nearest(asked, names.iter().map(String::as_str)) {
+    match plumb_model::yaml::nearest(asked, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", names.join(", ")),
     }
 }
 
-fn glob(pattern: &str, address: &crate::manifest::Address) -> bool {
+fn glob(pattern: &str, address: &plumb_model::address::Address) -> bool {
     Selection { labels: Vec::new(), only: vec![pattern.to_owned()] }.has_address(address)
 }
 

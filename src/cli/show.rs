@@ -3,16 +3,16 @@
 use super::output::{Output, PlainForm};
 use super::session::{Project, Session};
 use super::{Global, Selected, Targeted};
-use crate::kinds::Role;
-use crate::manifest::Address;
 use crate::observe;
-use crate::plan::secrets::{Numbers, seal};
-use crate::plan::unknown::Unknown;
-use crate::plan::{Selection, normal};
-use crate::render::value::visible;
-use crate::schema::Path;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::kinds::Role;
+use plumb_core::plan::secrets::{Numbers, seal};
+use plumb_core::plan::unknown::Unknown;
+use plumb_core::plan::{Selection, normal};
+use plumb_core::render::value::visible;
+use plumb_model::address::Address;
+use plumb_model::schema::Path;
 use serde_json::{Value, json};
 
 /// Show one resource: its manifest, its live object and its mark, and how they differ
@@ -41,7 +41,7 @@ pub fn address(project: &Project, text: &str) -> Result<Address, Failure> {
         [] => {
             let names: Vec<&str> = resources.iter().map(|r| r.address.name.as_str()).collect();
             let failure = Failure::usage(format!("no resource is called `{text}`"));
-            Err(match crate::yaml::nearest(text, names) {
+            Err(match plumb_model::yaml::nearest(text, names) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
                 None => failure,
             })
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     let address = address(&session.project, &args.address)?;
     let desired = &session.project.desired;
     let resource = desired.resources.iter().find(|r| r.address == address);
-    let kind = crate::kinds::find(&address.kind)
+    let kind = plumb_core::kinds::find(&address.kind)
         .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
     let only = Selected { only: resource.map(|r| r.address.to_string()).into_iter().collect(), ..Selected::default() };
     let (live, plan, vault) = if resource.is_some() {
@@ -101,7 +101,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         .collect();
     if args.output.output == PlainForm::Json {
         let all = json!({"address": address, "manifest": wanted, "live": lives, "plan": plan});
-        args.output.write(&crate::render::shown(&format!("{all:#}\n")), ui)?;
+        args.output.write(&plumb_core::render::shown(&format!("{all:#}\n")), ui)?;
         return Ok(ExitCode::Ok);
     }
     let mut text = format!("{}\n", visible(&address.to_string()));
@@ -127,7 +127,10 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     }
     if let Some(plan) = plan {
         text.push('\n');
-        text.push_str(&crate::render::text(&plan, crate::render::Style { colour: ui.colour, width: ui.width }));
+        text.push_str(&plumb_core::render::text(
+            &plan,
+            plumb_core::render::Style { colour: ui.colour, width: ui.width },
+        ));
     }
     args.output.write(&text, ui)?;
     Ok(ExitCode::Ok)

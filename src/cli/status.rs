@@ -4,11 +4,11 @@ use super::output::{Output, PlainForm};
 use super::session::Session;
 use super::{Global, Selected, Targeted};
 use crate::observe;
-use crate::plan::teardown::Rung;
-use crate::plan::{Action, Plan};
-use crate::render::value::{columns, visible};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::plan::teardown::Rung;
+use plumb_core::plan::{Action, Plan};
+use plumb_core::render::value::{columns, visible};
 use serde_json::json;
 
 /// List every resource with its live object and whether the two are equal
@@ -72,7 +72,7 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
     Ok(ExitCode::Ok)
 }
 
-fn status(plan: &Plan, address: &crate::manifest::Address) -> &'static str {
+fn status(plan: &Plan, address: &plumb_model::address::Address) -> &'static str {
     if plan.blocked.iter().any(|b| b.address.as_ref().is_some_and(|a| a.is_of(address))) {
         return "blocked";
     }
@@ -98,7 +98,7 @@ fn shown(rows: &[Row], form: PlainForm) -> String {
                 |r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}),
             )
             .collect();
-        return crate::render::shown(&format!("{:#}\n", json!(list)));
+        return plumb_core::render::shown(&format!("{:#}\n", json!(list)));
     }
     let cells = |r: &Row| [&r.address, r.status, &r.id, &r.state, &r.commit].map(visible);
     let mut table = vec![["ADDRESS", "STATUS", "ID", "STATE", "APPLIED FROM"].map(str::to_owned)];

@@ -4,12 +4,13 @@ use super::output::{Output, ProblemForm, sarif};
 use super::session::{self, Project};
 use super::{Global, Targeted};
 use crate::git::Repo;
-use crate::manifest::{self, Warning};
-use crate::render::{self, Finding, Level};
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use crate::yaml::{Files, Problem};
-use crate::{kinds, settings};
 use clap::Args;
+use plumb_core::kinds;
+use plumb_core::manifest::{self, Warning};
+use plumb_core::render::{self, Finding, Level};
+use plumb_model::yaml::{Files, Problem};
 use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake

@@ -1,8 +1,8 @@
 //! The files of a commit, read one at a time as they are asked for, without a working tree.
 
 use super::{GitError, MOST_ENTRIES, Repo};
-use crate::manifest::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, Source};
 use git2::{ErrorCode, ObjectType, Oid, Tree};
+use plumb_core::manifest::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, Source, is_yaml};
 use std::path::Path;
 
 /// A commit's files, as a place that manifests are loaded from. Paths are relative to the project.
@@ -121,10 +121,6 @@ impl CommitFiles<'_> {
 const TREE: i32 = 0o040_000;
 const LINK: i32 = 0o120_000;
 const FILES: [i32; 3] = [0o100_644, 0o100_755, 0o100_664];
-
-fn is_yaml(name: &str) -> bool {
-    name.ends_with(".yaml") || name.ends_with(".yml")
-}
 
 impl Source for CommitFiles<'_> {
     fn list(&self, path: &str) -> Result<Vec<Found>, String> {

@@ -7,7 +7,7 @@
 pub mod protocol;
 pub mod store;
 
-use crate::call::{Answer, Call, Fault, Method, Sending, Service};
+use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
 use protocol::{Generation, Millis, Process, Stand, Terms, Told, span};
 use std::sync::Arc;
 use std::time::Duration;

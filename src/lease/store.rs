@@ -5,8 +5,8 @@
 //! a listing shows what was written before it.
 
 use super::protocol::{Ask, Generation, Millis, Record, Terms, Told};
-use crate::call::{Call, Fault, Method, Service, System};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use plumb_model::call::{Call, Fault, Method, Service, System};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The lease against the emulated workspace, in a time that only passes when somebody waits.
 
 use super::*;
-use crate::call::System;
-use crate::sandbox::{
+use plumb_model::call::System;
+use plumb_sandbox::{
     databricks,
     request::Request,
     store::{Clock, Store as Emulated},

@@ -3,13 +3,16 @@
 //! Cost grows with pages, not with objects. Only what the listings leave out is read singly, and only of objects that
 //! this project owns. A page that fails fails the whole reading: a partial one is never mistaken for absence.
 
+pub mod inventory;
 mod teardown;
 
-use crate::call::{Fault, System};
-use crate::kinds::{AnyKind, Details, Pages, Read, Unreadable, Whose};
-use crate::manifest::{Address, Desired};
-use crate::plan::{Action, Found, Live, Plan, Selection};
 use crate::services::{self, Services};
+use plumb_core::kinds::{AnyKind, Details, Unreadable, Whose};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::{Action, Found, Live, Plan, Selection};
+use plumb_model::address::Address;
+use plumb_model::call::{Fault, System};
+use plumb_model::read::{Pages, Read};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -227,7 +230,7 @@ fn by_id<'a>(
 ) -> BTreeMap<(&'static str, String), Option<&'a Value>> {
     let mut wanted = BTreeMap::new();
     let target = desired.mark_target();
-    for kind in crate::kinds::objects() {
+    for kind in plumb_core::kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             let resource = desired.resources.iter().find(|r| {
                 r.address == address || r.address.kind == address.kind && r.previous_names.contains(&address.name)
@@ -251,7 +254,7 @@ fn by_id<'a>(
 pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) -> Result<bool, Fault> {
     let mut work = Vec::new();
     for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create)) {
-        let (Some(kind), Some(id)) = (crate::kinds::find(&change.address.kind), &change.id) else { continue };
+        let (Some(kind), Some(id)) = (plumb_core::kinds::find(&change.address.kind), &change.id) else { continue };
         let Some(index) = live.of(kind.name()).iter().position(|f| f.seen.id == *id) else { continue };
         if let Some(read) = kind.activity(&live.of(kind.name())[index].seen) {
             work.push((kind, index, read));
@@ -337,7 +340,7 @@ fn unexpected(id: &str, why: &str) -> Fault {
 pub async fn find_marked(
     services: &Services,
     kind: &'static dyn AnyKind,
-    owner: &crate::kinds::Owner,
+    owner: &plumb_core::kinds::Owner,
 ) -> Result<Vec<Found>, Fault> {
     let mut listed = Vec::new();
     for read in kind.list() {
@@ -364,7 +367,7 @@ pub async fn find_marked(
     }
 }
 
-fn may_be(owner: &crate::kinds::Owner, other: &Unreadable) -> Fault {
+fn may_be(owner: &plumb_core::kinds::Owner, other: &Unreadable) -> Fault {
     unexpected(&owner.address.to_string(), &format!("whether it is there cannot be told, for this may be it: {other}"))
 }
 
@@ -422,7 +425,8 @@ pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a F
 /// of the object of others that its manifest is about.
 pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Unreadable> {
     let resource = desired.resources.iter().find(|r| r.address == *address);
-    let name = |r: &crate::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
+    let name =
+        |r: &plumb_core::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
     let borrowed = resource.filter(|r| r.kind.is_borrowed(&r.spec)).and_then(name);
     let adopted = resource.and_then(|r| r.adopt.as_deref());
     let is_its = |one: &&Unreadable| match &one.whose {

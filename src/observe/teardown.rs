@@ -4,14 +4,16 @@
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
 use super::{WIDTH, Watch, is_refused, joined, read_one, refusal};
-use crate::call::{Call, Fault, System};
-use crate::kinds::emr::ladder::{LadderSpec, Outcome};
-use crate::kinds::emr::old::Old;
-use crate::kinds::{AnyKind, Read, Role, Unreadable, Whose};
-use crate::manifest::{Address, Desired};
-use crate::plan::teardown::RunEnd;
-use crate::plan::{Live, Selection};
 use crate::services::{self, Services};
+use plumb_core::kinds::emr::ladder::{LadderSpec, Outcome};
+use plumb_core::kinds::emr::old::Old;
+use plumb_core::kinds::{AnyKind, Role, Unreadable, Whose};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::teardown::RunEnd;
+use plumb_core::plan::{Live, Selection};
+use plumb_model::address::Address;
+use plumb_model::call::{Call, Fault, System};
+use plumb_model::read::Read;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;

@@ -3,7 +3,7 @@
 use super::databricks::errors::is_html;
 use super::http::Broken;
 use super::pace::Went;
-use crate::call::{Answer, Fault};
+use plumb_model::call::{Answer, Fault};
 use serde_json::Value;
 
 /// An attempt that failed.

@@ -1,6 +1,6 @@
 //! The one place where HTTP clients are made.
 
-use crate::call::Method;
+use plumb_model::call::Method;
 use reqwest::header::HeaderValue;
 use std::{sync::Once, time::Duration};
 

@@ -23,8 +23,9 @@ pub use emr::Emr;
 pub use github::GitHub;
 pub use secret::Secret;
 
-use crate::call::{Call, Fault, Service, System};
-use crate::kinds::{AnyKind, Pages, Paging, Read};
+use plumb_core::kinds::AnyKind;
+use plumb_model::call::{Call, Fault, Service, System};
+use plumb_model::read::{Pages, Paging, Read};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},

@@ -1,6 +1,6 @@
 //! Whether a call that failed is sent again, and when. Pure.
 
-use crate::call::{Call, Fault, Method};
+use plumb_model::call::{Call, Fault, Method};
 use std::time::Duration;
 
 /// What to do after a fault.
@@ -133,7 +133,7 @@ fn is_used_up(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Doubt, System};
+    use plumb_model::call::{Doubt, System};
     use serde_json::json;
 
     fn read() -> Call {

@@ -1,7 +1,8 @@
 //! Secrets that don't show, and the taking of secrets out of texts that others wrote.
 
-use crate::call::{Fault, percent_encoded};
-use crate::detect::is_token;
+use plumb_core::detect::is_token;
+use plumb_model::call::Fault;
+use plumb_model::text::percent_encoded;
 use std::{
     fmt,
     sync::{Mutex, PoisonError},

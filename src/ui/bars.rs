@@ -3,8 +3,8 @@
 use super::Ui;
 use super::escape::{safe, seconds};
 use super::progress::{End, Progress, Read, Step, did, doing};
-use crate::manifest::Address;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use plumb_model::address::Address;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

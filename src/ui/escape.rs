@@ -1,6 +1,6 @@
 //! Outside text on stderr.
 
-use crate::render::value::visible;
+use plumb_core::render::value::visible;
 use std::time::Duration;
 
 /// The text with nothing hidden or active in it but its line breaks.

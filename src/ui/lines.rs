@@ -2,7 +2,7 @@
 
 use super::progress::{End, Progress, Read, Step, did, doing};
 use super::{Ui, escape::seconds};
-use crate::manifest::Address;
+use plumb_model::address::Address;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! How far a reading or an apply has got.
 
 use super::escape::seconds;
-use crate::manifest::Address;
-use crate::plan::Action;
+use plumb_core::plan::Action;
+use plumb_model::address::Address;
 use std::time::Duration;
 
 /// A change that is being carried out.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::manifest::Address;
-use crate::plan::Action;
+use plumb_core::plan::Action;
+use plumb_model::address::Address;
 use std::sync::Arc;
 use std::time::Duration;
 

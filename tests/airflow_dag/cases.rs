@@ -1,9 +1,9 @@
 //! The cases, and their files as text.
 
-use plumb::kinds::airflow::{dag_spec::DagSpec, python};
-use plumb::kinds::{self, AnyKind};
-use plumb::manifest::{self, InMemory, Request};
-use plumb::render;
+use plumb_core::kinds::airflow::{dag_spec::DagSpec, python};
+use plumb_core::kinds::{self, AnyKind};
+use plumb_core::manifest::{self, InMemory, Request};
+use plumb_core::render;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ fn a_file_says_whose_it_is_and_what_it_was_made_of() {
             said.as_object_mut().unwrap().remove(member);
         }
         let rules = kind().rules();
-        let normal = |v: &Value| plumb::plan::normal::normal(rules, v);
+        let normal = |v: &Value| plumb_core::plan::normal::normal(rules, v);
         assert_eq!(normal(&python::data_of(&file).unwrap()), normal(&said), "{name}");
         assert_eq!(written(&python::data_of(&file).unwrap()), file, "{name}: written from what was read");
         assert!(file.is_ascii() || name == "hostile", "{name}");

@@ -2,9 +2,9 @@
 
 use super::cases;
 use super::moto::moto;
-use plumb::call::{Call, Fault, Method, Service, System};
-use plumb::kinds::airflow::python;
 use plumb::services::DagFiles;
+use plumb_core::kinds::airflow::python;
+use plumb_model::call::{Call, Fault, Method, Service, System};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};

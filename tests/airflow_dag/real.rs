@@ -1,7 +1,7 @@
 //! The files as the real Airflow reads them: parsed by the library from PyPI, of both majors.
 
 use super::cases;
-use plumb::kinds::airflow::{
+use plumb_core::kinds::airflow::{
     dag_runs,
     dag_spec::{DagSpec, seconds},
     python,
@@ -148,7 +148,7 @@ fn timetable(spec: &DagSpec, got: &Value) -> Value {
     match (spec.cron(), spec.data_interval()) {
         (None, _) | (Some("@once" | "@continuous"), _) => got["timetable"].clone(),
         (Some("@monthly"), _) => by_clock("CronDataIntervalTimetable", "0 0 1 * *"),
-        (Some(cron), plumb::kinds::airflow::dag_spec::DataInterval::Previous) => {
+        (Some(cron), plumb_core::kinds::airflow::dag_spec::DataInterval::Previous) => {
             by_clock("CronDataIntervalTimetable", cron)
         }
         (Some(cron), _) => by_clock("CronTriggerTimetable", cron),
@@ -170,7 +170,7 @@ fn runs(spec: &DagSpec) -> Value {
     let utc = |t: &jiff::Zoned| t.timestamp().to_string();
     let shown = |d: &dag_runs::Due| json!({ "at": utc(&d.at), "start": utc(&d.start), "end": utc(&d.end) });
     let next = next.filter(|_| {
-        spec.catchup != Some(true) || spec.data_interval() == plumb::kinds::airflow::dag_spec::DataInterval::Tick
+        spec.catchup != Some(true) || spec.data_interval() == plumb_core::kinds::airflow::dag_spec::DataInterval::Tick
     });
     json!([shown(&first), next.as_ref().map(shown)])
 }

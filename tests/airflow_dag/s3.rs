@@ -2,8 +2,8 @@
 
 use super::files::{delete, list, mine, paths, prefix, put, s3, send};
 use super::moto::{encoded, moto};
-use plumb::call::Fault;
 use plumb::services::DagFiles;
+use plumb_model::call::Fault;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,11 +2,12 @@
 
 use super::moto::moto;
 use super::seed::{fill_gaps, operation, small, trouble};
-use plumb::call::{Call, Fault, Method, Service, System};
-use plumb::emr::{self, Account, Watch};
+use plumb::observe::inventory::{self as reading, Watch};
 use plumb::services::emr::Explicit;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
+use plumb_core::inventory::{self, Account};
+use plumb_model::call::{Call, Fault, Method, Service, System};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ fn list() -> Call {
 }
 
 async fn all(region: &str) -> Result<Account, Fault> {
-    emr::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
+    reading::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
 }
 
 fn requests(what: &str) -> usize {
@@ -155,7 +156,7 @@ async fn every_page_is_read_and_a_page_that_fails_fails_it() {
     assert!(fault.contains("no list `Clusters`"), "{fault}");
     // A window: the last twenty days.
     let since = jiff::Timestamp::from_second(1_790_000_000 + 37 * 86_400).unwrap();
-    let read = emr::read(Arc::new(emr(region, None, &[])), Some(since), since, &Deaf).await.unwrap();
+    let read = reading::read(Arc::new(emr(region, None, &[])), Some(since), since, &Deaf).await.unwrap();
     assert!((19..=20).contains(&read.clusters.len()), "{}", read.clusters.len());
 }
 
@@ -167,9 +168,11 @@ async fn what_is_refused_is_unknown_and_not_absent() {
     let account = all(region).await.unwrap();
     let unknown: Vec<&str> = account.unknown.iter().map(|unknown| unknown.what.as_str()).collect();
     assert_eq!(unknown, ["GetAutoTerminationPolicy", "GetManagedScalingPolicy", "ListSecurityConfigurations"]);
-    let inventory = emr::inventory("1", region, jiff::Timestamp::UNIX_EPOCH, None, &account);
+    let inventory = inventory::inventory("1", region, jiff::Timestamp::UNIX_EPOCH, None, &account);
     assert_eq!(inventory.unread.len(), 3);
-    assert!(plumb::render::emr::text(&inventory, 100).contains("Not read, and so not known:\n  ! GetAutoTermination"));
+    assert!(
+        plumb_core::render::emr::text(&inventory, 100).contains("Not read, and so not known:\n  ! GetAutoTermination")
+    );
     // A cluster that AWS forgets while it is read is gone, and nothing else is.
     let gone =
         r#"{"__type":"InvalidRequestException","ErrorCode":"NoSuchCluster","Message":"Cluster id is not valid."}"#;

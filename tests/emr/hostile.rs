@@ -1,8 +1,8 @@
 //! Names, arguments and messages that want to be something else than text, in every place that has some.
 
 use jiff::Timestamp;
-use plumb::emr::{self, Account, Cluster, Details, Inventory, JobRun, ServerlessApplication, Unknown};
-use plumb::render;
+use plumb_core::inventory::{self, Account, Cluster, Details, Inventory, JobRun, ServerlessApplication, Unknown};
+use plumb_core::render;
 use serde_json::{Value, json};
 
 /// An account in which every text is this one.
@@ -43,7 +43,7 @@ fn account(text: &str) -> Account {
 }
 
 fn inventory(text: &str) -> Inventory {
-    emr::inventory("1", "eu-central-1", Timestamp::UNIX_EPOCH, None, &account(text))
+    inventory::inventory("1", "eu-central-1", Timestamp::UNIX_EPOCH, None, &account(text))
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::server::{NOW, REGION, Server};
 use jiff::Timestamp;
-use plumb::emr::{self, Watch};
-use plumb::sandbox;
+use plumb::observe::inventory::{self as reading, Watch};
+use plumb_core::inventory::{self};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -18,10 +18,10 @@ impl Watch for Deaf {
 async fn is_six_pipelines_of_which_nothing_is_unknown() {
     let server = Server::monthly().await;
     let now = Timestamp::from_millisecond(NOW).unwrap();
-    let account = emr::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
+    let account = reading::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
     assert!(account.unknown.is_empty(), "{:?}", account.unknown);
-    let inventory = emr::inventory("123456789012", REGION, now, None, &account);
-    let shown: Value = serde_json::from_str(&plumb::render::emr::json(&inventory).unwrap()).unwrap();
+    let inventory = inventory::inventory("123456789012", REGION, now, None, &account);
+    let shown: Value = serde_json::from_str(&plumb_core::render::emr::json(&inventory).unwrap()).unwrap();
     let pipelines = shown["pipelines"].as_array().unwrap();
     let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline["name"].as_str().unwrap()).collect();
     let six = ["bau-attribution", "bau-audience", "bau-churn", "bau-export", "bau-insights", "bau-revenue"];
@@ -43,7 +43,7 @@ async fn is_six_pipelines_of_which_nothing_is_unknown() {
         assert_eq!(state(name), expected, "{name}");
     }
     // Looking at it changes nothing: what runs in it goes by the clock.
-    let again = emr::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
+    let again = reading::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
     let both = [&account, &again]
         .map(|a| a.clusters.iter().map(|c| (c.described.clone(), c.steps.clone())).collect::<Vec<_>>());
     assert_eq!(both[0], both[1]);
@@ -63,9 +63,9 @@ async fn of_any_day_fits_and_is_all_known_to_aws() {
     // The last and the first of months, a leap day, a new year.
     for day in ["2026-01-01", "2026-03-01", "2028-02-29", "2026-08-31", "2026-12-31", "2027-01-31"] {
         let now: Timestamp = format!("{day}T00:10:00Z").parse().unwrap();
-        let mut store = sandbox::store::Store::new(sandbox::store::Clock::Fixed(now.as_millisecond()));
-        let ids = sandbox::emr::seed::add(&mut store, &json!("monthly")).unwrap();
-        sandbox::emr::life::tick(&mut store);
+        let mut store = plumb_sandbox::store::Store::new(plumb_sandbox::store::Clock::Fixed(now.as_millisecond()));
+        let ids = plumb_sandbox::emr::seed::add(&mut store, &json!("monthly")).unwrap();
+        plumb_sandbox::emr::life::tick(&mut store);
         let region = store.emr.region(REGION);
         assert_eq!((ids["clusters"].as_object().unwrap().len(), region.clusters.len()), (10, 10), "{day}");
         for cluster in region.clusters.values() {
@@ -124,7 +124,7 @@ fn of_an_embedded_target_is_empty_until_it_is_seeded() {
     let empty = inventory(folder.path());
     assert_eq!((&empty["clusters"], &empty["account"]), (&json!(0), &json!("210987654321")));
     let state = folder.path().join(".plumb/sandbox-dev.json");
-    sandbox::seed_state(&state, &json!({ "emr": { "region": "eu-west-1", "monthly": true } })).unwrap();
+    plumb_sandbox::seed_state(&state, &json!({ "emr": { "region": "eu-west-1", "monthly": true } })).unwrap();
     let full = inventory(folder.path());
     assert_eq!((&full["clusters"], full["pipelines"].as_array().unwrap().len()), (&json!(10), 6));
     assert_eq!(full["unread"], json!([]));
@@ -135,7 +135,7 @@ fn of_an_embedded_target_is_empty_until_it_is_seeded() {
 fn of_an_embedded_target_is_taken_down_by_an_apply() {
     let folder = project();
     let state = folder.path().join(".plumb/sandbox-dev.json");
-    sandbox::seed_state(&state, &json!({ "emr": { "region": "eu-west-1", "monthly": true } })).unwrap();
+    plumb_sandbox::seed_state(&state, &json!({ "emr": { "region": "eu-west-1", "monthly": true } })).unwrap();
     let manifest = |kind: &str, name: &str| {
         format!(
             "apiVersion: plumb/v1\nkind: {kind}\nmetadata: {{name: old}}\nspec: {{match: {{name: \"{name}\"}}, \

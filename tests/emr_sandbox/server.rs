@@ -1,10 +1,10 @@
 //! A sandbox with EMR, and plumb's own client of it.
 
-use plumb::call::{Call, Fault, Method, Service, System};
-use plumb::sandbox::{self, Options, Running, store::Clock};
 use plumb::services::emr::Explicit;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
+use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_sandbox::{Options, Running, store::Clock};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,8 @@ impl Server {
     pub async fn with(options: Options) -> Server {
         // The second of two tests finds a provider installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = Options { emr: Some(sandbox::emr::Options::default()), ..options };
-        let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
+        let options = Options { emr: Some(plumb_sandbox::emr::Options::default()), ..options };
+        let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let emr = Arc::new(client(&running, REGION, &[]).unwrap());
         Server { running, emr, http: reqwest::Client::new() }
     }
@@ -104,8 +104,8 @@ impl Server {
 pub fn client(running: &Running, region: &str, changes: &[(&str, &str)]) -> Result<Emr, String> {
     let mut environment = std::collections::BTreeMap::from([
         ("AWS_ENDPOINT_URL".to_owned(), running.emr_url().unwrap()),
-        ("AWS_ACCESS_KEY_ID".to_owned(), sandbox::emr::KEY.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY".to_owned(), sandbox::emr::SECRET.to_owned()),
+        ("AWS_ACCESS_KEY_ID".to_owned(), plumb_sandbox::emr::KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY".to_owned(), plumb_sandbox::emr::SECRET.to_owned()),
         ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
     ]);
     environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

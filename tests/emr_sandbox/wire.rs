@@ -1,8 +1,8 @@
 //! Signatures, regions, faults, the log, the state file.
 
 use super::server::{REGION, Server, asked, client, step};
-use plumb::call::{Call, Fault, Method, Service, System};
-use plumb::sandbox::{self, Options};
+use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_sandbox::Options;
 use serde_json::{Value, json};
 
 fn list() -> Call {
@@ -151,12 +151,13 @@ async fn a_state_file_keeps_the_account_and_an_old_one_has_none() {
     assert_eq!(after["Status"]["State"], "BOOTSTRAPPING", "the look was kept, too");
     server.running.stop().await;
     // More of it, without a server.
-    let ids = sandbox::seed_state(&path, &json!({ "emr": "monthly" })).unwrap();
+    let ids = plumb_sandbox::seed_state(&path, &json!({ "emr": "monthly" })).unwrap();
     assert_eq!(ids["emr"]["clusters"].as_object().unwrap().len(), 10);
-    let text = sandbox::seed_state(&path, &json!({ "emr": { "clusters": [{ "run": { "Name": "x" } }] } })).unwrap_err();
+    let text =
+        plumb_sandbox::seed_state(&path, &json!({ "emr": { "clusters": [{ "run": { "Name": "x" } }] } })).unwrap_err();
     assert_eq!(text.to_string(), "the seed does not fit: emr.clusters[0]: A release label must be specified.");
     let ended = json!({ "run": asked("x", true, false, &[]), "state": "TERMINATED" });
-    let text = sandbox::seed_state(&path, &json!({ "emr": { "clusters": [ended] } })).unwrap_err().to_string();
+    let text = plumb_sandbox::seed_state(&path, &json!({ "emr": { "clusters": [ended] } })).unwrap_err().to_string();
     assert!(text.contains("`ended` belongs to an ended cluster"), "{text}");
     let server = Server::with(kept()).await;
     assert_eq!(server.get("ListClusters", json!({})).await["Clusters"].as_array().unwrap().len(), 11);
@@ -168,7 +169,7 @@ async fn an_arn_in_a_path_is_sent_and_signed_as_aws_reads_it() {
     let asked = json!({ "name": "app", "releaseLabel": "emr-7.1.0", "type": "SPARK", "clientToken": "t" });
     let create = Call::create(System::Emr, "/emr-serverless/applications", asked, "/applicationId");
     let arn = server.emr.send(&create).await.unwrap().body["arn"].as_str().unwrap().to_owned();
-    let path = format!("/emr-serverless/tags/{}", plumb::call::percent_encoded(&arn));
+    let path = format!("/emr-serverless/tags/{}", plumb_model::text::percent_encoded(&arn));
     let tag = Call::set(System::Emr, Method::Post, path.clone(), json!({ "tags": { "a": "1", "b c": "2" } }));
     server.emr.send(&tag).await.unwrap();
     server

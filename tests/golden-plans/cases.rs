@@ -1,11 +1,11 @@
 //! The plans that are rendered, one a folder beside this file.
 
-use plumb::call::{Call, Method, System};
-use plumb::manifest::Address;
-use plumb::plan::teardown::{Descent, Gate, Rung};
-use plumb::plan::unknown::{Member, Notes};
-use plumb::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
-use plumb::schema::Path;
+use plumb_core::plan::teardown::{Descent, Gate, Rung};
+use plumb_core::plan::unknown::{Member, Notes};
+use plumb_core::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+use plumb_model::address::Address;
+use plumb_model::call::{Call, Method, System};
+use plumb_model::schema::Path;
 use serde_json::{Value, json};
 
 /// Every case, by the name of its folder.
@@ -169,7 +169,7 @@ fn adopt() -> Plan {
     );
     job.reason = Some("metadata.adopt names it".into());
     let mut plan = plan(vec![job]);
-    let kind = plumb::kinds::find("DatabricksJob").unwrap();
+    let kind = plumb_core::kinds::find("DatabricksJob").unwrap();
     let (policy, path) = (Path::default().key("usage_policy_id"), Path::default().key("trigger").key("job_completion"));
     let mut kept = Notes::default();
     for i in 0..212 {
@@ -205,7 +205,7 @@ fn blocked() -> Plan {
             remedy: Some("adopt: \"77\"".into()),
         },
         Blocked {
-            guard: Some(plumb::plan::Guard::MaxDeletes),
+            guard: Some(plumb_core::plan::Guard::MaxDeletes),
             address: None,
             reason: "4 deletes, and guards.maxDeletes is 3".into(),
             remedy: None,

@@ -2,9 +2,10 @@
 
 use crate::fixtures;
 use crate::world::{self, Files, World};
-use plumb::apply::{self, Ended, Outcome, Unwatched};
-use plumb::call::{Answer, Call, Doubt, Fault, Method, Sending, Service};
-use plumb::manifest::Desired;
+use plumb::apply::{self, Unwatched};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_model::call::{Answer, Call, Doubt, Fault, Method, Sending, Service};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,
@@ -218,7 +219,7 @@ async fn every_answer_to_a_create_but_a_documented_refusal_is_looked_up() {
         ),
     ];
     let desired = world::load(&job());
-    let world = Arc::new(World::of(plumb::call::System::Databricks).await);
+    let world = Arc::new(World::of(plumb_model::call::System::Databricks).await);
     for (name, script, expected, creates, live) in cases {
         world.reset().await;
         let (ended, lines) = apply(&world, &desired, script).await;
@@ -232,7 +233,7 @@ async fn every_answer_to_a_create_but_a_documented_refusal_is_looked_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_that_fails_before_a_write_is_no_absence() {
-    let world = Arc::new(World::of(plumb::call::System::Databricks).await);
+    let world = Arc::new(World::of(plumb_model::call::System::Databricks).await);
     let nothing = world::load(&Files::new());
     for fault in [status(403), status(500), status(503), foreign(404), lost(), not_sent()] {
         world.reset().await;
@@ -253,7 +254,7 @@ async fn a_look_that_fails_before_a_write_is_no_absence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_is_not_answered_is_not_known_to_be_done() {
-    let world = Arc::new(World::of(plumb::call::System::Databricks).await);
+    let world = Arc::new(World::of(plumb_model::call::System::Databricks).await);
     let nothing = world::load(&Files::new());
     for (becomes, expected, live) in
         [(Before as fn(Fault) -> Becomes, Ends::Unknown, 1), (After as fn(Fault) -> Becomes, Ends::Unknown, 0)]
@@ -275,7 +276,7 @@ async fn a_write_that_is_not_answered_is_not_known_to_be_done() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_verified_is_said_to_be_done_and_not_verified() {
-    let world = Arc::new(World::of(plumb::call::System::Databricks).await);
+    let world = Arc::new(World::of(plumb_model::call::System::Databricks).await);
     let desired = world::load(&job());
     for fault in [status(500), status(403), status(404), foreign(404), lost()] {
         world.reset().await;

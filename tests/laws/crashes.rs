@@ -4,9 +4,9 @@
 use crate::fixtures::{self, Fixture};
 use crate::trouble::{self, Trouble, Troubled};
 use crate::world::{self, Files, World};
-use plumb::call::{Call, Method, System};
-use plumb::kinds;
-use plumb::manifest::Desired;
+use plumb_core::kinds;
+use plumb_core::manifest::Desired;
+use plumb_model::call::{Call, Method, System};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! A workspace whose answers are not what they ought to be: where the objects are in them, and a service that changes them.
 
 use crate::world::World;
-use plumb::call::{Answer, Call, Fault, Method, Sending, Service, System};
-use plumb::kinds::AnyKind;
 use plumb::services::Services;
+use plumb_core::kinds::AnyKind;
+use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service, System};
 use serde_json::Value;
 use std::sync::Arc;
 

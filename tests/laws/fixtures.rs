@@ -2,8 +2,8 @@
 //! is about; what it refers to follows.
 
 use crate::world::{Files, World};
-use plumb::call::System;
-use plumb::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, AnyKind};
+use plumb_model::call::System;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

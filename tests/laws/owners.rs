@@ -3,13 +3,14 @@
 
 use crate::fixtures;
 use crate::world::{self, Files, PROJECT, TARGET, World};
-use plumb::apply::Ended;
-use plumb::call::{Call, Fault, Method, Sending, Service, System};
-use plumb::kinds::{self, MarkPlace};
-use plumb::manifest::{Address, Desired};
 use plumb::observe;
-use plumb::plan::Action;
-use plumb::render;
+use plumb_core::kinds::{self, MarkPlace};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::Action;
+use plumb_core::plan::outcome::Ended;
+use plumb_core::render;
+use plumb_model::address::Address;
+use plumb_model::call::{Call, Fault, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

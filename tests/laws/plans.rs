@@ -3,9 +3,9 @@
 use crate::fixtures::{self, Fixture};
 use crate::shuffle::{self, Shuffled};
 use crate::world::{self, Files, World};
-use plumb::call::System;
-use plumb::kinds::{self, AnyKind};
-use plumb::plan::Plan;
+use plumb_core::kinds::{self, AnyKind};
+use plumb_core::plan::Plan;
+use plumb_model::call::System;
 use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

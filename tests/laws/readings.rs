@@ -4,12 +4,12 @@
 use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, World};
-use plumb::call::{Call, System};
-use plumb::kinds::AnyKind;
 use plumb::observe;
-use plumb::plan::normal::normal;
-use plumb::schema::Shape;
 use plumb::services::Services;
+use plumb_core::kinds::AnyKind;
+use plumb_core::plan::normal::normal;
+use plumb_model::call::{Call, System};
+use plumb_model::schema::Shape;
 use serde_json::{Value, json};
 
 /// A habit of servers.
@@ -98,7 +98,8 @@ async fn same(fixture: Fixture) {
         let mut compared = 0;
         for resource in &desired.resources {
             let kind = resource.kind;
-            let owned = |f: &&plumb::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == resource.address);
+            let owned =
+                |f: &&plumb_core::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == resource.address);
             let read = live.of(kind.name()).iter().find(owned).unwrap();
             let what = format!("{habit:?}: {}", resource.address);
             assert_eq!(read.seen.unread, None, "{what}");
@@ -119,7 +120,7 @@ async fn same(fixture: Fixture) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_server_leaves_out_or_adds_an_apply_does_it_all() {
     // DAGs take a Python each, and have no such answers.
-    let kinds = plumb::kinds::objects().iter().filter(|kind| kind.name() != "AirflowDag");
+    let kinds = plumb_core::kinds::objects().iter().filter(|kind| kind.name() != "AirflowDag");
     let pairs = kinds.flat_map(|kind| {
         let all = fixtures::of(*kind);
         all.clone().into_iter().zip(all.into_iter().cycle().skip(1)).collect::<Vec<_>>()
@@ -164,7 +165,7 @@ async fn a_job_that_is_taken_over_gets_whom_it_runs_as() {
         );
         world::load(&world::Files::from([("etl.yaml".to_owned(), text)]))
     };
-    let job = plumb::kinds::find("DatabricksJob").unwrap();
+    let job = plumb_core::kinds::find("DatabricksJob").unwrap();
     let services = Habit::Hides.services(&world, job);
     for who in ["grace@example.com", "ada@example.com"] {
         let desired = manifest(who);

@@ -1,11 +1,11 @@
 //! What a plan costs: pages, not objects.
 
 use crate::world::{self, Files, PROJECT, TARGET, World};
-use plumb::call::System;
-use plumb::kinds::{self, AnyKind};
-use plumb::manifest::Desired;
 use plumb::observe;
-use plumb::plan::Selection;
+use plumb_core::kinds::{self, AnyKind};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::Selection;
+use plumb_model::call::System;
 use serde_json::{Value, json};
 
 const JOBS: usize = 1000;

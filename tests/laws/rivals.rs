@@ -6,10 +6,10 @@
 
 use crate::fixtures;
 use crate::world::{self, Files, World};
-use plumb::apply::{Ended, Outcome};
-use plumb::call::{Call, Method, Sending, Service, System};
-use plumb::kinds::{self, MarkPlace};
-use plumb::manifest::Desired;
+use plumb_core::kinds::{self, MarkPlace};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_model::call::{Call, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::sync::{
     Arc,

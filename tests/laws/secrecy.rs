@@ -2,9 +2,9 @@
 
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files};
-use plumb::kinds;
-use plumb::plan::secrets::is_credential;
-use plumb::schema::{Field, Rules, Secret, Shape};
+use plumb_core::kinds;
+use plumb_core::plan::secrets::is_credential;
+use plumb_model::schema::{Field, Rules, Secret, Shape};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

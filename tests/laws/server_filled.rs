@@ -7,12 +7,13 @@
 use crate::fixtures::{self, Fixture, yaml};
 use crate::undeclared::{maps_to_texts, texts_to_maps};
 use crate::world::{self, Files, World};
-use plumb::kinds::{self, AnyKind};
-use plumb::manifest::{Address, Desired, Resource};
-use plumb::plan::normal::normal;
-use plumb::plan::{Live, Plan};
-use plumb::render;
-use plumb::schema::{self, Around, Field, Path, Rules, Scope, Segment, Shape, Unset};
+use plumb_core::kinds::{self, AnyKind};
+use plumb_core::manifest::{Desired, Resource};
+use plumb_core::plan::normal::normal;
+use plumb_core::plan::{Live, Plan};
+use plumb_core::render;
+use plumb_model::address::Address;
+use plumb_model::schema::{self, Around, Field, Path, Rules, Scope, Segment, Shape, Unset};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

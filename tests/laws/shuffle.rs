@@ -2,9 +2,9 @@
 
 use crate::fixtures;
 use crate::world::Files;
-use plumb::call::{Answer, Call, Fault, Sending, Service};
-use plumb::kinds;
-use plumb::schema::{Field, Rules, Shape};
+use plumb_core::kinds;
+use plumb_model::call::{Answer, Call, Fault, Sending, Service};
+use plumb_model::schema::{Field, Rules, Shape};
 use serde_json::Value;
 use std::sync::Arc;
 

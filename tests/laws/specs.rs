@@ -1,8 +1,8 @@
 //! Random valid specs, made from each kind's own schema. What a schema cannot say (a graph of tasks without circles,
 //! either-ors, names that have to be there) is mended afterwards.
 
-use plumb::kinds::AnyKind;
-use plumb::schema::{Field, Rules, Shape};
+use plumb_core::kinds::AnyKind;
+use plumb_model::schema::{Field, Rules, Shape};
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use serde_json::{Map, Value, json};

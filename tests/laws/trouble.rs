@@ -1,9 +1,9 @@
 //! A workspace in which one call goes wrong, in every way that a call can.
 
 use crate::world::World;
-use plumb::apply::Outcome;
-use plumb::call::{Call, Fault, Method, Sending, Service, System};
-use plumb::manifest::Desired;
+use plumb_core::manifest::Desired;
+use plumb_core::plan::outcome::Outcome;
+use plumb_model::call::{Call, Fault, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,

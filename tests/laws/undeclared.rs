@@ -4,10 +4,10 @@
 
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, World};
-use plumb::kinds::{self, AnyKind};
-use plumb::manifest::Desired;
-use plumb::plan::normal::of_field;
-use plumb::schema::{Field, KeyBy, Path, Rules, Segment, Shape, Unset};
+use plumb_core::kinds::{self, AnyKind};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::normal::of_field;
+use plumb_model::schema::{Field, KeyBy, Path, Rules, Segment, Shape, Unset};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

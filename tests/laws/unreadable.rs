@@ -4,12 +4,13 @@
 use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files, World};
-use plumb::apply::Ended;
-use plumb::call::{Answer, Call, Fault, Method, Sending, Service};
-use plumb::kinds::{AnyKind, MarkPlace};
-use plumb::manifest::{Address, Desired};
-use plumb::plan::{Action, Plan};
-use plumb::schema::Shape;
+use plumb_core::kinds::{AnyKind, MarkPlace};
+use plumb_core::manifest::Desired;
+use plumb_core::plan::outcome::Ended;
+use plumb_core::plan::{Action, Plan};
+use plumb_model::address::Address;
+use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
+use plumb_model::schema::Shape;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -131,7 +132,7 @@ impl Case {
         world.settle(&desired, &fixture.name()).await;
         let address = Address { kind: fixture.kind.name().into(), name: fixture.case.clone() };
         let live = world.observe(&world.services(), &desired).await.unwrap();
-        let is_it = |f: &&plumb::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
+        let is_it = |f: &&plumb_core::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
         let id = live.of(fixture.kind.name()).iter().find(is_it).unwrap().seen.id.clone();
         let mut row = None;
         for read in fixture.kind.list() {
@@ -155,7 +156,7 @@ impl Case {
 
     /// Fails if the plan does anything to the object, or makes it a second time.
     fn assert_untouched(&self, plan: &Plan, what: &str) {
-        let is_it = |c: &&plumb::plan::Change| {
+        let is_it = |c: &&plumb_core::plan::Change| {
             c.id.as_deref() == Some(&self.id) || c.address == self.address || c.action == Action::Create
         };
         let touched = plan.changes.iter().find(is_it);
@@ -164,7 +165,7 @@ impl Case {
 
     /// Fails unless the plan names what it does not do.
     fn assert_said(&self, plan: &Plan, what: &str) {
-        let blocked = |b: &&plumb::plan::Blocked| b.address.as_ref() == Some(&self.address);
+        let blocked = |b: &&plumb_core::plan::Blocked| b.address.as_ref() == Some(&self.address);
         let said = plan.blocked.iter().find(blocked).map(|b| b.reason.clone());
         let said = said.unwrap_or_else(|| panic!("{what}: the plan does not name it\n{}", world::text(plan)));
         assert!(said.contains("read"), "{what}: {said}");

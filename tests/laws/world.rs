@@ -1,14 +1,15 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
-use plumb::apply::{self, Options, Outcome, Unwatched};
-use plumb::call::{Call, Sending, Service, System};
-use plumb::kinds::airflow::python;
-use plumb::kinds::{self, AnyKind, Role};
-use plumb::manifest::{self, Desired, InMemory, Request};
-use plumb::plan::{Bases, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
-use plumb::render;
-use plumb::sandbox::{self, Running, store::Clock};
+use plumb::apply::{self, Options, Unwatched};
 use plumb::services::retry::Policy;
+use plumb_core::kinds::airflow::python;
+use plumb_core::kinds::{self, AnyKind, Role};
+use plumb_core::manifest::{self, Desired, InMemory, Request};
+use plumb_core::plan::outcome::Outcome;
+use plumb_core::plan::{Bases, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
+use plumb_core::render;
+use plumb_model::call::{Call, Sending, Service, System};
+use plumb_sandbox::{Running, store::Clock};
 
 use plumb::services::emr::Explicit;
 use plumb::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws, databricks};
@@ -112,10 +113,10 @@ impl World {
     async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>, with_emr: bool) -> World {
         let folder = tempfile::tempdir().unwrap();
         let dags = Some(folder.path().to_owned());
-        let airflow = sandbox::airflow::Options { version, dags, ..Default::default() };
-        let emr = with_emr.then(sandbox::emr::Options::default);
-        let options = sandbox::Options { airflow: Some(airflow), emr, ..Default::default() };
-        let running = sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
+        let airflow = plumb_sandbox::airflow::Options { version, dags, ..Default::default() };
+        let emr = with_emr.then(plumb_sandbox::emr::Options::default);
+        let options = plumb_sandbox::Options { airflow: Some(airflow), emr, ..Default::default() };
+        let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let urls = [Some(running.url()), running.airflow_url(), running.emr_url()];
         let direct = Arc::new(Direct::at(urls, folder.path()));
         let client = plumb::services::http::client(true).unwrap();
@@ -316,12 +317,12 @@ impl World {
 fn emulated_emr(url: String, policy: Policy) -> Emr {
     let env: aws::Env = Arc::new(move |name| match name {
         "AWS_ENDPOINT_URL" => Some(url.clone()),
-        "AWS_ACCESS_KEY_ID" => Some(sandbox::emr::KEY.to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some(sandbox::emr::SECRET.to_owned()),
+        "AWS_ACCESS_KEY_ID" => Some(plumb_sandbox::emr::KEY.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(plumb_sandbox::emr::SECRET.to_owned()),
         _ => None,
     });
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
-    let explicit = Explicit { region: Some(sandbox::emr::REGION.to_owned()), account: None };
+    let explicit = Explicit { region: Some(plumb_sandbox::emr::REGION.to_owned()), account: None };
     Emr::with(aws, &explicit, policy).unwrap()
 }
 
@@ -374,7 +375,7 @@ pub fn blocked(plan: &Plan) -> Vec<&Blocked> {
 pub fn assert_done(outcome: &Outcome, what: &str) {
     for (address, ended) in &outcome.changes {
         match ended {
-            apply::Ended::Done { left, .. } if left.is_empty() => {}
+            plumb_core::plan::outcome::Ended::Done { left, .. } if left.is_empty() => {}
             other => panic!("{what}: {address} ended as {other:#?}"),
         }
     }

@@ -4,10 +4,10 @@
 use crate::fixtures::{self, Fixture};
 use crate::plans::neighbours;
 use crate::world;
-use plumb::kinds;
-use plumb::manifest::Address;
-use plumb::plan::{Base, Bases, Origin};
-use plumb::writeback::{self, Texts};
+use plumb_core::kinds;
+use plumb_core::plan::{Base, Bases, Origin};
+use plumb_core::writeback::{self, Texts};
+use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! The requests that real clients send, byte by byte, over a socket: `databricks bundle` and `sync`, the Terraform provider.
 
 use super::Fixture;
-use plumb::sandbox::Options;
+use plumb_sandbox::Options;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,12 +1,13 @@
 //! An account with an old pipeline on EMR and its successor on Databricks, and somebody who works down the ladder.
 
 use crate::world::{self, Files, World, options};
-use plumb::apply::{self, Ended, Outcome, Unwatched};
-use plumb::call::{Call, Method, System};
-use plumb::manifest::Desired;
-use plumb::plan::teardown::{Commits, Descent, Evidence};
-use plumb::plan::{Bases, Decision, Keys, Live, Plan};
+use plumb::apply::{self, Unwatched};
 use plumb::services::Services;
+use plumb_core::manifest::Desired;
+use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::teardown::{Commits, Descent, Evidence};
+use plumb_core::plan::{Bases, Decision, Keys, Live, Plan};
+use plumb_model::call::{Call, Method, System};
 use serde_json::{Value, json};
 use std::sync::{Arc, atomic::AtomicBool};
 

@@ -2,7 +2,7 @@
 
 use crate::account::{Account, FIRST, LATER, MARK, assert_done, cluster, legacy, open};
 use crate::world;
-use plumb::plan::Action;
+use plumb_core::plan::Action;
 use serde_json::{Value, json};
 
 /// The manifest of the clusters without the gates that look elsewhere.
@@ -88,7 +88,7 @@ async fn after(edit: Value, off: &[&str]) -> (Value, Vec<String>) {
         account.emr("RemoveTags", json!({ "ResourceId": id, "TagKeys": off })).await;
     }
     let (_, outcome) = account.apply(LATER, true).await;
-    assert!(outcome.changes.values().all(plumb::apply::Ended::is_done), "{outcome:?}");
+    assert!(outcome.changes.values().all(plumb_core::plan::outcome::Ended::is_done), "{outcome:?}");
     (account.tags(&id).await, account.writes().await)
 }
 

@@ -4,10 +4,10 @@ use crate::account::{
     Account, FIRST, LATER, MARK, assert_done, descent, legacy, migration, new_pipeline, open, report,
 };
 use crate::world;
-use plumb::call::{Call, Method, System};
-use plumb::plan::Action;
-use plumb::plan::drift::drift;
-use plumb::plan::teardown::{Evidence, Rung};
+use plumb_core::plan::Action;
+use plumb_core::plan::drift::drift;
+use plumb_core::plan::teardown::{Evidence, Rung};
+use plumb_model::call::{Call, Method, System};
 use serde_json::json;
 
 async fn account() -> Account {
@@ -96,7 +96,7 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     assert_eq!(open(&plan, &id), [], "{}", world::text(&plan));
 
     // The day, and the grace from the mark on.
-    let says = |plan: &plumb::plan::Plan| open(plan, &id);
+    let says = |plan: &plumb_core::plan::Plan| open(plan, &id);
     let blocked = |name: &str, text: &str| vec![(name.to_owned(), text.to_owned())];
     let mut manifest = legacy();
     manifest["spec"]["teardown"]["grace"] = json!("5d");

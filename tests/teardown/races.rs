@@ -2,9 +2,9 @@
 
 use crate::account::{Account, FIRST, LATER, legacy};
 use crate::trouble::{Trouble, Troubled};
-use plumb::apply::Ended;
-use plumb::call::{Call, Sending, Service};
-use plumb::plan::Action;
+use plumb_core::plan::Action;
+use plumb_core::plan::outcome::Ended;
+use plumb_model::call::{Call, Sending, Service};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -184,7 +184,7 @@ async fn whatever_goes_wrong_the_next_apply_goes_on() {
         for (n, call) in calls.iter().enumerate() {
             let line = call.line();
             let is_read =
-                call.method == plumb::call::Method::Get || line.contains("/List") || line.contains("/Describe");
+                call.method == plumb_model::call::Method::Get || line.contains("/List") || line.contains("/Describe");
             let troubles: &[Trouble] = match is_read {
                 true => &[FailsBefore, Truncates],
                 false => {

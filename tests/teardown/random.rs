@@ -2,7 +2,7 @@
 //! sent, every end is one that may be, and every one that should be is there.
 
 use crate::account::{Account, LATER, cluster, files, legacy, migration, new_pipeline, report};
-use plumb::plan::teardown::Evidence;
+use plumb_core::plan::teardown::Evidence;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -318,7 +318,8 @@ async fn holds(account: &mut Account, empty: &Value, case: &Case) {
         assert_eq!(off.contains(id), case.ends(thing) && thing.protected, "the protection of {thing:?}");
         assert_eq!(account.state(id).await == "TERMINATED", case.ends(thing), "{thing:?}");
     }
-    let call = plumb::call::Call::get(plumb::call::System::Emr, format!("/emr-serverless/applications/{app}"));
+    let call =
+        plumb_model::call::Call::get(plumb_model::call::System::Emr, format!("/emr-serverless/applications/{app}"));
     let gone = account.world.person(call).await["application"]["state"] == "TERMINATED";
     assert_eq!(gone, case.application_ends(), "{:?}", case.app);
 }

@@ -2,9 +2,9 @@
 
 use crate::account::{Account, FIRST, LATER, assert_done, cluster, descent, legacy, migration, open};
 use crate::world;
-use plumb::call::{Call, System};
-use plumb::plan::Action;
-use plumb::plan::teardown::Rung;
+use plumb_core::plan::Action;
+use plumb_core::plan::teardown::Rung;
+use plumb_model::call::{Call, System};
 use serde_json::{Value, json};
 
 /// The manifest of all of a kind whose names begin with `bau-`, with no other gates than a day.
@@ -99,10 +99,10 @@ async fn a_job_run_that_begins_before_the_stop_keeps_the_application() {
     let body = json!({ "clientToken": "x", "executionRoleArn": "arn:aws:iam::123456789012:role/x", "name": "late",
         "jobDriver": { "sparkSubmit": { "entryPoint": "s3://b/x.py" } } });
     let path = format!("/emr-serverless/applications/{id}/jobruns");
-    account.world.person(Call::set(System::Emr, plumb::call::Method::Post, path, body)).await;
+    account.world.person(Call::set(System::Emr, plumb_model::call::Method::Post, path, body)).await;
     account.world.forget_requests().await;
     let outcome = account.carry_out(&account.world.services(), &desired, &live, decision).await;
-    let plumb::apply::Ended::Stale { differences } = outcome.changes.values().next().unwrap() else {
+    let plumb_core::plan::outcome::Ended::Stale { differences } = outcome.changes.values().next().unwrap() else {
         panic!("{outcome:?}")
     };
     assert!(differences[0].contains("\"late\" is "), "{differences:?}");
@@ -148,10 +148,10 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
     let id = ids["applications"]["bau-adhoc"].as_str().unwrap().to_owned();
     account.apply(FIRST, true).await;
     // A project may leave kinds out.
-    let kinds: Vec<_> = plumb::kinds::all().iter().copied().filter(|kind| kind.name() != "EmrCluster").collect();
+    let kinds: Vec<_> = plumb_core::kinds::all().iter().copied().filter(|kind| kind.name() != "EmrCluster").collect();
     let (desired, mut live, _) = account.plan(LATER, true).await;
     live.kinds.remove("EmrCluster");
-    let decision = plumb::plan::decide(&plumb::plan::Input {
+    let decision = plumb_core::plan::decide(&plumb_core::plan::Input {
         desired: &desired,
         live: &live,
         bases: &Default::default(),
@@ -161,7 +161,7 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
         today: jiff::civil::date(2024, 6, 20),
         now: LATER.parse().unwrap(),
         approval_key: None,
-        teardown: plumb::plan::Keys { who: "ann", key: true },
+        teardown: plumb_core::plan::Keys { who: "ann", key: true },
         kinds: &kinds,
         absent: &[],
     });

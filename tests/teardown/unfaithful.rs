@@ -4,10 +4,10 @@
 use crate::account::{Account, LATER, cluster, legacy};
 use crate::unfaithful_proxy::{Proxy, Tricks};
 use crate::world;
-use plumb::apply::Ended;
-use plumb::call::{Call, Fault, Sending, Service};
-use plumb::plan::Action;
-use plumb::render::outcome;
+use plumb_core::plan::Action;
+use plumb_core::plan::outcome::Ended;
+use plumb_core::render::outcome;
+use plumb_model::call::{Call, Fault, Sending, Service};
 use serde_json::json;
 use std::sync::{
     Arc,
@@ -52,7 +52,7 @@ impl Service for Blind {
     }
 }
 
-fn refused(status: u16, doubt: Option<plumb::call::Doubt>) -> Fault {
+fn refused(status: u16, doubt: Option<plumb_model::call::Doubt>) -> Fault {
     let (line, code, message) = ("DescribeCluster".into(), "InternalFailure".into(), "oops".into());
     Fault::Refused { line, status, code, message, request_id: None, retry_after: None, doubt }
 }
@@ -62,7 +62,7 @@ async fn a_look_that_fails_is_no_end() {
     let faults = [
         refused(500, None),
         refused(503, None),
-        refused(404, Some(plumb::call::Doubt::Foreign)),
+        refused(404, Some(plumb_model::call::Doubt::Foreign)),
         Fault::Lost { line: "DescribeCluster".into(), why: "reset".into() },
     ];
     for fault in faults {

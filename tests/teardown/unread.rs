@@ -2,7 +2,7 @@
 
 use crate::account::{Account, FIRST, LATER, legacy, migration, open};
 use crate::world;
-use plumb::call::{Answer, Call, Fault, Sending, Service};
+use plumb_model::call::{Answer, Call, Fault, Sending, Service};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ async fn a_cluster_that_cannot_be_read_is_neither_marked_nor_ended() {
                 account.try_plan(&services, LATER, true).await.unwrap_or_else(|e| panic!("{what}: {e}"));
             let plan = decision.plan;
             assert!(plan.changes.is_empty(), "{what}: something would be done\n{}", world::text(&plan));
-            let is_it = |b: &&plumb::plan::Blocked| {
+            let is_it = |b: &&plumb_core::plan::Blocked| {
                 b.address.as_ref().is_some_and(|a| a.name == "legacy" || a.name == format!("legacy/{id}"))
             };
             let blocked = plan.blocked.iter().find(is_it);

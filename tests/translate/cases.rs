@@ -1,8 +1,8 @@
 //! The cases, and the way from them to manifests.
 
-use plumb::manifest::{self, Desired, InMemory, Request};
-use plumb::translate::{Options, Translation, supported, translate};
-use plumb::{kinds, render};
+use plumb_core::manifest::{self, Desired, InMemory, Request};
+use plumb_core::translate::{Options, Translation, supported, translate};
+use plumb_core::{kinds, render};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub fn with_steps(lines: &[Vec<String>]) -> Value {
 
 /// The manifests of a translation, by file.
 pub fn written(translation: &Translation) -> BTreeMap<String, String> {
-    let one = |d: &plumb::translate::Document| {
+    let one = |d: &plumb_core::translate::Document| {
         let file = format!("{}/{}.yaml", d.address.kind, d.address.name);
         (file, render::translated(translation, d, "../../schemas/plumb.json"))
     };

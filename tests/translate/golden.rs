@@ -1,8 +1,8 @@
 //! What becomes of each case, as text.
 
 use crate::cases::{self, SECRETS, all_text, files, folder, load, translated, with_steps, written};
-use plumb::render;
-use plumb::translate::{Fate, Translation, translate};
+use plumb_core::render;
+use plumb_core::translate::{Fate, Translation, translate};
 use serde_json::Value;
 use std::path::Path;
 

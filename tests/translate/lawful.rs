@@ -1,7 +1,7 @@
 //! What holds for every input: nothing is lost, nothing is claimed that is not so, nothing panics.
 
 use crate::cases::{self, all_text, files, load, translated, with_steps, written};
-use plumb::translate::{Fate, Translation, find, translate};
+use plumb_core::translate::{Fate, Translation, find, translate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

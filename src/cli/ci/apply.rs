@@ -8,12 +8,12 @@ use super::context::Context;
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
 use crate::ci::post::Place;
-use crate::plan::approval::{Approval, Verdict};
-use crate::render;
 use crate::services::GitHub;
 use crate::services::github::Pull;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::plan::approval::{Approval, Verdict};
+use plumb_core::render;
 
 /// Apply, after a merge, what the pull request's comment showed
 ///

@@ -1,15 +1,15 @@
 //! What the `ci` commands know of the run, and how they report to it.
 
-use crate::call::Fault;
 use crate::ci::comment::{self, BUDGET, Frame};
 use crate::ci::post::Place;
 use crate::ci::{Event, Runner, workflow};
-use crate::plan::Plan;
-use crate::render;
 use crate::services::github::{Comment, GitHub};
 use crate::services::{Secret, fresh_id};
 use crate::settings;
 use crate::ui::{Failure, Ui};
+use plumb_core::plan::Plan;
+use plumb_core::render;
+use plumb_model::call::Fault;
 use std::io::Write;
 use std::path::Path;
 

@@ -1,22 +1,23 @@
 //! `plumb ci drift`.
 
-use crate::call::{Fault, System};
 use crate::ci::Runner;
 use crate::ci::drift::{LABEL, Step, steps};
 use crate::cli::apply::{self, carry_out};
 use crate::cli::lease::{self, LockArgs};
 use crate::cli::session::{Decided, Session};
 use crate::cli::{Global, Selected, Targeted, output};
-use crate::plan::Plan;
-use crate::plan::drift::{LeftOut, drift, heal};
-use crate::render::metrics::{Measured, metrics};
-use crate::render::notice::{News, slack, webhook};
-use crate::render::value::visible;
 use crate::services::github::{GitHub, Issue, IssueEdit};
 use crate::services::{Secret, webhook as sender};
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use crate::{kinds, render, settings};
 use clap::Args;
+use plumb_core::plan::Plan;
+use plumb_core::plan::drift::{LeftOut, drift, heal};
+use plumb_core::render::metrics::{Measured, metrics};
+use plumb_core::render::notice::{News, slack, webhook};
+use plumb_core::render::value::visible;
+use plumb_core::{kinds, render};
+use plumb_model::call::{Fault, System};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -110,7 +111,7 @@ fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
             _ if name == "all" => chosen.extend(all()),
             Some(kind) => chosen.push(kind),
             None => {
-                let near = crate::yaml::nearest(name, all().chain(["all"]));
+                let near = plumb_model::yaml::nearest(name, all().chain(["all"]));
                 let hint = near.map_or_else(
                     || format!("there are: {}", all().collect::<Vec<_>>().join(", ")),
                     |n| format!("did you mean `{n}`?"),

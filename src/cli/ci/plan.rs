@@ -6,13 +6,14 @@ use super::context::{Context, failed};
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
 use crate::ci::workflow;
+use crate::disk::Disk;
 use crate::git::{GitError, Repo};
-use crate::manifest::{Disk, Source};
-use crate::plan::Plan;
 use crate::services::github::Pull;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::manifest::Source;
+use plumb_core::plan::Plan;
 
 /// Plan a pull request and keep one comment on it up to date
 ///

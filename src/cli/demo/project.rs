@@ -1,7 +1,7 @@
 //! The repository that the story plays in: the example project, and the edits that people make to it.
 
-use crate::sandbox::emr;
 use crate::ui::Failure;
+use plumb_sandbox::emr;
 
 /// The example project, in the binary: the demo works from anywhere.
 pub const FILES: &[(&str, &str)] = &[

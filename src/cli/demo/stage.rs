@@ -1,15 +1,15 @@
 //! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
 
 use super::page::Page;
-use crate::call::Service;
 use crate::cli::embedded;
-use crate::manifest::Target;
-use crate::sandbox::airflow::{self, auth::Access};
-use crate::sandbox::{self, Running};
 use crate::services::{Emr, http};
 use crate::settings;
 use crate::ui::{Failure, Ui};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
+use plumb_core::manifest::Target;
+use plumb_model::call::Service;
+use plumb_sandbox::Running;
+use plumb_sandbox::airflow::{self, auth::Access};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl<'a> Stage<'a> {
     /// Sets the stage in an empty folder. `exe` is the program that the story runs.
     pub async fn set(exe: &Path, folder: &Path, ui: &'a Ui) -> Result<Stage<'a>, Failure> {
         let seed = json!({ "jobs": [by_hand(), of_others(BYSTANDERS[0], None), of_others(BYSTANDERS[1], Some("other"))], "emr": "monthly" });
-        let options = sandbox::Options {
+        let options = plumb_sandbox::Options {
             seed: Some(seed),
             state: Some(folder.join("sandbox.json")),
             airflow: Some(airflow::Options {
@@ -57,11 +57,11 @@ impl<'a> Stage<'a> {
                 access: Access { token: Some(TOKEN.to_owned()), ..Access::default() },
                 ..airflow::Options::default()
             }),
-            emr: Some(sandbox::emr::Options::default()),
-            ..sandbox::Options::default()
+            emr: Some(plumb_sandbox::emr::Options::default()),
+            ..plumb_sandbox::Options::default()
         };
         std::fs::create_dir_all(folder.join("dags")).map_err(|e| failed("the DAG folder", &e))?;
-        let sandbox = sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
+        let sandbox = plumb_sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
         let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
         let emr = embedded::emr(&sandbox, &Target::default())?;
         let mut stage = Stage {
@@ -110,7 +110,7 @@ impl<'a> Stage<'a> {
     pub async fn emr(&self, operation: &str, body: Value) -> Result<Value, Failure> {
         Ok(self
             .emr
-            .send(&crate::emr::operation(operation, body))
+            .send(&plumb_core::kinds::emr::api::operation(operation, body))
             .await
             .map_err(|e| failed("the emulated EMR", &e))?
             .body)
@@ -208,8 +208,8 @@ impl<'a> Stage<'a> {
             .env("AIRFLOW_USERNAME", "plumb")
             .env("AIRFLOW_PASSWORD", TOKEN)
             .env("AWS_ENDPOINT_URL", self.sandbox.emr_url().unwrap_or_default())
-            .env("AWS_ACCESS_KEY_ID", sandbox::emr::KEY)
-            .env("AWS_SECRET_ACCESS_KEY", sandbox::emr::SECRET)
+            .env("AWS_ACCESS_KEY_ID", plumb_sandbox::emr::KEY)
+            .env("AWS_SECRET_ACCESS_KEY", plumb_sandbox::emr::SECRET)
             .env("COLUMNS", self.page.width().to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true);

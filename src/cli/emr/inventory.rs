@@ -4,13 +4,14 @@ use super::{connect, failed};
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
-use crate::emr;
-use crate::render;
+use crate::observe::inventory as reading;
 use crate::ui::{ExitCode, Failure, Progress, Ui};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use plumb_core::inventory;
+use plumb_core::render;
 
 /// List what an AWS account has of EMR: pipelines, what they run, how long, and what they depend on
 ///
@@ -52,12 +53,12 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     let service = connected.emr.clone();
     let (begun, now) = (std::time::Instant::now(), Timestamp::now());
     let progress = ui.progress();
-    let read = emr::read(service.clone(), since, now, &Watching(&*progress)).await;
+    let read = reading::read(service.clone(), since, now, &Watching(&*progress)).await;
     if read.is_ok() {
         progress.read(begun.elapsed());
     }
     progress.finished();
-    let inventory = emr::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
+    let inventory = inventory::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
     let text = match args.output.output {
         InventoryForm::Text => render::emr::text(&inventory, ui.width),
         InventoryForm::Json => render::emr::json(&inventory).map_err(|e| Failure::error(e.to_string()))?,
@@ -73,7 +74,7 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
 /// Shows how far a reading has got.
 pub struct Watching<'a>(pub &'a dyn Progress);
 
-impl emr::Watch for Watching<'_> {
+impl reading::Watch for Watching<'_> {
     fn listed(&self, what: &str, count: usize) {
         self.0.page(what, count);
     }

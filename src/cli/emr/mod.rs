@@ -6,13 +6,13 @@ pub use inventory::Watching;
 
 use super::session::Project;
 use super::{Global, embedded};
-use crate::call::Fault;
-use crate::manifest::Target;
 use crate::services::emr::Explicit;
 use crate::services::{Aws, Emr, aws};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
+use plumb_core::manifest::Target;
+use plumb_model::call::Fault;
 use std::sync::Arc;
 
 /// Look at the EMR clusters of an AWS account

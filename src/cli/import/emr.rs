@@ -1,20 +1,23 @@
 //! `plumb import emr`.
 
 use super::{make_folder, schema};
-use crate::call::{Call, System};
 use crate::cli::emr::{Watching, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::{Global, Targeted};
-use crate::detect;
-use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
-use crate::emr::{self, Account, Unknown};
-use crate::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
-use crate::manifest::{Address, Disk, InMemory, tidy};
-use crate::render::counted;
-use crate::render::value::visible;
-use crate::translate::{self, Old, Options, Translation};
+use crate::disk::Disk;
+use crate::observe::inventory as reading;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::detect;
+use plumb_core::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
+use plumb_core::inventory::choose::{Wanted, chosen, groups, is_named, selector};
+use plumb_core::inventory::{self, Account, Unknown};
+use plumb_core::manifest::{InMemory, tidy};
+use plumb_core::render::counted;
+use plumb_core::render::value::visible;
+use plumb_core::translate::{self, Old, Options, Translation};
+use plumb_model::address::Address;
+use plumb_model::call::{Call, System};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -121,7 +124,7 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
     let connected = connect(project, ui).await?;
     let service = connected.emr.clone();
-    let seam: emr::Seam = service;
+    let seam: reading::Seam = service;
     let wanted = match (&args.name, &args.cluster) {
         (_, Some(id)) => Wanted::Cluster(id.clone()),
         (Some(name), None) => Wanted::Named(name.clone()),
@@ -130,15 +133,16 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
     let (begun, progress) = (std::time::Instant::now(), ui.progress());
     let watch = Watching(&*progress);
     let read = async {
-        let listing: Vec<Value> = emr::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
+        let listing: Vec<Value> =
+            reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
         let groups = groups(&listing);
-        let meant: Vec<(emr::choose::Group, emr::choose::Listed)> =
+        let meant: Vec<(inventory::choose::Group, inventory::choose::Listed)> =
             chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
         let mut account = Account::default();
         let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
-        emr::clusters(&seam, ids.into_iter(), &mut account, &watch).await?;
+        reading::clusters(&seam, ids.into_iter(), &mut account, &watch).await?;
         if args.cluster.is_none() {
-            emr::applications(&seam, None, &mut account, &watch).await?;
+            reading::applications(&seam, None, &mut account, &watch).await?;
         }
         Ok((groups, meant, account))
     };
@@ -160,7 +164,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         sources.push(Source {
             of: format!("pipeline {}", group.name),
             title: group.name.clone(),
-            input: emr::input::cluster(cluster, &group.name),
+            input: inventory::input::cluster(cluster, &group.name),
             old: Old::Clusters(selector(group, &groups)),
             unread: unread(&listed.id),
             notes: vec![format!(
@@ -183,7 +187,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         sources.push(Source {
             of: format!("application {id}"),
             title: if name.is_empty() { id.clone() } else { name.clone() },
-            input: emr::input::application(application),
+            input: inventory::input::application(application),
             unread: unread(&id),
             notes: vec![format!(
                 "From application {id}: the newest run of each job, of {} that AWS still knows.",

@@ -2,12 +2,12 @@
 
 use super::{AnyKindRef, Import, named};
 use crate::cli::session::Project;
-use crate::kinds::{Role, Whose};
-use crate::manifest;
 use crate::observe::Refused;
-use crate::plan::Live;
-use crate::render::{self, value::visible};
 use crate::ui::{ExitCode, Failure, Ui};
+use plumb_core::kinds::{Role, Whose};
+use plumb_core::manifest;
+use plumb_core::plan::Live;
+use plumb_core::render::{self, value::visible};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Telling which secrets an import took out, and what has to be done for each.
 
-use crate::render::Manifest;
-use crate::render::value::visible;
 use crate::ui::Ui;
+use plumb_core::render::Manifest;
+use plumb_core::render::value::visible;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -3,9 +3,9 @@
 //! Credentials come from the environment alone, and with the address that they are for. A project file may come from
 //! anybody's pull request: were its `url` enough, it could send them anywhere.
 
-use crate::services::databricks::host::is_loopback;
 use crate::services::http::ClientError;
 use crate::services::secret::Secret;
+use plumb_model::text::is_loopback;
 
 /// Why nobody could sign in. Holds no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -4,9 +4,9 @@
 //! problem document (RFC 7807), and sometimes a web page. What Airflow 3 quotes of the request (`input`) is left out: it
 //! may be a password.
 
-use crate::call::{Doubt, Fault};
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use jiff::Timestamp;
+use plumb_model::call::{Doubt, Fault};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 

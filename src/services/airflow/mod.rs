@@ -18,9 +18,9 @@ use super::{
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
-use crate::call::{Answer, Call, Fault, Method, Sending, Service, System};
 use auth::Auth;
 use jiff::Timestamp;
+use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;

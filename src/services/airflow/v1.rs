@@ -4,7 +4,8 @@
 //! has nothing, the call is refused before it is sent. What v1 does not show (a connection's password, `extra` in a
 //! listing) stays missing: the kinds know what that means.
 
-use crate::call::{Call, Fault, Method, percent_encoded};
+use plumb_model::call::{Call, Fault, Method};
+use plumb_model::text::percent_encoded;
 
 use serde_json::{Map, Value, json};
 
@@ -254,7 +255,7 @@ fn delta_text(span: &Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::System;
+    use plumb_model::call::System;
 
     fn one(call: Call) -> Call {
         match way(&call) {

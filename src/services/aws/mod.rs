@@ -9,10 +9,10 @@ mod world;
 
 pub use profile::Files;
 
-use super::databricks::host::is_loopback;
 use super::http::ClientError;
 use super::secret::{Redactor, Secret};
 use http::request::Parts;
+use plumb_model::text::is_loopback;
 use profile::Source;
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::{Context, ProvideCredentialDyn, SignRequest, SigningCredential};

@@ -2,9 +2,9 @@
 //! the helper programs that a profile names.
 
 use super::Env;
-use crate::services::databricks::host::is_loopback;
 use crate::services::http::{self as web, Broken, ClientError};
 use bytes::Bytes;
+use plumb_model::text::is_loopback;
 use reqsign_core::{CommandExecute, CommandOutput, Context, Error, FileRead, HttpSend, Result};
 use std::collections::HashMap;
 use std::fmt;

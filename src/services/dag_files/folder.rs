@@ -5,7 +5,7 @@
 //! content, so the moment between the two is all that is left open.
 
 use super::{DEEPEST, Doing, Found, LONGEST, Place, Wrote, as_text, is_hidden, is_read, not_sent, refused};
-use crate::call::{Call, Fault};
+use plumb_model::call::{Call, Fault};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -182,7 +182,7 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<(String, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::System;
+    use plumb_model::call::System;
 
     #[test]
     fn a_write_is_for_the_version_that_was_looked_at() {

@@ -10,10 +10,10 @@ mod s3_answer;
 
 use super::Requests;
 use super::aws::{Aws, AwsError, Env, Files};
-use crate::call::{Answer, Call, Fault, Method, Sending, Service};
-use crate::kinds::airflow::destination::{Destination, Unusable};
-use crate::kinds::airflow::python;
 use folder::Folder;
+use plumb_core::kinds::airflow::destination::{Destination, Unusable};
+use plumb_core::kinds::airflow::python;
+use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
 use s3::Bucket;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -6,13 +6,14 @@
 
 use super::s3_answer::{Page, Refusal, page, refusal};
 use super::{Doing, Found, LONGEST, Place, Wrote, as_text, is_read, not_sent};
-use crate::call::{Call, Fault, percent_encoded};
 use crate::services::aws::{self, Aws, AwsError, Endpoint};
 use crate::services::http::{self as web, Broken};
 use crate::services::pace::{Pace, Went};
 use crate::services::retry::{self, Attempts, Policy, Retry};
 use crate::services::{Requests, random};
 use jiff::Timestamp;
+use plumb_model::call::{Call, Fault};
+use plumb_model::text::percent_encoded;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sha2::{Digest, Sha256};

@@ -3,11 +3,11 @@
 //! Facts: Amazon S3 API reference, `ListObjectsV2` and "Error responses"; how keys are encoded in a listing as botocore
 //! reads it (`handlers.py`, `decode_list_object_v2`: a `+` is a space).
 
-use crate::call::Doubt;
 use crate::services::airflow::errors::shortened;
 use crate::services::aws::is_region;
 use crate::services::databricks::errors::{header, meaning, retry_after};
 use jiff::Timestamp;
+use plumb_model::call::Doubt;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //!
 //! Facts: databricks-sdk-go, `apierr/errors.go` (the forms of bodies) and `apierr/error_mapping.go` (codes and statuses).
 
-use crate::call::{Doubt, Fault};
 use jiff::Timestamp;
+use plumb_model::call::{Doubt, Fault};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Addresses of workspaces: normal form, and where credentials may be sent.
 
 use super::auth::AuthError;
+use plumb_model::text::is_loopback;
 
 /// Databricks' own domains: the clouds' zones (databricks-sdk-go, `common/environment`), and `NAME.databricks.com` of
 /// accounts with one address for all their workspaces.
@@ -94,14 +95,6 @@ impl Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureCloud {
     pub login: String,
-}
-
-/// Whether a host name means this machine.
-pub(crate) fn is_loopback(name: &str) -> bool {
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

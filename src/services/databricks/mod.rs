@@ -19,9 +19,9 @@ use super::{
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
-use crate::call::{Answer, Call, Fault, Sending, Service, System};
 use jiff::Timestamp;
 use oauth::Auth;
+use plumb_model::call::{Answer, Call, Fault, Sending, Service, System};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

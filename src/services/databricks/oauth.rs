@@ -2,13 +2,13 @@
 
 use super::auth::{AuthError, Config, Method};
 use super::{cli, errors, oidc};
-use crate::call::percent_encoded;
 use crate::services::{
     http::{self, Broken},
     retry::Policy,
     secret::{Redactor, Secret},
 };
 use base64::Engine;
+use plumb_model::text::percent_encoded;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
@@ -272,7 +272,7 @@ fn basic(name: &str, password: &str) -> String {
 /// A client's secret goes to no address in the clear, except on this machine.
 fn allowed(url: &str) -> Result<String, String> {
     let parsed = reqwest::Url::parse(url).map_err(|e| format!("`{url}` is no address: {e}"))?;
-    let loopback = super::host::is_loopback(parsed.host_str().unwrap_or_default());
+    let loopback = plumb_model::text::is_loopback(parsed.host_str().unwrap_or_default());
     if parsed.scheme() == "https" || (parsed.scheme() == "http" && loopback) {
         Ok(url.to_owned())
     } else {

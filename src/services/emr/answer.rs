@@ -6,10 +6,10 @@
 //! (`retries/standard.py`, `ThrottledRetryableChecker`).
 
 use super::protocol::Api;
-use crate::call::Doubt;
 use crate::services::airflow::errors::shortened;
 use crate::services::databricks::errors::{header, meaning, retry_after};
 use jiff::Timestamp;
+use plumb_model::call::Doubt;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -3,7 +3,8 @@
 //! Facts: botocore's service models `emr/2009-03-31` (JSON 1.1, target prefix `ElasticMapReduce`),
 //! `emr-serverless/2021-07-13` (REST with JSON) and `sts/2011-06-15` (query, answers in XML).
 
-use crate::call::{Call, Method, percent_encoded};
+use plumb_model::call::{Call, Method};
+use plumb_model::text::percent_encoded;
 use serde_json::{Map, Value};
 
 /// The services that are asked.
@@ -169,7 +170,7 @@ fn is_operation(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::System;
+    use plumb_model::call::System;
     use serde_json::json;
 
     #[test]

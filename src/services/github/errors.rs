@@ -3,9 +3,9 @@
 //! `{"message": …, "errors": [{"resource", "field", "code", "message"}], "documentation_url": …}` (docs.github.com, "Troubleshooting
 //! the REST API"). A limit on requests is answered with 403 or 429 alike.
 
-use crate::call::{Doubt, Fault};
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use jiff::Timestamp;
+use plumb_model::call::{Doubt, Fault};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::Duration;

@@ -13,8 +13,9 @@ use super::{
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
-use crate::call::{Call, Fault, Method, System, percent_encoded};
 use jiff::Timestamp;
+use plumb_model::call::{Call, Fault, Method, System};
+use plumb_model::text::percent_encoded;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

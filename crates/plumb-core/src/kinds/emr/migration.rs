@@ -1,0 +1,106 @@
+//! Migrations: which old pipeline became which new one.
+
+use super::ladder::listed;
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported};
+use plumb_model::call::{Call, System};
+use plumb_model::read::{Pages, Read};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One old pipeline, what took over from it, and when.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct MigrationSpec {
+    /// The old.
+    pub from: Before,
+    /// The new.
+    pub to: After,
+    /// Pipelines of one wave cut over together or not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wave: Option<String>,
+    /// The day from which on the new one's output is what counts: `2024-05-01`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutover: Option<String>,
+}
+
+/// What a pipeline was made of.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Before {
+    /// `EmrCluster/legacy-audience`, `EmrServerlessApplication/…`.
+    pub emr: Vec<String>,
+    /// `AirflowDag/legacy-audience`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dags: Option<Vec<String>>,
+}
+
+/// What a pipeline is made of now.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct After {
+    /// `DatabricksJob/audience-cleanse`.
+    pub jobs: Vec<String>,
+    /// `AirflowDag/bau-insights-monthly`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dags: Option<Vec<String>>,
+}
+
+/// A migration: it makes nothing, it says what belongs together.
+pub struct Migration;
+
+/// What can be taken down.
+const OLD: &[&str] = &["EmrCluster", "EmrServerlessApplication", "EmrSecurityConfiguration"];
+
+impl Kind for Migration {
+    const NAME: &'static str = "Migration";
+    const SYSTEM: System = System::Emr;
+    const NOUN: &'static str = "migration";
+    const TITLE: &'static str = "name";
+    const TITLE_IS_FREE: bool = false;
+    const MARK: MarkPlace = MarkPlace::Nowhere;
+    const ROLE: Role = Role::Tie;
+    type Spec = MigrationSpec;
+
+    /// There is nothing live of it.
+    fn list() -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn observe(_listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+        Vec::new()
+    }
+
+    fn reread(_id: &str) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn reobserve(_reread: &[Pages]) -> Result<Seen, Unreadable> {
+        Err(Unreadable::unknown("a migration", "there is nothing live of it"))
+    }
+
+    fn calls(_step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+        Err(Unsupported("a migration makes nothing".into()))
+    }
+
+    fn named(spec: &Value) -> Vec<Named> {
+        let mut named = listed(spec, "/from/emr", "from.emr", OLD);
+        named.extend(listed(spec, "/from/dags", "from.dags", &["AirflowDag"]));
+        named.extend(listed(spec, "/to/jobs", "to.jobs", &["DatabricksJob"]));
+        named.extend(listed(spec, "/to/dags", "to.dags", &["AirflowDag"]));
+        named
+    }
+
+    fn check(spec: &MigrationSpec, findings: &mut Findings) {
+        if let Some(day) = spec.cutover.as_deref().filter(|d| d.len() != 10 || d.parse::<jiff::civil::Date>().is_err())
+        {
+            findings.at("cutover", format!("`{day}` is no day"), "expected one like `2024-05-01`");
+        }
+        if spec.from.emr.is_empty() {
+            findings.at("from.emr", "nothing old is named", "name the `EmrCluster` manifests of the old pipeline");
+        }
+        if spec.to.jobs.is_empty() {
+            findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What plumb decides. Pure: no file, no clock, no environment, no network, and nothing that waits. What was read comes in as
+//! data, and calls, texts and decisions go out as data; the crate's dependencies see to it.
+//!
+//! A room uses only those before it: detect, kinds, manifest, plan, inventory, translate, render, schemas, writeback,
+//! import.
+
+pub mod detect;
+pub mod import;
+pub mod inventory;
+pub mod kinds;
+pub mod manifest;
+pub mod plan;
+pub mod render;
+pub mod schemas;
+pub mod translate;
+pub mod writeback;

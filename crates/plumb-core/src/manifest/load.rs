@@ -1,0 +1,301 @@
+//! The way from files to [`Desired`].
+
+use super::document::{self, Metadata, Role};
+use super::expand::Expander;
+use super::read::Reader;
+use super::setup::{self, Folders, Setup};
+use super::{
+    Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, checks, develop, patch, refs,
+    teardown_guard,
+};
+use crate::detect;
+use crate::kinds::AnyKind;
+use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The name of the project file.
+pub const PROJECT_FILE: &str = "plumb.yaml";
+
+/// More mistakes than this are counted, not listed.
+const MOST_PROBLEMS: usize = 1000;
+
+/// What is wrong with the manifests, and the texts that it points into.
+#[derive(Debug)]
+pub struct Failure {
+    pub files: Files,
+    /// In the order of files and places.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads everything that the manifests of one target ask for, or reports every mistake in them.
+pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
+    load_as(source, request, kinds, false)
+}
+
+/// Reads the manifests of an earlier commit, which explain a plan and decide nothing. A secret that is not set is no
+/// mistake in them: it is [`Vault::UNKNOWN`], of which only the place is known.
+pub fn load_earlier(
+    source: &dyn Source,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+) -> Result<Desired, Failure> {
+    load_as(source, request, kinds, true)
+}
+
+fn load_as(
+    source: &dyn Source,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+    earlier: bool,
+) -> Result<Desired, Failure> {
+    let mut files = Files::default();
+    let mut problems = Problems::default();
+    match run(source, request, kinds, earlier, &mut files, &mut problems) {
+        Some(desired) if problems.is_empty() => Ok(Desired { files, ..desired }),
+        _ => {
+            let mut problems = problems.sorted();
+            if problems.len() > MOST_PROBLEMS {
+                let message = format!("{} more problems are not listed", problems.len() - MOST_PROBLEMS);
+                problems.truncate(MOST_PROBLEMS);
+                problems.push(Problem::new(message, String::new()));
+            }
+            // Messages quote what they are about; nothing that shows them has to know what a secret is.
+            let mask = detect::mask(&files, &problems);
+            let problems = problems.iter().map(|problem| mask.cleaned(problem)).collect();
+            Err(Failure { files, problems })
+        }
+    }
+}
+
+/// The names of the project and of the target that would be chosen, by the project file alone: for telling whose manifests have
+/// mistakes. `None` when that file has some.
+pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Option<(String, String)> {
+    let (mut files, mut problems) = (Files::default(), Problems::default());
+    let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
+    let setup = setup::open(nodes, kinds, &mut problems)?;
+    let target = setup::choose(&setup, request, &mut problems)?;
+    Some((setup.project.name.clone(), target.name.clone()))
+}
+
+fn run(
+    source: &dyn Source,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+    earlier: bool,
+    files: &mut Files,
+    problems: &mut Problems,
+) -> Option<Desired> {
+    let mut reader = Reader::new(source, files);
+    let nodes = reader.project(PROJECT_FILE, problems)?;
+    let setup = setup::open(nodes, kinds, problems)?;
+    let target = setup::choose(&setup, request, problems)?;
+    let user = setup::developer(&target, request, problems);
+    let folders = Folders::new(&setup, &target, problems);
+    let manifests = reader.folders(&folders.manifests, &folders.every_patch, problems);
+    let patches = reader.folders(&folders.patches, &[], problems);
+    let variables = setup::variables(&setup, &target, request, files, problems);
+
+    let mut documents =
+        Documents { setup: &setup, kinds, known: BTreeSet::new(), list: BTreeMap::new(), guesser: Guesser::default() };
+    manifests.into_iter().for_each(|node| documents.add(node, problems));
+    patches.into_iter().for_each(|node| documents.patch(node, problems));
+    let Documents { known, list, .. } = documents;
+
+    let project = setup.project.clone();
+    let mut vault = Vault::new(&project.name, &target.name);
+    let names = (project.name.as_str(), target.name.as_str());
+    let mut expander = Expander::new(files, names, &variables, &project.env, request.env);
+    expander.earlier = earlier;
+    let mut ready = Vec::new();
+    for document in list.into_values() {
+        let metadata = expander.node(document.metadata, 1, &mut vault, problems);
+        let mut spec = expander.node(document.spec, 1, &mut vault, problems);
+        if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
+            return None;
+        }
+        for (member, value) in document.kind.assumed(&document.address.name, &spec) {
+            develop::assume(&mut spec, member, value);
+        }
+        if let Some(user) = &user
+            && document.kind.title_is_free()
+        {
+            develop::prefix(&mut spec, document.kind.title(), user);
+        }
+        develop::seal(&mut spec, document.kind.rules(), &mut vault);
+        let metadata = describe(&metadata, document.kind, problems);
+        ready.push(Ready { address: document.address, kind: document.kind, span: document.span, metadata, spec });
+    }
+
+    let targets: Vec<_> =
+        ready.iter().map(|r| refs::Target { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
+    let resolved = refs::resolve(&targets, &known, kinds, files, problems);
+    drop(targets);
+    let mut resources = Vec::new();
+    for (ready, resolved) in ready.into_iter().zip(resolved) {
+        ready.kind.read(&resolved.spec, problems);
+        let mut node = resolved.spec;
+        vault.seal_known_in(&mut node);
+        if let Some((metadata, lifecycle, remove)) = ready.metadata {
+            let mut spec = node.to_json();
+            if user.is_some() {
+                ready.kind.develop(&mut spec);
+            }
+            resources.push(Resource {
+                address: ready.address,
+                kind: ready.kind,
+                labels: metadata.labels,
+                lifecycle,
+                adopt: metadata.adopt,
+                take_from: metadata.take_from,
+                previous_names: metadata.previous_names,
+                remove,
+                spec,
+                node,
+                span: ready.span,
+                references: each_once(resolved.ids),
+            });
+        }
+    }
+    // Every secret of the environment is hidden, whether a manifest refers to it or not: what is live may have it. Only
+    // now, so that the specs, of which the marks keep a hash, are the same without the environment.
+    for secret in project.env.iter().filter_map(|name| (request.env)(name)) {
+        vault.seal_everywhere(&secret);
+    }
+    checks::live_names(&resources, problems);
+    checks::adopted_once(&resources, problems);
+    checks::previous_names(&resources, problems);
+    checks::named(&resources, &known, problems);
+    checks::metadata_of_objects(&resources, problems);
+    teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
+    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user })
+}
+
+/// A document whose kind and name are known.
+struct Document {
+    address: Address,
+    kind: &'static dyn AnyKind,
+    name_span: Span,
+    span: Span,
+    metadata: Node,
+    spec: Node,
+}
+
+/// A document with its variables filled in.
+struct Ready {
+    address: Address,
+    kind: &'static dyn AnyKind,
+    span: Span,
+    /// `None` when it has mistakes.
+    metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
+    spec: Node,
+}
+
+struct Documents<'a> {
+    setup: &'a Setup,
+    kinds: &'a [&'static dyn AnyKind],
+    /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
+    known: BTreeSet<Address>,
+    list: BTreeMap<Address, Document>,
+    guesser: Guesser,
+}
+
+impl Documents<'_> {
+    fn add(&mut self, node: Node, problems: &mut Problems) {
+        let Some((kind, name)) = document::open(&node, Role::Manifest, problems) else { return };
+        let address = Address { kind, name };
+        let Some(kind) = self.kind(&address.kind, &node, problems) else {
+            self.known.insert(address);
+            return;
+        };
+        let name_span = name_span(&node);
+        if let Some(first) = self.list.get(&address) {
+            problems
+                .at(name_span, format!("two manifests have the address {address}"), "the second one")
+                .related(first.name_span, "the first one");
+            return;
+        }
+        let span = node.span;
+        // `spec:` with nothing behind it is an empty spec: typing it says what is missing.
+        let spec = node.get("spec").map(|n| match n.tree {
+            Tree::Null => Node { span: n.span, tree: Tree::Map(Vec::new()) },
+            _ => n.clone(),
+        });
+        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), spec) else {
+            self.known.insert(address);
+            return;
+        };
+        self.list.insert(address.clone(), Document { address, kind, name_span, span, metadata, spec });
+    }
+
+    fn patch(&mut self, node: Node, problems: &mut Problems) {
+        let Some((kind, name)) = document::open(&node, Role::Patch, problems) else { return };
+        let address = Address { kind, name };
+        if self.kind(&address.kind, &node, problems).is_none() || self.known.contains(&address) {
+            return;
+        }
+        let Some(document) = self.list.remove(&address) else {
+            let names = self.list.keys().filter(|a| a.kind == address.kind).map(|a| a.name.as_str());
+            let label = match self.guesser.nearest(&address.name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "no manifest has this address".to_owned(),
+            };
+            problems
+                .at(name_span(&node), format!("this patch is for {address}, which does not exist"), label)
+                .help("a patch changes a manifest of the same kind and name");
+            return;
+        };
+        let metadata = match part(&node, "metadata") {
+            Some(changes) => patch::merge_plain(document.metadata, changes, problems),
+            None => document.metadata,
+        };
+        let spec = match part(&node, "spec") {
+            Some(changes) => patch::merge(document.spec, changes, document.kind.rules(), problems),
+            None => document.spec,
+        };
+        self.list.insert(address, Document { metadata, spec, ..document });
+    }
+
+    /// The kind of that name, unless the project leaves it alone.
+    fn kind(&self, name: &str, node: &Node, problems: &mut Problems) -> Option<&'static dyn AnyKind> {
+        let found = self.kinds.iter().copied().find(|k| k.name() == name);
+        if found.is_none() {
+            let span = node.get("kind").map_or(node.span, |n| n.span);
+            let names: Vec<&str> = self.kinds.iter().map(|k| k.name()).collect();
+            document::unknown_kind(name, span, &names, problems);
+        }
+        let managed = self.setup.project.kinds.as_ref().is_none_or(|list| list.iter().any(|k| k == name));
+        found.filter(|_| managed)
+    }
+}
+
+/// A member that is a mapping. Anything else has been reported when the document was opened, or is when it is typed.
+fn part(node: &Node, key: &str) -> Option<Node> {
+    node.get(key).filter(|n| !matches!(n.tree, Tree::Null)).cloned()
+}
+
+fn name_span(node: &Node) -> Span {
+    node.get("metadata").and_then(|m| m.get("name")).map_or(node.span, |n| n.span)
+}
+
+/// Types the metadata, and checks what only makes sense with the kind's rules.
+fn describe(
+    metadata: &Node,
+    kind: &'static dyn AnyKind,
+    problems: &mut Problems,
+) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
+    checks::nothing_deferred(metadata, problems);
+    let typed = read::<Metadata>(metadata, problems)?;
+    let mut lifecycle = document::lifecycle(&typed.lifecycle, metadata, problems);
+    checks::ignored_paths(&mut lifecycle, kind, problems);
+    let remove = checks::removed_paths(&typed.remove, metadata, kind, problems);
+    Some((typed, lifecycle, remove))
+}
+
+fn each_once(ids: Vec<(Address, Span)>) -> Vec<Address> {
+    let mut seen = BTreeSet::new();
+    ids.into_iter().map(|(address, _)| address).filter(|address| seen.insert(address.clone())).collect()
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! What the manifests ask for: the project file, documents, references, variables, targets and patches, read into
+//! [`Desired`].
+//!
+//! Loading is offline and runs no code of the repository. It reports every mistake it finds, not only the first.
+
+use crate::kinds::AnyKind;
+use crate::kinds::managed::ToolName;
+use plumb_model::address::Address;
+use plumb_model::schema::Path;
+use plumb_model::secrets::Vault;
+use plumb_model::yaml::{Files, Node, Span};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A manifest that was read without a mistake.
+pub struct Resource {
+    pub address: Address,
+    pub kind: &'static dyn AnyKind,
+    pub labels: BTreeMap<String, String>,
+    pub lifecycle: Lifecycle,
+    /// The id of an existing object to take over.
+    pub adopt: Option<String>,
+    /// The tool that the object is taken from.
+    pub take_from: Option<ToolName>,
+    pub previous_names: Vec<String>,
+    /// Live settings that the spec does not model and that are to go.
+    pub remove: Vec<Removal>,
+    /// The spec, variables filled in. A secret stands there as its token (see [`Vault`]), the id of another resource
+    /// as `${resources.KIND.NAME}`.
+    pub spec: Value,
+    /// The same, with places.
+    pub node: Node,
+    /// Where the document starts.
+    pub span: Span,
+    /// The resources that the spec refers to, in order, each once.
+    pub references: Vec<Address>,
+}
+
+/// `metadata.lifecycle`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lifecycle {
+    /// Never delete or replace it.
+    pub protect: bool,
+    pub ignore: Vec<Ignore>,
+}
+
+/// A field that others may change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ignore {
+    /// In the notation of plans; `*` stands for any element or key.
+    pub path: String,
+    pub reason: String,
+    /// The last day on which it holds.
+    pub until: Option<jiff::civil::Date>,
+    pub span: Span,
+}
+
+/// A live setting that the spec does not model and that is to go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// In the notation of plans; `*` stands for any element or key.
+    pub path: String,
+    pub span: Span,
+}
+
+/// What to load, and what it depends on apart from files.
+pub struct Request<'a> {
+    /// The target's name; `None` for the default one.
+    pub target: Option<String>,
+    /// Values for variables that win over all others (`--var`).
+    pub variables: BTreeMap<String, String>,
+    /// The environment, of which only names listed in the project file are asked for.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Who loads; names in development mode start with it.
+    pub user: Option<String>,
+}
+
+/// Everything that the manifests of one target ask for.
+pub struct Desired {
+    pub project: Project,
+    pub target: Target,
+    /// In the order of addresses.
+    pub resources: Vec<Resource>,
+    pub vault: Vault,
+    pub files: Files,
+    /// Whose objects these are, when the target is in development mode.
+    pub developer: Option<String>,
+}
+
+impl Desired {
+    /// The target's part of a mark. In development mode it names the developer too: everybody has objects of their own.
+    pub fn mark_target(&self) -> String {
+        match &self.developer {
+            Some(user) => format!("{}.{user}", self.target.name),
+            None => self.target.name.clone(),
+        }
+    }
+}
+
+impl Resource {
+    /// The place of the value at a path of the spec, or of the nearest value around it.
+    pub fn locate(&self, path: &Path) -> Span {
+        walk::locate(&self.node, self.kind.rules(), path).span
+    }
+
+    /// The path that a plan shows, if it is one of this kind's spec.
+    pub fn path(&self, shown: &str) -> Option<Path> {
+        walk::path(self.kind.rules(), shown)
+    }
+
+    /// Which element of a list, as it is written at a path, a step of a path names.
+    pub fn element(&self, list: &Node, at: &Path, name: &str) -> Option<usize> {
+        walk::element_at(self.kind.rules(), list, at, name)
+    }
+}
+
+mod checks;
+mod develop;
+mod document;
+mod expand;
+mod json;
+mod load;
+mod patch;
+mod project;
+mod read;
+mod refs;
+mod reserved;
+mod setup;
+mod source;
+mod teardown_guard;
+mod template;
+mod walk;
+mod warnings;
+
+pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use json::read_json;
+pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
+pub use project::{
+    AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
+    Variable,
+};
+pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml, tidy};
+pub use walk::path;
+pub use warnings::{Warning, warnings};

@@ -1,0 +1,75 @@
+//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before something is taken down.
+//!
+//! A manifest with less is a mistake, not raised: what it says is what reviewers read, and it should be what happens.
+
+use super::project::{RequiredGate, TeardownGuard};
+use super::{Project, Resource};
+use crate::kinds::emr::ladder::{LadderSpec, Outcome, grace_seconds};
+use crate::kinds::{MarkPlace, Role};
+use plumb_model::yaml::{Node, Problems};
+
+/// Reports a guard that says nothing that could hold.
+pub(super) fn of_project(project: &Project, spec: &Node, problems: &mut Problems) {
+    let Some(grace) = project.guards.teardown.as_ref().and_then(|guard| guard.grace.as_deref()) else { return };
+    if grace_seconds(grace).is_none() {
+        let shown: String = grace.chars().take(40).collect();
+        let span = spec.at("guards.teardown.grace").span;
+        problems.at(span, format!("`{shown}` is no duration"), "expected one like `7d` or `36h`");
+    }
+}
+
+/// Reports manifests that would take something down for less than the project's guard.
+pub(super) fn of_manifests(resources: &[Resource], guard: Option<&TeardownGuard>, problems: &mut Problems) {
+    let Some(guard) = guard else { return };
+    for resource in resources.iter().filter(|r| r.kind.role() == Role::Ladder) {
+        let spec = LadderSpec::of(&resource.spec);
+        if spec.desired == Outcome::Teardown {
+            of_manifest(resource, &spec, guard, problems);
+        }
+    }
+}
+
+fn of_manifest(resource: &Resource, spec: &LadderSpec, guard: &TeardownGuard, problems: &mut Problems) {
+    const HELP: &str = "`guards.teardown` in plumb.yaml is the least that every teardown of the project waits for";
+    let rules = spec.gates();
+    let requires = rules.requires.clone().unwrap_or_default();
+    let mut report = |path: &str, message: String, label: String| {
+        problems.at(resource.node.at(path).span, message, label).help(HELP);
+    };
+    // What has no tags cannot be marked, and nothing counts from a mark.
+    if let Some(least) = guard.grace.as_deref().filter(|_| resource.kind.mark() != MarkPlace::Nowhere) {
+        let given = rules.grace.as_deref().unwrap_or("0d");
+        if let (Some(wanted), Some(given_seconds)) = (grace_seconds(least), grace_seconds(given))
+            && given_seconds < wanted
+        {
+            let message = format!("a grace of {given} is less than the project's {least}");
+            report("teardown.grace", message, format!("write `grace: {least}` or more"));
+        }
+    }
+    for gate in &guard.requires {
+        let (has, path, label) = match gate {
+            RequiredGate::Successors => (
+                rules.replaced_by.as_ref().is_some_and(|jobs| !jobs.is_empty()),
+                "teardown.replacedBy",
+                "name the jobs that took over in `replacedBy`",
+            ),
+            RequiredGate::Parity => (
+                requires.parity.as_ref().is_some_and(|parity| parity.passes > 0),
+                "teardown.requires.parity",
+                "add `requires: {parity: {passes: 1}}` or more",
+            ),
+            RequiredGate::Dags => (
+                requires.dag_paused.as_ref().is_some_and(|dags| !dags.is_empty()),
+                "teardown.requires.dagPaused",
+                "name the DAGs that must start nothing any more in `requires.dagPaused`",
+            ),
+        };
+        if !has {
+            report(
+                path,
+                format!("this teardown does not wait for `{gate}`, and the project requires it"),
+                label.to_owned(),
+            );
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What is no mistake in the manifests of a project, and yet worth knowing.
+
+use super::{Desired, PROJECT_FILE};
+use crate::detect;
+use plumb_model::secrets::SHORTEST_PART;
+use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, is_hidden, parse};
+
+/// More characters than this that do not show are not listed, of one file.
+const MOST_HIDDEN: usize = 20;
+
+/// A warning, and the short, stable name of what is checked.
+pub type Warning = (&'static str, Problem);
+
+/// Secrets in plain text, secrets of the environment that are too short to be recognised, and characters that do not show.
+/// `env` is the environment, of which only the names in `spec.env` are asked for. In the order of files and places.
+pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<Warning> {
+    let mut all: Vec<Warning> = Vec::new();
+    let mut add = |rule: &'static str, problems: Problems| {
+        all.extend(problems.sorted().into_iter().map(|problem| (rule, problem)));
+    };
+    for file in desired.files.ids() {
+        add("secret", plain_secrets(&desired.files, file));
+        add("hidden-character", hidden(&desired.files, file));
+    }
+    add("short-secret", short(desired, env));
+    all.sort_by(|(_, a), (_, b)| (a.span, &a.message).cmp(&(b.span, &b.message)));
+    all
+}
+
+fn plain_secrets(files: &Files, file: FileId) -> Problems {
+    let mut problems = Problems::default();
+    for place in detect::places(files, file) {
+        let what = match place.name.as_str() {
+            "" => "this has the form of a secret, in plain text".to_owned(),
+            name => format!("`{name}` has a secret in plain text"),
+        };
+        let label = format!("at {}", place.path);
+        problems.at(place.span, what, label).secret().help(
+            "write `${env.NAME}`, list NAME under `spec.env` of plumb.yaml, and replace the secret: git keeps it",
+        );
+    }
+    problems
+}
+
+/// Text that reads otherwise than it is (CVE-2021-42574, "Trojan Source").
+fn hidden(files: &Files, file: FileId) -> Problems {
+    let mut problems = Problems::default();
+    let text = &files.get(file).text;
+    // A mark at the very start says how the text is written.
+    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let hides = |c: char| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t');
+    for (at, c) in text[start..].char_indices().filter(|(_, c)| hides(*c)).take(MOST_HIDDEN) {
+        let at = start + at;
+        let span = Span { file, start: at, end: at + c.len_utf8() };
+        let code = u32::from(c);
+        let escape = if code > 0xffff { format!("\\U{code:08x}") } else { format!("\\u{code:04x}") };
+        problems
+            .at(span, format!("the character U+{code:04X} does not show, and may make the text read otherwise"), "here")
+            .help(format!("take it out, or write it as `{escape}` in double quotes"));
+    }
+    problems
+}
+
+fn short(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Problems {
+    let mut problems = Problems::default();
+    let listed = desired.files.ids().find(|file| desired.files.get(*file).path == PROJECT_FILE).map(|file| {
+        let mut mistakes = Problems::default();
+        parse(&desired.files.get(file).text, file, &Limits::default(), &mut mistakes)
+    });
+    let documents = listed.unwrap_or_default();
+    let names = documents.first().and_then(|document| document.get("spec")?.get("env")).map_or(&[][..], Node::items);
+    for (name, node) in names.iter().filter_map(|node| Some((node.as_str()?, node))) {
+        if env(name).is_some_and(|value| !value.is_empty() && value.len() < SHORTEST_PART) {
+            let what = format!("the value of `{name}` is shorter than {SHORTEST_PART} characters");
+            problems
+                .at(node.span, what, "hidden only where it is a whole value")
+                .help("`spec.env` is for secrets; what is none is better a variable, under `spec.variables`");
+        }
+    }
+    problems
+}

@@ -1,0 +1,87 @@
+//! Digests: what an approval of a plan, and of each of its changes, is held against.
+//!
+//! A change is named by its whole effect and the workspace that it is made in. Each class of what it disrupts has a name of
+//! its own beside it, made of the change's: so fewer are less, and one more is not approved. Secrets are in an effect as
+//! hashes whose key is no secret, and a short one could be guessed from the digest of its change by trying; where
+//! `PLUMB_APPROVAL_KEY` is set it keys the digests, and each of them says so by `k:`.
+
+use super::{Change, Plan, normal};
+use crate::kinds::ImpactClass;
+use hmac::{Hmac, KeyInit, Mac};
+use plumb_model::address::Address;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::collections::BTreeSet;
+
+/// The digits of a digest, not counting what says that it is keyed.
+const DIGITS: usize = 16;
+/// What the digests begin with that are keyed.
+pub const KEYED: &str = "k:";
+
+/// Whether a text is a digest.
+pub fn is_digest(text: &str) -> bool {
+    let digits = text.strip_prefix(KEYED).unwrap_or(text);
+    digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Whether a digest was made with `PLUMB_APPROVAL_KEY`.
+pub fn is_keyed(digest: &str) -> bool {
+    digest.starts_with(KEYED)
+}
+
+/// A digest of a text, which says whether it is keyed.
+fn named(text: &str, keyed: bool) -> String {
+    format!("{}{}", if keyed { KEYED } else { "" }, &normal::hash_text(text)[..DIGITS])
+}
+
+/// A hash of a value, keyed where there is a key.
+fn sealed(value: &Value, key: Option<&str>) -> String {
+    let Some(mut mac) = key.and_then(|key| Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()) else {
+        return normal::hash(value);
+    };
+    mac.update(value.to_string().as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names a change by its effect in a workspace. What it disrupts is not in it.
+pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&str>) -> String {
+    let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
+    let effect = json!([change.address, change.action, change.id, change.moved_from, fields, workspace]);
+    format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
+}
+
+/// What is shown of the hash of what was read: the same, keyed where there is a key, because it is of all fields.
+pub(super) fn of_read(read: &str, key: Option<&str>) -> String {
+    match key {
+        None => read.to_owned(),
+        Some(_) => sealed(&Value::from(read), key),
+    }
+}
+
+/// Names a class of what a change disrupts, by the change's digest.
+pub fn of_impact(change: &str, class: ImpactClass) -> String {
+    named(&format!("{change} {class}"), is_keyed(change))
+}
+
+/// Names a plan by its changes and what each disrupts.
+pub(super) fn of_plan(plan: &Plan, keyed: bool) -> String {
+    let changes = plan.changes.iter().map(|c| (&c.address, c.digest.as_str(), &c.disrupts));
+    of_parts(&plan.project, &plan.target, plan.workspace.as_deref(), keyed, changes)
+}
+
+/// Names a plan by its parts. Whether it is keyed is told by its changes' digests; that of an empty plan has to be said.
+pub(super) fn of_parts<'a>(
+    project: &str,
+    target: &str,
+    workspace: Option<&str>,
+    keyed: bool,
+    changes: impl Iterator<Item = (&'a Address, &'a str, &'a BTreeSet<ImpactClass>)>,
+) -> String {
+    let mut text = format!("{project}/{target} {}\n", workspace.unwrap_or("-"));
+    for (address, digest, classes) in changes {
+        text.push_str(&format!("{address} {digest}"));
+        classes.iter().for_each(|class| text.push_str(&format!(" {class}")));
+        text.push('\n');
+    }
+    named(&text, keyed)
+}

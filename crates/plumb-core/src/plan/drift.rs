@@ -1,0 +1,127 @@
+//! What of a plan is drift, and what of it may be healed without applying anything else.
+
+use super::{Action, Blocked, Change, Decision, FieldChange, Guard, Live, Origin, Plan, guards, normal};
+use crate::manifest::Desired;
+use plumb_model::address::Address;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The part of a plan that is drift: fields that were changed live, or of which nobody can tell who changed them, and
+/// objects that are missing. What only waits to be applied (a new, a changed or a removed manifest) is left out, as far
+/// as git tells it; so is what only an apply can refuse.
+pub fn drift(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.changes.retain_mut(|change| {
+        change.fields.retain(|field| !waits(field.origin));
+        match change.action {
+            Action::Create => !waits(change.origin),
+            // What is marked because it came back has fields that drifted.
+            Action::Update | Action::Replace | Action::Mark => !change.fields.is_empty(),
+            Action::Terminate | Action::Delete | Action::Adopt | Action::Move | Action::Release => false,
+        }
+    });
+    // A guard is about an apply; nobody applies here.
+    plan.blocked.retain(|blocked| blocked.guard.is_none());
+    plan.notes.clear();
+    plan.teardown.clear();
+    plan.digest = digest(&plan);
+    plan
+}
+
+fn waits(origin: Option<Origin>) -> bool {
+    origin == Some(Origin::Manifest)
+}
+
+fn digest(plan: &Plan) -> String {
+    let fields =
+        |c: &Change| -> Vec<_> { c.fields.iter().map(|f| (f.path.clone(), f.from.clone(), f.to.clone())).collect() };
+    let changes: Vec<_> = plan.changes.iter().map(|c| (c.address.clone(), c.action, c.id.clone(), fields(c))).collect();
+    let blocked: Vec<_> = plan.blocked.iter().map(|b| (b.address.clone(), b.reason.clone())).collect();
+    normal::hash(&serde_json::json!([plan.project, plan.target, changes, blocked]))[..16].to_owned()
+}
+
+/// Something that is not healed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    pub address: Address,
+    pub why: String,
+}
+
+/// Keeps of a decision what undoes drift and nothing else. `heals` says which kinds are to be healed.
+///
+/// A change is kept when its manifest is the very one that was applied last (the hash in the mark says so), every one of
+/// its fields was changed live, and it is done in place. So nothing that was merged and not yet applied gets out this way.
+pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn Fn(&str) -> bool) -> Vec<LeftOut> {
+    let mut left = Vec::new();
+    let mut reasons: BTreeMap<Address, String> = BTreeMap::new();
+    for change in &decision.plan.changes {
+        if let Err(why) = healable(change, desired, live, heals) {
+            reasons.insert(change.address.clone(), why);
+        }
+    }
+    // An object that is to be made or deleted first takes those with it that wait for it.
+    loop {
+        let blocked: Vec<(Address, String)> = decision
+            .plan
+            .changes
+            .iter()
+            .filter(|c| !reasons.contains_key(&c.address))
+            .filter_map(|c| {
+                let first = c.depends_on.iter().find(|a| reasons.contains_key(*a) && made(&decision.plan, a))?;
+                Some((c.address.clone(), format!("{first} has to be done first")))
+            })
+            .collect();
+        if blocked.is_empty() {
+            break;
+        }
+        reasons.extend(blocked);
+    }
+    let plan = &mut decision.plan;
+    plan.changes.retain(|c| !reasons.contains_key(&c.address));
+    let kept: BTreeSet<Address> = plan.changes.iter().map(|c| c.address.clone()).collect();
+    for change in &mut plan.changes {
+        change.depends_on.retain(|a| kept.contains(a));
+    }
+    left.extend(reasons.into_iter().map(|(address, why)| LeftOut { address, why }));
+    let refused = |b: &Blocked| b.address.clone().map(|address| LeftOut { address, why: b.reason.clone() });
+    left.extend(plan.blocked.iter().filter(|b| b.guard.is_none()).filter_map(refused));
+    let about = |b: &Blocked| b.address.as_ref().is_some_and(|a| kept.contains(a));
+    plan.blocked.retain(|b| b.guard == Some(Guard::RunNow) && about(b));
+    let owned = crate::kinds::objects()
+        .iter()
+        .map(|k| live.owned(k.name(), &desired.project.name, &desired.mark_target()).len())
+        .sum();
+    plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
+    plan.digest = digest(plan);
+    left
+}
+
+fn made(plan: &Plan, address: &Address) -> bool {
+    plan.changes.iter().any(|c| c.address == *address && c.action != Action::Update)
+}
+
+fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str) -> bool) -> Result<(), String> {
+    if !heals(&change.address.kind) {
+        return Err("its kind is not healed".into());
+    }
+    match change.action {
+        Action::Update => {}
+        Action::Create => return Err("it is not there; only an apply makes objects".into()),
+        Action::Replace => return Err("it would have to be made anew".into()),
+        Action::Mark | Action::Terminate => return Err("only an apply takes anything down".into()),
+        _ => return Err("it is the manifests that changed".into()),
+    }
+    let resource = desired.resources.iter().find(|r| r.address == change.address);
+    let found = live.of(&change.address.kind).iter().find(|f| Some(&f.seen.id) == change.id.as_ref());
+    let hash = found.and_then(|f| f.mark.as_ref()?.rev.as_ref()).map(|rev| rev.hash.as_str());
+    let same = resource.is_some_and(|r| Some(normal::identity(r.kind.rules(), &r.spec).as_str()) == hash);
+    if !same {
+        return Err("its manifest changed since the last apply".into());
+    }
+    let foreign = |f: &&FieldChange| f.origin != Some(Origin::Drift);
+    match change.fields.iter().find(foreign) {
+        _ if change.fields.is_empty() => Err("nothing says what drifted".into()),
+        Some(field) if field.origin.is_none() => Err(format!("who changed {} cannot be told", field.path)),
+        Some(field) => Err(format!("{} changed in its manifest", field.path)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! What the services have, in the shape of the specs.
+
+use super::compare::Supplied;
+use super::teardown::{Commits, Evidence, RunEnd};
+use crate::kinds::{AnyKind, Mark, Seen, Unreadable};
+use plumb_model::address::Address;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A live object and whose it is. The mark is taken off its spec.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub seen: Seen,
+    pub mark: Option<Mark>,
+}
+
+impl Found {
+    /// A live object as its kind saw it: the mark is taken off.
+    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> Found {
+        let mark = kind.mark().take(&mut seen.spec);
+        Found { seen, mark }
+    }
+
+    /// Whether it has the name that a manifest's spec gives.
+    pub fn is_called_as(&self, kind: &dyn AnyKind, spec: &Value) -> bool {
+        let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let wanted = name(spec);
+        !wanted.is_empty() && name(&self.seen.spec) == wanted
+    }
+}
+
+/// Every live object of the kinds that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// By kind.
+    pub kinds: BTreeMap<&'static str, Vec<Found>>,
+    /// Objects that are live and could not be read, by kind.
+    pub unreadable: BTreeMap<&'static str, Vec<Unreadable>>,
+    /// What else could not be read, for the plan's notes.
+    pub notes: Vec<String>,
+    /// How the last runs of jobs ended, by the job's id, the newest first: of those that a teardown waits for.
+    pub runs: BTreeMap<String, Vec<RunEnd>>,
+    /// The reports of comparisons that the repository has.
+    pub evidence: Evidence,
+    /// Which of the commits that marks for teardown name the repository has.
+    pub commits: Commits,
+    /// The id of the Databricks workspace that was read, where there is one and it says so.
+    pub workspace: Option<String>,
+}
+
+impl Live {
+    /// The objects of a kind.
+    pub fn of(&self, kind: &str) -> &[Found] {
+        self.kinds.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects of a kind that could not be read.
+    pub fn unreadable(&self, kind: &str) -> &[Unreadable] {
+        self.unreadable.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Keeps an object that could not be read.
+    pub fn cannot_read(&mut self, kind: &dyn AnyKind, one: Unreadable) {
+        self.unreadable.entry(kind.name()).or_default().push(one);
+    }
+
+    /// Brings what could not be read into one order, whatever order it was listed in.
+    pub fn sort_unreadable(&mut self) {
+        for list in self.unreadable.values_mut() {
+            list.sort_by(|a, b| (&a.id, &a.what, &a.why).cmp(&(&b.id, &b.what, &b.why)));
+        }
+    }
+
+    /// The objects that carry this project's and target's mark for a kind. A mark that names another kind than the
+    /// object's is none: the service passes tags on (a pool's to its clusters, a job's to its job clusters).
+    pub fn owned(&self, kind: &str, project: &str, target: &str) -> BTreeMap<Address, Vec<&Found>> {
+        let mut owned: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
+        for found in self.of(kind) {
+            if let Some(mark) = &found.mark
+                && mark.owner.project == project
+                && mark.owner.target == target
+                && mark.owner.address.kind == kind
+            {
+                owned.entry(mark.owner.address.clone()).or_default().push(found);
+            }
+        }
+        owned
+    }
+
+    /// What live policies supply, by their id.
+    pub fn supplied(&self) -> BTreeMap<String, Supplied> {
+        self.kinds
+            .iter()
+            .filter_map(|(kind, found)| Some((crate::kinds::find(kind)?, found)))
+            .flat_map(|(kind, found)| {
+                found.iter().filter_map(move |f| Some((f.seen.id.clone(), kind.supplies(&f.seen)?)))
+            })
+            .collect()
+    }
+}

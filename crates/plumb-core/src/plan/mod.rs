@@ -1,0 +1,34 @@
+//! Deciding: desired against live, field by field, into a [`Plan`]. Pure and synchronous.
+
+pub mod approval;
+pub mod compare;
+mod decide;
+pub mod digest;
+pub mod drift;
+mod earlier;
+mod finish;
+mod foreign;
+pub mod guards;
+mod live;
+mod matching;
+pub mod normal;
+mod order;
+mod origin;
+mod orphans;
+pub mod outcome;
+pub mod references;
+pub mod secrets;
+mod selection;
+mod served;
+pub mod teardown;
+mod types;
+pub mod unknown;
+mod unreadable;
+
+pub use decide::{Decision, Input, Keys, Wanted, decide};
+pub use earlier::{Base, Bases, Earlier};
+pub use live::{Found, Live};
+pub use selection::Selection;
+pub use types::{
+    Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,
+};

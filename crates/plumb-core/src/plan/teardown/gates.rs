@@ -1,0 +1,240 @@
+//! The gates before a teardown: each holds or does not, and says why.
+
+use super::evidence::Evidence;
+use crate::kinds::emr::ladder::{Teardown, grace_seconds};
+use crate::kinds::emr::old::{Marked, Old};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Something that has to hold before a teardown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Gate {
+    /// `date`, `grace`, `successors`, `parity`, `dags`, `busy`, …
+    pub name: &'static str,
+    pub holds: bool,
+    /// What holds, or what is missing and when it will be there.
+    pub says: String,
+}
+
+/// What the gates of one manifest look at, apart from the thing itself. Nothing else decides whether they hold.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The jobs that took over.
+    pub successors: Vec<Successor>,
+    /// The DAGs that are to start nothing.
+    pub dags: Vec<(String, Starts)>,
+    /// The migrations that name the manifest.
+    pub migrations: Vec<String>,
+    pub evidence: Evidence,
+    /// What has to be taken down first, each in a few words. `None`: nothing has to.
+    pub before: Option<Vec<String>>,
+    /// `metadata.lifecycle.protect`.
+    pub protect: bool,
+}
+
+/// A job that took over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Successor {
+    /// `DatabricksJob/audience-cleanse`.
+    pub address: String,
+    /// How its last runs ended, the newest first; `None` when it is not live, or its runs were not read.
+    pub runs: Option<Vec<RunEnd>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    pub id: String,
+    pub green: bool,
+    /// As the service says it: `FAILED`.
+    pub result: String,
+}
+
+/// Whether a DAG starts runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Starts {
+    Paused,
+    /// Airflow does not have it.
+    Gone,
+    Runs,
+    /// It was not read; why.
+    Unknown(String),
+}
+
+/// What an instant is measured by.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The day, in UTC.
+    pub today: Date,
+    pub now: Timestamp,
+}
+
+impl Clock {
+    /// That of an instant.
+    pub fn at(now: Timestamp) -> Clock {
+        Clock { today: now.to_zoned(jiff::tz::TimeZone::UTC).date(), now }
+    }
+}
+
+/// Every gate of a teardown, in the order of the ladder.
+pub fn gates(
+    old: &Old,
+    marked: Option<&Marked>,
+    has_tags: bool,
+    rules: &Teardown,
+    known: &Known,
+    clock: Clock,
+) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    let mut gate = |name: &'static str, holds: bool, says: String| gates.push(Gate { name, holds, says });
+    if known.protect {
+        gate("protect", false, "its manifest has `metadata.lifecycle.protect`".into());
+    }
+    let (holds, says) = date(rules, marked, clock);
+    gate("date", holds, says);
+    if has_tags {
+        let (holds, says) = grace(rules, marked, clock);
+        gate("grace", holds, says);
+    }
+    let requires = rules.requires.clone().unwrap_or_default();
+    for successor in &known.successors {
+        let (holds, says) = green(successor, requires.green_runs.unwrap_or(0));
+        gate("successors", holds, says);
+    }
+    for (dag, starts) in &known.dags {
+        let (holds, says) = match starts {
+            Starts::Paused => (true, format!("{dag} is paused")),
+            Starts::Gone => (true, format!("{dag} is not in Airflow any more")),
+            Starts::Runs => (false, format!("{dag} is not paused and may start clusters")),
+            Starts::Unknown(why) => (false, format!("{dag}: {why}")),
+        };
+        gate("dags", holds, says);
+    }
+    if let Some(parity) = requires.parity.as_ref().filter(|parity| parity.passes > 0) {
+        let (holds, says) = compared(parity.passes, known);
+        gate("parity", holds, says);
+    }
+    if let Some(before) = &known.before {
+        match before.is_empty() {
+            true => gate("order", true, "nothing has to go first".into()),
+            false => gate("order", false, format!("has to go first: {}", before.join(", "))),
+        }
+    }
+    match old.busy.is_empty() {
+        true => gate("busy", true, "nothing runs".into()),
+        false => gate("busy", false, old.busy.join(", ")),
+    }
+    gates
+}
+
+fn date(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, String) {
+    let manifest = rules.not_before.as_deref().and_then(|day| day.parse::<Date>().ok());
+    // What people read on the cluster is a promise: the later day counts.
+    let day = manifest.max(marked.and_then(|m| m.not_before));
+    match day {
+        None => (false, "no `notBefore` is set".into()),
+        Some(day) if day > clock.today => (false, format!("not before {day}")),
+        Some(day) => (manifest.is_some(), format!("not before {day}, which has come")),
+    }
+}
+
+fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, String) {
+    let Some(marked) = marked else { return (false, "it is not marked yet".into()) };
+    let Some(at) = marked.at else {
+        return (false, "the tag that says when it was marked is gone or no time".into());
+    };
+    let text = rules.grace.as_deref().unwrap_or("0d");
+    let Some(wait) = grace_seconds(text).and_then(|s| i64::try_from(s).ok()).map(SignedDuration::from_secs) else {
+        return (false, format!("`{text}` is no duration"));
+    };
+    let Ok(over) = at.checked_add(wait) else { return (false, format!("`{text}` is too long")) };
+    let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    match () {
+        () if at > clock.now => (false, format!("it was marked in the future, {}", day(at))),
+        () if over > clock.now => (false, format!("{text} from {} end {}", day(at), day(over))),
+        () if wait.is_zero() => (true, format!("marked {}, and no grace is asked for", day(at))),
+        () => (true, format!("marked {}, {text} ago or longer", day(at))),
+    }
+}
+
+fn green(successor: &Successor, wanted: u32) -> (bool, String) {
+    let address = &successor.address;
+    let Some(runs) = &successor.runs else { return (false, format!("{address} is not live")) };
+    let wanted = wanted as usize;
+    if wanted == 0 {
+        return (true, format!("{address} is live"));
+    }
+    let green = runs.iter().take_while(|run| run.green).count();
+    let broken = runs.iter().take(wanted).find(|run| !run.green);
+    let s = if wanted == 1 { "" } else { "s" };
+    match broken {
+        _ if green >= wanted => (true, format!("{address}: its last {wanted} run{s} ended well")),
+        Some(run) => {
+            let after = if green == 1 { "1 good run".to_owned() } else { format!("{green} good runs") };
+            (false, format!("{address}: {after} of {wanted}, since run {} ended {}", run.id, run.result))
+        }
+        None => (false, format!("{address}: {green} of {wanted} run{s} so far")),
+    }
+}
+
+fn compared(wanted: u32, known: &Known) -> (bool, String) {
+    if let Some((path, why)) = known.evidence.broken.first() {
+        return (false, format!("{path} cannot be read: {why}"));
+    }
+    if known.migrations.is_empty() {
+        return (false, "no Migration names it in `from.emr`".into());
+    }
+    let mut says = Vec::new();
+    let mut holds = true;
+    for migration in &known.migrations {
+        let (passes, last) = known.evidence.passes(migration);
+        holds &= passes >= wanted;
+        let last = match last {
+            None => "no report in evidence/".to_owned(),
+            Some(report) if report.passed => format!("the last one of {}", report.period),
+            Some(report) => format!("{} failed", report.period),
+        };
+        says.push(format!("Migration/{migration}: {passes} of {wanted} periods compared equal, {last}"));
+    }
+    (holds, says.join("; "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kinds::{Mark, Owner};
+    use plumb_model::address::Address;
+
+    #[test]
+    fn the_grace_counts_from_a_mark_of_the_past() {
+        let clock = Clock::at("2024-06-15T12:00:00Z".parse().unwrap());
+        let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
+        let owner = Owner { project: "bau".into(), target: "prod".into(), address };
+        let holds = |at: &str, text: Option<&str>| {
+            let mark = Mark { owner: owner.clone(), rev: None, protect: false };
+            let marked = Marked { mark, at: at.parse().ok(), of: None, by: None, not_before: None };
+            let rules = Teardown { grace: text.map(str::to_owned), ..Teardown::default() };
+            grace(&rules, Some(&marked), clock).0
+        };
+        for (at, grace, wanted) in [
+            ("2024-06-15T12:00:00Z", Some("0d"), true),
+            ("2024-06-15T12:00:00Z", None, true),
+            // In the future, by however little: with no grace there is nothing else to wait for.
+            ("2024-06-15T12:00:01Z", Some("0d"), false),
+            ("2024-06-15T12:00:01Z", None, false),
+            ("2024-07-15T12:00:00Z", Some("0d"), false),
+            ("2024-06-14T12:00:00Z", Some("1d"), true),
+            ("2024-06-14T12:00:01Z", Some("1d"), false),
+            ("2024-06-01T12:00:00Z", Some("14d"), true),
+            ("no time", Some("0d"), false),
+            ("2024-06-01T12:00:00Z", Some("soon"), false),
+            ("2024-06-01T12:00:00Z", Some("99999999999d"), false),
+        ] {
+            assert_eq!(holds(at, grace), wanted, "{at} {grace:?}");
+        }
+        assert!(!grace(&Teardown::default(), None, clock).0, "what is not marked waits");
+    }
+}

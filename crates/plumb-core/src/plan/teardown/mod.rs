@@ -1,0 +1,242 @@
+//! The ladder: what is done to something old, by what is true now.
+//!
+//! `active → marked → due → taken down`. Marking writes tags and nothing else. Something is due when it is marked and every
+//! gate holds. It is taken down when it is due and a second key was given. No rung is skipped: what is not marked when a
+//! plan is made is at most marked by it. What only looks marked ([`belief`]) is marked again, and its grace starts again.
+
+pub mod belief;
+pub mod evidence;
+pub mod gates;
+mod rungs;
+#[cfg(test)]
+mod tests;
+
+pub use belief::{Belief, Commits};
+pub use evidence::{Evidence, Report};
+pub use gates::{Clock, Gate, Known, RunEnd, Starts, Successor, gates};
+
+use crate::kinds::Owner;
+use crate::kinds::emr::ladder::{LadderSpec, Outcome};
+use crate::kinds::emr::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};
+use crate::plan::{Action, normal};
+use jiff::civil::Date;
+use plumb_model::address::Address;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// How far down something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Rung {
+    /// Nothing was done to it.
+    Active,
+    /// It is marked, and waits.
+    Marked,
+    /// Every gate holds.
+    Due,
+}
+
+/// Something old, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Descent {
+    /// `EmrCluster/legacy-audience/j-2A7Q4M1N9KPLF`.
+    pub address: Address,
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// As the service says it: `WAITING`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    pub rung: Rung,
+    /// Every gate, in the order of the ladder.
+    pub gates: Vec<Gate>,
+    /// What is done next, or has to be.
+    pub next: String,
+    /// When it was started and by whom, if that was after the day on which there were to be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<String>,
+}
+
+/// What is done to something old.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    Nothing,
+    /// These tags are set; those that are null are taken off.
+    Tag {
+        tags: Value,
+        because: Because,
+    },
+    TakeDown,
+}
+
+/// Why tags are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// It is to be taken down.
+    Marked,
+    /// What its mark says is no longer true.
+    Amended,
+    /// Its tags are not the mark of this.
+    Foreign,
+    /// It is to stay after all.
+    Kept,
+}
+
+/// What a decision on one thing depends on.
+pub struct Question<'a> {
+    pub old: &'a Old,
+    pub spec: &'a LadderSpec,
+    pub known: &'a Known,
+    pub owner: &'a Owner,
+    /// What its mark is to say of the manifest: `COMMIT12-HASH8`.
+    pub rev: &'a str,
+    /// Who asks.
+    pub who: &'a str,
+    pub clock: Clock,
+    /// Whether such things have tags, and so can be marked.
+    pub has_tags: bool,
+    /// The second key.
+    pub key: bool,
+    /// Which commits the repository has.
+    pub commits: &'a Commits,
+}
+
+/// What is decided on one thing.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    pub rung: Rung,
+    pub gates: Vec<Gate>,
+    pub next: Next,
+    /// The mark of somebody else is on it: nothing may be done.
+    pub foreign: Option<Owner>,
+    /// Why its mark does not count, or cannot be known to.
+    pub doubt: Option<String>,
+}
+
+/// Decides what is done to one thing. The only place that says [`Next::TakeDown`].
+pub fn decide(question: &Question<'_>) -> Decided {
+    let Question { old, spec, known, clock, .. } = question;
+    let mark = old.marked();
+    if let Some(other) = mark.as_ref().map(|m| &m.mark.owner).filter(|owner| *owner != question.owner) {
+        return Decided {
+            rung: Rung::Active,
+            gates: Vec::new(),
+            next: Next::Nothing,
+            foreign: Some(other.clone()),
+            doubt: None,
+        };
+    }
+    if spec.desired == Outcome::Keep {
+        let next = match &mark {
+            Some(_) => Next::Tag { tags: unmarked(old), because: Because::Kept },
+            None => Next::Nothing,
+        };
+        let rung = if mark.is_some() { Rung::Marked } else { Rung::Active };
+        return Decided { rung, gates: Vec::new(), next, foreign: None, doubt: None };
+    }
+    let rules = spec.gates();
+    // Without a time there is nothing to believe: it is marked again in any case.
+    let belief = mark.as_ref().and_then(|m| Some(belief::of(m, m.at?, old, clock.now, question.commits)));
+    let counts = mark.as_ref().filter(|_| !matches!(belief, Some(Belief::Foreign(_))));
+    let mut gates = gates(old, counts, question.has_tags, &rules, known, *clock);
+    let doubt = match &belief {
+        Some(Belief::Unknown(why) | Belief::Foreign(why)) => Some(why.clone()),
+        Some(Belief::Ours) | None => None,
+    };
+    if let Some(why) = &doubt {
+        gates.insert(0, Gate { name: "mark", holds: false, says: why.clone() });
+    }
+    let wanted = rules.not_before.as_deref().and_then(|day| day.parse::<Date>().ok());
+    let (rung, next) = match &mark {
+        None if question.has_tags => {
+            (Rung::Active, Next::Tag { tags: marks(question, wanted), because: Because::Marked })
+        }
+        Some(_) if matches!(belief, Some(Belief::Foreign(_))) => {
+            (Rung::Active, Next::Tag { tags: remarked(question, wanted), because: Because::Foreign })
+        }
+        // To mend such a mark would make it ours.
+        Some(_) if doubt.is_some() => (Rung::Marked, Next::Nothing),
+        Some(mark) if mark.at.is_none() || mark.not_before != wanted => {
+            (Rung::Marked, Next::Tag { tags: amended(question, mark, wanted), because: Because::Amended })
+        }
+        _ if gates.iter().all(|gate| gate.holds) => match question.key {
+            true => (Rung::Due, Next::TakeDown),
+            false => (Rung::Due, Next::Nothing),
+        },
+        _ => (if mark.is_some() { Rung::Marked } else { Rung::Active }, Next::Nothing),
+    };
+    Decided { rung, gates, next, foreign: None, doubt }
+}
+
+fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
+    let mut tags = json!({
+        "plumb": question.owner.to_string(),
+        "plumb_rev": question.rev,
+        TAG_MARKED: marked_value(question.clock.now, &question.old.id),
+        TAG_BY: tag_value(question.who),
+    });
+    if let Some(day) = not_before {
+        tags[TAG_NOT_BEFORE] = json!(day.to_string());
+    }
+    tags
+}
+
+/// The mark as it should be. When it was made stays, if that is known: otherwise the grace begins anew.
+fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
+    let mut tags = marks(question, not_before);
+    if let (Some(map), Some(_)) = (tags.as_object_mut(), mark.at) {
+        map.remove(TAG_MARKED);
+        map.remove("plumb");
+    }
+    if not_before.is_none() && question.old.tags.contains_key(TAG_NOT_BEFORE) {
+        tags[TAG_NOT_BEFORE] = Value::Null;
+    }
+    tags
+}
+
+/// The mark in place of tags that are not its: nothing of them is left.
+fn remarked(question: &Question<'_>, not_before: Option<Date>) -> Value {
+    let mut tags = unmarked(question.old);
+    if let (Some(tags), Value::Object(new)) = (tags.as_object_mut(), marks(question, not_before)) {
+        tags.extend(new);
+    }
+    tags
+}
+
+fn unmarked(old: &Old) -> Value {
+    let is_mark = |key: &&String| *key == "plumb" || key.starts_with("plumb_");
+    let off: Map<String, Value> = old.tags.keys().filter(is_mark).map(|key| (key.clone(), Value::Null)).collect();
+    Value::Object(off)
+}
+
+/// Names what a change of something old was decided on: its tags where only those are written, and all of it where it is
+/// taken down.
+pub fn basis(old: &Old, action: Action) -> String {
+    normal::hash(&match action {
+        Action::Terminate => json!(old),
+        _ => json!([old.id, old.tags]),
+    })
+}
+
+/// That something came back: when it was started and by whom, if that was on or after the day on which it may be taken
+/// down.
+pub fn returned(old: &Old, spec: &LadderSpec) -> Option<String> {
+    let day = spec.gates().not_before?.parse::<Date>().ok()?;
+    let started = old.created?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (spec.desired == Outcome::Teardown && started >= day).then(|| {
+        let by = starter(old).map_or_else(String::new, |by| format!(" {by}"));
+        format!("started {started}{by}, although there were to be none from {day} on")
+    })
+}
+
+/// Who started it, as far as its tags say. EMR's own answers do not name anybody; CloudTrail's `RunJobFlow` events do.
+fn starter(old: &Old) -> Option<String> {
+    const NAMES: [&str; 8] =
+        ["created-by", "created_by", "createdby", "creator", "launched-by", "owner", "dag_id", "airflow_dag_id"];
+    let found = NAMES
+        .iter()
+        .find_map(|name| old.tags.iter().find(|(key, value)| key.to_ascii_lowercase() == *name && !value.is_empty()));
+    let stack = || old.tags.get_key_value("aws:cloudformation:stack-name");
+    found.or_else(stack).map(|(key, value)| format!("({key}: {value})"))
+}

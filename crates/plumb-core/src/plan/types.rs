@@ -1,0 +1,290 @@
+//! The plan: what will be done, with a reason each, and the calls that do it.
+
+use super::teardown::Descent;
+use crate::kinds::ImpactClass;
+use plumb_model::address::Address;
+use plumb_model::call::Call;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What a plan's JSON form is called, so that a reader can refuse one it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum PlanFormat {
+    #[serde(rename = "plumb.plan/v1")]
+    V1,
+}
+
+/// Everything one apply would do to a target.
+///
+/// Values in it are fit to be shown: a secret is `(secret #1)`, equal secrets have the same number.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Plan {
+    pub format: PlanFormat,
+    pub project: String,
+    pub target: String,
+    /// The revision that the branch is compared with, for `plan --base`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The commit that the manifests were read at; `-dirty` is added when files differ from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The id of the Databricks workspace that was read, where there is one and it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// Names what would be done, in which workspace, and what that disrupts as things are now: a cluster that was started
+    /// since makes another digest. Independent of commits and times. `k:` before it: keyed with `PLUMB_APPROVAL_KEY`.
+    pub digest: String,
+    /// In the order of addresses.
+    pub changes: Vec<Change>,
+    /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
+    pub blocked: Vec<Blocked>,
+    /// What is on its way down, and the gates before it. For reading only: it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teardown: Vec<Descent>,
+    /// What is worth knowing and needs no action.
+    pub notes: Vec<Note>,
+    /// How many resources are as they should be.
+    pub unchanged: usize,
+}
+
+/// How many changes of each sort a plan has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Counts {
+    pub create: usize,
+    pub update: usize,
+    pub replace: usize,
+    pub delete: usize,
+    pub adopt: usize,
+    pub moved: usize,
+    pub other: usize,
+    pub mark: usize,
+    pub terminate: usize,
+}
+
+/// What is done to one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    Create,
+    Update,
+    /// Deleted and made anew: a field changed that cannot be changed in place.
+    Replace,
+    Delete,
+    /// An existing object is taken over.
+    Adopt,
+    /// The manifest was renamed; the object stays.
+    Move,
+    /// The marks are taken off; the object stays.
+    Release,
+    /// It is marked for teardown; nothing else happens to it.
+    Mark,
+    /// It is taken down.
+    Terminate,
+}
+
+/// What will be done to one resource.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Change {
+    pub address: Address,
+    pub action: Action,
+    /// The live object's id; `None` when there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What people call the object: a job's name.
+    pub title: String,
+    /// Why, in one line, where the fields do not say it: "no manifest asks for it any more".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who brought it about that the object is to be made or deleted, where git can tell. For other actions the fields
+    /// say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What it disrupts: "restarts the cluster", "cancels 1 active run".
+    pub impacts: Vec<String>,
+    /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub disrupts: BTreeSet<ImpactClass>,
+    /// When the object is set going next by the clock, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
+    /// only: it is no part of the digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<String>,
+    pub fields: Vec<FieldChange>,
+    /// Changes that have to be done first.
+    pub depends_on: Vec<Address>,
+    /// The former address, of a move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Address>,
+    /// Where the manifest is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Names this change but for what it disrupts; the plan's digest is made of these. `k:` before it: keyed.
+    pub digest: String,
+    /// The requests, as method and path.
+    #[serde(serialize_with = "as_lines")]
+    #[schemars(with = "Vec<String>")]
+    pub calls: Vec<Call>,
+    /// A hash of what was read of the live object; a different one before the write means that the plan is stale.
+    #[serde(skip)]
+    pub read: Option<String>,
+    /// A hash of what was read of the live object, keyed like the digest.
+    #[serde(rename = "read", skip_serializing_if = "Option::is_none")]
+    pub shown_read: Option<String>,
+}
+
+fn as_lines<S: serde::Serializer>(calls: &[Call], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(calls.iter().map(Call::line))
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FieldChange {
+    /// `tasks[aggregate].timeout_seconds`.
+    pub path: String,
+    pub op: Op,
+    /// The live value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Value>,
+    /// The value that the manifest wants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Value>,
+    /// Who brought the difference about, where git can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Whether this field forces the object to be made anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
+    /// Anything a reader should know of it: "the service never shows this field".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Where the wanted value stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// What happens to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    Add,
+    Change,
+    Remove,
+}
+
+/// Who brought a difference about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The manifest changed since the last apply.
+    Manifest,
+    /// The live object changed since the last apply.
+    Drift,
+    /// Both did.
+    Both,
+}
+
+/// A line of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Source {
+    /// Relative to the repository, with forward slashes.
+    pub file: String,
+    pub line: usize,
+    /// Who wrote the line last, where git can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+}
+
+/// A commit, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Commit {
+    /// The first 12 characters of its id.
+    pub id: String,
+    pub author: String,
+    /// The day, as `2024-05-01`.
+    pub date: String,
+    /// The first line of its message.
+    pub summary: String,
+}
+
+/// Something that may not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Blocked {
+    /// The guard that refuses the whole plan; `None` when only one resource is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
+    /// What it is about; `None` when it is the whole plan (a guard).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// What was refused, and why.
+    pub reason: String,
+    /// The one line that would allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// A limit on what one apply may do, or on from where. `--override` names one to go past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// `guards.maxDeletes`.
+    MaxDeletes,
+    /// `guards.maxChangePercent`.
+    MaxChangePercent,
+    /// The target's `git.branch`.
+    Branch,
+    /// The target's `git.clean`.
+    Clean,
+    /// The target's `databricks.workspace_id`.
+    Workspace,
+    /// Nothing is to be set going at once that its manifest did not mean.
+    RunNow,
+}
+
+impl Guard {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Guard::MaxDeletes => "max-deletes",
+            Guard::MaxChangePercent => "max-change-percent",
+            Guard::Branch => "branch",
+            Guard::Clean => "clean",
+            Guard::Workspace => "workspace",
+            Guard::RunNow => "run-now",
+        }
+    }
+}
+
+/// Something worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Note {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    pub message: String,
+}
+
+impl Plan {
+    /// Whether an apply would do nothing and nothing is refused.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.blocked.is_empty()
+    }
+
+    /// How many changes of each sort there are.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for change in &self.changes {
+            *match change.action {
+                Action::Create => &mut counts.create,
+                Action::Update => &mut counts.update,
+                Action::Replace => &mut counts.replace,
+                Action::Delete => &mut counts.delete,
+                Action::Adopt => &mut counts.adopt,
+                Action::Move => &mut counts.moved,
+                Action::Release => &mut counts.other,
+                Action::Mark => &mut counts.mark,
+                Action::Terminate => &mut counts.terminate,
+            } += 1;
+        }
+        counts
+    }
+}

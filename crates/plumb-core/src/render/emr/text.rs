@@ -1,0 +1,229 @@
+//! The inventory as text.
+
+use super::super::value::{columns, visible, wrapped};
+use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
+use crate::inventory::{Application, Depends, Inventory, Pipeline, Step};
+
+/// How many runs and failures of a pipeline are listed; how many more there are is said.
+const MOST: usize = 12;
+
+/// The inventory for a terminal of that many columns.
+pub fn text(inventory: &Inventory, width: usize) -> String {
+    let mut out = format!(
+        "EMR of account {} in {}, read {} UTC\n\n{}\n{}\n",
+        visible(&inventory.account),
+        visible(&inventory.region),
+        minute(inventory.read_at),
+        head(inventory),
+        period(inventory),
+    );
+    if !inventory.pipelines.is_empty() {
+        out.push('\n');
+        out.push_str(&table(&inventory.pipelines));
+    }
+    for one in &inventory.pipelines {
+        out.push('\n');
+        pipeline(&mut Block { out: &mut out, width }, one);
+    }
+    for one in &inventory.serverless {
+        out.push('\n');
+        application(&mut Block { out: &mut out, width }, one);
+    }
+    for one in &inventory.security_configurations {
+        let mut block = Block { out: &mut out, width };
+        block.out.push('\n');
+        block.title("security configuration", &one.name);
+        block.row("used by", &visible(&names(&one.used_by)));
+        block.row("says", &one.says.as_ref().map_or("(could not be read)".to_owned(), super::super::value::scalar));
+    }
+    if !inventory.unread.is_empty() {
+        out.push_str("\nNot read, and so not known:\n");
+        for unread in &inventory.unread {
+            let of = if unread.of.is_empty() { String::new() } else { format!(" of {}", names(&unread.of)) };
+            out.push_str(&format!("  ! {}{}: {}\n", unread.what, visible(&of), visible(&unread.why)));
+        }
+    }
+    out
+}
+
+fn names(names: &[String]) -> String {
+    if names.is_empty() { "(nobody)".to_owned() } else { names.join(", ") }
+}
+
+/// One row a pipeline.
+fn table(pipelines: &[Pipeline]) -> String {
+    let head = ["PIPELINE", "CLUSTERS", "LIVE", "RELEASE", "SPOT", "MEDIAN", "HOURS", "FAILED", "LAST RUN"];
+    let mut rows: Vec<Vec<String>> = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
+    for one in pipelines {
+        let dash = || "-".to_owned();
+        rows.push(vec![
+            visible(&one.name),
+            one.clusters.to_string(),
+            one.live.to_string(),
+            one.releases.first().map_or_else(dash, |release| visible(release)),
+            one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %")),
+            one.duration.as_ref().map_or_else(dash, |spread| length(spread.median)),
+            one.normalized_instance_hours.to_string(),
+            failed(one).to_string(),
+            one.last_run.map_or_else(dash, minute),
+        ]);
+    }
+    let widths: Vec<usize> =
+        (0..head.len()).map(|at| rows.iter().map(|row| columns(&row[at])).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - columns(cell))))
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Rows under a title. A label is at most as wide as its column.
+struct Block<'o> {
+    out: &'o mut String,
+    width: usize,
+}
+
+const LABEL: usize = 14;
+
+impl Block<'_> {
+    fn title(&mut self, what: &str, name: &str) {
+        self.out.push_str(&format!("# {what} {}\n", visible(name)));
+    }
+
+    /// `text` is fit to be shown.
+    fn row(&mut self, label: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let room = self.width.saturating_sub(LABEL + 4).max(40);
+        for (at, line) in wrapped(text, room).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            self.out.push_str(format!("  {label:<LABEL$}  {line}").trim_end());
+            self.out.push('\n');
+        }
+    }
+
+    fn rows<T: AsRef<str>>(&mut self, label: &str, texts: impl IntoIterator<Item = T>) {
+        for (at, text) in texts.into_iter().enumerate() {
+            self.row(if at == 0 { label } else { "" }, text.as_ref());
+        }
+    }
+
+    fn depends(&mut self, depends: &Depends) {
+        for (what, paths) in dependencies(depends) {
+            self.rows(what, paths.iter().map(|path| visible(path)));
+        }
+    }
+}
+
+fn pipeline(block: &mut Block<'_>, one: &Pipeline) {
+    block.title("pipeline", &one.name);
+    block.rows("named", one.patterns.iter().map(|pattern| visible(pattern)));
+    let live = if one.live > 0 { format!(", {} live", one.live) } else { String::new() };
+    let last = one.last_run.map(|time| format!(", last run {}", minute(time))).unwrap_or_default();
+    block.row("clusters", &format!("{}{live}{last}", one.clusters));
+    block.row("release", &visible(&one.releases.join(", ")));
+    block.row("applications", &visible(&one.applications.join(", ")));
+    match &one.nodes {
+        Some(all) => block.rows("nodes", all.iter().map(|group| visible(&nodes(group)))),
+        None => block.row("nodes", "(could not be read)"),
+    }
+    block.row("spot share", &one.spot_percent.map(|percent| format!("{percent} %")).unwrap_or_default());
+    block.row("scaling", &one.managed_scaling.as_ref().map(super::super::value::scalar).unwrap_or_default());
+    block.row("life", &life(one));
+    block.rows("tags", one.tags.iter().map(|(key, value)| visible(&format!("{key}={value}"))));
+    let script = |action: &crate::inventory::Bootstrap| {
+        let words = std::iter::once(&action.path).chain(&action.args).map(|word| argument(word));
+        format!("{}: {}", visible(&action.name), words.collect::<Vec<_>>().join(" "))
+    };
+    match &one.bootstrap {
+        Some(actions) => block.rows("bootstrap", actions.iter().map(script)),
+        None => block.row("bootstrap", "(could not be read)"),
+    }
+    for configuration in &one.configurations {
+        let properties = configuration.properties.iter().map(|(name, value)| visible(&format!("{name}={value}")));
+        block.row("configuration", &visible(&configuration.classification));
+        block.rows("", properties.map(|property| format!("- {property}")));
+    }
+    block.row("security", &visible(one.security_configuration.as_deref().unwrap_or_default()));
+    let roles = [&one.service_role, &one.instance_profile].into_iter().flatten().cloned().collect::<Vec<_>>();
+    block.row("roles", &visible(&roles.join(", ")));
+    for one in &one.steps {
+        step(block, one);
+    }
+    block.row("took", &one.duration.as_ref().map(spread).unwrap_or_default());
+    block.row("hours", &format!("{} normalised instance hours", one.normalized_instance_hours));
+    for (at, run) in one.runs.iter().take(MOST).enumerate() {
+        let took = run.seconds.map_or("-".to_owned(), length);
+        let created = run.created.map_or("-".to_owned(), minute);
+        let failed = if run.failed_steps > 0 {
+            format!(", {} of {} steps failed", run.failed_steps, run.steps)
+        } else {
+            String::new()
+        };
+        let reason = run.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let text = format!("{created}  {took}  {} {} {}{failed}{reason}", run.state, run.cluster, run.name);
+        block.row(if at == 0 { "runs" } else { "" }, &visible(&text));
+    }
+    more(block, one.runs.len());
+    for (at, failure) in one.failures.iter().take(MOST).enumerate() {
+        let when = failure.at.map(|time| format!("{} ", minute(time))).unwrap_or_default();
+        let step = failure.step.as_ref().map(|step| format!(" step {step}")).unwrap_or_default();
+        let log = failure.log.as_ref().map(|log| format!("; log {log}")).unwrap_or_default();
+        let text = format!("{when}{}{step}: {}{log}", failure.cluster, failure.reason);
+        block.row(if at == 0 { "failures" } else { "" }, &visible(&text));
+    }
+    more(block, one.failures.len());
+    block.depends(&one.depends);
+}
+
+fn times(count: usize) -> String {
+    super::super::counted(count, "time", "times")
+}
+
+fn more(block: &mut Block<'_>, all: usize) {
+    if all > MOST {
+        block.row("", &format!("… {} more, see --output json", all - MOST));
+    }
+}
+
+fn step(block: &mut Block<'_>, one: &Step) {
+    let failed = if one.failed > 0 { format!(", {} failed", one.failed) } else { String::new() };
+    let took = one.duration.as_ref().map(|took| format!("; {}", spread(took))).unwrap_or_default();
+    let state = format!("{} {}", one.last_state, one.action_on_failure);
+    block.row("step", &visible(&format!("{}: {}{failed}, last {state}{took}", one.name, times(one.times))));
+    let class = one.main_class.iter();
+    let words: Vec<String> =
+        std::iter::once(&one.jar).chain(class).chain(&one.args).map(|word| argument(word)).collect();
+    block.row("", &format!("$ {}", words.join(" ")));
+}
+
+fn application(block: &mut Block<'_>, one: &Application) {
+    block.title("EMR Serverless application", &one.name);
+    block.row("id", &visible(&format!("{} {}", one.id, one.state)));
+    let architecture = one.architecture.as_deref().unwrap_or_default();
+    block.row("release", &visible(&[&one.release, &one.kind, architecture].join(" ")));
+    block.rows("at most", one.maximum.iter().map(|(what, value)| visible(&format!("{what} {value}"))));
+    block.rows("tags", one.tags.iter().map(|(key, value)| visible(&format!("{key}={value}"))));
+    let Some(jobs) = &one.jobs else { return block.row("jobs", "(could not be read)") };
+    for job in jobs {
+        let failed = if job.failed > 0 { format!(", {} failed", job.failed) } else { String::new() };
+        let last = job.last_run.map(minute).unwrap_or_default();
+        block.row(
+            "job",
+            &visible(&format!("{}: {}{failed}, last {} {last}", job.name, times(job.runs), job.last_state)),
+        );
+        let words = job.entry_point.iter().chain(&job.args).map(|word| argument(word)).collect::<Vec<_>>();
+        block.row("", &format!("$ {}", words.join(" ")));
+        block.row("", &visible(job.spark_parameters.as_deref().unwrap_or_default()));
+        block.row("took", &job.duration.as_ref().map(spread).unwrap_or_default());
+        block.row("failed", &visible(job.last_failure.as_deref().unwrap_or_default()));
+        block.depends(&job.depends);
+    }
+}

@@ -1,0 +1,6 @@
+//! The JSON Schemas that are published: of manifests, of `plumb.yaml`, of the outputs. Editors and pipelines read them.
+
+mod document;
+mod write;
+
+pub use write::{documents, documents_of, files, text};

@@ -1,0 +1,462 @@
+//! The job that takes the place of a cluster and its steps.
+
+use super::account::{Ask, At, Book};
+use super::application::{Application, parameter};
+use super::conf::{Place, Wants, object, pins};
+use super::flow::chain;
+use super::line::{Line, Outcome, command};
+use super::nodes::node;
+use super::parts::CLUSTER;
+use super::runtime::{Choice, Minor};
+use super::shape::{Shape, Size};
+use crate::detect::masked;
+use plumb_model::address::slug;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A job takes that many tasks (Jobs API 2.2).
+const MOST_TASKS: usize = 1000;
+
+/// A step that came to a task.
+pub(super) struct Made<'a> {
+    pub key: String,
+    pub at: At<'a>,
+    pub stops: bool,
+    pub application: Application,
+}
+
+/// What is the same for all tasks of a job.
+pub(super) struct Common<'a> {
+    pub shape: Shape<'a>,
+    pub base: Wants,
+    /// The chosen runtime, with the Spark that the release has.
+    pub runtime: Option<(Choice, Minor)>,
+    pub cluster: Map<String, Value>,
+    pub aws: Map<String, Value>,
+}
+
+/// A key that no other task has: 100 characters at most (Jobs API 2.2).
+pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let base = slug(name).unwrap_or_else(|| "step".into());
+    let mut key = base.clone();
+    let mut n = 2;
+    while !taken.insert(key.clone()) {
+        key = format!("{base}-{n}");
+        n += 1;
+    }
+    key
+}
+
+/// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<Made<'a>> {
+    let mut steps = root.list("Steps");
+    steps.reverse();
+    let steps = repeated(book, root, steps);
+    let mut taken = BTreeSet::new();
+    let mut made = Vec::new();
+    for at in &steps {
+        let name = at.text_of("Name").unwrap_or_else(|| "step".into());
+        let key = key(&name, &mut taken);
+        let task = format!("tasks[{key}]");
+        let place = Place { cluster: CLUSTER, task: &task, scope };
+        for (member, why) in [
+            ("Id", "of this one step"),
+            ("Status", "how this one step fared"),
+            ("AdditionalInfo", "of this one step"),
+            ("LogUri", "logs are the cluster's"),
+            ("EncryptionKeyArn", "logs are the cluster's"),
+        ] {
+            book.drop_of(at, member, why);
+        }
+        if made.len() >= MOST_TASKS {
+            let what = format!("what becomes of the step `{}`", masked(&name));
+            let why = "a job has 1000 tasks at most";
+            book.ask(at, Ask { what, why, options: &["a second job"], default: "left out", place: "tasks".into() });
+            continue;
+        }
+        let Some(application) = step(book, at, &place, base) else {
+            taken.remove(&key);
+            continue;
+        };
+        if let Some(name) = at.get("Name") {
+            book.translated(&name, format!("{task}.task_key"));
+        }
+        let action = at.get("ActionOnFailure");
+        let stops = action.as_ref().and_then(At::text).as_deref() != Some("CONTINUE");
+        if let Some(action) = action {
+            // What the next tasks wait for says it; the task itself is what they name.
+            book.translated(&action, task.clone());
+        }
+        made.push(Made { key, at: at.clone(), stops, application });
+    }
+    made
+}
+
+/// A cluster that stays up is fed the same steps again and again: the newest of each is the pipeline.
+fn repeated<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) -> Vec<At<'a>> {
+    let stays = root.path("Cluster.AutoTerminate").is_some_and(|at| at.value == &Value::Bool(false));
+    if !stays {
+        return steps;
+    }
+    let form = |at: &At<'_>| -> String {
+        // Figures tell the runs of one step apart: dates, months, counters.
+        let digits = |text: String| text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
+        let args = at.path("Config.Args").map(|a| a.value.to_string()).unwrap_or_default();
+        let jar = at.path("Config.Jar").map(|a| a.value.to_string()).unwrap_or_default();
+        digits(format!("{}\u{0}{jar}\u{0}{args}", at.text_of("Name").unwrap_or_default()))
+    };
+    let mut newest = BTreeMap::new();
+    for (i, at) in steps.iter().enumerate() {
+        newest.insert(form(at), i);
+    }
+    let mut kept = Vec::new();
+    let mut told = BTreeSet::new();
+    for (i, at) in steps.iter().enumerate() {
+        let form = form(at);
+        if newest.get(&form) == Some(&i) {
+            kept.push(at.clone());
+        } else if told.insert(form.clone()) {
+            let name = at.text_of("Name").unwrap_or_default();
+            let what = format!("whether the steps called `{}` are runs of one step", masked(&name));
+            let why = "the cluster stays up, and they differ in figures only";
+            let ask = Ask {
+                what,
+                why,
+                options: &["they are: one task", "they are not: a task each"],
+                default: "they are: the newest one is taken",
+                place: "tasks".into(),
+            };
+            book.ask(at, ask);
+        } else {
+            book.dropped(at, "an earlier run of the same step");
+        }
+    }
+    kept
+}
+
+/// The application of one step.
+fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option<Application> {
+    let config = at.get("Config")?;
+    let args = config.list("Args");
+    let line = Line::of(&args);
+    let jar = config.text_of("Jar").unwrap_or_default();
+    let file = jar.rsplit('/').next().unwrap_or_default().to_owned();
+    let outcome = match file.as_str() {
+        "command-runner.jar" => command(book, at, &line, place, base, 0),
+        // What it runs is mostly a script in S3; EMR's own programs are called this way, too.
+        "script-runner.jar" => match line.words.first().map(String::as_str) {
+            Some(first) if first.ends_with("/spark-submit") || first.contains("elasticmapreduce/libs/") => {
+                let first = if first.contains("state-pusher") { "state-pusher-script" } else { first };
+                let mut line = line.clone();
+                line.words[0] = first.to_owned();
+                command(book, at, &line, place, base, 0)
+            }
+            _ => {
+                let why = "plumb does not run or read shell scripts: what it does is for a person to see";
+                let options = ["a task of its own for each spark-submit in it", "a task of Airflow", "retire it"];
+                super::line::without(book, at, &line, place, why, &options)
+            }
+        },
+        _ => {
+            let class = config.text_of("MainClass").unwrap_or_default();
+            let mut line = line.clone();
+            line.words.splice(0..0, [jar.clone(), class].into_iter().filter(|w| !w.is_empty()));
+            if file.starts_with("s3-dist-cp") || file.contains("s3distcp") {
+                line.words[0] = "s3-dist-cp".into();
+            }
+            match line.program() {
+                "s3-dist-cp" => {
+                    line.ats = vec![config.clone(); line.words.len()];
+                    command(book, at, &line, place, base, 0)
+                }
+                _ => {
+                    let why = "MapReduce and streaming do not run on Databricks";
+                    super::line::without(book, at, &line, place, why, &["rewrite it for Spark", "retire it"])
+                }
+            }
+        }
+    };
+    let Outcome::Task(application) = outcome else { return None };
+    book.drop_of(&config, "Jar", "EMR's runner of commands");
+    book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
+    if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
+        let what = "whether the step's Java system properties are needed".to_owned();
+        let why = "they were those of EMR's runner, not Spark's";
+        let options = ["no", "`-D` in spark.driver.extraJavaOptions"];
+        book.ask(&properties, Ask { what, why, options: &options, default: "left out", place: place.task.to_owned() });
+    }
+    if let Some(role) = at.get("ExecutionRoleArn") {
+        let what = "with whose rights the step reads and writes".to_owned();
+        let why = "it has a role of its own; a job runs as one user or service principal";
+        let options = ["run_as of the job, and grants in Unity Catalog", "an instance profile of its own cluster"];
+        book.ask(
+            &role,
+            Ask { what, why, options: &options, default: "as all tasks of the job", place: place.task.to_owned() },
+        );
+    }
+    Some(*application)
+}
+
+/// What tasks have to have in common to share a cluster.
+struct Cluster {
+    key: String,
+    conf: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    /// Whether the driver of one of them ran on the master.
+    client: bool,
+}
+
+/// The spec of the job; `None` when there is nothing to run.
+pub(super) fn job(
+    book: &mut Book,
+    root: &At<'_>,
+    name: &str,
+    made: &[Made<'_>],
+    common: &Common<'_>,
+    tags: Map<String, Value>,
+) -> Option<Value> {
+    if made.is_empty() {
+        return None;
+    }
+    let level = root.path("Cluster.StepConcurrencyLevel");
+    let parallel = level.as_ref().and_then(At::int).unwrap_or(1) > 1 && made.len() > 1;
+    if let Some(level) = level {
+        match parallel {
+            true => book.ask(
+                &level,
+                Ask {
+                    what: "whether the steps depend on each other".into(),
+                    why: "EMR ran several at a time, in the order in which they were submitted",
+                    options: &["no: all start together", "yes: name what each waits for in depends_on"],
+                    default: "all start together, on one cluster",
+                    place: "tasks".into(),
+                },
+            ),
+            false => book.dropped(&level, "one step after the other: tasks wait for each other"),
+        }
+    }
+    if !parallel {
+        goes_on(book, made);
+    }
+    let order: Vec<(String, bool)> = made.iter().map(|m| (m.key.clone(), m.stops)).collect();
+    let chain = if parallel { vec![super::flow::After::default(); made.len()] } else { chain(&order) };
+    let mut clusters: Vec<Cluster> = Vec::new();
+    let mut tasks = Vec::new();
+    let mut parameters = BTreeMap::new();
+    for (made, after) in made.iter().zip(chain) {
+        let wants = &made.application.wants;
+        memory(book, made, common);
+        let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
+        conf.extend(wants.conf.clone());
+        env.extend(wants.env.clone());
+        let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
+        let cluster = match found {
+            Some(cluster) => {
+                cluster.client |= !wants.cluster_mode;
+                cluster.key.clone()
+            }
+            None => {
+                let n = clusters.len() + 1;
+                let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
+                clusters.push(Cluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
+                key
+            }
+        };
+        let mut task = json!({ "task_key": made.key, "job_cluster_key": cluster });
+        after.put(&mut task);
+        for (member, value) in &made.application.task {
+            task[member] = value.clone();
+        }
+        let mut libraries = wants.libraries.clone();
+        libraries.extend(common.base.libraries.iter().filter(|l| !wants.libraries.contains(l)).cloned());
+        if !libraries.is_empty() {
+            task["libraries"] = Value::Array(libraries);
+        }
+        if let Some(retries) = wants.max_retries.or(common.base.max_retries).filter(|n| *n > 0) {
+            task["max_retries"] = json!(retries);
+        }
+        if let Some(seconds) = made.application.timeout {
+            task["timeout_seconds"] = json!(seconds);
+        }
+        for expression in &made.application.templates {
+            parameters.insert(parameter(expression), expression.clone());
+        }
+        tasks.push(task);
+    }
+    if clusters.len() > 1 {
+        let ask = Ask {
+            what: format!("whether the tasks need {} clusters", clusters.len()),
+            why: "their Spark properties differ, and those of a cluster hold for all that runs on it",
+            options: &["a cluster each", "one cluster, with the properties set in the code"],
+            default: "a cluster for each set of properties; each starts anew",
+            place: "job_clusters".into(),
+        };
+        let at = root.get("Steps").unwrap_or_else(|| root.clone());
+        book.note(&at, ask);
+    }
+    identity(book, root, made);
+    if let Some(master) = &common.shape.master {
+        match clusters.iter().any(|c| c.client) {
+            true => book.translated(master, format!("{CLUSTER}.driver_node_type_id")),
+            false => book.dropped(master, "every step ran in cluster mode: its driver was on a worker"),
+        }
+    }
+    addresses(book, made);
+    let clusters: Vec<Value> =
+        clusters.iter().map(|c| json!({ "job_cluster_key": c.key, "new_cluster": new_cluster(common, c) })).collect();
+    let mut job = json!({ "name": name, "job_clusters": clusters, "tasks": tasks, "max_concurrent_runs": 1 });
+    if !tags.is_empty() {
+        job["tags"] = Value::Object(tags);
+    }
+    if !parameters.is_empty() {
+        // The DAG gives them; a run by hand has to.
+        job["parameters"] = parameters.keys().map(|name| json!({ "name": name, "default": "" })).collect();
+    }
+    Some(job)
+}
+
+/// Steps after whose failure EMR went on: the DAG that waited for them may not have.
+fn goes_on(book: &mut Book, made: &[Made<'_>]) {
+    let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops);
+    let keys: Vec<&str> = followed.map(|m| m.key.as_str()).collect();
+    let Some(first) = made.iter().find(|m| keys.first() == Some(&m.key.as_str())) else { return };
+    let ask = Ask {
+        what: format!("whether the job goes on when these tasks fail: {}", keys.join(", ")),
+        why: "EMR went on (ActionOnFailure is CONTINUE), but a sensor in the old DAG may have failed it there",
+        options: &["go on", "stop: take run_if out of the tasks behind them"],
+        default: "goes on, as EMR did",
+        place: "tasks".into(),
+    };
+    let at = first.at.get("ActionOnFailure").unwrap_or_else(|| first.at.clone());
+    book.note(&at, ask);
+}
+
+fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
+    let shape = &common.shape;
+    let mut cluster = common.cluster.clone();
+    let mut conf = own.conf.clone();
+    if let Some((choice, from)) = &common.runtime {
+        conf.extend(pins(*from, choice.runtime.spark, &conf));
+        cluster.insert("spark_version".into(), json!(choice.runtime.key));
+    }
+    cluster.insert("node_type_id".into(), json!(shape.node));
+    if let Some(master) = shape.master.as_ref().filter(|_| own.client).and_then(At::text) {
+        cluster.insert("driver_node_type_id".into(), json!(master));
+    }
+    match shape.size {
+        // Alone, the driver does the work. Needs the simple form (Clusters API).
+        Size::Fixed(0) => {
+            cluster.insert("kind".into(), json!("CLASSIC_PREVIEW"));
+            cluster.insert("is_single_node".into(), json!(true));
+        }
+        Size::Fixed(n) => {
+            cluster.insert("num_workers".into(), json!(n));
+        }
+        Size::Between(least, most) => {
+            cluster.insert("autoscale".into(), json!({ "min_workers": least, "max_workers": most }));
+        }
+    }
+    let mut aws = shape.aws.clone();
+    aws.extend(common.aws.clone());
+    if !aws.is_empty() {
+        cluster.insert("aws_attributes".into(), Value::Object(aws));
+    }
+    if shape.elastic_disk {
+        cluster.insert("enable_elastic_disk".into(), json!(true));
+    }
+    cluster.insert("data_security_mode".into(), json!("SINGLE_USER"));
+    if !conf.is_empty() {
+        cluster.insert("spark_conf".into(), object(&conf));
+    }
+    if !own.env.is_empty() {
+        cluster.insert("spark_env_vars".into(), object(&own.env));
+    }
+    Value::Object(cluster)
+}
+
+/// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top.
+fn memory(book: &mut Book, made: &Made<'_>, common: &Common<'_>) {
+    let (own, base) = (&made.application.wants.sizing, &common.base.sizing);
+    let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
+    let shape = &common.shape;
+    let Some(worker) = node(&shape.node) else { return };
+    let too_much = |asked: i64, has: i64| asked.saturating_mul(11) / 10 > has.saturating_mul(7) / 10;
+    if let Some(memory) = own.executor_memory.or(base.executor_memory)
+        && shape.is_given
+        && too_much(memory / cores, worker.memory / worker.cores)
+    {
+        let ask = Ask {
+            what: format!(
+                "whether `{}` has the memory that the executors had: {memory} MiB for {cores} cores",
+                shape.node
+            ),
+            why: "a worker's executor uses all its cores, so each has less memory than before",
+            options: &["a type with more memory a core", "leave it: try it in the parallel run"],
+            default: "the same type as before",
+            place: format!("{CLUSTER}.node_type_id"),
+        };
+        book.note(&made.at, ask);
+    }
+    let client = !made.application.wants.cluster_mode;
+    let driver = shape.master.as_ref().filter(|_| client).and_then(At::text).unwrap_or_else(|| shape.node.clone());
+    if let (Some(memory), Some(has)) = (own.driver_memory.or(base.driver_memory), node(&driver))
+        && too_much(memory, has.memory)
+    {
+        let ask = Ask {
+            what: format!("which machine has the {memory} MiB that the driver had"),
+            why: "the driver's machine is too small for it",
+            options: &["a larger driver_node_type_id", "leave it: try it in the parallel run"],
+            default: "the type as before",
+            place: format!("{CLUSTER}.driver_node_type_id"),
+        };
+        book.note(&made.at, ask);
+    }
+}
+
+/// As whom the job runs, and how users are kept apart on its clusters.
+fn identity(book: &mut Book, root: &At<'_>, made: &[Made<'_>]) {
+    let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
+    let ask = Ask {
+        what: "as whom the job runs, and in which access mode".into(),
+        why: match jars {
+            true => {
+                "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
+            }
+            false => {
+                "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
+            }
+        },
+        options: &["dedicated, with run_as a service principal", "standard, after a review of the code"],
+        default: "dedicated, as whoever creates the job",
+        place: format!("{CLUSTER}.data_security_mode"),
+    };
+    book.note(root, ask);
+}
+
+/// Where the tasks read and write: a parallel run must not write where EMR writes.
+fn addresses(book: &mut Book, made: &[Made<'_>]) {
+    for made in made.iter().filter(|m| !m.application.addresses.is_empty()) {
+        let list: BTreeSet<String> = made.application.addresses.iter().map(|a| masked(a)).collect();
+        let ask = Ask {
+            what: format!(
+                "which of these a parallel run may write to: {}",
+                list.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+            why: "until the cutover EMR writes to its outputs, and plumb cannot tell outputs from inputs",
+            options: &["other outputs for the parallel run", "the same, once EMR no longer runs"],
+            default: "the same as on EMR",
+            place: format!("tasks[{}]", made.key),
+        };
+        book.note(&made.at, ask);
+    }
+}
+
+/// Keeps the accounts of sizes true: which member they went to is known only now.
+pub(super) fn sizes(book: &mut Book, size: Size) {
+    let member = match size {
+        Size::Between(..) => "autoscale",
+        Size::Fixed(0) => "is_single_node",
+        Size::Fixed(_) => "num_workers",
+    };
+    book.moved("", |to| Some(to.replace(".*size", &format!(".{member}"))), "");
+}

@@ -1,0 +1,292 @@
+//! From EMR to manifests: a cluster and its steps become a job and a DAG that runs it.
+//!
+//! Pure: what EMR's API answered goes in, as one JSON object with the members of all answers (`Cluster` of
+//! DescribeCluster, `InstanceGroups` or `InstanceFleets`, `Steps`, `BootstrapActions`, `ManagedScalingPolicy`,
+//! `AutoTerminationPolicy`; of EMR Serverless `application` and `jobRuns`). What comes out are the specs of manifests,
+//! what a person has to decide, and an account of what became of every single value of the input. Nothing is left out
+//! without a word.
+
+mod account;
+mod application;
+mod classes;
+mod cluster;
+mod conf;
+mod dag;
+mod extras;
+mod flow;
+mod job;
+mod library;
+mod line;
+mod nodes;
+mod parts;
+mod pipeline;
+mod place;
+mod runtime;
+mod serverless;
+mod shape;
+mod submit;
+mod words;
+
+pub use account::{Account, At, Decision, Fate};
+pub use pipeline::{Old, pipeline};
+pub use place::find;
+pub use runtime::{Minor, Runtime, listed, supported};
+
+use crate::detect;
+use account::{Ask, Book};
+use conf::{Place, Wants};
+use parts::CLUSTER;
+use plumb_model::address::{Address, slug};
+use serde_json::{Map, Value, json};
+
+/// What a translation depends on beside its input.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The runtimes to choose from: those that the workspace lists ([`listed`]), or those of plumb's own table that are
+    /// supported ([`supported`]).
+    pub runtimes: Vec<Runtime>,
+    /// The machine types that the workspace offers, where that is known.
+    pub node_types: Option<Vec<String>>,
+    /// The machine type of jobs whose input names none, as EMR Serverless.
+    pub node_type: String,
+    /// The name of the manifests. Default: made from the cluster's.
+    pub name: Option<String>,
+    /// Whether an instance pool is written, from which the clusters take their machines.
+    pub pool: bool,
+    /// Whether a cluster policy is written, which keeps clusters to the shape of the old one.
+    pub policy: bool,
+}
+
+impl Options {
+    /// The usual ones, for a choice of runtimes.
+    pub fn new(runtimes: Vec<Runtime>) -> Self {
+        Options { runtimes, node_types: None, node_type: "m5d.xlarge".into(), name: None, pool: false, policy: false }
+    }
+}
+
+/// A manifest to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    pub address: Address,
+    /// What stands under `spec`.
+    pub spec: Value,
+}
+
+/// What a translation came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Translation {
+    /// What was translated, in a few words: `EMR cluster nightly (j-2A7Q4M1N9)`.
+    pub source: String,
+    /// In the order in which they depend on each other.
+    pub documents: Vec<Document>,
+    /// In the order of their causes.
+    pub decisions: Vec<Decision>,
+    pub account: Account,
+}
+
+/// Translates what EMR's API answered about one cluster, or about the runs of one EMR Serverless application.
+pub fn translate(input: &Value, options: &Options) -> Translation {
+    let root = At::root(input);
+    let mut book = Book::default();
+    let serverless = root.get("jobRuns").is_some() || root.get("application").is_some();
+    let (source, documents) = match serverless {
+        true => serverless::translate(&mut book, &root, options),
+        false => of_cluster(&mut book, &root, options),
+    };
+    book.rest(&root);
+    Translation { source, documents, decisions: book.decisions, account: book.account }
+}
+
+/// A name for manifests, out of what people call the thing.
+fn name_of(title: Option<&str>, options: &Options) -> String {
+    let made = title.and_then(slug).unwrap_or_else(|| "emr".into());
+    options.name.clone().unwrap_or(made)
+}
+
+fn of_cluster(book: &mut Book, root: &At<'_>, options: &Options) -> (String, Vec<Document>) {
+    let title = root.path("Cluster.Name").and_then(|n| n.text());
+    let name = name_of(title.as_deref(), options);
+    let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
+    let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
+    book.document = address("DatabricksJob", &name).to_string();
+    let place = Place { cluster: CLUSTER, task: "tasks[*]", scope: &name };
+    let around = cluster::around(book, root);
+    let mut base = Wants::default();
+    let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
+    classes::take(book, &cluster_level, &place, &mut base);
+    // Those of a group override the cluster's; of the groups the workers' do, which are the most machines.
+    for wanted in ["MASTER", "TASK", "CORE"] {
+        for group in root.list("InstanceGroups") {
+            if group.text_of("InstanceGroupType").as_deref() == Some(wanted) {
+                classes::take(book, &group.list("Configurations"), &place, &mut base);
+            }
+        }
+    }
+    let types = root.list("InstanceFleets").into_iter().flat_map(|f| f.list("InstanceTypeSpecifications"));
+    for at in types {
+        classes::take(book, &at.list("Configurations"), &place, &mut base);
+    }
+    let shape = shape::shape(book, root, options);
+    let size = shape.size;
+    let release = root.path("Cluster.ReleaseLabel");
+    let spark = spark_of(root);
+    let runtime = runtime_of(book, &release.unwrap_or_else(|| root.clone()), spark, options);
+    let made = job::steps(book, root, &base, &name);
+    let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
+    let job = job::job(book, root, &title, &made, &common, around.tags);
+    job::sizes(book, size);
+    let source = match id.is_empty() {
+        true => format!("EMR cluster {title}"),
+        false => format!("EMR cluster {title} ({id})"),
+    };
+    let mut documents = Vec::new();
+    match job {
+        Some(spec) => {
+            let templates = made.iter().flat_map(|m| m.application.templates.clone()).collect::<Vec<_>>();
+            let jobs = vec![dag::Run { job: name.clone(), templates }];
+            documents.extend(finish(book, root, &name, vec![(name.clone(), spec)], &jobs, options));
+        }
+        None => {
+            let what = "whether there is anything to run".to_owned();
+            let why = "none of the steps came to a task; a cluster that others feed has its steps in their code";
+            let options = ["nothing: tear it down", "translate the steps by hand"];
+            book.note(root, Ask { what, why, options: &options, default: "no manifest", place: String::new() });
+            book.moved("", |_| None, "no job is written, as none of the steps came to a task");
+        }
+    }
+    (source, documents)
+}
+
+/// Escapes what is plumb's, and adds what stands around the jobs.
+fn finish(
+    book: &mut Book,
+    root: &At<'_>,
+    name: &str,
+    jobs: Vec<(String, Value)>,
+    runs: &[dag::Run],
+    options: &Options,
+) -> Vec<Document> {
+    let mut documents = Vec::new();
+    let mut jobs: Vec<(String, Value)> = jobs
+        .into_iter()
+        .map(|(n, mut spec)| {
+            book.document = address("DatabricksJob", &n).to_string();
+            scrub(book, root, &mut spec, "");
+            escape(&mut spec);
+            (n, spec)
+        })
+        .collect();
+    if options.policy {
+        documents.extend(extras::policy(name, &jobs));
+    }
+    if options.pool {
+        documents.extend(extras::pool(book, root, name, &mut jobs));
+    }
+    documents.extend(jobs.into_iter().map(|(n, spec)| Document { address: address("DatabricksJob", &n), spec }));
+    documents.push(dag::dag(book, root, name, runs));
+    documents
+}
+
+/// The net below all rules: no credential gets into a manifest, wherever it stood.
+fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
+    match value {
+        Value::String(s) if detect::holds_secret(s) => {
+            let ask = Ask {
+                what: format!("how the job gets the credential in `{}`", detect::masked(s)),
+                why: "credentials do not belong into manifests",
+                options: &[
+                    "a secret scope, read in the code or by reference",
+                    "an instance profile or Unity Catalog instead",
+                ],
+                default: "hidden: the value is not whole",
+                place: place.to_owned(),
+            };
+            book.note(root, ask);
+            *s = detect::masked(s);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(book, root, item, place)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                let place = if place.is_empty() { key.clone() } else { place.to_owned() };
+                scrub(book, root, value, &place);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `${` is plumb's; what others mean by it has to pass through.
+fn escape(value: &mut Value) {
+    match value {
+        Value::String(s) => *s = s.replace("${", "$${"),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Object(map) => {
+            map.values_mut().for_each(escape);
+        }
+        _ => {}
+    }
+}
+
+fn address(kind: &str, name: &str) -> Address {
+    Address { kind: kind.into(), name: name.into() }
+}
+
+/// The Spark that the cluster says it has.
+fn spark_of(root: &At<'_>) -> Option<Minor> {
+    let applications = root.path("Cluster.Applications")?.items();
+    let spark = applications.iter().find(|a| a.text_of("Name").as_deref() == Some("Spark"))?;
+    runtime::minor(&spark.text_of("Version")?)
+}
+
+/// The runtime for a release label, and the Spark that the release has.
+fn runtime_of(
+    book: &mut Book,
+    at: &At<'_>,
+    spark: Option<Minor>,
+    options: &Options,
+) -> Option<(runtime::Choice, Minor)> {
+    let place = format!("{CLUSTER}.spark_version");
+    let label = at.text().unwrap_or_default();
+    let found = runtime::release(&label, spark);
+    let exact = found.as_ref().is_some_and(|r| r.exact);
+    let release =
+        found.unwrap_or(runtime::Release { spark: spark.unwrap_or((3, 0)), scala: "2.12".into(), exact: false });
+    let choice = runtime::choose(&release, &options.runtimes);
+    let Some(choice) = choice else {
+        let what = "which runtime the job has".to_owned();
+        let why = "there is no long-term runtime to choose from";
+        book.ask(at, Ask { what, why, options: &["name one"], default: "none: the manifest is not complete", place });
+        return None;
+    };
+    let (from, to) = (release.spark, choice.runtime.spark);
+    let jump = format!("Spark {}.{} to {}.{}, as `{}`", from.0, from.1, to.0, to.1, choice.runtime.key);
+    let why = match (exact, choice.why) {
+        (_, Some(why)) => why,
+        (false, None) => "plumb does not know the release; the nearest one before it stands in for it",
+        (true, None) if from.0 != to.0 => {
+            "a major version of Spark changes results; properties are set that keep them alike"
+        }
+        _ => "Databricks' Spark is another build: results and running times have to be compared",
+    };
+    let what = format!("whether the jump is taken: {jump}");
+    let options = ["this runtime", "another one that is supported longer", "the newest, after a review"];
+    let default = "this runtime, with properties that keep results equal: lift them after the cutover";
+    match at.field.is_empty() {
+        true => drop(book.note(at, Ask { what, why, options: &options, default, place })),
+        false => book.ask(at, Ask { what, why, options: &options, default, place }),
+    }
+    Some((choice, from))
+}
+
+/// A list of tags as EMR Serverless has them: an object.
+fn tag_map(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
+    for (key, value) in at.members() {
+        let own = ["plumb", "plumb_rev", "plumb_protect"];
+        if key.is_empty() || key.starts_with("aws:") || own.contains(&key) || tags.len() >= 22 {
+            book.dropped(&value, "a key that AWS or plumb has for itself, or more tags than a job takes");
+        } else {
+            book.translated(&value, format!("tags.{key}"));
+            tags.insert(key.to_owned(), json!(value.text().unwrap_or_default()));
+        }
+    }
+}

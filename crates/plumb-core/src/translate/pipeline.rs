@@ -1,0 +1,262 @@
+//! A whole pipeline: what it is translated to, what ties the old to the new, and what an account alone cannot answer.
+
+use super::account::Decision;
+use super::{Document, Options, Translation, address, escape, translate};
+use crate::detect;
+use crate::inventory::choose::Selector;
+use crate::inventory::{Unknown, pattern};
+use serde_json::{Value, json};
+
+/// What is on EMR.
+#[derive(Clone, Debug)]
+pub enum Old {
+    /// Clusters, and what selects them.
+    Clusters(Selector),
+    /// An application of EMR Serverless, by its id.
+    Application(String),
+}
+
+/// Translates a pipeline, and writes what ties the old to the new: manifests of what is on EMR and of the migration.
+/// `input` is without secrets ([`crate::inventory::input`]); `unread` is what could not be read of it.
+pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread: &[Unknown]) -> Translation {
+    let mut options = options.clone();
+    options.name = Some(name.to_owned());
+    let mut translation = translate(input, &options);
+    // The id of a cluster would make every manifest another one each month.
+    if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
+        translation.source = format!("EMR pipeline {}", detect::masked(title));
+    }
+    let first = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").map(|d| d.address.to_string());
+    for unknown in unread {
+        translation.decisions.push(Decision {
+            field: unknown.what.clone(),
+            what: format!("what `{}` would have said", unknown.what),
+            why: format!("AWS refused to say it: {}", detect::masked(&unknown.why)),
+            options: vec!["allow it, and import again".into(), "there is none".into()],
+            default: "as if there were none".into(),
+            document: first.clone().unwrap_or_default(),
+            place: String::new(),
+        });
+    }
+    for document in translation.documents.clone() {
+        let mut ask = Places { document: &document, decisions: &mut translation.decisions };
+        ask.value(&document.spec, "");
+    }
+    let legacy = tie(&mut translation, name, old);
+    // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
+    let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
+    for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
+        match &first {
+            Some(job) => decision.document.clone_from(job),
+            None => (decision.document, decision.place) = (legacy.clone(), String::new()),
+        }
+    }
+    translation
+}
+
+/// Asks about values of a manifest that are not what the job needs in the long run.
+struct Places<'a> {
+    document: &'a Document,
+    decisions: &'a mut Vec<Decision>,
+}
+
+impl Places<'_> {
+    fn value(&mut self, value: &Value, place: &str) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                    self.value(value, &place);
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    let key = ["task_key", "job_cluster_key", "id"].iter().find_map(|key| item.get(key)?.as_str());
+                    let place = key.map_or_else(|| place.to_owned(), |key| format!("{place}[{key}]"));
+                    self.value(item, &place);
+                }
+            }
+            Value::String(text) => self.text(text, place),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, place: &str) {
+        let credential = format!("how the job gets the credential in `{text}`");
+        // One question a value, and not the same one twice.
+        if text.contains(detect::HIDDEN) && !self.decisions.iter().any(|d| d.what == credential) {
+            self.ask(
+                place,
+                credential,
+                "credentials do not belong into manifests",
+                ["a secret scope, read in the code or by reference", "an instance profile or Unity Catalog instead"],
+                "hidden: the value is not whole",
+            );
+        }
+        if place.ends_with(".parameters") && pattern::of(text).contains("{date}") && !self.is_asked(place, "the date") {
+            self.ask(
+                place,
+                format!("where the job gets the date in `{text}`"),
+                "it is that of the cluster's own run, and what filled it in is not known to EMR",
+                [
+                    "a parameter of the job, which the DAG fills in: `{{job.parameters.month}}`",
+                    "this date in every run",
+                ],
+                "this date in every run",
+            );
+        }
+    }
+
+    fn is_asked(&self, place: &str, about: &str) -> bool {
+        let document = self.document.address.to_string();
+        self.decisions.iter().any(|d| d.document == document && d.place == place && d.what.contains(about))
+    }
+
+    fn ask(&mut self, place: &str, what: String, why: &str, options: [&str; 2], default: &str) {
+        self.decisions.push(Decision {
+            field: String::new(),
+            what,
+            why: why.to_owned(),
+            options: options.map(str::to_owned).to_vec(),
+            default: default.to_owned(),
+            document: self.document.address.to_string(),
+            place: place.to_owned(),
+        });
+    }
+}
+
+/// Adds the manifests of what is on EMR and of the migration; the address of the first.
+fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
+    let of = |kind: &str| -> Vec<String> {
+        let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
+        documents.map(|d| d.address.to_string()).collect()
+    };
+    let (jobs, dags) = (of("DatabricksJob"), of("AirflowDag"));
+    let (kind, what, matches) = match old {
+        Old::Clusters(Selector::Name(glob)) => ("EmrCluster", "the old clusters", json!({ "name": glob })),
+        Old::Clusters(Selector::Ids(ids, _)) => ("EmrCluster", "the old clusters", json!({ "ids": ids })),
+        Old::Application(id) => ("EmrServerlessApplication", "the old application", json!({ "ids": [id] })),
+    };
+    let legacy = address(kind, &format!("legacy-{name}"));
+    let mut teardown = json!({ "grace": "14d" });
+    if !jobs.is_empty() {
+        teardown["replacedBy"] = json!(jobs);
+        teardown["requires"] = json!({ "greenRuns": 2, "parity": { "passes": 2 } });
+    }
+    let mut spec = json!({ "match": matches, "desired": "keep", "teardown": teardown });
+    escape(&mut spec);
+    let decision = |document: String, place: &str, what: String, why: &str, options: &[&str], default: &str| Decision {
+        field: String::new(),
+        what,
+        why: why.to_owned(),
+        options: options.iter().map(|option| (*option).to_owned()).collect(),
+        default: default.to_owned(),
+        document,
+        place: place.to_owned(),
+    };
+    translation.decisions.push(decision(
+        legacy.to_string(),
+        "desired",
+        format!("when {} may go", what),
+        "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR",
+        &[
+            "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set `teardown.notBefore` \
+             and `desired: teardown`",
+            "it stays: leave `keep`",
+        ],
+        "it is kept, and nothing is done to it",
+    ));
+    if let Old::Clusters(Selector::Ids(_, why)) = old {
+        translation.decisions.push(decision(
+            legacy.to_string(),
+            "match",
+            "which clusters are the old ones".into(),
+            why,
+            &[
+                "a pattern or tags that select them and no others",
+                "these ids, and those of new clusters by another import",
+            ],
+            "those that live now, by their ids: new ones are not among them",
+        ));
+    }
+    translation.documents.push(Document { address: legacy.clone(), spec });
+    if jobs.is_empty() {
+        return legacy.to_string();
+    }
+    let migration = address("Migration", name);
+    translation.decisions.push(decision(
+        migration.to_string(),
+        "",
+        "when it is cut over, and with which others".into(),
+        "pipelines that read each other's outputs have to be cut over together",
+        &["`wave`, a name that they share, and `cutover`, a day", "later"],
+        "neither is set",
+    ));
+    let spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    translation.documents.push(Document { address: migration, spec });
+    legacy.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::supported;
+    use super::*;
+
+    fn made(old: &Old, args: &[&str]) -> Translation {
+        let steps = match args {
+            [] => json!([]),
+            _ => json!([{ "Name": "load", "Config": { "Jar": "command-runner.jar", "Args": args } }]),
+        };
+        let input = json!({
+            "Cluster": { "Name": "sales", "ReleaseLabel": "emr-7.1.0" },
+            "InstanceGroups": [{ "InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2 }],
+            "Steps": steps,
+        });
+        let unread = [Unknown { what: "ListBootstrapActions".into(), of: "j-1".into(), why: "403 no".into() }];
+        pipeline(&input, &Options::new(supported(jiff::civil::date(2026, 11, 22))), "sales", old, &unread)
+    }
+
+    fn addresses(translation: &Translation) -> Vec<String> {
+        translation.documents.iter().map(|d| d.address.to_string()).collect()
+    }
+
+    fn asked(translation: &Translation, what: &str) -> Vec<String> {
+        let about = translation.decisions.iter().filter(|d| d.what.contains(what));
+        about.map(|d| format!("{} {}", d.document, d.place)).collect()
+    }
+
+    #[test]
+    fn old_and_new_are_tied() {
+        let args = ["spark-submit", "s3://a/b.py", "--month", "2026-10", "--out", "s3://x/2026-10/", "(secret)"];
+        let translation = made(&Old::Clusters(Selector::Name("sales-*".into())), &args);
+        let all = ["DatabricksJob/sales", "AirflowDag/sales", "EmrCluster/legacy-sales", "Migration/sales"];
+        assert_eq!(addresses(&translation), all);
+        assert_eq!(
+            translation.documents[2].spec,
+            json!({ "match": { "name": "sales-*" }, "desired": "keep", "teardown": { "grace": "14d",
+                "replacedBy": ["DatabricksJob/sales"], "requires": { "greenRuns": 2, "parity": { "passes": 2 } } } })
+        );
+        assert_eq!(
+            translation.documents[3].spec,
+            json!({ "from": { "emr": ["EmrCluster/legacy-sales"] },
+                    "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] } })
+        );
+        let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
+        assert_eq!(asked(&translation, "the date in"), [parameters]);
+        assert_eq!(asked(&translation, "credential"), [parameters]);
+        assert_eq!(asked(&translation, "may go"), ["EmrCluster/legacy-sales desired"]);
+        assert_eq!(asked(&translation, "ListBootstrapActions"), ["DatabricksJob/sales "]);
+        assert!(asked(&translation, "which clusters").is_empty());
+    }
+
+    #[test]
+    fn what_has_nothing_to_run_is_kept_and_not_migrated() {
+        let translation = made(&Old::Clusters(Selector::Ids(vec!["j-1".into()], "why")), &[]);
+        assert_eq!(addresses(&translation), ["EmrCluster/legacy-sales"]);
+        assert_eq!(translation.documents[0].spec["match"], json!({ "ids": ["j-1"] }));
+        assert_eq!(asked(&translation, "which clusters"), ["EmrCluster/legacy-sales match"]);
+        assert_eq!(asked(&translation, "anything to run"), ["EmrCluster/legacy-sales "]);
+        let translation = made(&Old::Application("00a".into()), &["spark-submit", "s3://a/b.py"]);
+        assert_eq!(addresses(&translation)[2], "EmrServerlessApplication/legacy-sales");
+    }
+}

@@ -1,0 +1,143 @@
+//! Objects to begin with: what somebody else had in their Airflow before.
+
+use super::{Api, body, connections, definition::Definition, files, pools, replies::Replied, runs::Run, variables};
+use crate::{answer::Content, request::Request, store::Store};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The `airflow` member of a seed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Seed {
+    connections: Vec<Value>,
+    variables: Vec<Value>,
+    pools: Vec<Value>,
+    dags: Vec<DagSeed>,
+}
+
+/// A DAG that no file of the folder defines, as other people's code does. `runs` are what it has run.
+#[derive(Debug, Deserialize)]
+struct DagSeed {
+    #[serde(default)]
+    file: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    is_paused: bool,
+    /// Whether Airflow no longer sees it: its file went, or stopped defining it (`is_stale` of v2, `is_active` of v1).
+    #[serde(default)]
+    is_stale: bool,
+    #[serde(default)]
+    runs: Vec<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// Adds a seed's objects, and answers their names.
+pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
+    let seed: Seed = serde_json::from_value(seed.clone()).map_err(|e| format!("airflow: {e}"))?;
+    let mut names = json!({ "connections": [], "variables": [], "pools": [], "dags": [] });
+    for (kind, objects) in [("connections", &seed.connections), ("variables", &seed.variables), ("pools", &seed.pools)]
+    {
+        for (at, object) in objects.iter().enumerate() {
+            let key = match kind {
+                "connections" => "connection_id",
+                "variables" => "key",
+                _ => "name",
+            };
+            one(store, kind, object.clone()).map_err(|why| format!("airflow.{kind}[{at}]: {why}"))?;
+            push(&mut names[kind], &object[key]);
+        }
+    }
+    for (at, dag) in seed.dags.into_iter().enumerate() {
+        let id = one_dag(store, dag).map_err(|why| format!("airflow.dags[{at}]: {why}"))?;
+        push(&mut names["dags"], &json!(id));
+    }
+    Ok(names)
+}
+
+fn push(list: &mut Value, name: &Value) {
+    if let Some(list) = list.as_array_mut() {
+        list.push(name.clone());
+    }
+}
+
+fn one(store: &mut Store, kind: &str, mut object: Value) -> Result<(), String> {
+    // An extra may be given as an object, as manifests have it.
+    if let Some(extra) = object.get("extra").filter(|e| e.is_object()).map(Value::to_string) {
+        object["extra"] = json!(extra);
+    }
+    // The default pool is always there: a seed sets it anew.
+    if kind == "pools" && object["name"] == pools::DEFAULT {
+        let members = body::read_v2(&object, &pools::MEMBERS, &["body"]).map_err(|a| why(Err(a)))?;
+        store.airflow.pools.retain(|pool| pool.name != pools::DEFAULT);
+        store.airflow.pools.insert(0, pools::made(&members));
+        return Ok(());
+    }
+    let request = Request::internal("POST", &format!("/api/v2/{kind}"), "seed", object);
+    let replied = match kind {
+        "connections" => connections::handle(store, Api::V2, &request, &[]),
+        "variables" => variables::handle(store, Api::V2, &request, &[]),
+        _ => pools::handle(store, Api::V2, &request, &[]),
+    };
+    match replied {
+        Some(Ok(_)) => Ok(()),
+        Some(refused) => Err(why(refused)),
+        None => Err("it cannot be created".to_owned()),
+    }
+}
+
+fn why(refused: Replied) -> String {
+    match refused.unwrap_or_else(|answer| answer).content {
+        Content::Json(body) | Content::Problem(body) => body["detail"].to_string(),
+        _ => "refused".to_owned(),
+    }
+}
+
+fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
+    let definition: Definition = serde_json::from_value(seed.rest.into()).map_err(|e| e.to_string())?;
+    let id = definition.dag_id.clone();
+    if id.is_empty() {
+        return Err("dag_id is missing".to_owned());
+    }
+    if store.airflow.dags.contains_key(&id) {
+        return Err(format!("the dag_id {id} is taken"));
+    }
+    let file = seed.file.unwrap_or_else(|| format!("{id}.py"));
+    let source = seed.source.unwrap_or_else(|| format!("# The code of {id}, which other people wrote.\n"));
+    let now = store.now();
+    files::define(&mut store.airflow, &file, &source, definition, now);
+    let major = store.settings.airflow.version;
+    if let Some(dag) = store.airflow.dags.get_mut(&id) {
+        dag.is_paused = seed.is_paused;
+        dag.is_stale = seed.is_stale;
+        // It has been running all along: the tick before now was not missed.
+        let definition = Definition { catchup: Some(false), ..dag.definition.clone() };
+        let next = super::schedule::next(&definition, major, None, now);
+        dag.last_end = next.filter(|next| next.run_after <= now).map(|next| next.end);
+    }
+    for (at, run) in seed.runs.into_iter().enumerate() {
+        let time = |name: &str| run[name].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok());
+        let logical = time("logical_date").map(|at| at.as_millisecond());
+        let ended = time("end_date").map(|at| at.as_millisecond());
+        let state = run["state"].as_str().unwrap_or("success").to_owned();
+        let begun = logical.unwrap_or(now);
+        store.airflow.runs.push(Run {
+            dag_id: id.clone(),
+            run_id: run["run_id"].as_str().map_or_else(|| format!("seeded__{at}"), str::to_owned),
+            version: 1,
+            kind: "scheduled".to_owned(),
+            ended: ended.or((state == "success" || state == "failed").then_some(begun)),
+            started: (state != "queued").then_some(begun),
+            state,
+            logical,
+            start_interval: logical,
+            end_interval: logical,
+            run_after: begun,
+            queued: begun,
+            conf: json!({}),
+            ..Run::default()
+        });
+    }
+    Ok(id)
+}

@@ -1,0 +1,132 @@
+//! Variables: texts by key. Airflow 3 hides those whose key sounds like a secret, Airflow 2 shows them all.
+
+use super::{
+    Api, Variable,
+    body::{Member, Type, masked, optional, read, required},
+    listing::{Listing, fits, page},
+    masking::{MASK, hides, mask},
+    pyjson::Json,
+    replies::{Replied, detail, ok, problem},
+    view::with_newer,
+};
+use crate::{answer::Answer, request::Request, store::Store};
+use serde_json::{Map, Value, json};
+
+pub(super) const MEMBERS: [Member; 3] =
+    [required("key", Type::Text), required("value", Type::Anything), optional("description", Type::Text)];
+
+const LISTING: Listing = Listing {
+    name: "variables",
+    filters: &["variable_key_pattern", "variable_key_prefix_pattern"],
+    orders: &["key", "id", "value", "description"],
+};
+
+/// Answers `variables…`. A key may hold slashes, so everything that is left of the path is one.
+pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> Option<Replied> {
+    let key = rest.join("/");
+    Some(match (request.method.as_str(), rest) {
+        ("GET", []) => {
+            let fits = |v: &&Variable| fits(request, "variable_key_pattern", &v.key);
+            let rows = store.airflow.variables.iter().filter(fits).map(|v| show(api, v)).collect();
+            page(api, request, &LISTING, rows)
+        }
+        ("POST", []) => create(store, api, request),
+        ("GET", _) => find(store, api, &key).and_then(|at| ok(show(api, &store.airflow.variables[at]))),
+        ("PATCH", [_, ..]) => patch(store, api, request, &key),
+        ("DELETE", [_, ..]) => match (find(store, api, &key), api) {
+            (Ok(at), _) => {
+                store.airflow.variables.remove(at);
+                Ok(Answer::empty(204))
+            }
+            (Err(_), Api::V1) => Err(problem(404, "Variable not found", Value::Null)),
+            (Err(missing), Api::V2) => Err(missing),
+        },
+        _ => return None,
+    })
+}
+
+fn find(store: &Store, api: Api, key: &str) -> Result<usize, Answer> {
+    store.airflow.variables.iter().position(|v| v.key == key).ok_or_else(|| match api {
+        Api::V2 => detail(404, format!("The Variable with key: `{key}` was not found")),
+        Api::V1 => problem(404, "Variable not found", json!("Variable does not exist")),
+    })
+}
+
+fn show(api: Api, variable: &Variable) -> Value {
+    let Variable { key, value, description, newer } = variable;
+    let shown = match api {
+        Api::V1 => json!({ "key": key, "value": value, "description": description }),
+        Api::V2 => {
+            // A text that happens to be JSON is read, masked and written anew.
+            let value = match Json::read(value) {
+                Some(read) => mask(&read, Some(key)).line(),
+                None if hides(key) => MASK.to_owned(),
+                None => value.clone(),
+            };
+            json!({ "key": key, "value": value, "description": description, "is_encrypted": true, "team_name": null })
+        }
+    };
+    with_newer(shown, newer)
+}
+
+/// What is stored: whatever is no text becomes JSON.
+pub(super) fn stored(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => Json::from(other).lines(),
+    }
+}
+
+fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
+    let members = read(api, request, &MEMBERS)?;
+    let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let new = Variable {
+        key: text("key").unwrap_or_default(),
+        value: stored(&members["value"]),
+        description: text("description"),
+        newer: Map::new(),
+    };
+    let known = store.airflow.variables.iter().position(|v| v.key == new.key);
+    match (api, known) {
+        (Api::V2, Some(_)) => Err(detail(409, format!("The Variable with key: `{}` already exists", new.key))),
+        (Api::V2, None) => {
+            let shown = show(api, &new);
+            store.airflow.variables.push(new);
+            Ok(Answer::json(201, shown))
+        }
+        (Api::V1, known) => {
+            // Airflow 2 overwrites, the description too, and echoes the members that were sent.
+            let mut shown = json!({ "key": new.key, "value": new.value });
+            if let Some(description) = &new.description {
+                shown["description"] = json!(description);
+            }
+            match known {
+                Some(at) => store.airflow.variables[at] = new,
+                None => store.airflow.variables.push(new),
+            }
+            ok(shown)
+        }
+    }
+}
+
+fn patch(store: &mut Store, api: Api, request: &Request, key: &str) -> Replied {
+    let members = read(api, request, &MEMBERS)?;
+    if members.get("key").is_some_and(|given| given != key) {
+        return Err(match api {
+            Api::V2 => detail(400, "Invalid body, key from request body doesn't match uri parameter"),
+            Api::V1 => problem(400, "Invalid post body", json!("key from request body doesn't match uri parameter")),
+        });
+    }
+    let at = find(store, api, key)?;
+    let mask = masked(request);
+    let wanted = |name: &str| mask.as_ref().is_none_or(|mask| mask.iter().any(|m| m == name));
+    let variable = &mut store.airflow.variables[at];
+    if wanted("value") {
+        variable.value = stored(&members["value"]);
+    }
+    // Airflow 2 writes the whole row: without a mask an absent description is cleared.
+    if wanted("description") && (members.contains_key("description") || (api == Api::V1 && mask.is_none())) {
+        variable.description = members.get("description").and_then(Value::as_str).map(str::to_owned);
+    }
+    ok(show(api, variable))
+}

@@ -1,0 +1,226 @@
+//! An account to begin with: what other people's code had made of EMR before.
+
+use super::cluster::{Cluster, Phase, Reason, StepPhase};
+use super::{REGION, instances, launch, replies::Replied, security, serverless};
+use crate::{
+    answer::{Answer, Content},
+    store::Store,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The `emr` member of a seed. The word `monthly` alone stands for `{"monthly": true}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Seed {
+    /// Where all of it is; [`REGION`] when absent.
+    region: Option<String>,
+    /// Whether the ready-made account is wanted as well.
+    monthly: bool,
+    clusters: Vec<ClusterSeed>,
+    security_configurations: Vec<SecuritySeed>,
+    applications: Vec<ApplicationSeed>,
+}
+
+/// A cluster. Times are as `2026-10-01T04:00:00Z`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterSeed {
+    /// The request that began it (RunJobFlow).
+    run: Value,
+    /// Its state; WAITING when absent.
+    #[serde(default)]
+    state: Option<Phase>,
+    /// `StateChangeReason`.
+    #[serde(default)]
+    reason: Value,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    ready: Option<String>,
+    #[serde(default)]
+    ended: Option<String>,
+    /// How its steps went, in the order in which they were asked for.
+    #[serde(default)]
+    steps: Vec<StepSeed>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StepSeed {
+    /// COMPLETED when absent.
+    state: Option<StepPhase>,
+    started: Option<String>,
+    ended: Option<String>,
+    /// `FailureDetails`.
+    failure: Option<Value>,
+    /// How long a running step takes.
+    seconds: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecuritySeed {
+    name: String,
+    /// What it says, as JSON.
+    configuration: Value,
+    #[serde(default)]
+    created: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplicationSeed {
+    /// The request that began it (CreateApplication).
+    create: Value,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    runs: Vec<RunSeed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunSeed {
+    /// The request that began it (StartJobRun).
+    start: Value,
+    /// SUCCESS when absent.
+    #[serde(default)]
+    state: Option<String>,
+    /// `stateDetails`.
+    #[serde(default)]
+    details: String,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    ended: Option<String>,
+}
+
+/// Adds a seed's objects, and answers their ids by their names.
+pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
+    let word = (seed == "monthly").then(|| json!({ "monthly": true }));
+    let mut seed = read(word.as_ref().unwrap_or(seed))?;
+    if seed.monthly {
+        let ready_made = read(&super::monthly::seed(store.now()))?;
+        seed.clusters.extend(ready_made.clusters);
+        seed.security_configurations.extend(ready_made.security_configurations);
+        seed.applications.extend(ready_made.applications);
+    }
+    let region = seed.region.unwrap_or_else(|| REGION.to_owned());
+    let mut ids = json!({ "region": region, "clusters": {}, "applications": {} });
+    for (at, one) in seed.security_configurations.into_iter().enumerate() {
+        let place = |why: String| format!("emr.security_configurations[{at}]: {why}");
+        let asked = json!({ "Name": one.name, "SecurityConfiguration": one.configuration.to_string() });
+        said(security::create(store, &region, &asked)).map_err(place)?;
+        let created = time(one.created.as_deref()).map_err(place)?;
+        if let (Some(known), Some(created)) = (store.emr.region(&region).security.get_mut(&one.name), created) {
+            known.created = created;
+        }
+    }
+    for (at, one) in seed.clusters.into_iter().enumerate() {
+        let cluster = cluster(store, &region, &one).map_err(|why| format!("emr.clusters[{at}]: {why}"))?;
+        ids["clusters"][cluster.name()] = json!(cluster.id);
+        store.emr.region(&region).clusters.insert(cluster.id.clone(), cluster);
+    }
+    for (at, one) in seed.applications.into_iter().enumerate() {
+        let (name, id) = application(store, &region, &one).map_err(|why| format!("emr.applications[{at}]: {why}"))?;
+        ids["applications"][name] = json!(id);
+    }
+    Ok(ids)
+}
+
+fn read(seed: &Value) -> Result<Seed, String> {
+    serde_json::from_value(seed.clone()).map_err(|e| format!("emr: {e}"))
+}
+
+fn said(replied: Replied) -> Result<Value, String> {
+    replied.map_err(refusal)
+}
+
+/// A refusal in words.
+fn refusal(answer: Answer) -> String {
+    let Content::Amazon { text, .. } = answer.content else { return "refused".to_owned() };
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    body["message"].as_str().or(body["Message"].as_str()).unwrap_or(&text).to_owned()
+}
+
+fn time(text: Option<&str>) -> Result<Option<i64>, String> {
+    let read = |text: &str| text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
+    text.map(read).transpose().map_err(|e| format!("a time is expected as 2026-10-01T04:00:00Z: {e}"))
+}
+
+fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<Cluster, String> {
+    let mut cluster = launch::launched(store, region, &seed.run).map_err(refusal)?;
+    let now = store.now();
+    let created = time(seed.created.as_deref())?.unwrap_or(now);
+    let ready = time(seed.ready.as_deref())?.unwrap_or(created);
+    let ended = time(seed.ended.as_deref())?;
+    cluster.phase = seed.state.unwrap_or(Phase::Waiting);
+    if cluster.phase.has_ended() != ended.is_some() {
+        return Err(format!("`ended` belongs to an ended cluster, and the state is {}", cluster.phase.name()));
+    }
+    if seed.steps.len() > cluster.steps.len() {
+        return Err(format!("{} steps are told of, {} were asked for", seed.steps.len(), cluster.steps.len()));
+    }
+    (cluster.created, cluster.since, cluster.idle_from) = (created, created, now);
+    if !matches!(cluster.phase, Phase::Starting) {
+        instances::provision(&mut cluster, created);
+    }
+    if !matches!(cluster.phase, Phase::Starting | Phase::Bootstrapping) {
+        cluster.ready = Some(ready);
+        instances::ready(&mut cluster, ready);
+    }
+    let mut last = ready;
+    for (place, step) in cluster.steps.iter_mut().enumerate() {
+        step.created = created;
+        let untold = StepSeed::default();
+        let told = seed.steps.get(place).unwrap_or(&untold);
+        step.phase = told.state.unwrap_or(StepPhase::Completed);
+        step.started = time(told.started.as_deref())?;
+        step.ended = time(told.ended.as_deref())?;
+        let has_run = !matches!(step.phase, StepPhase::Pending | StepPhase::Cancelled);
+        if has_run && step.started.is_none() {
+            step.started = Some(last);
+        }
+        if has_run && !step.phase.is_active() && step.ended.is_none() {
+            step.ended = step.started;
+        }
+        last = step.ended.unwrap_or(last);
+        step.failure = told.failure.clone();
+        step.seconds = told.seconds;
+    }
+    let text = |name: &str| seed.reason[name].as_str().map(str::to_owned);
+    cluster.reason = Reason { code: text("Code"), message: text("Message") };
+    cluster.errors = seed.reason["ErrorDetails"].as_array().cloned().unwrap_or_default();
+    if let Some(ended) = ended {
+        cluster.ended = Some(ended);
+        instances::end(&mut cluster, ended);
+    }
+    Ok(cluster)
+}
+
+fn application(store: &mut Store, region: &str, seed: &ApplicationSeed) -> Result<(String, String), String> {
+    let mut one = serverless::made(store, region, &seed.create).map_err(refusal)?;
+    let now = store.now();
+    one.created = time(seed.created.as_deref())?.unwrap_or(now);
+    one.state = seed.state.clone().unwrap_or_else(|| "STARTED".to_owned());
+    (one.updated, one.since) = (one.created, now);
+    for (at, told) in seed.runs.iter().enumerate() {
+        let mut run =
+            serverless::run_made(store, &one, &told.start).map_err(|a| format!("runs[{at}]: {}", refusal(a)))?;
+        run.created = time(told.created.as_deref())?.unwrap_or(now);
+        run.state = told.state.clone().unwrap_or_else(|| "SUCCESS".to_owned());
+        run.details.clone_from(&told.details);
+        run.started = Some(run.created);
+        run.ended = time(told.ended.as_deref())?.or(run.has_ended().then_some(run.created));
+        run.updated = run.ended.unwrap_or(run.created);
+        run.since = run.updated;
+        one.runs.insert(run.id.clone(), run);
+    }
+    let name = one.asked.get("name").and_then(Value::as_str).unwrap_or(&one.id).to_owned();
+    let id = one.id.clone();
+    store.emr.region(region).applications.insert(id.clone(), one);
+    Ok((name, id))
+}

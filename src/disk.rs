@@ -1,0 +1,341 @@
+//! Files of a folder on disk. Whatever of a checkout is read is read here: manifests, reports of comparisons, records of
+//! imports, saved plans. A checkout may be a stranger's.
+
+use plumb_core::manifest::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// How many entries of folders are looked at before a listing gives up.
+const MOST_ENTRIES: usize = 300_000;
+
+/// The files below a folder. What a symbolic link reaches outside of it is not read: the manifests of a pull request
+/// must not be able to show other files of the machine that plans them.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// Without symbolic links, so that whatever is inside starts with it.
+    root: PathBuf,
+}
+
+impl Disk {
+    /// The folder that holds `plumb.yaml`.
+    pub fn new(root: impl AsRef<Path>) -> io::Result<Disk> {
+        Ok(Disk { root: fs::canonicalize(root)? })
+    }
+
+    /// The folder, without symbolic links.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What stands at a path, and where it really is.
+    fn look(&self, path: &str) -> Result<Entry, String> {
+        let at = self.root.join(path);
+        let told = |e: io::Error| match e.kind() {
+            io::ErrorKind::NotFound => format!("there is no `{path}`"),
+            _ => format!("`{path}` cannot be read: {e}"),
+        };
+        let is_link = fs::symlink_metadata(&at).map_err(told)?.is_symlink();
+        let real = match fs::canonicalize(&at) {
+            Ok(real) => real,
+            Err(_) if is_link => return Ok(Entry::Found(self.found(path, FoundKind::SymlinkBroken, 0))),
+            Err(e) => return Err(told(e)),
+        };
+        let Ok(inside) = real.strip_prefix(&self.root) else {
+            return Ok(Entry::Found(self.found(path, FoundKind::SymlinkOutside, 0)));
+        };
+        if is_hidden(inside, Path::new(path)) {
+            return Ok(Entry::Found(self.found(path, FoundKind::Hidden, 0)));
+        }
+        let about = fs::metadata(&real).map_err(told)?;
+        if about.is_dir() {
+            return Ok(Entry::Folder(real));
+        }
+        let kind = match about.len() {
+            _ if !about.is_file() => FoundKind::Special,
+            size if size > MOST_BYTES_A_FILE => FoundKind::TooLarge,
+            _ => FoundKind::File,
+        };
+        Ok(Entry::Found(self.found(path, kind, about.len())))
+    }
+
+    fn found(&self, path: &str, kind: FoundKind, size: u64) -> Found {
+        Found { path: path.to_owned(), kind, size }
+    }
+}
+
+/// Whether something that may be a folder of manifests is not looked into: that has to be said, or they would seem deleted.
+fn leads_away(kind: &FoundKind) -> bool {
+    matches!(kind, FoundKind::SymlinkOutside | FoundKind::Hidden)
+}
+
+/// Whether a path leads, by a link, to something hidden, or in any way to what is git's own. `.git/config` has the token of
+/// actions/checkout in it, `.env` what its name says; an error would quote them.
+fn is_hidden(real: &Path, asked: &Path) -> bool {
+    let hidden = |path: &Path| {
+        path.components().any(|c| c.as_os_str().to_string_lossy().starts_with('.') && c.as_os_str() != ".")
+    };
+    real.components().any(|c| c.as_os_str() == ".git") || (hidden(real) && !hidden(asked))
+}
+
+impl Disk {
+    /// The files of a folder whose names end so, not those of folders in it; none when there is no such folder.
+    pub fn files(&self, folder: &str, ending: &str) -> Result<Vec<Found>, String> {
+        if fs::symlink_metadata(self.root.join(folder)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Ok(Vec::new());
+        }
+        let real = match self.look(folder)? {
+            Entry::Folder(real) => real,
+            Entry::Found(file) => return Ok(vec![file]),
+        };
+        let told = |e: io::Error| format!("`{folder}` cannot be read: {e}");
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for (seen, entry) in fs::read_dir(&real).map_err(told)?.enumerate() {
+            let name = entry.map_err(told)?.file_name().to_string_lossy().into_owned();
+            if seen > MOST_ENTRIES || found.len() > MOST_FILES {
+                return Err(format!("`{folder}` has too many files: {MOST_FILES} are the most"));
+            }
+            if name.ends_with(ending) {
+                match self.look(&format!("{folder}/{name}"))? {
+                    Entry::Found(file) => {
+                        bytes += file.size;
+                        found.push(file);
+                    }
+                    Entry::Folder(_) => {}
+                }
+            }
+        }
+        if bytes > MOST_BYTES {
+            return Err(format!("the files of `{folder}` are larger than {} MB together", MOST_BYTES / 1_000_000));
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The text of a file of the project; why it cannot be read, without any of it.
+    pub fn text(&self, file: &Found) -> Result<String, String> {
+        match file.refused() {
+            Some(why) => Err(why),
+            None => String::from_utf8(self.read(&file.path)?).map_err(|_| format!("`{}` is not UTF-8", file.path)),
+        }
+    }
+
+    /// The same of a path; `None` when there is nothing.
+    pub fn text_at(&self, path: &str) -> Result<Option<String>, String> {
+        let is_nothing = |e: io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        if fs::symlink_metadata(self.root.join(path)).is_err_and(is_nothing) {
+            return Ok(None);
+        }
+        match self.look(path)? {
+            Entry::Found(file) => self.text(&file).map(Some),
+            Entry::Folder(_) => Err(format!("`{path}` is a folder")),
+        }
+    }
+}
+
+/// The text of a file that the command line names: anywhere, `most` bytes at most. One that stands in the project may not be
+/// a link out of it, because whoever wrote the branch may have put it there.
+pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, String> {
+    let told = |e: io::Error| e.to_string();
+    let real = fs::canonicalize(path).map_err(told)?;
+    if let Some(root) = project.and_then(|dir| fs::canonicalize(dir).ok()) {
+        // Where it stands, its own link not followed.
+        let whole = std::path::absolute(path).map_err(told)?;
+        let parent = whole.parent().and_then(|dir| fs::canonicalize(dir).ok()).unwrap_or_default();
+        let is_inside = parent.starts_with(&root)
+            || project.is_some_and(|dir| std::path::absolute(dir).is_ok_and(|dir| whole.starts_with(dir)));
+        if is_inside && !real.strip_prefix(&root).is_ok_and(|inside| !is_hidden(inside, Path::new(""))) {
+            return Err("it is a link that leaves the project, or leads to a hidden file".into());
+        }
+    }
+    if !fs::metadata(&real).map_err(told)?.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(&real).map_err(told)?.take(most + 1).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("it is larger than {} MB", most / 1_000_000));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
+}
+
+enum Entry {
+    Found(Found),
+    Folder(PathBuf),
+}
+
+impl Source for Disk {
+    fn list(&self, path: &str) -> Result<Vec<Found>, String> {
+        let mut found = Vec::new();
+        // Links inside the project may form circles: each real folder is entered once.
+        let mut entered = BTreeSet::new();
+        let mut seen = 0;
+        let mut folders = match self.look(path)? {
+            Entry::Found(file) => return Ok(vec![file]),
+            Entry::Folder(real) => vec![(path.to_owned(), real)],
+        };
+        while let Some((folder, real)) = folders.pop() {
+            if !entered.insert(real.clone()) {
+                continue;
+            }
+            let told = |e: io::Error| format!("`{folder}` cannot be read: {e}");
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&real).map_err(told)? {
+                seen += 1;
+                if seen > MOST_ENTRIES {
+                    return Err(format!("`{path}` has more than {MOST_ENTRIES} files and folders below it"));
+                }
+                let entry = entry.map_err(told)?;
+                let plain_file = entry.file_type().is_ok_and(|t| t.is_file());
+                // `.git`, `.venv` and the like hold no manifests. A name that is not UTF-8 cannot end well either.
+                if let Some(name) = entry.file_name().to_str().filter(|n| !n.starts_with('.'))
+                    && (!plain_file || is_yaml(name))
+                {
+                    names.push(name.to_owned());
+                }
+            }
+            names.sort();
+            // The last in, the first out: reversed, so that the walk itself is in order.
+            for name in names.into_iter().rev() {
+                let inner = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+                match self.look(&inner)? {
+                    Entry::Folder(real) => folders.push((inner, real)),
+                    Entry::Found(file) if is_yaml(&name) || leads_away(&file.kind) => found.push(file),
+                    Entry::Found(_) => {}
+                }
+            }
+            if found.len() > MOST_FILES {
+                break;
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let told = |e: io::Error| format!("`{path}` cannot be read: {e}");
+        // Looked at once more: it may have changed since it was listed.
+        match self.look(path)? {
+            Entry::Found(Found { kind: FoundKind::File, .. }) => {}
+            _ => return Err(format!("`{path}` is not a file of the project")),
+        }
+        let file = fs::File::open(self.root.join(path)).map_err(told)?;
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES_A_FILE + 1).read_to_end(&mut bytes).map_err(told)?;
+        if bytes.len() as u64 > MOST_BYTES_A_FILE {
+            return Err(format!("`{path}` is larger than {} MB", MOST_BYTES_A_FILE / 1_000_000));
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_in_order_and_stays_inside() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.yaml"), "a: 1").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("m/b/.git")).unwrap();
+        for name in ["m/z.yaml", "m/b/a.yml", "m/b/.git/x.yaml", "m/notes.txt", "other.yaml"] {
+            fs::write(root.path().join(name), "a: 1").unwrap();
+        }
+        fs::write(root.path().join("m/large.yaml"), vec![b' '; MOST_BYTES_A_FILE as usize + 1]).unwrap();
+        #[cfg(unix)]
+        for (to, name) in [
+            (outside.path().join("secret.yaml"), "m/out.yaml"),
+            (outside.path().to_owned(), "m/outdir"),
+            (root.path().join("other.yaml"), "m/inside.yaml"),
+            (root.path().join("m"), "m/b/circle"),
+            (root.path().join("nothing"), "m/broken.yaml"),
+        ] {
+            std::os::unix::fs::symlink(to, root.path().join(name)).unwrap();
+        }
+        let disk = Disk::new(root.path()).unwrap();
+        let list: Vec<_> = disk.list("m").unwrap().into_iter().map(|f| (f.path, f.kind)).collect();
+        let want = [
+            ("m/b/a.yml", FoundKind::File),
+            ("m/broken.yaml", FoundKind::SymlinkBroken),
+            ("m/inside.yaml", FoundKind::File),
+            ("m/large.yaml", FoundKind::TooLarge),
+            ("m/out.yaml", FoundKind::SymlinkOutside),
+            ("m/outdir", FoundKind::SymlinkOutside),
+            ("m/z.yaml", FoundKind::File),
+        ];
+        #[cfg(unix)]
+        assert_eq!(list, want.map(|(p, k)| (p.to_owned(), k)));
+        assert_eq!(disk.read("m/inside.yaml").unwrap(), b"a: 1");
+        assert!(disk.read("m/out.yaml").is_err());
+        assert_eq!(disk.list("nowhere"), Err("there is no `nowhere`".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_hides_is_not_read() {
+        use std::os::unix::fs::symlink;
+        const SECRET: &str = "{\"s3cr3t\": \"hunter2\"}";
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), SECRET).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in
+            [(".git/config", SECRET), (".env", SECRET), ("evidence/a.json", "{}"), ("evidence/b.txt", "")]
+        {
+            fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
+            fs::write(root.path().join(path), text).unwrap();
+        }
+        fs::create_dir_all(root.path().join("evidence/folder.json")).unwrap();
+        fs::write(root.path().join("evidence/large.json"), vec![b' '; MOST_BYTES_A_FILE as usize + 1]).unwrap();
+        for (to, name) in [
+            (outside.path().join("secret"), "out.json"),
+            ("/etc/passwd".into(), "passwd.json"),
+            (root.path().join(".git/config"), "git.json"),
+            (root.path().join(".env"), "env.json"),
+            ("/dev/zero".into(), "zero.json"),
+            ("nothing".into(), "broken.json"),
+            ("a.json".into(), "inside.json"),
+        ] {
+            symlink(to, root.path().join("evidence").join(name)).unwrap();
+        }
+        let disk = Disk::new(root.path()).unwrap();
+        let texts: Vec<_> =
+            disk.files("evidence", ".json").unwrap().iter().map(|f| (f.path.clone(), disk.text(f))).collect();
+        let refused =
+            |name: &str, why: &str| (format!("evidence/{name}.json"), Err(format!("`evidence/{name}.json` {why}")));
+        let (leaves, hidden) =
+            ("is a symbolic link that leaves the project", "leads to a hidden file, such as those of git");
+        let wanted = [
+            ("evidence/a.json".to_owned(), Ok("{}".to_owned())),
+            refused("broken", "is a symbolic link to nothing"),
+            refused("env", hidden),
+            refused("git", hidden),
+            ("evidence/inside.json".to_owned(), Ok("{}".to_owned())),
+            refused("large", "is too large: 5.0 MB, and 5 MB is the most"),
+            refused("out", leaves),
+            refused("passwd", leaves),
+            refused("zero", leaves),
+        ];
+        assert_eq!(texts, wanted);
+        assert_eq!(disk.files("nowhere", ".json"), Ok(Vec::new()));
+        assert_eq!(disk.text_at("nowhere.json"), Ok(None));
+        assert_eq!(disk.text_at("evidence/a.json/b.json"), Ok(None), "below a file there is nothing");
+        assert!(disk.read(".git/config").is_err() && disk.text_at("evidence/out.json").is_err());
+        // A folder that is a link.
+        symlink(outside.path(), root.path().join("linked")).unwrap();
+        assert_eq!(disk.files("linked", "").unwrap()[0].kind, FoundKind::SymlinkOutside);
+        // A file that the command line names may be anywhere, but not be a trap in the project.
+        let named = |path: &str| named(Some(root.path()), &root.path().join(path), 100);
+        assert_eq!(named("evidence/inside.json").unwrap(), "{}");
+        assert_eq!(super::named(Some(root.path()), &outside.path().join("secret"), 100).unwrap(), SECRET);
+        assert_eq!(
+            super::named(Some(root.path()), &outside.path().join("secret"), 5).unwrap_err(),
+            "it is larger than 0 MB"
+        );
+        for trap in ["evidence/out.json", "evidence/git.json", "linked/secret", "evidence/env.json", ".git/config"] {
+            assert!(named(trap).unwrap_err().contains("leaves the project, or leads to a hidden file"), "{trap}");
+        }
+        assert_eq!(named("evidence").unwrap_err(), "it is not a regular file");
+    }
+}
