@@ -8,12 +8,12 @@
 mod actions;
 mod airflow;
 mod basics;
+mod ci;
 mod ci_drift;
 mod compute;
+mod demo;
 mod embedded;
 mod failures;
-#[path = "../github/mod.rs"]
-mod github;
 mod guards;
 mod help;
 mod import;
@@ -24,12 +24,18 @@ mod secrets;
 mod server_filled;
 mod teardown;
 mod unfaithful;
-#[path = "../unfaithful/proxy.rs"]
-mod unfaithful_proxy;
 mod unknown;
 mod unread;
-mod world;
 mod writeback;
+
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/github/mod.rs"]
+mod github;
+#[path = "../support/unfaithful_proxy.rs"]
+mod unfaithful_proxy;
+#[path = "../support/binary.rs"]
+mod world;
 
 /// Compares what a command showed with the snapshot beside it.
 macro_rules! shows {

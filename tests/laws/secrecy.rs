@@ -88,7 +88,7 @@ fn assert_hidden(text: &str, secrets: &[String], what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_shows_a_secret() {
-    // A secret in a DAG file is refused (`tests/airflow_dag/converge.rs`): everybody can read it.
+    // A secret in a DAG file is refused (`tests/peers/airflow_dag/converge.rs`): everybody can read it.
     let cases = fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag");
     world::each(cases.map(|f| (f.name(), hides(f)))).await;
 }

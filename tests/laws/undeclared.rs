@@ -237,7 +237,7 @@ async fn what_no_rule_speaks_of_is_left_alone() {
 }
 
 /// The fixtures without those of DAGs, which have no fields on the server: all that can be added is an edit of plumb's
-/// file, and heals (`tests/airflow_dag/converge.rs`).
+/// file, and heals (`tests/peers/airflow_dag/converge.rs`).
 fn of_fields() -> impl Iterator<Item = Fixture> {
     fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag")
 }

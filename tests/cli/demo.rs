@@ -1,0 +1,195 @@
+//! The demo, as a new user runs it, and what it says when a step does not hold.
+
+use plumb::cli::demo::{self, Demo, STORY, Stage};
+use plumb::ui::{Colour, Environment, ExitCode, Failure, Streams, Ui, Volume};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+const PLUMB: &str = env!("CARGO_BIN_EXE_plumb");
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn ui(out: &Buffer) -> Ui {
+    let streams = Streams {
+        input: Box::new(io::empty()),
+        out: Box::new(out.clone()),
+        err: Box::new(io::sink()),
+        input_terminal: false,
+        out_terminal: false,
+        err_terminal: false,
+        width: Some(100),
+    };
+    Ui::new(streams, &Environment::default(), Colour::Never, Volume::Normal)
+}
+
+#[test]
+fn the_story_holds_anywhere_and_takes_nothing_from_its_surroundings() {
+    let (empty, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let done = Command::new(PLUMB)
+        .arg("demo")
+        .current_dir(empty.path())
+        .env_remove("HOME")
+        // What a user may have set, none of which may be used.
+        .env("DATABRICKS_HOST", "https://production.example.com")
+        .env("DATABRICKS_TOKEN", "dapi-of-the-caller")
+        .env("DATABRICKS_CONFIG_PROFILE", "production")
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("PLUMB_TARGET", "prod")
+        .env("GIT_DIR", "/nowhere")
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert_eq!(done.status.code(), Some(0), "{out}\n{err}");
+    for (index, step) in STORY.iter().enumerate() {
+        let heading = format!("── {}/{} {} ──", index + 1, STORY.len(), step.title);
+        let (_, rest) = out.split_once(&heading).unwrap_or_else(|| panic!("no step {heading}:\n{out}"));
+        let told = rest.split("\n── ").next().unwrap();
+        assert!(told.contains("\n  ✓ "), "{heading} proves nothing:\n{told}");
+        assert!(told.contains("\n$ "), "{heading} runs nothing:\n{told}");
+    }
+    assert_eq!(err, "");
+    assert!(!out.contains("dapi-of-the-caller") && !out.contains("production.example.com"));
+    let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
+    assert_eq!((left(empty.path()), left(temporary.path())), (0, 0), "it left files behind");
+}
+
+#[test]
+fn the_repository_can_be_kept() {
+    let temporary = tempfile::tempdir().unwrap();
+    let done = Command::new(PLUMB).args(["demo", "--keep"]).env("TMPDIR", temporary.path()).output().unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{out}");
+    let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(out.contains(&folder.display().to_string()), "{out}");
+    let log = Command::new("git").args(["log", "--format=%an"]).current_dir(folder.join("project")).output().unwrap();
+    let log = String::from_utf8(log.stdout).unwrap();
+    let commits: Vec<&str> = log.lines().rev().collect();
+    assert_eq!(commits[..5], ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"]);
+    assert_eq!(commits.len(), 11, "{log}");
+}
+
+#[tokio::test]
+async fn a_story_that_does_not_hold_fails_and_keeps_the_folder() {
+    // Without the program no step can hold.
+    let failure =
+        demo::run_as(Path::new("no/such/program"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
+    assert_eq!(failure.exit, ExitCode::Error);
+    assert!(failure.message.starts_with("step 1 (A workspace, and a repository) does not hold"), "{failure}");
+    let kept = failure.hints.iter().find_map(|h| h.strip_prefix("the folder is kept: ")).unwrap();
+    assert!(Path::new(kept).join("project/plumb.yaml").is_file());
+    std::fs::remove_dir_all(kept).unwrap();
+}
+
+/// What goes wrong just before a step.
+enum Sabotage {
+    /// Somebody changes this setting of the job with this name.
+    Edit(&'static str, Value),
+    /// Requests to this path are answered with an error.
+    Fault(&'static str),
+    /// This file of the repository is written.
+    File(&'static str, &'static str),
+    /// A file of that name, which is not plumb's, is in Airflow's folder.
+    Meddled(&'static str),
+    /// EMR is asked this.
+    Emr(&'static str, Value),
+    /// Nothing, but the step before is left out.
+    Skip,
+}
+
+/// Plays the story up to a step (counted from 1), with something going wrong before it; what the step came to.
+async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    let ui = ui(&Buffer::default());
+    let stage = Stage::set(Path::new(PLUMB), folder.path(), &ui).await.unwrap();
+    let before = if matches!(sabotage, Sabotage::Skip) { number - 2 } else { number - 1 };
+    for (index, step) in STORY[..before].iter().enumerate() {
+        demo::play(&stage, index, step).await.unwrap();
+    }
+    match sabotage {
+        Sabotage::Edit(name, settings) => {
+            let list = stage.ask("/api/2.2/jobs/list?limit=100").await.unwrap();
+            let jobs = list["jobs"].as_array().unwrap();
+            let job = jobs.iter().find(|j| j["settings"]["name"] == name).unwrap();
+            let body = json!({ "job_id": job["job_id"], "new_settings": settings });
+            stage.post("/api/2.2/jobs/update", &body).await.unwrap();
+        }
+        Sabotage::Fault(path) => {
+            let fault = json!({ "method": "POST", "path": path, "status": 400, "times": 99 });
+            stage.post("/_sandbox/faults", &fault).await.unwrap();
+        }
+        Sabotage::File(path, text) => stage.write(path, text).unwrap(),
+        Sabotage::Meddled(name) => std::fs::write(folder.path().join("dags").join(name), "# by hand\n").unwrap(),
+        Sabotage::Emr(operation, body) => {
+            stage.emr(operation, body).await.unwrap();
+        }
+        Sabotage::Skip => {}
+    }
+    demo::play(&stage, number - 1, &STORY[number - 1]).await
+}
+
+#[tokio::test]
+async fn a_step_that_does_not_hold_is_noticed() {
+    let aggregate = "[bau] audience aggregate";
+    let cases = [
+        (3, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
+        (4, Sabotage::Fault("/api/2.2/jobs/create"), "exited with 6, not with 0"),
+        (5, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "exited with 2, not with 0"),
+        (6, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
+        (7, Sabotage::Meddled("bau_insights_monthly.py"), "exited with 1, not with 0"),
+        (9, Sabotage::Skip, "exited with 0, not with 2"),
+        (9, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "not one field but"),
+        (9, Sabotage::Edit("[bau] audience cleanse", json!({ "timeout_seconds": 1 })), "it found"),
+        (10, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "something else changed too"),
+        (11, Sabotage::Edit(aggregate, json!({ "timeout_seconds": 1 })), "the plan is"),
+        (12, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
+    ];
+    for (number, sabotage, why) in cases {
+        is_noticed(number, sabotage, why).await;
+    }
+}
+
+async fn is_noticed(number: usize, sabotage: Sabotage, why: &str) {
+    let failure = play_to(number, sabotage).await.expect_err(why);
+    assert!(failure.message.starts_with(&format!("step {number} (")), "{failure}");
+    assert!(failure.message.contains(why), "step {number}: expected `{why}` in: {failure}");
+}
+
+#[tokio::test]
+async fn a_cluster_more_is_noticed() {
+    let instances = json!({ "MasterInstanceType": "m5.xlarge", "InstanceCount": 1 });
+    let one_more = json!({ "Name": "x", "ReleaseLabel": "emr-6.9.0", "Instances": instances, "JobFlowRole": "r", "ServiceRole": "r" });
+    is_noticed(13, Sabotage::Emr("RunJobFlow", one_more), "it found 7 pipelines").await;
+}
+
+#[tokio::test]
+async fn a_gate_that_does_not_open_is_noticed() {
+    is_noticed(17, Sabotage::File("evidence/broken.json", "{}"), "after parity, {\"busy\", \"parity\"} wait").await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_taken_down_is_noticed() {
+    is_noticed(18, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+}
+
+/// A manifest that the story does not tell of.
+const OTHER: &str = "\
+apiVersion: plumb/v1
+kind: DatabricksInstancePool
+metadata: {name: other-workers}
+spec: {instance_pool_name: other, node_type_id: r6id.xlarge}
+";

@@ -1,0 +1,315 @@
+//! The documents say what is true: their examples are real output, their commands exist, their links lead somewhere.
+//!
+//! `PLUMB_BLESS=1 cargo test --test offline docs` writes the README's examples anew.
+
+use plumb::cli::demo::STORY;
+use plumb::ui::ExitCode;
+use plumb_core::kinds::{self, MarkPlace};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const PLUMB: &str = env!("CARGO_BIN_EXE_plumb");
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every document, by its path.
+fn documents() -> BTreeMap<String, String> {
+    let mut paths = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    for entry in fs::read_dir(root().join("docs")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            paths.push(format!("docs/{name}"));
+        }
+    }
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
+}
+
+/// The commands of one step of the demo and what they printed, out of the demo's own output.
+fn shown(story: &str, number: usize) -> String {
+    let heading = format!("── {number}/{} {} ──\n", STORY.len(), STORY[number - 1].title);
+    let (_, rest) = story.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
+    let step = rest.split("\n── ").next().unwrap();
+    let mut blocks = Vec::new();
+    for line in step.lines() {
+        if line.starts_with("$ ") {
+            blocks.push(line.to_owned());
+        } else if let Some(output) = line.strip_prefix("  │") {
+            // How long reading took, and how much of it there was, is said on stderr and is no part of a result.
+            if !output.starts_with(" read ") {
+                blocks.push(output.strip_prefix(' ').unwrap_or(output).to_owned());
+            }
+        }
+    }
+    assert!(!blocks.is_empty(), "step {number} shows nothing");
+    blocks.join("\n")
+}
+
+/// The text with ids, ports and digests that are the same in every run: each that is met gets the next of its sort.
+fn same_ids(text: &str) -> String {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut out = String::new();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        if end == 0 {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let (word, after) = rest.split_at(end);
+        let hex = |w: &str| w.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        let digits = |w: &str| w.bytes().all(|b| b.is_ascii_digit());
+        let port = out.ends_with("127.0.0.1:");
+        let (sort, made): (&str, fn(usize) -> String) = match word {
+            w if port && digits(w) => ("port", |_| "8080".into()),
+            w if w.len() == 16 && hex(w) => ("digest", |n| format!("{:016x}", 0x9c1f_0e6a_2b7d_4f50 + n)),
+            w if w.len() == 12 && hex(w) => ("commit", |n| format!("{:012x}", 0x3f2a_91c0_b1d2_usize + n)),
+            // Months of a schedule, latest first, as the plan of the demo tells them.
+            w if is_day(w) && w.ends_with("-02") && (after.starts_with(" 04:00") || out.ends_with("ds ")) => {
+                ("tick", |n| format!("2024-{:02}-02", 7_usize.saturating_sub(n)))
+            }
+            w if is_day(w) => {
+                out.push_str(&same_day(w));
+                rest = after;
+                // The time of that day, as gates say it.
+                if after.get(6..10) == Some(" UTC") {
+                    out.push_str(" 08:00");
+                    rest = &after[6..];
+                }
+                continue;
+            }
+            // The month in the name of a cluster of EMR.
+            w if w.len() > 8 && is_day(&format!("{}-01", &w[w.len() - 7..])) => {
+                out.push_str(&format!("{}2026-10", &w[..w.len() - 7]));
+                rest = after;
+                continue;
+            }
+            w if w.len() == 15 && w.starts_with("j-") => ("cluster", |n| format!("j-2EXAMPLE{n:05}")),
+            w if w.len() == 15 && w.starts_with("s-") => ("step", |n| format!("s-3EXAMPLE{n:05}")),
+            w if w.len() == 15 && digits(w) => ("job", |n| format!("{}", 620_000_000_000_001 + n)),
+            w if matches!(w.split('-').collect::<Vec<_>>()[..], [day, time, _, ..] if day.len() == 4 && time.len() == 6 && digits(day) && digits(time)) => {
+                ("compute", |n| format!("0401-120000-{:08x}", 0x1b39_896a + n))
+            }
+            _ => ("", |_| String::new()),
+        };
+        match sort {
+            "" => out.push_str(word),
+            sort => {
+                let same = known.entry(word.to_owned()).or_insert_with(|| {
+                    let count = counts.entry(sort).or_default();
+                    *count += 1;
+                    made(*count - 1)
+                });
+                out.push_str(same);
+            }
+        }
+        rest = after;
+    }
+    out
+}
+
+/// Whether a word is a day of these years.
+fn is_day(word: &str) -> bool {
+    word.len() == 10 && word > "2025" && word.parse::<jiff::civil::Date>().is_ok()
+}
+
+/// A day as if today were the sixteenth of November 2026.
+fn same_day(word: &str) -> String {
+    let day: jiff::civil::Date = word.parse().unwrap();
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    (jiff::civil::date(2026, 11, 16) + (day - today)).to_string()
+}
+
+#[test]
+fn the_tour_is_what_the_demo_prints() {
+    let done = Command::new(PLUMB).arg("demo").output().unwrap();
+    let story = same_times(&same_ids(&String::from_utf8(done.stdout).unwrap()));
+    assert!(done.status.success(), "{story}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut parts = readme.split("<!-- demo: ");
+    let mut fresh = parts.next().unwrap().to_owned();
+    let mut count = 0;
+    for part in parts {
+        let (number, rest) = part.split_once(" -->\n```console\n").expect("a console block after each demo comment");
+        let after = match rest.strip_prefix("```\n") {
+            Some(after) => after,
+            None => rest.split_once("\n```\n").expect("the block ends").1,
+        };
+        fresh.push_str(&format!("<!-- demo: {number} -->\n```console\n"));
+        fresh.push_str(&shown(&story, number.parse().unwrap()));
+        fresh.push_str(&format!("\n```\n{after}"));
+        count += 1;
+    }
+    assert!(count >= 5, "the tour has {count} blocks");
+    if env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
+        return fs::write(root().join("README.md"), fresh).unwrap();
+    }
+    let diff = similar::TextDiff::from_lines(readme.as_str(), fresh.as_str());
+    assert!(readme == fresh, "the tour is stale; PLUMB_BLESS=1 writes it anew:\n{}", diff.unified_diff());
+}
+
+/// Text in which every time that something took (`in 0.7 s` at the end of a line) is the same.
+fn same_times(text: &str) -> String {
+    let timed = |line: &str| {
+        let (before, took) = line.strip_suffix(" s")?.rsplit_once(" in ")?;
+        took.parse::<f64>().ok().map(|_| format!("{before} in 0.4 s"))
+    };
+    text.split('\n').map(|line| timed(line).unwrap_or_else(|| line.to_owned())).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn ids_become_the_same_and_nothing_else_changes() {
+    let text =
+        "http://127.0.0.1:4711 620000000000008 and 620000000000007, 620000000000008 a2b5e4fc720e 1122-142208-f88b";
+    let same =
+        "http://127.0.0.1:8080 620000000000001 and 620000000000002, 620000000000001 3f2a91c0b1d2 0401-120000-1b39896a";
+    assert_eq!(same_ids(text), same);
+    for plain in ["audience-cleanse", "710001", "… 2024-05-01 é", "Digest: short"] {
+        assert_eq!(same_ids(plain), plain);
+    }
+}
+
+#[test]
+fn the_readme_lists_every_kind_and_where_its_mark_is() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Kinds").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<&str> = table.lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(rows.len(), kinds::all().len(), "one row a kind");
+    for kind in kinds::all() {
+        let row = rows.iter().find(|r| r.starts_with(&format!("| `{}` |", kind.name())));
+        let row = row.unwrap_or_else(|| panic!("no row of {}", kind.name()));
+        let place = match kind.mark() {
+            MarkPlace::Nowhere => "–".to_owned(),
+            place => format!("`{}`", place.member()),
+        };
+        assert!(row.ends_with(&format!("| {place} |")), "{row}: the mark is in {place}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_exit_code() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let listed: Vec<u8> = table.lines().filter_map(|l| l.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
+    let all = [
+        ExitCode::Ok,
+        ExitCode::Error,
+        ExitCode::Changes,
+        ExitCode::Guard,
+        ExitCode::Stale,
+        ExitCode::Lease,
+        ExitCode::Partial,
+        ExitCode::Usage,
+        ExitCode::Interrupted,
+    ];
+    assert_eq!(listed, all.map(ExitCode::code));
+}
+
+/// The command lines of `plumb` in a document: in blocks of shell, and in backticks.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for (index, block) in text.split("```").enumerate() {
+        if index % 2 == 1 {
+            let (language, body) = block.split_once('\n').unwrap_or(("", block));
+            if language == "sh" || language == "console" {
+                lines.extend(body.lines().map(|l| l.trim_start_matches("$ ").split(" #").next().unwrap().to_owned()));
+            }
+        } else {
+            lines.extend(block.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    let words = |line: String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    lines.into_iter().map(words).filter(|w| w.len() > 1 && w[0] == "plumb").collect()
+}
+
+#[test]
+fn every_command_line_exists() {
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let mut count = 0;
+    for (path, text) in documents() {
+        for command in commands(&text) {
+            let line = command.join(" ");
+            // `ci` and `emr` are groups: their commands have helps of their own; and so has `import emr`.
+            let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2
+                || command.get(1..3).is_some_and(|words| words == ["import", "emr"]);
+            let words = if group { &command[1..3] } else { &command[1..2] };
+            let help = helps.entry(words.join(" ")).or_insert_with(|| {
+                let done = Command::new(PLUMB).args(words).arg("--help").output().unwrap();
+                assert!(done.status.success(), "{path}: `{line}`: there is no such command");
+                String::from_utf8(done.stdout).unwrap()
+            });
+            for option in command.iter().skip(2).filter(|w| w.starts_with("--")) {
+                let name = option.split('=').next().unwrap();
+                let there = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == name);
+                assert!(there, "{path}: `{line}`: there is no option {name}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} command lines were found");
+}
+
+#[test]
+fn every_link_and_path_leads_somewhere() {
+    for (path, text) in documents() {
+        let folder = root().join(&path).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if !link.starts_with("http") && !link.starts_with('#') {
+                let file = link.split('#').next().unwrap();
+                assert!(folder.join(file).exists(), "{path}: {link} does not exist");
+            }
+        }
+        let names = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
+        for name in names.filter(|n| ["src/", "tests/", "docs/", "manifests/"].iter().any(|p| n.starts_with(p))) {
+            let general =
+                name.contains(['*', '<', '{']) || name.split('/').any(|p| p.len() > 1 && p == p.to_uppercase());
+            assert!(general || exists(&root(), name), "{path}: `{name}` does not exist");
+        }
+    }
+}
+
+fn exists(root: &Path, name: &str) -> bool {
+    root.join(name.split_whitespace().next().unwrap_or(name)).exists()
+}
+
+#[test]
+fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
+    let diff = fs::read_to_string(root().join("docs/adding-a-kind.diff")).unwrap();
+    let done = Command::new("git").args(["apply", "--check", "docs/adding-a-kind.diff"]).current_dir(root()).output();
+    let done = done.unwrap();
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "docs/adding-a-kind.diff does not apply any more, make it anew:\n{why}");
+    let mut lines: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut file = "";
+    for line in diff.lines() {
+        if let Some(name) = line.strip_prefix("+++ b/") {
+            file = name;
+        } else if !line.starts_with("---") {
+            let counts = lines.entry(file).or_default();
+            counts.0 += usize::from(line.starts_with('+'));
+            counts.1 += usize::from(line.starts_with('-'));
+        }
+    }
+    let kinds: Vec<_> = lines.iter().filter(|(file, _)| file.starts_with("crates/plumb-core/src/kinds/")).collect();
+    let [(kind, _), (registry, counts)] = kinds[..] else { panic!("more than one file and the registry: {kinds:?}") };
+    assert_eq!((*registry, *counts), ("crates/plumb-core/src/kinds/mod.rs", (2, 0)));
+    assert!(kind.starts_with("crates/plumb-core/src/kinds/databricks/"), "{kind}");
+    assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/minimal.yaml")));
+    assert!(lines.keys().any(|f| f.starts_with("tests/kinds/") && f.ends_with("/everything.yaml")));
+    let engine = [
+        "crates/plumb-core/src/plan",
+        "src/apply",
+        "crates/plumb-core/src/render",
+        "crates/plumb-core/src/manifest",
+        "src/cli",
+        "src/observe/",
+        "crates/plumb-model/src/schema",
+    ];
+    assert!(!lines.keys().any(|f| engine.iter().any(|e| f.starts_with(e))), "a kind needs nothing of the engine");
+}

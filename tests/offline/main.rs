@@ -1,0 +1,33 @@
+//! What is tested without another program and without a server of the outside: texts, files, schemas, documents, the sources
+//! themselves, and the clients against servers of the tests' own.
+
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
+mod airflow_client;
+mod airflow_sandbox;
+mod docs;
+mod github_client;
+mod golden_plans;
+mod import;
+mod inventory;
+mod manifests;
+mod render;
+mod sandbox_answers;
+mod schemas;
+mod services;
+mod structure;
+mod translate;
+
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/github/mod.rs"]
+mod github;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/server.rs"]
+mod server;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/translations.rs"]
+mod translations;

@@ -1,0 +1,339 @@
+//! The house as ARCHITECTURE.md draws it, held against the sources: what decides names no world outside, only the ui
+//! prints, only the settings read the environment, no file is too long, and no kind is forgotten.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A file longer than this does several things.
+const LONGEST: usize = 700;
+
+/// The crates, and where their sources are.
+const CRATES: [(&str, &str); 4] = [
+    ("plumb-model", "crates/plumb-model/src"),
+    ("plumb-core", "crates/plumb-core/src"),
+    ("plumb-sandbox", "crates/plumb-sandbox/src"),
+    ("plumb", "src"),
+];
+/// The crates that decide: pure and synchronous.
+const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
+/// The rooms of `plumb-core`. Each uses only those before it.
+const ROOMS: [&str; 10] =
+    ["detect", "kinds", "manifest", "plan", "inventory", "translate", "render", "schemas", "writeback", "import"];
+/// What a crate that decides must not depend on, directly or through others.
+const NOT_PURE: [&str; 6] = ["tokio", "hyper", "reqwest", "axum", "git2", "mio"];
+/// What code that decides never names.
+const WORLD: [&str; 12] = [
+    "reqwest",
+    "tokio",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::thread",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "Zoned::now",
+    "async fn",
+];
+/// What prints.
+const PRINTING: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::stdout", "io::stderr"];
+
+/// A source without its comments, strings and tests: what is left of a line that only says something is nothing.
+fn code(source: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    // Tests are the last in a file, unless what is marked so ends with its line: `mod tests;`.
+    let (mut in_tests, mut just_marked) = (false, false);
+    for line in source.lines() {
+        let is_mark = line.starts_with("#[cfg(test)]");
+        in_tests |= is_mark;
+        let is_comment = line.trim_start().starts_with("//");
+        lines.push(if in_tests || is_comment { String::new() } else { without_strings(line) });
+        if just_marked && !line.starts_with("#[") {
+            in_tests = !line.trim_end().ends_with(';');
+            just_marked = false;
+        }
+        just_marked |= is_mark;
+    }
+    lines
+}
+
+fn without_strings(line: &str) -> String {
+    let mut out = String::new();
+    let (mut inside, mut escaped) = (false, false);
+    for c in line.chars() {
+        match c {
+            '"' if !escaped => inside = !inside,
+            _ if inside => escaped = c == '\\' && !escaped,
+            c => out.push(c),
+        }
+        if c == '"' {
+            escaped = false;
+        }
+    }
+    out
+}
+
+/// A source of one of the crates.
+struct Source {
+    krate: &'static str,
+    /// Below the crate's `src/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn of(krate: &'static str, path: &str, text: &str) -> Source {
+        Source { krate, path: path.to_owned(), text: text.to_owned() }
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.ends_with("tests.rs")
+    }
+
+    fn at(&self, line: usize) -> String {
+        format!("{}: {}:{line}", self.krate, self.path)
+    }
+
+    /// What is wrong with it, by the rules for its place.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let length = self.text.lines().count();
+        if length > LONGEST {
+            faults.push(format!("{}: {length} lines, {LONGEST} at most", self.at(1)));
+        }
+        let is_plumb = self.krate == "plumb";
+        let decides = DECIDING.contains(&self.krate) && !self.is_test();
+        let may_print = is_plumb && (self.path.starts_with("ui/") || self.path == "main.rs") || self.is_test();
+        // The environment has one reader; what a child process is given or asked about is not reading it.
+        let may_read_environment = is_plumb && self.path == "settings.rs" || self.is_test();
+        for (number, line) in code(&self.text).iter().enumerate() {
+            let mut names = |words: &[&str], rule: &str| {
+                for word in words.iter().filter(|word| contains(line, word)) {
+                    faults.push(format!("{}: `{word}`: {rule}", self.at(number + 1)));
+                }
+            };
+            if decides {
+                names(&WORLD, "code that decides knows no world outside");
+            }
+            if !may_print {
+                names(&PRINTING, "only src/ui prints");
+            }
+            if !may_read_environment {
+                names(&["env::var", "env::vars", "env::var_os"], "only src/settings.rs reads the environment");
+            }
+        }
+        faults.extend(self.upward());
+        faults
+    }
+
+    /// Where a room of `plumb-core` uses one that stands after it.
+    fn upward(&self) -> Vec<String> {
+        let own = self.path.split(['/', '.']).next().unwrap_or_default();
+        let Some(place) = ROOMS.iter().position(|room| *room == own).filter(|_| self.krate == "plumb-core") else {
+            return Vec::new();
+        };
+        let mut faults = Vec::new();
+        for (number, line) in code(&self.text).iter().enumerate() {
+            for (at, _) in line.match_indices("crate::") {
+                let rest = &line[at + "crate::".len()..];
+                let used = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+                let is_before = ROOMS[..=place].contains(&used);
+                if !is_before && !self.is_test() {
+                    faults.push(format!("{}: `{own}` uses `{used}`, which is not before it", self.at(number + 1)));
+                }
+            }
+        }
+        faults
+    }
+}
+
+/// Whether a line names a word, and not only as a part of another.
+fn contains(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        !before.is_some_and(part) && !after.is_some_and(|c| part(c) && !word.ends_with('!'))
+    })
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every source of the workspace.
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    for (krate, folder) in CRATES {
+        let folder = root().join(folder);
+        for path in rust_files(&folder) {
+            let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().replace('\\', "/");
+            found.push(Source { krate, path: name, text: std::fs::read_to_string(&path).unwrap() });
+        }
+    }
+    found
+}
+
+/// The Rust files below a folder, sorted.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_source_keeps_to_its_room() {
+    let sources = sources();
+    for (krate, _) in CRATES {
+        assert!(sources.iter().filter(|s| s.krate == krate).count() > 8, "{krate}");
+    }
+    let faults: Vec<String> = sources.iter().flat_map(Source::faults).collect();
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn every_room_of_the_core_has_its_place() {
+    let lib = std::fs::read_to_string(root().join("crates/plumb-core/src/lib.rs")).unwrap();
+    let rooms: BTreeSet<&str> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(rooms, BTreeSet::from(ROOMS));
+}
+
+/// The compiler keeps a crate pure that lacks what it would take not to be.
+#[test]
+fn what_decides_depends_on_nothing_that_acts() {
+    for krate in DECIDING {
+        let tree = cargo(&["tree", "-p", krate, "-e", "normal", "--prefix", "none", "--format", "{p}"]);
+        let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.contains("serde_json"), "{tree}");
+        let acting: Vec<&str> = NOT_PURE.into_iter().filter(|name| names.contains(name)).collect();
+        assert!(acting.is_empty(), "{krate} depends on {acting:?}");
+    }
+}
+
+/// The emulator must not share what the client believes, and nobody but the program needs it.
+#[test]
+fn the_sandbox_stands_on_the_model_alone() {
+    let of = |krate: &str| -> BTreeSet<String> {
+        let path = CRATES.iter().find(|(name, _)| *name == krate).unwrap().1;
+        let manifest = std::fs::read_to_string(root().join(path).parent().unwrap().join("Cargo.toml")).unwrap();
+        let normal = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+        normal.lines().filter_map(|line| line.split_once(".workspace").map(|(name, _)| name.to_owned())).collect()
+    };
+    let ours = |krate: &str| of(krate).into_iter().filter(|name| name.starts_with("plumb")).collect::<Vec<_>>();
+    assert_eq!(ours("plumb-sandbox"), ["plumb-model"]);
+    assert_eq!(ours("plumb-core"), ["plumb-model"]);
+    assert!(ours("plumb-model").is_empty());
+    assert_eq!(ours("plumb"), ["plumb-core", "plumb-model", "plumb-sandbox"]);
+}
+
+/// What cargo says, without a network.
+fn cargo(arguments: &[&str]) -> String {
+    let done = std::process::Command::new(env!("CARGO"))
+        .args(arguments)
+        .args(["--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn tests_are_no_longer_than_sources() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("peers") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let length = std::fs::read_to_string(&path).unwrap().lines().count();
+                assert!(length <= LONGEST, "{}: {length} lines, {LONGEST} at most", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_that_is_written_is_registered() {
+    let declared = declared_kinds(&sources());
+    // Those that are coming are found by their name, and offered to nobody.
+    let lost: Vec<&String> = declared.iter().filter(|name| plumb_core::kinds::find(name).is_none()).collect();
+    assert!(lost.is_empty(), "no line in kinds/mod.rs: {lost:?}");
+    let strange: Vec<&str> =
+        plumb_core::kinds::all().iter().map(|k| k.name()).filter(|name| !declared.contains(*name)).collect();
+    assert!(strange.is_empty(), "no source: {strange:?}");
+}
+
+/// The names of the kinds that the sources implement.
+fn declared_kinds(sources: &[Source]) -> BTreeSet<String> {
+    let kinds = sources.iter().filter(|source| source.krate == "plumb-core" && source.path.starts_with("kinds/"));
+    kinds
+        .filter(|source| source.text.lines().any(|line| line.starts_with("impl Kind for ")))
+        .map(|source| {
+            let name =
+                source.text.split("const NAME: &'static str = \"").nth(1).and_then(|rest| rest.split('"').next());
+            name.unwrap_or_else(|| panic!("{} implements Kind and has no NAME", source.path)).to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn the_checks_can_fail() {
+    let wrong = |krate: &'static str, path: &str, text: &str| !Source::of(krate, path, text).faults().is_empty();
+    let core = |path: &str, text: &str| wrong("plumb-core", path, text);
+    let plumb = |path: &str, text: &str| wrong("plumb", path, text);
+    assert!(core("plan/x.rs", "use tokio::time;"));
+    assert!(core("render/x.rs", "let now = std::time::Instant::now();"));
+    assert!(core("manifest/load.rs", "std::fs::read(path)"));
+    assert!(core("kinds/x.rs", "let today = jiff::Zoned::now();"));
+    assert!(wrong("plumb-model", "yaml/x.rs", "std::fs::read(path)"));
+    assert!(plumb("apply/x.rs", "    println!(\"{x}\");"));
+    assert!(core("ui/x.rs", "    println!(\"{x}\");"));
+    assert!(plumb("cli/x.rs", "let home = std::env::var(\"HOME\");"));
+    assert!(plumb("cli/x.rs", &"\n".repeat(LONGEST + 1)));
+    // A room that uses one after it.
+    assert!(core("kinds/x.rs", "use crate::manifest::Resource;"));
+    assert!(core("plan/x.rs", "    let text = crate::render::shown(&text);"));
+    assert!(core("writeback.rs", "use crate::import::text;"));
+    assert!(!core("plan/x.rs", "use crate::kinds::Kind;\nuse crate::plan::types::Plan;"));
+    assert!(!plumb("apply/x.rs", "use crate::services::Services;"));
+    // A comment, a string, a test, another word, a file that may.
+    assert!(!core("plan/x.rs", "// tokio is none of its business"));
+    assert!(!core("plan/x.rs", "let text = \"std::fs \\\" tokio\";"));
+    assert!(!core("plan/x.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use tokio::test;\n}"));
+    assert!(!core("plan/x.rs", "#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use super::*;\n    use tokio::test;\n}"));
+    assert!(core("plan/x.rs", "#[cfg(test)]\nmod tests;\nuse tokio::test;"));
+    assert!(!core("plan/x.rs", "let tokio_like = instant;"));
+    assert!(!plumb("disk.rs", "std::fs::read(path)"));
+    assert!(!plumb("ui/x.rs", "println!();"));
+    let job = "impl Kind for A {\n    const NAME: &'static str = \"A\";\n}";
+    assert_eq!(declared_kinds(&[Source::of("plumb-core", "kinds/a.rs", job)]), BTreeSet::from(["A".to_owned()]));
+}
+
+/// A planted fault that no longer fits the code proves nothing (see `tests/mutants/run`).
+#[test]
+fn the_planted_faults_fit_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let done = std::process::Command::new("python3")
+        .arg(root.join("tests/mutants/run"))
+        .arg("--check")
+        .env_remove("PYTHONPATH")
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{said}");
+}

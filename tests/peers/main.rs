@@ -1,0 +1,21 @@
+//! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint.
+//! Each is set up by the tests themselves, out of what `setup.sh` and the requirements beside it say.
+
+// Clippy exempts the tests themselves, not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
+mod airflow_dag;
+mod airflow_real;
+mod emr;
+mod emr_sandbox;
+mod sandbox;
+mod workflows;
+
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/moto.rs"]
+mod moto;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/world.rs"]
+mod world;
