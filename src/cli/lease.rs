@@ -63,7 +63,7 @@ pub async fn under<R>(
     ui: &Ui,
     work: impl AsyncFnOnce(&Session) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
-    let id = crate::services::fresh_id();
+    let id = crate::services::fresh_id().map_err(Failure::error)?;
     let store = match args.no_lock {
         true => {
             ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");

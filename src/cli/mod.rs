@@ -25,9 +25,9 @@ mod unlock;
 mod validate;
 
 use crate::settings;
-use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume, log};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
 
 /// Keep Databricks jobs, clusters, policies and pools equal to what git says
 ///
@@ -76,9 +76,12 @@ struct Global {
     /// Say only warnings and errors
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     quiet: bool,
-    /// Say more
-    #[arg(long, short, global = true, help_heading = GLOBAL, conflicts_with = "quiet")]
-    verbose: bool,
+    /// Say more; twice (`-vv`): also every request, a line each
+    #[arg(long, short, global = true, help_heading = GLOBAL, conflicts_with = "quiet", action = ArgAction::Count)]
+    verbose: u8,
+    /// Write a line for every request to this file, after what is in it: method, path, status, time; no header, no body
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "PLUMB_LOG")]
+    log: Option<std::ffi::OsString>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -169,10 +172,19 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     };
     let volume = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Volume::Quiet,
-        (_, true) => Volume::Verbose,
-        _ => Volume::Normal,
+        (false, 0) => Volume::Normal,
+        (false, _) => Volume::Verbose,
     };
     let ui = Ui::new(Streams::standard(), &settings::terminal(), colour, volume);
+    // An empty `PLUMB_LOG` is none.
+    let file = cli.global.log.as_ref().filter(|path| !path.is_empty()).map(Path::new);
+    if file.is_some() || cli.global.verbose > 1 {
+        if let Err(e) = log::start(file) {
+            let path = file.unwrap_or(Path::new("stderr")).display();
+            ui.error(&format!("the log cannot be written: {path}: {e}"));
+            return ExitCode::Error;
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -27,7 +27,7 @@ pub struct Unlock {
 pub async fn run(global: &Global, args: Unlock, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     let target = &session.project.desired.target.name;
-    let id = crate::services::fresh_id();
+    let id = crate::services::fresh_id().map_err(Failure::error)?;
     let Some(store) = leases::store(&session, &id, "plumb unlock")? else {
         return Err(Failure::error(format!("target {target} has no lease"))
             .hint("only a target with a Databricks workspace has one, and none in development mode"));

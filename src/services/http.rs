@@ -2,7 +2,13 @@
 
 use plumb_model::call::Method;
 use reqwest::header::HeaderValue;
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::Once,
+    time::{Duration, Instant},
+};
+
+/// The target of the log's lines about requests.
+pub const LOG: &str = "plumb::http";
 
 /// How long connecting may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -118,6 +124,30 @@ fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
         Some(inner) => unwrapped(inner),
         None => error.downcast_ref(),
     }
+}
+
+/// The headers in which services name a request in their own logs.
+const REQUEST_IDS: [&str; 4] = ["x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-github-request-id"];
+
+/// Sends a request once, and leaves a line in the log: method, path, status, milliseconds, attempt, the service's name for
+/// the request. Never a query, a header or a body: they may hold secrets.
+pub(crate) async fn send(request: reqwest::RequestBuilder, attempt: u32) -> Result<reqwest::Response, Broken> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(Broken::of)?;
+    let (method, url) = (request.method().clone(), request.url().clone());
+    let began = Instant::now();
+    let outcome = client.execute(request).await.map_err(Broken::of);
+    let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+    let (ms, attempt) = (began.elapsed().as_millis(), attempt + 1);
+    match &outcome {
+        Ok(response) => {
+            let ids = REQUEST_IDS.iter().filter_map(|name| response.headers().get(*name)?.to_str().ok());
+            let id = ids.into_iter().next().unwrap_or("-");
+            tracing::debug!(target: LOG, %method, host, path, status = response.status().as_u16(), ms, attempt, id);
+        }
+        Err(broken) => tracing::debug!(target: LOG, %method, host, path, ms, attempt, failed = broken.why),
+    }
+    outcome
 }
 
 /// A call's method, as the client names it.

@@ -29,7 +29,6 @@ use plumb_model::read::{Pages, Paging, Read};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
-    hash::{BuildHasher, Hasher},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -282,18 +281,14 @@ pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault
     }
 }
 
-/// A number from 0 to 1, different in each process and at each call. For spreading retries; good for nothing else.
+/// A number from 0 to 1, for spreading retries; in the middle where the system gives no random bits.
 fn random() -> f64 {
     // 53 bits are what a double holds.
-    (random_bits() >> 11) as f64 / (1u64 << 53) as f64
+    getrandom::u64().map_or(0.5, |bits| (bits >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-/// 32 digits that nobody can guess and no other process has.
-pub fn fresh_id() -> String {
-    format!("{:016x}{:016x}", random_bits(), random_bits())
-}
-
-/// Bits out of the keys that the system gave this process for its hash maps.
-fn random_bits() -> u64 {
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
+/// 32 digits that nobody can guess and no other process has. The error says why the system gives no random bits.
+pub fn fresh_id() -> Result<String, String> {
+    let bits = || getrandom::u64().map_err(|e| format!("the system gives no random numbers: {e}"));
+    Ok(format!("{:016x}{:016x}", bits()?, bits()?))
 }

@@ -8,6 +8,7 @@ mod colour;
 mod escape;
 mod failure;
 mod lines;
+pub mod log;
 mod progress;
 
 pub use colour::{Colour, Environment};

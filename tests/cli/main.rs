@@ -18,6 +18,7 @@ mod guards;
 mod help;
 mod import;
 mod lease;
+mod log;
 mod origins;
 mod ownership;
 mod secrets;

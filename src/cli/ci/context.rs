@@ -94,7 +94,8 @@ impl Context {
         if !self.runner.is_actions {
             return ui.data(&text);
         }
-        ui.data(&workflow::inert(&text, &format!("plumb-{}", fresh_id())))?;
+        let id = fresh_id().map_err(Failure::error)?;
+        ui.data(&workflow::inert(&text, &format!("plumb-{id}")))?;
         ui.data(&workflow::annotations(plan))
     }
 }

@@ -87,7 +87,7 @@ impl Auth {
         let body = json!({ "username": username, "password": password.expose() });
         let mut attempt = 0;
         loop {
-            let (why, passing) = match self.fetch_once(&body).await {
+            let (why, passing) = match self.fetch_once(&body, attempt).await {
                 Ok(token) => {
                     self.redactor.learn(&Secret::new(&token));
                     let lasts = lasts(&token, Timestamp::now());
@@ -104,10 +104,10 @@ impl Auth {
         }
     }
 
-    async fn fetch_once(&self, body: &Value) -> Result<String, (String, bool)> {
+    async fn fetch_once(&self, body: &Value, attempt: u32) -> Result<String, (String, bool)> {
         let broken = |broken: Broken| (broken.why, !broken.hopeless);
         let url = format!("{}/auth/token", self.config.url);
-        let response = self.client.post(&url).json(body).send().await.map_err(|e| broken(Broken::of(e)))?;
+        let response = http::send(self.client.post(&url).json(body), attempt).await.map_err(broken)?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = http::body(response).await.map_err(broken)?;

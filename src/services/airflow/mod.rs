@@ -12,7 +12,7 @@ use super::{
     Requests,
     databricks::OnWait,
     failed::{Failed, answer},
-    http::{self, Broken},
+    http,
     pace::{Pace, Went},
     random,
     retry::{self, Attempts, Policy, Retry},
@@ -180,7 +180,7 @@ impl Airflow {
                 _ => Some(self.writing.lock().await),
             };
             let pass = self.pace.enter().await;
-            let mut failed = match self.attempt(call, url.clone(), header.as_ref()).await {
+            let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -231,7 +231,13 @@ impl Airflow {
         Ok(url)
     }
 
-    async fn attempt(&self, call: &Call, url: reqwest::Url, header: Option<&Secret>) -> Result<Answer, Box<Failed>> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        attempt: u32,
+        url: reqwest::Url,
+        header: Option<&Secret>,
+    ) -> Result<Answer, Box<Failed>> {
         let line = call.line();
         let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/json");
@@ -243,7 +249,7 @@ impl Airflow {
             request = request.json(body);
         }
         self.requests.add_one();
-        let response = request.send().await.map_err(|e| Failed::broken(&line, Broken::of(e)))?;
+        let response = http::send(request, attempt).await.map_err(|broken| Failed::broken(&line, broken))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = http::body(response).await;

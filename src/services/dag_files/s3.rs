@@ -218,7 +218,7 @@ impl Inner {
         let mut failed = |fault: Fault| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
         loop {
             let pass = self.pace.enter().await;
-            let (fault, mut refusal) = match self.attempt(call, ask).await {
+            let (fault, mut refusal) = match self.attempt(call, attempt, ask).await {
                 Ok(Ok(reply)) => {
                     pass.leave(Went::Well);
                     return Ok(Ok(reply));
@@ -287,7 +287,7 @@ impl Inner {
     }
 
     /// Sends a request once. The `bool` of a fault says that trying again cannot help.
-    async fn attempt(&self, call: &Call, ask: &Ask<'_>) -> Result<Result<Reply, Refusal>, (Fault, bool)> {
+    async fn attempt(&self, call: &Call, attempt: u32, ask: &Ask<'_>) -> Result<Result<Reply, Refusal>, (Fault, bool)> {
         let unsent = |why: String| (not_sent(call, &why), true);
         let url = self.url(ask).map_err(unsent)?;
         let digest: String = Sha256::digest(ask.body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -307,7 +307,7 @@ impl Inner {
             let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
             (fault, broken.hopeless)
         };
-        let response = request.send().await.map_err(|e| broken(Broken::of(e)))?;
+        let response = web::send(request, attempt).await.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if (200..300).contains(&status) {
             let is_object = ask.method == Method::GET && !ask.key.is_empty();

@@ -13,7 +13,7 @@ pub use auth::{AuthError, Config, Explicit, Method, profile_path};
 use super::{
     Requests,
     failed::{Failed, answer},
-    http::{self, Broken},
+    http,
     pace::{Pace, Went},
     random,
     retry::{self, Attempts, Policy, Retry},
@@ -116,7 +116,7 @@ impl Databricks {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
             let pass = self.pace.enter().await;
-            let mut failed = match self.attempt(call, url.clone(), &header).await {
+            let mut failed = match self.attempt(call, attempt, url.clone(), &header).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -164,7 +164,13 @@ impl Databricks {
         Ok(url)
     }
 
-    async fn attempt(&self, call: &Call, url: reqwest::Url, header: &Secret) -> Result<Answer, Box<Failed>> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        attempt: u32,
+        url: reqwest::Url,
+        header: &Secret,
+    ) -> Result<Answer, Box<Failed>> {
         let line = call.line();
         let method = http::method(call.method);
         let authorization = http::authorization(header.expose()).map_err(|broken| Failed::broken(&line, broken))?;
@@ -176,7 +182,7 @@ impl Databricks {
             request = request.json(body);
         }
         self.requests.add_one();
-        let response = request.send().await.map_err(|e| Failed::broken(&line, Broken::of(e)))?;
+        let response = http::send(request, attempt).await.map_err(|broken| Failed::broken(&line, broken))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         if let Some(id) = errors::header(&headers, "x-databricks-org-id") {

@@ -219,7 +219,7 @@ impl Auth {
     /// The tenant of an Azure workspace: its login page redirects to it (databricks-sdk-go, `config/azure.go`).
     async fn tenant(&self) -> Result<String, String> {
         let place = format!("{}/aad/auth", self.config.host.url);
-        let response = self.client.get(place).send().await.map_err(|e| Broken::of(e).why)?;
+        let response = http::send(self.client.get(place), 0).await.map_err(|broken| broken.why)?;
         errors::header(response.headers(), "location")
             .and_then(|to| reqwest::Url::parse(to).ok())
             .and_then(|url| url.path_segments()?.next().map(str::to_owned))
@@ -231,7 +231,7 @@ impl Auth {
     pub async fn json(&self, request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder) -> Result<Value, String> {
         let mut attempt = 0;
         loop {
-            let (why, passing) = match self.json_once(request(&self.client)).await {
+            let (why, passing) = match self.json_once(request(&self.client), attempt).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -243,9 +243,9 @@ impl Auth {
         }
     }
 
-    async fn json_once(&self, request: reqwest::RequestBuilder) -> Result<Value, (String, bool)> {
+    async fn json_once(&self, request: reqwest::RequestBuilder, attempt: u32) -> Result<Value, (String, bool)> {
         let broken = |broken: Broken| (broken.why, !broken.hopeless);
-        let response = request.send().await.map_err(|e| broken(Broken::of(e)))?;
+        let response = http::send(request, attempt).await.map_err(broken)?;
         let status = response.status().as_u16();
         let at = {
             let mut url = response.url().clone();

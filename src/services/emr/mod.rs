@@ -153,7 +153,7 @@ impl Emr {
         let mut attempts = Attempts::default();
         loop {
             let pass = reached.pace.enter().await;
-            let (fault, mut refusal) = match self.attempt(call, wire, reached).await {
+            let (fault, mut refusal) = match self.attempt(call, attempt, wire, reached).await {
                 Ok(Ok(answer)) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -190,7 +190,13 @@ impl Emr {
     }
 
     /// Sends a request once. The `bool` of a fault says that trying again cannot help.
-    async fn attempt(&self, call: &Call, wire: &Wire, to: &Reached) -> Result<Result<Answer, Refusal>, (Fault, bool)> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        attempt: u32,
+        wire: &Wire,
+        to: &Reached,
+    ) -> Result<Result<Answer, Refusal>, (Fault, bool)> {
         let unsent = |why: String| (not_sent(call, why), true);
         let base = match &to.endpoint {
             Some(endpoint) => endpoint.url.clone(),
@@ -217,7 +223,7 @@ impl Emr {
             let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
             (fault, broken.hopeless)
         };
-        let response = request.send().await.map_err(|e| broken(Broken::of(e)))?;
+        let response = web::send(request, attempt).await.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if !(200..300).contains(&status) {
             // An error that breaks off is still an error: the status says it.

@@ -7,7 +7,7 @@ mod errors;
 use super::{
     Requests,
     failed::{self, Failed},
-    http::{self, Broken, ClientError},
+    http::{self, ClientError},
     pace::{Pace, Went},
     random,
     retry::{self, Attempts, Policy, Retry},
@@ -348,7 +348,7 @@ impl GitHub {
         let mut attempts = Attempts::default();
         loop {
             let pass = self.pace.enter().await;
-            let mut failed = match self.attempt(call, url.clone()).await {
+            let mut failed = match self.attempt(call, attempt, url.clone()).await {
                 Ok(answer) => {
                     pass.leave(Went::Well);
                     return Ok(answer);
@@ -366,7 +366,7 @@ impl GitHub {
         }
     }
 
-    async fn attempt(&self, call: &Call, url: reqwest::Url) -> Result<Answered, Box<Failed>> {
+    async fn attempt(&self, call: &Call, attempt: u32, url: reqwest::Url) -> Result<Answered, Box<Failed>> {
         let line = call.line();
         let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/vnd.github+json");
@@ -379,7 +379,7 @@ impl GitHub {
             request = request.json(body);
         }
         self.requests.add_one();
-        let response = request.send().await.map_err(|e| Failed::broken(&line, Broken::of(e)))?;
+        let response = http::send(request, attempt).await.map_err(|broken| Failed::broken(&line, broken))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = http::body(response).await;
