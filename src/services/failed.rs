@@ -6,6 +6,9 @@ use super::pace::Went;
 use plumb_model::call::{Answer, Fault};
 use serde_json::Value;
 
+/// A longer message of a service is cut: Airflow's error page has a paragraph on where to ask for help.
+pub(crate) const LONGEST_MESSAGE: usize = 500;
+
 /// An attempt that failed.
 pub(crate) struct Failed {
     pub fault: Fault,

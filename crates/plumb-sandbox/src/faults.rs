@@ -1,5 +1,6 @@
 //! Faults on demand: a rule says which request is to fail, how, and how often.
 
+use plumb_model::text::glob;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,28 +73,10 @@ pub fn strike(faults: &mut Vec<Fault>, method: &str, path: &str) -> Option<Fault
     struck
 }
 
-/// Whether `text` fits a pattern in which `*` stands for any text.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(text) = text.strip_prefix(head) else { return false };
-    if rest.is_empty() {
-        return true;
-    }
-    (0..=text.len()).filter(|&i| text.is_char_boundary(i)).any(|i| glob(rest, &text[i..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        assert!(glob("/api/2.*/jobs/create", "/api/2.2/jobs/create"));
-        assert!(glob("/api/*/jobs/*", "/api/2.2/jobs/runs/get"));
-        assert!(glob("*", ""));
-        assert!(!glob("/api/*/jobs", "/api/2.2/jobs/create"));
-    }
 
     #[test]
     fn a_fault_lets_some_pass_and_is_used_up() {

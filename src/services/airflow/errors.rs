@@ -5,13 +5,12 @@
 //! may be a password.
 
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
+use crate::services::failed::LONGEST_MESSAGE;
 use jiff::Timestamp;
 use plumb_model::call::{Doubt, Fault};
+use plumb_model::text::shortened;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
-
-/// A longer message is cut: Airflow's error page has a paragraph on where to ask for help.
-const LONGEST_MESSAGE: usize = 500;
 
 /// Reads an answer that is no success.
 pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Fault {
@@ -19,7 +18,10 @@ pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8
         line,
         status,
         code: code(status),
-        message: shortened(if (300..400).contains(&status) { redirect(headers) } else { message(status, body) }),
+        message: shortened(
+            &if (300..400).contains(&status) { redirect(headers) } else { message(status, body) },
+            LONGEST_MESSAGE,
+        ),
         request_id: header(headers, "x-request-id").map(str::to_owned),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
         doubt: Doubt::about(status, is_own(body)),
@@ -89,14 +91,6 @@ fn redirect(headers: &HeaderMap) -> String {
 fn code(status: u16) -> String {
     let text = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("UNKNOWN");
     text.to_ascii_uppercase().replace([' ', '-'], "_")
-}
-
-/// The message, cut where it is longer than anybody reads.
-pub(in crate::services) fn shortened(message: String) -> String {
-    match message.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message,
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 //! Facts: Amazon S3 API reference, `ListObjectsV2` and "Error responses"; how keys are encoded in a listing as botocore
 //! reads it (`handlers.py`, `decode_list_object_v2`: a `+` is a space).
 
-use crate::services::airflow::errors::shortened;
 use crate::services::aws::is_region;
 use crate::services::databricks::errors::{header, meaning, retry_after};
+use crate::services::failed::LONGEST_MESSAGE;
 use jiff::Timestamp;
 use plumb_model::call::Doubt;
+use plumb_model::text::shortened;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use std::time::Duration;
@@ -100,7 +101,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
     Refusal {
         status,
         code: said.code,
-        message: shortened(said.message),
+        message: shortened(&said.message, LONGEST_MESSAGE),
         region: region.filter(|region| is_region(region)),
         request_id: header(headers, "x-amz-request-id").map(str::to_owned),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),

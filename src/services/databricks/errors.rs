@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use plumb_model::call::{Doubt, Fault};
+use plumb_model::text::shortened;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now:
         line,
         status: meant_status(status, &meaning.code),
         code: meaning.code,
-        message: shortened(meaning.message),
+        message: shortened(&meaning.message, LONGEST_MESSAGE),
         request_id: request_id(headers).or(meaning.request_id),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
         doubt: Doubt::about(status, meaning.own),
@@ -209,13 +210,6 @@ fn redirect(headers: &HeaderMap) -> Meaning {
 fn status_code(status: u16) -> String {
     let text = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("UNKNOWN");
     text.to_ascii_uppercase().replace([' ', '-'], "_")
-}
-
-fn shortened(message: String) -> String {
-    match message.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message,
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@
 //! (`retries/standard.py`, `ThrottledRetryableChecker`).
 
 use super::protocol::Api;
-use crate::services::airflow::errors::shortened;
 use crate::services::databricks::errors::{header, meaning, retry_after};
+use crate::services::failed::LONGEST_MESSAGE;
 use jiff::Timestamp;
 use plumb_model::call::Doubt;
+use plumb_model::text::shortened;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
     Refusal {
         status,
         code,
-        message: shortened(message),
+        message: shortened(&message, LONGEST_MESSAGE),
         request_id: request_id(headers),
         retry_after: header(headers, "retry-after").and_then(|value| retry_after(value, now)),
         doubt: Doubt::about(status, own),

@@ -3,8 +3,8 @@
 use super::pattern;
 use super::raw::{some_text, text};
 use crate::kinds::emr::api::time;
-use crate::kinds::emr::ladder::glob;
 use jiff::Timestamp;
+use plumb_model::text::glob;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Which resources a command is about.
 
-use crate::kinds::emr::ladder;
 use crate::manifest::Resource;
 use plumb_model::address::Address;
+use plumb_model::text;
 
 /// Which resources a command is about.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Selection {
 
 fn glob(pattern: &str, text: &str) -> bool {
     let part = || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name);
-    ladder::glob(pattern, text) || !pattern.contains('*') && part()
+    text::glob(pattern, text) || !pattern.contains('*') && part()
 }
 
 #[cfg(test)]

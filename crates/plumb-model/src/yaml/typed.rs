@@ -5,6 +5,7 @@
 //! will do, the place around it is given up instead; what can only be wrong because of that is not reported.
 
 use super::{Node, Problems, Span, Tree, nearest};
+use crate::text::shortened;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,6 +13,8 @@ use std::fmt;
 
 /// More mistakes than this in one document are not listed.
 const MOST_PROBLEMS: usize = 100;
+/// How many characters of a wrong name or value an error shows.
+const MOST_SHOWN: usize = 60;
 
 /// Each mistake costs one more reading of the document: in large documents fewer are listed, to end in good time.
 const MOST_VISITS: usize = 3_000_000;
@@ -156,7 +159,7 @@ impl de::Error for Error {
 /// What is said of a name that is not among the known ones.
 fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
     let (label, help) = unknown_words(what, name, known);
-    let message = format!("unknown {what} `{}`", shortened(name));
+    let message = format!("unknown {what} `{}`", shortened(name, MOST_SHOWN));
     Error { place: None, what: What::Other { message, label, help } }
 }
 
@@ -169,13 +172,6 @@ fn unknown_words(what: &str, name: &str, known: &[&str]) -> (String, Option<Stri
         Some(near) => (format!("did you mean `{near}`?"), None),
         None if what == "field" => ("not a field of this mapping".to_owned(), Some(list())),
         None => ("not one of the accepted values".to_owned(), Some(list())),
-    }
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 
@@ -213,7 +209,7 @@ fn range(wanted: &str) -> Option<String> {
 
 fn found_words(found: de::Unexpected<'_>) -> String {
     match found {
-        de::Unexpected::Str(s) => format!("the string \"{}\"", shortened(s).escape_debug()),
+        de::Unexpected::Str(s) => format!("the string \"{}\"", shortened(s, MOST_SHOWN).escape_debug()),
         de::Unexpected::Signed(i) => format!("the number {i}"),
         de::Unexpected::Unsigned(i) => format!("the number {i}"),
         de::Unexpected::Float(f) => format!("the number {f:?}"),
@@ -450,7 +446,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
                 let mut found = cx.found.borrow_mut();
                 if found.len() < MOST_PROBLEMS && cx.unknown.borrow_mut().insert(address(&entry.value)) {
                     let (label, help) = unknown_words("field", &entry.key, fields);
-                    let message = format!("unknown field `{}`", shortened(&entry.key));
+                    let message = format!("unknown field `{}`", shortened(&entry.key, MOST_SHOWN));
                     found.push(Finding { span: entry.key_span, message, label, help });
                 }
                 continue;

@@ -122,7 +122,7 @@ pub fn like(pattern: &str, text: &str) -> bool {
     if !pattern.contains('%') {
         return text.contains(&pattern);
     }
-    crate::faults::glob(&pattern.replace('%', "*"), &text)
+    plumb_model::text::glob(&pattern.replace('%', "*"), &text)
 }
 
 /// All values of a parameter that may be repeated.

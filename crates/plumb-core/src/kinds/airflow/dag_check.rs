@@ -1,9 +1,10 @@
 //! What the schema of a DAG cannot say: names that have to be there, circles, cron, time zones, durations, either-ors.
 
 use super::dag_runs;
-use super::dag_spec::{DagSpec, Defaults, RunParams, Schedule, Task, seconds};
+use super::dag_spec::{DagSpec, Defaults, RunParams, Schedule, Task};
 use crate::kinds::Findings;
 use jiff::tz::TimeZone;
+use plumb_model::text::seconds;
 use plumb_model::yaml::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 

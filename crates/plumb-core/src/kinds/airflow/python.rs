@@ -4,8 +4,9 @@
 //! can ever be taken for code. The code around it depends only on which features the manifest uses. Reading the JSON
 //! back gives the live spec; writing the file anew from it and comparing tells whether somebody edited the code.
 
-use super::dag_spec::{DagSpec, DataInterval, Defaults, Task, TriggerRule, When, seconds};
+use super::dag_spec::{DagSpec, DataInterval, Defaults, Task, TriggerRule, When};
 use crate::kinds::{Mark, MarkPlace};
+use plumb_model::text::seconds;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

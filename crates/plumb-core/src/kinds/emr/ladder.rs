@@ -1,7 +1,7 @@
 //! What the manifests of EMR's resources say: which ones, and what is to become of them.
 
-use crate::kinds::airflow::dag_spec::seconds;
 use crate::kinds::{Findings, Named};
+use plumb_model::text::{glob, seconds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -118,22 +118,6 @@ impl Selector {
         let wanted = self.tags.iter().flatten();
         self.may_match(id, name) && wanted.into_iter().all(|(key, value)| tags.get(key) == Some(value))
     }
-}
-
-/// Whether a text is what a pattern says, in which `*` stands for any characters.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    // Each part at its first place leaves the most room for those behind it.
-    for part in parts {
-        match text.find(part) {
-            Some(at) => text = &text[at + part.len()..],
-            None => return false,
-        }
-    }
-    text.ends_with(last)
 }
 
 /// The seconds of a grace period; `None` when it is no duration. `0d` is none at all.

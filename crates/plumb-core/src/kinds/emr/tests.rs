@@ -4,11 +4,12 @@
 
 use super::application::EmrServerlessApplication;
 use super::cluster::EmrCluster;
-use super::ladder::{Selector, glob};
+use super::ladder::Selector;
 use super::old::{Old, tag_value};
 use super::security::EmrSecurityConfiguration;
 use crate::kinds::{Kind, Seen, Step, Verb};
 use plumb_model::call::{Call, Settled};
+use plumb_model::text::glob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
