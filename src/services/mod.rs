@@ -11,6 +11,7 @@ mod failed;
 pub mod github;
 pub mod http;
 pub mod pace;
+pub mod profiles;
 pub mod retry;
 pub mod secret;
 pub mod webhook;

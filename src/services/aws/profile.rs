@@ -4,7 +4,7 @@
 //! a web identity in the environment when no profile was named, what the profile says, the container, the instance.
 
 use super::{Env, Provider};
-use crate::services::databricks::profile::Profiles;
+use crate::services::profiles::Profiles;
 use reqsign_aws_v4::{
     AssumeRoleCredentialProvider, AssumeRoleWithWebIdentityCredentialProvider, Credential, ECSCredentialProvider,
     EnvCredentialProvider, IMDSv2CredentialProvider, ProcessCredentialProvider, RequestSigner, SSOCredentialProvider,

@@ -6,7 +6,7 @@
 //! request: credentials never go to a host that their owner didn't mean.
 
 use super::host::{AzureCloud, Host};
-use super::profile::{DEFAULT, Profiles, SETTINGS};
+use crate::services::profiles::{DEFAULT, Profiles, SETTINGS};
 use crate::services::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
 

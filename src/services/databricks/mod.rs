@@ -6,7 +6,6 @@ pub mod errors;
 pub mod host;
 mod oauth;
 mod oidc;
-pub mod profile;
 
 pub use auth::{AuthError, Config, Explicit, Method, profile_path};
 

@@ -1,4 +1,4 @@
-//! Reads `~/.databrickscfg`.
+//! Profiles in INI files: `~/.databrickscfg`, `~/.aws/config`, `~/.aws/credentials`.
 //!
 //! Facts: databricks-sdk-go, `config/config_file.go` (sections, `[__settings__]`, comments only after a space, because
 //! passwords may contain `#`).
