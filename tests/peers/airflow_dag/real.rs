@@ -1,11 +1,8 @@
 //! The files as the real Airflow reads them: parsed by the library from PyPI, of both majors.
 
 use super::cases;
-use plumb_core::kinds::airflow::{
-    dag_runs,
-    dag_spec::{DagSpec, seconds},
-    python,
-};
+use plumb_core::kinds::airflow::{dag_runs, dag_spec::DagSpec, python};
+use plumb_model::text::seconds;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
