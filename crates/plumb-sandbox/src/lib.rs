@@ -42,7 +42,7 @@ use wire::Scissors;
 
 /// How the sandbox is to run.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SandboxOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
@@ -59,14 +59,14 @@ pub struct Options {
     /// The only bearer token to accept, beside those it issues itself; any when `None`.
     pub token: Option<String>,
     /// Emulates Airflow as well, at an address of its own.
-    pub airflow: Option<airflow::Options>,
+    pub airflow: Option<airflow::AirflowOptions>,
     /// Emulates EMR as well, at an address of its own.
-    pub emr: Option<emr::Options>,
+    pub emr: Option<emr::EmrOptions>,
 }
 
-impl Default for Options {
+impl Default for SandboxOptions {
     fn default() -> Self {
-        Options {
+        SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             seed: None,
             latency: Duration::ZERO,
@@ -151,20 +151,20 @@ pub(crate) struct Shared {
     faults: Vec<Fault>,
     log: log::Log,
     /// What DAG files were found to say.
-    parsed: airflow::parse::Known,
-    options: Options,
+    parsed: airflow::parse::ParseCache,
+    options: SandboxOptions,
     serial: u64,
 }
 
 type Frame = Arc<Mutex<Shared>>;
 
 /// Starts the sandbox by the machine's clock.
-pub async fn start(options: Options) -> Result<Running, Error> {
+pub async fn start(options: SandboxOptions) -> Result<Running, Error> {
     start_at(options, Clock::Real).await
 }
 
 /// Starts the sandbox by a clock of one's own: with [`Clock::Fixed`], ids and times are the same in every run.
-pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> {
+pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, Error> {
     let (airflow, emr) = (options.airflow.as_ref().map(|a| a.listen), options.emr.as_ref().map(|e| e.listen));
     let addresses = [Some(options.listen), airflow, emr];
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
@@ -192,7 +192,7 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         store.save(path).map_err(|e| Error::State { path: path.clone(), why: e.to_string() })?;
     }
     let listen = options.listen;
-    let (log, parsed) = (log::Log::default(), airflow::parse::Known::default());
+    let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
@@ -320,7 +320,7 @@ async fn serve(
     let dropped = fault.as_ref().is_some_and(|f| f.drop);
     let status = answer.status;
     if !own {
-        shared.log.add(log::Entry {
+        shared.log.add(log::LoggedRequest {
             n: 0,
             method: request.method,
             path: request.path,

@@ -1,6 +1,6 @@
 //! Everything the sandbox knows, in one value; who holds it holds the whole state.
 
-use super::{airflow, databricks, emr, errors::Error, settings::Settings};
+use super::{airflow, databricks, emr, errors::Error, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -22,12 +22,12 @@ pub enum Clock {
 pub struct Store {
     clock: Clock,
     saved: Saved,
-    pub databricks: databricks::State,
-    pub airflow: airflow::State,
-    pub emr: emr::State,
-    pub settings: Settings,
-    pub tokens: databricks::identity::Tokens,
-    pub airflow_tokens: airflow::auth::Tokens,
+    pub databricks: databricks::DatabricksState,
+    pub airflow: airflow::AirflowState,
+    pub emr: emr::EmrState,
+    pub settings: SandboxSettings,
+    pub tokens: databricks::identity::DatabricksTokens,
+    pub airflow_tokens: airflow::auth::AirflowTokens,
 }
 
 /// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
@@ -44,13 +44,13 @@ struct Dump {
     #[serde(flatten)]
     saved: Saved,
     #[serde(default)]
-    settings: Settings,
+    settings: SandboxSettings,
     #[serde(default)]
-    databricks: databricks::State,
+    databricks: databricks::DatabricksState,
     #[serde(default)]
-    airflow: airflow::State,
+    airflow: airflow::AirflowState,
     #[serde(default)]
-    emr: emr::State,
+    emr: emr::EmrState,
 }
 
 const FORMAT: u32 = 1;
@@ -61,12 +61,12 @@ impl Store {
         Store {
             clock,
             saved: Saved { format: FORMAT, ..Saved::default() },
-            databricks: databricks::State::default(),
-            airflow: airflow::State::default(),
-            emr: emr::State::default(),
-            settings: Settings::default(),
-            tokens: databricks::identity::Tokens::default(),
-            airflow_tokens: airflow::auth::Tokens::default(),
+            databricks: databricks::DatabricksState::default(),
+            airflow: airflow::AirflowState::default(),
+            emr: emr::EmrState::default(),
+            settings: SandboxSettings::default(),
+            tokens: databricks::identity::DatabricksTokens::default(),
+            airflow_tokens: airflow::auth::AirflowTokens::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     cluster_rules::{self, ClusterType, Violation},
-    clusters::{self, Phase},
+    clusters::{self, DatabricksClusterState},
     defaults, jobs, paging, policies, route, text,
 };
 use crate::{
@@ -94,7 +94,7 @@ fn enforce_cluster(store: &mut Store, request: &Request) -> Handled {
     let id = request.required("cluster_id")?;
     let cluster = clusters::find(store, &id)?.clone();
     // "A cluster can be updated if it is in a RUNNING or TERMINATED state" (Policy Compliance for Clusters).
-    if !matches!(cluster.phase, Phase::Running | Phase::Terminated) {
+    if !matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Terminated) {
         return Err(ApiError::state(format!("Cluster {id} is in unexpected state {:?}.", cluster.phase)));
     }
     let found = cluster_violations(store, &id)?;

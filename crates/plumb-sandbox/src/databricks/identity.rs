@@ -11,25 +11,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Tokens, in memory only: they are never written to a file or a log.
 #[derive(Default)]
-pub struct Tokens {
-    issued: BTreeMap<String, Issued>,
+pub struct DatabricksTokens {
+    issued: BTreeMap<String, DatabricksToken>,
     /// Every other token that was presented.
     seen: BTreeSet<String>,
     revoked: BTreeSet<String>,
 }
 
-struct Issued {
+struct DatabricksToken {
     user: String,
     until_ms: i64,
 }
 
-impl std::fmt::Debug for Tokens {
+impl std::fmt::Debug for DatabricksTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("issued", &self.issued.len()).finish_non_exhaustive()
+        f.debug_struct("DatabricksTokens").field("issued", &self.issued.len()).finish_non_exhaustive()
     }
 }
 
-impl Tokens {
+impl DatabricksTokens {
     /// Refuses every token presented or issued so far; answers how many there were.
     pub fn revoke_all(&mut self) -> usize {
         let before = self.revoked.len();
@@ -88,7 +88,7 @@ fn token(store: &mut Store, request: &Request) -> Handled {
     let token = format!("sandbox-{}", Store::scrambled(store.serial()));
     let seconds = store.settings.token_seconds;
     let until_ms = store.now() + seconds * 1000;
-    store.tokens.issued.insert(token.clone(), Issued { user, until_ms });
+    store.tokens.issued.insert(token.clone(), DatabricksToken { user, until_ms });
     let scope = request.param("scope").unwrap_or_else(|| "all-apis".to_owned());
     // A number in the OAuth standard, a text in databricks/cli's testserver: clients have to read both.
     let expires_in = if store.settings.token_seconds_as_text { json!(seconds.to_string()) } else { json!(seconds) };

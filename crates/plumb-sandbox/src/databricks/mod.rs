@@ -42,11 +42,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// All the objects of one workspace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct DatabricksState {
     pub jobs: BTreeMap<i64, jobs::Job>,
     pub deleted_jobs: BTreeSet<i64>,
     pub runs: BTreeMap<i64, runs::Run>,
-    pub clusters: BTreeMap<String, clusters::Cluster>,
+    pub clusters: BTreeMap<String, clusters::DatabricksCluster>,
     pub policies: BTreeMap<String, Value>,
     pub instance_pools: BTreeMap<String, Value>,
     /// Direct grants by object, `/jobs/1`.

@@ -109,7 +109,7 @@ pub fn one_of(value: &str, at: &str, set: &[&str]) -> Result<(), Answer> {
 
 /// A value that is of another type than the model's.
 fn serialization(expected: &str, at: &str) -> Answer {
-    super::replies::Api::Clusters.refused(
+    super::replies::AwsService::Clusters.refused(
         400,
         "SerializationException",
         &format!("{at} has a value of another type; expected {expected}"),

@@ -1,13 +1,13 @@
 //! RunJobFlow: what can be asked for, and the cluster that comes of it.
 
-use super::cluster::{Cluster, Phase, Reason};
+use super::cluster::{EmrCluster, EmrClusterState, Reason};
 use super::instances::{Fleet, Group, MOST};
-use super::replies::{Replied, validation};
+use super::replies::{AwsResult, validation};
 use super::{check, clusters, policies, releases, steps};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
 
-pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = launched(store, region, body)?;
     let answer = json!({ "JobFlowId": cluster.id, "ClusterArn": cluster.arn });
     store.emr.region(region).clusters.insert(cluster.id.clone(), cluster);
@@ -15,7 +15,7 @@ pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> Replied {
 }
 
 /// The cluster of a request, starting now. Nothing is changed but the sequence that ids come from.
-pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<Cluster, Answer> {
+pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<EmrCluster, Answer> {
     let name = check::text(body, "Name")?;
     if name.is_empty() || name.chars().count() > 256 || name.contains(['<', '>', '$', '|', '`']) {
         return Err(validation("Cluster name may not contain the characters '<', '>', '$', '|' or '`' (backtick)."));
@@ -70,11 +70,11 @@ pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<Cluster
             instances.remove("InstanceFleets");
         }
     }
-    let mut cluster = Cluster {
+    let mut cluster = EmrCluster {
         arn: store.emr.arn("elasticmapreduce", region, &format!("cluster/{id}")),
         id,
         asked,
-        phase: Phase::Starting,
+        phase: EmrClusterState::Starting,
         since: now,
         created: now,
         ready: None,

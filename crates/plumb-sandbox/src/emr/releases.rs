@@ -1,6 +1,6 @@
 //! EMR's releases and what they come with.
 
-use super::replies::{Replied, invalid};
+use super::replies::{AwsResult, invalid};
 use super::{check, page};
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ pub fn applications(asked: &Value) -> Vec<Value> {
     out
 }
 
-pub fn list(body: &Value) -> Replied {
+pub fn list(body: &Value) -> AwsResult {
     let (prefix, application) = (
         check::maybe_text(&body["Filters"], "Filters.Prefix")?.unwrap_or_default(),
         check::maybe_text(&body["Filters"], "Filters.Application")?.unwrap_or_default().to_ascii_lowercase(),
@@ -113,7 +113,7 @@ pub fn list(body: &Value) -> Replied {
     Ok(answer)
 }
 
-pub fn describe(body: &Value) -> Replied {
+pub fn describe(body: &Value) -> AwsResult {
     // Without a label it is the newest one's.
     let newest = labels().first().map_or("", |(label, _)| *label);
     let label = check::maybe_text(body, "ReleaseLabel")?.unwrap_or(newest);

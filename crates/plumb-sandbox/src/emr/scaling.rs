@@ -3,12 +3,12 @@
 //! EMR goes by the load of YARN, which there is none of here. What is kept of it are the limits (EMR management guide,
 //! "Using managed scaling"): of all core and task instances, of core instances, and of those on demand.
 
-use super::cluster::Cluster;
+use super::cluster::EmrCluster;
 use super::instances::{self, MOST};
 use serde_json::Value;
 
 /// Brings a cluster with a policy to the size for its load.
-pub fn scale(cluster: &mut Cluster, is_busy: bool, at: i64) {
+pub fn scale(cluster: &mut EmrCluster, is_busy: bool, at: i64) {
     let Some(limits) = cluster.scaling.as_ref().map(|policy| policy["ComputeLimits"].clone()) else { return };
     let of = |name: &str| limits[name].as_i64().map(|units| units.clamp(0, MOST));
     let (Some(least), Some(most)) = (of("MinimumCapacityUnits"), of("MaximumCapacityUnits")) else { return };
@@ -21,7 +21,7 @@ pub fn scale(cluster: &mut Cluster, is_busy: bool, at: i64) {
 }
 
 /// What core has to be at most, and what is left for task instances: core is filled first.
-fn groups(cluster: &mut Cluster, unit: &Value, target: i64, most_core: Option<i64>) {
+fn groups(cluster: &mut EmrCluster, unit: &Value, target: i64, most_core: Option<i64>) {
     let units = |kind: &str| if unit == "VCPU" { instances::cpus(kind).max(1) } else { 1 };
     let has_task = cluster.groups.iter().any(|group| group.role() == "TASK");
     let mut left = target;
@@ -40,7 +40,7 @@ fn groups(cluster: &mut Cluster, unit: &Value, target: i64, most_core: Option<i6
     }
 }
 
-fn fleets(cluster: &mut Cluster, target: i64, most_core: Option<i64>, most_on_demand: Option<i64>) {
+fn fleets(cluster: &mut EmrCluster, target: i64, most_core: Option<i64>, most_on_demand: Option<i64>) {
     let mut left = target;
     let mut on_demand_left = most_on_demand.unwrap_or(MOST);
     for role in ["CORE", "TASK"] {

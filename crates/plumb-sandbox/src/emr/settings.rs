@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// The settings, read and merged through `/_sandbox/settings` under `emr`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct EmrSettings {
     /// Seconds that a cluster is starting, then bootstrapping, and in the end terminating; and that a change of its size
     /// takes. `null`: every look at the cluster (`DescribeCluster`, `DescribeStep`, `ListSteps`) shows it as it is and
     /// then moves it one state on. The same holds for an application of EMR Serverless (`GetApplication`).
@@ -24,10 +24,10 @@ pub struct Settings {
     pub forget_days: i64,
 }
 
-impl Default for Settings {
+impl Default for EmrSettings {
     fn default() -> Self {
         // "only job flows created within the last two months" (DescribeJobFlows).
-        Settings {
+        EmrSettings {
             cluster_seconds: None,
             step_seconds: None,
             steps: BTreeMap::new(),
