@@ -131,8 +131,5 @@ fn forbidden(api: ApiVersion) -> Answer {
 /// Refuses what a role may not do: a viewer sees DAGs, runs and pools, but no connections and no variables.
 pub fn authorise(api: ApiVersion, request: &Request, rest: &[&str]) -> Result<(), Answer> {
     let secret = matches!(rest.first(), Some(&"connections" | &"variables"));
-    match request.user == VIEWER && (request.method != "GET" || secret) {
-        true => Err(forbidden(api)),
-        false => Ok(()),
-    }
+    if request.user == VIEWER && (request.method != "GET" || secret) { Err(forbidden(api)) } else { Ok(()) }
 }

@@ -72,10 +72,8 @@ impl Definition {
 
     /// Who owns the tasks; Airflow calls nobody `airflow`.
     pub fn owners(&self) -> Vec<String> {
-        let mut owners: Vec<String> = match self.owners.is_empty() {
-            true => vec!["airflow".to_owned()],
-            false => self.owners.clone(),
-        };
+        let mut owners: Vec<String> =
+            if self.owners.is_empty() { vec!["airflow".to_owned()] } else { self.owners.clone() };
         owners.sort();
         owners.dedup();
         owners

@@ -184,10 +184,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let rest = match (api, segments.as_slice()) {
         (ApiVersion::V2, ["auth", "token"] | ["auth", "token", "cli"]) if request.method == "POST" => {
-            return match malformed {
-                true => Err(replies::malformed(api)),
-                false => auth::token(store, access, request),
-            };
+            return if malformed { Err(replies::malformed(api)) } else { auth::token(store, access, request) };
         }
         (ApiVersion::V2, ["api", "v2", rest @ ..]) | (ApiVersion::V1, ["api", "v1", rest @ ..]) => rest,
         (ApiVersion::V1, ["health"]) => &["health"],

@@ -214,9 +214,10 @@ pub fn details(store: &Store, api: ApiVersion, dag: &Dag) -> Value {
 
 fn assets(dag: &Dag) -> Value {
     let assets = &dag.definition.schedule.assets;
-    match assets.is_empty() {
-        true => Value::Null,
-        false => json!({ "all": assets.iter().map(|uri| json!({ "asset": { "uri": uri } })).collect::<Vec<_>>() }),
+    if assets.is_empty() {
+        Value::Null
+    } else {
+        json!({ "all": assets.iter().map(|uri| json!({ "asset": { "uri": uri } })).collect::<Vec<_>>() })
     }
 }
 

@@ -187,9 +187,10 @@ fn delete(store: &mut Store, request: &Request) -> Handled {
 fn list(store: &Store, request: &Request) -> Handled {
     let path = path(request)?;
     let entry = find(store, &path)?;
-    let files = match entry.is_folder() {
-        true => store.databricks.dbfs.inside(&path).into_iter().map(|(path, entry)| shown(path, entry)).collect(),
-        false => vec![shown(&path, &entry)],
+    let files = if entry.is_folder() {
+        store.databricks.dbfs.inside(&path).into_iter().map(|(path, entry)| shown(path, entry)).collect()
+    } else {
+        vec![shown(&path, &entry)]
     };
     Ok(paging::listing("files", files).into())
 }

@@ -195,9 +195,10 @@ pub fn dbc(notebooks: &[Archived<'_>]) -> Vec<u8> {
 /// A Jupyter notebook has to be JSON with cells.
 pub fn check_jupyter(bytes: &[u8]) -> Result<(), ApiError> {
     let notebook: Option<Value> = serde_json::from_slice(bytes).ok();
-    match notebook.as_ref().and_then(|n| n.get("cells")).is_some_and(Value::is_array) {
-        true => Ok(()),
-        false => Err(ApiError::invalid("The notebook is not a valid Jupyter notebook.")),
+    if notebook.as_ref().and_then(|n| n.get("cells")).is_some_and(Value::is_array) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid("The notebook is not a valid Jupyter notebook."))
     }
 }
 

@@ -230,8 +230,9 @@ fn of_failed(run: &Run, key: &str) -> (Option<String>, String) {
             break;
         }
     }
-    match reached.contains(key) {
-        true => (Some("UPSTREAM_FAILED".to_owned()), format!("Upstream task {failing} failed.")),
-        false => (Some("SUCCESS".to_owned()), String::new()),
+    if reached.contains(key) {
+        (Some("UPSTREAM_FAILED".to_owned()), format!("Upstream task {failing} failed."))
+    } else {
+        (Some("SUCCESS".to_owned()), String::new())
     }
 }

@@ -110,10 +110,7 @@ fn job_flows(store: &mut Store, region: &str, body: &Value) -> Result<Vec<String
         return Err(validation("At most 10 job flow IDs may be specified."));
     }
     let known = &store.emr.region(region).clusters;
-    match ids.iter().all(|id| known.contains_key(id)) {
-        true => Ok(ids),
-        false => Err(no_job_flow()),
-    }
+    if ids.iter().all(|id| known.contains_key(id)) { Ok(ids) } else { Err(no_job_flow()) }
 }
 
 /// The operations that set one flag of several clusters.
@@ -156,9 +153,10 @@ pub fn terminate(store: &mut Store, region: &str, body: &Value) -> AwsResult {
         }
         life::end(cluster, now, Reason::coded("USER_REQUEST", "Terminated by user request"), false);
     }
-    match refused {
-        true => Err(validation("Could not shut down one or more job flows since they are termination protected.")),
-        false => Ok(Value::Null),
+    if refused {
+        Err(validation("Could not shut down one or more job flows since they are termination protected."))
+    } else {
+        Ok(Value::Null)
     }
 }
 
@@ -166,9 +164,10 @@ pub fn terminate(store: &mut Store, region: &str, body: &Value) -> AwsResult {
 fn tagged<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut EmrCluster, Answer> {
     let id = check::text(body, "ResourceId")?;
     let cluster = store.emr.region(region).clusters.get_mut(id).ok_or_else(|| no_cluster(id))?;
-    match cluster.phase.has_ended() {
-        true => Err(invalid(None, "Tags cannot be modified on terminated clusters.")),
-        false => Ok(cluster),
+    if cluster.phase.has_ended() {
+        Err(invalid(None, "Tags cannot be modified on terminated clusters."))
+    } else {
+        Ok(cluster)
     }
 }
 

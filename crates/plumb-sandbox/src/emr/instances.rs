@@ -265,9 +265,10 @@ fn status(cluster: &EmrCluster, is_resizing: bool, created: i64, ready: Option<i
             timeline[name] = time(at);
         }
     }
-    let reason = match cluster.phase.has_ended() {
-        true => json!({ "Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated" }),
-        false => json!({ "Message": "" }),
+    let reason = if cluster.phase.has_ended() {
+        json!({ "Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated" })
+    } else {
+        json!({ "Message": "" })
     };
     json!({ "State": state, "StateChangeReason": reason, "Timeline": timeline })
 }

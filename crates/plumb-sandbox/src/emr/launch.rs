@@ -44,10 +44,11 @@ pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<EmrClus
         return Err(validation(format!("Security configuration with name '{name}' does not exist.")));
     }
     let (groups, fleets) = (groups(instances)?, fleets(instances)?);
-    match (groups.is_empty(), fleets.is_empty()) {
-        (false, false) => return Err(validation("Instance fleets and instance groups are mutually exclusive.")),
-        (true, true) => return Err(validation("At least one master instance must be requested.")),
-        _ => {}
+    if !groups.is_empty() && !fleets.is_empty() {
+        return Err(validation("Instance fleets and instance groups are mutually exclusive."));
+    }
+    if groups.is_empty() && fleets.is_empty() {
+        return Err(validation("At least one master instance must be requested."));
     }
     let version = releases::version(body["ReleaseLabel"].as_str().unwrap_or_default()).unwrap_or_default();
     let policy = |name: &str| body.get(name).filter(|policy| !policy.is_null()).cloned();

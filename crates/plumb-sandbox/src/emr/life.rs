@@ -102,13 +102,14 @@ fn happen(cluster: &mut EmrCluster, settings: &EmrSettings, event: Event, at: i6
         // Termination protection is about calls, users and errors (`TerminationProtected`, JobFlowInstancesConfig), none
         // of which an idle cluster is. What EMR says here is not recorded, and its codes have none for it.
         Event::Idle => end(cluster, at, Reason::said("Terminated by the auto-termination policy"), false),
-        Event::SpotTimeout => match instances::spot_ends_it(cluster) {
-            true => {
+        Event::SpotTimeout => {
+            if instances::spot_ends_it(cluster) {
                 let words = "Instance fleet provisioning timed out: no spot capacity was available";
                 end(cluster, at, Reason::coded("INSTANCE_FLEET_TIMEOUT", words), true);
+            } else {
+                instances::switch_to_on_demand(cluster);
             }
-            false => instances::switch_to_on_demand(cluster),
-        },
+        }
     }
 }
 
@@ -175,9 +176,10 @@ pub fn settle(cluster: &mut EmrCluster, at: i64) {
     if !cluster.keep_alive {
         // EMR ends a cluster after its last step whether it is protected or not (management guide, "Using termination
         // protection"). One whose steps failed without ending it is TERMINATED with no code (snowplow/dataflow-runner#103).
-        let reason = match failed {
-            true => Reason::said("Steps completed with errors"),
-            false => Reason::coded("ALL_STEPS_COMPLETED", "Steps completed"),
+        let reason = if failed {
+            Reason::said("Steps completed with errors")
+        } else {
+            Reason::coded("ALL_STEPS_COMPLETED", "Steps completed")
         };
         return end(cluster, at, reason, false);
     }

@@ -46,10 +46,7 @@ pub fn put_idle(store: &mut Store, region: &str, body: &Value) -> AwsResult {
 
 fn changeable<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut EmrCluster, Answer> {
     let cluster = clusters::known(store, region, body)?;
-    match cluster.phase.is_active() {
-        true => Ok(cluster),
-        false => Err(clusters::over()),
-    }
+    if cluster.phase.is_active() { Ok(cluster) } else { Err(clusters::over()) }
 }
 
 /// Both policies came with 5.30 and 6.1 (API reference, PutManagedScalingPolicy and PutAutoTerminationPolicy).
@@ -94,8 +91,9 @@ pub fn idle_fits(policy: &Value, release: (u32, u32)) -> Result<(), Answer> {
     }
     // "a minimum of 60 seconds and a maximum of 604800 seconds" (AutoTerminationPolicy).
     let seconds = check::number(policy, "AutoTerminationPolicy.IdleTimeout")?;
-    match (60..=604_800).contains(&seconds) {
-        true => Ok(()),
-        false => Err(validation("The idle timeout must be between 60 and 604800 seconds.")),
+    if (60..=604_800).contains(&seconds) {
+        Ok(())
+    } else {
+        Err(validation("The idle timeout must be between 60 and 604800 seconds."))
     }
 }

@@ -13,9 +13,10 @@ pub fn scale(cluster: &mut EmrCluster, is_busy: bool, at: i64) {
     let of = |name: &str| limits[name].as_i64().map(|units| units.clamp(0, MOST));
     let (Some(least), Some(most)) = (of("MinimumCapacityUnits"), of("MaximumCapacityUnits")) else { return };
     let target = if is_busy { most } else { least };
-    match cluster.has_fleets() {
-        true => fleets(cluster, target, of("MaximumCoreCapacityUnits"), of("MaximumOnDemandCapacityUnits")),
-        false => groups(cluster, &limits["UnitType"], target, of("MaximumCoreCapacityUnits")),
+    if cluster.has_fleets() {
+        fleets(cluster, target, of("MaximumCoreCapacityUnits"), of("MaximumOnDemandCapacityUnits"))
+    } else {
+        groups(cluster, &limits["UnitType"], target, of("MaximumCoreCapacityUnits"))
     }
     instances::provision(cluster, at);
 }

@@ -317,14 +317,15 @@ fn get(store: &mut Store, region: &str, id: &str) -> AwsResult {
 
 /// Refuses in any but these states. The words are those of gchq/sleeper#2909.
 fn must_be(one: &Application, states: &[&str]) -> Result<(), Answer> {
-    match states.contains(&one.state.as_str()) {
-        true => Ok(()),
-        false => Err(unfit(format!(
+    if states.contains(&one.state.as_str()) {
+        Ok(())
+    } else {
+        Err(unfit(format!(
             "Application {} must be in one of the following statuses [{}]. Current status: {}",
             one.id,
             states.join(", "),
             one.state
-        ))),
+        )))
     }
 }
 
@@ -414,9 +415,10 @@ fn start_run(store: &mut Store, region: &str, id: &str, body: &Value) -> AwsResu
     }
     let application = known(store.emr.region(region), id)?.clone();
     // It is started for the run, unless that was switched off.
-    match application.says("autoStartConfiguration")["enabled"] != false {
-        true => must_be(&application, &["CREATED", "STARTING", "STARTED", "STOPPED"])?,
-        false => must_be(&application, &["STARTED"])?,
+    if application.says("autoStartConfiguration")["enabled"] != false {
+        must_be(&application, &["CREATED", "STARTING", "STARTED", "STOPPED"])?;
+    } else {
+        must_be(&application, &["STARTED"])?;
     }
     let run = run_made(store, &application, body)?;
     let answer = json!({ "applicationId": id, "jobRunId": run.id, "arn": run.arn });

@@ -66,13 +66,14 @@ pub fn verify(api: AwsService, raw: &Raw) -> Result<String, SignatureError> {
     }
     let expected = signature(&claim, date, raw);
     let is_right = expected.is_some_and(|expected| expected.eq_ignore_ascii_case(claim.signature));
-    match is_right && date.starts_with(claim.date) {
-        true => Ok(claim.region.to_owned()),
-        false => Err(wrong(
+    if is_right && date.starts_with(claim.date) {
+        Ok(claim.region.to_owned())
+    } else {
+        Err(wrong(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
              Key and signing method. Consult the service documentation for details."
                 .to_owned(),
-        )),
+        ))
     }
 }
 
