@@ -139,7 +139,7 @@ async fn a_token_is_needed_and_expires() {
 
 #[tokio::test]
 async fn only_the_right_password_signs_in_and_a_viewer_may_only_look() {
-    let access = airflow::auth::Access { user: Some(("admin".into(), "hunter2".into())), token: Some("fixed".into()) };
+    let access = airflow::Access { user: Some(("admin".into(), "hunter2".into())), token: Some("fixed".into()) };
     let fixture = Fixture::with(3, |mut options| {
         options.airflow.as_mut().unwrap().access = access.clone();
         options

@@ -3,15 +3,17 @@
 //! `plumb sandbox`, `plumb demo` and the tests all use it. The frame (log, faults, latency, state, clock) knows no
 //! service; a service is a folder beside it whose handlers are pure functions of the [`Store`] and a [`Request`].
 
+#![warn(missing_docs)]
+
 pub mod airflow;
-pub mod answer;
+mod answer;
 mod callers;
 mod control;
 pub mod databricks;
 pub mod emr;
 pub mod errors;
-pub mod faults;
-pub mod log;
+mod faults;
+mod log;
 pub mod request;
 pub mod settings;
 pub mod store;
@@ -81,7 +83,7 @@ impl Default for SandboxOptions {
 
 /// The services that are emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum System {
+pub(crate) enum System {
     Databricks,
     Airflow,
     /// EMR, EMR Serverless and STS.
@@ -91,6 +93,7 @@ pub enum System {
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Running {
+    /// Where the Databricks workspace is.
     pub addr: SocketAddr,
     /// Where Airflow is, if it was asked for.
     pub airflow: Option<SocketAddr>,

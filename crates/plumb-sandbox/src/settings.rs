@@ -40,9 +40,9 @@ pub struct SandboxSettings {
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
-    pub airflow: airflow::settings::AirflowSettings,
+    pub airflow: airflow::AirflowSettings,
     /// Those of the emulated EMR.
-    pub emr: emr::settings::EmrSettings,
+    pub emr: emr::EmrSettings,
 }
 
 impl Default for SandboxSettings {
@@ -63,8 +63,8 @@ impl Default for SandboxSettings {
             libraries_for_all_clusters: Vec::new(),
             keeps_unknown: false,
             workspace_id: 7_474_001_122_334_455,
-            airflow: airflow::settings::AirflowSettings::default(),
-            emr: emr::settings::EmrSettings::default(),
+            airflow: airflow::AirflowSettings::default(),
+            emr: emr::EmrSettings::default(),
         }
     }
 }
@@ -77,9 +77,12 @@ pub struct RunOutcome {
     pub result: Option<String>,
     /// The task that fails; the last one when absent.
     pub task: Option<String>,
+    /// The error's message.
     pub error: Option<String>,
+    /// The error's stack trace.
     pub error_trace: Option<String>,
     /// What the notebook returned.
     pub output: Option<String>,
+    /// How long they run; `run_seconds` when absent.
     pub seconds: Option<i64>,
 }

@@ -9,7 +9,7 @@ use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
 use plumb_core::manifest::Target;
 use plumb_model::call::Service;
 use plumb_sandbox::Running;
-use plumb_sandbox::airflow::{self, auth::Access};
+use plumb_sandbox::airflow::{self, Access};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

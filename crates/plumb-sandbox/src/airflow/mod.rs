@@ -1,26 +1,29 @@
 //! An Airflow server: connections, variables, pools, DAGs out of a folder, runs by the clock. REST v2 when it is
 //! Airflow 3, REST v1 when it is Airflow 2; each with the habits recorded from 3.3.2 and 2.11.2.
 
-pub mod auth;
+pub(crate) mod auth;
 mod body;
 mod bulk;
 mod child;
 mod connections;
 mod dags;
-pub mod definition;
-pub mod files;
+mod definition;
+pub(crate) mod files;
 mod listing;
 mod masking;
-pub mod parse;
+pub(crate) mod parse;
 mod pools;
 mod pyjson;
-pub mod replies;
+pub(crate) mod replies;
 mod runs;
 mod schedule;
-pub mod seed;
-pub mod settings;
+pub(crate) mod seed;
+mod settings;
 mod variables;
 mod view;
+
+pub use auth::Access;
+pub use settings::AirflowSettings;
 
 use super::{answer::Answer, request::Request, store::Store};
 use definition::Definition;
@@ -42,6 +45,7 @@ pub struct AirflowOptions {
     pub version: u8,
     /// The DAG folder, which is looked at with every request. It need not be there yet.
     pub dags: Option<PathBuf>,
+    /// Who may sign in.
     pub access: auth::Access,
 }
 
@@ -58,7 +62,7 @@ impl Default for AirflowOptions {
 
 /// Which of the two APIs a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiVersion {
+pub(crate) enum ApiVersion {
     V1,
     V2,
 }
@@ -82,7 +86,7 @@ impl ApiVersion {
 /// A variable. Its value is always a text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub key: String,
     pub value: String,
     pub description: Option<String>,
@@ -94,7 +98,7 @@ pub struct Variable {
 /// A pool of task slots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Pool {
+pub(crate) struct Pool {
     pub name: String,
     pub slots: i64,
     pub description: Option<String>,
@@ -106,7 +110,7 @@ pub struct Pool {
 
 /// A DAG that the server has parsed at least once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Dag {
+pub(crate) struct Dag {
     pub definition: Definition,
     /// The path inside of the DAG folder.
     pub file: String,
@@ -123,7 +127,7 @@ pub struct Dag {
 
 /// A version of a DAG: Airflow keeps those that have run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Version {
+pub(crate) struct Version {
     pub number: u32,
     pub created_ms: i64,
 }
@@ -131,7 +135,7 @@ pub struct Version {
 /// Everything that the server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
-pub struct AirflowState {
+pub(crate) struct AirflowState {
     /// Members as they were written, secrets included; rows are listed in the order in which they were made.
     pub connections: Vec<Map<String, Value>>,
     pub variables: Vec<Variable>,
@@ -167,13 +171,13 @@ impl Default for AirflowState {
 }
 
 /// Whether a request looks at the DAGs: two looks and a changed file is noticed.
-pub fn looks(request: &Request) -> bool {
+pub(crate) fn looks(request: &Request) -> bool {
     let rest = request.path.split('/').nth(3).unwrap_or_default();
     request.method == "GET" && ["dags", "dagSources", "importErrors"].contains(&rest)
 }
 
 /// Answers one request. The folder has been dealt with before (see [`files`]).
-pub fn handle(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> Answer {
+pub(crate) fn handle(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> Answer {
     let answered = answer(store, access, request, malformed);
     answered.unwrap_or_else(|refused| refused)
 }

@@ -48,7 +48,7 @@ fn catch_up(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
 }
 
 /// Somebody looked at the cluster: what waits for a look happens, one thing of it.
-pub fn look(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
+pub(crate) fn look(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
     let waiting = pending(cluster, settings).into_iter().find(|(due, _)| due.is_none());
     if let Some((_, event)) = waiting {
         happen(cluster, settings, event, now);
@@ -148,7 +148,7 @@ fn next_phase(cluster: &mut EmrCluster, settings: &EmrSettings, at: i64) {
 }
 
 /// Starts what can start, and waits or ends where there is nothing to do.
-pub fn settle(cluster: &mut EmrCluster, at: i64) {
+pub(crate) fn settle(cluster: &mut EmrCluster, at: i64) {
     if !matches!(cluster.phase, EmrClusterState::Running | EmrClusterState::Waiting) {
         return;
     }
@@ -241,7 +241,7 @@ fn failed(cluster: &mut EmrCluster, action: &str, at: i64) {
 }
 
 /// Begins the end of a cluster.
-pub fn end(cluster: &mut EmrCluster, at: i64, reason: Reason, with_errors: bool) {
+pub(crate) fn end(cluster: &mut EmrCluster, at: i64, reason: Reason, with_errors: bool) {
     cluster.phase = EmrClusterState::Terminating;
     cluster.since = at;
     cluster.reason = reason;

@@ -5,25 +5,27 @@
 //! was recorded from AWS by somebody, the place says by whom.
 
 mod check;
-pub mod cluster;
+mod cluster;
 mod clusters;
 mod instance_types;
 mod instances;
 mod launch;
 pub mod life;
-pub mod monthly;
+mod monthly;
 mod policies;
 mod releases;
-pub mod replies;
+pub(crate) mod replies;
 mod scaling;
 mod security;
 pub mod seed;
-pub mod serverless;
-pub mod settings;
+mod serverless;
+mod settings;
 mod sign;
 mod steps;
 #[cfg(test)]
 mod tests;
+
+pub use settings::EmrSettings;
 
 use super::{answer::Answer, request::Request, store::Store};
 use axum::http::{HeaderMap, Uri};
@@ -62,7 +64,7 @@ impl Default for EmrOptions {
 /// All that the account has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
-pub struct EmrState {
+pub(crate) struct EmrState {
     pub account: String,
     pub regions: BTreeMap<String, Region>,
 }
@@ -76,7 +78,7 @@ impl Default for EmrState {
 /// What a region of the account has.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Region {
+pub(crate) struct Region {
     pub clusters: BTreeMap<String, cluster::EmrCluster>,
     pub security: BTreeMap<String, security::Configuration>,
     pub applications: BTreeMap<String, serverless::Application>,
@@ -102,7 +104,7 @@ impl EmrState {
 
 /// What the log and faults call the place of a request: `/elasticmapreduce/ListClusters`, `/emr-serverless/applications`,
 /// `/sts`. On the wire EMR has one address for all its operations.
-pub fn place(headers: &HeaderMap, uri: &Uri) -> String {
+pub(crate) fn place(headers: &HeaderMap, uri: &Uri) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     match target {
         Some(target) => format!("/elasticmapreduce/{}", target.rsplit('.').next().unwrap_or(target)),
@@ -121,7 +123,7 @@ fn api_of(place: &str) -> AwsService {
 }
 
 /// Answers one request.
-pub fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
+pub(crate) fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
     let api = api_of(&request.path);
     let region = match sign::verify(api, &request.raw) {
         Ok(region) => region,
