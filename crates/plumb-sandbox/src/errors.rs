@@ -1,4 +1,4 @@
-//! What the emulated services answer when they refuse.
+//! Error answers of the emulated services in the shape of Databricks, and why the sandbox cannot start.
 
 use serde_json::{Value, json};
 

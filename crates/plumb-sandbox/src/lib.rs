@@ -1,4 +1,4 @@
-//! The embedded emulator: stateful fakes of the services, with the habits of the real ones.
+//! The embedded emulator: stateful fakes of Databricks, Airflow and EMR, with the habits of the real services.
 //!
 //! `plumb sandbox`, `plumb demo` and the tests all use it. The frame (log, faults, latency, state, clock) knows no
 //! service; a service is a folder beside it whose handlers are pure functions of the [`Store`] and a [`Request`].
@@ -95,9 +95,9 @@ pub(crate) enum System {
 pub struct Running {
     /// Where the Databricks workspace is.
     pub addr: SocketAddr,
-    /// Where Airflow is, if it was asked for.
+    /// Where Airflow is, if it is emulated.
     pub airflow: Option<SocketAddr>,
-    /// Where EMR is, if it was asked for.
+    /// Where EMR is, if it is emulated.
     pub emr: Option<SocketAddr>,
     servers: Vec<Server>,
 }
@@ -282,9 +282,9 @@ async fn serve(
     let query = request::pairs(uri.query().unwrap_or_default());
     let bare = system == System::Databricks && !own && databricks::takes_bytes(method.as_str(), uri.path());
     let read = match bytes {
-        // What the body of an upload is, is nobody's business: it may be JSON, and broken JSON.
+        // The body of an upload is opaque: it may be JSON, and broken JSON.
         Ok(ref bytes) if bare => Ok(json!({ "bytes": bytes.len() })),
-        // JSON of AWS has a type of its own; whatever it calls itself, it is JSON.
+        // JSON of AWS has a type of its own; it is read as JSON under any media type.
         Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
     };
@@ -356,8 +356,7 @@ fn lock(frame: &Frame) -> std::sync::MutexGuard<'_, Shared> {
     frame.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads the DAG folder, and parses what has been noticed. Parsing waits for another process, so nobody else waits
-/// for it.
+/// Reads the DAG folder, and parses what has been noticed. Parsing waits for another process, so it holds no lock.
 async fn parse_dags(frame: &Frame, look: bool) {
     let folder = lock(frame).options.airflow.as_ref().and_then(|airflow| airflow.dags.clone());
     let Some(folder) = folder else { return };
@@ -389,7 +388,7 @@ async fn parse_dags(frame: &Frame, look: bool) {
             }
         }
     });
-    // It only fails when the runtime ends, and then nobody waits for the answer either.
+    // It only fails when the runtime ends, and then there is no caller left.
     let _ = parsed.await;
 }
 
@@ -437,7 +436,7 @@ fn answer(
 
 /// Writes the state file after a change.
 fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> Answer {
-    // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters work meanwhile.
+    // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters move on with the clock.
     let looked = match system {
         System::Databricks => false,
         System::Airflow => airflow::looks(request),

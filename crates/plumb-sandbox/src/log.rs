@@ -1,4 +1,4 @@
-//! What was asked of the sandbox, without anybody's secrets.
+//! The request log that `/_sandbox/requests` shows, without secrets.
 
 use serde::Serialize;
 use serde_json::{Value, json};

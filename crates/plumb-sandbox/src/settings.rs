@@ -1,4 +1,4 @@
-//! What a test or a demo may turn: how long things take, how runs end, how late lists are.
+//! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
 use super::{airflow, emr};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Everything the sandbox knows, in one value; who holds it holds the whole state.
+//! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
 use super::{airflow, databricks, emr, errors::Error, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct Store {
     pub(crate) databricks: databricks::DatabricksState,
     pub(crate) airflow: airflow::AirflowState,
     pub(crate) emr: emr::EmrState,
-    /// What a test or a demo may turn.
+    /// What tests and demos may set.
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,

@@ -1,4 +1,4 @@
-//! Who asks: tokens of Airflow 3's `/auth/token`, names and passwords for Airflow 2.
+//! Authentication: tokens of Airflow 3's `/auth/token`, names and passwords for Airflow 2.
 
 use super::{
     ApiVersion,
@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The tokens that were handed out, in memory only: they are never written to a file or a log.
+/// The tokens that were issued, in memory only: they are never written to a file or a log.
 #[derive(Default)]
 pub struct AirflowTokens(BTreeMap<String, AirflowToken>);
 
@@ -40,7 +40,7 @@ impl AirflowTokens {
 pub struct Access {
     /// The only name and password; any when `None`. The user `viewer` may only look.
     pub user: Option<(String, String)>,
-    /// A token that is accepted beside those that are handed out.
+    /// A token that is accepted beside those that the server issues.
     pub token: Option<String>,
 }
 
@@ -80,7 +80,7 @@ pub fn token(store: &mut Store, access: &Access, request: &Request) -> AirflowRe
     if !access.admits(&user, &password) {
         return Err(detail(401, "Invalid credentials"));
     }
-    // The token for command lines lives an hour, whatever the other one does.
+    // The token for command lines lives an hour, independent of the other one.
     let seconds =
         store.settings.airflow.token_seconds.min(if request.path.ends_with("/cli") { 3600 } else { i64::MAX });
     let until_ms = store.now() + seconds * 1000;

@@ -1,4 +1,4 @@
-//! Connections: passwords and secrets in `extra` are written but never read back.
+//! Airflow connections: passwords and secrets in `extra` are written but never read back.
 
 use super::{
     ApiVersion,

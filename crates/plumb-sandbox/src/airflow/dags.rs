@@ -1,4 +1,4 @@
-//! DAGs, their sources and versions, tags, import errors, and asking for a file to be parsed.
+//! DAGs, their sources and versions, tags, import errors, and requests to parse a file.
 
 use super::{
     AirflowState, ApiVersion, Dag,
@@ -253,7 +253,7 @@ fn parse(store: &mut Store, api: ApiVersion, token: &str) -> AirflowResult {
     let serial = store.serial();
     let Some(file) = store.airflow.files.get_mut(&file) else { return Err(detail(404, "File not found")) };
     match (api, std::mem::replace(&mut file.asked, true)) {
-        // Somebody asked before, and the processor has not come to it yet.
+        // An earlier request is still waiting for the DAG processor.
         (ApiVersion::V2, true) => Err(unique(serial)),
         (ApiVersion::V2, false) => Ok(Answer::json(201, Value::Null)),
         (ApiVersion::V1, _) => Ok(parsed_v1()),

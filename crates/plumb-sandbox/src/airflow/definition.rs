@@ -1,4 +1,4 @@
-//! A DAG as its file defines it.
+//! A DAG as its Python file defines it: tasks, schedule, parameters, owners.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -70,7 +70,7 @@ impl Definition {
         ms(self.end_date.as_ref())
     }
 
-    /// Who owns the tasks; Airflow calls nobody `airflow`.
+    /// Who owns the tasks; `airflow` where no owner is named.
     pub fn owners(&self) -> Vec<String> {
         let mut owners: Vec<String> =
             if self.owners.is_empty() { vec!["airflow".to_owned()] } else { self.owners.clone() };

@@ -17,7 +17,7 @@ pub struct File {
     pub changed_ms: i64,
     /// How many looks at the DAGs there were since.
     pub looks: u32,
-    /// Whether somebody asked for it to be parsed at once.
+    /// Whether a request wants it parsed at once.
     pub asked: bool,
 }
 
@@ -91,7 +91,7 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
             Some(seconds) => now >= file.changed_ms + seconds * 1000,
             None => file.looks > 1,
         };
-        // Even what was asked for waits for the processor to come to it.
+        // A requested file waits for the processor, too.
         if !(noticed || file.asked && look) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Pages: what a listing takes as parameters, and how it cuts.
+//! Paging of list endpoints: `limit`, `offset` and `order_by`, and the page that they choose.
 
 use super::{
     ApiVersion,
@@ -8,7 +8,7 @@ use crate::{answer::Answer, request::Request};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// Whatever is asked for, no page holds more (`[api] maximum_page_limit`).
+/// No page holds more, whatever the limit of the request (`[api] maximum_page_limit`).
 const MOST: usize = 100;
 
 /// What a listing may be asked.

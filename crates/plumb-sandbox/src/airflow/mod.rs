@@ -194,7 +194,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
         (ApiVersion::V1, ["health"]) => &["health"],
         _ => return Err(endpoint(api, &path, false)),
     };
-    // These two need nobody to sign in.
+    // These two need no sign-in.
     match (request.method.as_str(), api, rest) {
         ("GET", _, ["version"]) => {
             let git = if api == ApiVersion::V2 { json!(".release:sandbox") } else { json!("") };

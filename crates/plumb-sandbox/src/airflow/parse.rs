@@ -1,5 +1,5 @@
 //! DAG files become DAGs: through the machine's `python3` where there is one, which reads them without running them
-//! (`parse.py` and `describe.py`), and by a plain check of the syntax where there is none.
+//! (`parse.py` and `describe.py`), and by a plain check of the syntax on a machine without it.
 
 use super::child::{Limits, NoAnswer, ask};
 use super::definition::{Definition, Schedule};
@@ -70,7 +70,7 @@ const MOST_OUTPUT: u64 = 64 << 20;
 
 /// Reads files, given by their absolute paths.
 ///
-/// The files are anybody's. One that takes the reader down, or keeps it, is found by reading each alone, and has an import
+/// The files are untrusted. One that crashes the reader, or keeps it busy, is found by reading each alone, and has an import
 /// error; the others say what they say.
 pub fn parse(files: &BTreeMap<String, String>, at: &Deployment) -> BTreeMap<String, Parsed> {
     for python in PYTHONS {

@@ -1,4 +1,4 @@
-//! Pools of task slots.
+//! Airflow pools of task slots: create, read, change, delete, as REST v1 and v2 do it.
 
 use super::{
     ApiVersion, Pool,
@@ -138,7 +138,7 @@ fn patch(store: &mut Store, api: ApiVersion, request: &Request, name: &str) -> A
             return Err(if api == ApiVersion::V2 { detail(400, words) } else { bad(words) });
         }
     } else if api == ApiVersion::V2 {
-        // The whole pool is validated anew, with a mask or without, and under the old name of the member.
+        // The whole pool is validated again, with a mask or without, and under the old name of the member.
         let missing: Vec<Value> = ["pool", "slots", "include_deferred"]
             .into_iter()
             .filter(|m| members.get(*m).is_none_or(Value::is_null))

@@ -1,5 +1,5 @@
-//! How Airflow says no: the error bodies of REST v2 (Airflow 3) and REST v1 (Airflow 2), as recorded from 3.3.2 and
-//! 2.11.2.
+//! Answers and errors of Airflow: the error bodies of REST v2 (Airflow 3) and REST v1 (Airflow 2), as recorded from
+//! 3.3.2 and 2.11.2.
 
 use super::ApiVersion;
 use crate::answer::{Answer, Content};

@@ -1,4 +1,4 @@
-//! Runs: made by hand or by the schedule, moved on by the clock.
+//! DAG runs and their task instances: triggered by a request or by the schedule, moved on by the clock.
 
 use super::{
     ApiVersion, Dag,
@@ -191,7 +191,7 @@ fn list(store: &Store, api: ApiVersion, request: &Request, dag: &str) -> Airflow
     page(api, request, &LISTING, rows).map(|answer| with_cursors(api, answer))
 }
 
-/// Paging by cursor is asked for with `cursor`, which the sandbox does not know.
+/// The parameter `cursor`, which begins paging by cursor, is not known to the sandbox.
 fn with_cursors(api: ApiVersion, mut answer: Answer) -> Answer {
     if let (ApiVersion::V2, Content::Json(body)) = (api, &mut answer.content) {
         for name in ["total_entries_limit", "next_cursor", "previous_cursor"] {

@@ -1,4 +1,4 @@
-//! Objects to begin with: what somebody else had in their Airflow before.
+//! Seeding an Airflow: adds connections, variables, pools and DAGs as if they had been there before.
 
 use super::{
     ApiVersion, body, connections, definition::Definition, files, pools, replies::AirflowResult, runs::DagRun,
@@ -70,7 +70,7 @@ fn one(store: &mut Store, kind: &str, mut object: Value) -> Result<(), String> {
     if let Some(extra) = object.get("extra").filter(|e| e.is_object()).map(Value::to_string) {
         object["extra"] = json!(extra);
     }
-    // The default pool is always there: a seed sets it anew.
+    // The default pool is always there: a seed changes it.
     if kind == "pools" && object["name"] == pools::DEFAULT {
         let members = body::read_v2(&object, &pools::MEMBERS, &["body"]).map_err(|a| why(Err(a)))?;
         store.airflow.pools.retain(|pool| pool.name != pools::DEFAULT);

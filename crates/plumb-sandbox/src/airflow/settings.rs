@@ -1,4 +1,4 @@
-//! What a test or a demo may turn in the emulated Airflow.
+//! Settings of the emulated Airflow, for tests and demos: its version, and how long parsing and runs take.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

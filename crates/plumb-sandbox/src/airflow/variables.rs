@@ -1,4 +1,4 @@
-//! Variables: texts by key. Airflow 3 hides those whose key sounds like a secret, Airflow 2 shows them all.
+//! Airflow variables: texts by key. Airflow 3 masks those whose key sounds like a secret, Airflow 2 shows them all.
 
 use super::{
     ApiVersion, Variable,
@@ -57,7 +57,7 @@ fn show(api: ApiVersion, variable: &Variable) -> Value {
     let shown = match api {
         ApiVersion::V1 => json!({ "key": key, "value": value, "description": description }),
         ApiVersion::V2 => {
-            // A text that happens to be JSON is read, masked and written anew.
+            // A text that happens to be JSON is read, masked and written again.
             let value = match Json::read(value) {
                 Some(read) => mask(&read, Some(key)).line(),
                 None if hides(key) => MASK.to_owned(),
@@ -69,7 +69,7 @@ fn show(api: ApiVersion, variable: &Variable) -> Value {
     with_newer(shown, newer)
 }
 
-/// What is stored: whatever is no text becomes JSON.
+/// The text that is stored: a value that is no text becomes JSON.
 pub(super) fn stored(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! DAGs as the two APIs show them.
+//! DAGs, DAG versions and tasks in the shapes of REST v1 and v2.
 
 use super::{
     AirflowState, ApiVersion, Dag,

@@ -1,4 +1,4 @@
-//! All-purpose clusters, API 2.0 and 2.1, with their states.
+//! Clusters API 2.0 and 2.1: all-purpose clusters, their states and their events.
 
 use super::{
     catalog, cluster_rules, defaults, fields, job_limits, libraries, paging, permissions, policies, set, text,
@@ -48,7 +48,7 @@ pub struct DatabricksCluster {
     pub creator_user_name: String,
     /// With the policy's values and the server's defaults.
     pub effective: Value,
-    /// As it was asked for; what `.spec` shows.
+    /// As it was requested; what `.spec` shows.
     pub requested: Value,
     pub phase: DatabricksClusterState,
     /// When the phase began.
@@ -190,7 +190,7 @@ fn event(cluster: &mut DatabricksCluster, at: i64, kind: &str, details: Value) {
     cluster.events.push(entry);
 }
 
-/// Checks a spec and writes into it what the policy and the server do: what was asked for, and what comes of it.
+/// Checks a spec and writes into it what the policy and the server do: the requested spec and the effective one.
 fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value), ApiError> {
     defaults::drop_nulls(&mut spec);
     fields::read(&mut spec, "Cluster", store.settings.keeps_unknown)?;

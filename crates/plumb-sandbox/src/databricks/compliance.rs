@@ -1,4 +1,4 @@
-//! Policy compliance, API 2.0: what of clusters and jobs a policy that was changed since no longer allows.
+//! Policy compliance, API 2.0: clusters and jobs that violate a policy which was changed after they were made.
 //!
 //! Shapes are those of the Policy Compliance API references for clusters and for jobs.
 

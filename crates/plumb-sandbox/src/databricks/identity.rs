@@ -1,4 +1,4 @@
-//! Who asks: bearer tokens, the OAuth endpoints, and the question "who am I".
+//! Authentication: bearer tokens, the OAuth endpoints, and `Me`, which tells a caller who they are.
 
 use crate::{
     errors::{ApiError, Handled},
@@ -95,7 +95,7 @@ fn token(store: &mut Store, request: &Request) -> Handled {
     Ok(json!({ "access_token": token, "token_type": "Bearer", "scope": scope, "expires_in": expires_in }))
 }
 
-/// Workload identity: somebody else's JWT for a token of the workspace.
+/// Workload identity: exchanges another issuer's JWT for a token of the workspace.
 fn exchange(request: &Request) -> Result<String, ApiError> {
     if request.param("subject_token_type").as_deref() != Some("urn:ietf:params:oauth:token-type:jwt") {
         return Err(refused(400, "invalid_request", "subject_token_type must be urn:ietf:params:oauth:token-type:jwt"));

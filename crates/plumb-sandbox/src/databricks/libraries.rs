@@ -12,7 +12,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A library on a cluster and how far it has come.
+/// A library on a cluster and the status of its installation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Installed {
     pub library: Value,

@@ -157,7 +157,7 @@ pub fn jupyter(content: &[u8], language: &Language, format: &str, name: &str) ->
     notebook.to_string().into_bytes()
 }
 
-/// As HTML: a page with the cells. The real one brings its own viewer, which nobody reads by program.
+/// As HTML: a page with the cells. The real one brings its own viewer, which programs do not read.
 pub fn html(content: &[u8], language: &Language, format: &str, name: &str) -> Vec<u8> {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let cells: String = cells(content, language, format).iter().map(|c| format!("<pre>{}</pre>", escape(c))).collect();

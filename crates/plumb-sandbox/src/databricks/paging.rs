@@ -1,4 +1,4 @@
-//! Pages of a list, and lists that do not show yet what is new.
+//! Paging of list endpoints by page token, and listings that leave out new objects for a while.
 
 use crate::{errors::ApiError, request::Request, store::Store};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -24,7 +24,7 @@ pub struct Page<T> {
 }
 
 /// Cuts a page out of a list. Tokens name the element they stand beside, so that what is created or deleted while
-/// somebody pages neither repeats nor hides any other element.
+/// a client pages neither repeats nor hides any other element.
 pub fn cut<T>(mut items: Vec<Item<T>>, token: Option<&str>, limit: usize) -> Result<Page<T>, ApiError> {
     items.sort_by(|a, b| b.place.cmp(&a.place));
     let (mut from, mut to) = (0, items.len());

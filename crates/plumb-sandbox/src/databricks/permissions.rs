@@ -1,4 +1,4 @@
-//! Who may do what with an object.
+//! Permissions API 2.0: access control lists of clusters, policies, pools, jobs and workspace objects.
 
 use super::{DatabricksState, set, text, workspace};
 use crate::{
@@ -226,7 +226,7 @@ fn replace(
         // databricks/cli testserver, permissions.go.
         return Err(ApiError::invalid("The job must have exactly one owner."));
     }
-    // Nobody locks himself out of a cluster or a pool: the caller's own CAN_MANAGE is there again (Terraform provider,
+    // Callers cannot lock themselves out of a cluster or a pool: their own CAN_MANAGE is kept (Terraform provider,
     // permissions/, which drops that entry on read for the same reason).
     if ["clusters", "instance-pools"].contains(&kind.path) {
         let principal = principal_of(&request.user);
@@ -320,7 +320,7 @@ fn inherited(state: &DatabricksState, kind: &ObjectType, user: &str, object: &st
             }
         }
     }
-    // Admins inherit theirs from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
+    // Admins inherit their grant from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
     let root = if kind.node_type().is_some() { DIRECTORIES } else { kind.path };
     let admins = Grant { principal: "group_name".to_owned(), name: "admins".to_owned(), level: kind.admins.to_owned() };
     found.push((admins, format!("/{root}/")));
@@ -419,7 +419,7 @@ mod tests {
         ask(&mut store, "POST", "/api/2.0/workspace/delete", gone).unwrap();
         assert_eq!(ask(&mut store, "GET", &path, Value::Null).unwrap_err().status, 404);
         assert!(store.databricks.permissions.is_empty());
-        // A home is there without anybody having made it.
+        // A home exists without being created.
         let home = format!("/api/2.0/permissions/directories/{}", status(&mut store, "/Users/Me@example.com"));
         assert_eq!(ask(&mut store, "PUT", &home, acl).unwrap()["object_type"], "directory");
     }

@@ -1,4 +1,4 @@
-//! Repairs of runs: some tasks of a run that has ended run again, as part of the same run. And the export of a run.
+//! Repairs of job runs: tasks of a run that has ended run again, as part of the same run. And the export of a run.
 //!
 //! Jobs API reference, runs/repair, runs/get (`repair_history`) and runs/export. Statuses and words of refusals are
 //! unverified.
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!((&history[1]["type"], &history[1]["id"]), (&json!("REPAIR"), &id));
         assert_eq!((&history[0]["start_time"], &history[1]["start_time"]), (&json!(1_000), &json!(61_000)));
         assert_eq!(history[1]["task_run_ids"], json!([ended["tasks"][2]["run_id"], ended["tasks"][4]["run_id"]]));
-        // Without being asked for, it is not told; the old attempts still have runs of their own.
+        // It is shown only on request; the old attempts still have runs of their own.
         let plain = ask(&mut store, "GET", &format!("runs/get?run_id={run}"), Value::Null).unwrap();
         assert!(plain.get("repair_history").is_none());
         let old =

@@ -1,4 +1,4 @@
-//! How a run and its tasks look from outside.
+//! Job runs and their tasks in the shape of the Jobs API: `runs/get`, `runs/list`, `runs/get-output`.
 
 use super::{
     defaults,

@@ -1,4 +1,4 @@
-//! Runs of jobs: they start, take their time, end as the settings say, and queue or are skipped when there are too many.
+//! Job runs of the Jobs API: they start, run, end as the settings say, and queue or are skipped when there are too many.
 
 use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
@@ -251,7 +251,7 @@ fn under_way(store: &Store, job_id: i64) -> usize {
 }
 
 /// Moves every run to where the clock says it is. A run that ends makes room for one that is queued, which then begins at
-/// that time, whenever somebody looks.
+/// that time, whenever a request reads it.
 pub fn tick(store: &mut Store) {
     let (now, settings) = (store.now(), store.settings.clone());
     loop {

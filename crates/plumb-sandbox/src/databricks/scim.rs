@@ -134,7 +134,7 @@ fn find(store: &Store, request: &Request, kind: &ScimResource, id: &str) -> Resu
     all(store, request, kind).into_iter().find(|one| one["id"] == id).ok_or_else(missing)
 }
 
-/// The attributes that were asked for, `id` and `schemas` always.
+/// The attributes that `attributes` names, `id` and `schemas` always.
 fn part(one: &Value, request: &Request) -> Value {
     let names = |parameter: &str| -> Vec<String> {
         let given = request.param(parameter).unwrap_or_default();

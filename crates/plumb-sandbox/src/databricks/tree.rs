@@ -1,4 +1,4 @@
-//! A tree of files, as DBFS and volumes have one. Folders are there by themselves, also empty ones.
+//! A tree of files and folders in memory, which DBFS and volumes share. Folders may be empty.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};

@@ -153,11 +153,14 @@ pub fn above(state: &DatabricksState, path: &str) -> Vec<(String, u64)> {
     found
 }
 
-/// Refuses who may not write there: in somebody else's home, unless an admin or allowed to edit it.
+/// Refuses who may not write there: in another user's home, unless an admin or allowed to edit it.
 fn may_write(store: &Store, request: &Request, path: &str) -> Result<(), ApiError> {
     let mine = format!("/Users/{}", request.user);
-    let theirs = path.starts_with("/Users/") && path != mine && !path.starts_with(&format!("{mine}/"));
-    if !theirs || store.settings.caller_is_admin || permissions::may_edit(&store.databricks, path, &request.user) {
+    let is_foreign_home = path.starts_with("/Users/") && path != mine && !path.starts_with(&format!("{mine}/"));
+    if !is_foreign_home
+        || store.settings.caller_is_admin
+        || permissions::may_edit(&store.databricks, path, &request.user)
+    {
         return Ok(());
     }
     Err(ApiError::denied(format!("{} does not have Edit permissions on {path}.", request.user)))

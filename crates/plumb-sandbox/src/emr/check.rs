@@ -1,4 +1,4 @@
-//! What a request has to have, in the words of AWS's own front end.
+//! Validation of request members, with the messages of AWS's own front end.
 //!
 //! Recorded form: `1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be
 //! null`.

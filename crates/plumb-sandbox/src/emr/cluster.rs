@@ -1,4 +1,4 @@
-//! A cluster and what it is made of, as the emulator keeps them.
+//! EMR clusters and their steps: states, state changes, and the shapes of DescribeCluster and DescribeStep.
 
 use super::instances::{Fleet, Group};
 use super::replies::time;
@@ -123,7 +123,7 @@ impl Reason {
 #[serde(default)]
 pub struct Step {
     pub id: String,
-    /// The step as it was asked for.
+    /// The step as it was requested.
     pub asked: Value,
     /// The runtime role, which only DescribeStep shows.
     pub role: Option<String>,
@@ -188,7 +188,7 @@ impl Step {
 pub struct EmrCluster {
     pub id: String,
     pub arn: String,
-    /// The cluster as it was asked for (RunJobFlow), but for what has a member of its own here.
+    /// The request that made the cluster (RunJobFlow), without what has a member of its own here.
     pub asked: Value,
     pub phase: EmrClusterState,
     /// When this state was entered.
@@ -213,7 +213,7 @@ pub struct EmrCluster {
     pub concurrency: i64,
     #[serde(default)]
     pub extended_support: Option<bool>,
-    /// In the order in which they were asked for.
+    /// In the order of the requests.
     #[serde(default)]
     pub steps: Vec<Step>,
     #[serde(default)]
@@ -236,7 +236,7 @@ pub struct EmrCluster {
     pub made: u64,
 }
 
-/// Members of RunJobFlow that DescribeCluster shows as they were asked for.
+/// Members of RunJobFlow that DescribeCluster shows as they were requested.
 const SHOWN: [&str; 17] = [
     "LogUri",
     "LogEncryptionKmsKeyId",

@@ -1,4 +1,4 @@
-//! Clusters: listed, described, protected, tagged, ended.
+//! Operations on EMR clusters: list, describe, protect, tag, terminate.
 
 use super::cluster::{CLUSTER_STATES, EmrCluster, Reason};
 use super::replies::{AwsResult, invalid, no_cluster, validation};

@@ -28,7 +28,7 @@ pub struct Instance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     pub id: String,
-    /// The group as it was asked for (InstanceGroupConfig).
+    /// The group as it was requested (InstanceGroupConfig).
     pub asked: Value,
     pub requested: i64,
     /// Since when it is changing its size.
@@ -42,7 +42,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fleet {
     pub id: String,
-    /// The fleet as it was asked for (InstanceFleetConfig).
+    /// The fleet as it was requested (InstanceFleetConfig).
     pub asked: Value,
     pub on_demand: i64,
     pub spot: i64,
@@ -95,7 +95,7 @@ impl Fleet {
         alive(&self.members).filter(|member| member.market == market).map(|member| member.units).sum()
     }
 
-    /// How the units that were asked for are to be divided: on demand, spot.
+    /// The requested units: on demand, spot.
     fn wanted(&self) -> (i64, i64) {
         if self.switched { (self.on_demand + self.spot, 0) } else { (self.on_demand, self.spot) }
     }
@@ -107,7 +107,7 @@ fn added(cluster: &mut EmrCluster, kind: &str, market: &str, units: i64, at: i64
     Instance { id, ec2, kind: kind.to_owned(), market: market.to_owned(), units, created: at, ready, ended: None }
 }
 
-/// Makes the instances of every group and fleet as many as were asked for.
+/// Starts and ends instances until every group and fleet has its requested size.
 pub fn provision(cluster: &mut EmrCluster, at: i64) {
     let mut groups = std::mem::take(&mut cluster.groups);
     for group in &mut groups {
@@ -183,7 +183,7 @@ pub fn resizing(cluster: &EmrCluster) -> Option<i64> {
     cluster.groups.iter().filter_map(|group| group.resizing).chain(fleets).min()
 }
 
-/// The instances are as many as were asked for.
+/// Ends a resize.
 pub fn resized(cluster: &mut EmrCluster, at: i64) {
     provision(cluster, at);
 }

@@ -1,4 +1,4 @@
-//! RunJobFlow: what can be asked for, and the cluster that comes of it.
+//! RunJobFlow: validates the request and makes the cluster.
 
 use super::cluster::{EmrCluster, EmrClusterState, Reason};
 use super::instances::{Fleet, Group, MOST};

@@ -1,4 +1,4 @@
-//! How clusters and their steps go from state to state: by the sandbox's clock, or a look at a time.
+//! State changes of clusters and their steps: by the sandbox's clock, or one with each request that reads them.
 //!
 //! STARTING, BOOTSTRAPPING, RUNNING while there are steps, WAITING while there are none, TERMINATING, TERMINATED. What
 //! EMR says of each is from recorded answers (`StateChangeReason`).
@@ -18,7 +18,7 @@ enum Event {
     Phase,
     /// The step at this place ends.
     Step(usize),
-    /// The instances are as many as were asked for.
+    /// The resize is done: as many instances run as were requested.
     Resized,
     /// It has been idle for too long.
     Idle,
@@ -47,7 +47,7 @@ fn catch_up(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
     }
 }
 
-/// Somebody looked at the cluster: what waits for a look happens, one thing of it.
+/// A request read the cluster: one event that waits for that happens.
 pub(crate) fn look(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
     let waiting = pending(cluster, settings).into_iter().find(|(due, _)| due.is_none());
     if let Some((_, event)) = waiting {
@@ -55,7 +55,7 @@ pub(crate) fn look(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
     }
 }
 
-/// What will happen next, and when; without a time it waits for a look.
+/// The events to come, and when; one without a time waits for a request that reads the cluster.
 fn pending(cluster: &EmrCluster, settings: &EmrSettings) -> Vec<(Option<i64>, Event)> {
     let after =
         |from: i64, seconds: Option<i64>| seconds.map(|seconds| from.saturating_add(seconds.saturating_mul(1000)));

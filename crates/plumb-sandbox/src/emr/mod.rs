@@ -1,8 +1,8 @@
 //! An AWS account's EMR, EMR Serverless and STS at one address: JSON 1.1, REST with JSON, query with XML.
 //!
 //! Requests have to be signed (Signature Version 4) with the access key [`KEY`] and the secret [`SECRET`], and the region
-//! that they are signed for is the region that they see. Shapes and errors are those of botocore's models; where a text
-//! was recorded from AWS by somebody, the place says by whom.
+//! that they are signed for is the region that they see. Shapes and errors are those of botocore's models; a text
+//! that was recorded from AWS names its source.
 
 mod check;
 mod cluster;
@@ -41,7 +41,7 @@ use std::{
 pub const KEY: &str = "plumb";
 /// Its secret.
 pub const SECRET: &str = "sandbox";
-/// The account, unless another one is asked for.
+/// The account, unless the options name another one.
 pub const ACCOUNT: &str = "123456789012";
 /// The region of what is seeded, unless the seed names another one.
 pub const REGION: &str = "eu-central-1";

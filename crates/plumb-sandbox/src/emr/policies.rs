@@ -6,7 +6,7 @@ use super::{check, clusters, scaling};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
 
-/// The policy, or an empty answer where there is none.
+/// The policy, or an empty answer without one.
 pub fn get(store: &mut Store, region: &str, body: &Value, name: &str) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     let policy = if name == "ManagedScalingPolicy" { &cluster.scaling } else { &cluster.idle };

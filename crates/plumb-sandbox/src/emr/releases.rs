@@ -1,4 +1,4 @@
-//! EMR's releases and what they come with.
+//! EMR releases: labels, supported applications and their versions.
 
 use super::replies::{AwsResult, invalid};
 use super::{check, page};
@@ -64,7 +64,7 @@ pub fn version(label: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// `Applications` of DescribeCluster: what was asked for, with the versions of the release where they are known.
+/// `Applications` of DescribeCluster: the requested ones, with the versions of the release where they are known.
 pub fn applications(asked: &Value) -> Vec<Value> {
     let release = RELEASES.iter().find(|release| asked["ReleaseLabel"] == release.0);
     let mut out = Vec::new();

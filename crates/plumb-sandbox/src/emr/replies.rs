@@ -1,4 +1,4 @@
-//! How AWS says no, in the shapes of its three protocols: JSON 1.1 (EMR), REST with JSON (EMR Serverless), query with
+//! Errors of AWS in the shapes of its three protocols: JSON 1.1 (EMR), REST with JSON (EMR Serverless), query with
 //! XML (STS). The members are those of botocore's models and of recorded answers.
 
 use crate::answer::{Answer, Content};
@@ -122,8 +122,8 @@ pub fn conflict(message: impl AsRef<str>) -> Answer {
     AwsService::Serverless.refused(409, "ConflictException", message.as_ref(), "")
 }
 
-/// What a fault answers that only names a status. Throttling is 400 in EMR, whatever was asked for (re:Post, "EMR API
-/// throttling"), and 429 in EMR Serverless.
+/// What a fault answers that only names a status. Throttling is 400 in EMR (re:Post, "EMR API throttling"), and
+/// 429 in EMR Serverless.
 pub fn made_up(place: &str, status: u16, request_id: &str) -> Answer {
     let api = super::api_of(place);
     let words = format!("A fault of the sandbox: {status}");

@@ -1,6 +1,6 @@
 //! Managed scaling: as many instances as the policy allows while steps run, as few as it allows while none does.
 //!
-//! EMR goes by the load of YARN, which there is none of here. What is kept of it are the limits (EMR management guide,
+//! EMR scales by the load of YARN, which is not emulated. The limits are (EMR management guide,
 //! "Using managed scaling"): of all core and task instances, of core instances, and of those on demand.
 
 use super::cluster::EmrCluster;
@@ -48,7 +48,7 @@ fn fleets(cluster: &mut EmrCluster, target: i64, most_core: Option<i64>, most_on
         for fleet in cluster.fleets.iter_mut().filter(|fleet| fleet.role() == role) {
             let cap = if role == "CORE" { most_core.unwrap_or(left).min(left) } else { left };
             let asked = |name: &str| fleet.asked[name].as_i64().unwrap_or_default();
-            // What was asked for on demand stays so, as far as the policy lets it; the rest is spot where there was some.
+            // Capacity requested on demand stays so, as far as the policy lets it; the rest is spot where there was some.
             let fixed = match asked("TargetSpotCapacity") {
                 0 => cap,
                 _ => asked("TargetOnDemandCapacity").min(cap),

@@ -1,4 +1,4 @@
-//! An account to begin with: what other people's code had made of EMR before.
+//! Seeding an AWS account: adds EMR clusters, security configurations and EMR Serverless applications of the past.
 
 use super::cluster::{EmrCluster, EmrClusterState, Reason, StepState};
 use super::{REGION, instances, launch, replies::AwsResult, security, serverless};
@@ -40,7 +40,7 @@ struct ClusterSeed {
     ready: Option<String>,
     #[serde(default)]
     ended: Option<String>,
-    /// How its steps went, in the order in which they were asked for.
+    /// How its steps went, in the order of the request.
     #[serde(default)]
     steps: Vec<StepSeed>,
 }
@@ -162,7 +162,7 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
         return Err(format!("`ended` belongs to an ended cluster, and the state is {}", cluster.phase.name()));
     }
     if seed.steps.len() > cluster.steps.len() {
-        return Err(format!("{} steps are told of, {} were asked for", seed.steps.len(), cluster.steps.len()));
+        return Err(format!("`steps` describes {} steps, `run` requests {}", seed.steps.len(), cluster.steps.len()));
     }
     (cluster.created, cluster.since, cluster.idle_from) = (created, created, now);
     if !matches!(cluster.phase, EmrClusterState::Starting) {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct Application {
     pub id: String,
     pub arn: String,
-    /// The application as it was asked for, without its tags.
+    /// The application as it was requested, without its tags.
     pub asked: Map<String, Value>,
     pub state: String,
     /// When this state was entered.

@@ -1,4 +1,4 @@
-//! What a test or a demo may turn in the emulated EMR.
+//! Settings of the emulated EMR, for tests and demos: how long clusters and steps take, and how they end.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub struct EmrSettings {
     pub cluster_seconds: Option<i64>,
     /// Seconds that a step, or a job run of EMR Serverless, takes. `null`: until the next look.
     pub step_seconds: Option<i64>,
-    /// How steps end, by the step's name. Job runs of EMR Serverless too, by theirs.
+    /// How steps end, by the step's name. Job runs of EMR Serverless too, by their names.
     pub steps: BTreeMap<String, StepOutcome>,
     /// Clusters that fail to start, by their name.
     pub failures: BTreeMap<String, Failure>,

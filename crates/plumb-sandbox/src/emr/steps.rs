@@ -1,4 +1,4 @@
-//! Steps: added, listed newest first, cancelled.
+//! Steps of EMR clusters: AddJobFlowSteps, ListSteps, DescribeStep, CancelSteps.
 
 use super::cluster::{EmrCluster, STEP_STATES, Step, StepState};
 use super::replies::{AwsResult, invalid, validation};

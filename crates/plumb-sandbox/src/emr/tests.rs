@@ -1,4 +1,4 @@
-//! Whatever is asked in whatever order: nothing panics, every refusal is one of AWS's, and clusters keep their rules.
+//! Random requests in any order: nothing panics, every refusal is one of AWS's, and clusters keep their rules.
 
 use super::cluster::{EmrCluster, EmrClusterState, StepState};
 use super::{REGION, operation, serverless};
