@@ -35,10 +35,10 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
     let name = &target.name;
     let (state, dags) = (place.folder.join(format!("sandbox-{name}.json")), place.folder.join(format!("dags-{name}")));
     std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
-    let options = plumb_sandbox::Options {
+    let options = plumb_sandbox::SandboxOptions {
         state: Some(state),
-        airflow: Some(plumb_sandbox::airflow::Options { dags: Some(dags.clone()), ..Default::default() }),
-        emr: Some(plumb_sandbox::emr::Options { account: account(target), ..Default::default() }),
+        airflow: Some(plumb_sandbox::airflow::AirflowOptions { dags: Some(dags.clone()), ..Default::default() }),
+        emr: Some(plumb_sandbox::emr::EmrOptions { account: account(target), ..Default::default() }),
         ..Default::default()
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| failed(&e))?;

@@ -70,21 +70,23 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     };
     let seed = with_account(seed, args.emr)?;
-    let options = plumb_sandbox::Options {
+    let options = plumb_sandbox::SandboxOptions {
         listen: args.listen,
         seed,
         latency: args.latency,
         state: args.state,
         allow_remote: args.allow_remote,
-        airflow: args.airflow.map(|version| airflow::Options {
+        airflow: args.airflow.map(|version| airflow::AirflowOptions {
             version,
             dags: args.dags,
             // Beside the workspace, on a port of its own.
             listen: SocketAddr::new(args.listen.ip(), 0),
-            ..airflow::Options::default()
+            ..airflow::AirflowOptions::default()
         }),
-        emr: args.emr.map(|_| emr::Options { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::Options::default() }),
-        ..plumb_sandbox::Options::default()
+        emr: args
+            .emr
+            .map(|_| emr::EmrOptions { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::EmrOptions::default() }),
+        ..plumb_sandbox::SandboxOptions::default()
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
     ui.data(&format!("{}\n", running.addresses()))?;

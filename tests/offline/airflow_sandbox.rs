@@ -1,6 +1,6 @@
 //! The emulated Airflow over real connections: REST v2 and REST v1, a folder that is watched, faults, the log.
 
-use plumb_sandbox::{Options, Running, airflow, store::Clock};
+use plumb_sandbox::{Running, SandboxOptions, airflow, store::Clock};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -21,12 +21,16 @@ impl Fixture {
         Self::with(version, |options| options).await
     }
 
-    async fn with(version: u8, change: impl FnOnce(Options) -> Options) -> Fixture {
+    async fn with(version: u8, change: impl FnOnce(SandboxOptions) -> SandboxOptions) -> Fixture {
         // The second of two tests finds a provider installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let airflow = airflow::Options { version, dags: Some(folder.path().to_owned()), ..airflow::Options::default() };
-        let options = change(Options { airflow: Some(airflow), ..Options::default() });
+        let airflow = airflow::AirflowOptions {
+            version,
+            dags: Some(folder.path().to_owned()),
+            ..airflow::AirflowOptions::default()
+        };
+        let options = change(SandboxOptions { airflow: Some(airflow), ..SandboxOptions::default() });
         let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let mut fixture = Fixture { running, client: reqwest::Client::new(), token: String::new(), folder, version };
         if version == 3 {
@@ -135,7 +139,7 @@ async fn a_token_is_needed_and_expires() {
 
 #[tokio::test]
 async fn only_the_right_password_signs_in_and_a_viewer_may_only_look() {
-    let access = airflow::auth::Access { user: Some(("admin".into(), "hunter2".into())), token: Some("fixed".into()) };
+    let access = airflow::Access { user: Some(("admin".into(), "hunter2".into())), token: Some("fixed".into()) };
     let fixture = Fixture::with(3, |mut options| {
         options.airflow.as_mut().unwrap().access = access.clone();
         options
@@ -493,7 +497,7 @@ async fn what_others_have_is_seeded() {
 async fn the_state_outlives_the_process() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.json");
-    let first = Fixture::with(3, |options| Options { state: Some(path.clone()), ..options }).await;
+    let first = Fixture::with(3, |options| SandboxOptions { state: Some(path.clone()), ..options }).await;
     first.ask(Method::POST, "/api/v2/variables", json!({ "key": "env", "value": "prod" })).await;
     first.write("a.py", &dag("a", ""));
     first.parsed().await;
@@ -501,7 +505,7 @@ async fn the_state_outlives_the_process() {
     first.running.stop().await;
     let second = Fixture::with(3, |mut options| {
         options.airflow.as_mut().unwrap().dags = Some(folder.path().to_owned());
-        Options { state: Some(path), ..options }
+        SandboxOptions { state: Some(path), ..options }
     })
     .await;
     assert_eq!(second.get("/api/v2/variables/env").await["value"], "prod");
@@ -530,11 +534,13 @@ async fn faults_look_like_airflows_own() {
 
 #[tokio::test]
 async fn without_being_asked_for_there_is_no_airflow() {
-    let running = plumb_sandbox::start_at(Options::default(), Clock::Fixed(0)).await.unwrap();
+    let running = plumb_sandbox::start_at(SandboxOptions::default(), Clock::Fixed(0)).await.unwrap();
     assert_eq!((running.airflow_url(), running.addresses()), (None, json!({ "databricks": running.url() })));
     let fixture = Fixture::start(3).await;
     assert_eq!(fixture.running.addresses()["airflow"], json!(fixture.running.airflow_url()));
-    let airflow = airflow::Options { listen: "0.0.0.0:0".parse().unwrap(), ..airflow::Options::default() };
-    let error = plumb_sandbox::start(Options { airflow: Some(airflow), ..Options::default() }).await.unwrap_err();
+    let airflow =
+        airflow::AirflowOptions { listen: "0.0.0.0:0".parse().unwrap(), ..airflow::AirflowOptions::default() };
+    let error =
+        plumb_sandbox::start(SandboxOptions { airflow: Some(airflow), ..SandboxOptions::default() }).await.unwrap_err();
     assert!(error.to_string().contains("--allow-remote"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! The house as ARCHITECTURE.md draws it, held against the sources: what decides names no world outside, only the ui
 //! prints, only the settings read the environment, no file is too long, and no kind is forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A file longer than this does several things.
@@ -36,6 +36,12 @@ const WORLD: [&str; 12] = [
     "Zoned::now",
     "async fn",
 ];
+/// How many names a crate may give to more than one type: each number only falls.
+const HOMONYMS: [(&str, usize); 4] = [("plumb-model", 2), ("plumb-core", 47), ("plumb-sandbox", 0), ("plumb", 31)];
+/// Names that two types of a crate keep: the name, the crate, and why no other name would be better.
+const KEPT_HOMONYMS: [(&str, &str, &str); 0] = [];
+/// How many of them there may be in all crates together.
+const MOST_KEPT: usize = 12;
 /// What prints.
 const PRINTING: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::stdout", "io::stderr"];
 
@@ -148,6 +154,36 @@ impl Source {
     }
 }
 
+/// The type that a line defines. An indented `type` belongs to a trait or an impl.
+fn defined_type(line: &str) -> Option<&str> {
+    let trimmed = line.trim_start();
+    let is_indented = trimmed.len() < line.len();
+    let rest = match trimmed.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => trimmed,
+    };
+    let keywords =
+        if is_indented { &["struct ", "enum ", "trait "][..] } else { &["struct ", "enum ", "trait ", "type "] };
+    let name = keywords.iter().find_map(|keyword| rest.strip_prefix(keyword))?;
+    let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
+}
+
+/// The names that a crate gives to more than one type, each with the places.
+fn homonyms(sources: &[Source], krate: &str) -> BTreeMap<String, Vec<String>> {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| source.krate == krate && !source.is_test()) {
+        for (number, line) in code(&source.text).iter().enumerate() {
+            if let Some(name) = defined_type(line) {
+                places.entry(name.to_owned()).or_default().push(format!("{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    places.retain(|_, places| places.len() > 1);
+    places
+}
+
 /// Whether a line names a word, and not only as a part of another.
 fn contains(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
@@ -200,6 +236,23 @@ fn every_source_keeps_to_its_room() {
     }
     let faults: Vec<String> = sources.iter().flat_map(Source::faults).collect();
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Whoever searches for a type's name finds one definition in a crate.
+#[test]
+fn a_name_means_one_type_in_a_crate() {
+    let sources = sources();
+    assert!(KEPT_HOMONYMS.len() <= MOST_KEPT, "{} homonyms are kept, {MOST_KEPT} at most", KEPT_HOMONYMS.len());
+    for (krate, most) in HOMONYMS {
+        let mut found = homonyms(&sources, krate);
+        for (name, _, why) in KEPT_HOMONYMS.iter().filter(|(_, of, _)| *of == krate) {
+            assert!(!why.is_empty(), "{krate}: why does `{name}` mean two types?");
+            assert!(found.remove(*name).is_some(), "{krate}: `{name}` means one type, and need not be listed");
+        }
+        let listed: Vec<String> =
+            found.iter().map(|(name, places)| format!("`{name}`: {}", places.join(", "))).collect();
+        assert!(found.len() <= most, "{krate}: {} homonyms, {most} at most\n{}", found.len(), listed.join("\n"));
+    }
 }
 
 #[test]
@@ -320,6 +373,19 @@ fn the_checks_can_fail() {
     assert!(!core("plan/x.rs", "let tokio_like = instant;"));
     assert!(!plumb("disk.rs", "std::fs::read(path)"));
     assert!(!plumb("ui/x.rs", "println!();"));
+    // A name that means two types, and what only looks like it.
+    let named = |first: &str, second: &str| {
+        let sources = [Source::of("plumb", "a.rs", first), Source::of("plumb", "b.rs", second)];
+        homonyms(&sources, "plumb").into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(named("pub struct State {", "pub(crate) enum State {"), ["State"]);
+    assert_eq!(named("trait Step: Send {", "type Step<T> = Vec<T>;"), ["Step"]);
+    assert_eq!(named("struct Page(u8);", "    struct Page;\nstruct Item;"), ["Page"]);
+    assert!(named("struct State;", "struct StateFile;\n// struct State;\nlet x = \"struct State;\";").is_empty());
+    assert!(named("    type Error = A;", "    type Error = B;").is_empty());
+    assert!(named("struct State;", "#[cfg(test)]\nmod tests {\n    struct State;\n}").is_empty());
+    let other = [Source::of("plumb", "a.rs", "struct A;"), Source::of("plumb-core", "a.rs", "struct A;")];
+    assert!(homonyms(&other, "plumb").is_empty());
     let job = "impl Kind for A {\n    const NAME: &'static str = \"A\";\n}";
     assert_eq!(declared_kinds(&[Source::of("plumb-core", "kinds/a.rs", job)]), BTreeSet::from(["A".to_owned()]));
 }

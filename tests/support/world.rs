@@ -113,9 +113,9 @@ impl World {
     async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>, with_emr: bool) -> World {
         let folder = tempfile::tempdir().unwrap();
         let dags = Some(folder.path().to_owned());
-        let airflow = plumb_sandbox::airflow::Options { version, dags, ..Default::default() };
-        let emr = with_emr.then(plumb_sandbox::emr::Options::default);
-        let options = plumb_sandbox::Options { airflow: Some(airflow), emr, ..Default::default() };
+        let airflow = plumb_sandbox::airflow::AirflowOptions { version, dags, ..Default::default() };
+        let emr = with_emr.then(plumb_sandbox::emr::EmrOptions::default);
+        let options = plumb_sandbox::SandboxOptions { airflow: Some(airflow), emr, ..Default::default() };
         let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let urls = [Some(running.url()), running.airflow_url(), running.emr_url()];
         let direct = Arc::new(Direct::at(urls, folder.path()));

@@ -1,4 +1,4 @@
-//! What goes out over the wire: the status and the body in the form that the real service sends.
+//! HTTP answers: the status and the body in the form that the real service sends.
 
 use super::errors::{ApiError, Handled};
 use super::{System, databricks, request::Request};

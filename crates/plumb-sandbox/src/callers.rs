@@ -14,7 +14,7 @@ use plumb_model::text::is_loopback;
 pub enum Callers {
     /// Of this machine, under a name of this machine.
     Local,
-    /// Of other machines as well, under whatever name those know it by.
+    /// Of other machines as well, under any name that they know it by.
     Anybody,
 }
 

@@ -5,7 +5,7 @@
 //! | `GET state`, `PUT state` | shows all the objects; replaces them |
 //! | `POST seed` | adds objects (see [`super::databricks::seed`], [`super::airflow::seed`], [`super::emr::seed`]) and answers their ids |
 //! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on |
-//! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::Settings`]: shows, merges, replaces |
+//! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::SandboxSettings`]: shows, merges, replaces |
 //! | `GET faults`, `POST faults {…}` or `[…]`, `DELETE faults` | [`super::faults::Fault`]: shows, adds, clears |
 //! | `GET requests`, `DELETE requests` | the log of what was asked; forgets it |
 //! | `POST revoke` | refuses every token presented or issued so far |

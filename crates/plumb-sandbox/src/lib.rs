@@ -1,17 +1,19 @@
-//! The embedded emulator: stateful fakes of the services, with the habits of the real ones.
+//! The embedded emulator: stateful fakes of Databricks, Airflow and EMR, with the habits of the real services.
 //!
 //! `plumb sandbox`, `plumb demo` and the tests all use it. The frame (log, faults, latency, state, clock) knows no
 //! service; a service is a folder beside it whose handlers are pure functions of the [`Store`] and a [`Request`].
 
+#![warn(missing_docs)]
+
 pub mod airflow;
-pub mod answer;
+mod answer;
 mod callers;
 mod control;
 pub mod databricks;
 pub mod emr;
 pub mod errors;
-pub mod faults;
-pub mod log;
+mod faults;
+mod log;
 pub mod request;
 pub mod settings;
 pub mod store;
@@ -42,7 +44,7 @@ use wire::Scissors;
 
 /// How the sandbox is to run.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SandboxOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
@@ -59,14 +61,14 @@ pub struct Options {
     /// The only bearer token to accept, beside those it issues itself; any when `None`.
     pub token: Option<String>,
     /// Emulates Airflow as well, at an address of its own.
-    pub airflow: Option<airflow::Options>,
+    pub airflow: Option<airflow::AirflowOptions>,
     /// Emulates EMR as well, at an address of its own.
-    pub emr: Option<emr::Options>,
+    pub emr: Option<emr::EmrOptions>,
 }
 
-impl Default for Options {
+impl Default for SandboxOptions {
     fn default() -> Self {
-        Options {
+        SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             seed: None,
             latency: Duration::ZERO,
@@ -81,7 +83,7 @@ impl Default for Options {
 
 /// The services that are emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum System {
+pub(crate) enum System {
     Databricks,
     Airflow,
     /// EMR, EMR Serverless and STS.
@@ -91,10 +93,11 @@ pub enum System {
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Running {
+    /// Where the Databricks workspace is.
     pub addr: SocketAddr,
-    /// Where Airflow is, if it was asked for.
+    /// Where Airflow is, if it is emulated.
     pub airflow: Option<SocketAddr>,
-    /// Where EMR is, if it was asked for.
+    /// Where EMR is, if it is emulated.
     pub emr: Option<SocketAddr>,
     servers: Vec<Server>,
 }
@@ -151,20 +154,20 @@ pub(crate) struct Shared {
     faults: Vec<Fault>,
     log: log::Log,
     /// What DAG files were found to say.
-    parsed: airflow::parse::Known,
-    options: Options,
+    parsed: airflow::parse::ParseCache,
+    options: SandboxOptions,
     serial: u64,
 }
 
 type Frame = Arc<Mutex<Shared>>;
 
 /// Starts the sandbox by the machine's clock.
-pub async fn start(options: Options) -> Result<Running, Error> {
+pub async fn start(options: SandboxOptions) -> Result<Running, Error> {
     start_at(options, Clock::Real).await
 }
 
 /// Starts the sandbox by a clock of one's own: with [`Clock::Fixed`], ids and times are the same in every run.
-pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> {
+pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, Error> {
     let (airflow, emr) = (options.airflow.as_ref().map(|a| a.listen), options.emr.as_ref().map(|e| e.listen));
     let addresses = [Some(options.listen), airflow, emr];
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
@@ -192,7 +195,7 @@ pub async fn start_at(options: Options, clock: Clock) -> Result<Running, Error> 
         store.save(path).map_err(|e| Error::State { path: path.clone(), why: e.to_string() })?;
     }
     let listen = options.listen;
-    let (log, parsed) = (log::Log::default(), airflow::parse::Known::default());
+    let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
@@ -279,9 +282,9 @@ async fn serve(
     let query = request::pairs(uri.query().unwrap_or_default());
     let bare = system == System::Databricks && !own && databricks::takes_bytes(method.as_str(), uri.path());
     let read = match bytes {
-        // What the body of an upload is, is nobody's business: it may be JSON, and broken JSON.
+        // The body of an upload is opaque: it may be JSON, and broken JSON.
         Ok(ref bytes) if bare => Ok(json!({ "bytes": bytes.len() })),
-        // JSON of AWS has a type of its own; whatever it calls itself, it is JSON.
+        // JSON of AWS has a type of its own; it is read as JSON under any media type.
         Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
     };
@@ -320,7 +323,7 @@ async fn serve(
     let dropped = fault.as_ref().is_some_and(|f| f.drop);
     let status = answer.status;
     if !own {
-        shared.log.add(log::Entry {
+        shared.log.add(log::LoggedRequest {
             n: 0,
             method: request.method,
             path: request.path,
@@ -353,8 +356,7 @@ fn lock(frame: &Frame) -> std::sync::MutexGuard<'_, Shared> {
     frame.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads the DAG folder, and parses what has been noticed. Parsing waits for another process, so nobody else waits
-/// for it.
+/// Reads the DAG folder, and parses what has been noticed. Parsing waits for another process, so it holds no lock.
 async fn parse_dags(frame: &Frame, look: bool) {
     let folder = lock(frame).options.airflow.as_ref().and_then(|airflow| airflow.dags.clone());
     let Some(folder) = folder else { return };
@@ -386,7 +388,7 @@ async fn parse_dags(frame: &Frame, look: bool) {
             }
         }
     });
-    // It only fails when the runtime ends, and then nobody waits for the answer either.
+    // It only fails when the runtime ends, and then there is no caller left.
     let _ = parsed.await;
 }
 
@@ -434,7 +436,7 @@ fn answer(
 
 /// Writes the state file after a change.
 fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> Answer {
-    // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters work meanwhile.
+    // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters move on with the clock.
     let looked = match system {
         System::Databricks => false,
         System::Airflow => airflow::looks(request),

@@ -1,11 +1,11 @@
-//! What was asked of the sandbox, without anybody's secrets.
+//! The request log that `/_sandbox/requests` shows, without secrets.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// One request that was answered (or dropped).
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct LoggedRequest {
     pub n: u64,
     pub method: String,
     pub path: String,
@@ -20,7 +20,7 @@ pub struct Entry {
 /// The latest requests.
 #[derive(Debug, Default)]
 pub struct Log {
-    entries: std::collections::VecDeque<Entry>,
+    entries: std::collections::VecDeque<LoggedRequest>,
     count: u64,
 }
 
@@ -29,7 +29,7 @@ const KEPT: usize = 20_000;
 
 impl Log {
     /// Adds an entry and numbers it.
-    pub fn add(&mut self, mut entry: Entry) {
+    pub fn add(&mut self, mut entry: LoggedRequest) {
         self.count += 1;
         entry.n = self.count;
         entry.body = redact(&entry.body);

@@ -8,40 +8,40 @@ use serde_json::{Map, Value, json};
 /// The parts of a request that decide its answer.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    pub method: String,
+    pub(crate) method: String,
     /// Decoded, without the query.
-    pub path: String,
-    pub query: Vec<(String, String)>,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
     /// The JSON body, or the fields of a form; `Null` when there was none.
-    pub body: Value,
+    pub(crate) body: Value,
     /// Who asks.
-    pub user: String,
+    pub(crate) user: String,
     /// The `Authorization` header, for the token endpoint only.
-    pub authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
     /// The `Accept` header, for what comes in more than one form.
-    pub accept: Option<String>,
+    pub(crate) accept: Option<String>,
     /// `http://host:port`, as the caller addressed it.
-    pub base: String,
+    pub(crate) base: String,
     /// The id that the answer will have.
-    pub id: String,
+    pub(crate) id: String,
     /// The request as it came, where a signature is about that.
-    pub raw: Raw,
+    pub(crate) raw: Raw,
 }
 
 /// A request as it came, still encoded.
 #[derive(Clone, Debug, Default)]
-pub struct Raw {
-    pub method: String,
-    pub path: String,
-    pub query: String,
+pub(crate) struct Raw {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
     /// Names are in small letters.
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
 }
 
 impl Raw {
     /// What came.
-    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Self {
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Self {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Raw {
             method: method.as_str().to_owned(),
@@ -53,7 +53,7 @@ impl Raw {
     }
 
     /// The first value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
@@ -77,12 +77,12 @@ impl Request {
     }
 
     /// The path's segments.
-    pub fn segments(&self) -> Vec<&str> {
+    pub(crate) fn segments(&self) -> Vec<&str> {
         self.path.trim_matches('/').split('/').collect()
     }
 
     /// A parameter, from the query or else from the body: the real services read either on a GET.
-    pub fn param(&self, name: &str) -> Option<String> {
+    pub(crate) fn param(&self, name: &str) -> Option<String> {
         if let Some((_, value)) = self.query.iter().find(|(n, _)| n == name) {
             return Some(value.clone());
         }
@@ -94,31 +94,31 @@ impl Request {
     }
 
     /// A parameter that must be there.
-    pub fn required(&self, name: &str) -> Result<String, ApiError> {
+    pub(crate) fn required(&self, name: &str) -> Result<String, ApiError> {
         self.param(name)
             .filter(|v| !v.is_empty())
             .ok_or_else(|| ApiError::invalid(format!("Missing required field: {name}")))
     }
 
     /// A whole-number parameter. Ids of jobs and runs may come as numbers or as text.
-    pub fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
         self.param(name)
             .map(|v| v.parse().map_err(|_| ApiError::invalid(format!("Could not parse {name}: {v} is not a number"))))
             .transpose()
     }
 
     /// A whole-number parameter that must be there.
-    pub fn required_number(&self, name: &str) -> Result<i64, ApiError> {
+    pub(crate) fn required_number(&self, name: &str) -> Result<i64, ApiError> {
         self.number(name)?.ok_or_else(|| ApiError::invalid(format!("Missing required field: {name}")))
     }
 
     /// A parameter that is on or off.
-    pub fn flag(&self, name: &str) -> bool {
+    pub(crate) fn flag(&self, name: &str) -> bool {
         self.param(name).is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
     /// The body as an object.
-    pub fn object(&self) -> Result<Map<String, Value>, ApiError> {
+    pub(crate) fn object(&self) -> Result<Map<String, Value>, ApiError> {
         match &self.body {
             Value::Null => Ok(Map::new()),
             Value::Object(map) => Ok(map.clone()),
@@ -132,7 +132,7 @@ impl Request {
 }
 
 /// The pairs of a query or of a form, decoded.
-pub fn pairs(text: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|part| !part.is_empty())
         .map(|part| {
@@ -143,7 +143,7 @@ pub fn pairs(text: &str) -> Vec<(String, String)> {
 }
 
 /// Percent-decoding.
-pub fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
@@ -167,7 +167,7 @@ pub fn decode(text: &str) -> String {
 }
 
 /// Reads a body by its content type. Uploaded files become base64 text, as in the JSON form of the same call.
-pub fn read_body(content_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
+pub(crate) fn read_body(content_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
@@ -210,7 +210,7 @@ fn multipart(boundary: &str, bytes: &[u8]) -> Map<String, Value> {
 }
 
 /// The first place of `needle`.
-pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len().max(1)).position(|window| window == needle)
 }
 

@@ -1,4 +1,4 @@
-//! What a test or a demo may turn: how long things take, how runs end, how late lists are.
+//! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
 use super::{airflow, emr};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// The settings, read and merged through `/_sandbox/settings`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct SandboxSettings {
     /// Seconds until a cluster reaches the state it is on its way to. `null`: it is there at the next get.
     pub cluster_seconds: Option<i64>,
     /// Seconds that a run is pending. `null`, together with `run_seconds`: every get of the run moves it one state on.
@@ -15,7 +15,7 @@ pub struct Settings {
     /// Seconds that a run is running.
     pub run_seconds: Option<i64>,
     /// How the runs of one job go, by the job's id or name.
-    pub runs: BTreeMap<String, Outcome>,
+    pub runs: BTreeMap<String, RunOutcome>,
     /// How many listings leave a newly created object out.
     pub list_delay_reads: u64,
     /// For how many seconds listings leave a newly created object out.
@@ -40,14 +40,14 @@ pub struct Settings {
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
-    pub airflow: airflow::settings::Settings,
+    pub airflow: airflow::AirflowSettings,
     /// Those of the emulated EMR.
-    pub emr: emr::settings::Settings,
+    pub emr: emr::EmrSettings,
 }
 
-impl Default for Settings {
+impl Default for SandboxSettings {
     fn default() -> Self {
-        Settings {
+        SandboxSettings {
             cluster_seconds: None,
             run_pending_seconds: None,
             run_seconds: None,
@@ -63,8 +63,8 @@ impl Default for Settings {
             libraries_for_all_clusters: Vec::new(),
             keeps_unknown: false,
             workspace_id: 7_474_001_122_334_455,
-            airflow: airflow::settings::Settings::default(),
-            emr: emr::settings::Settings::default(),
+            airflow: airflow::AirflowSettings::default(),
+            emr: emr::EmrSettings::default(),
         }
     }
 }
@@ -72,14 +72,17 @@ impl Default for Settings {
 /// How the runs of one job go.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// `SUCCESS` when absent; `FAILED`, `TIMEDOUT`, `CANCELED`, or `INTERNAL_ERROR`.
     pub result: Option<String>,
     /// The task that fails; the last one when absent.
     pub task: Option<String>,
+    /// The error's message.
     pub error: Option<String>,
+    /// The error's stack trace.
     pub error_trace: Option<String>,
     /// What the notebook returned.
     pub output: Option<String>,
+    /// How long they run; `run_seconds` when absent.
     pub seconds: Option<i64>,
 }

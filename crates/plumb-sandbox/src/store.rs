@@ -1,6 +1,6 @@
-//! Everything the sandbox knows, in one value; who holds it holds the whole state.
+//! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
-use super::{airflow, databricks, emr, errors::Error, settings::Settings};
+use super::{airflow, databricks, emr, errors::Error, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -22,12 +22,13 @@ pub enum Clock {
 pub struct Store {
     clock: Clock,
     saved: Saved,
-    pub databricks: databricks::State,
-    pub airflow: airflow::State,
-    pub emr: emr::State,
-    pub settings: Settings,
-    pub tokens: databricks::identity::Tokens,
-    pub airflow_tokens: airflow::auth::Tokens,
+    pub(crate) databricks: databricks::DatabricksState,
+    pub(crate) airflow: airflow::AirflowState,
+    pub(crate) emr: emr::EmrState,
+    /// What tests and demos may set.
+    pub settings: SandboxSettings,
+    pub(crate) tokens: databricks::identity::DatabricksTokens,
+    pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
 }
 
 /// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
@@ -44,13 +45,13 @@ struct Dump {
     #[serde(flatten)]
     saved: Saved,
     #[serde(default)]
-    settings: Settings,
+    settings: SandboxSettings,
     #[serde(default)]
-    databricks: databricks::State,
+    databricks: databricks::DatabricksState,
     #[serde(default)]
-    airflow: airflow::State,
+    airflow: airflow::AirflowState,
     #[serde(default)]
-    emr: emr::State,
+    emr: emr::EmrState,
 }
 
 const FORMAT: u32 = 1;
@@ -61,12 +62,12 @@ impl Store {
         Store {
             clock,
             saved: Saved { format: FORMAT, ..Saved::default() },
-            databricks: databricks::State::default(),
-            airflow: airflow::State::default(),
-            emr: emr::State::default(),
-            settings: Settings::default(),
-            tokens: databricks::identity::Tokens::default(),
-            airflow_tokens: airflow::auth::Tokens::default(),
+            databricks: databricks::DatabricksState::default(),
+            airflow: airflow::AirflowState::default(),
+            emr: emr::EmrState::default(),
+            settings: SandboxSettings::default(),
+            tokens: databricks::identity::DatabricksTokens::default(),
+            airflow_tokens: airflow::auth::AirflowTokens::default(),
         }
     }
 
@@ -88,13 +89,13 @@ impl Store {
     }
 
     /// The next number of a sequence that is never used twice, not even across restarts.
-    pub fn serial(&mut self) -> u64 {
+    pub(crate) fn serial(&mut self) -> u64 {
         self.saved.serial += 1;
         self.saved.serial
     }
 
     /// Sixteen hexadecimal digits that look random and are the same in every run.
-    pub fn scrambled(serial: u64) -> String {
+    pub(crate) fn scrambled(serial: u64) -> String {
         // splitmix64: neighbours differ in every digit.
         let mut z = serial.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -103,7 +104,7 @@ impl Store {
     }
 
     /// Refuses every token presented or issued so far; answers how many there were.
-    pub fn revoke(&mut self) -> usize {
+    pub(crate) fn revoke(&mut self) -> usize {
         self.tokens.revoke_all() + self.airflow_tokens.expire_all()
     }
 
@@ -120,7 +121,7 @@ impl Store {
     }
 
     /// Replaces all the objects by a [`Store::dump`].
-    pub fn restore(&mut self, dump: serde_json::Value) -> Result<(), String> {
+    pub(crate) fn restore(&mut self, dump: serde_json::Value) -> Result<(), String> {
         let dump: Dump = serde_json::from_value(dump).map_err(|e| e.to_string())?;
         if dump.saved.format > FORMAT {
             return Err(format!("format {} is newer than this program knows ({FORMAT})", dump.saved.format));
@@ -136,7 +137,7 @@ impl Store {
     }
 
     /// Loads a state file; one that is not there is an empty state.
-    pub fn load(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn load(&mut self, path: &Path) -> Result<(), Error> {
         let unreadable = |why: String| Error::State { path: path.to_owned(), why };
         let text = match std::fs::read(path) {
             Ok(text) => text,
@@ -148,7 +149,7 @@ impl Store {
     }
 
     /// Writes the state file whole or not at all.
-    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> std::io::Result<()> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let temporary: PathBuf = path.with_file_name(name);

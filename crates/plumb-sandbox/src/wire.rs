@@ -1,4 +1,4 @@
-//! A listener whose connections can be cut: before the answer, or in the middle of its body.
+//! A TCP listener whose connections can be cut, for faults on demand: before the answer, or in the middle of its body.
 
 use std::{
     io,

@@ -9,7 +9,7 @@ use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
 use plumb_core::manifest::Target;
 use plumb_model::call::Service;
 use plumb_sandbox::Running;
-use plumb_sandbox::airflow::{self, auth::Access};
+use plumb_sandbox::airflow::{self, Access};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -49,16 +49,16 @@ impl<'a> Stage<'a> {
     /// Sets the stage in an empty folder. `exe` is the program that the story runs.
     pub async fn set(exe: &Path, folder: &Path, ui: &'a Ui) -> Result<Stage<'a>, Failure> {
         let seed = json!({ "jobs": [by_hand(), of_others(BYSTANDERS[0], None), of_others(BYSTANDERS[1], Some("other"))], "emr": "monthly" });
-        let options = plumb_sandbox::Options {
+        let options = plumb_sandbox::SandboxOptions {
             seed: Some(seed),
             state: Some(folder.join("sandbox.json")),
-            airflow: Some(airflow::Options {
+            airflow: Some(airflow::AirflowOptions {
                 dags: Some(folder.join("dags")),
                 access: Access { token: Some(TOKEN.to_owned()), ..Access::default() },
-                ..airflow::Options::default()
+                ..airflow::AirflowOptions::default()
             }),
-            emr: Some(plumb_sandbox::emr::Options::default()),
-            ..plumb_sandbox::Options::default()
+            emr: Some(plumb_sandbox::emr::EmrOptions::default()),
+            ..plumb_sandbox::SandboxOptions::default()
         };
         std::fs::create_dir_all(folder.join("dags")).map_err(|e| failed("the DAG folder", &e))?;
         let sandbox = plumb_sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;

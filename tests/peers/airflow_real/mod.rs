@@ -7,7 +7,7 @@ mod project;
 mod same;
 mod server;
 
-use plumb_sandbox::{Options, airflow};
+use plumb_sandbox::{SandboxOptions, airflow};
 use same::{Exceptions, Side, play};
 use server::Airflow;
 use tokio::sync::Mutex;
@@ -83,9 +83,13 @@ async fn compare(major: u8, parts: Option<&str>, script: &str, exceptions: Excep
     let _ = rustls::crypto::ring::default_provider().install_default();
     let server = Airflow::start(major, parts);
     let folder = tempfile::tempdir().unwrap();
-    let options =
-        airflow::Options { version: major, dags: Some(folder.path().to_owned()), ..airflow::Options::default() };
-    let running = plumb_sandbox::start(Options { airflow: Some(options), ..Options::default() }).await.unwrap();
+    let options = airflow::AirflowOptions {
+        version: major,
+        dags: Some(folder.path().to_owned()),
+        ..airflow::AirflowOptions::default()
+    };
+    let running =
+        plumb_sandbox::start(SandboxOptions { airflow: Some(options), ..SandboxOptions::default() }).await.unwrap();
     let real = Side::new("real", &server.url, &server.user, &server.password, server.dags.clone(), major).await;
     let url = running.airflow_url().unwrap();
     let ours = Side::new("ours", &url, &server.user, &server.password, folder.path().to_owned(), major).await;

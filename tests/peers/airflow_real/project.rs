@@ -46,7 +46,7 @@ impl Project {
     /// A project without manifests, over a new Airflow and a new workspace.
     pub async fn begin(major: u8) -> Project {
         let airflow = Airflow::start(major, None);
-        let workspace = plumb_sandbox::start(plumb_sandbox::Options::default()).await.unwrap();
+        let workspace = plumb_sandbox::start(plumb_sandbox::SandboxOptions::default()).await.unwrap();
         let (user, password) = (&airflow.user, &airflow.password);
         let person = Side::new("Airflow", &airflow.url, user, password, airflow.dags.clone(), major).await;
         let folder = tempfile::tempdir().unwrap();

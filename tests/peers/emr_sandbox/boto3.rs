@@ -1,6 +1,6 @@
 //! The real boto3 as a client.
 
-use plumb_sandbox::Options;
+use plumb_sandbox::SandboxOptions;
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +8,8 @@ use std::process::Command;
 #[tokio::test(flavor = "multi_thread")]
 async fn understands_every_answer_and_names_every_error() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (seed, emr) = (Some(json!({ "emr": "monthly" })), Some(plumb_sandbox::emr::Options::default()));
-    let running = plumb_sandbox::start(Options { seed, emr, ..Options::default() }).await.unwrap();
+    let (seed, emr) = (Some(json!({ "emr": "monthly" })), Some(plumb_sandbox::emr::EmrOptions::default()));
+    let running = plumb_sandbox::start(SandboxOptions { seed, emr, ..SandboxOptions::default() }).await.unwrap();
     let url = running.emr_url().unwrap();
     let output = tokio::task::spawn_blocking(move || {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");

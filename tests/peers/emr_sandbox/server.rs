@@ -4,7 +4,7 @@ use plumb::services::emr::Explicit;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
 use plumb_model::call::{Call, Fault, Method, Service, System};
-use plumb_sandbox::{Options, Running, store::Clock};
+use plumb_sandbox::{Running, SandboxOptions, store::Clock};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,18 @@ pub struct Server {
 impl Server {
     /// An empty account, the clock standing still.
     pub async fn start() -> Server {
-        Self::with(Options::default()).await
+        Self::with(SandboxOptions::default()).await
     }
 
     /// The ready-made account.
     pub async fn monthly() -> Server {
-        Self::with(Options { seed: Some(json!({ "emr": "monthly" })), ..Options::default() }).await
+        Self::with(SandboxOptions { seed: Some(json!({ "emr": "monthly" })), ..SandboxOptions::default() }).await
     }
 
-    pub async fn with(options: Options) -> Server {
+    pub async fn with(options: SandboxOptions) -> Server {
         // The second of two tests finds a provider installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = Options { emr: Some(plumb_sandbox::emr::Options::default()), ..options };
+        let options = SandboxOptions { emr: Some(plumb_sandbox::emr::EmrOptions::default()), ..options };
         let running = plumb_sandbox::start_at(options, Clock::Fixed(NOW)).await.unwrap();
         let emr = Arc::new(client(&running, REGION, &[]).unwrap());
         Server { running, emr, http: reqwest::Client::new() }

@@ -2,7 +2,7 @@
 
 use super::server::{REGION, Server, asked, client, step};
 use plumb_model::call::{Call, Fault, Method, Service, System};
-use plumb_sandbox::Options;
+use plumb_sandbox::SandboxOptions;
 use serde_json::{Value, json};
 
 fn list() -> Call {
@@ -140,7 +140,7 @@ async fn a_state_file_keeps_the_account_and_an_old_one_has_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
     std::fs::write(&path, r#"{"format":1,"serial":7,"settings":{},"databricks":{}}"#).unwrap();
-    let kept = || Options { state: Some(path.clone()), ..Options::default() };
+    let kept = || SandboxOptions { state: Some(path.clone()), ..SandboxOptions::default() };
     let server = Server::with(kept()).await;
     let id = server.run(asked("kept", true, true, &[step("s", "CONTINUE")])).await;
     let before = server.cluster(&id).await;

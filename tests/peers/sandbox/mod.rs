@@ -3,7 +3,7 @@
 mod requests;
 mod rounds;
 
-use plumb_sandbox::{Options, Running, store::Clock};
+use plumb_sandbox::{Running, SandboxOptions, store::Clock};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::{
@@ -19,7 +19,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn start(options: Options) -> Fixture {
+    async fn start(options: SandboxOptions) -> Fixture {
         // The second of two tests finds a provider installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let running = plumb_sandbox::start_at(options, Clock::Fixed(1_714_600_000_000)).await.unwrap();
@@ -27,7 +27,7 @@ impl Fixture {
     }
 
     async fn plain() -> Fixture {
-        Self::start(Options::default()).await
+        Self::start(SandboxOptions::default()).await
     }
 
     async fn send(&self, method: Method, path: &str, body: Value) -> reqwest::Result<Response> {
@@ -110,10 +110,10 @@ async fn every_answer_has_an_id_and_unknown_paths_say_so() {
 
 #[tokio::test]
 async fn it_listens_for_others_only_when_told() {
-    let options = Options { listen: "0.0.0.0:0".parse().unwrap(), ..Options::default() };
+    let options = SandboxOptions { listen: "0.0.0.0:0".parse().unwrap(), ..SandboxOptions::default() };
     let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains("--allow-remote"), "{error}");
-    plumb_sandbox::start(Options { allow_remote: true, ..options }).await.unwrap().stop().await;
+    plumb_sandbox::start(SandboxOptions { allow_remote: true, ..options }).await.unwrap().stop().await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn it_stops_and_gives_its_port_back() {
     fixture.get("/api/2.2/jobs/list").await;
     let (url, addr) = (fixture.running.url(), fixture.running.addr);
     assert_eq!(fixture.running.addresses(), json!({ "databricks": url }));
-    let options = Options { listen: addr, ..Options::default() };
+    let options = SandboxOptions { listen: addr, ..SandboxOptions::default() };
     let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains(&addr.to_string()), "{error}");
     // The client still keeps its connection open.
@@ -132,8 +132,11 @@ async fn it_stops_and_gives_its_port_back() {
 
 #[tokio::test]
 async fn it_can_be_slow_and_want_one_token() {
-    let options =
-        Options { latency: Duration::from_millis(60), token: Some("token-of-test".to_owned()), ..Options::default() };
+    let options = SandboxOptions {
+        latency: Duration::from_millis(60),
+        token: Some("token-of-test".to_owned()),
+        ..SandboxOptions::default()
+    };
     let fixture = Fixture::start(options).await;
     let began = Instant::now();
     fixture.get("/api/2.2/jobs/list").await;
@@ -220,10 +223,10 @@ async fn the_log_tells_everything_but_secrets() {
 #[tokio::test]
 async fn the_state_outlives_the_process() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
+    let options = SandboxOptions {
         state: Some(dir.path().join("state.json")),
         seed: Some(json!({ "jobs": [{ "name": "seeded" }] })),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let first = Fixture::start(options.clone()).await;
     let id = first.post("/api/2.2/jobs/create", json!({ "name": "made" })).await["job_id"].clone();

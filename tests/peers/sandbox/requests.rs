@@ -1,7 +1,7 @@
 //! The requests that real clients send, byte by byte, over a socket: `databricks bundle` and `sync`, the Terraform provider.
 
 use super::Fixture;
-use plumb_sandbox::Options;
+use plumb_sandbox::SandboxOptions;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -244,7 +244,7 @@ async fn several_triggers_are_a_feature_that_a_workspace_may_lack() {
 #[tokio::test]
 async fn new_files_and_secrets_outlive_the_process() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { state: Some(dir.path().join("state.json")), ..Options::default() };
+    let options = SandboxOptions { state: Some(dir.path().join("state.json")), ..SandboxOptions::default() };
     let first = Fixture::start(options.clone()).await;
     upload(&first, &format!("{HOME_IN_ONE}%2Fn.py"), false, None, NOTEBOOK).await;
     first.post("/api/2.0/secrets/scopes/create", json!({ "scope": "s" })).await;

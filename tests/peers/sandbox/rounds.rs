@@ -1,7 +1,7 @@
 //! A round with real clients: whichever `databricks`, and `tofu` or `terraform` with `terraform-provider-databricks`, is on
 //! the PATH. What is missing is skipped, and the skip is printed with its number.
 
-use plumb_sandbox::Options;
+use plumb_sandbox::SandboxOptions;
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -69,7 +69,7 @@ impl Client {
 
 async fn round(program: PathBuf, play: impl FnOnce(&Client) + Send + 'static) {
     // Runs finish while somebody waits for them.
-    let running = plumb_sandbox::start(Options::default()).await.unwrap();
+    let running = plumb_sandbox::start(SandboxOptions::default()).await.unwrap();
     let client = Client { program, folder: tempfile::tempdir().unwrap(), url: running.url() };
     tokio::task::spawn_blocking(move || play(&client)).await.unwrap();
     running.stop().await;

@@ -1,31 +1,31 @@
-//! Who asks: tokens of Airflow 3's `/auth/token`, names and passwords for Airflow 2.
+//! Authentication: tokens of Airflow 3's `/auth/token`, names and passwords for Airflow 2.
 
 use super::{
-    Api,
+    ApiVersion,
     pyjson::repr,
-    replies::{Replied, detail, problem},
+    replies::{AirflowResult, detail, problem},
 };
 use crate::{answer::Answer, request::Request, store::Store};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The tokens that were handed out, in memory only: they are never written to a file or a log.
+/// The tokens that were issued, in memory only: they are never written to a file or a log.
 #[derive(Default)]
-pub struct Tokens(BTreeMap<String, Issued>);
+pub struct AirflowTokens(BTreeMap<String, AirflowToken>);
 
-struct Issued {
+struct AirflowToken {
     user: String,
     until_ms: i64,
 }
 
-impl std::fmt::Debug for Tokens {
+impl std::fmt::Debug for AirflowTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Tokens").field(&self.0.len()).finish()
+        f.debug_tuple("AirflowTokens").field(&self.0.len()).finish()
     }
 }
 
-impl Tokens {
+impl AirflowTokens {
     /// Lets every token expire; answers how many there were.
     pub fn expire_all(&mut self) -> usize {
         for issued in self.0.values_mut() {
@@ -40,7 +40,7 @@ impl Tokens {
 pub struct Access {
     /// The only name and password; any when `None`. The user `viewer` may only look.
     pub user: Option<(String, String)>,
-    /// A token that is accepted beside those that are handed out.
+    /// A token that is accepted beside those that the server issues.
     pub token: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Access {
 const VIEWER: &str = "viewer";
 
 /// Answers `POST /auth/token` and `/auth/token/cli`.
-pub fn token(store: &mut Store, access: &Access, request: &Request) -> Replied {
+pub fn token(store: &mut Store, access: &Access, request: &Request) -> AirflowResult {
     let missing: Vec<&str> =
         ["username", "password"].into_iter().filter(|name| request.body.get(name).is_none()).collect();
     if !missing.is_empty() {
@@ -80,21 +80,21 @@ pub fn token(store: &mut Store, access: &Access, request: &Request) -> Replied {
     if !access.admits(&user, &password) {
         return Err(detail(401, "Invalid credentials"));
     }
-    // The token for command lines lives an hour, whatever the other one does.
+    // The token for command lines lives an hour, independent of the other one.
     let seconds =
         store.settings.airflow.token_seconds.min(if request.path.ends_with("/cli") { 3600 } else { i64::MAX });
     let until_ms = store.now() + seconds * 1000;
     // Three parts, as every JWT has.
     let token = format!("sandbox.{}.airflow", Store::scrambled(store.serial()));
-    store.airflow_tokens.0.insert(token.clone(), Issued { user, until_ms });
+    store.airflow_tokens.0.insert(token.clone(), AirflowToken { user, until_ms });
     Ok(Answer::json(201, json!({ "access_token": token })))
 }
 
 /// Who is asking.
-pub fn authenticate(store: &Store, access: &Access, api: Api, request: &Request) -> Result<String, Answer> {
+pub fn authenticate(store: &Store, access: &Access, api: ApiVersion, request: &Request) -> Result<String, Answer> {
     let header = request.authorization.as_deref().unwrap_or_default();
     match api {
-        Api::V2 => {
+        ApiVersion::V2 => {
             let Some(token) = header.strip_prefix("Bearer ").map(str::trim).filter(|t| !t.is_empty()) else {
                 return Err(detail(401, "Not authenticated"));
             };
@@ -105,7 +105,7 @@ pub fn authenticate(store: &Store, access: &Access, api: Api, request: &Request)
                 None => Err(detail(403, "Invalid JWT token")),
             }
         }
-        Api::V1 => {
+        ApiVersion::V1 => {
             let basic = header.strip_prefix("Basic ").and_then(|encoded| {
                 let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
                 text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
@@ -121,18 +121,15 @@ pub fn authenticate(store: &Store, access: &Access, api: Api, request: &Request)
     }
 }
 
-fn forbidden(api: Api) -> Answer {
+fn forbidden(api: ApiVersion) -> Answer {
     match api {
-        Api::V2 => detail(403, "Forbidden"),
-        Api::V1 => problem(403, "Forbidden", Value::Null),
+        ApiVersion::V2 => detail(403, "Forbidden"),
+        ApiVersion::V1 => problem(403, "Forbidden", Value::Null),
     }
 }
 
 /// Refuses what a role may not do: a viewer sees DAGs, runs and pools, but no connections and no variables.
-pub fn authorise(api: Api, request: &Request, rest: &[&str]) -> Result<(), Answer> {
+pub fn authorise(api: ApiVersion, request: &Request, rest: &[&str]) -> Result<(), Answer> {
     let secret = matches!(rest.first(), Some(&"connections" | &"variables"));
-    match request.user == VIEWER && (request.method != "GET" || secret) {
-        true => Err(forbidden(api)),
-        false => Ok(()),
-    }
+    if request.user == VIEWER && (request.method != "GET" || secret) { Err(forbidden(api)) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! Request bodies: what each may hold, and the words for what it may not, which differ between the two APIs.
 
 use super::{
-    Api,
+    ApiVersion,
     pyjson::repr,
     replies::{bad, misfit, unprocessable},
 };
@@ -49,10 +49,10 @@ pub const fn read_only(name: &'static str) -> Member {
 }
 
 /// The members of a body that fits. Under REST v2 they come as the types they are coerced to.
-pub fn read(api: Api, request: &Request, members: &[Member]) -> Result<Map<String, Value>, Answer> {
+pub fn read(api: ApiVersion, request: &Request, members: &[Member]) -> Result<Map<String, Value>, Answer> {
     match api {
-        Api::V2 => read_v2(&request.body, members, &["body"]),
-        Api::V1 => read_v1(&request.body, members, true),
+        ApiVersion::V2 => read_v2(&request.body, members, &["body"]),
+        ApiVersion::V1 => read_v1(&request.body, members, true),
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     const POOL: [Member; 3] =
         [required("name", Type::Text), required("slots", Type::Whole(-1)), optional("description", Type::Text)];
 
-    fn said(api: Api, body: Value) -> Value {
+    fn said(api: ApiVersion, body: Value) -> Value {
         let request = Request::internal("POST", "/x", "", body);
         match read(api, &request, &POOL) {
             Ok(members) => members.into(),
@@ -227,18 +227,21 @@ mod tests {
 
     #[test]
     fn v2_coerces_and_tells_everything_that_does_not_fit() {
-        assert_eq!(said(Api::V2, json!({ "name": "a", "slots": "5" })), json!({ "name": "a", "slots": 5 }));
-        let wrong = said(Api::V2, json!({ "slots": -5, "odd": 1, "description": null }));
+        assert_eq!(said(ApiVersion::V2, json!({ "name": "a", "slots": "5" })), json!({ "name": "a", "slots": 5 }));
+        let wrong = said(ApiVersion::V2, json!({ "slots": -5, "odd": 1, "description": null }));
         let kinds: Vec<&str> = wrong.as_array().unwrap().iter().map(|w| w["type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["missing", "greater_than_equal", "extra_forbidden"]);
         assert_eq!(wrong[1]["msg"], "Input should be greater than or equal to -1");
-        assert_eq!(said(Api::V2, Value::Null)[0]["type"], "missing");
+        assert_eq!(said(ApiVersion::V2, Value::Null)[0]["type"], "missing");
     }
 
     #[test]
     fn v1_is_strict_and_tells_the_first() {
-        assert_eq!(said(Api::V1, json!({ "name": "a", "slots": "5" })), "'5' is not of type 'integer' - 'slots'");
-        assert_eq!(said(Api::V1, json!({ "name": "a" })), "{'slots': ['Missing data for required field.']}");
-        assert_eq!(said(Api::V1, json!({ "name": "a", "slots": 1, "odd": 1 })), "{'odd': ['Unknown field.']}");
+        assert_eq!(
+            said(ApiVersion::V1, json!({ "name": "a", "slots": "5" })),
+            "'5' is not of type 'integer' - 'slots'"
+        );
+        assert_eq!(said(ApiVersion::V1, json!({ "name": "a" })), "{'slots': ['Missing data for required field.']}");
+        assert_eq!(said(ApiVersion::V1, json!({ "name": "a", "slots": 1, "odd": 1 })), "{'odd': ['Unknown field.']}");
     }
 }

@@ -2,10 +2,10 @@
 //! stands in the body.
 
 use super::{
-    Api,
+    ApiVersion,
     body::read_v2,
     connections, pools,
-    replies::{Replied, misfit, ok, unprocessable},
+    replies::{AirflowResult, misfit, ok, unprocessable},
     variables,
 };
 use crate::{answer::Content, request::Request, store::Store};
@@ -20,7 +20,7 @@ struct Table {
 }
 
 /// Answers a bulk request for `connections`, `variables` or `pools`.
-pub fn handle(store: &mut Store, request: &Request, kind: &str) -> Replied {
+pub fn handle(store: &mut Store, request: &Request, kind: &str) -> AirflowResult {
     let table = match kind {
         "connections" => Table { plural: "connections", key: "connection_id", keys: "connection_ids" },
         "variables" => Table { plural: "variables", key: "key", keys: "keys" },
@@ -50,7 +50,7 @@ pub fn handle(store: &mut Store, request: &Request, kind: &str) -> Replied {
     ok(answer)
 }
 
-type Outcome = (Vec<String>, Vec<Value>);
+type BulkOutcome = (Vec<String>, Vec<Value>);
 
 fn known(store: &Store, table: &Table, key: &str) -> Option<usize> {
     let state = &store.airflow;
@@ -62,7 +62,7 @@ fn known(store: &Store, table: &Table, key: &str) -> Option<usize> {
 }
 
 /// One that is missing fails them all, and the message names all, also those that are there.
-fn refused(table: &Table, keys: &[String], status: u16) -> Outcome {
+fn refused(table: &Table, keys: &[String], status: u16) -> BulkOutcome {
     let quoted: Vec<String> = keys.iter().map(|k| format!("'{k}'")).collect();
     let words = if status == 409 { "already exist" } else { "were not found" };
     let plural = table.plural;
@@ -70,7 +70,7 @@ fn refused(table: &Table, keys: &[String], status: u16) -> Outcome {
     (Vec::new(), vec![json!({ "error": error, "status_code": status })])
 }
 
-fn delete(store: &mut Store, table: &Table, entities: &[Value], on_missing: &str) -> Outcome {
+fn delete(store: &mut Store, table: &Table, entities: &[Value], on_missing: &str) -> BulkOutcome {
     let keys: Vec<String> = entities.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     if on_missing == "fail" && keys.iter().any(|key| known(store, table, key).is_none()) {
         return refused(table, &keys, 404);
@@ -95,7 +95,7 @@ fn write(
     create: bool,
     on_known: &str,
     on_missing: &str,
-) -> Result<Outcome, crate::answer::Answer> {
+) -> Result<BulkOutcome, crate::answer::Answer> {
     let key_of = |entity: &Value| entity[table.key].as_str().unwrap_or_default().to_owned();
     let keys: Vec<String> = entities.iter().map(key_of).collect();
     let clash = |store: &Store, key: &String| known(store, table, key).is_some() == create;
@@ -135,7 +135,7 @@ fn put(store: &mut Store, table: &Table, entity: &Value, at: Option<usize>) -> R
                 Some(at) => {
                     let given: Map<String, Value> = entity.as_object().cloned().unwrap_or_default();
                     for (name, value) in given.into_iter().filter(|(name, _)| name != "connection_id") {
-                        connections::update(Api::V2, &mut store.airflow.connections[at], &name, value);
+                        connections::update(ApiVersion::V2, &mut store.airflow.connections[at], &name, value);
                     }
                 }
             }

@@ -1,5 +1,5 @@
-//! A process that reads what strangers wrote: nothing of the environment, and an end to its time and its output. What it may
-//! have of memory, files and processes it gives up itself, before it reads anything (`confine` in parse.py).
+//! A child process that reads untrusted files: it has an empty environment, a time limit and an output limit. Limits of
+//! memory, files and processes it sets itself, before it reads anything (`confine` in parse.py).
 
 use std::{
     ffi::OsStr,
@@ -47,13 +47,13 @@ pub fn ask(program: impl AsRef<OsStr>, args: &[&str], input: String, limits: Lim
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = stdout.take(limits.output + 1).read_to_end(&mut bytes);
-        // Nobody waits any more once the time is up.
+        // After the time limit there is no receiver.
         let _ = send.send(read.map(|_| bytes));
     });
     let answer = receive.recv_timeout(limits.time);
     let whole = matches!(&answer, Ok(Ok(bytes)) if bytes.len() as u64 <= limits.output);
     if !whole {
-        // It may have ended by itself meanwhile.
+        // It may have ended by itself since.
         let _ = child.kill();
     }
     let status = child.wait().map_err(|_| NoAnswer::Stopped)?;
@@ -93,7 +93,7 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(sh("exec sleep 600", "", soon), Err(NoAnswer::Stopped));
         assert_eq!(sh("exec yes", "", LIMITS), Err(NoAnswer::Stopped));
-        // One that reads nothing of a large input keeps nobody.
+        // One that reads nothing of a large input keeps nothing waiting.
         assert_eq!(sh("exec sleep 600", &"x".repeat(1 << 20), soon), Err(NoAnswer::Stopped));
         assert!(begun.elapsed() < Duration::from_secs(300));
         assert_eq!(sh("kill -9 $$", "", LIMITS), Err(NoAnswer::Stopped));

@@ -1,10 +1,10 @@
-//! DAGs, their sources and versions, tags, import errors, and asking for a file to be parsed.
+//! DAGs, their sources and versions, tags, import errors, and requests to parse a file.
 
 use super::{
-    Api, Dag, State,
+    AirflowState, ApiVersion, Dag,
     body::{Member, Type, masked, read_only, read_partial_v1, read_v2, required},
     listing::{Listing, all, fits, page},
-    replies::{Replied, bad, detail, ok, oops, problem, unique},
+    replies::{AirflowResult, bad, detail, ok, oops, problem, unique},
     view,
 };
 use crate::{
@@ -40,8 +40,8 @@ const VERSIONS: Listing = Listing { name: "dag_versions", filters: &[], orders: 
 const TAGS: Listing = Listing { name: "tags", filters: &[], orders: &["name"] };
 
 /// Answers what is about DAGs and files.
-pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> Option<Replied> {
-    let v2 = api == Api::V2;
+pub fn handle(store: &mut Store, api: ApiVersion, request: &Request, rest: &[&str]) -> Option<AirflowResult> {
+    let v2 = api == ApiVersion::V2;
     Some(match (request.method.as_str(), rest) {
         ("GET", ["dags"]) => list(store, api, request),
         ("PATCH", ["dags"]) => pause_many(store, api, request),
@@ -76,22 +76,22 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> 
 }
 
 /// The words for a DAG that is not there.
-pub fn missing(api: Api, id: &str) -> Answer {
+pub fn missing(api: ApiVersion, id: &str) -> Answer {
     match api {
-        Api::V2 => detail(404, format!("The Dag with ID: `{id}` was not found")),
-        Api::V1 => problem(404, "DAG not found", json!(format!("The DAG with dag_id: {id} was not found"))),
+        ApiVersion::V2 => detail(404, format!("The Dag with ID: `{id}` was not found")),
+        ApiVersion::V1 => problem(404, "DAG not found", json!(format!("The DAG with dag_id: {id} was not found"))),
     }
 }
 
-fn find<'a>(store: &'a Store, api: Api, id: &str) -> Result<&'a Dag, Answer> {
+fn find<'a>(store: &'a Store, api: ApiVersion, id: &str) -> Result<&'a Dag, Answer> {
     store.airflow.dags.get(id).ok_or_else(|| missing(api, id))
 }
 
-fn list(store: &Store, api: Api, request: &Request) -> Replied {
+fn list(store: &Store, api: ApiVersion, request: &Request) -> AirflowResult {
     let one = |name: &str| all(request, name).first().map(|value| value.eq_ignore_ascii_case("true"));
     let stale_too = match api {
-        Api::V2 => one("exclude_stale") == Some(false),
-        Api::V1 => one("only_active") == Some(false),
+        ApiVersion::V2 => one("exclude_stale") == Some(false),
+        ApiVersion::V1 => one("only_active") == Some(false),
     };
     let tags = all(request, "tags");
     let every = all(request, "tags_match_mode").first() == Some(&"all");
@@ -108,14 +108,16 @@ fn list(store: &Store, api: Api, request: &Request) -> Replied {
             tags.is_empty() || if every { tags.iter().all(has) } else { tags.iter().any(has) }
         })
         .filter(|dag| {
-            api == Api::V1 || owners.is_empty() || dag.definition.owners().iter().any(|o| owners.contains(&o.as_str()))
+            api == ApiVersion::V1
+                || owners.is_empty()
+                || dag.definition.owners().iter().any(|o| owners.contains(&o.as_str()))
         })
-        .filter(|dag| api == Api::V1 || one("has_import_errors").is_none_or(|on| dag.has_import_errors == on))
+        .filter(|dag| api == ApiVersion::V1 || one("has_import_errors").is_none_or(|on| dag.has_import_errors == on))
         .map(|dag| view::dag(store, api, dag))
         .collect();
     let mut answer = page(api, request, &LISTING, rows)?;
     let fields: Vec<&str> = all(request, "fields").iter().flat_map(|f| f.split(',')).map(str::trim).collect();
-    if let (Api::V1, false, Content::Json(body)) = (api, fields.is_empty(), &mut answer.content)
+    if let (ApiVersion::V1, false, Content::Json(body)) = (api, fields.is_empty(), &mut answer.content)
         && let Some(rows) = body["dags"].as_array_mut()
     {
         for row in rows.iter_mut().filter_map(Value::as_object_mut) {
@@ -125,16 +127,16 @@ fn list(store: &Store, api: Api, request: &Request) -> Replied {
     Ok(answer)
 }
 
-fn patch(store: &mut Store, api: Api, request: &Request, id: &str) -> Replied {
+fn patch(store: &mut Store, api: ApiVersion, request: &Request, id: &str) -> AirflowResult {
     let paused = match api {
-        Api::V2 => {
+        ApiVersion::V2 => {
             let members = read_v2(&request.body, &MEMBERS, &["body"])?;
             if masked(request).is_some_and(|mask| mask != ["is_paused"]) {
                 return Err(detail(400, "Only `is_paused` field can be updated through the REST API"));
             }
             members["is_paused"].as_bool()
         }
-        Api::V1 => {
+        ApiVersion::V1 => {
             let members = read_partial_v1(request, &MEMBERS)?;
             if masked(request).is_some_and(|mask| mask != ["is_paused"]) {
                 return Err(bad("Only `is_paused` field can be updated through the REST API"));
@@ -147,8 +149,8 @@ fn patch(store: &mut Store, api: Api, request: &Request, id: &str) -> Replied {
     };
     let Some(dag) = store.airflow.dags.get_mut(id) else {
         return Err(match api {
-            Api::V2 => detail(404, format!("Dag with id: {id} was not found")),
-            Api::V1 => problem(404, &format!("Dag with id: '{id}' not found"), Value::Null),
+            ApiVersion::V2 => detail(404, format!("Dag with id: {id} was not found")),
+            ApiVersion::V1 => problem(404, &format!("Dag with id: '{id}' not found"), Value::Null),
         });
     };
     // A stale DAG can be paused and unpaused too.
@@ -158,10 +160,10 @@ fn patch(store: &mut Store, api: Api, request: &Request, id: &str) -> Replied {
 }
 
 /// Without a pattern it touches nothing.
-fn pause_many(store: &mut Store, api: Api, request: &Request) -> Replied {
+fn pause_many(store: &mut Store, api: ApiVersion, request: &Request) -> AirflowResult {
     let members = match api {
-        Api::V2 => read_v2(&request.body, &MEMBERS, &["body"])?,
-        Api::V1 => read_partial_v1(request, &MEMBERS)?,
+        ApiVersion::V2 => read_v2(&request.body, &MEMBERS, &["body"])?,
+        ApiVersion::V1 => read_partial_v1(request, &MEMBERS)?,
     };
     let paused = members.get("is_paused").and_then(Value::as_bool).unwrap_or_default();
     let mut ids = Vec::new();
@@ -179,18 +181,18 @@ fn pause_many(store: &mut Store, api: Api, request: &Request) -> Replied {
     ok(json!({ "dags": rows, "total_entries": rows.len() }))
 }
 
-fn delete(store: &mut Store, api: Api, id: &str) -> Replied {
+fn delete(store: &mut Store, api: ApiVersion, id: &str) -> AirflowResult {
     let Some(dag) = store.airflow.dags.get(id) else {
         return Err(match api {
-            Api::V2 => detail(404, format!("Dag with id: {id} was not found")),
-            Api::V1 => problem(404, &format!("Dag with id: '{id}' not found"), Value::Null),
+            ApiVersion::V2 => detail(404, format!("Dag with id: {id} was not found")),
+            ApiVersion::V1 => problem(404, &format!("Dag with id: '{id}' not found"), Value::Null),
         });
     };
     if store.airflow.runs.iter().any(|run| run.dag_id == id && run.state == "running") {
         let words = format!("Task instances of dag with id: '{id}' are still running");
         return Err(match api {
-            Api::V2 => detail(409, words),
-            Api::V1 => problem(409, "Conflict", json!(words)),
+            ApiVersion::V2 => detail(409, words),
+            ApiVersion::V1 => problem(409, "Conflict", json!(words)),
         });
     }
     let file = dag.file.clone();
@@ -206,26 +208,28 @@ fn delete(store: &mut Store, api: Api, id: &str) -> Replied {
 }
 
 /// v2 goes by the id of the DAG, v1 by the token of its file.
-fn source(store: &Store, api: Api, request: &Request, what: &str) -> Replied {
+fn source(store: &Store, api: ApiVersion, request: &Request, what: &str) -> AirflowResult {
     let dag = match api {
-        Api::V2 => store.airflow.dags.get(what),
-        Api::V1 => store.airflow.dags.values().find(|d| view::file_token(api, &store.airflow, &d.file) == what),
+        ApiVersion::V2 => store.airflow.dags.get(what),
+        ApiVersion::V1 => store.airflow.dags.values().find(|d| view::file_token(api, &store.airflow, &d.file) == what),
     };
     let Some(dag) = dag else {
         return Err(match api {
-            Api::V2 => detail(404, format!("The source code of the Dag {what}, version_number None was not found")),
-            Api::V1 => problem(404, "Dag source not found", Value::Null),
+            ApiVersion::V2 => {
+                detail(404, format!("The source code of the Dag {what}, version_number None was not found"))
+            }
+            ApiVersion::V1 => problem(404, "Dag source not found", Value::Null),
         });
     };
     // The code of a file that is gone is gone too, and the DAG's row still names it (recorded from 2.11.2).
-    if api == Api::V1 && dag.is_stale && !dag.has_import_errors {
+    if api == ApiVersion::V1 && dag.is_stale && !dag.has_import_errors {
         return Err(oops());
     }
     if request.accept.as_deref().is_some_and(|accept| accept.starts_with("text/plain")) {
         return Ok(Answer { status: 200, content: Content::Plain(dag.source.clone()), retry_after: None });
     }
     let mut body = json!({ "content": dag.source });
-    if api == Api::V2 {
+    if api == ApiVersion::V2 {
         let id = &dag.definition.dag_id;
         body["dag_id"] = json!(id);
         body["version_number"] = json!(dag.versions.last().map(|v| v.number));
@@ -234,25 +238,25 @@ fn source(store: &Store, api: Api, request: &Request, what: &str) -> Replied {
     ok(body)
 }
 
-fn parse(store: &mut Store, api: Api, token: &str) -> Replied {
+fn parse(store: &mut Store, api: ApiVersion, token: &str) -> AirflowResult {
     let state = &store.airflow;
     let file = state.files.keys().find(|file| view::file_token(api, state, file) == token).cloned();
     let seeded = || state.dags.values().any(|dag| view::file_token(api, state, &dag.file) == token);
     let Some(file) = file else {
         return match (seeded(), api) {
-            (true, Api::V2) => Ok(Answer::json(201, Value::Null)),
-            (true, Api::V1) => Ok(parsed_v1()),
-            (false, Api::V2) => Err(detail(404, "File not found")),
-            (false, Api::V1) => Err(problem(404, "File not found", Value::Null)),
+            (true, ApiVersion::V2) => Ok(Answer::json(201, Value::Null)),
+            (true, ApiVersion::V1) => Ok(parsed_v1()),
+            (false, ApiVersion::V2) => Err(detail(404, "File not found")),
+            (false, ApiVersion::V1) => Err(problem(404, "File not found", Value::Null)),
         };
     };
     let serial = store.serial();
     let Some(file) = store.airflow.files.get_mut(&file) else { return Err(detail(404, "File not found")) };
     match (api, std::mem::replace(&mut file.asked, true)) {
-        // Somebody asked before, and the processor has not come to it yet.
-        (Api::V2, true) => Err(unique(serial)),
-        (Api::V2, false) => Ok(Answer::json(201, Value::Null)),
-        (Api::V1, _) => Ok(parsed_v1()),
+        // An earlier request is still waiting for the DAG processor.
+        (ApiVersion::V2, true) => Err(unique(serial)),
+        (ApiVersion::V2, false) => Ok(Answer::json(201, Value::Null)),
+        (ApiVersion::V1, _) => Ok(parsed_v1()),
     }
 }
 
@@ -260,7 +264,7 @@ fn parsed_v1() -> Answer {
     Answer { status: 201, content: Content::Html(String::new()), retry_after: None }
 }
 
-fn import_error(state: &State, api: Api, file: &str, error: &super::files::ImportError) -> Value {
+fn import_error(state: &AirflowState, api: ApiVersion, file: &str, error: &super::files::ImportError) -> Value {
     let mut shown = json!({
         "import_error_id": error.id,
         "timestamp": api.time(error.timestamp_ms),
@@ -268,8 +272,8 @@ fn import_error(state: &State, api: Api, file: &str, error: &super::files::Impor
         "stack_trace": error.stack_trace,
     });
     match api {
-        Api::V2 => shown["bundle_name"] = json!("dags-folder"),
-        Api::V1 => shown["filename"] = json!(view::location(state, file)),
+        ApiVersion::V2 => shown["bundle_name"] = json!("dags-folder"),
+        ApiVersion::V1 => shown["filename"] = json!(view::location(state, file)),
     }
     shown
 }

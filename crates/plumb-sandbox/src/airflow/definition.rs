@@ -1,4 +1,4 @@
-//! A DAG as its file defines it.
+//! A DAG as its Python file defines it: tasks, schedule, parameters, owners.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -70,12 +70,10 @@ impl Definition {
         ms(self.end_date.as_ref())
     }
 
-    /// Who owns the tasks; Airflow calls nobody `airflow`.
+    /// Who owns the tasks; `airflow` where no owner is named.
     pub fn owners(&self) -> Vec<String> {
-        let mut owners: Vec<String> = match self.owners.is_empty() {
-            true => vec!["airflow".to_owned()],
-            false => self.owners.clone(),
-        };
+        let mut owners: Vec<String> =
+            if self.owners.is_empty() { vec!["airflow".to_owned()] } else { self.owners.clone() };
         owners.sort();
         owners.dedup();
         owners

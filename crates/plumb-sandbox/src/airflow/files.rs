@@ -1,6 +1,6 @@
 //! The DAG folder: which files there are, when they are noticed, and what becomes of the DAGs they define.
 
-use super::{Dag, State, Version, definition::Definition, parse::Parsed};
+use super::{AirflowState, Dag, Version, definition::Definition, parse::Parsed};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
@@ -17,7 +17,7 @@ pub struct File {
     pub changed_ms: i64,
     /// How many looks at the DAGs there were since.
     pub looks: u32,
-    /// Whether somebody asked for it to be parsed at once.
+    /// Whether a request wants it parsed at once.
     pub asked: bool,
 }
 
@@ -91,7 +91,7 @@ pub fn notice(store: &mut Store, found: &BTreeMap<String, String>, look: bool) -
             Some(seconds) => now >= file.changed_ms + seconds * 1000,
             None => file.looks > 1,
         };
-        // Even what was asked for waits for the processor to come to it.
+        // A requested file waits for the processor, too.
         if !(noticed || file.asked && look) {
             continue;
         }
@@ -145,9 +145,10 @@ pub fn take(store: &mut Store, path: &str, text: &str, parsed: Parsed) {
 }
 
 /// Adds a DAG or takes over its new definition. Of two files with one id, the one parsed last counts.
-pub fn define(state: &mut State, path: &str, text: &str, definition: Definition, now: i64) {
+pub fn define(state: &mut AirflowState, path: &str, text: &str, definition: Definition, now: i64) {
     let id = definition.dag_id.clone();
-    let ran = |state: &State, version: u32| state.runs.iter().any(|run| run.dag_id == id && run.version == version);
+    let ran =
+        |state: &AirflowState, version: u32| state.runs.iter().any(|run| run.dag_id == id && run.version == version);
     let Some(known) = state.dags.get(&id) else {
         let dag = Dag {
             // New DAGs are paused (`[core] dags_are_paused_at_creation`) unless their file says otherwise.

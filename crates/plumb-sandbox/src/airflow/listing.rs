@@ -1,14 +1,14 @@
-//! Pages: what a listing takes as parameters, and how it cuts.
+//! Paging of list endpoints: `limit`, `offset` and `order_by`, and the page that they choose.
 
 use super::{
-    Api,
-    replies::{Replied, bad, detail, misfit, ok, problem, unprocessable},
+    ApiVersion,
+    replies::{AirflowResult, bad, detail, misfit, ok, problem, unprocessable},
 };
 use crate::{answer::Answer, request::Request};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// Whatever is asked for, no page holds more (`[api] maximum_page_limit`).
+/// No page holds more, whatever the limit of the request (`[api] maximum_page_limit`).
 const MOST: usize = 100;
 
 /// What a listing may be asked.
@@ -22,15 +22,15 @@ pub struct Listing {
 }
 
 /// Cuts a page out of all rows that the filters left, and shows them.
-pub fn page(api: Api, request: &Request, listing: &Listing, mut rows: Vec<Value>) -> Replied {
+pub fn page(api: ApiVersion, request: &Request, listing: &Listing, mut rows: Vec<Value>) -> AirflowResult {
     known(api, request, listing)?;
     let limit = number(api, request, "limit")?;
     let offset = number(api, request, "offset")?.unwrap_or(0);
     // v2 gives no rows for a limit of 0; v1 takes it for no limit.
     let limit = match (api, limit) {
-        (Api::V2, limit) => limit.unwrap_or(50).min(MOST),
-        (Api::V1, None | Some(0)) => MOST,
-        (Api::V1, Some(limit)) => limit.min(MOST),
+        (ApiVersion::V2, limit) => limit.unwrap_or(50).min(MOST),
+        (ApiVersion::V1, None | Some(0)) => MOST,
+        (ApiVersion::V1, Some(limit)) => limit.min(MOST),
     };
     order(api, request, listing, &mut rows)?;
     let total = rows.len();
@@ -39,7 +39,7 @@ pub fn page(api: Api, request: &Request, listing: &Listing, mut rows: Vec<Value>
 }
 
 /// v2 passes over parameters that it does not know; v1 refuses them.
-fn known(api: Api, request: &Request, listing: &Listing) -> Result<(), Answer> {
+fn known(api: ApiVersion, request: &Request, listing: &Listing) -> Result<(), Answer> {
     let usual = ["limit", "offset", "order_by", "fields"];
     let odd: Vec<&str> = request
         .query
@@ -48,7 +48,7 @@ fn known(api: Api, request: &Request, listing: &Listing) -> Result<(), Answer> {
         .filter(|name| !usual.contains(name) && !listing.filters.contains(name))
         .collect();
     match api {
-        Api::V1 if !odd.is_empty() => {
+        ApiVersion::V1 if !odd.is_empty() => {
             let words = format!("Extra query parameter(s) {} not in spec", odd.join(", "));
             let mut answer = problem(400, "", json!(words));
             if let crate::answer::Content::Problem(body) = &mut answer.content {
@@ -60,7 +60,7 @@ fn known(api: Api, request: &Request, listing: &Listing) -> Result<(), Answer> {
     }
 }
 
-fn number(api: Api, request: &Request, name: &str) -> Result<Option<usize>, Answer> {
+fn number(api: ApiVersion, request: &Request, name: &str) -> Result<Option<usize>, Answer> {
     let Some((_, text)) = request.query.iter().find(|(n, _)| n == name) else { return Ok(None) };
     let wrong = |kind, message: &str, context| {
         unprocessable(vec![misfit(kind, &["query", name], message, &json!(text), context)])
@@ -68,18 +68,18 @@ fn number(api: Api, request: &Request, name: &str) -> Result<Option<usize>, Answ
     let Ok(number) = text.parse::<i64>() else {
         let unreadable = "Input should be a valid integer, unable to parse string as an integer";
         return Err(match api {
-            Api::V2 => wrong("int_parsing", unreadable, Value::Null),
-            Api::V1 => bad(format!("Wrong type, expected 'integer' for query parameter '{name}'")),
+            ApiVersion::V2 => wrong("int_parsing", unreadable, Value::Null),
+            ApiVersion::V1 => bad(format!("Wrong type, expected 'integer' for query parameter '{name}'")),
         });
     };
     usize::try_from(number).map(Some).map_err(|_| match api {
-        Api::V2 => wrong("greater_than_equal", "Input should be greater than or equal to 0", json!({ "ge": 0 })),
-        Api::V1 if name == "limit" => problem(400, "Page limit must be a positive integer", Value::Null),
-        Api::V1 => bad(format!("{number} is less than the minimum of 0 - '{name}'")),
+        ApiVersion::V2 => wrong("greater_than_equal", "Input should be greater than or equal to 0", json!({ "ge": 0 })),
+        ApiVersion::V1 if name == "limit" => problem(400, "Page limit must be a positive integer", Value::Null),
+        ApiVersion::V1 => bad(format!("{number} is less than the minimum of 0 - '{name}'")),
     })
 }
 
-fn order(api: Api, request: &Request, listing: &Listing, rows: &mut [Value]) -> Result<(), Answer> {
+fn order(api: ApiVersion, request: &Request, listing: &Listing, rows: &mut [Value]) -> Result<(), Answer> {
     let wanted: Vec<&str> = request
         .query
         .iter()
@@ -92,8 +92,8 @@ fn order(api: Api, request: &Request, listing: &Listing, rows: &mut [Value]) -> 
         if !listing.orders.contains(&name) {
             let words = format!("Ordering with '{name}' is disallowed or the attribute does not exist on the model");
             return Err(match api {
-                Api::V2 => detail(400, words),
-                Api::V1 => bad(words),
+                ApiVersion::V2 => detail(400, words),
+                ApiVersion::V1 => bad(words),
             });
         }
         rows.sort_by(|a, b| {
@@ -141,7 +141,7 @@ mod tests {
 
     const THINGS: Listing = Listing { name: "things", filters: &["thing_pattern"], orders: &["key"] };
 
-    fn keys(api: Api, query: &str) -> Result<Vec<i64>, u16> {
+    fn keys(api: ApiVersion, query: &str) -> Result<Vec<i64>, u16> {
         let rows = (0..150).map(|n| json!({ "key": n })).collect();
         let request = Request::internal("GET", &format!("/things?{query}"), "", Value::Null);
         let answer = page(api, &request, &THINGS, rows).map_err(|a| a.status)?;
@@ -152,21 +152,21 @@ mod tests {
 
     #[test]
     fn pages_are_cut_at_a_hundred_without_a_word() {
-        assert_eq!(keys(Api::V2, "").unwrap().len(), 50);
-        assert_eq!(keys(Api::V2, "limit=1000").unwrap().len(), 100);
-        assert_eq!(keys(Api::V2, "limit=0").unwrap().len(), 0);
-        assert_eq!(keys(Api::V1, "limit=0").unwrap().len(), 100);
-        assert_eq!(keys(Api::V2, "limit=100&offset=100").unwrap().len(), 50);
-        assert_eq!(keys(Api::V2, "order_by=-key&limit=2").unwrap(), [149, 148]);
+        assert_eq!(keys(ApiVersion::V2, "").unwrap().len(), 50);
+        assert_eq!(keys(ApiVersion::V2, "limit=1000").unwrap().len(), 100);
+        assert_eq!(keys(ApiVersion::V2, "limit=0").unwrap().len(), 0);
+        assert_eq!(keys(ApiVersion::V1, "limit=0").unwrap().len(), 100);
+        assert_eq!(keys(ApiVersion::V2, "limit=100&offset=100").unwrap().len(), 50);
+        assert_eq!(keys(ApiVersion::V2, "order_by=-key&limit=2").unwrap(), [149, 148]);
     }
 
     #[test]
     fn what_is_refused_differs() {
-        assert_eq!(keys(Api::V2, "limit=-1"), Err(422));
-        assert_eq!(keys(Api::V1, "limit=-1"), Err(400));
-        assert_eq!(keys(Api::V2, "order_by=odd"), Err(400));
-        assert!(keys(Api::V2, "odd=1").is_ok());
-        assert_eq!(keys(Api::V1, "odd=1"), Err(400));
+        assert_eq!(keys(ApiVersion::V2, "limit=-1"), Err(422));
+        assert_eq!(keys(ApiVersion::V1, "limit=-1"), Err(400));
+        assert_eq!(keys(ApiVersion::V2, "order_by=odd"), Err(400));
+        assert!(keys(ApiVersion::V2, "odd=1").is_ok());
+        assert_eq!(keys(ApiVersion::V1, "odd=1"), Err(400));
     }
 
     #[test]

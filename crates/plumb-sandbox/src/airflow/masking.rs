@@ -1,4 +1,4 @@
-//! How Airflow hides secrets: by the name they stand under, in connections' extra and in variables.
+//! Masking of secrets by their names, in variables and in connections' `extra`.
 
 use super::pyjson::Json;
 
@@ -65,7 +65,7 @@ fn mask_all(value: &Json) -> Json {
     }
 }
 
-/// What Airflow 3 stores when somebody writes a masked value back: the secret that was there.
+/// What Airflow 3 stores when a client writes a masked value back: the secret that was there.
 pub fn unmask(new: &Json, old: &Json, name: Option<&str>) -> Json {
     let hidden = name.is_some_and(hides);
     match (new, old) {

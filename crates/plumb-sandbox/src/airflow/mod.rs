@@ -1,30 +1,33 @@
 //! An Airflow server: connections, variables, pools, DAGs out of a folder, runs by the clock. REST v2 when it is
 //! Airflow 3, REST v1 when it is Airflow 2; each with the habits recorded from 3.3.2 and 2.11.2.
 
-pub mod auth;
+pub(crate) mod auth;
 mod body;
 mod bulk;
 mod child;
 mod connections;
 mod dags;
-pub mod definition;
-pub mod files;
+mod definition;
+pub(crate) mod files;
 mod listing;
 mod masking;
-pub mod parse;
+pub(crate) mod parse;
 mod pools;
 mod pyjson;
-pub mod replies;
+pub(crate) mod replies;
 mod runs;
 mod schedule;
-pub mod seed;
-pub mod settings;
+pub(crate) mod seed;
+mod settings;
 mod variables;
 mod view;
 
+pub use auth::Access;
+pub use settings::AirflowSettings;
+
 use super::{answer::Answer, request::Request, store::Store};
 use definition::Definition;
-use replies::{Replied, endpoint, ok};
+use replies::{AirflowResult, endpoint, ok};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::{
@@ -35,19 +38,20 @@ use std::{
 
 /// How Airflow is to be emulated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct AirflowOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The major version, 3 or 2. A state file remembers another one.
     pub version: u8,
     /// The DAG folder, which is looked at with every request. It need not be there yet.
     pub dags: Option<PathBuf>,
+    /// Who may sign in.
     pub access: auth::Access,
 }
 
-impl Default for Options {
+impl Default for AirflowOptions {
     fn default() -> Self {
-        Options {
+        AirflowOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             version: 3,
             dags: None,
@@ -58,19 +62,19 @@ impl Default for Options {
 
 /// Which of the two APIs a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub(crate) enum ApiVersion {
     V1,
     V2,
 }
 
-impl Api {
+impl ApiVersion {
     /// A time as this API writes it.
     fn time(self, ms: i64) -> String {
         let at = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
         let text = if ms % 1000 == 0 { format!("{at:.0}") } else { format!("{at:.6}") };
         match self {
-            Api::V2 => text,
-            Api::V1 => text.replace('Z', "+00:00"),
+            ApiVersion::V2 => text,
+            ApiVersion::V1 => text.replace('Z', "+00:00"),
         }
     }
 
@@ -82,7 +86,7 @@ impl Api {
 /// A variable. Its value is always a text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub key: String,
     pub value: String,
     pub description: Option<String>,
@@ -94,7 +98,7 @@ pub struct Variable {
 /// A pool of task slots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Pool {
+pub(crate) struct Pool {
     pub name: String,
     pub slots: i64,
     pub description: Option<String>,
@@ -106,7 +110,7 @@ pub struct Pool {
 
 /// A DAG that the server has parsed at least once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Dag {
+pub(crate) struct Dag {
     pub definition: Definition,
     /// The path inside of the DAG folder.
     pub file: String,
@@ -123,7 +127,7 @@ pub struct Dag {
 
 /// A version of a DAG: Airflow keeps those that have run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Version {
+pub(crate) struct Version {
     pub number: u32,
     pub created_ms: i64,
 }
@@ -131,20 +135,20 @@ pub struct Version {
 /// Everything that the server knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub(crate) struct AirflowState {
     /// Members as they were written, secrets included; rows are listed in the order in which they were made.
     pub connections: Vec<Map<String, Value>>,
     pub variables: Vec<Variable>,
     pub pools: Vec<Pool>,
     pub dags: BTreeMap<String, Dag>,
-    pub runs: Vec<runs::Run>,
+    pub runs: Vec<runs::DagRun>,
     pub files: BTreeMap<String, files::File>,
     pub errors: BTreeMap<String, files::ImportError>,
     /// The DAG folder, which file names begin with.
     pub folder: String,
 }
 
-impl Default for State {
+impl Default for AirflowState {
     fn default() -> Self {
         let pool = Pool {
             name: pools::DEFAULT.to_owned(),
@@ -153,7 +157,7 @@ impl Default for State {
             include_deferred: false,
             newer: Map::new(),
         };
-        State {
+        AirflowState {
             connections: Vec::new(),
             variables: Vec::new(),
             pools: vec![pool],
@@ -167,40 +171,39 @@ impl Default for State {
 }
 
 /// Whether a request looks at the DAGs: two looks and a changed file is noticed.
-pub fn looks(request: &Request) -> bool {
+pub(crate) fn looks(request: &Request) -> bool {
     let rest = request.path.split('/').nth(3).unwrap_or_default();
     request.method == "GET" && ["dags", "dagSources", "importErrors"].contains(&rest)
 }
 
 /// Answers one request. The folder has been dealt with before (see [`files`]).
-pub fn handle(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> Answer {
+pub(crate) fn handle(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> Answer {
     let answered = answer(store, access, request, malformed);
     answered.unwrap_or_else(|refused| refused)
 }
 
-fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> Replied {
-    let api = if store.settings.airflow.version == 2 { Api::V1 } else { Api::V2 };
+fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malformed: bool) -> AirflowResult {
+    let api = if store.settings.airflow.version == 2 { ApiVersion::V1 } else { ApiVersion::V2 };
     let path = request.path.clone();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let rest = match (api, segments.as_slice()) {
-        (Api::V2, ["auth", "token"] | ["auth", "token", "cli"]) if request.method == "POST" => {
-            return match malformed {
-                true => Err(replies::malformed(api)),
-                false => auth::token(store, access, request),
-            };
+        (ApiVersion::V2, ["auth", "token"] | ["auth", "token", "cli"]) if request.method == "POST" => {
+            return if malformed { Err(replies::malformed(api)) } else { auth::token(store, access, request) };
         }
-        (Api::V2, ["api", "v2", rest @ ..]) | (Api::V1, ["api", "v1", rest @ ..]) => rest,
-        (Api::V1, ["health"]) => &["health"],
+        (ApiVersion::V2, ["api", "v2", rest @ ..]) | (ApiVersion::V1, ["api", "v1", rest @ ..]) => rest,
+        (ApiVersion::V1, ["health"]) => &["health"],
         _ => return Err(endpoint(api, &path, false)),
     };
-    // These two need nobody to sign in.
+    // These two need no sign-in.
     match (request.method.as_str(), api, rest) {
         ("GET", _, ["version"]) => {
-            let git = if api == Api::V2 { json!(".release:sandbox") } else { json!("") };
+            let git = if api == ApiVersion::V2 { json!(".release:sandbox") } else { json!("") };
             let version = parse::version(store.settings.airflow.version);
             return ok(json!({ "version": version, "git_version": git }));
         }
-        ("GET", Api::V2, ["monitor", "health"]) | ("GET", Api::V1, ["health"]) => return ok(health(store, api)),
+        ("GET", ApiVersion::V2, ["monitor", "health"]) | ("GET", ApiVersion::V1, ["health"]) => {
+            return ok(health(store, api));
+        }
         _ => {}
     }
     request.user = auth::authenticate(store, access, api, request)?;
@@ -210,7 +213,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
     }
     runs::tick(store, looks(request));
     let replied = match rest {
-        [kind @ ("connections" | "variables" | "pools")] if api == Api::V2 && request.method == "PATCH" => {
+        [kind @ ("connections" | "variables" | "pools")] if api == ApiVersion::V2 && request.method == "PATCH" => {
             Some(bulk::handle(store, request, kind))
         }
         ["connections", rest @ ..] => connections::handle(store, api, request, rest),
@@ -238,13 +241,13 @@ const KNOWN: [&str; 11] = [
     "parseDagFile",
 ];
 
-fn health(store: &Store, api: Api) -> Value {
-    let now = Api::V1.time(store.now());
+fn health(store: &Store, api: ApiVersion) -> Value {
+    let now = ApiVersion::V1.time(store.now());
     let healthy = |beat: &str| json!({ "status": "healthy", beat: now });
     let processor = match api {
-        Api::V2 => healthy("latest_dag_processor_heartbeat"),
+        ApiVersion::V2 => healthy("latest_dag_processor_heartbeat"),
         // The scheduler parses in Airflow 2.
-        Api::V1 => json!({ "status": null, "latest_dag_processor_heartbeat": null }),
+        ApiVersion::V1 => json!({ "status": null, "latest_dag_processor_heartbeat": null }),
     };
     json!({
         "metadatabase": { "status": "healthy" },

@@ -1,5 +1,5 @@
 //! DAG files become DAGs: through the machine's `python3` where there is one, which reads them without running them
-//! (`parse.py` and `describe.py`), and by a plain check of the syntax where there is none.
+//! (`parse.py` and `describe.py`), and by a plain check of the syntax on a machine without it.
 
 use super::child::{Limits, NoAnswer, ask};
 use super::definition::{Definition, Schedule};
@@ -30,9 +30,9 @@ pub struct Deployment {
 ///
 /// A text that was read before says the same again, and starting Python takes longer than all else that the sandbox does.
 #[derive(Debug, Default)]
-pub struct Known(BTreeMap<(Deployment, String, String), Parsed>);
+pub struct ParseCache(BTreeMap<(Deployment, String, String), Parsed>);
 
-impl Known {
+impl ParseCache {
     /// How many are kept: a sandbox that runs for days must not grow without end.
     const MOST: usize = 1000;
 
@@ -70,7 +70,7 @@ const MOST_OUTPUT: u64 = 64 << 20;
 
 /// Reads files, given by their absolute paths.
 ///
-/// The files are anybody's. One that takes the reader down, or keeps it, is found by reading each alone, and has an import
+/// The files are untrusted. One that crashes the reader, or keeps it busy, is found by reading each alone, and has an import
 /// error; the others say what they say.
 pub fn parse(files: &BTreeMap<String, String>, at: &Deployment) -> BTreeMap<String, Parsed> {
     for python in PYTHONS {
@@ -138,13 +138,13 @@ fn by_hand(path: &str, text: &str) -> Parsed {
     };
     let mut dags: Vec<Definition> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        let word = |offset: usize| tokens.get(at + offset).map(Token::word).unwrap_or_default();
+        let word = |offset: usize| tokens.get(at + offset).map(PythonToken::word).unwrap_or_default();
         let value = |offset: usize| match tokens.get(at + offset) {
-            Some(Token::Text(text)) => Some(text.clone()),
+            Some(PythonToken::Text(text)) => Some(text.clone()),
             _ => None,
         };
         // plumb's own files hold the manifest as one JSON literal.
-        if let Token::Text(text) = token
+        if let PythonToken::Text(text) = token
             && let Ok(spec) = serde_json::from_str::<Value>(text)
             && let Some(dag_id) = spec["dag_id"].as_str()
         {
@@ -184,22 +184,22 @@ fn of_spec(dag_id: &str, spec: &Value) -> Definition {
 }
 
 #[derive(Debug, PartialEq)]
-enum Token {
+enum PythonToken {
     Word(String),
     Text(String),
 }
 
-impl Token {
+impl PythonToken {
     fn word(&self) -> &str {
         match self {
-            Token::Word(word) => word,
-            Token::Text(_) => "",
+            PythonToken::Word(word) => word,
+            PythonToken::Text(_) => "",
         }
     }
 }
 
 /// Words, signs and strings; or the line of what is not closed, in Python's words.
-fn tokens(text: &str) -> Result<Vec<Token>, (usize, String)> {
+fn tokens(text: &str) -> Result<Vec<PythonToken>, (usize, String)> {
     let chars: Vec<char> = text.chars().collect();
     let (mut tokens, mut open, mut line, mut at) = (Vec::new(), Vec::<(char, usize)>::new(), 1, 0);
     while at < chars.len() {
@@ -215,7 +215,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, (usize, String)> {
                 let begun = line;
                 // Letters before the quote belong to the string: r"…", f"…".
                 let prefix = match tokens.last() {
-                    Some(Token::Word(word)) if word.len() <= 2 && at > 0 && chars[at - 1].is_alphabetic() => {
+                    Some(PythonToken::Word(word)) if word.len() <= 2 && at > 0 && chars[at - 1].is_alphabetic() => {
                         word.clone()
                     }
                     _ => String::new(),
@@ -226,7 +226,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, (usize, String)> {
                 if !prefix.is_empty() {
                     tokens.pop();
                 }
-                tokens.push(Token::Text(string));
+                tokens.push(PythonToken::Text(string));
                 at = next;
                 continue;
             }
@@ -253,11 +253,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, (usize, String)> {
             while at < chars.len() && (chars[at].is_alphanumeric() || chars[at] == '_') {
                 at += 1;
             }
-            tokens.push(Token::Word(chars[begin..at].iter().collect()));
+            tokens.push(PythonToken::Word(chars[begin..at].iter().collect()));
             continue;
         }
         if !c.is_whitespace() && c != '#' {
-            tokens.push(Token::Word(c.to_string()));
+            tokens.push(PythonToken::Word(c.to_string()));
         }
         at += 1;
     }
@@ -326,14 +326,14 @@ mod tests {
         let Some(parsed) = read(&files, &without) else { return };
         let Parsed::Error(trace) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
         assert!(trace.ends_with("No module named 'airflow.providers.databricks'\n"), "{trace}");
-        let mut known = Known::default();
+        let mut known = ParseCache::default();
         known.keep("/dags/a.py", &files["/dags/a.py"], &without, &parsed["/dags/a.py"]);
         assert!(known.recall(&mut files.clone(), &at(3)).is_empty(), "it may be installed by now");
     }
 
     #[test]
     fn what_was_read_before_is_known_and_nothing_else() {
-        let mut known = Known::default();
+        let mut known = ParseCache::default();
         known.keep("/dags/a.py", GOOD, &at(3), &Parsed::Error("x".to_owned()));
         for (path, text, major, is_known) in [
             ("/dags/a.py", GOOD, 3, true),
@@ -345,10 +345,10 @@ mod tests {
             let found = known.recall(&mut files, &at(major));
             assert_eq!((found.len(), files.len()), (usize::from(is_known), usize::from(!is_known)), "{path} {major}");
         }
-        for i in 0..Known::MOST {
+        for i in 0..ParseCache::MOST {
             known.keep("/dags/a.py", &i.to_string(), &at(3), &Parsed::Dags(Vec::new()));
         }
-        assert!(known.0.len() <= Known::MOST);
+        assert!(known.0.len() <= ParseCache::MOST);
     }
 
     #[test]

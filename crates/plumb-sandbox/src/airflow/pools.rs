@@ -1,11 +1,11 @@
-//! Pools of task slots.
+//! Airflow pools of task slots: create, read, change, delete, as REST v1 and v2 do it.
 
 use super::{
-    Api, Pool,
+    ApiVersion, Pool,
     body::{Member, Type, masked, optional, read, read_partial_v1, required},
     listing::{Listing, fits, page},
     pyjson::repr,
-    replies::{Replied, bad, detail, ok, problem, unique, unprocessable},
+    replies::{AirflowResult, bad, detail, ok, problem, unique, unprocessable},
     view::with_newer,
 };
 use crate::{answer::Answer, request::Request, store::Store};
@@ -34,7 +34,7 @@ const LISTING: Listing = Listing {
 };
 
 /// Answers `pools…`.
-pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> Option<Replied> {
+pub fn handle(store: &mut Store, api: ApiVersion, request: &Request, rest: &[&str]) -> Option<AirflowResult> {
     Some(match (request.method.as_str(), rest) {
         ("GET", []) => {
             let fits = |p: &&Pool| fits(request, "pool_name_pattern", &p.name);
@@ -45,8 +45,8 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> 
         ("GET", [name]) => find(store, api, name).and_then(|at| ok(show(api, &store.airflow.pools[at]))),
         ("PATCH", [name]) => patch(store, api, request, name),
         ("DELETE", [DEFAULT]) => Err(match api {
-            Api::V2 => detail(400, "Default Pool can't be deleted"),
-            Api::V1 => bad("Default Pool can't be deleted"),
+            ApiVersion::V2 => detail(400, "Default Pool can't be deleted"),
+            ApiVersion::V1 => bad("Default Pool can't be deleted"),
         }),
         ("DELETE", [name]) => find(store, api, name).map(|at| {
             store.airflow.pools.remove(at);
@@ -56,14 +56,14 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> 
     })
 }
 
-fn find(store: &Store, api: Api, name: &str) -> Result<usize, Answer> {
+fn find(store: &Store, api: ApiVersion, name: &str) -> Result<usize, Answer> {
     store.airflow.pools.iter().position(|p| p.name == name).ok_or_else(|| match api {
-        Api::V2 => detail(404, format!("The Pool with name: `{name}` was not found")),
-        Api::V1 => problem(404, "Not Found", json!(format!("Pool with name:'{name}' not found"))),
+        ApiVersion::V2 => detail(404, format!("The Pool with name: `{name}` was not found")),
+        ApiVersion::V1 => problem(404, "Not Found", json!(format!("Pool with name:'{name}' not found"))),
     })
 }
 
-fn show(api: Api, pool: &Pool) -> Value {
+fn show(api: ApiVersion, pool: &Pool) -> Value {
     let mut shown = json!({
         "name": pool.name,
         "slots": pool.slots,
@@ -76,7 +76,7 @@ fn show(api: Api, pool: &Pool) -> Value {
         "open_slots": pool.slots,
         "deferred_slots": 0,
     });
-    if api == Api::V2 {
+    if api == ApiVersion::V2 {
         shown["team_name"] = Value::Null;
     }
     with_newer(shown, &pool.newer)
@@ -93,8 +93,8 @@ pub(super) fn made(members: &Map<String, Value>) -> Pool {
     }
 }
 
-fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
-    if let (Api::V1, Value::Object(given)) = (api, &request.body) {
+fn create(store: &mut Store, api: ApiVersion, request: &Request) -> AirflowResult {
+    if let (ApiVersion::V1, Value::Object(given)) = (api, &request.body) {
         let missing: Vec<Value> =
             ["name", "slots"].into_iter().filter(|name| !given.contains_key(*name)).map(|name| json!(name)).collect();
         if !missing.is_empty() {
@@ -104,23 +104,23 @@ fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
     let pool = made(&read(api, request, &MEMBERS)?);
     if store.airflow.pools.iter().any(|p| p.name == pool.name) {
         return Err(match api {
-            Api::V2 => unique(store.serial()),
-            Api::V1 => problem(409, "Conflict", json!(format!("Pool: {} already exists", pool.name))),
+            ApiVersion::V2 => unique(store.serial()),
+            ApiVersion::V1 => problem(409, "Conflict", json!(format!("Pool: {} already exists", pool.name))),
         });
     }
     let shown = show(api, &pool);
     store.airflow.pools.push(pool);
-    Ok(Answer::json(if api == Api::V2 { 201 } else { 200 }, shown))
+    Ok(Answer::json(if api == ApiVersion::V2 { 201 } else { 200 }, shown))
 }
 
-fn patch(store: &mut Store, api: Api, request: &Request, name: &str) -> Replied {
+fn patch(store: &mut Store, api: ApiVersion, request: &Request, name: &str) -> AirflowResult {
     let mask = masked(request);
     let members = match api {
-        Api::V2 => read(api, request, &PATCHED)?,
-        Api::V1 => read_partial_v1(request, &MEMBERS)?,
+        ApiVersion::V2 => read(api, request, &PATCHED)?,
+        ApiVersion::V1 => read_partial_v1(request, &MEMBERS)?,
     };
-    let named = members.get(if api == Api::V2 { "pool" } else { "name" });
-    if api == Api::V2 && named.and_then(Value::as_str).is_some_and(|given| given != name) {
+    let named = members.get(if api == ApiVersion::V2 { "pool" } else { "name" });
+    if api == ApiVersion::V2 && named.and_then(Value::as_str).is_some_and(|given| given != name) {
         return Err(detail(400, "Invalid body, pool name from request body doesn't match uri parameter"));
     }
     let at = find(store, api, name)?;
@@ -132,13 +132,13 @@ fn patch(store: &mut Store, api: Api, request: &Request, name: &str) -> Replied 
         };
         if odd {
             let words = match api {
-                Api::V2 => "Only slots and included_deferred can be modified on Default Pool",
-                Api::V1 => "Default Pool's name can't be modified",
+                ApiVersion::V2 => "Only slots and included_deferred can be modified on Default Pool",
+                ApiVersion::V1 => "Default Pool's name can't be modified",
             };
-            return Err(if api == Api::V2 { detail(400, words) } else { bad(words) });
+            return Err(if api == ApiVersion::V2 { detail(400, words) } else { bad(words) });
         }
-    } else if api == Api::V2 {
-        // The whole pool is validated anew, with a mask or without, and under the old name of the member.
+    } else if api == ApiVersion::V2 {
+        // The whole pool is validated again, with a mask or without, and under the old name of the member.
         let missing: Vec<Value> = ["pool", "slots", "include_deferred"]
             .into_iter()
             .filter(|m| members.get(*m).is_none_or(Value::is_null))
@@ -163,7 +163,7 @@ fn patch(store: &mut Store, api: Api, request: &Request, name: &str) -> Replied 
     if let Some(text) = members.get("description").filter(|_| wanted("description")) {
         pool.description = text.as_str().map(str::to_owned);
     }
-    if let Some(new) = members.get("name").and_then(Value::as_str).filter(|_| api == Api::V1 && wanted("name")) {
+    if let Some(new) = members.get("name").and_then(Value::as_str).filter(|_| api == ApiVersion::V1 && wanted("name")) {
         pool.name = new.to_owned();
     }
     ok(show(api, pool))

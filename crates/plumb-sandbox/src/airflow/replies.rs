@@ -1,15 +1,15 @@
-//! How Airflow says no: the error bodies of REST v2 (Airflow 3) and REST v1 (Airflow 2), as recorded from 3.3.2 and
-//! 2.11.2.
+//! Answers and errors of Airflow: the error bodies of REST v2 (Airflow 3) and REST v1 (Airflow 2), as recorded from
+//! 3.3.2 and 2.11.2.
 
-use super::Api;
+use super::ApiVersion;
 use crate::answer::{Answer, Content};
 use serde_json::{Value, json};
 
 /// What a handler returns.
-pub type Replied = Result<Answer, Answer>;
+pub type AirflowResult = Result<Answer, Answer>;
 
 /// 200 with a JSON body.
-pub fn ok(body: Value) -> Replied {
+pub fn ok(body: Value) -> AirflowResult {
     Ok(Answer::json(200, body))
 }
 
@@ -84,30 +84,32 @@ pub fn oops() -> Answer {
 }
 
 /// A path that is no endpoint, or not with that method.
-pub fn endpoint(api: Api, path: &str, known_path: bool) -> Answer {
+pub fn endpoint(api: ApiVersion, path: &str, known_path: bool) -> Answer {
     let blank = "about:blank";
     match (api, known_path) {
-        (Api::V2, true) => detail(405, "Method Not Allowed"),
-        (Api::V2, false) if path.starts_with("/api/v1/") => Answer::json(
+        (ApiVersion::V2, true) => detail(405, "Method Not Allowed"),
+        (ApiVersion::V2, false) if path.starts_with("/api/v1/") => Answer::json(
             404,
             json!({ "error": "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead." }),
         ),
-        (Api::V2, false) if path.starts_with("/api/") => Answer::json(404, json!({ "error": "API route not found" })),
-        (Api::V2, false) if path == "/health" => Answer::json(
+        (ApiVersion::V2, false) if path.starts_with("/api/") => {
+            Answer::json(404, json!({ "error": "API route not found" }))
+        }
+        (ApiVersion::V2, false) if path == "/health" => Answer::json(
             404,
             json!({ "error": "Moved in Airflow 3. Please change config to check `/api/v2/monitor/health`" }),
         ),
-        (Api::V2, false) => detail(404, "Not Found"),
-        (Api::V1, true) => {
+        (ApiVersion::V2, false) => detail(404, "Not Found"),
+        (ApiVersion::V1, true) => {
             problem_of(405, "Method Not Allowed", json!("The method is not allowed for the requested URL."), blank)
         }
-        (Api::V1, false) if path.starts_with("/api/v1/") => {
+        (ApiVersion::V1, false) if path.starts_with("/api/v1/") => {
             let words = "The requested URL was not found on the server. If you entered the URL manually please check \
                 your spelling and try again.";
             problem_of(404, "Not Found", json!(words), blank)
         }
         // Outside its API Airflow 2 answers with a page.
-        (Api::V1, false) => Answer {
+        (ApiVersion::V1, false) => Answer {
             status: 404,
             content: Content::Html("<!DOCTYPE html>\n<title>Airflow 404 = lots of circles</title>\n".to_owned()),
             retry_after: None,
@@ -129,12 +131,12 @@ pub fn made_up(path: &str, status: u16) -> Answer {
 }
 
 /// A body that is not JSON.
-pub fn malformed(api: Api) -> Answer {
+pub fn malformed(api: ApiVersion) -> Answer {
     match api {
-        Api::V2 => unprocessable(vec![json!({
+        ApiVersion::V2 => unprocessable(vec![json!({
             "type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error", "input": {},
             "ctx": { "error": "Expecting value" },
         })]),
-        Api::V1 => bad("Request body is not valid JSON"),
+        ApiVersion::V1 => bad("Request body is not valid JSON"),
     }
 }

@@ -1,12 +1,12 @@
-//! Runs: made by hand or by the schedule, moved on by the clock.
+//! DAG runs and their task instances: triggered by a request or by the schedule, moved on by the clock.
 
 use super::{
-    Api, Dag,
+    ApiVersion, Dag,
     body::{Type, optional, read, read_partial_v1, required},
     dags::missing,
     definition::Task,
     listing::{Listing, all, page},
-    replies::{Replied, bad, detail, misfit, ok, problem, unique, unprocessable},
+    replies::{AirflowResult, bad, detail, misfit, ok, problem, unique, unprocessable},
     schedule, view,
 };
 use crate::{
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// One run of a DAG. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Run {
+pub struct DagRun {
     pub dag_id: String,
     pub run_id: String,
     pub version: u32,
@@ -39,7 +39,7 @@ pub struct Run {
     pub note: Option<String>,
 }
 
-impl Run {
+impl DagRun {
     /// Whether it is a run of that DAG which has not ended.
     pub fn is_active_of(&self, dag_id: &str) -> bool {
         self.dag_id == dag_id && self.ended.is_none()
@@ -96,9 +96,9 @@ pub fn tick(store: &mut Store, look: bool) {
             let next = schedule::next(&dag.definition, major, dag.last_end, now);
             let Some(next) = next.filter(|next| next.run_after <= now) else { break };
             dag.last_end = Some(next.end);
-            state.runs.push(Run {
+            state.runs.push(DagRun {
                 dag_id: id.clone(),
-                run_id: format!("scheduled__{}", Api::V1.time(next.logical)),
+                run_id: format!("scheduled__{}", ApiVersion::V1.time(next.logical)),
                 version: dag.versions.last().map_or(1, |v| v.number),
                 kind: "scheduled".to_owned(),
                 state: "queued".to_owned(),
@@ -108,19 +108,25 @@ pub fn tick(store: &mut Store, look: bool) {
                 run_after: next.run_after,
                 queued: now,
                 conf: json!({}),
-                ..Run::default()
+                ..DagRun::default()
             });
         }
     }
 }
 
 /// Answers `dags/DAG/dagRuns…`; `~` stands for all DAGs or all runs.
-pub fn handle(store: &mut Store, api: Api, request: &Request, dag: &str, rest: &[&str]) -> Option<Replied> {
+pub fn handle(
+    store: &mut Store,
+    api: ApiVersion,
+    request: &Request,
+    dag: &str,
+    rest: &[&str],
+) -> Option<AirflowResult> {
     Some(match (request.method.as_str(), rest) {
         ("GET", []) => list(store, api, request, dag),
         ("POST", []) => trigger(store, api, request, dag),
         ("GET", [id]) => find(store, api, dag, id).and_then(|at| ok(show(store, api, at))),
-        ("GET", [id, "wait"]) if api == Api::V2 => {
+        ("GET", [id, "wait"]) if api == ApiVersion::V2 => {
             // The real one waits; here the clock may stand still, so it answers with what there is.
             find(store, api, dag, id).and_then(|at| ok(json!({ "state": store.airflow.runs[at].state })))
         }
@@ -146,7 +152,7 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, dag: &str, rest: &
                     let words = format!(
                         "The Task Instance with dag_id: `{dag}`, run_id: `{id}` and task_id: `{task}` was not found"
                     );
-                    Err(if api == Api::V2 {
+                    Err(if api == ApiVersion::V2 {
                         detail(404, words)
                     } else {
                         problem(404, "Task instance not found", json!(words))
@@ -158,17 +164,17 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, dag: &str, rest: &
     })
 }
 
-fn find(store: &Store, api: Api, dag: &str, id: &str) -> Result<usize, Answer> {
+fn find(store: &Store, api: ApiVersion, dag: &str, id: &str) -> Result<usize, Answer> {
     store.airflow.runs.iter().position(|run| run.dag_id == dag && run.run_id == id).ok_or_else(|| match api {
-        Api::V2 => detail(404, format!("The DagRun with dag_id: `{dag}` and run_id: `{id}` was not found")),
-        Api::V1 => {
+        ApiVersion::V2 => detail(404, format!("The DagRun with dag_id: `{dag}` and run_id: `{id}` was not found")),
+        ApiVersion::V1 => {
             let words = format!("DAGRun with DAG ID: '{dag}' and DagRun ID: '{id}' not found");
             problem(404, "DAGRun not found", json!(words))
         }
     })
 }
 
-fn list(store: &Store, api: Api, request: &Request, dag: &str) -> Replied {
+fn list(store: &Store, api: ApiVersion, request: &Request, dag: &str) -> AirflowResult {
     if dag != "~" && !store.airflow.dags.contains_key(dag) {
         return Err(missing(api, dag));
     }
@@ -185,9 +191,9 @@ fn list(store: &Store, api: Api, request: &Request, dag: &str) -> Replied {
     page(api, request, &LISTING, rows).map(|answer| with_cursors(api, answer))
 }
 
-/// Paging by cursor is asked for with `cursor`, which the sandbox does not know.
-fn with_cursors(api: Api, mut answer: Answer) -> Answer {
-    if let (Api::V2, Content::Json(body)) = (api, &mut answer.content) {
+/// The parameter `cursor`, which begins paging by cursor, is not known to the sandbox.
+fn with_cursors(api: ApiVersion, mut answer: Answer) -> Answer {
+    if let (ApiVersion::V2, Content::Json(body)) = (api, &mut answer.content) {
         for name in ["total_entries_limit", "next_cursor", "previous_cursor"] {
             body[name] = Value::Null;
         }
@@ -195,11 +201,11 @@ fn with_cursors(api: Api, mut answer: Answer) -> Answer {
     answer
 }
 
-fn show(store: &Store, api: Api, at: usize) -> Value {
+fn show(store: &Store, api: ApiVersion, at: usize) -> Value {
     let run = &store.airflow.runs[at];
     let time = |ms| api.maybe_time(ms);
     match api {
-        Api::V2 => {
+        ApiVersion::V2 => {
             let dag = store.airflow.dags.get(&run.dag_id);
             // The versions of its tasks, of which a DAG without tasks has none.
             let versions: Vec<Value> = dag
@@ -233,7 +239,7 @@ fn show(store: &Store, api: Api, at: usize) -> Value {
                 "partition_date": null,
             })
         }
-        Api::V1 => json!({
+        ApiVersion::V1 => json!({
             "dag_run_id": run.run_id,
             "dag_id": run.dag_id,
             "logical_date": time(run.logical),
@@ -252,7 +258,7 @@ fn show(store: &Store, api: Api, at: usize) -> Value {
     }
 }
 
-fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Replied {
+fn trigger(store: &mut Store, api: ApiVersion, request: &Request, dag_id: &str) -> AirflowResult {
     let logical = required("logical_date", Type::Time);
     let members = [
         optional("dag_run_id", Type::Text),
@@ -265,8 +271,8 @@ fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Repl
         optional("partition_key", Type::Text),
     ];
     let given = match api {
-        Api::V2 => read(api, request, &members)?,
-        Api::V1 => {
+        ApiVersion::V2 => read(api, request, &members)?,
+        ApiVersion::V1 => {
             if request.body.get("logical_date").is_some_and(Value::is_null) {
                 let words = "'None' is not an instance of 'str'";
                 return Err(problem(400, "Incorrect datetime argument", json!(words)));
@@ -275,21 +281,21 @@ fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Repl
         }
     };
     // A stale DAG cannot be run.
-    let dag = store.airflow.dags.get(dag_id).filter(|dag| api == Api::V1 || !dag.is_stale);
+    let dag = store.airflow.dags.get(dag_id).filter(|dag| api == ApiVersion::V1 || !dag.is_stale);
     let Some(dag) = dag else {
         return Err(match api {
-            Api::V2 => detail(404, format!("Dag with dag_id: '{dag_id}' not found")),
-            Api::V1 => problem(404, "DAG not found", json!(format!("DAG with dag_id: '{dag_id}' not found"))),
+            ApiVersion::V2 => detail(404, format!("Dag with dag_id: '{dag_id}' not found")),
+            ApiVersion::V1 => problem(404, "DAG not found", json!(format!("DAG with dag_id: '{dag_id}' not found"))),
         });
     };
     let now = store.now();
     let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
     let when = |name: &str| text(name).and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(|at| at.as_millisecond());
     // Airflow 2 runs are always of some time.
-    let logical = when("logical_date").or((api == Api::V1).then_some(now));
+    let logical = when("logical_date").or((api == ApiVersion::V1).then_some(now));
     let run_id = text("dag_run_id").unwrap_or_else(|| {
-        let of = if api == Api::V2 { now } else { logical.unwrap_or(now) };
-        format!("manual__{}", Api::V1.time(of))
+        let of = if api == ApiVersion::V2 { now } else { logical.unwrap_or(now) };
+        format!("manual__{}", ApiVersion::V1.time(of))
     });
     let twice = store
         .airflow
@@ -298,16 +304,16 @@ fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Repl
         .any(|run| run.dag_id == dag_id && (run.run_id == run_id || (logical.is_some() && run.logical == logical)));
     if twice {
         return Err(match api {
-            Api::V2 => unique(store.serial()),
-            Api::V1 => {
-                let at = Api::V1.time(logical.unwrap_or(now)).replace('T', " ");
+            ApiVersion::V2 => unique(store.serial()),
+            ApiVersion::V1 => {
+                let at = ApiVersion::V1.time(logical.unwrap_or(now)).replace('T', " ");
                 let words = format!("DAGRun with DAG ID: '{dag_id}' and DAGRun logical date: '{at}' already exists");
                 problem(409, "Conflict", json!(words))
             }
         });
     }
     let (start, end) = interval(api, dag, logical);
-    let run = Run {
+    let run = DagRun {
         dag_id: dag_id.to_owned(),
         run_id,
         version: dag.versions.last().map_or(1, |v| v.number),
@@ -321,7 +327,7 @@ fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Repl
         user: Some(request.user.clone()),
         conf: given.get("conf").filter(|c| c.is_object()).cloned().unwrap_or_else(|| json!({})),
         note: text("note"),
-        ..Run::default()
+        ..DagRun::default()
     };
     store.airflow.runs.push(run);
     let at = store.airflow.runs.len() - 1;
@@ -329,10 +335,10 @@ fn trigger(store: &mut Store, api: Api, request: &Request, dag_id: &str) -> Repl
 }
 
 /// The data interval of a run by hand: Airflow 2 takes the latest one that was over by then.
-fn interval(api: Api, dag: &Dag, logical: Option<i64>) -> (Option<i64>, Option<i64>) {
+fn interval(api: ApiVersion, dag: &Dag, logical: Option<i64>) -> (Option<i64>, Option<i64>) {
     let Some(at) = logical else { return (None, None) };
     let schedule = &dag.definition.schedule;
-    if !schedule.interval.unwrap_or(api == Api::V1) {
+    if !schedule.interval.unwrap_or(api == ApiVersion::V1) {
         return (Some(at), Some(at));
     }
     // What would be run at that time if nothing had run before.
@@ -344,22 +350,22 @@ fn interval(api: Api, dag: &Dag, logical: Option<i64>) -> (Option<i64>, Option<i
     }
 }
 
-fn patch(store: &mut Store, api: Api, request: &Request, dag: &str, id: &str) -> Replied {
+fn patch(store: &mut Store, api: ApiVersion, request: &Request, dag: &str, id: &str) -> AirflowResult {
     let members = [optional("state", Type::Text), optional("note", Type::Text)];
     let given = match api {
-        Api::V2 => read(api, request, &members)?,
-        Api::V1 => read_partial_v1(request, &members)?,
+        ApiVersion::V2 => read(api, request, &members)?,
+        ApiVersion::V1 => read_partial_v1(request, &members)?,
     };
     let wanted = given.get("state").and_then(Value::as_str);
     if let Some(state) = wanted.filter(|state| !["queued", "success", "failed"].contains(state)) {
         let expected = "'queued', 'success' or 'failed'";
         return Err(match api {
-            Api::V2 => {
+            ApiVersion::V2 => {
                 let message = format!("Input should be {expected}");
                 let context = json!({ "expected": expected });
                 unprocessable(vec![misfit("enum", &["body", "state"], &message, &json!(state), context)])
             }
-            Api::V1 => bad(format!("'{state}' is not one of ['success', 'failed', 'queued'] - 'state'")),
+            ApiVersion::V1 => bad(format!("'{state}' is not one of ['success', 'failed', 'queued'] - 'state'")),
         });
     }
     let at = find(store, api, dag, id)?;
@@ -376,9 +382,9 @@ fn patch(store: &mut Store, api: Api, request: &Request, dag: &str, id: &str) ->
     ok(show(store, api, at))
 }
 
-fn delete(store: &mut Store, api: Api, dag: &str, id: &str) -> Replied {
+fn delete(store: &mut Store, api: ApiVersion, dag: &str, id: &str) -> AirflowResult {
     let at = find(store, api, dag, id)?;
-    if api == Api::V2 && store.airflow.runs[at].state == "running" {
+    if api == ApiVersion::V2 && store.airflow.runs[at].state == "running" {
         let words = format!("The DagRun with dag_id: `{dag}` and run_id: `{id}` cannot be deleted in running state");
         return Err(detail(409, words));
     }
@@ -387,7 +393,7 @@ fn delete(store: &mut Store, api: Api, dag: &str, id: &str) -> Replied {
 }
 
 /// The tasks of some runs. All of them go the way of their run; the last one is the one that fails.
-fn instances(store: &Store, api: Api, chosen: impl Fn(&Run) -> bool) -> Vec<Value> {
+fn instances(store: &Store, api: ApiVersion, chosen: impl Fn(&DagRun) -> bool) -> Vec<Value> {
     let mut rows = Vec::new();
     for run in store.airflow.runs.iter().filter(|run| chosen(run)) {
         let Some(dag) = store.airflow.dags.get(&run.dag_id) else { continue };
@@ -421,7 +427,7 @@ fn instances(store: &Store, api: Api, chosen: impl Fn(&Run) -> bool) -> Vec<Valu
                 "rendered_fields": {},
             });
             match api {
-                Api::V2 => {
+                ApiVersion::V2 => {
                     row["logical_date"] = api.maybe_time(run.logical);
                     row["run_after"] = json!(api.time(run.run_after));
                     row["operator_name"] = json!(task.operator);
@@ -439,7 +445,7 @@ fn instances(store: &Store, api: Api, chosen: impl Fn(&Run) -> bool) -> Vec<Valu
                         row[name] = Value::Null;
                     }
                 }
-                Api::V1 => {
+                ApiVersion::V1 => {
                     row["execution_date"] = api.maybe_time(run.logical);
                     row["sla_miss"] = Value::Null;
                 }

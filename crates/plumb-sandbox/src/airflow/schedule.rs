@@ -1,4 +1,4 @@
-//! The next run of a DAG, as the timetables of Airflow 2 and 3 reckon it.
+//! The next run of a DAG, as the timetables of Airflow 2 and 3 compute it.
 
 use super::definition::{Definition, Schedule};
 use croner::{Cron, parser::CronParser};

@@ -1,6 +1,9 @@
-//! Objects to begin with: what somebody else had in their Airflow before.
+//! Seeding an Airflow: adds connections, variables, pools and DAGs as if they had been there before.
 
-use super::{Api, body, connections, definition::Definition, files, pools, replies::Replied, runs::Run, variables};
+use super::{
+    ApiVersion, body, connections, definition::Definition, files, pools, replies::AirflowResult, runs::DagRun,
+    variables,
+};
 use crate::{answer::Content, request::Request, store::Store};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -8,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// The `airflow` member of a seed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Seed {
+struct AirflowSeed {
     connections: Vec<Value>,
     variables: Vec<Value>,
     pools: Vec<Value>,
@@ -35,7 +38,7 @@ struct DagSeed {
 
 /// Adds a seed's objects, and answers their names.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
-    let seed: Seed = serde_json::from_value(seed.clone()).map_err(|e| format!("airflow: {e}"))?;
+    let seed: AirflowSeed = serde_json::from_value(seed.clone()).map_err(|e| format!("airflow: {e}"))?;
     let mut names = json!({ "connections": [], "variables": [], "pools": [], "dags": [] });
     for (kind, objects) in [("connections", &seed.connections), ("variables", &seed.variables), ("pools", &seed.pools)]
     {
@@ -67,7 +70,7 @@ fn one(store: &mut Store, kind: &str, mut object: Value) -> Result<(), String> {
     if let Some(extra) = object.get("extra").filter(|e| e.is_object()).map(Value::to_string) {
         object["extra"] = json!(extra);
     }
-    // The default pool is always there: a seed sets it anew.
+    // The default pool is always there: a seed changes it.
     if kind == "pools" && object["name"] == pools::DEFAULT {
         let members = body::read_v2(&object, &pools::MEMBERS, &["body"]).map_err(|a| why(Err(a)))?;
         store.airflow.pools.retain(|pool| pool.name != pools::DEFAULT);
@@ -76,9 +79,9 @@ fn one(store: &mut Store, kind: &str, mut object: Value) -> Result<(), String> {
     }
     let request = Request::internal("POST", &format!("/api/v2/{kind}"), "seed", object);
     let replied = match kind {
-        "connections" => connections::handle(store, Api::V2, &request, &[]),
-        "variables" => variables::handle(store, Api::V2, &request, &[]),
-        _ => pools::handle(store, Api::V2, &request, &[]),
+        "connections" => connections::handle(store, ApiVersion::V2, &request, &[]),
+        "variables" => variables::handle(store, ApiVersion::V2, &request, &[]),
+        _ => pools::handle(store, ApiVersion::V2, &request, &[]),
     };
     match replied {
         Some(Ok(_)) => Ok(()),
@@ -87,7 +90,7 @@ fn one(store: &mut Store, kind: &str, mut object: Value) -> Result<(), String> {
     }
 }
 
-fn why(refused: Replied) -> String {
+fn why(refused: AirflowResult) -> String {
     match refused.unwrap_or_else(|answer| answer).content {
         Content::Json(body) | Content::Problem(body) => body["detail"].to_string(),
         _ => "refused".to_owned(),
@@ -122,7 +125,7 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
         let ended = time("end_date").map(|at| at.as_millisecond());
         let state = run["state"].as_str().unwrap_or("success").to_owned();
         let begun = logical.unwrap_or(now);
-        store.airflow.runs.push(Run {
+        store.airflow.runs.push(DagRun {
             dag_id: id.clone(),
             run_id: run["run_id"].as_str().map_or_else(|| format!("seeded__{at}"), str::to_owned),
             version: 1,
@@ -136,7 +139,7 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
             run_after: begun,
             queued: begun,
             conf: json!({}),
-            ..Run::default()
+            ..DagRun::default()
         });
     }
     Ok(id)

@@ -1,4 +1,4 @@
-//! What a test or a demo may turn in the emulated Airflow.
+//! Settings of the emulated Airflow, for tests and demos: its version, and how long parsing and runs take.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// The settings, read and merged through `/_sandbox/settings` under `airflow`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct AirflowSettings {
     /// 3 serves REST v2 only, 2 serves REST v1 only, as the real ones do.
     pub version: u8,
     /// Seconds until a new, changed or deleted file is noticed. `null`: the second look at the DAGs notices it, the
@@ -22,10 +22,10 @@ pub struct Settings {
     pub token_seconds: i64,
 }
 
-impl Default for Settings {
+impl Default for AirflowSettings {
     fn default() -> Self {
         // A token of Airflow 3 lives a day (`[api_auth] jwt_expiration_time`).
-        Settings {
+        AirflowSettings {
             version: 3,
             parse_seconds: None,
             run_seconds: None,

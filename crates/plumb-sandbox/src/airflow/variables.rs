@@ -1,12 +1,12 @@
-//! Variables: texts by key. Airflow 3 hides those whose key sounds like a secret, Airflow 2 shows them all.
+//! Airflow variables: texts by key. Airflow 3 masks those whose key sounds like a secret, Airflow 2 shows them all.
 
 use super::{
-    Api, Variable,
+    ApiVersion, Variable,
     body::{Member, Type, masked, optional, read, required},
     listing::{Listing, fits, page},
     masking::{MASK, hides, mask},
     pyjson::Json,
-    replies::{Replied, detail, ok, problem},
+    replies::{AirflowResult, detail, ok, problem},
     view::with_newer,
 };
 use crate::{answer::Answer, request::Request, store::Store};
@@ -22,7 +22,7 @@ const LISTING: Listing = Listing {
 };
 
 /// Answers `variables…`. A key may hold slashes, so everything that is left of the path is one.
-pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> Option<Replied> {
+pub fn handle(store: &mut Store, api: ApiVersion, request: &Request, rest: &[&str]) -> Option<AirflowResult> {
     let key = rest.join("/");
     Some(match (request.method.as_str(), rest) {
         ("GET", []) => {
@@ -38,26 +38,26 @@ pub fn handle(store: &mut Store, api: Api, request: &Request, rest: &[&str]) -> 
                 store.airflow.variables.remove(at);
                 Ok(Answer::empty(204))
             }
-            (Err(_), Api::V1) => Err(problem(404, "Variable not found", Value::Null)),
-            (Err(missing), Api::V2) => Err(missing),
+            (Err(_), ApiVersion::V1) => Err(problem(404, "Variable not found", Value::Null)),
+            (Err(missing), ApiVersion::V2) => Err(missing),
         },
         _ => return None,
     })
 }
 
-fn find(store: &Store, api: Api, key: &str) -> Result<usize, Answer> {
+fn find(store: &Store, api: ApiVersion, key: &str) -> Result<usize, Answer> {
     store.airflow.variables.iter().position(|v| v.key == key).ok_or_else(|| match api {
-        Api::V2 => detail(404, format!("The Variable with key: `{key}` was not found")),
-        Api::V1 => problem(404, "Variable not found", json!("Variable does not exist")),
+        ApiVersion::V2 => detail(404, format!("The Variable with key: `{key}` was not found")),
+        ApiVersion::V1 => problem(404, "Variable not found", json!("Variable does not exist")),
     })
 }
 
-fn show(api: Api, variable: &Variable) -> Value {
+fn show(api: ApiVersion, variable: &Variable) -> Value {
     let Variable { key, value, description, newer } = variable;
     let shown = match api {
-        Api::V1 => json!({ "key": key, "value": value, "description": description }),
-        Api::V2 => {
-            // A text that happens to be JSON is read, masked and written anew.
+        ApiVersion::V1 => json!({ "key": key, "value": value, "description": description }),
+        ApiVersion::V2 => {
+            // A text that happens to be JSON is read, masked and written again.
             let value = match Json::read(value) {
                 Some(read) => mask(&read, Some(key)).line(),
                 None if hides(key) => MASK.to_owned(),
@@ -69,7 +69,7 @@ fn show(api: Api, variable: &Variable) -> Value {
     with_newer(shown, newer)
 }
 
-/// What is stored: whatever is no text becomes JSON.
+/// The text that is stored: a value that is no text becomes JSON.
 pub(super) fn stored(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -77,7 +77,7 @@ pub(super) fn stored(value: &Value) -> String {
     }
 }
 
-fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
+fn create(store: &mut Store, api: ApiVersion, request: &Request) -> AirflowResult {
     let members = read(api, request, &MEMBERS)?;
     let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
     let new = Variable {
@@ -88,13 +88,13 @@ fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
     };
     let known = store.airflow.variables.iter().position(|v| v.key == new.key);
     match (api, known) {
-        (Api::V2, Some(_)) => Err(detail(409, format!("The Variable with key: `{}` already exists", new.key))),
-        (Api::V2, None) => {
+        (ApiVersion::V2, Some(_)) => Err(detail(409, format!("The Variable with key: `{}` already exists", new.key))),
+        (ApiVersion::V2, None) => {
             let shown = show(api, &new);
             store.airflow.variables.push(new);
             Ok(Answer::json(201, shown))
         }
-        (Api::V1, known) => {
+        (ApiVersion::V1, known) => {
             // Airflow 2 overwrites, the description too, and echoes the members that were sent.
             let mut shown = json!({ "key": new.key, "value": new.value });
             if let Some(description) = &new.description {
@@ -109,12 +109,14 @@ fn create(store: &mut Store, api: Api, request: &Request) -> Replied {
     }
 }
 
-fn patch(store: &mut Store, api: Api, request: &Request, key: &str) -> Replied {
+fn patch(store: &mut Store, api: ApiVersion, request: &Request, key: &str) -> AirflowResult {
     let members = read(api, request, &MEMBERS)?;
     if members.get("key").is_some_and(|given| given != key) {
         return Err(match api {
-            Api::V2 => detail(400, "Invalid body, key from request body doesn't match uri parameter"),
-            Api::V1 => problem(400, "Invalid post body", json!("key from request body doesn't match uri parameter")),
+            ApiVersion::V2 => detail(400, "Invalid body, key from request body doesn't match uri parameter"),
+            ApiVersion::V1 => {
+                problem(400, "Invalid post body", json!("key from request body doesn't match uri parameter"))
+            }
         });
     }
     let at = find(store, api, key)?;
@@ -125,7 +127,7 @@ fn patch(store: &mut Store, api: Api, request: &Request, key: &str) -> Replied {
         variable.value = stored(&members["value"]);
     }
     // Airflow 2 writes the whole row: without a mask an absent description is cleared.
-    if wanted("description") && (members.contains_key("description") || (api == Api::V1 && mask.is_none())) {
+    if wanted("description") && (members.contains_key("description") || (api == ApiVersion::V1 && mask.is_none())) {
         variable.description = members.get("description").and_then(Value::as_str).map(str::to_owned);
     }
     ok(show(api, variable))

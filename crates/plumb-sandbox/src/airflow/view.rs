@@ -1,7 +1,7 @@
-//! DAGs as the two APIs show them.
+//! DAGs, DAG versions and tasks in the shapes of REST v1 and v2.
 
 use super::{
-    Api, Dag, State,
+    AirflowState, ApiVersion, Dag,
     definition::Task,
     schedule::{self, Next},
 };
@@ -10,10 +10,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 /// The token that names a file: v2 puts the bundle and the path into it, v1 the whole path.
-pub fn file_token(api: Api, state: &State, file: &str) -> String {
+pub fn file_token(api: ApiVersion, state: &AirflowState, file: &str) -> String {
     let payload = match api {
-        Api::V2 => json!({ "bundle_name": "dags-folder", "relative_fileloc": file }).to_string(),
-        Api::V1 => json!(location(state, file)).to_string(),
+        ApiVersion::V2 => json!({ "bundle_name": "dags-folder", "relative_fileloc": file }).to_string(),
+        ApiVersion::V1 => json!(location(state, file)).to_string(),
     };
     // A signature, of which clients know nothing but that it is there.
     let sum = payload.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
@@ -22,7 +22,7 @@ pub fn file_token(api: Api, state: &State, file: &str) -> String {
 }
 
 /// The absolute path of a file.
-pub fn location(state: &State, file: &str) -> String {
+pub fn location(state: &AirflowState, file: &str) -> String {
     format!("{}/{file}", state.folder.trim_end_matches('/'))
 }
 
@@ -32,7 +32,7 @@ pub fn next(store: &Store, dag: &Dag) -> Option<Next> {
 }
 
 /// A DAG as lists show it.
-pub fn dag(store: &Store, api: Api, dag: &Dag) -> Value {
+pub fn dag(store: &Store, api: ApiVersion, dag: &Dag) -> Value {
     let state = &store.airflow;
     let definition = &dag.definition;
     let id = &definition.dag_id;
@@ -40,7 +40,7 @@ pub fn dag(store: &Store, api: Api, dag: &Dag) -> Value {
     let next = next(store, dag);
     let at = |pick: fn(&Next) -> i64| api.maybe_time(next.as_ref().map(pick));
     // A DAG without tasks has no owner on v1.
-    let owners = if api == Api::V1 && definition.tasks.is_empty() { Vec::new() } else { definition.owners() };
+    let owners = if api == ApiVersion::V1 && definition.tasks.is_empty() { Vec::new() } else { definition.owners() };
     let description = schedule::description(&definition.schedule);
     let mut shown = json!({
         "dag_id": id,
@@ -65,12 +65,12 @@ pub fn dag(store: &Store, api: Api, dag: &Dag) -> Value {
     let full = i64::try_from(active).unwrap_or(i64::MAX) >= definition.max_active_runs;
     let mut tags = definition.tags.clone();
     match api {
-        Api::V2 => tags.sort(),
+        ApiVersion::V2 => tags.sort(),
         // Any order, another one with every parse.
-        Api::V1 => tags.reverse(),
+        ApiVersion::V1 => tags.reverse(),
     }
     let own = match api {
-        Api::V2 => json!({
+        ApiVersion::V2 => json!({
             "is_stale": dag.is_stale,
             "last_parse_duration": 0.05,
             "bundle_name": "dags-folder",
@@ -88,7 +88,7 @@ pub fn dag(store: &Store, api: Api, dag: &Dag) -> Value {
             "allowed_run_types": null,
             "is_backfillable": definition.schedule.cron.is_some() || definition.schedule.every_seconds.is_some(),
         }),
-        Api::V1 => json!({
+        ApiVersion::V1 => json!({
             "is_active": !dag.is_stale,
             "is_subdag": false,
             "root_dag_id": null,
@@ -155,7 +155,7 @@ fn iso(seconds: i64) -> String {
 }
 
 /// A DAG with everything.
-pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
+pub fn details(store: &Store, api: ApiVersion, dag: &Dag) -> Value {
     let definition = &dag.definition;
     let mut shown = self::dag(store, api, dag);
     let params: Map<String, Value> = definition
@@ -164,8 +164,8 @@ pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
         .map(|(name, value)| {
             let mut param = json!({ "value": value, "schema": {}, "description": null });
             match api {
-                Api::V2 => param["source"] = Value::Null,
-                Api::V1 => param["__class"] = json!("airflow.models.param.Param"),
+                ApiVersion::V2 => param["source"] = Value::Null,
+                ApiVersion::V1 => param["__class"] = json!("airflow.models.param.Param"),
             }
             (name.clone(), param)
         })
@@ -174,7 +174,7 @@ pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
     merge(
         &mut shown,
         json!({
-            "catchup": definition.catchup.unwrap_or(api == Api::V1),
+            "catchup": definition.catchup.unwrap_or(api == ApiVersion::V1),
             "doc_md": definition.doc_md,
             "start_date": api.maybe_time(definition.start()),
             "end_date": api.maybe_time(definition.end()),
@@ -188,7 +188,7 @@ pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
         }),
     );
     let own = match api {
-        Api::V2 => json!({
+        ApiVersion::V2 => json!({
             "dag_run_timeout": timeout.map(iso),
             "asset_expression": assets(dag),
             "default_args": default_args(&definition.default_args),
@@ -200,7 +200,7 @@ pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
             "latest_dag_version": dag.versions.last().map(|v| version(dag, *v)),
         }),
         // Here, and only here, v1 has no owners.
-        Api::V1 => json!({
+        ApiVersion::V1 => json!({
             "dag_run_timeout": timeout.map(timedelta),
             "dataset_expression": assets(dag),
             "template_searchpath": null,
@@ -214,9 +214,10 @@ pub fn details(store: &Store, api: Api, dag: &Dag) -> Value {
 
 fn assets(dag: &Dag) -> Value {
     let assets = &dag.definition.schedule.assets;
-    match assets.is_empty() {
-        true => Value::Null,
-        false => json!({ "all": assets.iter().map(|uri| json!({ "asset": { "uri": uri } })).collect::<Vec<_>>() }),
+    if assets.is_empty() {
+        Value::Null
+    } else {
+        json!({ "all": assets.iter().map(|uri| json!({ "asset": { "uri": uri } })).collect::<Vec<_>>() })
     }
 }
 
@@ -237,7 +238,7 @@ pub fn version(dag: &Dag, version: super::Version) -> Value {
         "dag_id": id,
         "bundle_name": "dags-folder",
         "bundle_version": null,
-        "created_at": Api::V2.time(version.created_ms),
+        "created_at": ApiVersion::V2.time(version.created_ms),
         "dag_display_name": dag.definition.dag_display_name.as_ref().unwrap_or(id),
         "bundle_url": null,
     })
@@ -251,7 +252,7 @@ pub fn version_id(dag_id: &str, number: u32) -> String {
 }
 
 /// A task. The arguments of its operator are not shown: the API has only their names.
-pub fn task(api: Api, dag: &Dag, task: &Task) -> Value {
+pub fn task(api: ApiVersion, dag: &Dag, task: &Task) -> Value {
     let definition = &dag.definition;
     let retry_delay = task.retry_delay_seconds.unwrap_or(300);
     let mut shown = json!({
@@ -282,7 +283,7 @@ pub fn task(api: Api, dag: &Dag, task: &Task) -> Value {
         "is_mapped": false,
         "extra_links": [],
     });
-    shown["retry_exponential_backoff"] = if api == Api::V2 { json!(0.0) } else { json!(false) };
+    shown["retry_exponential_backoff"] = if api == ApiVersion::V2 { json!(0.0) } else { json!(false) };
     shown
 }
 
@@ -300,12 +301,12 @@ mod tests {
 
     #[test]
     fn tokens_hold_the_path_as_the_servers_have_it() {
-        let state = State { folder: "/opt/airflow/state2/dags".to_owned(), ..State::default() };
+        let state = AirflowState { folder: "/opt/airflow/state2/dags".to_owned(), ..AirflowState::default() };
         let payload = |api| {
             let token = file_token(api, &state, "a/b.py");
             String::from_utf8(URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
         };
-        assert_eq!(payload(Api::V2), r#"{"bundle_name":"dags-folder","relative_fileloc":"a/b.py"}"#);
-        assert_eq!(payload(Api::V1), "\"/opt/airflow/state2/dags/a/b.py\"");
+        assert_eq!(payload(ApiVersion::V2), r#"{"bundle_name":"dags-folder","relative_fileloc":"a/b.py"}"#);
+        assert_eq!(payload(ApiVersion::V1), "\"/opt/airflow/state2/dags/a/b.py\"");
     }
 }

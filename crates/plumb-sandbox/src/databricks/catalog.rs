@@ -1,4 +1,4 @@
-//! What a workspace has to offer: node types, Spark versions, zones. A selection, with true figures.
+//! Node types, Spark versions and availability zones that clusters may name: a selection, with true figures.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a cluster policy's definition means for a cluster.
+//! Cluster policies applied: the values that a policy's definition sets in a cluster spec, and what violates it.
 //!
 //! Source: the cluster policy reference (element types and their members), and for the messages the issues
 //! databricks/terraform-provider-databricks#403 and databricks/cli#6492.

@@ -1,4 +1,4 @@
-//! All-purpose clusters, API 2.0 and 2.1, with their states.
+//! Clusters API 2.0 and 2.1: all-purpose clusters, their states and their events.
 
 use super::{
     catalog, cluster_rules, defaults, fields, job_limits, libraries, paging, permissions, policies, set, text,
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 /// A cluster's state, in the API's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Phase {
+pub enum DatabricksClusterState {
     Pending,
     Running,
     Restarting,
@@ -23,13 +23,15 @@ pub enum Phase {
     Terminated,
 }
 
-impl Phase {
+impl DatabricksClusterState {
     /// Where a state leads by itself.
-    fn leads_to(self) -> Option<Phase> {
+    fn leads_to(self) -> Option<DatabricksClusterState> {
         match self {
-            Phase::Pending | Phase::Restarting | Phase::Resizing => Some(Phase::Running),
-            Phase::Terminating => Some(Phase::Terminated),
-            Phase::Running | Phase::Terminated => None,
+            DatabricksClusterState::Pending | DatabricksClusterState::Restarting | DatabricksClusterState::Resizing => {
+                Some(DatabricksClusterState::Running)
+            }
+            DatabricksClusterState::Terminating => Some(DatabricksClusterState::Terminated),
+            DatabricksClusterState::Running | DatabricksClusterState::Terminated => None,
         }
     }
 
@@ -41,14 +43,14 @@ impl Phase {
 
 /// A cluster as the workspace keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Cluster {
+pub struct DatabricksCluster {
     pub cluster_id: String,
     pub creator_user_name: String,
     /// With the policy's values and the server's defaults.
     pub effective: Value,
-    /// As it was asked for; what `.spec` shows.
+    /// As it was requested; what `.spec` shows.
     pub requested: Value,
-    pub phase: Phase,
+    pub phase: DatabricksClusterState,
     /// When the phase began.
     pub since: i64,
     pub created: i64,
@@ -74,8 +76,12 @@ pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -
         ("POST", "edit") => edit(store, request),
         ("POST", "update") => update(store, request),
         ("POST", "resize") => resize(store, request),
-        ("POST", "start") => go(store, request, &[Phase::Terminated], Phase::Pending, "STARTING"),
-        ("POST", "restart") => go(store, request, &[Phase::Running], Phase::Restarting, "RESTARTING"),
+        ("POST", "start") => {
+            go(store, request, &[DatabricksClusterState::Terminated], DatabricksClusterState::Pending, "STARTING")
+        }
+        ("POST", "restart") => {
+            go(store, request, &[DatabricksClusterState::Running], DatabricksClusterState::Restarting, "RESTARTING")
+        }
         ("POST", "delete") => terminate(store, request),
         ("POST", "permanent-delete") => forget(store, request),
         ("POST", "pin" | "unpin") => pin(store, request, verb == "pin"),
@@ -105,12 +111,14 @@ fn arrive(store: &mut Store, request: &Request) {
 }
 
 /// Whether a cluster is one that the service no longer shows.
-fn forgotten(cluster: &Cluster, now: i64) -> bool {
-    cluster.phase == Phase::Terminated && cluster.pinned_by.is_none() && now - cluster.since > FORGOTTEN_MS
+fn forgotten(cluster: &DatabricksCluster, now: i64) -> bool {
+    cluster.phase == DatabricksClusterState::Terminated
+        && cluster.pinned_by.is_none()
+        && now - cluster.since > FORGOTTEN_MS
 }
 
 /// The cluster of that id.
-pub fn find<'a>(store: &'a mut Store, id: &str) -> Result<&'a mut Cluster, ApiError> {
+pub fn find<'a>(store: &'a mut Store, id: &str) -> Result<&'a mut DatabricksCluster, ApiError> {
     let now = store.now();
     let cluster = store
         .databricks
@@ -126,7 +134,7 @@ pub fn find<'a>(store: &'a mut Store, id: &str) -> Result<&'a mut Cluster, ApiEr
     Ok(cluster)
 }
 
-fn named<'a>(store: &'a mut Store, request: &Request) -> Result<&'a mut Cluster, ApiError> {
+fn named<'a>(store: &'a mut Store, request: &Request) -> Result<&'a mut DatabricksCluster, ApiError> {
     let id = request.required("cluster_id")?;
     find(store, &id)
 }
@@ -142,9 +150,9 @@ pub fn tick(store: &mut Store) {
             }
         }
         let minutes = cluster.effective.get("autotermination_minutes").and_then(Value::as_i64).unwrap_or(0);
-        if cluster.phase == Phase::Running && minutes > 0 && now - cluster.since >= minutes * 60_000 {
+        if cluster.phase == DatabricksClusterState::Running && minutes > 0 && now - cluster.since >= minutes * 60_000 {
             let at = cluster.since + minutes * 60_000;
-            enter(cluster, Phase::Terminated, at);
+            enter(cluster, DatabricksClusterState::Terminated, at);
             cluster.reason = Some(json!({
                 "code": "INACTIVITY", "type": "SUCCESS", "parameters": { "inactivity_duration_min": minutes.to_string() },
             }));
@@ -152,35 +160,37 @@ pub fn tick(store: &mut Store) {
     }
 }
 
-fn enter(cluster: &mut Cluster, phase: Phase, at: i64) {
+fn enter(cluster: &mut DatabricksCluster, phase: DatabricksClusterState, at: i64) {
     let before = cluster.phase;
     cluster.phase = phase;
     cluster.since = at;
     match phase {
-        Phase::Pending | Phase::Restarting => {
+        DatabricksClusterState::Pending | DatabricksClusterState::Restarting => {
             cluster.started = at;
             cluster.reason = None;
             cluster.terminated = None;
         }
-        Phase::Running if before == Phase::Resizing => event(cluster, at, "UPSIZE_COMPLETED", json!({})),
-        Phase::Running => {
+        DatabricksClusterState::Running if before == DatabricksClusterState::Resizing => {
+            event(cluster, at, "UPSIZE_COMPLETED", json!({}))
+        }
+        DatabricksClusterState::Running => {
             libraries::restarted(cluster);
             event(cluster, at, "RUNNING", json!({}));
         }
-        Phase::Terminated => cluster.terminated = Some(at),
-        Phase::Terminating => {
+        DatabricksClusterState::Terminated => cluster.terminated = Some(at),
+        DatabricksClusterState::Terminating => {
             event(cluster, at, "TERMINATING", json!({ "reason": cluster.reason }));
         }
-        Phase::Resizing => {}
+        DatabricksClusterState::Resizing => {}
     }
 }
 
-fn event(cluster: &mut Cluster, at: i64, kind: &str, details: Value) {
+fn event(cluster: &mut DatabricksCluster, at: i64, kind: &str, details: Value) {
     let entry = json!({ "cluster_id": cluster.cluster_id, "timestamp": at, "type": kind, "details": details });
     cluster.events.push(entry);
 }
 
-/// Checks a spec and writes into it what the policy and the server do: what was asked for, and what comes of it.
+/// Checks a spec and writes into it what the policy and the server do: the requested spec and the effective one.
 fn prepare(store: &Store, mut spec: Value, user: &str) -> Result<(Value, Value), ApiError> {
     defaults::drop_nulls(&mut spec);
     fields::read(&mut spec, "Cluster", store.settings.keeps_unknown)?;
@@ -246,12 +256,12 @@ fn create(store: &mut Store, request: &Request) -> Handled {
     let serial = store.serial();
     let cluster_id = format!("{}-{}", stamp(now), &Store::scrambled(serial)[..8]);
     permissions::created(store, &format!("/clusters/{cluster_id}"), &request.user, acl.as_ref())?;
-    let mut cluster = Cluster {
+    let mut cluster = DatabricksCluster {
         cluster_id: cluster_id.clone(),
         creator_user_name: request.user.clone(),
         effective,
         requested,
-        phase: Phase::Pending,
+        phase: DatabricksClusterState::Pending,
         since: now,
         created: now,
         started: now,
@@ -273,11 +283,13 @@ pub fn stamp(now: i64) -> String {
     at.strftime("%m%d-%H%M%S").to_string()
 }
 
-fn shown(cluster: &Cluster) -> Value {
+fn shown(cluster: &DatabricksCluster) -> Value {
     let mut shown = cluster.effective.clone();
     let name = text(&shown, "cluster_name").unwrap_or_default().to_owned();
     let message = match (cluster.phase, cluster.reason.as_ref()) {
-        (Phase::Pending, _) => "Finding instances for new nodes, acquiring more instances if necessary".to_owned(),
+        (DatabricksClusterState::Pending, _) => {
+            "Finding instances for new nodes, acquiring more instances if necessary".to_owned()
+        }
         (_, Some(reason)) if reason["code"] == "INACTIVITY" => {
             let minutes = reason["parameters"]["inactivity_duration_min"].as_str().unwrap_or_default();
             format!("Inactive cluster terminated (inactive for {minutes} minutes).")
@@ -318,7 +330,7 @@ fn shown(cluster: &Cluster) -> Value {
         if let Some(reason) = &cluster.reason {
             into.insert("termination_reason".to_owned(), reason.clone());
         }
-        if matches!(cluster.phase, Phase::Running | Phase::Resizing) {
+        if matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Resizing) {
             into.insert("spark_context_id".to_owned(), json!(cluster.started));
             into.insert("last_restarted_time".to_owned(), json!(cluster.started));
         }
@@ -373,7 +385,7 @@ fn list(store: &mut Store, request: &Request, version: &str) -> Handled {
     Ok(answer.into())
 }
 
-fn wrong_state(cluster: &Cluster) -> ApiError {
+fn wrong_state(cluster: &DatabricksCluster) -> ApiError {
     ApiError::state(format!("Cluster {} is in unexpected state {}.", cluster.cluster_id, cluster.phase.said()))
 }
 
@@ -384,8 +396,8 @@ fn edit(store: &mut Store, request: &Request) -> Handled {
 }
 
 /// Puts a new spec in place: at once when the cluster is terminated, by a restart when it runs.
-fn change(store: &mut Store, request: &Request, mut cluster: Cluster, spec: Value) -> Handled {
-    if !matches!(cluster.phase, Phase::Running | Phase::Terminated) {
+fn change(store: &mut Store, request: &Request, mut cluster: DatabricksCluster, spec: Value) -> Handled {
+    if !matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Terminated) {
         return Err(wrong_state(&cluster));
     }
     let now = store.now();
@@ -396,8 +408,8 @@ fn change(store: &mut Store, request: &Request, mut cluster: Cluster, spec: Valu
         json!({ "user": request.user, "previous_attributes": before, "attributes": cluster.effective.clone() });
     event(&mut cluster, now, "EDITED", details);
     // "A cluster that is edited while it runs is restarted" (Clusters API reference, clusters/edit).
-    if cluster.phase == Phase::Running {
-        enter(&mut cluster, Phase::Restarting, now);
+    if cluster.phase == DatabricksClusterState::Running {
+        enter(&mut cluster, DatabricksClusterState::Restarting, now);
         event(&mut cluster, now, "RESTARTING", json!({ "user": request.user }));
     }
     store.databricks.clusters.insert(cluster.cluster_id.clone(), cluster);
@@ -433,7 +445,7 @@ fn resize(store: &mut Store, request: &Request) -> Handled {
     let now = store.now();
     let body = request.object()?;
     let cluster = named(store, request)?;
-    if cluster.phase != Phase::Running {
+    if cluster.phase != DatabricksClusterState::Running {
         // databricks/cli testserver, clusters.go.
         return Err(ApiError::state("Cluster is not running"));
     }
@@ -454,11 +466,17 @@ fn resize(store: &mut Store, request: &Request) -> Handled {
         }
     }
     event(cluster, now, "RESIZING", json!({ "user": request.user, "cluster_size": sized }));
-    enter(cluster, Phase::Resizing, now);
+    enter(cluster, DatabricksClusterState::Resizing, now);
     Ok(json!({}))
 }
 
-fn go(store: &mut Store, request: &Request, from: &[Phase], to: Phase, said: &str) -> Handled {
+fn go(
+    store: &mut Store,
+    request: &Request,
+    from: &[DatabricksClusterState],
+    to: DatabricksClusterState,
+    said: &str,
+) -> Handled {
     let now = store.now();
     let cluster = named(store, request)?;
     if !from.contains(&cluster.phase) {
@@ -472,10 +490,10 @@ fn go(store: &mut Store, request: &Request, from: &[Phase], to: Phase, said: &st
 fn terminate(store: &mut Store, request: &Request) -> Handled {
     let now = store.now();
     let cluster = named(store, request)?;
-    if !matches!(cluster.phase, Phase::Terminating | Phase::Terminated) {
+    if !matches!(cluster.phase, DatabricksClusterState::Terminating | DatabricksClusterState::Terminated) {
         let by = json!({ "username": request.user });
         cluster.reason = Some(json!({ "code": "USER_REQUEST", "type": "SUCCESS", "parameters": by }));
-        enter(cluster, Phase::Terminating, now);
+        enter(cluster, DatabricksClusterState::Terminating, now);
     }
     Ok(json!({}))
 }
@@ -510,7 +528,7 @@ fn pin(store: &mut Store, request: &Request, on: bool) -> Handled {
 fn change_owner(store: &mut Store, request: &Request) -> Handled {
     let owner = request.required("owner_username")?;
     let cluster = named(store, request)?;
-    if cluster.phase != Phase::Terminated {
+    if cluster.phase != DatabricksClusterState::Terminated {
         return Err(wrong_state(cluster));
     }
     cluster.creator_user_name = owner;
@@ -547,8 +565,8 @@ pub fn start_for_run(store: &mut Store, id: &str) -> bool {
     let now = store.now();
     match find(store, id) {
         Ok(cluster) => {
-            if cluster.phase == Phase::Terminated {
-                enter(cluster, Phase::Pending, now);
+            if cluster.phase == DatabricksClusterState::Terminated {
+                enter(cluster, DatabricksClusterState::Pending, now);
             }
             true
         }

@@ -1,10 +1,10 @@
-//! Policy compliance, API 2.0: what of clusters and jobs a policy that was changed since no longer allows.
+//! Policy compliance, API 2.0: clusters and jobs that violate a policy which was changed after they were made.
 //!
 //! Shapes are those of the Policy Compliance API references for clusters and for jobs.
 
 use super::{
     cluster_rules::{self, ClusterType, Violation},
-    clusters::{self, Phase},
+    clusters::{self, DatabricksClusterState},
     defaults, jobs, paging, policies, route, text,
 };
 use crate::{
@@ -94,7 +94,7 @@ fn enforce_cluster(store: &mut Store, request: &Request) -> Handled {
     let id = request.required("cluster_id")?;
     let cluster = clusters::find(store, &id)?.clone();
     // "A cluster can be updated if it is in a RUNNING or TERMINATED state" (Policy Compliance for Clusters).
-    if !matches!(cluster.phase, Phase::Running | Phase::Terminated) {
+    if !matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Terminated) {
         return Err(ApiError::state(format!("Cluster {id} is in unexpected state {:?}.", cluster.phase)));
     }
     let found = cluster_violations(store, &id)?;

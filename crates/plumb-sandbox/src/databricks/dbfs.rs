@@ -2,7 +2,7 @@
 
 use super::{
     paging,
-    tree::{Entry, InTheWay, clean},
+    tree::{InTheWay, TreeEntry, clean},
 };
 use crate::{
     errors::{ApiError, Handled},
@@ -69,12 +69,12 @@ fn in_the_way(InTheWay(path): InTheWay) -> ApiError {
     exists(&path)
 }
 
-fn find(store: &Store, path: &str) -> Result<Entry, ApiError> {
+fn find(store: &Store, path: &str) -> Result<TreeEntry, ApiError> {
     let missing = || ApiError::missing(format!("No file or directory exists on path {path}."));
     store.databricks.dbfs.get(path).ok_or_else(missing)
 }
 
-fn shown(path: &str, entry: &Entry) -> Value {
+fn shown(path: &str, entry: &TreeEntry) -> Value {
     json!({
         "path": path,
         "is_dir": entry.is_folder(),
@@ -187,9 +187,10 @@ fn delete(store: &mut Store, request: &Request) -> Handled {
 fn list(store: &Store, request: &Request) -> Handled {
     let path = path(request)?;
     let entry = find(store, &path)?;
-    let files = match entry.is_folder() {
-        true => store.databricks.dbfs.inside(&path).into_iter().map(|(path, entry)| shown(path, entry)).collect(),
-        false => vec![shown(&path, &entry)],
+    let files = if entry.is_folder() {
+        store.databricks.dbfs.inside(&path).into_iter().map(|(path, entry)| shown(path, entry)).collect()
+    } else {
+        vec![shown(&path, &entry)]
     };
     Ok(paging::listing("files", files).into())
 }

@@ -1,4 +1,4 @@
-//! What the workspace writes into what it is given, and what of it never comes back.
+//! Server-side defaults: members that the workspace adds to a spec, changes, or accepts and never returns.
 
 use super::{set, text};
 use serde_json::{Map, Value, json};
@@ -104,7 +104,7 @@ fn cloud_attributes(spec: &mut Value) {
     }
 }
 
-/// Why a cluster cannot be as it was asked for: its machines are those of a pool, and it says which it wants.
+/// Why a cluster spec is refused: it takes its machines from a pool, and names a node type of its own.
 // Terraform provider issue 2141, Nike-Inc/brickflow issue 43: the words.
 pub fn beside_a_pool(spec: &Value) -> Option<String> {
     text(spec, "instance_pool_id")?;
@@ -152,7 +152,7 @@ pub fn cluster(spec: &mut Value, user: &str) {
 }
 
 /// The newer names of an access mode are aliases: the cluster shows what they resolve to, and only its `spec` what was
-/// asked for (databricks/terraform-provider-databricks#4909).
+/// requested (databricks/terraform-provider-databricks#4909).
 fn access_mode(spec: &mut Value) {
     let resolved = match text(spec, "data_security_mode") {
         Some("DATA_SECURITY_MODE_DEDICATED") => "SINGLE_USER",
@@ -177,7 +177,7 @@ fn single_node(spec: &mut Value) {
     if spec["is_single_node"] != true {
         return;
     }
-    // What becomes of workers that are asked for all the same is unverified: they stay.
+    // Unverified: workers that the spec names all the same stay.
     let properties = [("spark.databricks.cluster.profile", "singleNode"), ("spark.master", "local[*, 4]")];
     for (map, name, value) in properties.map(|(n, v)| ("spark_conf", n, v)).into_iter().chain([(
         "custom_tags",

@@ -1,4 +1,4 @@
-//! Who asks: bearer tokens, the OAuth endpoints, and the question "who am I".
+//! Authentication: bearer tokens, the OAuth endpoints, and `Me`, which tells a caller who they are.
 
 use crate::{
     errors::{ApiError, Handled},
@@ -11,25 +11,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Tokens, in memory only: they are never written to a file or a log.
 #[derive(Default)]
-pub struct Tokens {
-    issued: BTreeMap<String, Issued>,
+pub struct DatabricksTokens {
+    issued: BTreeMap<String, DatabricksToken>,
     /// Every other token that was presented.
     seen: BTreeSet<String>,
     revoked: BTreeSet<String>,
 }
 
-struct Issued {
+struct DatabricksToken {
     user: String,
     until_ms: i64,
 }
 
-impl std::fmt::Debug for Tokens {
+impl std::fmt::Debug for DatabricksTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("issued", &self.issued.len()).finish_non_exhaustive()
+        f.debug_struct("DatabricksTokens").field("issued", &self.issued.len()).finish_non_exhaustive()
     }
 }
 
-impl Tokens {
+impl DatabricksTokens {
     /// Refuses every token presented or issued so far; answers how many there were.
     pub fn revoke_all(&mut self) -> usize {
         let before = self.revoked.len();
@@ -88,14 +88,14 @@ fn token(store: &mut Store, request: &Request) -> Handled {
     let token = format!("sandbox-{}", Store::scrambled(store.serial()));
     let seconds = store.settings.token_seconds;
     let until_ms = store.now() + seconds * 1000;
-    store.tokens.issued.insert(token.clone(), Issued { user, until_ms });
+    store.tokens.issued.insert(token.clone(), DatabricksToken { user, until_ms });
     let scope = request.param("scope").unwrap_or_else(|| "all-apis".to_owned());
     // A number in the OAuth standard, a text in databricks/cli's testserver: clients have to read both.
     let expires_in = if store.settings.token_seconds_as_text { json!(seconds.to_string()) } else { json!(seconds) };
     Ok(json!({ "access_token": token, "token_type": "Bearer", "scope": scope, "expires_in": expires_in }))
 }
 
-/// Workload identity: somebody else's JWT for a token of the workspace.
+/// Workload identity: exchanges another issuer's JWT for a token of the workspace.
 fn exchange(request: &Request) -> Result<String, ApiError> {
     if request.param("subject_token_type").as_deref() != Some("urn:ietf:params:oauth:token-type:jwt") {
         return Err(refused(400, "invalid_request", "subject_token_type must be urn:ietf:params:oauth:token-type:jwt"));

@@ -1,4 +1,4 @@
-//! What the workspace refuses in a job's settings.
+//! Validation of a job's settings: limits, Git source, triggers, tasks and their dependencies.
 
 use super::{defaults, set, text};
 use crate::errors::ApiError;

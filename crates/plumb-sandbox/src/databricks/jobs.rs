@@ -1,4 +1,4 @@
-//! Jobs, API 2.0, 2.1 and 2.2.
+//! Jobs API 2.0, 2.1 and 2.2: create, get, list, update, reset and delete jobs.
 
 use super::{cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, single_task, text};
 use crate::{

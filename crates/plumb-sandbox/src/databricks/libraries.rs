@@ -1,7 +1,7 @@
 //! Libraries of clusters, API 2.0.
 
 use super::{
-    clusters::{self, Cluster, Phase},
+    clusters::{self, DatabricksCluster, DatabricksClusterState},
     set,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A library on a cluster and how far it has come.
+/// A library on a cluster and the status of its installation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Installed {
     pub library: Value,
@@ -50,7 +50,7 @@ fn install(store: &mut Store, request: &Request) -> Handled {
     let list = given(request)?;
     let cluster = clusters::find(store, &request.required("cluster_id")?)?;
     // Installing needs a running cluster, so the Terraform provider starts it first (clusters/resource_cluster.go).
-    if matches!(cluster.phase, Phase::Terminating | Phase::Terminated) {
+    if matches!(cluster.phase, DatabricksClusterState::Terminating | DatabricksClusterState::Terminated) {
         return Err(ApiError::state(format!(
             "Cluster {} is in unexpected state {:?}: libraries can be installed on a running cluster only.",
             cluster.cluster_id, cluster.phase
@@ -69,7 +69,7 @@ fn install(store: &mut Store, request: &Request) -> Handled {
 fn uninstall(store: &mut Store, request: &Request) -> Handled {
     let list = given(request)?;
     let cluster = clusters::find(store, &request.required("cluster_id")?)?;
-    let running = cluster.phase != Phase::Terminated;
+    let running = cluster.phase != DatabricksClusterState::Terminated;
     for library in &list {
         if let Some(installed) = cluster.libraries.iter_mut().find(|i| i.library == *library) {
             installed.status = "UNINSTALL_ON_RESTART".to_owned();
@@ -83,7 +83,7 @@ fn uninstall(store: &mut Store, request: &Request) -> Handled {
 }
 
 /// A (re)started cluster has lost what was uninstalled and has the rest yet to install.
-pub fn restarted(cluster: &mut Cluster) {
+pub fn restarted(cluster: &mut DatabricksCluster) {
     cluster.libraries.retain(|i| i.status != "UNINSTALL_ON_RESTART");
 }
 
@@ -93,9 +93,9 @@ fn one(library: &Value, status: &str, for_all: bool) -> Value {
 
 /// The cluster's own libraries, then those that the workspace puts on every cluster (Libraries API reference,
 /// `is_library_for_all_clusters`).
-fn shown(cluster: &Cluster, of_workspace: &[Value]) -> Vec<Value> {
+fn shown(cluster: &DatabricksCluster, of_workspace: &[Value]) -> Vec<Value> {
     let own = cluster.libraries.iter().map(|i| one(&i.library, &i.status, false));
-    let up = matches!(cluster.phase, Phase::Running | Phase::Resizing);
+    let up = matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Resizing);
     let status = if up { "INSTALLED" } else { "PENDING" };
     own.chain(of_workspace.iter().map(|library| one(library, status, true))).collect()
 }
@@ -105,7 +105,7 @@ fn status(store: &mut Store, request: &Request) -> Handled {
     let cluster = clusters::find(store, &request.required("cluster_id")?)?;
     let answer = json!({ "cluster_id": cluster.cluster_id, "library_statuses": shown(cluster, &of_workspace) });
     // Installing happens in the background: whoever looks again finds it done, if the cluster is up by then.
-    if matches!(cluster.phase, Phase::Running | Phase::Resizing) {
+    if matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Resizing) {
         for installed in cluster.libraries.iter_mut().filter(|i| i.status == "PENDING") {
             installed.status = "INSTALLED".to_owned();
         }

@@ -1,34 +1,34 @@
 //! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals.
 
 mod archive;
-pub mod catalog;
-pub mod cluster_rules;
-pub mod clusters;
-pub mod compliance;
-pub mod dbfs;
-pub mod defaults;
-pub mod fields;
-pub mod identity;
-pub mod job_limits;
-pub mod jobs;
-pub mod libraries;
-pub mod notebooks;
-pub mod paging;
-pub mod permissions;
-pub mod policies;
-pub mod pools;
-pub mod repair;
-pub mod reply;
-pub mod run_view;
-pub mod runs;
-pub mod scim;
-pub mod secrets;
-pub mod seed;
-pub mod single_task;
-pub mod tree;
-pub mod volumes;
-pub mod warehouses;
-pub mod workspace;
+mod catalog;
+mod cluster_rules;
+mod clusters;
+mod compliance;
+mod dbfs;
+mod defaults;
+mod fields;
+pub(crate) mod identity;
+mod job_limits;
+mod jobs;
+mod libraries;
+mod notebooks;
+mod paging;
+mod permissions;
+mod policies;
+mod pools;
+mod repair;
+pub(crate) mod reply;
+mod run_view;
+mod runs;
+mod scim;
+mod secrets;
+pub(crate) mod seed;
+mod single_task;
+mod tree;
+mod volumes;
+mod warehouses;
+mod workspace;
 
 use super::{
     errors::{ApiError, Handled},
@@ -42,11 +42,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// All the objects of one workspace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub(crate) struct DatabricksState {
     pub jobs: BTreeMap<i64, jobs::Job>,
     pub deleted_jobs: BTreeSet<i64>,
     pub runs: BTreeMap<i64, runs::Run>,
-    pub clusters: BTreeMap<String, clusters::Cluster>,
+    pub clusters: BTreeMap<String, clusters::DatabricksCluster>,
     pub policies: BTreeMap<String, Value>,
     pub instance_pools: BTreeMap<String, Value>,
     /// Direct grants by object, `/jobs/1`.
@@ -66,7 +66,7 @@ pub struct State {
 }
 
 /// Answers one request to the workspace: who asks first, then what is asked.
-pub fn handle(store: &mut Store, request: &mut Request, required_token: Option<&str>) -> Handled {
+pub(crate) fn handle(store: &mut Store, request: &mut Request, required_token: Option<&str>) -> Handled {
     if let Some(answer) = identity::without_token(store, request) {
         return answer;
     }
@@ -75,7 +75,7 @@ pub fn handle(store: &mut Store, request: &mut Request, required_token: Option<&
 }
 
 /// Whether the body of such a request is a file as it is, whatever its media type says.
-pub fn takes_bytes(method: &str, path: &str) -> bool {
+pub(crate) fn takes_bytes(method: &str, path: &str) -> bool {
     let import = method == "POST" && path.starts_with("/api/2.0/workspace-files/import-file/");
     import || path.starts_with("/api/2.0/fs/")
 }

@@ -157,7 +157,7 @@ pub fn jupyter(content: &[u8], language: &Language, format: &str, name: &str) ->
     notebook.to_string().into_bytes()
 }
 
-/// As HTML: a page with the cells. The real one brings its own viewer, which nobody reads by program.
+/// As HTML: a page with the cells. The real one brings its own viewer, which programs do not read.
 pub fn html(content: &[u8], language: &Language, format: &str, name: &str) -> Vec<u8> {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let cells: String = cells(content, language, format).iter().map(|c| format!("<pre>{}</pre>", escape(c))).collect();
@@ -195,9 +195,10 @@ pub fn dbc(notebooks: &[Archived<'_>]) -> Vec<u8> {
 /// A Jupyter notebook has to be JSON with cells.
 pub fn check_jupyter(bytes: &[u8]) -> Result<(), ApiError> {
     let notebook: Option<Value> = serde_json::from_slice(bytes).ok();
-    match notebook.as_ref().and_then(|n| n.get("cells")).is_some_and(Value::is_array) {
-        true => Ok(()),
-        false => Err(ApiError::invalid("The notebook is not a valid Jupyter notebook.")),
+    if notebook.as_ref().and_then(|n| n.get("cells")).is_some_and(Value::is_array) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid("The notebook is not a valid Jupyter notebook."))
     }
 }
 

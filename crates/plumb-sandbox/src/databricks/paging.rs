@@ -1,4 +1,4 @@
-//! Pages of a list, and lists that do not show yet what is new.
+//! Paging of list endpoints by page token, and listings that leave out new objects for a while.
 
 use crate::{errors::ApiError, request::Request, store::Store};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -24,13 +24,13 @@ pub struct Page<T> {
 }
 
 /// Cuts a page out of a list. Tokens name the element they stand beside, so that what is created or deleted while
-/// somebody pages neither repeats nor hides any other element.
+/// a client pages neither repeats nor hides any other element.
 pub fn cut<T>(mut items: Vec<Item<T>>, token: Option<&str>, limit: usize) -> Result<Page<T>, ApiError> {
     items.sort_by(|a, b| b.place.cmp(&a.place));
     let (mut from, mut to) = (0, items.len());
     match token.filter(|t| !t.is_empty()).map(open).transpose()? {
-        Some(Token::After(place)) => from = items.partition_point(|i| i.place >= place),
-        Some(Token::Before(place)) => {
+        Some(PageToken::After(place)) => from = items.partition_point(|i| i.place >= place),
+        Some(PageToken::Before(place)) => {
             to = items.partition_point(|i| i.place > place);
             from = to.saturating_sub(limit);
         }
@@ -43,7 +43,7 @@ pub fn cut<T>(mut items: Vec<Item<T>>, token: Option<&str>, limit: usize) -> Res
     Ok(Page { items, next, prev })
 }
 
-enum Token {
+enum PageToken {
     After(String),
     Before(String),
 }
@@ -52,11 +52,11 @@ fn seal(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn open(token: &str) -> Result<Token, ApiError> {
+fn open(token: &str) -> Result<PageToken, ApiError> {
     let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match text.as_deref().and_then(|t| t.split_once(':')) {
-        Some(("after", place)) => Ok(Token::After(place.to_owned())),
-        Some(("before", place)) => Ok(Token::Before(place.to_owned())),
+        Some(("after", place)) => Ok(PageToken::After(place.to_owned())),
+        Some(("before", place)) => Ok(PageToken::Before(place.to_owned())),
         _ => Err(ApiError::invalid(format!("Invalid page token: {token}"))),
     }
 }

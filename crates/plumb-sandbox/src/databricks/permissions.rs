@@ -1,6 +1,6 @@
-//! Who may do what with an object.
+//! Permissions API 2.0: access control lists of clusters, policies, pools, jobs and workspace objects.
 
-use super::{State, set, text, workspace};
+use super::{DatabricksState, set, text, workspace};
 use crate::{
     errors::{ApiError, Handled},
     request::Request,
@@ -19,7 +19,7 @@ pub struct Grant {
 }
 
 /// A kind of object that has permissions.
-struct Kind {
+struct ObjectType {
     /// As in the path and in object ids.
     path: &'static str,
     object_type: &'static str,
@@ -29,8 +29,8 @@ struct Kind {
 }
 
 // Levels: Terraform provider, permissions/; object types: databricks/cli testserver, permissions.go.
-const KINDS: [Kind; 7] = [
-    Kind {
+const OBJECT_TYPES: [ObjectType; 7] = [
+    ObjectType {
         path: "jobs",
         object_type: "job",
         levels: &[
@@ -41,7 +41,7 @@ const KINDS: [Kind; 7] = [
         ],
         admins: "CAN_MANAGE",
     },
-    Kind {
+    ObjectType {
         path: "clusters",
         object_type: "cluster",
         levels: &[
@@ -51,7 +51,7 @@ const KINDS: [Kind; 7] = [
         ],
         admins: "CAN_MANAGE",
     },
-    Kind {
+    ObjectType {
         path: "instance-pools",
         object_type: "instance-pool",
         levels: &[
@@ -60,15 +60,15 @@ const KINDS: [Kind; 7] = [
         ],
         admins: "CAN_MANAGE",
     },
-    Kind {
+    ObjectType {
         path: "cluster-policies",
         object_type: "cluster-policy",
         levels: &[("CAN_USE", "Can make clusters by the policy")],
         admins: "CAN_USE",
     },
-    Kind { path: DIRECTORIES, object_type: "directory", levels: &OF_FILES, admins: "CAN_MANAGE" },
-    Kind { path: "notebooks", object_type: "notebook", levels: &OF_FILES, admins: "CAN_MANAGE" },
-    Kind { path: "files", object_type: "file", levels: &OF_FILES, admins: "CAN_MANAGE" },
+    ObjectType { path: DIRECTORIES, object_type: "directory", levels: &OF_FILES, admins: "CAN_MANAGE" },
+    ObjectType { path: "notebooks", object_type: "notebook", levels: &OF_FILES, admins: "CAN_MANAGE" },
+    ObjectType { path: "files", object_type: "file", levels: &OF_FILES, admins: "CAN_MANAGE" },
 ];
 
 const DIRECTORIES: &str = "directories";
@@ -80,7 +80,7 @@ const OF_FILES: [(&str, &str); 4] = [
     ("CAN_MANAGE", "Can view, run, edit, rename, move and delete it, and change its permissions"),
 ];
 
-impl Kind {
+impl ObjectType {
     /// The type that the workspace API gives such objects; `None` for what is no object of the workspace's tree.
     fn node_type(&self) -> Option<&'static str> {
         match self.path {
@@ -94,12 +94,12 @@ impl Kind {
 
 /// The id that permissions have for an object of the workspace's tree.
 pub fn of_node(object_type: &str, object_id: u64) -> String {
-    let kind = KINDS.iter().find(|k| k.node_type() == Some(object_type));
+    let kind = OBJECT_TYPES.iter().find(|k| k.node_type() == Some(object_type));
     format!("/{}/{object_id}", kind.map_or(DIRECTORIES, |k| k.path))
 }
 
 /// Whether a user may edit what is at a path, by a grant on it or on a folder above it.
-pub fn may_edit(state: &State, path: &str, user: &str) -> bool {
+pub fn may_edit(state: &DatabricksState, path: &str, user: &str) -> bool {
     let own = state.workspace.get(path).map(|node| of_node(&node.object_type, node.object_id));
     let above = workspace::above(state, path).into_iter().map(|(_, id)| of_node("DIRECTORY", id));
     own.into_iter().chain(above).filter_map(|object| state.permissions.get(&object)).flatten().any(|grant| {
@@ -109,11 +109,11 @@ pub fn may_edit(state: &State, path: &str, user: &str) -> bool {
     })
 }
 
-fn kind(path: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|k| k.path == path)
+fn kind(path: &str) -> Option<&'static ObjectType> {
+    OBJECT_TYPES.iter().find(|k| k.path == path)
 }
 
-fn exists(state: &State, kind: &Kind, user: &str, id: &str) -> bool {
+fn exists(state: &DatabricksState, kind: &ObjectType, user: &str, id: &str) -> bool {
     if let Some(node_type) = kind.node_type() {
         return workspace::by_id(state, user, id).is_some_and(|(_, found)| found == node_type);
     }
@@ -125,7 +125,7 @@ fn exists(state: &State, kind: &Kind, user: &str, id: &str) -> bool {
     }
 }
 
-fn missing(kind: &Kind, id: &str) -> ApiError {
+fn missing(kind: &ObjectType, id: &str) -> ApiError {
     match kind.path {
         "jobs" => ApiError::missing(format!("Job {id} does not exist.")),
         // A 400 that means 404 (Terraform provider#1227).
@@ -172,7 +172,7 @@ pub fn levels(store: &Store, request: &Request, path: &str, id: &str) -> Option<
     Some(Ok(json!({ "permission_levels": levels })))
 }
 
-fn read(kind: &Kind, list: &Value) -> Result<Vec<Grant>, ApiError> {
+fn read(kind: &ObjectType, list: &Value) -> Result<Vec<Grant>, ApiError> {
     let mut grants: Vec<Grant> = Vec::new();
     for entry in list.as_array().into_iter().flatten() {
         let principals = ["user_name", "group_name", "service_principal_name"];
@@ -213,7 +213,7 @@ fn last_wins(grants: Vec<Grant>) -> Vec<Grant> {
 
 fn replace(
     store: &mut Store,
-    kind: &Kind,
+    kind: &ObjectType,
     object: &str,
     request: &Request,
     before: Vec<Grant>,
@@ -226,7 +226,7 @@ fn replace(
         // databricks/cli testserver, permissions.go.
         return Err(ApiError::invalid("The job must have exactly one owner."));
     }
-    // Nobody locks himself out of a cluster or a pool: the caller's own CAN_MANAGE is there again (Terraform provider,
+    // Callers cannot lock themselves out of a cluster or a pool: their own CAN_MANAGE is kept (Terraform provider,
     // permissions/, which drops that entry on read for the same reason).
     if ["clusters", "instance-pools"].contains(&kind.path) {
         let principal = principal_of(&request.user);
@@ -267,7 +267,7 @@ pub fn created(store: &mut Store, object: &str, user: &str, acl: Option<&Value>)
     Ok(())
 }
 
-fn shown(store: &Store, kind: &Kind, user: &str, object: &str) -> Value {
+fn shown(store: &Store, kind: &ObjectType, user: &str, object: &str) -> Value {
     let grants = store.databricks.permissions.get(object).map_or(&[][..], Vec::as_slice);
     let mut list: Vec<Value> = Vec::new();
     for grant in grants {
@@ -297,7 +297,7 @@ fn add(list: &mut Vec<Value>, grant: &Grant, permission: Value) {
 }
 
 /// What an object's principals have by something above it, and what that is.
-fn inherited(state: &State, kind: &Kind, user: &str, object: &str) -> Vec<(Grant, String)> {
+fn inherited(state: &DatabricksState, kind: &ObjectType, user: &str, object: &str) -> Vec<(Grant, String)> {
     let mut found = Vec::new();
     let node =
         kind.node_type().and_then(|_| object.rsplit('/').next()).and_then(|id| workspace::by_id(state, user, id));
@@ -320,7 +320,7 @@ fn inherited(state: &State, kind: &Kind, user: &str, object: &str) -> Vec<(Grant
             }
         }
     }
-    // Admins inherit theirs from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
+    // Admins inherit their grant from the root of the kind (databricks/cli testserver; the Terraform provider drops them).
     let root = if kind.node_type().is_some() { DIRECTORIES } else { kind.path };
     let admins = Grant { principal: "group_name".to_owned(), name: "admins".to_owned(), level: kind.admins.to_owned() };
     found.push((admins, format!("/{root}/")));
@@ -419,7 +419,7 @@ mod tests {
         ask(&mut store, "POST", "/api/2.0/workspace/delete", gone).unwrap();
         assert_eq!(ask(&mut store, "GET", &path, Value::Null).unwrap_err().status, 404);
         assert!(store.databricks.permissions.is_empty());
-        // A home is there without anybody having made it.
+        // A home exists without being created.
         let home = format!("/api/2.0/permissions/directories/{}", status(&mut store, "/Users/Me@example.com"));
         assert_eq!(ask(&mut store, "PUT", &home, acl).unwrap()["object_type"], "directory");
     }

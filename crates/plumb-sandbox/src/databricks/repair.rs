@@ -1,4 +1,4 @@
-//! Repairs of runs: some tasks of a run that has ended run again, as part of the same run. And the export of a run.
+//! Repairs of job runs: tasks of a run that has ended run again, as part of the same run. And the export of a run.
 //!
 //! Jobs API reference, runs/repair, runs/get (`repair_history`) and runs/export. Statuses and words of refusals are
 //! unverified.
@@ -6,7 +6,7 @@
 use super::{
     defaults,
     run_view::{self, Attempt},
-    runs::{self, Life, Run},
+    runs::{self, LifeCycleState, Run},
     set, text, workspace,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub struct Stage {
     pub id: Option<i64>,
     pub started: i64,
     pub ended: Option<i64>,
-    pub life: Life,
+    pub life: LifeCycleState,
     pub result: Option<String>,
     pub message: String,
     pub task_run_ids: Vec<i64>,
@@ -166,7 +166,7 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     run.begins = Some(now);
     run.started = None;
     run.ended = broken.is_some().then_some(now);
-    run.life = if broken.is_some() { Life::InternalError } else { Life::Pending };
+    run.life = if broken.is_some() { LifeCycleState::InternalError } else { LifeCycleState::Pending };
     run.result = broken.is_some().then(|| "FAILED".to_owned());
     run.message = broken.unwrap_or_default();
     store.databricks.runs.insert(run_id, run);
@@ -239,7 +239,7 @@ pub fn export(store: &mut Store, request: &Request) -> Handled {
 mod tests {
     use super::super::route;
     use super::*;
-    use crate::{settings::Outcome, store::Clock};
+    use crate::{settings::RunOutcome, store::Clock};
 
     fn ask(store: &mut Store, method: &str, path: &str, body: Value) -> Handled {
         route(store, &Request::internal(method, &format!("/api/2.2/jobs/{path}"), "me@example.com", body))
@@ -257,7 +257,7 @@ mod tests {
         };
         let body = json!({ "name": "j", "tasks": [task("a", &[]), task("b", &["a"]), task("c", &["b"])] });
         let job = ask(store, "POST", "create", body).unwrap()["job_id"].clone();
-        let outcome = Outcome { result: Some("FAILED".into()), task: Some("b".into()), ..Outcome::default() };
+        let outcome = RunOutcome { result: Some("FAILED".into()), task: Some("b".into()), ..RunOutcome::default() };
         store.settings.runs.insert("j".to_owned(), outcome);
         let run = ask(store, "POST", "run-now", json!({ "job_id": job })).unwrap()["run_id"].as_i64().unwrap();
         see(store, run);
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!((&history[1]["type"], &history[1]["id"]), (&json!("REPAIR"), &id));
         assert_eq!((&history[0]["start_time"], &history[1]["start_time"]), (&json!(1_000), &json!(61_000)));
         assert_eq!(history[1]["task_run_ids"], json!([ended["tasks"][2]["run_id"], ended["tasks"][4]["run_id"]]));
-        // Without being asked for, it is not told; the old attempts still have runs of their own.
+        // It is shown only on request; the old attempts still have runs of their own.
         let plain = ask(&mut store, "GET", &format!("runs/get?run_id={run}"), Value::Null).unwrap();
         assert!(plain.get("repair_history").is_none());
         let old =

@@ -1,6 +1,6 @@
 //! Answers that are not JSON with status 200: the bytes of a download, no body, another status.
 //!
-//! A handler answers a [`Value`] like all others; the marked ones become what they stand for on the way out.
+//! A handler answers a [`Value`] like all others; `answer` turns a marked value into bytes, no body, or another status.
 
 use crate::{
     answer::{Answer, Content},

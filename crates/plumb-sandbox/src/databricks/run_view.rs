@@ -1,8 +1,8 @@
-//! How a run and its tasks look from outside.
+//! Job runs and their tasks in the shape of the Jobs API: `runs/get`, `runs/list`, `runs/get-output`.
 
 use super::{
     defaults,
-    runs::{Life, Run},
+    runs::{LifeCycleState, Run},
     set, text,
 };
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ fn parameters(run: &Run) -> Option<Value> {
 }
 
 /// Writes both forms of a state: the old `state` and the newer `status`.
-pub fn state(shown: &mut Value, life: Life, result: Option<&str>, message: &str) {
+pub fn state(shown: &mut Value, life: LifeCycleState, result: Option<&str>, message: &str) {
     let mut state = Map::new();
     state.insert("life_cycle_state".to_owned(), json!(life));
     state.insert("state_message".to_owned(), json!(message));
@@ -115,7 +115,7 @@ pub fn state(shown: &mut Value, life: Life, result: Option<&str>, message: &str)
     let mut status = json!({ "state": status });
     if !life.active() {
         let (code, kind) = match (life, result) {
-            (Life::InternalError, _) => ("CLUSTER_ERROR", "CLIENT_ERROR"),
+            (LifeCycleState::InternalError, _) => ("CLUSTER_ERROR", "CLIENT_ERROR"),
             (_, Some("SUCCESS") | None) => ("SUCCESS", "SUCCESS"),
             (_, Some("CANCELED")) => ("USER_CANCELED", "SUCCESS"),
             (_, Some("MAXIMUM_CONCURRENT_RUNS_REACHED")) => ("MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR"),
@@ -137,7 +137,7 @@ pub struct Attempt {
     pub created: i64,
     pub started: Option<i64>,
     pub ended: Option<i64>,
-    pub life: Life,
+    pub life: LifeCycleState,
     pub result: Option<String>,
     pub message: String,
 }
@@ -151,8 +151,10 @@ pub fn current(run: &Run, at: usize) -> Attempt {
     // A repair fails by what it did not run again, while all that it ran succeeded.
     let of_others = !run.repairs.kept.is_empty() && run.outcome.result.as_deref().is_none_or(|r| r == "SUCCESS");
     let (result, message) = match run.result.as_deref() {
-        Some("FAILED") if run.life == Life::Terminated && of_others => (Some("SUCCESS".to_owned()), String::new()),
-        Some("FAILED" | "TIMEDOUT") if run.life == Life::Terminated => of_failed(run, key),
+        Some("FAILED") if run.life == LifeCycleState::Terminated && of_others => {
+            (Some("SUCCESS".to_owned()), String::new())
+        }
+        Some("FAILED" | "TIMEDOUT") if run.life == LifeCycleState::Terminated => of_failed(run, key),
         other => (other.map(str::to_owned), run.message.clone()),
     };
     Attempt {
@@ -197,7 +199,7 @@ fn task(run: &Run, attempt: &Attempt, now: i64) -> Value {
         }
     }
     state(&mut shown, attempt.life, attempt.result.as_deref(), &attempt.message);
-    if waits && attempt.life == Life::Running {
+    if waits && attempt.life == LifeCycleState::Running {
         // Tasks run in the order of the graph; the sandbox shows the first ones at work and the others waiting.
         shown["state"]["life_cycle_state"] = json!("BLOCKED");
         shown["status"]["state"] = json!("BLOCKED");
@@ -228,8 +230,9 @@ fn of_failed(run: &Run, key: &str) -> (Option<String>, String) {
             break;
         }
     }
-    match reached.contains(key) {
-        true => (Some("UPSTREAM_FAILED".to_owned()), format!("Upstream task {failing} failed.")),
-        false => (Some("SUCCESS".to_owned()), String::new()),
+    if reached.contains(key) {
+        (Some("UPSTREAM_FAILED".to_owned()), format!("Upstream task {failing} failed."))
+    } else {
+        (Some("SUCCESS".to_owned()), String::new())
     }
 }

@@ -1,10 +1,10 @@
-//! Runs of jobs: they start, take their time, end as the settings say, and queue or are skipped when there are too many.
+//! Job runs of the Jobs API: they start, run, end as the settings say, and queue or are skipped when there are too many.
 
 use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
     request::Request,
-    settings::Outcome,
+    settings::RunOutcome,
     store::Store,
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Where a run is in its life, in the words of `state.life_cycle_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Life {
+pub enum LifeCycleState {
     Queued,
     Pending,
     Running,
@@ -24,10 +24,13 @@ pub enum Life {
     InternalError,
 }
 
-impl Life {
+impl LifeCycleState {
     /// Whether the run is still under way. A queued run is.
     pub fn active(self) -> bool {
-        matches!(self, Life::Queued | Life::Pending | Life::Running | Life::Terminating)
+        matches!(
+            self,
+            LifeCycleState::Queued | LifeCycleState::Pending | LifeCycleState::Running | LifeCycleState::Terminating
+        )
     }
 }
 
@@ -43,10 +46,10 @@ pub struct Run {
     pub created: i64,
     pub started: Option<i64>,
     pub ended: Option<i64>,
-    pub life: Life,
+    pub life: LifeCycleState,
     pub result: Option<String>,
     pub message: String,
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The settings as they were when the run began.
     pub settings: Value,
     /// What run-now was given beside the job's id.
@@ -122,10 +125,10 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
     let run_id = add(store, request, start);
     if let Some(run) = store.databricks.runs.get_mut(&run_id).filter(|_| full) {
         if queues && most > 0 {
-            run.life = Life::Queued;
+            run.life = LifeCycleState::Queued;
             run.message = format!("Queued due to reaching maximum concurrent runs of {most}.");
         } else {
-            run.life = Life::Skipped;
+            run.life = LifeCycleState::Skipped;
             run.ended = Some(run.created);
             run.result = Some("MAXIMUM_CONCURRENT_RUNS_REACHED".to_owned());
             run.message = "Run was skipped because the job reached its maximum number of concurrent runs.".to_owned();
@@ -148,7 +151,7 @@ pub const PARAMETERS: [&str; 9] = [
 ];
 
 /// How a run of that job goes.
-pub fn outcome(store: &Store, job: &jobs::Job) -> Outcome {
+pub fn outcome(store: &Store, job: &jobs::Job) -> RunOutcome {
     let runs = &store.settings.runs;
     let name = text(&job.settings, "name").unwrap_or_default();
     runs.get(&job.job_id.to_string()).or_else(|| runs.get(name)).or_else(|| runs.get("*")).cloned().unwrap_or_default()
@@ -159,7 +162,7 @@ struct Start<'a> {
     job_id: i64,
     settings: &'a Value,
     run_as: String,
-    outcome: Outcome,
+    outcome: RunOutcome,
     idempotency_token: Option<String>,
     given: Value,
 }
@@ -182,7 +185,7 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         created,
         started: None,
         ended: broken.is_some().then_some(created),
-        life: if broken.is_some() { Life::InternalError } else { Life::Pending },
+        life: if broken.is_some() { LifeCycleState::InternalError } else { LifeCycleState::Pending },
         result: broken.is_some().then(|| "FAILED".to_owned()),
         message: broken.unwrap_or_default(),
         outcome,
@@ -244,11 +247,11 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
 
 fn under_way(store: &Store, job_id: i64) -> usize {
     let of_job = store.databricks.runs.values().filter(|r| r.job_id == job_id);
-    of_job.filter(|r| r.life.active() && r.life != Life::Queued).count()
+    of_job.filter(|r| r.life.active() && r.life != LifeCycleState::Queued).count()
 }
 
 /// Moves every run to where the clock says it is. A run that ends makes room for one that is queued, which then begins at
-/// that time, whenever somebody looks.
+/// that time, whenever a request reads it.
 pub fn tick(store: &mut Store) {
     let (now, settings) = (store.now(), store.settings.clone());
     loop {
@@ -256,14 +259,14 @@ pub fn tick(store: &mut Store) {
             let Some(seconds) = run.outcome.seconds.or(settings.run_seconds) else { continue };
             let pending = settings.run_pending_seconds.unwrap_or(0) * 1000;
             let begun = run.started.unwrap_or(run.begins.unwrap_or(run.created) + pending);
-            if run.life == Life::Pending && now >= begun {
+            if run.life == LifeCycleState::Pending && now >= begun {
                 run.started = Some(begun);
-                run.life = Life::Running;
+                run.life = LifeCycleState::Running;
             }
-            if run.life == Life::Running && now >= begun + seconds * 1000 {
+            if run.life == LifeCycleState::Running && now >= begun + seconds * 1000 {
                 finish(run, begun + seconds * 1000);
             }
-            if run.life == Life::Terminating {
+            if run.life == LifeCycleState::Terminating {
                 cancelled(run, now);
             }
         }
@@ -277,7 +280,7 @@ pub fn tick(store: &mut Store) {
 /// Starts queued runs where there is room; answers whether it started one. They begin when the room came to be.
 fn start_queued(store: &mut Store) -> bool {
     let mut queued: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    for run in store.databricks.runs.values().filter(|r| r.life == Life::Queued) {
+    for run in store.databricks.runs.values().filter(|r| r.life == LifeCycleState::Queued) {
         queued.entry(run.job_id).or_default().push(run.run_id);
     }
     let mut started = false;
@@ -294,7 +297,7 @@ fn start_queued(store: &mut Store) -> bool {
             let end = ends.get(room - 1 - place).copied();
             let Some(run) = store.databricks.runs.get_mut(&run_id) else { continue };
             let begins = end.unwrap_or(run.created).max(run.created);
-            run.life = Life::Pending;
+            run.life = LifeCycleState::Pending;
             run.begins = Some(begins);
             run.queued = begins - run.created;
             run.message.clear();
@@ -309,8 +312,8 @@ fn start_queued(store: &mut Store) -> bool {
 fn step(store: &mut Store, run_id: i64) {
     let Some(run) = store.databricks.runs.get(&run_id) else { return };
     let (life, job_id) = (run.life, run.job_id);
-    if life == Life::Queued {
-        let of_job = store.databricks.runs.values().filter(|r| r.job_id == job_id && r.life != Life::Queued);
+    if life == LifeCycleState::Queued {
+        let of_job = store.databricks.runs.values().filter(|r| r.job_id == job_id && r.life != LifeCycleState::Queued);
         let ahead: Vec<i64> = of_job.filter(|r| r.life.active()).map(|r| r.run_id).collect();
         for run_id in ahead {
             advance(store, run_id);
@@ -325,13 +328,13 @@ fn advance(store: &mut Store, run_id: i64) {
     let (now, counted) = (store.now(), store.settings.run_seconds.is_some());
     let Some(run) = store.databricks.runs.get_mut(&run_id) else { return };
     match run.life {
-        Life::Terminating => cancelled(run, now),
+        LifeCycleState::Terminating => cancelled(run, now),
         _ if counted || run.outcome.seconds.is_some() => {}
-        Life::Pending => {
+        LifeCycleState::Pending => {
             run.started = Some(now);
-            run.life = Life::Running;
+            run.life = LifeCycleState::Running;
         }
-        Life::Running => finish(run, now),
+        LifeCycleState::Running => finish(run, now),
         _ => {}
     }
 }
@@ -341,10 +344,10 @@ fn finish(run: &mut Run, now: i64) {
     run.ended = Some(now);
     run.message = run.outcome.error.clone().unwrap_or_default();
     if result == "INTERNAL_ERROR" {
-        run.life = Life::InternalError;
+        run.life = LifeCycleState::InternalError;
         run.result = Some("FAILED".to_owned());
     } else {
-        run.life = Life::Terminated;
+        run.life = LifeCycleState::Terminated;
         // A repair that went well does not make up for what it did not run again.
         let failed = run.repairs.kept.values().any(|a| !matches!(a.result.as_deref(), Some("SUCCESS" | "EXCLUDED")));
         run.result = Some(if failed && result == "SUCCESS" { "FAILED".to_owned() } else { result });
@@ -352,7 +355,7 @@ fn finish(run: &mut Run, now: i64) {
 }
 
 fn cancelled(run: &mut Run, now: i64) {
-    run.life = Life::Terminated;
+    run.life = LifeCycleState::Terminated;
     run.result = Some("CANCELED".to_owned());
     run.ended = Some(now);
 }
@@ -486,8 +489,8 @@ fn output(store: &mut Store, request: &Request) -> Handled {
 fn stop(run: &mut Run, now: i64) {
     match run.life {
         // Nothing has started, so there is nothing to wind down.
-        Life::Queued | Life::Pending => cancelled(run, now),
-        Life::Running => run.life = Life::Terminating,
+        LifeCycleState::Queued | LifeCycleState::Pending => cancelled(run, now),
+        LifeCycleState::Running => run.life = LifeCycleState::Terminating,
         _ => return,
     }
     run.message = "Run cancelled.".to_owned();
@@ -512,7 +515,7 @@ fn cancel_all(store: &mut Store, request: &Request) -> Handled {
     }
     let now = store.now();
     for run in store.databricks.runs.values_mut().filter(|r| job_id.is_none_or(|id| r.job_id == id)) {
-        if !queued || run.life == Life::Queued {
+        if !queued || run.life == LifeCycleState::Queued {
             stop(run, now);
         }
     }
@@ -534,7 +537,7 @@ mod tests {
     use crate::{
         errors::Handled,
         request::Request,
-        settings::Outcome,
+        settings::RunOutcome,
         store::{Clock, Store},
     };
     use serde_json::{Value, json};
@@ -588,11 +591,11 @@ mod tests {
     fn a_failing_task_keeps_those_behind_it_from_running() {
         let mut store = Store::new(Clock::Fixed(0));
         let id = job(&mut store, two_tasks());
-        let outcome = Outcome {
+        let outcome = RunOutcome {
             result: Some("FAILED".to_owned()),
             task: Some("a".to_owned()),
             error: Some("AnalysisException: no such table".to_owned()),
-            ..Outcome::default()
+            ..RunOutcome::default()
         };
         store.settings.runs.insert("j".to_owned(), outcome);
         let run_id = run(&mut store, id);

@@ -12,7 +12,7 @@ use crate::{
 use serde_json::{Value, json};
 
 /// A kind of principal.
-struct Kind {
+struct ScimResource {
     /// As in the path.
     path: &'static str,
     /// What tells one from another.
@@ -21,10 +21,20 @@ struct Kind {
     noun: &'static str,
 }
 
-const KINDS: [Kind; 3] = [
-    Kind { path: "Users", name: "userName", schema: "urn:ietf:params:scim:schemas:core:2.0:User", noun: "username" },
-    Kind { path: "Groups", name: "displayName", schema: "urn:ietf:params:scim:schemas:core:2.0:Group", noun: "name" },
-    Kind {
+const RESOURCES: [ScimResource; 3] = [
+    ScimResource {
+        path: "Users",
+        name: "userName",
+        schema: "urn:ietf:params:scim:schemas:core:2.0:User",
+        noun: "username",
+    },
+    ScimResource {
+        path: "Groups",
+        name: "displayName",
+        schema: "urn:ietf:params:scim:schemas:core:2.0:Group",
+        noun: "name",
+    },
+    ScimResource {
         path: "ServicePrincipals",
         name: "applicationId",
         schema: "urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal",
@@ -32,7 +42,7 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
-impl Kind {
+impl ScimResource {
     /// In the words of a refusal: `Group with name x`.
     fn called(&self, value: &str) -> String {
         let kind = match self.path {
@@ -47,7 +57,7 @@ impl Kind {
 /// Answers `preview/scim/v2/KIND` and `preview/scim/v2/KIND/ID`.
 pub fn handle(store: &mut Store, request: &Request, rest: &[&str]) -> Option<Handled> {
     let (path, rest) = rest.split_first()?;
-    let kind = KINDS.iter().find(|k| k.path == *path)?;
+    let kind = RESOURCES.iter().find(|k| k.path == *path)?;
     Some(match (request.method.as_str(), rest) {
         ("GET", []) => list(store, request, kind),
         ("POST", []) => create(store, request, kind),
@@ -71,7 +81,7 @@ fn error(status: u16, kind: Option<&str>, detail: String) -> ApiError {
 }
 
 /// All of a kind: those of the beginning, and those that were made.
-fn all(store: &Store, request: &Request, kind: &Kind) -> Vec<Value> {
+fn all(store: &Store, request: &Request, kind: &ScimResource) -> Vec<Value> {
     let made = store.databricks.principals.get(kind.path).into_iter().flatten();
     let mut found: Vec<Value> = made.map(|(_, one)| one.clone()).collect();
     let has = |found: &[Value], id: &str| found.iter().any(|one| one["id"] == id);
@@ -119,12 +129,12 @@ fn groups_of(store: &Store, id: &str) -> Vec<Value> {
         .collect()
 }
 
-fn find(store: &Store, request: &Request, kind: &Kind, id: &str) -> Result<Value, ApiError> {
+fn find(store: &Store, request: &Request, kind: &ScimResource, id: &str) -> Result<Value, ApiError> {
     let missing = || error(404, None, format!("{} not found.", kind.called(id)));
     all(store, request, kind).into_iter().find(|one| one["id"] == id).ok_or_else(missing)
 }
 
-/// The attributes that were asked for, `id` and `schemas` always.
+/// The attributes that `attributes` names, `id` and `schemas` always.
 fn part(one: &Value, request: &Request) -> Value {
     let names = |parameter: &str| -> Vec<String> {
         let given = request.param(parameter).unwrap_or_default();
@@ -165,7 +175,7 @@ fn fits(one: &Value, filter: &str) -> Result<bool, ApiError> {
     })
 }
 
-fn list(store: &Store, request: &Request, kind: &Kind) -> Handled {
+fn list(store: &Store, request: &Request, kind: &ScimResource) -> Handled {
     let filter = request.param("filter").filter(|f| !f.trim().is_empty());
     let mut found = Vec::new();
     for one in all(store, request, kind) {
@@ -187,7 +197,7 @@ fn list(store: &Store, request: &Request, kind: &Kind) -> Handled {
     }))
 }
 
-fn create(store: &mut Store, request: &Request, kind: &Kind) -> Handled {
+fn create(store: &mut Store, request: &Request, kind: &ScimResource) -> Handled {
     let mut one = Value::Object(request.object()?);
     let id = (7_000_000_000_000_000 + store.serial()).to_string();
     if kind.path == "ServicePrincipals" && text(&one, "applicationId").is_none() {
@@ -235,14 +245,14 @@ fn drop_empty(one: &mut Value) {
     });
 }
 
-fn keep(store: &mut Store, kind: &Kind, id: &str, one: Value) {
+fn keep(store: &mut Store, kind: &ScimResource, id: &str, one: Value) {
     let of_kind = store.databricks.principals.entry(kind.path.to_owned()).or_default();
     of_kind.insert(id.to_owned(), one);
 }
 
 /// Writes into each member of a group what it is called.
 fn show_members(store: &Store, request: &Request, group: &mut Value) {
-    let known: Vec<(Value, Value, &str)> = KINDS
+    let known: Vec<(Value, Value, &str)> = RESOURCES
         .iter()
         .flat_map(|kind| {
             let one = |o: Value| (o["id"].clone(), o.get("displayName").cloned().unwrap_or_default(), kind.path);
@@ -257,7 +267,7 @@ fn show_members(store: &Store, request: &Request, group: &mut Value) {
     }
 }
 
-fn replace(store: &mut Store, request: &Request, kind: &Kind, id: &str) -> Handled {
+fn replace(store: &mut Store, request: &Request, kind: &ScimResource, id: &str) -> Handled {
     let before = find(store, request, kind, id)?;
     let mut one = Value::Object(request.object()?);
     one["id"] = json!(id);
@@ -277,7 +287,7 @@ fn replace(store: &mut Store, request: &Request, kind: &Kind, id: &str) -> Handl
     Ok(one)
 }
 
-fn patch(store: &mut Store, request: &Request, kind: &Kind, id: &str) -> Handled {
+fn patch(store: &mut Store, request: &Request, kind: &ScimResource, id: &str) -> Handled {
     let mut one = find(store, request, kind, id)?;
     let operations = request.body.get("Operations").and_then(Value::as_array).cloned().unwrap_or_default();
     for operation in &operations {
@@ -342,7 +352,7 @@ fn remove(one: &mut Value, path: &str, value: &Value) {
     });
 }
 
-fn delete(store: &mut Store, request: &Request, kind: &Kind, id: &str) -> Handled {
+fn delete(store: &mut Store, request: &Request, kind: &ScimResource, id: &str) -> Handled {
     find(store, request, kind, id)?;
     let of_kind = store.databricks.principals.get_mut(kind.path);
     if of_kind.and_then(|all| all.remove(id)).is_none() {

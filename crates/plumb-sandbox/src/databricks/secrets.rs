@@ -1,4 +1,4 @@
-//! Secret scopes, secrets and who may read them, API 2.0.
+//! Secrets API 2.0: secret scopes, secrets and their access control lists.
 //!
 //! Codes are those of the Secrets API reference; the words of a missing scope are the service's (Terraform provider,
 //! secrets/), the other words are unverified.

@@ -1,4 +1,4 @@
-//! Objects to begin with, in the shape of the APIs.
+//! Seeding a workspace: creates its objects from JSON in the shape of the APIs.
 
 use super::{route, set, text};
 use crate::{request::Request, store::Store};
@@ -12,7 +12,7 @@ const LISTS: [(&str, &str, &str); 4] = [
     ("jobs", "/api/2.2/jobs/create", "job_id"),
 ];
 
-/// Adds a seed's objects as if somebody had created them, and answers their ids. Each may name its own id, its
+/// Adds a seed's objects as if a user had created them, and answers their ids. Each may name its own id, its
 /// `creator_user_name`, and its `permissions` (a list as in the permissions API); clusters also `state`, `pinned` and
 /// `libraries`. A job may be bare settings, or have them under `settings` as jobs/get shows it.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {

@@ -1,4 +1,4 @@
-//! A tree of files, as DBFS and volumes have one. Folders are there by themselves, also empty ones.
+//! A tree of files and folders in memory, which DBFS and volumes share. Folders may be empty.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 /// The files and folders of one store, by absolute paths. `/` is always there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tree(BTreeMap<String, Entry>);
+pub struct Tree(BTreeMap<String, TreeEntry>);
 
 /// A file, or a folder where there is no content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TreeEntry {
     /// Base64.
     content: Option<String>,
     pub modified: i64,
 }
 
-impl Entry {
+impl TreeEntry {
     /// The bytes of a file; `None` for a folder.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         self.content.as_ref().map(|content| STANDARD.decode(content).unwrap_or_default())
@@ -48,9 +48,9 @@ fn parent(path: &str) -> &str {
 
 impl Tree {
     /// What is at a path.
-    pub fn get(&self, path: &str) -> Option<Entry> {
+    pub fn get(&self, path: &str) -> Option<TreeEntry> {
         match path {
-            "/" => Some(Entry { content: None, modified: 0 }),
+            "/" => Some(TreeEntry { content: None, modified: 0 }),
             path => self.0.get(path).cloned(),
         }
     }
@@ -67,7 +67,7 @@ impl Tree {
             }
             at = parent(at);
         }
-        self.0.extend(missing.into_iter().map(|path| (path, Entry { content: None, modified: now })));
+        self.0.extend(missing.into_iter().map(|path| (path, TreeEntry { content: None, modified: now })));
         Ok(())
     }
 
@@ -77,12 +77,12 @@ impl Tree {
             return Err(InTheWay(path.to_owned()));
         }
         self.make_folder(parent(path), now)?;
-        self.0.insert(path.to_owned(), Entry { content: Some(STANDARD.encode(bytes)), modified: now });
+        self.0.insert(path.to_owned(), TreeEntry { content: Some(STANDARD.encode(bytes)), modified: now });
         Ok(())
     }
 
     /// What is directly in a folder, with absolute paths.
-    pub fn inside(&self, path: &str) -> Vec<(&str, &Entry)> {
+    pub fn inside(&self, path: &str) -> Vec<(&str, &TreeEntry)> {
         let below = if path == "/" { "/".to_owned() } else { format!("{path}/") };
         let all = self.0.range(below.clone()..).take_while(|(p, _)| p.starts_with(&below));
         all.filter(|(p, _)| !p[below.len()..].contains('/')).map(|(p, e)| (p.as_str(), e)).collect()
@@ -100,7 +100,7 @@ impl Tree {
         let below = format!("{from}/");
         let (moved, kept) =
             std::mem::take(&mut self.0).into_iter().partition(|(p, _)| p == from || p.starts_with(&below));
-        let moved: BTreeMap<String, Entry> = moved;
+        let moved: BTreeMap<String, TreeEntry> = moved;
         self.0 = kept;
         self.0.extend(moved.into_iter().map(|(p, entry)| (format!("{to}{}", &p[from.len()..]), entry)));
         Ok(())

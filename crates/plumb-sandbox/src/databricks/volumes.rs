@@ -5,7 +5,7 @@
 
 use super::{
     paging, reply,
-    tree::{Entry, clean},
+    tree::{TreeEntry, clean},
 };
 use crate::{
     errors::{ApiError, Handled},
@@ -134,7 +134,7 @@ fn list(store: &mut Store, request: &Request, path: &str) -> Handled {
     Ok(answer)
 }
 
-fn shown(path: &str, entry: &Entry) -> Value {
+fn shown(path: &str, entry: &TreeEntry) -> Value {
     let mut shown = json!({
         "path": path,
         "name": path.rsplit('/').next(),

@@ -1,4 +1,4 @@
-//! SQL warehouses, API 2.0: enough to have one to name, and to look one up by its name.
+//! SQL warehouses, API 2.0: list, get, create, edit, start, stop and delete, without queries.
 
 use super::{defaults, paging, text};
 use crate::{

@@ -1,7 +1,7 @@
 //! Workspace files and folders, API 2.0.
 
 use super::{
-    State,
+    DatabricksState,
     notebooks::{self, Archived, Language},
     paging, permissions, reply,
 };
@@ -108,7 +108,7 @@ fn root(path: &str) -> Node {
 }
 
 /// The homes of users who have something in them, and that of whoever asks.
-fn homes(state: &State, user: &str) -> BTreeSet<String> {
+fn homes(state: &DatabricksState, user: &str) -> BTreeSet<String> {
     let home = |path: &String| {
         let rest = path.strip_prefix("/Users/")?;
         Some(format!("/Users/{}", rest.split('/').next().unwrap_or(rest)))
@@ -131,7 +131,7 @@ fn find(store: &Store, path: &str) -> Result<Node, ApiError> {
 }
 
 /// The path and the type of the object of that id.
-pub fn by_id(state: &State, user: &str, id: &str) -> Option<(String, String)> {
+pub fn by_id(state: &DatabricksState, user: &str, id: &str) -> Option<(String, String)> {
     let id: u64 = id.parse().ok()?;
     if let Some((path, node)) = state.workspace.iter().find(|(_, node)| node.object_id == id) {
         return Some((path.clone(), node.object_type.clone()));
@@ -142,7 +142,7 @@ pub fn by_id(state: &State, user: &str, id: &str) -> Option<(String, String)> {
 }
 
 /// The folders above a path, the nearest first: path and id.
-pub fn above(state: &State, path: &str) -> Vec<(String, u64)> {
+pub fn above(state: &DatabricksState, path: &str) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     let mut at = path;
     while at != "/" {
@@ -153,11 +153,14 @@ pub fn above(state: &State, path: &str) -> Vec<(String, u64)> {
     found
 }
 
-/// Refuses who may not write there: in somebody else's home, unless an admin or allowed to edit it.
+/// Refuses who may not write there: in another user's home, unless an admin or allowed to edit it.
 fn may_write(store: &Store, request: &Request, path: &str) -> Result<(), ApiError> {
     let mine = format!("/Users/{}", request.user);
-    let theirs = path.starts_with("/Users/") && path != mine && !path.starts_with(&format!("{mine}/"));
-    if !theirs || store.settings.caller_is_admin || permissions::may_edit(&store.databricks, path, &request.user) {
+    let is_foreign_home = path.starts_with("/Users/") && path != mine && !path.starts_with(&format!("{mine}/"));
+    if !is_foreign_home
+        || store.settings.caller_is_admin
+        || permissions::may_edit(&store.databricks, path, &request.user)
+    {
         return Ok(());
     }
     Err(ApiError::denied(format!("{} does not have Edit permissions on {path}.", request.user)))

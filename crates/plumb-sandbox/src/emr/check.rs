@@ -1,4 +1,4 @@
-//! What a request has to have, in the words of AWS's own front end.
+//! Validation of request members, with the messages of AWS's own front end.
 //!
 //! Recorded form: `1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be
 //! null`.
@@ -109,7 +109,7 @@ pub fn one_of(value: &str, at: &str, set: &[&str]) -> Result<(), Answer> {
 
 /// A value that is of another type than the model's.
 fn serialization(expected: &str, at: &str) -> Answer {
-    super::replies::Api::Clusters.refused(
+    super::replies::AwsService::Clusters.refused(
         400,
         "SerializationException",
         &format!("{at} has a value of another type; expected {expected}"),

@@ -1,4 +1,4 @@
-//! A cluster and what it is made of, as the emulator keeps them.
+//! EMR clusters and their steps: states, state changes, and the shapes of DescribeCluster and DescribeStep.
 
 use super::instances::{Fleet, Group};
 use super::replies::time;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// A cluster's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Phase {
+pub enum EmrClusterState {
     Starting,
     Bootstrapping,
     Running,
@@ -20,38 +20,38 @@ pub enum Phase {
 }
 
 /// The names of all states of a cluster.
-pub const PHASES: [&str; 7] =
+pub const CLUSTER_STATES: [&str; 7] =
     ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"];
 
-impl Phase {
+impl EmrClusterState {
     /// The name that the API has for it.
     pub fn name(self) -> &'static str {
         match self {
-            Phase::Starting => "STARTING",
-            Phase::Bootstrapping => "BOOTSTRAPPING",
-            Phase::Running => "RUNNING",
-            Phase::Waiting => "WAITING",
-            Phase::Terminating => "TERMINATING",
-            Phase::Terminated => "TERMINATED",
-            Phase::TerminatedWithErrors => "TERMINATED_WITH_ERRORS",
+            EmrClusterState::Starting => "STARTING",
+            EmrClusterState::Bootstrapping => "BOOTSTRAPPING",
+            EmrClusterState::Running => "RUNNING",
+            EmrClusterState::Waiting => "WAITING",
+            EmrClusterState::Terminating => "TERMINATING",
+            EmrClusterState::Terminated => "TERMINATED",
+            EmrClusterState::TerminatedWithErrors => "TERMINATED_WITH_ERRORS",
         }
     }
 
     /// Whether it is over.
     pub fn has_ended(self) -> bool {
-        matches!(self, Phase::Terminated | Phase::TerminatedWithErrors)
+        matches!(self, EmrClusterState::Terminated | EmrClusterState::TerminatedWithErrors)
     }
 
     /// Whether it takes steps and changes.
     pub fn is_active(self) -> bool {
-        !self.has_ended() && self != Phase::Terminating
+        !self.has_ended() && self != EmrClusterState::Terminating
     }
 }
 
 /// A step's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum StepPhase {
+pub enum StepState {
     #[default]
     Pending,
     CancelPending,
@@ -63,26 +63,26 @@ pub enum StepPhase {
 }
 
 /// The names of all states of a step.
-pub const STEP_PHASES: [&str; 7] =
+pub const STEP_STATES: [&str; 7] =
     ["PENDING", "CANCEL_PENDING", "RUNNING", "COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"];
 
-impl StepPhase {
+impl StepState {
     /// The name that the API has for it.
     pub fn name(self) -> &'static str {
         match self {
-            StepPhase::Pending => "PENDING",
-            StepPhase::CancelPending => "CANCEL_PENDING",
-            StepPhase::Running => "RUNNING",
-            StepPhase::Completed => "COMPLETED",
-            StepPhase::Cancelled => "CANCELLED",
-            StepPhase::Failed => "FAILED",
-            StepPhase::Interrupted => "INTERRUPTED",
+            StepState::Pending => "PENDING",
+            StepState::CancelPending => "CANCEL_PENDING",
+            StepState::Running => "RUNNING",
+            StepState::Completed => "COMPLETED",
+            StepState::Cancelled => "CANCELLED",
+            StepState::Failed => "FAILED",
+            StepState::Interrupted => "INTERRUPTED",
         }
     }
 
     /// Whether it still counts against the 256 steps that a cluster may have.
     pub fn is_active(self) -> bool {
-        matches!(self, StepPhase::Pending | StepPhase::Running | StepPhase::CancelPending)
+        matches!(self, StepState::Pending | StepState::Running | StepState::CancelPending)
     }
 }
 
@@ -123,11 +123,11 @@ impl Reason {
 #[serde(default)]
 pub struct Step {
     pub id: String,
-    /// The step as it was asked for.
+    /// The step as it was requested.
     pub asked: Value,
     /// The runtime role, which only DescribeStep shows.
     pub role: Option<String>,
-    pub phase: StepPhase,
+    pub phase: StepState,
     pub created: i64,
     pub started: Option<i64>,
     pub ended: Option<i64>,
@@ -185,12 +185,12 @@ impl Step {
 
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cluster {
+pub struct EmrCluster {
     pub id: String,
     pub arn: String,
-    /// The cluster as it was asked for (RunJobFlow), but for what has a member of its own here.
+    /// The request that made the cluster (RunJobFlow), without what has a member of its own here.
     pub asked: Value,
-    pub phase: Phase,
+    pub phase: EmrClusterState,
     /// When this state was entered.
     pub since: i64,
     pub created: i64,
@@ -205,7 +205,7 @@ pub struct Cluster {
     pub errors: Vec<Value>,
     /// How it will have ended, once it is terminating.
     #[serde(default)]
-    pub ending: Option<Phase>,
+    pub ending: Option<EmrClusterState>,
     pub keep_alive: bool,
     pub protected: bool,
     pub replacement: bool,
@@ -213,7 +213,7 @@ pub struct Cluster {
     pub concurrency: i64,
     #[serde(default)]
     pub extended_support: Option<bool>,
-    /// In the order in which they were asked for.
+    /// In the order of the requests.
     #[serde(default)]
     pub steps: Vec<Step>,
     #[serde(default)]
@@ -236,7 +236,7 @@ pub struct Cluster {
     pub made: u64,
 }
 
-/// Members of RunJobFlow that DescribeCluster shows as they were asked for.
+/// Members of RunJobFlow that DescribeCluster shows as they were requested.
 const SHOWN: [&str; 17] = [
     "LogUri",
     "LogEncryptionKmsKeyId",
@@ -257,7 +257,7 @@ const SHOWN: [&str; 17] = [
     "Configurations",
 ];
 
-impl Cluster {
+impl EmrCluster {
     /// Its name.
     pub fn name(&self) -> &str {
         self.asked["Name"].as_str().unwrap_or_default()

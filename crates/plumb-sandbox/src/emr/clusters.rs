@@ -1,13 +1,13 @@
-//! Clusters: listed, described, protected, tagged, ended.
+//! Operations on EMR clusters: list, describe, protect, tag, terminate.
 
-use super::cluster::{Cluster, PHASES, Reason};
-use super::replies::{Replied, invalid, no_cluster, validation};
+use super::cluster::{CLUSTER_STATES, EmrCluster, Reason};
+use super::replies::{AwsResult, invalid, no_cluster, validation};
 use super::{check, life, paged};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
 
 /// The cluster of a newer operation, by `ClusterId`.
-pub fn known<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut Cluster, Answer> {
+pub fn known<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut EmrCluster, Answer> {
     let id = check::text(body, "ClusterId")?;
     store.emr.region(region).clusters.get_mut(id).ok_or_else(|| no_cluster(id))
 }
@@ -32,14 +32,14 @@ fn milliseconds(body: &Value, name: &str) -> Result<Option<i64>, Answer> {
     }
 }
 
-pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let states = check::texts(body, "ClusterStates")?;
     for state in &states {
-        check::one_of(state, "ClusterStates", &PHASES)?;
+        check::one_of(state, "ClusterStates", &CLUSTER_STATES)?;
     }
     let (after, before) = (milliseconds(body, "CreatedAfter")?, milliseconds(body, "CreatedBefore")?);
-    let mut clusters: Vec<&Cluster> = store
+    let mut clusters: Vec<&EmrCluster> = store
         .emr
         .region(region)
         .clusters
@@ -54,7 +54,7 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
     paged(&all, body, "Clusters")
 }
 
-pub fn describe(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn describe(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let (now, settings) = (store.now(), store.settings.emr.clone());
     let cluster = known(store, region, body)?;
     let shown = cluster.described(now);
@@ -62,7 +62,7 @@ pub fn describe(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(json!({ "Cluster": shown }))
 }
 
-pub fn bootstrap_actions(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn bootstrap_actions(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = known(store, region, body)?;
     let asked = cluster.asked["BootstrapActions"].as_array().into_iter().flatten();
     let shown = |action: &Value| {
@@ -74,7 +74,7 @@ pub fn bootstrap_actions(store: &mut Store, region: &str, body: &Value) -> Repli
     paged(&all, body, "BootstrapActions")
 }
 
-pub fn modify(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn modify(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let level = check::maybe_number(body, "StepConcurrencyLevel")?;
     let extended = check::maybe_flag(body, "ExtendedSupport")?;
     let now = store.now();
@@ -110,14 +110,11 @@ fn job_flows(store: &mut Store, region: &str, body: &Value) -> Result<Vec<String
         return Err(validation("At most 10 job flow IDs may be specified."));
     }
     let known = &store.emr.region(region).clusters;
-    match ids.iter().all(|id| known.contains_key(id)) {
-        true => Ok(ids),
-        false => Err(no_job_flow()),
-    }
+    if ids.iter().all(|id| known.contains_key(id)) { Ok(ids) } else { Err(no_job_flow()) }
 }
 
 /// The operations that set one flag of several clusters.
-pub fn set(store: &mut Store, region: &str, body: &Value, name: &str) -> Replied {
+pub fn set(store: &mut Store, region: &str, body: &Value, name: &str) -> AwsResult {
     let value = check::flag(body, name)?;
     let ids = job_flows(store, region, body)?;
     let now = store.now();
@@ -143,7 +140,7 @@ pub fn set(store: &mut Store, region: &str, body: &Value, name: &str) -> Replied
 
 /// Ends those that are not protected, also where the answer is a refusal because of the others (API reference,
 /// TerminateJobFlows; the words are those of cloud-custodian/cloud-custodian#6409).
-pub fn terminate(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn terminate(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let ids = job_flows(store, region, body)?;
     let now = store.now();
     let clusters = &mut store.emr.region(region).clusters;
@@ -156,19 +153,21 @@ pub fn terminate(store: &mut Store, region: &str, body: &Value) -> Replied {
         }
         life::end(cluster, now, Reason::coded("USER_REQUEST", "Terminated by user request"), false);
     }
-    match refused {
-        true => Err(validation("Could not shut down one or more job flows since they are termination protected.")),
-        false => Ok(Value::Null),
+    if refused {
+        Err(validation("Could not shut down one or more job flows since they are termination protected."))
+    } else {
+        Ok(Value::Null)
     }
 }
 
 /// The cluster that tags are for. Studios and notebooks are not emulated.
-fn tagged<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut Cluster, Answer> {
+fn tagged<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut EmrCluster, Answer> {
     let id = check::text(body, "ResourceId")?;
     let cluster = store.emr.region(region).clusters.get_mut(id).ok_or_else(|| no_cluster(id))?;
-    match cluster.phase.has_ended() {
-        true => Err(invalid(None, "Tags cannot be modified on terminated clusters.")),
-        false => Ok(cluster),
+    if cluster.phase.has_ended() {
+        Err(invalid(None, "Tags cannot be modified on terminated clusters."))
+    } else {
+        Ok(cluster)
     }
 }
 
@@ -187,7 +186,7 @@ pub fn tags(list: &[Value]) -> Result<Vec<(String, String)>, Answer> {
     Ok(tags)
 }
 
-pub fn add_tags(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn add_tags(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let new = tags(check::list(body, "Tags")?)?;
     let cluster = tagged(store, region, body)?;
     let mut all = cluster.tags.clone();
@@ -205,7 +204,7 @@ pub fn add_tags(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(json!({}))
 }
 
-pub fn remove_tags(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn remove_tags(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     check::list(body, "TagKeys")?;
     let keys = check::texts(body, "TagKeys")?;
     let cluster = tagged(store, region, body)?;

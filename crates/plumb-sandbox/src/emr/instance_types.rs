@@ -3,7 +3,7 @@
 //! The members are those of botocore's model. The families are a choice of the real ones (EC2 instance types); the real
 //! list also differs by region.
 
-use super::replies::{Replied, invalid};
+use super::replies::{AwsResult, invalid};
 use super::{check, paged, releases};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn shown(family: &Family, size: &str, times: i64) -> Value {
     })
 }
 
-pub fn list(body: &Value) -> Replied {
+pub fn list(body: &Value) -> AwsResult {
     let label = check::text(body, "ReleaseLabel")?;
     if !releases::is_known(label) {
         return Err(invalid(None, format!("The release label '{label}' is not valid.")));

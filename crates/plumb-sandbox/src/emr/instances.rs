@@ -1,8 +1,8 @@
 //! What a cluster runs on: instance groups or instance fleets, and the instances in them.
 
-use super::cluster::{Cluster, Phase};
-use super::replies::{Replied, invalid, time, validation};
-use super::settings::Settings;
+use super::cluster::{EmrCluster, EmrClusterState};
+use super::replies::{AwsResult, invalid, time, validation};
+use super::settings::EmrSettings;
 use super::{check, clusters, paged};
 use crate::{answer::Answer, store::Store};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub struct Instance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     pub id: String,
-    /// The group as it was asked for (InstanceGroupConfig).
+    /// The group as it was requested (InstanceGroupConfig).
     pub asked: Value,
     pub requested: i64,
     /// Since when it is changing its size.
@@ -42,7 +42,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fleet {
     pub id: String,
-    /// The fleet as it was asked for (InstanceFleetConfig).
+    /// The fleet as it was requested (InstanceFleetConfig).
     pub asked: Value,
     pub on_demand: i64,
     pub spot: i64,
@@ -95,20 +95,20 @@ impl Fleet {
         alive(&self.members).filter(|member| member.market == market).map(|member| member.units).sum()
     }
 
-    /// How the units that were asked for are to be divided: on demand, spot.
+    /// The requested units: on demand, spot.
     fn wanted(&self) -> (i64, i64) {
         if self.switched { (self.on_demand + self.spot, 0) } else { (self.on_demand, self.spot) }
     }
 }
 
-fn added(cluster: &mut Cluster, kind: &str, market: &str, units: i64, at: i64) -> Instance {
+fn added(cluster: &mut EmrCluster, kind: &str, market: &str, units: i64, at: i64) -> Instance {
     let ready = cluster.ready.map(|ready| ready.max(at));
     let (id, ec2) = (cluster.part("ci-", 14), cluster.ec2());
     Instance { id, ec2, kind: kind.to_owned(), market: market.to_owned(), units, created: at, ready, ended: None }
 }
 
-/// Makes the instances of every group and fleet as many as were asked for.
-pub fn provision(cluster: &mut Cluster, at: i64) {
+/// Starts and ends instances until every group and fleet has its requested size.
+pub fn provision(cluster: &mut EmrCluster, at: i64) {
     let mut groups = std::mem::take(&mut cluster.groups);
     for group in &mut groups {
         let (kind, market) = (group.kind().to_owned(), group.market().to_owned());
@@ -159,37 +159,37 @@ fn shrink(members: &mut [Instance], count: i64, at: i64, which: impl Fn(&Instanc
 }
 
 /// The instances are ready for steps.
-pub fn ready(cluster: &mut Cluster, at: i64) {
+pub fn ready(cluster: &mut EmrCluster, at: i64) {
     for member in all_mut(cluster) {
         member.ready = member.ready.or(Some(at));
     }
 }
 
 /// The instances are gone.
-pub fn end(cluster: &mut Cluster, at: i64) {
+pub fn end(cluster: &mut EmrCluster, at: i64) {
     for member in all_mut(cluster) {
         member.ended = member.ended.or(Some(at));
     }
 }
 
-fn all_mut(cluster: &mut Cluster) -> impl Iterator<Item = &mut Instance> {
+fn all_mut(cluster: &mut EmrCluster) -> impl Iterator<Item = &mut Instance> {
     let fleets = cluster.fleets.iter_mut().flat_map(|fleet| fleet.members.iter_mut());
     cluster.groups.iter_mut().flat_map(|group| group.members.iter_mut()).chain(fleets)
 }
 
 /// Since when a group or fleet of it is changing its size.
-pub fn resizing(cluster: &Cluster) -> Option<i64> {
+pub fn resizing(cluster: &EmrCluster) -> Option<i64> {
     let fleets = cluster.fleets.iter().filter_map(|fleet| fleet.resizing);
     cluster.groups.iter().filter_map(|group| group.resizing).chain(fleets).min()
 }
 
-/// The instances are as many as were asked for.
-pub fn resized(cluster: &mut Cluster, at: i64) {
+/// Ends a resize.
+pub fn resized(cluster: &mut EmrCluster, at: i64) {
     provision(cluster, at);
 }
 
 /// How many minutes fleets wait for spot instances that there are none of.
-pub fn spot_timeout(cluster: &Cluster, settings: &Settings) -> Option<i64> {
+pub fn spot_timeout(cluster: &EmrCluster, settings: &EmrSettings) -> Option<i64> {
     if settings.spot_available {
         return None;
     }
@@ -202,12 +202,12 @@ fn spot(fleet: &Fleet) -> &Value {
 }
 
 /// Whether one of the fleets ends the cluster when there are no spot instances.
-pub fn spot_ends_it(cluster: &Cluster) -> bool {
+pub fn spot_ends_it(cluster: &EmrCluster) -> bool {
     cluster.fleets.iter().any(|fleet| fleet.spot > 0 && spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER")
 }
 
 /// The fleets that waited for spot instances take others.
-pub fn switch_to_on_demand(cluster: &mut Cluster) {
+pub fn switch_to_on_demand(cluster: &mut EmrCluster) {
     for fleet in cluster.fleets.iter_mut().filter(|fleet| fleet.spot > 0) {
         fleet.switched = true;
     }
@@ -232,7 +232,7 @@ pub fn cpus(kind: &str) -> i64 {
     (size(kind) * 4.0).ceil() as i64
 }
 
-impl Cluster {
+impl EmrCluster {
     /// `NormalizedInstanceHours`: begun hours of every instance, an `m1.small` counting 1 and each doubling of the size
     /// twice as much (`xlarge` is 8).
     #[allow(clippy::cast_possible_truncation)]
@@ -249,15 +249,15 @@ impl Cluster {
 }
 
 /// The status of a group, a fleet or an instance.
-fn status(cluster: &Cluster, is_resizing: bool, created: i64, ready: Option<i64>, ended: Option<i64>) -> Value {
+fn status(cluster: &EmrCluster, is_resizing: bool, created: i64, ready: Option<i64>, ended: Option<i64>) -> Value {
     let state = match cluster.phase {
         _ if ended.is_some() => "TERMINATED",
-        Phase::Starting => "PROVISIONING",
-        Phase::Bootstrapping => "BOOTSTRAPPING",
-        Phase::Running | Phase::Waiting if is_resizing => "RESIZING",
-        Phase::Running | Phase::Waiting => "RUNNING",
-        Phase::Terminating => "TERMINATING",
-        Phase::Terminated | Phase::TerminatedWithErrors => "TERMINATED",
+        EmrClusterState::Starting => "PROVISIONING",
+        EmrClusterState::Bootstrapping => "BOOTSTRAPPING",
+        EmrClusterState::Running | EmrClusterState::Waiting if is_resizing => "RESIZING",
+        EmrClusterState::Running | EmrClusterState::Waiting => "RUNNING",
+        EmrClusterState::Terminating => "TERMINATING",
+        EmrClusterState::Terminated | EmrClusterState::TerminatedWithErrors => "TERMINATED",
     };
     let mut timeline = json!({ "CreationDateTime": time(created) });
     for (name, at) in [("ReadyDateTime", ready), ("EndDateTime", ended)] {
@@ -265,9 +265,10 @@ fn status(cluster: &Cluster, is_resizing: bool, created: i64, ready: Option<i64>
             timeline[name] = time(at);
         }
     }
-    let reason = match cluster.phase.has_ended() {
-        true => json!({ "Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated" }),
-        false => json!({ "Message": "" }),
+    let reason = if cluster.phase.has_ended() {
+        json!({ "Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated" })
+    } else {
+        json!({ "Message": "" })
     };
     json!({ "State": state, "StateChangeReason": reason, "Timeline": timeline })
 }
@@ -286,7 +287,7 @@ fn volumes(asked: &Value) -> Vec<Value> {
     out
 }
 
-fn shown_group(cluster: &Cluster, group: &Group) -> Value {
+fn shown_group(cluster: &EmrCluster, group: &Group) -> Value {
     let asked = &group.asked;
     let configurations = asked.get("Configurations").cloned().unwrap_or_else(|| json!([]));
     let version = asked["ConfigurationsVersion"].as_i64().unwrap_or(0);
@@ -315,14 +316,14 @@ fn shown_group(cluster: &Cluster, group: &Group) -> Value {
     shown
 }
 
-fn running(cluster: &Cluster, members: &[Instance]) -> usize {
+fn running(cluster: &EmrCluster, members: &[Instance]) -> usize {
     match cluster.phase {
-        Phase::Starting | Phase::Bootstrapping => 0,
+        EmrClusterState::Starting | EmrClusterState::Bootstrapping => 0,
         _ => alive(members).count(),
     }
 }
 
-fn shown_fleet(cluster: &Cluster, fleet: &Fleet) -> Value {
+fn shown_fleet(cluster: &EmrCluster, fleet: &Fleet) -> Value {
     let asked = &fleet.asked;
     let types = asked["InstanceTypeConfigs"].as_array().cloned().unwrap_or_default();
     let types: Vec<Value> = types
@@ -376,7 +377,7 @@ fn has_groups(operation: &str) -> Answer {
     invalid(Some("API_DOES_NOT_SUPPORT_INSTANCE_GROUP_CLUSTERS"), words)
 }
 
-pub fn groups(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn groups(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     if cluster.has_fleets() {
         return Err(has_fleets("ListInstanceGroups"));
@@ -385,7 +386,7 @@ pub fn groups(store: &mut Store, region: &str, body: &Value) -> Replied {
     paged(&all, body, "InstanceGroups")
 }
 
-pub fn fleets(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn fleets(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     if !cluster.has_fleets() {
         return Err(has_groups("ListInstanceFleets"));
@@ -394,7 +395,7 @@ pub fn fleets(store: &mut Store, region: &str, body: &Value) -> Replied {
     paged(&all, body, "InstanceFleets")
 }
 
-pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     let (group, fleet) = (check::maybe_text(body, "InstanceGroupId")?, check::maybe_text(body, "InstanceFleetId")?);
     let (roles, role) = (check::texts(body, "InstanceGroupTypes")?, check::maybe_text(body, "InstanceFleetType")?);
@@ -426,7 +427,7 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
     paged(&all, body, "Instances")
 }
 
-fn shown(cluster: &Cluster, member: &Instance, owner: &str, id: &str) -> Value {
+fn shown(cluster: &EmrCluster, member: &Instance, owner: &str, id: &str) -> Value {
     let tail: Vec<u8> = member.ec2.bytes().rev().take(3).collect();
     let address = format!("10.{}.{}.{}", tail[0], tail[1], tail[2]);
     let region = cluster.arn.split(':').nth(3).unwrap_or_default();
@@ -445,20 +446,20 @@ fn shown(cluster: &Cluster, member: &Instance, owner: &str, id: &str) -> Value {
 }
 
 /// Only clusters that run are changed. Recorded: hashicorp/terraform#22116.
-fn changeable(cluster: &Cluster) -> Result<(), Answer> {
+fn changeable(cluster: &EmrCluster) -> Result<(), Answer> {
     match cluster.phase {
-        Phase::Running | Phase::Waiting => Ok(()),
+        EmrClusterState::Running | EmrClusterState::Waiting => Ok(()),
         _ => Err(validation("An instance group may only be modified when the cluster is running or waiting")),
     }
 }
 
-pub fn modify_groups(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn modify_groups(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let changes = check::maybe_list(body, "InstanceGroups")?.unwrap_or_default().to_vec();
     let ids: Vec<&str> = changes.iter().map(|c| check::text(c, "InstanceGroupId")).collect::<Result<_, _>>()?;
     let named = check::maybe_text(body, "ClusterId")?.map(str::to_owned);
     let all = &mut store.emr.region(region).clusters;
-    let holds = |cluster: &Cluster| {
+    let holds = |cluster: &EmrCluster| {
         named.as_ref().is_none_or(|id| cluster.id == *id)
             && ids.iter().all(|id| cluster.groups.iter().any(|group| group.id == **id))
     };
@@ -496,7 +497,7 @@ pub fn modify_groups(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(Value::Null)
 }
 
-pub fn modify_fleet(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn modify_fleet(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let cluster = clusters::known(store, region, body)?;
     if !cluster.has_fleets() {
@@ -505,7 +506,7 @@ pub fn modify_fleet(store: &mut Store, region: &str, body: &Value) -> Replied {
     check::object(body, "InstanceFleet")?;
     let change = &body["InstanceFleet"];
     let id = check::text(change, "InstanceFleet.InstanceFleetId")?;
-    if !matches!(cluster.phase, Phase::Running | Phase::Waiting) {
+    if !matches!(cluster.phase, EmrClusterState::Running | EmrClusterState::Waiting) {
         return Err(invalid(None, "An instance fleet may only be modified when the cluster is running or waiting."));
     }
     let Some(fleet) = cluster.fleets.iter_mut().find(|fleet| fleet.id == id) else {

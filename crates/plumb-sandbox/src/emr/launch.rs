@@ -1,13 +1,13 @@
-//! RunJobFlow: what can be asked for, and the cluster that comes of it.
+//! RunJobFlow: validates the request and makes the cluster.
 
-use super::cluster::{Cluster, Phase, Reason};
+use super::cluster::{EmrCluster, EmrClusterState, Reason};
 use super::instances::{Fleet, Group, MOST};
-use super::replies::{Replied, validation};
+use super::replies::{AwsResult, validation};
 use super::{check, clusters, policies, releases, steps};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
 
-pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = launched(store, region, body)?;
     let answer = json!({ "JobFlowId": cluster.id, "ClusterArn": cluster.arn });
     store.emr.region(region).clusters.insert(cluster.id.clone(), cluster);
@@ -15,7 +15,7 @@ pub fn run_job_flow(store: &mut Store, region: &str, body: &Value) -> Replied {
 }
 
 /// The cluster of a request, starting now. Nothing is changed but the sequence that ids come from.
-pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<Cluster, Answer> {
+pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<EmrCluster, Answer> {
     let name = check::text(body, "Name")?;
     if name.is_empty() || name.chars().count() > 256 || name.contains(['<', '>', '$', '|', '`']) {
         return Err(validation("Cluster name may not contain the characters '<', '>', '$', '|' or '`' (backtick)."));
@@ -44,10 +44,11 @@ pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<Cluster
         return Err(validation(format!("Security configuration with name '{name}' does not exist.")));
     }
     let (groups, fleets) = (groups(instances)?, fleets(instances)?);
-    match (groups.is_empty(), fleets.is_empty()) {
-        (false, false) => return Err(validation("Instance fleets and instance groups are mutually exclusive.")),
-        (true, true) => return Err(validation("At least one master instance must be requested.")),
-        _ => {}
+    if !groups.is_empty() && !fleets.is_empty() {
+        return Err(validation("Instance fleets and instance groups are mutually exclusive."));
+    }
+    if groups.is_empty() && fleets.is_empty() {
+        return Err(validation("At least one master instance must be requested."));
     }
     let version = releases::version(body["ReleaseLabel"].as_str().unwrap_or_default()).unwrap_or_default();
     let policy = |name: &str| body.get(name).filter(|policy| !policy.is_null()).cloned();
@@ -70,11 +71,11 @@ pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<Cluster
             instances.remove("InstanceFleets");
         }
     }
-    let mut cluster = Cluster {
+    let mut cluster = EmrCluster {
         arn: store.emr.arn("elasticmapreduce", region, &format!("cluster/{id}")),
         id,
         asked,
-        phase: Phase::Starting,
+        phase: EmrClusterState::Starting,
         since: now,
         created: now,
         ready: None,

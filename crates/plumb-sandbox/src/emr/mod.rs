@@ -1,33 +1,35 @@
 //! An AWS account's EMR, EMR Serverless and STS at one address: JSON 1.1, REST with JSON, query with XML.
 //!
 //! Requests have to be signed (Signature Version 4) with the access key [`KEY`] and the secret [`SECRET`], and the region
-//! that they are signed for is the region that they see. Shapes and errors are those of botocore's models; where a text
-//! was recorded from AWS by somebody, the place says by whom.
+//! that they are signed for is the region that they see. Shapes and errors are those of botocore's models; a text
+//! that was recorded from AWS names its source.
 
 mod check;
-pub mod cluster;
+mod cluster;
 mod clusters;
 mod instance_types;
 mod instances;
 mod launch;
 pub mod life;
-pub mod monthly;
+mod monthly;
 mod policies;
 mod releases;
-pub mod replies;
+pub(crate) mod replies;
 mod scaling;
 mod security;
 pub mod seed;
-pub mod serverless;
-pub mod settings;
+mod serverless;
+mod settings;
 mod sign;
 mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use settings::EmrSettings;
+
 use super::{answer::Answer, request::Request, store::Store};
 use axum::http::{HeaderMap, Uri};
-use replies::{Api, Replied};
+use replies::{AwsResult, AwsService};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -39,52 +41,52 @@ use std::{
 pub const KEY: &str = "plumb";
 /// Its secret.
 pub const SECRET: &str = "sandbox";
-/// The account, unless another one is asked for.
+/// The account, unless the options name another one.
 pub const ACCOUNT: &str = "123456789012";
 /// The region of what is seeded, unless the seed names another one.
 pub const REGION: &str = "eu-central-1";
 
 /// How EMR is to be emulated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct EmrOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The account's twelve digits.
     pub account: String,
 }
 
-impl Default for Options {
+impl Default for EmrOptions {
     fn default() -> Self {
-        Options { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), account: ACCOUNT.to_owned() }
+        EmrOptions { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), account: ACCOUNT.to_owned() }
     }
 }
 
 /// All that the account has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub(crate) struct EmrState {
     pub account: String,
     pub regions: BTreeMap<String, Region>,
 }
 
-impl Default for State {
+impl Default for EmrState {
     fn default() -> Self {
-        State { account: ACCOUNT.to_owned(), regions: BTreeMap::new() }
+        EmrState { account: ACCOUNT.to_owned(), regions: BTreeMap::new() }
     }
 }
 
 /// What a region of the account has.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Region {
-    pub clusters: BTreeMap<String, cluster::Cluster>,
+pub(crate) struct Region {
+    pub clusters: BTreeMap<String, cluster::EmrCluster>,
     pub security: BTreeMap<String, security::Configuration>,
     pub applications: BTreeMap<String, serverless::Application>,
     /// What requests with a client token made: the token, what was asked, the answer.
     pub tokens: BTreeMap<String, (Value, Value)>,
 }
 
-impl State {
+impl EmrState {
     /// A region, which is empty at first.
     pub fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()
@@ -102,7 +104,7 @@ impl State {
 
 /// What the log and faults call the place of a request: `/elasticmapreduce/ListClusters`, `/emr-serverless/applications`,
 /// `/sts`. On the wire EMR has one address for all its operations.
-pub fn place(headers: &HeaderMap, uri: &Uri) -> String {
+pub(crate) fn place(headers: &HeaderMap, uri: &Uri) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     match target {
         Some(target) => format!("/elasticmapreduce/{}", target.rsplit('.').next().unwrap_or(target)),
@@ -112,16 +114,16 @@ pub fn place(headers: &HeaderMap, uri: &Uri) -> String {
 }
 
 /// The service of such a place.
-fn api_of(place: &str) -> Api {
+fn api_of(place: &str) -> AwsService {
     match place {
-        "/sts" => Api::Identity,
-        place if place.starts_with("/elasticmapreduce/") => Api::Clusters,
-        _ => Api::Serverless,
+        "/sts" => AwsService::Identity,
+        place if place.starts_with("/elasticmapreduce/") => AwsService::Clusters,
+        _ => AwsService::Serverless,
     }
 }
 
 /// Answers one request.
-pub fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
+pub(crate) fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
     let api = api_of(&request.path);
     let region = match sign::verify(api, &request.raw) {
         Ok(region) => region,
@@ -133,9 +135,9 @@ pub fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
     life::tick(store);
     serverless::tick(store);
     let replied = match api {
-        Api::Identity => return identity(store, request),
-        Api::Serverless => serverless::handle(store, &region, request),
-        Api::Clusters => operation(store, &region, request),
+        AwsService::Identity => return identity(store, request),
+        AwsService::Serverless => serverless::handle(store, &region, request),
+        AwsService::Clusters => operation(store, &region, request),
     };
     replied.map_or_else(|refused| refused, |body| api.ok(&body))
 }
@@ -149,12 +151,12 @@ fn identity(store: &Store, request: &Request) -> Answer {
         action => {
             let action = action.unwrap_or_default();
             let words = format!("Could not find operation {action} for version 2011-06-15");
-            Api::Identity.refused(400, "InvalidAction", &words, &request.id)
+            AwsService::Identity.refused(400, "InvalidAction", &words, &request.id)
         }
     }
 }
 
-fn operation(store: &mut Store, region: &str, request: &Request) -> Replied {
+fn operation(store: &mut Store, region: &str, request: &Request) -> AwsResult {
     let body = &request.body;
     let name = request.path.rsplit('/').next().unwrap_or_default();
     match name {
@@ -192,7 +194,7 @@ fn operation(store: &mut Store, region: &str, request: &Request) -> Replied {
         "ListReleaseLabels" => releases::list(body),
         "DescribeReleaseLabel" => releases::describe(body),
         "ListSupportedInstanceTypes" => instance_types::list(body),
-        _ => Err(Api::Clusters.refused(400, "UnknownOperationException", "", &request.id)),
+        _ => Err(AwsService::Clusters.refused(400, "UnknownOperationException", "", &request.id)),
     }
 }
 
@@ -213,7 +215,7 @@ fn page<T: Clone>(all: &[T], marker: Option<&str>, size: usize) -> Result<(Vec<T
 const PAGE: usize = 50;
 
 /// An answer with one page of a listing.
-fn paged(all: &[Value], body: &Value, items: &str) -> Replied {
+fn paged(all: &[Value], body: &Value, items: &str) -> AwsResult {
     let (entries, marker) = page(all, check::maybe_text(body, "Marker")?, PAGE)?;
     let mut answer = serde_json::Map::new();
     answer.insert(items.to_owned(), entries.into());

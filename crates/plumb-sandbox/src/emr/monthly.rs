@@ -334,7 +334,7 @@ fn revenue(now: i64) -> Value {
         "steps": steps })
 }
 
-/// Fleets that managed scaling sizes, kept alive until nobody has used it for some hours.
+/// Fleets that managed scaling sizes, kept alive until it has been idle for some hours.
 fn attribution(now: i64) -> Value {
     let data = month(now, 0);
     let created = now - 5 * HOUR;

@@ -1,39 +1,39 @@
 //! Managed scaling and auto-termination policies.
 
-use super::cluster::{Cluster, Phase};
-use super::replies::{Replied, validation};
+use super::cluster::{EmrCluster, EmrClusterState};
+use super::replies::{AwsResult, validation};
 use super::{check, clusters, scaling};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
 
-/// The policy, or an empty answer where there is none.
-pub fn get(store: &mut Store, region: &str, body: &Value, name: &str) -> Replied {
+/// The policy, or an empty answer without one.
+pub fn get(store: &mut Store, region: &str, body: &Value, name: &str) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     let policy = if name == "ManagedScalingPolicy" { &cluster.scaling } else { &cluster.idle };
     Ok(policy.as_ref().map_or_else(|| json!({}), |policy| json!({ name: policy })))
 }
 
-pub fn remove(store: &mut Store, region: &str, body: &Value, name: &str) -> Replied {
+pub fn remove(store: &mut Store, region: &str, body: &Value, name: &str) -> AwsResult {
     let cluster = changeable(store, region, body)?;
     *(if name == "ManagedScalingPolicy" { &mut cluster.scaling } else { &mut cluster.idle }) = None;
     Ok(json!({}))
 }
 
-pub fn put_scaling(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn put_scaling(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let cluster = changeable(store, region, body)?;
     check::object(body, "ManagedScalingPolicy")?;
     let policy = &body["ManagedScalingPolicy"];
     scaling_fits(policy, cluster.has_fleets(), cluster.release())?;
     cluster.scaling = Some(policy.clone());
-    if matches!(cluster.phase, Phase::Running | Phase::Waiting) {
-        let is_busy = cluster.phase == Phase::Running;
+    if matches!(cluster.phase, EmrClusterState::Running | EmrClusterState::Waiting) {
+        let is_busy = cluster.phase == EmrClusterState::Running;
         scaling::scale(cluster, is_busy, now);
     }
     Ok(json!({}))
 }
 
-pub fn put_idle(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn put_idle(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let cluster = changeable(store, region, body)?;
     check::object(body, "AutoTerminationPolicy")?;
@@ -44,12 +44,9 @@ pub fn put_idle(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(json!({}))
 }
 
-fn changeable<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut Cluster, Answer> {
+fn changeable<'s>(store: &'s mut Store, region: &str, body: &Value) -> Result<&'s mut EmrCluster, Answer> {
     let cluster = clusters::known(store, region, body)?;
-    match cluster.phase.is_active() {
-        true => Ok(cluster),
-        false => Err(clusters::over()),
-    }
+    if cluster.phase.is_active() { Ok(cluster) } else { Err(clusters::over()) }
 }
 
 /// Both policies came with 5.30 and 6.1 (API reference, PutManagedScalingPolicy and PutAutoTerminationPolicy).
@@ -94,8 +91,9 @@ pub fn idle_fits(policy: &Value, release: (u32, u32)) -> Result<(), Answer> {
     }
     // "a minimum of 60 seconds and a maximum of 604800 seconds" (AutoTerminationPolicy).
     let seconds = check::number(policy, "AutoTerminationPolicy.IdleTimeout")?;
-    match (60..=604_800).contains(&seconds) {
-        true => Ok(()),
-        false => Err(validation("The idle timeout must be between 60 and 604800 seconds.")),
+    if (60..=604_800).contains(&seconds) {
+        Ok(())
+    } else {
+        Err(validation("The idle timeout must be between 60 and 604800 seconds."))
     }
 }

@@ -1,6 +1,6 @@
-//! EMR's releases and what they come with.
+//! EMR releases: labels, supported applications and their versions.
 
-use super::replies::{Replied, invalid};
+use super::replies::{AwsResult, invalid};
 use super::{check, page};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ pub fn version(label: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// `Applications` of DescribeCluster: what was asked for, with the versions of the release where they are known.
+/// `Applications` of DescribeCluster: the requested ones, with the versions of the release where they are known.
 pub fn applications(asked: &Value) -> Vec<Value> {
     let release = RELEASES.iter().find(|release| asked["ReleaseLabel"] == release.0);
     let mut out = Vec::new();
@@ -85,7 +85,7 @@ pub fn applications(asked: &Value) -> Vec<Value> {
     out
 }
 
-pub fn list(body: &Value) -> Replied {
+pub fn list(body: &Value) -> AwsResult {
     let (prefix, application) = (
         check::maybe_text(&body["Filters"], "Filters.Prefix")?.unwrap_or_default(),
         check::maybe_text(&body["Filters"], "Filters.Application")?.unwrap_or_default().to_ascii_lowercase(),
@@ -113,7 +113,7 @@ pub fn list(body: &Value) -> Replied {
     Ok(answer)
 }
 
-pub fn describe(body: &Value) -> Replied {
+pub fn describe(body: &Value) -> AwsResult {
     // Without a label it is the newest one's.
     let newest = labels().first().map_or("", |(label, _)| *label);
     let label = check::maybe_text(body, "ReleaseLabel")?.unwrap_or(newest);

@@ -1,35 +1,35 @@
-//! How AWS says no, in the shapes of its three protocols: JSON 1.1 (EMR), REST with JSON (EMR Serverless), query with
+//! Errors of AWS in the shapes of its three protocols: JSON 1.1 (EMR), REST with JSON (EMR Serverless), query with
 //! XML (STS). The members are those of botocore's models and of recorded answers.
 
 use crate::answer::{Answer, Content};
 use serde_json::{Value, json};
 
 /// What a handler returns. `null` is an empty body, which is what operations without an output answer.
-pub type Replied = Result<Value, Answer>;
+pub type AwsResult = Result<Value, Answer>;
 
 /// The service that a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub enum AwsService {
     Clusters,
     Serverless,
     Identity,
 }
 
-impl Api {
+impl AwsService {
     /// The name in signatures.
     pub fn signing_name(self) -> &'static str {
         match self {
-            Api::Clusters => "elasticmapreduce",
-            Api::Serverless => "emr-serverless",
-            Api::Identity => "sts",
+            AwsService::Clusters => "elasticmapreduce",
+            AwsService::Serverless => "emr-serverless",
+            AwsService::Identity => "sts",
         }
     }
 
     fn media(self) -> &'static str {
         match self {
-            Api::Clusters => "application/x-amz-json-1.1",
-            Api::Serverless => "application/json",
-            Api::Identity => "text/xml",
+            AwsService::Clusters => "application/x-amz-json-1.1",
+            AwsService::Serverless => "application/json",
+            AwsService::Identity => "text/xml",
         }
     }
 
@@ -42,9 +42,9 @@ impl Api {
     /// A refusal in this service's protocol.
     pub fn refused(self, status: u16, code: &str, message: &str, request_id: &str) -> Answer {
         let text = match self {
-            Api::Clusters => json!({ "__type": code, "message": message }).to_string(),
-            Api::Serverless => json!({ "message": message }).to_string(),
-            Api::Identity => format!(
+            AwsService::Clusters => json!({ "__type": code, "message": message }).to_string(),
+            AwsService::Serverless => json!({ "message": message }).to_string(),
+            AwsService::Identity => format!(
                 "<ErrorResponse xmlns=\"{STS}\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{}</Code>\n    \
                  <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
                 escaped(code),
@@ -52,7 +52,7 @@ impl Api {
             ),
         };
         // The query protocol names its errors in the body alone.
-        let error = (self != Api::Identity).then(|| code.to_owned());
+        let error = (self != AwsService::Identity).then(|| code.to_owned());
         Answer { status, content: Content::Amazon { media: self.media(), error, text }, retry_after: None }
     }
 }
@@ -76,14 +76,14 @@ pub fn caller(account: &str, arn: &str, request_id: &str) -> Answer {
     );
     Answer {
         status: 200,
-        content: Content::Amazon { media: Api::Identity.media(), error: None, text },
+        content: Content::Amazon { media: AwsService::Identity.media(), error: None, text },
         retry_after: None,
     }
 }
 
 /// EMR: 400 `ValidationException`, which the older operations answer.
 pub fn validation(message: impl AsRef<str>) -> Answer {
-    Api::Clusters.refused(400, "ValidationException", message.as_ref(), "")
+    AwsService::Clusters.refused(400, "ValidationException", message.as_ref(), "")
 }
 
 /// EMR: 400 `InvalidRequestException`, which the newer operations answer, with a code of its own.
@@ -95,7 +95,7 @@ pub fn invalid(code: Option<&str>, message: impl AsRef<str>) -> Answer {
     }
     body["Message"] = json!(message.as_ref());
     let content = Content::Amazon {
-        media: Api::Clusters.media(),
+        media: AwsService::Clusters.media(),
         error: Some("InvalidRequestException".to_owned()),
         text: body.to_string(),
     };
@@ -109,33 +109,37 @@ pub fn no_cluster(id: &str) -> Answer {
 
 /// EMR Serverless: 400 `ValidationException`.
 pub fn unfit(message: impl AsRef<str>) -> Answer {
-    Api::Serverless.refused(400, "ValidationException", message.as_ref(), "")
+    AwsService::Serverless.refused(400, "ValidationException", message.as_ref(), "")
 }
 
 /// EMR Serverless: 404 `ResourceNotFoundException`.
 pub fn missing(message: impl AsRef<str>) -> Answer {
-    Api::Serverless.refused(404, "ResourceNotFoundException", message.as_ref(), "")
+    AwsService::Serverless.refused(404, "ResourceNotFoundException", message.as_ref(), "")
 }
 
 /// EMR Serverless: 409 `ConflictException`.
 pub fn conflict(message: impl AsRef<str>) -> Answer {
-    Api::Serverless.refused(409, "ConflictException", message.as_ref(), "")
+    AwsService::Serverless.refused(409, "ConflictException", message.as_ref(), "")
 }
 
-/// What a fault answers that only names a status. Throttling is 400 in EMR, whatever was asked for (re:Post, "EMR API
-/// throttling"), and 429 in EMR Serverless.
+/// What a fault answers that only names a status. Throttling is 400 in EMR (re:Post, "EMR API throttling"), and
+/// 429 in EMR Serverless.
 pub fn made_up(place: &str, status: u16, request_id: &str) -> Answer {
     let api = super::api_of(place);
     let words = format!("A fault of the sandbox: {status}");
     let (status, code, message) = match (status, api) {
-        (400 | 429, Api::Clusters) => (400, "ThrottlingException", "Rate exceeded".to_owned()),
-        (429, Api::Serverless) => (429, "ThrottlingException", "Rate exceeded".to_owned()),
-        (429, Api::Identity) => (400, "Throttling", "Rate exceeded".to_owned()),
-        (401 | 403, _) => (403, if api == Api::Identity { "AccessDenied" } else { "AccessDeniedException" }, words),
-        (404, Api::Serverless) => (404, "ResourceNotFoundException", words),
-        (409, Api::Serverless) => (409, "ConflictException", words),
+        (400 | 429, AwsService::Clusters) => (400, "ThrottlingException", "Rate exceeded".to_owned()),
+        (429, AwsService::Serverless) => (429, "ThrottlingException", "Rate exceeded".to_owned()),
+        (429, AwsService::Identity) => (400, "Throttling", "Rate exceeded".to_owned()),
+        (401 | 403, _) => {
+            (403, if api == AwsService::Identity { "AccessDenied" } else { "AccessDeniedException" }, words)
+        }
+        (404, AwsService::Serverless) => (404, "ResourceNotFoundException", words),
+        (409, AwsService::Serverless) => (409, "ConflictException", words),
         (503, _) => (503, "ServiceUnavailable", words),
-        (500.., _) => (status, if api == Api::Identity { "InternalFailure" } else { "InternalServerException" }, words),
+        (500.., _) => {
+            (status, if api == AwsService::Identity { "InternalFailure" } else { "InternalServerException" }, words)
+        }
         _ => (status, "ValidationException", words),
     };
     api.refused(status, code, &message, request_id)

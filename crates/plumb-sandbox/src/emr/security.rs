@@ -1,6 +1,6 @@
 //! Security configurations: a name and a text that holds JSON.
 
-use super::replies::{Replied, invalid, time};
+use super::replies::{AwsResult, invalid, time};
 use super::{check, paged};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Configuration {
 }
 
 /// Nothing says what AWS does to one that a cluster uses but that it is deleted: a cluster keeps what it began with.
-pub fn delete(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn delete(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let name = check::text(body, "Name")?;
     match store.emr.region(region).security.remove(name) {
         Some(_) => Ok(json!({})),
@@ -27,7 +27,7 @@ fn unknown(name: &str) -> crate::answer::Answer {
     invalid(None, format!("Security configuration with name '{name}' does not exist."))
 }
 
-pub fn create(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn create(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let (name, text) = (check::text(body, "Name")?, check::text(body, "SecurityConfiguration")?);
     if !serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()) {
         return Err(invalid(None, "The security configuration is not a valid JSON object."));
@@ -41,7 +41,7 @@ pub fn create(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(json!({ "Name": name, "CreationDateTime": time(created) }))
 }
 
-pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let all: Vec<Value> = store
         .emr
         .region(region)
@@ -52,7 +52,7 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
     paged(&all, body, "SecurityConfigurations")
 }
 
-pub fn describe(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn describe(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let name = check::text(body, "Name")?;
     let one = store.emr.region(region).security.get(name).ok_or_else(|| unknown(name))?;
     Ok(json!({ "Name": name, "SecurityConfiguration": one.text, "CreationDateTime": time(one.created) }))

@@ -1,7 +1,7 @@
-//! An account to begin with: what other people's code had made of EMR before.
+//! Seeding an AWS account: adds EMR clusters, security configurations and EMR Serverless applications of the past.
 
-use super::cluster::{Cluster, Phase, Reason, StepPhase};
-use super::{REGION, instances, launch, replies::Replied, security, serverless};
+use super::cluster::{EmrCluster, EmrClusterState, Reason, StepState};
+use super::{REGION, instances, launch, replies::AwsResult, security, serverless};
 use crate::{
     answer::{Answer, Content},
     store::Store,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The `emr` member of a seed. The word `monthly` alone stands for `{"monthly": true}`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Seed {
+struct EmrSeed {
     /// Where all of it is; [`REGION`] when absent.
     region: Option<String>,
     /// Whether the ready-made account is wanted as well.
@@ -30,7 +30,7 @@ struct ClusterSeed {
     run: Value,
     /// Its state; WAITING when absent.
     #[serde(default)]
-    state: Option<Phase>,
+    state: Option<EmrClusterState>,
     /// `StateChangeReason`.
     #[serde(default)]
     reason: Value,
@@ -40,7 +40,7 @@ struct ClusterSeed {
     ready: Option<String>,
     #[serde(default)]
     ended: Option<String>,
-    /// How its steps went, in the order in which they were asked for.
+    /// How its steps went, in the order of the request.
     #[serde(default)]
     steps: Vec<StepSeed>,
 }
@@ -49,7 +49,7 @@ struct ClusterSeed {
 #[serde(default, deny_unknown_fields)]
 struct StepSeed {
     /// COMPLETED when absent.
-    state: Option<StepPhase>,
+    state: Option<StepState>,
     started: Option<String>,
     ended: Option<String>,
     /// `FailureDetails`.
@@ -131,11 +131,11 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
     Ok(ids)
 }
 
-fn read(seed: &Value) -> Result<Seed, String> {
+fn read(seed: &Value) -> Result<EmrSeed, String> {
     serde_json::from_value(seed.clone()).map_err(|e| format!("emr: {e}"))
 }
 
-fn said(replied: Replied) -> Result<Value, String> {
+fn said(replied: AwsResult) -> Result<Value, String> {
     replied.map_err(refusal)
 }
 
@@ -151,24 +151,24 @@ fn time(text: Option<&str>) -> Result<Option<i64>, String> {
     text.map(read).transpose().map_err(|e| format!("a time is expected as 2026-10-01T04:00:00Z: {e}"))
 }
 
-fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<Cluster, String> {
+fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrCluster, String> {
     let mut cluster = launch::launched(store, region, &seed.run).map_err(refusal)?;
     let now = store.now();
     let created = time(seed.created.as_deref())?.unwrap_or(now);
     let ready = time(seed.ready.as_deref())?.unwrap_or(created);
     let ended = time(seed.ended.as_deref())?;
-    cluster.phase = seed.state.unwrap_or(Phase::Waiting);
+    cluster.phase = seed.state.unwrap_or(EmrClusterState::Waiting);
     if cluster.phase.has_ended() != ended.is_some() {
         return Err(format!("`ended` belongs to an ended cluster, and the state is {}", cluster.phase.name()));
     }
     if seed.steps.len() > cluster.steps.len() {
-        return Err(format!("{} steps are told of, {} were asked for", seed.steps.len(), cluster.steps.len()));
+        return Err(format!("`steps` describes {} steps, `run` requests {}", seed.steps.len(), cluster.steps.len()));
     }
     (cluster.created, cluster.since, cluster.idle_from) = (created, created, now);
-    if !matches!(cluster.phase, Phase::Starting) {
+    if !matches!(cluster.phase, EmrClusterState::Starting) {
         instances::provision(&mut cluster, created);
     }
-    if !matches!(cluster.phase, Phase::Starting | Phase::Bootstrapping) {
+    if !matches!(cluster.phase, EmrClusterState::Starting | EmrClusterState::Bootstrapping) {
         cluster.ready = Some(ready);
         instances::ready(&mut cluster, ready);
     }
@@ -177,10 +177,10 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<Cluste
         step.created = created;
         let untold = StepSeed::default();
         let told = seed.steps.get(place).unwrap_or(&untold);
-        step.phase = told.state.unwrap_or(StepPhase::Completed);
+        step.phase = told.state.unwrap_or(StepState::Completed);
         step.started = time(told.started.as_deref())?;
         step.ended = time(told.ended.as_deref())?;
-        let has_run = !matches!(step.phase, StepPhase::Pending | StepPhase::Cancelled);
+        let has_run = !matches!(step.phase, StepState::Pending | StepState::Cancelled);
         if has_run && step.started.is_none() {
             step.started = Some(last);
         }

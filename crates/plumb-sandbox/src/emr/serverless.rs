@@ -1,6 +1,6 @@
 //! EMR Serverless: applications and their job runs (botocore's model `emr-serverless/2021-07-13`).
 
-use super::replies::{Api, Replied, conflict, missing, time, unfit};
+use super::replies::{AwsResult, AwsService, conflict, missing, time, unfit};
 use super::{Region, id};
 use crate::{answer::Answer, request::Request, store::Store};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct Application {
     pub id: String,
     pub arn: String,
-    /// The application as it was asked for, without its tags.
+    /// The application as it was requested, without its tags.
     pub asked: Map<String, Value>,
     pub state: String,
     /// When this state was entered.
@@ -160,7 +160,7 @@ fn advance(run: &mut JobRun, outcome: Option<&super::settings::StepOutcome>, at:
 }
 
 /// Answers one request.
-pub fn handle(store: &mut Store, region: &str, request: &Request) -> Replied {
+pub fn handle(store: &mut Store, region: &str, request: &Request) -> AwsResult {
     let rest = request.path.strip_prefix("/emr-serverless").unwrap_or_default().trim_matches('/');
     let segments: Vec<&str> = rest.split('/').collect();
     let body = &request.body;
@@ -179,7 +179,7 @@ pub fn handle(store: &mut Store, region: &str, request: &Request) -> Replied {
         (method @ ("GET" | "POST" | "DELETE"), ["tags", arn @ ..]) => {
             tags(store, region, method, &arn.join("/"), request)
         }
-        _ => Err(Api::Serverless.refused(404, "UnknownOperationException", "", &request.id)),
+        _ => Err(AwsService::Serverless.refused(404, "UnknownOperationException", "", &request.id)),
     }
 }
 
@@ -238,7 +238,7 @@ pub fn made(store: &mut Store, region: &str, body: &Value) -> Result<Application
     Ok(Application { id, arn, asked, state, since: now, created: now, updated: now, tags, runs: BTreeMap::new() })
 }
 
-fn create(store: &mut Store, region: &str, body: &Value) -> Replied {
+fn create(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     if let Some(answer) = repeated(store.emr.region(region), body)? {
         return Ok(answer);
     }
@@ -265,7 +265,7 @@ fn shown(one: &Application) -> Value {
     shown
 }
 
-fn list(store: &mut Store, region: &str, request: &Request) -> Replied {
+fn list(store: &mut Store, region: &str, request: &Request) -> AwsResult {
     let states = asked_states(request, &STATES)?;
     let mut all: Vec<&Application> = store.emr.region(region).applications.values().collect();
     all.retain(|one| states.is_empty() || states.contains(&one.state));
@@ -287,7 +287,7 @@ fn asked_states(request: &Request, known: &[&str]) -> Result<Vec<String>, Answer
     }
 }
 
-fn paged(all: &[Value], request: &Request, items: &str) -> Replied {
+fn paged(all: &[Value], request: &Request, items: &str) -> AwsResult {
     let of = |name: &str| request.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let size = match of("maxResults") {
         None => 50,
@@ -305,7 +305,7 @@ fn paged(all: &[Value], request: &Request, items: &str) -> Replied {
     Ok(answer)
 }
 
-fn get(store: &mut Store, region: &str, id: &str) -> Replied {
+fn get(store: &mut Store, region: &str, id: &str) -> AwsResult {
     let (now, by_look) = (store.now(), store.settings.emr.cluster_seconds.is_none());
     let one = known(store.emr.region(region), id)?;
     let answer = json!({ "application": shown(one) });
@@ -317,18 +317,19 @@ fn get(store: &mut Store, region: &str, id: &str) -> Replied {
 
 /// Refuses in any but these states. The words are those of gchq/sleeper#2909.
 fn must_be(one: &Application, states: &[&str]) -> Result<(), Answer> {
-    match states.contains(&one.state.as_str()) {
-        true => Ok(()),
-        false => Err(unfit(format!(
+    if states.contains(&one.state.as_str()) {
+        Ok(())
+    } else {
+        Err(unfit(format!(
             "Application {} must be in one of the following statuses [{}]. Current status: {}",
             one.id,
             states.join(", "),
             one.state
-        ))),
+        )))
     }
 }
 
-fn update(store: &mut Store, region: &str, id: &str, body: &Value) -> Replied {
+fn update(store: &mut Store, region: &str, id: &str, body: &Value) -> AwsResult {
     text(body, "clientToken")?;
     let now = store.now();
     let one = known(store.emr.region(region), id)?;
@@ -342,7 +343,7 @@ fn update(store: &mut Store, region: &str, id: &str, body: &Value) -> Replied {
     Ok(json!({ "application": shown(one) }))
 }
 
-fn delete(store: &mut Store, region: &str, id: &str) -> Replied {
+fn delete(store: &mut Store, region: &str, id: &str) -> AwsResult {
     let now = store.now();
     let one = known(store.emr.region(region), id)?;
     must_be(one, &["CREATED", "STOPPED"])?;
@@ -350,7 +351,7 @@ fn delete(store: &mut Store, region: &str, id: &str) -> Replied {
     Ok(json!({}))
 }
 
-fn start(store: &mut Store, region: &str, id: &str) -> Replied {
+fn start(store: &mut Store, region: &str, id: &str) -> AwsResult {
     let now = store.now();
     let one = known(store.emr.region(region), id)?;
     if !matches!(one.state.as_str(), "STARTING" | "STARTED") {
@@ -360,7 +361,7 @@ fn start(store: &mut Store, region: &str, id: &str) -> Replied {
     Ok(json!({}))
 }
 
-fn stop(store: &mut Store, region: &str, id: &str) -> Replied {
+fn stop(store: &mut Store, region: &str, id: &str) -> AwsResult {
     let now = store.now();
     let one = known(store.emr.region(region), id)?;
     // "All scheduled and running jobs must be completed or cancelled before stopping an application" (StopApplication).
@@ -407,16 +408,17 @@ pub fn run_made(store: &mut Store, application: &Application, body: &Value) -> R
     })
 }
 
-fn start_run(store: &mut Store, region: &str, id: &str, body: &Value) -> Replied {
+fn start_run(store: &mut Store, region: &str, id: &str, body: &Value) -> AwsResult {
     let now = store.now();
     if let Some(answer) = repeated(store.emr.region(region), body)? {
         return Ok(answer);
     }
     let application = known(store.emr.region(region), id)?.clone();
     // It is started for the run, unless that was switched off.
-    match application.says("autoStartConfiguration")["enabled"] != false {
-        true => must_be(&application, &["CREATED", "STARTING", "STARTED", "STOPPED"])?,
-        false => must_be(&application, &["STARTED"])?,
+    if application.says("autoStartConfiguration")["enabled"] != false {
+        must_be(&application, &["CREATED", "STARTING", "STARTED", "STOPPED"])?;
+    } else {
+        must_be(&application, &["STARTED"])?;
     }
     let run = run_made(store, &application, body)?;
     let answer = json!({ "applicationId": id, "jobRunId": run.id, "arn": run.arn });
@@ -430,7 +432,7 @@ fn start_run(store: &mut Store, region: &str, id: &str, body: &Value) -> Replied
     Ok(answer)
 }
 
-fn list_runs(store: &mut Store, region: &str, id: &str, request: &Request) -> Replied {
+fn list_runs(store: &mut Store, region: &str, id: &str, request: &Request) -> AwsResult {
     let states = asked_states(request, &RUN_STATES)?;
     let bound = |name: &str| -> Result<Option<i64>, Answer> {
         let text = request.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
@@ -477,7 +479,7 @@ fn run<'s>(store: &'s mut Store, region: &str, id: &str, run: &str) -> Result<&'
     application.runs.get_mut(run).ok_or_else(|| missing(format!("Job run {run} does not exist.")))
 }
 
-fn get_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> Replied {
+fn get_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> AwsResult {
     let (now, settings, account) = (store.now(), store.settings.emr.clone(), store.emr.account.clone());
     let application = known(store.emr.region(region), id)?.clone();
     let one = run(store, region, id, run_id)?;
@@ -508,7 +510,7 @@ fn get_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> Replied {
     Ok(json!({ "jobRun": shown }))
 }
 
-fn cancel_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> Replied {
+fn cancel_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> AwsResult {
     let now = store.now();
     let one = run(store, region, id, run_id)?;
     if one.has_ended() {
@@ -519,7 +521,7 @@ fn cancel_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> Replie
     Ok(json!({ "applicationId": id, "jobRunId": run_id }))
 }
 
-fn tags(store: &mut Store, region: &str, method: &str, arn: &str, request: &Request) -> Replied {
+fn tags(store: &mut Store, region: &str, method: &str, arn: &str, request: &Request) -> AwsResult {
     let region = store.emr.region(region);
     let mut found = None;
     for application in region.applications.values_mut() {

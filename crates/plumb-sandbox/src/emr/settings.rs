@@ -1,4 +1,4 @@
-//! What a test or a demo may turn in the emulated EMR.
+//! Settings of the emulated EMR, for tests and demos: how long clusters and steps take, and how they end.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 /// The settings, read and merged through `/_sandbox/settings` under `emr`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct EmrSettings {
     /// Seconds that a cluster is starting, then bootstrapping, and in the end terminating; and that a change of its size
     /// takes. `null`: every look at the cluster (`DescribeCluster`, `DescribeStep`, `ListSteps`) shows it as it is and
     /// then moves it one state on. The same holds for an application of EMR Serverless (`GetApplication`).
     pub cluster_seconds: Option<i64>,
     /// Seconds that a step, or a job run of EMR Serverless, takes. `null`: until the next look.
     pub step_seconds: Option<i64>,
-    /// How steps end, by the step's name. Job runs of EMR Serverless too, by theirs.
+    /// How steps end, by the step's name. Job runs of EMR Serverless too, by their names.
     pub steps: BTreeMap<String, StepOutcome>,
     /// Clusters that fail to start, by their name.
     pub failures: BTreeMap<String, Failure>,
@@ -24,10 +24,10 @@ pub struct Settings {
     pub forget_days: i64,
 }
 
-impl Default for Settings {
+impl Default for EmrSettings {
     fn default() -> Self {
         // "only job flows created within the last two months" (DescribeJobFlows).
-        Settings {
+        EmrSettings {
             cluster_seconds: None,
             step_seconds: None,
             steps: BTreeMap::new(),

@@ -3,14 +3,14 @@
 //! The emulator knows one pair of keys, [`super::KEY`] and [`super::SECRET`]. The time of a signature is not checked:
 //! the sandbox's clock may be anywhere.
 
-use super::replies::Api;
+use super::replies::AwsService;
 use crate::request::{Raw, decode};
 use hmac::{Hmac, KeyInit, Mac};
 use plumb_model::text::percent_encoded;
 use sha2::{Digest, Sha256};
 
 /// Why a request is not believed: a code and a message.
-pub type Unbelieved = (&'static str, String);
+pub type SignatureError = (&'static str, String);
 
 /// What a signature says of a request.
 #[derive(Debug, PartialEq)]
@@ -34,8 +34,8 @@ fn claim(authorization: &str) -> Option<Claim<'_>> {
 }
 
 /// The region that a request was signed for, once the signature is found right.
-pub fn verify(api: Api, raw: &Raw) -> Result<String, Unbelieved> {
-    let xml = api == Api::Identity;
+pub fn verify(api: AwsService, raw: &Raw) -> Result<String, SignatureError> {
+    let xml = api == AwsService::Identity;
     let Some(authorization) = raw.header("authorization") else {
         let code = if xml { "MissingAuthenticationToken" } else { "MissingAuthenticationTokenException" };
         return Err((code, "Missing Authentication Token".to_owned()));
@@ -66,13 +66,14 @@ pub fn verify(api: Api, raw: &Raw) -> Result<String, Unbelieved> {
     }
     let expected = signature(&claim, date, raw);
     let is_right = expected.is_some_and(|expected| expected.eq_ignore_ascii_case(claim.signature));
-    match is_right && date.starts_with(claim.date) {
-        true => Ok(claim.region.to_owned()),
-        false => Err(wrong(
+    if is_right && date.starts_with(claim.date) {
+        Ok(claim.region.to_owned())
+    } else {
+        Err(wrong(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
              Key and signing method. Consult the service documentation for details."
                 .to_owned(),
-        )),
+        ))
     }
 }
 
@@ -160,8 +161,8 @@ mod tests {
 
     #[test]
     fn what_botocore_signs_is_believed_and_nothing_else() {
-        assert_eq!(verify(Api::Serverless, &signed()), Ok("eu-central-1".to_owned()));
-        let code = |api: Api, raw: &Raw| verify(api, raw).unwrap_err().0;
+        assert_eq!(verify(AwsService::Serverless, &signed()), Ok("eu-central-1".to_owned()));
+        let code = |api: AwsService, raw: &Raw| verify(api, raw).unwrap_err().0;
         let with = |change: fn(&mut Raw)| {
             let mut raw = signed();
             change(&mut raw);
@@ -176,15 +177,15 @@ mod tests {
             with(|raw| raw.headers[1].1 = "20261122T200001Z".to_owned()),
         ];
         for raw in &other {
-            assert_eq!(code(Api::Serverless, raw), "SignatureDoesNotMatch", "{raw:?}");
+            assert_eq!(code(AwsService::Serverless, raw), "SignatureDoesNotMatch", "{raw:?}");
         }
-        assert_eq!(code(Api::Clusters, &signed()), "SignatureDoesNotMatch", "of another service");
+        assert_eq!(code(AwsService::Clusters, &signed()), "SignatureDoesNotMatch", "of another service");
         let stranger = with(|raw| raw.headers[2].1 = raw.headers[2].1.replace("plumb/", "other/"));
-        assert_eq!(code(Api::Serverless, &stranger), "UnrecognizedClientException");
-        assert_eq!(code(Api::Identity, &stranger), "InvalidClientTokenId");
+        assert_eq!(code(AwsService::Serverless, &stranger), "UnrecognizedClientException");
+        assert_eq!(code(AwsService::Identity, &stranger), "InvalidClientTokenId");
         let bare = with(|raw| raw.headers.truncate(2));
-        assert_eq!(code(Api::Serverless, &bare), "MissingAuthenticationTokenException");
+        assert_eq!(code(AwsService::Serverless, &bare), "MissingAuthenticationTokenException");
         let bearer = with(|raw| raw.headers[2].1 = "Bearer x".to_owned());
-        assert_eq!(code(Api::Serverless, &bearer), "IncompleteSignatureException");
+        assert_eq!(code(AwsService::Serverless, &bearer), "IncompleteSignatureException");
     }
 }

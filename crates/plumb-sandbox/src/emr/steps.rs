@@ -1,7 +1,7 @@
-//! Steps: added, listed newest first, cancelled.
+//! Steps of EMR clusters: AddJobFlowSteps, ListSteps, DescribeStep, CancelSteps.
 
-use super::cluster::{Cluster, STEP_PHASES, Step, StepPhase};
-use super::replies::{Replied, invalid, validation};
+use super::cluster::{EmrCluster, STEP_STATES, Step, StepState};
+use super::replies::{AwsResult, invalid, validation};
 use super::{check, clusters, life, paged};
 use crate::{answer::Answer, store::Store};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub fn fit(steps: &[Value], concurrency: i64, active: usize) -> Result<(), Answe
 }
 
 /// Puts steps at the end of what a cluster has to do.
-pub fn push(cluster: &mut Cluster, steps: &[Value], role: Option<&str>, at: i64) -> Vec<String> {
+pub fn push(cluster: &mut EmrCluster, steps: &[Value], role: Option<&str>, at: i64) -> Vec<String> {
     let mut ids = Vec::new();
     for asked in steps {
         let id = cluster.part("s-", 13);
@@ -46,7 +46,7 @@ pub fn push(cluster: &mut Cluster, steps: &[Value], role: Option<&str>, at: i64)
     ids
 }
 
-pub fn add(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn add(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let id = check::text(body, "JobFlowId")?;
     let steps = check::list(body, "Steps")?;
@@ -62,7 +62,7 @@ pub fn add(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(json!({ "StepIds": ids }))
 }
 
-pub fn cancel(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn cancel(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let now = store.now();
     let (ids, option) = (check::texts(body, "StepIds")?, check::maybe_text(body, "StepCancellationOption")?);
     check::list(body, "StepIds")?;
@@ -81,17 +81,17 @@ pub fn cancel(store: &mut Store, region: &str, body: &Value) -> Replied {
     let mut told = Vec::new();
     for step in cluster.steps.iter_mut().filter(|step| ids.contains(&step.id)) {
         let (status, reason) = match step.phase {
-            StepPhase::Pending => {
-                step.phase = StepPhase::Cancelled;
+            StepState::Pending => {
+                step.phase = StepState::Cancelled;
                 ("SUBMITTED", "")
             }
-            StepPhase::Running if takes_running => {
-                step.phase = StepPhase::CancelPending;
+            StepState::Running if takes_running => {
+                step.phase = StepState::CancelPending;
                 // It ends in its own time, not in that of what it was doing.
                 step.seconds = None;
                 ("SUBMITTED", "")
             }
-            StepPhase::Running => ("FAILED", "A running step can be cancelled in EMR 5.28.0 and later only."),
+            StepState::Running => ("FAILED", "A running step can be cancelled in EMR 5.28.0 and later only."),
             _ => ("FAILED", "The step is not in a state that can be cancelled."),
         };
         told.push(json!({ "StepId": step.id, "Status": status, "Reason": reason }));
@@ -104,11 +104,11 @@ fn no_step(id: &str) -> Answer {
     invalid(None, format!("Step id '{id}' is not valid."))
 }
 
-pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let (now, settings) = (store.now(), store.settings.emr.clone());
     let (states, ids) = (check::texts(body, "StepStates")?, check::texts(body, "StepIds")?);
     for state in &states {
-        check::one_of(state, "StepStates", &STEP_PHASES)?;
+        check::one_of(state, "StepStates", &STEP_STATES)?;
     }
     if ids.len() > 10 {
         return Err(invalid(None, "At most 10 step ids may be given."));
@@ -131,7 +131,7 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> Replied {
     Ok(answer)
 }
 
-pub fn describe(store: &mut Store, region: &str, body: &Value) -> Replied {
+pub fn describe(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let (now, settings) = (store.now(), store.settings.emr.clone());
     let id = check::text(body, "StepId")?;
     let cluster = clusters::known(store, region, body)?;

@@ -1,10 +1,10 @@
-//! Whatever is asked in whatever order: nothing panics, every refusal is one of AWS's, and clusters keep their rules.
+//! Random requests in any order: nothing panics, every refusal is one of AWS's, and clusters keep their rules.
 
-use super::cluster::{Cluster, Phase, StepPhase};
+use super::cluster::{EmrCluster, EmrClusterState, StepState};
 use super::{REGION, operation, serverless};
 use crate::answer::Content;
 use crate::request::Request;
-use crate::settings::Settings;
+use crate::settings::SandboxSettings;
 use crate::store::{Clock, Store};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn run(n: u64, odd: &Value) -> Value {
 
 fn ids(store: &mut Store) -> Vec<(String, Vec<String>, Vec<String>)> {
     let clusters = store.emr.region(REGION).clusters.values();
-    let parts = |cluster: &Cluster| -> Vec<String> {
+    let parts = |cluster: &EmrCluster| -> Vec<String> {
         let fleets = cluster.fleets.iter().map(|fleet| fleet.id.clone());
         cluster.groups.iter().map(|group| group.id.clone()).chain(fleets).collect()
     };
@@ -117,15 +117,15 @@ fn body(store: &mut Store, name: &str, n: u64, odd: &Value) -> Value {
 }
 
 /// What holds of every cluster at any time.
-fn lawful(cluster: &Cluster) {
+fn lawful(cluster: &EmrCluster) {
     let running =
-        cluster.steps.iter().filter(|s| matches!(s.phase, StepPhase::Running | StepPhase::CancelPending)).count();
+        cluster.steps.iter().filter(|s| matches!(s.phase, StepState::Running | StepState::CancelPending)).count();
     let active = cluster.steps.iter().filter(|s| s.phase.is_active()).count();
-    assert!(active <= 256 && (running == 0 || cluster.phase == Phase::Running), "{cluster:?}");
-    if matches!(cluster.phase, Phase::Waiting | Phase::Terminating) || cluster.phase.has_ended() {
+    assert!(active <= 256 && (running == 0 || cluster.phase == EmrClusterState::Running), "{cluster:?}");
+    if matches!(cluster.phase, EmrClusterState::Waiting | EmrClusterState::Terminating) || cluster.phase.has_ended() {
         assert_eq!(active, 0, "{cluster:?}");
     }
-    assert!(cluster.phase != Phase::Running || running > 0, "{cluster:?}");
+    assert!(cluster.phase != EmrClusterState::Running || running > 0, "{cluster:?}");
     assert_eq!(cluster.phase.has_ended(), cluster.ended.is_some());
     let (ready, ended) = (cluster.ready.unwrap_or(cluster.created), cluster.ended.unwrap_or(i64::MAX));
     assert!(cluster.created <= ready && ready <= ended, "{cluster:?}");
@@ -163,7 +163,7 @@ proptest! {
         spot in any::<bool>(),
     ) {
         let mut store = Store::new(Clock::Fixed(1_795_377_600_000));
-        store.settings = Settings::default();
+        store.settings = SandboxSettings::default();
         let seconds = json!(if by_look { None } else { Some(60) });
         store.settings.emr = serde_json::from_value(json!({ "cluster_seconds": seconds, "step_seconds": seconds,
             "spot_available": spot, "steps": { "s1": { "fails": true } },
