@@ -55,6 +55,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         base: None,
         head: None,
         workspace: Some(workspace.into()),
+        partial: None,
         digest: String::new(),
         changes,
         blocked: Vec::new(),

@@ -3,6 +3,7 @@
 //!
 //! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
 
+mod applied;
 mod body;
 pub mod emr;
 mod findings;
@@ -13,6 +14,7 @@ mod markdown;
 pub mod metrics;
 pub mod notice;
 pub mod outcome;
+mod partial;
 mod problems;
 mod sarif;
 mod taken;
@@ -21,6 +23,7 @@ mod text;
 mod translation;
 pub mod value;
 
+pub use applied::{Applied, applied, applied_json};
 pub use findings::{Finding, Level, drift};
 pub use json::{json, shown};
 pub use junit::junit;
@@ -57,7 +60,9 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// What plan this is: project, target, commit, base.
 fn head(plan: &Plan) -> String {
-    let mut out = format!("Plan of {} for target {}", visible(&plan.project), visible(&plan.target));
+    // Nobody is to take it for the whole.
+    let sort = if plan.partial.is_some() { "PARTIAL plan" } else { "Plan" };
+    let mut out = format!("{sort} of {} for target {}", visible(&plan.project), visible(&plan.target));
     if let Some(head) = &plan.head {
         out.push_str(&format!(", manifests at {}", visible(head)));
     }
@@ -94,10 +99,16 @@ fn summary(plan: &Plan) -> String {
 
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
-    match plan.teardown.is_empty() {
-        true => "The workspace equals the manifests.",
-        false => "What is to be taken down waits.",
+    match (plan.teardown.is_empty(), &plan.partial) {
+        (false, _) => "What is to be taken down waits.",
+        (true, None) => "The workspace equals the manifests.",
+        (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }
+}
+
+/// What the line of the counts begins with.
+fn sort(plan: &Plan) -> &'static str {
+    if plan.partial.is_some() { "Partial plan" } else { "Plan" }
 }
 
 /// The resources that were changed live since the last apply, with how many of their fields were.

@@ -36,6 +36,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         base: None,
         head: Some("3f2a91c0b1d2".into()),
         workspace: None,
+        partial: None,
         digest: "9c1f0e6a2b7d".into(),
         changes,
         blocked: Vec::new(),
