@@ -58,7 +58,7 @@ Exit codes:
     0  nothing to do, or all done
     1  error
     2  changes pending (drift, and plan --detailed-exitcode)
-    3  a guard refused, or a resource is blocked
+    3  a guard refused, or a resource is blocked (plan too, and before 2)
     4  stale: something changed since the plan was made
     5  the lease is held
     6  partly applied, or not known to be

@@ -6,7 +6,7 @@ use super::output::Output;
 use super::select::Dangling;
 use super::session::Session;
 use super::{Global, Keys, Selected, Targeted};
-use crate::plan::Plan;
+use crate::plan::{Blocked, Plan};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 
@@ -56,9 +56,44 @@ pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, F
 
 /// The exit code of a plan: that something is blocked comes before that there are changes.
 pub fn ended(plan: &Plan, detailed: bool) -> ExitCode {
-    match plan.blocked.is_empty() {
-        false => ExitCode::Guard,
-        true if detailed && !plan.changes.is_empty() => ExitCode::Changes,
-        true => ExitCode::Ok,
+    code_of(!plan.changes.is_empty(), &plan.blocked, detailed)
+}
+
+fn code_of(has_changes: bool, blocked: &[Blocked], detailed: bool) -> ExitCode {
+    if !blocked.is_empty() {
+        ExitCode::Guard
+    } else if detailed && has_changes {
+        ExitCode::Changes
+    } else {
+        ExitCode::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Address;
+    use crate::plan::Guard;
+
+    #[test]
+    fn what_is_blocked_comes_before_what_changes() {
+        let job = Address { kind: "DatabricksJob".into(), name: "a".into() };
+        let blocked = |guard: Option<Guard>, address: Option<Address>| {
+            vec![Blocked { guard, address, reason: "no".into(), remedy: None }]
+        };
+        let refused = blocked(None, Some(job));
+        let cases = [
+            (vec![], false, false, ExitCode::Ok),
+            (vec![], true, false, ExitCode::Ok),
+            (vec![], false, true, ExitCode::Ok),
+            (vec![], true, true, ExitCode::Changes),
+            (refused.clone(), false, false, ExitCode::Guard),
+            (refused.clone(), true, true, ExitCode::Guard),
+            (refused, true, false, ExitCode::Guard),
+            (blocked(Some(Guard::MaxDeletes), None), true, true, ExitCode::Guard),
+        ];
+        for (number, (blocked, has_changes, detailed, code)) in cases.into_iter().enumerate() {
+            assert_eq!(code_of(has_changes, &blocked, detailed), code, "case {number}");
+        }
     }
 }

@@ -84,7 +84,7 @@ pub struct AppliedChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<Address>,
     /// Fields that are not as wanted although every request was done.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// Why it could not be read whether all is as wanted, although every request was done.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -123,3 +123,45 @@ fn drifted(plan: &Plan) -> Vec<(String, usize)> {
         .filter(|(_, fields)| *fields > 0)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Partial, PlanFormat};
+
+    #[test]
+    fn no_changes_of_a_part_says_nothing_of_the_rest() {
+        let mut plan = Plan {
+            format: PlanFormat::V1,
+            project: "bau".into(),
+            target: "prod".into(),
+            base: None,
+            head: None,
+            workspace: None,
+            partial: None,
+            digest: "9c1f0e6a2b7d".into(),
+            changes: Vec::new(),
+            blocked: Vec::new(),
+            teardown: Vec::new(),
+            notes: Vec::new(),
+            unchanged: 1,
+        };
+        let whole = "The workspace equals the manifests.";
+        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+            assert!(shown.contains(whole) && !shown.to_lowercase().contains("partial"), "{shown}");
+        }
+        plan.partial = Some(Partial { only: vec!["etl".into()], selected: 1, total: 3, ..Partial::default() });
+        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+            assert!(!shown.contains(whole), "{shown}");
+            assert!(shown.contains("nothing else was compared"), "{shown}");
+            // In the first line, where it is said what is selected, and beside the digest.
+            assert!(shown.lines().next().unwrap_or_default().to_lowercase().contains("partial plan of"), "{shown}");
+            assert!(
+                shown.contains("--only etl") && shown.contains("selects 1 of 3 resources; the 2 others"),
+                "{shown}"
+            );
+            assert!(shown.lines().last().unwrap_or_default().contains("partial plan"), "{shown}");
+        }
+        assert!(json(&plan).unwrap_or_default().contains("\"partial\""));
+    }
+}
