@@ -20,11 +20,13 @@ fn typed(text: &str) -> String {
 /// How much is selected, and what is not said of the rest.
 pub(super) fn says(partial: &Partial) -> String {
     let (selected, total) = (partial.selected, partial.total);
-    let rest = counted(total.saturating_sub(selected), "other was", "others were");
-    format!(
-        "selects {selected} of {}; the {rest} not compared, and nothing is deleted whose manifest is gone",
-        counted(total, "resource", "resources")
-    )
+    let rest = match total.saturating_sub(selected) {
+        0 => "none is left out".to_owned(),
+        1 => "the other was not compared".to_owned(),
+        count => format!("the {count} others were not compared"),
+    };
+    let all = counted(total, "resource", "resources");
+    format!("selects {selected} of {all}; {rest}, and nothing is deleted whose manifest is gone")
 }
 
 /// What becomes of a resource outside the selection.
