@@ -20,6 +20,8 @@ mod fixtures;
 mod generated;
 #[path = "laws/owners.rs"]
 mod owners;
+#[path = "laws/panics.rs"]
+mod panics;
 #[path = "laws/plans.rs"]
 mod plans;
 #[path = "laws/readings.rs"]

@@ -111,6 +111,5 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         shown_read: None,
     };
     let decision = Decision::of(desired, vault, vec![change]);
-    let carried = super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?;
-    Ok(carried.code)
+    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?.ended()
 }

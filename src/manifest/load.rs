@@ -27,6 +27,13 @@ pub struct Failure {
     pub problems: Vec<Problem>,
 }
 
+impl Failure {
+    /// The mistakes of the command line, when there are no others: a target or a variable that the project does not have.
+    pub fn usage(&self) -> Option<&[Problem]> {
+        (!self.problems.is_empty() && self.problems.iter().all(|p| p.usage)).then_some(self.problems.as_slice())
+    }
+}
+
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
 pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
     load_as(source, request, kinds, false)

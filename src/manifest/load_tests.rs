@@ -406,6 +406,27 @@ fn the_project_file_is_checked() {
 }
 
 #[test]
+fn what_the_command_line_has_wrong_is_told_apart() {
+    let usage = |target: Option<&str>, variable: Option<&str>, manifest: &str| {
+        let mut request = request("");
+        request.target = target.map(str::to_owned);
+        request.variables = variable.map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
+        let Err(failure) = load(&source(&[(PROJECT_FILE, PROJECT), ("manifests/a.yaml", manifest)]), &request, kinds())
+        else {
+            panic!("it loads")
+        };
+        failure.usage().map(|problems| problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>())
+    };
+    let (good, bad) = (job("a", ""), job("a", "  nmae: x"));
+    let told = |text: &str| Some(vec![text.to_owned()]);
+    assert_eq!(usage(Some("mian"), None, &good), told("there is no target `mian`; did you mean `main`?"));
+    assert_eq!(usage(Some("main"), Some("nope"), &good), told("--var nope: there is no variable `nope`"));
+    // Mistakes of files are told as such, whatever else is wrong.
+    assert_eq!(usage(Some("main"), None, &bad), None);
+    assert_eq!(usage(Some("main"), Some("nope"), &bad), None);
+}
+
+#[test]
 fn variables_cannot_explode() {
     let started = std::time::Instant::now();
     let lists: String = (1..30).map(|i| format!("    v{i}: [\"${{var.v{0}}}\", \"${{var.v{0}}}\"]\n", i - 1)).collect();

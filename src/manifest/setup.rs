@@ -150,7 +150,8 @@ pub(super) fn choose(setup: &Setup, request: &Request<'_>, problems: &mut Proble
         if found.is_none() {
             let near = nearest(wanted, targets.keys().map(String::as_str));
             let guess = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-            problems.whole(format!("there is no target `{wanted}`{guess}")).help(format!("targets: {}", names()));
+            let problem = problems.whole(format!("there is no target `{wanted}`{guess}")).usage();
+            problem.help(format!("targets: {}", names()));
         }
         return found;
     }
@@ -159,7 +160,7 @@ pub(super) fn choose(setup: &Setup, request: &Request<'_>, problems: &mut Proble
         (_, 1) => targets.values().next().cloned(),
         _ => {
             let help = format!("name one with --target, or give one `default: true`: {}", names());
-            problems.whole("no target was named, and none is the default").help(help);
+            problems.whole("no target was named, and none is the default").usage().help(help);
             None
         }
     }
@@ -198,7 +199,7 @@ pub(super) fn variables(
         let Some(old) = out.get(name) else {
             let near = nearest(name, out.keys().map(String::as_str));
             let guess = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-            problems.whole(format!("--var {name}: there is no variable `{name}`{guess}"));
+            problems.whole(format!("--var {name}: there is no variable `{name}`{guess}")).usage();
             continue;
         };
         let file = files.add(format!("--var {name}"), text.clone());

@@ -18,8 +18,6 @@ use tokio::task::JoinSet;
 pub trait Watch: Send + Sync {
     /// A kind was listed: so many objects.
     fn listed(&self, _kind: &dyn AnyKind, _objects: usize) {}
-    /// So many objects are to be read singly.
-    fn details(&self, _objects: usize) {}
 }
 
 /// A watcher that takes no notice.
@@ -38,8 +36,8 @@ pub async fn observe(
     watch: &dyn Watch,
 ) -> Result<Live, Fault> {
     let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault)).await?;
-    complete(services, kinds, desired, selection, &mut live, watch).await?;
-    teardown::complete(services, kinds, desired, selection, &mut live, watch).await?;
+    complete(services, kinds, desired, selection, &mut live).await?;
+    teardown::complete(services, kinds, desired, selection, &mut live).await?;
     live.sort_unreadable();
     Ok(live)
 }
@@ -152,7 +150,6 @@ async fn complete(
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
-    watch: &dyn Watch,
 ) -> Result<(), Fault> {
     let wanted = by_id(desired, selection, live);
     let mut work = Vec::new();
@@ -161,10 +158,6 @@ async fn complete(
             let Some(spec) = wanted.get(&(kind.name(), found.seen.id.clone())) else { continue };
             work.push((*kind, index, kind.details(&found.seen, *spec)));
         }
-    }
-    let singly = work.iter().filter(|(.., reads)| !reads.is_empty()).count();
-    if singly > 0 {
-        watch.details(singly);
     }
     // Some reads say something about every object (which clusters are pinned): each is sent once.
     let mut places = BTreeMap::new();

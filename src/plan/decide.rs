@@ -77,6 +77,7 @@ impl Decision {
             base: None,
             head: None,
             workspace: None,
+            partial: None,
             digest: String::new(),
             changes,
             blocked: Vec::new(),

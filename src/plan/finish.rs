@@ -12,6 +12,7 @@ impl Decider<'_> {
     pub(super) fn finish(mut self) -> Decision {
         self.changes.sort_by(|a, b| a.address.cmp(&b.address));
         order::link(&mut self.changes, &self.touched);
+        let partial = self.partial();
         let mut numbers = Numbers::default();
         let (workspace, key) = (self.input.live.workspace.as_deref(), self.input.approval_key);
         for change in &mut self.changes {
@@ -65,6 +66,7 @@ impl Decider<'_> {
             base: self.input.base.map(str::to_owned),
             head: self.input.head.map(str::to_owned),
             workspace: workspace.map(str::to_owned),
+            partial,
             digest: String::new(),
             changes: self.changes,
             blocked: self.blocked,

@@ -15,6 +15,7 @@ pub mod normal;
 mod order;
 mod origin;
 mod orphans;
+mod partial;
 pub mod references;
 pub mod secrets;
 mod selection;
@@ -27,6 +28,7 @@ mod unreadable;
 pub use decide::{Decision, Input, Keys, Wanted, decide};
 pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
+pub use partial::{Dangling, Partial};
 pub use selection::Selection;
 pub use types::{
     Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,

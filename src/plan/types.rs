@@ -1,5 +1,6 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
+use super::Partial;
 use super::teardown::Descent;
 use crate::call::Call;
 use crate::kinds::ImpactClass;
@@ -33,8 +34,12 @@ pub struct Plan {
     /// The id of the Databricks workspace that was read, where there is one and it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// What the plan is of, when it is not of every manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     /// Names what would be done, in which workspace, and what that disrupts as things are now: a cluster that was started
-    /// since makes another digest. Independent of commits and times. `k:` before it: keyed with `PLUMB_APPROVAL_KEY`.
+    /// since makes another digest, and so does a selection. Independent of commits and times. `k:` before it: keyed with
+    /// `PLUMB_APPROVAL_KEY`.
     pub digest: String,
     /// In the order of addresses.
     pub changes: Vec<Change>,
@@ -239,6 +244,8 @@ pub enum Guard {
     Workspace,
     /// Nothing is to be set going at once that its manifest did not mean.
     RunNow,
+    /// Nothing that a selection leaves out is to keep the id of what goes.
+    Dangling,
 }
 
 impl Guard {
@@ -251,6 +258,7 @@ impl Guard {
             Guard::Clean => "clean",
             Guard::Workspace => "workspace",
             Guard::RunNow => "run-now",
+            Guard::Dangling => "dangling",
         }
     }
 }

@@ -129,6 +129,11 @@ impl Services {
         self.all.get(&system).map_or(0, |connected| connected.requests.count())
     }
 
+    /// How many requests all systems together were sent, repetitions included.
+    pub fn requests_of_all(&self) -> u64 {
+        self.all.values().map(|connected| connected.requests.count()).sum()
+    }
+
     /// The id of the Databricks workspace, as the last answer named it: after a reading it is known without a request.
     pub fn workspace_id(&self) -> Option<String> {
         self.workspace.as_ref()?.workspace_id()

@@ -187,7 +187,7 @@ fn a_first_day() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 2
     "#);
 }

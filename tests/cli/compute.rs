@@ -58,7 +58,7 @@ fn a_running_cluster_is_resized_when_only_its_size_changed() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -86,7 +86,7 @@ fn a_running_cluster_is_resized_when_only_its_size_changed() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -232,7 +232,7 @@ fn pinned_and_deleted_for_good() {
     Plan: 0 to create, 0 to update, 1 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -270,7 +270,7 @@ fn libraries_of_a_cluster_that_is_down() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 7 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -315,7 +315,7 @@ fn a_cluster_that_is_to_be_up_or_down() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);

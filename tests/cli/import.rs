@@ -164,7 +164,7 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 5 objects with 5 requests in <time>
+    read 5 objects with 9 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -304,7 +304,7 @@ fn a_new_project_begins_with_init() {
     0 resources are as they should be.
     Digest: <digest>
     --- stderr
-    read 0 objects with 8 requests in <time>
+    read 0 objects with 10 requests in <time>
     --- exit 0
     ");
     shows!(world.plumb("init"), @"

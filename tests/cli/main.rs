@@ -7,6 +7,7 @@
 
 mod actions;
 mod airflow;
+mod applied;
 mod basics;
 mod ci_drift;
 mod compute;
@@ -21,6 +22,7 @@ mod lease;
 mod origins;
 mod ownership;
 mod secrets;
+mod selection;
 mod server_filled;
 mod teardown;
 mod unfaithful;

@@ -33,7 +33,7 @@ fn two_objects_with_one_mark_are_refused() {
     Digest: <digest>
     --- stderr
     read 2 objects with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("apply --yes -q").code(3);
     world.plumb("drift -q").code(2);
@@ -70,7 +70,7 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     "#);
     world.sandbox.requests();
     world.plumb("apply --yes").code(3);
@@ -91,7 +91,7 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -121,7 +121,7 @@ fn another_projects_object_is_left_to_it() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     "#);
     // Without the manifest there is nothing to do: what another project owns is never pruned.
     world.remove("manifests/etl.yaml");
@@ -167,7 +167,7 @@ fn protection_outlives_the_manifest() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     ");
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);
@@ -188,7 +188,7 @@ fn protection_outlives_the_manifest() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -327,7 +327,7 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("apply --yes -q").code(3);
     // Another tool than it is taken from.
@@ -371,7 +371,7 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("drift -q").code(2).says("a Databricks bundle manages it");
     world.plumb("apply --yes -q").code(3);

@@ -226,7 +226,7 @@ fn what_a_replacement_would_lose_blocks_it() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     "#);
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);

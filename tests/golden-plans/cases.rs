@@ -4,7 +4,9 @@ use plumb::call::{Call, Method, System};
 use plumb::manifest::Address;
 use plumb::plan::teardown::{Descent, Gate, Rung};
 use plumb::plan::unknown::{Member, Notes};
-use plumb::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+use plumb::plan::{
+    Action, Blocked, Change, Commit, Dangling, FieldChange, Note, Op, Origin, Partial, Plan, PlanFormat, Source,
+};
 use plumb::schema::Path;
 use serde_json::{Value, json};
 
@@ -25,6 +27,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("teardown", teardown()),
         ("secrets", secrets()),
         ("unicode", unicode()),
+        ("partial", partial()),
     ]
 }
 
@@ -36,6 +39,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         base: None,
         head: Some("3f2a91c0b1d2".into()),
         workspace: None,
+        partial: None,
         digest: "9c1f0e6a2b7d".into(),
         changes,
         blocked: Vec::new(),
@@ -215,6 +219,36 @@ fn blocked() -> Plan {
     plan
 }
 
+fn partial() -> Plan {
+    let mut pool = change(
+        "DatabricksInstancePool/workers",
+        Action::Replace,
+        vec![FieldChange { replaces: true, ..changed("node_type_id", json!("r6id.xlarge"), json!("r6id.2xlarge")) }],
+    );
+    pool.id = Some("0123-456789-pool1".into());
+    let mut plan = plan(vec![pool]);
+    let left = |name: &str| Dangling {
+        address: address(name),
+        refers_to: address("DatabricksInstancePool/workers"),
+        id: "0123-456789-pool1".into(),
+    };
+    plan.blocked = vec![Blocked {
+        guard: Some(plumb::plan::Guard::Dangling),
+        address: Some(address("DatabricksInstancePool/workers")),
+        reason: "it is replaced, and 2 resources refer to it".into(),
+        remedy: Some("select them too".into()),
+    }];
+    plan.partial = Some(Partial {
+        only: vec!["w*".into(), "DatabricksCluster".into()],
+        labels: vec!["team=bau".into()],
+        selected: 6,
+        total: 14,
+        dangling: vec![left("DatabricksJob/audience-aggregate"), left("DatabricksJob/audience-cleanse")],
+    });
+    plan.unchanged = 5;
+    plan
+}
+
 fn origins() -> Plan {
     let with = |path: &str, origin: Origin, commit| {
         let mut field = changed(path, json!("UNPAUSED"), json!("PAUSED"));
@@ -304,6 +338,18 @@ fn hostile() -> Plan {
         remedy: Some(HOSTILE.into()),
     }];
     plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
+    let dangling = Dangling {
+        address: plan.changes[0].address.clone(),
+        refers_to: plan.changes[0].address.clone(),
+        id: HOSTILE.into(),
+    };
+    plan.partial = Some(Partial {
+        only: vec![HOSTILE.into()],
+        labels: vec![HOSTILE.into()],
+        selected: 2,
+        total: 3,
+        dangling: vec![dangling],
+    });
     plan.teardown = vec![Descent {
         address: plan.changes[0].address.clone(),
         id: HOSTILE.into(),

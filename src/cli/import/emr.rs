@@ -1,5 +1,6 @@
 //! `plumb import emr`.
 
+use super::super::reading::counted_by;
 use super::{make_folder, schema};
 use crate::call::{Call, System};
 use crate::cli::emr::{Watching, connect, failed};
@@ -127,7 +128,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         (Some(name), None) => Wanted::Named(name.clone()),
         (None, None) => Wanted::All,
     };
-    let (begun, progress) = (std::time::Instant::now(), ui.progress());
+    let progress = ui.progress();
     let watch = Watching(&*progress);
     let read = async {
         let listing: Vec<Value> = emr::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
@@ -136,17 +137,13 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
         let mut account = Account::default();
         let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
-        emr::clusters(&seam, ids.into_iter(), &mut account, &watch).await?;
+        emr::clusters(&seam, ids.into_iter(), &mut account).await?;
         if args.cluster.is_none() {
             emr::applications(&seam, None, &mut account, &watch).await?;
         }
         Ok((groups, meant, account))
     };
-    let read = read.await;
-    if read.is_ok() {
-        progress.read(begun.elapsed());
-    }
-    progress.finished();
+    let read = counted_by(&connected.emr.requests(), &*progress, read).await;
     let (groups, meant, account) = read.map_err(failed)?;
     let unread = |of: &str| account.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect();
     let mut sources = Vec::new();
