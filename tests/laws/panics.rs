@@ -30,12 +30,12 @@ struct Breaking {
 impl Service for Breaking {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
         Box::pin(async move {
-            let names = |member: &Value| *member == self.id;
+            let (names, id) = (|member: &Value| *member == self.id, self.id.to_string());
             let is_write =
                 call.path.ends_with("/jobs/reset") && call.body.as_ref().is_some_and(|b| names(&b["job_id"]));
             let is_read = call.method == Method::Get
                 && call.path.ends_with("/jobs/get")
-                && call.query.iter().any(|(_, value)| *value == self.id.to_string());
+                && call.query.iter().any(|(_, value)| *value == id);
             let was_written = || async {
                 self.world.state().await["databricks"]["jobs"][self.id.to_string()]["settings"]["timeout_seconds"] == 77
             };
