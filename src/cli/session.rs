@@ -1,6 +1,7 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::embedded::{self, Emulator};
+use super::time::day;
 use super::{Global, Selected, Targeted, emr};
 use crate::call::{Fault, System};
 use crate::explain::{History, Known};
@@ -486,6 +487,7 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
+        let now = jiff::Timestamp::now();
         decide(&Input {
             desired,
             live,
@@ -493,8 +495,8 @@ impl Session {
             selection,
             head: self.project.head.as_deref(),
             base,
-            today: jiff::Zoned::now().date(),
-            now: jiff::Timestamp::now(),
+            today: day(now),
+            now,
             teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
             approval_key: settings::approval_key().as_deref(),
