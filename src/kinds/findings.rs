@@ -42,12 +42,7 @@ impl Findings {
         self.add(path, message, label).help = Some(help.into());
     }
 
-    fn add(
-        &mut self,
-        path: impl Into<String>,
-        message: impl Into<String>,
-        label: impl Into<String>,
-    ) -> &mut Finding {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) -> &mut Finding {
         let finding = Finding {
             path: path.into(),
             message: message.into(),

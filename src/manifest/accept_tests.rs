@@ -7,7 +7,8 @@ fn loaded(variables: &str, spec: &str) -> Result<Desired, Vec<String>> {
     let project = format!(
         "apiVersion: plumb/v1\nkind: Project\nmetadata: {{name: demo}}\nspec:\n  variables: {variables}\n  targets: {{main: {{}}}}\n"
     );
-    let manifest = format!("apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: a}}\nspec:\n  name: a\n{spec}");
+    let manifest =
+        format!("apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: a}}\nspec:\n  name: a\n{spec}");
     let files = [("plumb.yaml", project), ("manifests/a.yaml", manifest)];
     let files: BTreeMap<String, Vec<u8>> = files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into();
     let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
@@ -50,7 +51,9 @@ fn what_would_become_another_text_is_refused() {
 #[test]
 fn the_case_of_a_name_means_nothing_where_the_service_says_so() {
     let git = |provider: &str| format!("  git_source: {{git_url: u, git_provider: {provider}, git_branch: main}}\n");
-    for (written, spelled) in [("github", "gitHub"), ("GITLAB", "gitLab"), ("azuredevopsservices", "azureDevOpsServices")] {
+    for (written, spelled) in
+        [("github", "gitHub"), ("GITLAB", "gitLab"), ("azuredevopsservices", "azureDevOpsServices")]
+    {
         let desired = loaded("{}", &git(written)).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(desired.resources[0].spec["git_source"]["git_provider"], spelled);
         assert_eq!(noted(&desired), [format!("spelling: `{written}` is spelled `{spelled}` (read as `{spelled}`)")]);

@@ -64,7 +64,7 @@ pub struct IgnoreText {
     pub path: String,
     /// Why it is left alone.
     pub reason: String,
-    /// The last day on which it holds: `2026-12-31`.
+    /// The last day on which it holds, in UTC: `2026-12-31`.
     #[serde(default)]
     pub until: Option<String>,
 }

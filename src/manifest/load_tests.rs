@@ -422,7 +422,8 @@ fn variables_cannot_explode() {
 #[test]
 fn a_document_without_a_name_or_with_anothers_is_looked_through_all_the_same() {
     let broken = "  retries: often\n";
-    let nameless = format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{labels: {{}}}}\nspec:\n  name: x\n{broken}");
+    let nameless =
+        format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{labels: {{}}}}\nspec:\n  name: x\n{broken}");
     let found = bad_manifest(&nameless);
     assert!(found.len() == 2 && found.iter().any(|f| f.contains("missing field `name`")), "{found:?}");
     assert!(found.iter().any(|f| f.contains("found the string \"often\"")), "{found:?}");

@@ -341,12 +341,11 @@ fn run_params(params: &RunParams, at: &str, findings: &mut Findings) {
 
 /// A circle of tasks that wait for each other, its first element repeated at the end.
 fn circle(tasks: &[Task]) -> Option<Vec<&str>> {
-    let after: BTreeMap<&str, Vec<&str>> =
-        tasks
-            .iter()
-            .filter(|t| !is_deferred(&t.id))
-            .map(|t| (t.id.as_str(), t.after.iter().flatten().map(String::as_str).collect()))
-            .collect();
+    let after: BTreeMap<&str, Vec<&str>> = tasks
+        .iter()
+        .filter(|t| !is_deferred(&t.id))
+        .map(|t| (t.id.as_str(), t.after.iter().flatten().map(String::as_str).collect()))
+        .collect();
     let mut done = BTreeSet::new();
     for task in tasks {
         // The way from the start to here, each with how many of those it waits for were looked at.

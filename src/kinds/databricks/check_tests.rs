@@ -35,12 +35,22 @@ fn what_refers_within_a_spec_is_checked_beside_a_wrong_field() {
             "7 no task is called `oen`",
         ]
     );
+    let sets = "environment_variables: [{environment_variables_key: a}, {environment_variables_key: a}]\ntasks:\n\
+        - {task_key: one, environment_variables_key: b, run_job_task: {job_id: 1}}\n";
+    assert_eq!(
+        mistakes("DatabricksJob", sets),
+        ["1 `a` is there twice", "3 no set of environment variables is called `b`"]
+    );
     let dag = "schedule: {cron: \"0 4 * * *\"}\nstart_dat: 2024-05-01\ntasks:\n\
         - {id: one, run: '1', retries: often}\n\
         - {id: two, run: '1', after: [oen]}\n";
     assert_eq!(
         mistakes("AirflowDag", dag),
-        ["2 unknown field `start_dat`", "4 expected a whole number, found the string \"often\"", "5 no task is called `oen`"]
+        [
+            "2 unknown field `start_dat`",
+            "4 expected a whole number, found the string \"often\"",
+            "5 no task is called `oen`"
+        ]
     );
 }
 
@@ -97,7 +107,8 @@ fn keys_have_the_form_that_the_service_takes() {
     let task = |key: &str| format!("tasks: [{{task_key: \"{key}\", run_job_task: {{job_id: 1}}}}]");
     let cluster = |key: &str| format!("job_clusters: [{{job_cluster_key: \"{key}\"}}]");
     let parameter = |name: &str| format!("parameters: [{{name: \"{name}\", default: x}}]");
-    let each = "tasks: [{task_key: a, for_each_task: {inputs: '[1]', task: {task_key: 'b c', run_job_task: {job_id: 1}}}}]";
+    let each =
+        "tasks: [{task_key: a, for_each_task: {inputs: '[1]', task: {task_key: 'b c', run_job_task: {job_id: 1}}}}]";
     for (spec, wrong) in [
         (task("load-2_B"), None),
         (task("load.x"), Some("`load.x` has `.` in it")),
@@ -125,12 +136,18 @@ fn grants_are_those_that_can_be_live() {
     let ann = "user_name: Ann@x.org, permission_level";
     for (list, wrong) in [
         (format!("[{{{ann}: CAN_VIEW}}, {{group_name: Ann@x.org, permission_level: CAN_VIEW}}]"), None),
-        (format!("[{{{ann}: CAN_VIEW}}, {{user_name: ann@X.org, permission_level: CAN_MANAGE_RUN}}]"), Some("is there twice")),
+        (
+            format!("[{{{ann}: CAN_VIEW}}, {{user_name: ann@X.org, permission_level: CAN_MANAGE_RUN}}]"),
+            Some("is there twice"),
+        ),
         ("[{group_name: a, permission_level: CAN_VIEW}, {group_name: A, permission_level: CAN_VIEW}]".into(), None),
         ("[{permission_level: CAN_VIEW}]".into(), Some("names nobody")),
         ("[{user_name: '', permission_level: CAN_VIEW}]".into(), Some("names nobody")),
         (format!("[{{{ann}: CAN_VIEW, group_name: b}}]"), Some("names several")),
-        (format!("[{{{ann}: IS_OWNER}}, {{service_principal_name: b, permission_level: IS_OWNER}}]"), Some("exactly one owner")),
+        (
+            format!("[{{{ann}: IS_OWNER}}, {{service_principal_name: b, permission_level: IS_OWNER}}]"),
+            Some("exactly one owner"),
+        ),
         ("[{group_name: a, permission_level: IS_OWNER}]".into(), Some("a group cannot own")),
     ] {
         let found = mistakes("DatabricksJob", &format!("permissions: {list}"));
@@ -154,7 +171,8 @@ fn grants_are_those_that_can_be_live() {
 #[test]
 fn who_may_be_the_owner_is_noted_where_nobody_is_said_to_be() {
     let noted = |list: &str| told("DatabricksJob", &format!("permissions: {list}")).1;
-    let found = noted("[{group_name: a, permission_level: CAN_VIEW}, {user_name: ann@x.org, permission_level: CAN_MANAGE}]");
+    let found =
+        noted("[{group_name: a, permission_level: CAN_VIEW}, {user_name: ann@x.org, permission_level: CAN_MANAGE}]");
     assert_eq!(found, ["1 no grant is `IS_OWNER`, and `ann@x.org` may be the one who applies"]);
     for fine in [
         "[{user_name: ann@x.org, permission_level: CAN_MANAGE}, {user_name: bob@x.org, permission_level: IS_OWNER}]",

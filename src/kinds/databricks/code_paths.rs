@@ -95,9 +95,15 @@ mod tests {
         for path in ["./etl.py", "../etl", "etl.py", "src/etl", "", "~/etl", "a b:/c", "dist/*.whl"] {
             assert!(is_relative(path), "{path}");
         }
-        for path in
-            ["/Workspace/a", "/Volumes/a/b", "dbfs:/a.py", "s3://b/a.py", "abfss://c@d/a", "{{job.parameters.path}}", "${var.a}/b"]
-        {
+        for path in [
+            "/Workspace/a",
+            "/Volumes/a/b",
+            "dbfs:/a.py",
+            "s3://b/a.py",
+            "abfss://c@d/a",
+            "{{job.parameters.path}}",
+            "${var.a}/b",
+        ] {
             assert!(!is_relative(path), "{path}");
         }
     }

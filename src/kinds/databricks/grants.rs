@@ -81,7 +81,8 @@ pub fn of_job(grants: &[Grant<JobLevel>], findings: &mut Findings) {
         let who = grant.named().first().map_or_else(String::new, |(_, name)| name.escape_debug().to_string());
         let message = format!("no grant is `IS_OWNER`, and `{who}` may be the one who applies");
         let label = "the service refuses a lower level for the owner";
-        let help = "a job is owned by whoever creates it: if that is this one, write `IS_OWNER`, or leave the grant out";
+        let help =
+            "a job is owned by whoever creates it: if that is this one, write `IS_OWNER`, or leave the grant out";
         findings.note("owner", format!("permissions[{i}].permission_level"), message, label, help);
     }
 }

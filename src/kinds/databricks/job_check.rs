@@ -59,6 +59,8 @@ pub fn check(spec: &JobSpec, findings: &mut Findings) {
     let environments: Vec<&str> = spec.environments.iter().flatten().map(|e| e.environment_key.as_str()).collect();
     keys(clusters.clone(), "job_clusters", findings, "job_cluster_key");
     keys(environments.clone(), "environments", findings, "environment_key");
+    let sets = spec.environment_variables.iter().flatten().map(|set| set.environment_variables_key.as_str());
+    keys(sets.collect(), "environment_variables", findings, "environment_variables_key");
     keys(spec.parameters.iter().flatten().map(|p| p.name.as_str()).collect(), "parameters", findings, "name");
     for (i, cluster) in spec.job_clusters.iter().flatten().enumerate() {
         if let Some(new) = &cluster.new_cluster {

@@ -3,6 +3,7 @@
 use super::cluster_check::repeated;
 use super::job::JobSpec;
 use super::job_check::new_cluster;
+use super::job_parts::EnvironmentVariables;
 use super::tasks::Task;
 use super::{code_paths, limits};
 use crate::kinds::Findings;
@@ -21,6 +22,7 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
         findings.at(format!("tasks[{i}].task_key"), format!("`{key}` is there twice"), "each needs a key of its own");
     }
     let known: BTreeSet<&str> = keys.iter().copied().collect();
+    let sets = spec.environment_variables.as_deref().unwrap_or_default();
     let is_named = |key: &str| known.contains(key) || is_deferred(key);
     for (i, task) in tasks.iter().enumerate() {
         for (j, dependency) in task.depends_on.iter().flatten().enumerate() {
@@ -32,7 +34,7 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
         let mut one = |task: &Task, at: &str| {
             limits::key(&task.task_key, &format!("{at}.task_key"), findings);
             paths.task(task, at, findings);
-            one_task(task, at, clusters, environments, findings);
+            one_task(task, at, (clusters, environments, sets), findings);
         };
         one(task, &format!("tasks[{i}]"));
         if let Some(each) = &task.for_each_task {
@@ -49,7 +51,10 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
     }
 }
 
-fn one_task(task: &Task, at: &str, clusters: &[&str], environments: &[&str], findings: &mut Findings) {
+/// What tasks can name: the keys of job clusters and of environments, and the sets of environment variables.
+type Named<'a> = (&'a [&'a str], &'a [&'a str], &'a [EnvironmentVariables]);
+
+fn one_task(task: &Task, at: &str, (clusters, environments, sets): Named<'_>, findings: &mut Findings) {
     let compute = [
         ("existing_cluster_id", task.existing_cluster_id.is_some()),
         ("job_cluster_key", task.job_cluster_key.is_some()),
@@ -70,6 +75,12 @@ fn one_task(task: &Task, at: &str, clusters: &[&str], environments: &[&str], fin
     if let Some(key) = task.environment_key.as_deref().filter(|k| !environments.contains(k) && !k.contains("${")) {
         let at = format!("{at}.environment_key");
         unknown(&at, Among("environments", "environment"), key, environments, findings);
+    }
+    let sets: Vec<&str> = sets.iter().map(|set| set.environment_variables_key.as_str()).collect();
+    let key = task.environment_variables_key.as_deref();
+    if let Some(key) = key.filter(|k| !sets.contains(k) && !k.contains("${")) {
+        let at = format!("{at}.environment_variables_key");
+        unknown(&at, Among("environment_variables", "set of environment variables"), key, &sets, findings);
     }
     if let Some(new) = &task.new_cluster {
         new_cluster(new, &format!("{at}.new_cluster."), findings);
