@@ -391,6 +391,8 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
 #[test]
 fn the_last_day_of_an_ignore_rule_does_not_depend_on_the_time_zone() {
     let mut world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     // Unless the day changes while this test runs, these are the last day that holds and the first that does not.
     for (until, has_expired) in [(now.date(), false), (now.yesterday().unwrap().date(), true)] {

@@ -364,6 +364,10 @@ fn task(task: &mut Value, clusters: &[String], environments: &[String], variable
 
 fn cluster(new: &mut Value) {
     only_one(new, &["autoscale", "num_workers"]);
+    // Of one node the service fills it in, and takes an empty one for none.
+    if new.pointer("/spark_conf/spark.master").is_some_and(|master| master == "") {
+        new["spark_conf"]["spark.master"] = json!("local[*]");
+    }
     if let Some(scale) = new.get_mut("autoscale").filter(|s| s.is_object()) {
         let least = scale["min_workers"].as_i64().unwrap_or(0);
         scale["max_workers"] = json!(least + scale["max_workers"].as_i64().unwrap_or(0));
