@@ -18,6 +18,8 @@ mod edited;
 mod fixtures;
 #[path = "laws/generated.rs"]
 mod generated;
+#[path = "laws/imports.rs"]
+mod imports;
 #[path = "laws/owners.rs"]
 mod owners;
 #[path = "laws/panics.rs"]

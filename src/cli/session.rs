@@ -3,6 +3,7 @@
 use super::embedded::{self, Emulator};
 use super::select::{self, selection};
 use super::{Global, Selected, Targeted, emr, reading};
+use super::time::day;
 use crate::call::{Fault, System};
 use crate::explain::{History, Known};
 use crate::git::Repo;
@@ -492,6 +493,7 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
+        let now = jiff::Timestamp::now();
         decide(&Input {
             desired,
             live,
@@ -499,8 +501,8 @@ impl Session {
             selection,
             head: self.project.head.as_deref(),
             base,
-            today: jiff::Zoned::now().date(),
-            now: jiff::Timestamp::now(),
+            today: day(now),
+            now,
             teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
             approval_key: settings::approval_key().as_deref(),

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake
 ///
-/// Nothing is sent anywhere. Secrets in plain text, and characters that do not show, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
+/// Nothing is sent anywhere. Secrets in plain text, characters that do not show, and what the service takes although its type
+/// is another, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
 /// stderr.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb validate --target prod\n  plumb validate --output sarif --out plumb.sarif")]

@@ -3,10 +3,12 @@
 //! Pure: texts go in, texts come out. Beside the manifests stands what was generated last ([`record`]), which is the base
 //! of a three-way merge of values ([`values`]) and of the questions in comments ([`text`]).
 
+mod names;
 pub mod record;
 mod text;
 pub mod values;
 
+pub use names::names;
 pub use record::{Made, Question, Record};
 pub use values::Differs;
 

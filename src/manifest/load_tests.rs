@@ -439,3 +439,48 @@ fn variables_cannot_explode() {
     }
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_document_without_a_name_or_with_anothers_is_looked_through_all_the_same() {
+    let broken = "  retries: often\n";
+    let nameless =
+        format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{labels: {{}}}}\nspec:\n  name: x\n{broken}");
+    let found = bad_manifest(&nameless);
+    assert!(found.len() == 2 && found.iter().any(|f| f.contains("missing field `name`")), "{found:?}");
+    assert!(found.iter().any(|f| f.contains("found the string \"often\"")), "{found:?}");
+    let twice = format!("{}{}", job("a", ""), job("a", broken));
+    let found = bad_manifest(&twice);
+    // It has the same title as well, which only follows.
+    assert!(found.len() == 2 && found[0].contains("two manifests have the address"), "{found:?}");
+    assert!(found[1].contains("found the string \"often\""), "{found:?}");
+}
+
+#[test]
+fn metadata_is_checked_beside_a_wrong_field() {
+    let text = "apiVersion: plumb/v1\nkind: TestJob\nmetadata:\n  name: a\n  adopted: 1\n  lifecycle:\n    ignore:\n    \
+        - {reason: x}\n    - {path: nothing, reason: \"\", until: soon}\nspec: {name: a}\n";
+    let found = bad_manifest(text);
+    let has = |what: &str| assert!(found.iter().any(|f| f.contains(what)), "{what}: {found:?}");
+    has("unknown field `adopted`");
+    has("missing field `path`");
+    has("an ignored field needs a reason");
+    has("`soon` is not a date");
+    has("`nothing` cannot be ignored");
+    assert_eq!(found.len(), 5, "{found:?}");
+}
+
+#[test]
+fn a_manifest_that_nothing_would_look_at_is_refused() {
+    let project = PROJECT.replace("  env: [TOKEN]", "  env: [TOKEN]\n  kinds: [OtherJob]");
+    let all = [
+        (PROJECT_FILE.to_owned(), project.into_bytes()),
+        ("manifests/a.yaml".to_owned(), job("a", "  retries: often\n").into_bytes()),
+    ];
+    let all = InMemory(all.into());
+    let Err(failure) = load(&all, &request("main"), kinds()) else { panic!("it was read") };
+    let found: Vec<&Problem> = failure.problems.iter().filter(|p| p.message.contains("nothing would look")).collect();
+    let [problem] = found.as_slice() else { panic!("{:?}", failure.problems) };
+    let (line, _) = failure.files.position(problem.span.unwrap());
+    assert_eq!((failure.files.get(problem.span.unwrap().file).path.as_str(), line), ("manifests/a.yaml", 2));
+    assert_eq!(problem.help.as_deref(), Some("add TestJob to `spec.kinds` of plumb.yaml, or delete the manifest"));
+}

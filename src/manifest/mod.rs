@@ -127,6 +127,8 @@ pub struct Desired {
     pub files: Files,
     /// Whose objects these are, when the target is in development mode.
     pub developer: Option<String>,
+    /// What is no mistake in the manifests, and yet worth knowing.
+    pub noted: Vec<Warning>,
 }
 
 impl Desired {
@@ -169,6 +171,7 @@ pub fn slug(title: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+mod accept;
 mod checks;
 mod develop;
 mod disk;

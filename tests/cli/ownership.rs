@@ -387,3 +387,24 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
     world.commit("Take it back");
     world.plumb("apply --yes -q").code(0).says("1 to update");
 }
+
+#[test]
+fn the_last_day_of_an_ignore_rule_does_not_depend_on_the_time_zone() {
+    let mut world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    // Unless the day changes while this test runs, these are the last day that holds and the first that does not.
+    for (until, has_expired) in [(now.date(), false), (now.yesterday().unwrap().date(), true)] {
+        let rule = format!("    ignore: [{{path: tags.team, reason: x, until: {until}}}]");
+        let text = job("etl", "").replace("  name: etl\nspec", &format!("  name: etl\n  lifecycle:\n{rule}\nspec"));
+        world.write("manifests/etl.yaml", &text);
+        world.commit("Set the day");
+        // At any hour the day differs from that of UTC in one of them.
+        for zone in ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"] {
+            world.env("TZ", Some(zone));
+            let ran = world.plumb("plan");
+            assert_eq!(ran.code(0).out.contains("has expired"), has_expired, "{zone}: {until}");
+        }
+    }
+}

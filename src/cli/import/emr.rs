@@ -5,6 +5,7 @@ use super::{make_folder, schema};
 use crate::call::{Call, System};
 use crate::cli::emr::{Watching, connect, failed};
 use crate::cli::session::{Project, problems};
+use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
 use crate::detect;
 use crate::emr::choose::{Wanted, chosen, groups, is_named, selector};
@@ -212,7 +213,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
 /// The runtimes and machine types to choose from, and whose they are.
 async fn choices(project: &Project, ui: &Ui) -> Result<(Options, String), Failure> {
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
-        let today = jiff::Zoned::now().date();
+        let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
         return Ok((Options::new(translate::supported(today)), word.to_owned()));

@@ -22,7 +22,7 @@ use crate::kinds::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A job: the settings of the Jobs API 2.2, and `permissions`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -156,7 +156,9 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
                 Err(why) => return Err(unreadable(&job, why)),
             };
             if !more.is_empty() {
-                all.extend_from_slice(more);
+                // Pages may overlap when the job changes meanwhile: what is on two of them is there once.
+                let known: BTreeSet<String> = all.iter().map(Value::to_string).collect();
+                all.extend(more.iter().filter(|one| !known.contains(&one.to_string())).cloned());
                 job["settings"][member] = Value::Array(all);
             }
         }
@@ -345,6 +347,11 @@ impl Kind for DatabricksJob {
         for trigger in ["schedule", "trigger", "continuous"] {
             if spec.get(trigger).is_some_and(Value::is_object) {
                 spec[trigger]["pause_status"] = json!("PAUSED");
+            }
+        }
+        for trigger in spec.get_mut("triggers").and_then(Value::as_array_mut).into_iter().flatten() {
+            if trigger.is_object() {
+                trigger["pause_status"] = json!("PAUSED");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Limits that several kinds share.
 
 use crate::kinds::Findings;
+use crate::yaml::is_deferred;
 use std::collections::BTreeMap;
 
 /// Custom tags of a cluster or pool: 45, of which plumb's mark takes three (Clusters API, create).
@@ -14,6 +15,38 @@ pub fn name(name: &str, least: usize, most: usize, path: &str, findings: &mut Fi
     if length < least || length > most {
         findings.at(path, format!("a name of {length} characters"), format!("expected {least} to {most} characters"));
     }
+}
+
+/// A name that parts of a job have for each other: a task's or a job cluster's key (Jobs API 2.2, create: 1 to 100
+/// characters; the service's words are "Only alphanumeric, - and _ characters are permitted").
+pub fn key(key: &str, path: &str, findings: &mut Findings) {
+    written(key, 100, "-_", path, findings);
+}
+
+/// The name of a job's parameter (databricks-sdk-py jobs.JobParameterDefinition: letters, digits, `_`, `-` and `.`).
+pub fn parameter(name: &str, path: &str, findings: &mut Findings) {
+    written(name, usize::MAX, "-_.", path, findings);
+}
+
+fn written(name: &str, most: usize, others: &str, path: &str, findings: &mut Findings) {
+    if is_deferred(name) {
+        return;
+    }
+    let shown: String = name.chars().take(120).collect();
+    let length = name.chars().count();
+    if length == 0 {
+        findings.at(path, "a name is needed here", "it is empty");
+    } else if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !others.contains(*c)) {
+        let allowed: Vec<String> = others.chars().map(|c| format!("`{c}`")).collect();
+        let label = format!("only letters, digits, {} may stand in it", allowed.join(", "));
+        findings.at(path, format!("`{shown}` has {} in it, which the service refuses", quoted(odd)), label);
+    } else if length > most {
+        findings.at(path, format!("a name of {length} characters"), format!("{most} at most"));
+    }
+}
+
+fn quoted(c: char) -> String {
+    if c == ' ' { "a blank".to_owned() } else { format!("`{}`", c.escape_debug()) }
 }
 
 /// Tags within their number, none of them the mark's.
