@@ -410,14 +410,12 @@ impl Session {
         self.check_base(base)?;
         let mut live = self.observe(&selection, ui).await?;
         let first = self.decision(&live, &Bases::new(), &selection, None);
-        observe::activity(&self.services, &mut live, &first.plan)
-            .await
-            .map_err(|fault| Failure::error(format!("reading active runs failed: {fault}")))?;
+        observe::activity(&self.services, &mut live, &first.plan).await;
         let known = self.known(&live, &first, base)?;
         let mut decision = self.decision(&live, &known.bases, &selection, base);
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
-            self.project.history(repo, |history| history.blame(&mut decision.plan));
+            self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
         }
         Ok(Decided { live, decision })
     }

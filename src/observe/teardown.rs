@@ -128,13 +128,17 @@ async fn runs(
         // Of two objects with one mark neither is believed.
         let Some([id]) = owned.get(&address).map(Vec::as_slice) else { continue };
         let ends = match limit {
-            0 => Vec::new(),
+            0 => Ok(Vec::new()),
             limit => {
                 watch.details(1);
-                last_runs(services, id, limit).await?
+                last_runs(services, id, limit).await
             }
         };
-        live.runs.insert(id.clone(), ends);
+        match ends {
+            Ok(ends) => drop(live.runs.insert(id.clone(), ends)),
+            // The teardown waits; nothing else has to.
+            Err(fault) => drop(live.unread_runs.insert(id.clone(), refusal(fault))),
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Deciding: desired against live, field by field, into a [`Plan`]. Pure and synchronous.
 
 pub mod approval;
+mod attribute;
 pub mod compare;
 mod decide;
 pub mod digest;
@@ -27,6 +28,7 @@ mod unreadable;
 pub use decide::{Decision, Input, Keys, Wanted, decide};
 pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
+pub use origin::is_apart;
 pub use selection::Selection;
 pub use types::{
     Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,

@@ -206,15 +206,17 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
     }
     let by = field.source.as_ref().and_then(commit);
     match (field.origin, by) {
+        (Some(Origin::Manifest), None) if field.explanation.is_some() => {}
         (Some(Origin::Drift), Some(by)) => parts.push(format!("changed live; wanted since {by}")),
         (Some(Origin::Drift), None) => parts.push("changed live".to_owned()),
         (Some(Origin::Manifest), Some(by)) => parts.push(format!("manifest {by}")),
         (Some(Origin::Manifest), None) => parts.push("manifest changed".to_owned()),
         (Some(Origin::Both), Some(by)) => parts.push(format!("changed live, and manifest {by}")),
         (Some(Origin::Both), None) => parts.push("changed live and in the manifest".to_owned()),
-        (None, Some(by)) if !whole => parts.push(by),
+        (None, Some(by)) if !whole => parts.push(format!("wanted since {by}")),
         (None, _) => {}
     }
+    parts.extend(field.explanation.as_deref().map(visible));
     parts.extend(field.note.as_deref().map(visible));
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -7,6 +7,7 @@
 
 mod actions;
 mod airflow;
+mod attribution;
 mod basics;
 mod ci_drift;
 mod compute;

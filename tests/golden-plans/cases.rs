@@ -73,7 +73,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
 }
 
 pub fn source(file: &str, line: usize, commit: Option<Commit>) -> Source {
-    Source { file: file.into(), line, commit }
+    Source { file: file.into(), line, nearest: false, commit }
 }
 
 pub fn ann() -> Option<Commit> {
@@ -86,7 +86,17 @@ pub fn ann() -> Option<Commit> {
 }
 
 pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-    FieldChange { path: path.into(), op, from, to, origin: None, replaces: false, note: None, source: None }
+    FieldChange {
+        path: path.into(),
+        op,
+        from,
+        to,
+        origin: None,
+        replaces: false,
+        explanation: None,
+        note: None,
+        source: None,
+    }
 }
 
 pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
