@@ -211,9 +211,10 @@ impl History<'_> {
         let last = |source: &Line| self.repo.blame(&source.file, source.line).ok().flatten();
         for change in &mut plan.changes {
             let base = commits.get(&change.address);
-            // A new object is explained by its first line and a teardown by the line that asks for it; any other change
-            // by its fields.
-            if matches!(change.action, Action::Create | Action::Mark | Action::Terminate | Action::Release)
+            // A new object is explained by its first line, a change that lists fields by them, and a teardown without any
+            // by the line that asks for it.
+            let is_teardown = matches!(change.action, Action::Mark | Action::Terminate | Action::Release);
+            if (change.action == Action::Create || is_teardown && change.fields.is_empty())
                 && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
             {
                 source.commit = last(source);

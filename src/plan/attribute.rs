@@ -89,7 +89,7 @@ impl Decider<'_> {
                 let told = behind.unwrap_or(told);
                 field.origin = told.origin;
                 field.explanation = match (field.explanation, told.explanation) {
-                    (Some(default), Some(told)) => Some(format!("{told}, {default}")),
+                    (Some(default), Some(told)) => Some(format!("{told}; {default}")),
                     (default, told) => told.or(default),
                 };
                 if d.lost {

@@ -208,7 +208,7 @@ fn a_live_grant_is_told_from_a_manifest_that_is_not_applied() {
     assert_eq!(told(&bases), (Some(Origin::Drift), None));
     let with_bob = json!({ "permissions": [{ "user_name": "bob", "permission_level": "CAN_MANAGE" }] });
     bases.set_since(address, vec![with_bob]);
-    assert_eq!(told(&bases), unsure);
+    assert_eq!(told(&bases), (None, Some("not applied yet, or undone live".into())));
 }
 
 #[test]

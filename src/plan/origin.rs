@@ -89,7 +89,10 @@ impl Was {
             return Told::unsure();
         }
         match () {
-            () if said.contains(live) => Told::unsure(),
+            // What an earlier manifest had.
+            () if said.contains(live) => {
+                Told { origin: None, explanation: Some("not applied yet, or undone live".into()) }
+            }
             () if said.iter().all(|value| value == want) => Told::from(Origin::Drift),
             () => Told {
                 origin: Some(Origin::Both),

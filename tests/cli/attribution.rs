@@ -50,7 +50,7 @@ fn a_grant_that_only_a_call_of_its_own_wrote_is_told_by_the_history() {
     let path = "permissions[ann@example.com].permission_level";
     let waits = field(&world.plumb("plan --output json -q"), path);
     assert_eq!(waits["origin"], Value::Null);
-    world.plumb("plan").says("wanted since <Let Ann run it> by Ada").says("which of them cannot be told");
+    world.plumb("plan").says("wanted since <Let Ann run it> by Ada").says("not applied yet, or undone live");
     let against = field(&world.plumb("plan --base HEAD~1 --output json -q"), path);
     assert_eq!(against["origin"], "manifest");
     // The apply writes no mark. What is live then is of no manifest that there was.
@@ -112,11 +112,11 @@ fn a_teardown_is_put_down_to_whoever_asked_for_it() {
     world.commit_file("manifests/legacy.yaml", text, "Look after it");
     world.edit("manifests/legacy.yaml", "desired: keep", "desired: teardown");
     world.commit("Take it down");
-    let who = "manifests/legacy.yaml:6, <Take it down> by Ada: Take it down";
-    world.plumb("plan").says("will be marked for teardown").says(who);
+    let marked = world.plumb("plan").says("will be marked for teardown").says("# manifests/legacy.yaml:6\n");
+    marked.says("manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down");
     world.plumb("apply --yes").code(0);
-    let down = world.plumb("plan --allow-teardown").code(0);
-    down.says("will be taken down for good").says(who).never_says("by Ada: Look after it");
+    let down = world.plumb("apply --allow-teardown --yes").code(0).says("will be taken down for good");
+    down.says("manifests/legacy.yaml:6, <Take it down> by Ada: Take it down").never_says("by Ada: Look after it");
 }
 
 #[test]

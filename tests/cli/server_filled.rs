@@ -102,7 +102,7 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
           - aws_attributes.instance_profile_arn = "arn:aws:iam::123456789012:instance-profile/lake"
-                # manifests/shared.yaml:5, changed live; wanted since <Add a cluster> by Ada: Add a cluster
+                # manifests/shared.yaml:5, changed live
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>

@@ -244,7 +244,24 @@ fn origins() -> Plan {
     let mut gone = field("tags.owner", Op::Remove, Some(json!("bob")), None);
     gone.origin = Some(Origin::Drift);
     gone.note = Some("the manifest never had it".into());
-    let live = change("DatabricksJob/audience-cleanse", Action::Update, vec![gone]);
+    let explained = |path: &str, origin: Option<Origin>, commit: Option<Commit>, says: &str| {
+        let mut field = changed(path, json!(1), json!(2));
+        field.origin = origin;
+        let nearest = commit.is_none();
+        field.source = Some(Source { nearest, ..source("manifests/audience.yaml", 20, commit) });
+        field.explanation = Some(says.into());
+        field
+    };
+    let live = change(
+        "DatabricksJob/audience-cleanse",
+        Action::Update,
+        vec![
+            gone,
+            explained("max_concurrent_runs", Some(Origin::Drift), None, "the service's default"),
+            explained("permissions[ann].permission_level", None, ann(), "not applied yet, or undone live"),
+            explained("tasks[a].existing_cluster_id", Some(Origin::Manifest), None, "`${resources.a}` gets another id"),
+        ],
+    );
     let mut plan = plan(vec![mixed, live]);
     plan.base = Some("origin/main".into());
     plan

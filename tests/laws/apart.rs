@@ -2,7 +2,7 @@
 //! where the manifests since the mark tell it, and never otherwise.
 
 use crate::fixtures::{self, Fixture};
-use crate::world::{self, World};
+use crate::world;
 use plumb::kinds;
 use plumb::plan::{Base, Bases, FieldChange, Origin, Plan, is_apart};
 use serde_json::{Value, json};
