@@ -42,11 +42,13 @@ impl Decider<'_> {
         let was = |spec: Value| {
             let since = self.input.bases.since(&resource.address);
             let since = since.map(|specs| specs.iter().map(|spec| at(&sealed(spec))).collect());
-            Was { spec: at(&spec), written: normal::normal(rules, &spec), by_mark, since }
+            Was { spec: at(&spec), written: normal::normal(rules, &spec), by_mark, is_new: !same_manifest, since }
         };
         match self.input.bases.get(&resource.address) {
             Some(Base::Spec(spec)) => Some(was(sealed(spec))),
-            Some(Base::Nothing) => Some(Was { spec: Value::Null, written: Value::Null, by_mark, since: None }),
+            Some(Base::Nothing) => {
+                Some(Was { spec: Value::Null, written: Value::Null, by_mark, is_new: true, since: None })
+            }
             // The hash in the mark says that the manifest is what it was: no git needed. Of what stands apart it says nothing.
             None if same_manifest && mark.is_some() => {
                 let mut was = was(sealed(&resource.spec));

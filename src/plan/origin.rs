@@ -14,6 +14,9 @@ pub(super) struct Was {
     /// Whether it is what the mark's commit has. A write of what stands apart (a resize, a grant) leaves the mark as it
     /// was, so any manifest since then may be the one that was applied last.
     pub by_mark: bool,
+    /// Whether the manifest that is wanted says something else of the rest than the mark's hash: an apply of it would have
+    /// written another mark, so it was none of those.
+    pub is_new: bool,
     /// What the manifests since the mark's commit said of what stands apart, where the history tells.
     pub since: Option<Vec<Value>>,
 }
@@ -60,11 +63,7 @@ impl Was {
             let doubt = may_be_unwritten.then(|| "unless an apply stopped before it wrote this".to_owned());
             return Told { explanation: told.explanation.or(doubt), ..told };
         }
-        Told::from(match () {
-            () if want == base && live != base => Origin::Drift,
-            () if live == base => Origin::Manifest,
-            () => Origin::Both,
-        })
+        Told::from(three_way(&base, &want, &live))
     }
 
     /// The same for what is written by calls of its own. Nothing on the object tells which manifest was applied last: it
@@ -89,6 +88,9 @@ impl Was {
             return Told::unsure();
         }
         match () {
+            () if self.is_new && said.iter().all(|value| *value == said[0]) => {
+                Told::from(three_way(&said[0], want, live))
+            }
             // What an earlier manifest had.
             () if said.contains(live) => {
                 Told { origin: None, explanation: Some("not applied yet, or undone live".into()) }
@@ -99,6 +101,14 @@ impl Was {
                 explanation: Some("whether the manifest's change was applied before that cannot be told".into()),
             },
         }
+    }
+}
+
+fn three_way(base: &Option<Value>, want: &Option<Value>, live: &Option<Value>) -> Origin {
+    match () {
+        () if want == base && live != base => Origin::Drift,
+        () if live == base => Origin::Manifest,
+        () => Origin::Both,
     }
 }
 
@@ -149,7 +159,7 @@ mod tests {
             None => json!({}),
         };
         let since = since.map(|since| since.iter().map(|said| spec(*said)).collect());
-        let was = Was { spec: spec(base), written: spec(base), by_mark, since };
+        let was = Was { spec: spec(base), written: spec(base), by_mark, is_new: false, since };
         was.origin(rules, &crate::manifest::path(rules, path).unwrap(), &spec(want), &spec(live))
     }
 
@@ -186,6 +196,22 @@ mod tests {
             // What is not known, or not wholly, is said.
             assert_eq!(told.explanation.is_some(), origin != drift, "{what}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_an_apply_would_have_marked_was_not_applied() {
+        let rules = kinds::find("DatabricksJob").unwrap().rules();
+        let spec = |level: &str| normal::normal(rules, &json!({ "permissions": grants(&[("ann", level)]) }));
+        let path = crate::manifest::path(rules, "permissions[ann].permission_level").unwrap();
+        let (old, new, third) = (spec("CAN_VIEW"), spec("CAN_MANAGE_RUN"), spec("CAN_MANAGE"));
+        let told = |since: &Value, live: &Value| {
+            let since = Some(vec![since.clone()]);
+            let was = Was { spec: old.clone(), written: old.clone(), by_mark: true, is_new: true, since };
+            was.origin(rules, &path, &new, live)
+        };
+        assert_eq!(told(&old, &old), Told::from(Origin::Manifest));
+        assert_eq!(told(&old, &third), Told::from(Origin::Both));
+        assert_eq!(told(&third, &old).origin, None, "one between may have been");
     }
 
     #[test]

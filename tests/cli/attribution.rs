@@ -50,7 +50,7 @@ fn a_grant_that_only_a_call_of_its_own_wrote_is_told_by_the_history() {
     let path = "permissions[ann@example.com].permission_level";
     let waits = field(&world.plumb("plan --output json -q"), path);
     assert_eq!(waits["origin"], Value::Null);
-    world.plumb("plan").says("wanted since <Let Ann run it> by Ada").says("not applied yet, or undone live");
+    world.plumb("plan").says("not applied yet, or undone live; wanted since <Let Ann run it>");
     let against = field(&world.plumb("plan --base HEAD~1 --output json -q"), path);
     assert_eq!(against["origin"], "manifest");
     // The apply writes no mark. What is live then is of no manifest that there was.
