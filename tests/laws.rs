@@ -8,6 +8,8 @@
 
 #[path = "laws/answers.rs"]
 mod answers;
+#[path = "laws/apart.rs"]
+mod apart;
 #[path = "laws/crashes.rs"]
 mod crashes;
 #[path = "laws/dags.rs"]

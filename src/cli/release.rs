@@ -5,6 +5,7 @@ use super::show::address;
 use super::{Global, Targeted};
 use crate::apply::Options;
 use crate::kinds::{Role, Step, UnknownSettings, Verb};
+use crate::manifest::Resource;
 use crate::observe;
 use crate::plan::secrets::seal;
 use crate::plan::unknown::{self, Unknown};
@@ -17,7 +18,8 @@ use serde_json::Value;
 /// Take the marks off a live object, and leave the object alone
 ///
 /// From then on plumb takes no notice of it: remove its manifest too, or the next plan will refuse to make another of
-/// the same name.
+/// the same name. An object that its manifest names by `adopt` is not taken over again: the mark `plumb_released` is left
+/// on it, and says so.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb release DatabricksJob/audience-cleanse --target prod")]
 pub struct Release {
@@ -85,6 +87,10 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let mut body = normal::normal(rules, &sealed);
     if kind.unknown_settings() == UnknownSettings::Replaced {
         unknown::carry(rules, &sealed, &mut body, &[], &[], &supplied);
+    }
+    let is_adopted = |r: &&Resource| r.address == address && r.adopt.as_ref() == Some(id);
+    if let (Some(_), Some(mark)) = (desired.resources.iter().find(is_adopted), &found.mark) {
+        kind.mark().put_release(&mut body, &mark.owner);
     }
     let changed = [Path::default().key(kind.mark().member())];
     let now = jiff::Timestamp::now();

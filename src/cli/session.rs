@@ -414,9 +414,7 @@ impl Session {
         let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Bases::new(), &selection, None);
-            observe::activity(&self.services, &mut live, &first.plan)
-                .await
-                .map_err(|fault| Failure::error(format!("reading active runs failed: {fault}")))?;
+            observe::activity(&self.services, &mut live, &first.plan).await;
             Ok::<_, Failure>((live, first))
         })
         .await?;
@@ -424,7 +422,7 @@ impl Session {
         let mut decision = self.decision(&live, &known.bases, &selection, base);
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
-            self.project.history(repo, |history| history.blame(&mut decision.plan));
+            self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
         }
         Ok(Decided { live, decision })
     }

@@ -207,6 +207,8 @@ pub struct Seen {
     pub state: Option<String>,
     /// Runs that are going on now, where that was asked (see [`Kind::activity`]).
     pub active_runs: usize,
+    /// Whether that was asked and could not be read.
+    pub unknown_runs: bool,
     /// Whether [`Kind::details`] have yet to be read before `spec` is whole.
     pub partial: bool,
     /// Whatever else the kind's own `calls` need to know of the live object.

@@ -161,7 +161,8 @@ pub(super) fn lifecycle(text: &LifecycleText, gaps: &Gaps, problems: &mut Proble
         });
         ignore.push(Ignore { path: one.path.clone(), reason: one.reason.clone(), until, span: at("path") });
     }
-    Lifecycle { protect: text.protect, ignore }
+    let protect_span = metadata.get("lifecycle").and_then(|l| l.get("protect")).map(|n| n.span);
+    Lifecycle { protect: text.protect, protect_span, ignore }
 }
 
 /// Reports a kind that does not exist.

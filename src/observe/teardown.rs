@@ -120,10 +120,14 @@ async fn runs(services: &Services, desired: &Desired, selection: &Selection, liv
         // Of two objects with one mark neither is believed.
         let Some([id]) = owned.get(&address).map(Vec::as_slice) else { continue };
         let ends = match limit {
-            0 => Vec::new(),
-            limit => last_runs(services, id, limit).await?,
+            0 => Ok(Vec::new()),
+            limit => last_runs(services, id, limit).await,
         };
-        live.runs.insert(id.clone(), ends);
+        match ends {
+            Ok(ends) => drop(live.runs.insert(id.clone(), ends)),
+            // The teardown waits; nothing else has to.
+            Err(fault) => drop(live.unread_runs.insert(id.clone(), refusal(fault))),
+        }
     }
     Ok(())
 }

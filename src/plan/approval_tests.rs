@@ -30,6 +30,7 @@ fn change(name: &str) -> Change {
             to: Some(json!(200)),
             origin: None,
             replaces: false,
+            explanation: None,
             note: None,
             source: None,
         }],

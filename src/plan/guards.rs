@@ -1,10 +1,42 @@
 //! Guards: limits on what one apply may do, and from where.
 
-use super::{Blocked, Counts, Guard};
-use crate::manifest::{Guards, Target};
+use super::{Action, Blocked, Change, Counts, Guard, Live, Plan};
+use crate::kinds::{AnyKind, Role};
+use crate::manifest::{Desired, Guards, Target};
+use std::collections::BTreeSet;
 
-/// The guards on how much one apply may do. `owned` is how many objects the project has now.
-pub fn of_counts(counts: &Counts, owned: usize, guards: &Guards) -> Vec<Blocked> {
+/// The objects that a project has now, by kind and id: what a share of them is a share of.
+pub type Owned<'a> = BTreeSet<(&'a str, &'a str)>;
+
+/// The objects of these kinds that carry the project's mark.
+pub fn owned<'a>(kinds: &[&'static dyn AnyKind], live: &'a Live, desired: &Desired) -> Owned<'a> {
+    let (project, target) = (&desired.project.name, desired.mark_target());
+    let objects = kinds.iter().filter(|kind| kind.role() == Role::Object);
+    let found = objects.flat_map(|kind| {
+        let all = live.owned(kind.name(), project, &target).into_values().flatten();
+        all.map(|found| (kind.name(), found.seen.id.as_str()))
+    });
+    found.collect()
+}
+
+/// Whether a change changes or deletes one of the objects. What is taken over, what others own and what is taken down of
+/// EMR is none of them; a rename that changes nothing else leaves its object as it is.
+fn touches(change: &Change, owned: &Owned<'_>) -> bool {
+    let does = match change.action {
+        Action::Update | Action::Replace | Action::Delete => true,
+        Action::Move => !change.fields.is_empty(),
+        Action::Create | Action::Adopt | Action::Release | Action::Mark | Action::Terminate => false,
+    };
+    does && change.id.as_deref().is_some_and(|id| owned.contains(&(change.address.kind.as_str(), id)))
+}
+
+/// The guards on how much one apply may do. `owned` are the objects that the project has now.
+pub fn of_changes(plan: &Plan, owned: &Owned<'_>, guards: &Guards) -> Vec<Blocked> {
+    let touched = plan.changes.iter().filter(|change| touches(change, owned)).count();
+    of_counts(&plan.counts(), touched, owned.len(), guards)
+}
+
+fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> Vec<Blocked> {
     let mut blocked = Vec::new();
     let deletes = counts.delete + counts.replace + counts.terminate;
     if let Some(limit) = guards.max_deletes
@@ -14,7 +46,6 @@ pub fn of_counts(counts: &Counts, owned: usize, guards: &Guards) -> Vec<Blocked>
             format!("{deletes} objects would be deleted, taken down or made anew; `guards.maxDeletes` allows {limit}");
         blocked.push(refuse(Guard::MaxDeletes, reason));
     }
-    let touched = deletes + counts.update;
     if let Some(limit) = guards.max_change_percent
         && owned > 0
         && touched * 100 > limit as usize * owned
@@ -66,4 +97,83 @@ pub fn of_place(place: &Place, target: &Target) -> Vec<Blocked> {
 fn refuse(guard: Guard, reason: String) -> Blocked {
     let remedy = Some(format!("look well, then `plumb apply --override {}`", guard.name()));
     Blocked { guard: Some(guard), address: None, reason, remedy }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kinds::{self, Seen};
+    use crate::manifest::{self, Address, InMemory, Request};
+    use crate::plan::{Decision, Found};
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn desired() -> Desired {
+        let text = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: p}\nspec:\n  guards: {maxChangePercent: 50}\n  \
+                    targets: {t: {default: true, sandbox: true}}\n  manifests: [plumb.yaml.d]\n";
+        let files = BTreeMap::from([
+            ("plumb.yaml".to_owned(), text.as_bytes().to_vec()),
+            ("plumb.yaml.d/.empty.yaml".to_owned(), Vec::new()),
+        ]);
+        let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+        manifest::load(&InMemory(files), &request, kinds::all()).map_err(|f| f.problems).unwrap()
+    }
+
+    fn change(kind: &str, id: &str, action: Action) -> Change {
+        Change {
+            address: Address { kind: kind.into(), name: id.into() },
+            action,
+            id: (action != Action::Create).then(|| id.to_owned()),
+            title: id.into(),
+            reason: None,
+            origin: None,
+            impacts: Vec::new(),
+            disrupts: Default::default(),
+            next_run: None,
+            fields: Vec::new(),
+            depends_on: Vec::new(),
+            moved_from: None,
+            source: None,
+            digest: String::new(),
+            calls: Vec::new(),
+            read: None,
+            shown_read: None,
+        }
+    }
+
+    #[test]
+    fn a_share_is_of_the_objects_that_are_counted() {
+        let desired = desired();
+        let job = |name: &str, owner: &str| {
+            let spec = json!({ "name": name, "tags": { "plumb": format!("{owner}/DatabricksJob/{name}") } });
+            Found::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
+        };
+        let mut live = Live::default();
+        live.kinds.insert("DatabricksJob", vec![job("a", "p/t"), job("b", "p/t"), job("theirs", "q/t")]);
+        let owned = owned(kinds::all(), &live, &desired);
+        assert_eq!(owned, BTreeSet::from([("DatabricksJob", "a"), ("DatabricksJob", "b")]));
+        let refused = |changes: &[(&str, &str, Action)]| {
+            let changes = changes.iter().map(|(kind, id, action)| change(kind, id, *action)).collect();
+            let decision = Decision::of(&desired, desired.vault.clone(), changes);
+            of_changes(&decision.plan, &owned, &desired.project.guards).first().map(|b| b.reason.clone())
+        };
+        let job = "DatabricksJob";
+        assert_eq!(refused(&[(job, "a", Action::Update)]), None, "one of two is 50 %");
+        let both = refused(&[(job, "a", Action::Update), (job, "b", Action::Delete)]).unwrap();
+        assert!(both.starts_with("2 of 2 owned objects would change, 100 %"), "{both}");
+        // What is not among the two is none of them: it is new, somebody else's, or taken down of EMR.
+        for other in [
+            (job, "theirs", Action::Update),
+            (job, "theirs", Action::Adopt),
+            (job, "c", Action::Create),
+            ("AirflowDag", "a", Action::Update),
+            ("EmrCluster", "j-1", Action::Terminate),
+            (job, "b", Action::Release),
+            // A rename alone.
+            (job, "b", Action::Move),
+        ] {
+            assert_eq!(refused(&[(job, "a", Action::Update), other, other]), None, "{other:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Deciding: desired against live, field by field, into a [`Plan`]. Pure and synchronous.
 
 pub mod approval;
+mod attribute;
 pub mod compare;
 mod decide;
 pub mod digest;
@@ -28,6 +29,7 @@ mod unreadable;
 pub use decide::{Decision, Input, Keys, Wanted, decide};
 pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
+pub use origin::is_apart;
 pub use partial::{Dangling, Partial};
 pub use selection::Selection;
 pub use types::{

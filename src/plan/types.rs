@@ -160,10 +160,14 @@ pub struct FieldChange {
     /// Whether this field forces the object to be made anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// What a reader should know of who brought it about, where a commit cannot say it: a default, a reference, or that
+    /// it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
     /// Anything a reader should know of it: "the service never shows this field".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Where the wanted value stands.
+    /// Where the wanted value stands, or the nearest line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 }
@@ -195,6 +199,9 @@ pub struct Source {
     /// Relative to the repository, with forward slashes.
     pub file: String,
     pub line: usize,
+    /// Whether it is only the line nearest to where the value would stand. Nobody is named for such a line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nearest: bool,
     /// Who wrote the line last, where git can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,

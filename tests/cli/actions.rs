@@ -162,7 +162,7 @@ fn a_rename_is_a_move() {
       > follow a rename
 
       # DatabricksJob/load was DatabricksJob/etl and keeps its object
-      # manifests/load.yaml:1, <Add etl> by Ada: Add etl
+      # manifests/load.yaml:1
       > DatabricksJob/load "etl" (id <job etl>)
 
     Plan: 0 to create, 0 to update, 1 to move, 0 to delete. 0 unchanged.
@@ -224,7 +224,7 @@ spec:
       # after DatabricksInstancePool/workers
       ~ DatabricksJob/etl "etl" (id <job etl>)
           ~ tasks[main].new_cluster.instance_pool_id =
-                # manifests/etl.yaml:11, manifest <Add a pool and its user> by Ada: Add a pool and its user
+                # manifests/etl.yaml:11, `${resources.DatabricksInstancePool.workers}` gets another id
           -   "<pool workers>"
           +   (id of DatabricksInstancePool/workers)
 
@@ -297,7 +297,7 @@ fn a_plan_for_tools() {
     # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - max_concurrent_runs = 7
-    + max_concurrent_runs = 1   # manifests/etl.yaml:6, changed live; wanted since <Add etl> by Ada: Add etl
+    + max_concurrent_runs = 1   # manifests/etl.yaml:6, changed live; the service's default
     ```
 
     </details>

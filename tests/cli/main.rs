@@ -8,6 +8,7 @@
 mod actions;
 mod airflow;
 mod applied;
+mod attribution;
 mod basics;
 mod ci_drift;
 mod compute;

@@ -126,9 +126,10 @@ fn files_that_are_not_committed_are_said_to_be_so() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
-          ~ max_concurrent_runs = 9 -> 2   # manifests/etl.yaml:12, <Add etl> by Ada: Add etl
+          ~ max_concurrent_runs = 9 -> 2
+                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
           ~ timeout_seconds = 200 -> 300
-                # manifests/etl.yaml:11, <Raise the timeout> by Ada: Raise the timeout
+                # manifests/etl.yaml:11, wanted since <Raise the timeout> by Ada: Raise the timeout
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>

@@ -86,7 +86,8 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
       # DatabricksJob/etl will take over the existing object (id <job etl>)
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
-          ~ timeout_seconds = 0 -> 60   # manifests/etl.yaml:12, <Add etl> by Ada: Add etl
+          ~ timeout_seconds = 0 -> 60
+                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
 
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -136,7 +137,7 @@ fn another_projects_object_is_left_to_it() {
 
       # DatabricksJob/etl will take over the existing object (id <job etl>)
       # (it belonged to demo/dev/DatabricksJob/etl)
-      # manifests/etl.yaml:1, <Add etl> by Ada: Add etl
+      # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
 
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
@@ -183,7 +184,7 @@ fn protection_outlives_the_manifest() {
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
           ~ metadata.lifecycle.protect = true -> false
-                # manifests/etl.yaml:7, <Let go of etl> by Ada: Let go of etl
+                # manifests/etl.yaml:5, wanted since <Let go of etl> by Ada: Let go of etl
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>

@@ -92,7 +92,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -125,7 +125,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -180,7 +180,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -219,7 +219,7 @@ fn an_apply_marks_and_the_key_takes_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down

@@ -77,7 +77,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
 }
 
 pub fn source(file: &str, line: usize, commit: Option<Commit>) -> Source {
-    Source { file: file.into(), line, commit }
+    Source { file: file.into(), line, nearest: false, commit }
 }
 
 pub fn ann() -> Option<Commit> {
@@ -90,7 +90,17 @@ pub fn ann() -> Option<Commit> {
 }
 
 pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-    FieldChange { path: path.into(), op, from, to, origin: None, replaces: false, note: None, source: None }
+    FieldChange {
+        path: path.into(),
+        op,
+        from,
+        to,
+        origin: None,
+        replaces: false,
+        explanation: None,
+        note: None,
+        source: None,
+    }
 }
 
 pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
@@ -268,7 +278,24 @@ fn origins() -> Plan {
     let mut gone = field("tags.owner", Op::Remove, Some(json!("bob")), None);
     gone.origin = Some(Origin::Drift);
     gone.note = Some("the manifest never had it".into());
-    let live = change("DatabricksJob/audience-cleanse", Action::Update, vec![gone]);
+    let explained = |path: &str, origin: Option<Origin>, commit: Option<Commit>, says: &str| {
+        let mut field = changed(path, json!(1), json!(2));
+        field.origin = origin;
+        let nearest = commit.is_none();
+        field.source = Some(Source { nearest, ..source("manifests/audience.yaml", 20, commit) });
+        field.explanation = Some(says.into());
+        field
+    };
+    let live = change(
+        "DatabricksJob/audience-cleanse",
+        Action::Update,
+        vec![
+            gone,
+            explained("max_concurrent_runs", Some(Origin::Drift), None, "the service's default"),
+            explained("permissions[ann].permission_level", None, ann(), "not applied yet, or undone live"),
+            explained("tasks[a].existing_cluster_id", Some(Origin::Manifest), None, "`${resources.a}` gets another id"),
+        ],
+    );
     let mut plan = plan(vec![mixed, live]);
     plan.base = Some("origin/main".into());
     plan

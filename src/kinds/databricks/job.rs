@@ -313,7 +313,15 @@ impl Kind for DatabricksJob {
     fn impact(step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
+        let unknown = step.live.is_some_and(|l| l.unknown_runs);
         match step.verb {
+            Verb::Delete if unknown => vec![
+                ImpactClass::CancelsRuns.says("cancels its active runs; whether there are any is not known"),
+                ImpactClass::LosesHistory.says("loses run history"),
+            ],
+            Verb::Update if unknown && step.changes_beyond(&["permissions"]) => {
+                vec![Impact::note("active runs will end with the old settings; whether there are any is not known")]
+            }
             Verb::Delete if runs > 0 => vec![
                 ImpactClass::CancelsRuns.says(format!("cancels {runs} active run{plural}")),
                 ImpactClass::LosesHistory.says("loses run history"),

@@ -59,7 +59,8 @@ pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, fi
             format!("{most} at most: the mark of plumb takes three more"),
         );
     }
-    for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect")) {
+    for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect" | "plumb_released"))
+    {
         findings.at(format!("{path}.{name}"), format!("the tag `{name}` is plumb's own mark"), "choose another name");
     }
 }

@@ -41,6 +41,8 @@ pub struct Successor {
     pub address: String,
     /// How its last runs ended, the newest first; `None` when it is not live, or its runs were not read.
     pub runs: Option<Vec<RunEnd>>,
+    /// Why its runs could not be read.
+    pub unread: Option<String>,
 }
 
 /// How a run ended.
@@ -161,6 +163,9 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
 
 fn green(successor: &Successor, wanted: u32) -> (bool, String) {
     let address = &successor.address;
+    if let Some(why) = &successor.unread {
+        return (false, format!("how the runs of {address} ended is not known: {why}"));
+    }
     let Some(runs) = &successor.runs else { return (false, format!("{address} is not live")) };
     let wanted = wanted as usize;
     if wanted == 0 {
@@ -207,6 +212,19 @@ mod tests {
     use super::*;
     use crate::kinds::{Mark, Owner};
     use crate::manifest::Address;
+
+    #[test]
+    fn runs_that_could_not_be_read_hold_nothing() {
+        let ended = |green| RunEnd { id: "1".into(), green, result: "SUCCESS".into() };
+        let of = |runs: Option<Vec<RunEnd>>, unread: Option<&str>| {
+            let successor = Successor { address: "DatabricksJob/a".into(), runs, unread: unread.map(str::to_owned) };
+            green(&successor, 1)
+        };
+        assert_eq!(of(Some(vec![ended(true)]), None), (true, "DatabricksJob/a: its last 1 run ended well".into()));
+        assert_eq!(of(None, None), (false, "DatabricksJob/a is not live".into()));
+        let says = "how the runs of DatabricksJob/a ended is not known: refused";
+        assert_eq!(of(None, Some("refused")), (false, says.into()));
+    }
 
     #[test]
     fn the_grace_counts_from_a_mark_of_the_past() {

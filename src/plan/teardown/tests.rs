@@ -157,6 +157,7 @@ impl State {
         let successor = |(i, of): (usize, &Option<Vec<bool>>)| Successor {
             address: format!("DatabricksJob/j{i}"),
             runs: of.as_ref().map(runs),
+            unread: None,
         };
         let report = |migration: usize, period: usize, passed: bool| Report {
             format: evidence::FORMAT.into(),
