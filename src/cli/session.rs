@@ -2,8 +2,8 @@
 
 use super::embedded::{self, Emulator};
 use super::select::{self, selection};
-use super::{Global, Selected, Targeted, emr, reading};
 use super::time::day;
+use super::{Global, Selected, Targeted, emr, reading};
 use crate::call::{Fault, System};
 use crate::explain::{History, Known};
 use crate::git::Repo;

@@ -39,14 +39,14 @@ fn pool() -> Found {
     // Another machine type: that cannot be changed in place.
     let spec = json!({"instance_pool_name": "workers", "node_type_id": "i3.2xlarge"});
     let mark = Some(owner("bau", "DatabricksInstancePool", "workers"));
-    Found { seen: Seen { id: POOL.into(), spec, ..Seen::default() }, mark }
+    Found { seen: Seen { id: POOL.into(), spec, ..Seen::default() }, mark, released: None }
 }
 
 fn job(id: &str, mark: Mark, pool: &str) -> Found {
     let cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "instance_pool_id": pool});
     let task = json!({"task_key": "main", "notebook_task": {"notebook_path": "/x"}, "new_cluster": cluster});
     let spec = json!({"name": mark.owner.address.name, "tasks": [task]});
-    Found { seen: Seen { id: id.into(), spec, ..Seen::default() }, mark: Some(mark) }
+    Found { seen: Seen { id: id.into(), spec, ..Seen::default() }, mark: Some(mark), released: None }
 }
 
 fn mine(name: &str) -> Mark {
