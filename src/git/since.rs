@@ -127,9 +127,9 @@ mod tests {
         let elsewhere = fixture.commit("manifests/a.yaml", "elsewhere");
         let repo = fixture.repo();
         assert_eq!(repo.states_since(&third, &paths, 9).unwrap(), None);
-        assert_eq!(repo.is_part_of(&first, &elsewhere).unwrap(), true);
-        assert_eq!(repo.is_part_of(&elsewhere, &elsewhere).unwrap(), true);
-        assert_eq!(repo.is_part_of(&third, &elsewhere).unwrap(), false);
+        assert!(repo.is_part_of(&first, &elsewhere).unwrap());
+        assert!(repo.is_part_of(&elsewhere, &elsewhere).unwrap());
+        assert!(!repo.is_part_of(&third, &elsewhere).unwrap());
     }
 
     #[test]

@@ -141,20 +141,20 @@ mod tests {
     use crate::plan::normal;
     use serde_json::json;
 
+    /// What a manifest says of grants; `None`: nothing.
+    type Said<'a> = Option<&'a [(&'a str, &'a str)]>;
+    /// A story, the path, the sides, what the manifests since the mark said, and who did it.
+    type Case<'a> = (&'a str, &'a str, [Said<'a>; 3], Option<&'a [Said<'a>]>, Option<Origin>);
+
     fn grants(all: &[(&str, &str)]) -> Value {
         all.iter().map(|(who, level)| json!({ "user_name": who, "permission_level": level })).collect()
     }
 
     /// Who brought about that a job's grants are other than wanted, by what its manifests said of them: at the mark's
     /// commit, since then and now. `None`: nothing.
-    fn told(
-        path: &str,
-        [base, want, live]: [Option<&[(&str, &str)]>; 3],
-        since: Option<&[Option<&[(&str, &str)]>]>,
-        by_mark: bool,
-    ) -> Told {
+    fn told(path: &str, [base, want, live]: [Said<'_>; 3], since: Option<&[Said<'_>]>, by_mark: bool) -> Told {
         let rules = kinds::find("DatabricksJob").unwrap().rules();
-        let spec = |said: Option<&[(&str, &str)]>| match said {
+        let spec = |said: Said<'_>| match said {
             Some(all) => normal::normal(rules, &json!({ "permissions": grants(all) })),
             None => json!({}),
         };
@@ -175,8 +175,7 @@ mod tests {
         let with_bob: Option<&[_]> = Some(&[ANN, BOB]);
         let more: Option<&[_]> = Some(&[ANN_MORE]);
         let other: Option<&[_]> = Some(&[("ann", "CAN_MANAGE")]);
-        type Said<'a> = Option<&'a [(&'a str, &'a str)]>;
-        let cases: [(&str, &str, [Said<'_>; 3], Option<&[Said<'_>]>, Option<Origin>); 12] = [
+        let cases: [Case<'_>; 12] = [
             ("somebody was let in", bob, [only_ann, only_ann, with_bob], Some(&[]), drift),
             ("and no history tells", bob, [only_ann, only_ann, with_bob], None, None),
             ("a manifest between let him in", bob, [only_ann, only_ann, with_bob], Some(&[with_bob]), None),

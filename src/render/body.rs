@@ -205,7 +205,7 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
         parts.push(place(source));
     }
     let by = field.source.as_ref().and_then(commit);
-    let explanation = field.explanation.as_deref().map(visible);
+    let explanation = field.explanation.as_deref().filter(|_| !whole).map(visible);
     let wanted = |by: Option<String>| by.map(|by| format!("wanted since {by}"));
     // A commit's own words come last: nothing tells where they end.
     let says: Vec<Option<String>> = match (field.origin, by) {
