@@ -278,3 +278,6 @@ async fn schedule(
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests;

@@ -468,3 +468,6 @@ async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>,
 fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Fault> {
     done.map_err(|e| Fault::NotSent { line: "reading".into(), why: format!("the reader ended early: {e}") })
 }
+
+#[cfg(test)]
+mod tests;
