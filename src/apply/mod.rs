@@ -303,3 +303,6 @@ fn broke(error: JoinError) -> String {
         said.as_deref().unwrap_or("no reason given")
     )
 }
+
+#[cfg(test)]
+mod tests;

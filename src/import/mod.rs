@@ -234,3 +234,6 @@ pub fn name(title: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     let all = std::iter::once(short.to_owned()).chain((2..1_000).map(|n| format!("{short}-{n}")));
     all.into_iter().find(|name| fits(name))
 }
+
+#[cfg(test)]
+mod tests;

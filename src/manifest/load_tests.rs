@@ -175,6 +175,32 @@ fn patches_merge_by_key_and_nulls_delete() {
 }
 
 #[test]
+fn no_null_of_a_patch_is_left() {
+    let base = job("a", "  other: 5\n  tasks:\n  - {key: one, retries: 1}");
+    for (patch, member, wanted) in [
+        ("other: {a: 1, b: null}", "other", json!({"a": 1})),
+        ("other: {a: {b: null, c: {d: null}}}", "other", json!({"a": {"c": {}}})),
+        ("other: null", "other", Value::Null),
+        ("tags: {x: null, y: z}", "tags", json!({"y": "z"})),
+        ("tags: null", "tags", Value::Null),
+        (
+            "tasks: [{key: two, cluster: null, retries: 2}]",
+            "tasks",
+            json!([{"key": "one", "retries": 1}, {"key": "two", "retries": 2}]),
+        ),
+        ("tasks: [{key: one, retries: null}]", "tasks", json!([{"key": "one"}])),
+        ("tasks: [{key: one, cluster: null}]", "tasks", json!([{"key": "one", "retries": 1}])),
+        ("retries: 3", "retries", json!(3)),
+    ] {
+        let text = format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{name: a}}\nspec: {{{patch}}}\n");
+        let desired = good("prod", &[("manifests/a.yaml", &base), ("overlays/prod/a.yaml", &text)]);
+        let spec = &desired.resources[0].spec;
+        assert_eq!(spec.get(member).cloned().unwrap_or_default(), wanted, "{patch}");
+        assert!(spec.get(member).is_none_or(|value| !value.is_null()), "{patch}");
+    }
+}
+
+#[test]
 fn secrets_are_sealed_and_revealed() {
     let text = job(
         "a",

@@ -475,3 +475,6 @@ async fn read_each(
 fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Fault> {
     done.map_err(|e| Fault::NotSent { line: "reading".into(), why: format!("the reader ended early: {e}") })
 }
+
+#[cfg(test)]
+mod tests;

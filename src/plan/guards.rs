@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::kinds::{self, Seen};
     use crate::manifest::{self, Address, InMemory, Request};
+    use crate::manifest::{DatabricksTarget, GitTarget};
     use crate::plan::{Decision, Found};
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -174,6 +175,65 @@ mod tests {
             (job, "b", Action::Move),
         ] {
             assert_eq!(refused(&[(job, "a", Action::Update), other, other]), None, "{other:?}");
+        }
+    }
+
+    fn names(blocked: &[Blocked]) -> Vec<&'static str> {
+        blocked.iter().filter_map(|b| b.guard.map(Guard::name)).collect()
+    }
+
+    #[test]
+    fn each_way_to_do_too_much_is_counted() {
+        let none = Counts::default();
+        let limits =
+            |deletes, percent| Guards { max_deletes: deletes, max_change_percent: percent, ..Guards::default() };
+        for (what, counts, deletes) in [
+            ("create", Counts { create: 9, ..none }, false),
+            ("update", Counts { update: 9, ..none }, false),
+            ("replace", Counts { replace: 9, ..none }, true),
+            ("delete", Counts { delete: 9, ..none }, true),
+            ("terminate", Counts { terminate: 9, ..none }, true),
+            ("adopt", Counts { adopt: 9, ..none }, false),
+            ("move", Counts { moved: 9, ..none }, false),
+            ("mark", Counts { mark: 9, ..none }, false),
+        ] {
+            assert_eq!(names(&of_counts(&counts, 0, 10, &limits(Some(8), None))).len(), usize::from(deletes), "{what}");
+            assert_eq!(names(&of_counts(&counts, 0, 10, &limits(Some(9), None))), [""; 0], "{what}");
+            assert_eq!(names(&of_counts(&counts, 0, 10, &limits(None, None))), [""; 0], "{what}");
+        }
+        // A percentage is not rounded in anybody's favour, and sums count.
+        let some = Counts { update: 1, delete: 1, replace: 1, ..none };
+        assert_eq!(names(&of_counts(&some, 3, 200, &limits(None, Some(1)))), ["max-change-percent"]);
+        assert_eq!(names(&of_counts(&some, 3, 300, &limits(None, Some(1)))), [""; 0]);
+        assert_eq!(names(&of_counts(&some, 3, 299, &limits(Some(1), Some(1)))), ["max-deletes", "max-change-percent"]);
+        // Of nothing that is owned there is no share.
+        assert_eq!(names(&of_counts(&some, 0, 0, &limits(None, Some(0)))), [""; 0]);
+    }
+
+    #[test]
+    fn a_target_is_applied_from_its_own_place_only() {
+        let whole = Target {
+            git: Some(GitTarget { branch: Some("main".into()), clean: true }),
+            databricks: Some(DatabricksTarget { workspace_id: Some("1".into()), ..Default::default() }),
+            ..Target::default()
+        };
+        let here = |branch: Option<&str>, dirty, workspace: Option<&str>| Place {
+            branch: branch.map(str::to_owned),
+            dirty,
+            workspace_id: workspace.map(str::to_owned),
+        };
+        for (place, wanted) in [
+            (here(Some("main"), false, Some("1")), &[][..]),
+            (here(Some("main2"), false, Some("1")), &["branch"]),
+            // A detached head is no branch, and a host that says nothing is no workspace.
+            (here(None, false, Some("1")), &["branch"]),
+            (here(Some("main"), true, Some("1")), &["clean"]),
+            (here(Some("main"), false, Some("2")), &["workspace"]),
+            (here(Some("main"), false, None), &["workspace"]),
+            (here(None, true, None), &["branch", "clean", "workspace"]),
+        ] {
+            assert_eq!(names(&of_place(&place, &whole)), wanted, "{place:?}");
+            assert_eq!(names(&of_place(&place, &Target::default())), [""; 0], "{place:?}");
         }
     }
 }

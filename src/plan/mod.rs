@@ -26,6 +26,11 @@ mod types;
 pub mod unknown;
 mod unreadable;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
 pub use decide::{Decision, Input, Keys, Wanted, decide};
 pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};

@@ -8,6 +8,8 @@ pub mod dag_files;
 pub mod databricks;
 pub mod emr;
 mod failed;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod github;
 pub mod http;
 pub mod pace;
@@ -301,3 +303,7 @@ pub fn fresh_id() -> String {
 fn random_bits() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod read_tests;
