@@ -3,15 +3,21 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::Repo;
-use plumb_core::kinds::{self, Mark};
-use plumb_core::manifest::{self, Desired, InMemory, Source};
-use plumb_core::plan::{Action, Base, Bases, Change, Decision, Live, Note, Plan, normal};
+use plumb_core::kinds::Mark;
+use plumb_core::manifest::{Desired, InMemory, Source};
+use plumb_core::plan::{
+    Action, Base, Bases, Change, Commit, Decision, Live, Note, Origin, Plan, Source as Line, is_apart, normal,
+};
+use plumb_core::{kinds, manifest};
 use plumb_model::address::Address;
 use plumb_model::secrets::Vault;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different commits are read, at most, to explain one plan.
 const MOST_COMMITS: usize = 64;
+/// How many states of the manifests since those commits are read, at most, for the same.
+const MOST_STATES: usize = 64;
 /// The commit in the mark of an object that was made without one.
 const NO_COMMIT: &str = "000000000000";
 
@@ -31,11 +37,32 @@ pub struct History<'a> {
 pub struct Known {
     pub bases: Bases,
     pub notes: Vec<Note>,
+    /// The commits that the manifests in `bases` are of.
+    pub commits: BTreeMap<Address, String>,
+}
+
+/// The manifests of a commit, by address.
+type Specs = BTreeMap<Address, Value>;
+
+/// An object whose earlier manifest is asked for.
+struct Asked<'m> {
+    address: &'m Address,
+    mark: &'m Mark,
+    /// Whether it differs in something that is written by calls of its own.
+    apart: bool,
+}
+
+/// What is asked of one commit: the address now and then, and the hash in the mark.
+struct Wanted<'m> {
+    address: &'m Address,
+    was: &'m Address,
+    hash: &'m str,
+    apart: bool,
 }
 
 impl History<'_> {
     /// The manifests at a commit, by address, and the secrets that they could use.
-    fn specs(&self, commit: &str) -> Result<(BTreeMap<Address, serde_json::Value>, Vault), String> {
+    fn specs(&self, commit: &str) -> Result<(Specs, Vault), String> {
         let files = self.repo.files_at(commit, self.paths).map_err(|e| e.to_string())?;
         let desired = (self.load)(&InMemory(files)).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
@@ -54,7 +81,8 @@ impl History<'_> {
         specs.iter().for_each(|(address, spec)| bases.hide(address, spec));
         bases.learn(&vault);
         bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
-        Ok(Known { bases, notes: Vec::new() })
+        let commits = addresses.iter().map(|address| (address.clone(), fork.clone())).collect();
+        Ok(Known { bases, notes: Vec::new(), commits })
     }
 
     /// For each change, the manifest at the commit that the live object's mark names; and for resources of which nothing
@@ -64,43 +92,48 @@ impl History<'_> {
         // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
         let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
         let changes = plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete));
-        let planned: Vec<(&Address, &Mark)> = changes
+        let planned: Vec<Asked<'_>> = changes
             .filter(untold)
             .filter_map(|change| {
                 let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id))?;
-                Some((&change.address, found.mark.as_ref()?))
+                let rules = kinds::find(&change.address.kind)?.rules();
+                let top = |path: &str| path.split(['.', '[']).next().is_some_and(|member| is_apart(rules, member));
+                let apart = change.fields.iter().any(|f| f.origin.is_none() && top(&f.path));
+                Some(Asked { address: &change.address, mark: found.mark.as_ref()?, apart })
             })
             .collect();
-        let told: BTreeSet<&Address> = planned.iter().map(|(address, _)| *address).collect();
+        let told: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
         let mut chosen = Vec::new();
         for address in decision.chosen.iter().filter(|address| !told.contains(address)) {
             let owned = live.of(&address.kind).iter().filter_map(|found| found.mark.as_ref());
             let mine = owned.filter(|mark| mark.owner.address == *address && mark.owner.project == plan.project);
-            chosen.extend(mine.map(|mark| (address, mark)));
+            chosen.extend(mine.map(|mark| Asked { address, mark, apart: false }));
         }
         self.read(planned, chosen)
     }
 
     /// For each address, the manifest at the commit that a mark names.
     pub fn of_marks<'m>(&self, marks: impl Iterator<Item = (&'m Address, &'m Mark)>) -> Known {
-        self.read(marks.collect(), Vec::new())
+        self.read(marks.map(|(address, mark)| Asked { address, mark, apart: false }).collect(), Vec::new())
     }
 
     /// The manifests that marks name. Of the second list nothing is said that cannot be told: nothing changes of it.
-    fn read(&self, planned: Vec<(&Address, &Mark)>, unchanged: Vec<(&Address, &Mark)>) -> Known {
-        let mut commits: BTreeMap<&str, Vec<(&Address, &Address, &str)>> = BTreeMap::new();
-        for (address, mark) in planned.iter().chain(&unchanged) {
+    fn read(&self, planned: Vec<Asked<'_>>, unchanged: Vec<Asked<'_>>) -> Known {
+        let mut commits: BTreeMap<&str, Vec<Wanted<'_>>> = BTreeMap::new();
+        for Asked { address, mark, apart } in planned.iter().chain(&unchanged) {
             if let Some(rev) = mark.rev.as_ref().filter(|rev| rev.commit != NO_COMMIT) {
-                commits.entry(&rev.commit).or_default().push((address, &mark.owner.address, &rev.hash));
+                let wanted = Wanted { address, was: &mark.owner.address, hash: &rev.hash, apart: *apart };
+                commits.entry(&rev.commit).or_default().push(wanted);
             }
         }
-        let planned: BTreeSet<&Address> = planned.iter().map(|(address, _)| *address).collect();
+        let planned: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
         let mut known = Known::default();
+        let mut states = States::default();
         let mut missing = BTreeSet::new();
         for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
             if !self.repo.has_commit(commit) {
                 // Of what does not change there is nothing to explain.
-                if wanted.iter().any(|(address, ..)| planned.contains(address)) {
+                if wanted.iter().any(|one| planned.contains(one.address)) {
                     missing.insert(*commit);
                 }
                 continue;
@@ -108,14 +141,15 @@ impl History<'_> {
             match self.specs(commit) {
                 Ok((specs, vault)) => {
                     known.bases.learn(&vault);
-                    for (address, was, hash) in wanted {
+                    for Wanted { address, was, hash, .. } in wanted {
                         // Its secrets are hidden even where it is not quite what was applied: the hash of one that is
                         // not set now is another.
-                        if let Some(spec) = specs.get(was) {
+                        if let Some(spec) = specs.get(*was) {
                             known.bases.hide(address, spec);
                         }
-                        if let Some(spec) = specs.get(was).filter(|spec| is_that(address, spec, hash)) {
+                        if let Some(spec) = specs.get(*was).filter(|spec| is_that(address, spec, hash)) {
                             known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
+                            known.commits.insert((*address).clone(), (*commit).to_owned());
                         } else if planned.contains(address) {
                             known.notes.push(Note {
                                 address: Some((*address).clone()),
@@ -129,6 +163,7 @@ impl History<'_> {
                 }
                 Err(why) => known.notes.push(Note { address: None, message: format!("commit {commit}: {why}") }),
             }
+            self.since(commit, wanted, &mut known.bases, &mut states);
         }
         if !missing.is_empty() {
             let list: Vec<&str> = missing.into_iter().collect();
@@ -144,19 +179,66 @@ impl History<'_> {
         known
     }
 
-    /// Adds, to each wanted line, who wrote it last.
-    pub fn blame(&self, plan: &mut Plan) {
+    /// Whether a commit is older than another, or the same.
+    fn is_older(&self, commit: &str, other: &str) -> bool {
+        self.repo.is_part_of(commit, other).unwrap_or(false)
+    }
+
+    /// What the manifests since a commit said of what is written by calls of its own: such a call leaves the mark as it
+    /// was, so any of them may have been applied. Where that cannot be told, nothing is known of it.
+    fn since(&self, commit: &str, wanted: &[Wanted<'_>], bases: &mut Bases, states: &mut States) {
+        let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Base::Spec(_)));
+        let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let Ok(Some(commits)) = self.repo.states_since(commit, self.paths, MOST_STATES) else { return };
+        let mut said: Vec<Vec<Value>> = wanted.iter().map(|_| Vec::new()).collect();
+        for commit in &commits {
+            let Some(specs) = states.at(self, commit) else { return };
+            for (one, said) in wanted.iter().zip(&mut said) {
+                // One that said anything else of the object would have been written with a mark of its own.
+                let spec = specs.get(one.address).or_else(|| specs.get(one.was));
+                let spec = spec.filter(|spec| is_that(one.address, spec, one.hash));
+                said.extend(spec.map(|spec| apart(one.address, spec)));
+            }
+        }
+        for (one, said) in wanted.into_iter().zip(said) {
+            bases.set_since(one.address.clone(), said);
+        }
+    }
+
+    /// Adds, to each wanted line, who wrote it last. `commits` are those of the manifests that differences were told by.
+    pub fn blame(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>) {
         let prefix = self.repo.prefix().to_owned();
-        let sources = plan.changes.iter_mut().filter(|c| c.action != Action::Delete).flat_map(|c| {
-            // A change that lists its fields is explained by them; a new object by its first line.
-            let whole = if c.fields.iter().all(|f| f.source.is_none()) || c.action == Action::Create { 1 } else { 0 };
-            c.source
-                .iter_mut()
-                .take(whole)
-                .chain(c.fields.iter_mut().filter(|_| c.action != Action::Create).filter_map(|f| f.source.as_mut()))
-        });
-        for source in sources {
-            source.commit = self.repo.blame(&source.file, source.line).ok().flatten();
+        let last = |source: &Line| self.repo.blame(&source.file, source.line).ok().flatten();
+        for change in &mut plan.changes {
+            let base = commits.get(&change.address);
+            // A new object is explained by its first line, a change that lists fields by them, and a teardown without any
+            // by the line that asks for it.
+            let is_teardown = matches!(change.action, Action::Mark | Action::Terminate | Action::Release);
+            if (change.action == Action::Create || is_teardown && change.fields.is_empty())
+                && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
+            {
+                source.commit = last(source);
+            }
+            if matches!(change.action, Action::Create | Action::Delete) {
+                continue;
+            }
+            for field in &mut change.fields {
+                let Some(source) = field.source.as_mut().filter(|source| !source.nearest) else { continue };
+                source.commit = last(source);
+                // A line that is older than what was applied is not what changed the manifest.
+                let is_older = |commit: &Commit| base.is_some_and(|base| self.is_older(&commit.id, base));
+                if matches!(field.origin, Some(Origin::Manifest | Origin::Both))
+                    && source.commit.as_ref().is_some_and(is_older)
+                {
+                    source.commit = None;
+                    field
+                        .explanation
+                        .get_or_insert_with(|| "its line is what it was: what changed is a value that it uses".into());
+                }
+            }
         }
         for source in plan
             .changes
@@ -168,8 +250,40 @@ impl History<'_> {
     }
 }
 
+/// The manifests of the states that were read, so that each is read once.
+#[derive(Default)]
+struct States {
+    known: BTreeMap<String, Option<Specs>>,
+}
+
+impl States {
+    /// The manifests at a commit; none of those that have mistakes, for they were never applied. `None` when they cannot
+    /// be read, or are too many.
+    fn at(&mut self, history: &History<'_>, commit: &str) -> Option<&Specs> {
+        if !self.known.contains_key(commit) {
+            let files = || history.repo.files_at(commit, history.paths).ok();
+            let load = |files| (history.load)(&InMemory(files)).ok();
+            let of = |desired: Desired| desired.resources.into_iter().map(|r| (r.address, r.spec)).collect();
+            let specs = match self.known.len() < MOST_STATES {
+                true => files().map(|files| load(files).map(of).unwrap_or_default()),
+                false => None,
+            };
+            self.known.insert(commit.to_owned(), specs);
+        }
+        self.known.get(commit)?.as_ref()
+    }
+}
+
+/// What a spec says of what is written by calls of its own.
+fn apart(address: &Address, spec: &Value) -> Value {
+    let rules = kinds::find(&address.kind).map(|kind| kind.rules());
+    let is_apart = |member: &String| rules.is_some_and(|rules| is_apart(rules, member));
+    let members = spec.as_object().into_iter().flatten().filter(|(member, _)| is_apart(member));
+    members.map(|(member, value)| (member.clone(), value.clone())).collect()
+}
+
 /// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
 /// committed, and then that commit explains nothing.
-fn is_that(address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
+fn is_that(address: &Address, spec: &Value, hash: &str) -> bool {
     kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
 }

@@ -3,6 +3,7 @@
 //! Nothing here runs a program: no hook, no filter, no credential helper. So a repository of untrusted origin is safe
 //! to look at.
 
+mod since;
 mod tree;
 
 pub use tree::CommitFiles;

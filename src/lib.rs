@@ -21,3 +21,7 @@ pub mod observe;
 pub mod services;
 pub mod settings;
 pub mod ui;
+
+#[cfg(test)]
+#[path = "../tests/support/plan_world.rs"]
+mod plan_world;

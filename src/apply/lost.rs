@@ -27,7 +27,7 @@ pub(super) async fn create(
     let mut unclear: Vec<String> = Vec::new();
     for attempt in 1..=CREATES {
         let mut wait = Duration::ZERO;
-        let again = match settle(shared, call).await {
+        let again = match settle(shared, change, call).await {
             Ok(answer) => match answer.and_then(|a| id_at(&a.body, pointer)) {
                 Some(id) => return Ok(id),
                 None => {

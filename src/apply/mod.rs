@@ -6,12 +6,14 @@
 //! was made. What is not known to be done, or not to be, is said to be not known.
 
 mod change;
+mod journal;
 mod lost;
 mod outage;
 mod send;
 mod teardown;
 
 use crate::services::Services;
+pub use journal::Journal;
 use plumb_core::kinds::Owner;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::Supplied;
@@ -28,7 +30,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub struct Options {
     pub poll: Duration,
     /// How long to wait for a service that goes away meanwhile.
     pub outage: Duration,
+    /// Where it is noted what is sent. Whoever keeps a clone can still tell it of an apply that was dropped.
+    pub journal: Journal,
 }
 
 impl Default for Options {
@@ -53,6 +60,7 @@ impl Default for Options {
             grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
             poll: Duration::from_secs(5),
             outage: Duration::from_secs(3 * 60),
+            journal: Journal::default(),
         }
     }
 }
@@ -192,17 +200,20 @@ async fn schedule(
         for index in std::mem::take(&mut waiting) {
             let change = &changes[index];
             let ended = |a: &&Address| outcome.changes.get(*a);
-            if let Some(because) = change.depends_on.iter().find(|a| ended(a).is_some_and(|e| !e.is_done())) {
+            // What waits for something that had not its turn had not its own either.
+            let late = change.depends_on.iter().any(|a| matches!(ended(&a), Some(Ended::NotStarted)));
+            let is_no_help = |e: &Ended| !e.is_done() && *e != Ended::NotStarted;
+            if let Some(because) = change.depends_on.iter().find(|a| ended(a).is_some_and(is_no_help)) {
                 let skipped = Ended::Skipped { because: because.clone() };
                 watch.ended(change, &skipped, Duration::ZERO);
                 outcome.changes.insert(change.address.clone(), skipped);
-            } else if stop.load(Ordering::Relaxed) {
+            } else if late || stop.load(Ordering::Relaxed) {
                 outcome.changes.insert(change.address.clone(), Ended::NotStarted);
             } else if running.len() < shared.options.width && change.depends_on.iter().all(|a| ended(&a).is_some()) {
                 watch.started(change);
                 let (shared, begun) = (shared.clone(), tokio::time::Instant::now());
                 let run = async move { (change::run(&shared, index).await, begun.elapsed()) };
-                begun_at.insert(running.spawn(run).id(), index);
+                begun_at.insert(running.spawn(run).id(), (index, begun));
             } else {
                 still.push(index);
             }
@@ -216,21 +227,23 @@ async fn schedule(
                 joined = running.join_next_with_id() => break joined,
             }
         };
-        let (id, ended, took) = match joined {
-            Some(Ok((id, (ended, took)))) => (id, ended, took),
-            // It ended in the middle of something, and nobody can say of what.
-            Some(Err(e)) => {
-                let why = format!("carrying it out ended early: {e}");
-                (e.id(), Ended::Unknown { why, sent: Vec::new() }, Duration::ZERO)
-            }
+        let (id, ended) = match joined {
+            Some(Ok((id, (ended, took)))) => (id, Ok((ended, took))),
+            // It ended in the middle of something; what it had sent is noted.
+            Some(Err(e)) => (e.id(), Err(e)),
             // Nothing runs. What was skipped just now may let go of others; a circle would not.
             None if before == 0 => break,
             None if outcome.changes.len() + before < changes.len() => break,
             None => continue,
         };
-        if let Some(index) = begun_at.remove(&id) {
+        if let Some((index, begun)) = begun_at.remove(&id) {
+            let address = &changes[index].address;
+            let (ended, took) = ended.unwrap_or_else(|e| {
+                (shared.options.journal.broken_off(address, shared.shown(&broke(e))), begun.elapsed())
+            });
+            shared.options.journal.ended(address, took);
             watch.ended(&changes[index], &ended, took);
-            outcome.changes.insert(changes[index].address.clone(), ended);
+            outcome.changes.insert(address.clone(), ended);
         }
     }
     for index in waiting {
@@ -238,3 +251,17 @@ async fn schedule(
     }
     outcome
 }
+
+/// Why the task of a change ended early. A panic is a mistake of plumb's own, and its message is all that tells which.
+fn broke(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "carrying it out was broken off".to_owned() };
+    let said = panic.downcast_ref::<String>().cloned();
+    let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    format!(
+        "plumb broke while carrying it out, which is a bug of plumb: {}",
+        said.as_deref().unwrap_or("no reason given")
+    )
+}
+
+#[cfg(test)]
+mod tests;

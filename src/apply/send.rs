@@ -3,7 +3,7 @@
 use super::{Shared, lost};
 use plumb_core::kinds::AnyKind;
 use plumb_core::plan::{Change, references};
-use plumb_model::call::{Answer, Call, Fault, Settled, Settles, Until};
+use plumb_model::call::{Answer, Call, Fault, Method, Service, Settled, Settles, Until};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -72,7 +72,7 @@ async fn carry_out(
         let made = lost::create(shared, change, kind, call, pointer).await?;
         return Ok(Carried { made: Some(made), effect: true });
     }
-    let answer = settle(shared, call).await.map_err(|fault| {
+    let answer = settle(shared, change, call).await.map_err(|fault| {
         let mut failed = Failed::of(&fault);
         if fault.is_wrong_state() && call.waits_out_state {
             let minutes = shared.options.patience.as_secs() / 60;
@@ -127,16 +127,16 @@ fn missing_id(address: String) -> String {
 }
 
 /// Sends a call, waiting out a state that does not allow it. `None`: what it is about is gone, and that is as good.
-pub(super) async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer>, Fault> {
+pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Result<Option<Answer>, Fault> {
     let service = shared.services.for_system(call.system)?;
     let begun = Instant::now();
     let mut pause = Duration::from_millis(500).min(shared.options.poll);
     loop {
-        match service.send(call).await {
+        match noted(shared, change, &*service, call).await {
             Ok(answer) => return Ok(Some(answer)),
             Err(fault) if call.gone_is_done && fault.is_gone() => return Ok(None),
             Err(fault) if fault.is_wrong_state() => match &call.otherwise {
-                Some(otherwise) => return Box::pin(settle(shared, otherwise)).await,
+                Some(otherwise) => return Box::pin(settle(shared, change, otherwise)).await,
                 None if call.waits_out_state && begun.elapsed() + pause < shared.options.patience => {
                     sleep(pause).await;
                     pause = (pause * 2).min(shared.options.poll);
@@ -146,6 +146,21 @@ pub(super) async fn settle(shared: &Shared, call: &Call) -> Result<Option<Answer
             Err(fault) => return Err(fault),
         }
     }
+}
+
+/// Sends a call, and notes it and what came of it.
+async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, Fault> {
+    if call.method == Method::Get {
+        return service.send(call).await;
+    }
+    let journal = &shared.options.journal;
+    let line = call.line();
+    let path = line.split_once(' ').map_or(line.as_str(), |(_, path)| path);
+    let at = journal.begin(&change.address, call, shared.shown(path));
+    let begun = Instant::now();
+    let came = service.send(call).await;
+    journal.answered(&change.address, at, &came, begun.elapsed());
+    came
 }
 
 /// Looks again and again until the kind finds the change settled.

@@ -1,22 +1,28 @@
 //! `plumb apply`.
 
+use super::interrupt::{self, stoppable};
 use super::lease::{self, LockArgs};
-use super::output::Output;
-use super::permit::{Permit, Seen};
+use super::output::{Form, Output};
+use super::permit::{self, Found, Permit};
+use super::select::Dangling;
 use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
-use crate::apply::{self, Options, Watch};
+use crate::apply;
+use crate::apply::{Journal, Options, Watch};
 use crate::settings;
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
-use plumb_core::plan::guards::{self, Place};
+use plumb_core::plan::Action;
+use plumb_core::plan::guards::Place;
 use plumb_core::plan::outcome::{Ended, Outcome};
-use plumb_core::plan::{Change, Guard, Plan};
+use plumb_core::plan::{Change, Guard, Plan, guards};
+use plumb_core::render;
+use plumb_core::render::Style;
 use plumb_core::render::{Level, outcome};
 use plumb_model::address::Address;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 use std::time::Duration;
@@ -24,7 +30,8 @@ use std::time::Duration;
 /// Make what is live equal to the manifests
 ///
 /// Shows the plan, asks, and carries it out. A change that fails stops only what depends on it. Ctrl-C lets the calls
-/// in flight finish, starts no others, and says what was and what was not done.
+/// in flight finish, starts no others, and says what was and what was not done. With --output json the result is how each
+/// change ended, with its requests, durations and errors (`schemas/apply.json`).
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb apply --target dev
@@ -32,14 +39,15 @@ use std::time::Duration;
   plumb apply --only DatabricksJob/audience-cleanse
   plumb plan --out plan.json && plumb apply plan.json --yes
   plumb apply --yes --approved 9c1f0e6a2b7d4f50
-  plumb apply --yes --override max-deletes")]
+  plumb apply --yes --override max-deletes
+  plumb apply --yes --output json | jq '.changes[] | select(.outcome != \"done\")'")]
 pub struct ApplyArgs {
     #[command(flatten)]
     pub targeted: Targeted,
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]
-    pub seen: Seen,
+    pub seen: permit::Seen,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
@@ -49,6 +57,8 @@ pub struct ApplyArgs {
     /// Allow that switching a DAG on starts a run at once; short for `--override run-now`
     #[arg(long)]
     allow_run_now: bool,
+    #[command(flatten)]
+    dangling: Dangling,
     #[command(flatten)]
     keys: Keys,
     /// How long to wait for an object that is between two states, in minutes
@@ -63,14 +73,16 @@ pub struct ApplyArgs {
     output: Output,
 }
 
+/// A guard that the command line goes past.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Override {
+pub enum Override {
     MaxDeletes,
     MaxChangePercent,
     Branch,
     Clean,
     Workspace,
     RunNow,
+    Dangling,
 }
 
 impl Override {
@@ -82,6 +94,7 @@ impl Override {
             Override::Clean => Guard::Clean,
             Override::Workspace => Guard::Workspace,
             Override::RunNow => Guard::RunNow,
+            Override::Dangling => Guard::Dangling,
         }
     }
 }
@@ -95,15 +108,22 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
 /// Shows the plan and carries out what the permit allows of it.
 pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
     permit.name_target(&mut args.targeted)?;
+    permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
     session.allow_teardown(args.keys.allow_teardown);
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),
         Reviewed::Go(decided) => {
-            let carried = carry_out(session, *decided, options(&args), ui).await?;
+            let teller = Teller { args: &args, permit, ui };
+            let plan = teller.is_heard().then(|| decided.decision.plan.clone());
+            let mut carried = carry_out(session, *decided, options(&args), ui).await?;
             permit.note(outcome::counts(&carried.outcome));
-            Ok(permit.ended(carried.code))
+            carried.code = permit.ended(carried.code);
+            if let Some(plan) = plan {
+                teller.tell(&plan, &carried)?;
+            }
+            carried.ended()
         }
     };
     if args.yes {
@@ -139,39 +159,97 @@ async fn review(
 ) -> Result<Reviewed, Failure> {
     let deciding = session.decide(&args.selected, None, ui);
     let mut decided = match shown.is_some() || args.yes {
-        true => stoppable(deciding).await?,
+        true => stoppable(session, deciding).await?,
         // Once a signal is listened for it no longer ends the process, not even at the question that comes next.
         false => deciding.await?,
     };
-    permit.check(&mut decided.decision.plan, ui)?;
+    let teller = Teller { args, permit, ui };
+    if let Err(failure) = permit.check(&mut decided.decision.plan, ui) {
+        return Err(teller.refused(&decided.decision.plan, failure));
+    }
     check_place(session, &mut decided.decision.plan).await?;
     let allowed = args.allow_run_now.then_some(Override::RunNow);
+    let allowed = allowed.into_iter().chain(args.dangling.allow_dangling.then_some(Override::Dangling));
     let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
     pass_guards(&mut decided.decision.plan, &overrides, ui);
     let plan = &decided.decision.plan;
     match shown {
+        // The result is what comes of it. Who is asked has to see what of.
+        None if teller.is_heard() && args.yes => {}
+        None if teller.is_heard() => {
+            ui.laid_out(&render::text(plan, Style { colour: ui.colours_stderr(), width: ui.width }));
+        }
         None => args.output.plan(plan, ui)?,
         Some(shown) if shown.digest == plan.digest => {}
         Some(_) => {
-            return Err(Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")
-                .hint("what is live changed meanwhile: apply again to see how"));
+            let failure = Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")
+                .hint("what is live changed meanwhile: apply again to see how");
+            return Err(teller.refused(plan, failure));
         }
     }
     if plan.blocked.iter().any(|b| b.guard.is_some()) {
-        return Err(Failure::new(ExitCode::Guard, "a guard refused; nothing was sent"));
+        let failure = Failure::new(ExitCode::Guard, "a guard refused; nothing was sent");
+        return Err(teller.refused(plan, failure));
     }
     if plan.changes.is_empty() {
-        return Ok(Reviewed::Over(if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard }));
+        let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };
+        if teller.is_heard() {
+            let (outcome, journal) = (Outcome::default(), Journal::default());
+            teller.tell(plan, &Carried { code: permit.ended(code), outcome, journal, stopped: None })?;
+        }
+        return Ok(Reviewed::Over(code));
     }
     Ok(Reviewed::Go(Box::new(decided)))
 }
 
-/// Lets Ctrl-C end a command that has sent nothing yet, so that its lease is given back.
-pub async fn stoppable<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Failure> {
-    tokio::select! {
-        done = work => done,
-        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::new(ExitCode::Interrupted, "interrupted; nothing was sent")),
+/// Tells programs what came of an apply.
+struct Teller<'a> {
+    args: &'a ApplyArgs,
+    permit: &'a Permit,
+    ui: &'a Ui,
+}
+
+impl Teller<'_> {
+    /// Whether a program listens.
+    fn is_heard(&self) -> bool {
+        self.args.output.form() == Form::Json
     }
+
+    fn tell(&self, plan: &Plan, carried: &Carried) -> Result<(), Failure> {
+        let found = self.permit.found();
+        let error = carried.stopped.as_ref().map(|failure| failure.message.as_str());
+        let (outcome, journal, code) = (&carried.outcome, &carried.journal, carried.code.code());
+        let told = render::applied(plan, outcome, &journal.records(), &taken_out(&found), (code, error));
+        let text = render::applied_json(&told).map_err(|e| Failure::error(e.to_string()))?;
+        self.args.output.write(&text, self.ui)
+    }
+
+    /// Tells that nothing was carried out, and why; the failure is handed back.
+    fn refused(&self, plan: &Plan, failure: Failure) -> Failure {
+        if !self.is_heard() {
+            return failure;
+        }
+        let (outcome, journal) = (Outcome::default(), Journal::default());
+        let carried = Carried { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
+        // The refusal is what matters; where the result cannot be written, that is said beside it.
+        match self.tell(plan, &carried) {
+            Ok(()) => failure,
+            Err(unwritten) => failure.hint(unwritten.message),
+        }
+    }
+}
+
+/// The changes of a saved plan that were taken out of it, and why.
+fn taken_out(found: &Found) -> Vec<(Address, Action, Ended)> {
+    let changes = found.plan.iter().flat_map(|plan| &plan.changes);
+    let actions: BTreeMap<&Address, Action> = changes.map(|c| (&c.address, c.action)).collect();
+    let stale = found.kept.stale.iter().map(|(address, differences)| {
+        let differences = differences.clone();
+        (address, Ended::Stale { differences })
+    });
+    let held = found.kept.held.iter().map(|(address, first)| (address, Ended::Skipped { because: first.clone() }));
+    let known = |(address, ended)| Some((Address::clone(address), *actions.get(address)?, ended));
+    stale.chain(held).filter_map(known).collect()
 }
 
 fn options(args: &ApplyArgs) -> Options {
@@ -192,7 +270,7 @@ pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failu
 }
 
 /// Takes out the guards that the command line overrides, and says so.
-fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
+pub fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
     plan.blocked.retain(|blocked| {
         let overridden = blocked.guard.is_some_and(|g| overrides.iter().any(|o| o.guard() == g));
         if overridden {
@@ -206,6 +284,17 @@ fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 pub struct Carried {
     pub code: ExitCode,
     pub outcome: Outcome,
+    /// What was sent.
+    journal: Journal,
+    /// Why it ended before everything was done or had failed.
+    stopped: Option<Failure>,
+}
+
+impl Carried {
+    /// The exit code, or why there is none of its own.
+    pub fn ended(self) -> Result<ExitCode, Failure> {
+        self.stopped.map_or(Ok(self.code), Err)
+    }
 }
 
 /// Carries out a decision and says what came of it.
@@ -215,21 +304,27 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
     progress.total(total);
-    let watch = Watching { progress: &*progress, unknown: Mutex::default() };
+    let watch = Watching { progress: &*progress, seen: Mutex::default() };
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
+    let journal = options.journal.clone();
+    let addresses: Vec<Address> = decision.plan.changes.iter().map(|c| c.address.clone()).collect();
+    let of_part = if decision.plan.partial.is_some() { " (a partial plan)" } else { "" };
     let outcome = tokio::select! {
         // Ctrl-C is listened for before the first change is begun.
         biased;
-        () = interrupted_twice(&stop, ui) => {
+        () = interrupt::twice(&stop, ui) => {
             progress.finished();
-            let message = "stopped at once: what was in flight may have been done or not";
-            return Err(Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do"));
+            let outcome = watch.cut_off(&addresses, &journal);
+            let counts = outcome::counts(&outcome);
+            let message = format!("stopped at once: what was in flight may have been done or not: {counts}");
+            let failure = Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do");
+            return Ok(Carried { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
         }
         outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()) => outcome,
     };
     progress.finished();
-    report(&outcome, ui);
+    report(&outcome, of_part, ui);
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
@@ -241,30 +336,10 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
         () if stale > 0 => ExitCode::Stale,
         () => ExitCode::Error,
     };
-    Ok(Carried { code, outcome })
+    Ok(Carried { code, outcome, journal, stopped: None })
 }
 
-/// Hears Ctrl-C: at the first, nothing more is started; it returns at the second.
-async fn interrupted_twice(stop: &AtomicBool, ui: &Ui) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.store(true, Ordering::Relaxed);
-        // Listened for before the user is told of it: one that comes at once is heard, too.
-        let mut again = std::pin::pin!(tokio::signal::ctrl_c());
-        tokio::select! {
-            biased;
-            Ok(()) = &mut again => return,
-            () = std::future::ready(()) => {}
-        }
-        ui.warn("interrupted: finishing what is in flight; Ctrl-C again stops at once");
-        if again.await.is_ok() {
-            return;
-        }
-    }
-    // Signals cannot be heard here: the apply simply goes on.
-    std::future::pending::<()>().await;
-}
-
-fn report(outcome: &Outcome, ui: &Ui) {
+fn report(outcome: &Outcome, of_part: &str, ui: &Ui) {
     for said in outcome::lines(outcome) {
         match said.level {
             Level::Error => ui.error(&said.text),
@@ -275,17 +350,41 @@ fn report(outcome: &Outcome, ui: &Ui) {
     if let Some(hint) = outcome::hint(outcome) {
         ui.warn(&hint);
     }
-    ui.status(&format!("Apply: {}.", outcome::counts(outcome)));
+    ui.status(&format!("Apply: {}{of_part}.", outcome::counts(outcome)));
 }
 
 struct Watching<'a> {
     progress: &'a dyn Progress,
-    /// The changes of which it is not known whether they were done.
-    unknown: Mutex<BTreeSet<Address>>,
+    seen: Mutex<Seen>,
+}
+
+/// How far the changes of an apply have got.
+#[derive(Default)]
+struct Seen {
+    running: BTreeSet<Address>,
+    ended: BTreeMap<Address, Ended>,
+}
+
+impl Watching<'_> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of every change when the apply is dropped now.
+    fn cut_off(&self, all: &[Address], journal: &Journal) -> Outcome {
+        let seen = self.seen();
+        let ended = |address: &Address| match seen.ended.get(address) {
+            Some(ended) => ended.clone(),
+            None if seen.running.contains(address) => journal.cut_off(address),
+            None => Ended::NotStarted,
+        };
+        Outcome { changes: all.iter().map(|address| (address.clone(), ended(address))).collect() }
+    }
 }
 
 impl Watch for Watching<'_> {
     fn started(&self, change: &Change) {
+        self.seen().running.insert(change.address.clone());
         self.progress.started(Step { address: &change.address, action: change.action });
     }
     fn waiting(&self, change: &Change, what: &str) {
@@ -296,17 +395,15 @@ impl Watch for Watching<'_> {
             Ended::Done { .. } => End::Done(took),
             // The reason is in the report at the end, where a log's reader looks.
             Ended::Failed { .. } => End::Failed { why: String::new(), after: took },
-            Ended::Unknown { .. } => {
-                self.unknown.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone());
-                End::Unknown { after: took }
-            }
+            Ended::Unknown { .. } => End::Unknown { after: took },
             Ended::Stale { .. } => End::Failed { why: "changed since the plan was made".into(), after: took },
             Ended::Skipped { because } => {
-                let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).contains(because);
+                let unknown = matches!(self.seen().ended.get(because), Some(Ended::Unknown { .. }));
                 End::Skipped { why: outcome::held_by(because, unknown) }
             }
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },
         };
+        self.seen().ended.insert(change.address.clone(), ended.clone());
         self.progress.ended(Step { address: &change.address, action: change.action }, &end);
     }
 }

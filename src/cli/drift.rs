@@ -1,7 +1,9 @@
 //! `plumb drift`.
 
+use super::interrupt::stoppable;
 use super::output::Output;
-use super::session::{Decided, Session, selection};
+use super::select::selection;
+use super::session::{Decided, Session};
 use super::{Global, Selected, Targeted};
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -36,7 +38,7 @@ pub struct Drift {
 /// Shows what differs.
 pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
-    let decided = session.decide(&args.selected, None, ui).await?;
+    let decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;
     if args.write {

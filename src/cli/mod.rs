@@ -9,14 +9,17 @@ mod embedded;
 mod emr;
 mod import;
 mod init;
+mod interrupt;
 mod lease;
 mod output;
 mod permit;
 mod place;
 mod plan;
+mod reading;
 mod release;
 mod sandbox;
 mod schema;
+mod select;
 mod session;
 mod show;
 mod status;
@@ -55,7 +58,7 @@ Exit codes:
     0  nothing to do, or all done
     1  error
     2  changes pending (drift, and plan --detailed-exitcode)
-    3  a guard refused, or a resource is blocked
+    3  a guard refused, or a resource is blocked (plan too, and before 2)
     4  stale: something changed since the plan was made
     5  the lease is held
     6  partly applied, or not known to be
@@ -122,9 +125,17 @@ struct Selected {
     /// Only resources with this label; may be repeated, all have to hold
     #[arg(long = "label", short = 'l', value_name = "LABEL=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
-    /// Only these addresses (`DatabricksJob/etl-*`, `DatabricksJob`, `etl`); may be repeated, one has to match
+    /// Only these addresses, kinds or names (`DatabricksJob/etl-*`, `DatabricksJob`, `etl-*`); may be repeated, one has to
+    /// match
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
+}
+
+impl Selected {
+    /// Whether nothing is selected, and so everything is meant.
+    fn is_whole(&self) -> bool {
+        self.labels.is_empty() && self.only.is_empty()
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

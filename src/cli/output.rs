@@ -67,14 +67,18 @@ impl<F: Forms> Output<F> {
 }
 
 impl Output {
-    /// Writes a plan.
-    pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
-        let form = match &self.out {
-            // Nobody wants a text in a file of that name: it is to be applied.
+    /// The form of the result.
+    pub fn form(&self) -> Form {
+        match &self.out {
+            // Nobody wants a text in a file of that name: a program is to read it.
             Some(path) if self.output == Form::Text && path.extension().is_some_and(|e| e == "json") => Form::Json,
             _ => self.output,
-        };
-        let text = match form {
+        }
+    }
+
+    /// Writes a plan.
+    pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+        let text = match self.form() {
             Form::Text => render::text(plan, self.style(ui)),
             Form::Markdown => render::markdown(plan, &render::Options::default()),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,

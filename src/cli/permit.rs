@@ -1,10 +1,13 @@
 //! What an apply may do: all that it decides, or only what somebody saw before.
 
-use super::Targeted;
+use super::select::selected;
+use super::{Selected, Targeted};
 use crate::disk::named;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::manifest::MOST_BYTES;
+use plumb_core::plan::Partial;
+use plumb_core::plan::approval::Kept;
 use plumb_core::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
 use plumb_core::plan::{Change, Plan};
 use plumb_core::render::{self, Style};
@@ -30,7 +33,8 @@ impl Seen {
             (None, Some(text)) if approval::is_digest(text) => Permit::approved(Approval::of_digest(text)),
             (None, Some(text)) if Path::new(text).is_file() => {
                 let saved = read(project, Path::new(text))?;
-                Permit { target: Some(saved.target.clone()), ..Permit::approved(Approval::of_saved(&saved)) }
+                let target = Some(saved.target.clone());
+                Permit { target, partial: saved.partial.clone(), ..Permit::approved(Approval::of_saved(&saved)) }
             }
             (None, Some(text)) => {
                 let failure = Failure::usage(format!("--approved {text}: it is neither a digest nor a file"));
@@ -59,6 +63,8 @@ pub struct Permit {
     leave: Leave,
     /// The target that a file is of.
     target: Option<String>,
+    /// The selection that a file is of, when it is not of every manifest.
+    partial: Option<Partial>,
     found: Mutex<Found>,
 }
 
@@ -68,19 +74,19 @@ pub struct Found {
     /// The plan, before anything was left out of it.
     pub plan: Option<Plan>,
     pub verdict: Option<Verdict>,
-    /// Whether some of a saved plan was refused.
-    pub refused: bool,
+    /// What became of the changes of a saved plan.
+    pub kept: Kept,
     /// How many changes ended how, once it was carried out: `17 done, 3 not known`.
     pub ended: Option<String>,
 }
 
 impl Permit {
     fn new(leave: Leave) -> Permit {
-        let target = match &leave {
-            Leave::Saved(saved) => Some(saved.target.clone()),
-            _ => None,
+        let (target, partial) = match &leave {
+            Leave::Saved(saved) => (Some(saved.target.clone()), saved.partial.clone()),
+            _ => (None, None),
         };
-        Permit { leave, target, found: Mutex::default() }
+        Permit { leave, target, partial, found: Mutex::default() }
     }
 
     /// Leave for what was approved.
@@ -107,6 +113,13 @@ impl Permit {
         }
     }
 
+    /// Selects what the saved plan is of, unless the command line selects something itself.
+    pub fn name_selection(&self, options: &mut Selected) {
+        if let Some(partial) = self.partial.as_ref().filter(|_| options.is_whole()) {
+            *options = selected(partial);
+        }
+    }
+
     /// Holds a plan against the permit, and leaves in it what may be done. It is refused with exit code 4 when it does what was
     /// not approved, or when nothing of a saved plan is as it was.
     pub fn check(&self, plan: &mut Plan, ui: &Ui) -> Result<(), Failure> {
@@ -118,7 +131,7 @@ impl Permit {
                 found.verdict = Some(verdict.clone());
                 covered(plan, &verdict, ui)
             }
-            Leave::Saved(saved) => keep(plan, saved, ui).map(|refused| found.refused = refused),
+            Leave::Saved(saved) => keep(plan, saved, &mut found.kept, ui),
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
         checked
@@ -131,7 +144,7 @@ impl Permit {
 
     /// The exit code of an apply that ended so: a saved plan of which some was refused is not wholly done.
     pub fn ended(&self, code: ExitCode) -> ExitCode {
-        if code == ExitCode::Ok && self.found().refused { ExitCode::Partial } else { code }
+        if code == ExitCode::Ok && is_refused(&self.found().kept) { ExitCode::Partial } else { code }
     }
 }
 
@@ -174,7 +187,12 @@ pub fn of_changes(plan: &Plan, which: impl Fn(&Change) -> bool) -> Plan {
     part
 }
 
-fn keep(plan: &mut Plan, saved: &Saved, ui: &Ui) -> Result<bool, Failure> {
+/// Whether some of a saved plan was refused.
+fn is_refused(kept: &Kept) -> bool {
+    !kept.stale.is_empty() || !kept.held.is_empty()
+}
+
+fn keep(plan: &mut Plan, saved: &Saved, out: &mut Kept, ui: &Ui) -> Result<(), Failure> {
     if (&saved.project, &saved.target) != (&plan.project, &plan.target) {
         return Err(Failure::usage(format!(
             "the plan is of project {}, target {}, and this is project {}, target {}; nothing was sent",
@@ -208,10 +226,11 @@ fn keep(plan: &mut Plan, saved: &Saved, ui: &Ui) -> Result<bool, Failure> {
     for address in &kept.gone {
         ui.status(&format!("{address}: nothing is left to do"));
     }
-    let refused = !kept.stale.is_empty() || !kept.held.is_empty();
+    let refused = is_refused(&kept);
+    *out = kept;
     if refused && plan.changes.is_empty() {
         return Err(Failure::new(ExitCode::Stale, "nothing of the plan is as it was; nothing was sent")
             .hint("make a new one: `plumb plan --out plan.json`"));
     }
-    Ok(refused)
+    Ok(())
 }

@@ -1,20 +1,27 @@
 //! `plumb plan`.
 
+use super::apply::{Override, pass_guards};
+use super::interrupt::stoppable;
 use super::output::Output;
+use super::select::Dangling;
 use super::session::Session;
 use super::{Global, Keys, Selected, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::plan::{Blocked, Plan};
 
 /// Show what an apply would do, field by field
 ///
-/// Reads the manifests and what is live, and changes nothing.
+/// Reads the manifests and what is live, and changes nothing. With a selection the plan is partial, and says so: nothing
+/// else is compared or deleted.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb plan --target prod
   plumb plan --base origin/main --output markdown --out comment.md
   plumb plan --out plan.json            for `plumb apply plan.json`
-  plumb plan --only 'DatabricksJob/audience-*' --detailed-exitcode")]
+  plumb plan --only 'DatabricksJob/audience-*' --detailed-exitcode
+
+Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is blocked")]
 pub struct PlanArgs {
     #[command(flatten)]
     targeted: Targeted,
@@ -23,9 +30,11 @@ pub struct PlanArgs {
     /// Tell apart what this branch changes since it left REV from what had drifted before
     #[arg(long, value_name = "REV")]
     base: Option<String>,
-    /// Exit with 2 when there are changes
+    /// Exit with 2 when there are changes (and with 3 when something is blocked, as ever)
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    dangling: Dangling,
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
@@ -36,8 +45,55 @@ pub struct PlanArgs {
 pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut session = Session::open(global, &args.targeted, ui).await?;
     session.allow_teardown(args.keys.allow_teardown);
-    let decided = session.decide(&args.selected, args.base.as_deref(), ui).await?;
-    let plan = &decided.decision.plan;
-    args.output.plan(plan, ui)?;
-    Ok(if args.detailed_exitcode && !plan.is_empty() { ExitCode::Changes } else { ExitCode::Ok })
+    let deciding = session.decide(&args.selected, args.base.as_deref(), ui);
+    let mut plan = stoppable(&session, deciding).await?.decision.plan;
+    if args.dangling.allow_dangling {
+        pass_guards(&mut plan, &[Override::Dangling], ui);
+    }
+    args.output.plan(&plan, ui)?;
+    Ok(ended(&plan, args.detailed_exitcode))
+}
+
+/// The exit code of a plan: that something is blocked comes before that there are changes.
+pub fn ended(plan: &Plan, detailed: bool) -> ExitCode {
+    code_of(!plan.changes.is_empty(), &plan.blocked, detailed)
+}
+
+fn code_of(has_changes: bool, blocked: &[Blocked], detailed: bool) -> ExitCode {
+    if !blocked.is_empty() {
+        ExitCode::Guard
+    } else if detailed && has_changes {
+        ExitCode::Changes
+    } else {
+        ExitCode::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plumb_core::plan::Guard;
+    use plumb_model::address::Address;
+
+    #[test]
+    fn what_is_blocked_comes_before_what_changes() {
+        let job = Address { kind: "DatabricksJob".into(), name: "a".into() };
+        let blocked = |guard: Option<Guard>, address: Option<Address>| {
+            vec![Blocked { guard, address, reason: "no".into(), remedy: None }]
+        };
+        let refused = blocked(None, Some(job));
+        let cases = [
+            (vec![], false, false, ExitCode::Ok),
+            (vec![], true, false, ExitCode::Ok),
+            (vec![], false, true, ExitCode::Ok),
+            (vec![], true, true, ExitCode::Changes),
+            (refused.clone(), false, false, ExitCode::Guard),
+            (refused.clone(), true, true, ExitCode::Guard),
+            (refused, true, false, ExitCode::Guard),
+            (blocked(Some(Guard::MaxDeletes), None), true, true, ExitCode::Guard),
+        ];
+        for (number, (blocked, has_changes, detailed, code)) in cases.into_iter().enumerate() {
+            assert_eq!(code_of(has_changes, &blocked, detailed), code, "case {number}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::kinds::{Role, Step, UnknownSettings, Verb};
+use plumb_core::manifest::Resource;
 use plumb_core::plan::secrets::seal;
 use plumb_core::plan::unknown::{self, Unknown};
 use plumb_core::plan::{Action, Change, Decision, Selection, normal};
@@ -17,7 +18,8 @@ use serde_json::Value;
 /// Take the marks off a live object, and leave the object alone
 ///
 /// From then on plumb takes no notice of it: remove its manifest too, or the next plan will refuse to make another of
-/// the same name.
+/// the same name. An object that its manifest names by `adopt` is not taken over again: the mark `plumb_released` is left
+/// on it, and says so.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb release DatabricksJob/audience-cleanse --target prod")]
 pub struct Release {
@@ -86,6 +88,10 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     if kind.unknown_settings() == UnknownSettings::Replaced {
         unknown::carry(rules, &sealed, &mut body, &[], &[], &supplied);
     }
+    let is_adopted = |r: &&Resource| r.address == address && r.adopt.as_ref() == Some(id);
+    if let (Some(_), Some(mark)) = (desired.resources.iter().find(is_adopted), &found.mark) {
+        kind.mark().put_release(&mut body, &mark.owner);
+    }
     let changed = [Path::default().key(kind.mark().member())];
     let now = jiff::Timestamp::now();
     let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed, now };
@@ -111,6 +117,5 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         shown_read: None,
     };
     let decision = Decision::of(desired, vault, vec![change]);
-    let carried = super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?;
-    Ok(carried.code)
+    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?.ended()
 }

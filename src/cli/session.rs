@@ -1,19 +1,21 @@
 //! What most commands begin with: the manifests, the repository, the services, what is live, and the decision.
 
 use super::embedded::{self, Emulator};
-use super::{Global, Selected, Targeted, emr};
+use super::select::selection;
+use super::time::day;
+use super::{Global, Selected, Targeted, emr, reading, select};
 use crate::disk::Disk;
 use crate::explain::{History, Known};
 use crate::git::Repo;
 use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
-use crate::ui::{ExitCode, Failure, Progress, Ui};
+use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, settings};
-use plumb_core::kinds::{self, AnyKind, Mark, Role};
-use plumb_core::manifest::{self, Desired, Request, Source};
+use plumb_core::kinds::{AnyKind, Mark, Role};
+use plumb_core::manifest::{Desired, Request, Source};
 use plumb_core::plan::teardown::{Commits, Evidence};
 use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
-use plumb_core::render;
+use plumb_core::{kinds, manifest, render};
 use plumb_model::address::Address;
 use plumb_model::call::{Fault, System};
 use plumb_model::secrets::Vault;
@@ -329,8 +331,19 @@ pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
 
 /// The mistakes, laid out.
 pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
+    if let Some(usage) = usage(failure) {
+        return usage;
+    }
     let text = render::problems(&failure.files, &failure.problems, ui.colours_stderr());
     Failure::new(ExitCode::Error, "the manifests have mistakes; nothing was sent").detail(text)
+}
+
+/// What is wrong with the command line, when the manifests have no mistakes.
+pub fn usage(failure: &manifest::Failure) -> Option<Failure> {
+    let problems = failure.usage()?;
+    let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+    let hints = problems.iter().filter_map(|p| p.help.clone());
+    Some(hints.fold(Failure::usage(messages.join("; ")), Failure::hint))
 }
 
 /// A project and its services.
@@ -371,15 +384,11 @@ impl Session {
 
     /// Reads what is live.
     pub async fn observe(&self, selection: &Selection, ui: &Ui) -> Result<Live, Failure> {
-        let begun = std::time::Instant::now();
-        let progress = ui.progress();
-        let watch = Watching(&*progress);
-        let kinds = self.kinds();
-        let live = observe::observe(&self.services, &kinds, &self.project.desired, selection, &watch).await;
-        if live.is_ok() {
-            progress.read(begun.elapsed());
-        }
-        progress.finished();
+        reading::counted_of(&self.services, ui, async |watch| self.read(selection, watch).await).await
+    }
+
+    async fn read(&self, selection: &Selection, watch: &dyn observe::Watch) -> Result<Live, Failure> {
+        let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = self.project.evidence()?;
         let workspace = self.services.workspace_id();
         let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
@@ -388,15 +397,9 @@ impl Session {
 
     /// Reads what the listings show, and which kinds a service refuses to list.
     pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::Refused), Failure> {
-        let begun = std::time::Instant::now();
-        let progress = ui.progress();
-        let watch = Watching(&*progress);
-        let listed = observe::listed(&self.services, &self.kinds(), &watch).await;
-        if listed.is_ok() {
-            progress.read(begun.elapsed());
-        }
-        progress.finished();
-        listed.map_err(|fault| self.unread(&fault))
+        let kinds = self.kinds();
+        let read = async |watch: &reading::Watching<'_>| observe::listed(&self.services, &kinds, watch).await;
+        reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
     }
 
     fn unread(&self, fault: &Fault) -> Failure {
@@ -410,18 +413,20 @@ impl Session {
     /// Reads what is live, and decides. With `base`, differences are told apart by that revision.
     pub async fn decide(&self, selected: &Selected, base: Option<&str>, ui: &Ui) -> Result<Decided, Failure> {
         let selection = selection(selected);
-        self.check_selection(&selection)?;
+        select::check(&selection, &self.project.desired.resources, ui)?;
         self.check_base(base)?;
-        let mut live = self.observe(&selection, ui).await?;
-        let first = self.decision(&live, &Bases::new(), &selection, None);
-        observe::activity(&self.services, &mut live, &first.plan)
-            .await
-            .map_err(|fault| Failure::error(format!("reading active runs failed: {fault}")))?;
+        let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
+            let mut live = self.read(&selection, watch).await?;
+            let first = self.decision(&live, &Bases::new(), &selection, None);
+            observe::activity(&self.services, &mut live, &first.plan).await;
+            Ok::<_, Failure>((live, first))
+        })
+        .await?;
         let known = self.known(&live, &first, base)?;
         let mut decision = self.decision(&live, &known.bases, &selection, base);
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
-            self.project.history(repo, |history| history.blame(&mut decision.plan));
+            self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
         }
         Ok(Decided { live, decision })
     }
@@ -490,6 +495,7 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
+        let now = jiff::Timestamp::now();
         decide(&Input {
             desired,
             live,
@@ -497,70 +503,12 @@ impl Session {
             selection,
             head: self.project.head.as_deref(),
             base,
-            today: jiff::Zoned::now().date(),
-            now: jiff::Timestamp::now(),
+            today: day(now),
+            now,
             teardown: Keys { who: &self.project.who(), key: self.key },
             kinds: &self.kinds(),
             approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,
         })
-    }
-
-    /// A selection that matches nothing is a typing mistake.
-    fn check_selection(&self, selection: &Selection) -> Result<(), Failure> {
-        let resources = &self.project.desired.resources;
-        if selection.is_whole() || resources.iter().any(|r| selection.has(r)) {
-            return Ok(());
-        }
-        let failure = Failure::usage("the selection matches no resource of the manifests");
-        if resources.is_empty() {
-            return Err(failure.hint("there are no manifests"));
-        }
-        let unmatched = |pattern: &&String| !resources.iter().any(|r| glob(pattern, &r.address));
-        if let Some(asked) = selection.only.iter().find(unmatched) {
-            let names: Vec<String> = match asked.contains('/') {
-                true => resources.iter().map(|r| r.address.to_string()).collect(),
-                false => resources.iter().flat_map(|r| [r.address.name.clone(), r.address.kind.clone()]).collect(),
-            };
-            return Err(failure.hint(one_of(asked, names)));
-        }
-        let label = |(name, value): (&String, &String)| format!("{name}={value}");
-        let labels: Vec<String> = resources.iter().flat_map(|r| r.labels.iter().map(label)).collect();
-        let missing = selection.labels.iter().map(|(n, v)| label((n, v))).find(|asked| !labels.contains(asked));
-        Err(match missing {
-            Some(_) if labels.is_empty() => failure.hint("no manifest has `metadata.labels`"),
-            Some(asked) => failure.hint(one_of(&asked, labels)),
-            None => failure.hint("each option matches something, but nothing matches all of them"),
-        })
-    }
-}
-
-/// What was meant, or what there is.
-fn one_of(asked: &str, mut names: Vec<String>) -> String {
-    names.sort();
-    names.dedup();
-    match plumb_model::yaml::nearest(asked, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are: {}", names.join(", ")),
-    }
-}
-
-fn glob(pattern: &str, address: &plumb_model::address::Address) -> bool {
-    Selection { labels: Vec::new(), only: vec![pattern.to_owned()] }.has_address(address)
-}
-
-/// The selection that the options make.
-pub fn selection(selected: &Selected) -> Selection {
-    Selection { labels: selected.labels.clone(), only: selected.only.clone() }
-}
-
-struct Watching<'a>(&'a dyn Progress);
-
-impl observe::Watch for Watching<'_> {
-    fn listed(&self, kind: &dyn AnyKind, objects: usize) {
-        self.0.page(kind.noun(), objects);
-    }
-    fn details(&self, objects: usize) {
-        (0..objects).for_each(|_| self.0.request());
     }
 }

@@ -63,7 +63,8 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
         .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
     let only = Selected { only: resource.map(|r| r.address.to_string()).into_iter().collect(), ..Selected::default() };
     let (live, plan, vault) = if resource.is_some() {
-        let decided = session.decide(&only, None, ui).await?;
+        let mut decided = session.decide(&only, None, ui).await?;
+        super::select::forget(&mut decided.decision.plan);
         (decided.live, Some(decided.decision.plan), decided.decision.vault)
     } else {
         (session.observe(&Selection::default(), ui).await?, None, desired.vault.clone())

@@ -36,10 +36,12 @@ struct Row {
 /// Lists the resources.
 pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
-    let decided = session.decide(&args.selected, None, ui).await?;
+    let mut decided = session.decide(&args.selected, None, ui).await?;
+    // A list of what is selected leaves nothing behind.
+    super::select::forget(&mut decided.decision.plan);
     let plan = &decided.decision.plan;
     let desired = &session.project.desired;
-    let selection = super::session::selection(&args.selected);
+    let selection = super::select::selection(&args.selected);
     let mut rows: Vec<Row> = desired
         .resources
         .iter()

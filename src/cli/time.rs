@@ -1,6 +1,12 @@
-//! Times on the command line.
+//! Times on the command line, and what day it is.
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use std::time::Duration;
+
+/// The day of a moment, in UTC: what a plan says must not depend on where it is made.
+pub fn day(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
 
 /// Reads `50ms`, `90`, `90s`, `10m`, `1h`: a day at most.
 pub fn time(text: &str) -> Result<Duration, String> {
@@ -20,6 +26,14 @@ pub fn time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_day_is_that_of_utc() {
+        let day = |text: &str| day(text.parse().unwrap()).to_string();
+        assert_eq!(day("2026-12-31T23:59:59Z"), "2026-12-31");
+        assert_eq!(day("2026-12-31T23:59:59-10:00"), "2027-01-01");
+        assert_eq!(day("2027-01-01T00:30:00+14:00"), "2026-12-31");
+    }
 
     #[test]
     fn a_time_is_a_number_and_a_unit() {

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake
 ///
-/// Nothing is sent anywhere. Secrets in plain text, and characters that do not show, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
+/// Nothing is sent anywhere. Secrets in plain text, characters that do not show, and what the service takes although its type
+/// is another, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
 /// stderr.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb validate --target prod\n  plumb validate --output sarif --out plumb.sarif")]
@@ -75,15 +76,19 @@ struct Read {
 fn read(global: &Global, targeted: &Targeted) -> Result<Read, Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
     let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
-    session::with_source(&dir, repo.as_ref(), targeted, |source| {
+    let read = session::with_source(&dir, repo.as_ref(), targeted, |source| {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
             Ok(desired) => {
                 let warnings = manifest::warnings(&desired, &settings::env);
-                Read { files: desired.files, problems: Vec::new(), warnings }
+                Ok(Read { files: desired.files, problems: Vec::new(), warnings })
             }
-            Err(failure) => Read { files: failure.files, problems: failure.problems, warnings: Vec::new() },
+            Err(failure) => match session::usage(&failure) {
+                Some(usage) => Err(usage),
+                None => Ok(Read { files: failure.files, problems: failure.problems, warnings: Vec::new() }),
+            },
         }
-    })
+    });
+    read?
 }
 
 /// Every mistake in the manifests, and the texts that it is in.

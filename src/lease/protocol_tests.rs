@@ -324,3 +324,100 @@ fn a_broken_lease_is_found_out_at_the_next_renewal() {
     world.now = 1;
     assert_eq!(run(&model, &mut world, 0), Stand::Lost);
 }
+
+/// Terms that leave time between a question and its answer.
+const LONG: Terms = Terms { lasts: 100, margin: 10, renewed_every: 20, kept: 1 };
+
+/// Asks at one time, and is told at another.
+fn step(process: &mut Process, asked: Millis, wanted: Ask, told: Told, at: Millis) {
+    assert_eq!(process.ask(asked), Some(wanted), "at {asked}");
+    process.told(told, at);
+}
+
+/// A process that created its file by a question of 5 whose answer came at 25.
+fn holder() -> Process {
+    let mut process = Process::new("me", LONG);
+    step(&mut process, 0, Ask::List, Told::Listed(Vec::new()), 4);
+    step(&mut process, 5, Ask::Create(1), Told::Done, 25);
+    step(&mut process, 25, Ask::List, Told::Listed(vec![(1, 1_000)]), 30);
+    process
+}
+
+#[test]
+fn a_lease_counts_from_the_sending_of_what_wrote_it() {
+    let mut process = holder();
+    assert_eq!(process.stand(30), Stand::Holds(95), "from 5 on, less the margin");
+    assert_eq!((process.stand(94), process.stand(95)), (Stand::Holds(95), Stand::Lost));
+    // It is time to renew twenty after it was written, and not before.
+    assert_eq!(process.clone().ask(24), None);
+    step(&mut process, 30, Ask::Renew(1), Told::Done, 60);
+    step(&mut process, 60, Ask::List, Told::Listed(vec![(1, 1_030)]), 70);
+    assert_eq!(process.stand(70), Stand::Holds(120), "from 30 on, whenever the answers came");
+    // A renewal whose answer is late counts for nothing, whatever it says.
+    for (done, listed) in [(95, 96), (94, 95)] {
+        let mut late = holder();
+        step(&mut late, 30, Ask::Renew(1), Told::Done, done);
+        step(&mut late, done, Ask::List, Told::Listed(vec![(1, 1_030)]), listed);
+        assert_eq!(late.stand(listed), Stand::Lost, "{done} {listed}");
+    }
+    // A lost answer is asked for again while there is time.
+    let mut process = holder();
+    step(&mut process, 30, Ask::Renew(1), Told::Unclear, 40);
+    assert_eq!(process.stand(40), Stand::Holds(95));
+    step(&mut process, 50, Ask::Renew(1), Told::Done, 55);
+    step(&mut process, 55, Ask::List, Told::Listed(vec![(2, 1_050), (1, 1_050)]), 60);
+    assert_eq!(process.stand(60), Stand::Lost, "somebody has taken it");
+}
+
+#[test]
+fn what_is_in_the_way_is_waited_out_to_the_end_unless_it_is_its_own_or_free() {
+    let other = |released| Record { id: "other".into(), released, lasts: 100 };
+    let reads = |record: Record, breaks: bool| {
+        let mut process = if breaks { Process::breaking("me", LONG) } else { Process::new("me", LONG) };
+        step(&mut process, 0, Ask::List, Told::Listed(vec![(3, 50), (4, 60)]), 0);
+        step(&mut process, 0, Ask::Read(4), Told::Read(Some(record)), 0);
+        process
+    };
+    for (what, record, breaks) in [
+        ("released", other(true), false),
+        // Its own of a moment ago, whose answer was lost: it need not be waited for.
+        ("its own", Record { id: "me".into(), ..other(false) }, false),
+        ("to be broken", other(false), true),
+    ] {
+        assert_eq!(reads(record, breaks).ask(0), Some(Ask::Create(5)), "{what}");
+    }
+    for (written, time, left) in
+        [(60, 60, Some(100)), (60, 159, Some(1)), (60, 160, None), (60, 500, None), (90, 160, Some(30))]
+    {
+        let mut process = reads(other(false), false);
+        step(&mut process, 0, Ask::Clock, Told::Time(time), 0);
+        step(&mut process, 0, Ask::List, Told::Listed(vec![(4, written), (3, 50)]), 0);
+        match left {
+            Some(left) => assert_eq!(process.stand(0), Stand::Busy { generation: 4, record: other(false), left }),
+            None => assert_eq!(process.ask(0), Some(Ask::Create(5)), "{written} {time}"),
+        }
+    }
+    // Somebody was quicker meanwhile: everything is looked at again.
+    let mut process = reads(other(false), false);
+    step(&mut process, 0, Ask::Clock, Told::Time(500), 0);
+    step(&mut process, 0, Ask::List, Told::Listed(vec![(5, 490), (4, 60)]), 0);
+    assert_eq!(process.ask(0), Some(Ask::List));
+}
+
+#[test]
+fn whose_a_file_is_is_read_where_no_answer_says_it() {
+    for told in [Told::Exists, Told::Unclear] {
+        for (record, is_mine) in [("me", true), ("other", false)] {
+            let mut process = Process::new("me", LONG);
+            step(&mut process, 0, Ask::List, Told::Listed(Vec::new()), 0);
+            step(&mut process, 5, Ask::Create(1), told.clone(), 25);
+            let record = Record { id: record.into(), released: false, lasts: 100 };
+            step(&mut process, 25, Ask::Read(1), Told::Read(Some(record)), 30);
+            // Its own counts from when it was asked for, and only once it is seen to be the highest.
+            assert_eq!(process.stand(30), Stand::Asking);
+            step(&mut process, 30, Ask::List, Told::Listed(vec![(1, 1_000)]), 31);
+            let wanted = if is_mine { Stand::Holds(95) } else { Stand::Asking };
+            assert_eq!(process.stand(31), wanted, "{told:?} {is_mine}");
+        }
+    }
+}

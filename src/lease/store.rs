@@ -236,14 +236,5 @@ fn generation(name: &str) -> Option<Generation> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_told_from_other_files() {
-        assert_eq!(generation(&name(42)), Some(42));
-        for other in [CLOCK, "42.json", "0000000000.json", "+000000001.json", "0000000042", "notes.txt"] {
-            assert_eq!(generation(other), None, "{other}");
-        }
-    }
-}
+#[path = "store_tests.rs"]
+mod tests;

@@ -234,3 +234,40 @@ async fn a_lease_whose_file_may_have_been_written_is_looked_at() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_create_one_generation_one_is_told_that_it_exists() {
+    let workspace = Workspace::new();
+    let (ada, bo) = (store(&workspace, "ada"), store(&workspace, "bo"));
+    assert_eq!(ada.ask(&protocol::Ask::List).await.unwrap(), Told::Listed(Vec::new()));
+    assert_eq!(ada.ask(&protocol::Ask::Create(1)).await.unwrap(), Told::Done);
+    assert_eq!(bo.ask(&protocol::Ask::Create(1)).await.unwrap(), Told::Exists);
+    let Told::Read(Some(record)) = bo.ask(&protocol::Ask::Read(1)).await.unwrap() else { panic!("it is there") };
+    assert_eq!((record.id.as_str(), record.released), ("ada", false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_closes_by_the_clock_whoever_keeps_it() {
+    let until = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+    let (keeper, state) = watch::channel(until(10));
+    let gate = Gate(state);
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert!(gate.is_open());
+    // The keeper is stalled: it neither renews nor closes.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!gate.is_open());
+    gate.closed().await;
+    // It renews late, and then it dies: what is left of the time is left, and no more.
+    keeper.send(until(10)).unwrap();
+    assert!(gate.is_open());
+    drop(keeper);
+    let began = Instant::now();
+    gate.closed().await;
+    assert_eq!((began.elapsed().as_secs(), gate.is_open()), (10, false));
+    // It closes at once when it is given back.
+    let (keeper, state) = watch::channel(until(10));
+    let gate = Gate(state);
+    keeper.send(None).unwrap();
+    assert!(!gate.is_open());
+    gate.closed().await;
+}

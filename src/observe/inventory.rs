@@ -23,8 +23,6 @@ const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub trait Watch: Sync {
     /// A listing has come, with so many entries.
     fn listed(&self, what: &str, count: usize);
-    /// Something was read that is no listing.
-    fn asked(&self);
 }
 
 /// What sends the requests.
@@ -44,7 +42,7 @@ pub async fn read(
         let is_newest = newest.contains(&id);
         (id, is_newest)
     });
-    clusters(&service, wanted, &mut account, watch).await?;
+    clusters(&service, wanted, &mut account).await?;
     security(&*service, &mut account).await?;
     applications(&service, since, &mut account, watch).await?;
     Ok(account)
@@ -83,7 +81,6 @@ pub async fn clusters(
     service: &Seam,
     wanted: impl Iterator<Item = (String, bool)>,
     account: &mut Account,
-    watch: &dyn Watch,
 ) -> Result<(), Fault> {
     let mut reading = JoinSet::new();
     for (id, whole) in wanted {
@@ -92,7 +89,6 @@ pub async fn clusters(
     }
     while let Some(read) = reading.join_next().await {
         let (cluster, unknown) = read.map_err(|e| broken(&e.to_string()))??;
-        watch.asked();
         account.clusters.extend(cluster);
         account.unknown.extend(unknown);
     }
@@ -275,7 +271,6 @@ pub async fn applications(
             let said = said.map(|answer| answer.body["jobRun"].clone());
             run.described = or_unknown(said, "GetJobRun", id, &mut account.unknown)?;
         }
-        watch.asked();
         // The entry of the listing says the same in other words, and less.
         let described = said.unwrap_or_else(|| {
             json!({ "applicationId": id, "name": entry["name"], "state": entry["state"], "type": entry["type"],

@@ -21,8 +21,6 @@ use tokio::task::JoinSet;
 pub trait Watch: Send + Sync {
     /// A kind was listed: so many objects.
     fn listed(&self, _kind: &dyn AnyKind, _objects: usize) {}
-    /// So many objects are to be read singly.
-    fn details(&self, _objects: usize) {}
 }
 
 /// A watcher that takes no notice.
@@ -41,8 +39,8 @@ pub async fn observe(
     watch: &dyn Watch,
 ) -> Result<Live, Fault> {
     let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault)).await?;
-    complete(services, kinds, desired, selection, &mut live, watch).await?;
-    teardown::complete(services, kinds, desired, selection, &mut live, watch).await?;
+    complete(services, kinds, desired, selection, &mut live).await?;
+    teardown::complete(services, kinds, desired, selection, &mut live).await?;
     live.sort_unreadable();
     Ok(live)
 }
@@ -155,7 +153,6 @@ async fn complete(
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
-    watch: &dyn Watch,
 ) -> Result<(), Fault> {
     let wanted = by_id(desired, selection, live);
     let mut work = Vec::new();
@@ -164,10 +161,6 @@ async fn complete(
             let Some(spec) = wanted.get(&(kind.name(), found.seen.id.clone())) else { continue };
             work.push((*kind, index, kind.details(&found.seen, *spec)));
         }
-    }
-    let singly = work.iter().filter(|(.., reads)| !reads.is_empty()).count();
-    if singly > 0 {
-        watch.details(singly);
     }
     // Some reads say something about every object (which clusters are pinned): each is sent once.
     let mut places = BTreeMap::new();
@@ -199,6 +192,7 @@ fn absorb(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: 
     found.seen.unread = unread;
     // The mark is already off the spec; what is absorbed may bring it back with the rest of a description or tags.
     kind.mark().take(&mut found.seen.spec);
+    kind.mark().take_release(&mut found.seen.spec);
 }
 
 fn object(value: &mut Value) -> &mut Value {
@@ -250,8 +244,9 @@ fn by_id<'a>(
     wanted
 }
 
-/// Reads what is running on the objects that a plan changes, and writes it on the live objects.
-pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) -> Result<bool, Fault> {
+/// Reads what is running on the objects that a plan changes, and writes it on the live objects. What cannot be read is
+/// said to be not known: a plan is of use without it.
+pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
     let mut work = Vec::new();
     for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create)) {
         let (Some(kind), Some(id)) = (plumb_core::kinds::find(&change.address.kind), &change.id) else { continue };
@@ -260,22 +255,25 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) -> Resu
             work.push((kind, index, read));
         }
     }
-    let reads = work.iter().map(|(.., read)| read.clone()).collect();
-    let mut any = false;
-    for ((kind, index, _), pages) in work.iter().zip(read_all(services, reads).await?) {
+    let reads: Vec<Read> = work.iter().map(|(.., read)| read.clone()).collect();
+    let answers = match read_each(services, reads, &|_| true).await {
+        Ok(answers) => answers,
+        Err(fault) => work.iter().map(|_| Err(fault.to_string())).collect(),
+    };
+    for ((kind, index, _), pages) in work.iter().zip(answers) {
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(*index)) else { continue };
         match pages {
             Ok(pages) => {
                 found.seen.active_runs = kind.active_runs(&pages);
-                any |= found.seen.active_runs > 0;
+                found.seen.unknown_runs = false;
             }
             Err(why) => {
+                found.seen.unknown_runs = true;
                 let message = format!("what runs on {} {} cannot be read: {why}", kind.noun(), found.seen.id);
                 live.notes.push(message);
             }
         }
     }
-    Ok(any)
 }
 
 /// Reads one object afresh, complete. `None`: it is gone. What cannot be read is a fault.
@@ -447,6 +445,15 @@ pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec
 /// Carries out reads, several at the same time, and answers in the given order. What a service refuses to show is an
 /// answer; anything else that fails fails them all.
 async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>, Fault> {
+    read_each(services, reads, &is_refused).await
+}
+
+/// The same, where it is said which failures are answers.
+async fn read_each(
+    services: &Services,
+    reads: Vec<Read>,
+    is_answer: &(dyn Fn(&Fault) -> bool + Sync),
+) -> Result<Vec<Details>, Fault> {
     let mut answers: Vec<Option<Details>> = Vec::new();
     answers.resize_with(reads.len(), || None);
     let mut running = JoinSet::new();
@@ -462,7 +469,7 @@ async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>,
         let (index, pages) = joined(done)?;
         answers[index] = Some(match pages {
             Ok(pages) => Ok(pages),
-            Err(fault) if is_refused(&fault) => Err(refusal(fault)),
+            Err(fault) if is_answer(&fault) => Err(refusal(fault)),
             Err(fault) => return Err(fault),
         });
     }
@@ -472,3 +479,6 @@ async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>,
 fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Fault> {
     done.map_err(|e| Fault::NotSent { line: "reading".into(), why: format!("the reader ended early: {e}") })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
-use super::{WIDTH, Watch, is_refused, joined, read_one, refusal};
+use super::{WIDTH, is_refused, joined, read_one, refusal};
 use crate::services::{self, Services};
 use plumb_core::kinds::emr::ladder::{LadderSpec, Outcome};
 use plumb_core::kinds::emr::old::Old;
@@ -25,7 +25,6 @@ pub(super) async fn complete(
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
-    watch: &dyn Watch,
 ) -> Result<(), Fault> {
     let ladders: Vec<(&'static dyn AnyKind, LadderSpec)> = desired
         .resources
@@ -48,10 +47,9 @@ pub(super) async fn complete(
         if wanted.is_empty() {
             continue;
         }
-        watch.details(wanted.len());
         singly(services, kind, wanted, live).await?;
     }
-    runs(services, desired, selection, live, watch).await
+    runs(services, desired, selection, live).await
 }
 
 /// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.
@@ -98,13 +96,7 @@ async fn singly(
 }
 
 /// Reads how the last runs ended of the jobs that something live waits for.
-async fn runs(
-    services: &Services,
-    desired: &Desired,
-    selection: &Selection,
-    live: &mut Live,
-    watch: &dyn Watch,
-) -> Result<(), Fault> {
+async fn runs(services: &Services, desired: &Desired, selection: &Selection, live: &mut Live) -> Result<(), Fault> {
     let mut wanted: BTreeMap<Address, u32> = BTreeMap::new();
     for resource in desired.resources.iter().filter(|r| r.kind.role() == Role::Ladder && selection.has(r)) {
         let spec = LadderSpec::of(&resource.spec);
@@ -130,13 +122,14 @@ async fn runs(
         // Of two objects with one mark neither is believed.
         let Some([id]) = owned.get(&address).map(Vec::as_slice) else { continue };
         let ends = match limit {
-            0 => Vec::new(),
-            limit => {
-                watch.details(1);
-                last_runs(services, id, limit).await?
-            }
+            0 => Ok(Vec::new()),
+            limit => last_runs(services, id, limit).await,
         };
-        live.runs.insert(id.clone(), ends);
+        match ends {
+            Ok(ends) => drop(live.runs.insert(id.clone(), ends)),
+            // The teardown waits; nothing else has to.
+            Err(fault) => drop(live.unread_runs.insert(id.clone(), refusal(fault))),
+        }
     }
     Ok(())
 }

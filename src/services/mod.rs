@@ -8,6 +8,8 @@ pub mod dag_files;
 pub mod databricks;
 pub mod emr;
 mod failed;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod github;
 pub mod http;
 pub mod pace;
@@ -128,6 +130,11 @@ impl Services {
     /// How many requests a system was sent, repetitions included.
     pub fn requests(&self, system: System) -> u64 {
         self.all.get(&system).map_or(0, |connected| connected.requests.count())
+    }
+
+    /// How many requests all systems together were sent, repetitions included.
+    pub fn requests_of_all(&self) -> u64 {
+        self.all.values().map(|connected| connected.requests.count()).sum()
     }
 
     /// The id of the Databricks workspace, as the last answer named it: after a reading it is known without a request.
@@ -293,3 +300,7 @@ pub fn fresh_id() -> Result<String, String> {
     let bits = || getrandom::u64().map_err(|e| format!("the system gives no random numbers: {e}"));
     Ok(format!("{:016x}{:016x}", bits()?, bits()?))
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod read_tests;

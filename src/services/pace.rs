@@ -201,6 +201,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_longest_of_several_holds_counts_and_none_is_longer_than_a_minute() {
+        for (asked, wanted) in [
+            (&[30u64, 2][..], 30),
+            (&[2, 30], 30),
+            (&[30, 2, 5], 30),
+            (&[1], 1),
+            (&[60], 60),
+            (&[3_600], 60),
+            (&[3_600, 2], 60),
+        ] {
+            let pace = Pace::new(None);
+            let mut burst = Vec::new();
+            for _ in asked {
+                burst.push(pace.enter().await);
+            }
+            let start = Instant::now();
+            for (pass, seconds) in burst.into_iter().zip(asked) {
+                pass.leave(Went::TooFast(Some(Duration::from_secs(*seconds))));
+            }
+            one(&pace, Went::Well).await;
+            assert_eq!(start.elapsed().as_secs(), wanted, "{asked:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_rate_spaces_requests() {
         let pace = Pace::new(Some(10.0));
         let start = Instant::now();

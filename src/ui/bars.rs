@@ -53,17 +53,15 @@ impl<'a> Bars<'a> {
 }
 
 impl Progress for Bars<'_> {
-    fn page(&self, _listing: &str, objects: usize) {
+    fn listed(&self, objects: usize) {
         let mut state = self.state();
-        state.read.pages += 1;
-        state.read.requests += 1;
         state.read.objects += objects;
         self.show(&mut state);
     }
 
-    fn request(&self) {
+    fn requests(&self, sent: u64) {
         let mut state = self.state();
-        state.read.requests += 1;
+        state.read.requests = sent;
         self.show(&mut state);
     }
 

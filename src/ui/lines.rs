@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// After how many pages a line says that reading goes on.
-const PAGES: usize = 50;
+/// After how many requests a line says that reading goes on.
+const REQUESTS: u64 = 50;
 
 /// Says each event that a log's reader wants to know, on a line of its own.
 pub(super) struct Lines<'a> {
@@ -37,18 +37,17 @@ impl<'a> Lines<'a> {
 }
 
 impl Progress for Lines<'_> {
-    fn page(&self, _listing: &str, objects: usize) {
-        let mut state = self.state();
-        state.read.pages += 1;
-        state.read.requests += 1;
-        state.read.objects += objects;
-        if state.read.pages.is_multiple_of(PAGES) {
-            self.ui.status(&format!("reading: {} so far", state.read.line()));
-        }
+    fn listed(&self, objects: usize) {
+        self.state().read.objects += objects;
     }
 
-    fn request(&self) {
-        self.state().read.requests += 1;
+    fn requests(&self, sent: u64) {
+        let mut state = self.state();
+        let is_due = sent / REQUESTS > state.read.requests / REQUESTS;
+        state.read.requests = sent;
+        if is_due {
+            self.ui.status(&format!("reading: {} so far", state.read.line()));
+        }
     }
 
     fn read(&self, took: Duration) {

@@ -27,10 +27,10 @@ pub enum End {
 
 /// Hears how far things have got. Called from many tasks at once.
 pub trait Progress: Send + Sync {
-    /// A page of a listing has come, with so many objects.
-    fn page(&self, _listing: &str, _objects: usize) {}
-    /// A request was sent that is no page of a listing.
-    fn request(&self) {}
+    /// A listing has come, with so many objects.
+    fn listed(&self, _objects: usize) {}
+    /// So many requests were sent so far, each page and each repetition counted. Told now and then, and at the end.
+    fn requests(&self, _sent: u64) {}
     /// All is read.
     fn read(&self, _took: Duration) {}
     /// So many changes will be carried out.
@@ -93,15 +93,15 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
 /// What was read so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Read {
-    pub pages: usize,
-    pub requests: usize,
+    pub requests: u64,
     pub objects: usize,
 }
 
 impl Read {
     /// `340 objects with 12 requests`.
     pub fn line(self) -> String {
-        let s = |count: usize| if count == 1 { "" } else { "s" };
-        format!("{} object{} with {} request{}", self.objects, s(self.objects), self.requests, s(self.requests))
+        let s = |is_one: bool| if is_one { "" } else { "s" };
+        let (objects, requests) = (self.objects, self.requests);
+        format!("{objects} object{} with {requests} request{}", s(objects == 1), s(requests == 1))
     }
 }

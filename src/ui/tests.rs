@@ -108,8 +108,10 @@ fn nobody_to_ask_is_a_failure_with_a_hint() {
 fn a_log_gets_a_line_for_each_change() {
     let (ui, _, err) = logged(Volume::Normal);
     let progress = ui.progress();
-    (0..50).for_each(|_| progress.page("jobs", 100));
-    progress.request();
+    progress.listed(400);
+    [0, 12, 49, 61, 99].into_iter().for_each(|sent| progress.requests(sent));
+    progress.listed(4_600);
+    progress.requests(103);
     progress.read(Duration::from_millis(1_250));
     progress.total(3);
     let address = |name: &str| Address { kind: "DatabricksJob".into(), name: name.into() };
@@ -123,8 +125,9 @@ fn a_log_gets_a_line_for_each_change() {
     progress.ended(step(&c, Action::Delete), &End::Skipped { why: "DatabricksJob/b failed".into() });
     assert_eq!(
         err.text(),
-        "reading: 5000 objects with 50 requests so far\n\
-         read 5000 objects with 51 requests in 1.2 s\n\
+        "reading: 400 objects with 61 requests so far\n\
+         reading: 5000 objects with 103 requests so far\n\
+         read 5000 objects with 103 requests in 1.2 s\n\
          creating DatabricksJob/a\n\
          creating DatabricksJob/a: waiting: it is PENDING\n\
          [1/3] created DatabricksJob/a in 0.4 s\n\
@@ -146,7 +149,8 @@ fn bars_leave_the_same_lines_behind() {
     let mut ui = ui(&Shared::default(), &err, true, "", Volume::Normal);
     ui.bars = Some(MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()));
     let progress = ui.progress();
-    progress.page("jobs", 3);
+    progress.listed(3);
+    progress.requests(1);
     progress.read(Duration::from_millis(100));
     progress.total(2);
     let address = Address { kind: "DatabricksJob".into(), name: "a".into() };

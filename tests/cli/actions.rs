@@ -72,7 +72,7 @@ spec:
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -102,7 +102,7 @@ fn a_manifest_that_is_removed_deletes_the_object() {
     Plan: 0 to create, 0 to update, 1 to delete. 1 unchanged.
     Digest: <digest>
     --- stderr
-    read 2 objects with 4 requests in <time>
+    read 2 objects with 5 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -149,7 +149,7 @@ fn a_rename_is_a_move() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     "#);
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);
@@ -162,13 +162,13 @@ fn a_rename_is_a_move() {
       > follow a rename
 
       # DatabricksJob/load was DatabricksJob/etl and keeps its object
-      # manifests/load.yaml:1, <Add etl> by Ada: Add etl
+      # manifests/load.yaml:1
       > DatabricksJob/load "etl" (id <job etl>)
 
     Plan: 0 to create, 0 to update, 1 to move, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -224,26 +224,26 @@ spec:
       # after DatabricksInstancePool/workers
       ~ DatabricksJob/etl "etl" (id <job etl>)
           ~ tasks[main].new_cluster.instance_pool_id =
-                # manifests/etl.yaml:11, manifest <Add a pool and its user> by Ada: Add a pool and its user
+                # manifests/etl.yaml:11, `${resources.DatabricksInstancePool.workers}` gets another id
           -   "<pool workers>"
           +   (id of DatabricksInstancePool/workers)
 
     Plan: 0 to create, 1 to update, 1 to replace, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 2 objects with 4 requests in <time>
+    read 2 objects with 5 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
     shows!(world.plumb("apply --yes --output json --out plan.json"), @"
     --- stderr
-    read 2 objects with 4 requests in <time>
-    wrote plan.json
+    read 2 objects with 5 requests in <time>
     replacing DatabricksInstancePool/workers
     [1/2] replaced DatabricksInstancePool/workers in <time>
     updating DatabricksJob/etl
     [2/2] updated DatabricksJob/etl in <time>
     Apply: 2 done.
+    wrote plan.json
     --- exit 0
     ");
     let expected =
@@ -297,7 +297,7 @@ fn a_plan_for_tools() {
     # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - max_concurrent_runs = 7
-    + max_concurrent_runs = 1   # manifests/etl.yaml:6, changed live; wanted since <Add etl> by Ada: Add etl
+    + max_concurrent_runs = 1   # manifests/etl.yaml:6, changed live; the service's default
     ```
 
     </details>
@@ -323,7 +323,7 @@ fn a_plan_for_tools() {
     assert_eq!(place, Some(&json!("manifests/etl.yaml")));
     shows!(world.plumb("plan --output json --out plan.json"), @"
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     wrote plan.json
     --- exit 0
     ");
@@ -413,20 +413,13 @@ spec:
     shows!(world.plumb("plan --var limt=5"), @"
     --- stderr
     error: --var limt: there is no variable `limt`; did you mean `limit`?
-
-    1 problem
-    error: the manifests have mistakes; nothing was sent
-    --- exit 1
+    --- exit 64
     ");
     shows!(world.plumb("plan --target prd"), @"
     --- stderr
     error: there is no target `prd`; did you mean `prod`?
-     |
-     = help: targets: dev, prod
-
-    1 problem
-    error: the manifests have mistakes; nothing was sent
-    --- exit 1
+    hint: targets: dev, prod
+    --- exit 64
     ");
     assert_eq!(world.sandbox.requests(), [""; 0]);
 }

@@ -68,7 +68,7 @@ fn a_dag_of_others_is_imported_and_paused() {
     1 resource is as it should be.
     Digest: <digest>
     --- stderr
-    read 1 object with 8 requests in <time>
+    read 1 object with 10 requests in <time>
     --- exit 0
     ");
     world.plumb("import dag --all").code(0).says("Nothing to import");

@@ -187,7 +187,7 @@ fn a_first_day() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 2
     "#);
 }
@@ -411,4 +411,52 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
     world.env("NO_COLOR", Some("1"));
     assert!(!world.plumb("plan").out.contains('\u{1b}'));
     assert!(!world.plumb("plan --color never").out.contains('\u{1b}'));
+}
+
+#[test]
+fn what_the_service_takes_although_it_is_written_otherwise_is_noted_and_does_not_drift() {
+    let world = World::new();
+    let text = job(
+        "etl",
+        "  tags: {year: 2024}\n  git_source: {git_url: \"https://github.com/a/b\", git_provider: github, git_branch: main}\n",
+    );
+    world.commit_file("manifests/etl.yaml", &text, "Add etl");
+    let ran = world.plumb("validate").code(0);
+    ran.says("warning: a number where a text belongs").says("warning: `github` is spelled `gitHub`");
+    let json = world.plumb("validate --output json").code(0).json();
+    assert_eq!(json["warnings"].as_array().map(Vec::len), Some(2), "{json}");
+    assert_eq!(json["problems"], serde_json::json!([]));
+    world.plumb("apply --yes").code(0);
+    let settings = &world.sandbox.job("etl")["settings"];
+    assert_eq!(
+        (&settings["tags"]["year"], &settings["git_source"]["git_provider"]),
+        (&"2024".into(), &"gitHub".into())
+    );
+    world.plumb("plan --detailed-exitcode").code(0);
+    // What the service shows in another case is no difference.
+    let mut git = settings["git_source"].clone();
+    git["git_provider"] = "GITHUB".into();
+    world.sandbox.edit_job("etl", serde_json::json!({ "git_source": git }));
+    world.plumb("plan --detailed-exitcode").code(0);
+}
+
+#[test]
+fn the_owner_of_a_job_may_be_given_what_an_owner_has() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
+    let owner = world.sandbox.job("etl")["creator_user_name"].as_str().unwrap().to_owned();
+    let grants = format!(
+        "  permissions:\n    - {{user_name: \"{owner}\", permission_level: CAN_MANAGE}}\n    \
+         - {{group_name: analysts, permission_level: CAN_VIEW}}\n"
+    );
+    world.commit_file("manifests/etl.yaml", &job("etl", &grants), "Share it");
+    world.plumb("validate").code(0).says("no grant is `IS_OWNER`");
+    world.plumb("apply --yes").code(0);
+    world.plumb("plan --detailed-exitcode").code(0);
+    // Less than that the service does not give an owner, and the plan does not call it done.
+    world.edit("manifests/etl.yaml", "CAN_MANAGE", "CAN_VIEW");
+    world.commit("Take it away");
+    world.plumb("apply --yes").code(1).says("exactly one owner");
+    world.plumb("plan --detailed-exitcode").code(2);
 }

@@ -53,12 +53,14 @@ fn a_running_cluster_is_resized_when_only_its_size_changed() {
       # manifests/shared.yaml:1
       ! resizes the running cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          ~ num_workers = 2 -> 5   # manifests/shared.yaml:8, <Grow> by Ada: Grow
+          ~ num_workers = 2 -> 5
+                # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Grow> by
+                # Ada: Grow
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -81,12 +83,13 @@ fn a_running_cluster_is_resized_when_only_its_size_changed() {
           ~ autotermination_minutes = 30 -> 60
                 # manifests/shared.yaml:9, manifest <Shrink, and stay longer> by Ada: Shrink, and stay longer
           ~ num_workers = 5 -> 3
-                # manifests/shared.yaml:8, <Shrink, and stay longer> by Ada: Shrink, and stay longer
+                # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Shrink, and stay longer> by
+                # Ada: Shrink, and stay longer
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -109,10 +112,13 @@ fn a_size_of_its_own_and_a_range() {
       # manifests/shared.yaml:1
       ! resizes the running cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          + autoscale:   # manifests/shared.yaml:8, <Let it grow> by Ada: Let it grow
+          + autoscale:
+                # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Let it grow> by
+                # Ada: Let it grow
           +   max_workers: 4
           +   min_workers: 1
-          ~ num_workers = 2 -> 0   # manifests/shared.yaml:5, <Add a cluster> by Ada: Add a cluster
+          ~ num_workers = 2 -> 0
+                # manifests/shared.yaml:5, not applied yet, or undone live; the service's default
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -132,10 +138,12 @@ fn a_size_of_its_own_and_a_range() {
       # manifests/shared.yaml:1
       ! resizes the running cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          - autoscale:   # manifests/shared.yaml:5, <Add a cluster> by Ada: Add a cluster
+          - autoscale:   # manifests/shared.yaml:5, not applied yet, or undone live
           -   max_workers: 4
           -   min_workers: 1
-          ~ num_workers = 0 -> 3   # manifests/shared.yaml:8, <Fix its size> by Ada: Fix its size
+          ~ num_workers = 0 -> 3
+                # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Fix its size> by
+                # Ada: Fix its size
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -232,7 +240,7 @@ fn pinned_and_deleted_for_good() {
     Plan: 0 to create, 0 to update, 1 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -259,18 +267,19 @@ fn libraries_of_a_cluster_that_is_down() {
       ! libraries are removed at the next restart
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
           - libraries[{"pypi":{"package":"polars==1.0"}}]:
-                # manifests/shared.yaml:11, <Raise polars> by Ada: Raise polars
+                # manifests/shared.yaml:11, not applied yet, or undone live
           -   pypi:
           -     package: "polars==1.0"
           + libraries[{"pypi":{"package":"polars==1.1"}}]:
-                # manifests/shared.yaml:11, <Raise polars> by Ada: Raise polars
+                # manifests/shared.yaml:11, not applied yet, or undone live; wanted since <Raise polars>
+                # by Ada: Raise polars
           +   pypi:
           +     package: "polars==1.1"
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 7 requests in <time>
     --- exit 0
     "#);
     world.sandbox.requests();
@@ -310,12 +319,14 @@ fn a_cluster_that_is_to_be_up_or_down() {
       # manifests/shared.yaml:1
       ! starts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          ~ state = "terminated" -> "running"   # manifests/shared.yaml:10, <Run it> by Ada: Run it
+          ~ state = "terminated" -> "running"
+                # manifests/shared.yaml:10, not applied yet, or undone live; wanted since <Run it>
+                # by Ada: Run it
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 5 requests in <time>
+    read 1 object with 6 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);

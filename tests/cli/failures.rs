@@ -140,7 +140,7 @@ fn somebody_edits_between_the_plan_and_the_write() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     updating DatabricksJob/a
     error: [1/1] failed updating DatabricksJob/a after <time>: changed since the plan was made
     error: DatabricksJob/a: it changed since the plan was made, so nothing was sent: max_concurrent_runs: it was 1, it is now 5; plan again
@@ -207,8 +207,7 @@ fn an_interrupt_finishes_what_is_in_flight_and_starts_nothing_more() {
     creating DatabricksJob/a
     warning: interrupted: finishing what is in flight; Ctrl-C again stops at once
     [1/3] created DatabricksJob/a in <time>
-    warning: DatabricksJob/b: not started
-    warning: DatabricksJob/c: not started
+    warning: 2 changes were not started; `plumb plan` shows what is left
     Apply: 1 done, 2 not started.
     --- exit 130
     "#);
@@ -235,7 +234,7 @@ fn a_second_interrupt_stops_at_once() {
     wrote plan.txt
     creating DatabricksJob/a
     warning: interrupted: finishing what is in flight; Ctrl-C again stops at once
-    error: stopped at once: what was in flight may have been done or not
+    error: stopped at once: what was in flight may have been done or not: 0 done, 1 not known, 2 not started
     hint: `plumb plan` shows what is left to do
     --- exit 130
     ");

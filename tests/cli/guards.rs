@@ -67,8 +67,8 @@ fn too_many_deletes() {
     Plan: 0 to create, 0 to update, 3 to delete. 7 unchanged. 1 blocked.
     Digest: <digest>
     --- stderr
-    read 10 objects with 4 requests in <time>
-    --- exit 0
+    read 10 objects with 7 requests in <time>
+    --- exit 3
     "#);
     world.plumb("apply --yes").code(3).says("a guard refused; nothing was sent");
     world.plumb("apply --yes --override max-change-percent").code(3);
@@ -87,7 +87,7 @@ fn too_much_at_once() {
         world.edit(&format!("manifests/job{n}.yaml"), "/Shared/", "/Moved/");
     }
     world.commit("Move four notebooks");
-    world.plumb("plan").code(0).says("4 of 10 owned objects would change, 40 %; `guards.maxChangePercent` allows 30 %");
+    world.plumb("plan").code(3).says("4 of 10 owned objects would change, 40 %; `guards.maxChangePercent` allows 30 %");
     world.plumb("apply --yes").code(3);
     assert_eq!(world.sandbox.writes(), [""; 0]);
     // A part of it may be done.

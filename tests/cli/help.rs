@@ -111,7 +111,7 @@ fn typing_mistakes() {
     shows!(world.plumb("apply --override everything"), @"
     --- stderr
     error: invalid value 'everything' for '--override <GUARD>'
-      [possible values: max-deletes, max-change-percent, branch, clean, workspace, run-now]
+      [possible values: max-deletes, max-change-percent, branch, clean, workspace, run-now, dangling]
 
     For more information, try '--help'.
     --- exit 64

@@ -140,31 +140,31 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       <= take over an existing object
 
       # DatabricksCluster/analysts will take over the existing object (id <cluster Analysts>)
-      # manifests/clusters/analysts.yaml:2, <Import everything> by Ada: Import everything
+      # manifests/clusters/analysts.yaml:2
       ! restarts the cluster
       <= DatabricksCluster/analysts "Analysts" (id <cluster Analysts>)
 
       # DatabricksClusterPolicy/small-clusters will take over the existing object (id <policy Small clusters>)
-      # manifests/policies/small-clusters.yaml:2, <Import everything> by Ada: Import everything
+      # manifests/policies/small-clusters.yaml:2
       <= DatabricksClusterPolicy/small-clusters "Small clusters" (id <policy Small clusters>)
 
       # DatabricksInstancePool/workers will take over the existing object (id <pool Workers>)
-      # manifests/pools/workers.yaml:2, <Import everything> by Ada: Import everything
+      # manifests/pools/workers.yaml:2
       <= DatabricksInstancePool/workers "Workers" (id <pool Workers>)
 
       # DatabricksJob/bau-nightly-load will take over the existing object (id <job [bau] Nightly / load>)
-      # manifests/jobs/bau-nightly-load.yaml:2, <Import everything> by Ada: Import everything
+      # manifests/jobs/bau-nightly-load.yaml:2
       # after DatabricksInstancePool/workers
       <= DatabricksJob/bau-nightly-load "[bau] Nightly / load" (id <job [bau] Nightly / load>)
 
       # DatabricksJob/etl will take over the existing object (id <job etl>)
-      # manifests/jobs/etl.yaml:2, <Import everything> by Ada: Import everything
+      # manifests/jobs/etl.yaml:2
       <= DatabricksJob/etl "etl" (id <job etl>)
 
     Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 5 objects with 5 requests in <time>
+    read 5 objects with 9 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -304,7 +304,7 @@ fn a_new_project_begins_with_init() {
     0 resources are as they should be.
     Digest: <digest>
     --- stderr
-    read 0 objects with 8 requests in <time>
+    read 0 objects with 10 requests in <time>
     --- exit 0
     ");
     shows!(world.plumb("init"), @"

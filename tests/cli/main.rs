@@ -7,6 +7,8 @@
 
 mod actions;
 mod airflow;
+mod applied;
+mod attribution;
 mod basics;
 mod ci;
 mod ci_drift;
@@ -22,6 +24,7 @@ mod log;
 mod origins;
 mod ownership;
 mod secrets;
+mod selection;
 mod server_filled;
 mod teardown;
 mod unfaithful;

@@ -42,7 +42,7 @@ fn each_field_says_who_changed_it() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb("drift -q --output markdown"), @r#"
@@ -108,7 +108,7 @@ fn files_that_are_not_committed_are_said_to_be_so() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -126,14 +126,15 @@ fn files_that_are_not_committed_are_said_to_be_so() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
-          ~ max_concurrent_runs = 9 -> 2   # manifests/etl.yaml:12, <Add etl> by Ada: Add etl
+          ~ max_concurrent_runs = 9 -> 2
+                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
           ~ timeout_seconds = 200 -> 300
-                # manifests/etl.yaml:11, <Raise the timeout> by Ada: Raise the timeout
+                # manifests/etl.yaml:11, wanted since <Raise the timeout> by Ada: Raise the timeout
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
 }
@@ -158,7 +159,7 @@ fn without_git_a_plan_does_the_same_and_says_less() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb("plan --base main"), @"
@@ -220,7 +221,7 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
     Plan: 1 to create, 2 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 2 objects with 4 requests in <time>
+    read 2 objects with 6 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb("plan --base main --output markdown -q"), @r#"
@@ -324,7 +325,7 @@ fn a_shallow_clone_says_that_it_cannot_tell() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb_in(&clone, &["plan", "--base", "HEAD~1"]), @"
@@ -359,7 +360,7 @@ fn a_project_in_a_folder_of_the_repository() {
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb("plan"), @"

@@ -33,7 +33,7 @@ fn two_objects_with_one_mark_are_refused() {
     Digest: <digest>
     --- stderr
     read 2 objects with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("apply --yes -q").code(3);
     world.plumb("drift -q").code(2);
@@ -70,7 +70,7 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     "#);
     world.sandbox.requests();
     world.plumb("apply --yes").code(3);
@@ -86,12 +86,13 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
       # DatabricksJob/etl will take over the existing object (id <job etl>)
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
-          ~ timeout_seconds = 0 -> 60   # manifests/etl.yaml:12, <Add etl> by Ada: Add etl
+          ~ timeout_seconds = 0 -> 60
+                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
 
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -121,7 +122,7 @@ fn another_projects_object_is_left_to_it() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     "#);
     // Without the manifest there is nothing to do: what another project owns is never pruned.
     world.remove("manifests/etl.yaml");
@@ -136,7 +137,7 @@ fn another_projects_object_is_left_to_it() {
 
       # DatabricksJob/etl will take over the existing object (id <job etl>)
       # (it belonged to demo/dev/DatabricksJob/etl)
-      # manifests/etl.yaml:1, <Add etl> by Ada: Add etl
+      # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
 
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
@@ -167,7 +168,7 @@ fn protection_outlives_the_manifest() {
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
-    --- exit 0
+    --- exit 3
     ");
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);
@@ -183,12 +184,12 @@ fn protection_outlives_the_manifest() {
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
           ~ metadata.lifecycle.protect = true -> false
-                # manifests/etl.yaml:7, <Let go of etl> by Ada: Let go of etl
+                # manifests/etl.yaml:5, wanted since <Let go of etl> by Ada: Let go of etl
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 1 object with 4 requests in <time>
+    read 1 object with 5 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);
@@ -327,7 +328,7 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("apply --yes -q").code(3);
     // Another tool than it is taken from.
@@ -371,7 +372,7 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     ");
     world.plumb("drift -q").code(2).says("a Databricks bundle manages it");
     world.plumb("apply --yes -q").code(3);
@@ -386,4 +387,25 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
     world.write("manifests/etl.yaml", &manifest.replace("metadata:\n", "metadata:\n  takeFrom: bundle\n"));
     world.commit("Take it back");
     world.plumb("apply --yes -q").code(0).says("1 to update");
+}
+
+#[test]
+fn the_last_day_of_an_ignore_rule_does_not_depend_on_the_time_zone() {
+    let mut world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("apply --yes").code(0);
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    // Unless the day changes while this test runs, these are the last day that holds and the first that does not.
+    for (until, has_expired) in [(now.date(), false), (now.yesterday().unwrap().date(), true)] {
+        let rule = format!("    ignore: [{{path: tags.team, reason: x, until: {until}}}]");
+        let text = job("etl", "").replace("  name: etl\nspec", &format!("  name: etl\n  lifecycle:\n{rule}\nspec"));
+        world.write("manifests/etl.yaml", &text);
+        world.commit("Set the day");
+        // At any hour the day differs from that of UTC in one of them.
+        for zone in ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"] {
+            world.env("TZ", Some(zone));
+            let ran = world.plumb("plan");
+            assert_eq!(ran.code(0).out.contains("has expired"), has_expired, "{zone}: {until}");
+        }
+    }
 }

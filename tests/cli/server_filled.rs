@@ -58,10 +58,9 @@ fn an_instance_profile_that_is_taken_out_of_the_manifest_is_a_planned_removal() 
       # manifests/shared.yaml:1
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          - aws_attributes.first_on_demand = 2
-                # manifests/shared.yaml:5, manifest <Add a cluster> by Ada: Add a cluster
+          - aws_attributes.first_on_demand = 2   # manifests/shared.yaml:5, manifest changed
           - aws_attributes.instance_profile_arn = "arn:aws:iam::123456789012:instance-profile/lake"
-                # manifests/shared.yaml:5, manifest <Add a cluster> by Ada: Add a cluster
+                # manifests/shared.yaml:5, manifest changed
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -102,7 +101,7 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
           - aws_attributes.instance_profile_arn = "arn:aws:iam::123456789012:instance-profile/lake"
-                # manifests/shared.yaml:5, changed live; wanted since <Add a cluster> by Ada: Add a cluster
+                # manifests/shared.yaml:5, changed live
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -157,8 +156,7 @@ spec:
       # DatabricksJob/nightly will be updated in place
       # manifests/nightly.yaml:1
       ~ DatabricksJob/nightly "nightly" (id <job nightly>)
-          ~ timeout_seconds = 60 -> 0
-                # manifests/nightly.yaml:5, changed live; wanted since <Add a job> by Ada: Add a job
+          ~ timeout_seconds = 60 -> 0   # manifests/nightly.yaml:5, changed live; the service's default
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -252,14 +250,11 @@ spec: {instance_pool_name: pool, node_type_id: r6id.xlarge}
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
           - aws_attributes.zone_id = "us-east-1c"
-                # manifests/shared.yaml:5, manifest <Add a cluster> by Ada: Add a cluster, it cannot be
-                # kept beside what is wanted
-          - driver_node_type_id = "r6id.2xlarge"
-                # manifests/shared.yaml:5, manifest <Add a cluster> by Ada: Add a cluster
+                # manifests/shared.yaml:5, manifest changed, it cannot be kept beside what is wanted
+          - driver_node_type_id = "r6id.2xlarge"   # manifests/shared.yaml:5, manifest changed
           + instance_pool_id = "<pool pool>"
                 # manifests/shared.yaml:7, manifest <Take machines from the pool> by Ada: Take machines from the pool
-          - node_type_id = "r6id.xlarge"
-                # manifests/shared.yaml:5, manifest <Add a cluster> by Ada: Add a cluster
+          - node_type_id = "r6id.xlarge"   # manifests/shared.yaml:5, manifest changed
 
     Plan: 0 to create, 1 to update, 0 to delete. 1 unchanged.
     Digest: <digest>

@@ -92,7 +92,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -114,7 +114,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 3 objects with 7 requests in <time>
+    read 3 objects with 10 requests in <time>
     --- exit 0
     "#);
     world.plumb("plan --detailed-exitcode").code(2);
@@ -125,7 +125,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -147,16 +147,16 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 3 objects with 7 requests in <time>
+    read 3 objects with 10 requests in <time>
     --- exit 2
     "#);
-    shows!(world.plumb("status"), @r#"
+    shows!(world.plumb("status"), @"
     ADDRESS            STATUS   ID                               STATE    APPLIED FROM
     EmrCluster/legacy  differs  <emr bau-new> <emr bau-old>  WAITING  <Take it down>
     --- stderr
-    read 3 objects with 7 requests in <time>
+    read 3 objects with 10 requests in <time>
     --- exit 0
-    "#);
+    ");
     shows!(world.plumb("show EmrCluster/legacy"), @r#"
     EmrCluster/legacy
 
@@ -180,7 +180,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -202,7 +202,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 3 objects with 7 requests in <time>
+    read 3 objects with 10 requests in <time>
     --- exit 0
     "#);
     world.plumb("validate").code(0);
@@ -219,7 +219,7 @@ fn an_apply_marks_and_the_key_takes_down() {
 
       # EmrCluster/legacy/<emr bau-new> will be marked for teardown; nothing else happens to it
       # (its manifest says `desired: teardown`)
-      # manifests/legacy.yaml:1
+      # manifests/legacy.yaml:6
       * EmrCluster/legacy/<emr bau-new> "bau-new" (id <emr bau-new>)
           + tags.plumb = "demo/dev/EmrCluster/legacy"
                 # manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down
@@ -241,7 +241,7 @@ fn an_apply_marks_and_the_key_takes_down() {
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 3 objects with 7 requests in <time>
+    read 3 objects with 10 requests in <time>
     marking EmrCluster/legacy/<emr bau-new>
     [1/1] marked EmrCluster/legacy/<emr bau-new> in <time>
     Apply: 1 done.

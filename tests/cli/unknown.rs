@@ -65,11 +65,11 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
       <= take over an existing object
 
       # DatabricksJob/etl will take over the existing object (id <job etl>)
-      # manifests/jobs/etl.yaml:3, <Import> by Ada: Import
+      # manifests/jobs/etl.yaml:3
       <= DatabricksJob/etl "etl" (id <job etl>)
 
       # DatabricksJob/report will take over the existing object (id <job report>)
-      # manifests/jobs/report.yaml:3, <Import> by Ada: Import
+      # manifests/jobs/report.yaml:3
       <= DatabricksJob/report "report" (id <job report>)
 
     Plan: 0 to create, 0 to update, 2 to adopt, 0 to delete. 0 unchanged.
@@ -150,8 +150,8 @@ fn metadata_remove_takes_one_away() {
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
           - future_login:
-                # manifests/etl.yaml:5, <Take the login away> by Ada: Take the login away, plumb does not know
-                # this setting; `metadata.remove` names it
+                # manifests/etl.yaml:5, wanted since <Take the login away> by Ada: Take the login away, plumb
+                # does not know this setting; `metadata.remove` names it
           -   api_token: (secret #1)
           -   user: "ann"
 
@@ -183,7 +183,7 @@ fn what_goes_with_a_task_that_the_manifest_drops_is_shown() {
       # DatabricksJob/etl will take over the existing object (id <job etl>)
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
-          - tasks[old]:   # manifests/etl.yaml:9, <Adopt etl> by Ada: Adopt etl
+          - tasks[old]:   # manifests/etl.yaml:9
           -   task_key: "old"
           -   existing_cluster_id: "0101-000000-abcdefgh"
           -   notebook_task:
@@ -191,8 +191,7 @@ fn what_goes_with_a_task_that_the_manifest_drops_is_shown() {
           -     source: "WORKSPACE"
           - tasks[old].future_member:
           -   a: 1
-                # manifests/etl.yaml:9, <Adopt etl> by Ada: Adopt etl, plumb does not know this
-                # setting; it goes with what is around it
+                # manifests/etl.yaml:9, plumb does not know this setting; it goes with what is around it
 
     Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -226,7 +225,7 @@ fn what_a_replacement_would_lose_blocks_it() {
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
-    --- exit 0
+    --- exit 3
     "#);
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);

@@ -142,7 +142,7 @@ fn a_refused_detail_blocks_only_what_needs_it() {
     world.edit("manifests/open.yaml", "/Shared/open", "/Shared/other");
     world.commit("Change both");
     world.sandbox.fault(json!({"path": "/api/2.0/permissions/*", "status": 501, "times": 100}));
-    let plan = world.plumb("plan --output json").code(0).json();
+    let plan = world.plumb("plan --output json").code(3).json();
     assert_eq!(plan["changes"].as_array().unwrap().len(), 1, "{plan:#}");
     assert_eq!(plan["changes"][0]["address"], "DatabricksJob/plain");
     assert_eq!(plan["blocked"][0]["address"], "DatabricksJob/open");
@@ -174,7 +174,7 @@ fn what_cannot_be_read_is_said_by_every_command() {
         .fault(json!({"path": "/api/2.0/policies/clusters/list", "status": 200, "body": listed, "times": 100}));
     world.sandbox.requests();
 
-    let plan = world.plumb("plan --output json").code(0).json();
+    let plan = world.plumb("plan --output json").code(3).json();
     assert_eq!(plan["changes"], json!([]), "{plan:#}");
     let blocked: Vec<&str> = plan["blocked"].as_array().unwrap().iter().filter_map(|b| b["address"].as_str()).collect();
     assert_eq!(blocked, ["DatabricksClusterPolicy/small", "DatabricksJob/user"]);
@@ -189,7 +189,7 @@ fn what_cannot_be_read_is_said_by_every_command() {
     world.remove("manifests/user.yaml");
     world.write("manifests/other.yaml", &job("other", ""));
     world.commit("Without them");
-    let plan = world.plumb("plan --output json").code(0).json();
+    let plan = world.plumb("plan --output json").code(3).json();
     let policy = plan["blocked"].as_array().unwrap().iter().find(|b| b["address"] == "DatabricksClusterPolicy/small");
     assert!(policy.is_some_and(|b| b["reason"].as_str().unwrap().contains("is not deleted")), "{plan:#}");
     assert_eq!(world.sandbox.writes(), [""; 0]);

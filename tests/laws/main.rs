@@ -7,12 +7,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod apart;
 mod crashes;
 mod dags;
 mod edited;
 mod fixtures;
 mod generated;
+mod imports;
 mod owners;
+mod panics;
 mod plans;
 mod readings;
 mod requests;

@@ -117,6 +117,29 @@ async fn same(fixture: Fixture) {
     }
 }
 
+/// Pages overlap when objects come and go while a listing is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_is_listed_twice_is_one() {
+    let kinds = plumb_core::kinds::objects().iter().map(|kind| (kind.name().to_owned(), listed_twice(*kind)));
+    world::each(kinds).await;
+}
+
+async fn listed_twice(kind: &'static dyn AnyKind) {
+    let fixture = fixtures::of(kind).into_iter().next().unwrap();
+    let (world, desired) = (fixture.world().await, world::load(&fixture.files()));
+    world.settle(&desired, &fixture.name()).await;
+    let services = world.services();
+    let mut listed = Vec::new();
+    for read in kind.list() {
+        let service = services.for_system(read.call.system).unwrap();
+        listed.push(plumb::services::read(&*service, &read).await.unwrap());
+    }
+    let once = kind.observe(&listed);
+    assert!(!once.is_empty());
+    let twice: Vec<_> = listed.into_iter().map(|pages| [pages.clone(), pages].concat()).collect();
+    assert_eq!(kind.observe(&twice), once);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_server_leaves_out_or_adds_an_apply_does_it_all() {
     // DAGs take a Python each, and have no such answers.

@@ -150,6 +150,16 @@ fn text(name: &str) -> BoxedStrategy<Value> {
         "end_date" => Some(&["2034-05-01", "2024-04-02"]),
         "dagrun_timeout" | "deadline" | "retry_delay" | "max_retry_delay" | "poll" => Some(&["45s", "10m", "1d2h"]),
         "assets" | "outlets" => Some(&["s3://lake/a", "s3://lake/b?c=d#e", "x"]),
+        // What is relative has nothing that it could start from.
+        "notebook_path"
+        | "python_file"
+        | "path"
+        | "project_directory"
+        | "training_script_path"
+        | "egg"
+        | "jar"
+        | "requirements"
+        | "whl" => Some(&["/Workspace/a b", "dbfs:/x/Ünï", "s3://b/k", "{{job.parameters.path}}"]),
         "outcome" => Some(&["true", "false"]),
         "zone_id" => Some(&["auto", "us-east-1a", "HA"]),
         "data_security_mode" => Some(&["SINGLE_USER", "USER_ISOLATION"]),
@@ -354,6 +364,10 @@ fn task(task: &mut Value, clusters: &[String], environments: &[String], variable
 
 fn cluster(new: &mut Value) {
     only_one(new, &["autoscale", "num_workers"]);
+    // Of one node the service fills it in, and takes an empty one for none.
+    if new.pointer("/spark_conf/spark.master").is_some_and(|master| master == "") {
+        new["spark_conf"]["spark.master"] = json!("local[*]");
+    }
     if let Some(scale) = new.get_mut("autoscale").filter(|s| s.is_object()) {
         let least = scale["min_workers"].as_i64().unwrap_or(0);
         scale["max_workers"] = json!(least + scale["max_workers"].as_i64().unwrap_or(0));

@@ -2,7 +2,9 @@
 
 use plumb_core::plan::teardown::{Descent, Gate, Rung};
 use plumb_core::plan::unknown::{Member, Notes};
-use plumb_core::plan::{Action, Blocked, Change, Commit, FieldChange, Note, Op, Origin, Plan, PlanFormat, Source};
+use plumb_core::plan::{
+    Action, Blocked, Change, Commit, Dangling, FieldChange, Note, Op, Origin, Partial, Plan, PlanFormat, Source,
+};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Method, System};
 use plumb_model::schema::Path;
@@ -25,6 +27,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("teardown", teardown()),
         ("secrets", secrets()),
         ("unicode", unicode()),
+        ("partial", partial()),
     ]
 }
 
@@ -36,6 +39,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         base: None,
         head: Some("3f2a91c0b1d2".into()),
         workspace: None,
+        partial: None,
         digest: "9c1f0e6a2b7d".into(),
         changes,
         blocked: Vec::new(),
@@ -73,7 +77,7 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
 }
 
 pub fn source(file: &str, line: usize, commit: Option<Commit>) -> Source {
-    Source { file: file.into(), line, commit }
+    Source { file: file.into(), line, nearest: false, commit }
 }
 
 pub fn ann() -> Option<Commit> {
@@ -86,7 +90,17 @@ pub fn ann() -> Option<Commit> {
 }
 
 pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-    FieldChange { path: path.into(), op, from, to, origin: None, replaces: false, note: None, source: None }
+    FieldChange {
+        path: path.into(),
+        op,
+        from,
+        to,
+        origin: None,
+        replaces: false,
+        explanation: None,
+        note: None,
+        source: None,
+    }
 }
 
 pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
@@ -215,6 +229,36 @@ fn blocked() -> Plan {
     plan
 }
 
+fn partial() -> Plan {
+    let mut pool = change(
+        "DatabricksInstancePool/workers",
+        Action::Replace,
+        vec![FieldChange { replaces: true, ..changed("node_type_id", json!("r6id.xlarge"), json!("r6id.2xlarge")) }],
+    );
+    pool.id = Some("0123-456789-pool1".into());
+    let mut plan = plan(vec![pool]);
+    let left = |name: &str| Dangling {
+        address: address(name),
+        refers_to: address("DatabricksInstancePool/workers"),
+        id: "0123-456789-pool1".into(),
+    };
+    plan.blocked = vec![Blocked {
+        guard: Some(plumb_core::plan::Guard::Dangling),
+        address: Some(address("DatabricksInstancePool/workers")),
+        reason: "it is replaced, and 2 resources refer to it".into(),
+        remedy: Some("select them too".into()),
+    }];
+    plan.partial = Some(Partial {
+        only: vec!["w*".into(), "DatabricksCluster".into()],
+        labels: vec!["team=bau".into()],
+        selected: 6,
+        total: 14,
+        dangling: vec![left("DatabricksJob/audience-aggregate"), left("DatabricksJob/audience-cleanse")],
+    });
+    plan.unchanged = 5;
+    plan
+}
+
 fn origins() -> Plan {
     let with = |path: &str, origin: Origin, commit| {
         let mut field = changed(path, json!("UNPAUSED"), json!("PAUSED"));
@@ -234,7 +278,24 @@ fn origins() -> Plan {
     let mut gone = field("tags.owner", Op::Remove, Some(json!("bob")), None);
     gone.origin = Some(Origin::Drift);
     gone.note = Some("the manifest never had it".into());
-    let live = change("DatabricksJob/audience-cleanse", Action::Update, vec![gone]);
+    let explained = |path: &str, origin: Option<Origin>, commit: Option<Commit>, says: &str| {
+        let mut field = changed(path, json!(1), json!(2));
+        field.origin = origin;
+        let nearest = commit.is_none();
+        field.source = Some(Source { nearest, ..source("manifests/audience.yaml", 20, commit) });
+        field.explanation = Some(says.into());
+        field
+    };
+    let live = change(
+        "DatabricksJob/audience-cleanse",
+        Action::Update,
+        vec![
+            gone,
+            explained("max_concurrent_runs", Some(Origin::Drift), None, "the service's default"),
+            explained("permissions[ann].permission_level", None, ann(), "not applied yet, or undone live"),
+            explained("tasks[a].existing_cluster_id", Some(Origin::Manifest), None, "`${resources.a}` gets another id"),
+        ],
+    );
     let mut plan = plan(vec![mixed, live]);
     plan.base = Some("origin/main".into());
     plan
@@ -304,6 +365,18 @@ fn hostile() -> Plan {
         remedy: Some(HOSTILE.into()),
     }];
     plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
+    let dangling = Dangling {
+        address: plan.changes[0].address.clone(),
+        refers_to: plan.changes[0].address.clone(),
+        id: HOSTILE.into(),
+    };
+    plan.partial = Some(Partial {
+        only: vec![HOSTILE.into()],
+        labels: vec![HOSTILE.into()],
+        selected: 2,
+        total: 3,
+        dangling: vec![dangling],
+    });
     plan.teardown = vec![Descent {
         address: plan.changes[0].address.clone(),
         id: HOSTILE.into(),

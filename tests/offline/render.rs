@@ -485,7 +485,7 @@ fn the_manual_shows_real_output() {
     let printed: String =
         cases::all().iter().flat_map(|(_, plan)| [text(plan, 80), text(plan, 90), text(plan, 200)]).collect();
     let examples: Vec<&str> = manual.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     for example in examples {
         assert!(printed.contains(example), "nothing prints:\n{example}");
     }

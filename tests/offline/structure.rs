@@ -122,6 +122,7 @@ impl Source {
             if decides {
                 names(&WORLD, "code that decides knows no world outside");
             }
+            names(&["Zoned::now", "TimeZone::system"], "what is said must not depend on the time zone of a machine");
             if !may_print {
                 names(&PRINTING, "only src/ui prints");
             }

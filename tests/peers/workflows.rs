@@ -284,6 +284,58 @@ fn every_command_line_exists() {
     assert!(count >= 10, "only {count} command lines were found");
 }
 
+/// The names of the faults that a run of `tests/mutants/run` with these arguments would plant.
+fn planted(arguments: &[&str]) -> Vec<String> {
+    let mut command = Command::new("python3");
+    command.arg(root().join("tests/mutants/run")).args(arguments).arg("--list").env_remove("PYTHONPATH");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_planted_fault_is_in_one_part_of_the_weekly_run_and_in_no_push() {
+    let files = files();
+    let text = &files[".github/workflows/mutants.yml"];
+    let workflow: Value = serde_yaml::from_str(text).unwrap();
+    let on = &workflow["on"];
+    let cron = on["schedule"][0]["cron"].as_str().unwrap();
+    let fields: Vec<&str> = cron.split(' ').collect();
+    assert!(
+        fields.len() == 5 && fields[2..4] == ["*", "*"] && fields[4].parse::<u8>().is_ok(),
+        "{cron} is not once a week"
+    );
+    assert!(on.get("push").is_none() && on.get("pull_request").is_none(), "{on}");
+    let job = &workflow["jobs"]["shard"];
+    assert_eq!(job["strategy"]["fail-fast"], false);
+    let parts: Vec<u64> =
+        job["strategy"]["matrix"]["part"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    let steps = job["steps"].as_array().unwrap();
+    let run =
+        steps.iter().find(|step| step["run"].as_str().is_some_and(|run| run.contains("tests/mutants/run"))).unwrap();
+    assert_eq!(run["run"], format!("tests/mutants/run --shard \"$PART/{}\"", parts.len()));
+    assert_eq!(run["env"]["PART"], "${{ matrix.part }}");
+    // The parts are all faults, each once.
+    let every = planted(&[]);
+    let mut of_parts: Vec<String> =
+        parts.iter().flat_map(|part| planted(&["--shard", &format!("{part}/{}", parts.len())])).collect();
+    assert_eq!(of_parts.len(), every.len());
+    let mut sorted = every.clone();
+    sorted.sort();
+    of_parts.sort();
+    assert_eq!(of_parts, sorted);
+    assert!(every.len() >= 150, "only {} faults", every.len());
+    // What became of them is kept, however it ended.
+    let kept =
+        steps.iter().find(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("upload-artifact"))).unwrap();
+    assert_eq!(kept["if"], "always()");
+    assert_eq!(kept["with"]["path"], "target/mutants/results-*.json");
+    for (path, text) in files.iter().filter(|(path, _)| !path.ends_with("/mutants.yml")) {
+        assert!(!text.contains("tests/mutants/run"), "{path}");
+    }
+    assert!(!std::fs::read_to_string(root().join(".ci/run")).unwrap().contains("mutants"));
+}
+
 /// Copies a folder's files.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

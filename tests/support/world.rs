@@ -335,6 +335,7 @@ pub fn options() -> Options {
         grace: [0, 1, 1, 1].map(Duration::from_millis).to_vec(),
         poll: Duration::from_millis(1),
         outage: Duration::ZERO,
+        ..Options::default()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ci::Runner;
 use crate::ci::drift::{LABEL, Step, steps};
 use crate::cli::apply::{self, carry_out};
+use crate::cli::interrupt::stoppable;
 use crate::cli::lease::{self, LockArgs};
 use crate::cli::session::{Decided, Session};
 use crate::cli::{Global, Selected, Targeted, output};
@@ -74,7 +75,7 @@ pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Fail
     let healed = healed_kinds(&args.heal)?;
     let mut session = Session::open(global, &args.targeted, ui).await?;
     let begun = Instant::now();
-    let mut decided = session.decide(&Selected::default(), None, ui).await?;
+    let mut decided = stoppable(&session, session.decide(&Selected::default(), None, ui)).await?;
     let mut took = begun.elapsed();
     let mut ended = ExitCode::Ok;
     if !healed.is_empty() && !drift(&decided.decision.plan).changes.is_empty() {
@@ -125,7 +126,7 @@ fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
 
 /// Under the lease: decides anew, keeps what only undoes drift, and carries it out.
 async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCode, Failure> {
-    let mut decided: Decided = apply::stoppable(session.decide(&Selected::default(), None, ui)).await?;
+    let mut decided: Decided = stoppable(session, session.decide(&Selected::default(), None, ui)).await?;
     let Decided { live, decision } = &mut decided;
     let left: Vec<LeftOut> = heal(decision, &session.project.desired, live, &|kind| healed.contains(&kind));
     for one in &left {
@@ -145,7 +146,7 @@ async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCod
         let paths: Vec<String> = change.fields.iter().map(|f| visible(&f.path)).collect();
         ui.status(&format!("healing {}: {}", change.address, paths.join(", ")));
     }
-    Ok(carry_out(session, decided, crate::apply::Options::default(), ui).await?.code)
+    carry_out(session, decided, crate::apply::Options::default(), ui).await?.ended()
 }
 
 fn requests(session: &Session) -> std::collections::BTreeMap<String, u64> {

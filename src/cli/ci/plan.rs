@@ -1,7 +1,8 @@
 //! `plumb ci plan`.
 
+use super::super::interrupt::stoppable;
 use super::super::session::Project;
-use super::super::{Global, Keys, Targeted, validate};
+use super::super::{Global, Keys, Selected, Targeted, validate};
 use super::context::{Context, failed};
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
@@ -31,7 +32,7 @@ use plumb_core::plan::Plan;
   plumb ci plan --target prod --pull-request 7 --detailed-exitcode
   plumb ci plan --target prod --base origin/main --pull-request 7 --at refs/plumb/pull
 
-Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is refused")]
+Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is blocked")]
 pub struct CiPlan {
     #[command(flatten)]
     targeted: Targeted,
@@ -47,7 +48,7 @@ pub struct CiPlan {
     /// Login whose comment is the one to update [default: whoever GITHUB_TOKEN belongs to]
     #[arg(long, value_name = "LOGIN", env = "PLUMB_COMMENT_AUTHOR")]
     comment_author: Option<String>,
-    /// Exit with 2 when there are changes
+    /// Exit with 2 when there are changes (and with 3 when something is blocked, as ever)
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
@@ -72,11 +73,7 @@ pub async fn run(global: &Global, args: CiPlan, ui: &Ui) -> Result<ExitCode, Fai
         Ok(planned) => planned,
         Err(failure) => return Err(say_failed(&context, global, &args, pull.as_ref(), failure, ui).await),
     };
-    let exit = match () {
-        () if !plan.blocked.is_empty() => ExitCode::Guard,
-        () if args.detailed_exitcode && !plan.changes.is_empty() => ExitCode::Changes,
-        () => ExitCode::Ok,
-    };
+    let exit = super::super::plan::ended(&plan, args.detailed_exitcode);
     context.print(&plan, ui)?;
     let number = pull.as_ref().map_or(0, |p| p.number);
     let shown = Shown::of(&plan, number, &head);
@@ -184,7 +181,8 @@ async fn decide(
     }
     let mut session = project.connect(ui).await?;
     session.allow_teardown(args.keys.allow_teardown);
-    let decided = session.decide(&Default::default(), args.base.as_deref(), ui).await?;
+    let all = Selected::default();
+    let decided = stoppable(&session, session.decide(&all, args.base.as_deref(), ui)).await?;
     Ok((decided.decision.plan, head))
 }
 

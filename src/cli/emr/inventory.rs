@@ -1,5 +1,6 @@
 //! `plumb emr inventory`.
 
+use super::super::reading::counted_by;
 use super::{connect, failed};
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
@@ -51,13 +52,11 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     let since = since.map_err(|e| Failure::usage(format!("--since: {e}")))?;
     let connected = connect(&project, ui).await?;
     let service = connected.emr.clone();
-    let (begun, now) = (std::time::Instant::now(), Timestamp::now());
+    let now = Timestamp::now();
     let progress = ui.progress();
-    let read = reading::read(service.clone(), since, now, &Watching(&*progress)).await;
-    if read.is_ok() {
-        progress.read(begun.elapsed());
-    }
-    progress.finished();
+    let watch = Watching(&*progress);
+    let reading = reading::read(service.clone(), since, now, &watch);
+    let read = counted_by(&service.requests(), &*progress, reading).await;
     let inventory = inventory::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
     let text = match args.output.output {
         InventoryForm::Text => render::emr::text(&inventory, ui.width),
@@ -75,10 +74,7 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
 pub struct Watching<'a>(pub &'a dyn Progress);
 
 impl reading::Watch for Watching<'_> {
-    fn listed(&self, what: &str, count: usize) {
-        self.0.page(what, count);
-    }
-    fn asked(&self) {
-        self.0.request();
+    fn listed(&self, _what: &str, count: usize) {
+        self.0.listed(count);
     }
 }

@@ -1,8 +1,10 @@
 //! `plumb import emr`.
 
+use super::super::reading::counted_by;
 use super::{make_folder, schema};
 use crate::cli::emr::{Watching, connect, failed};
 use crate::cli::session::{Project, problems};
+use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::observe::inventory as reading;
@@ -130,7 +132,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         (Some(name), None) => Wanted::Named(name.clone()),
         (None, None) => Wanted::All,
     };
-    let (begun, progress) = (std::time::Instant::now(), ui.progress());
+    let progress = ui.progress();
     let watch = Watching(&*progress);
     let read = async {
         let listing: Vec<Value> =
@@ -140,17 +142,13 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
         let mut account = Account::default();
         let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
-        reading::clusters(&seam, ids.into_iter(), &mut account, &watch).await?;
+        reading::clusters(&seam, ids.into_iter(), &mut account).await?;
         if args.cluster.is_none() {
             reading::applications(&seam, None, &mut account, &watch).await?;
         }
         Ok((groups, meant, account))
     };
-    let read = read.await;
-    if read.is_ok() {
-        progress.read(begun.elapsed());
-    }
-    progress.finished();
+    let read = counted_by(&connected.emr.requests(), &*progress, read).await;
     let (groups, meant, account) = read.map_err(failed)?;
     let unread = |of: &str| account.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect();
     let mut sources = Vec::new();
@@ -219,7 +217,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
 /// The runtimes and machine types to choose from, and whose they are.
 async fn choices(project: &Project, ui: &Ui) -> Result<(Options, String), Failure> {
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
-        let today = jiff::Zoned::now().date();
+        let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
         return Ok((Options::new(translate::supported(today)), word.to_owned()));

@@ -10,12 +10,13 @@ use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
+use plumb_core::import;
 use plumb_core::kinds::{self, AnyKind, Role};
 use plumb_core::manifest::Resource;
 use plumb_core::plan::unknown::{self, Unknown};
 use plumb_core::plan::{Found, Live};
 use plumb_core::render::{self, value::visible};
-use plumb_model::address::{Address, LONGEST_NAME, slug};
+use plumb_model::address::Address;
 use plumb_model::call::System;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +118,11 @@ fn manifests(
     let desired = &session.project.desired;
     let supplied = live.supplied();
     loop {
-        let names = names(&ready, desired.resources.iter().map(|r| r.address.clone()));
+        let titled = ready.iter().map(|(kind, found)| {
+            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+            (kind.name(), title, found.seen.id.as_str())
+        });
+        let names = import::names(titled, desired.resources.iter().map(|r| r.address.clone()));
         let mut known: BTreeMap<String, Address> = BTreeMap::new();
         for (address, (_, found)) in names.iter().zip(&ready) {
             known.insert(found.seen.id.clone(), address.clone());
@@ -322,33 +327,4 @@ fn folder(kind: &dyn AnyKind) -> String {
         Some(stem) => format!("{stem}ies"),
         None => format!("{word}s"),
     }
-}
-
-/// A name for each object, out of its title, that no other resource has.
-fn names(objects: &[(AnyKindRef, Found)], taken: impl Iterator<Item = Address>) -> Vec<Address> {
-    let mut taken: BTreeSet<Address> = taken.collect();
-    let named = objects.iter().map(|(kind, found)| {
-        let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let id = slug(&found.seen.id);
-        let name = slug(title).or_else(|| id.clone()).unwrap_or_else(|| "unnamed".into());
-        let mut address = Address { kind: kind.name().into(), name: name.clone() };
-        // Titles need not be unique, and long ones may not be once they are cut.
-        let mut number = 1;
-        while !taken.insert(address.clone()) {
-            address.name = match &id {
-                Some(id) if number == 1 => with_tail(&name, id),
-                _ => with_tail(&name, &number.to_string()),
-            };
-            number += 1;
-        }
-        address
-    });
-    named.collect()
-}
-
-/// A name that ends in something of its own, no longer than names may be.
-fn with_tail(name: &str, tail: &str) -> String {
-    let tail: String = tail.chars().take(30).collect();
-    let head: String = name.chars().take(LONGEST_NAME - 1 - tail.len()).collect();
-    format!("{}-{}", head.trim_end_matches('-'), tail.trim_end_matches('-'))
 }

@@ -17,7 +17,6 @@ struct Deaf;
 
 impl Watch for Deaf {
     fn listed(&self, _: &str, _: usize) {}
-    fn asked(&self) {}
 }
 
 /// EMR for somebody who may read all of it, the environment differing by this much.

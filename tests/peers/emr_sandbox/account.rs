@@ -11,7 +11,6 @@ struct Deaf;
 
 impl Watch for Deaf {
     fn listed(&self, _: &str, _: usize) {}
-    fn asked(&self) {}
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 //! Pure: texts go in, texts come out. Beside the manifests stands what was generated last ([`record`]), which is the base
 //! of a three-way merge of values ([`values`]) and of the questions in comments ([`text`]).
 
+mod names;
 pub mod record;
 mod text;
 pub mod values;
 
+pub use names::names;
 pub use record::{Made, Question, Record};
 pub use values::Differs;
 
@@ -232,3 +234,6 @@ pub fn name(title: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     let all = std::iter::once(short.to_owned()).chain((2..1_000).map(|n| format!("{short}-{n}")));
     all.into_iter().find(|name| fits(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,41 @@ impl fmt::Display for ImpactClass {
         self.serialize(f)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+    use crate::kinds::{Seen, Step, Verb};
+    use plumb_model::schema::Path;
+    use serde_json::json;
+
+    /// That what runs could not be read is no word that nothing does.
+    #[test]
+    fn runs_that_are_not_known_are_disrupted_as_if_there_were_some() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let changed = [Path::default().key("tasks")];
+        for kind in ["DatabricksJob", "AirflowDag"] {
+            let kind = kinds::find(kind).unwrap();
+            for verb in [Verb::Update, Verb::Delete] {
+                let of = |seen: &Seen| {
+                    Impact::split(kind.impact(&Step {
+                        verb,
+                        live: Some(seen),
+                        body: &json!({}),
+                        changed: &changed,
+                        now,
+                    }))
+                };
+                let (idle, _) = of(&Seen::default());
+                let (_, running) = of(&Seen { active_runs: 1, ..Seen::default() });
+                let (words, classes) = of(&Seen { unknown_runs: true, ..Seen::default() });
+                assert_eq!(classes, running, "{} {verb:?}", kind.name());
+                let says = words.iter().filter(|says| says.contains("whether there are any is not known")).count();
+                assert_eq!(says, 1, "{words:?}");
+                assert!(idle.iter().all(|says| !says.contains("not known")), "{idle:?}");
+            }
+        }
+    }
+}

@@ -11,8 +11,11 @@ use std::fmt;
 const TAG: &str = "plumb";
 const TAG_REV: &str = "plumb_rev";
 const TAG_PROTECT: &str = "plumb_protect";
-/// The tags that a mark is made of.
-pub(super) const TAGS: [&str; 3] = [TAG, TAG_REV, TAG_PROTECT];
+/// What `plumb release` leaves on an object that its manifest names by `adopt`: whose it was. Otherwise the next apply
+/// would take it over again.
+pub const TAG_RELEASED: &str = "plumb_released";
+/// The tags that a mark is made of, and what one leaves.
+pub(super) const TAGS: [&str; 4] = [TAG, TAG_REV, TAG_PROTECT, TAG_RELEASED];
 
 /// Where a kind keeps the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +136,41 @@ impl MarkPlace {
         }
     }
 
+    /// Takes off a spec what a release left there.
+    pub fn take_release(self, spec: &mut Value) -> Option<Owner> {
+        match self {
+            MarkPlace::Tags(member) => {
+                let tags = spec.get_mut(member)?.as_object_mut()?;
+                let owner = Owner::parse(tags.get(TAG_RELEASED)?.as_str()?)?;
+                tags.remove(TAG_RELEASED);
+                Some(owner)
+            }
+            MarkPlace::LastLine(member) => {
+                let text = spec.get(member)?.as_str()?;
+                let (rest, line) = text.rsplit_once('\n').unwrap_or(("", text));
+                let owner = Owner::parse(line.strip_prefix("[plumb released ")?.strip_suffix(']')?)?;
+                spec[member] = json!(rest);
+                Some(owner)
+            }
+            MarkPlace::Line(_) | MarkPlace::Nowhere => None,
+        }
+    }
+
+    /// Writes on a spec whose it was until it was released. A file's first line takes none: a file without a mark is
+    /// somebody else's, and never adopted.
+    pub fn put_release(self, spec: &mut Value, owner: &Owner) {
+        match self {
+            MarkPlace::Tags(member) => {
+                if !spec[member].is_object() {
+                    spec[member] = json!({});
+                }
+                spec[member][TAG_RELEASED] = json!(owner.to_string());
+            }
+            MarkPlace::LastLine(member) => put_line(spec, member, &format!("released {owner}")),
+            MarkPlace::Line(_) | MarkPlace::Nowhere => {}
+        }
+    }
+
     /// Writes the mark on a spec.
     pub fn put(self, spec: &mut Value, mark: &Mark) {
         match self {
@@ -148,18 +186,20 @@ impl MarkPlace {
                     spec[member][TAG_PROTECT] = json!("true");
                 }
             }
-            MarkPlace::LastLine(member) => {
-                let mut text = spec[member].as_str().unwrap_or_default().to_owned();
-                if !text.is_empty() {
-                    text.push('\n');
-                }
-                text.push_str(&format!("[plumb {}]", mark.words()));
-                spec[member] = json!(text);
-            }
+            MarkPlace::LastLine(member) => put_line(spec, member, &mark.words()),
             MarkPlace::Line(member) => spec[member] = json!(mark.words()),
             MarkPlace::Nowhere => {}
         }
     }
+}
+
+fn put_line(spec: &mut Value, member: &str, words: &str) {
+    let mut text = spec[member].as_str().unwrap_or_default().to_owned();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&format!("[plumb {words}]"));
+    spec[member] = json!(text);
 }
 
 #[cfg(test)]
@@ -188,6 +228,26 @@ mod tests {
                     assert_eq!(place.take(&mut spec), Some(mark(protect)));
                     assert_eq!(spec, before);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_release_left_is_taken_off_without_a_trace_and_is_no_mark() {
+        for place in [MarkPlace::Tags("tags"), MarkPlace::LastLine("description")] {
+            for before in
+                [json!({"tags": {"a": "b"}, "description": "two\nlines"}), json!({"tags": {}, "description": ""})]
+            {
+                let owner = mark(false).owner;
+                let mut spec = before.clone();
+                place.put_release(&mut spec, &owner);
+                assert_ne!(spec, before);
+                assert_eq!(place.take(&mut spec), None);
+                assert_eq!(place.take_release(&mut spec), Some(owner));
+                assert_eq!(spec, before);
+                assert_eq!(place.take_release(&mut spec), None);
+                place.put(&mut spec, &mark(false));
+                assert_eq!(place.take_release(&mut spec), None, "a mark is no release");
             }
         }
     }

@@ -3,6 +3,9 @@
 //! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
+#[cfg(test)]
+mod develop_tests;
+mod findings;
 pub mod impact;
 pub mod managed;
 pub mod mark;
@@ -19,11 +22,15 @@ pub mod databricks {
     pub mod access;
     pub mod ai_functions;
     pub mod ai_tasks;
+    #[cfg(test)]
+    mod check_tests;
     mod cluster_check;
+    mod code_paths;
     pub mod compute;
     #[cfg(test)]
     mod filled_tests;
     pub mod git;
+    mod grants;
     mod job_check;
     pub mod job_parts;
     pub mod libraries;
@@ -36,6 +43,7 @@ pub mod databricks {
     #[cfg(test)]
     mod rules_tests;
     pub mod storage;
+    mod task_check;
     pub mod task_types;
     pub mod tasks;
     pub mod triggers;
@@ -80,12 +88,13 @@ pub mod emr {
 use plumb_model::call::{Call, Settled, System};
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::{Path, Rules};
-use plumb_model::yaml::{Node, Problems, Tree};
+use plumb_model::yaml::{Node, Problem, Problems, Tree};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::OnceLock};
 
+pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 pub use reading::{Details, Unreadable, Whose};
@@ -158,6 +167,8 @@ pub struct Seen {
     pub state: Option<String>,
     /// Runs that are going on now, where that was asked (see [`Kind::activity`]).
     pub active_runs: usize,
+    /// Whether that was asked and could not be read.
+    pub unknown_runs: bool,
     /// Whether [`Kind::details`] have yet to be read before `spec` is whole.
     pub partial: bool,
     /// Whatever else the kind's own `calls` need to know of the live object.
@@ -232,32 +243,6 @@ pub enum UnknownSettings {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unsupported(pub String);
-
-/// What a kind's own check finds: a place in the spec, what is wrong there, how to mend it.
-#[derive(Clone, Debug, Default)]
-pub struct Findings(pub Vec<Finding>);
-
-/// One finding of [`Kind::check`]. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    pub path: String,
-    pub message: String,
-    pub label: String,
-    /// Whether what stands there is a secret, and is not to be shown.
-    pub secret: bool,
-}
-
-impl Findings {
-    /// Records a finding.
-    pub fn at(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) {
-        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into(), secret: false });
-    }
-
-    /// Records a finding about a secret that stands in plain text: its place is told, and not shown.
-    pub fn at_secret(&mut self, path: impl Into<String>, message: impl Into<String>, label: impl Into<String>) {
-        self.0.push(Finding { path: path.into(), message: message.into(), label: label.into(), secret: true });
-    }
-}
 
 /// A kind of resource. All methods are pure.
 pub trait Kind: Send + Sync + 'static {
@@ -392,8 +377,9 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self) -> &'static Value;
     /// The field rules of the spec.
     fn rules(&self) -> &'static Rules;
-    /// Reads a spec, reporting every mistake. Returns whether it was without any.
-    fn read(&self, node: &Node, problems: &mut Problems) -> bool;
+    /// Reads a spec, reporting every mistake, and in `notes` what is none and yet worth knowing, with the short name of what
+    /// is checked. Returns whether there was no mistake. What could not be read does not keep the rest from being checked.
+    fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) -> bool;
     fn list(&self) -> Vec<Read>;
     fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
     fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read>;
@@ -466,14 +452,12 @@ impl<K: Kind> AnyKind for Of<K> {
     fn rules(&self) -> &'static Rules {
         self.generated().1
     }
-    fn read(&self, node: &Node, problems: &mut Problems) -> bool {
+    fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) -> bool {
         let before = problems.len();
-        if let Some(spec) = plumb_model::yaml::read::<K::Spec>(node, problems) {
-            let mut findings = Findings::default();
+        if let Some((spec, gaps)) = plumb_model::yaml::read_partly::<K::Spec>(node, problems) {
+            let mut findings = Findings::besides(gaps);
             K::check(&spec, &mut findings);
-            for finding in findings.0 {
-                problems.at(node.at(&finding.path).span, finding.message, finding.label).secret = finding.secret;
-            }
+            findings.tell(problems, notes);
         }
         problems.len() == before
     }
@@ -481,7 +465,7 @@ impl<K: Kind> AnyKind for Of<K> {
         K::list()
     }
     fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        K::observe(listed).into_iter().map(|seen| seen.and_then(reading::legible::<K>)).collect()
+        reading::each_once(K::observe(listed).into_iter().map(|seen| seen.and_then(reading::legible::<K>)).collect())
     }
     fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
         K::details(seen, wanted)

@@ -7,7 +7,7 @@
 use super::{Kind, Mark, MarkPlace, Seen};
 use plumb_model::read::Pages;
 use serde_json::Value;
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 /// What a read of an object's details gave: its pages, or why the service refuses to show them.
 pub type Details = Result<Pages, String>;
@@ -113,6 +113,24 @@ pub(super) fn legible<K: Kind>(seen: Seen) -> Result<Seen, Unreadable> {
     }
 }
 
+/// Each object once, as it was read last: pages of a listing may overlap when objects come and go meanwhile, and one that
+/// is on two of them is still one. What could not be read stays beside what could.
+pub(super) fn each_once(listed: Vec<Result<Seen, Unreadable>>) -> Vec<Result<Seen, Unreadable>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut found: Vec<Result<Seen, Unreadable>> = Vec::with_capacity(listed.len());
+    for one in listed {
+        let id = one.as_ref().ok().map(|seen| seen.id.as_str()).filter(|id| !id.is_empty());
+        match id.and_then(|id| places.get(id)) {
+            Some(place) => found[*place] = one,
+            None => {
+                places.extend(id.map(|id| (id.to_owned(), found.len())));
+                found.push(one);
+            }
+        }
+    }
+    found
+}
+
 /// What stands under a member of an answer, if it is a list: absent and `null` are an empty one. Otherwise why not.
 pub fn list<'v>(answer: &'v Value, member: &str) -> Result<&'v [Value], String> {
     match answer.get(member) {
@@ -162,5 +180,25 @@ pub fn next<'d>(details: &mut impl Iterator<Item = &'d Details>, what: &str) -> 
         Some(Ok(pages)) => Ok(pages),
         Some(Err(why)) => Err(format!("{what} cannot be read: {why}")),
         None => Err(format!("{what} were not read")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_object_on_two_pages_is_one_and_the_later_reading_holds() {
+        let seen = |id: &str, n: i64| Ok(Seen { id: id.into(), spec: json!({ "n": n }), ..Seen::default() });
+        let broken = || Err(Unreadable { id: Some("a".into()), ..Unreadable::default() });
+        let listed = vec![seen("a", 1), seen("b", 2), broken(), seen("a", 3), broken(), seen("", 4), seen("", 5)];
+        let found = each_once(listed);
+        let brief: Vec<String> = found
+            .iter()
+            .map(|one| one.as_ref().map_or("unreadable".into(), |seen| format!("{} {}", seen.id, seen.spec["n"])))
+            .collect();
+        // What cannot be read blocks what waits for it, however often it is listed.
+        assert_eq!(brief, ["a 3", "b 2", "unreadable", "unreadable", " 4", " 5"]);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Address, Lifecycle, Removal, Resource, walk};
 use crate::kinds::{AnyKind, Role};
 use plumb_model::schema::Rules;
-use plumb_model::yaml::{Node, Problems, Tree, is_deferred, nearest};
+use plumb_model::yaml::{Node, Problems, Tree, UNREAD, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports two manifests of a kind that would make two objects of one name: people could not tell them apart, and a
@@ -124,7 +124,7 @@ pub(super) fn nothing_deferred(metadata: &Node, problems: &mut Problems) {
 /// Brings ignored paths into the form that plans use, and reports those that no spec of the kind can have.
 pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn AnyKind, problems: &mut Problems) {
     let rules = kind.rules();
-    for ignore in &mut lifecycle.ignore {
+    for ignore in lifecycle.ignore.iter_mut().filter(|ignore| ignore.path != UNREAD) {
         ignore.path = inside_spec(rules, &ignore.path);
         let shown: String = ignore.path.chars().take(120).collect();
         match walk::split(&ignore.path) {

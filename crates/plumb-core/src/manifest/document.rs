@@ -3,7 +3,7 @@
 use super::{Ignore, Lifecycle};
 use crate::kinds::managed::ToolName;
 use plumb_model::address::LONGEST_NAME;
-use plumb_model::yaml::{Node, Problems, Span, nearest, read};
+use plumb_model::yaml::{Gaps, Node, Problems, Span, nearest, read};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ pub struct IgnoreText {
     pub path: String,
     /// Why it is left alone.
     pub reason: String,
-    /// The last day on which it holds: `2026-12-31`.
+    /// The last day on which it holds, in UTC: `2026-12-31`.
     #[serde(default)]
     pub until: Option<String>,
 }
@@ -138,7 +138,8 @@ pub(super) fn check_name(name: &str, span: Span, problems: &mut Problems) {
 }
 
 /// Reads the lifecycle's dates and reasons. Paths are checked where the kind's rules are known.
-pub(super) fn lifecycle(text: &LifecycleText, metadata: &Node, problems: &mut Problems) -> Lifecycle {
+pub(super) fn lifecycle(text: &LifecycleText, gaps: &Gaps, problems: &mut Problems) -> Lifecycle {
+    let metadata = &gaps.node;
     let list = metadata.get("lifecycle").and_then(|l| l.get("ignore"));
     let mut ignore = Vec::new();
     for (i, one) in text.ignore.iter().enumerate() {
@@ -158,7 +159,8 @@ pub(super) fn lifecycle(text: &LifecycleText, metadata: &Node, problems: &mut Pr
         });
         ignore.push(Ignore { path: one.path.clone(), reason: one.reason.clone(), until, span: at("path") });
     }
-    Lifecycle { protect: text.protect, ignore }
+    let protect_span = metadata.get("lifecycle").and_then(|l| l.get("protect")).map(|n| n.span);
+    Lifecycle { protect: text.protect, protect_span, ignore }
 }
 
 /// Reports a kind that does not exist.

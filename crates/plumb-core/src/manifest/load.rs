@@ -5,12 +5,12 @@ use super::expand::Expander;
 use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, checks, develop, patch, refs,
-    teardown_guard,
+    Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, Warning, accept::accept, checks, develop,
+    patch, refs, teardown_guard,
 };
 use crate::detect;
 use crate::kinds::AnyKind;
-use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read};
+use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the project file.
@@ -25,6 +25,13 @@ pub struct Failure {
     pub files: Files,
     /// In the order of files and places.
     pub problems: Vec<Problem>,
+}
+
+impl Failure {
+    /// The mistakes of the command line, when there are no others: a target or a variable that the project does not have.
+    pub fn usage(&self) -> Option<&[Problem]> {
+        (!self.problems.is_empty() && self.problems.iter().all(|p| p.usage)).then_some(self.problems.as_slice())
+    }
 }
 
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
@@ -95,11 +102,18 @@ fn run(
     let patches = reader.folders(&folders.patches, &[], problems);
     let variables = setup::variables(&setup, &target, request, files, problems);
 
-    let mut documents =
-        Documents { setup: &setup, kinds, known: BTreeSet::new(), list: BTreeMap::new(), guesser: Guesser::default() };
+    let mut documents = Documents {
+        setup: &setup,
+        kinds,
+        earlier,
+        known: BTreeSet::new(),
+        list: BTreeMap::new(),
+        astray: Vec::new(),
+        guesser: Guesser::default(),
+    };
     manifests.into_iter().for_each(|node| documents.add(node, problems));
     patches.into_iter().for_each(|node| documents.patch(node, problems));
-    let Documents { known, list, .. } = documents;
+    let Documents { known, list, astray, .. } = documents;
 
     let project = setup.project.clone();
     let mut vault = Vault::new(&project.name, &target.name);
@@ -107,12 +121,14 @@ fn run(
     let mut expander = Expander::new(files, names, &variables, &project.env, request.env);
     expander.earlier = earlier;
     let mut ready = Vec::new();
-    for document in list.into_values() {
+    let mut noted: Vec<Warning> = Vec::new();
+    for document in list.into_values().chain(astray) {
         let metadata = expander.node(document.metadata, 1, &mut vault, problems);
         let mut spec = expander.node(document.spec, 1, &mut vault, problems);
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
+        accept(&mut spec, document.kind.rules(), files, &mut noted);
         for (member, value) in document.kind.assumed(&document.address.name, &spec) {
             develop::assume(&mut spec, member, value);
         }
@@ -122,7 +138,14 @@ fn run(
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);
-        let metadata = describe(&metadata, document.kind, problems);
+        let metadata = match document.is_astray {
+            true => None,
+            false => describe(&metadata, document.kind, problems),
+        };
+        if document.is_astray {
+            document.kind.read(&spec, problems, &mut noted);
+            continue;
+        }
         ready.push(Ready { address: document.address, kind: document.kind, span: document.span, metadata, spec });
     }
 
@@ -132,7 +155,7 @@ fn run(
     drop(targets);
     let mut resources = Vec::new();
     for (ready, resolved) in ready.into_iter().zip(resolved) {
-        ready.kind.read(&resolved.spec, problems);
+        ready.kind.read(&resolved.spec, problems, &mut noted);
         let mut node = resolved.spec;
         vault.seal_known_in(&mut node);
         if let Some((metadata, lifecycle, remove)) = ready.metadata {
@@ -167,7 +190,7 @@ fn run(
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
-    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user })
+    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted })
 }
 
 /// A document whose kind and name are known.
@@ -178,6 +201,8 @@ struct Document {
     span: Span,
     metadata: Node,
     spec: Node,
+    /// Whether it has no place among the others: it has no name, or another one's. Its mistakes are told all the same.
+    is_astray: bool,
 }
 
 /// A document with its variables filled in.
@@ -193,26 +218,33 @@ struct Ready {
 struct Documents<'a> {
     setup: &'a Setup,
     kinds: &'a [&'static dyn AnyKind],
+    /// Whether they are of an earlier commit, of which nothing has to be fixed.
+    earlier: bool,
     /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
     known: BTreeSet<Address>,
     list: BTreeMap<Address, Document>,
+    /// Documents that are only looked through for mistakes.
+    astray: Vec<Document>,
     guesser: Guesser,
 }
 
 impl Documents<'_> {
     fn add(&mut self, node: Node, problems: &mut Problems) {
-        let Some((kind, name)) = document::open(&node, Role::Manifest, problems) else { return };
+        let opened = document::open(&node, Role::Manifest, problems);
+        let is_named = opened.is_some();
+        let named = opened.or_else(|| Some((node.get("kind")?.as_str()?.to_owned(), String::new())));
+        let Some((kind, name)) = named else { return };
         let address = Address { kind, name };
         let Some(kind) = self.kind(&address.kind, &node, problems) else {
             self.known.insert(address);
             return;
         };
         let name_span = name_span(&node);
-        if let Some(first) = self.list.get(&address) {
+        let first = self.list.get(&address).map(|first| first.name_span);
+        if let Some(first) = first {
             problems
                 .at(name_span, format!("two manifests have the address {address}"), "the second one")
-                .related(first.name_span, "the first one");
-            return;
+                .related(first, "the first one");
         }
         let span = node.span;
         // `spec:` with nothing behind it is an empty spec: typing it says what is missing.
@@ -220,11 +252,21 @@ impl Documents<'_> {
             Tree::Null => Node { span: n.span, tree: Tree::Map(Vec::new()) },
             _ => n.clone(),
         });
-        let (Some(metadata), Some(spec)) = (part(&node, "metadata"), spec) else {
-            self.known.insert(address);
-            return;
-        };
-        self.list.insert(address.clone(), Document { address, kind, name_span, span, metadata, spec });
+        let is_astray = !is_named || first.is_some();
+        match (part(&node, "metadata"), spec) {
+            (Some(metadata), Some(spec)) if !is_astray => {
+                let document = Document { address: address.clone(), kind, name_span, span, metadata, spec, is_astray };
+                self.list.insert(address, document);
+            }
+            // Metadata that cannot be named has been looked at when the document was opened.
+            (_, Some(spec)) if is_astray => {
+                let metadata = Node { span, tree: Tree::Null };
+                self.astray.push(Document { address, kind, name_span, span, metadata, spec, is_astray });
+            }
+            _ => {
+                self.known.insert(address);
+            }
+        }
     }
 
     fn patch(&mut self, node: Node, problems: &mut Problems) {
@@ -264,6 +306,18 @@ impl Documents<'_> {
             document::unknown_kind(name, span, &names, problems);
         }
         let managed = self.setup.project.kinds.as_ref().is_none_or(|list| list.iter().any(|k| k == name));
+        if let Some(kind) = found.filter(|_| !managed && !self.earlier) {
+            let span = node.get("kind").map_or(node.span, |n| n.span);
+            let problem = problems.at(
+                span,
+                format!("nothing would look at this manifest: the project does not manage {}", kind.name()),
+                "not in `spec.kinds` of plumb.yaml",
+            );
+            problem.help(format!("add {} to `spec.kinds` of plumb.yaml, or delete the manifest", kind.name()));
+            if let Some(list) = self.setup.spec.get("kinds") {
+                problem.related(list.span, "only these are");
+            }
+        }
         found.filter(|_| managed)
     }
 }
@@ -284,11 +338,13 @@ fn describe(
     problems: &mut Problems,
 ) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
     checks::nothing_deferred(metadata, problems);
-    let typed = read::<Metadata>(metadata, problems)?;
-    let mut lifecycle = document::lifecycle(&typed.lifecycle, metadata, problems);
+    let before = problems.len();
+    let (typed, gaps) = read_partly::<Metadata>(metadata, problems)?;
+    let is_whole = problems.len() == before;
+    let mut lifecycle = document::lifecycle(&typed.lifecycle, &gaps, problems);
     checks::ignored_paths(&mut lifecycle, kind, problems);
-    let remove = checks::removed_paths(&typed.remove, metadata, kind, problems);
-    Some((typed, lifecycle, remove))
+    let remove = checks::removed_paths(&typed.remove, &gaps.node, kind, problems);
+    is_whole.then_some((typed, lifecycle, remove))
 }
 
 fn each_once(ids: Vec<(Address, Span)>) -> Vec<Address> {

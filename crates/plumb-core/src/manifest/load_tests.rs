@@ -176,6 +176,32 @@ fn patches_merge_by_key_and_nulls_delete() {
 }
 
 #[test]
+fn no_null_of_a_patch_is_left() {
+    let base = job("a", "  other: 5\n  tasks:\n  - {key: one, retries: 1}");
+    for (patch, member, wanted) in [
+        ("other: {a: 1, b: null}", "other", json!({"a": 1})),
+        ("other: {a: {b: null, c: {d: null}}}", "other", json!({"a": {"c": {}}})),
+        ("other: null", "other", Value::Null),
+        ("tags: {x: null, y: z}", "tags", json!({"y": "z"})),
+        ("tags: null", "tags", Value::Null),
+        (
+            "tasks: [{key: two, cluster: null, retries: 2}]",
+            "tasks",
+            json!([{"key": "one", "retries": 1}, {"key": "two", "retries": 2}]),
+        ),
+        ("tasks: [{key: one, retries: null}]", "tasks", json!([{"key": "one"}])),
+        ("tasks: [{key: one, cluster: null}]", "tasks", json!([{"key": "one", "retries": 1}])),
+        ("retries: 3", "retries", json!(3)),
+    ] {
+        let text = format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{name: a}}\nspec: {{{patch}}}\n");
+        let desired = good("prod", &[("manifests/a.yaml", &base), ("overlays/prod/a.yaml", &text)]);
+        let spec = &desired.resources[0].spec;
+        assert_eq!(spec.get(member).cloned().unwrap_or_default(), wanted, "{patch}");
+        assert!(spec.get(member).is_none_or(|value| !value.is_null()), "{patch}");
+    }
+}
+
+#[test]
 fn secrets_are_sealed_and_revealed() {
     let text = job(
         "a",
@@ -407,6 +433,27 @@ fn the_project_file_is_checked() {
 }
 
 #[test]
+fn what_the_command_line_has_wrong_is_told_apart() {
+    let usage = |target: Option<&str>, variable: Option<&str>, manifest: &str| {
+        let mut request = request("");
+        request.target = target.map(str::to_owned);
+        request.variables = variable.map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
+        let Err(failure) = load(&source(&[(PROJECT_FILE, PROJECT), ("manifests/a.yaml", manifest)]), &request, kinds())
+        else {
+            panic!("it loads")
+        };
+        failure.usage().map(|problems| problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>())
+    };
+    let (good, bad) = (job("a", ""), job("a", "  nmae: x"));
+    let told = |text: &str| Some(vec![text.to_owned()]);
+    assert_eq!(usage(Some("mian"), None, &good), told("there is no target `mian`; did you mean `main`?"));
+    assert_eq!(usage(Some("main"), Some("nope"), &good), told("--var nope: there is no variable `nope`"));
+    // Mistakes of files are told as such, whatever else is wrong.
+    assert_eq!(usage(Some("main"), None, &bad), None);
+    assert_eq!(usage(Some("main"), Some("nope"), &bad), None);
+}
+
+#[test]
 fn variables_cannot_explode() {
     let started = std::time::Instant::now();
     let lists: String = (1..30).map(|i| format!("    v{i}: [\"${{var.v{0}}}\", \"${{var.v{0}}}\"]\n", i - 1)).collect();
@@ -418,4 +465,49 @@ fn variables_cannot_explode() {
         assert!(found[0].contains("fill in too much"), "{found:?}");
     }
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_document_without_a_name_or_with_anothers_is_looked_through_all_the_same() {
+    let broken = "  retries: often\n";
+    let nameless =
+        format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{labels: {{}}}}\nspec:\n  name: x\n{broken}");
+    let found = bad_manifest(&nameless);
+    assert!(found.len() == 2 && found.iter().any(|f| f.contains("missing field `name`")), "{found:?}");
+    assert!(found.iter().any(|f| f.contains("found the string \"often\"")), "{found:?}");
+    let twice = format!("{}{}", job("a", ""), job("a", broken));
+    let found = bad_manifest(&twice);
+    // It has the same title as well, which only follows.
+    assert!(found.len() == 2 && found[0].contains("two manifests have the address"), "{found:?}");
+    assert!(found[1].contains("found the string \"often\""), "{found:?}");
+}
+
+#[test]
+fn metadata_is_checked_beside_a_wrong_field() {
+    let text = "apiVersion: plumb/v1\nkind: TestJob\nmetadata:\n  name: a\n  adopted: 1\n  lifecycle:\n    ignore:\n    \
+        - {reason: x}\n    - {path: nothing, reason: \"\", until: soon}\nspec: {name: a}\n";
+    let found = bad_manifest(text);
+    let has = |what: &str| assert!(found.iter().any(|f| f.contains(what)), "{what}: {found:?}");
+    has("unknown field `adopted`");
+    has("missing field `path`");
+    has("an ignored field needs a reason");
+    has("`soon` is not a date");
+    has("`nothing` cannot be ignored");
+    assert_eq!(found.len(), 5, "{found:?}");
+}
+
+#[test]
+fn a_manifest_that_nothing_would_look_at_is_refused() {
+    let project = PROJECT.replace("  env: [TOKEN]", "  env: [TOKEN]\n  kinds: [OtherJob]");
+    let all = [
+        (PROJECT_FILE.to_owned(), project.into_bytes()),
+        ("manifests/a.yaml".to_owned(), job("a", "  retries: often\n").into_bytes()),
+    ];
+    let all = InMemory(all.into());
+    let Err(failure) = load(&all, &request("main"), kinds()) else { panic!("it was read") };
+    let found: Vec<&Problem> = failure.problems.iter().filter(|p| p.message.contains("nothing would look")).collect();
+    let [problem] = found.as_slice() else { panic!("{:?}", failure.problems) };
+    let (line, _) = failure.files.position(problem.span.unwrap());
+    assert_eq!((failure.files.get(problem.span.unwrap().file).path.as_str(), line), ("manifests/a.yaml", 2));
+    assert_eq!(problem.help.as_deref(), Some("add TestJob to `spec.kinds` of plumb.yaml, or delete the manifest"));
 }

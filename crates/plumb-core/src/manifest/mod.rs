@@ -8,7 +8,7 @@ use crate::kinds::managed::ToolName;
 use plumb_model::address::Address;
 use plumb_model::schema::Path;
 use plumb_model::secrets::Vault;
-use plumb_model::yaml::{Files, Node, Span};
+use plumb_model::yaml::{Files, Node, Span, Tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -41,6 +41,8 @@ pub struct Resource {
 pub struct Lifecycle {
     /// Never delete or replace it.
     pub protect: bool,
+    /// Where that is said.
+    pub protect_span: Option<Span>,
     pub ignore: Vec<Ignore>,
 }
 
@@ -85,6 +87,8 @@ pub struct Desired {
     pub files: Files,
     /// Whose objects these are, when the target is in development mode.
     pub developer: Option<String>,
+    /// What is no mistake in the manifests, and yet worth knowing.
+    pub noted: Vec<Warning>,
 }
 
 impl Desired {
@@ -103,6 +107,24 @@ impl Resource {
         walk::locate(&self.node, self.kind.rules(), path).span
     }
 
+    /// Where the value at a path of the spec stands, and who put it there.
+    pub fn place(&self, path: &Path) -> Place {
+        let (node, is_written) = walk::place(&self.node, self.kind.rules(), path);
+        let span = node.span;
+        let wanted = plumb_model::schema::find(self.kind.rules(), &self.spec, path);
+        let is_single = !matches!(node.tree, Tree::Map(_) | Tree::Seq(_));
+        let by = match (is_written, wanted) {
+            _ if path.0.is_empty() => Author::Manifest,
+            (false, None) => Author::Nobody,
+            (false, Some(_)) => Author::Plumb,
+            // What is assumed of a spec stands where the spec does.
+            (true, _) if span == self.node.span => Author::Plumb,
+            (true, Some(wanted)) if is_single && *wanted != node.to_json() => Author::Plumb,
+            (true, _) => Author::Manifest,
+        };
+        Place { span, by }
+    }
+
     /// The path that a plan shows, if it is one of this kind's spec.
     pub fn path(&self, shown: &str) -> Option<Path> {
         walk::path(self.kind.rules(), shown)
@@ -114,6 +136,26 @@ impl Resource {
     }
 }
 
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// That of the value, or of the nearest one around it.
+    pub span: Span,
+    pub by: Author,
+}
+
+/// Who put a value into a spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// It stands in the manifest.
+    Manifest,
+    /// plumb did: what it assumes where a manifest says nothing, or for a target in development mode.
+    Plumb,
+    /// The spec does not have it.
+    Nobody,
+}
+
+mod accept;
 mod checks;
 mod develop;
 mod document;

@@ -30,7 +30,8 @@ pub struct Project {
     /// Limits on what one apply may do.
     #[serde(default)]
     pub guards: Guards,
-    /// The kinds that the project manages, when not all: only they are read, and only they are pruned.
+    /// The kinds that the project manages, when not all: only they are read, and only they are pruned. A manifest of any
+    /// other kind is a mistake.
     #[serde(default)]
     pub kinds: Option<Vec<String>>,
     /// Folders of policies. Kept for a later version.

@@ -6,7 +6,9 @@ use super::source::tidy;
 use super::{Mode, Project, Request, Target, reserved, teardown_guard};
 use crate::kinds::AnyKind;
 use crate::kinds::airflow::destination::Destination;
-use plumb_model::yaml::{Files, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, resolve};
+use plumb_model::yaml::{
+    Files, Gaps, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, read_partly, resolve,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +51,12 @@ pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn AnyKind], problems: &
     }
     let envelope = read::<Envelope>(&node, problems);
     let spec = node.get("spec").cloned()?;
-    let project = read::<Project>(&spec, problems);
+    let (before, project) = (problems.len(), read_partly::<Project>(&spec, problems));
+    let is_whole = problems.len() == before;
+    // What does not depend on the rest is looked at whether the rest could be read or not.
+    if let Some((project, gaps)) = &project {
+        check(project, gaps, kinds, problems);
+    }
     let envelope = envelope?;
     let at = |key: &str| node.get(key).map_or(node.span, |n| n.span);
     if envelope.api_version != API_VERSION {
@@ -61,16 +68,16 @@ pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn AnyKind], problems: &
     }
     let name_span = node.get("metadata").and_then(|m| m.get("name")).map_or(node.span, |n| n.span);
     check_name(&envelope.metadata.name, name_span, problems);
-    let mut project = project?;
+    let mut project = project.filter(|_| is_whole)?.0;
     project.name = envelope.metadata.name;
     for (name, target) in &mut project.targets {
         target.name.clone_from(name);
     }
-    check(&project, &spec, kinds, problems);
     Some(Setup { project, spec })
 }
 
-fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problems: &mut Problems) {
+fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn AnyKind], problems: &mut Problems) {
+    let spec = &gaps.node;
     let names: Vec<&str> = kinds.iter().map(|k| k.name()).collect();
     for (i, kind) in project.kinds.iter().flatten().enumerate() {
         if !names.contains(&kind.as_str()) {
@@ -92,7 +99,7 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
     for entry in spec.get("targets").map_or(&[][..], Node::entries) {
         check_name(&entry.key, entry.key_span, problems);
         for set in entry.value.get("variables").map_or(&[][..], Node::entries) {
-            if !variables.contains(set.key.as_str()) {
+            if gaps.is_whole("variables") && !variables.contains(set.key.as_str()) {
                 let label = match guesser.nearest(&set.key, variables.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "not declared under spec.variables".to_owned(),
@@ -109,7 +116,8 @@ fn check(project: &Project, spec: &Node, kinds: &[&'static dyn AnyKind], problem
             problems.at(node.span, unusable.what, unusable.mend);
         }
     }
-    for part in spec.entries().iter().filter(|e| !matches!(e.key.as_str(), "variables" | "targets")) {
+    let is_read = |key: &str| !matches!(key, "variables" | "targets") && !gaps.is_stranger(key);
+    for part in spec.entries().iter().filter(|e| is_read(&e.key)) {
         no_references(&part.value, problems);
     }
 }
@@ -150,7 +158,8 @@ pub(super) fn choose(setup: &Setup, request: &Request<'_>, problems: &mut Proble
         if found.is_none() {
             let near = nearest(wanted, targets.keys().map(String::as_str));
             let guess = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-            problems.whole(format!("there is no target `{wanted}`{guess}")).help(format!("targets: {}", names()));
+            let problem = problems.whole(format!("there is no target `{wanted}`{guess}")).usage();
+            problem.help(format!("targets: {}", names()));
         }
         return found;
     }
@@ -159,7 +168,7 @@ pub(super) fn choose(setup: &Setup, request: &Request<'_>, problems: &mut Proble
         (_, 1) => targets.values().next().cloned(),
         _ => {
             let help = format!("name one with --target, or give one `default: true`: {}", names());
-            problems.whole("no target was named, and none is the default").help(help);
+            problems.whole("no target was named, and none is the default").usage().help(help);
             None
         }
     }
@@ -198,7 +207,7 @@ pub(super) fn variables(
         let Some(old) = out.get(name) else {
             let near = nearest(name, out.keys().map(String::as_str));
             let guess = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-            problems.whole(format!("--var {name}: there is no variable `{name}`{guess}"));
+            problems.whole(format!("--var {name}: there is no variable `{name}`{guess}")).usage();
             continue;
         };
         let file = files.add(format!("--var {name}"), text.clone());

@@ -44,14 +44,19 @@ pub(super) fn key_names(by: &KeyBy) -> String {
 
 /// The node at a path, or its nearest ancestor.
 pub(super) fn locate<'n>(root: &'n Node, rules: &Rules, path: &Path) -> &'n Node {
+    place(root, rules, path).0
+}
+
+/// The same, and whether it is the very node.
+pub(super) fn place<'n>(root: &'n Node, rules: &Rules, path: &Path) -> (&'n Node, bool) {
     let (mut node, mut field) = (root, Some(&rules.root));
     for segment in &path.0 {
         match step(node, field, segment, rules) {
             Some((next, inner)) => (node, field) = (next, inner),
-            None => break,
+            None => return (node, false),
         }
     }
-    node
+    (node, true)
 }
 
 fn step<'n, 'r>(
@@ -64,8 +69,17 @@ fn step<'n, 'r>(
         Segment::Key(key) => Some((node.get(key)?, field.and_then(|f| member(rules, f, key)))),
         Segment::Index(index) => Some((node.items().get(*index)?, field.and_then(element))),
         Segment::Item(key) => {
-            let by = field?.rule.key.as_ref()?;
-            let found = node.items().iter().find(|item| key_of(by, item).as_deref() == Some(key))?;
+            let found = match &field?.rule.key {
+                // Of some keys the case of letters means nothing.
+                Some(by) => {
+                    let is = |same: fn(&str, &str) -> bool| {
+                        node.items().iter().find(|item| key_of(by, item).is_some_and(|k| same(&k, key)))
+                    };
+                    is(|a, b| a == b).or_else(|| is(|a, b| a.eq_ignore_ascii_case(b)))
+                }
+                // An element of a set is known by its text.
+                None => node.items().iter().find(|item| plumb_model::schema::label(&item.to_json()) == *key),
+            }?;
             Some((found, field.and_then(element)))
         }
     }

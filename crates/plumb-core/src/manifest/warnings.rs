@@ -11,10 +11,11 @@ const MOST_HIDDEN: usize = 20;
 /// A warning, and the short, stable name of what is checked.
 pub type Warning = (&'static str, Problem);
 
-/// Secrets in plain text, secrets of the environment that are too short to be recognised, and characters that do not show.
+/// Secrets in plain text, secrets of the environment that are too short to be recognised, characters that do not show, and
+/// what the kinds say of their specs.
 /// `env` is the environment, of which only the names in `spec.env` are asked for. In the order of files and places.
 pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<Warning> {
-    let mut all: Vec<Warning> = Vec::new();
+    let mut all: Vec<Warning> = desired.noted.clone();
     let mut add = |rule: &'static str, problems: Problems| {
         all.extend(problems.sorted().into_iter().map(|problem| (rule, problem)));
     };

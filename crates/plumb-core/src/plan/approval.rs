@@ -7,7 +7,7 @@
 
 pub use super::digest::is_digest;
 use super::digest::{self, is_keyed};
-use super::{Action, Change, Plan, PlanFormat};
+use super::{Action, Change, Partial, Plan, PlanFormat};
 use crate::kinds::ImpactClass;
 use crate::manifest::read_json;
 use plumb_model::address::Address;
@@ -128,6 +128,8 @@ pub struct Saved {
     pub digest: String,
     /// The workspace that was read.
     pub workspace: Option<String>,
+    /// What it is of, when it is not of every manifest.
+    pub partial: Option<Partial>,
     /// The commit that it was made at.
     pub head: Option<String>,
     pub changes: BTreeMap<Address, SavedChange>,
@@ -164,6 +166,8 @@ struct File {
     target: String,
     #[serde(default)]
     workspace: Option<String>,
+    #[serde(default)]
+    partial: Option<Partial>,
     digest: String,
     #[serde(default)]
     head: Option<String>,
@@ -186,12 +190,13 @@ impl Saved {
             file.changes.into_iter().map(|change| (change.address.clone(), change)).collect();
         let parts = changes.values().map(|c| (&c.address, c.digest.as_str(), &c.disrupts));
         let keyed = is_keyed(&file.digest);
-        let digest = digest::of_parts(&file.project, &file.target, file.workspace.as_deref(), keyed, parts);
+        let (workspace, partial) = (file.workspace.as_deref(), file.partial.as_ref());
+        let digest = digest::of_parts(&file.project, &file.target, workspace, partial, keyed, parts);
         if digest != file.digest || changes.values().any(|c| !is_digest(&c.digest) || is_keyed(&c.digest) != keyed) {
             return Err("its digest is not that of its changes: it was edited or is damaged; make the plan anew".into());
         }
-        let File { project, target, workspace, digest, head, .. } = file;
-        Ok(Saved { project, target, workspace, digest, head, changes })
+        let File { project, target, workspace, partial, digest, head, .. } = file;
+        Ok(Saved { project, target, workspace, partial, digest, head, changes })
     }
 }
 

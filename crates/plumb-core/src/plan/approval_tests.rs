@@ -30,6 +30,7 @@ fn change(name: &str) -> Change {
             to: Some(json!(200)),
             origin: None,
             replaces: false,
+            explanation: None,
             note: None,
             source: None,
         }],
@@ -55,6 +56,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         base: None,
         head: None,
         workspace: Some(workspace.into()),
+        partial: None,
         digest: String::new(),
         changes,
         blocked: Vec::new(),
@@ -247,4 +249,31 @@ fn a_saved_plan_that_was_edited_is_none() {
         let error = Saved::parse(secret).unwrap_err();
         assert!(!error.contains("s3cr3t"), "{error}");
     }
+}
+
+#[test]
+fn a_part_is_approved_as_a_part_and_saved_as_one() {
+    let part = |only: &str| {
+        let mut plan = plan(vec![change("a")]);
+        plan.partial = Some(Partial { only: vec![only.into()], selected: 1, total: 2, ..Partial::default() });
+        plan.digest = digest::of_plan(&plan, false);
+        plan
+    };
+    let (whole, of_a, of_all) = (plan(vec![change("a")]), part("a"), part("*"));
+    assert_eq!(Approval::of_digest(&of_a.digest).covers(&of_a), Verdict::Same);
+    for (approved, now) in [(&whole, &of_a), (&of_a, &whole), (&of_a, &of_all)] {
+        let verdict = Approval::of_digest(&approved.digest).covers(now);
+        assert!(matches!(verdict, Verdict::More { .. }), "{verdict:?}");
+    }
+    // Who approved each change approved it in any plan.
+    assert_eq!(Approval::of(&whole).covers(&of_a), Verdict::Less(0));
+    assert_eq!(saved(&of_a).partial, of_a.partial);
+    let selection = saved(&of_a).partial.unwrap().selection();
+    assert_eq!((selection.only, selection.labels), (vec!["a".to_owned()], vec![]));
+    // A file of a part is none of the whole, however it is edited.
+    let mut file = serde_json::to_value(&of_a).unwrap();
+    file["partial"]["only"] = json!(["*"]);
+    assert!(Saved::parse(&file.to_string()).unwrap_err().contains("edited"));
+    file.as_object_mut().unwrap().remove("partial");
+    assert!(Saved::parse(&file.to_string()).unwrap_err().contains("edited"));
 }

@@ -561,3 +561,7 @@ fn all_supplied(supplied: &Supplied, name: &str, live: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! Deciding: what is to be done to each resource, and why.
 
+use super::attribute::{Basis, Sides};
 use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
 use super::earlier::{Base, Bases, Earlier};
 use super::live::{Found, Live};
@@ -11,8 +12,7 @@ use super::teardown::Descent;
 use super::unknown::{self, Unknown};
 use super::unreadable::Unread;
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source, normal, order, references,
-    served,
+    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, normal, order, references, served,
 };
 use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
@@ -79,6 +79,7 @@ impl Decision {
             base: None,
             head: None,
             workspace: None,
+            partial: None,
             digest: String::new(),
             changes,
             blocked: Vec::new(),
@@ -138,9 +139,9 @@ pub(super) struct Decider<'a> {
     pub(super) supplied: BTreeMap<String, Supplied>,
     pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
     /// Ids that will still be right after the apply.
-    ids: BTreeMap<Address, String>,
+    pub(super) ids: BTreeMap<Address, String>,
     /// Ids that are right now, those included of objects that will be made anew or that no manifest asks for any more.
-    live_ids: BTreeMap<Address, String>,
+    pub(super) live_ids: BTreeMap<Address, String>,
     /// Resources that have no id and will get none.
     pub(super) unavailable: BTreeSet<Address>,
     /// What is live and could not be read.
@@ -214,7 +215,7 @@ impl<'a> Decider<'a> {
         };
         match found {
             Match::None => {}
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) => {
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) | Match::Released(f) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
                 self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
             }
@@ -224,6 +225,9 @@ impl<'a> Decider<'a> {
                 self.unavailable.insert(resource.address.clone());
             }
             return;
+        }
+        if let Match::Released(found) = found {
+            return self.released(resource, found);
         }
         if let Some(missing) = resource.references.iter().find(|r| self.unavailable.contains(r)) {
             let (reason, remedy) = self.why_unavailable(missing);
@@ -278,7 +282,7 @@ impl<'a> Decider<'a> {
             Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
             Match::Adopted(found) => (*found, found.mark.as_ref(), true),
             Match::Borrowed(found) => (*found, None, false),
-            Match::None => return,
+            Match::None | Match::Released(_) => return,
         };
         let rules = resource.kind.rules();
         let spec = seal(rules, &resource.spec, &mut self.vault);
@@ -349,14 +353,11 @@ impl<'a> Decider<'a> {
         }
         let base = self.base_of(resource, mark, same_manifest);
         let read = unknown.basis(&live);
-        let mut fields = self.fields(resource, &comparison, unseen, (base.as_ref(), same_manifest), (&want, &live));
+        let basis = Basis { was: base.as_ref(), same_manifest, is_ours: borrowed || !adopted && mark.is_some() };
+        let mut fields =
+            self.fields(resource, &comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
         if protect_differs {
-            let flag = |on: bool| Some(Value::from(on));
-            let was = mark.is_some_and(|m| m.protect);
-            let mut field =
-                self.field(resource, &Path::default(), Op::Change, flag(was), flag(resource.lifecycle.protect));
-            field.path = "metadata.lifecycle.protect".into();
-            fields.push(field);
+            fields.push(self.protection(resource, mark.is_some_and(|m| m.protect)));
         }
         let mut body = normal::without_nulls(rules, &rules.root, &filled);
         schema::graft_all(rules, &mut body, comparison.carried());
@@ -403,78 +404,6 @@ impl<'a> Decider<'a> {
     /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
     fn earlier(&self, resource: &Resource) -> Earlier {
         self.input.bases.secrets(&resource.address, &self.earlier).and(&resource.spec)
-    }
-
-    /// What the manifest was when the object was last made, if that is known.
-    fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Was> {
-        let rules = resource.kind.rules();
-        // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
-        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.live_ids));
-        let by_mark = self.input.base.is_none();
-        match self.input.bases.get(&resource.address) {
-            Some(Base::Spec(spec)) => Some(Was { spec: at(&seal(rules, spec, &mut self.vault.clone())), by_mark }),
-            Some(Base::Nothing) => Some(Was { spec: Value::Null, by_mark }),
-            // The hash in the mark says that the manifest is what it was: no git needed.
-            None if same_manifest && mark.is_some() => {
-                let mut spec = at(&seal(rules, &resource.spec, &mut self.vault.clone()));
-                if let Value::Object(map) = &mut spec {
-                    // Of what is not in the hash it says nothing.
-                    map.retain(|member, _| !is_apart(rules, member));
-                }
-                Some(Was { spec, by_mark })
-            }
-            None => None,
-        }
-    }
-
-    fn fields(
-        &self,
-        resource: &Resource,
-        comparison: &Comparison,
-        unseen: &[Path],
-        (base, same_manifest): (Option<&Was>, bool),
-        (want, live): (&Value, &Value),
-    ) -> Vec<FieldChange> {
-        let rules = resource.kind.rules();
-        let mut fields: Vec<FieldChange> = comparison
-            .differences
-            .iter()
-            .map(|d| {
-                let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
-                field.replaces = d.replaces;
-                field.origin = base.and_then(|base| base.origin(rules, &d.path, want, live));
-                if d.lost {
-                    field.note = Some("it cannot be kept beside what is wanted".into());
-                    // Whoever set it: what takes it away is the write, and whatever that is for.
-                    field.origin = Some(if same_manifest { Origin::Drift } else { Origin::Manifest });
-                }
-                field
-            })
-            .collect();
-        if comparison.differences.is_empty() {
-            fields.extend(unseen.iter().map(|path| {
-                let wanted = schema::find(rules, want, path).cloned();
-                // Masked, if the service shows even that much.
-                let was = schema::find(rules, live, path).cloned();
-                let mut field = self.field(resource, path, Op::Change, was, wanted);
-                field.note =
-                    Some("the service never shows this field; the manifest changed since it was last set".into());
-                field.origin = Some(Origin::Manifest);
-                field
-            }));
-        }
-        fields
-    }
-
-    fn field(&self, resource: &Resource, path: &Path, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-        let span = resource.locate(path);
-        let source = self.source(span);
-        FieldChange { path: path.to_string(), op, from, to, origin: None, replaces: false, note: None, source }
-    }
-
-    pub(super) fn source(&self, span: plumb_model::yaml::Span) -> Option<Source> {
-        let files = &self.input.desired.files;
-        Some(Source { file: files.get(span.file).path.clone(), line: files.position(span).0, commit: None })
     }
 
     /// The body with the mark on it.
@@ -565,6 +494,17 @@ impl<'a> Decider<'a> {
             read: found.map(|(_, hash)| hash),
             shown_read: None,
         });
+    }
+
+    /// What was let go stays so, although its manifest is still there.
+    fn released(&mut self, resource: &Resource, found: &Found) {
+        let (noun, id) = (resource.kind.noun(), &found.seen.id);
+        let message = format!(
+            "{noun} {id} was released, and nothing is done to it although `adopt` names it: remove the manifest, or, to take \
+             the {noun} over again, take `{}` off it",
+            crate::kinds::mark::TAG_RELEASED
+        );
+        self.notes.push(Note { address: Some(resource.address.clone()), message });
     }
 
     fn undeclared(&mut self, resource: &Resource, kept: &[Kept]) {

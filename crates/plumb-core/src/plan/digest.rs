@@ -5,7 +5,7 @@
 //! hashes whose key is no secret, and a short one could be guessed from the digest of its change by trying; where
 //! `PLUMB_APPROVAL_KEY` is set it keys the digests, and each of them says so by `k:`.
 
-use super::{Change, Plan, normal};
+use super::{Change, Partial, Plan, normal};
 use crate::kinds::ImpactClass;
 use hmac::{Hmac, KeyInit, Mac};
 use plumb_model::address::Address;
@@ -63,10 +63,11 @@ pub fn of_impact(change: &str, class: ImpactClass) -> String {
     named(&format!("{change} {class}"), is_keyed(change))
 }
 
-/// Names a plan by its changes and what each disrupts.
+/// Names a plan by its changes and what each disrupts, and by its selection where it has one: the same changes out of every
+/// manifest are another plan.
 pub(super) fn of_plan(plan: &Plan, keyed: bool) -> String {
     let changes = plan.changes.iter().map(|c| (&c.address, c.digest.as_str(), &c.disrupts));
-    of_parts(&plan.project, &plan.target, plan.workspace.as_deref(), keyed, changes)
+    of_parts(&plan.project, &plan.target, plan.workspace.as_deref(), plan.partial.as_ref(), keyed, changes)
 }
 
 /// Names a plan by its parts. Whether it is keyed is told by its changes' digests; that of an empty plan has to be said.
@@ -74,10 +75,14 @@ pub(super) fn of_parts<'a>(
     project: &str,
     target: &str,
     workspace: Option<&str>,
+    partial: Option<&Partial>,
     keyed: bool,
     changes: impl Iterator<Item = (&'a Address, &'a str, &'a BTreeSet<ImpactClass>)>,
 ) -> String {
     let mut text = format!("{project}/{target} {}\n", workspace.unwrap_or("-"));
+    if let Some(partial) = partial {
+        text.push_str(&format!("only {}\n", partial.name()));
+    }
     for (address, digest, classes) in changes {
         text.push_str(&format!("{address} {digest}"));
         classes.iter().for_each(|class| text.push_str(&format!(" {class}")));

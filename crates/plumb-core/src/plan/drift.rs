@@ -86,11 +86,9 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
     left.extend(plan.blocked.iter().filter(|b| b.guard.is_none()).filter_map(refused));
     let about = |b: &Blocked| b.address.as_ref().is_some_and(|a| kept.contains(a));
     plan.blocked.retain(|b| b.guard == Some(Guard::RunNow) && about(b));
-    let owned = crate::kinds::objects()
-        .iter()
-        .map(|k| live.owned(k.name(), &desired.project.name, &desired.mark_target()).len())
-        .sum();
-    plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
+    let owned = guards::owned(crate::kinds::objects(), live, desired);
+    let refused = guards::of_changes(plan, &owned, &desired.project.guards);
+    plan.blocked.extend(refused);
     plan.digest = digest(plan);
     left
 }

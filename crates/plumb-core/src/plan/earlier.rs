@@ -25,6 +25,8 @@ pub enum Base {
 #[derive(Clone, Debug, Default)]
 pub struct Bases {
     specs: BTreeMap<Address, Base>,
+    /// What the manifests since the one that explains said of what is written by calls of its own.
+    since: BTreeMap<Address, Vec<Value>>,
     /// Manifests in which a secret may have stood that is live: more than one, if there is a base beside the mark.
     hiding: BTreeMap<Address, Vec<Value>>,
     /// The secrets that earlier manifests could use.
@@ -45,6 +47,17 @@ impl Bases {
     /// Sets what explains the differences of a resource.
     pub fn insert(&mut self, address: Address, base: Base) {
         self.specs.insert(address, base);
+    }
+
+    /// What the manifests since the one that explains said of what is written by calls of its own, each in one spec with
+    /// nothing else. `None` where the history does not tell.
+    pub fn since(&self, address: &Address) -> Option<&[Value]> {
+        self.since.get(address).map(Vec::as_slice)
+    }
+
+    /// Sets that.
+    pub fn set_since(&mut self, address: Address, specs: Vec<Value>) {
+        self.since.insert(address, specs);
     }
 
     /// Adds a manifest whose secrets are hidden in what is live of a resource, whether it explains anything or not.

@@ -4,7 +4,7 @@ use super::decide::{Decider, Decision};
 use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::{Change, Plan, PlanFormat, digest, guards, order};
-use crate::kinds::{self, Role};
+use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
 
@@ -12,6 +12,7 @@ impl Decider<'_> {
     pub(super) fn finish(mut self) -> Decision {
         self.changes.sort_by(|a, b| a.address.cmp(&b.address));
         order::link(&mut self.changes, &self.touched);
+        let partial = self.partial();
         let mut numbers = Numbers::default();
         let (workspace, key) = (self.input.live.workspace.as_deref(), self.input.approval_key);
         for change in &mut self.changes {
@@ -40,16 +41,6 @@ impl Decider<'_> {
             field.from = field.from.as_ref().map(|v| numbers.show(v));
             field.to = field.to.as_ref().map(|v| numbers.show(v));
         }
-        let owned: usize = self
-            .input
-            .kinds
-            .iter()
-            .filter(|k| k.role() == Role::Object)
-            .map(|k| {
-                let desired = self.input.desired;
-                self.input.live.owned(k.name(), &desired.project.name, &desired.mark_target()).len()
-            })
-            .sum();
         let desired = self.input.desired;
         self.notes.extend(std::mem::take(&mut self.unknown).into_notes());
         // Keys of elements may be what is a secret elsewhere.
@@ -65,6 +56,7 @@ impl Decider<'_> {
             base: self.input.base.map(str::to_owned),
             head: self.input.head.map(str::to_owned),
             workspace: workspace.map(str::to_owned),
+            partial,
             digest: String::new(),
             changes: self.changes,
             blocked: self.blocked,
@@ -72,7 +64,8 @@ impl Decider<'_> {
             notes: self.notes,
             unchanged: self.unchanged,
         };
-        plan.blocked.extend(guards::of_counts(&plan.counts(), owned, &desired.project.guards));
+        let owned = guards::owned(self.input.kinds, self.input.live, desired);
+        plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.project.guards));
         plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
         plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
         plan.digest = digest::of_plan(&plan, key.is_some());

@@ -2,7 +2,7 @@
 
 use super::compare::Supplied;
 use super::teardown::{Commits, Evidence, RunEnd};
-use crate::kinds::{AnyKind, Mark, Seen, Unreadable};
+use crate::kinds::{AnyKind, Mark, Owner, Seen, Unreadable};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 pub struct Found {
     pub seen: Seen,
     pub mark: Option<Mark>,
+    /// Whose it was when `plumb release` let it go although its manifest names it by `adopt`.
+    pub released: Option<Owner>,
 }
 
 impl Found {
     /// A live object as its kind saw it: the mark is taken off.
     pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> Found {
         let mark = kind.mark().take(&mut seen.spec);
-        Found { seen, mark }
+        let released = kind.mark().take_release(&mut seen.spec);
+        Found { seen, mark, released }
     }
 
     /// Whether it has the name that a manifest's spec gives.
@@ -40,6 +43,8 @@ pub struct Live {
     pub notes: Vec<String>,
     /// How the last runs of jobs ended, by the job's id, the newest first: of those that a teardown waits for.
     pub runs: BTreeMap<String, Vec<RunEnd>>,
+    /// Why that could not be read, by the job's id.
+    pub unread_runs: BTreeMap<String, String>,
     /// The reports of comparisons that the repository has.
     pub evidence: Evidence,
     /// Which of the commits that marks for teardown name the repository has.

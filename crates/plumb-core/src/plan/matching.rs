@@ -3,7 +3,7 @@
 use super::decide::Decider;
 use super::live::Found;
 use super::{Blocked, foreign};
-use crate::kinds::{AnyKind, Mark};
+use crate::kinds::{AnyKind, Mark, Owner};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use serde_json::Value;
@@ -16,6 +16,8 @@ pub(super) enum Match<'a> {
     Moved(&'a Found, &'a Mark),
     /// An object of others, known by its name.
     Borrowed(&'a Found),
+    /// What `adopt` names, and `plumb release` let go.
+    Released(&'a Found),
 }
 
 impl<'a> Decider<'a> {
@@ -64,6 +66,7 @@ impl<'a> Decider<'a> {
         let live = self.input.live.of(kind.name());
         if let Some(id) = &resource.adopt {
             return match live.iter().find(|f| f.seen.id == *id) {
+                Some(found) if self.is_released(resource, found) => Ok(Match::Released(found)),
                 Some(found) => foreign::not_taken(resource, found).map_or(Ok(Match::Adopted(found)), Err),
                 None => {
                     self.adopts_unread(resource)?;
@@ -79,6 +82,17 @@ impl<'a> Decider<'a> {
             None => self.may_be_unread(resource).map(|()| Match::None),
             Some(found) => Err(foreign::with_tool(kind, found, self.name_is_taken(resource, found, title))),
         }
+    }
+
+    /// Whether an object was this manifest's until it was released.
+    fn is_released(&self, resource: &Resource, found: &Found) -> bool {
+        let desired = self.input.desired;
+        let is_mine = |owner: &Owner| {
+            owner.project == desired.project.name
+                && owner.target == desired.mark_target()
+                && owner.address == resource.address
+        };
+        found.mark.is_none() && found.released.as_ref().is_some_and(is_mine)
     }
 
     /// Finds an object of others by its name.

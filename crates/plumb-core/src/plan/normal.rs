@@ -161,3 +161,7 @@ pub fn hash(value: &Value) -> String {
 pub fn hash_text(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }
+
+#[cfg(test)]
+#[path = "normal_tests.rs"]
+mod tests;

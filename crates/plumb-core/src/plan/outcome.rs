@@ -1,7 +1,9 @@
 //! How the changes of a plan ended, as data.
 
 use plumb_model::address::Address;
+use plumb_model::call::Method;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How a change ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,3 +46,41 @@ impl Outcome {
         self.changes.values().filter(|e| what(e)).count()
     }
 }
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentEnd {
+    /// It was answered with success.
+    Done,
+    /// The service refused it in its own words: it did nothing.
+    Refused,
+    /// It did not leave this machine.
+    NotSent,
+    /// It was sent, and whether it was done is not known. So it is with what is under way.
+    Unknown,
+}
+
+/// A request that changes something. What is repeated on the way, because a service is busy, is one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    pub method: Method,
+    /// With its query, without the host. Fit to be shown.
+    pub path: String,
+    pub end: SentEnd,
+    /// The status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// From sending it to its answer, pauses between repetitions included.
+    pub took: Duration,
+}
+
+/// What a change has sent, and how long it took.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// In order. Reads are left out.
+    pub sent: Vec<Sent>,
+    /// From its beginning to its end; `None` while it has none.
+    pub took: Option<Duration>,
+}
+
+/// What the changes of an apply have sent.
+pub type Records = BTreeMap<Address, Record>;

@@ -52,6 +52,12 @@ fn filled(text: &str, integer: bool, ids: &BTreeMap<Address, String>) -> Value {
     }
 }
 
+/// The resource that a text refers to, when the text is one reference and nothing else.
+pub fn whole(text: &str) -> Option<Address> {
+    let (kind, name) = text.strip_prefix(OPEN)?.strip_suffix('}')?.split_once('.')?;
+    (!name.contains('}')).then(|| Address { kind: kind.into(), name: name.into() })
+}
+
 /// Fills in, at the time of sending, the ids that were made meanwhile. `id` stands for `${id}`, the object of the call
 /// itself. Fails with the address of an id that is still unknown.
 pub fn fill_late(value: &Value, ids: &BTreeMap<Address, String>, id: Option<&str>) -> Result<Value, String> {

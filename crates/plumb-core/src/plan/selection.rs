@@ -2,14 +2,14 @@
 
 use crate::manifest::Resource;
 use plumb_model::address::Address;
-use plumb_model::text;
+use plumb_model::text::glob;
 
 /// Which resources a command is about.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// `label=value` pairs that all have to hold.
     pub labels: Vec<(String, String)>,
-    /// Address patterns, of which one has to match; `*` stands for any characters.
+    /// Patterns of addresses, kinds or names, of which one has to match; `*` stands for any characters.
     pub only: Vec<String>,
 }
 
@@ -26,13 +26,14 @@ impl Selection {
 
     /// Whether an address matches, whatever its labels.
     pub fn has_address(&self, address: &Address) -> bool {
-        self.only.is_empty() || self.only.iter().any(|pattern| glob(pattern, &address.to_string()))
+        self.only.is_empty() || self.only.iter().any(|pattern| fits(pattern, address))
     }
 }
 
-fn glob(pattern: &str, text: &str) -> bool {
-    let part = || text.split_once('/').is_some_and(|(kind, name)| pattern == kind || pattern == name);
-    text::glob(pattern, text) || !pattern.contains('*') && part()
+/// Whether a pattern matches an address: all of it, or, unless the pattern has a `/`, its kind or its name.
+fn fits(pattern: &str, address: &Address) -> bool {
+    let parts = || glob(pattern, &address.kind) || glob(pattern, &address.name);
+    glob(pattern, &address.to_string()) || !pattern.contains('/') && parts()
 }
 
 #[cfg(test)]
@@ -40,16 +41,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_characters_and_no_star_for_a_kind_a_name_or_both() {
+    fn a_pattern_is_held_against_the_address_the_kind_and_the_name() {
         let address = Address { kind: "DatabricksJob".into(), name: "audience-cleanse".into() };
         let matches =
             |pattern: &str| Selection { only: vec![pattern.to_owned()], labels: Vec::new() }.has_address(&address);
-        for yes in
-            ["*", "DatabricksJob", "audience-cleanse", "DatabricksJob/*", "*cleanse", "*/aud*-cl*", "Databricks*e"]
-        {
+        for yes in [
+            "*",
+            "DatabricksJob",
+            "audience-cleanse",
+            "DatabricksJob/*",
+            "*cleanse",
+            "*/aud*-cl*",
+            "Databricks*e",
+            // The name alone, and the kind alone, as without a star.
+            "a*",
+            "aud*-cl*",
+            "*ence*",
+            "Databricks*",
+            "*Job",
+        ] {
             assert!(matches(yes), "{yes}");
         }
-        for no in ["", "Databricks", "cleanse", "DatabricksJob/*x", "*clean", "DatabricksCluster/*", "a*"] {
+        for no in [
+            "",
+            "Databricks",
+            "cleanse",
+            "DatabricksJob/*x",
+            "*clean",
+            "DatabricksCluster/*",
+            "c*",
+            "*Cluster",
+            "*audience",
+            // With a slash it is an address, and begins with a kind.
+            "a*/*",
+            "*/cl*",
+        ] {
             assert!(!matches(no), "{no}");
         }
     }

@@ -1,5 +1,6 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
+use super::Partial;
 use super::teardown::Descent;
 use crate::kinds::ImpactClass;
 use plumb_model::address::Address;
@@ -33,8 +34,12 @@ pub struct Plan {
     /// The id of the Databricks workspace that was read, where there is one and it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// What the plan is of, when it is not of every manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     /// Names what would be done, in which workspace, and what that disrupts as things are now: a cluster that was started
-    /// since makes another digest. Independent of commits and times. `k:` before it: keyed with `PLUMB_APPROVAL_KEY`.
+    /// since makes another digest, and so does a selection. Independent of commits and times. `k:` before it: keyed with
+    /// `PLUMB_APPROVAL_KEY`.
     pub digest: String,
     /// In the order of addresses.
     pub changes: Vec<Change>,
@@ -155,10 +160,14 @@ pub struct FieldChange {
     /// Whether this field forces the object to be made anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// What a reader should know of who brought it about, where a commit cannot say it: a default, a reference, or that
+    /// it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
     /// Anything a reader should know of it: "the service never shows this field".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Where the wanted value stands.
+    /// Where the wanted value stands, or the nearest line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 }
@@ -190,6 +199,9 @@ pub struct Source {
     /// Relative to the repository, with forward slashes.
     pub file: String,
     pub line: usize,
+    /// Whether it is only the line nearest to where the value would stand. Nobody is named for such a line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nearest: bool,
     /// Who wrote the line last, where git can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
@@ -239,6 +251,8 @@ pub enum Guard {
     Workspace,
     /// Nothing is to be set going at once that its manifest did not mean.
     RunNow,
+    /// Nothing that a selection leaves out is to keep the id of what goes.
+    Dangling,
 }
 
 impl Guard {
@@ -251,6 +265,7 @@ impl Guard {
             Guard::Clean => "clean",
             Guard::Workspace => "workspace",
             Guard::RunNow => "run-now",
+            Guard::Dangling => "dangling",
         }
     }
 }

@@ -214,7 +214,8 @@ impl<'a> Decider<'a> {
     pub(super) fn part_is_unread(&self, resource: &Resource, found: &Match<'_>) -> Option<Blocked> {
         let found = match found {
             Match::None => None,
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) => Some(*f),
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => Some(*f),
+            Match::Borrowed(f) | Match::Released(f) => Some(*f),
         };
         let part = found.and_then(|found| unread_part(resource.kind, found));
         let named = || {

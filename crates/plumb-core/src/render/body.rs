@@ -205,16 +205,19 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
         parts.push(place(source));
     }
     let by = field.source.as_ref().and_then(commit);
-    match (field.origin, by) {
-        (Some(Origin::Drift), Some(by)) => parts.push(format!("changed live; wanted since {by}")),
-        (Some(Origin::Drift), None) => parts.push("changed live".to_owned()),
-        (Some(Origin::Manifest), Some(by)) => parts.push(format!("manifest {by}")),
-        (Some(Origin::Manifest), None) => parts.push("manifest changed".to_owned()),
-        (Some(Origin::Both), Some(by)) => parts.push(format!("changed live, and manifest {by}")),
-        (Some(Origin::Both), None) => parts.push("changed live and in the manifest".to_owned()),
-        (None, Some(by)) if !whole => parts.push(by),
-        (None, _) => {}
-    }
+    let explanation = field.explanation.as_deref().filter(|_| !whole).map(visible);
+    let wanted = |by: Option<String>| by.map(|by| format!("wanted since {by}"));
+    // A commit's own words come last: nothing tells where they end.
+    let says: Vec<Option<String>> = match (field.origin, by) {
+        (Some(Origin::Drift), by) => vec![Some("changed live".to_owned()), explanation, wanted(by)],
+        (Some(Origin::Manifest), Some(by)) => vec![explanation, Some(format!("manifest {by}"))],
+        (Some(Origin::Manifest), None) => vec![explanation.or(Some("manifest changed".to_owned()))],
+        (Some(Origin::Both), Some(by)) => vec![explanation, Some(format!("changed live, and manifest {by}"))],
+        (Some(Origin::Both), None) => vec![explanation, Some("changed live and in the manifest".to_owned())],
+        (None, by) => vec![explanation, wanted(by.filter(|_| !whole))],
+    };
+    let says: Vec<String> = says.into_iter().flatten().collect();
+    parts.extend((!says.is_empty()).then(|| says.join("; ")));
     parts.extend(field.note.as_deref().map(visible));
     (!parts.is_empty()).then(|| parts.join(", "))
 }

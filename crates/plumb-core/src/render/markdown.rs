@@ -5,7 +5,7 @@
 
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
-use super::{counted, nothing_to_do, summary, teardown};
+use super::{counted, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
@@ -118,7 +118,11 @@ fn assemble(head: &str, sections: &[Section], footer: &str) -> String {
 
 fn heading(plan: &Plan) -> String {
     let name = |text: &str| code(&shortened(text, NAME));
-    let mut out = format!("### Plan of {} for target {}\n\n", name(&plan.project), name(&plan.target));
+    let mut out = format!("### {} of {} for target {}\n\n", sort(plan), name(&plan.project), name(&plan.target));
+    if let Some(part) = &plan.partial {
+        let options = code(&shortened(&partial::options(part), NAME));
+        out.push_str(&format!("**This plan is partial:** {options} {}.\n\n", partial::says(part)));
+    }
     if plan.is_empty() {
         out.push_str(&format!("**No changes.** {}\n\n", nothing_to_do(plan)));
     }
@@ -151,13 +155,14 @@ fn footer(plan: &Plan, omitted: &str, link: Option<&str>) -> String {
         out.push_str(&format!("**Not all of it is shown:** {omitted}.\n\n"));
     }
     if !plan.is_empty() {
-        out.push_str(&format!("Plan: {}\n\n", summary(plan)));
+        out.push_str(&format!("{}: {}\n\n", sort(plan), summary(plan)));
     }
     if let Some(link) = link {
         out.push_str(&format!("[The whole plan](<{link}>)\n\n"));
     }
     let name = |text: &str| code(&shortened(text, NAME));
-    out.push_str(&format!("Digest {}", name(&plan.digest)));
+    let of_part = if plan.partial.is_some() { " of a partial plan" } else { "" };
+    out.push_str(&format!("Digest {}{of_part}", name(&plan.digest)));
     if let Some(head) = &plan.head {
         out.push_str(&format!(", manifests at {}", name(head)));
     }
@@ -214,6 +219,9 @@ fn sections(plan: &Plan) -> Vec<Section> {
         }
         blocked.push(one_line(Rank::Blocked, line));
     }
+    let left_behind = plan.partial.iter().flat_map(|part| &part.dangling);
+    let left_behind =
+        left_behind.map(|one| one_line(Rank::Blocked, format!("! {}\n", partial::left_behind(one)))).collect();
     let mut notes = Vec::new();
     for note in &plan.notes {
         let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
@@ -239,6 +247,7 @@ fn sections(plan: &Plan) -> Vec<Section> {
     let branch = if plan.base.is_some() { "What this branch changes" } else { "Changes" };
     [
         fenced("Blocked", blocked),
+        fenced("Left behind by the selection", left_behind),
         folded("Deleted, replaced or taken down", dangerous),
         fenced("Teardown", descents),
         folded(branch, wanted),

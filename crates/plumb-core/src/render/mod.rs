@@ -3,6 +3,7 @@
 //!
 //! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
 
+mod applied;
 mod body;
 pub mod emr;
 mod findings;
@@ -13,6 +14,7 @@ mod markdown;
 pub mod metrics;
 pub mod notice;
 pub mod outcome;
+mod partial;
 mod problems;
 mod sarif;
 mod taken;
@@ -21,6 +23,7 @@ mod text;
 mod translation;
 pub mod value;
 
+pub use applied::{Applied, applied, applied_json};
 pub use findings::{Finding, Level, drift};
 pub use json::{json, shown};
 pub use junit::junit;
@@ -57,7 +60,9 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// What plan this is: project, target, commit, base.
 fn head(plan: &Plan) -> String {
-    let mut out = format!("Plan of {} for target {}", visible(&plan.project), visible(&plan.target));
+    // Nobody is to take it for the whole.
+    let sort = if plan.partial.is_some() { "PARTIAL plan" } else { "Plan" };
+    let mut out = format!("{sort} of {} for target {}", visible(&plan.project), visible(&plan.target));
     if let Some(head) = &plan.head {
         out.push_str(&format!(", manifests at {}", visible(head)));
     }
@@ -94,10 +99,16 @@ fn summary(plan: &Plan) -> String {
 
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
-    match plan.teardown.is_empty() {
-        true => "The workspace equals the manifests.",
-        false => "What is to be taken down waits.",
+    match (plan.teardown.is_empty(), &plan.partial) {
+        (false, _) => "What is to be taken down waits.",
+        (true, None) => "The workspace equals the manifests.",
+        (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }
+}
+
+/// What the line of the counts begins with.
+fn sort(plan: &Plan) -> &'static str {
+    if plan.partial.is_some() { "Partial plan" } else { "Plan" }
 }
 
 /// The resources that were changed live since the last apply, with how many of their fields were.
@@ -111,4 +122,46 @@ fn drifted(plan: &Plan) -> Vec<(String, usize)> {
         })
         .filter(|(_, fields)| *fields > 0)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Partial, PlanFormat};
+
+    #[test]
+    fn no_changes_of_a_part_says_nothing_of_the_rest() {
+        let mut plan = Plan {
+            format: PlanFormat::V1,
+            project: "bau".into(),
+            target: "prod".into(),
+            base: None,
+            head: None,
+            workspace: None,
+            partial: None,
+            digest: "9c1f0e6a2b7d".into(),
+            changes: Vec::new(),
+            blocked: Vec::new(),
+            teardown: Vec::new(),
+            notes: Vec::new(),
+            unchanged: 1,
+        };
+        let whole = "The workspace equals the manifests.";
+        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+            assert!(shown.contains(whole) && !shown.to_lowercase().contains("partial"), "{shown}");
+        }
+        plan.partial = Some(Partial { only: vec!["etl".into()], selected: 1, total: 3, ..Partial::default() });
+        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+            assert!(!shown.contains(whole), "{shown}");
+            assert!(shown.contains("nothing else was compared"), "{shown}");
+            // In the first line, where it is said what is selected, and beside the digest.
+            assert!(shown.lines().next().unwrap_or_default().to_lowercase().contains("partial plan of"), "{shown}");
+            assert!(
+                shown.contains("--only etl") && shown.contains("selects 1 of 3 resources; the 2 others"),
+                "{shown}"
+            );
+            assert!(shown.lines().last().unwrap_or_default().contains("partial plan"), "{shown}");
+        }
+        assert!(json(&plan).unwrap_or_default().contains("\"partial\""));
+    }
 }

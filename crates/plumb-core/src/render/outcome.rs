@@ -15,9 +15,22 @@ pub struct Said {
     pub text: String,
 }
 
-/// The lines of all changes, in the order of their addresses. Of what was done as wanted there is none.
+/// The lines of all changes, in the order of their addresses. Of what was done as wanted there is none; what had not its
+/// turn is one line, however much it is.
 pub fn lines(outcome: &Outcome) -> Vec<Said> {
-    outcome.changes.iter().flat_map(|(address, ended)| of_change(outcome, address, ended)).collect()
+    let mut lines: Vec<Said> =
+        outcome.changes.iter().flat_map(|(address, ended)| of_change(outcome, address, ended)).collect();
+    match outcome.count(|e| *e == Ended::NotStarted) {
+        0 => {}
+        count => {
+            let text = format!(
+                "{} not started; `plumb plan` shows what is left",
+                counted(count, "change was", "changes were")
+            );
+            lines.push(Said { level: Level::Warning, text });
+        }
+    }
+    lines
 }
 
 /// `17 done, 3 not known, 2 failed, 1 not started`, and how many of those that were done could not be verified.
@@ -46,7 +59,6 @@ pub fn held_by(because: &Address, unknown: bool) -> String {
 }
 
 fn of_change(all: &Outcome, address: &Address, ended: &Ended) -> Vec<Said> {
-    let error = |text: String| vec![Said { level: Level::Error, text: format!("{address}: {text}") }];
     let warning = |text: String| Said { level: Level::Warning, text: format!("{address}: {text}") };
     match ended {
         Ended::Done { left, unverified, .. } => {
@@ -67,24 +79,37 @@ fn of_change(all: &Outcome, address: &Address, ended: &Ended) -> Vec<Said> {
             });
             left.chain(unverified).collect()
         }
-        Ended::Failed { why, sent } => error(match sent.as_slice() {
+        Ended::Skipped { .. } => error(all, ended).into_iter().map(warning).collect(),
+        // All of them are one line.
+        Ended::NotStarted => Vec::new(),
+        Ended::Failed { .. } | Ended::Unknown { .. } | Ended::Stale { .. } => {
+            let said = |text: String| Said { level: Level::Error, text: format!("{address}: {text}") };
+            error(all, ended).into_iter().map(said).collect()
+        }
+    }
+}
+
+/// Why a change was not done, or is not known to be, and what of it was; `None` for one that was done.
+pub fn error(all: &Outcome, ended: &Ended) -> Option<String> {
+    Some(match ended {
+        Ended::Done { .. } => return None,
+        Ended::Failed { why, sent } => match sent.as_slice() {
             [] => format!("{why} (nothing of it was done)"),
             sent => format!("{why} (done so far: {})", sent.join(", ")),
-        }),
-        Ended::Unknown { why, sent } => error(match sent.as_slice() {
+        },
+        Ended::Unknown { why, sent } => match sent.as_slice() {
             [] => format!("{why} (sent, and whether it was done is not known)"),
             sent => format!("{why} (sent, and whether it was done is not known; done before it: {})", sent.join(", ")),
-        }),
-        Ended::Stale { differences } => error(format!(
-            "it changed since the plan was made, so nothing was sent: {}; plan again",
-            differences.join("; ")
-        )),
+        },
+        Ended::Stale { differences } => {
+            format!("it changed since the plan was made, so nothing was sent: {}; plan again", differences.join("; "))
+        }
         Ended::Skipped { because } => {
             let unknown = matches!(all.changes.get(because), Some(Ended::Unknown { .. }));
-            vec![warning(format!("not started, because {}", held_by(because, unknown)))]
+            format!("not started, because {}", held_by(because, unknown))
         }
-        Ended::NotStarted => vec![warning("not started".to_owned())],
-    }
+        Ended::NotStarted => "not started".to_owned(),
+    })
 }
 
 /// What to do about changes that are not known; `None` when all are.
@@ -124,6 +149,7 @@ mod tests {
             ("h", Ended::Skipped { because: address("e") }),
             ("i", Ended::Stale { differences: vec!["name: it was 1, it is now 2".into()] }),
             ("j", Ended::NotStarted),
+            ("k", Ended::NotStarted),
         ]);
         let said: Vec<String> = lines(&all)
             .iter()
@@ -143,10 +169,10 @@ mod tests {
                 "warning: DatabricksJob/h: not started, because DatabricksJob/e is not known to be done",
                 "error: DatabricksJob/i: it changed since the plan was made, so nothing was sent: name: it was 1, it is \
                  now 2; plan again",
-                "warning: DatabricksJob/j: not started",
+                "warning: 2 changes were not started; `plumb plan` shows what is left",
             ]
         );
-        let line = "2 done (1 could not be verified), 2 not known, 2 failed, 1 stale, 3 not started";
+        let line = "2 done (1 could not be verified), 2 not known, 2 failed, 1 stale, 4 not started";
         assert_eq!(counts(&all), line);
         assert!(hint(&all).unwrap().starts_with("2 changes are not known"));
         assert_eq!(counts(&of(vec![])), "0 done");

@@ -2,7 +2,7 @@
 
 use super::body::{self, Line, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, drifted, head, nothing_to_do, summary, teardown};
+use super::{Style, counted, drifted, head, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -17,6 +17,7 @@ const INDENT: usize = 8;
 pub fn text(plan: &Plan, style: Style) -> String {
     let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
     page.line(Ink::new().bold(), &head(plan));
+    page.partial(plan);
     page.notes(plan);
     if !plan.changes.is_empty() {
         page.legend(plan);
@@ -34,9 +35,10 @@ pub fn text(plan: &Plan, style: Style) -> String {
             &format!("{}.", counted(plan.unchanged, "resource is as it should be", "resources are as they should be")),
         );
     } else {
-        page.line(Ink::new().bold(), &format!("Plan: {}", summary(plan)));
+        page.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
     }
-    page.line(FAINT, &format!("Digest: {}", visible(&plan.digest)));
+    let of_part = if plan.partial.is_some() { " (of a partial plan)" } else { "" };
+    page.line(FAINT, &format!("Digest: {}{of_part}", visible(&plan.digest)));
     page.out
 }
 
@@ -76,6 +78,16 @@ impl Page {
     fn gap(&mut self) {
         if !self.out.ends_with("\n\n") {
             self.out.push('\n');
+        }
+    }
+
+    fn partial(&mut self, plan: &Plan) {
+        let Some(part) = &plan.partial else { return };
+        for line in wrapped(&format!("{} {}", partial::options(part), partial::says(part)), self.style.width - 4) {
+            self.line(WARN.bold(), &format!("  ! {line}"));
+        }
+        for one in &part.dangling {
+            self.line(BAD, &format!("  ! {}", partial::left_behind(one)));
         }
     }
 

@@ -26,6 +26,7 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
         kinds.iter().map(|(name, spec)| (format!("{name}.json"), manifest(name, spec))).collect();
     documents.push(("Project.json".to_owned(), project()));
     documents.push(("plan.json".to_owned(), plain(schema_for!(crate::plan::Plan).to_value())));
+    documents.push(("apply.json".to_owned(), plain(schema_for!(crate::render::Applied).to_value())));
     let report = schema_for!(crate::plan::teardown::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let mut names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
@@ -237,7 +238,9 @@ fn takes_any_text(schema: &Map<String, Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec};
+    use crate::kinds::databricks::cluster::ClusterSpec;
+    use crate::kinds::databricks::job::JobSpec;
+    use crate::kinds::databricks::policy::PolicySpec;
     use jsonschema::Validator;
 
     fn validator(document: &Value) -> Validator {
@@ -354,7 +357,10 @@ mod tests {
         let job_schema = schema_for!(JobSpec).to_value();
         let documents = documents_of(&[("DatabricksJob", &job_schema)]);
         let names: Vec<&str> = documents.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["DatabricksJob.json", "Project.json", "evidence.json", "plan.json", "plumb.json"]);
+        assert_eq!(
+            names,
+            ["DatabricksJob.json", "Project.json", "apply.json", "evidence.json", "plan.json", "plumb.json"]
+        );
         let at = |name: &str| format!("https://plumb.invalid/{name}");
         let registry = jsonschema::Registry::new()
             .extend(documents.iter().map(|(name, document)| (at(name), document.clone())))
@@ -364,7 +370,7 @@ mod tests {
         let any = jsonschema::draft202012::options()
             .with_base_uri(at("plumb.json"))
             .with_registry(&registry)
-            .build(&documents[4].1)
+            .build(&documents[5].1)
             .unwrap();
         let errors = |document: &Value| -> Vec<String> {
             any.iter_errors(document).map(|e| e.instance_path().to_string()).collect()

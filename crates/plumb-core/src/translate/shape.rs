@@ -268,3 +268,7 @@ fn volumes(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "shape_tests.rs"]
+mod tests;

@@ -117,6 +117,10 @@ pub struct Field {
     pub shape: Shape,
     /// Whether the wire wants a whole number: an id that is filled in later has to become one.
     pub integer: bool,
+    /// Whether only a text may stand there.
+    pub text: bool,
+    /// Where letter case means nothing: the names that may stand there, as the service spells them.
+    pub names: Vec<String>,
     /// Whether a manifest has to have it, even when it says nothing (`""`).
     pub required: bool,
 }
@@ -203,7 +207,26 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn field(&mut self, schema: &Value) -> Field {
-        Field { rule: rule(schema), shape: self.shape(schema), integer: integer(schema), required: false }
+        let rule = rule(schema);
+        let names = if rule.fold_case { self.names(schema) } else { Vec::new() };
+        Field {
+            rule,
+            shape: self.shape(schema),
+            integer: has_type(schema, "integer"),
+            text: has_type(schema, "string"),
+            names,
+            required: false,
+        }
+    }
+
+    /// The values of an enumeration.
+    fn names(&self, schema: &Value) -> Vec<String> {
+        let target = match schema.get("$ref").and_then(Value::as_str) {
+            Some(name) => self.root.pointer(name.trim_start_matches('#')).unwrap_or(&Value::Null),
+            None => schema,
+        };
+        let list = target.get("enum").and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 
     fn shape(&mut self, schema: &Value) -> Shape {
@@ -241,6 +264,8 @@ impl Compiler<'_> {
                 rule: Rule::default(),
                 shape: Shape::Leaf,
                 integer: false,
+                text: false,
+                names: Vec::new(),
                 required: false,
             })),
             _ => Shape::Leaf,
@@ -266,10 +291,10 @@ impl Compiler<'_> {
     }
 }
 
-fn integer(schema: &Value) -> bool {
+fn has_type(schema: &Value, wanted: &str) -> bool {
     match schema.get("type") {
-        Some(Value::String(name)) => name == "integer",
-        Some(Value::Array(names)) => names.iter().any(|n| n == "integer"),
+        Some(Value::String(name)) => name == wanted,
+        Some(Value::Array(names)) => names.iter().any(|n| n == wanted),
         _ => false,
     }
 }

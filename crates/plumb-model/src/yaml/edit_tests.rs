@@ -118,6 +118,36 @@ fn what_is_shared_is_not_touched() {
     assert!(remove("a: 1\n", 0, &path("b")).is_err());
 }
 
+#[test]
+fn line_ends_stay_what_they_are() {
+    let dos = TEXT.replace('\n', "\r\n");
+    let deep = json!({"a": [1, {"b": "c", "d": [2]}], "e": {"f": true}});
+    for place in [
+        "spec.timeout_seconds",
+        "spec.new",
+        "spec.tags.new",
+        "spec.tasks.0",
+        "spec.tasks.2",
+        "spec.tasks.0.max.deep",
+        "spec.empty.a",
+        "spec.nothing",
+        "spec.text",
+        "spec.tasks",
+    ] {
+        let after = set(&dos, 0, &path(place), &deep).unwrap();
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{place}: {after:?}");
+        // And it says the same as with the other line ends.
+        let unix = set(TEXT, 0, &path(place), &deep).unwrap();
+        assert_eq!(after.replace("\r\n", "\n"), unix, "{place}");
+        assert!(!unix.contains('\r'), "{place}");
+    }
+    for place in ["spec.timeout_seconds", "spec.tasks.0", "spec.tasks.1.retries", "spec.text", "spec.nothing"] {
+        let after = remove(&dos, 0, &path(place)).unwrap();
+        assert_eq!(after.replace("\r\n", "\n"), remove(TEXT, 0, &path(place)).unwrap(), "{place}");
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{place}: {after:?}");
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "[a-z]{1,8}",

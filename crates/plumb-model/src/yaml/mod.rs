@@ -2,6 +2,7 @@
 //! mistake at once, and the mistakes themselves.
 
 pub mod edit;
+mod gaps;
 mod hidden;
 mod layout;
 mod near;
@@ -11,10 +12,11 @@ mod problem;
 mod scalar;
 mod typed;
 
+pub use gaps::Gaps;
 pub use hidden::{hides, is_hidden, quoted};
 pub use near::{Guesser, nearest};
 pub use node::{Entry, Node, Tree};
 pub use parse::{Limits, MOST_DEPTH, parse};
 pub use problem::{File, FileId, Files, Problem, Problems, Span};
 pub use scalar::{Scalar, resolve};
-pub use typed::{is_deferred, read};
+pub use typed::{UNREAD, is_deferred, read, read_partly};

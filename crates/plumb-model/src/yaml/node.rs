@@ -88,7 +88,17 @@ impl Node {
     /// The node at a path in the reader's notation (`tasks[0].depends_on[1].task_key`, a key with dots in it as
     /// `definition["spark_conf.spark.speculation"]`), or its nearest ancestor.
     pub fn at(&self, path: &str) -> &Node {
+        self.way(path).0.into_iter().fold(self, |here, position| match &here.tree {
+            Tree::Seq(items) => &items[position],
+            Tree::Map(entries) => &entries[position].value,
+            _ => here,
+        })
+    }
+
+    /// The way to it: the position in each list or mapping, and the step that could not be taken.
+    pub(super) fn way<'p>(&self, path: &'p str) -> (Vec<usize>, Option<&'p str>) {
         let mut here = self;
+        let mut way = Vec::new();
         let mut rest = path;
         while !rest.is_empty() {
             let (segment, behind) = if let Some(quoted) = rest.strip_prefix("[\"") {
@@ -100,15 +110,19 @@ impl Node {
                 plain.split_at(plain.find(['.', '[']).unwrap_or(plain.len()))
             };
             rest = behind;
-            let next = match &here.tree {
-                Tree::Seq(items) => segment.parse::<usize>().ok().and_then(|i| items.get(i)),
-                _ => here.get(segment),
+            let position = match &here.tree {
+                Tree::Seq(items) => segment.parse::<usize>().ok().filter(|i| *i < items.len()),
+                Tree::Map(entries) => entries.iter().position(|e| e.key == segment),
+                _ => None,
             };
-            match next {
-                Some(node) => here = node,
-                None => break,
-            }
+            let Some(position) = position else { return (way, Some(segment)) };
+            way.push(position);
+            here = match &here.tree {
+                Tree::Seq(items) => &items[position],
+                Tree::Map(entries) => &entries[position].value,
+                _ => here,
+            };
         }
-        here
+        (way, None)
     }
 }

@@ -100,6 +100,8 @@ pub struct Problem {
     pub related: Option<(Span, String)>,
     /// Whether what stands at its place is a secret, and is not to be shown.
     pub secret: bool,
+    /// Whether it is the command line that is wrong, and not a file.
+    pub usage: bool,
 }
 
 /// All mistakes found so far. Reading goes on after each one, so that a person sees them all at once.
@@ -158,7 +160,13 @@ impl Problems {
 impl Problem {
     /// A mistake without a place.
     pub fn new(message: String, label: String) -> Problem {
-        Problem { span: None, message, label, help: None, related: None, secret: false }
+        Problem { span: None, message, label, help: None, related: None, secret: false, usage: false }
+    }
+
+    /// Says that it is the command line that is wrong.
+    pub fn usage(&mut self) -> &mut Self {
+        self.usage = true;
+        self
     }
 
     /// Says that what stands at its place is a secret.

@@ -4,6 +4,7 @@
 //! type is wanted in that place, and reads again, until the rest of the document has been seen. Where no neutral value
 //! will do, the place around it is given up instead; what can only be wrong because of that is not reported.
 
+use super::gaps::{Gaps, Marks};
 use super::{Node, Problems, Span, Tree, nearest};
 use crate::text::shortened;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -23,6 +24,14 @@ const MOST_VISITS: usize = 3_000_000;
 ///
 /// A string that stands for a value which is not known yet (see [`is_deferred`]) is accepted where any scalar is.
 pub fn read<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<T> {
+    let before = problems.len();
+    read_partly(node, problems).map(|(value, _)| value).filter(|_| problems.len() == before)
+}
+
+/// Reads what can be read of a `T`, reporting every mistake: where there was one, something neutral stands in the value,
+/// and the gaps say where. A string that had to be there is [`UNREAD`], an optional member is unset, an element of a list
+/// is left out. `None` when nothing is left that could be looked at.
+pub fn read_partly<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<(T, Gaps)> {
     let cx = Cx::default();
     let before = problems.len();
     let mut visits = 0;
@@ -31,10 +40,9 @@ pub fn read<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Op
         let result = T::deserialize(De { node, cx: &cx });
         visits += cx.visits.take();
         let mut found = cx.found.take();
-        let again = match result {
-            Ok(value) if cx.is_untouched() && found.is_empty() => return Some(value),
-            Ok(_) => false,
-            Err(error) => cx.give_up(error, node, &mut found),
+        let (again, value) = match result {
+            Ok(value) => (false, Some(value)),
+            Err(error) => (cx.give_up(error, node, &mut found), None),
         };
         for finding in found {
             // What the parser has complained about is not complained about twice.
@@ -52,10 +60,13 @@ pub fn read<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Op
             return None;
         }
         if !again {
-            return None;
+            return value.map(|value| (value, Gaps::of(node, &cx.marks())));
         }
     }
 }
+
+/// What stands in the place of a string that could not be read: no name is equal to it, and it counts as not known yet.
+pub const UNREAD: &str = "${var.}";
 
 /// Whether a string stands for a value that is only known later: the id of another resource, or a secret. A variable
 /// that could not be filled in counts too: that has been reported.
@@ -236,8 +247,12 @@ struct Cx {
 }
 
 impl Cx {
-    fn is_untouched(&self) -> bool {
-        self.neutral.borrow().is_empty() && self.supplied.borrow().is_empty() && self.unknown.borrow().is_empty()
+    fn marks(&self) -> Marks {
+        Marks {
+            given_up: self.neutral.borrow().clone(),
+            unknown: self.unknown.borrow().clone(),
+            lacking: self.supplied.borrow().clone(),
+        }
     }
 
     /// Records a mistake and prepares the next reading; `false` when there is no use in one.
@@ -270,7 +285,7 @@ impl Cx {
     }
 }
 
-fn address(node: &Node) -> usize {
+pub(super) fn address(node: &Node) -> usize {
     std::ptr::from_ref(node) as usize
 }
 
@@ -522,7 +537,8 @@ impl<'de> Deserializer<'de> for Neutral {
         deserialize_u8 => visit_u64(0), deserialize_u16 => visit_u64(0), deserialize_u32 => visit_u64(0),
         deserialize_u64 => visit_u64(0), deserialize_u128 => visit_u64(0),
         deserialize_f32 => visit_f64(0.0), deserialize_f64 => visit_f64(0.0),
-        deserialize_char => visit_char(' '), deserialize_str => visit_str(""), deserialize_string => visit_str(""),
+        deserialize_char => visit_char(' '),
+        deserialize_str => visit_str(UNREAD), deserialize_string => visit_str(UNREAD),
         deserialize_identifier => visit_str(""),
     }
 

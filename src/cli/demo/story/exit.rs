@@ -4,8 +4,9 @@ use super::super::project;
 use super::super::stage::{Stage, must};
 use super::TARGET;
 use super::facts::{actions, nothing_refused};
+use crate::cli::time::day;
 use crate::ui::Failure;
-use jiff::{ToSpan, Zoned, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -274,7 +275,7 @@ pub(super) async fn comes_back(stage: &Stage<'_>) -> Result<(), Failure> {
 }
 
 fn today() -> Date {
-    Zoned::now().with_time_zone(TimeZone::UTC).date()
+    day(Timestamp::now())
 }
 
 /// The gates that wait, of the one cluster that is on its way down.

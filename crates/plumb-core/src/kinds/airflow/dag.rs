@@ -280,7 +280,16 @@ impl Kind for AirflowDag {
     fn impact(step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
+        let unknown = step.live.is_some_and(|l| l.unknown_runs);
         match step.verb {
+            Verb::Delete if unknown => vec![
+                ImpactClass::WaitsForRuns.says("waits for its active runs; whether there are any is not known"),
+                ImpactClass::LosesHistory.says("loses run history"),
+            ],
+            Verb::Update if unknown && step.changes_beyond(&["paused"]) => {
+                let says = "active runs may go on with the new code; whether there are any is not known";
+                vec![ImpactClass::ChangesRuns.says(says)]
+            }
             Verb::Delete if runs > 0 => {
                 vec![
                     ImpactClass::WaitsForRuns.says(format!("waits for {runs} active run{plural}")),

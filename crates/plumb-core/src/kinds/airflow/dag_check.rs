@@ -5,6 +5,7 @@ use super::dag_spec::{DagSpec, Defaults, RunParams, Schedule, Task};
 use crate::kinds::Findings;
 use jiff::tz::TimeZone;
 use plumb_model::text::seconds;
+use plumb_model::yaml::is_deferred;
 use plumb_model::yaml::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,7 @@ pub fn check(spec: &DagSpec, findings: &mut Findings) {
     for (path, text) in [("dagrun_timeout", &spec.dagrun_timeout), ("deadline", &spec.deadline)] {
         duration(text.as_deref(), path, findings);
     }
-    if spec.deadline_callback.is_some() && spec.deadline.is_none() {
+    if spec.deadline_callback.is_some() && spec.deadline.is_none() && findings.is_whole("deadline") {
         findings.at("deadline_callback", "there is no deadline to be missed", "add `deadline`, or remove this");
     }
     if let Some(callback) = &spec.deadline_callback
@@ -162,7 +163,7 @@ fn schedule(spec: &DagSpec, findings: &mut Findings) {
                 "remove it",
             );
         }
-        if when.is_some() && assets.is_none() {
+        if when.is_some() && assets.is_none() && findings.is_whole("schedule.assets") {
             findings.at("schedule.when", "there are no assets to wait for", "remove `when`");
         }
         for (i, uri) in assets.iter().flatten().enumerate() {
@@ -181,13 +182,13 @@ fn schedule(spec: &DagSpec, findings: &mut Findings) {
             None => {}
             Some("@once") => {}
             // airflow/timetables/simple.py: ContinuousTimetable allows one run at a time.
-            Some("@continuous") if spec.max_active_runs == Some(1) => {}
+            Some("@continuous") if spec.max_active_runs == Some(1) || !findings.is_whole("max_active_runs") => {}
             Some("@continuous") => {
                 findings.at("schedule.cron", "`@continuous` needs one run at a time", "add `max_active_runs: 1`");
             }
             Some(expression) => match dag_runs::parse(expression) {
                 Err(e) => findings.at("schedule.cron", format!("`{expression}` cannot be read: {e}"), CRON),
-                Ok(_) if spec.start_date.is_none() => findings.at(
+                Ok(_) if spec.start_date.is_none() && findings.is_whole("start_date") => findings.at(
                     "schedule.cron",
                     "a schedule by the clock needs a beginning",
                     "add `start_date`: the first run is for the time from the first tick after it",
@@ -226,10 +227,12 @@ fn tasks(tasks: &[Task], findings: &mut Findings) {
     }
     let ids: Vec<&str> = tasks.iter().map(|t| t.id.as_str()).collect();
     let mut seen = BTreeSet::new();
+    // One that could not be read may be the one that is looked for.
+    let is_all = findings.is_whole("tasks") && !ids.iter().any(|id| is_deferred(id));
     for (i, task) in tasks.iter().enumerate() {
         let at = |member: &str| format!("tasks[{i}].{member}");
         key(&task.id, &at("id"), findings);
-        if !seen.insert(task.id.as_str()) {
+        if !is_deferred(&task.id) && !seen.insert(task.id.as_str()) {
             findings.at(at("id"), format!("`{}` is there twice", task.id), "each needs an id of its own");
         }
         match (&task.run, &task.job) {
@@ -249,7 +252,7 @@ fn tasks(tasks: &[Task], findings: &mut Findings) {
             _ => {}
         }
         for (j, before) in task.after.iter().flatten().enumerate() {
-            if !ids.contains(&before.as_str()) {
+            if is_all && !ids.contains(&before.as_str()) {
                 let label = match nearest(before, ids.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!(
@@ -340,8 +343,11 @@ fn run_params(params: &RunParams, at: &str, findings: &mut Findings) {
 
 /// A circle of tasks that wait for each other, its first element repeated at the end.
 fn circle(tasks: &[Task]) -> Option<Vec<&str>> {
-    let after: BTreeMap<&str, Vec<&str>> =
-        tasks.iter().map(|t| (t.id.as_str(), t.after.iter().flatten().map(String::as_str).collect())).collect();
+    let after: BTreeMap<&str, Vec<&str>> = tasks
+        .iter()
+        .filter(|t| !is_deferred(&t.id))
+        .map(|t| (t.id.as_str(), t.after.iter().flatten().map(String::as_str).collect()))
+        .collect();
     let mut done = BTreeSet::new();
     for task in tasks {
         // The way from the start to here, each with how many of those it waits for were looked at.

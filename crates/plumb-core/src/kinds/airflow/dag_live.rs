@@ -42,6 +42,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
             }
         }
     }
+    let files = each_file_once(files);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut mine: Vec<(String, &Value)> = Vec::new();
     for file in &files {
@@ -95,6 +96,14 @@ fn unreadable_file(path: Option<&str>) -> Unreadable {
     let why = "the file is no text, or longer than a DAG file is";
     let known = Unreadable::of::<AirflowDag>(Some(id), Some(&json!({ "dag_id": id })), why);
     Unreadable { what: format!("DAG file {path}"), ..known }
+}
+
+/// Each file once, as it was read last: one that is on two pages of a listing is still one.
+fn each_file_once(files: Vec<&Value>) -> Vec<&Value> {
+    let last: BTreeMap<&str, usize> =
+        files.iter().enumerate().filter_map(|(i, file)| Some((text(file, "path")?, i))).collect();
+    let is_last = |(i, file): &(usize, &Value)| text(file, "path").is_none_or(|path| last.get(path) == Some(i));
+    files.into_iter().enumerate().filter(is_last).map(|(_, file)| file).collect()
 }
 
 /// Whether what is looked at of Airflow's row of a DAG can be read.

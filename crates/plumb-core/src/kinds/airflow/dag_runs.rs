@@ -223,4 +223,118 @@ mod tests {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good));
         }
     }
+
+    #[test]
+    fn ds_is_the_day_of_the_start_in_utc() {
+        for (zone, cron, interval, now, words) in [
+            // Half past midnight in London is the day before in summer, and the same day in winter.
+            (
+                "Europe/London",
+                "30 0 2 * *",
+                "tick",
+                "2024-06-10T00:00:00Z",
+                "2024-07-02 00:30 Europe/London (ds 2024-07-01)",
+            ),
+            (
+                "Europe/London",
+                "30 0 2 * *",
+                "tick",
+                "2024-12-10T00:00:00Z",
+                "2025-01-02 00:30 Europe/London (ds 2025-01-02)",
+            ),
+            (
+                "Europe/London",
+                "30 1 2 * *",
+                "tick",
+                "2024-06-10T00:00:00Z",
+                "2024-07-02 01:30 Europe/London (ds 2024-07-02)",
+            ),
+            // Which may be another month: the one that the run is for.
+            (
+                "Europe/London",
+                "0 0 1 * *",
+                "tick",
+                "2024-06-10T00:00:00Z",
+                "2024-07-01 00:00 Europe/London (ds 2024-06-30)",
+            ),
+            (
+                "Europe/London",
+                "0 0 1 * *",
+                "previous",
+                "2024-06-10T00:00:00Z",
+                "2024-07-01 00:00 Europe/London, for 2024-06-01 00:00 to 2024-07-01 00:00 (ds 2024-05-31)",
+            ),
+            (
+                "America/New_York",
+                "0 22 1 * *",
+                "tick",
+                "2024-06-10T00:00:00Z",
+                "2024-07-01 22:00 America/New_York (ds 2024-07-02)",
+            ),
+            (
+                "America/New_York",
+                "0 19 31 12 *",
+                "tick",
+                "2024-06-10T00:00:00Z",
+                "2024-12-31 19:00 America/New_York (ds 2025-01-01)",
+            ),
+            ("Asia/Tokyo", "0 8 1 * *", "tick", "2024-06-10T00:00:00Z", "2024-07-01 08:00 Asia/Tokyo (ds 2024-06-30)"),
+            ("UTC", "0 0 1 * *", "tick", "2024-06-10T00:00:00Z", "2024-07-01 00:00 UTC (ds 2024-07-01)"),
+        ] {
+            let spec = spec(json!({"cron": cron, "timezone": zone, "data_interval": interval}), "2024-01-01", false);
+            assert_eq!(next(&spec, at(now)).unwrap().words(), words, "{cron} {zone}");
+        }
+        // A date is midnight where the schedule is.
+        let zone = |name: &str| TimeZone::get(name).unwrap();
+        for (text, name, wanted) in [
+            ("2024-06-01", "Europe/London", Some("2024-05-31T23:00:00Z")),
+            ("2024-01-01", "Europe/London", Some("2024-01-01T00:00:00Z")),
+            ("2024-06-01T04:30", "America/New_York", Some("2024-06-01T08:30:00Z")),
+            ("2024-6-1", "UTC", None),
+            ("soon", "UTC", None),
+        ] {
+            assert_eq!(moment(text, &zone(name)).map(|t| t.timestamp()), wanted.map(at), "{text} {name}");
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_run_are_those_of_the_manifest() {
+        let monthly = |interval: &str, start: &str, catchup: bool| {
+            spec(json!({"cron": MONTHLY, "data_interval": interval}), start, catchup)
+        };
+        // Never before the start, however long ago the last tick was; the tick of the start itself counts.
+        for (start, catchup, now, wanted) in [
+            ("2024-05-01", false, "2024-01-10T00:00:00Z", "2024-05-02T04:00:00Z"),
+            ("2024-05-02", false, "2024-05-02T05:00:00Z", "2024-05-02T04:00:00Z"),
+            ("2024-05-02T04:00", false, "2024-05-01T00:00:00Z", "2024-05-02T04:00:00Z"),
+            ("2024-05-02T04:01", false, "2024-05-01T00:00:00Z", "2024-06-02T04:00:00Z"),
+            ("2024-01-01", false, "2024-05-10T00:00:00Z", "2024-05-02T04:00:00Z"),
+            ("2024-01-01", true, "2024-05-10T00:00:00Z", "2024-01-02T04:00:00Z"),
+            // A tick that is now has come.
+            ("2024-01-01", false, "2024-05-02T04:00:00Z", "2024-05-02T04:00:00Z"),
+            ("2024-01-01", false, "2024-05-02T03:59:59Z", "2024-04-02T04:00:00Z"),
+        ] {
+            let due = first(&monthly("tick", start, catchup), at(now)).unwrap();
+            assert_eq!(due.at.timestamp(), at(wanted), "{start} {catchup} {now}");
+        }
+        // What is due now is not the next one.
+        for (interval, now, wanted) in [
+            ("tick", "2024-05-02T04:00:00Z", "2024-06-02T04:00:00Z"),
+            ("tick", "2024-05-02T03:59:59Z", "2024-05-02T04:00:00Z"),
+            ("previous", "2024-05-02T04:00:00Z", "2024-06-02T04:00:00Z"),
+            ("previous", "2024-05-02T03:59:59Z", "2024-05-02T04:00:00Z"),
+        ] {
+            let due = next(&monthly(interval, "2024-01-01", false), at(now)).unwrap();
+            assert_eq!(due.at.timestamp(), at(wanted), "{interval} {now}");
+        }
+        // The end is the last time that a run may be for, and itself one.
+        for (end, wanted) in
+            [("2024-06-02T04:00", true), ("2024-06-02T03:59", false), ("2024-06-02", false), ("2024-06-03", true)]
+        {
+            let mut spec = monthly("tick", "2024-06-01", true);
+            spec.end_date = Some(end.into());
+            assert_eq!(first(&spec, at("2024-06-01T00:00:00Z")).is_some(), wanted, "{end}");
+            assert_eq!(next(&spec, at("2024-06-01T00:00:00Z")).is_some(), wanted, "{end}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! What the schema of a cluster cannot say.
 
 use super::cluster::ClusterSpec;
+use super::code_paths::Checked;
 use super::compute::Autoscale;
-use super::limits;
+use super::{grants, limits};
 use crate::kinds::Findings;
+use plumb_model::yaml::is_deferred;
 use std::collections::BTreeMap;
 
 /// Checks an all-purpose cluster.
@@ -26,6 +28,8 @@ pub fn check(spec: &ClusterSpec, findings: &mut Findings) {
         "",
         findings,
     );
+    Checked { has_git: false }.libraries(spec.libraries.as_deref(), "libraries", findings);
+    grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
 }
 
 /// What clusters of jobs and all-purpose clusters have in common to check.
@@ -73,8 +77,8 @@ pub fn shape(shape: &Shape<'_>, at: &str, findings: &mut Findings) {
     }
 }
 
-/// The indices of the elements whose key an earlier one has already.
+/// The indices of the elements whose key an earlier one has already. What is not known yet is not the same.
 pub fn repeated<'k>(keys: impl Iterator<Item = &'k str>) -> Vec<(usize, &'k str)> {
     let mut first = BTreeMap::new();
-    keys.enumerate().filter(|(i, key)| first.insert(*key, *i).is_some()).collect()
+    keys.enumerate().filter(|(i, key)| !is_deferred(key) && first.insert(*key, *i).is_some()).collect()
 }

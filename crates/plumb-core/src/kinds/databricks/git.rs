@@ -11,6 +11,7 @@ pub struct GitSource {
     /// The repository's address.
     pub git_url: String,
     /// Who hosts it.
+    #[schemars(extend("x-plumb" = {"fold_case": true, "why": "databricks-sdk-py jobs.GitSource: the value is case insensitive"}))]
     pub git_provider: GitProvider,
     /// The branch to check out.
     pub git_branch: Option<String>,

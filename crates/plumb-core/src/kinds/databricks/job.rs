@@ -22,7 +22,7 @@ use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A job: the settings of the Jobs API 2.2, and `permissions`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -156,7 +156,9 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
                 Err(why) => return Err(unreadable(&job, why)),
             };
             if !more.is_empty() {
-                all.extend_from_slice(more);
+                // Pages may overlap when the job changes meanwhile: what is on two of them is there once.
+                let known: BTreeSet<String> = all.iter().map(Value::to_string).collect();
+                all.extend(more.iter().filter(|one| !known.contains(&one.to_string())).cloned());
                 job["settings"][member] = Value::Array(all);
             }
         }
@@ -311,7 +313,15 @@ impl Kind for DatabricksJob {
     fn impact(step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
+        let unknown = step.live.is_some_and(|l| l.unknown_runs);
         match step.verb {
+            Verb::Delete if unknown => vec![
+                ImpactClass::CancelsRuns.says("cancels its active runs; whether there are any is not known"),
+                ImpactClass::LosesHistory.says("loses run history"),
+            ],
+            Verb::Update if unknown && step.changes_beyond(&["permissions"]) => {
+                vec![Impact::note("active runs will end with the old settings; whether there are any is not known")]
+            }
             Verb::Delete if runs > 0 => vec![
                 ImpactClass::CancelsRuns.says(format!("cancels {runs} active run{plural}")),
                 ImpactClass::LosesHistory.says("loses run history"),
@@ -345,6 +355,11 @@ impl Kind for DatabricksJob {
         for trigger in ["schedule", "trigger", "continuous"] {
             if spec.get(trigger).is_some_and(Value::is_object) {
                 spec[trigger]["pause_status"] = json!("PAUSED");
+            }
+        }
+        for trigger in spec.get_mut("triggers").and_then(Value::as_array_mut).into_iter().flatten() {
+            if trigger.is_object() {
+                trigger["pause_status"] = json!("PAUSED");
             }
         }
     }

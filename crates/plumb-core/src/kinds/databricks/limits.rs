@@ -1,6 +1,7 @@
 //! Limits that several kinds share.
 
 use crate::kinds::Findings;
+use plumb_model::yaml::is_deferred;
 use std::collections::BTreeMap;
 
 /// Custom tags of a cluster or pool: 45, of which plumb's mark takes three (Clusters API, create).
@@ -16,6 +17,38 @@ pub fn name(name: &str, least: usize, most: usize, path: &str, findings: &mut Fi
     }
 }
 
+/// A name that parts of a job have for each other: a task's or a job cluster's key (Jobs API 2.2, create: 1 to 100
+/// characters; the service's words are "Only alphanumeric, - and _ characters are permitted").
+pub fn key(key: &str, path: &str, findings: &mut Findings) {
+    written(key, 100, "-_", path, findings);
+}
+
+/// The name of a job's parameter (databricks-sdk-py jobs.JobParameterDefinition: letters, digits, `_`, `-` and `.`).
+pub fn parameter(name: &str, path: &str, findings: &mut Findings) {
+    written(name, usize::MAX, "-_.", path, findings);
+}
+
+fn written(name: &str, most: usize, others: &str, path: &str, findings: &mut Findings) {
+    if is_deferred(name) {
+        return;
+    }
+    let shown: String = name.chars().take(120).collect();
+    let length = name.chars().count();
+    if length == 0 {
+        findings.at(path, "a name is needed here", "it is empty");
+    } else if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !others.contains(*c)) {
+        let allowed: Vec<String> = others.chars().map(|c| format!("`{c}`")).collect();
+        let label = format!("only letters, digits, {} may stand in it", allowed.join(", "));
+        findings.at(path, format!("`{shown}` has {} in it, which the service refuses", quoted(odd)), label);
+    } else if length > most {
+        findings.at(path, format!("a name of {length} characters"), format!("{most} at most"));
+    }
+}
+
+fn quoted(c: char) -> String {
+    if c == ' ' { "a blank".to_owned() } else { format!("`{}`", c.escape_debug()) }
+}
+
 /// Tags within their number, none of them the mark's.
 pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, findings: &mut Findings) {
     let Some(tags) = tags else { return };
@@ -26,7 +59,8 @@ pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, fi
             format!("{most} at most: the mark of plumb takes three more"),
         );
     }
-    for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect")) {
+    for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect" | "plumb_released"))
+    {
         findings.at(format!("{path}.{name}"), format!("the tag `{name}` is plumb's own mark"), "choose another name");
     }
 }

@@ -54,6 +54,11 @@ pub fn absorb<'d>(
             },
             _ => false,
         };
+        // The owner may do everything: a manifest that lets them manage it asks for nothing more. A lower level for them is
+        // a difference, which the service refuses to make.
+        if unasked && level == "IS_OWNER" && wants.iter().any(|w| named(w) && manages(w)) {
+            entries.push(json!({ principal: name, "permission_level": "CAN_MANAGE" }));
+        }
         if unasked { kept.push(own) } else { entries.push(own) }
     }
     seen.spec["permissions"] = Value::Array(entries);
@@ -84,6 +89,10 @@ fn principal_is(entry: &Value, name: &str) -> bool {
     principal(entry).is_some_and(|(_, n)| n.eq_ignore_ascii_case(name))
 }
 
+fn manages(entry: &Value) -> bool {
+    entry.get("permission_level") == Some(&json!("CAN_MANAGE"))
+}
+
 /// The call that writes the ACL, if the step asks for one.
 pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
     let path = format!("/api/2.0/permissions/{object}/{}", step.id());
@@ -98,7 +107,15 @@ pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
         Verb::Update if !step.changes("permissions") => None,
         Verb::Create | Verb::Update => {
             let kept = step.live.and_then(|l| l.facts.get("kept_acl")).and_then(Value::as_array);
-            list.extend(kept.into_iter().flatten().cloned());
+            for own in kept.into_iter().flatten() {
+                // Each principal once: the service takes the last one, and a job without its owner it refuses.
+                let name = principal(own).map_or("", |(_, name)| name);
+                match list.iter().position(|entry| principal_is(entry, name)) {
+                    Some(same) if manages(&list[same]) => list[same] = own.clone(),
+                    Some(_) => {}
+                    None => list.push(own.clone()),
+                }
+            }
             Some(Call::set(System::Databricks, Method::Put, path, json!({ "access_control_list": list })))
         }
         Verb::Delete => None,

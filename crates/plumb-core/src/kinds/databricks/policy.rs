@@ -1,12 +1,13 @@
 //! Databricks cluster policies.
 
+use super::code_paths::Checked;
 use super::{
     access::{Grant, PolicyLevel},
     libraries::Library,
     policy_rule::PolicyRule,
     undeclared::{Entries, is_absent},
 };
-use super::{limits, permissions};
+use super::{grants, limits, permissions};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
@@ -207,6 +208,9 @@ impl Kind for DatabricksClusterPolicy {
         for (member, rules) in [("definition", &spec.definition), overrides] {
             for (attribute, rule) in rules.iter().flat_map(|entries| &entries.0) {
                 let at = format!("{member}[\"{attribute}\"]");
+                if !findings.is_whole(&format!("{at}.type")) {
+                    continue;
+                }
                 let (missing, idle) = rule.misfits();
                 for name in missing {
                     findings.at(&at, format!("the rule of `{attribute}` needs `{name}`"), format!("add `{name}`"));
@@ -220,5 +224,7 @@ impl Kind for DatabricksClusterPolicy {
         if let Some(libraries) = spec.libraries.as_ref().filter(|l| l.len() > 500) {
             findings.at("libraries", format!("{} libraries", libraries.len()), "a policy takes 500 at most");
         }
+        Checked { has_git: false }.libraries(spec.libraries.as_deref(), "libraries", findings);
+        grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
     }
 }

@@ -7,7 +7,7 @@ use super::{
     storage::DockerImage,
     undeclared::is_absent,
 };
-use super::{limits, permissions};
+use super::{grants, limits, permissions};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
@@ -219,5 +219,6 @@ impl Kind for DatabricksInstancePool {
         if let Some(versions) = spec.preloaded_spark_versions.as_ref().filter(|v| v.len() > 1) {
             findings.at("preloaded_spark_versions", format!("{} versions", versions.len()), "a pool takes one at most");
         }
+        grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
     }
 }

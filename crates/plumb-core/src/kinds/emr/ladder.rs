@@ -144,7 +144,7 @@ pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
         return;
     };
     match &teardown.not_before {
-        None if spec.desired == Outcome::Teardown => {
+        None if spec.desired == Outcome::Teardown && findings.is_whole("desired") => {
             findings.at("teardown", "`notBefore` is missing", "the first day on which they may be taken down");
         }
         Some(day) if day.len() != 10 || day.parse::<jiff::civil::Date>().is_err() => {
@@ -163,7 +163,7 @@ pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
             let label = format!("{MOST_RUNS} at most: as many as one page of runs has");
             findings.at("teardown.requires.greenRuns", format!("{n} runs"), label);
         }
-        Some(n) if n > 0 && successors == 0 => {
+        Some(n) if n > 0 && successors == 0 && findings.is_whole("teardown.replacedBy") => {
             findings.at("teardown.requires.greenRuns", "runs of what?", "name the jobs in `replacedBy`");
         }
         _ => {}

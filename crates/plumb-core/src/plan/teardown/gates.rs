@@ -41,6 +41,8 @@ pub struct Successor {
     pub address: String,
     /// How its last runs ended, the newest first; `None` when it is not live, or its runs were not read.
     pub runs: Option<Vec<RunEnd>>,
+    /// Why its runs could not be read.
+    pub unread: Option<String>,
 }
 
 /// How a run ended.
@@ -161,6 +163,9 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
 
 fn green(successor: &Successor, wanted: u32) -> (bool, String) {
     let address = &successor.address;
+    if let Some(why) = &successor.unread {
+        return (false, format!("how the runs of {address} ended is not known: {why}"));
+    }
     let Some(runs) = &successor.runs else { return (false, format!("{address} is not live")) };
     let wanted = wanted as usize;
     if wanted == 0 {
@@ -209,6 +214,19 @@ mod tests {
     use plumb_model::address::Address;
 
     #[test]
+    fn runs_that_could_not_be_read_hold_nothing() {
+        let ended = |green| RunEnd { id: "1".into(), green, result: "SUCCESS".into() };
+        let of = |runs: Option<Vec<RunEnd>>, unread: Option<&str>| {
+            let successor = Successor { address: "DatabricksJob/a".into(), runs, unread: unread.map(str::to_owned) };
+            green(&successor, 1)
+        };
+        assert_eq!(of(Some(vec![ended(true)]), None), (true, "DatabricksJob/a: its last 1 run ended well".into()));
+        assert_eq!(of(None, None), (false, "DatabricksJob/a is not live".into()));
+        let says = "how the runs of DatabricksJob/a ended is not known: refused";
+        assert_eq!(of(None, Some("refused")), (false, says.into()));
+    }
+
+    #[test]
     fn the_grace_counts_from_a_mark_of_the_past() {
         let clock = Clock::at("2024-06-15T12:00:00Z".parse().unwrap());
         let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
@@ -236,5 +254,59 @@ mod tests {
             assert_eq!(holds(at, grace), wanted, "{at} {grace:?}");
         }
         assert!(!grace(&Teardown::default(), None, clock).0, "what is not marked waits");
+    }
+
+    fn marked(not_before: Option<&str>) -> Marked {
+        let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
+        let owner = Owner { project: "bau".into(), target: "prod".into(), address };
+        let mark = Mark { owner, rev: None, protect: false };
+        let not_before = not_before.map(|day| day.parse().unwrap());
+        Marked { mark, at: "2024-05-01T12:00:00Z".parse().ok(), of: None, by: None, not_before }
+    }
+
+    #[test]
+    fn of_two_days_the_later_one_counts() {
+        let at = |text: &str| Clock::at(text.parse().unwrap());
+        let noon = at("2024-06-15T12:00:00Z");
+        for (manifest, tag, clock, wanted) in [
+            (Some("2024-06-15"), Some("2024-06-15"), noon, true),
+            (Some("2024-06-16"), Some("2024-06-16"), noon, false),
+            (Some("2024-06-14"), None, noon, true),
+            // What people read on the cluster is a promise, and so is what the manifest says now.
+            (Some("2024-06-14"), Some("2024-06-16"), noon, false),
+            (Some("2024-06-16"), Some("2024-06-14"), noon, false),
+            // A day that only the tag has is nobody's wish any more.
+            (None, Some("2024-06-14"), noon, false),
+            (None, None, noon, false),
+            (Some("soon"), Some("2024-06-14"), noon, false),
+            // The day begins at midnight in UTC, wherever the machine stands.
+            (Some("2024-06-15"), None, at("2024-06-14T23:59:59Z"), false),
+            (Some("2024-06-15"), None, at("2024-06-15T00:00:00Z"), true),
+            (Some("2024-06-15"), None, at("2024-06-14T20:00:00-05:00"), true),
+        ] {
+            let rules = Teardown { not_before: manifest.map(str::to_owned), ..Teardown::default() };
+            assert_eq!(date(&rules, Some(&marked(tag)), clock).0, wanted, "{manifest:?} {tag:?} {clock:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_to_go_first_holds_the_rest_up() {
+        let clock = Clock::at("2024-06-15T12:00:00Z".parse().unwrap());
+        let rules = Teardown { not_before: Some("2024-06-01".into()), ..Teardown::default() };
+        for (before, wanted) in [
+            (None, None),
+            (Some(Vec::new()), Some(true)),
+            (Some(vec!["j-1".to_owned()]), Some(false)),
+            (Some(vec!["j-1".to_owned(), "j-2".to_owned()]), Some(false)),
+        ] {
+            let known = Known { before: before.clone(), ..Known::default() };
+            // Of what has no tags no grace is asked for: it cannot be marked.
+            let all = gates(&Old::default(), None, false, &rules, &known, clock);
+            let order = all.iter().find(|gate| gate.name == "order");
+            assert_eq!(order.map(|gate| gate.holds), wanted, "{before:?}");
+            assert!(before.iter().flatten().all(|one| order.is_some_and(|gate| gate.says.contains(one.as_str()))));
+            let names: Vec<&str> = all.iter().filter(|g| g.name != "order").map(|g| g.name).collect();
+            assert_eq!(names, ["date", "busy"]);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Un
 use crate::manifest::Resource;
 use crate::plan::decide::Decider;
 use crate::plan::unreadable::unread_part;
-use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, normal};
+use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 
@@ -133,8 +133,8 @@ impl<'a> Decider<'a> {
                 };
                 // The line that asked for it, and the commit that wrote that line.
                 let said = if key == TAG_NOT_BEFORE { "teardown.notBefore" } else { "desired" };
-                let (path, source) = (format!("tags.{key}"), self.source(resource.node.at(said).span));
-                FieldChange { path, op, from, to, origin, replaces: false, note: None, source }
+                let (path, source) = (format!("tags.{key}"), self.said(resource, said));
+                FieldChange { path, op, from, to, origin, replaces: false, explanation: None, note: None, source }
             })
             .filter(|field| field.from != field.to)
             .collect();
@@ -195,12 +195,19 @@ impl<'a> Decider<'a> {
             fields,
             depends_on: Vec::new(),
             moved_from: None,
-            source: self.source(resource.span),
+            source: self.said(resource, "desired"),
             digest: String::new(),
             calls,
             read: Some(basis(old, action)),
             shown_read: None,
         });
+    }
+
+    /// Where the manifest says something of its teardown.
+    fn said(&self, resource: &Resource, path: &str) -> Option<Source> {
+        let written = path.split('.').try_fold(&resource.node, |node, key| node.get(key));
+        let source = self.source(resource.node.at(path).span)?;
+        Some(Source { nearest: written.is_none(), ..source })
     }
 
     /// What the gates of a manifest look at.
@@ -222,11 +229,12 @@ impl<'a> Decider<'a> {
     fn successor(&self, address: String) -> Successor {
         let parsed = Address::try_from(address.clone()).ok();
         let found = parsed.and_then(|a| self.owned.get(a.kind.as_str())?.get(&a));
-        let runs = match found.map(Vec::as_slice) {
-            Some([one]) => self.input.live.runs.get(&one.seen.id).cloned(),
-            _ => None,
+        let live = &self.input.live;
+        let (runs, unread) = match found.map(Vec::as_slice) {
+            Some([one]) => (live.runs.get(&one.seen.id).cloned(), live.unread_runs.get(&one.seen.id).cloned()),
+            _ => (None, None),
         };
-        Successor { address, runs }
+        Successor { address, runs, unread }
     }
 
     fn starts(&self, address: &str) -> Starts {

@@ -157,6 +157,7 @@ impl State {
         let successor = |(i, of): (usize, &Option<Vec<bool>>)| Successor {
             address: format!("DatabricksJob/j{i}"),
             runs: of.as_ref().map(runs),
+            unread: None,
         };
         let report = |migration: usize, period: usize, passed: bool| Report {
             format: evidence::FORMAT.into(),
@@ -404,10 +405,38 @@ fn what_started_after_the_day_has_come_back() {
     let spec = State::all_well().spec();
     old.created = Some("2024-06-11T23:59:59Z".parse().unwrap());
     assert_eq!(returned(&old, &spec), None);
+    // On the day itself there were to be none either, and days are those of UTC.
+    for at in ["2024-06-12T00:00:00Z", "2024-06-12T23:59:59Z", "2024-06-11T20:00:00-05:00"] {
+        old.created = Some(at.parse().unwrap());
+        assert!(returned(&old, &spec).unwrap().starts_with("started 2024-06-12, "), "{at}");
+    }
     old.created = Some("2024-06-13T04:00:00Z".parse().unwrap());
     let said = "started 2024-06-13, although there were to be none from 2024-06-12 on";
     assert_eq!(returned(&old, &spec).unwrap(), said);
     old.tags.insert("Owner".into(), "ann".into());
     assert_eq!(returned(&old, &spec).unwrap(), said.replace(", although", " (Owner: ann), although"));
     assert_eq!(returned(&old, &State { teardown: false, ..State::all_well() }.spec()), None);
+}
+
+#[test]
+fn a_teardown_is_decided_on_all_of_a_thing_and_a_mark_on_its_tags() {
+    let old = State::all_well().old();
+    type Edit = fn(&mut Old);
+    let edits: [(&str, Edit, bool); 7] = [
+        ("id", |o| o.id = "j-2".into(), true),
+        ("a tag", |o| drop(o.tags.insert("team".into(), "other".into())), true),
+        ("no tag", |o| o.tags.clear(), true),
+        ("state", |o| o.state = "RUNNING".into(), false),
+        ("protection", |o| o.protected = !o.protected, false),
+        ("steps", |o| o.busy.push("step s-1 \"x\" is RUNNING".into()), false),
+        ("start", |o| o.created = None, false),
+    ];
+    for (what, edit, marks_too) in edits {
+        let mut now = old.clone();
+        edit(&mut now);
+        assert_ne!(basis(&now, Action::Terminate), basis(&old, Action::Terminate), "{what}");
+        for action in [Action::Mark, Action::Release] {
+            assert_eq!(basis(&now, action) != basis(&old, action), marks_too, "{what} {action:?}");
+        }
+    }
 }

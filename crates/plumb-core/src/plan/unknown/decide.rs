@@ -71,8 +71,9 @@ impl Decider<'_> {
             to: None,
             origin: None,
             replaces: false,
+            explanation: None,
             note: Some(note.to_owned()),
-            source: self.source(resource.span),
+            source: self.nearest(resource.span),
         };
         let with: Vec<FieldChange> = taken
             .iter()
@@ -81,7 +82,10 @@ impl Decider<'_> {
                 let around = fields.iter().find(around).cloned();
                 let field = removal(member, "plumb does not know this setting; it goes with what is around it");
                 match around {
-                    Some(around) => FieldChange { origin: around.origin, source: around.source, ..field },
+                    Some(around) => {
+                        let FieldChange { origin, explanation, source, .. } = around;
+                        FieldChange { origin, explanation, source, ..field }
+                    }
                     None => field,
                 }
             })

@@ -1,0 +1,110 @@
+//! Paths of code that the service cannot find: those that are relative to this project.
+
+use super::git::Source;
+use super::libraries::Library;
+use super::tasks::Task;
+use crate::kinds::Findings;
+use plumb_model::yaml::is_deferred;
+
+/// What paths are held against.
+pub struct Checked {
+    /// Whether the job has a `git_source`, to which paths may be relative.
+    pub has_git: bool,
+}
+
+const LABEL: &str = "relative: the workspace has no folder that it could start from";
+const HELP: &str = "write where the code is: `/Workspace/…`, `/Volumes/…`, or an address such as `s3://…`; or give the \
+                    job a `git_source`, to which the path is relative";
+
+impl Checked {
+    /// Checks what a task runs and the libraries that it brings.
+    ///
+    /// Files in the workspace have absolute paths, and those in a repository relative ones (databricks-sdk-py jobs.NotebookTask,
+    /// jobs.SparkPythonTask, jobs.GenAiComputeTask).
+    pub fn task(&self, task: &Task, at: &str, findings: &mut Findings) {
+        let mut file = |member: &str, path: Option<&str>, source: Option<Source>| {
+            let of_git = match source {
+                Some(source) => source == Source::Git,
+                None => self.has_git || !findings.is_whole(&format!("{at}.{}", beside(member))),
+            };
+            if let Some(path) = path.filter(|path| !of_git && is_relative(path)) {
+                report(path, format!("{at}.{member}"), findings);
+            }
+        };
+        if let Some(task) = &task.notebook_task {
+            file("notebook_task.notebook_path", Some(&task.notebook_path), task.source);
+        }
+        if let Some(task) = &task.spark_python_task {
+            file("spark_python_task.python_file", Some(&task.python_file), task.source);
+        }
+        if let Some(sql) = task.sql_task.as_ref().and_then(|task| task.file.as_ref()) {
+            file("sql_task.file.path", Some(&sql.path), sql.source);
+        }
+        if let Some(task) = &task.dbt_task {
+            file("dbt_task.project_directory", task.project_directory.as_deref(), task.source);
+        }
+        if let Some(task) = &task.gen_ai_compute_task {
+            file("gen_ai_compute_task.training_script_path", task.training_script_path.as_deref(), task.source);
+        }
+        self.libraries(task.libraries.as_deref(), &format!("{at}.libraries"), findings);
+    }
+
+    /// Checks the libraries of a cluster, a policy or a task (databricks-sdk-py compute.Library: workspace paths, volumes and
+    /// addresses of object stores).
+    pub fn libraries(&self, libraries: Option<&[Library]>, at: &str, findings: &mut Findings) {
+        for (i, library) in libraries.iter().copied().flatten().enumerate() {
+            let files = [
+                ("egg", &library.egg),
+                ("jar", &library.jar),
+                ("requirements", &library.requirements),
+                ("whl", &library.whl),
+            ];
+            for (member, path) in files {
+                if let Some(path) = path.as_deref().filter(|path| !self.has_git && is_relative(path)) {
+                    report(path, format!("{at}[{i}].{member}"), findings);
+                }
+            }
+        }
+    }
+}
+
+fn report(path: &str, at: String, findings: &mut Findings) {
+    let shown: String = path.chars().take(120).collect();
+    findings.at_with_help(at, format!("`{}` is a path that no run finds", shown.escape_debug()), LABEL, HELP);
+}
+
+/// The `source` beside a member.
+fn beside(member: &str) -> String {
+    member.rsplit_once('.').map_or_else(String::new, |(task, _)| format!("{task}.source"))
+}
+
+/// Whether a path starts nowhere: it is neither absolute nor an address, and no reference that a run fills in.
+fn is_relative(path: &str) -> bool {
+    let is_address = path.split_once(':').is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    });
+    !(path.starts_with('/') || path.starts_with("{{") || is_address || is_deferred(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_is_what_starts_nowhere() {
+        for path in ["./etl.py", "../etl", "etl.py", "src/etl", "", "~/etl", "a b:/c", "dist/*.whl"] {
+            assert!(is_relative(path), "{path}");
+        }
+        for path in [
+            "/Workspace/a",
+            "/Volumes/a/b",
+            "dbfs:/a.py",
+            "s3://b/a.py",
+            "abfss://c@d/a",
+            "{{job.parameters.path}}",
+            "${var.a}/b",
+        ] {
+            assert!(!is_relative(path), "{path}");
+        }
+    }
+}
