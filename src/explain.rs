@@ -171,3 +171,7 @@ impl History<'_> {
 fn is_that(address: &Address, spec: &serde_json::Value, hash: &str) -> bool {
     kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;
