@@ -287,3 +287,7 @@ fn apart(address: &Address, spec: &Value) -> Value {
 fn is_that(address: &Address, spec: &Value, hash: &str) -> bool {
     kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

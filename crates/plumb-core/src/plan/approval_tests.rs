@@ -141,6 +141,10 @@ fn fewer_changes_and_fewer_disruptions_are_less_and_one_more_is_more() {
         (vec![disrupting("a", &[RestartsCluster])], more(&["a"], &[("a", RestartsCluster)])),
         (vec![disrupting("b", &[RestartsCluster, CancelsRuns])], more(&["b"], &[("b", CancelsRuns)])),
         (vec![change("c")], more(&["c"], &[])),
+        // One more is more, however many of the others were approved.
+        (vec![change("a"), change("c")], more(&["c"], &[])),
+        (vec![change("a"), disrupting("b", &[RestartsCluster]), change("c")], more(&["c"], &[])),
+        (vec![change("a"), disrupting("b", &[CancelsRuns])], more(&["b"], &[("b", CancelsRuns)])),
         (vec![disrupting("c", &[RestartsCluster])], more(&["c"], &[])),
         (vec![Change { id: Some("2".into()), ..change("a") }], more(&["a"], &[])),
     ] {

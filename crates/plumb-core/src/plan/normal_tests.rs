@@ -115,6 +115,9 @@ fn a_null_is_left_out_of_what_is_sent_but_for_a_users_own() {
     let sent = |kind: &str, spec: &Value| without_nulls(rules(kind), &rules(kind).root, spec);
     let job = json!({"name": "j", "description": null, "tags": {"a": null, "b": "1"}, "tasks": [null, {"task_key": "a", "timeout_seconds": null}]});
     assert_eq!(sent("DatabricksJob", &job), json!({"name": "j", "tags": {"b": "1"}, "tasks": [{"task_key": "a"}]}));
+    // A parameter of a DAG whose default is null is a parameter.
+    let dag = json!({"dag_id": "d", "params": {"a": null, "b": 1}, "description": null});
+    assert_eq!(sent("AirflowDag", &dag), json!({"dag_id": "d", "params": {"a": null, "b": 1}}));
     let variable = json!({"key": "k", "value": {"a": null}, "description": null});
     assert_eq!(sent("AirflowVariable", &variable), json!({"key": "k", "value": {"a": null}}));
 }

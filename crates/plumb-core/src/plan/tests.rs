@@ -365,21 +365,30 @@ fn a_part_that_could_not_be_read_holds_up_its_object() {
 
 #[test]
 fn a_secret_that_is_only_live_is_not_shown_wherever_it_stands() {
-    let spec = |conf: Value| {
+    let cluster = |conf: Value, tag: &str| {
         json!({"cluster_name": "c", "spark_version": "15.4.x-scala2.12", "num_workers": 1, "node_type_id": "i3.xlarge",
-            "spark_conf": conf})
+            "spark_conf": conf, "custom_tags": {"uses": tag}})
     };
-    let job = json!({"name": "j", "description": "uses hunter2", "tags": {"x": "hunter2"}});
-    // The job comes first in every order, and its text is what only the cluster says to be a secret.
-    let world = World::of(
-        manifest(CLUSTER, "c", "", &spec(json!({"a": "b"})))
-            + &manifest("DatabricksJob", "a", "", &json!({"name": "j"})),
-    )
-    .with(CLUSTER, "c-1", spec(json!({"db.password": "hunter2"})), Some(mark("bau/prod/DatabricksCluster/c", "0")))
-    .with("DatabricksJob", "1", job, Some(mark("bau/prod/DatabricksJob/a", "0")));
-    let shown = serde_json::to_string(&world.plan()).unwrap();
-    assert!(shown.contains("db.password") && shown.contains("(secret #1)"), "{shown}");
-    assert!(!shown.contains("\"hunter2\""), "{shown}");
+    let job = |conf: Value, tag: &str| {
+        let new_cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "node_type_id": "i3.xlarge", "spark_conf": conf});
+        json!({"name": "j", "tags": {"uses": tag}, "tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "/n"},
+            "new_cluster": new_cluster}]})
+    };
+    let (plain, secret) = (json!({"a": "b"}), json!({"db.password": "hunter2"}));
+    let manifests = manifest(CLUSTER, "c", "", &cluster(plain.clone(), "x"))
+        + &manifest("DatabricksJob", "j", "", &job(plain.clone(), "x"));
+    // What one of them keeps secret stands in the other's tag in clear: in the one that is decided on before it, too.
+    for (of_cluster, of_job) in [
+        (cluster(secret.clone(), "x"), job(plain.clone(), "hunter2")),
+        (cluster(plain.clone(), "hunter2"), job(secret.clone(), "x")),
+        (cluster(secret.clone(), "hunter2"), job(secret.clone(), "hunter2")),
+    ] {
+        let world = World::of(manifests.clone())
+            .with(CLUSTER, "c-1", of_cluster, Some(mark("bau/prod/DatabricksCluster/c", "0")))
+            .with("DatabricksJob", "1", of_job, Some(mark("bau/prod/DatabricksJob/j", "0")));
+        let shown = serde_json::to_string(&world.plan()).unwrap();
+        assert!(shown.matches("(secret #1)").count() >= 2 && !shown.contains("hunter2"), "{shown}");
+    }
 }
 
 #[test]

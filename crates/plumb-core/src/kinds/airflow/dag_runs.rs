@@ -291,6 +291,9 @@ mod tests {
             ("2024-01-01", "Europe/London", Some("2024-01-01T00:00:00Z")),
             ("2024-06-01T04:30", "America/New_York", Some("2024-06-01T08:30:00Z")),
             ("2024-6-1", "UTC", None),
+            // ISO 8601 has shorter forms, which Airflow reads otherwise or not at all.
+            ("20240601", "UTC", None),
+            ("2024-06", "UTC", None),
             ("soon", "UTC", None),
         ] {
             assert_eq!(moment(text, &zone(name)).map(|t| t.timestamp()), wanted.map(at), "{text} {name}");

@@ -1,0 +1,111 @@
+//! Which manifest explains a difference: that of the fork, and that of the mark's commit where it is the one that was applied.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use plumb_core::manifest::Request;
+use plumb_core::plan::fixture::{address, manifest, mark, POOL};
+use git2::{IndexAddOption, Repository, Signature, Time};
+use serde_json::json;
+use std::path::Path;
+
+const PROJECT: &str = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: bau}\nspec: {targets: {prod: {}}}\n";
+
+/// Pools, by their name and capacity, as files.
+fn write(folder: &Path, pools: &[(&str, u32)]) {
+    std::fs::create_dir_all(folder.join("manifests")).unwrap();
+    std::fs::write(folder.join("plumb.yaml"), PROJECT).unwrap();
+    for entry in std::fs::read_dir(folder.join("manifests")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    for (name, capacity) in pools {
+        let text = manifest(POOL, name, "", &spec(name, *capacity));
+        std::fs::write(folder.join(format!("manifests/{name}.yaml")), text).unwrap();
+    }
+}
+
+fn spec(name: &str, capacity: u32) -> serde_json::Value {
+    json!({"instance_pool_name": name, "node_type_id": "a", "max_capacity": capacity})
+}
+
+/// Commits all files behind a commit, or as the first, and moves a branch there.
+fn commit(git: &Repository, branch: &str, parent: Option<&str>) -> String {
+    let mut index = git.index().unwrap();
+    index.add_all(["*"], IndexAddOption::DEFAULT, None).unwrap();
+    index.update_all(["*"], None).unwrap();
+    let tree = git.find_tree(index.write_tree().unwrap()).unwrap();
+    let parent = parent.map(|id| git.find_commit(git2::Oid::from_str(id).unwrap()).unwrap());
+    let by = Signature::new("Ann", "ann@example.com", &Time::new(1_714_600_000, 0)).unwrap();
+    let parents: Vec<_> = parent.iter().collect();
+    let id = git.commit(None, &by, &by, "a change", &tree, &parents).unwrap();
+    git.reference(&format!("refs/heads/{branch}"), id, true, "").unwrap();
+    id.to_string()
+}
+
+fn with_history<T>(folder: &Path, then: impl FnOnce(&History<'_>) -> T) -> T {
+    let repo = Repo::open(folder).unwrap().unwrap();
+    let request = Request { target: Some("prod".into()), variables: BTreeMap::new(), env: &|_| None, user: None };
+    let load = |source: &dyn Source| manifest::load(source, &request, kinds::all());
+    let paths = ["plumb.yaml".to_owned(), "manifests".to_owned()];
+    then(&History { repo: &repo, paths: &paths, load: &load })
+}
+
+/// What a manifest was, by its capacity; 0: there was none.
+fn was(bases: &Bases, name: &str) -> Option<u64> {
+    bases.get(&address(name)).map(|base| match base {
+        Base::Spec(spec) => spec["max_capacity"].as_u64().unwrap(),
+        Base::Nothing => 0,
+    })
+}
+
+#[test]
+fn what_the_other_branch_did_meanwhile_is_not_this_branchs_doing() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = Repository::init(folder.path()).unwrap();
+    write(folder.path(), &[("kept", 1), ("theirs", 1), ("gone-here", 1), ("gone-there", 1)]);
+    let fork = commit(&git, "main", None);
+    write(folder.path(), &[("kept", 1), ("theirs", 9), ("gone-here", 1), ("new-there", 9)]);
+    commit(&git, "main", Some(&fork));
+    write(folder.path(), &[("kept", 2), ("theirs", 1), ("gone-there", 1), ("new-here", 2)]);
+    commit(&git, "feature", Some(&fork));
+    git.set_head("refs/heads/feature").unwrap();
+    let names = ["kept", "theirs", "gone-here", "gone-there", "new-here", "new-there"];
+    let addresses: Vec<Address> = names.iter().map(|name| address(name)).collect();
+    with_history(folder.path(), |history| {
+        let known = history.at("main", &addresses).unwrap();
+        let was: Vec<Option<u64>> = names.iter().map(|name| was(&known.bases, name)).collect();
+        // All is as it was where the branches parted.
+        assert_eq!(was, [Some(1), Some(1), Some(1), Some(1), Some(0), Some(0)]);
+        assert!(history.at("nowhere", &addresses).is_err());
+    });
+}
+
+#[test]
+fn a_commit_explains_only_what_was_applied_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = Repository::init(folder.path()).unwrap();
+    write(folder.path(), &[("a", 1)]);
+    let first = commit(&git, "main", None);
+    write(folder.path(), &[("a", 2)]);
+    commit(&git, "main", Some(&first));
+    git.set_head("refs/heads/main").unwrap();
+    let rules = kinds::find(POOL).unwrap().rules();
+    let hash = |capacity| normal::identity(rules, &spec("a", capacity));
+    let unknown = "ffffffffffff";
+    with_history(folder.path(), |history| {
+        for (what, commit, hash, wanted, note) in [
+            ("what was applied", &first[..12], hash(1), Some(1), ""),
+            ("files that were not committed", &first[..12], hash(7), None, "files were not committed"),
+            ("a commit that is not here", unknown, hash(1), None, "is not in this repository"),
+            ("no commit at all", NO_COMMIT, hash(1), None, ""),
+        ] {
+            let mut mark = mark("bau/prod/DatabricksInstancePool/a", &hash);
+            mark.rev.as_mut().unwrap().commit = commit.into();
+            let known = history.of_marks([(&address("a"), &mark)].into_iter());
+            assert_eq!(was(&known.bases, "a"), wanted, "{what}");
+            let notes: Vec<&str> = known.notes.iter().map(|note| note.message.as_str()).collect();
+            assert_eq!(notes.len(), usize::from(!note.is_empty()), "{what}: {notes:?}");
+            assert!(notes.iter().all(|said| said.contains(note)), "{what}: {notes:?}");
+        }
+    });
+}
