@@ -1,7 +1,7 @@
 //! The lease: keeps two applies to one target apart.
 //!
 //! [`protocol`] decides, [`store`] asks the workspace, and here is what runs them: taking the lease, keeping it alive
-//! while an apply works, and closing a [`Gate`] before every write once it is lost. `ARCHITECTURE.md` says why two never
+//! while an apply works, and closing a [`Gate`] before every write once it is lost. `docs/decisions/lease.md` says why two never
 //! hold it.
 
 pub mod protocol;

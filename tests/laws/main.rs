@@ -1,4 +1,4 @@
-//! The laws: what holds for every kind, every fixture and every generated spec (ARCHITECTURE.md lists them).
+//! The laws: what holds for every kind, every fixture and every generated spec (docs/laws.md lists them).
 //!
 //! Everything runs in this process: manifests in memory, the embedded sandbox behind real sockets, and the library's
 //! own load, observe, decide and apply. The fixtures are in `tests/kinds/KIND/CASE.yaml`.
