@@ -207,6 +207,15 @@ async fn set_by_hand(world: &World, desired: &Desired) -> BTreeMap<Address, Vec<
                 hand.done.retain(|(path, _)| path.to_string() != "aws_attributes.instance_profile_arn");
                 aws.as_object_mut().unwrap().remove("instance_profile_arn");
             }
+            // A notebook of the repository has no place in the workspace: nobody can say that it is there.
+            for task in live.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten() {
+                let is_relative = |path: &Value| path.as_str().is_some_and(|path| !path.starts_with('/'));
+                let key = task["task_key"].as_str().unwrap_or_default().to_owned();
+                if let Some(notebook) = task.get_mut("notebook_task").filter(|n| is_relative(&n["notebook_path"])) {
+                    hand.done.retain(|(path, _)| path.to_string() != format!("tasks[{key}].notebook_task.source"));
+                    notebook.as_object_mut().unwrap().remove("source");
+                }
+            }
             maps_to_texts(*kind, live);
             done.insert(resource.address.clone(), hand.done);
         }
