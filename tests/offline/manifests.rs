@@ -163,7 +163,7 @@ fn hostile_files_end_soon_and_in_little_memory() {
     for (name, folder, says) in hostile(root.path()) {
         // In a process of its own: how much memory and time was needed can only be told of a whole process.
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "reads_one_folder", "--ignored", "--nocapture"])
+            .args(["--exact", "manifests::reads_one_folder", "--ignored", "--nocapture"])
             .env("PLUMB_TEST_FOLDER", &folder)
             .output()
             .unwrap();

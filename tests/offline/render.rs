@@ -280,6 +280,7 @@ fn findings_of_a_plan_name_live_changes() {
             "DatabricksJob/audience-aggregate continuous.pause_status is \"UNPAUSED\" live; the manifest says \"PAUSED\"",
             "DatabricksJob/audience-aggregate trigger.pause_status is \"UNPAUSED\" live; the manifest says \"PAUSED\"",
             "DatabricksJob/audience-cleanse tags.owner is \"bob\" live; the manifest does not have it",
+            "DatabricksJob/audience-cleanse max_concurrent_runs is 1 live; wanted is 2, the service's default",
         ]
     );
     assert_eq!(found[0].line, Some(20));

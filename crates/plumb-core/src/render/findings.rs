@@ -71,9 +71,16 @@ fn differs(change: &Change, field: &FieldChange) -> String {
     let none = serde_json::Value::Null;
     let (from, to) = (field.from.as_ref().unwrap_or(&none), field.to.as_ref().unwrap_or(&none));
     let (live, wanted) = pair(from, to);
+    // What no line of the manifest has is not what it says.
+    let wanted = match &field.explanation {
+        Some(explanation) if field.source.as_ref().is_some_and(|s| s.nearest) => {
+            format!("wanted is {wanted}, {explanation}")
+        }
+        _ => format!("the manifest says {wanted}"),
+    };
     let what = match field.op {
-        Op::Add => format!("is missing live; the manifest says {wanted}"),
-        Op::Change => format!("is {live} live; the manifest says {wanted}"),
+        Op::Add => format!("is missing live; {wanted}"),
+        Op::Change => format!("is {live} live; {wanted}"),
         Op::Remove => format!("is {} live; the manifest does not have it", scalar(from)),
     };
     format!("{} {} {what}", change.address, field.path)
