@@ -95,8 +95,8 @@ pub fn of_place(place: &Place, target: &Target) -> Vec<Blocked> {
 }
 
 fn refuse(guard: Guard, reason: String) -> Blocked {
-    let remedy = Some(format!("look well, then `plumb apply --override {}`", guard.name()));
-    Blocked { guard: Some(guard), address: None, reason, remedy }
+    let remedy = format!("look well, then `plumb apply --override {}`", guard.name());
+    Blocked::by_guard(guard, reason).with_remedy(remedy)
 }
 
 #[cfg(test)]
@@ -125,24 +125,11 @@ mod tests {
     }
 
     fn change(kind: &str, id: &str, action: Action) -> Change {
+        let address = Address { kind: kind.into(), name: id.into() };
         Change {
-            address: Address { kind: kind.into(), name: id.into() },
-            action,
             id: (action != Action::Create).then(|| id.to_owned()),
             title: id.into(),
-            reason: None,
-            origin: None,
-            impacts: Vec::new(),
-            disrupts: Default::default(),
-            next_run: None,
-            fields: Vec::new(),
-            depends_on: Vec::new(),
-            moved_from: None,
-            source: None,
-            digest: String::new(),
-            calls: Vec::new(),
-            read: None,
-            shown_read: None,
+            ..Change::new(address, action)
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod approval;
 mod attribute;
 pub mod compare;
+mod context;
 mod decide;
 pub mod digest;
 pub mod drift;
@@ -26,6 +27,7 @@ pub mod teardown;
 mod types;
 pub mod unknown;
 mod unreadable;
+mod verdict;
 
 #[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]

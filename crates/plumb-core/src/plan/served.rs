@@ -1,16 +1,14 @@
 //! What the target has the systems for.
 
 use super::Blocked;
-use super::decide::Decider;
+use super::context::PlanContext;
+use super::verdict::ResourceVerdict;
 use crate::manifest::Resource;
 use plumb_model::call::System;
 
 /// The systems that a resource needs. An object of others only needs its own.
 fn needs(resource: &Resource) -> Vec<System> {
-    match resource.kind.is_borrowed(&resource.spec) {
-        true => vec![resource.kind.system()],
-        false => resource.kind.systems(),
-    }
+    if resource.kind.is_borrowed(&resource.spec) { vec![resource.kind.system()] } else { resource.kind.systems() }
 }
 
 /// Whether the resource needs a system that the target does not have.
@@ -18,19 +16,15 @@ pub(super) fn lacks(resource: &Resource, absent: &[System]) -> bool {
     needs(resource).iter().any(|system| absent.contains(system))
 }
 
-impl Decider<'_> {
-    /// A resource that the target has not all the systems for.
-    pub(super) fn unserved(&mut self, resource: &Resource) {
-        self.unavailable.insert(resource.address.clone());
-        if self.input.selection.has(resource) {
-            let (target, one) = (&self.input.desired.target.name, resource.kind.one());
-            let needs: Vec<String> = needs(resource).iter().map(|system| format!("`{}`", system.setting())).collect();
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some(resource.address.clone()),
-                reason: format!("target {target} has not all that {one} needs: {}", needs.join(" and ")),
-                remedy: Some("add it to the target in plumb.yaml".into()),
-            });
-        }
+/// Refuses a resource that the target has not all the systems for.
+pub(super) fn refuse<'a>(context: &PlanContext<'_>, resource: &Resource) -> ResourceVerdict<'a> {
+    let mut verdict = ResourceVerdict { unavailable: true, ..Default::default() };
+    if context.input.selection.has(resource) {
+        let (target, one) = (&context.input.desired.target.name, resource.kind.one());
+        let needs: Vec<String> = needs(resource).iter().map(|system| format!("`{}`", system.setting())).collect();
+        let reason = format!("target {target} has not all that {one} needs: {}", needs.join(" and "));
+        let blocked = Blocked::new(&resource.address, reason).with_remedy("add it to the target in plumb.yaml");
+        verdict.blocked.push(blocked);
     }
+    verdict
 }

@@ -138,6 +138,31 @@ pub struct Change {
     pub shown_read: Option<String>,
 }
 
+impl Change {
+    /// A change of nothing yet: what it says and calls is to be filled in.
+    pub fn new(address: Address, action: Action) -> Change {
+        Change {
+            address,
+            action,
+            id: None,
+            title: String::new(),
+            reason: None,
+            origin: None,
+            impacts: Vec::new(),
+            disrupts: BTreeSet::new(),
+            next_run: None,
+            fields: Vec::new(),
+            depends_on: Vec::new(),
+            moved_from: None,
+            source: None,
+            digest: String::new(),
+            calls: Vec::new(),
+            read: None,
+            shown_read: None,
+        }
+    }
+}
+
 fn as_lines<S: serde::Serializer>(calls: &[Call], s: S) -> Result<S::Ok, S::Error> {
     s.collect_seq(calls.iter().map(Call::line))
 }
@@ -170,6 +195,23 @@ pub struct FieldChange {
     /// Where the wanted value stands, or the nearest line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+}
+
+impl FieldChange {
+    /// A field without its values: they are to be filled in.
+    pub fn new(path: impl Into<String>, op: Op) -> FieldChange {
+        FieldChange {
+            path: path.into(),
+            op,
+            from: None,
+            to: None,
+            origin: None,
+            replaces: false,
+            explanation: None,
+            note: None,
+            source: None,
+        }
+    }
 }
 
 /// What happens to a field.
@@ -235,6 +277,23 @@ pub struct Blocked {
     pub remedy: Option<String>,
 }
 
+impl Blocked {
+    /// Something that may not be done to one resource.
+    pub fn new(address: &Address, reason: impl Into<String>) -> Blocked {
+        Blocked { guard: None, address: Some(address.clone()), reason: reason.into(), remedy: None }
+    }
+
+    /// A guard that refuses the whole plan.
+    pub fn by_guard(guard: Guard, reason: impl Into<String>) -> Blocked {
+        Blocked { guard: Some(guard), address: None, reason: reason.into(), remedy: None }
+    }
+
+    /// The same with the one line that would allow it.
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Blocked {
+        Blocked { remedy: Some(remedy.into()), ..self }
+    }
+}
+
 /// A limit on what one apply may do, or on from where. `--override` names one to go past it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -276,6 +335,18 @@ pub struct Note {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     pub message: String,
+}
+
+impl Note {
+    /// A note on one resource.
+    pub fn new(address: &Address, message: impl Into<String>) -> Note {
+        Note { address: Some(address.clone()), message: message.into() }
+    }
+
+    /// A note on the whole plan.
+    pub fn general(message: impl Into<String>) -> Note {
+        Note { address: None, message: message.into() }
+    }
 }
 
 impl Plan {

@@ -9,7 +9,7 @@ mod decide;
 mod notes;
 
 pub use carry::carry;
-pub(super) use decide::removals;
+pub(super) use decide::{add_fields, refuse, removals};
 pub use notes::Notes;
 
 use super::compare::{Pattern, Supplied, is_supplied};
