@@ -56,23 +56,13 @@ pub fn address(text: &str) -> Address {
 pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
     let (_, short) = name.split_once('/').unwrap();
     Change {
-        address: address(name),
-        action,
         id: (action != Action::Create).then(|| "620178".to_owned()),
         title: format!("[bau] {}", short.replace('-', " ")),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: Default::default(),
-        next_run: None,
         fields,
-        depends_on: Vec::new(),
-        moved_from: None,
         source: (action != Action::Delete).then(|| source(&format!("manifests/{short}.yaml"), 3, None)),
         digest: "5be1".into(),
         calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))],
-        read: None,
-        shown_read: None,
+        ..Change::new(address(name), action)
     }
 }
 
@@ -90,17 +80,7 @@ pub fn ann() -> Option<Commit> {
 }
 
 pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-    FieldChange {
-        path: path.into(),
-        op,
-        from,
-        to,
-        origin: None,
-        replaces: false,
-        explanation: None,
-        note: None,
-        source: None,
-    }
+    FieldChange { from, to, ..FieldChange::new(path, op) }
 }
 
 pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
@@ -212,18 +192,9 @@ fn delete() -> Plan {
 fn blocked() -> Plan {
     let mut plan = plan(Vec::new());
     plan.blocked = vec![
-        Blocked {
-            guard: None,
-            address: Some(address("DatabricksJob/audience-cleanse")),
-            reason: "the live job 77 has this name and no mark".into(),
-            remedy: Some("adopt: \"77\"".into()),
-        },
-        Blocked {
-            guard: Some(plumb_core::plan::Guard::MaxDeletes),
-            address: None,
-            reason: "4 deletes, and guards.maxDeletes is 3".into(),
-            remedy: None,
-        },
+        Blocked::new(&address("DatabricksJob/audience-cleanse"), "the live job 77 has this name and no mark")
+            .with_remedy("adopt: \"77\""),
+        Blocked::by_guard(plumb_core::plan::Guard::MaxDeletes, "4 deletes, and guards.maxDeletes is 3"),
     ];
     plan.notes = vec![Note { address: None, message: "git does not have commit 0a1b2c3d4e5f".into() }];
     plan
@@ -358,12 +329,7 @@ fn hostile() -> Plan {
     plan.base = Some(HOSTILE.into());
     plan.head = Some(HOSTILE.into());
     plan.digest = HOSTILE.into();
-    plan.blocked = vec![Blocked {
-        guard: None,
-        address: Some(plan.changes[0].address.clone()),
-        reason: HOSTILE.into(),
-        remedy: Some(HOSTILE.into()),
-    }];
+    plan.blocked = vec![Blocked::new(&plan.changes[0].address, HOSTILE).with_remedy(HOSTILE)];
     plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
     let dangling = Dangling {
         address: plan.changes[0].address.clone(),

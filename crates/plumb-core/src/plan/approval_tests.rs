@@ -14,33 +14,15 @@ fn address(name: &str) -> Address {
 
 fn change(name: &str) -> Change {
     Change {
-        address: address(name),
-        action: Action::Update,
         id: Some("1".into()),
         title: name.into(),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: BTreeSet::new(),
-        next_run: None,
         fields: vec![FieldChange {
-            path: "timeout_seconds".into(),
-            op: Op::Change,
             from: Some(json!(100)),
             to: Some(json!(200)),
-            origin: None,
-            replaces: false,
-            explanation: None,
-            note: None,
-            source: None,
+            ..FieldChange::new("timeout_seconds", Op::Change)
         }],
-        depends_on: Vec::new(),
-        moved_from: None,
-        source: None,
-        digest: String::new(),
-        calls: Vec::new(),
         read: Some("what was read".into()),
-        shown_read: None,
+        ..Change::new(address(name), Action::Update)
     }
 }
 
