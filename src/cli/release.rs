@@ -10,7 +10,7 @@ use clap::Args;
 use plumb_core::kinds::{Role, Step, UnknownSettings, Verb};
 use plumb_core::manifest::Resource;
 use plumb_core::plan::secrets::seal;
-use plumb_core::plan::unknown::{self, Unknown};
+use plumb_core::plan::unknown::{self, UnknownMembers};
 use plumb_core::plan::{Action, Change, Decision, Selection, normal};
 use plumb_model::schema::Path;
 use serde_json::Value;
@@ -75,7 +75,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let rules = kind.rules();
     let sealed = seal(rules, &found.seen.spec, &mut vault);
     let supplied = live.supplied();
-    let unknown = Unknown::of(rules, &sealed, &supplied, &[]);
+    let unknown = UnknownMembers::of(rules, &sealed, &supplied, &[]);
     if kind.unknown_settings() == UnknownSettings::Lost && !unknown.kept.is_empty() {
         let names = unknown.paths().join(", ");
         return Err(Failure::error(format!(

@@ -2,11 +2,11 @@
 
 use super::compare::Comparison;
 use super::context::PlanContext;
-use super::earlier::Base;
-use super::origin::{Told, Was, is_apart};
+use super::earlier::Baseline;
+use super::origin::{NormalBaseline, Told, is_apart};
 use super::secrets::seal;
 use super::verdict::ReferenceIds;
-use super::{FieldChange, Op, Origin, Source, normal, references};
+use super::{ChangeOrigin, FieldChange, Op, SourceLine, normal, references};
 use crate::kinds::{self, Mark};
 use crate::manifest::{Author, Resource};
 use plumb_model::schema;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// What is known of how a resource was before.
 pub(super) struct Basis<'w> {
-    pub was: Option<&'w Was>,
+    pub was: Option<&'w NormalBaseline>,
     /// Whether the manifest is the one that was last applied, as far as the hash in the mark says.
     pub same_manifest: bool,
     /// Whether plumb has written the object before.
@@ -33,27 +33,33 @@ pub(super) struct Sides<'v> {
 }
 
 /// What the manifest was when the object was last made, if that is known.
-pub(super) fn base_of(
+pub(super) fn baseline_of(
     context: &PlanContext<'_>,
     ids: &ReferenceIds,
     resource: &Resource,
     mark: Option<&Mark>,
     same_manifest: bool,
-) -> Option<Was> {
+) -> Option<NormalBaseline> {
     let rules = resource.kind.rules();
     // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
     let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &ids.live));
     let sealed = |spec: &Value| seal(rules, spec, &mut context.vault.clone());
     let by_mark = context.input.base.is_none();
     let was = |spec: Value| {
-        let since = context.input.bases.since(&resource.address);
+        let since = context.input.baselines.since(&resource.address);
         let since = since.map(|specs| specs.iter().map(|spec| at(&sealed(spec))).collect());
-        Was { spec: at(&spec), written: normal::normal(rules, &spec), by_mark, is_new: !same_manifest, since }
+        NormalBaseline {
+            spec: at(&spec),
+            written: normal::normal(rules, &spec),
+            by_mark,
+            is_new: !same_manifest,
+            since,
+        }
     };
-    match context.input.bases.get(&resource.address) {
-        Some(Base::Spec(spec)) => Some(was(sealed(spec))),
-        Some(Base::Nothing) => {
-            Some(Was { spec: Value::Null, written: Value::Null, by_mark, is_new: true, since: None })
+    match context.input.baselines.get(&resource.address) {
+        Some(Baseline::Spec(spec)) => Some(was(sealed(spec))),
+        Some(Baseline::Nothing) => {
+            Some(NormalBaseline { spec: Value::Null, written: Value::Null, by_mark, is_new: true, since: None })
         }
         // The hash in the mark says that the manifest is what it was: no git needed. Of what stands apart it says nothing.
         None if same_manifest && mark.is_some() => {
@@ -63,7 +69,7 @@ pub(super) fn base_of(
                     map.retain(|member, _| !is_apart(rules, member));
                 }
             }
-            Some(Was { since: None, ..was })
+            Some(NormalBaseline { since: None, ..was })
         }
         None => None,
     }
@@ -110,7 +116,7 @@ impl FieldSources<'_, '_> {
                 if d.lost {
                     field.note = Some("it cannot be kept beside what is wanted".into());
                     // Whoever set it: what takes it away is the write, and whatever that is for.
-                    field.origin = Some(if basis.same_manifest { Origin::Drift } else { Origin::Manifest });
+                    field.origin = Some(if basis.same_manifest { ChangeOrigin::Drift } else { ChangeOrigin::Manifest });
                     field.explanation = None;
                 }
                 field
@@ -124,7 +130,7 @@ impl FieldSources<'_, '_> {
                 let mut field = self.field(path, Op::Change, was, wanted);
                 field.note =
                     Some("the service never shows this field; the manifest changed since it was last set".into());
-                field.origin = Some(Origin::Manifest);
+                field.origin = Some(ChangeOrigin::Manifest);
                 field
             }));
         }
@@ -133,7 +139,7 @@ impl FieldSources<'_, '_> {
 
     /// What is told of a reference that is what it was, and stands for another object than the one that is live there:
     /// nobody changed the field. `None` where that is not it.
-    fn behind(&self, was: &Was, written: &Value, path: &Path, live: &Value) -> Option<Told> {
+    fn behind(&self, was: &NormalBaseline, written: &Value, path: &Path, live: &Value) -> Option<Told> {
         let rules = self.resource.kind.rules();
         let text = schema::find(rules, written, path)?.as_str()?;
         if schema::find(rules, &was.written, path)?.as_str() != Some(text) {
@@ -147,7 +153,7 @@ impl FieldSources<'_, '_> {
         };
         // The one that is live will be replaced by this very plan.
         if self.ids.live.get(&address) == Some(&live) {
-            return Some(Told { origin: Some(Origin::Manifest), explanation: Some(now) });
+            return Some(Told { origin: Some(ChangeOrigin::Manifest), explanation: Some(now) });
         }
         // Whoever points it at another object that is live has changed it.
         let kind = kinds::find(&address.kind)?;
@@ -176,7 +182,7 @@ impl FieldSources<'_, '_> {
             Author::Nobody | Author::Manifest => None,
         };
         let nearest = place.by != Author::Manifest || to.is_none();
-        let source = self.context.source(place.span).map(|source| Source { nearest, ..source });
+        let source = self.context.source(place.span).map(|source| SourceLine { nearest, ..source });
         let explanation = explanation.map(str::to_owned);
         FieldChange { from, to, explanation, source, ..FieldChange::new(path.to_string(), op) }
     }

@@ -3,9 +3,9 @@
 use super::compare::Supplied;
 use super::decide::Input;
 use super::earlier::Earlier;
-use super::live::Found;
-use super::unreadable::Unread;
-use super::{Source, normal, secrets};
+use super::live::LiveObject;
+use super::unreadable::UnreadObjects;
+use super::{SourceLine, normal, secrets};
 use crate::kinds::{Mark, Owner, Rev};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
@@ -24,9 +24,9 @@ pub(super) struct PlanContext<'a> {
     pub earlier: Arc<Vault>,
     pub supplied: BTreeMap<String, Supplied>,
     /// The objects that carry this project's mark, by kind and by the address in the mark.
-    pub owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
+    pub owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a LiveObject>>>,
     /// What is live and could not be read.
-    pub unread: Unread<'a>,
+    pub unread: UnreadObjects<'a>,
 }
 
 impl<'a> PlanContext<'a> {
@@ -37,11 +37,11 @@ impl<'a> PlanContext<'a> {
         let vault = vault_of(input, &owned);
         PlanContext {
             input,
-            earlier: input.bases.named_by(&vault),
+            earlier: input.baselines.named_by(&vault),
             vault,
             supplied: input.live.supplied(),
             owned,
-            unread: Unread::new(input.live, input.kinds, project, target),
+            unread: UnreadObjects::new(input.live, input.kinds, project, target),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> PlanContext<'a> {
 
     /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
     pub fn earlier(&self, resource: &Resource) -> Earlier {
-        self.input.bases.secrets(&resource.address, &self.earlier).and(&resource.spec)
+        self.input.baselines.secrets(&resource.address, &self.earlier).and(&resource.spec)
     }
 
     /// The body with the mark on it.
@@ -82,20 +82,20 @@ impl<'a> PlanContext<'a> {
     }
 
     /// The line of a value.
-    pub fn source(&self, span: Span) -> Option<Source> {
+    pub fn source(&self, span: Span) -> Option<SourceLine> {
         let files = &self.input.desired.files;
         let (file, line) = (files.get(span.file).path.clone(), files.position(span).0);
-        Some(Source { file, line, nearest: false, commit: None })
+        Some(SourceLine { file, line, nearest: false, commit: None })
     }
 
     /// The line that is nearest to where a value would stand.
-    pub fn nearest(&self, span: Span) -> Option<Source> {
-        Some(Source { nearest: true, ..self.source(span)? })
+    pub fn nearest(&self, span: Span) -> Option<SourceLine> {
+        Some(SourceLine { nearest: true, ..self.source(span)? })
     }
 }
 
 /// A vault that knows every secret that a decision can meet: learnt before anything is compared.
-fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&Found>>>) -> Vault {
+fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&LiveObject>>>) -> Vault {
     let mut vault = input.desired.vault.clone();
     let resources = &input.desired.resources;
     let adopted: BTreeSet<&str> = resources.iter().filter_map(|r| r.adopt.as_deref()).collect();

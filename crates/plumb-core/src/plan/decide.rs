@@ -1,19 +1,19 @@
 //! Deciding: what is to be done to each resource, and why.
 
-use super::attribute::{Basis, FieldSources, Sides, base_of};
-use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Undeclared, compare};
+use super::attribute::{Basis, FieldSources, Sides, baseline_of};
+use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
 use super::context::PlanContext;
-use super::earlier::{Base, Bases, Earlier};
-use super::live::{Found, Live};
-use super::matching::{self, Match, Unmatched};
-use super::origin::{Was, is_apart};
+use super::earlier::{Baseline, Baselines, Earlier};
+use super::live::{Live, LiveObject};
+use super::matching::{self, ObjectMatch, Unmatched};
+use super::origin::{NormalBaseline, is_apart};
 use super::secrets;
 use super::selection::Selection;
-use super::unknown::{self, Unknown};
+use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, Guard, Op, Origin, Plan, PlanFormat, finish, foreign, normal, order, orphans, references,
-    served, unreadable,
+    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, finish, foreign, missing_systems, normal,
+    order, orphans, references, unreadable,
 };
 use crate::kinds::{AnyKind, Impact, ImpactClass, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
@@ -29,7 +29,7 @@ pub struct Input<'a> {
     pub desired: &'a Desired,
     pub live: &'a Live,
     /// The manifests as they were: explains differences, decides none.
-    pub bases: &'a Bases,
+    pub baselines: &'a Baselines,
     pub selection: &'a Selection,
     /// The commit that the manifests were read at.
     pub head: Option<&'a str>,
@@ -63,7 +63,7 @@ pub struct Decision {
     pub plan: Plan,
     pub vault: Vault,
     /// What each changed resource is wanted to be, to verify an apply by.
-    pub wanted: BTreeMap<Address, Wanted>,
+    pub wanted: BTreeMap<Address, WantedObject>,
     /// Resources whose manifest changed, and that have live values which the service may have chosen: an earlier manifest
     /// tells whether it had set them.
     pub chosen: BTreeSet<Address>,
@@ -93,7 +93,7 @@ impl Decision {
 
 /// What a changed resource is wanted to be.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct WantedObject {
     /// In normal form.
     pub spec: Value,
     /// Places that others may change.
@@ -101,7 +101,7 @@ pub struct Wanted {
     /// In normal form, what was live when it was decided.
     pub live: Option<Value>,
     /// What was live and the spec does not model.
-    pub unknown: Unknown,
+    pub unknown: UnknownMembers,
     /// What of that `metadata.remove` names.
     pub remove: Vec<Pattern>,
     /// What of it was a secret before, and is not to be shown.
@@ -116,8 +116,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
         let resource = &input.desired.resources[index];
         let verdict = match resource.kind.role() {
             Role::Tie => continue,
-            _ if !context.reads(&resource.address.kind) || served::lacks(resource, input.absent) => {
-                served::refuse(&context, resource)
+            _ if !context.reads(&resource.address.kind) || missing_systems::has_missing(resource, input.absent) => {
+                missing_systems::refuse(&context, resource)
             }
             Role::Ladder => context.ladder(resource),
             Role::Object => {
@@ -143,7 +143,7 @@ fn decide_one<'a>(
     context: &PlanContext<'a>,
     ids: &ReferenceIds,
     resource: &'a Resource,
-    matched: Result<Match<'a>, Unmatched>,
+    matched: Result<ObjectMatch<'a>, Unmatched>,
 ) -> ResourceVerdict<'a> {
     let is_selected = context.input.selection.has(resource);
     let found = match matched {
@@ -153,11 +153,11 @@ fn decide_one<'a>(
             return ResourceVerdict { unavailable: true, blocked, ..Default::default() };
         }
     };
-    let is_missing = matches!(found, Match::None);
+    let is_missing = matches!(found, ObjectMatch::None);
     if !is_selected {
         return ResourceVerdict { unavailable: is_missing, ..Default::default() };
     }
-    if let Match::Released(found) = found {
+    if let ObjectMatch::Released(found) = found {
         return released(resource, found);
     }
     let refused = match resource.references.iter().find(|r| ids.unavailable.contains(r)) {
@@ -185,9 +185,9 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
             sources.field(&path, Op::Add, None, Some(value.clone()))
         })
         .collect();
-    let origin = match context.input.bases.get(&resource.address) {
-        Some(Base::Nothing) => Some(Origin::Manifest),
-        Some(Base::Spec(_)) => Some(Origin::Drift),
+    let origin = match context.input.baselines.get(&resource.address) {
+        Some(Baseline::Nothing) => Some(ChangeOrigin::Manifest),
+        Some(Baseline::Spec(_)) => Some(ChangeOrigin::Drift),
         None => None,
     };
     let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: context.input.now };
@@ -195,7 +195,7 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
     let change = change(context, resource, Action::Create, &step);
     add_change(&mut verdict, resource, &step, change.map(|change| Change { fields, origin, ..change }));
     let (spec, earlier) = (normal::normal(rules, &shown), context.earlier(resource));
-    verdict.wanted = Some(Wanted { spec, earlier, ..Wanted::default() });
+    verdict.wanted = Some(WantedObject { spec, earlier, ..WantedObject::default() });
     verdict
 }
 
@@ -203,14 +203,14 @@ fn existing<'a>(
     context: &PlanContext<'a>,
     ids: &ReferenceIds,
     resource: &'a Resource,
-    matched: &Match<'a>,
+    matched: &ObjectMatch<'a>,
 ) -> ResourceVerdict<'a> {
     let mut verdict = ResourceVerdict::default();
     let (found, mark, adopted) = match matched {
-        Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
-        Match::Adopted(found) => (*found, found.mark.as_ref(), true),
-        Match::Borrowed(found) => (*found, None, false),
-        Match::None | Match::Released(_) => return verdict,
+        ObjectMatch::Owned(found, mark) | ObjectMatch::Moved(found, mark) => (*found, Some(*mark), false),
+        ObjectMatch::Adopted(found) => (*found, found.mark.as_ref(), true),
+        ObjectMatch::External(found) => (*found, None, false),
+        ObjectMatch::None | ObjectMatch::Released(_) => return verdict,
     };
     let rules = resource.kind.rules();
     let spec = context.sealed(&resource.spec);
@@ -221,14 +221,18 @@ fn existing<'a>(
     let sealed = context.sealed(&found.seen.spec);
     let live = normal::normal(rules, &sealed);
     let (ignored, expired) = patterns(resource, context.input.today);
-    let borrowed = matches!(matched, Match::Borrowed(_));
+    let is_external = matches!(matched, ObjectMatch::External(_));
     let remove = unknown::removals(resource);
-    let unknown = if borrowed { Unknown::default() } else { Unknown::of(rules, &sealed, &context.supplied, &remove) };
+    let unknown = if is_external {
+        UnknownMembers::default()
+    } else {
+        UnknownMembers::of(rules, &sealed, &context.supplied, &remove)
+    };
     let comparing = Context {
         supplied: &context.supplied,
         ignored: &ignored,
-        undeclared: if borrowed {
-            Undeclared::Theirs
+        undeclared: if is_external {
+            Undeclared::External
         } else if same_manifest {
             Undeclared::Keep
         } else {
@@ -236,9 +240,9 @@ fn existing<'a>(
         },
     };
     let mut comparison = compare(rules, &want, &live, &comparing);
-    let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+    let protect_differs = !is_external && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
     let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
-    let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..))
+    let is_written = matches!(matched, ObjectMatch::Adopted(_) | ObjectMatch::Moved(..))
         || protect_differs
         || has_new_secret
         || !unknown.removed.is_empty();
@@ -254,11 +258,11 @@ fn existing<'a>(
     let differs = !comparison.differences.is_empty() || !unseen.is_empty() || !unknown.removed.is_empty();
     let action = match matched {
         _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
-        Match::Adopted(_) => Action::Adopt,
-        Match::Moved(..) => Action::Move,
+        ObjectMatch::Adopted(_) => Action::Adopt,
+        ObjectMatch::Moved(..) => Action::Move,
         _ if differs || protect_differs => Action::Update,
         _ => {
-            let base = base_of(context, ids, resource, mark, same_manifest);
+            let base = baseline_of(context, ids, resource, mark, same_manifest);
             verdict.unchanged = true;
             verdict.kept = unknown.kept;
             note_kept(&mut verdict, resource, &comparison.kept, base.as_ref(), same_manifest);
@@ -276,9 +280,9 @@ fn existing<'a>(
     if let Some(blocked) = unknown::refuse(resource, action, &unknown) {
         return ResourceVerdict::refused(blocked);
     }
-    let base = base_of(context, ids, resource, mark, same_manifest);
+    let base = baseline_of(context, ids, resource, mark, same_manifest);
     let read = unknown.basis(&live);
-    let basis = Basis { was: base.as_ref(), same_manifest, is_ours: borrowed || !adopted && mark.is_some() };
+    let basis = Basis { was: base.as_ref(), same_manifest, is_ours: is_external || !adopted && mark.is_some() };
     let sources = FieldSources { context, ids, resource };
     let mut fields = sources.fields(&comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
     if protect_differs {
@@ -294,7 +298,7 @@ fn existing<'a>(
     unknown::add_fields(context, resource, &unknown, &taken, &mut fields);
     let unknown = unknown.taking(taken);
     verdict.kept.clone_from(&unknown.kept);
-    let body = if borrowed { body } else { context.marked(resource, body) };
+    let body = if is_external { body } else { context.marked(resource, body) };
     let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
     changed.extend(unseen.iter().cloned());
     changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
@@ -312,7 +316,7 @@ fn existing<'a>(
         // The other actions name their object already.
         reason: found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner)),
         moved_from: match matched {
-            Match::Moved(_, mark) => Some(mark.owner.address.clone()),
+            ObjectMatch::Moved(_, mark) => Some(mark.owner.address.clone()),
             _ => None,
         },
         fields,
@@ -321,7 +325,7 @@ fn existing<'a>(
     });
     add_change(&mut verdict, resource, &step, change);
     let earlier = context.earlier(resource);
-    verdict.wanted = Some(Wanted { spec: want, ignored, live: Some(live), unknown, remove, earlier });
+    verdict.wanted = Some(WantedObject { spec: want, ignored, live: Some(live), unknown, remove, earlier });
     verdict
 }
 
@@ -383,7 +387,7 @@ fn starts_at_once(resource: &Resource, step: &Step<'_>) -> Option<Blocked> {
 }
 
 /// What was let go stays so, although its manifest is still there.
-fn released<'a>(resource: &Resource, found: &Found) -> ResourceVerdict<'a> {
+fn released<'a>(resource: &Resource, found: &LiveObject) -> ResourceVerdict<'a> {
     let (noun, id) = (resource.kind.noun(), &found.seen.id);
     let message = format!(
         "{noun} {id} was released, and nothing is done to it although `adopt` names it: remove the manifest, or, to take \
@@ -399,12 +403,13 @@ fn released<'a>(resource: &Resource, found: &Found) -> ResourceVerdict<'a> {
 fn note_kept(
     verdict: &mut ResourceVerdict<'_>,
     resource: &Resource,
-    kept: &[Kept],
-    base: Option<&Was>,
+    kept: &[KeptValue],
+    base: Option<&NormalBaseline>,
     same_manifest: bool,
 ) {
     let undeclared = |fixed: bool| {
-        let is = move |k: &&Kept| k.because == Because::Undeclared && (k.carry == Carry::UntilReplaced) == fixed;
+        let is =
+            move |k: &&KeptValue| k.because == KeepReason::Undeclared && (k.carry == Carry::UntilReplaced) == fixed;
         kept.iter().filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
     };
     let mut note = |what: &str, paths: String| {
@@ -414,16 +419,17 @@ fn note_kept(
     };
     note("set live, not declared here, left alone", undeclared(false));
     note("set live, not declared here, and only a replacement could remove it", undeclared(true));
-    if same_manifest || !kept.iter().any(|k| k.because == Because::Chosen) {
+    if same_manifest || !kept.iter().any(|k| k.because == KeepReason::Chosen) {
         return;
     }
     // What the manifest set when the object was last written, and sets no more, and that stays: nobody can tell such a
     // value from one that the service chose.
     if let Some(base) = base {
         let rules = resource.kind.rules();
-        let had = |k: &&Kept| k.because == Because::Chosen && schema::find(rules, &base.spec, &k.path).is_some();
+        let had =
+            |k: &&KeptValue| k.because == KeepReason::Chosen && schema::find(rules, &base.spec, &k.path).is_some();
         let list = |sticks: bool| {
-            let is = move |k: &&Kept| (k.carry == Carry::Sticks) == sticks;
+            let is = move |k: &&KeptValue| (k.carry == Carry::Sticks) == sticks;
             kept.iter().filter(had).filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
         };
         note("no longer declared here, and kept, because the service may have chosen it", list(false));

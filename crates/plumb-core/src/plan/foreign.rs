@@ -2,7 +2,7 @@
 
 use super::Blocked;
 use super::context::PlanContext;
-use super::live::Found;
+use super::live::LiveObject;
 use crate::kinds::managed::{Tool, ToolName};
 use crate::kinds::{AnyKind, Role};
 use crate::manifest::Resource;
@@ -19,7 +19,7 @@ fn besides(tool: ToolName) -> &'static str {
 }
 
 /// That an object is not adopted, because another tool manages it and the manifest does not say that it is taken from there.
-pub(super) fn not_taken(resource: &Resource, found: &Found) -> Option<Blocked> {
+pub(super) fn not_taken(resource: &Resource, found: &LiveObject) -> Option<Blocked> {
     let tool = resource.kind.managed_by(&found.seen)?;
     if resource.take_from == Some(tool.name) {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn not_taken(resource: &Resource, found: &Found) -> Option<Blocked> {
 }
 
 /// A refusal because of an object's name, with the tool that manages the object.
-pub(super) fn with_tool(kind: &dyn AnyKind, found: &Found, blocked: Blocked) -> Blocked {
+pub(super) fn with_tool(kind: &dyn AnyKind, found: &LiveObject, blocked: Blocked) -> Blocked {
     let Some(tool) = kind.managed_by(&found.seen).filter(|_| found.mark.is_none()) else { return blocked };
     let remedy = blocked.remedy.map(|remedy| format!("{remedy}, and {}", take(&tool)));
     Blocked { reason: format!("{}; {}", blocked.reason, tool.says()), remedy, ..blocked }

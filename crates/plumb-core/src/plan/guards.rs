@@ -61,7 +61,7 @@ fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> 
 
 /// From where an apply is tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ApplyPlace {
     /// `None` on a detached head, or without git.
     pub branch: Option<String>,
     /// Whether files differ from the commit, or there is no commit.
@@ -71,7 +71,7 @@ pub struct Place {
 }
 
 /// The guards on from where, and to where, an apply goes.
-pub fn of_place(place: &Place, target: &Target) -> Vec<Blocked> {
+pub fn of_place(place: &ApplyPlace, target: &Target) -> Vec<Blocked> {
     let mut blocked = Vec::new();
     if let Some(git) = &target.git {
         if let Some(wanted) = git.branch.as_ref().filter(|b| place.branch.as_ref() != Some(b)) {
@@ -108,7 +108,7 @@ mod tests {
     use crate::manifest;
     use crate::manifest::{DatabricksTarget, GitTarget};
     use crate::manifest::{InMemory, Request};
-    use crate::plan::{Decision, Found};
+    use crate::plan::{Decision, LiveObject};
     use plumb_model::address::Address;
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -138,7 +138,7 @@ mod tests {
         let desired = desired();
         let job = |name: &str, owner: &str| {
             let spec = json!({ "name": name, "tags": { "plumb": format!("{owner}/DatabricksJob/{name}") } });
-            Found::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
+            LiveObject::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
         };
         let mut live = Live::default();
         live.kinds.insert("DatabricksJob", vec![job("a", "p/t"), job("b", "p/t"), job("theirs", "q/t")]);
@@ -207,7 +207,7 @@ mod tests {
             databricks: Some(DatabricksTarget { workspace_id: Some("1".into()), ..Default::default() }),
             ..Target::default()
         };
-        let here = |branch: Option<&str>, dirty, workspace: Option<&str>| Place {
+        let here = |branch: Option<&str>, dirty, workspace: Option<&str>| ApplyPlace {
             branch: branch.map(str::to_owned),
             dirty,
             workspace_id: workspace.map(str::to_owned),

@@ -1,7 +1,7 @@
 //! Which live object belongs to a manifest. It is told by the mark alone: a name is no proof.
 
 use super::context::PlanContext;
-use super::live::Found;
+use super::live::LiveObject;
 use super::{Blocked, foreign, unreadable};
 use crate::kinds::{AnyKind, Mark, Owner};
 use crate::manifest::Resource;
@@ -9,24 +9,24 @@ use plumb_model::address::Address;
 use serde_json::Value;
 
 /// How a manifest and a live object belong together.
-pub(super) enum Match<'a> {
+pub(super) enum ObjectMatch<'a> {
     None,
-    Owned(&'a Found, &'a Mark),
-    Adopted(&'a Found),
-    Moved(&'a Found, &'a Mark),
+    Owned(&'a LiveObject, &'a Mark),
+    Adopted(&'a LiveObject),
+    Moved(&'a LiveObject, &'a Mark),
     /// An object of others, known by its name.
-    Borrowed(&'a Found),
+    External(&'a LiveObject),
     /// What `adopt` names, and `plumb release` let go.
-    Released(&'a Found),
+    Released(&'a LiveObject),
 }
 
-impl<'a> Match<'a> {
+impl<'a> ObjectMatch<'a> {
     /// The live object, whatever its part in it.
-    pub fn object(&self) -> Option<&'a Found> {
+    pub fn object(&self) -> Option<&'a LiveObject> {
         match self {
-            Match::None => None,
-            Match::Owned(found, _) | Match::Moved(found, _) => Some(found),
-            Match::Adopted(found) | Match::Borrowed(found) | Match::Released(found) => Some(found),
+            ObjectMatch::None => None,
+            ObjectMatch::Owned(found, _) | ObjectMatch::Moved(found, _) => Some(found),
+            ObjectMatch::Adopted(found) | ObjectMatch::External(found) | ObjectMatch::Released(found) => Some(found),
         }
     }
 }
@@ -56,11 +56,11 @@ impl From<Blocked> for Unmatched {
 }
 
 /// Finds the live object of a manifest. Never picks one of several.
-pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Match<'a>, Unmatched> {
+pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
     let (kind, address) = (resource.kind, &resource.address);
     let refuse = |reason: String, remedy: String| Unmatched::from(Blocked::new(address, reason).with_remedy(remedy));
     if kind.is_borrowed(&resource.spec) {
-        return borrowed(context, resource);
+        return external(context, resource);
     }
     unreadable::own_is_unread(context, resource)?;
     let owned = &context.owned[kind.name()];
@@ -77,7 +77,7 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
                     format!("remove `adopt`, or `plumb release {address}` first"),
                 ))
             }
-            _ => Ok(Match::Owned(found, mark)),
+            _ => Ok(ObjectMatch::Owned(found, mark)),
         };
     }
     for previous in &resource.previous_names {
@@ -86,16 +86,15 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
             continue;
         }
         if let Some((found, mark)) = single(&previous)? {
-            return Ok(Match::Moved(found, mark));
+            return Ok(ObjectMatch::Moved(found, mark));
         }
     }
     let live = context.input.live.of(kind.name());
     if let Some(id) = &resource.adopt {
         return match live.iter().find(|f| f.seen.id == *id) {
-            Some(found) if is_released(context, resource, found) => Ok(Match::Released(found)),
-            Some(found) => {
-                foreign::not_taken(resource, found).map_or(Ok(Match::Adopted(found)), |blocked| Err(blocked.into()))
-            }
+            Some(found) if is_released(context, resource, found) => Ok(ObjectMatch::Released(found)),
+            Some(found) => foreign::not_taken(resource, found)
+                .map_or(Ok(ObjectMatch::Adopted(found)), |blocked| Err(blocked.into())),
             None => {
                 unreadable::adopts_unread(context, resource)?;
                 Err(refuse(
@@ -107,7 +106,7 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
     }
     let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
     match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
-        None => unreadable::may_be_unread(context, resource).map(|()| Match::None),
+        None => unreadable::may_be_unread(context, resource).map(|()| ObjectMatch::None),
         Some(found) => {
             Err(name_is_taken(context, resource, found, title).map(|blocked| foreign::with_tool(kind, found, blocked)))
         }
@@ -115,7 +114,7 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
 }
 
 /// Whether an object was this manifest's until it was released.
-fn is_released(context: &PlanContext<'_>, resource: &Resource, found: &Found) -> bool {
+fn is_released(context: &PlanContext<'_>, resource: &Resource, found: &LiveObject) -> bool {
     let desired = context.input.desired;
     let is_mine = |owner: &Owner| {
         owner.project == desired.project.name
@@ -126,7 +125,7 @@ fn is_released(context: &PlanContext<'_>, resource: &Resource, found: &Found) ->
 }
 
 /// Finds an object of others by its name.
-fn borrowed<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Match<'a>, Unmatched> {
+fn external<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
     let kind = resource.kind;
     let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
     let refuse =
@@ -140,7 +139,7 @@ fn borrowed<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Match<
             ))
         }
         Some(found) => match &found.mark {
-            None => Ok(Match::Borrowed(found)),
+            None => Ok(ObjectMatch::External(found)),
             Some(mark) => Err(refuse(
                 format!("the manifest says that others make {} \"{title}\", but it is {}", kind.noun(), mark.owner),
                 "manage it there only, or release it first: `plumb release ADDRESS`",
@@ -149,7 +148,7 @@ fn borrowed<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Match<
     }
 }
 
-fn name_is_taken(context: &PlanContext<'_>, resource: &Resource, found: &Found, title: &str) -> Unmatched {
+fn name_is_taken(context: &PlanContext<'_>, resource: &Resource, found: &LiveObject, title: &str) -> Unmatched {
     let (one, id) = (resource.kind.one(), &found.seen.id);
     let desired = context.input.desired;
     let owner = found.mark.as_ref().map(|m| &m.owner);
@@ -184,7 +183,7 @@ pub(super) const CLONES_REMEDY: &str =
     "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
 
 /// That several objects carry one mark, with their ids.
-pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
+pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&LiveObject]) -> String {
     let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
     format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
 }

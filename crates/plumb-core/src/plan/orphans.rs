@@ -1,14 +1,14 @@
 //! What is owned and no manifest asks for any more.
 
 use super::context::PlanContext;
-use super::decide::Wanted;
-use super::earlier::Base;
-use super::live::Found;
+use super::decide::WantedObject;
+use super::earlier::Baseline;
+use super::live::LiveObject;
 use super::matching::{CLONES_REMEDY, clones};
-use super::unknown::Unknown;
+use super::unknown::UnknownMembers;
 use super::unreadable::unread_part;
 use super::verdict::{Claims, ResourceVerdict};
-use super::{Action, Blocked, Change, Origin, normal};
+use super::{Action, Blocked, Change, ChangeOrigin, normal};
 use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
 use plumb_model::address::Address;
 use serde_json::Value;
@@ -50,7 +50,7 @@ fn decide_one<'a>(
     claims: &Claims,
     kind: &'static dyn AnyKind,
     address: &Address,
-    found: &'a Found,
+    found: &'a LiveObject,
 ) -> ResourceVerdict<'a> {
     if let Some(blocked) = refuse(context, claims, kind, address, found) {
         return ResourceVerdict::refused(blocked);
@@ -58,7 +58,7 @@ fn decide_one<'a>(
     let rules = kind.rules();
     let sealed = context.sealed(&found.seen.spec);
     let live = normal::normal(rules, &sealed);
-    let unknown = Unknown::of(rules, &sealed, &context.supplied, &[]);
+    let unknown = UnknownMembers::of(rules, &sealed, &context.supplied, &[]);
     let step =
         Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: context.input.now };
     let calls = match kind.calls(&step) {
@@ -70,9 +70,9 @@ fn decide_one<'a>(
         id: Some(found.seen.id.clone()),
         title: live.get(kind.title()).and_then(Value::as_str).unwrap_or(&address.name).to_owned(),
         reason: Some("no manifest asks for it any more".into()),
-        origin: context.input.bases.get(address).map(|base| match base {
-            Base::Spec(_) => Origin::Manifest,
-            Base::Nothing => Origin::Drift,
+        origin: context.input.baselines.get(address).map(|base| match base {
+            Baseline::Spec(_) => ChangeOrigin::Manifest,
+            Baseline::Nothing => ChangeOrigin::Drift,
         }),
         impacts,
         disrupts,
@@ -80,11 +80,11 @@ fn decide_one<'a>(
         read: Some(unknown.basis(&live)),
         ..Change::new(address.clone(), Action::Delete)
     };
-    let earlier = context.input.bases.secrets(address, &context.earlier);
+    let earlier = context.input.baselines.secrets(address, &context.earlier);
     ResourceVerdict {
         changes: vec![change],
         live: Some(&found.seen.spec),
-        wanted: Some(Wanted { live: Some(live), unknown, earlier, ..Wanted::default() }),
+        wanted: Some(WantedObject { live: Some(live), unknown, earlier, ..WantedObject::default() }),
         ..Default::default()
     }
 }
@@ -95,7 +95,7 @@ fn refuse(
     claims: &Claims,
     kind: &dyn AnyKind,
     address: &Address,
-    found: &Found,
+    found: &LiveObject,
 ) -> Option<Blocked> {
     let (noun, id) = (kind.noun(), &found.seen.id);
     if let Some(now) = claims.renamed.get(address) {

@@ -105,7 +105,7 @@ pub struct Change {
     /// Who brought it about that the object is to be made or deleted, where git can tell. For other actions the fields
     /// say it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ChangeOrigin>,
     /// What it disrupts: "restarts the cluster", "cancels 1 active run".
     pub impacts: Vec<String>,
     /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
@@ -123,7 +123,7 @@ pub struct Change {
     pub moved_from: Option<Address>,
     /// Where the manifest is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<SourceLine>,
     /// Names this change but for what it disrupts; the plan's digest is made of these. `k:` before it: keyed.
     pub digest: String,
     /// The requests, as method and path.
@@ -181,7 +181,7 @@ pub struct FieldChange {
     pub to: Option<Value>,
     /// Who brought the difference about, where git can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ChangeOrigin>,
     /// Whether this field forces the object to be made anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
@@ -194,7 +194,7 @@ pub struct FieldChange {
     pub note: Option<String>,
     /// Where the wanted value stands, or the nearest line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<SourceLine>,
 }
 
 impl FieldChange {
@@ -226,7 +226,7 @@ pub enum Op {
 /// Who brought a difference about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum ChangeOrigin {
     /// The manifest changed since the last apply.
     Manifest,
     /// The live object changed since the last apply.
@@ -237,7 +237,7 @@ pub enum Origin {
 
 /// A line of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Source {
+pub struct SourceLine {
     /// Relative to the repository, with forward slashes.
     pub file: String,
     pub line: usize,

@@ -11,8 +11,8 @@
 //!   replaced. An unread object that is known to be somebody else's, or nobody's, stands in the way of no delete.
 
 use super::context::PlanContext;
-use super::live::{Found, Live};
-use super::matching::{Match, Unmatched};
+use super::live::{Live, LiveObject};
+use super::matching::{ObjectMatch, Unmatched};
 use super::verdict::ReferenceIds;
 use super::{Blocked, Note};
 use crate::kinds::{AnyKind, Seen, Unreadable, Whose};
@@ -27,7 +27,7 @@ const MOST_NOTES: usize = 10;
 
 /// What could not be read, by what is known of it.
 #[derive(Default)]
-pub(super) struct Unread<'a> {
+pub(super) struct UnreadObjects<'a> {
     kinds: BTreeMap<&'static str, OfKind<'a>>,
     /// By id, of all kinds.
     ids: BTreeMap<&'a str, &'a Unreadable>,
@@ -50,9 +50,9 @@ struct OfKind<'a> {
     anybodys: Option<&'a Unreadable>,
 }
 
-impl<'a> Unread<'a> {
+impl<'a> UnreadObjects<'a> {
     pub(super) fn new(live: &'a Live, kinds: &[&'static dyn AnyKind], project: &str, target: &str) -> Self {
-        let mut all = Unread::default();
+        let mut all = UnreadObjects::default();
         for kind in kinds {
             if kind.supplies(&Seen::default()).is_some() {
                 all.suppliers.extend(live.of(kind.name()).iter().map(|found| found.seen.id.as_str()));
@@ -236,7 +236,11 @@ pub(super) fn refuse_reference(resource: &Resource, missing: &Address, ids: &Ref
 
 /// Why an object that was found, or is to be made, cannot be decided on: a part of it, or of what it names by an id,
 /// could not be read.
-pub(super) fn part_is_unread(context: &PlanContext<'_>, resource: &Resource, found: &Match<'_>) -> Option<Blocked> {
+pub(super) fn part_is_unread(
+    context: &PlanContext<'_>,
+    resource: &Resource,
+    found: &ObjectMatch<'_>,
+) -> Option<Blocked> {
     let found = found.object();
     let part = found.and_then(|found| unread_part(resource.kind, found));
     let named = || {
@@ -276,7 +280,7 @@ pub(super) fn refuse_unread(live: &Live, resource: &Resource, may_match: impl Fn
 const REMEDY: &str = "look at it in the service itself: its answer is not what its API promises";
 
 /// Why what was found of an object is not the whole of it.
-pub(super) fn unread_part(kind: &dyn AnyKind, found: &Found) -> Option<String> {
+pub(super) fn unread_part(kind: &dyn AnyKind, found: &LiveObject) -> Option<String> {
     let what = || format!("{} {}", kind.noun(), found.seen.id);
     if let Some(why) = &found.seen.unread {
         return Some(format!("{} could not be read whole: {why}", what()));

@@ -1,8 +1,8 @@
 //! What is decided of one resource, and what has been decided of all of them so far.
 
 use super::context::PlanContext;
-use super::decide::Wanted;
-use super::matching::{Match, Unmatched};
+use super::decide::WantedObject;
+use super::matching::{ObjectMatch, Unmatched};
 use super::teardown::Descent;
 use super::unknown::{self, Member};
 use super::{Action, Blocked, Change, Note, unreadable};
@@ -31,7 +31,7 @@ pub(super) struct ResourceVerdict<'a> {
     pub kept: Vec<Member>,
     /// What its live object looks like, if there is a change: deletes are ordered by it.
     pub live: Option<&'a Value>,
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<WantedObject>,
     /// Whether it has live values that the service may have chosen.
     pub chosen: bool,
 }
@@ -76,7 +76,7 @@ pub(super) struct Collected<'a> {
     pub claims: Claims,
     /// What the live objects of changes look like, to order deletes by.
     pub touched: BTreeMap<Address, &'a Value>,
-    pub wanted: BTreeMap<Address, Wanted>,
+    pub wanted: BTreeMap<Address, WantedObject>,
     pub chosen: BTreeSet<Address>,
     pub changes: Vec<Change>,
     pub blocked: Vec<Blocked>,
@@ -110,11 +110,11 @@ impl<'a> Collected<'a> {
     }
 
     /// Adds which live object belongs to a resource, before it is decided.
-    pub fn add_match(&mut self, resource: &Resource, matched: &Result<Match<'a>, Unmatched>) {
+    pub fn add_match(&mut self, resource: &Resource, matched: &Result<ObjectMatch<'a>, Unmatched>) {
         let address = &resource.address;
         match matched {
             Ok(found) => {
-                if let Match::Moved(_, mark) = found {
+                if let ObjectMatch::Moved(_, mark) = found {
                     self.claims.claimed.insert(mark.owner.address.clone());
                 }
                 if let Some(object) = found.object() {

@@ -34,8 +34,8 @@ fn plan(names: &[&str]) -> Plan {
 }
 
 fn told(names: &[&str], ended: Vec<(&str, Ended)>, besides: &[(Address, Action, Ended)], error: Option<&str>) -> Value {
-    let outcome = Outcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() };
-    let applied = applied(&plan(names), &outcome, &Records::default(), besides, (6, error));
+    let outcome = ApplyOutcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() };
+    let applied = applied(&plan(names), &outcome, &ChangeRecords::default(), besides, (6, error));
     serde_json::from_str(&applied_json(&applied).unwrap()).unwrap()
 }
 

@@ -10,7 +10,7 @@ use crate::manifest::Resource;
 use crate::plan::context::PlanContext;
 use crate::plan::unreadable::{refuse_unread, unread_matches, unread_part};
 use crate::plan::verdict::ResourceVerdict;
-use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
+use crate::plan::{Action, Blocked, Change, ChangeOrigin, FieldChange, LiveObject, Note, Op, SourceLine, normal};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ impl<'a> PlanContext<'a> {
             return verdict;
         }
         let spec = LadderSpec::of(&resource.spec);
-        let matched: Vec<(&Found, Old)> = self.matched(resource, &spec);
+        let matched: Vec<(&LiveObject, Old)> = self.matched(resource, &spec);
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
                 let (reason, remedy) = (format!("{other} matches it too"), "let one manifest match it".into());
@@ -47,7 +47,7 @@ impl<'a> PlanContext<'a> {
         verdict
     }
 
-    fn matched(&self, resource: &Resource, spec: &LadderSpec) -> Vec<(&'a Found, Old)> {
+    fn matched(&self, resource: &Resource, spec: &LadderSpec) -> Vec<(&'a LiveObject, Old)> {
         let all = self.input.live.of(resource.kind.name()).iter();
         all.filter_map(|found| Some((found, Old::of(&found.seen)?)))
             .filter(|(_, old)| spec.matches.matches(&old.id, &old.name, &old.tags))
@@ -67,7 +67,7 @@ impl<'a> PlanContext<'a> {
         verdict: &mut ResourceVerdict<'_>,
         resource: &Resource,
         spec: &LadderSpec,
-        found: &Found,
+        found: &LiveObject,
         old: &Old,
         known: &Known,
     ) {
@@ -116,13 +116,13 @@ impl<'a> PlanContext<'a> {
         &self,
         verdict: &mut ResourceVerdict<'_>,
         resource: &Resource,
-        found: &Found,
+        found: &LiveObject,
         old: &Old,
         tags: &Value,
         because: Because,
         (back, why): (bool, Option<&str>),
     ) {
-        let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
+        let origin = Some(if back { ChangeOrigin::Drift } else { ChangeOrigin::Manifest });
         // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
         let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
         let fields = shown
@@ -161,7 +161,7 @@ impl<'a> PlanContext<'a> {
         self.descend(verdict, resource, action, old, &step, fields, reason);
     }
 
-    fn take_down(&self, verdict: &mut ResourceVerdict<'_>, resource: &Resource, found: &Found, old: &Old) {
+    fn take_down(&self, verdict: &mut ResourceVerdict<'_>, resource: &Resource, found: &LiveObject, old: &Old) {
         let verb = Verb::Delete;
         let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
         self.descend(verdict, resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
@@ -201,10 +201,10 @@ impl<'a> PlanContext<'a> {
     }
 
     /// Where the manifest says something of its teardown.
-    fn said(&self, resource: &Resource, path: &str) -> Option<Source> {
+    fn said(&self, resource: &Resource, path: &str) -> Option<SourceLine> {
         let written = path.split('.').try_fold(&resource.node, |node, key| node.get(key));
         let source = self.source(resource.node.at(path).span)?;
-        Some(Source { nearest: written.is_none(), ..source })
+        Some(SourceLine { nearest: written.is_none(), ..source })
     }
 
     /// What the gates of a manifest look at.
@@ -238,7 +238,7 @@ impl<'a> PlanContext<'a> {
         let found = self.input.desired.resources.iter().find(|r| r.address.to_string() == address);
         let Some(resource) = found else { return Starts::Unknown("no manifest has this address".into()) };
         if self.input.kinds.iter().all(|k| k.name() != resource.kind.name())
-            || super::super::served::lacks(resource, self.input.absent)
+            || super::super::missing_systems::has_missing(resource, self.input.absent)
         {
             return Starts::Unknown("Airflow was not read".into());
         }

@@ -3,7 +3,7 @@
 use super::super::compare::Pattern;
 use super::super::context::PlanContext;
 use super::super::{Action, Blocked, FieldChange, Op};
-use super::{Member, Unknown};
+use super::{Member, UnknownMembers};
 use crate::detect;
 use crate::kinds::UnknownSettings;
 use crate::manifest::Resource;
@@ -12,7 +12,7 @@ use plumb_model::secrets::Vault;
 use serde_json::Value;
 
 /// Why an action may not be done: it would lose what plumb does not know, or cannot take it away.
-pub(in crate::plan) fn refuse(resource: &Resource, action: Action, unknown: &Unknown) -> Option<Blocked> {
+pub(in crate::plan) fn refuse(resource: &Resource, action: Action, unknown: &UnknownMembers) -> Option<Blocked> {
     let refuse = |reason: String, remedy: String| Blocked::new(&resource.address, reason).with_remedy(remedy);
     let (kept, removed) = (listed(&unknown.kept), listed(&unknown.removed));
     let settings = resource.kind.unknown_settings();
@@ -41,7 +41,7 @@ pub(in crate::plan) fn refuse(resource: &Resource, action: Action, unknown: &Unk
 pub(in crate::plan) fn add_fields(
     context: &PlanContext<'_>,
     resource: &Resource,
-    unknown: &Unknown,
+    unknown: &UnknownMembers,
     taken: &[Member],
     fields: &mut Vec<FieldChange>,
 ) {

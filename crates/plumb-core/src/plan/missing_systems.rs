@@ -12,7 +12,7 @@ fn needs(resource: &Resource) -> Vec<System> {
 }
 
 /// Whether the resource needs a system that the target does not have.
-pub(super) fn lacks(resource: &Resource, absent: &[System]) -> bool {
+pub(super) fn has_missing(resource: &Resource, absent: &[System]) -> bool {
     needs(resource).iter().any(|system| absent.contains(system))
 }
 
