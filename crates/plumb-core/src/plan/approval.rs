@@ -119,7 +119,7 @@ impl Approval {
     }
 }
 
-/// A plan that was saved as JSON. Of its calls nothing is read: what is carried out is decided anew, so a file that somebody
+/// A plan that was saved as JSON. Of its calls nothing is read: what is carried out is decided again, so a file that somebody
 /// edited can only allow less, or what plumb itself decides now.
 #[derive(Clone, Debug)]
 pub struct Saved {
@@ -193,7 +193,9 @@ impl Saved {
         let (workspace, partial) = (file.workspace.as_deref(), file.partial.as_ref());
         let digest = digest::of_parts(&file.project, &file.target, workspace, partial, keyed, parts);
         if digest != file.digest || changes.values().any(|c| !is_digest(&c.digest) || is_keyed(&c.digest) != keyed) {
-            return Err("its digest is not that of its changes: it was edited or is damaged; make the plan anew".into());
+            return Err(
+                "its digest is not that of its changes: it was edited or is damaged; make the plan again".into()
+            );
         }
         let File { project, target, workspace, partial, digest, head, .. } = file;
         Ok(Saved { project, target, workspace, partial, digest, head, changes })

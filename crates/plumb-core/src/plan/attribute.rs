@@ -41,7 +41,7 @@ pub(super) fn baseline_of(
     same_manifest: bool,
 ) -> Option<NormalBaseline> {
     let rules = resource.kind.rules();
-    // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
+    // An object that is replaced had its old id then: a new one is no drift of those who refer to it.
     let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &ids.live));
     let sealed = |spec: &Value| seal(rules, spec, &mut context.vault.clone());
     let by_mark = context.input.base.is_none();

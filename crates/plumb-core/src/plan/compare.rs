@@ -184,7 +184,7 @@ struct Inherited<'a> {
     policy: Option<(&'a Supplied, usize)>,
     /// The same of its pool.
     pool: Option<(&'a Supplied, usize)>,
-    /// It has a policy or a pool of which nothing is known.
+    /// It has a policy or a pool that is not known.
     unknown: bool,
     /// The service would refuse the object around it beside what is wanted.
     refused: bool,

@@ -38,7 +38,7 @@ pub struct Input<'a> {
     pub today: jiff::civil::Date,
     /// Only for what would begin at once: nothing else depends on the time of day.
     pub now: jiff::Timestamp,
-    /// Who asks, and whether what is due may be taken down.
+    /// Who asks, and whether a teardown that is due may be carried out.
     pub teardown: Keys<'a>,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
@@ -54,7 +54,7 @@ pub struct Input<'a> {
 pub struct Keys<'a> {
     /// Who marks: it is written on what is marked.
     pub who: &'a str,
-    /// The second key: whether what is due is taken down.
+    /// Whether a teardown that is due is carried out: `--allow-teardown`.
     pub key: bool,
 }
 
@@ -448,7 +448,7 @@ fn note_expired(verdict: &mut ResourceVerdict<'_>, resource: &Resource, expired:
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
     let paths: Vec<String> = comparison.differences.iter().filter(|d| d.replaces).map(|d| d.path.to_string()).collect();
     let reason =
-        format!("it is protected, and would have to be made anew: {} cannot be changed in place", paths.join(", "));
+        format!("it is protected, and would have to be replaced: {} cannot be changed in place", paths.join(", "));
     Blocked::new(&resource.address, reason).with_remedy("set `metadata.lifecycle.protect: false` and apply that first")
 }
 

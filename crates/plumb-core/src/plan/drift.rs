@@ -104,7 +104,7 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
     match change.action {
         Action::Update => {}
         Action::Create => return Err("it is not there; only an apply makes objects".into()),
-        Action::Replace => return Err("it would have to be made anew".into()),
+        Action::Replace => return Err("it would have to be replaced".into()),
         Action::Mark | Action::Terminate => return Err("only an apply takes anything down".into()),
         _ => return Err("it is the manifests that changed".into()),
     }

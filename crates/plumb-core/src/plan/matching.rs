@@ -135,7 +135,7 @@ fn external<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Object
             unreadable::may_be_unread(context, resource)?;
             Err(refuse(
                 format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
-                "mend the name, or wait until it is there",
+                "fix the name, or wait until it is there",
             ))
         }
         Some(found) => match &found.mark {

@@ -22,7 +22,7 @@ pub(super) fn decide<'c, 'a>(context: &'c PlanContext<'a>, claims: &Claims) -> V
     let declared: BTreeSet<&Address> = context.input.desired.resources.iter().map(|r| &r.address).collect();
     let has_manifest = |address: &Address| declared.contains(address) || claims.claimed.contains(address);
     let mut orphans = Vec::new();
-    // What a ladder's mark is on is never pruned: its manifest did not make it.
+    // What is marked for teardown is never pruned: its manifest did not make it.
     for kind in context.input.kinds.iter().filter(|k| k.role() == Role::Object) {
         let unread = context.unread.orphans(*kind, has_manifest);
         let unread_addresses: BTreeSet<&Address> = unread.iter().map(|(address, _)| *address).collect();

@@ -58,7 +58,7 @@ impl Partial {
     }
 }
 
-/// An object that the plan makes away with.
+/// An object that the plan deletes or replaces.
 struct Doomed<'a> {
     change: &'a Change,
     /// Whether its id says which object it is wherever it stands. A name may stand anywhere and mean something else.

@@ -45,12 +45,12 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
     pub blocked: Vec<Blocked>,
-    /// What is on its way down, and the gates before it. For reading only: it is no part of the digest.
+    /// Pending teardowns, and the gates before each. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teardown: Vec<Descent>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
-    /// How many resources are as they should be.
+    /// How many resources are up to date.
     pub unchanged: usize,
 }
 
@@ -74,7 +74,7 @@ pub struct Counts {
 pub enum Action {
     Create,
     Update,
-    /// Deleted and made anew: a field changed that cannot be changed in place.
+    /// Deleted and created again: a field changed that cannot be changed in place.
     Replace,
     Delete,
     /// An existing object is taken over.
@@ -85,7 +85,7 @@ pub enum Action {
     Release,
     /// It is marked for teardown; nothing else happens to it.
     Mark,
-    /// It is taken down.
+    /// Its teardown ends: a cluster is terminated, anything else deleted.
     Terminate,
 }
 
@@ -111,7 +111,7 @@ pub struct Change {
     /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub disrupts: BTreeSet<ImpactClass>,
-    /// When the object is set going next by the clock, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
+    /// When its schedule starts the object next, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
@@ -182,7 +182,7 @@ pub struct FieldChange {
     /// Who brought the difference about, where git can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<ChangeOrigin>,
-    /// Whether this field forces the object to be made anew.
+    /// Whether this field forces the object to be replaced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
     /// What a reader should know of who brought it about, where a commit cannot say it: a default, a reference, or that
@@ -308,7 +308,7 @@ pub enum Guard {
     Clean,
     /// The target's `databricks.workspace_id`.
     Workspace,
-    /// Nothing is to be set going at once that its manifest did not mean.
+    /// Nothing is to start at once that its manifest did not mean to start.
     RunNow,
     /// Nothing that a selection leaves out is to keep the id of what goes.
     Dangling,

@@ -231,7 +231,7 @@ pub(super) fn refuse_reference(resource: &Resource, missing: &Address, ids: &Ref
         return refuse(&resource.address, format!("it refers to {missing}, which could not be read"));
     }
     let reason = format!("it refers to {missing}, which is not live and will not be made by this plan");
-    Blocked::new(&resource.address, reason).with_remedy(format!("mend or select {missing} first"))
+    Blocked::new(&resource.address, reason).with_remedy(format!("fix or select {missing} first"))
 }
 
 /// Why an object that was found, or is to be made, cannot be decided on: a part of it, or of what it names by an id,
