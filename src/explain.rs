@@ -6,7 +6,8 @@ use crate::git::Repo;
 use plumb_core::kinds::Mark;
 use plumb_core::manifest::{Desired, InMemory, Source};
 use plumb_core::plan::{
-    Action, Base, Bases, Change, Commit, Decision, Live, Note, Origin, Plan, Source as Line, is_apart, normal,
+    Action, Baseline, Baselines, Change, ChangeOrigin, Commit, Decision, Live, Note, Plan, SourceLine as Line,
+    is_apart, normal,
 };
 use plumb_core::{kinds, manifest};
 use plumb_model::address::Address;
@@ -35,7 +36,7 @@ pub struct History<'a> {
 /// What is known of earlier manifests.
 #[derive(Default)]
 pub struct Known {
-    pub bases: Bases,
+    pub bases: Baselines,
     pub notes: Vec<Note>,
     /// The commits that the manifests in `bases` are of.
     pub commits: BTreeMap<Address, String>,
@@ -77,10 +78,10 @@ impl History<'_> {
         // What the other branch did meanwhile is not this branch's doing.
         let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
         let (specs, vault) = self.specs(&fork)?;
-        let mut bases: Bases = addresses.iter().map(|address| (address.clone(), Base::Nothing)).collect();
+        let mut bases: Baselines = addresses.iter().map(|address| (address.clone(), Baseline::Nothing)).collect();
         specs.iter().for_each(|(address, spec)| bases.hide(address, spec));
         bases.learn(&vault);
-        bases.extend(specs.into_iter().map(|(address, spec)| (address, Base::Spec(spec))));
+        bases.extend(specs.into_iter().map(|(address, spec)| (address, Baseline::Spec(spec))));
         let commits = addresses.iter().map(|address| (address.clone(), fork.clone())).collect();
         Ok(Known { bases, notes: Vec::new(), commits })
     }
@@ -148,7 +149,7 @@ impl History<'_> {
                             known.bases.hide(address, spec);
                         }
                         if let Some(spec) = specs.get(*was).filter(|spec| is_that(address, spec, hash)) {
-                            known.bases.insert((*address).clone(), Base::Spec(spec.clone()));
+                            known.bases.insert((*address).clone(), Baseline::Spec(spec.clone()));
                             known.commits.insert((*address).clone(), (*commit).to_owned());
                         } else if planned.contains(address) {
                             known.notes.push(Note {
@@ -186,8 +187,8 @@ impl History<'_> {
 
     /// What the manifests since a commit said of what is written by calls of its own: such a call leaves the mark as it
     /// was, so any of them may have been applied. Where that cannot be told, nothing is known of it.
-    fn since(&self, commit: &str, wanted: &[Wanted<'_>], bases: &mut Bases, states: &mut States) {
-        let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Base::Spec(_)));
+    fn since(&self, commit: &str, wanted: &[Wanted<'_>], bases: &mut Baselines, states: &mut States) {
+        let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Baseline::Spec(_)));
         let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
         if wanted.is_empty() {
             return;
@@ -230,7 +231,7 @@ impl History<'_> {
                 source.commit = last(source);
                 // A line that is older than what was applied is not what changed the manifest.
                 let is_older = |commit: &Commit| base.is_some_and(|base| self.is_older(&commit.id, base));
-                if matches!(field.origin, Some(Origin::Manifest | Origin::Both))
+                if matches!(field.origin, Some(ChangeOrigin::Manifest | ChangeOrigin::Both))
                     && source.commit.as_ref().is_some_and(is_older)
                 {
                     source.commit = None;

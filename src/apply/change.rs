@@ -6,8 +6,8 @@ use crate::observe;
 use crate::services;
 use plumb_core::kinds::{AnyKind, Role};
 use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
-use plumb_core::plan::unknown::Unknown;
-use plumb_core::plan::{Action, Change, Earlier, Found, normal, references, secrets};
+use plumb_core::plan::unknown::UnknownMembers;
+use plumb_core::plan::{Action, Change, Earlier, LiveObject, normal, references, secrets};
 use plumb_model::call::System;
 use plumb_model::schema;
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     Ok(left)
 }
 
-async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
+async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<LiveObject>, String> {
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
@@ -163,13 +163,13 @@ async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) 
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
-fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found) -> (Value, Unknown) {
+fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
     let unknown = match kind.is_borrowed(&found.seen.spec) {
-        true => Unknown::default(),
-        false => Unknown::of(kind.rules(), &sealed, &shared.planned, remove),
+        true => UnknownMembers::default(),
+        false => UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove),
     };
     (normal::normal(kind.rules(), &sealed), unknown)
 }
@@ -183,7 +183,7 @@ fn comparison(
     undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();
-    let undeclared = if kind.is_borrowed(want) { Undeclared::Theirs } else { undeclared };
+    let undeclared = if kind.is_borrowed(want) { Undeclared::External } else { undeclared };
     let context = Context { supplied: &supplied, ignored, undeclared };
     compare(kind.rules(), want, live, &context)
 }

@@ -1,6 +1,6 @@
 //! What each change of an apply has sent, noted as it happens: whatever ends a change early, it can be told what was done.
 
-use plumb_core::plan::outcome::{Ended, Record, Records, Sent, SentEnd};
+use plumb_core::plan::outcome::{ChangeRecord, ChangeRecords, Ended, Sent, SentEnd};
 use plumb_model::address::Address;
 use plumb_model::call::{Answer, Call, Fault};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 /// Notes what changes send. Clones share what they note.
 #[derive(Clone, Debug, Default)]
-pub struct Journal(Arc<Mutex<Records>>);
+pub struct Journal(Arc<Mutex<ChangeRecords>>);
 
 impl Journal {
-    fn lock(&self) -> MutexGuard<'_, Records> {
+    fn lock(&self) -> MutexGuard<'_, ChangeRecords> {
         // A panic elsewhere leaves the map as it was after its last whole change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is noted of all changes so far.
-    pub fn records(&self) -> Records {
+    pub fn records(&self) -> ChangeRecords {
         self.lock().clone()
     }
 
     /// What is noted of a change.
-    pub fn record(&self, address: &Address) -> Record {
+    pub fn record(&self, address: &Address) -> ChangeRecord {
         self.lock().get(address).cloned().unwrap_or_default()
     }
 
@@ -166,6 +166,6 @@ mod tests {
             ]
         );
         assert_eq!((record.sent[0].took, record.took), (Duration::from_millis(7), Some(Duration::from_secs(2))));
-        assert_eq!(journal.record(&Address { name: "b".into(), ..address() }), Record::default());
+        assert_eq!(journal.record(&Address { name: "b".into(), ..address() }), ChangeRecord::default());
     }
 }

@@ -17,9 +17,9 @@ pub use journal::Journal;
 use plumb_core::kinds::Owner;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::Supplied;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::secrets::Numbers;
-use plumb_core::plan::{Change, Decision, Live, Wanted};
+use plumb_core::plan::{Change, Decision, Live, WantedObject};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::{
@@ -133,7 +133,7 @@ impl Shared {
         Owner { project: self.project.clone(), target: self.target.clone(), address: address.clone() }
     }
 
-    fn wanted(&self, address: &Address) -> Option<&Wanted> {
+    fn wanted(&self, address: &Address) -> Option<&WantedObject> {
         self.decision.wanted.get(address)
     }
 }
@@ -147,7 +147,7 @@ pub async fn apply(
     options: Options,
     watch: &dyn Watch,
     stop: Arc<AtomicBool>,
-) -> Outcome {
+) -> ApplyOutcome {
     let target = desired.mark_target();
     let mut ids = BTreeMap::new();
     let mut facts = BTreeMap::new();
@@ -189,9 +189,9 @@ async fn schedule(
     watch: &dyn Watch,
     mut waits: mpsc::UnboundedReceiver<(usize, String)>,
     stop: Arc<AtomicBool>,
-) -> Outcome {
+) -> ApplyOutcome {
     let changes = &shared.decision.plan.changes;
-    let mut outcome = Outcome::default();
+    let mut outcome = ApplyOutcome::default();
     let mut waiting: Vec<usize> = (0..changes.len()).collect();
     let mut running = JoinSet::new();
     let mut begun_at = BTreeMap::new();

@@ -3,10 +3,10 @@
 use super::Ended;
 use plumb_core::kinds::emr::old::Old;
 use plumb_core::plan::teardown::basis;
-use plumb_core::plan::{Change, Found};
+use plumb_core::plan::{Change, LiveObject};
 
 /// How a change ends before it begins, when what it is about is not what it was decided on.
-pub(super) fn stale(change: &Change, found: &Found, read: &str) -> Option<Ended> {
+pub(super) fn stale(change: &Change, found: &LiveObject, read: &str) -> Option<Ended> {
     let Some(now) = Old::of(&found.seen) else {
         return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()] });
     };

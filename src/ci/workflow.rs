@@ -3,7 +3,7 @@
 //! The syntax: docs.github.com, "Workflow commands". A step's annotations beyond the tenth of a level are dropped by the
 //! runner, so the most dangerous come first.
 
-use plumb_core::plan::{Action, Change, Origin, Plan};
+use plumb_core::plan::{Action, Change, ChangeOrigin, Plan};
 use plumb_core::render::Finding;
 use plumb_core::render::value::visible;
 
@@ -31,7 +31,7 @@ pub fn outputs(plan: &Plan, exit: u8) -> String {
 }
 
 fn is_drift(change: &Change) -> bool {
-    change.fields.iter().any(|f| matches!(f.origin, Some(Origin::Drift | Origin::Both)))
+    change.fields.iter().any(|f| matches!(f.origin, Some(ChangeOrigin::Drift | ChangeOrigin::Both)))
 }
 
 /// A warning beside each line whose resource is replaced, disrupted or drifted, a notice beside the others.

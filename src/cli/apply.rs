@@ -13,8 +13,8 @@ use crate::settings;
 use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Action;
-use plumb_core::plan::guards::Place;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::guards::ApplyPlace;
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Change, Guard, Plan, guards};
 use plumb_core::render;
 use plumb_core::render::Style;
@@ -194,7 +194,7 @@ async fn review(
     if plan.changes.is_empty() {
         let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };
         if teller.is_heard() {
-            let (outcome, journal) = (Outcome::default(), Journal::default());
+            let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
             teller.tell(plan, &Carried { code: permit.ended(code), outcome, journal, stopped: None })?;
         }
         return Ok(Reviewed::Over(code));
@@ -229,7 +229,7 @@ impl Teller<'_> {
         if !self.is_heard() {
             return failure;
         }
-        let (outcome, journal) = (Outcome::default(), Journal::default());
+        let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
         let carried = Carried { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
         // The refusal is what matters; where the result cannot be written, that is said beside it.
         match self.tell(plan, &carried) {
@@ -264,7 +264,7 @@ pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failu
         true => session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id,
         false => None,
     };
-    let place = Place { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
+    let place = ApplyPlace { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
     plan.blocked.extend(guards::of_place(&place, target));
     Ok(())
 }
@@ -283,7 +283,7 @@ pub fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 /// What came of a decision.
 pub struct Carried {
     pub code: ExitCode,
-    pub outcome: Outcome,
+    pub outcome: ApplyOutcome,
     /// What was sent.
     journal: Journal,
     /// Why it ended before everything was done or had failed.
@@ -339,7 +339,7 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
     Ok(Carried { code, outcome, journal, stopped: None })
 }
 
-fn report(outcome: &Outcome, of_part: &str, ui: &Ui) {
+fn report(outcome: &ApplyOutcome, of_part: &str, ui: &Ui) {
     for said in outcome::lines(outcome) {
         match said.level {
             Level::Error => ui.error(&said.text),
@@ -371,14 +371,14 @@ impl Watching<'_> {
     }
 
     /// What is known of every change when the apply is dropped now.
-    fn cut_off(&self, all: &[Address], journal: &Journal) -> Outcome {
+    fn cut_off(&self, all: &[Address], journal: &Journal) -> ApplyOutcome {
         let seen = self.seen();
         let ended = |address: &Address| match seen.ended.get(address) {
             Some(ended) => ended.clone(),
             None if seen.running.contains(address) => journal.cut_off(address),
             None => Ended::NotStarted,
         };
-        Outcome { changes: all.iter().map(|address| (address.clone(), ended(address))).collect() }
+        ApplyOutcome { changes: all.iter().map(|address| (address.clone(), ended(address))).collect() }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::manifest::MOST_BYTES;
 use plumb_core::plan::Partial;
-use plumb_core::plan::approval::Kept;
-use plumb_core::plan::approval::{self, Approval, OtherKey, Saved, Verdict};
+use plumb_core::plan::approval::KeptChanges;
+use plumb_core::plan::approval::{self, Approval, ApprovalVerdict, OtherKey, Saved};
 use plumb_core::plan::{Change, Plan};
 use plumb_core::render::{self, Style};
 use std::path::{Path, PathBuf};
@@ -73,9 +73,9 @@ pub struct Permit {
 pub struct Found {
     /// The plan, before anything was left out of it.
     pub plan: Option<Plan>,
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<ApprovalVerdict>,
     /// What became of the changes of a saved plan.
-    pub kept: Kept,
+    pub kept: KeptChanges,
     /// How many changes ended how, once it was carried out: `17 done, 3 not known`.
     pub ended: Option<String>,
 }
@@ -148,18 +148,18 @@ impl Permit {
     }
 }
 
-fn covered(plan: &Plan, verdict: &Verdict, ui: &Ui) -> Result<(), Failure> {
+fn covered(plan: &Plan, verdict: &ApprovalVerdict, ui: &Ui) -> Result<(), Failure> {
     match verdict {
-        Verdict::Same => ui.status("the plan is the one that was approved"),
-        Verdict::Less(0) => ui.status("all of the plan was approved"),
-        Verdict::Less(n) => {
+        ApprovalVerdict::Same => ui.status("the plan is the one that was approved"),
+        ApprovalVerdict::Less(0) => ui.status("all of the plan was approved"),
+        ApprovalVerdict::Less(n) => {
             ui.status(&format!("all of the plan was approved; {n} approved changes are no longer needed"))
         }
-        Verdict::OtherKey(other) => {
+        ApprovalVerdict::OtherKey(other) => {
             return Err(Failure::new(ExitCode::Stale, format!("{other}; nothing was sent"))
                 .hint("plan and apply have to have the same key: plan again with it, and approve that plan"));
         }
-        Verdict::More { changes: more, disrupts } => {
+        ApprovalVerdict::More { changes: more, disrupts } => {
             let names: Vec<String> = more.iter().map(ToString::to_string).collect();
             let mut message = format!(
                 "the plan is not what was approved; nothing was sent: {} of its {} changes were not: {}",
@@ -188,11 +188,11 @@ pub fn of_changes(plan: &Plan, which: impl Fn(&Change) -> bool) -> Plan {
 }
 
 /// Whether some of a saved plan was refused.
-fn is_refused(kept: &Kept) -> bool {
+fn is_refused(kept: &KeptChanges) -> bool {
     !kept.stale.is_empty() || !kept.held.is_empty()
 }
 
-fn keep(plan: &mut Plan, saved: &Saved, out: &mut Kept, ui: &Ui) -> Result<(), Failure> {
+fn keep(plan: &mut Plan, saved: &Saved, out: &mut KeptChanges, ui: &Ui) -> Result<(), Failure> {
     if (&saved.project, &saved.target) != (&plan.project, &plan.target) {
         return Err(Failure::usage(format!(
             "the plan is of project {}, target {}, and this is project {}, target {}; nothing was sent",

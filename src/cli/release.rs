@@ -10,7 +10,7 @@ use clap::Args;
 use plumb_core::kinds::{Role, Step, UnknownSettings, Verb};
 use plumb_core::manifest::Resource;
 use plumb_core::plan::secrets::seal;
-use plumb_core::plan::unknown::{self, Unknown};
+use plumb_core::plan::unknown::{self, UnknownMembers};
 use plumb_core::plan::{Action, Change, Decision, Selection, normal};
 use plumb_model::schema::Path;
 use serde_json::Value;
@@ -75,7 +75,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let rules = kind.rules();
     let sealed = seal(rules, &found.seen.spec, &mut vault);
     let supplied = live.supplied();
-    let unknown = Unknown::of(rules, &sealed, &supplied, &[]);
+    let unknown = UnknownMembers::of(rules, &sealed, &supplied, &[]);
     if kind.unknown_settings() == UnknownSettings::Lost && !unknown.kept.is_empty() {
         let names = unknown.paths().join(", ");
         return Err(Failure::error(format!(
@@ -98,23 +98,11 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let calls = kind.calls(&step).map_err(|e| Failure::error(e.to_string()))?;
     let read = unknown.basis(&normal::normal(rules, &sealed));
     let change = Change {
-        address: address.clone(),
-        action: Action::Release,
         id: Some(id.clone()),
         title: body.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned(),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: Default::default(),
-        next_run: None,
-        fields: Vec::new(),
-        depends_on: Vec::new(),
-        moved_from: None,
-        source: None,
-        digest: String::new(),
         calls,
         read: Some(read),
-        shown_read: None,
+        ..Change::new(address.clone(), Action::Release)
     };
     let decision = Decision::of(desired, vault, vec![change]);
     super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?.ended()

@@ -14,7 +14,7 @@ use crate::{observe, settings};
 use plumb_core::kinds::{AnyKind, Mark, Role};
 use plumb_core::manifest::{Desired, Request, Source};
 use plumb_core::plan::teardown::{Commits, Evidence};
-use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
+use plumb_core::plan::{Baselines, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use plumb_core::{kinds, manifest, render};
 use plumb_model::address::Address;
 use plumb_model::call::{Fault, System};
@@ -417,7 +417,7 @@ impl Session {
         self.check_base(base)?;
         let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
-            let first = self.decision(&live, &Bases::new(), &selection, None);
+            let first = self.decision(&live, &Baselines::new(), &selection, None);
             observe::activity(&self.services, &mut live, &first.plan).await;
             Ok::<_, Failure>((live, first))
         })
@@ -460,7 +460,12 @@ impl Session {
     }
 
     /// Decides by other texts of the same files, against what was live.
-    pub fn decide_by(&self, live: &Live, bases: &Bases, source: &dyn Source) -> Result<(Desired, Decision), String> {
+    pub fn decide_by(
+        &self,
+        live: &Live,
+        bases: &Baselines,
+        source: &dyn Source,
+    ) -> Result<(Desired, Decision), String> {
         let desired = self.project.reload(source).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests would have mistakes: {first}")
@@ -477,13 +482,13 @@ impl Session {
     }
 
     /// What is known of earlier manifests, to tell who changed what.
-    pub fn bases(&self, live: &Live) -> Result<Bases, Failure> {
+    pub fn bases(&self, live: &Live) -> Result<Baselines, Failure> {
         // Of a plan that is explained already, git would be asked nothing.
-        let first = self.decision(live, &Bases::new(), &Selection::default(), None);
+        let first = self.decision(live, &Baselines::new(), &Selection::default(), None);
         Ok(self.known(live, &first, None)?.bases)
     }
 
-    fn decision(&self, live: &Live, bases: &Bases, selection: &Selection, base: Option<&str>) -> Decision {
+    fn decision(&self, live: &Live, bases: &Baselines, selection: &Selection, base: Option<&str>) -> Decision {
         self.decision_of(&self.project.desired, live, bases, selection, base)
     }
 
@@ -491,7 +496,7 @@ impl Session {
         &self,
         desired: &Desired,
         live: &Live,
-        bases: &Bases,
+        bases: &Baselines,
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
@@ -499,7 +504,7 @@ impl Session {
         decide(&Input {
             desired,
             live,
-            bases,
+            baselines: bases,
             selection,
             head: self.project.head.as_deref(),
             base,

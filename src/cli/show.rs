@@ -8,7 +8,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::kinds::Role;
 use plumb_core::plan::secrets::{Numbers, seal};
-use plumb_core::plan::unknown::Unknown;
+use plumb_core::plan::unknown::UnknownMembers;
 use plumb_core::plan::{Selection, normal};
 use plumb_core::render::value::visible;
 use plumb_model::address::Address;
@@ -94,7 +94,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             let mut shown =
                 json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
             if kind.role() == Role::Object && !kind.is_borrowed(&f.seen.spec) {
-                shown["unknown"] = json!(Unknown::of(kind.rules(), &sealed, &supplied, &[]).paths());
+                shown["unknown"] = json!(UnknownMembers::of(kind.rules(), &sealed, &supplied, &[]).paths());
             }
             shown
         })

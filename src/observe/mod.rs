@@ -9,7 +9,7 @@ mod teardown;
 use crate::services::{self, Services};
 use plumb_core::kinds::{AnyKind, Details, Unreadable, Whose};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::{Action, Found, Live, Plan, Selection};
+use plumb_core::plan::{Action, Live, LiveObject, Plan, Selection};
 use plumb_model::address::Address;
 use plumb_model::call::{Fault, System};
 use plumb_model::read::{Pages, Read};
@@ -132,7 +132,7 @@ async fn list(
         let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for seen in kind.observe(&listed) {
             match seen {
-                Ok(seen) => found.push(Found::of(*kind, seen)),
+                Ok(seen) => found.push(LiveObject::of(*kind, seen)),
                 Err(why) => unreadable.push(why),
             }
         }
@@ -184,7 +184,7 @@ async fn complete(
 }
 
 /// Completes an object. What could not be read is noted on it.
-fn absorb(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
+fn absorb(kind: &dyn AnyKind, found: &mut LiveObject, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
     if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
         facts.insert("me".into(), Value::from(me));
     }
@@ -283,7 +283,7 @@ pub async fn reread(
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
-) -> Result<Option<Found>, Fault> {
+) -> Result<Option<LiveObject>, Fault> {
     match read_one(services, kind, id, wanted, facts).await? {
         None => Ok(None),
         Some(Err(unreadable)) => Err(unexpected(id, &unreadable.to_string())),
@@ -301,7 +301,7 @@ async fn read_one(
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
-) -> Result<Option<Result<Found, Unreadable>>, Fault> {
+) -> Result<Option<Result<LiveObject, Unreadable>>, Fault> {
     let mut pages = Vec::new();
     for read in kind.reread(id) {
         match services::read(&*services.for_system(read.call.system)?, &read).await {
@@ -311,7 +311,7 @@ async fn read_one(
         }
     }
     let mut found = match kind.reobserve(&pages) {
-        Ok(seen) => Found::of(kind, seen),
+        Ok(seen) => LiveObject::of(kind, seen),
         Err(unreadable) => return Ok(Some(Err(unreadable))),
     };
     // The same way as for a plan: a field that was read in two ways would have changed at every look.
@@ -339,14 +339,14 @@ pub async fn find_marked(
     services: &Services,
     kind: &'static dyn AnyKind,
     owner: &plumb_core::kinds::Owner,
-) -> Result<Vec<Found>, Fault> {
+) -> Result<Vec<LiveObject>, Fault> {
     let mut listed = Vec::new();
     for read in kind.list() {
         listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
     }
     let (mut found, mut maybe) = (Vec::new(), None);
     for seen in kind.observe(&listed) {
-        match seen.map(|seen| Found::of(kind, seen)) {
+        match seen.map(|seen| LiveObject::of(kind, seen)) {
             Ok(one) => {
                 if one.mark.as_ref().is_some_and(|mark| mark.owner == *owner) {
                     found.push(one);
@@ -371,14 +371,19 @@ fn may_be(owner: &plumb_core::kinds::Owner, other: &Unreadable) -> Fault {
 
 /// An object that was completed for its manifest to be written, and what of it the manifest will not say.
 pub struct Finished {
-    pub found: Found,
+    pub found: LiveObject,
     /// Members that could not be read, and why.
     pub limits: Vec<(String, String)>,
 }
 
 /// Completes one listed object as if its manifest were `wanted`. What one endpoint refuses limits what is known of the
 /// object, and no more: only when the rest of it cannot be read either is `unread` set on it.
-pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, wanted: &Value) -> Result<Finished, Fault> {
+pub async fn finish(
+    services: &Services,
+    kind: &dyn AnyKind,
+    found: &LiveObject,
+    wanted: &Value,
+) -> Result<Finished, Fault> {
     let reads = kind.details(&found.seen, Some(wanted));
     let answers = read_all(services, reads.clone()).await?;
     let known: BTreeMap<String, Details> = reads.iter().map(|read| read.call.line()).zip(answers).collect();
@@ -413,7 +418,7 @@ pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, want
 }
 
 /// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
-pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
+pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a LiveObject> {
     let borrowed = desired.resources.iter().find(|r| r.address == *address && r.kind.is_borrowed(&r.spec));
     let Some(resource) = borrowed else { return carrying(live, desired, address) };
     live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
@@ -438,7 +443,7 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
 }
 
 /// The live objects that carry this address's mark, whatever the manifests say.
-pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
+pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a LiveObject> {
     live.owned(&address.kind, &desired.project.name, &desired.mark_target()).remove(address).unwrap_or_default()
 }
 

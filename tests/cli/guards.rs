@@ -61,8 +61,8 @@ fn too_many_deletes() {
       - DatabricksJob/job2 "job2" (id <job job2>)
 
     Blocked:
-      ! 3 objects would be deleted, taken down or made anew; `guards.maxDeletes` allows 2
-        to allow it: look well, then `plumb apply --override max-deletes`
+      ! 3 objects would be deleted, terminated or replaced; `guards.maxDeletes` allows 2
+        to allow it: check that it is meant, then `plumb apply --override max-deletes`
 
     Plan: 0 to create, 0 to update, 3 to delete. 7 unchanged. 1 blocked.
     Digest: <digest>
@@ -123,9 +123,9 @@ fn only_from_the_right_branch_and_a_clean_tree() {
 
     Blocked:
       ! target dev is applied from branch main only; this is branch feature
-        to allow it: look well, then `plumb apply --override branch`
+        to allow it: check that it is meant, then `plumb apply --override branch`
       ! target dev is applied from a clean tree only; files differ from the commit
-        to allow it: look well, then `plumb apply --override clean`
+        to allow it: check that it is meant, then `plumb apply --override clean`
 
     Plan: 1 to create, 0 to update, 0 to delete. 0 unchanged. 2 blocked.
     Digest: <digest>
@@ -177,7 +177,7 @@ fn only_into_the_right_workspace() {
 
     Blocked:
       ! target dev is workspace 42; the host is 7474001122334455
-        to allow it: look well, then `plumb apply --override workspace`
+        to allow it: check that it is meant, then `plumb apply --override workspace`
 
     Plan: 1 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>

@@ -4,7 +4,7 @@ use crate::fixtures;
 use crate::world::{self, Files, World};
 use plumb::apply::{self, Unwatched};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_model::call::{Answer, Call, Doubt, Fault, Method, Sending, Service};
 use serde_json::{Value, json};
 use std::sync::{
@@ -104,7 +104,7 @@ async fn apply(
         apply::Options { outage: Duration::from_millis(600), patience: Duration::from_secs(1), ..world::options() };
     let stop = Arc::new(AtomicBool::new(false));
     let services = world.through(scripted.clone());
-    let outcome: Outcome = apply::apply(&services, desired, &live, decision, options, &Unwatched, stop).await;
+    let outcome: ApplyOutcome = apply::apply(&services, desired, &live, decision, options, &Unwatched, stop).await;
     assert_eq!(outcome.changes.len(), 1, "{outcome:?}");
     let lines = scripted.lines.lock().unwrap().clone();
     (outcome.changes.into_values().next().unwrap(), lines)

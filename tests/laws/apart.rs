@@ -4,7 +4,7 @@
 use crate::fixtures::{self, Fixture};
 use crate::world;
 use plumb_core::kinds;
-use plumb_core::plan::{Base, Bases, FieldChange, Origin, Plan, is_apart};
+use plumb_core::plan::{Baseline, Baselines, ChangeOrigin, FieldChange, Plan, is_apart};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -67,14 +67,14 @@ async fn what_has_calls_of_its_own_is_told_to_be_changed_live() {
                 spec[&member] = other;
                 let what = format!("{}: {member}", fixture.name());
                 // The manifest is that of the mark's commit, and was no other since.
-                let mut bases = Bases::new();
-                bases.insert(resource.address.clone(), Base::Spec(resource.spec.clone()));
+                let mut bases = Baselines::new();
+                bases.insert(resource.address.clone(), Baseline::Spec(resource.spec.clone()));
                 let guessed = world::decision_by(&desired, &live, &bases).plan;
                 bases.set_since(resource.address.clone(), Vec::new());
                 let told = world::decision_by(&desired, &live, &bases).plan;
                 assert!(!of(&told, &member).is_empty(), "{what}: no difference\n{}", world::text(&told));
                 for field in of(&told, &member) {
-                    assert_eq!(field.origin, Some(Origin::Drift), "{what}: {}", field.path);
+                    assert_eq!(field.origin, Some(ChangeOrigin::Drift), "{what}: {}", field.path);
                 }
                 let shown = world::every_form(&told);
                 assert!(shown.contains("changed live") && shown.contains("\"drift\""), "{what}\n{shown}");

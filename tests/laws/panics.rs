@@ -5,7 +5,7 @@ use crate::world::{self, Files, World};
 use plumb::apply;
 use plumb::apply::{Journal, Unwatched};
 use plumb_core::plan::outcome::SentEnd;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Method, Sending, Service};
 use serde_json::Value;
@@ -86,7 +86,7 @@ async fn a_change_that_breaks_plumb_is_reported_and_the_others_go_on() {
         let journal = Journal::default();
         let options = apply::Options { journal: journal.clone(), ..world::options() };
         let stop = Arc::new(AtomicBool::new(false));
-        let outcome: Outcome = apply::apply(&services, &desired, &live, decision, options, &Unwatched, stop).await;
+        let outcome: ApplyOutcome = apply::apply(&services, &desired, &live, decision, options, &Unwatched, stop).await;
         let sent = || vec!["POST /api/2.2/jobs/reset".to_owned()];
         match (&outcome.changes[&address("a")], breaks) {
             (Ended::Failed { why, sent }, Breaks::Reading) if sent.is_empty() => {

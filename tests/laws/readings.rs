@@ -98,8 +98,9 @@ async fn same(fixture: Fixture) {
         let mut compared = 0;
         for resource in &desired.resources {
             let kind = resource.kind;
-            let owned =
-                |f: &&plumb_core::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == resource.address);
+            let owned = |f: &&plumb_core::plan::LiveObject| {
+                f.mark.as_ref().is_some_and(|m| m.owner.address == resource.address)
+            };
             let read = live.of(kind.name()).iter().find(owned).unwrap();
             let what = format!("{habit:?}: {}", resource.address);
             assert_eq!(read.seen.unread, None, "{what}");

@@ -8,7 +8,7 @@ use crate::fixtures;
 use crate::world::{self, Files, World};
 use plumb_core::kinds::{self, MarkPlace};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_model::call::{Call, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::sync::{
@@ -68,7 +68,7 @@ fn changed(fixture: &fixtures::Fixture, by: &str) -> Files {
     Files::from([("changed.yaml".to_owned(), fixtures::yaml(&documents))])
 }
 
-fn ended<'o>(outcome: &'o Outcome, fixture: &fixtures::Fixture) -> &'o Ended {
+fn ended<'o>(outcome: &'o ApplyOutcome, fixture: &fixtures::Fixture) -> &'o Ended {
     let found = outcome.changes.iter().find(|(a, _)| a.kind == fixture.kind.name() && a.name == fixture.case);
     found.unwrap_or_else(|| panic!("{} is not among {outcome:?}", fixture.name())).1
 }
@@ -79,7 +79,12 @@ fn is_stale(ended: &Ended) -> bool {
 
 /// Both plan; the first makes some calls, the second all of its own, and then the first goes on. Answers also how many
 /// calls the first made before its first write.
-async fn interleave(world: &World, first: &Desired, second: &Desired, calls: usize) -> (Outcome, Outcome, usize) {
+async fn interleave(
+    world: &World,
+    first: &Desired,
+    second: &Desired,
+    calls: usize,
+) -> (ApplyOutcome, ApplyOutcome, usize) {
     let (live_1, decision_1) = world.plan(first).await;
     let (live_2, decision_2) = world.plan(second).await;
     let turnstile = Turnstile::new(world, calls);

@@ -10,7 +10,7 @@ use plumb::observe;
 use plumb::services::Services;
 use plumb_core::kinds::{self, AnyKind};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Action, Decision, Live, Plan};
 use plumb_core::render::{self, outcome};
 use plumb_model::address::Address;
@@ -82,7 +82,7 @@ impl Front {
         plan
     }
 
-    async fn apply(&self, desired: &Desired, live: &Live, decision: Decision) -> Outcome {
+    async fn apply(&self, desired: &Desired, live: &Live, decision: Decision) -> ApplyOutcome {
         let options = apply::Options {
             outage: Duration::from_millis(200),
             patience: Duration::from_secs(2),
@@ -101,7 +101,7 @@ impl Front {
     }
 
     /// Holds what was said of every change against what is live, and against what reached the service.
-    async fn hold_to_account(&self, desired: &Desired, plan: &Plan, outcome: &Outcome, before: Value, what: &str) {
+    async fn hold_to_account(&self, desired: &Desired, plan: &Plan, outcome: &ApplyOutcome, before: Value, what: &str) {
         let log = self.proxy.log();
         assert!(log.len() < MOST_REQUESTS, "{what}: {} requests", log.len());
         for (mark, count) in self.world.marks().await {

@@ -12,7 +12,7 @@ use plumb_core::kinds::{self, AnyKind, Mark, MarkPlace};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::{Context, Undeclared, compare};
 use plumb_core::plan::normal::{normal, of_field, without_nulls};
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::unknown::{self, Member, Notes};
 use plumb_core::plan::{Action, Op, Plan};
 use plumb_model::address::Address;
@@ -385,7 +385,7 @@ async fn an_unknown_setting_that_the_service_does_not_take_back_is_told() {
     let world = newer(&fixture("DatabricksJob/minimal")).await;
     let (desired, address) = about_to_change(&world).await;
     world.settings(json!({ "keeps_unknown": false })).await;
-    let (_, outcome): (Plan, Outcome) = world.apply(&desired).await;
+    let (_, outcome): (Plan, ApplyOutcome) = world.apply(&desired).await;
     let Ended::Done { left, .. } = &outcome.changes[&address] else { panic!("{outcome:?}") };
     assert!(left.contains(&format!("{FUTURE}: plumb does not know it and sent it along, and it is gone")), "{left:?}");
 }

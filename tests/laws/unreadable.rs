@@ -132,7 +132,7 @@ impl Case {
         world.settle(&desired, &fixture.name()).await;
         let address = Address { kind: fixture.kind.name().into(), name: fixture.case.clone() };
         let live = world.observe(&world.services(), &desired).await.unwrap();
-        let is_it = |f: &&plumb_core::plan::Found| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
+        let is_it = |f: &&plumb_core::plan::LiveObject| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
         let id = live.of(fixture.kind.name()).iter().find(is_it).unwrap().seen.id.clone();
         let mut row = None;
         for read in fixture.kind.list() {

@@ -5,7 +5,7 @@ use crate::fixtures::{self, Fixture};
 use crate::plans::neighbours;
 use crate::world;
 use plumb_core::kinds;
-use plumb_core::plan::{Base, Bases, Origin};
+use plumb_core::plan::{Baseline, Baselines, ChangeOrigin};
 use plumb_core::writeback::{self, Texts};
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
     let files = manifest.renamed("same");
     let desired = world::load(&files);
     let resources = desired.resources.iter();
-    let bases: Bases = resources.map(|r| (r.address.clone(), Base::Spec(r.spec.clone()))).collect();
+    let bases: Baselines = resources.map(|r| (r.address.clone(), Baseline::Spec(r.spec.clone()))).collect();
     let (live, _) = world.plan(&desired).await;
     let texts: Texts =
         files.iter().map(|(path, text)| (format!("manifests/{path}"), text.clone().into_bytes())).collect();
@@ -60,7 +60,7 @@ async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
         .changes
         .iter()
         .flat_map(|c| {
-            c.fields.iter().filter(|f| f.origin != Some(Origin::Drift)).map(|f| (&c.address, f.path.as_str()))
+            c.fields.iter().filter(|f| f.origin != Some(ChangeOrigin::Drift)).map(|f| (&c.address, f.path.as_str()))
         })
         .collect();
     for change in &plan.changes {
@@ -70,6 +70,6 @@ async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
             assert!(known, "{what}: {} is still different and nobody was told\n{}", field.path, world::text(&plan));
         }
     }
-    let drifted = before.changes.iter().any(|c| c.fields.iter().any(|f| f.origin == Some(Origin::Drift)));
+    let drifted = before.changes.iter().any(|c| c.fields.iter().any(|f| f.origin == Some(ChangeOrigin::Drift)));
     assert!(!drifted || !written.texts.is_empty() || !written.kept.is_empty(), "{what}: nothing came of it");
 }

@@ -3,7 +3,8 @@
 use plumb_core::plan::teardown::{Descent, Gate, Rung};
 use plumb_core::plan::unknown::{Member, Notes};
 use plumb_core::plan::{
-    Action, Blocked, Change, Commit, Dangling, FieldChange, Note, Op, Origin, Partial, Plan, PlanFormat, Source,
+    Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Note, Op, Partial, Plan, PlanFormat,
+    SourceLine,
 };
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Method, System};
@@ -56,28 +57,18 @@ pub fn address(text: &str) -> Address {
 pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
     let (_, short) = name.split_once('/').unwrap();
     Change {
-        address: address(name),
-        action,
         id: (action != Action::Create).then(|| "620178".to_owned()),
         title: format!("[bau] {}", short.replace('-', " ")),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: Default::default(),
-        next_run: None,
         fields,
-        depends_on: Vec::new(),
-        moved_from: None,
         source: (action != Action::Delete).then(|| source(&format!("manifests/{short}.yaml"), 3, None)),
         digest: "5be1".into(),
         calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))],
-        read: None,
-        shown_read: None,
+        ..Change::new(address(name), action)
     }
 }
 
-pub fn source(file: &str, line: usize, commit: Option<Commit>) -> Source {
-    Source { file: file.into(), line, nearest: false, commit }
+pub fn source(file: &str, line: usize, commit: Option<Commit>) -> SourceLine {
+    SourceLine { file: file.into(), line, nearest: false, commit }
 }
 
 pub fn ann() -> Option<Commit> {
@@ -90,17 +81,7 @@ pub fn ann() -> Option<Commit> {
 }
 
 pub fn field(path: &str, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
-    FieldChange {
-        path: path.into(),
-        op,
-        from,
-        to,
-        origin: None,
-        replaces: false,
-        explanation: None,
-        note: None,
-        source: None,
-    }
+    FieldChange { from, to, ..FieldChange::new(path, op) }
 }
 
 pub fn changed(path: &str, from: Value, to: Value) -> FieldChange {
@@ -155,7 +136,7 @@ fn creates() -> Plan {
 fn one_field_of_forty() -> Plan {
     // The other 39 fields are equal, so no plan names them.
     let mut timeout = changed("tasks[aggregate].timeout_seconds", json!(3600), json!(7200));
-    timeout.origin = Some(Origin::Manifest);
+    timeout.origin = Some(ChangeOrigin::Manifest);
     timeout.source = Some(source("manifests/audience.yaml", 14, ann()));
     plan(vec![change("DatabricksJob/audience-aggregate", Action::Update, vec![timeout])])
 }
@@ -212,18 +193,9 @@ fn delete() -> Plan {
 fn blocked() -> Plan {
     let mut plan = plan(Vec::new());
     plan.blocked = vec![
-        Blocked {
-            guard: None,
-            address: Some(address("DatabricksJob/audience-cleanse")),
-            reason: "the live job 77 has this name and no mark".into(),
-            remedy: Some("adopt: \"77\"".into()),
-        },
-        Blocked {
-            guard: Some(plumb_core::plan::Guard::MaxDeletes),
-            address: None,
-            reason: "4 deletes, and guards.maxDeletes is 3".into(),
-            remedy: None,
-        },
+        Blocked::new(&address("DatabricksJob/audience-cleanse"), "the live job 77 has this name and no mark")
+            .with_remedy("adopt: \"77\""),
+        Blocked::by_guard(plumb_core::plan::Guard::MaxDeletes, "4 deletes, and guards.maxDeletes is 3"),
     ];
     plan.notes = vec![Note { address: None, message: "git does not have commit 0a1b2c3d4e5f".into() }];
     plan
@@ -260,7 +232,7 @@ fn partial() -> Plan {
 }
 
 fn origins() -> Plan {
-    let with = |path: &str, origin: Origin, commit| {
+    let with = |path: &str, origin: ChangeOrigin, commit| {
         let mut field = changed(path, json!("UNPAUSED"), json!("PAUSED"));
         field.origin = Some(origin);
         field.source = Some(source("manifests/audience.yaml", 20, commit));
@@ -270,19 +242,19 @@ fn origins() -> Plan {
         "DatabricksJob/audience-aggregate",
         Action::Update,
         vec![
-            with("continuous.pause_status", Origin::Both, ann()),
-            with("schedule.pause_status", Origin::Manifest, None),
-            with("trigger.pause_status", Origin::Drift, ann()),
+            with("continuous.pause_status", ChangeOrigin::Both, ann()),
+            with("schedule.pause_status", ChangeOrigin::Manifest, None),
+            with("trigger.pause_status", ChangeOrigin::Drift, ann()),
         ],
     );
     let mut gone = field("tags.owner", Op::Remove, Some(json!("bob")), None);
-    gone.origin = Some(Origin::Drift);
+    gone.origin = Some(ChangeOrigin::Drift);
     gone.note = Some("the manifest never had it".into());
-    let explained = |path: &str, origin: Option<Origin>, commit: Option<Commit>, says: &str| {
+    let explained = |path: &str, origin: Option<ChangeOrigin>, commit: Option<Commit>, says: &str| {
         let mut field = changed(path, json!(1), json!(2));
         field.origin = origin;
         let nearest = commit.is_none();
-        field.source = Some(Source { nearest, ..source("manifests/audience.yaml", 20, commit) });
+        field.source = Some(SourceLine { nearest, ..source("manifests/audience.yaml", 20, commit) });
         field.explanation = Some(says.into());
         field
     };
@@ -291,9 +263,14 @@ fn origins() -> Plan {
         Action::Update,
         vec![
             gone,
-            explained("max_concurrent_runs", Some(Origin::Drift), None, "the service's default"),
+            explained("max_concurrent_runs", Some(ChangeOrigin::Drift), None, "the service's default"),
             explained("permissions[ann].permission_level", None, ann(), "not applied yet, or undone live"),
-            explained("tasks[a].existing_cluster_id", Some(Origin::Manifest), None, "`${resources.a}` gets another id"),
+            explained(
+                "tasks[a].existing_cluster_id",
+                Some(ChangeOrigin::Manifest),
+                None,
+                "`${resources.a}` gets another id",
+            ),
         ],
     );
     let mut plan = plan(vec![mixed, live]);
@@ -340,7 +317,7 @@ fn hostile() -> Plan {
         ],
     );
     let commit = Commit { id: HOSTILE.into(), author: HOSTILE.into(), date: HOSTILE.into(), summary: HOSTILE.into() };
-    job.fields[0].origin = Some(Origin::Both);
+    job.fields[0].origin = Some(ChangeOrigin::Both);
     job.fields[0].note = Some(HOSTILE.into());
     job.fields[0].source = Some(source(HOSTILE, 1, Some(commit.clone())));
     job.address = address(&format!("DatabricksJob/{HOSTILE}"));
@@ -358,12 +335,7 @@ fn hostile() -> Plan {
     plan.base = Some(HOSTILE.into());
     plan.head = Some(HOSTILE.into());
     plan.digest = HOSTILE.into();
-    plan.blocked = vec![Blocked {
-        guard: None,
-        address: Some(plan.changes[0].address.clone()),
-        reason: HOSTILE.into(),
-        remedy: Some(HOSTILE.into()),
-    }];
+    plan.blocked = vec![Blocked::new(&plan.changes[0].address, HOSTILE).with_remedy(HOSTILE)];
     plan.notes = vec![Note { address: Some(plan.changes[0].address.clone()), message: HOSTILE.into() }];
     let dangling = Dangling {
         address: plan.changes[0].address.clone(),
@@ -397,7 +369,7 @@ fn teardown() -> Plan {
         vec![added("tags.plumb", json!("bau/prod/EmrCluster/legacy-audience"))],
     );
     marked.reason = Some("returned: started 2024-06-13, although there were to be none from 2024-06-12 on".into());
-    marked.fields[0].origin = Some(Origin::Drift);
+    marked.fields[0].origin = Some(ChangeOrigin::Drift);
     let mut down = change("EmrCluster/legacy-churn/j-1B", Action::Terminate, Vec::new());
     down.reason = Some("every gate holds".into());
     down.impacts = vec![

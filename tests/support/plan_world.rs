@@ -5,7 +5,7 @@
 use plumb_core::kinds::{self, AnyKind, Mark, Owner, Rev, Seen};
 use plumb_core::manifest;
 use plumb_core::manifest::{Desired, InMemory, Request};
-use plumb_core::plan::{Bases, Decision, Found, Input, Keys, Live, Op, Plan, Selection, decide, normal};
+use plumb_core::plan::{Baselines, Decision, Input, Keys, Live, LiveObject, Op, Plan, Selection, decide, normal};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ impl World {
     pub fn with(mut self, kind: &str, id: &str, spec: Value, mark: Option<Mark>) -> World {
         let kind = kinds::find(kind).unwrap();
         let seen = Seen { id: id.into(), spec, facts: json!({}), ..Seen::default() };
-        self.live.kinds.entry(kind.name()).or_default().push(Found { seen, mark, released: None });
+        self.live.kinds.entry(kind.name()).or_default().push(LiveObject { seen, mark, released: None });
         self
     }
 
@@ -127,7 +127,7 @@ impl World {
         decide(&Input {
             desired,
             live: &self.live,
-            bases: &Bases::new(),
+            baselines: &Baselines::new(),
             selection: &self.selection,
             head: None,
             base: None,

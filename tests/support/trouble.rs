@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::Outcome;
+use plumb_core::plan::outcome::ApplyOutcome;
 use plumb_model::call::{Call, Fault, Method, Sending, Service, System};
 use serde_json::{Value, json};
 use std::sync::{
@@ -137,7 +137,7 @@ impl Service for Troubled {
 }
 
 /// Plans in peace, and applies in trouble. `None`: plumb was killed.
-pub async fn apply(world: &World, desired: &Desired, troubled: Arc<Troubled>) -> Option<Outcome> {
+pub async fn apply(world: &World, desired: &Desired, troubled: Arc<Troubled>) -> Option<ApplyOutcome> {
     let (live, decision) = world.plan(desired).await;
     let services = world.through(troubled.clone());
     let outcome = tokio::select! {

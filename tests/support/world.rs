@@ -5,8 +5,8 @@ use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
 use plumb_core::kinds::{self, AnyKind, Role};
 use plumb_core::manifest::{self, Desired, InMemory, Request};
-use plumb_core::plan::outcome::Outcome;
-use plumb_core::plan::{Bases, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
+use plumb_core::plan::outcome::ApplyOutcome;
+use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
 use plumb_core::render;
 use plumb_model::call::{Call, Sending, Service, System};
 use plumb_sandbox::{Running, store::Clock};
@@ -258,7 +258,7 @@ impl World {
     }
 
     /// Plans and applies.
-    pub async fn apply(&self, desired: &Desired) -> (Plan, Outcome) {
+    pub async fn apply(&self, desired: &Desired) -> (Plan, ApplyOutcome) {
         let (live, decision) = self.plan(desired).await;
         let plan = decision.plan.clone();
         let outcome = self.carry_out(&self.services(), desired, &live, decision).await;
@@ -266,7 +266,13 @@ impl World {
     }
 
     /// Applies a decision, one change after the other.
-    pub async fn carry_out(&self, services: &Services, desired: &Desired, live: &Live, decision: Decision) -> Outcome {
+    pub async fn carry_out(
+        &self,
+        services: &Services,
+        desired: &Desired,
+        live: &Live,
+        decision: Decision,
+    ) -> ApplyOutcome {
         apply::apply(services, desired, live, decision, options(), &Unwatched, Arc::new(AtomicBool::new(false))).await
     }
 
@@ -341,20 +347,26 @@ pub fn options() -> Options {
 
 /// Decides about everything, on a fixed day.
 pub fn decision(desired: &Desired, live: &Live) -> Decision {
-    decision_by(desired, live, &Bases::new())
+    decision_by(desired, live, &Baselines::new())
 }
 
 /// The same, and something is known of earlier manifests.
-pub fn decision_by(desired: &Desired, live: &Live, bases: &Bases) -> Decision {
+pub fn decision_by(desired: &Desired, live: &Live, bases: &Baselines) -> Decision {
     decision_at(desired, live, bases, jiff::Timestamp::from_millisecond(NOW).unwrap(), Keys::default())
 }
 
 /// The same at another time, by somebody, and perhaps with the key for what is due.
-pub fn decision_at(desired: &Desired, live: &Live, bases: &Bases, now: jiff::Timestamp, keys: Keys<'_>) -> Decision {
+pub fn decision_at(
+    desired: &Desired,
+    live: &Live,
+    bases: &Baselines,
+    now: jiff::Timestamp,
+    keys: Keys<'_>,
+) -> Decision {
     decide(&Input {
         desired,
         live,
-        bases,
+        baselines: bases,
         selection: &Selection::default(),
         head: Some("0123456789ab"),
         base: None,
@@ -373,7 +385,7 @@ pub fn blocked(plan: &Plan) -> Vec<&Blocked> {
 }
 
 /// Fails unless every change was done and left nothing behind.
-pub fn assert_done(outcome: &Outcome, what: &str) {
+pub fn assert_done(outcome: &ApplyOutcome, what: &str) {
     for (address, ended) in &outcome.changes {
         match ended {
             plumb_core::plan::outcome::Ended::Done { left, .. } if left.is_empty() => {}

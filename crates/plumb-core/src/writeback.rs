@@ -5,7 +5,7 @@
 
 use crate::manifest::{Desired, Resource};
 use crate::plan::secrets::holds;
-use crate::plan::{Action, Change, Decision, Earlier, FieldChange, Op, Origin};
+use crate::plan::{Action, Change, ChangeOrigin, Decision, Earlier, FieldChange, Op};
 use plumb_model::address::Address;
 use plumb_model::schema::{self, Path, Segment};
 use plumb_model::yaml::edit::{self, Step};
@@ -48,12 +48,12 @@ pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>)
     let mut texts = texts.clone();
     let (_, first) = decide(&texts)?;
     for change in &first.plan.changes {
-        let drifted = change.fields.iter().any(|f| f.origin == Some(Origin::Drift));
+        let drifted = change.fields.iter().any(|f| f.origin == Some(ChangeOrigin::Drift));
         if !matches!(change.action, Action::Update | Action::Replace) || !drifted {
             continue;
         }
         let mut one = One { ids, address: &change.address, kept: Vec::new(), fields: 0 };
-        let drift = change.fields.iter().filter(|f| f.origin == Some(Origin::Drift));
+        let drift = change.fields.iter().filter(|f| f.origin == Some(ChangeOrigin::Drift));
         let paths: Vec<String> = drift.map(|f| f.path.clone()).collect();
         let after = one.parts(texts.clone(), change, &paths, decide);
         for (path, bytes) in after {
@@ -113,7 +113,7 @@ impl One<'_> {
         decide: Decide<'_>,
     ) -> Result<Texts, String> {
         // What the manifests ask for and nobody has applied yet stays a difference.
-        let stays = |f: &&FieldChange| f.origin != Some(Origin::Drift) || !paths.contains(&f.path);
+        let stays = |f: &&FieldChange| f.origin != Some(ChangeOrigin::Drift) || !paths.contains(&f.path);
         let mut left: BTreeSet<String> = change.fields.iter().filter(stays).map(|f| f.path.clone()).collect();
         let mut texts = texts.clone();
         for _ in 0..ROUNDS {

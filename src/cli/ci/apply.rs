@@ -12,7 +12,7 @@ use crate::services::GitHub;
 use crate::services::github::Pull;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::plan::approval::{Approval, Verdict};
+use plumb_core::plan::approval::{Approval, ApprovalVerdict};
 use plumb_core::render;
 
 /// Apply, after a merge, what the pull request's comment showed
@@ -233,7 +233,7 @@ async fn report(
     let text = |line: Option<&str>, budget: usize| {
         let frame = Frame { run: run.as_deref(), budget };
         match &held.verdict {
-            Some(Verdict::More { changes: more, .. }) => {
+            Some(ApprovalVerdict::More { changes: more, .. }) => {
                 comment::refused(&plan, &of_changes(&plan, |c| more.contains(&c.address)), line, &frame)
             }
             _ => comment::ended(&how, &plan, line, &frame),

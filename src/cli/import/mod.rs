@@ -13,8 +13,8 @@ use clap::{Args, Subcommand};
 use plumb_core::import;
 use plumb_core::kinds::{self, AnyKind, Role};
 use plumb_core::manifest::Resource;
-use plumb_core::plan::unknown::{self, Unknown};
-use plumb_core::plan::{Found, Live};
+use plumb_core::plan::unknown::{self, UnknownMembers};
+use plumb_core::plan::{Live, LiveObject};
 use plumb_core::render::{self, value::visible};
 use plumb_model::address::Address;
 use plumb_model::call::System;
@@ -111,7 +111,7 @@ fn manifests(
     args: &Import,
     session: &Session,
     live: &Live,
-    mut ready: Vec<(&'static dyn AnyKind, Found)>,
+    mut ready: Vec<(&'static dyn AnyKind, LiveObject)>,
     left: &mut left::Left,
     ui: &Ui,
 ) -> Result<(Vec<(PathBuf, render::Manifest)>, unknown::Notes), Failure> {
@@ -136,8 +136,8 @@ fn manifests(
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
             let unknown = match kind.is_borrowed(&found.seen.spec) {
-                true => Unknown::default(),
-                false => Unknown::of(kind.rules(), &found.seen.spec, &supplied, &[]),
+                true => UnknownMembers::default(),
+                false => UnknownMembers::of(kind.rules(), &found.seen.spec, &supplied, &[]),
             };
             kept.add(address, *kind, &unknown.kept);
             let manifest =
@@ -200,10 +200,10 @@ fn chosen<'l>(
     session: &Session,
     live: &'l Live,
     ui: &Ui,
-) -> Result<Vec<(&'static dyn AnyKind, &'l Found)>, Failure> {
+) -> Result<Vec<(&'static dyn AnyKind, &'l LiveObject)>, Failure> {
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let named = args.kind.as_deref().map(named).transpose()?;
-    let free = |kind: AnyKindRef, f: &Found| {
+    let free = |kind: AnyKindRef, f: &LiveObject| {
         // What others go on owning is imported when it is asked for.
         let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
@@ -246,7 +246,7 @@ fn chosen<'l>(
 }
 
 /// Lists what other tools manage: it is imported when its id is given.
-fn apart(managed: &[(AnyKindRef, &Found)], ui: &Ui) {
+fn apart(managed: &[(AnyKindRef, &LiveObject)], ui: &Ui) {
     let Some((kind, first)) = managed.first() else { return };
     let lines: Vec<String> = managed
         .iter()
@@ -263,7 +263,7 @@ fn apart(managed: &[(AnyKindRef, &Found)], ui: &Ui) {
 }
 
 /// The manifest that adopts a live object, or that it was made from.
-fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> Option<&'s Resource> {
+fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &LiveObject) -> Option<&'s Resource> {
     let desired = &session.project.desired;
     let owner = found.mark.as_ref().map(|m| &m.owner);
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
@@ -279,7 +279,7 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> O
 type AnyKindRef = &'static dyn AnyKind;
 
 /// The object with that id, of the one of these kinds that has it.
-fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindRef, &'l Found), Failure> {
+fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindRef, &'l LiveObject), Failure> {
     let of = |kind: &AnyKindRef| Some((*kind, live.of(kind.name()).iter().find(|f| f.seen.id == id)?));
     match kinds.iter().filter_map(of).collect::<Vec<_>>().as_slice() {
         [one] => Ok(*one),

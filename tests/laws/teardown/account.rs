@@ -4,9 +4,9 @@ use crate::world::{self, Files, World, options};
 use plumb::apply::{self, Unwatched};
 use plumb::services::Services;
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::teardown::{Commits, Descent, Evidence};
-use plumb_core::plan::{Bases, Decision, Keys, Live, Plan};
+use plumb_core::plan::{Baselines, Decision, Keys, Live, Plan};
 use plumb_model::call::{Call, Method, System};
 use serde_json::{Value, json};
 use std::sync::{Arc, atomic::AtomicBool};
@@ -223,12 +223,12 @@ impl Account {
         let known = ["0123456789ab".to_owned()].into();
         live.commits = Commits::Repository { known, shallow: false };
         let keys = Keys { who: "ann", key };
-        let decision = world::decision_at(&desired, &live, &Bases::new(), now.parse().unwrap(), keys);
+        let decision = world::decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), keys);
         Ok((desired, live, decision))
     }
 
     /// Decides and applies.
-    pub async fn apply(&self, now: &str, key: bool) -> (Plan, Outcome) {
+    pub async fn apply(&self, now: &str, key: bool) -> (Plan, ApplyOutcome) {
         let (desired, live, decision) = self.plan(now, key).await;
         let plan = decision.plan.clone();
         self.world.forget_requests().await;
@@ -236,7 +236,13 @@ impl Account {
     }
 
     /// Applies a decision.
-    pub async fn carry_out(&self, services: &Services, desired: &Desired, live: &Live, decision: Decision) -> Outcome {
+    pub async fn carry_out(
+        &self,
+        services: &Services,
+        desired: &Desired,
+        live: &Live,
+        decision: Decision,
+    ) -> ApplyOutcome {
         let stop = Arc::new(AtomicBool::new(false));
         let options = apply::Options { patience: std::time::Duration::from_millis(200), ..options() };
         apply::apply(services, desired, live, decision, options, &Unwatched, stop).await
@@ -280,7 +286,7 @@ pub fn open(plan: &Plan, id: &str) -> Vec<(String, String)> {
 }
 
 /// Fails unless everything was done.
-pub fn assert_done(outcome: &Outcome, changes: usize) {
+pub fn assert_done(outcome: &ApplyOutcome, changes: usize) {
     assert_eq!(outcome.changes.len(), changes, "{outcome:#?}");
     assert!(outcome.changes.values().all(Ended::is_done), "{outcome:#?}");
 }

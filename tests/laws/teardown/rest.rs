@@ -154,7 +154,7 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
     let decision = plumb_core::plan::decide(&plumb_core::plan::Input {
         desired: &desired,
         live: &live,
-        bases: &Default::default(),
+        baselines: &Default::default(),
         selection: &Default::default(),
         head: None,
         base: None,

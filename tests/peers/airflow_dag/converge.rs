@@ -9,7 +9,7 @@ use plumb::apply::{self, Options, Unwatched};
 use plumb::services::DagFiles;
 use plumb_core::kinds::airflow::python;
 use plumb_core::manifest::Desired;
-use plumb_core::plan::outcome::{Ended, Outcome};
+use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Guard, Plan};
 use plumb_model::call::{Call, Method, Sending, Service, Settled, System};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn plan(world: &World, desired: &Desired) -> Plan {
 }
 
 /// Applies without the patience to wait for Airflow.
-async fn apply_in_haste(world: &World, desired: &Desired) -> Outcome {
+async fn apply_in_haste(world: &World, desired: &Desired) -> ApplyOutcome {
     let (live, decision) = world.plan(desired).await;
     let options = Options { patience: Duration::from_millis(50), ..world::options() };
     let stop = Arc::new(AtomicBool::new(false));
@@ -65,7 +65,7 @@ async fn apply_in_haste(world: &World, desired: &Desired) -> Outcome {
 }
 
 /// Applies, while Airflow reads its folder now and then.
-async fn apply_while_it_parses(world: &World, desired: &Desired) -> Outcome {
+async fn apply_while_it_parses(world: &World, desired: &Desired) -> ApplyOutcome {
     notices_after(world, json!(30)).await;
     let clock = async {
         loop {
@@ -124,7 +124,7 @@ async fn add_foreign(world: &World, id: &str) {
     world.control("POST", "seed", json!({ "airflow": { "dags": [dag] } })).await;
 }
 
-fn why_failed(outcome: &Outcome) -> &str {
+fn why_failed(outcome: &ApplyOutcome) -> &str {
     match outcome.changes.values().next().unwrap() {
         Ended::Failed { why, .. } => why,
         other => panic!("{other:?}"),

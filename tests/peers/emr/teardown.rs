@@ -10,7 +10,7 @@ use plumb::services::{Requests, Services};
 use plumb_core::kinds;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::teardown::Commits;
-use plumb_core::plan::{Action, Bases, Keys, Selection};
+use plumb_core::plan::{Action, Baselines, Keys, Selection};
 use plumb_model::call::{Call, Method, Service, System};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
     // The head of these plans.
     live.commits = Commits::Repository { known: ["0123456789ab".to_owned()].into(), shallow: false };
     let keys = Keys { who: "ann", key: true };
-    let decision = decision_at(&desired, &live, &Bases::new(), now.parse().unwrap(), keys);
+    let decision = decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), keys);
     let actions: Vec<_> = decision.plan.changes.iter().map(|c| (c.address.clone(), c.action)).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let mut outcome = apply::apply(&services, &desired, &live, decision, options(), &Unwatched, stop).await;

@@ -28,7 +28,7 @@ pub struct Approval {
 
 /// How a plan compares with what was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ApprovalVerdict {
     /// It is just that.
     Same,
     /// So many changes need no longer be made.
@@ -95,9 +95,9 @@ impl Approval {
     }
 
     /// Whether it covers a plan.
-    pub fn covers(&self, plan: &Plan) -> Verdict {
+    pub fn covers(&self, plan: &Plan) -> ApprovalVerdict {
         if self.plans.contains(&plan.digest) {
-            return Verdict::Same;
+            return ApprovalVerdict::Same;
         }
         let (mut changes, mut disrupts) = (Vec::new(), Vec::new());
         for change in &plan.changes {
@@ -110,16 +110,16 @@ impl Approval {
             disrupts.extend(new.into_iter().map(|class| (change.address.clone(), class)));
         }
         if changes.is_empty() {
-            return Verdict::Less(self.changes.len().saturating_sub(plan.changes.len()));
+            return ApprovalVerdict::Less(self.changes.len().saturating_sub(plan.changes.len()));
         }
         match self.plans.iter().find_map(|approved| OtherKey::between(approved, &plan.digest)) {
-            Some(other) => Verdict::OtherKey(other),
-            None => Verdict::More { changes, disrupts },
+            Some(other) => ApprovalVerdict::OtherKey(other),
+            None => ApprovalVerdict::More { changes, disrupts },
         }
     }
 }
 
-/// A plan that was saved as JSON. Of its calls nothing is read: what is carried out is decided anew, so a file that somebody
+/// A plan that was saved as JSON. Of its calls nothing is read: what is carried out is decided again, so a file that somebody
 /// edited can only allow less, or what plumb itself decides now.
 #[derive(Clone, Debug)]
 pub struct Saved {
@@ -193,7 +193,9 @@ impl Saved {
         let (workspace, partial) = (file.workspace.as_deref(), file.partial.as_ref());
         let digest = digest::of_parts(&file.project, &file.target, workspace, partial, keyed, parts);
         if digest != file.digest || changes.values().any(|c| !is_digest(&c.digest) || is_keyed(&c.digest) != keyed) {
-            return Err("its digest is not that of its changes: it was edited or is damaged; make the plan anew".into());
+            return Err(
+                "its digest is not that of its changes: it was edited or is damaged; make the plan again".into()
+            );
         }
         let File { project, target, workspace, partial, digest, head, .. } = file;
         Ok(Saved { project, target, workspace, partial, digest, head, changes })
@@ -202,7 +204,7 @@ impl Saved {
 
 /// What becomes of a plan when only what was saved may be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptChanges {
     /// Changes that were saved and are not what they were, with what differs.
     pub stale: Vec<(Address, Vec<String>)>,
     /// Saved changes that need no longer be made.
@@ -214,8 +216,8 @@ pub struct Kept {
 }
 
 /// Leaves of a plan just what was saved and is still so.
-pub fn keep(plan: &mut Plan, saved: &Saved) -> Kept {
-    let mut kept = Kept::default();
+pub fn keep(plan: &mut Plan, saved: &Saved) -> KeptChanges {
+    let mut kept = KeptChanges::default();
     let planned: BTreeSet<&Address> = plan.changes.iter().map(|c| &c.address).collect();
     let blocked: BTreeSet<&Address> = plan.blocked.iter().filter_map(|b| b.address.as_ref()).collect();
     let is_gone = |a: &&Address| !planned.contains(a) && !blocked.contains(a);

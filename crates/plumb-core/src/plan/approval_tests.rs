@@ -14,33 +14,15 @@ fn address(name: &str) -> Address {
 
 fn change(name: &str) -> Change {
     Change {
-        address: address(name),
-        action: Action::Update,
         id: Some("1".into()),
         title: name.into(),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: BTreeSet::new(),
-        next_run: None,
         fields: vec![FieldChange {
-            path: "timeout_seconds".into(),
-            op: Op::Change,
             from: Some(json!(100)),
             to: Some(json!(200)),
-            origin: None,
-            replaces: false,
-            explanation: None,
-            note: None,
-            source: None,
+            ..FieldChange::new("timeout_seconds", Op::Change)
         }],
-        depends_on: Vec::new(),
-        moved_from: None,
-        source: None,
-        digest: String::new(),
-        calls: Vec::new(),
         read: Some("what was read".into()),
-        shown_read: None,
+        ..Change::new(address(name), Action::Update)
     }
 }
 
@@ -127,16 +109,16 @@ fn a_digest_names_the_whole_effect_and_nothing_else() {
 fn fewer_changes_and_fewer_disruptions_are_less_and_one_more_is_more() {
     use ImpactClass::{CancelsRuns, RestartsCluster};
     let approval = Approval::of(&plan(vec![change("a"), disrupting("b", &[RestartsCluster])]));
-    let more = |changes: &[&str], disrupts: &[(&str, ImpactClass)]| Verdict::More {
+    let more = |changes: &[&str], disrupts: &[(&str, ImpactClass)]| ApprovalVerdict::More {
         changes: changes.iter().map(|name| address(name)).collect(),
         disrupts: disrupts.iter().map(|(name, class)| (address(name), *class)).collect(),
     };
     for (changes, wanted) in [
-        (vec![change("a"), disrupting("b", &[RestartsCluster])], Verdict::Same),
-        (vec![change("a")], Verdict::Less(1)),
-        (vec![], Verdict::Less(2)),
+        (vec![change("a"), disrupting("b", &[RestartsCluster])], ApprovalVerdict::Same),
+        (vec![change("a")], ApprovalVerdict::Less(1)),
+        (vec![], ApprovalVerdict::Less(2)),
         // The cluster was stopped meanwhile.
-        (vec![change("a"), change("b")], Verdict::Less(0)),
+        (vec![change("a"), change("b")], ApprovalVerdict::Less(0)),
         // It was started meanwhile; runs began.
         (vec![disrupting("a", &[RestartsCluster])], more(&["a"], &[("a", RestartsCluster)])),
         (vec![disrupting("b", &[RestartsCluster, CancelsRuns])], more(&["b"], &[("b", CancelsRuns)])),
@@ -154,8 +136,8 @@ fn fewer_changes_and_fewer_disruptions_are_less_and_one_more_is_more() {
     assert_eq!(approval.covers(&plan_in("2", None, vec![change("a")])), more(&["a"], &[]));
     // By its digest alone, it is that plan or nothing; what it disrupts is a part of it.
     let by_digest = Approval::of_digest(&plan(vec![change("b")]).digest);
-    assert_eq!(by_digest.covers(&plan(vec![change("b")])), Verdict::Same);
-    assert_eq!(by_digest.covers(&plan(vec![])), Verdict::Less(0));
+    assert_eq!(by_digest.covers(&plan(vec![change("b")])), ApprovalVerdict::Same);
+    assert_eq!(by_digest.covers(&plan(vec![])), ApprovalVerdict::Less(0));
     assert_eq!(by_digest.covers(&plan(vec![disrupting("b", &[RestartsCluster])])), more(&["b"], &[]));
     assert_eq!(by_digest.covers(&plan_in("2", None, vec![change("b")])), more(&["b"], &[]));
 }
@@ -166,23 +148,23 @@ fn with_a_key_and_without_one_are_told_apart() {
     assert!(keyed.digest.starts_with("k:") && keyed.changes[0].digest.starts_with("k:"), "{keyed:?}");
     assert!(is_digest(&plain.digest) && is_digest(&keyed.digest) && !is_digest("x:0123456789abcdef"));
     for (approved, now, wanted) in [
-        (&plain, &plain, Verdict::Same),
-        (&keyed, &keyed, Verdict::Same),
-        (&plain, &keyed, Verdict::OtherKey(OtherKey::Missing)),
-        (&keyed, &plain, Verdict::OtherKey(OtherKey::Unset)),
+        (&plain, &plain, ApprovalVerdict::Same),
+        (&keyed, &keyed, ApprovalVerdict::Same),
+        (&plain, &keyed, ApprovalVerdict::OtherKey(OtherKey::Missing)),
+        (&keyed, &plain, ApprovalVerdict::OtherKey(OtherKey::Unset)),
     ] {
         assert_eq!(Approval::of(approved).covers(now), wanted);
         assert_eq!(Approval::of_digest(&approved.digest).covers(now), wanted);
         assert_eq!(Approval::of_saved(&saved(approved)).covers(now), wanted);
     }
     // Nothing is left to do: there is nothing that a key would have to vouch for.
-    assert_eq!(Approval::of(&plain).covers(&plan_in("1", KEY, vec![])), Verdict::Less(1));
+    assert_eq!(Approval::of(&plain).covers(&plan_in("1", KEY, vec![])), ApprovalVerdict::Less(1));
     // What a digest of an unkeyed plan can be guessed from says nothing without the key.
     assert_eq!(plain.changes[0].shown_read.as_deref(), Some("what was read"));
     assert_ne!(keyed.changes[0].shown_read, plain.changes[0].shown_read);
     // Another key is another approval.
     let other = plan_in("1", Some("another key"), vec![change("a")]);
-    assert!(matches!(Approval::of(&other).covers(&keyed), Verdict::More { .. }));
+    assert!(matches!(Approval::of(&other).covers(&keyed), ApprovalVerdict::More { .. }));
 }
 
 #[test]
@@ -199,7 +181,7 @@ fn a_saved_plan_keeps_what_is_as_it_was_and_holds_what_waits_for_the_rest() {
         (names.join(" "), kept)
     };
     let (names, kept) = left(plan(chain()));
-    assert_eq!((names.as_str(), kept), ("a b c d e", Kept::default()));
+    assert_eq!((names.as_str(), kept), ("a b c d e", KeptChanges::default()));
     // One is another: all that waits for it is held, link by link, and nothing else.
     let mut now = chain();
     now[0].fields[0].to = Some(json!(300));
@@ -228,7 +210,7 @@ fn a_saved_plan_keeps_what_is_as_it_was_and_holds_what_waits_for_the_rest() {
     assert_eq!(left(plan(now)).0, "a b c d");
     // Less disruption is less.
     let stopped = saved(&plan(vec![disrupting("e", &[ImpactClass::RestartsCluster])]));
-    assert_eq!(keep(&mut plan(vec![change("e")]), &stopped), Kept::default());
+    assert_eq!(keep(&mut plan(vec![change("e")]), &stopped), KeptChanges::default());
 }
 
 #[test]
@@ -264,13 +246,13 @@ fn a_part_is_approved_as_a_part_and_saved_as_one() {
         plan
     };
     let (whole, of_a, of_all) = (plan(vec![change("a")]), part("a"), part("*"));
-    assert_eq!(Approval::of_digest(&of_a.digest).covers(&of_a), Verdict::Same);
+    assert_eq!(Approval::of_digest(&of_a.digest).covers(&of_a), ApprovalVerdict::Same);
     for (approved, now) in [(&whole, &of_a), (&of_a, &whole), (&of_a, &of_all)] {
         let verdict = Approval::of_digest(&approved.digest).covers(now);
-        assert!(matches!(verdict, Verdict::More { .. }), "{verdict:?}");
+        assert!(matches!(verdict, ApprovalVerdict::More { .. }), "{verdict:?}");
     }
     // Who approved each change approved it in any plan.
-    assert_eq!(Approval::of(&whole).covers(&of_a), Verdict::Less(0));
+    assert_eq!(Approval::of(&whole).covers(&of_a), ApprovalVerdict::Less(0));
     assert_eq!(saved(&of_a).partial, of_a.partial);
     let selection = saved(&of_a).partial.unwrap().selection();
     assert_eq!((selection.only, selection.labels), (vec!["a".to_owned()], vec![]));

@@ -1,21 +1,21 @@
 //! What each field of a change says of itself: where the wanted value stands, and who brought the difference about.
 
 use super::compare::Comparison;
-use super::decide::Decider;
-use super::earlier::Base;
-use super::origin::{Told, Was, is_apart};
+use super::context::PlanContext;
+use super::earlier::Baseline;
+use super::origin::{NormalBaseline, Told, is_apart};
 use super::secrets::seal;
-use super::{FieldChange, Op, Origin, Source, normal, references};
+use super::verdict::ReferenceIds;
+use super::{ChangeOrigin, FieldChange, Op, SourceLine, normal, references};
 use crate::kinds::{self, Mark};
 use crate::manifest::{Author, Resource};
 use plumb_model::schema;
 use plumb_model::schema::Path;
-use plumb_model::yaml::Span;
 use serde_json::Value;
 
 /// What is known of how a resource was before.
 pub(super) struct Basis<'w> {
-    pub was: Option<&'w Was>,
+    pub was: Option<&'w NormalBaseline>,
     /// Whether the manifest is the one that was last applied, as far as the hash in the mark says.
     pub same_manifest: bool,
     /// Whether plumb has written the object before.
@@ -32,60 +32,78 @@ pub(super) struct Sides<'v> {
     pub live: &'v Value,
 }
 
-impl Decider<'_> {
-    /// What the manifest was when the object was last made, if that is known.
-    pub(super) fn base_of(&self, resource: &Resource, mark: Option<&Mark>, same_manifest: bool) -> Option<Was> {
-        let rules = resource.kind.rules();
-        // An object that is made anew had its old id then: a new one is no drift of those who refer to it.
-        let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &self.live_ids));
-        let sealed = |spec: &Value| seal(rules, spec, &mut self.vault.clone());
-        let by_mark = self.input.base.is_none();
-        let was = |spec: Value| {
-            let since = self.input.bases.since(&resource.address);
-            let since = since.map(|specs| specs.iter().map(|spec| at(&sealed(spec))).collect());
-            Was { spec: at(&spec), written: normal::normal(rules, &spec), by_mark, is_new: !same_manifest, since }
-        };
-        match self.input.bases.get(&resource.address) {
-            Some(Base::Spec(spec)) => Some(was(sealed(spec))),
-            Some(Base::Nothing) => {
-                Some(Was { spec: Value::Null, written: Value::Null, by_mark, is_new: true, since: None })
-            }
-            // The hash in the mark says that the manifest is what it was: no git needed. Of what stands apart it says nothing.
-            None if same_manifest && mark.is_some() => {
-                let mut was = was(sealed(&resource.spec));
-                for spec in [&mut was.spec, &mut was.written] {
-                    if let Value::Object(map) = spec {
-                        map.retain(|member, _| !is_apart(rules, member));
-                    }
-                }
-                Some(Was { since: None, ..was })
-            }
-            None => None,
+/// What the manifest was when the object was last made, if that is known.
+pub(super) fn baseline_of(
+    context: &PlanContext<'_>,
+    ids: &ReferenceIds,
+    resource: &Resource,
+    mark: Option<&Mark>,
+    same_manifest: bool,
+) -> Option<NormalBaseline> {
+    let rules = resource.kind.rules();
+    // An object that is replaced had its old id then: a new one is no drift of those who refer to it.
+    let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &ids.live));
+    let sealed = |spec: &Value| seal(rules, spec, &mut context.vault.clone());
+    let by_mark = context.input.base.is_none();
+    let was = |spec: Value| {
+        let since = context.input.baselines.since(&resource.address);
+        let since = since.map(|specs| specs.iter().map(|spec| at(&sealed(spec))).collect());
+        NormalBaseline {
+            spec: at(&spec),
+            written: normal::normal(rules, &spec),
+            by_mark,
+            is_new: !same_manifest,
+            since,
         }
+    };
+    match context.input.baselines.get(&resource.address) {
+        Some(Baseline::Spec(spec)) => Some(was(sealed(spec))),
+        Some(Baseline::Nothing) => {
+            Some(NormalBaseline { spec: Value::Null, written: Value::Null, by_mark, is_new: true, since: None })
+        }
+        // The hash in the mark says that the manifest is what it was: no git needed. Of what stands apart it says nothing.
+        None if same_manifest && mark.is_some() => {
+            let mut was = was(sealed(&resource.spec));
+            for spec in [&mut was.spec, &mut was.written] {
+                if let Value::Object(map) = spec {
+                    map.retain(|member, _| !is_apart(rules, member));
+                }
+            }
+            Some(NormalBaseline { since: None, ..was })
+        }
+        None => None,
     }
+}
 
+/// Tells of each field of a resource where its value comes from.
+pub(super) struct FieldSources<'c, 'a> {
+    pub context: &'c PlanContext<'a>,
+    pub ids: &'c ReferenceIds,
+    pub resource: &'c Resource,
+}
+
+impl FieldSources<'_, '_> {
     pub(super) fn fields(
         &self,
-        resource: &Resource,
         comparison: &Comparison,
         unseen: &[Path],
         basis: &Basis<'_>,
         sides: &Sides<'_>,
     ) -> Vec<FieldChange> {
-        let rules = resource.kind.rules();
+        let rules = self.resource.kind.rules();
         let written = normal::normal(rules, sides.spec);
         let mut fields: Vec<FieldChange> = comparison
             .differences
             .iter()
             .map(|d| {
-                let mut field = self.field(resource, &d.path, d.op, d.from.clone(), d.to.clone());
+                let mut field = self.field(&d.path, d.op, d.from.clone(), d.to.clone());
                 field.replaces = d.replaces;
                 let told = match basis.was {
                     Some(was) => was.origin(rules, &d.path, sides.want, sides.live),
                     None if basis.is_ours && d.path.top().is_some_and(|top| is_apart(rules, top)) => Told::unsure(),
                     None => Told::default(),
                 };
-                let behind = basis.was.and_then(|was| self.behind(resource, was, &written, &d.path, sides.live));
+                let behind = basis.was.and_then(|was| self.behind(was, &written, &d.path, sides.live));
                 if let (Some(_), Some(source)) = (&behind, &mut field.source) {
                     source.nearest = true;
                 }
@@ -98,7 +116,7 @@ impl Decider<'_> {
                 if d.lost {
                     field.note = Some("it cannot be kept beside what is wanted".into());
                     // Whoever set it: what takes it away is the write, and whatever that is for.
-                    field.origin = Some(if basis.same_manifest { Origin::Drift } else { Origin::Manifest });
+                    field.origin = Some(if basis.same_manifest { ChangeOrigin::Drift } else { ChangeOrigin::Manifest });
                     field.explanation = None;
                 }
                 field
@@ -109,10 +127,10 @@ impl Decider<'_> {
                 let wanted = schema::find(rules, sides.want, path).cloned();
                 // Masked, if the service shows even that much.
                 let was = schema::find(rules, sides.live, path).cloned();
-                let mut field = self.field(resource, path, Op::Change, was, wanted);
+                let mut field = self.field(path, Op::Change, was, wanted);
                 field.note =
                     Some("the service never shows this field; the manifest changed since it was last set".into());
-                field.origin = Some(Origin::Manifest);
+                field.origin = Some(ChangeOrigin::Manifest);
                 field
             }));
         }
@@ -121,28 +139,28 @@ impl Decider<'_> {
 
     /// What is told of a reference that is what it was, and stands for another object than the one that is live there:
     /// nobody changed the field. `None` where that is not it.
-    fn behind(&self, resource: &Resource, was: &Was, written: &Value, path: &Path, live: &Value) -> Option<Told> {
-        let rules = resource.kind.rules();
+    fn behind(&self, was: &NormalBaseline, written: &Value, path: &Path, live: &Value) -> Option<Told> {
+        let rules = self.resource.kind.rules();
         let text = schema::find(rules, written, path)?.as_str()?;
         if schema::find(rules, &was.written, path)?.as_str() != Some(text) {
             return None;
         }
         let address = references::whole(text)?;
         let live = schema::label(schema::find(rules, live, path)?);
-        let now = match self.ids.get(&address) {
+        let now = match self.ids.planned.get(&address) {
             Some(id) => format!("`{text}` is now {id}"),
             None => format!("`{text}` gets another id"),
         };
         // The one that is live will be replaced by this very plan.
-        if self.live_ids.get(&address) == Some(&live) {
-            return Some(Told { origin: Some(Origin::Manifest), explanation: Some(now) });
+        if self.ids.live.get(&address) == Some(&live) {
+            return Some(Told { origin: Some(ChangeOrigin::Manifest), explanation: Some(now) });
         }
         // Whoever points it at another object that is live has changed it.
         let kind = kinds::find(&address.kind)?;
-        let is_read = self.input.kinds.iter().any(|k| k.name() == kind.name());
-        let live_ones = self.input.live.of(kind.name());
+        let is_read = self.context.reads(kind.name());
+        let live_ones = self.context.input.live.of(kind.name());
         if !is_read
-            || !self.input.live.unreadable(kind.name()).is_empty()
+            || !self.context.input.live.unreadable(kind.name()).is_empty()
             || live_ones.iter().any(|f| f.seen.id == live)
         {
             return None;
@@ -150,56 +168,40 @@ impl Decider<'_> {
         Some(Told { origin: None, explanation: Some(format!("{now}, and no {} {live} is live", kind.noun())) })
     }
 
-    pub(super) fn field(
-        &self,
-        resource: &Resource,
-        path: &Path,
-        op: Op,
-        from: Option<Value>,
-        to: Option<Value>,
-    ) -> FieldChange {
+    pub(super) fn field(&self, path: &Path, op: Op, from: Option<Value>, to: Option<Value>) -> FieldChange {
+        let resource = self.resource;
         let place = resource.place(path);
         let default = || resource.kind.rules().field(path).and_then(|field| field.rule.default.clone());
         let explanation = match place.by {
             _ if to.is_none() => None,
-            Author::Plumb if self.input.desired.developer.is_some() => Some("what plumb wants in development mode"),
+            Author::Plumb if self.context.input.desired.developer.is_some() => {
+                Some("what plumb wants in development mode")
+            }
             Author::Plumb => Some("plumb's default"),
             Author::Nobody if default() == to => Some("the service's default"),
             Author::Nobody | Author::Manifest => None,
         };
         let nearest = place.by != Author::Manifest || to.is_none();
-        let source = self.source(place.span).map(|source| Source { nearest, ..source });
+        let source = self.context.source(place.span).map(|source| SourceLine { nearest, ..source });
         let explanation = explanation.map(str::to_owned);
-        let path = path.to_string();
-        FieldChange { path, op, from, to, origin: None, replaces: false, explanation, note: None, source }
+        FieldChange { from, to, explanation, source, ..FieldChange::new(path.to_string(), op) }
     }
 
     /// The field that says whether an object is protected.
-    pub(super) fn protection(&self, resource: &Resource, was: bool) -> FieldChange {
+    pub(super) fn protection(&self, was: bool) -> FieldChange {
         let flag = |on: bool| Some(Value::from(on));
+        let (context, resource) = (self.context, self.resource);
         let to = flag(resource.lifecycle.protect);
-        let mut field = self.field(resource, &Path::default(), Op::Change, flag(was), to);
+        let mut field = self.field(&Path::default(), Op::Change, flag(was), to);
         field.path = "metadata.lifecycle.protect".into();
         match resource.lifecycle.protect_span {
-            Some(span) => field.source = self.source(span),
+            Some(span) => field.source = context.source(span),
             None => {
-                field.source = self.nearest(resource.span);
+                field.source = context.nearest(resource.span);
                 field.explanation = Some("plumb's default".into());
             }
         }
         field
-    }
-
-    /// The line of a value.
-    pub(super) fn source(&self, span: Span) -> Option<Source> {
-        let files = &self.input.desired.files;
-        let (file, line) = (files.get(span.file).path.clone(), files.position(span).0);
-        Some(Source { file, line, nearest: false, commit: None })
-    }
-
-    /// The line that is nearest to where a value would stand.
-    pub(super) fn nearest(&self, span: Span) -> Option<Source> {
-        Some(Source { nearest: true, ..self.source(span)? })
     }
 }
 

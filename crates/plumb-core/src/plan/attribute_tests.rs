@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::super::{Action, Base, Bases, Change, Found, Input, Keys, Live, Plan, Selection, decide};
+use super::super::{Action, Baseline, Baselines, Change, Input, Keys, Live, LiveObject, Plan, Selection, decide};
 use super::*;
 use crate::kinds::{MarkPlace, Owner, Rev, Seen};
 use crate::manifest;
@@ -41,7 +41,7 @@ fn owner(kind: &str, name: &str) -> Owner {
 }
 
 /// A live object just as a manifest wants it, mark included, but for what is edited.
-fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) -> Found {
+fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) -> LiveObject {
     let resource = desired.resources.iter().find(|r| r.address.name == name).unwrap();
     let mut spec = resource.spec.clone();
     let hash = normal::identity(resource.kind.rules(), &resource.spec);
@@ -49,10 +49,10 @@ fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) 
     let owner = owner(&resource.address.kind, name);
     resource.kind.mark().put(&mut spec, &Mark { owner, rev, protect: false });
     edit(&mut spec);
-    Found::of(resource.kind, Seen { id: id.into(), spec, state: Some("TERMINATED".into()), ..Seen::default() })
+    LiveObject::of(resource.kind, Seen { id: id.into(), spec, state: Some("TERMINATED".into()), ..Seen::default() })
 }
 
-fn plan(desired: &Desired, found: Vec<(&'static str, Found)>, bases: &Bases) -> Plan {
+fn plan(desired: &Desired, found: Vec<(&'static str, LiveObject)>, bases: &Baselines) -> Plan {
     let mut live = Live::default();
     for (kind, one) in found {
         live.kinds.entry(kind).or_default().push(one);
@@ -61,7 +61,7 @@ fn plan(desired: &Desired, found: Vec<(&'static str, Found)>, bases: &Bases) -> 
     decide(&Input {
         desired,
         live: &live,
-        bases,
+        baselines: bases,
         selection: &Selection::default(),
         head: Some("0123456789ab"),
         base: None,
@@ -95,7 +95,7 @@ fn an_id_that_changed_behind_a_reference_is_put_down_to_the_reference() {
         (KINDS[1], live(&desired, "shared", "c-1", of_pool))
     };
     // The pool was made again: the cluster has the id of one that is gone.
-    let made_again = plan(&desired, vec![pool("pool-2"), cluster()], &Bases::new());
+    let made_again = plan(&desired, vec![pool("pool-2"), cluster()], &Baselines::new());
     let found = field(&made_again, "shared", "instance_pool_id");
     assert_eq!(found.origin, None, "nobody changed the cluster");
     assert_eq!(
@@ -106,18 +106,19 @@ fn an_id_that_changed_behind_a_reference_is_put_down_to_the_reference() {
     // Somebody pointed the cluster at another pool.
     let kind = kinds::find(KINDS[0]).unwrap();
     let spec = json!({ "instance_pool_name": "other", "node_type_id": "m5.xlarge" });
-    let other = Found::of(kind, Seen { id: "pool-1".into(), spec, ..Seen::default() });
-    let pointed = plan(&desired, vec![pool("pool-2"), (KINDS[0], other), cluster()], &Bases::new());
+    let other = LiveObject::of(kind, Seen { id: "pool-1".into(), spec, ..Seen::default() });
+    let pointed = plan(&desired, vec![pool("pool-2"), (KINDS[0], other), cluster()], &Baselines::new());
     let found = field(&pointed, "shared", "instance_pool_id");
-    assert_eq!((found.origin, found.explanation.as_deref()), (Some(Origin::Drift), None));
+    assert_eq!((found.origin, found.explanation.as_deref()), (Some(ChangeOrigin::Drift), None));
     assert!(!found.source.as_ref().unwrap().nearest);
     // This very plan makes the pool again.
     let edit = |spec: &mut Value| spec["enable_elastic_disk"] = json!(true);
     let wanted = load("t", &[&POOL.replace("m5.xlarge}", "m5.xlarge, enable_elastic_disk: false}"), CLUSTER]);
-    let replaced = plan(&wanted, vec![(KINDS[0], live(&wanted, "workers", "pool-1", edit)), cluster()], &Bases::new());
+    let replaced =
+        plan(&wanted, vec![(KINDS[0], live(&wanted, "workers", "pool-1", edit)), cluster()], &Baselines::new());
     assert_eq!(change(&replaced, "workers").action, Action::Replace);
     let found = field(&replaced, "shared", "instance_pool_id");
-    assert_eq!(found.origin, Some(Origin::Manifest));
+    assert_eq!(found.origin, Some(ChangeOrigin::Manifest));
     assert_eq!(found.explanation.as_deref(), Some("`${resources.DatabricksInstancePool.workers}` gets another id"));
 }
 
@@ -128,20 +129,23 @@ fn what_nobody_wrote_names_nobody() {
         spec["max_concurrent_runs"] = json!(9);
         spec["timeout_seconds"] = json!(5);
     };
-    let drifted = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", edit))], &Bases::new());
+    let drifted = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", edit))], &Baselines::new());
     let default = field(&drifted, "etl", "max_concurrent_runs");
-    assert_eq!((default.origin, default.explanation.as_deref()), (Some(Origin::Drift), Some("the service's default")));
+    assert_eq!(
+        (default.origin, default.explanation.as_deref()),
+        (Some(ChangeOrigin::Drift), Some("the service's default"))
+    );
     assert!(default.source.as_ref().unwrap().nearest);
     let written = field(&drifted, "etl", "timeout_seconds");
-    assert_eq!((written.origin, written.explanation.as_deref()), (Some(Origin::Drift), None));
+    assert_eq!((written.origin, written.explanation.as_deref()), (Some(ChangeOrigin::Drift), None));
     assert!(!written.source.as_ref().unwrap().nearest);
     // What is taken away stands nowhere.
-    let mut bases = Bases::new();
+    let mut bases = Baselines::new();
     let before = load("t", &[&JOB.replace("{team: red}", "{team: red, old: x}")]);
-    bases.insert(desired.resources[0].address.clone(), Base::Spec(before.resources[0].spec.clone()));
+    bases.insert(desired.resources[0].address.clone(), Baseline::Spec(before.resources[0].spec.clone()));
     let dropped = plan(&desired, vec![("DatabricksJob", live(&before, "etl", "1", |_| ()))], &bases);
     let gone = field(&dropped, "etl", "tags.old");
-    assert_eq!((gone.op, gone.origin), (Op::Remove, Some(Origin::Manifest)));
+    assert_eq!((gone.op, gone.origin), (Op::Remove, Some(ChangeOrigin::Manifest)));
     assert!(gone.source.as_ref().unwrap().nearest);
     // Nor does what plumb assumes.
     let dag = "apiVersion: plumb/v1\nkind: AirflowDag\nmetadata: {name: d}\nspec:\n  schedule: {cron: '0 4 * * *'}\n  \
@@ -171,12 +175,12 @@ fn what_development_mode_wants_is_nobodys_line() {
 fn protection_is_put_down_to_its_own_line_or_to_nobody() {
     let text = JOB.replace("  name: etl\nspec", "  name: etl\n  lifecycle:\n    protect: true\nspec");
     let desired = load("t", &[&text]);
-    let on = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", |_| ()))], &Bases::new());
+    let on = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", |_| ()))], &Baselines::new());
     let source = field(&on, "etl", "metadata.lifecycle.protect").source.clone().unwrap();
     assert_eq!((source.line, source.nearest), (6, false));
     let desired = load("t", &[JOB]);
     let protected = |spec: &mut Value| spec["tags"]["plumb_protect"] = json!("true");
-    let off = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", protected))], &Bases::new());
+    let off = plan(&desired, vec![("DatabricksJob", live(&desired, "etl", "1", protected))], &Baselines::new());
     let found = field(&off, "etl", "metadata.lifecycle.protect");
     assert_eq!(found.explanation.as_deref(), Some("plumb's default"));
     assert!(found.source.as_ref().unwrap().nearest);
@@ -195,19 +199,19 @@ fn a_live_grant_is_told_from_a_manifest_that_is_not_applied() {
         }
     };
     let found = || vec![("DatabricksJob", live(&desired, "etl", "1", grant("bob")))];
-    let told = |bases: &Bases| {
+    let told = |bases: &Baselines| {
         let plan = plan(&desired, found(), bases);
         let field = field(&plan, "etl", "permissions[bob]").clone();
         assert!(field.source.unwrap().nearest, "a grant that no manifest has names no commit");
         (field.origin, field.explanation)
     };
     let unsure = (None, Told::unsure().explanation);
-    assert_eq!(told(&Bases::new()), unsure, "the mark's hash says nothing of grants");
-    let mut bases = Bases::new();
-    bases.insert(address.clone(), Base::Spec(desired.resources[0].spec.clone()));
+    assert_eq!(told(&Baselines::new()), unsure, "the mark's hash says nothing of grants");
+    let mut bases = Baselines::new();
+    bases.insert(address.clone(), Baseline::Spec(desired.resources[0].spec.clone()));
     assert_eq!(told(&bases), unsure, "nor does one manifest without those that came after it");
     bases.set_since(address.clone(), Vec::new());
-    assert_eq!(told(&bases), (Some(Origin::Drift), None));
+    assert_eq!(told(&bases), (Some(ChangeOrigin::Drift), None));
     let with_bob = json!({ "permissions": [{ "user_name": "bob", "permission_level": "CAN_MANAGE" }] });
     bases.set_since(address, vec![with_bob]);
     assert_eq!(told(&bases), (None, Some("not applied yet, or undone live".into())));
@@ -228,7 +232,7 @@ fn what_was_released_is_left_alone_while_adopt_names_it() {
         };
         vec![("DatabricksJob", live(&desired, "etl", "1", edit))]
     };
-    let released = plan(&desired, found(Some(owner("DatabricksJob", "etl"))), &Bases::new());
+    let released = plan(&desired, found(Some(owner("DatabricksJob", "etl"))), &Baselines::new());
     assert_eq!((released.changes.len(), released.blocked.len()), (0, 0));
     let [note] = released.notes.as_slice() else { panic!("{:?}", released.notes) };
     assert!(
@@ -237,7 +241,7 @@ fn what_was_released_is_left_alone_while_adopt_names_it() {
     );
     // Whoever never had it takes it over, and so does a manifest of another name.
     for left in [None, Some(owner("DatabricksJob", "other"))] {
-        let adopted = plan(&desired, found(left), &Bases::new());
+        let adopted = plan(&desired, found(left), &Baselines::new());
         assert_eq!(change(&adopted, "etl").action, Action::Adopt);
         assert!(
             adopted.notes.is_empty() && change(&adopted, "etl").fields.iter().all(|f| !f.path.contains("released"))

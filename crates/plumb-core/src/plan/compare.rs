@@ -29,7 +29,7 @@ pub enum Undeclared {
     /// absence.
     Keep,
     /// They stay whatever the rules say: the object belongs to others, and the manifest is about what it sets.
-    Theirs,
+    External,
     /// They go, and the plan says so: the manifest changed since the last apply, and may have dropped them.
     Remove,
 }
@@ -49,17 +49,17 @@ pub struct Difference {
 
 /// A live value that stays although the manifest does not ask for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub struct KeptValue {
     pub path: Path,
     /// What is live there; `None`: nothing is, though the manifest has something.
     pub value: Option<Value>,
-    pub because: Because,
+    pub because: KeepReason,
     pub carry: Carry,
 }
 
 /// Why a live value stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum KeepReason {
     /// An ignore rule of the manifest (by its index).
     Ignored(usize),
     /// The manifest says nothing of it, and somebody set it.
@@ -85,7 +85,7 @@ pub enum Carry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
     pub differences: Vec<Difference>,
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptValue>,
     /// Places that the manifest sets and the service never shows.
     pub unseen: Vec<Path>,
 }
@@ -95,14 +95,14 @@ impl Comparison {
     /// whether there is one for other reasons.
     pub fn with_losses(&mut self, writes: bool) {
         let replaces = self.differences.iter().any(|d| d.replaces);
-        let lost = |kept: &Kept| match kept.carry {
+        let lost = |kept: &KeptValue| match kept.carry {
             Carry::Refused => writes || replaces,
             Carry::UntilReplaced => replaces,
             Carry::Sent | Carry::Sticks => false,
         };
         let (lost, kept) = std::mem::take(&mut self.kept).into_iter().partition(lost);
         self.kept = kept;
-        let removal = |kept: Kept| Difference {
+        let removal = |kept: KeptValue| Difference {
             path: kept.path,
             op: Op::Remove,
             from: kept.value,
@@ -116,7 +116,7 @@ impl Comparison {
 
     /// What a write has to send of what stays: `None` takes out what the manifest has there.
     pub fn carried(&self) -> impl Iterator<Item = (&Path, Option<&Value>)> {
-        let sent = |kept: &&Kept| matches!(kept.carry, Carry::Sent | Carry::UntilReplaced);
+        let sent = |kept: &&KeptValue| matches!(kept.carry, Carry::Sent | Carry::UntilReplaced);
         self.kept.iter().filter(sent).map(|kept| (&kept.path, kept.value.as_ref()))
     }
 }
@@ -184,7 +184,7 @@ struct Inherited<'a> {
     policy: Option<(&'a Supplied, usize)>,
     /// The same of its pool.
     pool: Option<(&'a Supplied, usize)>,
-    /// It has a policy or a pool of which nothing is known.
+    /// It has a policy or a pool that is not known.
     unknown: bool,
     /// The service would refuse the object around it beside what is wanted.
     refused: bool,
@@ -199,7 +199,7 @@ impl<'a> Walk<'a> {
         }
         if let Some(index) = self.context.ignored.iter().position(|p| p.is(path)) {
             if want != live {
-                self.keep(path, live, Because::Ignored(index));
+                self.keep(path, live, KeepReason::Ignored(index));
             }
             return;
         }
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
 
     /// The manifest is silent.
     fn only_live(&mut self, field: &Field, path: &Path, live: &Value, above: Inherited<'_>) {
-        if self.context.undeclared == Undeclared::Theirs {
+        if self.context.undeclared == Undeclared::External {
             return;
         }
         if supplied(path, live, above) {
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
                     self.field(entry, &path.key(key), None, Some(value), above);
                 }
             }
-            _ if self.context.undeclared == Undeclared::Keep => self.keep(path, Some(live), Because::Undeclared),
+            _ if self.context.undeclared == Undeclared::Keep => self.keep(path, Some(live), KeepReason::Undeclared),
             _ => self.differ(field, path, None, Some(live), above),
         }
     }
@@ -295,11 +295,11 @@ impl<'a> Walk<'a> {
         match self.context.undeclared {
             // What the service sets unless told otherwise is nobody's loss where it is told otherwise.
             _ if is_chosen && refused && rule.is_usual(live) => {}
-            _ if is_chosen => self.keep_as(path, Some(live), Because::Chosen, carry),
+            _ if is_chosen => self.keep_as(path, Some(live), KeepReason::Chosen, carry),
             _ if rule.strict => self.differ(field, path, None, Some(live), above),
             Undeclared::Remove if !above.replaces => self.differ(field, path, None, Some(live), above),
-            Undeclared::Remove => self.keep_as(path, Some(live), Because::Undeclared, Carry::UntilReplaced),
-            Undeclared::Keep | Undeclared::Theirs => self.keep_as(path, Some(live), Because::Undeclared, carry),
+            Undeclared::Remove => self.keep_as(path, Some(live), KeepReason::Undeclared, Carry::UntilReplaced),
+            Undeclared::Keep | Undeclared::External => self.keep_as(path, Some(live), KeepReason::Undeclared, carry),
         }
     }
 
@@ -397,7 +397,7 @@ impl<'a> Walk<'a> {
         match (want, live) {
             (None, Some(live)) if !supplied(path, live, above) => {
                 if let Some(index) = self.context.ignored.iter().position(|p| p.is(path)) {
-                    return self.keep(path, Some(live), Because::Ignored(index));
+                    return self.keep(path, Some(live), KeepReason::Ignored(index));
                 }
                 self.differ(item, path, None, Some(live), above);
             }
@@ -451,12 +451,12 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn keep(&mut self, path: &Path, value: Option<&Value>, because: Because) {
+    fn keep(&mut self, path: &Path, value: Option<&Value>, because: KeepReason) {
         self.keep_as(path, value, because, Carry::Sent);
     }
 
-    fn keep_as(&mut self, path: &Path, value: Option<&Value>, because: Because, carry: Carry) {
-        self.found.kept.push(Kept { path: path.clone(), value: value.cloned(), because, carry });
+    fn keep_as(&mut self, path: &Path, value: Option<&Value>, because: KeepReason, carry: Carry) {
+        self.found.kept.push(KeptValue { path: path.clone(), value: value.cloned(), because, carry });
     }
 }
 

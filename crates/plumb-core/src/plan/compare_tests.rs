@@ -230,13 +230,13 @@ fn what_is_undeclared_stays_goes_or_is_none_of_its_business() {
     for (undeclared, wanted) in [
         (Undeclared::Keep, &["~max_concurrent_runs", "=description", "=tags.b"][..]),
         (Undeclared::Remove, &["-description", "~max_concurrent_runs", "-tags.b"]),
-        (Undeclared::Theirs, &[]),
+        (Undeclared::External, &[]),
     ] {
         assert_eq!(compared(JOB, &want, &live, &[], undeclared), wanted, "{undeclared:?}");
     }
     // What the manifest has is compared in any case.
     let other = json!({"name": "k", "tags": {"a": "2"}});
-    for undeclared in [Undeclared::Keep, Undeclared::Remove, Undeclared::Theirs] {
+    for undeclared in [Undeclared::Keep, Undeclared::Remove, Undeclared::External] {
         assert_eq!(compared(JOB, &want, &other, &[], undeclared), ["~name", "~tags.a"], "{undeclared:?}");
     }
 }

@@ -1,20 +1,21 @@
 //! Deciding: what is to be done to each resource, and why.
 
-use super::attribute::{Basis, Sides};
-use super::compare::{Because, Carry, Comparison, Context, Kept, Pattern, Supplied, Undeclared, compare};
-use super::earlier::{Base, Bases, Earlier};
-use super::live::{Found, Live};
-use super::matching::Match;
-use super::origin::{Was, is_apart};
-use super::secrets::{self, seal};
+use super::attribute::{Basis, FieldSources, Sides, baseline_of};
+use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
+use super::context::PlanContext;
+use super::earlier::{Baseline, Baselines, Earlier};
+use super::live::{Live, LiveObject};
+use super::matching::{self, ObjectMatch, Unmatched};
+use super::origin::{NormalBaseline, is_apart};
+use super::secrets;
 use super::selection::Selection;
-use super::teardown::Descent;
-use super::unknown::{self, Unknown};
-use super::unreadable::Unread;
+use super::unknown::{self, UnknownMembers};
+use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, normal, order, references, served,
+    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, finish, foreign, missing_systems, normal,
+    order, orphans, references, unreadable,
 };
-use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
+use crate::kinds::{AnyKind, Impact, ImpactClass, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
@@ -22,14 +23,13 @@ use plumb_model::schema::{self, Path};
 use plumb_model::secrets::Vault;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Everything that a decision depends on. Nothing else does: no clock, no file, no environment.
 pub struct Input<'a> {
     pub desired: &'a Desired,
     pub live: &'a Live,
     /// The manifests as they were: explains differences, decides none.
-    pub bases: &'a Bases,
+    pub baselines: &'a Baselines,
     pub selection: &'a Selection,
     /// The commit that the manifests were read at.
     pub head: Option<&'a str>,
@@ -38,7 +38,7 @@ pub struct Input<'a> {
     pub today: jiff::civil::Date,
     /// Only for what would begin at once: nothing else depends on the time of day.
     pub now: jiff::Timestamp,
-    /// Who asks, and whether what is due may be taken down.
+    /// Who asks, and whether a teardown that is due may be carried out.
     pub teardown: Keys<'a>,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
@@ -54,7 +54,7 @@ pub struct Input<'a> {
 pub struct Keys<'a> {
     /// Who marks: it is written on what is marked.
     pub who: &'a str,
-    /// The second key: whether what is due is taken down.
+    /// Whether a teardown that is due is carried out: `--allow-teardown`.
     pub key: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Decision {
     pub plan: Plan,
     pub vault: Vault,
     /// What each changed resource is wanted to be, to verify an apply by.
-    pub wanted: BTreeMap<Address, Wanted>,
+    pub wanted: BTreeMap<Address, WantedObject>,
     /// Resources whose manifest changed, and that have live values which the service may have chosen: an earlier manifest
     /// tells whether it had set them.
     pub chosen: BTreeSet<Address>,
@@ -93,7 +93,7 @@ impl Decision {
 
 /// What a changed resource is wanted to be.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct WantedObject {
     /// In normal form.
     pub spec: Value,
     /// Places that others may change.
@@ -101,7 +101,7 @@ pub struct Wanted {
     /// In normal form, what was live when it was decided.
     pub live: Option<Value>,
     /// What was live and the spec does not model.
-    pub unknown: Unknown,
+    pub unknown: UnknownMembers,
     /// What of that `metadata.remove` names.
     pub remove: Vec<Pattern>,
     /// What of it was a secret before, and is not to be shown.
@@ -110,466 +110,346 @@ pub struct Wanted {
 
 /// Decides.
 pub fn decide(input: &Input<'_>) -> Decision {
-    let mut decider = Decider::new(input);
+    let context = PlanContext::new(input);
+    let mut all = Collected::new(&context);
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
-        let role = resource.kind.role();
-        if role == Role::Tie {
-            continue;
-        }
-        let is_read = input.kinds.iter().any(|k| k.name() == resource.address.kind);
-        match is_read && !served::lacks(resource, input.absent) {
-            true if role == Role::Ladder => decider.ladder(resource),
-            true => decider.resource(resource),
-            false => decider.unserved(resource),
-        }
+        let verdict = match resource.kind.role() {
+            Role::Tie => continue,
+            _ if !context.reads(&resource.address.kind) || missing_systems::has_missing(resource, input.absent) => {
+                missing_systems::refuse(&context, resource)
+            }
+            Role::Ladder => context.ladder(resource),
+            Role::Object => {
+                let matched = matching::find(&context, resource);
+                all.add_match(resource, &matched);
+                decide_one(&context, &all.ids, resource, matched)
+            }
+        };
+        all.add(&resource.address, resource.kind, verdict);
     }
     if input.selection.is_whole() {
-        decider.orphans();
+        for (address, kind, verdict) in orphans::decide(&context, &all.claims) {
+            all.add(address, kind, verdict);
+        }
     }
-    decider.contested();
-    decider.finish()
+    let contested = foreign::contested(&context);
+    all.hold(contested);
+    finish::finish(context, all)
 }
 
-pub(super) struct Decider<'a> {
-    pub(super) input: &'a Input<'a>,
-    pub(super) vault: Vault,
-    /// The secrets of earlier manifests: they are hidden, and compared as the text that they are.
-    pub(super) earlier: Arc<Vault>,
-    pub(super) supplied: BTreeMap<String, Supplied>,
-    pub(super) owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a Found>>>,
-    /// Ids that will still be right after the apply.
-    pub(super) ids: BTreeMap<Address, String>,
-    /// Ids that are right now, those included of objects that will be made anew or that no manifest asks for any more.
-    pub(super) live_ids: BTreeMap<Address, String>,
-    /// Resources that have no id and will get none.
-    pub(super) unavailable: BTreeSet<Address>,
-    /// What is live and could not be read.
-    pub(super) unread: Unread<'a>,
-    /// Objects that a manifest lays claim to by `previousNames`.
-    pub(super) claimed: BTreeSet<Address>,
-    /// Objects without a manifest whose live name a new manifest has: was it renamed, or are they two?
-    pub(super) renamed: BTreeMap<Address, Address>,
-    /// What the live objects of changes look like, to order deletes by.
-    pub(super) touched: BTreeMap<Address, &'a Value>,
-    pub(super) wanted: BTreeMap<Address, Wanted>,
-    pub(super) chosen: BTreeSet<Address>,
-    pub(super) changes: Vec<Change>,
-    pub(super) blocked: Vec<Blocked>,
-    pub(super) descents: Vec<Descent>,
-    pub(super) notes: Vec<Note>,
-    /// What the specs do not model and stays.
-    pub(super) unknown: unknown::Notes,
-    pub(super) unchanged: usize,
+/// Decides on one resource. `ids` are those of the resources before it.
+fn decide_one<'a>(
+    context: &PlanContext<'a>,
+    ids: &ReferenceIds,
+    resource: &'a Resource,
+    matched: Result<ObjectMatch<'a>, Unmatched>,
+) -> ResourceVerdict<'a> {
+    let is_selected = context.input.selection.has(resource);
+    let found = match matched {
+        Ok(found) => found,
+        Err(unmatched) => {
+            let blocked = is_selected.then_some(unmatched.blocked).into_iter().collect();
+            return ResourceVerdict { unavailable: true, blocked, ..Default::default() };
+        }
+    };
+    let is_missing = matches!(found, ObjectMatch::None);
+    if !is_selected {
+        return ResourceVerdict { unavailable: is_missing, ..Default::default() };
+    }
+    if let ObjectMatch::Released(found) = found {
+        return released(resource, found);
+    }
+    let refused = match resource.references.iter().find(|r| ids.unavailable.contains(r)) {
+        Some(missing) => Some(unreadable::refuse_reference(resource, missing, ids)),
+        None => unreadable::part_is_unread(context, resource, &found),
+    };
+    if let Some(blocked) = refused {
+        return ResourceVerdict { unavailable: is_missing, ..ResourceVerdict::refused(blocked) };
+    }
+    if is_missing { create(context, ids, resource) } else { existing(context, ids, resource, &found) }
 }
 
-impl<'a> Decider<'a> {
-    fn new(input: &'a Input<'a>) -> Self {
-        let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
-        let owned: BTreeMap<_, _> =
-            input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
-        let mut vault = input.desired.vault.clone();
-        let adopted: BTreeSet<&str> = input.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
-        for resource in &input.desired.resources {
-            secrets::learn(resource.kind.rules(), &resource.spec, &mut vault);
-        }
-        for kind in input.kinds {
-            let own = owned[kind.name()].values().flatten().copied();
-            let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
-            own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
-        }
-        Decider {
-            input,
-            earlier: input.bases.named_by(&vault),
-            vault,
-            supplied: input.live.supplied(),
-            live_ids: ids_of(&owned),
-            owned,
-            ids: BTreeMap::new(),
-            unavailable: BTreeSet::new(),
-            unread: Unread::new(input.live, input.kinds, project, target),
-            claimed: BTreeSet::new(),
-            renamed: BTreeMap::new(),
-            touched: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            chosen: BTreeSet::new(),
-            changes: Vec::new(),
-            blocked: Vec::new(),
-            descents: Vec::new(),
-            notes: Self::unread_notes(input.live),
-            unknown: unknown::Notes::default(),
-            unchanged: 0,
+fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource) -> ResourceVerdict<'a> {
+    let rules = resource.kind.rules();
+    let spec = context.sealed(&resource.spec);
+    let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &ids.planned);
+    let body = context.marked(resource, shown.clone());
+    let sources = FieldSources { context, ids, resource };
+    let fields = normal::ordered(rules, &rules.root, &shown)
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| {
+            let path = Path::default().key(key);
+            sources.field(&path, Op::Add, None, Some(value.clone()))
+        })
+        .collect();
+    let origin = match context.input.baselines.get(&resource.address) {
+        Some(Baseline::Nothing) => Some(ChangeOrigin::Manifest),
+        Some(Baseline::Spec(_)) => Some(ChangeOrigin::Drift),
+        None => None,
+    };
+    let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: context.input.now };
+    let mut verdict = ResourceVerdict::default();
+    let change = change(context, resource, Action::Create, &step);
+    add_change(&mut verdict, resource, &step, change.map(|change| Change { fields, origin, ..change }));
+    let (spec, earlier) = (normal::normal(rules, &shown), context.earlier(resource));
+    verdict.wanted = Some(WantedObject { spec, earlier, ..WantedObject::default() });
+    verdict
+}
+
+fn existing<'a>(
+    context: &PlanContext<'a>,
+    ids: &ReferenceIds,
+    resource: &'a Resource,
+    matched: &ObjectMatch<'a>,
+) -> ResourceVerdict<'a> {
+    let mut verdict = ResourceVerdict::default();
+    let (found, mark, adopted) = match matched {
+        ObjectMatch::Owned(found, mark) | ObjectMatch::Moved(found, mark) => (*found, Some(*mark), false),
+        ObjectMatch::Adopted(found) => (*found, found.mark.as_ref(), true),
+        ObjectMatch::External(found) => (*found, None, false),
+        ObjectMatch::None | ObjectMatch::Released(_) => return verdict,
+    };
+    let rules = resource.kind.rules();
+    let spec = context.sealed(&resource.spec);
+    let hash = normal::identity(rules, &resource.spec);
+    let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
+    let filled = references::fill(rules, &spec, &ids.planned);
+    let want = normal::normal(rules, &filled);
+    let sealed = context.sealed(&found.seen.spec);
+    let live = normal::normal(rules, &sealed);
+    let (ignored, expired) = patterns(resource, context.input.today);
+    let is_external = matches!(matched, ObjectMatch::External(_));
+    let remove = unknown::removals(resource);
+    let unknown = if is_external {
+        UnknownMembers::default()
+    } else {
+        UnknownMembers::of(rules, &sealed, &context.supplied, &remove)
+    };
+    let comparing = Context {
+        supplied: &context.supplied,
+        ignored: &ignored,
+        undeclared: if is_external {
+            Undeclared::External
+        } else if same_manifest {
+            Undeclared::Keep
+        } else {
+            Undeclared::Remove
+        },
+    };
+    let mut comparison = compare(rules, &want, &live, &comparing);
+    let protect_differs = !is_external && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+    let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
+    let is_written = matches!(matched, ObjectMatch::Adopted(_) | ObjectMatch::Moved(..))
+        || protect_differs
+        || has_new_secret
+        || !unknown.removed.is_empty();
+    let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
+    comparison.with_losses(is_written || comparison.differences.iter().any(|d| with_object(&d.path)));
+    // Only for showing: what was a secret once is compared as the text that it is.
+    for difference in &mut comparison.differences {
+        if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
+            secrets::hide_replaced(to, from, &context.vault);
         }
     }
-
-    fn resource(&mut self, resource: &'a Resource) {
-        let found = match self.matching(resource) {
-            Ok(found) => found,
-            Err(blocked) => {
-                self.unavailable.insert(resource.address.clone());
-                if self.input.selection.has(resource) {
-                    self.blocked.push(blocked);
-                }
-                return;
-            }
-        };
-        match found {
-            Match::None => {}
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) | Match::Released(f) => {
-                self.ids.insert(resource.address.clone(), f.seen.id.clone());
-                self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
-            }
+    let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
+    let differs = !comparison.differences.is_empty() || !unseen.is_empty() || !unknown.removed.is_empty();
+    let action = match matched {
+        _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
+        ObjectMatch::Adopted(_) => Action::Adopt,
+        ObjectMatch::Moved(..) => Action::Move,
+        _ if differs || protect_differs => Action::Update,
+        _ => {
+            let base = baseline_of(context, ids, resource, mark, same_manifest);
+            verdict.unchanged = true;
+            verdict.kept = unknown.kept;
+            note_kept(&mut verdict, resource, &comparison.kept, base.as_ref(), same_manifest);
+            note_expired(&mut verdict, resource, &expired);
+            return verdict;
         }
-        if !self.input.selection.has(resource) {
-            if matches!(found, Match::None) {
-                self.unavailable.insert(resource.address.clone());
-            }
-            return;
-        }
-        if let Match::Released(found) = found {
-            return self.released(resource, found);
-        }
-        if let Some(missing) = resource.references.iter().find(|r| self.unavailable.contains(r)) {
-            let (reason, remedy) = self.why_unavailable(missing);
-            let address = Some(resource.address.clone());
-            self.blocked.push(Blocked { guard: None, address, reason, remedy: Some(remedy) });
-            if matches!(found, Match::None) {
-                self.unavailable.insert(resource.address.clone());
-            }
-            return;
-        }
-        if let Some(blocked) = self.part_is_unread(resource, &found) {
-            self.blocked.push(blocked);
-            if matches!(found, Match::None) {
-                self.unavailable.insert(resource.address.clone());
-            }
-            return;
-        }
-        match found {
-            Match::None => self.create(resource),
-            _ => self.existing(resource, found),
-        }
+    };
+    if action == Action::Replace && (resource.lifecycle.protect || mark.is_some_and(|m| m.protect)) {
+        return ResourceVerdict::refused(refuse_replace(resource, &comparison));
     }
-
-    fn create(&mut self, resource: &'a Resource) {
-        let rules = resource.kind.rules();
-        let spec = seal(rules, &resource.spec, &mut self.vault);
-        let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &self.ids);
-        let body = self.marked(resource, shown.clone());
-        let fields = normal::ordered(rules, &rules.root, &shown)
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| {
-                let path = Path::default().key(key);
-                self.field(resource, &path, Op::Add, None, Some(value.clone()))
-            })
-            .collect();
-        let origin = match self.input.bases.get(&resource.address) {
-            Some(Base::Nothing) => Some(Origin::Manifest),
-            Some(Base::Spec(_)) => Some(Origin::Drift),
-            None => None,
-        };
-        let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: self.input.now };
-        self.push(resource, Action::Create, None, &step, fields, origin);
-        let spec = normal::normal(rules, &shown);
-        let earlier = self.earlier(resource);
-        self.wanted.insert(resource.address.clone(), Wanted { spec, earlier, ..Wanted::default() });
+    if let Some(why) = context.unread.no_delete(resource.kind).filter(|_| action == Action::Replace) {
+        let reason = format!("it would have to be replaced, and {why}");
+        return ResourceVerdict::refused(Blocked::new(&resource.address, reason));
     }
-
-    fn existing(&mut self, resource: &'a Resource, matched: Match<'a>) {
-        let (found, mark, adopted) = match &matched {
-            Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
-            Match::Adopted(found) => (*found, found.mark.as_ref(), true),
-            Match::Borrowed(found) => (*found, None, false),
-            Match::None | Match::Released(_) => return,
-        };
-        let rules = resource.kind.rules();
-        let spec = seal(rules, &resource.spec, &mut self.vault);
-        let hash = normal::identity(rules, &resource.spec);
-        let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
-        let filled = references::fill(rules, &spec, &self.ids);
-        let want = normal::normal(rules, &filled);
-        let sealed = seal(rules, &found.seen.spec, &mut self.vault);
-        let live = normal::normal(rules, &sealed);
-        let (ignored, expired) = patterns(resource, self.input.today);
-        let borrowed = matches!(matched, Match::Borrowed(_));
-        let remove = unknown::removals(resource);
-        let unknown = if borrowed { Unknown::default() } else { Unknown::of(rules, &sealed, &self.supplied, &remove) };
-        let context = Context {
-            supplied: &self.supplied,
-            ignored: &ignored,
-            undeclared: match same_manifest {
-                _ if borrowed => Undeclared::Theirs,
-                true => Undeclared::Keep,
-                false => Undeclared::Remove,
-            },
-        };
-        let mut comparison = compare(rules, &want, &live, &context);
-        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
-        let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
-        let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..))
-            || protect_differs
-            || has_new_secret
-            || !unknown.removed.is_empty();
-        let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
-        comparison.with_losses(is_written || comparison.differences.iter().any(|d| with_object(&d.path)));
-        // Only for showing: what was a secret once is compared as the text that it is.
-        for difference in &mut comparison.differences {
-            if let (Some(to), Some(from)) = (&difference.to, &mut difference.from) {
-                secrets::hide_replaced(to, from, &self.vault);
-            }
-        }
-        let unseen = if same_manifest { &[][..] } else { &comparison.unseen[..] };
-        let differs = !comparison.differences.is_empty() || !unseen.is_empty() || !unknown.removed.is_empty();
-        let action = match matched {
-            _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
-            Match::Adopted(_) => Action::Adopt,
-            Match::Moved(..) => Action::Move,
-            _ if differs || protect_differs => Action::Update,
-            _ => {
-                self.unchanged += 1;
-                self.unknown.add(&resource.address, resource.kind, &unknown.kept);
-                self.undeclared(resource, &comparison.kept);
-                let base = self.base_of(resource, mark, same_manifest);
-                self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
-                self.expired(resource, &expired);
-                return;
-            }
-        };
-        if action == Action::Replace && (resource.lifecycle.protect || mark.is_some_and(|m| m.protect)) {
-            self.blocked.push(refuse_replace(resource, &comparison));
-            return;
-        }
-        if let Some(why) = self.no_delete(resource.kind).filter(|_| action == Action::Replace) {
-            let (address, reason) =
-                (Some(resource.address.clone()), format!("it would have to be replaced, and {why}"));
-            self.blocked.push(Blocked { guard: None, address, reason, remedy: None });
-            return;
-        }
-        if let Some(blocked) = self.refuse_for_unknown(resource, action, &unknown) {
-            self.blocked.push(blocked);
-            return;
-        }
-        let base = self.base_of(resource, mark, same_manifest);
-        let read = unknown.basis(&live);
-        let basis = Basis { was: base.as_ref(), same_manifest, is_ours: borrowed || !adopted && mark.is_some() };
-        let mut fields =
-            self.fields(resource, &comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
-        if protect_differs {
-            fields.push(self.protection(resource, mark.is_some_and(|m| m.protect)));
-        }
-        let mut body = normal::without_nulls(rules, &rules.root, &filled);
-        schema::graft_all(rules, &mut body, comparison.carried());
-        let mut taken = Vec::new();
-        if unknown.any && resource.kind.unknown_settings() == UnknownSettings::Replaced {
-            let differences = &comparison.differences;
-            taken = unknown::carry(rules, &sealed, &mut body, differences, &remove, &self.supplied);
-        }
-        self.fields_for_unknown(resource, &unknown, &taken, &mut fields);
-        let unknown = unknown.taking(taken);
-        self.unknown.add(&resource.address, resource.kind, &unknown.kept);
-        let body = if borrowed { body } else { self.marked(resource, body) };
-        let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
-        changed.extend(unseen.iter().cloned());
-        changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
-        if protect_differs || matches!(action, Action::Adopt | Action::Move) {
-            changed.push(Path::default().key(resource.kind.mark().member()));
-        }
-        let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
-        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed, now: self.input.now };
-        if action == Action::Replace {
-            self.ids.remove(&resource.address);
-        }
-        self.undeclared(resource, &comparison.kept);
-        self.no_longer_set(resource, &comparison.kept, base.as_ref(), same_manifest);
-        self.expired(resource, &expired);
-        self.touched.insert(resource.address.clone(), &found.seen.spec);
-        let earlier = self.earlier(resource);
-        let wanted = Wanted { spec: want, ignored, live: Some(live), unknown, remove, earlier };
-        self.wanted.insert(resource.address.clone(), wanted);
-        let moved = match &matched {
-            Match::Moved(_, mark) => Some(mark.owner.address.clone()),
+    if let Some(blocked) = unknown::refuse(resource, action, &unknown) {
+        return ResourceVerdict::refused(blocked);
+    }
+    let base = baseline_of(context, ids, resource, mark, same_manifest);
+    let read = unknown.basis(&live);
+    let basis = Basis { was: base.as_ref(), same_manifest, is_ours: is_external || !adopted && mark.is_some() };
+    let sources = FieldSources { context, ids, resource };
+    let mut fields = sources.fields(&comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
+    if protect_differs {
+        fields.push(sources.protection(mark.is_some_and(|m| m.protect)));
+    }
+    let mut body = normal::without_nulls(rules, &rules.root, &filled);
+    schema::graft_all(rules, &mut body, comparison.carried());
+    let mut taken = Vec::new();
+    if unknown.any && resource.kind.unknown_settings() == UnknownSettings::Replaced {
+        let differences = &comparison.differences;
+        taken = unknown::carry(rules, &sealed, &mut body, differences, &remove, &context.supplied);
+    }
+    unknown::add_fields(context, resource, &unknown, &taken, &mut fields);
+    let unknown = unknown.taking(taken);
+    verdict.kept.clone_from(&unknown.kept);
+    let body = if is_external { body } else { context.marked(resource, body) };
+    let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
+    changed.extend(unseen.iter().cloned());
+    changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
+    if protect_differs || matches!(action, Action::Adopt | Action::Move) {
+        changed.push(Path::default().key(resource.kind.mark().member()));
+    }
+    let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
+    let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed, now: context.input.now };
+    verdict.loses_id = action == Action::Replace;
+    note_kept(&mut verdict, resource, &comparison.kept, base.as_ref(), same_manifest);
+    note_expired(&mut verdict, resource, &expired);
+    verdict.live = Some(&found.seen.spec);
+    let change = change(context, resource, action, &step).map(|change| Change {
+        id: Some(found.seen.id.clone()),
+        // The other actions name their object already.
+        reason: found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner)),
+        moved_from: match matched {
+            ObjectMatch::Moved(_, mark) => Some(mark.owner.address.clone()),
             _ => None,
-        };
-        self.push(resource, action, Some((found, read)), &step, fields, None);
-        if let Some(change) = self.changes.last_mut().filter(|c| c.address == resource.address) {
-            // The other actions name their object already.
-            change.reason =
-                found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner));
-            change.moved_from = moved;
+        },
+        fields,
+        read: Some(read),
+        ..change
+    });
+    add_change(&mut verdict, resource, &step, change);
+    let earlier = context.earlier(resource);
+    verdict.wanted = Some(WantedObject { spec: want, ignored, live: Some(live), unknown, remove, earlier });
+    verdict
+}
+
+/// The change of a resource: its calls and what they disrupt. Refused if its kind has no such call.
+fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: &Step<'_>) -> Result<Change, Blocked> {
+    let kind = resource.kind;
+    let delete = Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: step.now };
+    let calls = if action == Action::Replace {
+        let create = Step { verb: Verb::Create, live: None, body: step.body, changed: &[], now: step.now };
+        kind.calls(&delete).and_then(|mut calls| {
+            calls.extend(kind.calls(&create)?);
+            Ok(calls)
+        })
+    } else {
+        kind.calls(step)
+    };
+    let calls = calls.map_err(|unsupported| Blocked::new(&resource.address, unsupported.0))?;
+    let mut impacts = kind.impact(if action == Action::Replace { &delete } else { step });
+    impacts.extend(kind.run_now(step).map(|run| ImpactClass::StartsRun.says(run.what)));
+    let (impacts, disrupts) = Impact::split(impacts);
+    Ok(Change {
+        title: title(resource, step).to_owned(),
+        impacts,
+        disrupts,
+        next_run: kind.next_run(step),
+        depends_on: resource.references.clone(),
+        source: context.source(resource.span),
+        calls,
+        ..Change::new(resource.address.clone(), action)
+    })
+}
+
+/// Adds a change and the guard that holds it, or why there is none.
+fn add_change(
+    verdict: &mut ResourceVerdict<'_>,
+    resource: &Resource,
+    step: &Step<'_>,
+    change: Result<Change, Blocked>,
+) {
+    match change {
+        Ok(change) => {
+            verdict.blocked.extend(starts_at_once(resource, step));
+            verdict.changes.push(change);
         }
+        Err(blocked) => verdict.blocked.push(blocked),
     }
+}
 
-    /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
-    fn earlier(&self, resource: &Resource) -> Earlier {
-        self.input.bases.secrets(&resource.address, &self.earlier).and(&resource.spec)
-    }
+fn title<'v>(resource: &'v Resource, step: &Step<'v>) -> &'v str {
+    step.body.get(resource.kind.title()).and_then(Value::as_str).unwrap_or(&resource.address.name)
+}
 
-    /// The body with the mark on it.
-    fn marked(&self, resource: &Resource, mut body: Value) -> Value {
-        let rev = Rev {
-            commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
-            // Of the spec as it was loaded: what other objects keep secret must not change it.
-            hash: normal::identity(resource.kind.rules(), &resource.spec),
-        };
-        let owner = Owner {
-            project: self.input.desired.project.name.clone(),
-            target: self.input.desired.mark_target(),
-            address: resource.address.clone(),
-        };
-        resource.kind.mark().put(&mut body, &Mark { owner, rev: Some(rev), protect: resource.lifecycle.protect });
-        body
-    }
+/// The guard against what would begin at once and its manifest did not mean.
+fn starts_at_once(resource: &Resource, step: &Step<'_>) -> Option<Blocked> {
+    let run = resource.kind.run_now(step).filter(|run| !run.allowed)?;
+    let reason = format!("{} {} {}", resource.kind.noun(), title(resource, step), run.what);
+    let remedy = format!("{}, or `plumb apply --allow-run-now`", run.remedy);
+    Some(Blocked { guard: Some(Guard::RunNow), ..Blocked::new(&resource.address, reason).with_remedy(remedy) })
+}
 
-    fn push(
-        &mut self,
-        resource: &Resource,
-        action: Action,
-        found: Option<(&Found, String)>,
-        step: &Step<'_>,
-        fields: Vec<FieldChange>,
-        origin: Option<Origin>,
-    ) {
-        let calls = match action {
-            Action::Replace => {
-                let delete =
-                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
-                let create =
-                    Step { verb: Verb::Create, live: None, body: step.body, changed: &[], now: self.input.now };
-                resource.kind.calls(&delete).and_then(|mut calls| {
-                    calls.extend(resource.kind.calls(&create)?);
-                    Ok(calls)
-                })
-            }
-            _ => resource.kind.calls(step),
-        };
-        let calls = match calls {
-            Ok(calls) => calls,
-            Err(unsupported) => {
-                self.blocked.push(Blocked {
-                    guard: None,
-                    address: Some(resource.address.clone()),
-                    reason: unsupported.0,
-                    remedy: None,
-                });
-                return;
-            }
-        };
-        let title = step.body.get(resource.kind.title()).and_then(Value::as_str).unwrap_or(&resource.address.name);
-        let mut impacts = match action {
-            Action::Replace => {
-                let delete =
-                    Step { verb: Verb::Delete, live: step.live, body: &Value::Null, changed: &[], now: self.input.now };
-                resource.kind.impact(&delete)
-            }
-            _ => resource.kind.impact(step),
-        };
-        if let Some(run) = resource.kind.run_now(step) {
-            if !run.allowed {
-                let reason = format!("{} {title} {}", resource.kind.noun(), run.what);
-                let address = Some(resource.address.clone());
-                let remedy = Some(format!("{}, or `plumb apply --allow-run-now`", run.remedy));
-                self.blocked.push(Blocked { guard: Some(Guard::RunNow), address, reason, remedy });
-            }
-            impacts.push(ImpactClass::StartsRun.says(run.what));
+/// What was let go stays so, although its manifest is still there.
+fn released<'a>(resource: &Resource, found: &LiveObject) -> ResourceVerdict<'a> {
+    let (noun, id) = (resource.kind.noun(), &found.seen.id);
+    let message = format!(
+        "{noun} {id} was released, and nothing is done to it although `adopt` names it: remove the manifest, or, to take \
+         the {noun} over again, take `{}` off it",
+        crate::kinds::mark::TAG_RELEASED
+    );
+    let mut verdict = ResourceVerdict::default();
+    verdict.note(&resource.address, message);
+    verdict
+}
+
+/// Names what is live, not declared, and kept.
+fn note_kept(
+    verdict: &mut ResourceVerdict<'_>,
+    resource: &Resource,
+    kept: &[KeptValue],
+    base: Option<&NormalBaseline>,
+    same_manifest: bool,
+) {
+    let undeclared = |fixed: bool| {
+        let is =
+            move |k: &&KeptValue| k.because == KeepReason::Undeclared && (k.carry == Carry::UntilReplaced) == fixed;
+        kept.iter().filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut note = |what: &str, paths: String| {
+        if !paths.is_empty() {
+            verdict.note(&resource.address, format!("{what}: {paths}"));
         }
-        let (impacts, disrupts) = Impact::split(impacts);
-        self.changes.push(Change {
-            address: resource.address.clone(),
-            action,
-            id: found.as_ref().map(|(f, _)| f.seen.id.clone()),
-            title: title.to_owned(),
-            reason: None,
-            origin,
-            impacts,
-            disrupts,
-            next_run: resource.kind.next_run(step),
-            fields,
-            depends_on: resource.references.clone(),
-            moved_from: None,
-            source: self.source(resource.span),
-            digest: String::new(),
-            calls,
-            read: found.map(|(_, hash)| hash),
-            shown_read: None,
-        });
+    };
+    note("set live, not declared here, left alone", undeclared(false));
+    note("set live, not declared here, and only a replacement could remove it", undeclared(true));
+    if same_manifest || !kept.iter().any(|k| k.because == KeepReason::Chosen) {
+        return;
     }
-
-    /// What was let go stays so, although its manifest is still there.
-    fn released(&mut self, resource: &Resource, found: &Found) {
-        let (noun, id) = (resource.kind.noun(), &found.seen.id);
-        let message = format!(
-            "{noun} {id} was released, and nothing is done to it although `adopt` names it: remove the manifest, or, to take \
-             the {noun} over again, take `{}` off it",
-            crate::kinds::mark::TAG_RELEASED
-        );
-        self.notes.push(Note { address: Some(resource.address.clone()), message });
-    }
-
-    fn undeclared(&mut self, resource: &Resource, kept: &[Kept]) {
-        let with = |fixed: bool| {
-            let is = move |k: &&Kept| k.because == Because::Undeclared && (k.carry == Carry::UntilReplaced) == fixed;
-            kept.iter().filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
-        };
-        self.note(resource, "set live, not declared here, left alone", with(false));
-        self.note(resource, "set live, not declared here, and only a replacement could remove it", with(true));
-    }
-
-    /// Names what the manifest set when the object was last written, and sets no more, where that stays: nobody can tell
-    /// such a value from one that the service chose.
-    fn no_longer_set(&mut self, resource: &Resource, kept: &[Kept], base: Option<&Was>, same_manifest: bool) {
-        if same_manifest || !kept.iter().any(|k| k.because == Because::Chosen) {
-            return;
-        }
-        self.chosen.insert(resource.address.clone());
-        let Some(base) = base else { return };
+    // What the manifest set when the object was last written, and sets no more, and that stays: nobody can tell such a
+    // value from one that the service chose.
+    if let Some(base) = base {
         let rules = resource.kind.rules();
-        let had = |k: &&Kept| k.because == Because::Chosen && schema::find(rules, &base.spec, &k.path).is_some();
+        let had =
+            |k: &&KeptValue| k.because == KeepReason::Chosen && schema::find(rules, &base.spec, &k.path).is_some();
         let list = |sticks: bool| {
-            let is = move |k: &&Kept| (k.carry == Carry::Sticks) == sticks;
+            let is = move |k: &&KeptValue| (k.carry == Carry::Sticks) == sticks;
             kept.iter().filter(had).filter(is).map(|k| k.path.to_string()).collect::<Vec<_>>().join(", ")
         };
-        self.note(resource, "no longer declared here, and kept, because the service may have chosen it", list(false));
-        self.note(resource, "no longer declared here, and kept by the service, which leaves it as it was", list(true));
+        note("no longer declared here, and kept, because the service may have chosen it", list(false));
+        note("no longer declared here, and kept by the service, which leaves it as it was", list(true));
     }
-
-    fn note(&mut self, resource: &Resource, what: &str, paths: String) {
-        if !paths.is_empty() {
-            self.notes.push(Note { address: Some(resource.address.clone()), message: format!("{what}: {paths}") });
-        }
-    }
-
-    fn expired(&mut self, resource: &Resource, expired: &[String]) {
-        for path in expired {
-            self.notes.push(Note {
-                address: Some(resource.address.clone()),
-                message: format!("the ignore rule for `{path}` has expired and no longer holds"),
-            });
-        }
-    }
+    verdict.chosen = true;
 }
 
-/// The ids of what the project owns, but for what is there twice.
-fn ids_of(owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&Found>>>) -> BTreeMap<Address, String> {
-    let ids = owned.values().flatten().filter_map(|(address, found)| match found.as_slice() {
-        [one] => Some((address.clone(), one.seen.id.clone())),
-        _ => None,
-    });
-    ids.collect()
+fn note_expired(verdict: &mut ResourceVerdict<'_>, resource: &Resource, expired: &[String]) {
+    for path in expired {
+        let message = format!("the ignore rule for `{path}` has expired and no longer holds");
+        verdict.note(&resource.address, message);
+    }
 }
 
 fn refuse_replace(resource: &Resource, comparison: &Comparison) -> Blocked {
     let paths: Vec<String> = comparison.differences.iter().filter(|d| d.replaces).map(|d| d.path.to_string()).collect();
-    Blocked {
-        guard: None,
-        address: Some(resource.address.clone()),
-        reason: format!(
-            "it is protected, and would have to be made anew: {} cannot be changed in place",
-            paths.join(", ")
-        ),
-        remedy: Some("set `metadata.lifecycle.protect: false` and apply that first".into()),
-    }
+    let reason =
+        format!("it is protected, and would have to be replaced: {} cannot be changed in place", paths.join(", "));
+    Blocked::new(&resource.address, reason).with_remedy("set `metadata.lifecycle.protect: false` and apply that first")
 }
 
 /// The ignore rules that still hold, and the paths of those that do not.

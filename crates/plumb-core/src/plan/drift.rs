@@ -1,6 +1,6 @@
 //! What of a plan is drift, and what of it may be healed without applying anything else.
 
-use super::{Action, Blocked, Change, Decision, FieldChange, Guard, Live, Origin, Plan, guards, normal};
+use super::{Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, Plan, guards, normal};
 use crate::manifest::Desired;
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +27,8 @@ pub fn drift(plan: &Plan) -> Plan {
     plan
 }
 
-fn waits(origin: Option<Origin>) -> bool {
-    origin == Some(Origin::Manifest)
+fn waits(origin: Option<ChangeOrigin>) -> bool {
+    origin == Some(ChangeOrigin::Manifest)
 }
 
 fn digest(plan: &Plan) -> String {
@@ -104,7 +104,7 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
     match change.action {
         Action::Update => {}
         Action::Create => return Err("it is not there; only an apply makes objects".into()),
-        Action::Replace => return Err("it would have to be made anew".into()),
+        Action::Replace => return Err("it would have to be replaced".into()),
         Action::Mark | Action::Terminate => return Err("only an apply takes anything down".into()),
         _ => return Err("it is the manifests that changed".into()),
     }
@@ -115,7 +115,7 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
     if !same {
         return Err("its manifest changed since the last apply".into());
     }
-    let foreign = |f: &&FieldChange| f.origin != Some(Origin::Drift);
+    let foreign = |f: &&FieldChange| f.origin != Some(ChangeOrigin::Drift);
     match change.fields.iter().find(foreign) {
         _ if change.fields.is_empty() => Err("nothing says what drifted".into()),
         Some(field) if field.origin.is_none() => Err(format!("who changed {} cannot be told", field.path)),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What an earlier commit had under an address.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Base {
+pub enum Baseline {
     /// The spec there.
     Spec(Value),
     /// There was no such manifest.
@@ -23,8 +23,8 @@ pub enum Base {
 
 /// What is known of earlier manifests, by address. It explains differences and decides none.
 #[derive(Clone, Debug, Default)]
-pub struct Bases {
-    specs: BTreeMap<Address, Base>,
+pub struct Baselines {
+    specs: BTreeMap<Address, Baseline>,
     /// What the manifests since the one that explains said of what is written by calls of its own.
     since: BTreeMap<Address, Vec<Value>>,
     /// Manifests in which a secret may have stood that is live: more than one, if there is a base beside the mark.
@@ -33,19 +33,19 @@ pub struct Bases {
     known: Vault,
 }
 
-impl Bases {
+impl Baselines {
     /// Nothing is known.
-    pub fn new() -> Bases {
-        Bases::default()
+    pub fn new() -> Baselines {
+        Baselines::default()
     }
 
     /// What explains the differences of a resource.
-    pub fn get(&self, address: &Address) -> Option<&Base> {
+    pub fn get(&self, address: &Address) -> Option<&Baseline> {
         self.specs.get(address)
     }
 
     /// Sets what explains the differences of a resource.
-    pub fn insert(&mut self, address: Address, base: Base) {
+    pub fn insert(&mut self, address: Address, base: Baseline) {
         self.specs.insert(address, base);
     }
 
@@ -77,7 +77,7 @@ impl Bases {
     }
 
     /// Adds what is to be hidden by what else is known; what explains stays.
-    pub fn hide_like(&mut self, other: &Bases) {
+    pub fn hide_like(&mut self, other: &Baselines) {
         other.hiding.iter().for_each(|(address, specs)| specs.iter().for_each(|spec| self.hide(address, spec)));
         self.learn(&other.known);
     }
@@ -98,15 +98,15 @@ impl Bases {
     }
 }
 
-impl Extend<(Address, Base)> for Bases {
-    fn extend<I: IntoIterator<Item = (Address, Base)>>(&mut self, bases: I) {
+impl Extend<(Address, Baseline)> for Baselines {
+    fn extend<I: IntoIterator<Item = (Address, Baseline)>>(&mut self, bases: I) {
         self.specs.extend(bases);
     }
 }
 
-impl FromIterator<(Address, Base)> for Bases {
-    fn from_iter<I: IntoIterator<Item = (Address, Base)>>(bases: I) -> Bases {
-        Bases { specs: bases.into_iter().collect(), ..Bases::default() }
+impl FromIterator<(Address, Baseline)> for Baselines {
+    fn from_iter<I: IntoIterator<Item = (Address, Baseline)>>(bases: I) -> Baselines {
+        Baselines { specs: bases.into_iter().collect(), ..Baselines::default() }
     }
 }
 

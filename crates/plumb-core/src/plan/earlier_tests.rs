@@ -5,7 +5,7 @@ use serde_json::json;
 /// What is left of a live value of a job at a place, when a manifest of it was `was`.
 fn hidden(was: &Value, path: &str, live: &Value) -> Value {
     let rules = kinds::find("DatabricksJob").unwrap().rules();
-    let mut bases = Bases::new();
+    let mut bases = Baselines::new();
     let address = Address { kind: "DatabricksJob".into(), name: "j".into() };
     bases.hide(&address, was);
     let mut shown = live.clone();
@@ -74,9 +74,9 @@ fn what_looks_like_a_secret_is_hidden_without_a_manifest() {
 fn a_known_secret_is_hidden_at_any_place() {
     let mut vault = Vault::new("old", "t");
     vault.seal_everywhere("hunter2222");
-    let mut bases = Bases::new();
+    let mut bases = Baselines::new();
     bases.learn(&vault);
-    let (mut other, rules) = (Bases::new(), kinds::find("DatabricksJob").unwrap().rules());
+    let (mut other, rules) = (Baselines::new(), kinds::find("DatabricksJob").unwrap().rules());
     other.hide_like(&bases);
     let address = Address { kind: "DatabricksJob".into(), name: "j".into() };
     let now = Vault::new("p", "t");

@@ -1,8 +1,8 @@
 //! What other tools manage: taken over only when the manifest names the tool, and not written to when a tool takes it back.
 
-use super::decide::Decider;
-use super::live::Found;
-use super::{Action, Blocked, Change};
+use super::Blocked;
+use super::context::PlanContext;
+use super::live::LiveObject;
 use crate::kinds::managed::{Tool, ToolName};
 use crate::kinds::{AnyKind, Role};
 use crate::manifest::Resource;
@@ -19,22 +19,18 @@ fn besides(tool: ToolName) -> &'static str {
 }
 
 /// That an object is not adopted, because another tool manages it and the manifest does not say that it is taken from there.
-pub(super) fn not_taken(resource: &Resource, found: &Found) -> Option<Blocked> {
+pub(super) fn not_taken(resource: &Resource, found: &LiveObject) -> Option<Blocked> {
     let tool = resource.kind.managed_by(&found.seen)?;
     if resource.take_from == Some(tool.name) {
         return None;
     }
     let (noun, id) = (resource.kind.noun(), &found.seen.id);
-    Some(Blocked {
-        guard: None,
-        address: Some(resource.address.clone()),
-        reason: format!("`adopt` names {noun} {id}, and {}", tool.says()),
-        remedy: Some(take(&tool)),
-    })
+    let reason = format!("`adopt` names {noun} {id}, and {}", tool.says());
+    Some(Blocked::new(&resource.address, reason).with_remedy(take(&tool)))
 }
 
 /// A refusal because of an object's name, with the tool that manages the object.
-pub(super) fn with_tool(kind: &dyn AnyKind, found: &Found, blocked: Blocked) -> Blocked {
+pub(super) fn with_tool(kind: &dyn AnyKind, found: &LiveObject, blocked: Blocked) -> Blocked {
     let Some(tool) = kind.managed_by(&found.seen).filter(|_| found.mark.is_none()) else { return blocked };
     let remedy = blocked.remedy.map(|remedy| format!("{remedy}, and {}", take(&tool)));
     Blocked { reason: format!("{}; {}", blocked.reason, tool.says()), remedy, ..blocked }
@@ -44,82 +40,48 @@ fn take(tool: &Tool) -> String {
     format!("`metadata.takeFrom: {}`; {}", tool.name, besides(tool.name))
 }
 
-impl Decider<'_> {
-    /// Refuses what would be done to objects that are this project's and that a tool has taken meanwhile: its next run would
-    /// undo it, and plumb's next apply that. Nothing that would delete them is done either: they are somebody's.
-    ///
-    /// A manifest that says so itself, by `takeFrom` or by the very tags and deployment that are live, is believed.
-    pub(super) fn contested(&mut self) {
-        let desired = self.input.desired;
-        let now: BTreeMap<Address, &Resource> = desired
-            .resources
-            .iter()
-            .flat_map(|r| {
-                let kind = &r.address.kind;
-                let former = r.previous_names.iter().map(|name| Address { kind: kind.clone(), name: name.clone() });
-                former.chain([r.address.clone()]).map(move |address| (address, r))
-            })
-            .collect();
-        let mut held: BTreeMap<Address, Blocked> = BTreeMap::new();
-        for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
-            for (address, found) in self.input.live.owned(kind.name(), &desired.project.name, &desired.mark_target()) {
-                let [one] = found.as_slice() else { continue };
-                let Some(tool) = kind.managed_by(&one.seen).filter(|tool| tool.name != ToolName::Databricks) else {
-                    continue;
-                };
-                let resource = now.get(&address).copied();
-                let selected =
-                    resource.map_or_else(|| self.input.selection.is_whole(), |r| self.input.selection.has(r));
-                if !selected || resource.is_some_and(|r| says_so(r, &tool)) {
-                    continue;
-                }
-                let address = resource.map_or(address, |r| r.address.clone());
-                let remedy = match resource {
-                    Some(_) => {
-                        format!("{}; or remove the manifest and `plumb release {address}`", take(&tool))
-                    }
-                    None => format!("`plumb release {address}` leaves it to {}", tool.name.title()),
-                };
-                let (noun, id, says) = (kind.noun(), &one.seen.id, tool.says());
-                let reason = format!("{noun} {id} carries plumb's mark, and {says}: nothing is done to it");
-                let blocked = Blocked { guard: None, address: Some(address.clone()), reason, remedy: Some(remedy) };
-                held.insert(address, blocked);
+/// Refuses what would be done to objects that are this project's and that a tool has taken meanwhile: its next run would
+/// undo it, and plumb's next apply that. Nothing that would delete them is done either: they are somebody's.
+///
+/// A manifest that says so itself, by `takeFrom` or by the very tags and deployment that are live, is believed.
+pub(super) fn contested(context: &PlanContext<'_>) -> BTreeMap<Address, Blocked> {
+    let desired = context.input.desired;
+    let now: BTreeMap<Address, &Resource> = desired
+        .resources
+        .iter()
+        .flat_map(|r| {
+            let kind = &r.address.kind;
+            let former = r.previous_names.iter().map(|name| Address { kind: kind.clone(), name: name.clone() });
+            former.chain([r.address.clone()]).map(move |address| (address, r))
+        })
+        .collect();
+    let mut held: BTreeMap<Address, Blocked> = BTreeMap::new();
+    for kind in context.input.kinds.iter().filter(|k| k.role() == Role::Object) {
+        for (address, found) in context.input.live.owned(kind.name(), &desired.project.name, &desired.mark_target()) {
+            let [one] = found.as_slice() else { continue };
+            let Some(tool) = kind.managed_by(&one.seen).filter(|tool| tool.name != ToolName::Databricks) else {
+                continue;
+            };
+            let resource = now.get(&address).copied();
+            let selected =
+                resource.map_or_else(|| context.input.selection.is_whole(), |r| context.input.selection.has(r));
+            if !selected || resource.is_some_and(|r| says_so(r, &tool)) {
+                continue;
             }
-        }
-        self.hold(held);
-    }
-
-    /// Takes changes out, and with those that would have made another object, what needs its id.
-    fn hold(&mut self, held: BTreeMap<Address, Blocked>) {
-        if held.is_empty() {
-            return;
-        }
-        let mut users: BTreeMap<&Address, Vec<&Change>> = BTreeMap::new();
-        for change in &self.changes {
-            change.depends_on.iter().for_each(|first| users.entry(first).or_default().push(change));
-        }
-        let replaced = self.changes.iter().filter(|c| c.action == Action::Replace && held.contains_key(&c.address));
-        let mut missing: Vec<&Address> = replaced.map(|c| &c.address).collect();
-        let mut waiting: BTreeMap<Address, Blocked> = BTreeMap::new();
-        while let Some(first) = missing.pop() {
-            for change in users.get(first).into_iter().flatten() {
-                let address = &change.address;
-                if held.contains_key(address) || waiting.contains_key(address) {
-                    continue;
+            let address = resource.map_or(address, |r| r.address.clone());
+            let remedy = match resource {
+                Some(_) => {
+                    format!("{}; or remove the manifest and `plumb release {address}`", take(&tool))
                 }
-                let reason = format!("it refers to {first}, which this plan does not replace");
-                let blocked = Blocked { guard: None, address: Some(address.clone()), reason, remedy: None };
-                waiting.insert(address.clone(), blocked);
-                if matches!(change.action, Action::Create | Action::Replace) {
-                    missing.push(address);
-                }
-            }
+                None => format!("`plumb release {address}` leaves it to {}", tool.name.title()),
+            };
+            let (noun, id, says) = (kind.noun(), &one.seen.id, tool.says());
+            let reason = format!("{noun} {id} carries plumb's mark, and {says}: nothing is done to it");
+            let blocked = Blocked::new(&address, reason).with_remedy(remedy);
+            held.insert(address, blocked);
         }
-        self.changes.retain(|c| !held.contains_key(&c.address) && !waiting.contains_key(&c.address));
-        // Whatever else was refused of them, this is what has to be decided first.
-        self.blocked.retain(|b| b.guard.is_some() || b.address.as_ref().is_none_or(|a| !held.contains_key(a)));
-        self.blocked.extend(held.into_values().chain(waiting.into_values()));
     }
+    held
 }
 
 /// Whether a manifest knows of the tool: it takes the object from it, or declares itself what names the tool.

@@ -19,8 +19,8 @@ pub fn owned<'a>(kinds: &[&'static dyn AnyKind], live: &'a Live, desired: &Desir
     found.collect()
 }
 
-/// Whether a change changes or deletes one of the objects. What is taken over, what others own and what is taken down of
-/// EMR is none of them; a rename that changes nothing else leaves its object as it is.
+/// Whether a change changes or deletes one of the objects. What is taken over, what others own and what is terminated or deleted
+/// of EMR is none of them; a rename that changes nothing else leaves its object as it is.
 fn touches(change: &Change, owned: &Owned<'_>) -> bool {
     let does = match change.action {
         Action::Update | Action::Replace | Action::Delete => true,
@@ -43,7 +43,7 @@ fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> 
         && deletes > limit as usize
     {
         let reason =
-            format!("{deletes} objects would be deleted, taken down or made anew; `guards.maxDeletes` allows {limit}");
+            format!("{deletes} objects would be deleted, terminated or replaced; `guards.maxDeletes` allows {limit}");
         blocked.push(refuse(Guard::MaxDeletes, reason));
     }
     if let Some(limit) = guards.max_change_percent
@@ -61,7 +61,7 @@ fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> 
 
 /// From where an apply is tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ApplyPlace {
     /// `None` on a detached head, or without git.
     pub branch: Option<String>,
     /// Whether files differ from the commit, or there is no commit.
@@ -71,7 +71,7 @@ pub struct Place {
 }
 
 /// The guards on from where, and to where, an apply goes.
-pub fn of_place(place: &Place, target: &Target) -> Vec<Blocked> {
+pub fn of_place(place: &ApplyPlace, target: &Target) -> Vec<Blocked> {
     let mut blocked = Vec::new();
     if let Some(git) = &target.git {
         if let Some(wanted) = git.branch.as_ref().filter(|b| place.branch.as_ref() != Some(b)) {
@@ -95,8 +95,8 @@ pub fn of_place(place: &Place, target: &Target) -> Vec<Blocked> {
 }
 
 fn refuse(guard: Guard, reason: String) -> Blocked {
-    let remedy = Some(format!("look well, then `plumb apply --override {}`", guard.name()));
-    Blocked { guard: Some(guard), address: None, reason, remedy }
+    let remedy = format!("check that it is meant, then `plumb apply --override {}`", guard.name());
+    Blocked::by_guard(guard, reason).with_remedy(remedy)
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
     use crate::manifest;
     use crate::manifest::{DatabricksTarget, GitTarget};
     use crate::manifest::{InMemory, Request};
-    use crate::plan::{Decision, Found};
+    use crate::plan::{Decision, LiveObject};
     use plumb_model::address::Address;
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -125,24 +125,11 @@ mod tests {
     }
 
     fn change(kind: &str, id: &str, action: Action) -> Change {
+        let address = Address { kind: kind.into(), name: id.into() };
         Change {
-            address: Address { kind: kind.into(), name: id.into() },
-            action,
             id: (action != Action::Create).then(|| id.to_owned()),
             title: id.into(),
-            reason: None,
-            origin: None,
-            impacts: Vec::new(),
-            disrupts: Default::default(),
-            next_run: None,
-            fields: Vec::new(),
-            depends_on: Vec::new(),
-            moved_from: None,
-            source: None,
-            digest: String::new(),
-            calls: Vec::new(),
-            read: None,
-            shown_read: None,
+            ..Change::new(address, action)
         }
     }
 
@@ -151,7 +138,7 @@ mod tests {
         let desired = desired();
         let job = |name: &str, owner: &str| {
             let spec = json!({ "name": name, "tags": { "plumb": format!("{owner}/DatabricksJob/{name}") } });
-            Found::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
+            LiveObject::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
         };
         let mut live = Live::default();
         live.kinds.insert("DatabricksJob", vec![job("a", "p/t"), job("b", "p/t"), job("theirs", "q/t")]);
@@ -166,7 +153,7 @@ mod tests {
         assert_eq!(refused(&[(job, "a", Action::Update)]), None, "one of two is 50 %");
         let both = refused(&[(job, "a", Action::Update), (job, "b", Action::Delete)]).unwrap();
         assert!(both.starts_with("2 of 2 owned objects would change, 100 %"), "{both}");
-        // What is not among the two is none of them: it is new, somebody else's, or taken down of EMR.
+        // What is not among the two is none of them: it is new, somebody else's, or terminated in EMR.
         for other in [
             (job, "theirs", Action::Update),
             (job, "theirs", Action::Adopt),
@@ -220,7 +207,7 @@ mod tests {
             databricks: Some(DatabricksTarget { workspace_id: Some("1".into()), ..Default::default() }),
             ..Target::default()
         };
-        let here = |branch: Option<&str>, dirty, workspace: Option<&str>| Place {
+        let here = |branch: Option<&str>, dirty, workspace: Option<&str>| ApplyPlace {
             branch: branch.map(str::to_owned),
             dirty,
             workspace_id: workspace.map(str::to_owned),

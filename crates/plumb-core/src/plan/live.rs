@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 
 /// A live object and whose it is. The mark is taken off its spec.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct LiveObject {
     pub seen: Seen,
     pub mark: Option<Mark>,
     /// Whose it was when `plumb release` let it go although its manifest names it by `adopt`.
     pub released: Option<Owner>,
 }
 
-impl Found {
+impl LiveObject {
     /// A live object as its kind saw it: the mark is taken off.
-    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> Found {
+    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> LiveObject {
         let mark = kind.mark().take(&mut seen.spec);
         let released = kind.mark().take_release(&mut seen.spec);
-        Found { seen, mark, released }
+        LiveObject { seen, mark, released }
     }
 
     /// Whether it has the name that a manifest's spec gives.
@@ -36,7 +36,7 @@ impl Found {
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     /// By kind.
-    pub kinds: BTreeMap<&'static str, Vec<Found>>,
+    pub kinds: BTreeMap<&'static str, Vec<LiveObject>>,
     /// Objects that are live and could not be read, by kind.
     pub unreadable: BTreeMap<&'static str, Vec<Unreadable>>,
     /// What else could not be read, for the plan's notes.
@@ -55,7 +55,7 @@ pub struct Live {
 
 impl Live {
     /// The objects of a kind.
-    pub fn of(&self, kind: &str) -> &[Found] {
+    pub fn of(&self, kind: &str) -> &[LiveObject] {
         self.kinds.get(kind).map_or(&[], Vec::as_slice)
     }
 
@@ -78,8 +78,8 @@ impl Live {
 
     /// The objects that carry this project's and target's mark for a kind. A mark that names another kind than the
     /// object's is none: the service passes tags on (a pool's to its clusters, a job's to its job clusters).
-    pub fn owned(&self, kind: &str, project: &str, target: &str) -> BTreeMap<Address, Vec<&Found>> {
-        let mut owned: BTreeMap<Address, Vec<&Found>> = BTreeMap::new();
+    pub fn owned(&self, kind: &str, project: &str, target: &str) -> BTreeMap<Address, Vec<&LiveObject>> {
+        let mut owned: BTreeMap<Address, Vec<&LiveObject>> = BTreeMap::new();
         for found in self.of(kind) {
             if let Some(mark) = &found.mark
                 && mark.owner.project == project

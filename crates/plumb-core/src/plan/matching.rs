@@ -1,158 +1,181 @@
 //! Which live object belongs to a manifest. It is told by the mark alone: a name is no proof.
 
-use super::decide::Decider;
-use super::live::Found;
-use super::{Blocked, foreign};
+use super::context::PlanContext;
+use super::live::LiveObject;
+use super::{Blocked, foreign, unreadable};
 use crate::kinds::{AnyKind, Mark, Owner};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use serde_json::Value;
 
 /// How a manifest and a live object belong together.
-pub(super) enum Match<'a> {
+pub(super) enum ObjectMatch<'a> {
     None,
-    Owned(&'a Found, &'a Mark),
-    Adopted(&'a Found),
-    Moved(&'a Found, &'a Mark),
+    Owned(&'a LiveObject, &'a Mark),
+    Adopted(&'a LiveObject),
+    Moved(&'a LiveObject, &'a Mark),
     /// An object of others, known by its name.
-    Borrowed(&'a Found),
+    External(&'a LiveObject),
     /// What `adopt` names, and `plumb release` let go.
-    Released(&'a Found),
+    Released(&'a LiveObject),
 }
 
-impl<'a> Decider<'a> {
-    /// Finds the live object of a manifest. Never picks one of several.
-    pub(super) fn matching(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
-        let (kind, address) = (resource.kind, &resource.address);
-        let refuse = |reason: String, remedy: Option<String>| Blocked {
-            guard: None,
-            address: Some(address.clone()),
-            reason,
-            remedy,
-        };
-        if kind.is_borrowed(&resource.spec) {
-            return self.borrowed(resource);
-        }
-        self.own_is_unread(resource)?;
-        let owned = &self.owned[kind.name()];
-        let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
-            Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
-            None | Some([]) => Ok(None),
-            Some(several) => Err(refuse(clones(kind, address, several), Some(CLONES_REMEDY.into()))),
-        };
-        if let Some((found, mark)) = single(address)? {
-            return match &resource.adopt {
-                Some(id)
-                    if *id != found.seen.id && self.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) =>
-                {
-                    Err(refuse(
-                        format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
-                        Some(format!("remove `adopt`, or `plumb release {address}` first")),
-                    ))
-                }
-                _ => Ok(Match::Owned(found, mark)),
-            };
-        }
-        for previous in &resource.previous_names {
-            let previous = Address { kind: address.kind.clone(), name: previous.clone() };
-            if self.input.desired.resources.iter().any(|r| r.address == previous) {
-                continue;
-            }
-            if let Some((found, mark)) = single(&previous)? {
-                self.claimed.insert(previous);
-                return Ok(Match::Moved(found, mark));
-            }
-        }
-        let live = self.input.live.of(kind.name());
-        if let Some(id) = &resource.adopt {
-            return match live.iter().find(|f| f.seen.id == *id) {
-                Some(found) if self.is_released(resource, found) => Ok(Match::Released(found)),
-                Some(found) => foreign::not_taken(resource, found).map_or(Ok(Match::Adopted(found)), Err),
-                None => {
-                    self.adopts_unread(resource)?;
-                    Err(refuse(
-                        format!("`adopt` names {} {id}, which is not live", kind.noun()),
-                        Some("remove `adopt` to create a new one".into()),
-                    ))
-                }
-            };
-        }
-        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
-            None => self.may_be_unread(resource).map(|()| Match::None),
-            Some(found) => Err(foreign::with_tool(kind, found, self.name_is_taken(resource, found, title))),
+impl<'a> ObjectMatch<'a> {
+    /// The live object, whatever its part in it.
+    pub fn object(&self) -> Option<&'a LiveObject> {
+        match self {
+            ObjectMatch::None => None,
+            ObjectMatch::Owned(found, _) | ObjectMatch::Moved(found, _) => Some(found),
+            ObjectMatch::Adopted(found) | ObjectMatch::External(found) | ObjectMatch::Released(found) => Some(found),
         }
     }
+}
 
-    /// Whether an object was this manifest's until it was released.
-    fn is_released(&self, resource: &Resource, found: &Found) -> bool {
-        let desired = self.input.desired;
-        let is_mine = |owner: &Owner| {
-            owner.project == desired.project.name
-                && owner.target == desired.mark_target()
-                && owner.address == resource.address
-        };
-        found.mark.is_none() && found.released.as_ref().is_some_and(is_mine)
+/// Why it cannot be told which live object belongs to a manifest, or may not be told.
+pub(super) struct Unmatched {
+    pub blocked: Blocked,
+    /// Whether it waits for something to become readable.
+    pub is_unread: bool,
+    /// The former address by which it lays claim to an object all the same.
+    pub claims: Option<Address>,
+    /// The object of this project without a manifest whose live name it has.
+    pub has_name_of: Option<Address>,
+}
+
+impl Unmatched {
+    /// The same, refused in other words.
+    fn map(self, words: impl FnOnce(Blocked) -> Blocked) -> Unmatched {
+        Unmatched { blocked: words(self.blocked), ..self }
     }
+}
 
-    /// Finds an object of others by its name.
-    fn borrowed(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
-        let kind = resource.kind;
-        let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-        let refuse = |reason: String, remedy: &str| Blocked {
-            guard: None,
-            address: Some(resource.address.clone()),
-            reason,
-            remedy: Some(remedy.to_owned()),
-        };
-        match self.input.live.of(kind.name()).iter().find(|f| f.is_called_as(kind, &resource.spec)) {
-            None => {
-                self.may_be_unread(resource)?;
+impl From<Blocked> for Unmatched {
+    fn from(blocked: Blocked) -> Unmatched {
+        Unmatched { blocked, is_unread: false, claims: None, has_name_of: None }
+    }
+}
+
+/// Finds the live object of a manifest. Never picks one of several.
+pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
+    let (kind, address) = (resource.kind, &resource.address);
+    let refuse = |reason: String, remedy: String| Unmatched::from(Blocked::new(address, reason).with_remedy(remedy));
+    if kind.is_borrowed(&resource.spec) {
+        return external(context, resource);
+    }
+    unreadable::own_is_unread(context, resource)?;
+    let owned = &context.owned[kind.name()];
+    let single = |address: &Address| match owned.get(address).map(Vec::as_slice) {
+        Some([one]) => Ok(one.mark.as_ref().map(|mark| (*one, mark))),
+        None | Some([]) => Ok(None),
+        Some(several) => Err(refuse(clones(kind, address, several), CLONES_REMEDY.to_owned())),
+    };
+    if let Some((found, mark)) = single(address)? {
+        return match &resource.adopt {
+            Some(id) if *id != found.seen.id && context.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) => {
                 Err(refuse(
-                    format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
-                    "mend the name, or wait until it is there",
+                    format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
+                    format!("remove `adopt`, or `plumb release {address}` first"),
                 ))
             }
-            Some(found) => match &found.mark {
-                None => Ok(Match::Borrowed(found)),
-                Some(mark) => Err(refuse(
-                    format!("the manifest says that others make {} \"{title}\", but it is {}", kind.noun(), mark.owner),
-                    "manage it there only, or release it first: `plumb release ADDRESS`",
-                )),
-            },
+            _ => Ok(ObjectMatch::Owned(found, mark)),
+        };
+    }
+    for previous in &resource.previous_names {
+        let previous = Address { kind: address.kind.clone(), name: previous.clone() };
+        if context.declares(&previous) {
+            continue;
+        }
+        if let Some((found, mark)) = single(&previous)? {
+            return Ok(ObjectMatch::Moved(found, mark));
         }
     }
-
-    fn name_is_taken(&mut self, resource: &Resource, found: &Found, title: &str) -> Blocked {
-        let (one, id) = (resource.kind.one(), &found.seen.id);
-        let desired = self.input.desired;
-        let owner = found.mark.as_ref().map(|m| &m.owner);
-        let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
-        let (reason, remedy) = match (&found.mark, mine.map(|o| &o.address)) {
-            (_, Some(address)) if desired.resources.iter().any(|r| r.address == *address) => (
-                format!("{one} named \"{title}\" is live already (id {id}); it is {address}"),
-                "give one of the two another name".to_owned(),
-            ),
-            (_, Some(address)) => {
-                self.renamed.insert(address.clone(), resource.address.clone());
-                (
-                    format!(
-                        "{one} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"
-                    ),
-                    format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", address.name),
-                )
+    let live = context.input.live.of(kind.name());
+    if let Some(id) = &resource.adopt {
+        return match live.iter().find(|f| f.seen.id == *id) {
+            Some(found) if is_released(context, resource, found) => Ok(ObjectMatch::Released(found)),
+            Some(found) => foreign::not_taken(resource, found)
+                .map_or(Ok(ObjectMatch::Adopted(found)), |blocked| Err(blocked.into())),
+            None => {
+                unreadable::adopts_unread(context, resource)?;
+                Err(refuse(
+                    format!("`adopt` names {} {id}, which is not live", kind.noun()),
+                    "remove `adopt` to create a new one".to_owned(),
+                ))
             }
-            (Some(mark), None) => (
-                format!("{one} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
-            (None, None) => (
-                format!("{one} named \"{title}\" is live already (id {id}) and carries no mark"),
-                format!("to take it over, add `metadata.adopt: \"{id}\"`"),
-            ),
         };
-        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(remedy) }
     }
+    let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+    match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
+        None => unreadable::may_be_unread(context, resource).map(|()| ObjectMatch::None),
+        Some(found) => {
+            Err(name_is_taken(context, resource, found, title).map(|blocked| foreign::with_tool(kind, found, blocked)))
+        }
+    }
+}
+
+/// Whether an object was this manifest's until it was released.
+fn is_released(context: &PlanContext<'_>, resource: &Resource, found: &LiveObject) -> bool {
+    let desired = context.input.desired;
+    let is_mine = |owner: &Owner| {
+        owner.project == desired.project.name
+            && owner.target == desired.mark_target()
+            && owner.address == resource.address
+    };
+    found.mark.is_none() && found.released.as_ref().is_some_and(is_mine)
+}
+
+/// Finds an object of others by its name.
+fn external<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
+    let kind = resource.kind;
+    let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+    let refuse =
+        |reason: String, remedy: &str| Unmatched::from(Blocked::new(&resource.address, reason).with_remedy(remedy));
+    match context.input.live.of(kind.name()).iter().find(|f| f.is_called_as(kind, &resource.spec)) {
+        None => {
+            unreadable::may_be_unread(context, resource)?;
+            Err(refuse(
+                format!("no {} is called \"{title}\", and its manifest says that others make it", kind.noun()),
+                "fix the name, or wait until it is there",
+            ))
+        }
+        Some(found) => match &found.mark {
+            None => Ok(ObjectMatch::External(found)),
+            Some(mark) => Err(refuse(
+                format!("the manifest says that others make {} \"{title}\", but it is {}", kind.noun(), mark.owner),
+                "manage it there only, or release it first: `plumb release ADDRESS`",
+            )),
+        },
+    }
+}
+
+fn name_is_taken(context: &PlanContext<'_>, resource: &Resource, found: &LiveObject, title: &str) -> Unmatched {
+    let (one, id) = (resource.kind.one(), &found.seen.id);
+    let desired = context.input.desired;
+    let owner = found.mark.as_ref().map(|m| &m.owner);
+    let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
+    let mut has_name_of = None;
+    let (reason, remedy) = match (&found.mark, mine.map(|o| &o.address)) {
+        (_, Some(address)) if context.declares(address) => (
+            format!("{one} named \"{title}\" is live already (id {id}); it is {address}"),
+            "give one of the two another name".to_owned(),
+        ),
+        (_, Some(address)) => {
+            has_name_of = Some(address.clone());
+            (
+                format!("{one} named \"{title}\" is live already (id {id}); it is {address}, whose manifest is gone"),
+                format!("if the manifest was renamed, add `metadata.previousNames: [{}]`", address.name),
+            )
+        }
+        (Some(mark), None) => (
+            format!("{one} named \"{title}\" is live already (id {id}) and belongs to {}", mark.owner),
+            format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+        ),
+        (None, None) => (
+            format!("{one} named \"{title}\" is live already (id {id}) and carries no mark"),
+            format!("to take it over, add `metadata.adopt: \"{id}\"`"),
+        ),
+    };
+    Unmatched { has_name_of, ..Blocked::new(&resource.address, reason).with_remedy(remedy).into() }
 }
 
 /// What to do about several objects with one mark.
@@ -160,7 +183,7 @@ pub(super) const CLONES_REMEDY: &str =
     "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
 
 /// That several objects carry one mark, with their ids.
-pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
+pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&LiveObject]) -> String {
     let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
     format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
 }

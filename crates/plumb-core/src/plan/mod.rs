@@ -3,6 +3,7 @@
 pub mod approval;
 mod attribute;
 pub mod compare;
+mod context;
 mod decide;
 pub mod digest;
 pub mod drift;
@@ -12,6 +13,7 @@ mod foreign;
 pub mod guards;
 mod live;
 mod matching;
+mod missing_systems;
 pub mod normal;
 mod order;
 mod origin;
@@ -21,11 +23,11 @@ mod partial;
 pub mod references;
 pub mod secrets;
 mod selection;
-mod served;
 pub mod teardown;
 mod types;
 pub mod unknown;
 mod unreadable;
+mod verdict;
 
 #[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
@@ -33,12 +35,12 @@ mod plan_world;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decision, Input, Keys, Wanted, decide};
-pub use earlier::{Base, Bases, Earlier};
-pub use live::{Found, Live};
+pub use decide::{Decision, Input, Keys, WantedObject, decide};
+pub use earlier::{Baseline, Baselines, Earlier};
+pub use live::{Live, LiveObject};
 pub use origin::is_apart;
 pub use partial::{Dangling, Partial};
 pub use selection::Selection;
 pub use types::{
-    Action, Blocked, Change, Commit, Counts, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, Source,
+    Action, Blocked, Change, ChangeOrigin, Commit, Counts, FieldChange, Guard, Note, Op, Plan, PlanFormat, SourceLine,
 };

@@ -1,13 +1,13 @@
 //! Who brought a difference about: the manifest as it was, beside the one that is wanted and what is live.
 
-use super::Origin;
+use super::ChangeOrigin;
 use super::compare::masked_alike;
 use plumb_model::schema;
 use plumb_model::schema::{Path, Rules, Unset};
 use serde_json::Value;
 
 /// What a manifest was.
-pub(super) struct Was {
+pub(super) struct NormalBaseline {
     /// In normal form, references filled in with the ids that are live now.
     pub spec: Value,
     /// The same with the references as they are written.
@@ -26,7 +26,7 @@ pub(super) struct Was {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
     /// `None` where it cannot be told.
-    pub origin: Option<Origin>,
+    pub origin: Option<ChangeOrigin>,
     /// What a reader should know of that.
     pub explanation: Option<String>,
 }
@@ -38,13 +38,13 @@ impl Told {
     }
 }
 
-impl From<Origin> for Told {
-    fn from(origin: Origin) -> Told {
+impl From<ChangeOrigin> for Told {
+    fn from(origin: ChangeOrigin) -> Told {
         Told { origin: Some(origin), explanation: None }
     }
 }
 
-impl Was {
+impl NormalBaseline {
     /// Who brought a difference about.
     pub fn origin(&self, rules: &Rules, path: &Path, want: &Value, live: &Value) -> Told {
         let at = |spec: &Value| schema::find(rules, spec, path).cloned();
@@ -60,7 +60,7 @@ impl Was {
             let told = self.origin_apart(rules, path, member, &want, &live);
             // One call writes all of a member. Where nothing of it is live, that call may never have been sent.
             let is_bare = is_left_alone(rules, member) && is_nothing(whole.get(member));
-            let may_be_unwritten = is_bare && told.origin == Some(Origin::Drift);
+            let may_be_unwritten = is_bare && told.origin == Some(ChangeOrigin::Drift);
             let doubt = may_be_unwritten.then(|| "unless an apply stopped before it wrote this".to_owned());
             return Told { explanation: told.explanation.or(doubt), ..told };
         }
@@ -96,20 +96,20 @@ impl Was {
             () if said.contains(live) => {
                 Told { origin: None, explanation: Some("not applied yet, or undone live".into()) }
             }
-            () if said.iter().all(|value| value == want) => Told::from(Origin::Drift),
+            () if said.iter().all(|value| value == want) => Told::from(ChangeOrigin::Drift),
             () => Told {
-                origin: Some(Origin::Both),
+                origin: Some(ChangeOrigin::Both),
                 explanation: Some("whether the manifest's change was applied before that cannot be told".into()),
             },
         }
     }
 }
 
-fn three_way(base: &Option<Value>, want: &Option<Value>, live: &Option<Value>) -> Origin {
+fn three_way(base: &Option<Value>, want: &Option<Value>, live: &Option<Value>) -> ChangeOrigin {
     match () {
-        () if want == base && live != base => Origin::Drift,
-        () if live == base => Origin::Manifest,
-        () => Origin::Both,
+        () if want == base && live != base => ChangeOrigin::Drift,
+        () if live == base => ChangeOrigin::Manifest,
+        () => ChangeOrigin::Both,
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
     /// What a manifest says of grants; `None`: nothing.
     type Said<'a> = Option<&'a [(&'a str, &'a str)]>;
     /// A story, the path, the sides, what the manifests since the mark said, and who did it.
-    type Case<'a> = (&'a str, &'a str, [Said<'a>; 3], Option<&'a [Said<'a>]>, Option<Origin>);
+    type Case<'a> = (&'a str, &'a str, [Said<'a>; 3], Option<&'a [Said<'a>]>, Option<ChangeOrigin>);
 
     fn grants(all: &[(&str, &str)]) -> Value {
         all.iter().map(|(who, level)| json!({ "user_name": who, "permission_level": level })).collect()
@@ -160,7 +160,7 @@ mod tests {
             None => json!({}),
         };
         let since = since.map(|since| since.iter().map(|said| spec(*said)).collect());
-        let was = Was { spec: spec(base), written: spec(base), by_mark, is_new: false, since };
+        let was = NormalBaseline { spec: spec(base), written: spec(base), by_mark, is_new: false, since };
         was.origin(rules, &crate::manifest::path(rules, path).unwrap(), &spec(want), &spec(live))
     }
 
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_grant_is_told_by_every_manifest_that_may_have_been_applied() {
-        let (drift, both) = (Some(Origin::Drift), Some(Origin::Both));
+        let (drift, both) = (Some(ChangeOrigin::Drift), Some(ChangeOrigin::Both));
         let (bob, ann) = ("permissions[bob]", "permissions[ann].permission_level");
         let only_ann: Option<&[_]> = Some(&[ANN]);
         let with_bob: Option<&[_]> = Some(&[ANN, BOB]);
@@ -206,11 +206,11 @@ mod tests {
         let (old, new, third) = (spec("CAN_VIEW"), spec("CAN_MANAGE_RUN"), spec("CAN_MANAGE"));
         let told = |since: &Value, live: &Value| {
             let since = Some(vec![since.clone()]);
-            let was = Was { spec: old.clone(), written: old.clone(), by_mark: true, is_new: true, since };
+            let was = NormalBaseline { spec: old.clone(), written: old.clone(), by_mark: true, is_new: true, since };
             was.origin(rules, &path, &new, live)
         };
-        assert_eq!(told(&old, &old), Told::from(Origin::Manifest));
-        assert_eq!(told(&old, &third), Told::from(Origin::Both));
+        assert_eq!(told(&old, &old), Told::from(ChangeOrigin::Manifest));
+        assert_eq!(told(&old, &third), Told::from(ChangeOrigin::Both));
         assert_eq!(told(&third, &old).origin, None, "one between may have been");
     }
 
@@ -218,17 +218,17 @@ mod tests {
     fn against_a_branch_only_the_two_manifests_count() {
         let both: [Option<&[_]>; 3] = [Some(&[ANN]), Some(&[ANN_MORE]), Some(&[ANN])];
         let path = "permissions[ann].permission_level";
-        assert_eq!(told(path, both, None, false), Told::from(Origin::Manifest));
+        assert_eq!(told(path, both, None, false), Told::from(ChangeOrigin::Manifest));
         let drift: [Option<&[_]>; 3] = [Some(&[ANN]), Some(&[ANN]), Some(&[ANN_MORE])];
-        assert_eq!(told(path, drift, None, false), Told::from(Origin::Drift));
+        assert_eq!(told(path, drift, None, false), Told::from(ChangeOrigin::Drift));
     }
 
     #[test]
     fn where_nothing_is_live_the_call_may_never_have_been_sent() {
         let sides = |live| -> [Option<&[_]>; 3] { [Some(&[ANN, BOB]), Some(&[ANN, BOB]), Some(live)] };
         let all_gone = told("permissions[bob]", sides(&[]), Some(&[]), true);
-        assert_eq!(all_gone.origin, Some(Origin::Drift));
+        assert_eq!(all_gone.origin, Some(ChangeOrigin::Drift));
         assert_eq!(all_gone.explanation.as_deref(), Some("unless an apply stopped before it wrote this"));
-        assert_eq!(told("permissions[bob]", sides(&[ANN]), Some(&[]), true), Told::from(Origin::Drift));
+        assert_eq!(told("permissions[bob]", sides(&[ANN]), Some(&[]), true), Told::from(ChangeOrigin::Drift));
     }
 }

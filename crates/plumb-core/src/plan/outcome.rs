@@ -36,11 +36,11 @@ impl Ended {
 
 /// How every change of a plan ended.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct ApplyOutcome {
     pub changes: BTreeMap<Address, Ended>,
 }
 
-impl Outcome {
+impl ApplyOutcome {
     /// How many changes ended so.
     pub fn count(&self, what: impl Fn(&Ended) -> bool) -> usize {
         self.changes.values().filter(|e| what(e)).count()
@@ -75,7 +75,7 @@ pub struct Sent {
 
 /// What a change has sent, and how long it took.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
+pub struct ChangeRecord {
     /// In order. Reads are left out.
     pub sent: Vec<Sent>,
     /// From its beginning to its end; `None` while it has none.
@@ -83,4 +83,4 @@ pub struct Record {
 }
 
 /// What the changes of an apply have sent.
-pub type Records = BTreeMap<Address, Record>;
+pub type ChangeRecords = BTreeMap<Address, ChangeRecord>;

@@ -1,6 +1,7 @@
 //! A plan of a part of the manifests: what was selected, and what outside of it would keep an id that goes.
 
-use super::decide::Decider;
+use super::context::PlanContext;
+use super::verdict::Collected;
 use super::{Action, Blocked, Change, Guard, Selection};
 use crate::kinds::{AnyKind, Role, Whose};
 use crate::manifest::Resource;
@@ -57,116 +58,113 @@ impl Partial {
     }
 }
 
-/// An object that the plan makes away with.
+/// An object that the plan deletes or replaces.
 struct Doomed<'a> {
     change: &'a Change,
     /// Whether its id says which object it is wherever it stands. A name may stand anywhere and mean something else.
     is_told_by_id: bool,
 }
 
-impl Decider<'_> {
-    /// Says what the plan is of, and refuses what would leave others behind. `None` for a plan of everything.
-    pub(super) fn partial(&mut self) -> Option<Partial> {
-        let (selection, desired) = (self.input.selection, self.input.desired);
-        if selection.is_whole() {
-            return None;
-        }
-        let dangling = self.dangling();
-        let mut held: BTreeMap<&Address, Vec<&Dangling>> = BTreeMap::new();
-        dangling.iter().for_each(|one| held.entry(&one.refers_to).or_default().push(one));
-        for (address, users) in held {
-            let Some(change) = self.changes.iter().find(|c| c.address == *address) else { continue };
-            self.blocked.push(refuse(change, &users));
-        }
-        let objects = || desired.resources.iter().filter(|r| r.kind.role() != Role::Tie);
-        Some(Partial {
-            only: selection.only.clone(),
-            labels: selection.labels.iter().map(|(name, value)| format!("{name}={value}")).collect(),
-            selected: objects().filter(|r| selection.has(r)).count(),
-            total: objects().count(),
-            dangling,
-        })
+/// Says what the plan is of, and refuses what would leave others behind. `None` for a plan of everything.
+pub(super) fn of(context: &PlanContext<'_>, all: &mut Collected<'_>) -> Option<Partial> {
+    let (selection, desired) = (context.input.selection, context.input.desired);
+    if selection.is_whole() {
+        return None;
     }
+    let dangling = dangling_of(context, &all.changes);
+    let mut held: BTreeMap<&Address, Vec<&Dangling>> = BTreeMap::new();
+    dangling.iter().for_each(|one| held.entry(&one.refers_to).or_default().push(one));
+    for (address, users) in held {
+        let Some(change) = all.changes.iter().find(|c| c.address == *address) else { continue };
+        all.blocked.push(refuse(change, &users));
+    }
+    let objects = || desired.resources.iter().filter(|r| r.kind.role() != Role::Tie);
+    Some(Partial {
+        only: selection.only.clone(),
+        labels: selection.labels.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        selected: objects().filter(|r| selection.has(r)).count(),
+        total: objects().count(),
+        dangling,
+    })
+}
 
-    /// This project's live objects outside the selection that refer to what goes: their manifests do, or the id is in what
-    /// is live. What was not read of an object (only selected ones are completed) its manifest still tells.
-    fn dangling(&self) -> Vec<Dangling> {
-        let goes = |c: &&Change| matches!(c.action, Action::Replace | Action::Delete);
-        let doomed: Vec<Doomed<'_>> = self
-            .changes
-            .iter()
-            .filter(goes)
-            .map(|change| Doomed { change, is_told_by_id: change.id.as_ref() != Some(&change.title) })
-            .collect();
-        if doomed.is_empty() {
-            return Vec::new();
-        }
-        let by_address: BTreeMap<&Address, &Doomed<'_>> = doomed.iter().map(|d| (&d.change.address, d)).collect();
-        let told = doomed.iter().filter(|d| d.is_told_by_id);
-        let by_id: BTreeMap<&str, &Doomed<'_>> = told.filter_map(|d| Some((d.change.id.as_deref()?, d))).collect();
-        let manifests = self.manifests();
-        let mut dangling = BTreeSet::new();
-        let mut note = |address: &Address, doomed: &Doomed<'_>| {
-            let id = doomed.change.id.clone().unwrap_or_default();
-            let refers_to = doomed.change.address.clone();
-            dangling.insert(Dangling { address: address.clone(), refers_to, id });
-        };
-        for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
-            for (address, live) in self.live_of(*kind) {
-                let resource = manifests.get(&address).copied();
-                let address = resource.map_or(&address, |r| &r.address);
-                if by_address.contains_key(address) || resource.is_some_and(|r| self.input.selection.has(r)) {
-                    continue;
+/// This project's live objects outside the selection that refer to what goes: their manifests do, or the id is in what
+/// is live. What was not read of an object (only selected ones are completed) its manifest still tells.
+fn dangling_of(context: &PlanContext<'_>, changes: &[Change]) -> Vec<Dangling> {
+    let goes = |c: &&Change| matches!(c.action, Action::Replace | Action::Delete);
+    let doomed: Vec<Doomed<'_>> = changes
+        .iter()
+        .filter(goes)
+        .map(|change| Doomed { change, is_told_by_id: change.id.as_ref() != Some(&change.title) })
+        .collect();
+    if doomed.is_empty() {
+        return Vec::new();
+    }
+    let by_address: BTreeMap<&Address, &Doomed<'_>> = doomed.iter().map(|d| (&d.change.address, d)).collect();
+    let told = doomed.iter().filter(|d| d.is_told_by_id);
+    let by_id: BTreeMap<&str, &Doomed<'_>> = told.filter_map(|d| Some((d.change.id.as_deref()?, d))).collect();
+    let manifests = manifests(context);
+    let mut dangling = BTreeSet::new();
+    let mut note = |address: &Address, doomed: &Doomed<'_>| {
+        let id = doomed.change.id.clone().unwrap_or_default();
+        let refers_to = doomed.change.address.clone();
+        dangling.insert(Dangling { address: address.clone(), refers_to, id });
+    };
+    for kind in context.input.kinds.iter().filter(|k| k.role() == Role::Object) {
+        for (address, live) in live_of(context, *kind) {
+            let resource = manifests.get(&address).copied();
+            let address = resource.map_or(&address, |r| &r.address);
+            if by_address.contains_key(address) || resource.is_some_and(|r| context.input.selection.has(r)) {
+                continue;
+            }
+            for first in resource.into_iter().flat_map(|r| &r.references) {
+                if let Some(doomed) = by_address.get(first) {
+                    note(address, doomed);
                 }
-                for first in resource.into_iter().flat_map(|r| &r.references) {
-                    if let Some(doomed) = by_address.get(first) {
+            }
+            if let Some(spec) = live {
+                mentioned(spec, &mut |text| {
+                    if let Some(doomed) = by_id.get(text) {
                         note(address, doomed);
                     }
-                }
-                if let Some(spec) = live {
-                    mentioned(spec, &mut |text| {
-                        if let Some(doomed) = by_id.get(text) {
-                            note(address, doomed);
-                        }
-                    });
-                }
+                });
             }
         }
-        dangling.into_iter().collect()
     }
+    dangling.into_iter().collect()
+}
 
-    /// Each manifest, by its address and by the former ones.
-    fn manifests(&self) -> BTreeMap<Address, &Resource> {
-        let of = |r: &Resource, name: &str| Address { kind: r.address.kind.clone(), name: name.to_owned() };
-        let all = &self.input.desired.resources;
-        let former = all.iter().flat_map(|r| r.previous_names.iter().map(move |name| (of(r, name), r)));
-        former.chain(all.iter().map(|r| (r.address.clone(), r))).collect()
-    }
+/// Each manifest, by its address and by the former ones.
+fn manifests<'a>(context: &PlanContext<'a>) -> BTreeMap<Address, &'a Resource> {
+    let of = |r: &Resource, name: &str| Address { kind: r.address.kind.clone(), name: name.to_owned() };
+    let all = &context.input.desired.resources;
+    let former = all.iter().flat_map(|r| r.previous_names.iter().map(move |name| (of(r, name), r)));
+    former.chain(all.iter().map(|r| (r.address.clone(), r))).collect()
+}
 
-    /// This project's live objects of a kind, and what is live of each; `None` where that could not be read.
-    fn live_of(&self, kind: &'static dyn AnyKind) -> Vec<(Address, Option<&Value>)> {
-        let desired = self.input.desired;
-        let mut all: Vec<(Address, Option<&Value>)> = Vec::new();
-        for (address, found) in self.owned.get(kind.name()).into_iter().flatten() {
-            all.extend(found.iter().map(|found| (address.clone(), Some(&found.seen.spec))));
-        }
-        for one in self.input.live.unreadable(kind.name()) {
-            if let Whose::Marked(mark) = &one.whose
-                && (&mark.owner.project, mark.owner.target.as_str())
-                    == (&desired.project.name, desired.mark_target().as_str())
-            {
-                all.push((mark.owner.address.clone(), None));
-            }
-        }
-        let adopting = desired.resources.iter().filter(|r| r.address.kind == kind.name());
-        let ids: BTreeMap<&str, &Address> = adopting.filter_map(|r| Some((r.adopt.as_deref()?, &r.address))).collect();
-        let taken = self.input.live.of(kind.name()).iter().filter(|found| found.mark.is_none());
-        all.extend(taken.filter_map(|found| {
-            let address = ids.get(found.seen.id.as_str())?;
-            Some(((*address).clone(), Some(&found.seen.spec)))
-        }));
-        all
+/// This project's live objects of a kind, and what is live of each; `None` where that could not be read.
+fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn AnyKind) -> Vec<(Address, Option<&'a Value>)> {
+    let desired = context.input.desired;
+    let mut all: Vec<(Address, Option<&'a Value>)> = Vec::new();
+    for (address, found) in context.owned.get(kind.name()).into_iter().flatten() {
+        all.extend(found.iter().map(|found| (address.clone(), Some(&found.seen.spec))));
     }
+    for one in context.input.live.unreadable(kind.name()) {
+        if let Whose::Marked(mark) = &one.whose
+            && (&mark.owner.project, mark.owner.target.as_str())
+                == (&desired.project.name, desired.mark_target().as_str())
+        {
+            all.push((mark.owner.address.clone(), None));
+        }
+    }
+    let adopting = desired.resources.iter().filter(|r| r.address.kind == kind.name());
+    let ids: BTreeMap<&str, &Address> = adopting.filter_map(|r| Some((r.adopt.as_deref()?, &r.address))).collect();
+    let taken = context.input.live.of(kind.name()).iter().filter(|found| found.mark.is_none());
+    all.extend(taken.filter_map(|found| {
+        let address = ids.get(found.seen.id.as_str())?;
+        Some(((*address).clone(), Some(&found.seen.spec)))
+    }));
+    all
 }
 
 fn refuse(change: &Change, users: &[&Dangling]) -> Blocked {
@@ -182,7 +180,7 @@ fn refuse(change: &Change, users: &[&Dangling]) -> Blocked {
         names.join(", ")
     );
     let remedy = Some("select them too, or apply everything; `--allow-dangling` leaves them behind".to_owned());
-    Blocked { guard: Some(Guard::Dangling), address: Some(change.address.clone()), reason, remedy }
+    Blocked { guard: Some(Guard::Dangling), remedy, ..Blocked::new(&change.address, reason) }
 }
 
 /// Hands every text and number of a value on, as text.

@@ -5,7 +5,7 @@
 use super::*;
 use crate::kinds::{self, Mark, Owner, Seen, Unreadable};
 use crate::manifest::{Desired, InMemory, Request, load};
-use crate::plan::{Bases, Found, Input, Keys, Live, Plan, decide};
+use crate::plan::{Baselines, Input, Keys, Live, LiveObject, Plan, decide};
 
 const POOL: &str = "0123-456789-pool1";
 
@@ -35,18 +35,18 @@ fn owner(project: &str, kind: &str, name: &str) -> Mark {
     Mark { owner: Owner { project: project.into(), target: "prod".into(), address }, rev: None, protect: false }
 }
 
-fn pool() -> Found {
+fn pool() -> LiveObject {
     // Another machine type: that cannot be changed in place.
     let spec = json!({"instance_pool_name": "workers", "node_type_id": "i3.2xlarge"});
     let mark = Some(owner("bau", "DatabricksInstancePool", "workers"));
-    Found { seen: Seen { id: POOL.into(), spec, ..Seen::default() }, mark, released: None }
+    LiveObject { seen: Seen { id: POOL.into(), spec, ..Seen::default() }, mark, released: None }
 }
 
-fn job(id: &str, mark: Mark, pool: &str) -> Found {
+fn job(id: &str, mark: Mark, pool: &str) -> LiveObject {
     let cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "instance_pool_id": pool});
     let task = json!({"task_key": "main", "notebook_task": {"notebook_path": "/x"}, "new_cluster": cluster});
     let spec = json!({"name": mark.owner.address.name, "tasks": [task]});
-    Found { seen: Seen { id: id.into(), spec, ..Seen::default() }, mark: Some(mark), released: None }
+    LiveObject { seen: Seen { id: id.into(), spec, ..Seen::default() }, mark: Some(mark), released: None }
 }
 
 fn mine(name: &str) -> Mark {
@@ -61,7 +61,7 @@ fn plan(desired: &Desired, live: &Live, selection: &Selection) -> Plan {
     decide(&Input {
         desired,
         live,
-        bases: &Bases::new(),
+        baselines: &Baselines::new(),
         selection,
         head: None,
         base: None,
@@ -75,7 +75,7 @@ fn plan(desired: &Desired, live: &Live, selection: &Selection) -> Plan {
     .plan
 }
 
-fn live(jobs: Vec<Found>) -> Live {
+fn live(jobs: Vec<LiveObject>) -> Live {
     let kinds = BTreeMap::from([("DatabricksInstancePool", vec![pool()]), ("DatabricksJob", jobs)]);
     Live { kinds, ..Live::default() }
 }

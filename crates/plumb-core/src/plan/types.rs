@@ -45,12 +45,12 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
     pub blocked: Vec<Blocked>,
-    /// What is on its way down, and the gates before it. For reading only: it is no part of the digest.
+    /// Pending teardowns, and the gates before each. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teardown: Vec<Descent>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
-    /// How many resources are as they should be.
+    /// How many resources are up to date.
     pub unchanged: usize,
 }
 
@@ -74,7 +74,7 @@ pub struct Counts {
 pub enum Action {
     Create,
     Update,
-    /// Deleted and made anew: a field changed that cannot be changed in place.
+    /// Deleted and created again: a field changed that cannot be changed in place.
     Replace,
     Delete,
     /// An existing object is taken over.
@@ -85,7 +85,7 @@ pub enum Action {
     Release,
     /// It is marked for teardown; nothing else happens to it.
     Mark,
-    /// It is taken down.
+    /// Its teardown ends: a cluster is terminated, anything else deleted.
     Terminate,
 }
 
@@ -105,13 +105,13 @@ pub struct Change {
     /// Who brought it about that the object is to be made or deleted, where git can tell. For other actions the fields
     /// say it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ChangeOrigin>,
     /// What it disrupts: "restarts the cluster", "cancels 1 active run".
     pub impacts: Vec<String>,
     /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub disrupts: BTreeSet<ImpactClass>,
-    /// When the object is set going next by the clock, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
+    /// When its schedule starts the object next, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
@@ -123,7 +123,7 @@ pub struct Change {
     pub moved_from: Option<Address>,
     /// Where the manifest is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<SourceLine>,
     /// Names this change but for what it disrupts; the plan's digest is made of these. `k:` before it: keyed.
     pub digest: String,
     /// The requests, as method and path.
@@ -136,6 +136,31 @@ pub struct Change {
     /// A hash of what was read of the live object, keyed like the digest.
     #[serde(rename = "read", skip_serializing_if = "Option::is_none")]
     pub shown_read: Option<String>,
+}
+
+impl Change {
+    /// A change of nothing yet: what it says and calls is to be filled in.
+    pub fn new(address: Address, action: Action) -> Change {
+        Change {
+            address,
+            action,
+            id: None,
+            title: String::new(),
+            reason: None,
+            origin: None,
+            impacts: Vec::new(),
+            disrupts: BTreeSet::new(),
+            next_run: None,
+            fields: Vec::new(),
+            depends_on: Vec::new(),
+            moved_from: None,
+            source: None,
+            digest: String::new(),
+            calls: Vec::new(),
+            read: None,
+            shown_read: None,
+        }
+    }
 }
 
 fn as_lines<S: serde::Serializer>(calls: &[Call], s: S) -> Result<S::Ok, S::Error> {
@@ -156,8 +181,8 @@ pub struct FieldChange {
     pub to: Option<Value>,
     /// Who brought the difference about, where git can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-    /// Whether this field forces the object to be made anew.
+    pub origin: Option<ChangeOrigin>,
+    /// Whether this field forces the object to be replaced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
     /// What a reader should know of who brought it about, where a commit cannot say it: a default, a reference, or that
@@ -169,7 +194,24 @@ pub struct FieldChange {
     pub note: Option<String>,
     /// Where the wanted value stands, or the nearest line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<SourceLine>,
+}
+
+impl FieldChange {
+    /// A field without its values: they are to be filled in.
+    pub fn new(path: impl Into<String>, op: Op) -> FieldChange {
+        FieldChange {
+            path: path.into(),
+            op,
+            from: None,
+            to: None,
+            origin: None,
+            replaces: false,
+            explanation: None,
+            note: None,
+            source: None,
+        }
+    }
 }
 
 /// What happens to a field.
@@ -184,7 +226,7 @@ pub enum Op {
 /// Who brought a difference about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum ChangeOrigin {
     /// The manifest changed since the last apply.
     Manifest,
     /// The live object changed since the last apply.
@@ -195,7 +237,7 @@ pub enum Origin {
 
 /// A line of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Source {
+pub struct SourceLine {
     /// Relative to the repository, with forward slashes.
     pub file: String,
     pub line: usize,
@@ -235,6 +277,23 @@ pub struct Blocked {
     pub remedy: Option<String>,
 }
 
+impl Blocked {
+    /// Something that may not be done to one resource.
+    pub fn new(address: &Address, reason: impl Into<String>) -> Blocked {
+        Blocked { guard: None, address: Some(address.clone()), reason: reason.into(), remedy: None }
+    }
+
+    /// A guard that refuses the whole plan.
+    pub fn by_guard(guard: Guard, reason: impl Into<String>) -> Blocked {
+        Blocked { guard: Some(guard), address: None, reason: reason.into(), remedy: None }
+    }
+
+    /// The same with the one line that would allow it.
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Blocked {
+        Blocked { remedy: Some(remedy.into()), ..self }
+    }
+}
+
 /// A limit on what one apply may do, or on from where. `--override` names one to go past it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -249,7 +308,7 @@ pub enum Guard {
     Clean,
     /// The target's `databricks.workspace_id`.
     Workspace,
-    /// Nothing is to be set going at once that its manifest did not mean.
+    /// Nothing is to start at once that its manifest did not mean to start.
     RunNow,
     /// Nothing that a selection leaves out is to keep the id of what goes.
     Dangling,
@@ -276,6 +335,18 @@ pub struct Note {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     pub message: String,
+}
+
+impl Note {
+    /// A note on one resource.
+    pub fn new(address: &Address, message: impl Into<String>) -> Note {
+        Note { address: Some(address.clone()), message: message.into() }
+    }
+
+    /// A note on the whole plan.
+    pub fn general(message: impl Into<String>) -> Note {
+        Note { address: None, message: message.into() }
+    }
 }
 
 impl Plan {

@@ -10,9 +10,10 @@
 //!   because either may be the one that somebody made by hand; so until it can be read nothing of its kind is deleted or
 //!   replaced. An unread object that is known to be somebody else's, or nobody's, stands in the way of no delete.
 
-use super::decide::Decider;
-use super::live::{Found, Live};
-use super::matching::Match;
+use super::context::PlanContext;
+use super::live::{Live, LiveObject};
+use super::matching::{ObjectMatch, Unmatched};
+use super::verdict::ReferenceIds;
 use super::{Blocked, Note};
 use crate::kinds::{AnyKind, Seen, Unreadable, Whose};
 use crate::manifest::Resource;
@@ -26,7 +27,7 @@ const MOST_NOTES: usize = 10;
 
 /// What could not be read, by what is known of it.
 #[derive(Default)]
-pub(super) struct Unread<'a> {
+pub(super) struct UnreadObjects<'a> {
     kinds: BTreeMap<&'static str, OfKind<'a>>,
     /// By id, of all kinds.
     ids: BTreeMap<&'a str, &'a Unreadable>,
@@ -34,8 +35,6 @@ pub(super) struct Unread<'a> {
     supplier: Option<&'a Unreadable>,
     /// The ids of those that supply values and could be read.
     suppliers: BTreeSet<&'a str>,
-    /// Addresses that wait for something to become readable.
-    addresses: BTreeSet<Address>,
 }
 
 #[derive(Default)]
@@ -51,9 +50,9 @@ struct OfKind<'a> {
     anybodys: Option<&'a Unreadable>,
 }
 
-impl<'a> Unread<'a> {
+impl<'a> UnreadObjects<'a> {
     pub(super) fn new(live: &'a Live, kinds: &[&'static dyn AnyKind], project: &str, target: &str) -> Self {
-        let mut all = Unread::default();
+        let mut all = UnreadObjects::default();
         for kind in kinds {
             if kind.supplies(&Seen::default()).is_some() {
                 all.suppliers.extend(live.of(kind.name()).iter().map(|found| found.seen.id.as_str()));
@@ -129,6 +128,35 @@ impl<'a> Unread<'a> {
         self.of(kind)?.anybodys
     }
 
+    /// Why nothing of a kind is deleted or replaced now.
+    pub(super) fn no_delete(&self, kind: &dyn AnyKind) -> Option<String> {
+        let one = self.copy(kind.name())?;
+        Some(format!("this could not be read, and may carry the same mark: {one}"))
+    }
+
+    /// What stands for a manifest's address or name, so that nothing is known of it.
+    pub(super) fn stands_for(&self, resource: &Resource) -> Option<&'a Unreadable> {
+        let own = self.own(resource, |_| true).map(|(one, _)| one);
+        own.or_else(|| self.perhaps(resource))
+    }
+
+    /// Refuses to delete what is owned, is in no manifest, and could not be read.
+    pub(super) fn orphans(
+        &self,
+        kind: &dyn AnyKind,
+        has_manifest: impl Fn(&Address) -> bool,
+    ) -> Vec<(&'a Address, Blocked)> {
+        let owned = self.of(kind.name()).into_iter().flat_map(|of| &of.owned);
+        owned
+            .filter(|(address, _)| !has_manifest(address))
+            .map(|(address, one)| {
+                let reason =
+                    format!("no manifest asks for it any more, but it could not be read, and is not deleted: {one}");
+                (*address, refuse(address, reason))
+            })
+            .collect()
+    }
+
     /// Something unread that is called by its id in a spec, or may be.
     fn named_in(&self, spec: &Value) -> Option<&'a Unreadable> {
         if self.ids.is_empty() && self.supplier.is_none() {
@@ -153,145 +181,106 @@ impl<'a> Unread<'a> {
     }
 }
 
-impl<'a> Decider<'a> {
-    /// The notes on what could not be read.
-    pub(super) fn unread_notes(live: &Live) -> Vec<Note> {
-        let mut notes: Vec<Note> =
-            live.notes.iter().map(|message| Note { address: None, message: message.clone() }).collect();
-        for list in live.unreadable.values() {
-            let message = |one: &Unreadable| format!("could not be read, and is left alone: {one}");
-            notes.extend(list.iter().take(MOST_NOTES).map(|one| Note { address: None, message: message(one) }));
-            if let Some(more) = list.len().checked_sub(MOST_NOTES).filter(|more| *more > 0) {
-                let message = format!("could not be read, and are left alone: {more} more like {}", list[0].what);
-                notes.push(Note { address: None, message });
-            }
-        }
-        notes
-    }
-
-    /// Refuses a manifest whose own object could not be read.
-    pub(super) fn own_is_unread(&mut self, resource: &Resource) -> Result<(), Blocked> {
-        let desired = self.input.desired;
-        let declared = |address: &Address| desired.resources.iter().any(|r| r.address == *address);
-        let Some((one, before)) = self.unread.own(resource, declared) else { return Ok(()) };
-        self.claimed.extend(before);
-        Err(self.waits(resource, format!("its live object could not be read: {one}")))
-    }
-
-    /// Refuses a manifest for which nothing was found, if what could not be read may be its object.
-    pub(super) fn may_be_unread(&mut self, resource: &Resource) -> Result<(), Blocked> {
-        let Some(one) = self.unread.perhaps(resource) else { return Ok(()) };
-        Err(self.waits(resource, format!("whether it is live cannot be told, for this could not be read: {one}")))
-    }
-
-    /// Refuses a manifest that adopts what was not found, if that may be what could not be read.
-    pub(super) fn adopts_unread(&mut self, resource: &Resource) -> Result<(), Blocked> {
-        let Some(one) = self.unread.of(resource.kind.name()).and_then(|of| of.no_id) else { return Ok(()) };
-        Err(self.waits(
-            resource,
-            format!("whether what `adopt` names is live cannot be told, for this could not be read: {one}"),
-        ))
-    }
-
-    fn waits(&mut self, resource: &Resource, reason: String) -> Blocked {
-        self.unread.addresses.insert(resource.address.clone());
-        Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(REMEDY.into()) }
-    }
-
-    /// Why a resource that another one refers to has no id.
-    pub(super) fn why_unavailable(&self, missing: &Address) -> (String, String) {
-        if self.unread.addresses.contains(missing) {
-            return (format!("it refers to {missing}, which could not be read"), REMEDY.to_owned());
-        }
-        (
-            format!("it refers to {missing}, which is not live and will not be made by this plan"),
-            format!("mend or select {missing} first"),
-        )
-    }
-
-    /// Why an object that was found, or is to be made, cannot be decided on: a part of it, or of what it names by an id,
-    /// could not be read.
-    pub(super) fn part_is_unread(&self, resource: &Resource, found: &Match<'_>) -> Option<Blocked> {
-        let found = match found {
-            Match::None => None,
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => Some(*f),
-            Match::Borrowed(f) | Match::Released(f) => Some(*f),
-        };
-        let part = found.and_then(|found| unread_part(resource.kind, found));
-        let named = || {
-            let in_spec = |spec: &Value| self.unread.named_in(spec);
-            let one = in_spec(&resource.spec).or_else(|| in_spec(&found?.seen.spec))?;
-            Some(format!("it names what could not be read: {one}"))
-        };
-        let reason = part.or_else(named)?;
-        Some(Blocked { guard: None, address: Some(resource.address.clone()), reason, remedy: Some(REMEDY.into()) })
-    }
-
-    /// Why nothing of a kind is deleted or replaced now.
-    pub(super) fn no_delete(&self, kind: &dyn AnyKind) -> Option<String> {
-        let one = self.unread.copy(kind.name())?;
-        Some(format!("this could not be read, and may carry the same mark: {one}"))
-    }
-
-    /// What of a kind that others make could not be read and may be what a manifest matches.
-    pub(super) fn unread_matches(&self, kind: &str, may_match: impl Fn(&str, &str) -> bool) -> Vec<&'a Unreadable> {
-        let could = |one: &&'a Unreadable| match (&one.id, &one.title) {
-            (Some(id), Some(title)) => may_match(id, title),
-            _ => true,
-        };
-        self.input.live.unreadable(kind).iter().filter(could).collect()
-    }
-
-    /// Refuses what cannot be read of what a manifest matches.
-    pub(super) fn refuse_unread(&mut self, resource: &Resource, may_match: impl Fn(&str, &str) -> bool) {
-        for one in self.unread_matches(resource.kind.name(), may_match) {
-            let mut address = resource.address.clone();
-            if let Some(id) = &one.id {
-                address.name = format!("{}/{id}", address.name);
-            }
-            let reason = format!("it could not be read, and nothing is done to it: {one}");
-            let remedy = Some(REMEDY.into());
-            self.blocked.push(Blocked { guard: None, address: Some(address), reason, remedy });
+/// The notes on what could not be read.
+pub(super) fn notes(live: &Live) -> Vec<Note> {
+    let mut notes: Vec<Note> = live.notes.iter().map(Note::general).collect();
+    for list in live.unreadable.values() {
+        let message = |one: &Unreadable| format!("could not be read, and is left alone: {one}");
+        notes.extend(list.iter().take(MOST_NOTES).map(|one| Note::general(message(one))));
+        if let Some(more) = list.len().checked_sub(MOST_NOTES).filter(|more| *more > 0) {
+            let message = format!("could not be read, and are left alone: {more} more like {}", list[0].what);
+            notes.push(Note::general(message));
         }
     }
+    notes
+}
 
-    /// Why nothing is known of what a manifest's address or name stands for.
-    pub(super) fn is_unread(&self, resource: &Resource) -> Option<&'a Unreadable> {
-        let own = self.unread.own(resource, |_| true).map(|(one, _)| one);
-        own.or_else(|| self.unread.perhaps(resource))
+/// Refuses a manifest whose own object could not be read.
+pub(super) fn own_is_unread(context: &PlanContext<'_>, resource: &Resource) -> Result<(), Unmatched> {
+    let Some((one, before)) = context.unread.own(resource, |address| context.declares(address)) else { return Ok(()) };
+    let unmatched = waits(resource, format!("its live object could not be read: {one}"));
+    Err(Unmatched { claims: before, ..unmatched })
+}
+
+/// Refuses a manifest for which nothing was found, if what could not be read may be its object.
+pub(super) fn may_be_unread(context: &PlanContext<'_>, resource: &Resource) -> Result<(), Unmatched> {
+    let Some(one) = context.unread.perhaps(resource) else { return Ok(()) };
+    Err(waits(resource, format!("whether it is live cannot be told, for this could not be read: {one}")))
+}
+
+/// Refuses a manifest that adopts what was not found, if that may be what could not be read.
+pub(super) fn adopts_unread(context: &PlanContext<'_>, resource: &Resource) -> Result<(), Unmatched> {
+    let Some(one) = context.unread.of(resource.kind.name()).and_then(|of| of.no_id) else { return Ok(()) };
+    Err(waits(
+        resource,
+        format!("whether what `adopt` names is live cannot be told, for this could not be read: {one}"),
+    ))
+}
+
+fn waits(resource: &Resource, reason: String) -> Unmatched {
+    Unmatched { is_unread: true, ..refuse(&resource.address, reason).into() }
+}
+
+fn refuse(address: &Address, reason: String) -> Blocked {
+    Blocked::new(address, reason).with_remedy(REMEDY)
+}
+
+/// Refuses a resource because another one that it refers to has no id.
+pub(super) fn refuse_reference(resource: &Resource, missing: &Address, ids: &ReferenceIds) -> Blocked {
+    if ids.unread.contains(missing) {
+        return refuse(&resource.address, format!("it refers to {missing}, which could not be read"));
     }
+    let reason = format!("it refers to {missing}, which is not live and will not be made by this plan");
+    Blocked::new(&resource.address, reason).with_remedy(format!("fix or select {missing} first"))
+}
 
-    /// What is owned, is in no manifest, and could not be read: it is not deleted.
-    pub(super) fn unread_orphans(
-        &mut self,
-        kind: &dyn AnyKind,
-        declared: &BTreeSet<&Address>,
-    ) -> BTreeSet<&'a Address> {
-        let Some(of) = self.unread.kinds.get(kind.name()) else { return BTreeSet::new() };
-        let orphans: Vec<(&'a Address, &'a Unreadable)> = of
-            .owned
-            .iter()
-            .map(|(address, one)| (*address, *one))
-            .filter(|(address, _)| !declared.contains(address) && !self.claimed.contains(*address))
-            .collect();
-        for (address, one) in &orphans {
-            self.blocked.push(Blocked {
-                guard: None,
-                address: Some((*address).clone()),
-                reason: format!(
-                    "no manifest asks for it any more, but it could not be read, and is not deleted: {one}"
-                ),
-                remedy: Some(REMEDY.into()),
-            });
+/// Why an object that was found, or is to be made, cannot be decided on: a part of it, or of what it names by an id,
+/// could not be read.
+pub(super) fn part_is_unread(
+    context: &PlanContext<'_>,
+    resource: &Resource,
+    found: &ObjectMatch<'_>,
+) -> Option<Blocked> {
+    let found = found.object();
+    let part = found.and_then(|found| unread_part(resource.kind, found));
+    let named = || {
+        let in_spec = |spec: &Value| context.unread.named_in(spec);
+        let one = in_spec(&resource.spec).or_else(|| in_spec(&found?.seen.spec))?;
+        Some(format!("it names what could not be read: {one}"))
+    };
+    let reason = part.or_else(named)?;
+    Some(refuse(&resource.address, reason))
+}
+
+/// What of a kind that others make could not be read and may be what a manifest matches.
+pub(super) fn unread_matches<'a>(
+    live: &'a Live,
+    kind: &str,
+    may_match: impl Fn(&str, &str) -> bool,
+) -> Vec<&'a Unreadable> {
+    let could = |one: &&'a Unreadable| match (&one.id, &one.title) {
+        (Some(id), Some(title)) => may_match(id, title),
+        _ => true,
+    };
+    live.unreadable(kind).iter().filter(could).collect()
+}
+
+/// Refuses what cannot be read of what a manifest matches.
+pub(super) fn refuse_unread(live: &Live, resource: &Resource, may_match: impl Fn(&str, &str) -> bool) -> Vec<Blocked> {
+    let refused = |one: &Unreadable| {
+        let mut address = resource.address.clone();
+        if let Some(id) = &one.id {
+            address.name = format!("{}/{id}", address.name);
         }
-        orphans.into_iter().map(|(address, _)| address).collect()
-    }
+        refuse(&address, format!("it could not be read, and nothing is done to it: {one}"))
+    };
+    unread_matches(live, resource.kind.name(), may_match).into_iter().map(refused).collect()
 }
 
 const REMEDY: &str = "look at it in the service itself: its answer is not what its API promises";
 
 /// Why what was found of an object is not the whole of it.
-pub(super) fn unread_part(kind: &dyn AnyKind, found: &Found) -> Option<String> {
+pub(super) fn unread_part(kind: &dyn AnyKind, found: &LiveObject) -> Option<String> {
     let what = || format!("{} {}", kind.noun(), found.seen.id);
     if let Some(why) = &found.seen.unread {
         return Some(format!("{} could not be read whole: {why}", what()));

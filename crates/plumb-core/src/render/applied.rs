@@ -1,7 +1,7 @@
 //! What an apply did, for programs.
 
 use super::{outcome, shown};
-use crate::plan::outcome::{Ended, Outcome, Records, SentEnd};
+use crate::plan::outcome::{ApplyOutcome, ChangeRecords, Ended, SentEnd};
 use crate::plan::{Action, Plan};
 use plumb_model::address::Address;
 use plumb_model::call::Method;
@@ -123,8 +123,8 @@ pub enum CallResult {
 /// that were taken out of the plan before, with how they ended.
 pub fn applied(
     plan: &Plan,
-    outcome: &Outcome,
-    records: &Records,
+    outcome: &ApplyOutcome,
+    records: &ChangeRecords,
     besides: &[(Address, Action, Ended)],
     (exit_code, error): (u8, Option<&str>),
 ) -> Applied {
@@ -156,8 +156,8 @@ pub fn applied(
 }
 
 fn change(
-    all: &Outcome,
-    records: &Records,
+    all: &ApplyOutcome,
+    records: &ChangeRecords,
     (address, action, planned): (&Address, Action, Option<&String>),
     ended: &Ended,
 ) -> AppliedChange {

@@ -12,23 +12,9 @@ fn address(name: &str) -> Address {
 
 fn plan(names: &[&str]) -> Plan {
     let change = |name: &&str| Change {
-        address: address(name),
-        action: Action::Update,
         id: Some(format!("id of {name}")),
         title: (*name).into(),
-        reason: None,
-        origin: None,
-        impacts: Vec::new(),
-        disrupts: Default::default(),
-        next_run: None,
-        fields: Vec::new(),
-        depends_on: Vec::new(),
-        moved_from: None,
-        source: None,
-        digest: String::new(),
-        calls: Vec::new(),
-        read: None,
-        shown_read: None,
+        ..Change::new(address(name), Action::Update)
     };
     Plan {
         format: PlanFormat::V1,
@@ -48,8 +34,8 @@ fn plan(names: &[&str]) -> Plan {
 }
 
 fn told(names: &[&str], ended: Vec<(&str, Ended)>, besides: &[(Address, Action, Ended)], error: Option<&str>) -> Value {
-    let outcome = Outcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() };
-    let applied = applied(&plan(names), &outcome, &Records::default(), besides, (6, error));
+    let outcome = ApplyOutcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() };
+    let applied = applied(&plan(names), &outcome, &ChangeRecords::default(), besides, (6, error));
     serde_json::from_str(&applied_json(&applied).unwrap()).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! What changes inside one resource, as signed lines. Text and markdown lay the same lines out differently.
 
 use super::value::{barred, columns, fitted, key, pair, scalar, visible};
-use crate::plan::{Action, Change, FieldChange, Op, Origin, Source};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices, group_diff_ops};
 
@@ -209,11 +209,11 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
     let wanted = |by: Option<String>| by.map(|by| format!("wanted since {by}"));
     // A commit's own words come last: nothing tells where they end.
     let says: Vec<Option<String>> = match (field.origin, by) {
-        (Some(Origin::Drift), by) => vec![Some("changed live".to_owned()), explanation, wanted(by)],
-        (Some(Origin::Manifest), Some(by)) => vec![explanation, Some(format!("manifest {by}"))],
-        (Some(Origin::Manifest), None) => vec![explanation.or(Some("manifest changed".to_owned()))],
-        (Some(Origin::Both), Some(by)) => vec![explanation, Some(format!("changed live, and manifest {by}"))],
-        (Some(Origin::Both), None) => vec![explanation, Some("changed live and in the manifest".to_owned())],
+        (Some(ChangeOrigin::Drift), by) => vec![Some("changed live".to_owned()), explanation, wanted(by)],
+        (Some(ChangeOrigin::Manifest), Some(by)) => vec![explanation, Some(format!("manifest {by}"))],
+        (Some(ChangeOrigin::Manifest), None) => vec![explanation.or(Some("manifest changed".to_owned()))],
+        (Some(ChangeOrigin::Both), Some(by)) => vec![explanation, Some(format!("changed live, and manifest {by}"))],
+        (Some(ChangeOrigin::Both), None) => vec![explanation, Some("changed live and in the manifest".to_owned())],
         (None, by) => vec![explanation, wanted(by.filter(|_| !whole))],
     };
     let says: Vec<String> = says.into_iter().flatten().collect();
@@ -223,12 +223,12 @@ fn remark(field: &FieldChange, whole: bool) -> Option<String> {
 }
 
 /// `manifests/jobs.yaml:14`.
-pub(super) fn place(source: &Source) -> String {
+pub(super) fn place(source: &SourceLine) -> String {
     format!("{}:{}", visible(&source.file), source.line)
 }
 
 /// `3f2a91c0b1d2 by Ann: raise timeout`.
-pub(super) fn commit(source: &Source) -> Option<String> {
+pub(super) fn commit(source: &SourceLine) -> Option<String> {
     let commit = source.commit.as_ref()?;
     let summary = fitted(&visible(&commit.summary), SUMMARY);
     Some(format!("{} by {}: {summary}", visible(&commit.id), visible(&commit.author)))

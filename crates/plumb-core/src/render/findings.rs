@@ -1,7 +1,7 @@
 //! What validate and drift found, for tools that show findings beside lines of code.
 
 use super::value::{pair, scalar, visible};
-use crate::plan::{Action, Change, FieldChange, Op, Origin, Plan, Source};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ pub fn drift(plan: &Plan) -> Vec<Finding> {
             continue;
         }
         for field in &change.fields {
-            if matches!(field.origin, Some(Origin::Drift | Origin::Both)) {
+            if matches!(field.origin, Some(ChangeOrigin::Drift | ChangeOrigin::Both)) {
                 let source = field.source.as_ref().or(change.source.as_ref());
                 out.push(finding(source, Level::Warning, "drift", differs(change, field)));
             }
@@ -56,7 +56,7 @@ pub fn drift(plan: &Plan) -> Vec<Finding> {
     out
 }
 
-fn finding(source: Option<&Source>, level: Level, rule: &str, message: String) -> Finding {
+fn finding(source: Option<&SourceLine>, level: Level, rule: &str, message: String) -> Finding {
     Finding {
         file: source.map(|source| source.file.clone()),
         line: source.map(|source| source.line),

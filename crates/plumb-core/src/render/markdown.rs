@@ -6,7 +6,7 @@
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
 use super::{counted, nothing_to_do, partial, sort, summary, teardown};
-use crate::plan::{Action, Change, FieldChange, Origin, Plan};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
 const NAME: usize = 200;
@@ -230,7 +230,7 @@ fn sections(plan: &Plan) -> Vec<Section> {
     let (mut dangerous, mut wanted, mut drifted) = (Vec::new(), Vec::new(), Vec::new());
     for change in &plan.changes {
         let (live, other): (Vec<&FieldChange>, Vec<&FieldChange>) =
-            change.fields.iter().partition(|field| field.origin == Some(Origin::Drift));
+            change.fields.iter().partition(|field| field.origin == Some(ChangeOrigin::Drift));
         match change.action {
             Action::Delete | Action::Replace | Action::Terminate => {
                 dangerous.push(item(change, &change.fields.iter().collect::<Vec<_>>()))

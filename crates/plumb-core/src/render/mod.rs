@@ -35,7 +35,7 @@ pub use taken::Taken;
 pub use text::text;
 pub use translation::{Since, question, report, translated, translation};
 
-use crate::plan::{Action, Origin, Plan};
+use crate::plan::{Action, ChangeOrigin, Plan};
 use value::visible;
 
 /// How text is laid out.
@@ -117,7 +117,7 @@ fn drifted(plan: &Plan) -> Vec<(String, usize)> {
     let changes = plan.changes.iter().filter(|change| change.action != Action::Mark);
     changes
         .map(|change| {
-            let live = |origin| matches!(origin, Some(Origin::Drift | Origin::Both));
+            let live = |origin| matches!(origin, Some(ChangeOrigin::Drift | ChangeOrigin::Both));
             (change.address.to_string(), change.fields.iter().filter(|field| live(field.origin)).count())
         })
         .filter(|(_, fields)| *fields > 0)

@@ -4,7 +4,7 @@
 //! nothing left; what was sent and not answered so is said to be not known.
 
 use super::{Level, counted};
-use crate::plan::outcome::{Ended, Outcome};
+use crate::plan::outcome::{ApplyOutcome, Ended};
 use crate::plan::unknown;
 use plumb_model::address::Address;
 
@@ -17,7 +17,7 @@ pub struct Said {
 
 /// The lines of all changes, in the order of their addresses. Of what was done as wanted there is none; what had not its
 /// turn is one line, however much it is.
-pub fn lines(outcome: &Outcome) -> Vec<Said> {
+pub fn lines(outcome: &ApplyOutcome) -> Vec<Said> {
     let mut lines: Vec<Said> =
         outcome.changes.iter().flat_map(|(address, ended)| of_change(outcome, address, ended)).collect();
     match outcome.count(|e| *e == Ended::NotStarted) {
@@ -34,7 +34,7 @@ pub fn lines(outcome: &Outcome) -> Vec<Said> {
 }
 
 /// `17 done, 3 not known, 2 failed, 1 not started`, and how many of those that were done could not be verified.
-pub fn counts(outcome: &Outcome) -> String {
+pub fn counts(outcome: &ApplyOutcome) -> String {
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let failed = outcome.count(|e| matches!(e, Ended::Failed { .. }));
@@ -58,7 +58,7 @@ pub fn held_by(because: &Address, unknown: bool) -> String {
     format!("{because} {}", if unknown { "is not known to be done" } else { "was not done" })
 }
 
-fn of_change(all: &Outcome, address: &Address, ended: &Ended) -> Vec<Said> {
+fn of_change(all: &ApplyOutcome, address: &Address, ended: &Ended) -> Vec<Said> {
     let warning = |text: String| Said { level: Level::Warning, text: format!("{address}: {text}") };
     match ended {
         Ended::Done { left, unverified, .. } => {
@@ -90,7 +90,7 @@ fn of_change(all: &Outcome, address: &Address, ended: &Ended) -> Vec<Said> {
 }
 
 /// Why a change was not done, or is not known to be, and what of it was; `None` for one that was done.
-pub fn error(all: &Outcome, ended: &Ended) -> Option<String> {
+pub fn error(all: &ApplyOutcome, ended: &Ended) -> Option<String> {
     Some(match ended {
         Ended::Done { .. } => return None,
         Ended::Failed { why, sent } => match sent.as_slice() {
@@ -113,7 +113,7 @@ pub fn error(all: &Outcome, ended: &Ended) -> Option<String> {
 }
 
 /// What to do about changes that are not known; `None` when all are.
-pub fn hint(outcome: &Outcome) -> Option<String> {
+pub fn hint(outcome: &ApplyOutcome) -> Option<String> {
     match outcome.count(|e| matches!(e, Ended::Unknown { .. })) {
         0 => None,
         count => Some(format!(
@@ -131,8 +131,8 @@ mod tests {
         Address::try_from(format!("DatabricksJob/{name}")).unwrap()
     }
 
-    fn of(ended: Vec<(&str, Ended)>) -> Outcome {
-        Outcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() }
+    fn of(ended: Vec<(&str, Ended)>) -> ApplyOutcome {
+        ApplyOutcome { changes: ended.into_iter().map(|(name, ended)| (address(name), ended)).collect() }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the rules say about values that the service may set itself: whose they are, and what a write does with them.
 
 use crate::kinds::AnyKind;
-use crate::plan::compare::{Because, Carry, Comparison, Context, Supplied, Undeclared, compare};
+use crate::plan::compare::{Carry, Comparison, Context, KeepReason, Supplied, Undeclared, compare};
 use crate::plan::normal::normal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ fn fate(comparison: &Comparison, path: &str) -> &'static str {
     }
     match comparison.kept.iter().find(|k| k.path.to_string() == path).map(|k| (k.because, k.carry)) {
         None => "the service's",
-        Some((Because::Undeclared, Carry::Sent)) => "noted",
-        Some((Because::Undeclared, Carry::UntilReplaced)) => "fixed",
-        Some((Because::Chosen, Carry::Sent)) => "carried",
-        Some((Because::Chosen, Carry::Sticks)) => "sticks",
+        Some((KeepReason::Undeclared, Carry::Sent)) => "noted",
+        Some((KeepReason::Undeclared, Carry::UntilReplaced)) => "fixed",
+        Some((KeepReason::Chosen, Carry::Sent)) => "carried",
+        Some((KeepReason::Chosen, Carry::Sticks)) => "sticks",
         Some(other) => panic!("{path}: {other:?}"),
     }
 }

@@ -7,9 +7,10 @@ use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
 use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
-use crate::plan::decide::Decider;
-use crate::plan::unreadable::unread_part;
-use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
+use crate::plan::context::PlanContext;
+use crate::plan::unreadable::{refuse_unread, unread_matches, unread_part};
+use crate::plan::verdict::ResourceVerdict;
+use crate::plan::{Action, Blocked, Change, ChangeOrigin, FieldChange, LiveObject, Note, Op, SourceLine, normal};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 
@@ -18,38 +19,35 @@ fn address_of(resource: &Resource, id: &str) -> Address {
     Address { kind: resource.address.kind.clone(), name: format!("{}/{id}", resource.address.name) }
 }
 
-impl<'a> Decider<'a> {
+impl<'a> PlanContext<'a> {
     /// Decides on everything that a ladder's manifest matches.
-    pub(in crate::plan) fn ladder(&mut self, resource: &'a Resource) {
+    pub(in crate::plan) fn ladder(&self, resource: &'a Resource) -> ResourceVerdict<'a> {
+        let mut verdict = ResourceVerdict::default();
         if !self.input.selection.has(resource) {
-            return;
+            return verdict;
         }
         let spec = LadderSpec::of(&resource.spec);
-        let matched: Vec<(&Found, Old)> = self.matched(resource, &spec);
-        let told = |decider: &Self| (decider.changes.len(), decider.descents.len(), decider.blocked.len());
-        let before = told(self);
+        let matched: Vec<(&LiveObject, Old)> = self.matched(resource, &spec);
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
-                self.refuse(resource, old, format!("{other} matches it too"), "let one manifest match it".into());
+                let (reason, remedy) = (format!("{other} matches it too"), "let one manifest match it".into());
+                verdict.blocked.push(refuse(resource, old, reason, remedy));
                 continue;
             }
             let known = self.known(resource, &spec, old);
-            self.one(resource, &spec, found, old, &known);
+            self.one(&mut verdict, resource, &spec, found, old, &known);
         }
-        self.refuse_unread(resource, |id, name| spec.matches.may_match(id, name));
+        verdict.blocked.extend(refuse_unread(self.input.live, resource, |id, name| spec.matches.may_match(id, name)));
         // What waits is not as it should be.
-        if told(self) == before {
-            self.unchanged += 1;
-        }
+        verdict.unchanged = verdict.changes.is_empty() && verdict.teardown.is_empty() && verdict.blocked.is_empty();
         if let Some((path, why)) = self.input.live.evidence.broken.first().filter(|_| !matched.is_empty()) {
             let message = format!("{path} is no report of a comparison: {why}");
-            if self.notes.iter().all(|note| note.message != message) {
-                self.notes.push(Note { address: None, message });
-            }
+            verdict.notes.push(Note::general(message));
         }
+        verdict
     }
 
-    fn matched(&self, resource: &Resource, spec: &LadderSpec) -> Vec<(&'a Found, Old)> {
+    fn matched(&self, resource: &Resource, spec: &LadderSpec) -> Vec<(&'a LiveObject, Old)> {
         let all = self.input.live.of(resource.kind.name()).iter();
         all.filter_map(|found| Some((found, Old::of(&found.seen)?)))
             .filter(|(_, old)| spec.matches.matches(&old.id, &old.name, &old.tags))
@@ -64,12 +62,15 @@ impl<'a> Decider<'a> {
         others.into_iter().find(matches).map(|r| &r.address)
     }
 
-    fn refuse(&mut self, resource: &Resource, old: &Old, reason: String, remedy: String) {
-        let address = Some(address_of(resource, &old.id));
-        self.blocked.push(Blocked { guard: None, address, reason, remedy: Some(remedy) });
-    }
-
-    fn one(&mut self, resource: &'a Resource, spec: &LadderSpec, found: &Found, old: &Old, known: &Known) {
+    fn one(
+        &self,
+        verdict: &mut ResourceVerdict<'_>,
+        resource: &Resource,
+        spec: &LadderSpec,
+        found: &LiveObject,
+        old: &Old,
+        known: &Known,
+    ) {
         let desired = self.input.desired;
         let (project, target) = (desired.project.name.clone(), desired.mark_target());
         let owner = Owner { project, target, address: resource.address.clone() };
@@ -89,37 +90,39 @@ impl<'a> Decider<'a> {
         });
         if let Some(other) = &decided.foreign {
             let remedy = format!("take the match out of one of them, or the tag `plumb` off {}", old.id);
-            return self.refuse(resource, old, format!("it is marked by {other}"), remedy);
+            return verdict.blocked.push(refuse(resource, old, format!("it is marked by {other}"), remedy));
         }
         let back = returned(old, spec);
         match &decided.next {
             Next::Nothing => {}
             Next::Tag { tags, because } => {
                 let why = decided.doubt.as_deref().or(back.as_deref());
-                self.tag(resource, found, old, tags, *because, (back.is_some(), why));
+                self.tag(verdict, resource, found, old, tags, *because, (back.is_some(), why));
             }
-            Next::TakeDown => self.take_down(resource, found, old),
+            Next::TakeDown => self.take_down(verdict, resource, found, old),
         }
         // What goes for good is made again by whoever keeps a description of it.
         if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.rung == Rung::Due) {
             let message = format!("{}: terminate it there, or it is made again", tool.says());
-            self.notes.push(Note { address: Some(address_of(resource, &old.id)), message });
+            verdict.note(&address_of(resource, &old.id), message);
         }
         if spec.desired == Outcome::Teardown {
-            self.descents.push(descent(resource, old, decided, back));
+            verdict.teardown.push(descent(resource, old, decided, back));
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn tag(
-        &mut self,
-        resource: &'a Resource,
-        found: &Found,
+        &self,
+        verdict: &mut ResourceVerdict<'_>,
+        resource: &Resource,
+        found: &LiveObject,
         old: &Old,
         tags: &Value,
         because: Because,
         (back, why): (bool, Option<&str>),
     ) {
-        let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
+        let origin = Some(if back { ChangeOrigin::Drift } else { ChangeOrigin::Manifest });
         // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
         let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
         let fields = shown
@@ -134,7 +137,7 @@ impl<'a> Decider<'a> {
                 // The line that asked for it, and the commit that wrote that line.
                 let said = if key == TAG_NOT_BEFORE { "teardown.notBefore" } else { "desired" };
                 let (path, source) = (format!("tags.{key}"), self.said(resource, said));
-                FieldChange { path, op, from, to, origin, replaces: false, explanation: None, note: None, source }
+                FieldChange { from, to, origin, source, ..FieldChange::new(path, op) }
             })
             .filter(|field| field.from != field.to)
             .collect();
@@ -155,18 +158,20 @@ impl<'a> Decider<'a> {
         };
         let verb = Verb::Update;
         let step = Step { verb, live: Some(&found.seen), body: &body, changed: &[], now: self.input.now };
-        self.descend(resource, action, old, &step, fields, reason);
+        self.descend(verdict, resource, action, old, &step, fields, reason);
     }
 
-    fn take_down(&mut self, resource: &'a Resource, found: &Found, old: &Old) {
+    fn take_down(&self, verdict: &mut ResourceVerdict<'_>, resource: &Resource, found: &LiveObject, old: &Old) {
         let verb = Verb::Delete;
         let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
-        self.descend(resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
+        self.descend(verdict, resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn descend(
-        &mut self,
-        resource: &'a Resource,
+        &self,
+        verdict: &mut ResourceVerdict<'_>,
+        resource: &Resource,
         action: Action,
         old: &Old,
         step: &Step<'_>,
@@ -176,38 +181,30 @@ impl<'a> Decider<'a> {
         let calls = match resource.kind.calls(step) {
             Ok(calls) => calls,
             Err(e) => {
-                let address = Some(address_of(resource, &old.id));
-                return self.blocked.push(Blocked { guard: None, address, reason: e.0, remedy: None });
+                return verdict.blocked.push(Blocked::new(&address_of(resource, &old.id), e.0));
             }
         };
         let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
         let (impacts, disrupts) = Impact::split(impacts);
-        self.changes.push(Change {
-            address: address_of(resource, &old.id),
-            action,
+        verdict.changes.push(Change {
             id: Some(old.id.clone()),
             title: old.name.clone(),
             reason: Some(reason),
-            origin: None,
             impacts,
             disrupts,
-            next_run: None,
             fields,
-            depends_on: Vec::new(),
-            moved_from: None,
             source: self.said(resource, "desired"),
-            digest: String::new(),
             calls,
             read: Some(basis(old, action)),
-            shown_read: None,
+            ..Change::new(address_of(resource, &old.id), action)
         });
     }
 
     /// Where the manifest says something of its teardown.
-    fn said(&self, resource: &Resource, path: &str) -> Option<Source> {
+    fn said(&self, resource: &Resource, path: &str) -> Option<SourceLine> {
         let written = path.split('.').try_fold(&resource.node, |node, key| node.get(key));
         let source = self.source(resource.node.at(path).span)?;
-        Some(Source { nearest: written.is_none(), ..source })
+        Some(SourceLine { nearest: written.is_none(), ..source })
     }
 
     /// What the gates of a manifest look at.
@@ -241,7 +238,7 @@ impl<'a> Decider<'a> {
         let found = self.input.desired.resources.iter().find(|r| r.address.to_string() == address);
         let Some(resource) = found else { return Starts::Unknown("no manifest has this address".into()) };
         if self.input.kinds.iter().all(|k| k.name() != resource.kind.name())
-            || super::super::served::lacks(resource, self.input.absent)
+            || super::super::missing_systems::has_missing(resource, self.input.absent)
         {
             return Starts::Unknown("Airflow was not read".into());
         }
@@ -257,7 +254,7 @@ impl<'a> Decider<'a> {
                 }
             }
         };
-        if let Some(one) = self.is_unread(resource).filter(|_| live.is_none()) {
+        if let Some(one) = self.unread.stands_for(resource).filter(|_| live.is_none()) {
             return Starts::Unknown(format!("it could not be read: {one}"));
         }
         if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
@@ -317,7 +314,7 @@ impl<'a> Decider<'a> {
                 before.extend(unread());
                 let of_it = live().filter(|c| matches.matches(&c.id, &c.name, &c.tags));
                 before.extend(of_it.map(|c| format!("{} \"{}\"", c.id, c.name)));
-                let unread = self.unread_matches(CLUSTER, |id, name| matches.may_match(id, name));
+                let unread = unread_matches(self.input.live, CLUSTER, |id, name| matches.may_match(id, name));
                 before.extend(unread.into_iter().map(unreadable));
             }
         }
@@ -325,6 +322,10 @@ impl<'a> Decider<'a> {
         before.dedup();
         Some(before)
     }
+}
+
+fn refuse(resource: &Resource, old: &Old, reason: String, remedy: String) -> Blocked {
+    Blocked::new(&address_of(resource, &old.id), reason).with_remedy(remedy)
 }
 
 /// The tags that a plan shows.

@@ -9,7 +9,7 @@ mod decide;
 mod notes;
 
 pub use carry::carry;
-pub(super) use decide::removals;
+pub(super) use decide::{add_fields, refuse, removals};
 pub use notes::Notes;
 
 use super::compare::{Pattern, Supplied, is_supplied};
@@ -36,7 +36,7 @@ impl Member {
 /// Every live setting of an object that the spec does not model and that says something: what is empty, off or 0 is sent
 /// along too, but a service shows such values of settings that nobody touched, so they are not worth a word.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Unknown {
+pub struct UnknownMembers {
     /// In the order of paths.
     pub kept: Vec<Member>,
     /// Those that `metadata.remove` names, in the order of paths.
@@ -47,21 +47,26 @@ pub struct Unknown {
     pub any: bool,
 }
 
-impl Unknown {
+impl UnknownMembers {
     /// What of a live spec the rules do not know. `supplied` is what cluster policies supply, by their id: that is the
     /// policy's and no setting of the object.
-    pub fn of(rules: &Rules, live: &Value, supplied: &BTreeMap<String, Supplied>, remove: &[Pattern]) -> Unknown {
+    pub fn of(
+        rules: &Rules,
+        live: &Value,
+        supplied: &BTreeMap<String, Supplied>,
+        remove: &[Pattern],
+    ) -> UnknownMembers {
         let mut walk = Walk::new(rules, supplied, remove);
         walk.find(&rules.root, live);
         let any = walk.any;
         let mut members: Vec<Member> = walk.found.into_iter().map(|(path, value)| Member::new(path, value)).collect();
         members.sort_by(|a, b| a.path.cmp(&b.path));
         let (removed, kept) = members.into_iter().partition(|m| is_named(remove, &m.path));
-        Unknown { kept, removed, taken: Vec::new(), any }
+        UnknownMembers { kept, removed, taken: Vec::new(), any }
     }
 
     /// The same where a change takes some away with what is around them.
-    pub(super) fn taking(mut self, taken: Vec<Member>) -> Unknown {
+    pub(super) fn taking(mut self, taken: Vec<Member>) -> UnknownMembers {
         if !taken.is_empty() {
             let paths: BTreeSet<&Path> = taken.iter().map(|m| &m.path).collect();
             self.kept.retain(|m| !paths.contains(&m.path));
@@ -96,7 +101,7 @@ impl Unknown {
 
     /// How these settings differ from what they were before, a line each. Values are not shown: nobody knows what they
     /// are.
-    pub fn since(&self, before: &Unknown) -> Vec<String> {
+    pub fn since(&self, before: &UnknownMembers) -> Vec<String> {
         let (before, now) = (before.by_path(), self.by_path());
         let paths: BTreeSet<&Path> = before.keys().chain(now.keys()).copied().collect();
         let line = |path: &Path| match (before.get(path), now.get(path)) {
@@ -113,7 +118,7 @@ impl Unknown {
     }
 
     /// What did not come of these settings after a write, a line each, by what is live now.
-    pub fn left(&self, now: &Unknown) -> Vec<String> {
+    pub fn left(&self, now: &UnknownMembers) -> Vec<String> {
         let live = now.by_path();
         let kept = self.kept.iter().filter_map(|m| match live.get(&m.path) {
             None => Some(format!("{}: plumb does not know it and sent it along, and it is gone", m.path)),
@@ -129,7 +134,7 @@ impl Unknown {
     }
 }
 
-/// Whether a line of [`Unknown::left`] it is: no rule of the manifest could ignore what that is about.
+/// Whether a line of [`UnknownMembers::left`] it is: no rule of the manifest could ignore what that is about.
 pub fn is_about(line: &str) -> bool {
     line.contains(": plumb does not know it")
 }
@@ -302,10 +307,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(live: Value, supplied: &BTreeMap<String, Supplied>, remove: &[&str]) -> Unknown {
+    fn of(live: Value, supplied: &BTreeMap<String, Supplied>, remove: &[&str]) -> UnknownMembers {
         let kind = crate::kinds::find("DatabricksCluster").unwrap();
         let remove: Vec<Pattern> = remove.iter().map(|path| Pattern::parse(path)).collect();
-        Unknown::of(kind.rules(), &live, supplied, &remove)
+        UnknownMembers::of(kind.rules(), &live, supplied, &remove)
     }
 
     #[test]

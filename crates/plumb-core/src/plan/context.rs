@@ -1,0 +1,116 @@
+//! What every decision of a plan looks at. Nothing in it changes while resources are decided.
+
+use super::compare::Supplied;
+use super::decide::Input;
+use super::earlier::Earlier;
+use super::live::LiveObject;
+use super::unreadable::UnreadObjects;
+use super::{SourceLine, normal, secrets};
+use crate::kinds::{Mark, Owner, Rev};
+use crate::manifest::Resource;
+use plumb_model::address::Address;
+use plumb_model::secrets::Vault;
+use plumb_model::yaml::Span;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The input of a decision, and what is worked out from it once.
+pub(super) struct PlanContext<'a> {
+    pub input: &'a Input<'a>,
+    /// Knows the secrets of every manifest and of every object that one may be about, so values of any two compare.
+    pub vault: Vault,
+    /// The secrets of earlier manifests: they are hidden, and compared as the text that they are.
+    pub earlier: Arc<Vault>,
+    pub supplied: BTreeMap<String, Supplied>,
+    /// The objects that carry this project's mark, by kind and by the address in the mark.
+    pub owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a LiveObject>>>,
+    /// What is live and could not be read.
+    pub unread: UnreadObjects<'a>,
+}
+
+impl<'a> PlanContext<'a> {
+    pub fn new(input: &'a Input<'a>) -> Self {
+        let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
+        let owned: BTreeMap<_, _> =
+            input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
+        let vault = vault_of(input, &owned);
+        PlanContext {
+            input,
+            earlier: input.baselines.named_by(&vault),
+            vault,
+            supplied: input.live.supplied(),
+            owned,
+            unread: UnreadObjects::new(input.live, input.kinds, project, target),
+        }
+    }
+
+    /// Whether a kind was read.
+    pub fn reads(&self, kind: &str) -> bool {
+        self.input.kinds.iter().any(|k| k.name() == kind)
+    }
+
+    /// Whether a manifest has an address.
+    pub fn declares(&self, address: &Address) -> bool {
+        self.input.desired.resources.iter().any(|r| r.address == *address)
+    }
+
+    /// A value with a token in the place of each secret.
+    pub fn sealed(&self, value: &Value) -> Value {
+        self.vault.seal_known(value)
+    }
+
+    /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
+    pub fn earlier(&self, resource: &Resource) -> Earlier {
+        self.input.baselines.secrets(&resource.address, &self.earlier).and(&resource.spec)
+    }
+
+    /// The body with the mark on it.
+    pub fn marked(&self, resource: &Resource, mut body: Value) -> Value {
+        let rev = Rev {
+            commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
+            // Of the spec as it was loaded: what other objects keep secret must not change it.
+            hash: normal::identity(resource.kind.rules(), &resource.spec),
+        };
+        let owner = Owner {
+            project: self.input.desired.project.name.clone(),
+            target: self.input.desired.mark_target(),
+            address: resource.address.clone(),
+        };
+        resource.kind.mark().put(&mut body, &Mark { owner, rev: Some(rev), protect: resource.lifecycle.protect });
+        body
+    }
+
+    /// The line of a value.
+    pub fn source(&self, span: Span) -> Option<SourceLine> {
+        let files = &self.input.desired.files;
+        let (file, line) = (files.get(span.file).path.clone(), files.position(span).0);
+        Some(SourceLine { file, line, nearest: false, commit: None })
+    }
+
+    /// The line that is nearest to where a value would stand.
+    pub fn nearest(&self, span: Span) -> Option<SourceLine> {
+        Some(SourceLine { nearest: true, ..self.source(span)? })
+    }
+}
+
+/// A vault that knows every secret that a decision can meet: learnt before anything is compared.
+fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&LiveObject>>>) -> Vault {
+    let mut vault = input.desired.vault.clone();
+    let resources = &input.desired.resources;
+    let adopted: BTreeSet<&str> = resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
+    for resource in resources {
+        secrets::learn(resource.kind.rules(), &resource.spec, &mut vault);
+    }
+    for kind in input.kinds {
+        let own = owned[kind.name()].values().flatten().copied();
+        let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
+        own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
+    }
+    for resource in resources.iter().filter(|r| r.kind.is_borrowed(&r.spec)) {
+        let live = input.live.of(resource.kind.name()).iter();
+        live.filter(|f| f.is_called_as(resource.kind, &resource.spec))
+            .for_each(|found| secrets::learn(resource.kind.rules(), &found.seen.spec, &mut vault));
+    }
+    vault
+}
