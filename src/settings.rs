@@ -1,6 +1,6 @@
 //! What the command line, the environment and the project's folder say. The only reader of the environment.
 
-use crate::ui::Environment;
+use crate::ui::TerminalEnvironment;
 use std::path::{Path, PathBuf};
 
 /// The environment, as a function of names.
@@ -9,8 +9,8 @@ pub fn env(name: &str) -> Option<String> {
 }
 
 /// What the environment says of colour and terminals.
-pub fn terminal() -> Environment {
-    Environment {
+pub fn terminal() -> TerminalEnvironment {
+    TerminalEnvironment {
         no_color: env("NO_COLOR"),
         clicolor_force: env("CLICOLOR_FORCE"),
         term: env("TERM"),

@@ -37,7 +37,7 @@ use tokio::{
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ApplyOptions {
     /// How many changes are carried out at the same time, at most.
     pub width: usize,
     /// How long to wait for an object that is between two states.
@@ -52,9 +52,9 @@ pub struct Options {
     pub journal: Journal,
 }
 
-impl Default for Options {
+impl Default for ApplyOptions {
     fn default() -> Self {
-        Options {
+        ApplyOptions {
             width: 8,
             patience: Duration::from_secs(30 * 60),
             grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
@@ -66,7 +66,7 @@ impl Default for Options {
 }
 
 /// Told how the apply goes on.
-pub trait Watch: Send + Sync {
+pub trait ApplyWatch: Send + Sync {
     /// A change is being carried out.
     fn started(&self, _change: &Change) {}
     /// A change waits: for what, in a few words.
@@ -76,8 +76,8 @@ pub trait Watch: Send + Sync {
 }
 
 /// A watcher that takes no notice.
-pub struct Unwatched;
-impl Watch for Unwatched {}
+pub struct UnwatchedApply;
+impl ApplyWatch for UnwatchedApply {}
 
 /// What all changes of one apply share.
 struct Shared {
@@ -98,7 +98,7 @@ struct Shared {
     me: tokio::sync::OnceCell<String>,
     project: String,
     target: String,
-    options: Options,
+    options: ApplyOptions,
     /// What changes wait for, for whoever watches.
     waits: mpsc::UnboundedSender<(usize, String)>,
 }
@@ -144,8 +144,8 @@ pub async fn apply(
     desired: &Desired,
     live: &Live,
     decision: Decision,
-    options: Options,
-    watch: &dyn Watch,
+    options: ApplyOptions,
+    watch: &dyn ApplyWatch,
     stop: Arc<AtomicBool>,
 ) -> Outcome {
     let target = desired.mark_target();
@@ -186,7 +186,7 @@ pub async fn apply(
 
 async fn schedule(
     shared: Arc<Shared>,
-    watch: &dyn Watch,
+    watch: &dyn ApplyWatch,
     mut waits: mpsc::UnboundedReceiver<(usize, String)>,
     stop: Arc<AtomicBool>,
 ) -> Outcome {

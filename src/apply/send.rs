@@ -3,13 +3,13 @@
 use super::{Shared, lost};
 use plumb_core::kinds::AnyKind;
 use plumb_core::plan::{Change, references};
-use plumb_model::call::{Answer, Call, Fault, Method, Service, Settled, Settles, Until};
+use plumb_model::call::{Answer, Call, Method, Service, ServiceError, Settled, Settles, Until};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Why a change did not get past a call.
-pub(super) struct Failed {
+pub(super) struct CallFailure {
     pub why: String,
     pub call: Stands,
 }
@@ -25,21 +25,21 @@ pub(super) enum Stands {
     Done,
 }
 
-impl Failed {
+impl CallFailure {
     /// Nothing was sent.
-    pub fn unsent(why: String) -> Failed {
-        Failed { why, call: Stands::NotDone }
+    pub fn unsent(why: String) -> CallFailure {
+        CallFailure { why, call: Stands::NotDone }
     }
 
     /// As much as the fault of the call says.
-    pub fn of(fault: &Fault) -> Failed {
+    pub fn of(fault: &ServiceError) -> CallFailure {
         let call = if fault.may_have_happened() { Stands::NotKnown } else { Stands::NotDone };
-        Failed { why: fault.to_string(), call }
+        CallFailure { why: fault.to_string(), call }
     }
 }
 
 /// What came of a call.
-pub(super) struct Carried {
+pub(super) struct CallOutcome {
     /// The id of the object that it made.
     pub made: Option<String>,
     /// Whether it did anything: deleting what is gone does not.
@@ -53,12 +53,12 @@ pub(super) async fn call(
     kind: &'static dyn AnyKind,
     call: &Call,
     id: Option<&str>,
-) -> Result<Carried, Failed> {
-    let ready = fill(shared, call, id).map_err(Failed::unsent)?;
+) -> Result<CallOutcome, CallFailure> {
+    let ready = fill(shared, call, id).map_err(CallFailure::unsent)?;
     let carried = carry_out(shared, change, kind, &ready).await?;
     match become_true(shared, change, kind, &ready, carried.made.as_deref().or(id)).await {
         Ok(()) => Ok(carried),
-        Err(why) => Err(Failed { why, call: if carried.effect { Stands::Done } else { Stands::NotDone } }),
+        Err(why) => Err(CallFailure { why, call: if carried.effect { Stands::Done } else { Stands::NotDone } }),
     }
 }
 
@@ -67,20 +67,20 @@ async fn carry_out(
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
-) -> Result<Carried, Failed> {
+) -> Result<CallOutcome, CallFailure> {
     if let Some(pointer) = call.creates {
         let made = lost::create(shared, change, kind, call, pointer).await?;
-        return Ok(Carried { made: Some(made), effect: true });
+        return Ok(CallOutcome { made: Some(made), effect: true });
     }
     let answer = settle(shared, change, call).await.map_err(|fault| {
-        let mut failed = Failed::of(&fault);
+        let mut failed = CallFailure::of(&fault);
         if fault.is_wrong_state() && call.waits_out_state {
             let minutes = shared.options.patience.as_secs() / 60;
             failed.why = format!("{fault}; waited {minutes} min for another state");
         }
         failed
     })?;
-    Ok(Carried { made: None, effect: answer.is_some() })
+    Ok(CallOutcome { made: None, effect: answer.is_some() })
 }
 
 /// Waits for what has to become true after a call. `id` is that of the object.
@@ -127,7 +127,7 @@ fn missing_id(address: String) -> String {
 }
 
 /// Sends a call, waiting out a state that does not allow it. `None`: what it is about is gone, and that is as good.
-pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Result<Option<Answer>, Fault> {
+pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Result<Option<Answer>, ServiceError> {
     let service = shared.services.for_system(call.system)?;
     let begun = Instant::now();
     let mut pause = Duration::from_millis(500).min(shared.options.poll);
@@ -149,7 +149,7 @@ pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Res
 }
 
 /// Sends a call, and notes it and what came of it.
-async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, Fault> {
+async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, ServiceError> {
     if call.method == Method::Get {
         return service.send(call).await;
     }

@@ -3,14 +3,14 @@
 use super::interrupt::{self, stoppable};
 use super::lease::{self, LockArgs};
 use super::output::{Form, Output};
-use super::permit::{self, Found, Permit};
+use super::permit::{self, Permit, PermitFindings};
 use super::select::Dangling;
 use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
 use crate::apply;
-use crate::apply::{Journal, Options, Watch};
+use crate::apply::{ApplyOptions, ApplyWatch, Journal};
 use crate::settings;
-use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
+use crate::ui::{ChangeStep, End, ExitCode, Failure, Progress, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Action;
 use plumb_core::plan::guards::Place;
@@ -47,7 +47,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]
-    pub seen: permit::Seen,
+    pub seen: permit::PermitArgs,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
@@ -195,7 +195,7 @@ async fn review(
         let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };
         if teller.is_heard() {
             let (outcome, journal) = (Outcome::default(), Journal::default());
-            teller.tell(plan, &Carried { code: permit.ended(code), outcome, journal, stopped: None })?;
+            teller.tell(plan, &ApplyOutcome { code: permit.ended(code), outcome, journal, stopped: None })?;
         }
         return Ok(Reviewed::Over(code));
     }
@@ -215,7 +215,7 @@ impl Teller<'_> {
         self.args.output.form() == Form::Json
     }
 
-    fn tell(&self, plan: &Plan, carried: &Carried) -> Result<(), Failure> {
+    fn tell(&self, plan: &Plan, carried: &ApplyOutcome) -> Result<(), Failure> {
         let found = self.permit.found();
         let error = carried.stopped.as_ref().map(|failure| failure.message.as_str());
         let (outcome, journal, code) = (&carried.outcome, &carried.journal, carried.code.code());
@@ -230,7 +230,7 @@ impl Teller<'_> {
             return failure;
         }
         let (outcome, journal) = (Outcome::default(), Journal::default());
-        let carried = Carried { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
+        let carried = ApplyOutcome { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
         // The refusal is what matters; where the result cannot be written, that is said beside it.
         match self.tell(plan, &carried) {
             Ok(()) => failure,
@@ -240,7 +240,7 @@ impl Teller<'_> {
 }
 
 /// The changes of a saved plan that were taken out of it, and why.
-fn taken_out(found: &Found) -> Vec<(Address, Action, Ended)> {
+fn taken_out(found: &PermitFindings) -> Vec<(Address, Action, Ended)> {
     let changes = found.plan.iter().flat_map(|plan| &plan.changes);
     let actions: BTreeMap<&Address, Action> = changes.map(|c| (&c.address, c.action)).collect();
     let stale = found.kept.stale.iter().map(|(address, differences)| {
@@ -252,8 +252,12 @@ fn taken_out(found: &Found) -> Vec<(Address, Action, Ended)> {
     stale.chain(held).filter_map(known).collect()
 }
 
-fn options(args: &ApplyArgs) -> Options {
-    Options { width: args.parallel.into(), patience: Duration::from_secs(args.patience * 60), ..Options::default() }
+fn options(args: &ApplyArgs) -> ApplyOptions {
+    ApplyOptions {
+        width: args.parallel.into(),
+        patience: Duration::from_secs(args.patience * 60),
+        ..ApplyOptions::default()
+    }
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.
@@ -281,7 +285,7 @@ pub fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 }
 
 /// What came of a decision.
-pub struct Carried {
+pub struct ApplyOutcome {
     pub code: ExitCode,
     pub outcome: Outcome,
     /// What was sent.
@@ -290,7 +294,7 @@ pub struct Carried {
     stopped: Option<Failure>,
 }
 
-impl Carried {
+impl ApplyOutcome {
     /// The exit code, or why there is none of its own.
     pub fn ended(self) -> Result<ExitCode, Failure> {
         self.stopped.map_or(Ok(self.code), Err)
@@ -298,13 +302,18 @@ impl Carried {
 }
 
 /// Carries out a decision and says what came of it.
-pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<Carried, Failure> {
+pub async fn carry_out(
+    session: &Session,
+    decided: Decided,
+    options: ApplyOptions,
+    ui: &Ui,
+) -> Result<ApplyOutcome, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let refused = decided.decision.plan.blocked.len();
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
     progress.total(total);
-    let watch = Watching { progress: &*progress, seen: Mutex::default() };
+    let watch = ChangeProgress { progress: &*progress, seen: Mutex::default() };
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
     let journal = options.journal.clone();
@@ -319,7 +328,7 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
             let counts = outcome::counts(&outcome);
             let message = format!("stopped at once: what was in flight may have been done or not: {counts}");
             let failure = Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do");
-            return Ok(Carried { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
+            return Ok(ApplyOutcome { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
         }
         outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()) => outcome,
     };
@@ -336,7 +345,7 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
         () if stale > 0 => ExitCode::Stale,
         () => ExitCode::Error,
     };
-    Ok(Carried { code, outcome, journal, stopped: None })
+    Ok(ApplyOutcome { code, outcome, journal, stopped: None })
 }
 
 fn report(outcome: &Outcome, of_part: &str, ui: &Ui) {
@@ -353,20 +362,20 @@ fn report(outcome: &Outcome, of_part: &str, ui: &Ui) {
     ui.status(&format!("Apply: {}{of_part}.", outcome::counts(outcome)));
 }
 
-struct Watching<'a> {
+struct ChangeProgress<'a> {
     progress: &'a dyn Progress,
-    seen: Mutex<Seen>,
+    seen: Mutex<ChangeProgressState>,
 }
 
 /// How far the changes of an apply have got.
 #[derive(Default)]
-struct Seen {
+struct ChangeProgressState {
     running: BTreeSet<Address>,
     ended: BTreeMap<Address, Ended>,
 }
 
-impl Watching<'_> {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+impl ChangeProgress<'_> {
+    fn seen(&self) -> MutexGuard<'_, ChangeProgressState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -382,13 +391,13 @@ impl Watching<'_> {
     }
 }
 
-impl Watch for Watching<'_> {
+impl ApplyWatch for ChangeProgress<'_> {
     fn started(&self, change: &Change) {
         self.seen().running.insert(change.address.clone());
-        self.progress.started(Step { address: &change.address, action: change.action });
+        self.progress.started(ChangeStep { address: &change.address, action: change.action });
     }
     fn waiting(&self, change: &Change, what: &str) {
-        self.progress.waiting(Step { address: &change.address, action: change.action }, what);
+        self.progress.waiting(ChangeStep { address: &change.address, action: change.action }, what);
     }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {
@@ -404,6 +413,6 @@ impl Watch for Watching<'_> {
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },
         };
         self.seen().ended.insert(change.address.clone(), ended.clone());
-        self.progress.ended(Step { address: &change.address, action: change.action }, &end);
+        self.progress.ended(ChangeStep { address: &change.address, action: change.action }, &end);
     }
 }

@@ -151,7 +151,7 @@ enum Command {
     Validate(validate::Validate),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
-    Drift(drift::Drift),
+    Drift(drift::DriftArgs),
     Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),

@@ -7,7 +7,7 @@ use super::{Global, Selected, Targeted, emr, reading, select};
 use crate::disk::Disk;
 use crate::explain::{History, Known};
 use crate::git::Repo;
-use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
+use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSettings, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, settings};
@@ -17,7 +17,7 @@ use plumb_core::plan::teardown::{Commits, Evidence};
 use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use plumb_core::{kinds, manifest, render};
 use plumb_model::address::Address;
-use plumb_model::call::{Fault, System};
+use plumb_model::call::{ServiceError, System};
 use plumb_model::secrets::Vault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -215,9 +215,9 @@ impl Project {
         let (mut services, workspace) = self.databricks(optional, ui)?;
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
-            let explicit = airflow::Explicit { url: airflow.url.clone(), api: airflow.api.clone() };
-            let failed = |e: airflow::ConfigError| Failure::error(format!("target {}: {e}", target.name));
-            let config = airflow::Config::resolve(&settings::env, &explicit).map_err(failed)?;
+            let explicit = airflow::AirflowSettings { url: airflow.url.clone(), api: airflow.api.clone() };
+            let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {}: {e}", target.name));
+            let config = airflow::AirflowConfig::resolve(&settings::env, &explicit).map_err(failed)?;
             ui.detail(&format!("the Airflow of target {} is {}, as {}", target.name, config.url, config.describe()));
             services = services.with_airflow(Airflow::new(config).map_err(failed)?);
             let files = match &airflow.dags {
@@ -258,9 +258,9 @@ impl Project {
     fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
         let target = &self.desired.target;
         let named = target.databricks.clone().unwrap_or_default();
-        let explicit = Explicit { host: named.host, profile: named.profile };
+        let explicit = DatabricksSettings { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        match Config::resolve(&settings::env, profiles.as_deref(), explicit) {
+        match DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit) {
             Ok(config) => {
                 let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
                 ui.detail(&format!("target {} is {workspace}", target.name));
@@ -288,7 +288,7 @@ fn with_env(text: &[u8], env: &[String]) -> Option<Vec<u8>> {
     serde_json::to_vec(&project).ok()
 }
 
-fn services(config: Config) -> Result<Services, Failure> {
+fn services(config: DatabricksConfig) -> Result<Services, Failure> {
     let databricks = Databricks::new(config).map_err(|e| Failure::error(e.to_string()))?;
     Ok(Services::default().with_databricks(databricks))
 }
@@ -387,7 +387,7 @@ impl Session {
         reading::counted_of(&self.services, ui, async |watch| self.read(selection, watch).await).await
     }
 
-    async fn read(&self, selection: &Selection, watch: &dyn observe::Watch) -> Result<Live, Failure> {
+    async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = self.project.evidence()?;
         let workspace = self.services.workspace_id();
@@ -396,13 +396,13 @@ impl Session {
     }
 
     /// Reads what the listings show, and which kinds a service refuses to list.
-    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::Refused), Failure> {
+    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::RefusedKinds), Failure> {
         let kinds = self.kinds();
-        let read = async |watch: &reading::Watching<'_>| observe::listed(&self.services, &kinds, watch).await;
+        let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, watch).await;
         reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
     }
 
-    fn unread(&self, fault: &Fault) -> Failure {
+    fn unread(&self, fault: &ServiceError) -> Failure {
         let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
         match &self.workspace {
             Some(workspace) => failure.hint(format!("the workspace is {workspace}")),

@@ -8,7 +8,7 @@ use crate::services;
 use jiff::{SignedDuration, Timestamp};
 use plumb_core::inventory::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, pattern, serverless};
 use plumb_core::kinds::emr::api::{operation, time};
-use plumb_model::call::{Call, Fault, Service, System};
+use plumb_model::call::{Call, Service, ServiceError, System};
 use plumb_model::read::{Paging, Read};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Hears how far the reading has got.
-pub trait Watch: Sync {
+pub trait InventoryWatch: Sync {
     /// A listing has come, with so many entries.
     fn listed(&self, what: &str, count: usize);
 }
@@ -33,8 +33,8 @@ pub async fn read(
     service: Seam,
     since: Option<Timestamp>,
     now: Timestamp,
-    watch: &dyn Watch,
-) -> Result<Account, Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<Account, ServiceError> {
     let listed = list(&service, since, now, watch).await?;
     let mut account = Account::default();
     let newest = newest(&listed);
@@ -53,8 +53,8 @@ pub async fn list(
     service: &Seam,
     since: Option<Timestamp>,
     now: Timestamp,
-    watch: &dyn Watch,
-) -> Result<BTreeMap<String, Value>, Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<BTreeMap<String, Value>, ServiceError> {
     let mut listed: BTreeMap<String, Value> = BTreeMap::new();
     for (after, before) in windows(since, now) {
         let mut bounds = json!({});
@@ -81,7 +81,7 @@ pub async fn clusters(
     service: &Seam,
     wanted: impl Iterator<Item = (String, bool)>,
     account: &mut Account,
-) -> Result<(), Fault> {
+) -> Result<(), ServiceError> {
     let mut reading = JoinSet::new();
     for (id, whole) in wanted {
         let service = service.clone();
@@ -128,18 +128,18 @@ fn newest(listed: &BTreeMap<String, Value>) -> BTreeSet<String> {
 }
 
 /// All pages of a listing of EMR.
-async fn all(service: &dyn Service, name: &str, body: Value, items: &str) -> Result<Vec<Value>, Fault> {
+async fn all(service: &dyn Service, name: &str, body: Value, items: &str) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "Marker", next: "/Marker" };
     pages(service, Read { call: operation(name, body), paging }, items).await
 }
 
 /// All pages of a listing of EMR Serverless.
-async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, Fault> {
+async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "nextToken", next: "/nextToken" };
     pages(service, Read { call, paging }, items).await
 }
 
-async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Value>, Fault> {
+async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Value>, ServiceError> {
     let mut all = Vec::new();
     for mut page in services::read(service, &read).await? {
         match page.get_mut(items).map(Value::take) {
@@ -150,19 +150,24 @@ async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Val
     Ok(all)
 }
 
-fn odd(call: &Call, why: &str) -> Fault {
-    Fault::Lost { line: call.line(), why: why.to_owned() }
+fn odd(call: &Call, why: &str) -> ServiceError {
+    ServiceError::Lost { line: call.line(), why: why.to_owned() }
 }
 
-fn broken(why: &str) -> Fault {
-    Fault::Lost { line: "the reading of EMR".to_owned(), why: why.to_owned() }
+fn broken(why: &str) -> ServiceError {
+    ServiceError::Lost { line: "the reading of EMR".to_owned(), why: why.to_owned() }
 }
 
 /// What was said, or that it was refused. Anything but a refusal of this very thing fails the reading.
-fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec<Unknown>) -> Result<Option<T>, Fault> {
+fn or_unknown<T>(
+    said: Result<T, ServiceError>,
+    what: &str,
+    of: &str,
+    unknown: &mut Vec<Unknown>,
+) -> Result<Option<T>, ServiceError> {
     match said {
         Ok(said) => Ok(Some(said)),
-        Err(Fault::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
+        Err(ServiceError::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
             let why = format!("{status} {code}: {message}");
             unknown.push(Unknown { what: what.to_owned(), of: of.to_owned(), why });
             Ok(None)
@@ -172,14 +177,18 @@ fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec
 }
 
 /// A cluster; none when it went while it was read.
-async fn cluster(service: &dyn Service, id: String, whole: bool) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
+async fn cluster(
+    service: &dyn Service,
+    id: String,
+    whole: bool,
+) -> Result<(Option<Cluster>, Vec<Unknown>), ServiceError> {
     let mut unknown = Vec::new();
     let about = || json!({ "ClusterId": &id });
     let call = operation("DescribeCluster", about());
     let answer = match service.send(&call).await {
         Ok(answer) => answer,
         // AWS forgets terminated clusters, and may between the listing and this (recorded: NoSuchCluster).
-        Err(Fault::Refused { message, .. }) if message.contains("NoSuchCluster") => return Ok((None, unknown)),
+        Err(ServiceError::Refused { message, .. }) if message.contains("NoSuchCluster") => return Ok((None, unknown)),
         Err(fault) => return Err(fault),
     };
     let described = answer.body["Cluster"].clone();
@@ -202,7 +211,7 @@ async fn details(
     id: &str,
     described: &Value,
     unknown: &mut Vec<Unknown>,
-) -> Result<Details, Fault> {
+) -> Result<Details, ServiceError> {
     let about = || json!({ "ClusterId": id });
     let has_fleets = described["InstanceCollectionType"] == "INSTANCE_FLEET";
     let (mut groups, mut fleets) = (Some(Vec::new()), Some(Vec::new()));
@@ -224,7 +233,7 @@ async fn details(
 }
 
 /// All security configurations; where they may not be listed, at least those that clusters name.
-async fn security(service: &dyn Service, account: &mut Account) -> Result<(), Fault> {
+async fn security(service: &dyn Service, account: &mut Account) -> Result<(), ServiceError> {
     let name = "ListSecurityConfigurations";
     let listed = all(service, name, json!({}), "SecurityConfigurations").await;
     let listed = or_unknown(listed, name, "", &mut account.unknown)?.unwrap_or_default();
@@ -247,8 +256,8 @@ pub async fn applications(
     service: &Seam,
     since: Option<Timestamp>,
     account: &mut Account,
-    watch: &dyn Watch,
-) -> Result<(), Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<(), ServiceError> {
     let path = "/emr-serverless/applications";
     let get = |path: String| Call::get(System::Emr, path);
     let listed = rest(&**service, get(path.to_owned()), "applications").await;

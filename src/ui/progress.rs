@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A change that is being carried out.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct ChangeStep<'a> {
     pub address: &'a Address,
     pub action: Action,
 }
@@ -36,11 +36,11 @@ pub trait Progress: Send + Sync {
     /// So many changes will be carried out.
     fn total(&self, _changes: usize) {}
     /// A change is begun.
-    fn started(&self, _step: Step<'_>) {}
+    fn started(&self, _step: ChangeStep<'_>) {}
     /// A change waits: "it is PENDING". Told at each look.
-    fn waiting(&self, _step: Step<'_>, _what: &str) {}
+    fn waiting(&self, _step: ChangeStep<'_>, _what: &str) {}
     /// A change is done, has failed, or is skipped.
-    fn ended(&self, _step: Step<'_>, _end: &End) {}
+    fn ended(&self, _step: ChangeStep<'_>, _end: &End) {}
     /// Nothing more will come.
     fn finished(&self) {}
 }
@@ -51,7 +51,7 @@ pub struct Silent;
 impl Progress for Silent {}
 
 /// `creating DatabricksJob/x`.
-pub(super) fn doing(step: Step<'_>) -> String {
+pub(super) fn doing(step: ChangeStep<'_>) -> String {
     let verb = match step.action {
         Action::Create => "creating",
         Action::Update => "updating",
@@ -67,7 +67,7 @@ pub(super) fn doing(step: Step<'_>) -> String {
 }
 
 /// `created DatabricksJob/x in 0.4 s`, or why not.
-pub(super) fn did(step: Step<'_>, end: &End) -> String {
+pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
     let verb = match step.action {
         Action::Create => "created",
         Action::Update => "updated",
@@ -92,12 +92,12 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
 
 /// What was read so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Read {
+pub(super) struct ReadCounts {
     pub requests: u64,
     pub objects: usize,
 }
 
-impl Read {
+impl ReadCounts {
     /// `340 objects with 12 requests`.
     pub fn line(self) -> String {
         let s = |is_one: bool| if is_one { "" } else { "s" };

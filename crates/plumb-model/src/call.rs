@@ -250,11 +250,11 @@ const UNDECIDED: &[&str] =
 ///
 /// The cases differ in the one thing that matters to whoever retries: can the call have had an effect?
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Fault {
+pub enum ServiceError {
     /// No request left: no connection, no credentials, a bad address. It had no effect.
     #[error("{line}: not sent: {why}")]
     NotSent { line: String, why: String },
-    /// An answer that is no success. It had no effect only if it is a documented refusal ([`Fault::may_have_happened`]).
+    /// An answer that is no success. It had no effect only if it is a documented refusal ([`ServiceError::may_have_happened`]).
     #[error("{line}: {status} {code}: {message}{}", request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default())]
     Refused {
         line: String,
@@ -273,16 +273,16 @@ pub enum Fault {
     Lost { line: String, why: String },
 }
 
-impl Fault {
+impl ServiceError {
     /// Whether the call may have taken effect although it failed: always, but for a call that was not sent and for a
     /// documented refusal, which is a 4xx in the service's own words. Every 5xx may come from anywhere on the way, after
     /// the write as well as before it; so may a 408 and the 499 of a proxy that stopped waiting. A redirect or an odd
     /// success is no refusal.
     pub fn may_have_happened(&self) -> bool {
         match self {
-            Fault::NotSent { .. } => false,
-            Fault::Refused { doubt: Some(_), .. } | Fault::Lost { .. } => true,
-            Fault::Refused { status, code, message, .. } => {
+            ServiceError::NotSent { .. } => false,
+            ServiceError::Refused { doubt: Some(_), .. } | ServiceError::Lost { .. } => true,
+            ServiceError::Refused { status, code, message, .. } => {
                 let is_refusal = (400..500).contains(status) && !matches!(*status, 408 | 499);
                 // Databricks' endpoints say these with any status (databricks-sdk-go, `apierr`).
                 let timed_out = message.contains("Timed out after ") || message.contains("deadline exceeded");
@@ -295,36 +295,38 @@ impl Fault {
     /// answered in its place.
     pub fn may_pass(&self) -> bool {
         match self {
-            Fault::NotSent { .. } | Fault::Lost { .. } => true,
-            Fault::Refused { status, doubt, .. } => *status >= 500 || *doubt == Some(Doubt::Foreign),
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => true,
+            ServiceError::Refused { status, doubt, .. } => *status >= 500 || *doubt == Some(Doubt::Foreign),
         }
     }
 
     /// The same fault, as the last one of a call of which an earlier attempt may have been done.
-    pub fn after_an_unclear_attempt(self) -> Fault {
+    pub fn after_an_unclear_attempt(self) -> ServiceError {
         match self {
-            Fault::NotSent { line, why } => Fault::Lost { line, why: format!("sent again, it did not leave: {why}") },
-            Fault::Refused { line, status, code, message, request_id, retry_after, doubt } => {
-                let doubt = doubt.or(Some(Doubt::Earlier));
-                Fault::Refused { line, status, code, message, request_id, retry_after, doubt }
+            ServiceError::NotSent { line, why } => {
+                ServiceError::Lost { line, why: format!("sent again, it did not leave: {why}") }
             }
-            lost @ Fault::Lost { .. } => lost,
+            ServiceError::Refused { line, status, code, message, request_id, retry_after, doubt } => {
+                let doubt = doubt.or(Some(Doubt::Earlier));
+                ServiceError::Refused { line, status, code, message, request_id, retry_after, doubt }
+            }
+            lost @ ServiceError::Lost { .. } => lost,
         }
     }
 
     /// Why it may have been done although it was refused.
     pub fn doubt(&self) -> Option<Doubt> {
         match self {
-            Fault::Refused { doubt, .. } => *doubt,
-            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+            ServiceError::Refused { doubt, .. } => *doubt,
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
         }
     }
 
     /// How long the service asked to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Fault::Refused { retry_after, .. } => *retry_after,
-            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+            ServiceError::Refused { retry_after, .. } => *retry_after,
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
         }
     }
 
@@ -332,9 +334,9 @@ impl Fault {
     /// an endpoint that a workspace does not have.
     pub fn is_gone(&self) -> bool {
         match self {
-            Fault::Refused { doubt: Some(Doubt::Foreign), .. } => false,
-            Fault::Refused { status: 404, code, .. } => code != "ENDPOINT_NOT_FOUND",
-            Fault::Refused { status: 400, code, message, .. } => {
+            ServiceError::Refused { doubt: Some(Doubt::Foreign), .. } => false,
+            ServiceError::Refused { status: 404, code, .. } => code != "ENDPOINT_NOT_FOUND",
+            ServiceError::Refused { status: 400, code, message, .. } => {
                 // Jobs and clusters answer a missing object with 400 (databricks-sdk-go, apierr overrides); a cluster
                 // that was terminated over 30 days ago is forgotten with INVALID_STATE (Terraform provider, clusters).
                 (code == "INVALID_PARAMETER_VALUE" && message.contains("does not exist"))
@@ -348,15 +350,15 @@ impl Fault {
     pub fn is_wrong_state(&self) -> bool {
         match self {
             // Airflow does not delete a DAG while tasks of it run (recorded from 3.3.2).
-            Fault::Refused { status: 409, message, .. } if message.contains("are still running") => true,
-            Fault::Refused { code, .. } => code == "INVALID_STATE",
+            ServiceError::Refused { status: 409, message, .. } if message.contains("are still running") => true,
+            ServiceError::Refused { code, .. } => code == "INVALID_STATE",
             _ => false,
         }
     }
 }
 
 /// The future that a [`Service`] returns.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, ServiceError>> + Send + 'a>>;
 
 /// Something that carries out calls: a real service, or a test's own.
 ///

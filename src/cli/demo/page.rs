@@ -19,14 +19,14 @@ const GOOD: Ink = AnsiColor::Green.on_default();
 const BOLD: Ink = Ink::new().bold();
 
 /// Writes the story to stdout, where it is the result.
-pub struct Page<'a> {
+pub struct StoryPage<'a> {
     ui: &'a Ui,
 }
 
-impl<'a> Page<'a> {
+impl<'a> StoryPage<'a> {
     /// A page on that printer.
     pub fn new(ui: &'a Ui) -> Self {
-        Page { ui }
+        StoryPage { ui }
     }
 
     fn line(&self, ink: Ink, text: &str) -> Result<(), Failure> {

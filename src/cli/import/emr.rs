@@ -2,7 +2,7 @@
 
 use super::super::reading::counted_by;
 use super::{make_folder, schema};
-use crate::cli::emr::{Watching, connect, failed};
+use crate::cli::emr::{InventoryProgress, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
@@ -55,7 +55,7 @@ pub struct EmrImport {
 }
 
 /// Something to translate.
-struct Source {
+struct TranslationSource {
     /// What it is recorded as: it stays the same from run to run.
     of: String,
     title: String,
@@ -123,7 +123,7 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 }
 
 /// What is asked for, as AWS has it.
-async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
+async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
     let connected = connect(project, ui).await?;
     let service = connected.emr.clone();
     let seam: reading::Seam = service;
@@ -133,7 +133,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         (None, None) => Wanted::All,
     };
     let progress = ui.progress();
-    let watch = Watching(&*progress);
+    let watch = InventoryProgress(&*progress);
     let read = async {
         let listing: Vec<Value> =
             reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
@@ -159,7 +159,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             continue;
         };
         let count = group.clusters.len();
-        sources.push(Source {
+        sources.push(TranslationSource {
             of: format!("pipeline {}", group.name),
             title: group.name.clone(),
             input: inventory::input::cluster(cluster, &group.name),
@@ -182,7 +182,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             continue;
         }
         let runs = application.runs.as_ref().map_or(0, Vec::len);
-        sources.push(Source {
+        sources.push(TranslationSource {
             of: format!("application {id}"),
             title: if name.is_empty() { id.clone() } else { name.clone() },
             input: inventory::input::application(application),
@@ -305,7 +305,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn translate(&mut self, source: Source) -> Result<(), Failure> {
+    fn translate(&mut self, source: TranslationSource) -> Result<(), Failure> {
         let before = self.records.get(&source.of);
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);

@@ -2,7 +2,7 @@
 
 use super::{AnyKindRef, Import, named};
 use crate::cli::session::Project;
-use crate::observe::Refused;
+use crate::observe::RefusedKinds;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{Role, Whose};
 use plumb_core::manifest;
@@ -39,7 +39,7 @@ impl Left {
 }
 
 /// Says what the listings do not show of what was asked for. What has an owner is not imported anyway.
-pub(super) fn of_listings(args: &Import, live: &Live, refused: &Refused, ui: &Ui) -> Result<Left, Failure> {
+pub(super) fn of_listings(args: &Import, live: &Live, refused: &RefusedKinds, ui: &Ui) -> Result<Left, Failure> {
     let mut left = Left::default();
     let kinds = args.kind.as_deref().map(named).transpose()?;
     let is_asked = |name: &str| kinds.as_ref().is_none_or(|list| list.iter().any(|kind| kind.name() == name));

@@ -5,7 +5,7 @@ use super::cases;
 use super::files;
 use super::moto::moto;
 use super::world::{self, Direct, World};
-use plumb::apply::{self, Options, Unwatched};
+use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::DagFiles;
 use plumb_core::kinds::airflow::python;
 use plumb_core::manifest::Desired;
@@ -59,9 +59,9 @@ async fn plan(world: &World, desired: &Desired) -> Plan {
 /// Applies without the patience to wait for Airflow.
 async fn apply_in_haste(world: &World, desired: &Desired) -> Outcome {
     let (live, decision) = world.plan(desired).await;
-    let options = Options { patience: Duration::from_millis(50), ..world::options() };
+    let options = ApplyOptions { patience: Duration::from_millis(50), ..world::options() };
     let stop = Arc::new(AtomicBool::new(false));
-    apply::apply(&world.services(), desired, &live, decision, options, &Unwatched, stop).await
+    apply::apply(&world.services(), desired, &live, decision, options, &UnwatchedApply, stop).await
 }
 
 /// Applies, while Airflow reads its folder now and then.
