@@ -96,41 +96,24 @@ pub struct Call {
     pub waits_out_state: bool,
     /// What to send instead when the object turns out to be in the wrong state for this call.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<Box<Call>>,
-    /// What has to become true after the call before the next one is sent.
+    pub fallback: Option<Box<Call>>,
+    /// What to wait for after the call before the next one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<Until>,
-    /// What the kind has to find settled after the call before the next one is sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settles: Option<Box<Settles>>,
-}
-
-/// A state that an asynchronous change has to reach.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Until {
-    /// The read to repeat.
-    pub path: String,
-    pub query: Vec<(String, String)>,
-    /// JSON pointer of the state in the answer.
-    pub pointer: &'static str,
-    /// States that end the wait well.
-    pub good: &'static [&'static str],
-    /// States from which a good one is no longer reached.
-    pub bad: &'static [&'static str],
+    pub wait_for: Option<Box<WaitFor>>,
 }
 
 /// A change that takes hold later, as only the kind can tell from what it reads (`Kind::settled`).
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Settles {
-    /// What it is to come to. Its strings may hold references, as those of a body.
+pub struct WaitFor {
+    /// What the object has to come to. Its strings may hold references, as those of a body.
     pub expect: Value,
-    /// The reads to repeat. What is not found reads as `Null`.
+    /// The reads to repeat. Their paths and queries may hold `${id}`; what is not found reads as `Null`.
     pub reads: Vec<Call>,
 }
 
 /// Whether a change has taken hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum Ready {
     Yes,
     /// Not yet; what is waited for, in a few words.
     NotYet(String),
@@ -150,9 +133,8 @@ impl Call {
             creates: None,
             gone_is_done: false,
             waits_out_state: false,
-            otherwise: None,
-            until: None,
-            settles: None,
+            fallback: None,
+            wait_for: None,
         }
     }
 
@@ -194,9 +176,9 @@ impl Call {
         self
     }
 
-    /// Waits until the kind finds it settled.
-    pub fn settles(mut self, settles: Settles) -> Self {
-        self.settles = Some(Box::new(settles));
+    /// Waits after the call until the kind finds it ready.
+    pub fn wait_for(mut self, wait_for: WaitFor) -> Self {
+        self.wait_for = Some(Box::new(wait_for));
         self
     }
 
