@@ -264,9 +264,10 @@ impl States {
             let files = || history.repo.files_at(commit, history.paths).ok();
             let load = |files| (history.load)(&InMemory(files)).ok();
             let of = |desired: Desired| desired.resources.into_iter().map(|r| (r.address, r.spec)).collect();
-            let specs = match self.known.len() < MOST_STATES {
-                true => files().map(|files| load(files).map(of).unwrap_or_default()),
-                false => None,
+            let specs = if self.known.len() < MOST_STATES {
+                files().map(|files| load(files).map(of).unwrap_or_default())
+            } else {
+                None
             };
             self.known.insert(commit.to_owned(), specs);
         }

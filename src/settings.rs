@@ -57,9 +57,10 @@ pub struct Run {
 /// The nearest folder, from here upwards, that holds `plumb.yaml`.
 pub fn project_dir(given: Option<&Path>) -> Result<PathBuf, String> {
     if let Some(dir) = given {
-        return match dir.join("plumb.yaml").is_file() {
-            true => Ok(dir.to_owned()),
-            false => Err(format!("{} holds no plumb.yaml", dir.display())),
+        return if dir.join("plumb.yaml").is_file() {
+            Ok(dir.to_owned())
+        } else {
+            Err(format!("{} holds no plumb.yaml", dir.display()))
         };
     }
     let here = std::env::current_dir().map_err(|e| format!("the current folder cannot be read: {e}"))?;

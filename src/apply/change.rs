@@ -167,9 +167,10 @@ fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = match kind.is_borrowed(&found.seen.spec) {
-        true => Unknown::default(),
-        false => Unknown::of(kind.rules(), &sealed, &shared.planned, remove),
+    let unknown = if kind.is_borrowed(&found.seen.spec) {
+        Unknown::default()
+    } else {
+        Unknown::of(kind.rules(), &sealed, &shared.planned, remove)
     };
     (normal::normal(kind.rules(), &sealed), unknown)
 }

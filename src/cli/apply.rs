@@ -158,10 +158,11 @@ async fn review(
     ui: &Ui,
 ) -> Result<Reviewed, Failure> {
     let deciding = session.decide(&args.selected, None, ui);
-    let mut decided = match shown.is_some() || args.yes {
-        true => stoppable(session, deciding).await?,
+    let mut decided = if shown.is_some() || args.yes {
+        stoppable(session, deciding).await?
+    } else {
         // Once a signal is listened for it no longer ends the process, not even at the question that comes next.
-        false => deciding.await?,
+        deciding.await?
     };
     let teller = Teller { args, permit, ui };
     if let Err(failure) = permit.check(&mut decided.decision.plan, ui) {
@@ -264,9 +265,10 @@ fn options(args: &ApplyArgs) -> ApplyOptions {
 pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
     let target = &session.project.desired.target;
     let asks_workspace = target.databricks.as_ref().is_some_and(|d| d.workspace_id.is_some());
-    let workspace_id = match asks_workspace {
-        true => session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id,
-        false => None,
+    let workspace_id = if asks_workspace {
+        session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id
+    } else {
+        None
     };
     let place = Place { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
     plan.blocked.extend(guards::of_place(&place, target));
@@ -337,13 +339,18 @@ pub async fn carry_out(
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
-    let code = match () {
-        () if stop.load(Ordering::Relaxed) && done < total => ExitCode::Interrupted,
-        () if done == total && refused > 0 => ExitCode::Guard,
-        () if done == total => ExitCode::Ok,
-        () if done > 0 || unknown > 0 => ExitCode::Partial,
-        () if stale > 0 => ExitCode::Stale,
-        () => ExitCode::Error,
+    let code = if stop.load(Ordering::Relaxed) && done < total {
+        ExitCode::Interrupted
+    } else if done == total && refused > 0 {
+        ExitCode::Guard
+    } else if done == total {
+        ExitCode::Ok
+    } else if done > 0 || unknown > 0 {
+        ExitCode::Partial
+    } else if stale > 0 {
+        ExitCode::Stale
+    } else {
+        ExitCode::Error
     };
     Ok(ApplyOutcome { code, outcome, journal, stopped: None })
 }

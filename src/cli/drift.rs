@@ -68,9 +68,10 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
     let written = writeback::write(&texts, &ids, &decide).map_err(failed)?;
     let mut done = Vec::new();
     for (path, text) in &written.texts {
-        let before = match done.is_empty() {
-            true => "nothing was written".to_owned(),
-            false => format!("written before: {}", done.join(", ")),
+        let before = if done.is_empty() {
+            "nothing was written".to_owned()
+        } else {
+            format!("written before: {}", done.join(", "))
         };
         std::fs::write(session.project.dir.join(path), text)
             .map_err(|e| Failure::error(format!("{path}: {e}")).hint(before))?;

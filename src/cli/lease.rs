@@ -64,12 +64,11 @@ pub async fn under<R>(
     work: impl AsyncFnOnce(&Session) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     let id = crate::services::fresh_id().map_err(Failure::error)?;
-    let store = match args.no_lock {
-        true => {
-            ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
-            None
-        }
-        false => store(session, &id, command)?,
+    let store = if args.no_lock {
+        ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
+        None
+    } else {
+        store(session, &id, command)?
     };
     let Some(store) = store else { return work(session).await };
     let waits = |held: &HeldLease| ui.status(&format!("waiting for the lease: {}", about(held)));

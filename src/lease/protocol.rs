@@ -173,11 +173,14 @@ impl Process {
                 None => Phase::Creating(1),
                 Some((generation, _)) => Phase::Reading(generation),
             },
-            (Phase::Reading(generation), StoreResponse::Read(Some(record))) => match () {
+            (Phase::Reading(generation), StoreResponse::Read(Some(record))) => {
                 // Its own is one whose answer it did not get in time: it does not count on it any more.
-                () if record.released || record.id == self.id || self.breaks => Phase::Creating(generation + 1),
-                () => Phase::Timing(generation, record),
-            },
+                if record.released || record.id == self.id || self.breaks {
+                    Phase::Creating(generation + 1)
+                } else {
+                    Phase::Timing(generation, record)
+                }
+            }
             (Phase::Timing(generation, record), StoreResponse::Time(time)) => Phase::Judging(generation, record, time),
             (Phase::Judging(generation, record, time), StoreResponse::Listed(list)) => match newest(&list) {
                 Some((newest, written)) if newest == generation => {
@@ -240,10 +243,13 @@ impl Process {
             Phase::Tidying(_, until, _)
             | Phase::Held(_, until)
             | Phase::Renewing(_, until)
-            | Phase::Confirming(_, until, _) => match now < *until {
-                true => LeaseStatus::Holds(*until),
-                false => LeaseStatus::Lost,
-            },
+            | Phase::Confirming(_, until, _) => {
+                if now < *until {
+                    LeaseStatus::Holds(*until)
+                } else {
+                    LeaseStatus::Lost
+                }
+            }
             Phase::Ended(stand) => stand.clone(),
             _ => LeaseStatus::Asking,
         }

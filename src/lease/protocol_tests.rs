@@ -170,12 +170,11 @@ impl Model {
                                         | Phase::Judging(..)
                                         | Phase::Whose(..)
                                 );
-                                match timeless {
-                                    true => {
-                                        let told = self.serve(w, &format!("p{i}"), &ask);
-                                        w.processes[i].process.told(told, now);
-                                    }
-                                    false => w.processes[i].way = Way::ToStore(ask.clone()),
+                                if timeless {
+                                    let told = self.serve(w, &format!("p{i}"), &ask);
+                                    w.processes[i].process.told(told, now);
+                                } else {
+                                    w.processes[i].way = Way::ToStore(ask.clone())
                                 }
                             });
                         }

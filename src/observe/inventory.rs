@@ -199,10 +199,7 @@ async fn cluster(
     let mut steps = all(service, "ListSteps", about(), "Steps").await?;
     steps.reverse();
     steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
-    let details = match whole {
-        true => Some(details(service, &id, &described, &mut unknown).await?),
-        false => None,
-    };
+    let details = if whole { Some(details(service, &id, &described, &mut unknown).await?) } else { None };
     Ok((Some(Cluster { described, steps, details }), unknown))
 }
 
@@ -215,10 +212,8 @@ async fn details(
     let about = || json!({ "ClusterId": id });
     let has_fleets = described["InstanceCollectionType"] == "INSTANCE_FLEET";
     let (mut groups, mut fleets) = (Some(Vec::new()), Some(Vec::new()));
-    let (name, items) = match has_fleets {
-        true => ("ListInstanceFleets", "InstanceFleets"),
-        false => ("ListInstanceGroups", "InstanceGroups"),
-    };
+    let (name, items) =
+        if has_fleets { ("ListInstanceFleets", "InstanceFleets") } else { ("ListInstanceGroups", "InstanceGroups") };
     let listed = or_unknown(all(service, name, about(), items).await, name, id, unknown)?;
     *(if has_fleets { &mut fleets } else { &mut groups }) = listed;
     let name = "ListBootstrapActions";

@@ -196,10 +196,7 @@ async fn tell(args: &CiDriftArgs, left: &Plan, measured: &Measured, ui: &Ui) -> 
             }
         }
     }
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::error(failed.join("; "))),
-    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure::error(failed.join("; "))) }
 }
 
 fn said(news: News) -> &'static str {
@@ -253,9 +250,12 @@ async fn issue(
         }
         Ok::<_, ServiceError>((news, address))
     };
-    work.await.map(Some).map_err(|fault| match fault.may_have_happened() {
-        true => format!("{fault}; it may have been done all the same, and the next run looks"),
-        false => fault.to_string(),
+    work.await.map(Some).map_err(|fault| {
+        if fault.may_have_happened() {
+            format!("{fault}; it may have been done all the same, and the next run looks")
+        } else {
+            fault.to_string()
+        }
     })
 }
 

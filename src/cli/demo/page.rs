@@ -30,10 +30,7 @@ impl<'a> StoryPage<'a> {
     }
 
     fn line(&self, ink: Ink, text: &str) -> Result<(), Failure> {
-        match self.ui.colour {
-            true => self.ui.data(&format!("{ink}{text}{ink:#}\n")),
-            false => self.ui.data(&format!("{text}\n")),
-        }
+        if self.ui.colour { self.ui.data(&format!("{ink}{text}{ink:#}\n")) } else { self.ui.data(&format!("{text}\n")) }
     }
 
     /// Begins a step.
@@ -59,9 +56,10 @@ impl<'a> StoryPage<'a> {
     /// Shows what a command printed. Of many lines some are left out, and it says how many.
     pub fn output(&self, text: &str) -> Result<(), Failure> {
         for line in shortened(text, FIELDS, LINES) {
-            let text = match self.ui.colour {
-                true => format!("{FAINT}{BAR}{FAINT:#}{line}"),
-                false => format!("{BAR}{line}").trim_end().to_owned(),
+            let text = if self.ui.colour {
+                format!("{FAINT}{BAR}{FAINT:#}{line}")
+            } else {
+                format!("{BAR}{line}").trim_end().to_owned()
             };
             self.ui.data(&format!("{text}\n"))?;
         }
@@ -80,9 +78,10 @@ impl<'a> StoryPage<'a> {
 
     /// Says what was just proven.
     pub fn proven(&self, text: &str) -> Result<(), Failure> {
-        match self.ui.colour {
-            true => self.ui.data(&format!("{GOOD}  ✓{GOOD:#} {text}\n")),
-            false => self.ui.data(&format!("  ✓ {text}\n")),
+        if self.ui.colour {
+            self.ui.data(&format!("{GOOD}  ✓{GOOD:#} {text}\n"))
+        } else {
+            self.ui.data(&format!("  ✓ {text}\n"))
         }
     }
 

@@ -50,13 +50,12 @@ pub struct EmrConnection {
 /// Connects to the target's EMR, emulated or not, and asks whose account it is.
 pub async fn connect(project: &Project, ui: &Ui) -> Result<EmrConnection, Failure> {
     let target = &project.desired.target;
-    let (emr, running) = match target.sandbox {
-        true => {
-            let (_, emulator) = embedded::start(&project.dir, target).await?;
-            ui.detail(&emulator.describe(target));
-            (embedded::emr(&emulator.running, target)?, Some(emulator))
-        }
-        false => (account(target)?, None),
+    let (emr, running) = if target.sandbox {
+        let (_, emulator) = embedded::start(&project.dir, target).await?;
+        ui.detail(&emulator.describe(target));
+        (embedded::emr(&emulator.running, target)?, Some(emulator))
+    } else {
+        (account(target)?, None)
     };
     let caller = emr.caller().await.map_err(failed)?.clone();
     ui.detail(&format!("target {} is account {}, as {}", target.name, caller.account, caller.arn));

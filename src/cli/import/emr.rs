@@ -201,9 +201,10 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
             let mut all: Vec<String> = all.collect();
             all.extend(account.serverless.iter().filter_map(|a| Some(detect::masked(a.described["name"].as_str()?))));
             let failure = Failure::error(format!("nothing on EMR is called `{name}`; nothing was written"));
-            Err(match all.is_empty() {
-                true => failure.hint("the account has no cluster and no application that AWS still knows"),
-                false => failure.hint(format!("there are: {}", all.join(", "))),
+            Err(if all.is_empty() {
+                failure.hint("the account has no cluster and no application that AWS still knows")
+            } else {
+                failure.hint(format!("there are: {}", all.join(", ")))
             })
         }
         (Wanted::Cluster(id), true) => {
@@ -417,9 +418,10 @@ fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String,
             left.extend(back.err().map(|_| path.as_str()));
         }
         undo(&staged[number..]);
-        return Err(match left.is_empty() {
-            true => failure.hint("nothing was written"),
-            false => failure.hint(format!("these were written and could not be put back: {}", left.join(", "))),
+        return Err(if left.is_empty() {
+            failure.hint("nothing was written")
+        } else {
+            failure.hint(format!("these were written and could not be put back: {}", left.join(", ")))
         });
     }
     Ok(())

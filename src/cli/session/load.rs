@@ -107,9 +107,8 @@ impl Project {
         if let Some(listed) = texts.get(manifest::PROJECT_FILE).and_then(|text| with_env(text, env)) {
             texts.insert(manifest::PROJECT_FILE.to_owned(), listed);
         }
-        let known = |name: &str| match env.iter().any(|one| one == name) {
-            true => Some(format!("a value of {name}")),
-            false => settings::env(name),
+        let known = |name: &str| {
+            if env.iter().any(|one| one == name) { Some(format!("a value of {name}")) } else { settings::env(name) }
         };
         let request = Request { env: &known, ..request(&self.targeted, self.repo.as_ref()) };
         manifest::load(&manifest::InMemory(texts), &request, kinds::all())

@@ -120,9 +120,10 @@ impl DagFiles {
         let reads = (call.method, call.path.as_str()) == (Method::Get, "/dags");
         let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
         let Some(place) = self.place.as_deref() else {
-            return match reads {
-                true => Ok(listed(Vec::new(), asked)),
-                false => Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it")),
+            return if reads {
+                Ok(listed(Vec::new(), asked))
+            } else {
+                Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it"))
             };
         };
         if reads {

@@ -113,10 +113,7 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
     query.sort();
     let question = if query.is_empty() { "" } else { "?" };
     let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let headers = match body.is_empty() {
-        true => Vec::new(),
-        false => vec![("content-type", "application/json".to_owned())],
-    };
+    let headers = if body.is_empty() { Vec::new() } else { vec![("content-type", "application/json".to_owned())] };
     let is_read = call.method == Method::Get;
     let action = match path.split('/').collect::<Vec<_>>()[..] {
         ["applications"] if is_read => "emr-serverless:ListApplications",

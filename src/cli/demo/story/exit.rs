@@ -160,13 +160,14 @@ pub(super) async fn gates(stage: &Stage<'_>) -> Result<(), Failure> {
 }
 
 fn left(waits: &BTreeSet<String>) -> String {
-    match waits.is_empty() {
-        true => "nothing is".to_owned(),
-        false => format!(
+    if waits.is_empty() {
+        "nothing is".to_owned()
+    } else {
+        format!(
             "{} {}",
             waits.iter().cloned().collect::<Vec<_>>().join(", "),
             if waits.len() == 1 { "is" } else { "are" }
-        ),
+        )
     }
 }
 
