@@ -44,7 +44,7 @@ pub struct Known {
 /// The manifests of a commit, by address.
 type Specs = BTreeMap<Address, Value>;
 
-/// An object whose earlier manifest is asked for.
+/// An object whose earlier manifest is wanted.
 struct Asked<'m> {
     address: &'m Address,
     mark: &'m Mark,

@@ -49,7 +49,7 @@ pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<IssueChan
 fn body(drift: &Plan, marker: &str, link: Option<&str>) -> String {
     let head = format!(
         "{marker}\nWhat is live is not what git says. An apply makes it so again; `plumb drift --write` takes what is live \
-         into the manifests instead. This text is written anew when the drift changes, and the issue closed when it is \
+         into the manifests instead. This text is updated when the drift changes, and the issue closed when it is \
          gone.\n\n"
     );
     let options = Options { budget: BUDGET - head.len(), link: link.map(str::to_owned) };

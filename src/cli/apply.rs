@@ -129,7 +129,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     if args.yes {
         return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
     }
-    // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made anew.
+    // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made again.
     let shown = match review(&session, &args, permit, None, ui).await? {
         Reviewed::Over(code) => return Ok(permit.ended(code)),
         Reviewed::Go(decided) => decided.decision.plan,

@@ -54,7 +54,7 @@ pub async fn counted_by<R, E>(
     counted(&|| requests.count(), progress, reading).await
 }
 
-/// Tells of each listing that has come.
+/// Tells of each listing that was read.
 pub struct ReadProgress<'a>(&'a dyn Progress);
 
 impl observe::ReadWatch for ReadProgress<'_> {

@@ -95,7 +95,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Ok)
 }
 
-/// The seed with the account that was asked for.
+/// The seed with the chosen account.
 fn with_account(seed: Option<Value>, account: Option<SandboxAccount>) -> Result<Option<Value>, Failure> {
     if account != Some(SandboxAccount::Monthly) {
         return Ok(seed);

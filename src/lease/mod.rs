@@ -45,10 +45,10 @@ pub enum LeaseError {
     #[error("{0}")]
     ServiceError(#[from] ServiceError),
     /// Others got in between, again and again.
-    #[error("the lease changed hands again and again while it was asked for")]
+    #[error("the lease changed hands again and again while plumb tried to take it")]
     Busy,
     /// Writes to its folder were sent, and no answer said whether they were done.
-    #[error("the lease was asked for again and again, and the service did not say whether its file was written")]
+    #[error("plumb tried to take the lease again and again, and the service did not say whether its file was written")]
     Unclear,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The store is a folder with one file a *generation*. The file with the highest number says who holds the lease. A
 //! generation begins when somebody creates its file, which the store lets exactly one caller do. Its holder writes the
-//! file anew to stay alive, and writes it a last time to release it. Numbers only ever rise.
+//! file again to stay alive, and writes it a last time to release it. Numbers only ever rise.
 //!
 //! Why two never hold it: whoever creates generation n+1 has seen n released or run out, or was told to break it.
 //! *Run out* is judged by the store's clock alone. A contender first lets the store tell the time and then reads when
@@ -55,9 +55,9 @@ pub enum StoreRequest {
     Read(Generation),
     /// Make the file unless there is one.
     Create(Generation),
-    /// Write the file anew as it was.
+    /// Write the file again as it was.
     Renew(Generation),
-    /// Write the file anew as released.
+    /// Write the file again as released.
     Release(Generation),
     /// Tell the time.
     Clock,
@@ -125,7 +125,7 @@ pub struct Process {
     id: String,
     terms: Terms,
     phase: Phase,
-    /// When the write that is under way was asked for, by its own clock.
+    /// When the write that is under way was sent, by its own clock.
     asked: Millis,
     /// Take it whoever has it.
     breaks: bool,
@@ -222,7 +222,7 @@ impl Process {
                 }
             }
             (Phase::Releasing(_), _) => Phase::Ended(LeaseStatus::Released),
-            // A question without a useful answer: a holder goes on asking while its time lasts, others begin anew.
+            // A question without a useful answer: a holder goes on asking while its time lasts, others begin again.
             (Phase::Renewing(generation, until) | Phase::Confirming(generation, until, _), _) => {
                 if now < until {
                     Phase::Renewing(generation, until)
@@ -255,7 +255,7 @@ impl Process {
         }
     }
 
-    /// Asks anew after [`LeaseStatus::Busy`].
+    /// Asks again after [`LeaseStatus::Busy`].
     pub fn again(&mut self) {
         if matches!(self.phase, Phase::Ended(LeaseStatus::Busy { .. })) {
             self.phase = Phase::Looking;

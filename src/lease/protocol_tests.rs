@@ -16,9 +16,9 @@ const TERMS: Terms = Terms { lasts: 2, margin: 0, renewed_every: 1, kept: 1 };
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Flaw {
     None,
-    /// Creating a file that is there writes it anew.
+    /// Creating a file that is there overwrites it.
     Overwrites,
-    /// The store's clock runs ahead when it is asked for the time.
+    /// The store's clock runs ahead when it tells the time.
     Ahead,
     /// The processes' clocks stand still.
     Asleep,
@@ -29,7 +29,7 @@ struct World {
     files: BTreeMap<Generation, (Record, Millis)>,
     now: Millis,
     processes: Vec<Member>,
-    /// How often somebody may still begin anew, renew, or get no answer.
+    /// How often somebody may still begin again, renew, or get no answer.
     again: u8,
     renewals: u8,
     losses: u8,
@@ -365,7 +365,7 @@ fn a_lease_counts_from_the_sending_of_what_wrote_it() {
         step(&mut late, done, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_030)]), listed);
         assert_eq!(late.stand(listed), LeaseStatus::Lost, "{done} {listed}");
     }
-    // A lost answer is asked for again while there is time.
+    // A lost answer is requested again while there is time.
     let mut process = holder();
     step(&mut process, 30, StoreRequest::Renew(1), StoreResponse::Unclear, 40);
     assert_eq!(process.stand(40), LeaseStatus::Holds(95));
@@ -418,7 +418,7 @@ fn whose_a_file_is_is_read_where_no_answer_says_it() {
             step(&mut process, 5, StoreRequest::Create(1), told.clone(), 25);
             let record = Record { id: record.into(), released: false, lasts: 100 };
             step(&mut process, 25, StoreRequest::Read(1), StoreResponse::Read(Some(record)), 30);
-            // Its own counts from when it was asked for, and only once it is seen to be the highest.
+            // Its own counts from when it was sent, and only once it is seen to be the highest.
             assert_eq!(process.stand(30), LeaseStatus::Asking);
             step(&mut process, 30, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_000)]), 31);
             let wanted = if is_mine { LeaseStatus::Holds(95) } else { LeaseStatus::Asking };

@@ -73,7 +73,7 @@ impl Store {
         Store { frees: true, ..self }
     }
 
-    /// Asks the workspace. A fault is one that asking again will not mend; what may have been done is [`StoreResponse::Unclear`].
+    /// Asks the workspace. A fault is one that asking again will not fix; what may have been done is [`StoreResponse::Unclear`].
     pub async fn ask(&self, ask: &StoreRequest) -> Result<StoreResponse, ServiceError> {
         match ask {
             StoreRequest::List => self.list().await.map(StoreResponse::Listed),

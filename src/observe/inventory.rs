@@ -16,12 +16,12 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// The longest time that one listing of clusters is about: a page is fifty of them, and a listing that fails half way is
-/// begun anew.
+/// begun again.
 const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Hears how far the reading has got.
 pub trait InventoryWatch: Sync {
-    /// A listing has come, with so many entries.
+    /// A listing was read, with so many entries.
     fn listed(&self, what: &str, count: usize);
 }
 
@@ -98,7 +98,7 @@ pub async fn clusters(
     Ok(())
 }
 
-/// The times that listings are asked for: after, before. The last one has no end, as clocks differ.
+/// The times that listings cover: after, before. The last one has no end, as clocks differ.
 pub fn windows(since: Option<Timestamp>, now: Timestamp) -> Vec<(Option<Timestamp>, Option<Timestamp>)> {
     let Some(mut after) = since else { return vec![(None, None)] };
     let mut windows = Vec::new();
@@ -195,7 +195,7 @@ async fn cluster(
     if !described.is_object() {
         return Err(odd(&call, "the answer has no `Cluster`"));
     }
-    // EMR lists the newest first; those that were asked for at once are told apart by when they began.
+    // EMR lists the newest first; those that were requested at once are told apart by when they began.
     let mut steps = all(service, "ListSteps", about(), "Steps").await?;
     steps.reverse();
     steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));

@@ -159,7 +159,7 @@ impl Services {
 /// How many rows a listing by offset has on all its pages.
 const TOTAL: &str = "total_entries";
 
-/// How often a listing by offset is begun anew because its length changed meanwhile.
+/// How often a listing by offset begins again because its length changed meanwhile.
 const LISTINGS: usize = 4;
 
 /// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
@@ -212,10 +212,10 @@ struct Offsets {
 
 /// Reads pages by their offset. An object that is deleted meanwhile moves those behind it forward, past the page that is
 /// read next. So each page begins with the last row of the one before it; where it does not, or the total changes, the
-/// listing begins anew.
+/// listing begins again.
 async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, ServiceError> {
     let mut call = first.clone();
-    'anew: for _ in 0..LISTINGS {
+    'again: for _ in 0..LISTINGS {
         let mut pages: Pages = Vec::new();
         let (mut rows, mut last, mut length) = (0, None, None);
         loop {
@@ -231,7 +231,7 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
             if last.is_some() {
                 let overlap = (!list.is_empty()).then(|| list.remove(0));
                 if overlap.as_ref().and_then(|row| row.get(by.id)) != last.as_ref() {
-                    continue 'anew;
+                    continue 'again;
                 }
             }
             rows += list.len() as u64;
@@ -239,7 +239,7 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
             last = list.last().and_then(|row| row.get(by.id)).cloned().or(last);
             pages.push(answer.body);
             if stuck || rows > entries || *length.get_or_insert(entries) != entries {
-                continue 'anew;
+                continue 'again;
             }
             if rows == entries {
                 return Ok(pages);

@@ -27,7 +27,7 @@ pub enum End {
 
 /// Hears how far things have got. Called from many tasks at once.
 pub trait Progress: Send + Sync {
-    /// A listing has come, with so many objects.
+    /// A listing was read, with so many objects.
     fn listed(&self, _objects: usize) {}
     /// So many requests were sent so far, each page and each repetition counted. Told now and then, and at the end.
     fn requests(&self, _sent: u64) {}
@@ -61,7 +61,7 @@ pub(super) fn doing(step: ChangeStep<'_>) -> String {
         Action::Move => "moving",
         Action::Release => "releasing",
         Action::Mark => "marking",
-        Action::Terminate => "taking down",
+        Action::Terminate => "terminating",
     };
     format!("{verb} {}", step.address)
 }
@@ -77,7 +77,7 @@ pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
         Action::Move => "moved",
         Action::Release => "released",
         Action::Mark => "marked",
-        Action::Terminate => "took down",
+        Action::Terminate => "terminated",
     };
     match end {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),

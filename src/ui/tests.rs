@@ -54,11 +54,11 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() {
     ui.status("reading");
     ui.detail("not said");
     ui.warn("w\u{1b}[2J\n::error::x");
-    ui.failure(&Failure::error("broken").detail("  --> a.yaml:1").hint("mend it"));
+    ui.failure(&Failure::error("broken").detail("  --> a.yaml:1").hint("fix it"));
     assert_eq!(out.text(), "{\"a\": 1}\n");
     assert_eq!(
         err.text(),
-        "reading\nwarning: w\\u001b[2J\n| ::error::x\n  --> a.yaml:1\nerror: broken\nhint: mend it\n"
+        "reading\nwarning: w\\u001b[2J\n| ::error::x\n  --> a.yaml:1\nerror: broken\nhint: fix it\n"
     );
 }
 

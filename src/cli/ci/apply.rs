@@ -17,7 +17,7 @@ use plumb_core::render;
 
 /// Apply, after a merge, what the pull request's comment showed
 ///
-/// Finds the merged pull request of the commit that is checked out, reads in its comment what was approved, plans anew,
+/// Finds the merged pull request of the commit that is checked out, reads in its comment what was approved, plans again,
 /// and goes on only when the plan is that or less. Otherwise it stops with exit code 4, says in the comment what differs,
 /// and how to approve it. It asks nothing. All options of `plumb apply` hold.
 ///

@@ -124,7 +124,7 @@ fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
     Ok(chosen)
 }
 
-/// Under the lease: decides anew, keeps what only undoes drift, and carries it out.
+/// Under the lease: decides again, keeps what only undoes drift, and carries it out.
 async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCode, Failure> {
     let mut decided: Decided = stoppable(session, session.decide(&Selected::default(), None, ui)).await?;
     let Decided { live, decision } = &mut decided;

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use plumb_core::inventory;
 use plumb_core::render;
 
-/// List what an AWS account has of EMR: pipelines, what they run, how long, and what they depend on
+/// List the EMR inventory of an AWS account: pipelines, what they run, how long, and what they depend on
 ///
 /// Clusters whose names differ only in dates and serials are one pipeline. All clusters are listed that AWS still knows:
 /// it forgets a terminated one after about two months. Secrets in arguments and configurations are hidden.

@@ -122,7 +122,7 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
         .hint(format!("it reads them from {}: `manifests` of plumb.yaml", folders.join(", "))))
 }
 
-/// What is asked for, as AWS has it.
+/// The chosen clusters and applications, as AWS has them.
 async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
     let connected = connect(project, ui).await?;
     let service = connected.emr.clone();
@@ -331,7 +331,7 @@ impl Work<'_> {
         (record.pool, record.policy) = (options.pool, options.policy);
         let mut notes = source.notes;
         notes.push(self.word.clone());
-        notes.push("Each import writes this file anew: what is added here by hand is lost.".to_owned());
+        notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());
         self.translated.push(Pipeline { folder, record, translation, notes });
         Ok(())
     }
@@ -380,7 +380,7 @@ fn validate(project: &Project, before: &BTreeMap<String, String>, outcome: &Outc
         let detail = problems(&failure, ui).detail.unwrap_or_default();
         Failure::error("the manifests would have mistakes; nothing was written")
             .detail(detail)
-            .hint("what people have edited and what EMR now says do not go together there: mend the manifests so that both fit")
+            .hint("what people have edited and what EMR now says do not go together there: fix the manifests so that both fit")
             .hint("other pipelines can be imported meanwhile: --name PATTERN")
     })
 }

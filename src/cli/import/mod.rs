@@ -42,7 +42,7 @@ pub struct Import {
     /// Ids of the objects
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<String>,
-    /// Everything that no project owns; DAGs, which stay with whoever wrote them, only when asked for by `dag --all`
+    /// Everything that no project owns; DAGs, which stay with whoever wrote them, only with `dag --all`
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// Folder to write to, relative to the project
@@ -206,7 +206,7 @@ fn chosen<'l>(
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let named = args.kind.as_deref().map(named).transpose()?;
     let free = |kind: AnyKindRef, f: &Found| {
-        // What others go on owning is imported when it is asked for.
+        // What others go on owning is imported when it is named.
         let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
     };

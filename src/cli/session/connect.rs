@@ -17,7 +17,7 @@ pub struct Session {
     pub services: Services,
     /// Systems that are read as empty because the target does not have them.
     pub(super) absent: Vec<System>,
-    /// Whether what is due may be taken down.
+    /// Whether teardown of what is due is allowed.
     pub(super) key: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     pub(super) workspace: Option<String>,
@@ -31,7 +31,7 @@ impl Session {
         Project::load(global, targeted, ui)?.connect(ui).await
     }
 
-    /// Gives the second key: what is due is taken down.
+    /// Allows the teardown of what is due.
     pub fn allow_teardown(&mut self, allow: bool) {
         self.key = allow;
     }

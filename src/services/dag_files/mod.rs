@@ -26,7 +26,7 @@ use std::sync::Arc;
 const LONGEST: u64 = 4 * 1024 * 1024;
 /// The deepest folder that is looked into.
 const DEEPEST: usize = 16;
-/// How often a write is begun anew when it turned out that the file is not what it was, or seemed so.
+/// How often a write is tried again when it turned out that the file is not what it was, or seemed so.
 const ATTEMPTS: usize = 3;
 
 /// Why DAG files cannot be reached.

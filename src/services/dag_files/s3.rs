@@ -367,8 +367,8 @@ impl Inner {
             _ => format!("arn:aws:s3:::{bucket}/{}*", self.prefix),
         };
         let mut message = format!("{} (s3://{bucket}/{})", refusal.message, ask.key);
-        if let Some(mend) = refusal.mend(bucket, ask.action, &on) {
-            message = format!("{message}; {mend}");
+        if let Some(remedy) = refusal.remedy(bucket, ask.action, &on) {
+            message = format!("{message}; {remedy}");
         }
         if matches!(refusal.status, 400 | 401 | 403) {
             message = format!("{message}; signed with the credentials of {}", self.aws.describe().await);

@@ -137,9 +137,9 @@ impl S3Error {
     }
 
     /// What can be done about it; `action` is the permission that the request needs, `on` what it is needed for.
-    pub(super) fn mend(&self, bucket: &str, action: &str, on: &str) -> Option<String> {
+    pub(super) fn remedy(&self, bucket: &str, action: &str, on: &str) -> Option<String> {
         Some(match self.code.as_str() {
-            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or mend `airflow.dags` of the target"),
+            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or fix `airflow.dags` of the target"),
             "AccessDenied" | "AllAccessDisabled" => format!("it takes the permission {action} on {on}"),
             "InvalidAccessKeyId" => {
                 "S3 knows no such access key: was it deleted, or is it of another store?".to_owned()
@@ -211,7 +211,7 @@ mod tests {
         ] {
             let refusal = refused(status, code, more);
             assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, "No."));
-            assert!(refusal.mend("b", "s3:GetObject", "arn").unwrap().contains(says), "{refusal:?}");
+            assert!(refusal.remedy("b", "s3:GetObject", "arn").unwrap().contains(says), "{refusal:?}");
         }
         assert!(refused(404, "NoSuchKey", "").is_missing() && !refused(404, "NoSuchBucket", "").is_missing());
         // What a proxy says of a path that it does not know is no word of S3 about an object.

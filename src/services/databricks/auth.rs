@@ -187,7 +187,7 @@ pub struct DatabricksConfig {
     pub methods: Vec<Method>,
     /// The most requests a second, where set.
     pub rate_limit: Option<f64>,
-    /// The audience that identity tokens are asked for; default: the token endpoint.
+    /// The audience that identity tokens are for; default: the token endpoint.
     pub audience: Option<String>,
     /// The OAuth server's metadata, where it is not in its usual place.
     pub discovery_url: Option<String>,
@@ -335,7 +335,7 @@ fn choose_profile(
         }
         let Some(profiles) = profiles else {
             return Err(AuthError::Profile(format!(
-                "profile `{name}` is asked for, but there is no Databricks configuration file: run \
+                "profile `{name}` is wanted, but there is no Databricks configuration file: run \
                  `databricks configure --profile {name}`, or name the file in DATABRICKS_CONFIG_FILE"
             )));
         };

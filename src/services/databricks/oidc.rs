@@ -44,7 +44,7 @@ async fn identity<'m>(
         }
         Method::EnvOidc { token, client_id, .. } => Ok((token.clone(), client_id.as_deref())),
         Method::FileOidc { path, client_id } => {
-            // Read anew each time: whoever wrote it renews it.
+            // Read again each time: whoever wrote it renews it.
             let text =
                 std::fs::read_to_string(path).map_err(|e| format!("cannot read the identity token {path}: {e}"))?;
             match text.trim() {

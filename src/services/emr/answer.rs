@@ -160,7 +160,7 @@ impl EmrError {
     }
 
     /// What can be done about it; `action` is the permission that the request needs.
-    pub(super) fn mend(&self, action: &str) -> Option<String> {
+    pub(super) fn remedy(&self, action: &str) -> Option<String> {
         Some(match self.code.as_str() {
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
                 format!("it takes the permission {action}")

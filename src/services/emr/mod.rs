@@ -126,7 +126,7 @@ impl Emr {
                 &call,
                 format!(
                     "the target is account {account}, and the credentials of {} are of account {} ({}); sign in to the \
-                     other account, or mend `emr.account` of the target",
+                     other account, or fix `emr.account` of the target",
                     self.aws.describe().await,
                     caller.account,
                     caller.arn
@@ -265,7 +265,7 @@ impl Emr {
 
     /// A refusal with what can be done about it.
     async fn explained(&self, call: &Call, wire: &Wire, refusal: &EmrError) -> ServiceError {
-        let mut more = refusal.mend(&wire.action).map(|mend| format!("; {mend}")).unwrap_or_default();
+        let mut more = refusal.remedy(&wire.action).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         if matches!(refusal.status, 401 | 403) || more.contains("credentials") {
             more.push_str(&format!("; signed with the credentials of {}", self.aws.describe().await));
         }

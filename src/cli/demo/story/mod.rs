@@ -38,7 +38,7 @@ pub const STORY: &[StoryStep] = &[
     },
     StoryStep {
         title: "plan: what would an apply do?",
-        words: "The key is mended. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
+        words: "The key is fixed. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
                 id, so that it is taken over, history and all, instead of made twice. And the pool may grow.",
         play: |stage| Box::pin(workspace::plan(stage)),
     },
@@ -99,7 +99,7 @@ pub const STORY: &[StoryStep] = &[
     StoryStep {
         title: "emr inventory: what is still on EMR",
         words: "The old monthly pipelines run on EMR. An emulated AWS account holds them as they are met: six pipelines, \
-                made anew each month or kept waiting, on spot fleets, with bootstrap actions and odd steps.",
+                recreated each month or kept waiting, on spot fleets, with bootstrap actions and odd steps.",
         play: |stage| Box::pin(exit::inventory(stage)),
     },
     StoryStep {
@@ -114,7 +114,7 @@ pub const STORY: &[StoryStep] = &[
         play: |stage| Box::pin(exit::deploy(stage)),
     },
     StoryStep {
-        title: "teardown, first rung: marked",
+        title: "teardown: marked",
         words: "Ann writes that the old insights clusters are to go. The first apply only marks what matches: tags, and \
                 nothing else.",
         play: |stage| Box::pin(exit::mark(stage)),
@@ -126,7 +126,7 @@ pub const STORY: &[StoryStep] = &[
         play: |stage| Box::pin(exit::gates(stage)),
     },
     StoryStep {
-        title: "teardown: the second key",
+        title: "teardown: allowed",
         words: "Now it is due. That alone ends nothing: terminating takes --allow-teardown as well.",
         play: |stage| Box::pin(exit::take_down(stage)),
     },
