@@ -30,7 +30,7 @@ impl Disk {
     }
 
     /// What stands at a path, and where it really is.
-    fn look(&self, path: &str) -> Result<Entry, String> {
+    fn look(&self, path: &str) -> Result<DiskEntry, String> {
         let at = self.root.join(path);
         let told = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => format!("there is no `{path}`"),
@@ -39,25 +39,25 @@ impl Disk {
         let is_link = fs::symlink_metadata(&at).map_err(told)?.is_symlink();
         let real = match fs::canonicalize(&at) {
             Ok(real) => real,
-            Err(_) if is_link => return Ok(Entry::Found(self.found(path, FoundKind::SymlinkBroken, 0))),
+            Err(_) if is_link => return Ok(DiskEntry::Found(self.found(path, FoundKind::SymlinkBroken, 0))),
             Err(e) => return Err(told(e)),
         };
         let Ok(inside) = real.strip_prefix(&self.root) else {
-            return Ok(Entry::Found(self.found(path, FoundKind::SymlinkOutside, 0)));
+            return Ok(DiskEntry::Found(self.found(path, FoundKind::SymlinkOutside, 0)));
         };
         if is_hidden(inside, Path::new(path)) {
-            return Ok(Entry::Found(self.found(path, FoundKind::Hidden, 0)));
+            return Ok(DiskEntry::Found(self.found(path, FoundKind::Hidden, 0)));
         }
         let about = fs::metadata(&real).map_err(told)?;
         if about.is_dir() {
-            return Ok(Entry::Folder(real));
+            return Ok(DiskEntry::Folder(real));
         }
         let kind = match about.len() {
             _ if !about.is_file() => FoundKind::Special,
             size if size > MOST_BYTES_A_FILE => FoundKind::TooLarge,
             _ => FoundKind::File,
         };
-        Ok(Entry::Found(self.found(path, kind, about.len())))
+        Ok(DiskEntry::Found(self.found(path, kind, about.len())))
     }
 
     fn found(&self, path: &str, kind: FoundKind, size: u64) -> Found {
@@ -86,8 +86,8 @@ impl Disk {
             return Ok(Vec::new());
         }
         let real = match self.look(folder)? {
-            Entry::Folder(real) => real,
-            Entry::Found(file) => return Ok(vec![file]),
+            DiskEntry::Folder(real) => real,
+            DiskEntry::Found(file) => return Ok(vec![file]),
         };
         let told = |e: io::Error| format!("`{folder}` cannot be read: {e}");
         let (mut found, mut bytes) = (Vec::new(), 0);
@@ -98,11 +98,11 @@ impl Disk {
             }
             if name.ends_with(ending) {
                 match self.look(&format!("{folder}/{name}"))? {
-                    Entry::Found(file) => {
+                    DiskEntry::Found(file) => {
                         bytes += file.size;
                         found.push(file);
                     }
-                    Entry::Folder(_) => {}
+                    DiskEntry::Folder(_) => {}
                 }
             }
         }
@@ -128,8 +128,8 @@ impl Disk {
             return Ok(None);
         }
         match self.look(path)? {
-            Entry::Found(file) => self.text(&file).map(Some),
-            Entry::Folder(_) => Err(format!("`{path}` is a folder")),
+            DiskEntry::Found(file) => self.text(&file).map(Some),
+            DiskEntry::Folder(_) => Err(format!("`{path}` is a folder")),
         }
     }
 }
@@ -160,7 +160,7 @@ pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, S
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
 }
 
-enum Entry {
+enum DiskEntry {
     Found(Found),
     Folder(PathBuf),
 }
@@ -172,8 +172,8 @@ impl Source for Disk {
         let mut entered = BTreeSet::new();
         let mut seen = 0;
         let mut folders = match self.look(path)? {
-            Entry::Found(file) => return Ok(vec![file]),
-            Entry::Folder(real) => vec![(path.to_owned(), real)],
+            DiskEntry::Found(file) => return Ok(vec![file]),
+            DiskEntry::Folder(real) => vec![(path.to_owned(), real)],
         };
         while let Some((folder, real)) = folders.pop() {
             if !entered.insert(real.clone()) {
@@ -200,9 +200,9 @@ impl Source for Disk {
             for name in names.into_iter().rev() {
                 let inner = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
                 match self.look(&inner)? {
-                    Entry::Folder(real) => folders.push((inner, real)),
-                    Entry::Found(file) if is_yaml(&name) || leads_away(&file.kind) => found.push(file),
-                    Entry::Found(_) => {}
+                    DiskEntry::Folder(real) => folders.push((inner, real)),
+                    DiskEntry::Found(file) if is_yaml(&name) || leads_away(&file.kind) => found.push(file),
+                    DiskEntry::Found(_) => {}
                 }
             }
             if found.len() > MOST_FILES {
@@ -217,7 +217,7 @@ impl Source for Disk {
         let told = |e: io::Error| format!("`{path}` cannot be read: {e}");
         // Looked at once more: it may have changed since it was listed.
         match self.look(path)? {
-            Entry::Found(Found { kind: FoundKind::File, .. }) => {}
+            DiskEntry::Found(Found { kind: FoundKind::File, .. }) => {}
             _ => return Err(format!("`{path}` is not a file of the project")),
         }
         let file = fs::File::open(self.root.join(path)).map_err(told)?;

@@ -45,7 +45,7 @@ pub struct Known {
 /// The manifests of a commit, by address.
 type Specs = BTreeMap<Address, Value>;
 
-/// An object whose earlier manifest is asked for.
+/// An object whose earlier manifest is wanted.
 struct Asked<'m> {
     address: &'m Address,
     mark: &'m Mark,
@@ -265,9 +265,10 @@ impl States {
             let files = || history.repo.files_at(commit, history.paths).ok();
             let load = |files| (history.load)(&InMemory(files)).ok();
             let of = |desired: Desired| desired.resources.into_iter().map(|r| (r.address, r.spec)).collect();
-            let specs = match self.known.len() < MOST_STATES {
-                true => files().map(|files| load(files).map(of).unwrap_or_default()),
-                false => None,
+            let specs = if self.known.len() < MOST_STATES {
+                files().map(|files| load(files).map(of).unwrap_or_default())
+            } else {
+                None
             };
             self.known.insert(commit.to_owned(), specs);
         }

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use plumb_core::manifest::Request;
-use plumb_core::plan::fixture::{address, manifest, mark, POOL};
+use crate::plan_world::{POOL, address, manifest, mark};
 use git2::{IndexAddOption, Repository, Signature, Time};
+use plumb_core::manifest::Request;
 use serde_json::json;
 use std::path::Path;
 
@@ -51,10 +51,10 @@ fn with_history<T>(folder: &Path, then: impl FnOnce(&History<'_>) -> T) -> T {
 }
 
 /// What a manifest was, by its capacity; 0: there was none.
-fn was(bases: &Bases, name: &str) -> Option<u64> {
+fn was(bases: &Baselines, name: &str) -> Option<u64> {
     bases.get(&address(name)).map(|base| match base {
-        Base::Spec(spec) => spec["max_capacity"].as_u64().unwrap(),
-        Base::Nothing => 0,
+        Baseline::Spec(spec) => spec["max_capacity"].as_u64().unwrap(),
+        Baseline::Nothing => 0,
     })
 }
 

@@ -70,11 +70,11 @@ pub struct Repo {
     top: PathBuf,
     /// The commit that stands for HEAD and the working tree.
     at: Option<Oid>,
-    blames: RefCell<HashMap<String, Arc<Lines>>>,
+    blames: RefCell<HashMap<String, Arc<BlameLines>>>,
 }
 
 /// The last commit of each line; `None` for one that is not committed.
-type Lines = Vec<Option<Commit>>;
+type BlameLines = Vec<Option<Commit>>;
 
 impl Repo {
     /// Opens the repository that a folder is in. `None` when it is in none, or in one without a working tree.
@@ -305,7 +305,7 @@ impl Repo {
         Ok(line.checked_sub(1).and_then(|i| lines.get(i).cloned()).flatten())
     }
 
-    fn blame_file(&self, path: &str) -> Result<Lines, GitError> {
+    fn blame_file(&self, path: &str) -> Result<BlameLines, GitError> {
         let head = match self.at {
             Some(id) => self.repository.find_commit(id),
             None => self.repository.head().and_then(|head| head.peel_to_commit()),

@@ -1,6 +1,6 @@
 //! What the command line, the environment and the project's folder say. The only reader of the environment.
 
-use crate::ui::Environment;
+use crate::ui::TerminalEnvironment;
 use std::path::{Path, PathBuf};
 
 /// The environment, as a function of names.
@@ -9,8 +9,8 @@ pub fn env(name: &str) -> Option<String> {
 }
 
 /// What the environment says of colour and terminals.
-pub fn terminal() -> Environment {
-    Environment {
+pub fn terminal() -> TerminalEnvironment {
+    TerminalEnvironment {
         no_color: env("NO_COLOR"),
         clicolor_force: env("CLICOLOR_FORCE"),
         term: env("TERM"),
@@ -57,9 +57,10 @@ pub struct Run {
 /// The nearest folder, from here upwards, that holds `plumb.yaml`.
 pub fn project_dir(given: Option<&Path>) -> Result<PathBuf, String> {
     if let Some(dir) = given {
-        return match dir.join("plumb.yaml").is_file() {
-            true => Ok(dir.to_owned()),
-            false => Err(format!("{} holds no plumb.yaml", dir.display())),
+        return if dir.join("plumb.yaml").is_file() {
+            Ok(dir.to_owned())
+        } else {
+            Err(format!("{} holds no plumb.yaml", dir.display()))
         };
     }
     let here = std::env::current_dir().map_err(|e| format!("the current folder cannot be read: {e}"))?;

@@ -167,9 +167,10 @@ fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &LiveO
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = match kind.is_borrowed(&found.seen.spec) {
-        true => UnknownMembers::default(),
-        false => UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove),
+    let unknown = if kind.is_borrowed(&found.seen.spec) {
+        UnknownMembers::default()
+    } else {
+        UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove)
     };
     (normal::normal(kind.rules(), &sealed), unknown)
 }

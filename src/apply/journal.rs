@@ -2,7 +2,7 @@
 
 use plumb_core::plan::outcome::{ChangeRecord, ChangeRecords, Ended, Sent, SentEnd};
 use plumb_model::address::Address;
-use plumb_model::call::{Answer, Call, Fault};
+use plumb_model::call::{Answer, Call, ServiceError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Journal {
     }
 
     /// Notes what came of it.
-    pub(super) fn answered(&self, address: &Address, at: usize, came: &Result<Answer, Fault>, took: Duration) {
+    pub(super) fn answered(&self, address: &Address, at: usize, came: &Result<Answer, ServiceError>, took: Duration) {
         let mut all = self.lock();
         let Some(sent) = all.get_mut(address).and_then(|record| record.sent.get_mut(at)) else { return };
         sent.took = took;
@@ -43,13 +43,13 @@ impl Journal {
             Ok(answer) => (SentEnd::Done, Some(answer.status)),
             Err(fault) => {
                 let status = match fault {
-                    Fault::Refused { status, .. } => Some(*status),
-                    Fault::NotSent { .. } | Fault::Lost { .. } => None,
+                    ServiceError::Refused { status, .. } => Some(*status),
+                    ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
                 };
                 let end = match fault {
                     _ if fault.may_have_happened() => SentEnd::Unknown,
-                    Fault::NotSent { .. } => SentEnd::NotSent,
-                    Fault::Refused { .. } | Fault::Lost { .. } => SentEnd::Refused,
+                    ServiceError::NotSent { .. } => SentEnd::NotSent,
+                    ServiceError::Refused { .. } | ServiceError::Lost { .. } => SentEnd::Refused,
                 };
                 (end, status)
             }
@@ -94,8 +94,8 @@ mod tests {
         Address { kind: "DatabricksJob".into(), name: "a".into() }
     }
 
-    fn refused(status: u16) -> Result<Answer, Fault> {
-        Err(Fault::Refused {
+    fn refused(status: u16) -> Result<Answer, ServiceError> {
+        Err(ServiceError::Refused {
             line: "POST /x".into(),
             status,
             code: "CODE".into(),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     /// Notes these requests; `None` for one that was never answered.
-    fn journal(came: &[Option<Result<Answer, Fault>>]) -> Journal {
+    fn journal(came: &[Option<Result<Answer, ServiceError>>]) -> Journal {
         let journal = Journal::default();
         for (number, came) in came.iter().enumerate() {
             let path = format!("/api/{number}");
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn a_change_that_was_broken_off_ends_as_what_it_sent_tells() {
         let ok = || Some(Ok(Answer { status: 200, body: json!({}), request_id: None }));
-        let lost = || Some(Err(Fault::Lost { line: "POST /x".into(), why: "reset".into() }));
-        let unsent = || Some(Err(Fault::NotSent { line: "POST /x".into(), why: "no route".into() }));
+        let lost = || Some(Err(ServiceError::Lost { line: "POST /x".into(), why: "reset".into() }));
+        let unsent = || Some(Err(ServiceError::NotSent { line: "POST /x".into(), why: "no route".into() }));
         let first = || vec!["POST /api/0".to_owned()];
         let failed = |sent: Vec<String>| Ended::Failed { why: "it broke".into(), sent };
         let unknown = |sent: Vec<String>| Ended::Unknown { why: "it broke".into(), sent };

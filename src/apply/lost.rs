@@ -2,11 +2,11 @@
 //! ever made twice; and what cannot be found out is said to be not known.
 
 use super::Shared;
-use super::send::{Failed, Stands, settle};
+use super::send::{CallFailure, Stands, settle};
 use crate::observe;
 use plumb_core::kinds::AnyKind;
 use plumb_core::plan::Change;
-use plumb_model::call::{Call, Fault};
+use plumb_model::call::{Call, ServiceError};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -22,7 +22,7 @@ pub(super) async fn create(
     kind: &'static dyn AnyKind,
     call: &Call,
     pointer: &str,
-) -> Result<String, Failed> {
+) -> Result<String, CallFailure> {
     // What was said to attempts that may have made it.
     let mut unclear: Vec<String> = Vec::new();
     for attempt in 1..=CREATES {
@@ -35,7 +35,7 @@ pub(super) async fn create(
                     false
                 }
             },
-            Err(fault) if unclear.is_empty() && !fault.may_have_happened() => return Err(Failed::of(&fault)),
+            Err(fault) if unclear.is_empty() && !fault.may_have_happened() => return Err(CallFailure::of(&fault)),
             Err(fault) => {
                 wait = fault.retry_after().unwrap_or_default().min(shared.options.outage);
                 let again = is_worth_another(&fault);
@@ -47,7 +47,7 @@ pub(super) async fn create(
             }
         };
         let last = unclear.join("; then ");
-        let not_known = |why: String| Failed { why, call: Stands::NotKnown };
+        let not_known = |why: String| CallFailure { why, call: Stands::NotKnown };
         match look_up(shared, change, kind, wait).await {
             Ok(Some(id)) => return Ok(id),
             Ok(None) if again && attempt < CREATES => {}
@@ -61,14 +61,14 @@ pub(super) async fn create(
         }
     }
     // The last attempt returns.
-    Err(Failed::unsent(format!("{}: not sent", call.line())))
+    Err(CallFailure::unsent(format!("{}: not sent", call.line())))
 }
 
 /// Whether the call may fare better once it is certain that it made nothing: what refuses it now will refuse it then.
-fn is_worth_another(fault: &Fault) -> bool {
+fn is_worth_another(fault: &ServiceError) -> bool {
     match fault {
-        Fault::NotSent { .. } | Fault::Lost { .. } => true,
-        Fault::Refused { status, .. } => *status >= 500 && *status != 501 || matches!(*status, 408 | 429 | 499),
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => true,
+        ServiceError::Refused { status, .. } => *status >= 500 && *status != 501 || matches!(*status, 408 | 429 | 499),
     }
 }
 

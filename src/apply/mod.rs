@@ -9,6 +9,7 @@ mod change;
 mod journal;
 mod lost;
 mod outage;
+mod queue;
 mod send;
 mod teardown;
 
@@ -21,6 +22,7 @@ use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::secrets::Numbers;
 use plumb_core::plan::{Change, Decision, Live, WantedObject};
 use plumb_model::address::Address;
+use queue::{Queue, Turn};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +39,7 @@ use tokio::{
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ApplyOptions {
     /// How many changes are carried out at the same time, at most.
     pub width: usize,
     /// How long to wait for an object that is between two states.
@@ -52,9 +54,9 @@ pub struct Options {
     pub journal: Journal,
 }
 
-impl Default for Options {
+impl Default for ApplyOptions {
     fn default() -> Self {
-        Options {
+        ApplyOptions {
             width: 8,
             patience: Duration::from_secs(30 * 60),
             grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
@@ -66,7 +68,7 @@ impl Default for Options {
 }
 
 /// Told how the apply goes on.
-pub trait Watch: Send + Sync {
+pub trait ApplyWatch: Send + Sync {
     /// A change is being carried out.
     fn started(&self, _change: &Change) {}
     /// A change waits: for what, in a few words.
@@ -76,8 +78,8 @@ pub trait Watch: Send + Sync {
 }
 
 /// A watcher that takes no notice.
-pub struct Unwatched;
-impl Watch for Unwatched {}
+pub struct UnwatchedApply;
+impl ApplyWatch for UnwatchedApply {}
 
 /// What all changes of one apply share.
 struct Shared {
@@ -98,7 +100,7 @@ struct Shared {
     me: tokio::sync::OnceCell<String>,
     project: String,
     target: String,
-    options: Options,
+    options: ApplyOptions,
     /// What changes wait for, for whoever watches.
     waits: mpsc::UnboundedSender<(usize, String)>,
 }
@@ -144,8 +146,8 @@ pub async fn apply(
     desired: &Desired,
     live: &Live,
     decision: Decision,
-    options: Options,
-    watch: &dyn Watch,
+    options: ApplyOptions,
+    watch: &dyn ApplyWatch,
     stop: Arc<AtomicBool>,
 ) -> ApplyOutcome {
     let target = desired.mark_target();
@@ -186,40 +188,37 @@ pub async fn apply(
 
 async fn schedule(
     shared: Arc<Shared>,
-    watch: &dyn Watch,
+    watch: &dyn ApplyWatch,
     mut waits: mpsc::UnboundedReceiver<(usize, String)>,
     stop: Arc<AtomicBool>,
 ) -> ApplyOutcome {
     let changes = &shared.decision.plan.changes;
     let mut outcome = ApplyOutcome::default();
-    let mut waiting: Vec<usize> = (0..changes.len()).collect();
+    let mut queue = Queue::new(dependencies(changes));
     let mut running = JoinSet::new();
     let mut begun_at = BTreeMap::new();
     loop {
-        let mut still = Vec::new();
-        for index in std::mem::take(&mut waiting) {
-            let change = &changes[index];
-            let ended = |a: &&Address| outcome.changes.get(*a);
-            // What waits for something that had not its turn had not its own either.
-            let late = change.depends_on.iter().any(|a| matches!(ended(&a), Some(Ended::NotStarted)));
-            let is_no_help = |e: &Ended| !e.is_done() && *e != Ended::NotStarted;
-            if let Some(because) = change.depends_on.iter().find(|a| ended(a).is_some_and(is_no_help)) {
-                let skipped = Ended::Skipped { because: because.clone() };
-                watch.ended(change, &skipped, Duration::ZERO);
-                outcome.changes.insert(change.address.clone(), skipped);
-            } else if late || stop.load(Ordering::Relaxed) {
-                outcome.changes.insert(change.address.clone(), Ended::NotStarted);
-            } else if running.len() < shared.options.width && change.depends_on.iter().all(|a| ended(&a).is_some()) {
-                watch.started(change);
-                let (shared, begun) = (shared.clone(), tokio::time::Instant::now());
-                let run = async move { (change::run(&shared, index).await, begun.elapsed()) };
-                begun_at.insert(running.spawn(run).id(), (index, begun));
-            } else {
-                still.push(index);
+        loop {
+            let is_stopped = stop.load(Ordering::Relaxed);
+            match queue.next(!is_stopped && running.len() < shared.options.width) {
+                Some(Turn::Begin(index)) => {
+                    watch.started(&changes[index]);
+                    let (shared, begun) = (shared.clone(), tokio::time::Instant::now());
+                    let run = async move { (change::run(&shared, index).await, begun.elapsed()) };
+                    begun_at.insert(running.spawn(run).id(), (index, begun));
+                }
+                Some(Turn::Skip { index, because }) => {
+                    let skipped = Ended::Skipped { because: changes[because].address.clone() };
+                    watch.ended(&changes[index], &skipped, Duration::ZERO);
+                    outcome.changes.insert(changes[index].address.clone(), skipped);
+                }
+                None if is_stopped => {
+                    not_started(&mut outcome, changes, &mut queue);
+                    break;
+                }
+                None => break,
             }
         }
-        let before = still.len();
-        waiting = still;
         let joined = loop {
             tokio::select! {
                 biased;
@@ -231,10 +230,8 @@ async fn schedule(
             Some(Ok((id, (ended, took)))) => (id, Ok((ended, took))),
             // It ended in the middle of something; what it had sent is noted.
             Some(Err(e)) => (e.id(), Err(e)),
-            // Nothing runs. What was skipped just now may let go of others; a circle would not.
-            None if before == 0 => break,
-            None if outcome.changes.len() + before < changes.len() => break,
-            None => continue,
+            // Nothing runs, and nothing more can begin.
+            None => break,
         };
         if let Some((index, begun)) = begun_at.remove(&id) {
             let address = &changes[index].address;
@@ -243,13 +240,25 @@ async fn schedule(
             });
             shared.options.journal.ended(address, took);
             watch.ended(&changes[index], &ended, took);
+            queue.ended(index, ended.is_done());
             outcome.changes.insert(address.clone(), ended);
         }
     }
-    for index in waiting {
+    not_started(&mut outcome, changes, &mut queue);
+    outcome
+}
+
+/// What each change depends on, by index.
+fn dependencies(changes: &[Change]) -> Vec<Vec<Option<usize>>> {
+    let indices: BTreeMap<&Address, usize> = changes.iter().enumerate().map(|(i, c)| (&c.address, i)).collect();
+    changes.iter().map(|c| c.depends_on.iter().map(|address| indices.get(address).copied()).collect()).collect()
+}
+
+/// Notes that what has not had its turn will have none.
+fn not_started(outcome: &mut ApplyOutcome, changes: &[Change], queue: &mut Queue) {
+    for index in queue.take_rest() {
         outcome.changes.insert(changes[index].address.clone(), Ended::NotStarted);
     }
-    outcome
 }
 
 /// Why the task of a change ended early. A panic is a mistake of plumb's own, and its message is all that tells which.

@@ -3,13 +3,13 @@
 use super::{Shared, lost};
 use plumb_core::kinds::AnyKind;
 use plumb_core::plan::{Change, references};
-use plumb_model::call::{Answer, Call, Fault, Method, Service, Settled, Settles, Until};
+use plumb_model::call::{Answer, Call, Method, Ready, Service, ServiceError, WaitFor};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Why a change did not get past a call.
-pub(super) struct Failed {
+pub(super) struct CallFailure {
     pub why: String,
     pub call: Stands,
 }
@@ -25,21 +25,21 @@ pub(super) enum Stands {
     Done,
 }
 
-impl Failed {
+impl CallFailure {
     /// Nothing was sent.
-    pub fn unsent(why: String) -> Failed {
-        Failed { why, call: Stands::NotDone }
+    pub fn unsent(why: String) -> CallFailure {
+        CallFailure { why, call: Stands::NotDone }
     }
 
     /// As much as the fault of the call says.
-    pub fn of(fault: &Fault) -> Failed {
+    pub fn of(fault: &ServiceError) -> CallFailure {
         let call = if fault.may_have_happened() { Stands::NotKnown } else { Stands::NotDone };
-        Failed { why: fault.to_string(), call }
+        CallFailure { why: fault.to_string(), call }
     }
 }
 
 /// What came of a call.
-pub(super) struct Carried {
+pub(super) struct CallOutcome {
     /// The id of the object that it made.
     pub made: Option<String>,
     /// Whether it did anything: deleting what is gone does not.
@@ -53,12 +53,18 @@ pub(super) async fn call(
     kind: &'static dyn AnyKind,
     call: &Call,
     id: Option<&str>,
-) -> Result<Carried, Failed> {
-    let ready = fill(shared, call, id).map_err(Failed::unsent)?;
+) -> Result<CallOutcome, CallFailure> {
+    let ready = fill(shared, call, id).map_err(CallFailure::unsent)?;
     let carried = carry_out(shared, change, kind, &ready).await?;
-    match become_true(shared, change, kind, &ready, carried.made.as_deref().or(id)).await {
+    let Some(mut wait_for) = ready.wait_for.clone() else { return Ok(carried) };
+    if let Some(made) = &carried.made {
+        fill_reads(&mut wait_for, made);
+        let expect = references::fill_late(&wait_for.expect, &shared.ids().clone(), Some(made));
+        wait_for.expect = expect.map_err(|address| CallFailure { why: missing_id(address), call: Stands::Done })?;
+    }
+    match wait(shared, change, kind, &ready, &wait_for).await {
         Ok(()) => Ok(carried),
-        Err(why) => Err(Failed { why, call: if carried.effect { Stands::Done } else { Stands::NotDone } }),
+        Err(why) => Err(CallFailure { why, call: if carried.effect { Stands::Done } else { Stands::NotDone } }),
     }
 }
 
@@ -67,40 +73,20 @@ async fn carry_out(
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
-) -> Result<Carried, Failed> {
+) -> Result<CallOutcome, CallFailure> {
     if let Some(pointer) = call.creates {
         let made = lost::create(shared, change, kind, call, pointer).await?;
-        return Ok(Carried { made: Some(made), effect: true });
+        return Ok(CallOutcome { made: Some(made), effect: true });
     }
     let answer = settle(shared, change, call).await.map_err(|fault| {
-        let mut failed = Failed::of(&fault);
+        let mut failed = CallFailure::of(&fault);
         if fault.is_wrong_state() && call.waits_out_state {
             let minutes = shared.options.patience.as_secs() / 60;
             failed.why = format!("{fault}; waited {minutes} min for another state");
         }
         failed
     })?;
-    Ok(Carried { made: None, effect: answer.is_some() })
-}
-
-/// Waits for what has to become true after a call. `id` is that of the object.
-async fn become_true(
-    shared: &Shared,
-    change: &Change,
-    kind: &'static dyn AnyKind,
-    call: &Call,
-    id: Option<&str>,
-) -> Result<(), String> {
-    if let Some(until) = &call.until {
-        let filled = |text: &str| id.map_or_else(|| text.to_owned(), |id| text.replace("${id}", id));
-        let query = until.query.iter().map(|(k, v)| (k.clone(), filled(v))).collect();
-        let until = Until { path: filled(&until.path), query, ..until.clone() };
-        wait(shared, change, call, &until).await?;
-    }
-    match &call.settles {
-        Some(settles) => settled(shared, change, kind, call, settles).await,
-        None => Ok(()),
-    }
+    Ok(CallOutcome { made: None, effect: answer.is_some() })
 }
 
 /// Fills in the ids and secrets that the plan does not hold.
@@ -113,13 +99,22 @@ fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> 
         let body = references::fill_late(body, &ids, id).map_err(missing_id)?;
         call.body = Some(shared.decision.vault.reveal_in(&body));
     }
-    if let Some(settles) = &mut call.settles {
-        settles.expect = references::fill_late(&settles.expect, &ids, id).map_err(missing_id)?;
+    if let Some(wait_for) = &mut call.wait_for {
+        wait_for.expect = references::fill_late(&wait_for.expect, &ids, id).map_err(missing_id)?;
+        id.into_iter().for_each(|id| fill_reads(wait_for, id));
     }
-    if let Some(otherwise) = &call.otherwise {
-        call.otherwise = Some(Box::new(fill(shared, otherwise, id)?));
+    if let Some(fallback) = &call.fallback {
+        call.fallback = Some(Box::new(fill(shared, fallback, id)?));
     }
     Ok(call)
+}
+
+/// Fills the object's id into the reads of a wait.
+fn fill_reads(wait_for: &mut WaitFor, id: &str) {
+    for read in &mut wait_for.reads {
+        read.path = read.path.replace("${id}", id);
+        read.query.iter_mut().for_each(|(_, value)| *value = value.replace("${id}", id));
+    }
 }
 
 fn missing_id(address: String) -> String {
@@ -127,7 +122,7 @@ fn missing_id(address: String) -> String {
 }
 
 /// Sends a call, waiting out a state that does not allow it. `None`: what it is about is gone, and that is as good.
-pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Result<Option<Answer>, Fault> {
+pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Result<Option<Answer>, ServiceError> {
     let service = shared.services.for_system(call.system)?;
     let begun = Instant::now();
     let mut pause = Duration::from_millis(500).min(shared.options.poll);
@@ -135,8 +130,8 @@ pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Res
         match noted(shared, change, &*service, call).await {
             Ok(answer) => return Ok(Some(answer)),
             Err(fault) if call.gone_is_done && fault.is_gone() => return Ok(None),
-            Err(fault) if fault.is_wrong_state() => match &call.otherwise {
-                Some(otherwise) => return Box::pin(settle(shared, change, otherwise)).await,
+            Err(fault) if fault.is_wrong_state() => match &call.fallback {
+                Some(fallback) => return Box::pin(settle(shared, change, fallback)).await,
                 None if call.waits_out_state && begun.elapsed() + pause < shared.options.patience => {
                     sleep(pause).await;
                     pause = (pause * 2).min(shared.options.poll);
@@ -149,7 +144,7 @@ pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Res
 }
 
 /// Sends a call, and notes it and what came of it.
-async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, Fault> {
+async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, ServiceError> {
     if call.method == Method::Get {
         return service.send(call).await;
     }
@@ -163,40 +158,25 @@ async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &C
     came
 }
 
-/// Looks again and again until the kind finds the change settled.
-async fn settled(
+/// Reads again and again until the kind finds the change ready.
+async fn wait(
     shared: &Shared,
     change: &Change,
     kind: &'static dyn AnyKind,
     call: &Call,
-    settles: &Settles,
+    wait_for: &WaitFor,
 ) -> Result<(), String> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(200).min(shared.options.poll);
     let mut memory = Value::Null;
     loop {
-        let mut looks = Vec::with_capacity(settles.reads.len());
-        let mut hidden = None;
-        for read in &settles.reads {
-            let service = shared.services.for_system(read.system).map_err(|e| e.to_string())?;
-            looks.push(match service.send(read).await {
-                Ok(answer) => answer.body,
-                Err(fault) if fault.is_gone() => Value::Null,
-                // What is between two states may not be shown: Airflow 2 answers 500 for the source of a file that came
-                // back and that it has yet to parse (recorded from 2.11.2).
-                Err(fault) if fault.may_pass() => {
-                    hidden = Some(fault.to_string());
-                    Value::Null
-                }
-                Err(fault) => return Err(fault.to_string()),
-            });
-        }
-        let waited = match (hidden, kind.settled(&settles.expect, &looks, &mut memory)) {
-            (None, Settled::Yes) => return Ok(()),
-            (None, Settled::NotYet(what)) => what,
+        let (looks, hidden) = look(shared, &wait_for.reads).await.map_err(|why| format!("{}: {why}", call.line()))?;
+        let waited = match (hidden, kind.settled(&wait_for.expect, &looks, &mut memory)) {
+            (None, Ready::Yes) => return Ok(()),
+            (None, Ready::NotYet(what)) => what,
             // What could not be read proves nothing, not even that something is gone.
             (Some(fault), _) => format!("it cannot be seen: {fault}"),
-            (None, Settled::Never(why)) => {
+            (None, Ready::Never(why)) => {
                 let manifest = change.source.as_ref().map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
                 return Err(format!("{}: {why}{manifest}", call.line()));
             }
@@ -211,35 +191,23 @@ async fn settled(
     }
 }
 
-/// Reads a state again and again until it is a good one.
-async fn wait(shared: &Shared, change: &Change, call: &Call, until: &Until) -> Result<(), String> {
-    let service = shared.services.for_system(call.system).map_err(|e| e.to_string())?;
-    let mut read = Call::get(call.system, until.path.clone());
-    read.query = until.query.clone();
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(200).min(shared.options.poll);
-    loop {
-        let waited = match service.send(&read).await {
-            Ok(answer) => {
-                let state = answer.body.pointer(until.pointer).and_then(Value::as_str).unwrap_or("unknown");
-                if until.good.contains(&state) {
-                    return Ok(());
-                }
-                if until.bad.contains(&state) {
-                    let why = answer.body.get("state_message").and_then(Value::as_str).unwrap_or("no reason given");
-                    return Err(format!("{}: its state became {state}: {why}", call.line()));
-                }
-                format!("it is {state}")
+/// What the reads show now, and why the last of those that show nothing could not be read this time.
+async fn look(shared: &Shared, reads: &[Call]) -> Result<(Vec<Value>, Option<String>), String> {
+    let mut looks = Vec::with_capacity(reads.len());
+    let mut hidden = None;
+    for read in reads {
+        let service = shared.services.for_system(read.system).map_err(|e| e.to_string())?;
+        looks.push(match service.send(read).await {
+            Ok(answer) => answer.body,
+            Err(fault) if fault.is_gone() => Value::Null,
+            // What is between two states may not be shown: Airflow 2 answers 500 for the source of a file that came
+            // back and that it has yet to parse (recorded from 2.11.2).
+            Err(fault) if fault.may_pass() => {
+                hidden = Some(fault.to_string());
+                Value::Null
             }
-            Err(fault) if fault.may_pass() => format!("it cannot be seen: {fault}"),
-            Err(fault) => return Err(format!("{}: its state cannot be read: {fault}", call.line())),
-        };
-        if begun.elapsed() + pause >= shared.options.patience {
-            let seconds = shared.options.patience.as_secs();
-            return Err(format!("{}: after {seconds} s {waited}", call.line()));
-        }
-        shared.waiting(change, &waited);
-        sleep(pause).await;
-        pause = (pause * 2).min(shared.options.poll);
+            Err(fault) => return Err(format!("its state cannot be read: {fault}")),
+        });
     }
+    Ok((looks, hidden))
 }

@@ -4,8 +4,8 @@
 
 use super::*;
 use crate::plan_world::{CLUSTER, POOL, World, address, manifest, mark, pool, pool_spec};
-use crate::services::fake::{Fake, Said, foreign, lost, not_found, not_sent, nothing, refused};
-use plumb_model::call::{Call, Fault};
+use crate::services::fake::{Fake, FakeAnswer, foreign, lost, not_found, not_sent, nothing, refused};
+use plumb_model::call::{Call, ServiceError};
 use serde_json::json;
 use std::collections::VecDeque;
 
@@ -21,15 +21,15 @@ fn live_pool(id: &str, owner: &str) -> Value {
     pool
 }
 
-fn options() -> Options {
+fn options() -> ApplyOptions {
     let short = Duration::from_millis(1);
-    Options {
+    ApplyOptions {
         width: 4,
         patience: short,
         grace: vec![Duration::ZERO, short],
         poll: short,
         outage: short,
-        ..Options::default()
+        ..ApplyOptions::default()
     }
 }
 
@@ -37,7 +37,7 @@ fn options() -> Options {
 async fn ends(world: &World, fake: &Arc<Fake>) -> (Vec<String>, Vec<String>) {
     let (desired, stop) = (world.desired(), Arc::new(AtomicBool::new(false)));
     let decision = world.decision(&desired);
-    let outcome = apply(&fake.services(), &desired, &world.live, decision, options(), &Unwatched, stop).await;
+    let outcome = apply(&fake.services(), &desired, &world.live, decision, options(), &UnwatchedApply, stop).await;
     let word = |ended: &Ended| match ended {
         Ended::Done { unverified: Some(_), .. } => "unverified",
         Ended::Done { left, .. } if !left.is_empty() => "left",
@@ -62,7 +62,7 @@ async fn nothing_is_written_unless_the_look_before_it_shows_what_was_decided_on(
         pool[member] = value;
         pool
     };
-    let rows: Vec<(&str, Said, &str, &str)> = vec![
+    let rows: Vec<(&str, FakeAnswer, &str, &str)> = vec![
         ("as it was", Ok(as_read.clone()), "done", "done"),
         // Deleting what is gone is done; what is to be changed and is gone is another decision.
         ("gone", Err(not_found()), "done, nothing sent", "stale"),
@@ -109,7 +109,11 @@ async fn nothing_is_written_unless_the_look_before_it_shows_what_was_decided_on(
 }
 
 /// Creates a pool in a workspace whose create is answered so each time, and which then lists these.
-async fn creates(answers: Vec<Said>, made: bool, listed: impl Fn() -> Said + Send + Sync + 'static) -> (String, usize) {
+async fn creates(
+    answers: Vec<FakeAnswer>,
+    made: bool,
+    listed: impl Fn() -> FakeAnswer + Send + Sync + 'static,
+) -> (String, usize) {
     let (answers, begun) = (Mutex::new(VecDeque::from(answers)), AtomicBool::new(false));
     let fake = Fake::new(move |call: &Call| match call.path.rsplit('/').next() {
         Some("create") => {
@@ -131,9 +135,9 @@ async fn nothing_is_made_twice_and_what_is_not_known_is_not_called_undone() {
     let none = || Ok(json!({"instance_pools": []}));
     let one = || Ok(json!({"instance_pools": [live_pool("p-1", OWN)]}));
     let two = || Ok(json!({"instance_pools": [live_pool("p-1", OWN), live_pool("p-2", OWN)]}));
-    let made: Said = Ok(json!({"instance_pool_id": "p-1"}));
-    type List = fn() -> Said;
-    let rows: Vec<(&str, Vec<Said>, List, &str, usize)> = vec![
+    let made: FakeAnswer = Ok(json!({"instance_pool_id": "p-1"}));
+    type List = fn() -> FakeAnswer;
+    let rows: Vec<(&str, Vec<FakeAnswer>, List, &str, usize)> = vec![
         ("answered", vec![made.clone()], none, "a done", 1),
         ("refused", vec![Err(refused(400, "INVALID_PARAMETER_VALUE"))], none, "a failed", 1),
         ("never sent", vec![Err(not_sent())], none, "a failed", 1),
@@ -195,10 +199,10 @@ async fn what_depends_on_what_was_not_done_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn an_apply_that_is_told_to_stop_begins_nothing_more() {
     let world = World::of(pool("a", ""));
-    let fake = Fake::new(|_| Err::<Value, Fault>(not_found()));
+    let fake = Fake::new(|_| Err::<Value, ServiceError>(not_found()));
     let (desired, stop) = (world.desired(), Arc::new(AtomicBool::new(true)));
     let decision = world.decision(&desired);
-    let outcome = apply(&fake.services(), &desired, &world.live, decision, options(), &Unwatched, stop).await;
+    let outcome = apply(&fake.services(), &desired, &world.live, decision, options(), &UnwatchedApply, stop).await;
     assert_eq!(outcome.count(|ended| *ended == Ended::NotStarted), 1);
     assert_eq!(fake.written(), [""; 0]);
 }

@@ -13,7 +13,7 @@ const BUDGET: usize = 60_000;
 
 /// What is to be done to the issues of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum IssueChange {
     Open { title: String, body: String },
     Edit { number: u64, body: String },
     Close { number: u64, why: &'static str },
@@ -21,7 +21,7 @@ pub enum Step {
 
 /// What is to be done, and what has become of the drift since the last look. `mine` are issues with the label that one's
 /// own account wrote, the newest first; those of other targets and those that others wrote into are left alone.
-pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<Step>, Option<News>) {
+pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<IssueChange>, Option<News>) {
     let start = format!("<!-- plumb:drift {}/{} ", drift.project, drift.target);
     let text = |issue: &Issue| issue.body.clone().unwrap_or_default();
     let mut open: Vec<&Issue> = mine.iter().filter(|i| i.state == "open" && text(i).starts_with(&start)).collect();
@@ -29,19 +29,19 @@ pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<Step>, Op
     if drift.is_empty() {
         let news = (!open.is_empty()).then_some(News::Gone);
         let why = "What is live is as git says again.";
-        return (open.iter().map(|i| Step::Close { number: i.number, why }).collect(), news);
+        return (open.iter().map(|i| IssueChange::Close { number: i.number, why }).collect(), news);
     }
     let marker = format!("{start}{} -->", drift.digest);
     let Some((first, others)) = open.split_first() else {
         let title = format!("Drift of {} on target {}", drift.project, drift.target);
-        return (vec![Step::Open { title, body: body(drift, &marker, link) }], Some(News::Appeared));
+        return (vec![IssueChange::Open { title, body: body(drift, &marker, link) }], Some(News::Appeared));
     };
     // Two can come of two looks at the same time, or of an answer that was lost.
     let why = "An older issue tells of the same target.";
-    let mut steps: Vec<Step> = others.iter().map(|i| Step::Close { number: i.number, why }).collect();
+    let mut steps: Vec<IssueChange> = others.iter().map(|i| IssueChange::Close { number: i.number, why }).collect();
     let same = text(first).starts_with(&marker);
     if !same {
-        steps.push(Step::Edit { number: first.number, body: body(drift, &marker, link) });
+        steps.push(IssueChange::Edit { number: first.number, body: body(drift, &marker, link) });
     }
     (steps, (!same).then_some(News::Changed))
 }
@@ -49,7 +49,7 @@ pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<Step>, Op
 fn body(drift: &Plan, marker: &str, link: Option<&str>) -> String {
     let head = format!(
         "{marker}\nWhat is live is not what git says. An apply makes it so again; `plumb drift --write` takes what is live \
-         into the manifests instead. This text is written anew when the drift changes, and the issue closed when it is \
+         into the manifests instead. This text is updated when the drift changes, and the issue closed when it is \
          gone.\n\n"
     );
     let options = Options { budget: BUDGET - head.len(), link: link.map(str::to_owned) };

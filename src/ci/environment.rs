@@ -3,7 +3,7 @@
 //! The names and what they hold: docs.github.com, "Variables reference" and "Events that trigger workflows".
 
 use crate::services::Secret;
-use crate::services::github::{API, Config, ConfigError};
+use crate::services::github::{API, GitHubConfig, GitHubConfigError};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -59,9 +59,9 @@ impl Runner {
     }
 
     /// How to reach the repository on GitHub; `None` when the environment names none.
-    pub fn github(&self) -> Result<Option<Config>, ConfigError> {
+    pub fn github(&self) -> Result<Option<GitHubConfig>, GitHubConfigError> {
         let Some(repository) = &self.repository else { return Ok(None) };
-        Config::new(self.api.as_deref().unwrap_or(API), repository, self.token.clone()).map(Some)
+        GitHubConfig::new(self.api.as_deref().unwrap_or(API), repository, self.token.clone()).map(Some)
     }
 
     /// The event that started the run. Without a file there is none, and nothing in it.
@@ -93,7 +93,7 @@ pub struct EventRun {
     pub head_sha: String,
     /// Where the branch is. `None` when the fork was deleted.
     #[serde(default)]
-    pub head_repository: Option<crate::services::github::Repo>,
+    pub head_repository: Option<crate::services::github::RepoName>,
 }
 
 /// A pull request as events show it. It has what the API shows, under the same names.

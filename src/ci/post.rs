@@ -3,7 +3,7 @@
 use super::comment::{BUDGET, Body, ROOM};
 use crate::services::GitHub;
 use crate::services::github::Comment;
-use plumb_model::call::Fault;
+use plumb_model::call::ServiceError;
 use std::time::Duration;
 
 /// How often it is tried. Another job may write the same comment at the same time, and GitHub has no way to write only what
@@ -16,27 +16,27 @@ const SETTLED: Duration = Duration::from_millis(500);
 const SMALLEST: usize = 3_000;
 
 /// Where sections are looked for and written.
-pub struct Place<'a> {
+pub struct PullComments<'a> {
     pub github: &'a GitHub,
     pub pull: u64,
     /// Whose comments are one's own.
     pub author: &'a str,
 }
 
-impl Place<'_> {
-    async fn own(&self) -> Result<Vec<(Comment, Body)>, Fault> {
+impl PullComments<'_> {
+    async fn own(&self) -> Result<Vec<(Comment, Body)>, ServiceError> {
         let all = self.github.comments(self.pull).await?;
         let own = all.into_iter().filter(|c| c.is_by(self.author));
         Ok(own.filter_map(|c| Body::parse(c.text()).map(|body| (c, body))).collect())
     }
 
     /// The text of a section; `None` when nobody, or only somebody else, wrote one.
-    pub async fn read(&self, section: &str) -> Result<Option<String>, Fault> {
+    pub async fn read(&self, section: &str) -> Result<Option<String>, ServiceError> {
         Ok(self.own().await?.iter().find_map(|(_, body)| body.get(section).map(str::to_owned)))
     }
 
     /// Writes a section, which `make` makes of at most so many bytes, and looks whether it is there.
-    pub async fn write(&self, section: &str, make: &dyn Fn(usize) -> String) -> Result<Comment, Fault> {
+    pub async fn write(&self, section: &str, make: &dyn Fn(usize) -> String) -> Result<Comment, ServiceError> {
         let mut budget = BUDGET;
         let mut last = None;
         for attempt in 0..TRIES {
@@ -82,7 +82,7 @@ impl Place<'_> {
                     last = Some(lost(self.github, "another job writes the same comment at the same time"));
                 }
                 // What GitHub counts and how is not written down, so a refusal means: less.
-                Err(fault @ Fault::Refused { status: 422, .. }) if budget / 2 >= SMALLEST => {
+                Err(fault @ ServiceError::Refused { status: 422, .. }) if budget / 2 >= SMALLEST => {
                     budget /= 2;
                     last = Some(fault);
                 }
@@ -95,6 +95,6 @@ impl Place<'_> {
     }
 }
 
-fn lost(github: &GitHub, why: &str) -> Fault {
-    Fault::Lost { line: format!("comment in {}", github.repository()), why: why.to_owned() }
+fn lost(github: &GitHub, why: &str) -> ServiceError {
+    ServiceError::Lost { line: format!("comment in {}", github.repository()), why: why.to_owned() }
 }

@@ -56,9 +56,10 @@ pub fn annotations(plan: &Plan) -> String {
             message.push_str(&format!("; {}", visible(impact)));
         }
         let line = |level: &str| command(level, &source.file, source.line, &change.address.to_string(), &message);
-        match disruptive || is_drift(change) {
-            true => warnings.push((!disruptive, line("warning"))),
-            false => notices.push(line("notice")),
+        if disruptive || is_drift(change) {
+            warnings.push((!disruptive, line("warning")))
+        } else {
+            notices.push(line("notice"))
         }
     }
     warnings.sort_by_key(|(harmless, _)| *harmless);

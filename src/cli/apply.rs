@@ -3,14 +3,14 @@
 use super::interrupt::{self, stoppable};
 use super::lease::{self, LockArgs};
 use super::output::{Form, Output};
-use super::permit::{self, Found, Permit};
+use super::permit::{self, Permit, PermitFindings};
 use super::select::Dangling;
 use super::session::{Decided, Session};
 use super::{Global, Keys, Selected, Targeted};
 use crate::apply;
-use crate::apply::{Journal, Options, Watch};
+use crate::apply::{ApplyOptions, ApplyWatch, Journal};
 use crate::settings;
-use crate::ui::{End, ExitCode, Failure, Progress, Step, Ui};
+use crate::ui::{ChangeStep, End, ExitCode, Failure, Progress, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Action;
 use plumb_core::plan::guards::ApplyPlace;
@@ -47,7 +47,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     selected: Selected,
     #[command(flatten)]
-    pub seen: permit::Seen,
+    pub seen: permit::PermitArgs,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
@@ -129,7 +129,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     if args.yes {
         return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
     }
-    // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made anew.
+    // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made again.
     let shown = match review(&session, &args, permit, None, ui).await? {
         Reviewed::Over(code) => return Ok(permit.ended(code)),
         Reviewed::Go(decided) => decided.decision.plan,
@@ -158,10 +158,11 @@ async fn review(
     ui: &Ui,
 ) -> Result<Reviewed, Failure> {
     let deciding = session.decide(&args.selected, None, ui);
-    let mut decided = match shown.is_some() || args.yes {
-        true => stoppable(session, deciding).await?,
+    let mut decided = if shown.is_some() || args.yes {
+        stoppable(session, deciding).await?
+    } else {
         // Once a signal is listened for it no longer ends the process, not even at the question that comes next.
-        false => deciding.await?,
+        deciding.await?
     };
     let teller = Teller { args, permit, ui };
     if let Err(failure) = permit.check(&mut decided.decision.plan, ui) {
@@ -195,7 +196,7 @@ async fn review(
         let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };
         if teller.is_heard() {
             let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
-            teller.tell(plan, &Carried { code: permit.ended(code), outcome, journal, stopped: None })?;
+            teller.tell(plan, &FinishedApply { code: permit.ended(code), outcome, journal, stopped: None })?;
         }
         return Ok(Reviewed::Over(code));
     }
@@ -215,7 +216,7 @@ impl Teller<'_> {
         self.args.output.form() == Form::Json
     }
 
-    fn tell(&self, plan: &Plan, carried: &Carried) -> Result<(), Failure> {
+    fn tell(&self, plan: &Plan, carried: &FinishedApply) -> Result<(), Failure> {
         let found = self.permit.found();
         let error = carried.stopped.as_ref().map(|failure| failure.message.as_str());
         let (outcome, journal, code) = (&carried.outcome, &carried.journal, carried.code.code());
@@ -230,7 +231,7 @@ impl Teller<'_> {
             return failure;
         }
         let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
-        let carried = Carried { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
+        let carried = FinishedApply { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
         // The refusal is what matters; where the result cannot be written, that is said beside it.
         match self.tell(plan, &carried) {
             Ok(()) => failure,
@@ -240,7 +241,7 @@ impl Teller<'_> {
 }
 
 /// The changes of a saved plan that were taken out of it, and why.
-fn taken_out(found: &Found) -> Vec<(Address, Action, Ended)> {
+fn taken_out(found: &PermitFindings) -> Vec<(Address, Action, Ended)> {
     let changes = found.plan.iter().flat_map(|plan| &plan.changes);
     let actions: BTreeMap<&Address, Action> = changes.map(|c| (&c.address, c.action)).collect();
     let stale = found.kept.stale.iter().map(|(address, differences)| {
@@ -252,17 +253,22 @@ fn taken_out(found: &Found) -> Vec<(Address, Action, Ended)> {
     stale.chain(held).filter_map(known).collect()
 }
 
-fn options(args: &ApplyArgs) -> Options {
-    Options { width: args.parallel.into(), patience: Duration::from_secs(args.patience * 60), ..Options::default() }
+fn options(args: &ApplyArgs) -> ApplyOptions {
+    ApplyOptions {
+        width: args.parallel.into(),
+        patience: Duration::from_secs(args.patience * 60),
+        ..ApplyOptions::default()
+    }
 }
 
 /// Adds what the guards say of from where, and to where, the apply would go.
 pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failure> {
     let target = &session.project.desired.target;
     let asks_workspace = target.databricks.as_ref().is_some_and(|d| d.workspace_id.is_some());
-    let workspace_id = match asks_workspace {
-        true => session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id,
-        false => None,
+    let workspace_id = if asks_workspace {
+        session.services.identity().await.map_err(|e| Failure::error(e.to_string()))?.workspace_id
+    } else {
+        None
     };
     let place = ApplyPlace { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
     plan.blocked.extend(guards::of_place(&place, target));
@@ -281,7 +287,7 @@ pub fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 }
 
 /// What came of a decision.
-pub struct Carried {
+pub struct FinishedApply {
     pub code: ExitCode,
     pub outcome: ApplyOutcome,
     /// What was sent.
@@ -290,7 +296,7 @@ pub struct Carried {
     stopped: Option<Failure>,
 }
 
-impl Carried {
+impl FinishedApply {
     /// The exit code, or why there is none of its own.
     pub fn ended(self) -> Result<ExitCode, Failure> {
         self.stopped.map_or(Ok(self.code), Err)
@@ -298,13 +304,18 @@ impl Carried {
 }
 
 /// Carries out a decision and says what came of it.
-pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui: &Ui) -> Result<Carried, Failure> {
+pub async fn carry_out(
+    session: &Session,
+    decided: Decided,
+    options: ApplyOptions,
+    ui: &Ui,
+) -> Result<FinishedApply, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let refused = decided.decision.plan.blocked.len();
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
     progress.total(total);
-    let watch = Watching { progress: &*progress, seen: Mutex::default() };
+    let watch = ChangeProgress { progress: &*progress, seen: Mutex::default() };
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
     let journal = options.journal.clone();
@@ -319,7 +330,7 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
             let counts = outcome::counts(&outcome);
             let message = format!("stopped at once: what was in flight may have been done or not: {counts}");
             let failure = Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do");
-            return Ok(Carried { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
+            return Ok(FinishedApply { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
         }
         outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()) => outcome,
     };
@@ -328,15 +339,20 @@ pub async fn carry_out(session: &Session, decided: Decided, options: Options, ui
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
-    let code = match () {
-        () if stop.load(Ordering::Relaxed) && done < total => ExitCode::Interrupted,
-        () if done == total && refused > 0 => ExitCode::Guard,
-        () if done == total => ExitCode::Ok,
-        () if done > 0 || unknown > 0 => ExitCode::Partial,
-        () if stale > 0 => ExitCode::Stale,
-        () => ExitCode::Error,
+    let code = if stop.load(Ordering::Relaxed) && done < total {
+        ExitCode::Interrupted
+    } else if done == total && refused > 0 {
+        ExitCode::Guard
+    } else if done == total {
+        ExitCode::Ok
+    } else if done > 0 || unknown > 0 {
+        ExitCode::Partial
+    } else if stale > 0 {
+        ExitCode::Stale
+    } else {
+        ExitCode::Error
     };
-    Ok(Carried { code, outcome, journal, stopped: None })
+    Ok(FinishedApply { code, outcome, journal, stopped: None })
 }
 
 fn report(outcome: &ApplyOutcome, of_part: &str, ui: &Ui) {
@@ -353,20 +369,20 @@ fn report(outcome: &ApplyOutcome, of_part: &str, ui: &Ui) {
     ui.status(&format!("Apply: {}{of_part}.", outcome::counts(outcome)));
 }
 
-struct Watching<'a> {
+struct ChangeProgress<'a> {
     progress: &'a dyn Progress,
-    seen: Mutex<Seen>,
+    seen: Mutex<ChangeProgressState>,
 }
 
 /// How far the changes of an apply have got.
 #[derive(Default)]
-struct Seen {
+struct ChangeProgressState {
     running: BTreeSet<Address>,
     ended: BTreeMap<Address, Ended>,
 }
 
-impl Watching<'_> {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+impl ChangeProgress<'_> {
+    fn seen(&self) -> MutexGuard<'_, ChangeProgressState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -382,13 +398,13 @@ impl Watching<'_> {
     }
 }
 
-impl Watch for Watching<'_> {
+impl ApplyWatch for ChangeProgress<'_> {
     fn started(&self, change: &Change) {
         self.seen().running.insert(change.address.clone());
-        self.progress.started(Step { address: &change.address, action: change.action });
+        self.progress.started(ChangeStep { address: &change.address, action: change.action });
     }
     fn waiting(&self, change: &Change, what: &str) {
-        self.progress.waiting(Step { address: &change.address, action: change.action }, what);
+        self.progress.waiting(ChangeStep { address: &change.address, action: change.action }, what);
     }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {
@@ -404,6 +420,6 @@ impl Watch for Watching<'_> {
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },
         };
         self.seen().ended.insert(change.address.clone(), ended.clone());
-        self.progress.ended(Step { address: &change.address, action: change.action }, &end);
+        self.progress.ended(ChangeStep { address: &change.address, action: change.action }, &end);
     }
 }

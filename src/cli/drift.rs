@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
   plumb drift --target prod
   plumb drift --output junit --out drift.xml
   plumb drift --target prod --write && git diff")]
-pub struct Drift {
+pub struct DriftArgs {
     #[command(flatten)]
     targeted: Targeted,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Drift {
 }
 
 /// Shows what differs.
-pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Failure> {
+pub async fn run(global: &Global, args: DriftArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     let decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
     let plan = &decided.decision.plan;
@@ -68,9 +68,10 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
     let written = writeback::write(&texts, &ids, &decide).map_err(failed)?;
     let mut done = Vec::new();
     for (path, text) in &written.texts {
-        let before = match done.is_empty() {
-            true => "nothing was written".to_owned(),
-            false => format!("written before: {}", done.join(", ")),
+        let before = if done.is_empty() {
+            "nothing was written".to_owned()
+        } else {
+            format!("written before: {}", done.join(", "))
         };
         std::fs::write(session.project.dir.join(path), text)
             .map_err(|e| Failure::error(format!("{path}: {e}")).hint(before))?;

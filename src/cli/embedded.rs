@@ -1,8 +1,8 @@
 //! The emulator inside a command: what a target with `sandbox: true` is.
 
-use super::place::{self, Place};
-use crate::services::databricks::Config;
-use crate::services::emr::Explicit;
+use super::place::{self, StateFolder};
+use crate::services::databricks::DatabricksConfig;
+use crate::services::emr::EmrSettings;
 use crate::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws};
 use crate::ui::Failure;
 use plumb_core::manifest::Target;
@@ -18,7 +18,7 @@ const PASSWORD: &str = "sandbox";
 /// A running emulator, and the folder that it keeps its state in. It stops when it is dropped.
 pub struct Emulator {
     pub running: Running,
-    place: Place,
+    place: StateFolder,
 }
 
 impl Emulator {
@@ -42,10 +42,10 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
         ..Default::default()
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| failed(&e))?;
-    let config = Config::with_token(&running.url(), PASSWORD).map_err(|e| failed(&e))?;
+    let config = DatabricksConfig::with_token(&running.url(), PASSWORD).map_err(|e| failed(&e))?;
     let mut services = Services::default().with_databricks(Databricks::new(config).map_err(|e| failed(&e))?);
     if let Some(url) = running.airflow_url() {
-        let config = airflow::Config::local(&url, USER, PASSWORD).map_err(|e| failed(&e))?;
+        let config = airflow::AirflowConfig::local(&url, USER, PASSWORD).map_err(|e| failed(&e))?;
         let files = Arc::new(DagFiles::folder(dags));
         services = services.with_airflow(Airflow::new(config).map_err(|e| failed(&e))?).with(
             System::DagFiles,
@@ -70,7 +70,7 @@ pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
         _ => None,
     });
     let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
-    let explicit = Explicit {
+    let explicit = EmrSettings {
         region: Some(region.unwrap_or_else(|| plumb_sandbox::emr::REGION.to_owned())),
         account: Some(account(target)),
     };

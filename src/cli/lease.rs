@@ -4,13 +4,13 @@ use super::session::Session;
 use super::time::time;
 use crate::lease::protocol::Terms;
 use crate::lease::store::{Holder, Store};
-use crate::lease::{Held, Lease, Refused};
+use crate::lease::{HeldLease, Lease, LeaseError};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::manifest::Mode;
 use plumb_core::render::value::visible;
-use plumb_model::call::{Fault, System};
+use plumb_model::call::{ServiceError, System};
 use std::time::Duration;
 
 /// Where the leases are, unless the target says otherwise: every user of a workspace may write there.
@@ -64,15 +64,14 @@ pub async fn under<R>(
     work: impl AsyncFnOnce(&Session) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     let id = crate::services::fresh_id().map_err(Failure::error)?;
-    let store = match args.no_lock {
-        true => {
-            ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
-            None
-        }
-        false => store(session, &id, command)?,
+    let store = if args.no_lock {
+        ui.warn("going on without the lease: nothing keeps another apply from writing at the same time");
+        None
+    } else {
+        store(session, &id, command)?
     };
     let Some(store) = store else { return work(session).await };
-    let waits = |held: &Held| ui.status(&format!("waiting for the lease: {}", about(held)));
+    let waits = |held: &HeldLease| ui.status(&format!("waiting for the lease: {}", about(held)));
     let lease = Lease::take(store, &id, Terms::USUAL, args.lock_timeout, &waits)
         .await
         .map_err(|refused| failure(session, refused))?;
@@ -90,7 +89,7 @@ pub async fn under<R>(
 }
 
 /// Who holds it, in a line.
-pub fn about(held: &Held) -> String {
+pub fn about(held: &HeldLease) -> String {
     let holder = &held.holder;
     let mut text = format!("{} has held it since {}", visible(&holder.who), visible(&holder.since));
     if !holder.command.is_empty() {
@@ -103,9 +102,9 @@ pub fn about(held: &Held) -> String {
 }
 
 /// Why there is no lease, and what to do about it.
-pub fn failure(session: &Session, refused: Refused) -> Failure {
+pub fn failure(session: &Session, refused: LeaseError) -> Failure {
     match refused {
-        Refused::Held(held) => {
+        LeaseError::Held(held) => {
             let seconds = held.left.as_secs() + 1;
             Failure::new(ExitCode::Lease, format!("the lease is held: {}; nothing was sent", about(&held)))
                 .hint("`--lock-timeout 10m` waits for it")
@@ -113,11 +112,11 @@ pub fn failure(session: &Session, refused: Refused) -> Failure {
                     "if its holder is dead, it runs out in {seconds} s at the latest; `plumb unlock` breaks it"
                 ))
         }
-        Refused::Busy | Refused::Unclear => {
+        LeaseError::Busy | LeaseError::Unclear => {
             Failure::new(ExitCode::Lease, format!("{refused}; nothing was sent")).hint("try again")
         }
-        Refused::Fault(fault) => {
-            let denied = matches!(&fault, Fault::Refused { status: 403, .. });
+        LeaseError::ServiceError(fault) => {
+            let denied = matches!(&fault, ServiceError::Refused { status: 403, .. });
             let failure = Failure::error(format!("the lease cannot be taken in {}: {fault}", folder(session)))
                 .hint("nothing was changed");
             if !denied {

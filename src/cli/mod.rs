@@ -114,7 +114,7 @@ struct Targeted {
 /// What an apply may do that cannot be undone.
 #[derive(Args, Clone, Default)]
 pub struct Keys {
-    /// Take down what is due: what is marked and before which every gate holds
+    /// Terminate or delete what is due: marked, with every gate passed
     #[arg(long)]
     pub allow_teardown: bool,
 }
@@ -151,7 +151,7 @@ enum Command {
     Validate(validate::Validate),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
-    Drift(drift::Drift),
+    Drift(drift::DriftArgs),
     Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// What was seen before.
 #[derive(Args, Clone, Default)]
-pub struct Seen {
+pub struct PermitArgs {
     /// Saved plan to carry out (`plumb plan --out plan.json`): each change that is still as saved, and no other
     #[arg(value_name = "PLAN", conflicts_with_all = ["labels", "only", "approved"])]
     pub plan: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Seen {
     pub approved: Option<String>,
 }
 
-impl Seen {
+impl PermitArgs {
     /// Reads the files that are named; `project` is the folder of the project.
     pub fn permit(&self, project: Option<&Path>) -> Result<Permit, Failure> {
         Ok(match (&self.plan, &self.approved) {
@@ -65,12 +65,12 @@ pub struct Permit {
     target: Option<String>,
     /// The selection that a file is of, when it is not of every manifest.
     partial: Option<Partial>,
-    found: Mutex<Found>,
+    found: Mutex<PermitFindings>,
 }
 
 /// What a permit was held against.
 #[derive(Clone, Default)]
-pub struct Found {
+pub struct PermitFindings {
     /// The plan, before anything was left out of it.
     pub plan: Option<Plan>,
     pub verdict: Option<ApprovalVerdict>,
@@ -95,7 +95,7 @@ impl Permit {
     }
 
     /// What it was held against last.
-    pub fn found(&self) -> Found {
+    pub fn found(&self) -> PermitFindings {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -123,7 +123,7 @@ impl Permit {
     /// Holds a plan against the permit, and leaves in it what may be done. It is refused with exit code 4 when it does what was
     /// not approved, or when nothing of a saved plan is as it was.
     pub fn check(&self, plan: &mut Plan, ui: &Ui) -> Result<(), Failure> {
-        let mut found = Found { plan: Some(plan.clone()), ..Found::default() };
+        let mut found = PermitFindings { plan: Some(plan.clone()), ..PermitFindings::default() };
         let checked = match &self.leave {
             Leave::Everything => Ok(()),
             Leave::Approved(approval) => {

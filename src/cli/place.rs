@@ -18,14 +18,14 @@ const NAME: &str = ".plumb";
 const MOST_ENTRIES: usize = 100_000;
 
 /// A folder for the state.
-pub struct Place {
+pub struct StateFolder {
     pub folder: PathBuf,
     /// Removed with the place.
     _fresh: Option<TempDir>,
 }
 
 /// The place of a project: made, and looked through.
-pub fn of(project: &Path) -> Result<Place, Failure> {
+pub fn of(project: &Path) -> Result<StateFolder, Failure> {
     let (folder, fresh) = match (settings::in_ci(), settings::runner_temp()) {
         (false, _) => {
             untracked(project)?;
@@ -46,7 +46,7 @@ pub fn of(project: &Path) -> Result<Place, Failure> {
     if !ignore.exists() {
         fs::write(&ignore, "*\n").map_err(|e| failed(&ignore, &e))?;
     }
-    Ok(Place { folder, _fresh: fresh })
+    Ok(StateFolder { folder, _fresh: fresh })
 }
 
 /// Tells projects apart.

@@ -38,10 +38,10 @@ pub async fn counted<R, E>(
 pub async fn counted_of<R, E>(
     services: &Services,
     ui: &Ui,
-    read: impl AsyncFnOnce(&Watching<'_>) -> Result<R, E>,
+    read: impl AsyncFnOnce(&ReadProgress<'_>) -> Result<R, E>,
 ) -> Result<R, E> {
     let progress = ui.progress();
-    let watch = Watching(&*progress);
+    let watch = ReadProgress(&*progress);
     counted(&|| services.requests_of_all(), &*progress, read(&watch)).await
 }
 
@@ -54,10 +54,10 @@ pub async fn counted_by<R, E>(
     counted(&|| requests.count(), progress, reading).await
 }
 
-/// Tells of each listing that has come.
-pub struct Watching<'a>(&'a dyn Progress);
+/// Tells of each listing that was read.
+pub struct ReadProgress<'a>(&'a dyn Progress);
 
-impl observe::Watch for Watching<'_> {
+impl observe::ReadWatch for ReadProgress<'_> {
     fn listed(&self, _kind: &dyn AnyKind, objects: usize) {
         self.0.listed(objects);
     }

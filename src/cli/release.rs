@@ -3,7 +3,7 @@
 use super::session::{Decided, Session};
 use super::show::address;
 use super::{Global, Targeted};
-use crate::apply::Options;
+use crate::apply::ApplyOptions;
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
@@ -105,5 +105,5 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
         ..Change::new(address.clone(), Action::Release)
     };
     let decision = Decision::of(desired, vault, vec![change]);
-    super::apply::carry_out(&session, Decided { live, decision }, Options::default(), ui).await?.ended()
+    super::apply::carry_out(&session, Decided { live, decision }, ApplyOptions::default(), ui).await?.ended()
 }

@@ -33,7 +33,7 @@ pub struct SandboxArgs {
     dags: Option<PathBuf>,
     /// Emulate EMR, EMR Serverless and STS too, at an address of their own (AWS_ENDPOINT_URL)
     #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
-    emr: Option<Account>,
+    emr: Option<SandboxAccount>,
     /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […], "airflow":
     /// {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr": {"clusters": […],
     /// "security_configurations": […], "applications": […]}}
@@ -52,7 +52,7 @@ pub struct SandboxArgs {
 
 /// What the emulated AWS account has to begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Account {
+enum SandboxAccount {
     /// Nothing
     Empty,
     /// Six monthly pipelines of a data team
@@ -95,9 +95,9 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Ok)
 }
 
-/// The seed with the account that was asked for.
-fn with_account(seed: Option<Value>, account: Option<Account>) -> Result<Option<Value>, Failure> {
-    if account != Some(Account::Monthly) {
+/// The seed with the chosen account.
+fn with_account(seed: Option<Value>, account: Option<SandboxAccount>) -> Result<Option<Value>, Failure> {
+    if account != Some(SandboxAccount::Monthly) {
         return Ok(seed);
     }
     let mut seed = seed.unwrap_or_else(|| json!({}));

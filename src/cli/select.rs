@@ -63,9 +63,10 @@ fn guess(pattern: &str, resources: &[Resource]) -> String {
 
 /// What a pattern may have meant: addresses, or kinds and names.
 fn names_like(pattern: &str, resources: &[Resource]) -> Vec<String> {
-    match pattern.contains('/') {
-        true => resources.iter().map(|r| r.address.to_string()).collect(),
-        false => resources.iter().flat_map(|r| [r.address.name.clone(), r.address.kind.clone()]).collect(),
+    if pattern.contains('/') {
+        resources.iter().map(|r| r.address.to_string()).collect()
+    } else {
+        resources.iter().flat_map(|r| [r.address.name.clone(), r.address.kind.clone()]).collect()
     }
 }
 

@@ -51,13 +51,12 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
         .map(|(address, status)| {
             let found = observe::of(&decided.live, desired, &address);
             // What is not marked yet is nobody's; what is on its way down is listed all the same.
-            let ids: Vec<&str> = match plan.teardown.iter().any(|d| d.address.is_of(&address)) {
-                true => plan.teardown.iter().filter(|d| d.address.is_of(&address)).map(|d| d.id.as_str()).collect(),
-                false => {
-                    let unread = observe::unread(&decided.live, desired, &address);
-                    let ids = found.iter().map(|f| f.seen.id.as_str());
-                    ids.chain(unread.into_iter().filter_map(|one| one.id.as_deref())).collect()
-                }
+            let ids: Vec<&str> = if plan.teardown.iter().any(|d| d.address.is_of(&address)) {
+                plan.teardown.iter().filter(|d| d.address.is_of(&address)).map(|d| d.id.as_str()).collect()
+            } else {
+                let unread = observe::unread(&decided.live, desired, &address);
+                let ids = found.iter().map(|f| f.seen.id.as_str());
+                ids.chain(unread.into_iter().filter_map(|one| one.id.as_deref())).collect()
             };
             let one = found.first();
             Row {

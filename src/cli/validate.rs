@@ -67,24 +67,24 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
 }
 
 /// What is wrong with the manifests, and what is worth knowing of them when nothing is.
-struct Read {
+struct Validation {
     files: Files,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
-fn read(global: &Global, targeted: &Targeted) -> Result<Read, Failure> {
+fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
     let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
     let read = session::with_source(&dir, repo.as_ref(), targeted, |source| {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
             Ok(desired) => {
                 let warnings = manifest::warnings(&desired, &settings::env);
-                Ok(Read { files: desired.files, problems: Vec::new(), warnings })
+                Ok(Validation { files: desired.files, problems: Vec::new(), warnings })
             }
             Err(failure) => match session::usage(&failure) {
                 Some(usage) => Err(usage),
-                None => Ok(Read { files: failure.files, problems: failure.problems, warnings: Vec::new() }),
+                None => Ok(Validation { files: failure.files, problems: failure.problems, warnings: Vec::new() }),
             },
         }
     });

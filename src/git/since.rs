@@ -50,13 +50,16 @@ impl Repo {
     /// What stands at paths of the repository, as the ids of trees and files.
     fn state(&self, commit: Oid, paths: &[String]) -> Result<Vec<Option<Oid>>, GitError> {
         let tree = self.repository.find_commit(commit)?.tree()?;
-        let id = |path: &String| match path.is_empty() {
-            true => Ok(Some(tree.id())),
-            false => match tree.get_path(Path::new(path)) {
-                Ok(entry) => Ok(Some(entry.id())),
-                Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
-                Err(e) => Err(e.into()),
-            },
+        let id = |path: &String| {
+            if path.is_empty() {
+                Ok(Some(tree.id()))
+            } else {
+                match tree.get_path(Path::new(path)) {
+                    Ok(entry) => Ok(Some(entry.id())),
+                    Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
+                    Err(e) => Err(e.into()),
+                }
+            }
         };
         paths.iter().map(id).collect()
     }

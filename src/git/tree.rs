@@ -1,4 +1,4 @@
-//! The files of a commit, read one at a time as they are asked for, without a working tree.
+//! The files of a commit, read one at a time on demand, without a working tree.
 
 use super::{GitError, MOST_ENTRIES, Repo};
 use git2::{ErrorCode, ObjectType, Oid, Tree};

@@ -7,8 +7,8 @@
 pub mod protocol;
 pub mod store;
 
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
-use protocol::{Generation, Millis, Process, Stand, Terms, Told, span};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError};
+use protocol::{Generation, LeaseStatus, Millis, Process, StoreResponse, Terms, span};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Holder, Newest, Store};
@@ -27,7 +27,7 @@ const MOST_QUESTIONS: usize = 200;
 
 /// Who holds a lease, and for how long unless it is renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldLease {
     pub generation: Generation,
     /// Written by others: not fit to be shown as it is.
     pub holder: Holder,
@@ -37,18 +37,18 @@ pub struct Held {
 
 /// Why there is no lease.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Refused {
+pub enum LeaseError {
     /// Somebody else has it.
     #[error("the lease is held")]
-    Held(Box<Held>),
+    Held(Box<HeldLease>),
     /// The folder cannot be read or written.
     #[error("{0}")]
-    Fault(#[from] Fault),
+    ServiceError(#[from] ServiceError),
     /// Others got in between, again and again.
-    #[error("the lease changed hands again and again while it was asked for")]
+    #[error("the lease changed hands again and again while plumb tried to take it")]
     Busy,
     /// Writes to its folder were sent, and no answer said whether they were done.
-    #[error("the lease was asked for again and again, and the service did not say whether its file was written")]
+    #[error("plumb tried to take the lease again and again, and the service did not say whether its file was written")]
     Unclear,
 }
 
@@ -56,7 +56,7 @@ pub enum Refused {
 pub struct Lease {
     gate: Gate,
     release: tokio::sync::oneshot::Sender<()>,
-    keeper: tokio::task::JoinHandle<Result<(), Fault>>,
+    keeper: tokio::task::JoinHandle<Result<(), ServiceError>>,
 }
 
 impl Lease {
@@ -66,25 +66,25 @@ impl Lease {
         id: &str,
         terms: Terms,
         patience: Duration,
-        waits: &(dyn Fn(&Held) + Send + Sync),
-    ) -> Result<Lease, Refused> {
+        waits: &(dyn Fn(&HeldLease) + Send + Sync),
+    ) -> Result<Lease, LeaseError> {
         let began = Instant::now();
         let mut process = Process::new(id, terms);
         loop {
             match asked(&store, &mut process, began).await? {
-                Stand::Holds(until) => return Ok(Lease::keep(store, process, began, until)),
-                Stand::Busy { generation, left, .. } => {
+                LeaseStatus::Holds(until) => return Ok(Lease::keep(store, process, began, until)),
+                LeaseStatus::Busy { generation, left, .. } => {
                     let holder = store.newest(generation).await?.map(|n| n.holder).unwrap_or_default();
-                    let held = Held { generation, holder, left: span(left) };
+                    let held = HeldLease { generation, holder, left: span(left) };
                     let rest = patience.saturating_sub(began.elapsed());
                     if rest.is_zero() {
-                        return Err(Refused::Held(Box::new(held)));
+                        return Err(LeaseError::Held(Box::new(held)));
                     }
                     waits(&held);
                     tokio::time::sleep(LOOK.min(rest)).await;
                     process.again();
                 }
-                _ => return Err(Refused::Busy),
+                _ => return Err(LeaseError::Busy),
             }
         }
     }
@@ -96,11 +96,11 @@ impl Lease {
             loop {
                 let now = millis(began);
                 match process.stand(now) {
-                    Stand::Holds(until) => drop(open.send(Some(began + span(until)))),
+                    LeaseStatus::Holds(until) => drop(open.send(Some(began + span(until)))),
                     _ => drop(open.send(None)),
                 }
                 let Some(ask) = process.ask(now) else {
-                    if !matches!(process.stand(now), Stand::Holds(_)) {
+                    if !matches!(process.stand(now), LeaseStatus::Holds(_)) {
                         return Ok(());
                     }
                     tokio::select! {
@@ -114,12 +114,12 @@ impl Lease {
                     continue;
                 };
                 let told = tokio::time::timeout(ANSWER, store.ask(&ask)).await;
-                let releases = matches!(ask, protocol::Ask::Release(_));
+                let releases = matches!(ask, protocol::StoreRequest::Release(_));
                 let failed = matches!(told, Ok(Err(_)) | Err(_));
                 let told = match told {
                     Ok(Err(fault)) if releases => return Err(fault),
                     Ok(Ok(told)) => told,
-                    _ => Told::Unclear,
+                    _ => StoreResponse::Unclear,
                 };
                 process.told(told, millis(began));
                 if failed && !releases {
@@ -136,63 +136,65 @@ impl Lease {
     }
 
     /// Gives it back. An error says why it could not be given back: then it runs out by itself.
-    pub async fn release(self) -> Result<(), Fault> {
+    pub async fn release(self) -> Result<(), ServiceError> {
         let _ = self.release.send(());
-        self.keeper.await.unwrap_or_else(|e| Err(Fault::Lost { line: "keeping the lease".into(), why: e.to_string() }))
+        self.keeper
+            .await
+            .unwrap_or_else(|e| Err(ServiceError::Lost { line: "keeping the lease".into(), why: e.to_string() }))
     }
 }
 
 /// Whose the lease is now, `None` when nobody's.
-pub async fn look(store: &Store, terms: Terms) -> Result<Option<Held>, Refused> {
+pub async fn look(store: &Store, terms: Terms) -> Result<Option<HeldLease>, LeaseError> {
     // Only the reading half of the protocol: a question that would write says that it is free.
     let mut process = Process::new("looks", terms);
     let began = Instant::now();
     for _ in 0..MOST_QUESTIONS {
         match process.ask(millis(began)) {
-            Some(protocol::Ask::Create(_)) => return Ok(None),
+            Some(protocol::StoreRequest::Create(_)) => return Ok(None),
             Some(ask) => {
                 let told = store.ask(&ask).await?;
                 process.told(told, millis(began));
             }
             None => {
-                let Stand::Busy { generation, left, .. } = process.stand(millis(began)) else { break };
+                let LeaseStatus::Busy { generation, left, .. } = process.stand(millis(began)) else { break };
                 let newest: Option<Newest> = store.newest(generation).await?;
                 let holder = newest.map(|n| n.holder).unwrap_or_default();
-                return Ok(Some(Held { generation, holder, left: span(left) }));
+                return Ok(Some(HeldLease { generation, holder, left: span(left) }));
             }
         }
     }
-    Err(Refused::Busy)
+    Err(LeaseError::Busy)
 }
 
 /// Takes the lease from whoever has it, and leaves it free. Whoever had it stops at its next renewal.
-pub async fn unlock(store: Store, id: &str, terms: Terms) -> Result<(), Refused> {
+pub async fn unlock(store: Store, id: &str, terms: Terms) -> Result<(), LeaseError> {
     let mut process = Process::breaking(id, terms);
     match asked(&store.freeing(), &mut process, Instant::now()).await? {
-        Stand::Holds(_) => Ok(()),
-        _ => Err(Refused::Busy),
+        LeaseStatus::Holds(_) => Ok(()),
+        _ => Err(LeaseError::Busy),
     }
 }
 
 /// Asks until the process stands somewhere.
-async fn asked(store: &Store, process: &mut Process, began: Instant) -> Result<Stand, Refused> {
+async fn asked(store: &Store, process: &mut Process, began: Instant) -> Result<LeaseStatus, LeaseError> {
     let mut unclear = false;
     for _ in 0..MOST_QUESTIONS {
         match process.stand(millis(began)) {
-            Stand::Asking => {}
+            LeaseStatus::Asking => {}
             stand => return Ok(stand),
         }
         let Some(ask) = process.ask(millis(began)) else { break };
         let told = store.ask(&ask).await?;
         // An old file that stays is in nobody's way.
-        let trouble = told == Told::Unclear && !matches!(ask, protocol::Ask::Remove(_));
+        let trouble = told == StoreResponse::Unclear && !matches!(ask, protocol::StoreRequest::Remove(_));
         process.told(told, millis(began));
         if trouble {
             unclear = true;
             tokio::time::sleep(TROUBLE).await;
         }
     }
-    Err(if unclear { Refused::Unclear } else { Refused::Busy })
+    Err(if unclear { LeaseError::Unclear } else { LeaseError::Busy })
 }
 
 fn millis(began: Instant) -> Millis {
@@ -243,7 +245,7 @@ struct Fenced {
 }
 
 impl Fenced {
-    async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {
+    async fn deliver(&self, call: &Call) -> Result<Answer, ServiceError> {
         if call.method == Method::Get {
             return self.service.send(call).await;
         }
@@ -251,7 +253,7 @@ impl Fenced {
                    and `plumb plan` shows what is left to do";
         if !self.gate.is_open() {
             // As a refusal: whoever waits out that a service is away must not wait for this one.
-            return Err(Fault::Refused {
+            return Err(ServiceError::Refused {
                 line: call.line(),
                 status: 423,
                 code: "LEASE_LOST".into(),
@@ -264,7 +266,7 @@ impl Fenced {
         tokio::select! {
             biased;
             answer = self.service.send(call) => answer,
-            () = self.gate.closed() => Err(Fault::Lost { line: call.line(), why: why.into() }),
+            () = self.gate.closed() => Err(ServiceError::Lost { line: call.line(), why: why.into() }),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The store is a folder with one file a *generation*. The file with the highest number says who holds the lease. A
 //! generation begins when somebody creates its file, which the store lets exactly one caller do. Its holder writes the
-//! file anew to stay alive, and writes it a last time to release it. Numbers only ever rise.
+//! file again to stay alive, and writes it a last time to release it. Numbers only ever rise.
 //!
 //! Why two never hold it: whoever creates generation n+1 has seen n released or run out, or was told to break it.
 //! *Run out* is judged by the store's clock alone. A contender first lets the store tell the time and then reads when
@@ -49,15 +49,15 @@ pub struct Record {
 
 /// What is asked of the store. Each happens at one moment at the store, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Ask {
+pub enum StoreRequest {
     /// Which generations there are, and when each was last written by the store's clock.
     List,
     Read(Generation),
     /// Make the file unless there is one.
     Create(Generation),
-    /// Write the file anew as it was.
+    /// Write the file again as it was.
     Renew(Generation),
-    /// Write the file anew as released.
+    /// Write the file again as released.
     Release(Generation),
     /// Tell the time.
     Clock,
@@ -67,7 +67,7 @@ pub enum Ask {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum StoreResponse {
     /// Generation and time of the last write, in any order.
     Listed(Vec<(Generation, Millis)>),
     /// `None`: there is no such file.
@@ -84,7 +84,7 @@ pub enum Told {
 
 /// Where a process stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Stand {
+pub enum LeaseStatus {
     /// There is more to ask.
     Asking,
     /// It holds the lease until this time of its own clock.
@@ -116,7 +116,7 @@ enum Phase {
     /// Renewed by a request sent at the second time; has nobody taken it?
     Confirming(Generation, Millis, Millis),
     Releasing(Generation),
-    Ended(Stand),
+    Ended(LeaseStatus),
 }
 
 /// One process that wants the lease, has it, or had it.
@@ -125,7 +125,7 @@ pub struct Process {
     id: String,
     terms: Terms,
     phase: Phase,
-    /// When the write that is under way was asked for, by its own clock.
+    /// When the write that is under way was sent, by its own clock.
     asked: Millis,
     /// Take it whoever has it.
     breaks: bool,
@@ -143,7 +143,7 @@ impl Process {
     }
 
     /// What to ask now, `None` where there is nothing to ask. A holder asks only when it is time to renew.
-    pub fn ask(&mut self, now: Millis) -> Option<Ask> {
+    pub fn ask(&mut self, now: Millis) -> Option<StoreRequest> {
         if let Phase::Held(generation, until) = self.phase
             && now.saturating_add(self.terms.lasts) >= until + self.terms.margin + self.terms.renewed_every
         {
@@ -154,49 +154,52 @@ impl Process {
             _ => 0,
         };
         Some(match &self.phase {
-            Phase::Looking | Phase::Judging(..) | Phase::Verifying(..) | Phase::Confirming(..) => Ask::List,
-            Phase::Reading(generation) | Phase::Whose(generation, _) => Ask::Read(*generation),
-            Phase::Timing(..) => Ask::Clock,
-            Phase::Creating(generation) => Ask::Create(*generation),
-            Phase::Tidying(_, _, old) => Ask::Remove(*old.first()?),
-            Phase::Renewing(generation, _) => Ask::Renew(*generation),
-            Phase::Releasing(generation) => Ask::Release(*generation),
+            Phase::Looking | Phase::Judging(..) | Phase::Verifying(..) | Phase::Confirming(..) => StoreRequest::List,
+            Phase::Reading(generation) | Phase::Whose(generation, _) => StoreRequest::Read(*generation),
+            Phase::Timing(..) => StoreRequest::Clock,
+            Phase::Creating(generation) => StoreRequest::Create(*generation),
+            Phase::Tidying(_, _, old) => StoreRequest::Remove(*old.first()?),
+            Phase::Renewing(generation, _) => StoreRequest::Renew(*generation),
+            Phase::Releasing(generation) => StoreRequest::Release(*generation),
             Phase::Held(..) | Phase::Ended(_) => return None,
         })
     }
 
     /// Takes in what came of the last question.
-    pub fn told(&mut self, told: Told, now: Millis) {
+    pub fn told(&mut self, told: StoreResponse, now: Millis) {
         let phase = std::mem::replace(&mut self.phase, Phase::Looking);
         self.phase = match (phase, told) {
-            (Phase::Looking, Told::Listed(list)) => match newest(&list) {
+            (Phase::Looking, StoreResponse::Listed(list)) => match newest(&list) {
                 None => Phase::Creating(1),
                 Some((generation, _)) => Phase::Reading(generation),
             },
-            (Phase::Reading(generation), Told::Read(Some(record))) => match () {
+            (Phase::Reading(generation), StoreResponse::Read(Some(record))) => {
                 // Its own is one whose answer it did not get in time: it does not count on it any more.
-                () if record.released || record.id == self.id || self.breaks => Phase::Creating(generation + 1),
-                () => Phase::Timing(generation, record),
-            },
-            (Phase::Timing(generation, record), Told::Time(time)) => Phase::Judging(generation, record, time),
-            (Phase::Judging(generation, record, time), Told::Listed(list)) => match newest(&list) {
+                if record.released || record.id == self.id || self.breaks {
+                    Phase::Creating(generation + 1)
+                } else {
+                    Phase::Timing(generation, record)
+                }
+            }
+            (Phase::Timing(generation, record), StoreResponse::Time(time)) => Phase::Judging(generation, record, time),
+            (Phase::Judging(generation, record, time), StoreResponse::Listed(list)) => match newest(&list) {
                 Some((newest, written)) if newest == generation => {
                     let end = written.saturating_add(record.lasts);
                     match end.checked_sub(time).filter(|left| *left > 0) {
-                        Some(left) => Phase::Ended(Stand::Busy { generation, record, left }),
+                        Some(left) => Phase::Ended(LeaseStatus::Busy { generation, record, left }),
                         None => Phase::Creating(generation + 1),
                     }
                 }
                 _ => Phase::Looking,
             },
-            (Phase::Creating(generation), Told::Done) => Phase::Verifying(generation, self.end(self.asked)),
-            (Phase::Creating(generation), Told::Exists | Told::Unclear) => {
+            (Phase::Creating(generation), StoreResponse::Done) => Phase::Verifying(generation, self.end(self.asked)),
+            (Phase::Creating(generation), StoreResponse::Exists | StoreResponse::Unclear) => {
                 Phase::Whose(generation, self.end(self.asked))
             }
-            (Phase::Whose(generation, until), Told::Read(Some(record))) if record.id == self.id => {
+            (Phase::Whose(generation, until), StoreResponse::Read(Some(record))) if record.id == self.id => {
                 Phase::Verifying(generation, until)
             }
-            (Phase::Verifying(generation, until), Told::Listed(list)) => match newest(&list) {
+            (Phase::Verifying(generation, until), StoreResponse::Listed(list)) => match newest(&list) {
                 Some((newest, _)) if newest == generation && now < until => {
                     let old = list.iter().map(|(g, _)| *g).filter(|g| g + self.terms.kept < generation).collect();
                     Phase::Tidying(generation, until, old).settled()
@@ -208,21 +211,23 @@ impl Process {
                 old.remove(0);
                 Phase::Tidying(generation, until, old).settled()
             }
-            (Phase::Renewing(generation, until), Told::Done) => Phase::Confirming(generation, until, self.asked),
-            (Phase::Confirming(generation, until, sent), Told::Listed(list)) => {
+            (Phase::Renewing(generation, until), StoreResponse::Done) => {
+                Phase::Confirming(generation, until, self.asked)
+            }
+            (Phase::Confirming(generation, until, sent), StoreResponse::Listed(list)) => {
                 // Too late is too late, whatever the store says: somebody may have found it run out before.
                 match newest(&list) {
                     Some((newest, _)) if newest == generation && now < until => Phase::Held(generation, self.end(sent)),
-                    _ => Phase::Ended(Stand::Lost),
+                    _ => Phase::Ended(LeaseStatus::Lost),
                 }
             }
-            (Phase::Releasing(_), _) => Phase::Ended(Stand::Released),
-            // A question without a useful answer: a holder goes on asking while its time lasts, others begin anew.
+            (Phase::Releasing(_), _) => Phase::Ended(LeaseStatus::Released),
+            // A question without a useful answer: a holder goes on asking while its time lasts, others begin again.
             (Phase::Renewing(generation, until) | Phase::Confirming(generation, until, _), _) => {
                 if now < until {
                     Phase::Renewing(generation, until)
                 } else {
-                    Phase::Ended(Stand::Lost)
+                    Phase::Ended(LeaseStatus::Lost)
                 }
             }
             (ended @ Phase::Ended(_), _) => ended,
@@ -233,23 +238,26 @@ impl Process {
     }
 
     /// Where it stands. A holder whose time is up holds nothing, whether or not it has noticed.
-    pub fn stand(&self, now: Millis) -> Stand {
+    pub fn stand(&self, now: Millis) -> LeaseStatus {
         match &self.phase {
             Phase::Tidying(_, until, _)
             | Phase::Held(_, until)
             | Phase::Renewing(_, until)
-            | Phase::Confirming(_, until, _) => match now < *until {
-                true => Stand::Holds(*until),
-                false => Stand::Lost,
-            },
+            | Phase::Confirming(_, until, _) => {
+                if now < *until {
+                    LeaseStatus::Holds(*until)
+                } else {
+                    LeaseStatus::Lost
+                }
+            }
             Phase::Ended(stand) => stand.clone(),
-            _ => Stand::Asking,
+            _ => LeaseStatus::Asking,
         }
     }
 
-    /// Asks anew after [`Stand::Busy`].
+    /// Asks again after [`LeaseStatus::Busy`].
     pub fn again(&mut self) {
-        if matches!(self.phase, Phase::Ended(Stand::Busy { .. })) {
+        if matches!(self.phase, Phase::Ended(LeaseStatus::Busy { .. })) {
             self.phase = Phase::Looking;
         }
     }
@@ -261,7 +269,7 @@ impl Process {
             | Phase::Held(generation, _)
             | Phase::Renewing(generation, _)
             | Phase::Confirming(generation, ..) => Phase::Releasing(generation),
-            _ => Phase::Ended(Stand::Lost),
+            _ => Phase::Ended(LeaseStatus::Lost),
         };
     }
 

@@ -16,9 +16,9 @@ const TERMS: Terms = Terms { lasts: 2, margin: 0, renewed_every: 1, kept: 1 };
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Flaw {
     None,
-    /// Creating a file that is there writes it anew.
+    /// Creating a file that is there overwrites it.
     Overwrites,
-    /// The store's clock runs ahead when it is asked for the time.
+    /// The store's clock runs ahead when it tells the time.
     Ahead,
     /// The processes' clocks stand still.
     Asleep,
@@ -29,7 +29,7 @@ struct World {
     files: BTreeMap<Generation, (Record, Millis)>,
     now: Millis,
     processes: Vec<Member>,
-    /// How often somebody may still begin anew, renew, or get no answer.
+    /// How often somebody may still begin again, renew, or get no answer.
     again: u8,
     renewals: u8,
     losses: u8,
@@ -45,8 +45,8 @@ struct Member {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Way {
     Nowhere,
-    ToStore(Ask),
-    Back(Told),
+    ToStore(StoreRequest),
+    Back(StoreResponse),
 }
 
 struct Model {
@@ -78,31 +78,37 @@ impl Model {
 
     fn holders(&self, world: &World) -> usize {
         let now = self.own_time(world);
-        world.processes.iter().filter(|m| matches!(m.process.stand(now), Stand::Holds(_))).count()
+        world.processes.iter().filter(|m| matches!(m.process.stand(now), LeaseStatus::Holds(_))).count()
     }
 
     /// The store carries out a question.
-    fn serve(&self, world: &mut World, id: &str, ask: &Ask) -> Told {
+    fn serve(&self, world: &mut World, id: &str, ask: &StoreRequest) -> StoreResponse {
         let now = world.now;
         let record = |released| (Record { id: id.to_owned(), released, lasts: TERMS.lasts }, now);
         match ask {
-            Ask::List => Told::Listed(world.files.iter().map(|(g, (_, written))| (*g, *written)).collect()),
-            Ask::Read(generation) => Told::Read(world.files.get(generation).map(|(record, _)| record.clone())),
-            Ask::Create(generation) if world.files.contains_key(generation) && self.flaw != Flaw::Overwrites => {
-                Told::Exists
+            StoreRequest::List => {
+                StoreResponse::Listed(world.files.iter().map(|(g, (_, written))| (*g, *written)).collect())
             }
-            Ask::Create(generation) | Ask::Renew(generation) => {
+            StoreRequest::Read(generation) => {
+                StoreResponse::Read(world.files.get(generation).map(|(record, _)| record.clone()))
+            }
+            StoreRequest::Create(generation)
+                if world.files.contains_key(generation) && self.flaw != Flaw::Overwrites =>
+            {
+                StoreResponse::Exists
+            }
+            StoreRequest::Create(generation) | StoreRequest::Renew(generation) => {
                 world.files.insert(*generation, record(false));
-                Told::Done
+                StoreResponse::Done
             }
-            Ask::Release(generation) => {
+            StoreRequest::Release(generation) => {
                 world.files.insert(*generation, record(true));
-                Told::Done
+                StoreResponse::Done
             }
-            Ask::Clock => Told::Time(if self.flaw == Flaw::Ahead { now + TERMS.lasts } else { now }),
-            Ask::Remove(generation) => {
+            StoreRequest::Clock => StoreResponse::Time(if self.flaw == Flaw::Ahead { now + TERMS.lasts } else { now }),
+            StoreRequest::Remove(generation) => {
                 world.files.remove(generation);
-                Told::Done
+                StoreResponse::Done
             }
         }
     }
@@ -132,11 +138,11 @@ impl Model {
                         // Carried out or not, no answer comes.
                         with(&mut |w| {
                             self.serve(w, &format!("p{i}"), ask);
-                            w.processes[i].way = Way::Back(Told::Unclear);
+                            w.processes[i].way = Way::Back(StoreResponse::Unclear);
                             w.losses -= 1;
                         });
                         with(&mut |w| {
-                            w.processes[i].way = Way::Back(Told::Unclear);
+                            w.processes[i].way = Way::Back(StoreResponse::Unclear);
                             w.losses -= 1;
                         });
                     }
@@ -149,7 +155,7 @@ impl Model {
                     let stand = member.process.stand(now);
                     let mut asking = member.process.clone();
                     if let Some(ask) = asking.ask(now) {
-                        let renews = matches!(ask, Ask::Renew(_));
+                        let renews = matches!(ask, StoreRequest::Renew(_));
                         if !renews || world.renewals > 0 {
                             with(&mut |w| {
                                 w.processes[i].process = asking.clone();
@@ -164,23 +170,22 @@ impl Model {
                                         | Phase::Judging(..)
                                         | Phase::Whose(..)
                                 );
-                                match timeless {
-                                    true => {
-                                        let told = self.serve(w, &format!("p{i}"), &ask);
-                                        w.processes[i].process.told(told, now);
-                                    }
-                                    false => w.processes[i].way = Way::ToStore(ask.clone()),
+                                if timeless {
+                                    let told = self.serve(w, &format!("p{i}"), &ask);
+                                    w.processes[i].process.told(told, now);
+                                } else {
+                                    w.processes[i].way = Way::ToStore(ask.clone())
                                 }
                             });
                         }
                     }
                     match stand {
-                        Stand::Holds(_) => with(&mut |w| w.processes[i].process.release()),
-                        Stand::Busy { .. } if world.again > 0 => with(&mut |w| {
+                        LeaseStatus::Holds(_) => with(&mut |w| w.processes[i].process.release()),
+                        LeaseStatus::Busy { .. } if world.again > 0 => with(&mut |w| {
                             w.processes[i].process.again();
                             w.again -= 1;
                         }),
-                        Stand::Lost | Stand::Released if world.again > 0 => with(&mut |w| {
+                        LeaseStatus::Lost | LeaseStatus::Released if world.again > 0 => with(&mut |w| {
                             // The same machine, another apply.
                             w.processes[i].process = Process::new(format!("p{i}"), TERMS);
                             w.again -= 1;
@@ -256,7 +261,7 @@ fn a_broken_store_or_clock_is_found_out() {
 }
 
 /// Runs one process against a store until it has nothing to ask.
-fn run(model: &Model, world: &mut World, i: usize) -> Stand {
+fn run(model: &Model, world: &mut World, i: usize) -> LeaseStatus {
     for _ in 0..50 {
         let now = world.now;
         let Some(ask) = world.processes[i].process.ask(now) else { break };
@@ -270,13 +275,13 @@ fn run(model: &Model, world: &mut World, i: usize) -> Stand {
 fn it_goes_from_one_to_the_next() {
     let model = model(Flaw::None);
     let mut world = model.world(2);
-    assert_eq!(run(&model, &mut world, 0), Stand::Holds(2));
-    let Stand::Busy { generation: 1, record, left: 2 } = run(&model, &mut world, 1) else { panic!("it is held") };
+    assert_eq!(run(&model, &mut world, 0), LeaseStatus::Holds(2));
+    let LeaseStatus::Busy { generation: 1, record, left: 2 } = run(&model, &mut world, 1) else { panic!("it is held") };
     assert_eq!(record.id, "p0");
     world.processes[0].process.release();
-    assert_eq!(run(&model, &mut world, 0), Stand::Released);
+    assert_eq!(run(&model, &mut world, 0), LeaseStatus::Released);
     world.processes[1].process.again();
-    assert_eq!(run(&model, &mut world, 1), Stand::Holds(2));
+    assert_eq!(run(&model, &mut world, 1), LeaseStatus::Holds(2));
     assert_eq!(world.files.keys().copied().collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -286,14 +291,14 @@ fn what_ran_out_is_taken_over_and_its_holder_knows() {
     let mut world = model.world(2);
     run(&model, &mut world, 0);
     world.now = 1;
-    assert!(matches!(run(&model, &mut world, 1), Stand::Busy { left: 1.., .. }));
+    assert!(matches!(run(&model, &mut world, 1), LeaseStatus::Busy { left: 1.., .. }));
     world.now = 3;
     world.processes[1].process.again();
-    assert_eq!(world.processes[0].process.stand(3), Stand::Lost);
-    assert_eq!(run(&model, &mut world, 1), Stand::Holds(5));
+    assert_eq!(world.processes[0].process.stand(3), LeaseStatus::Lost);
+    assert_eq!(run(&model, &mut world, 1), LeaseStatus::Holds(5));
     // The one that slept wakes up, renews what is not its own any more, and finds out.
-    assert_eq!(run(&model, &mut world, 0), Stand::Lost);
-    assert_eq!(world.processes[1].process.stand(3), Stand::Holds(5));
+    assert_eq!(run(&model, &mut world, 0), LeaseStatus::Lost);
+    assert_eq!(world.processes[1].process.stand(3), LeaseStatus::Holds(5));
 }
 
 #[test]
@@ -302,10 +307,10 @@ fn renewals_keep_it_and_old_files_go() {
     let mut world = model.world(1);
     for round in 1..=4 {
         world.processes[0].process = Process::new("p0", TERMS);
-        assert_eq!(run(&model, &mut world, 0), Stand::Holds(world.now + 2));
+        assert_eq!(run(&model, &mut world, 0), LeaseStatus::Holds(world.now + 2));
         for _ in 0..3 {
             world.now += 1;
-            assert_eq!(run(&model, &mut world, 0), Stand::Holds(world.now + 2));
+            assert_eq!(run(&model, &mut world, 0), LeaseStatus::Holds(world.now + 2));
         }
         assert_eq!(world.files.len(), round.min(2), "{:?}", world.files.keys());
         world.processes[0].process.release();
@@ -320,16 +325,16 @@ fn a_broken_lease_is_found_out_at_the_next_renewal() {
     let mut world = model.world(2);
     run(&model, &mut world, 0);
     world.processes[1].process = Process::breaking("p1", TERMS);
-    assert_eq!(run(&model, &mut world, 1), Stand::Holds(2));
+    assert_eq!(run(&model, &mut world, 1), LeaseStatus::Holds(2));
     world.now = 1;
-    assert_eq!(run(&model, &mut world, 0), Stand::Lost);
+    assert_eq!(run(&model, &mut world, 0), LeaseStatus::Lost);
 }
 
 /// Terms that leave time between a question and its answer.
 const LONG: Terms = Terms { lasts: 100, margin: 10, renewed_every: 20, kept: 1 };
 
 /// Asks at one time, and is told at another.
-fn step(process: &mut Process, asked: Millis, wanted: Ask, told: Told, at: Millis) {
+fn step(process: &mut Process, asked: Millis, wanted: StoreRequest, told: StoreResponse, at: Millis) {
     assert_eq!(process.ask(asked), Some(wanted), "at {asked}");
     process.told(told, at);
 }
@@ -337,36 +342,36 @@ fn step(process: &mut Process, asked: Millis, wanted: Ask, told: Told, at: Milli
 /// A process that created its file by a question of 5 whose answer came at 25.
 fn holder() -> Process {
     let mut process = Process::new("me", LONG);
-    step(&mut process, 0, Ask::List, Told::Listed(Vec::new()), 4);
-    step(&mut process, 5, Ask::Create(1), Told::Done, 25);
-    step(&mut process, 25, Ask::List, Told::Listed(vec![(1, 1_000)]), 30);
+    step(&mut process, 0, StoreRequest::List, StoreResponse::Listed(Vec::new()), 4);
+    step(&mut process, 5, StoreRequest::Create(1), StoreResponse::Done, 25);
+    step(&mut process, 25, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_000)]), 30);
     process
 }
 
 #[test]
 fn a_lease_counts_from_the_sending_of_what_wrote_it() {
     let mut process = holder();
-    assert_eq!(process.stand(30), Stand::Holds(95), "from 5 on, less the margin");
-    assert_eq!((process.stand(94), process.stand(95)), (Stand::Holds(95), Stand::Lost));
+    assert_eq!(process.stand(30), LeaseStatus::Holds(95), "from 5 on, less the margin");
+    assert_eq!((process.stand(94), process.stand(95)), (LeaseStatus::Holds(95), LeaseStatus::Lost));
     // It is time to renew twenty after it was written, and not before.
     assert_eq!(process.clone().ask(24), None);
-    step(&mut process, 30, Ask::Renew(1), Told::Done, 60);
-    step(&mut process, 60, Ask::List, Told::Listed(vec![(1, 1_030)]), 70);
-    assert_eq!(process.stand(70), Stand::Holds(120), "from 30 on, whenever the answers came");
+    step(&mut process, 30, StoreRequest::Renew(1), StoreResponse::Done, 60);
+    step(&mut process, 60, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_030)]), 70);
+    assert_eq!(process.stand(70), LeaseStatus::Holds(120), "from 30 on, whenever the answers came");
     // A renewal whose answer is late counts for nothing, whatever it says.
     for (done, listed) in [(95, 96), (94, 95)] {
         let mut late = holder();
-        step(&mut late, 30, Ask::Renew(1), Told::Done, done);
-        step(&mut late, done, Ask::List, Told::Listed(vec![(1, 1_030)]), listed);
-        assert_eq!(late.stand(listed), Stand::Lost, "{done} {listed}");
+        step(&mut late, 30, StoreRequest::Renew(1), StoreResponse::Done, done);
+        step(&mut late, done, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_030)]), listed);
+        assert_eq!(late.stand(listed), LeaseStatus::Lost, "{done} {listed}");
     }
-    // A lost answer is asked for again while there is time.
+    // A lost answer is requested again while there is time.
     let mut process = holder();
-    step(&mut process, 30, Ask::Renew(1), Told::Unclear, 40);
-    assert_eq!(process.stand(40), Stand::Holds(95));
-    step(&mut process, 50, Ask::Renew(1), Told::Done, 55);
-    step(&mut process, 55, Ask::List, Told::Listed(vec![(2, 1_050), (1, 1_050)]), 60);
-    assert_eq!(process.stand(60), Stand::Lost, "somebody has taken it");
+    step(&mut process, 30, StoreRequest::Renew(1), StoreResponse::Unclear, 40);
+    assert_eq!(process.stand(40), LeaseStatus::Holds(95));
+    step(&mut process, 50, StoreRequest::Renew(1), StoreResponse::Done, 55);
+    step(&mut process, 55, StoreRequest::List, StoreResponse::Listed(vec![(2, 1_050), (1, 1_050)]), 60);
+    assert_eq!(process.stand(60), LeaseStatus::Lost, "somebody has taken it");
 }
 
 #[test]
@@ -374,8 +379,8 @@ fn what_is_in_the_way_is_waited_out_to_the_end_unless_it_is_its_own_or_free() {
     let other = |released| Record { id: "other".into(), released, lasts: 100 };
     let reads = |record: Record, breaks: bool| {
         let mut process = if breaks { Process::breaking("me", LONG) } else { Process::new("me", LONG) };
-        step(&mut process, 0, Ask::List, Told::Listed(vec![(3, 50), (4, 60)]), 0);
-        step(&mut process, 0, Ask::Read(4), Told::Read(Some(record)), 0);
+        step(&mut process, 0, StoreRequest::List, StoreResponse::Listed(vec![(3, 50), (4, 60)]), 0);
+        step(&mut process, 0, StoreRequest::Read(4), StoreResponse::Read(Some(record)), 0);
         process
     };
     for (what, record, breaks) in [
@@ -384,39 +389,39 @@ fn what_is_in_the_way_is_waited_out_to_the_end_unless_it_is_its_own_or_free() {
         ("its own", Record { id: "me".into(), ..other(false) }, false),
         ("to be broken", other(false), true),
     ] {
-        assert_eq!(reads(record, breaks).ask(0), Some(Ask::Create(5)), "{what}");
+        assert_eq!(reads(record, breaks).ask(0), Some(StoreRequest::Create(5)), "{what}");
     }
     for (written, time, left) in
         [(60, 60, Some(100)), (60, 159, Some(1)), (60, 160, None), (60, 500, None), (90, 160, Some(30))]
     {
         let mut process = reads(other(false), false);
-        step(&mut process, 0, Ask::Clock, Told::Time(time), 0);
-        step(&mut process, 0, Ask::List, Told::Listed(vec![(4, written), (3, 50)]), 0);
+        step(&mut process, 0, StoreRequest::Clock, StoreResponse::Time(time), 0);
+        step(&mut process, 0, StoreRequest::List, StoreResponse::Listed(vec![(4, written), (3, 50)]), 0);
         match left {
-            Some(left) => assert_eq!(process.stand(0), Stand::Busy { generation: 4, record: other(false), left }),
-            None => assert_eq!(process.ask(0), Some(Ask::Create(5)), "{written} {time}"),
+            Some(left) => assert_eq!(process.stand(0), LeaseStatus::Busy { generation: 4, record: other(false), left }),
+            None => assert_eq!(process.ask(0), Some(StoreRequest::Create(5)), "{written} {time}"),
         }
     }
     // Somebody was quicker meanwhile: everything is looked at again.
     let mut process = reads(other(false), false);
-    step(&mut process, 0, Ask::Clock, Told::Time(500), 0);
-    step(&mut process, 0, Ask::List, Told::Listed(vec![(5, 490), (4, 60)]), 0);
-    assert_eq!(process.ask(0), Some(Ask::List));
+    step(&mut process, 0, StoreRequest::Clock, StoreResponse::Time(500), 0);
+    step(&mut process, 0, StoreRequest::List, StoreResponse::Listed(vec![(5, 490), (4, 60)]), 0);
+    assert_eq!(process.ask(0), Some(StoreRequest::List));
 }
 
 #[test]
 fn whose_a_file_is_is_read_where_no_answer_says_it() {
-    for told in [Told::Exists, Told::Unclear] {
+    for told in [StoreResponse::Exists, StoreResponse::Unclear] {
         for (record, is_mine) in [("me", true), ("other", false)] {
             let mut process = Process::new("me", LONG);
-            step(&mut process, 0, Ask::List, Told::Listed(Vec::new()), 0);
-            step(&mut process, 5, Ask::Create(1), told.clone(), 25);
+            step(&mut process, 0, StoreRequest::List, StoreResponse::Listed(Vec::new()), 0);
+            step(&mut process, 5, StoreRequest::Create(1), told.clone(), 25);
             let record = Record { id: record.into(), released: false, lasts: 100 };
-            step(&mut process, 25, Ask::Read(1), Told::Read(Some(record)), 30);
-            // Its own counts from when it was asked for, and only once it is seen to be the highest.
-            assert_eq!(process.stand(30), Stand::Asking);
-            step(&mut process, 30, Ask::List, Told::Listed(vec![(1, 1_000)]), 31);
-            let wanted = if is_mine { Stand::Holds(95) } else { Stand::Asking };
+            step(&mut process, 25, StoreRequest::Read(1), StoreResponse::Read(Some(record)), 30);
+            // Its own counts from when it was sent, and only once it is seen to be the highest.
+            assert_eq!(process.stand(30), LeaseStatus::Asking);
+            step(&mut process, 30, StoreRequest::List, StoreResponse::Listed(vec![(1, 1_000)]), 31);
+            let wanted = if is_mine { LeaseStatus::Holds(95) } else { LeaseStatus::Asking };
             assert_eq!(process.stand(31), wanted, "{told:?} {is_mine}");
         }
     }

@@ -4,9 +4,9 @@
 //! (`RESOURCE_ALREADY_EXISTS`, Workspace API), which is also what Databricks Asset Bundles build their lock on, and that
 //! a listing shows what was written before it.
 
-use super::protocol::{Ask, Generation, Millis, Record, Terms, Told};
+use super::protocol::{Generation, Millis, Record, StoreRequest, StoreResponse, Terms};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -73,53 +73,53 @@ impl Store {
         Store { frees: true, ..self }
     }
 
-    /// Asks the workspace. A fault is one that asking again will not mend; what may have been done is [`Told::Unclear`].
-    pub async fn ask(&self, ask: &Ask) -> Result<Told, Fault> {
+    /// Asks the workspace. A fault is one that asking again will not fix; what may have been done is [`StoreResponse::Unclear`].
+    pub async fn ask(&self, ask: &StoreRequest) -> Result<StoreResponse, ServiceError> {
         match ask {
-            Ask::List => self.list().await.map(Told::Listed),
-            Ask::Read(generation) => {
+            StoreRequest::List => self.list().await.map(StoreResponse::Listed),
+            StoreRequest::Read(generation) => {
                 let file = self.file(*generation).await?;
-                Ok(Told::Read(file.map(|f| Record {
+                Ok(StoreResponse::Read(file.map(|f| Record {
                     id: f.holder.id,
                     released: f.released,
                     lasts: f.lasts_seconds.saturating_mul(1000).min(LONGEST),
                 })))
             }
-            Ask::Create(generation) => {
+            StoreRequest::Create(generation) => {
                 let call = self.import(*generation, self.frees, false);
                 match self.service.send(&call).await {
-                    Ok(_) => Ok(Told::Done),
-                    Err(fault) if exists(&fault) => Ok(Told::Exists),
-                    Err(fault) if fault.may_have_happened() => Ok(Told::Unclear),
+                    Ok(_) => Ok(StoreResponse::Done),
+                    Err(fault) if exists(&fault) => Ok(StoreResponse::Exists),
+                    Err(fault) if fault.may_have_happened() => Ok(StoreResponse::Unclear),
                     Err(fault) => Err(fault),
                 }
             }
-            Ask::Renew(generation) => self.write(*generation, false).await,
-            Ask::Release(generation) => self.write(*generation, true).await,
-            Ask::Clock => self.time().await.map(Told::Time),
-            Ask::Remove(generation) => {
+            StoreRequest::Renew(generation) => self.write(*generation, false).await,
+            StoreRequest::Release(generation) => self.write(*generation, true).await,
+            StoreRequest::Clock => self.time().await.map(StoreResponse::Time),
+            StoreRequest::Remove(generation) => {
                 let body = json!({"path": self.path(&name(*generation))});
                 let call = Call::set(System::Databricks, Method::Post, "/api/2.0/workspace/delete", body);
                 // Another one may have deleted it meanwhile; or it stays, and the next holder tries again.
-                self.service.send(&call).await.map_or(Ok(Told::Unclear), |_| Ok(Told::Done))
+                self.service.send(&call).await.map_or(Ok(StoreResponse::Unclear), |_| Ok(StoreResponse::Done))
             }
         }
     }
 
     /// Who made a generation, if it is there.
-    pub async fn newest(&self, generation: Generation) -> Result<Option<Newest>, Fault> {
+    pub async fn newest(&self, generation: Generation) -> Result<Option<Newest>, ServiceError> {
         Ok(self.file(generation).await?.map(|f| Newest { holder: f.holder, released: f.released }))
     }
 
-    async fn write(&self, generation: Generation, released: bool) -> Result<Told, Fault> {
+    async fn write(&self, generation: Generation, released: bool) -> Result<StoreResponse, ServiceError> {
         match self.service.send(&self.import(generation, released, true)).await {
-            Ok(_) => Ok(Told::Done),
-            Err(fault) if fault.may_have_happened() => Ok(Told::Unclear),
+            Ok(_) => Ok(StoreResponse::Done),
+            Err(fault) if fault.may_have_happened() => Ok(StoreResponse::Unclear),
             Err(fault) => Err(fault),
         }
     }
 
-    async fn list(&self) -> Result<Vec<(Generation, Millis)>, Fault> {
+    async fn list(&self) -> Result<Vec<(Generation, Millis)>, ServiceError> {
         let call = Call::get(System::Databricks, "/api/2.0/workspace/list").query("path", &self.folder);
         let answer = match self.service.send(&call).await {
             Ok(answer) => answer.body,
@@ -144,13 +144,13 @@ impl Store {
         Ok(list)
     }
 
-    async fn mkdirs(&self) -> Result<(), Fault> {
+    async fn mkdirs(&self) -> Result<(), ServiceError> {
         let body = json!({"path": self.folder});
         let call = Call::set(System::Databricks, Method::Post, "/api/2.0/workspace/mkdirs", body);
         self.service.send(&call).await.map(drop)
     }
 
-    async fn file(&self, generation: Generation) -> Result<Option<File>, Fault> {
+    async fn file(&self, generation: Generation) -> Result<Option<File>, ServiceError> {
         let call = Call::get(System::Databricks, "/api/2.0/workspace/export")
             .query("path", self.path(&name(generation)))
             .query("format", "AUTO");
@@ -170,18 +170,21 @@ impl Store {
     }
 
     /// The time by the service's clock: when it wrote a file just now, or a rival's a moment later.
-    async fn time(&self) -> Result<Millis, Fault> {
+    async fn time(&self) -> Result<Millis, ServiceError> {
         let call = self.file_call(CLOCK, "{}\n", true);
         self.service.send(&call).await?;
-        let odd = || Fault::Lost { line: call.line(), why: "the file that was written cannot be seen".into() };
+        let odd = || ServiceError::Lost { line: call.line(), why: "the file that was written cannot be seen".into() };
         self.written(CLOCK).await?.ok_or_else(odd)
     }
 
     /// When a file was written; `None` when there is none. An answer that leaves out the time says nothing: a lease whose
     /// file's age is not known has not run out.
-    async fn written(&self, name: &str) -> Result<Option<Millis>, Fault> {
+    async fn written(&self, name: &str) -> Result<Option<Millis>, ServiceError> {
         let call = Call::get(System::Databricks, "/api/2.0/workspace/get-status").query("path", self.path(name));
-        let odd = || Fault::Lost { line: call.line(), why: "the answer does not say when the file was written".into() };
+        let odd = || ServiceError::Lost {
+            line: call.line(),
+            why: "the answer does not say when the file was written".into(),
+        };
         match self.service.send(&call).await {
             Ok(answer) => answer.body["modified_at"].as_u64().map(Some).ok_or_else(odd),
             Err(fault) if fault.is_gone() => Ok(None),
@@ -215,9 +218,9 @@ impl Store {
     }
 }
 
-fn exists(fault: &Fault) -> bool {
+fn exists(fault: &ServiceError) -> bool {
     match fault {
-        Fault::Refused { status, code, .. } => *status == 409 || code == "RESOURCE_ALREADY_EXISTS",
+        ServiceError::Refused { status, code, .. } => *status == 409 || code == "RESOURCE_ALREADY_EXISTS",
         _ => false,
     }
 }

@@ -3,18 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::services::fake::{Fake, Said, foreign, lost, not_found, not_sent, nothing, refused};
+use crate::services::fake::{Fake, FakeAnswer, foreign, lost, not_found, not_sent, nothing, refused};
 
 const TERMS: Terms = Terms::USUAL;
 
-fn store(answer: impl Fn(&Call) -> Said + Send + Sync + 'static) -> (Store, Arc<Fake>) {
+fn store(answer: impl Fn(&Call) -> FakeAnswer + Send + Sync + 'static) -> (Store, Arc<Fake>) {
     let fake = Fake::new(answer);
     let holder = Holder { id: "me".into(), who: "ada".into(), ..Holder::default() };
     (Store::new(fake.clone(), "/f".into(), holder, TERMS), fake)
 }
 
 /// A file as the workspace exports it.
-fn exported(text: &str) -> Said {
+fn exported(text: &str) -> FakeAnswer {
     Ok(json!({ "content": STANDARD.encode(text) }))
 }
 
@@ -70,34 +70,34 @@ async fn whatever_is_in_a_file_it_is_a_claim_and_no_longer_one_than_an_hour() {
         ("no answer", Err(lost()), Err(())),
     ] {
         let (store, _) = store(move |_| said.clone());
-        let told = store.ask(&Ask::Read(1)).await.map_err(|_| ());
-        assert_eq!(told, wanted.map(Told::Read), "{what}");
+        let told = store.ask(&StoreRequest::Read(1)).await.map_err(|_| ());
+        assert_eq!(told, wanted.map(StoreResponse::Read), "{what}");
     }
 }
 
 #[tokio::test]
 async fn one_creates_a_file_and_every_other_hears_that_it_is_there() {
     for (what, said, wanted) in [
-        ("done", nothing(), Ok(Told::Done)),
-        ("there", Err(refused(400, "RESOURCE_ALREADY_EXISTS")), Ok(Told::Exists)),
-        ("there, by its status", Err(refused(409, "ALREADY_EXISTS")), Ok(Told::Exists)),
-        ("no answer", Err(lost()), Ok(Told::Unclear)),
-        ("away", Err(refused(503, "TEMPORARILY_UNAVAILABLE")), Ok(Told::Unclear)),
-        ("a gateway's refusal", Err(foreign(403)), Ok(Told::Unclear)),
+        ("done", nothing(), Ok(StoreResponse::Done)),
+        ("there", Err(refused(400, "RESOURCE_ALREADY_EXISTS")), Ok(StoreResponse::Exists)),
+        ("there, by its status", Err(refused(409, "ALREADY_EXISTS")), Ok(StoreResponse::Exists)),
+        ("no answer", Err(lost()), Ok(StoreResponse::Unclear)),
+        ("away", Err(refused(503, "TEMPORARILY_UNAVAILABLE")), Ok(StoreResponse::Unclear)),
+        ("a gateway's refusal", Err(foreign(403)), Ok(StoreResponse::Unclear)),
         ("no right", Err(refused(403, "PERMISSION_DENIED")), Err(())),
         ("never sent", Err(not_sent()), Err(())),
     ] {
         let (store, fake) = store(move |_| said.clone());
-        assert_eq!(store.ask(&Ask::Create(7)).await.map_err(|_| ()), wanted, "{what}");
+        assert_eq!(store.ask(&StoreRequest::Create(7)).await.map_err(|_| ()), wanted, "{what}");
         let [call] = &fake.asked()[..] else { panic!("{what}: one call") };
         let body = call.body.clone().unwrap();
         assert_eq!((&body["path"], &body["overwrite"]), (&json!("/f/0000000007.json"), &json!(false)), "{what}");
         assert!(!call.repeatable, "{what}: the transport must not send it again");
     }
     // What is its own it writes over.
-    for (ask, released) in [(Ask::Renew(7), false), (Ask::Release(7), true)] {
+    for (ask, released) in [(StoreRequest::Renew(7), false), (StoreRequest::Release(7), true)] {
         let (store, fake) = store(|_| nothing());
-        assert_eq!(store.ask(&ask).await.unwrap(), Told::Done);
+        assert_eq!(store.ask(&ask).await.unwrap(), StoreResponse::Done);
         let body = fake.asked()[0].body.clone().unwrap();
         let text = STANDARD.decode(body["content"].as_str().unwrap()).unwrap();
         let written: File = serde_json::from_slice(&text).unwrap();
@@ -126,9 +126,9 @@ async fn a_listing_has_every_generation_and_when_it_was_written() {
             Some("list") => Ok(json!({ "objects": objects })),
             _ => status.clone(),
         });
-        assert_eq!(store.ask(&Ask::List).await.map_err(|_| ()), wanted.map(Told::Listed), "{what}");
+        assert_eq!(store.ask(&StoreRequest::List).await.map_err(|_| ()), wanted.map(StoreResponse::Listed), "{what}");
     }
     let (empty, fake) = store(|call| if call.method == Method::Get { Err(not_found()) } else { nothing() });
-    assert_eq!(empty.ask(&Ask::List).await.unwrap(), Told::Listed(Vec::new()));
+    assert_eq!(empty.ask(&StoreRequest::List).await.unwrap(), StoreResponse::Listed(Vec::new()));
     assert_eq!(fake.written(), ["POST /api/2.0/workspace/mkdirs"]);
 }

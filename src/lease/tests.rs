@@ -25,7 +25,7 @@ impl Workspace {
         Arc::new(Workspace { store, began: Instant::now(), written: Mutex::default(), cut: false.into() })
     }
 
-    async fn answer(&self, call: &Call) -> Result<Answer, Fault> {
+    async fn answer(&self, call: &Call) -> Result<Answer, ServiceError> {
         tokio::time::sleep(Duration::from_millis(100)).await;
         if !call.path.contains("/workspace/") {
             self.written.lock().unwrap().push(call.line());
@@ -33,7 +33,7 @@ impl Workspace {
             return Ok(Answer { status: 200, body: json!({}), request_id: None });
         }
         if self.cut.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(Fault::Lost { line: call.line(), why: "cut".into() });
+            return Err(ServiceError::Lost { line: call.line(), why: "cut".into() });
         }
         let mut store = self.store.lock().unwrap();
         let now = i64::try_from(self.began.elapsed().as_secs()).unwrap();
@@ -47,7 +47,7 @@ impl Workspace {
         let request = Request::internal(call.method.name(), &path, "me@example.com", body);
         match databricks::route(&mut store, &request) {
             Ok(body) => Ok(Answer { status: 200, body, request_id: None }),
-            Err(error) => Err(Fault::Refused {
+            Err(error) => Err(ServiceError::Refused {
                 line: call.line(),
                 status: error.status,
                 code: error.body["error_code"].as_str().unwrap_or_default().to_owned(),
@@ -71,7 +71,7 @@ fn store(workspace: &Arc<Workspace>, who: &str) -> Store {
     Store::new(workspace.clone(), "/Shared/.plumb/p/t".into(), holder, Terms::USUAL)
 }
 
-async fn take(workspace: &Arc<Workspace>, who: &str, patience: u64) -> Result<Lease, Refused> {
+async fn take(workspace: &Arc<Workspace>, who: &str, patience: u64) -> Result<Lease, LeaseError> {
     Lease::take(store(workspace, who), who, Terms::USUAL, Duration::from_secs(patience), &|_| {}).await
 }
 
@@ -85,7 +85,7 @@ async fn it_is_kept_alive_and_goes_to_the_next_when_released() {
     let first = take(&workspace, "ada", 0).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert!(first.gate().is_open());
-    let Err(Refused::Held(held)) = take(&workspace, "bo", 0).await else { panic!("it is held") };
+    let Err(LeaseError::Held(held)) = take(&workspace, "bo", 0).await else { panic!("it is held") };
     assert_eq!(held.holder.who, "ada");
     assert!(held.left > Duration::from_secs(120) && held.left <= Duration::from_secs(180), "{held:?}");
     assert_eq!(look(&store(&workspace, "bo"), Terms::USUAL).await.unwrap().unwrap().holder.who, "ada");
@@ -108,7 +108,7 @@ async fn it_is_kept_alive_and_goes_to_the_next_when_released() {
 async fn a_holder_that_died_is_waited_out() {
     let workspace = Workspace::new();
     let mut dead = Process::new("ada", Terms::USUAL);
-    assert!(matches!(asked(&store(&workspace, "ada"), &mut dead, Instant::now()).await, Ok(Stand::Holds(_))));
+    assert!(matches!(asked(&store(&workspace, "ada"), &mut dead, Instant::now()).await, Ok(LeaseStatus::Holds(_))));
     let began = Instant::now();
     take(&workspace, "bo", 600).await.unwrap();
     let took = began.elapsed();
@@ -127,10 +127,10 @@ async fn what_is_broken_closes_the_gate_and_ends_what_is_under_way() {
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
     unlock(store(&workspace, "bo"), "bo", Terms::USUAL).await.unwrap();
-    assert!(matches!(under_way.await.unwrap(), Err(Fault::Lost { .. })));
+    assert!(matches!(under_way.await.unwrap(), Err(ServiceError::Lost { .. })));
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     let refused = fenced.send(&write()).await.unwrap_err();
-    assert!(matches!(&refused, Fault::Refused { code, .. } if code == "LEASE_LOST"), "{refused}");
+    assert!(matches!(&refused, ServiceError::Refused { code, .. } if code == "LEASE_LOST"), "{refused}");
     assert!(!crate::services::retry::may_be_sent_again(&write(), &refused));
     assert_eq!(workspace.written.lock().unwrap().len(), 1);
     // It was left free, and giving back what was lost does not make it anybody's.
@@ -180,7 +180,7 @@ async fn a_lease_whose_age_is_not_known_has_not_run_out() {
     let holder = Holder { id: "bo".into(), who: "bo".into(), ..Holder::default() };
     let store = Store::new(timeless, "/Shared/.plumb/p/t".into(), holder, Terms::USUAL);
     let taken = Lease::take(store, "bo", Terms::USUAL, Duration::ZERO, &|_| {}).await;
-    assert!(matches!(taken, Err(Refused::Fault(_))), "it was taken from its holder");
+    assert!(matches!(taken, Err(LeaseError::ServiceError(_))), "it was taken from its holder");
     assert!(first.gate().is_open());
 }
 
@@ -201,7 +201,7 @@ impl Service for Gateway {
             if self.done {
                 self.workspace.answer(call).await?;
             }
-            Err(Fault::Refused {
+            Err(ServiceError::Refused {
                 line: call.line(),
                 status: 503,
                 code: "TEMPORARILY_UNAVAILABLE".into(),
@@ -228,7 +228,7 @@ async fn a_lease_whose_file_may_have_been_written_is_looked_at() {
             assert!(taken.is_ok_and(|lease| lease.gate().is_open()));
             assert_eq!(writes, 1, "it found its own file");
         } else {
-            assert!(matches!(taken, Err(Refused::Unclear)));
+            assert!(matches!(taken, Err(LeaseError::Unclear)));
             // It does not hammer on a service in trouble.
             assert!(began.elapsed() >= Duration::from_secs(writes as u64), "{writes} writes in {:?}", began.elapsed());
         }
@@ -239,10 +239,12 @@ async fn a_lease_whose_file_may_have_been_written_is_looked_at() {
 async fn of_two_that_create_one_generation_one_is_told_that_it_exists() {
     let workspace = Workspace::new();
     let (ada, bo) = (store(&workspace, "ada"), store(&workspace, "bo"));
-    assert_eq!(ada.ask(&protocol::Ask::List).await.unwrap(), Told::Listed(Vec::new()));
-    assert_eq!(ada.ask(&protocol::Ask::Create(1)).await.unwrap(), Told::Done);
-    assert_eq!(bo.ask(&protocol::Ask::Create(1)).await.unwrap(), Told::Exists);
-    let Told::Read(Some(record)) = bo.ask(&protocol::Ask::Read(1)).await.unwrap() else { panic!("it is there") };
+    assert_eq!(ada.ask(&protocol::StoreRequest::List).await.unwrap(), StoreResponse::Listed(Vec::new()));
+    assert_eq!(ada.ask(&protocol::StoreRequest::Create(1)).await.unwrap(), StoreResponse::Done);
+    assert_eq!(bo.ask(&protocol::StoreRequest::Create(1)).await.unwrap(), StoreResponse::Exists);
+    let StoreResponse::Read(Some(record)) = bo.ask(&protocol::StoreRequest::Read(1)).await.unwrap() else {
+        panic!("it is there")
+    };
     assert_eq!((record.id.as_str(), record.released), ("ada", false));
 }
 

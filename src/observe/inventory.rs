@@ -8,7 +8,7 @@ use crate::services;
 use jiff::{SignedDuration, Timestamp};
 use plumb_core::inventory::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, pattern, serverless};
 use plumb_core::kinds::emr::api::{operation, time};
-use plumb_model::call::{Call, Fault, Service, System};
+use plumb_model::call::{Call, Service, ServiceError, System};
 use plumb_model::read::{Paging, Read};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,12 +16,12 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// The longest time that one listing of clusters is about: a page is fifty of them, and a listing that fails half way is
-/// begun anew.
+/// begun again.
 const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Hears how far the reading has got.
-pub trait Watch: Sync {
-    /// A listing has come, with so many entries.
+pub trait InventoryWatch: Sync {
+    /// A listing was read, with so many entries.
     fn listed(&self, what: &str, count: usize);
 }
 
@@ -33,8 +33,8 @@ pub async fn read(
     service: Seam,
     since: Option<Timestamp>,
     now: Timestamp,
-    watch: &dyn Watch,
-) -> Result<Account, Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<Account, ServiceError> {
     let listed = list(&service, since, now, watch).await?;
     let mut account = Account::default();
     let newest = newest(&listed);
@@ -53,8 +53,8 @@ pub async fn list(
     service: &Seam,
     since: Option<Timestamp>,
     now: Timestamp,
-    watch: &dyn Watch,
-) -> Result<BTreeMap<String, Value>, Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<BTreeMap<String, Value>, ServiceError> {
     let mut listed: BTreeMap<String, Value> = BTreeMap::new();
     for (after, before) in windows(since, now) {
         let mut bounds = json!({});
@@ -81,7 +81,7 @@ pub async fn clusters(
     service: &Seam,
     wanted: impl Iterator<Item = (String, bool)>,
     account: &mut Account,
-) -> Result<(), Fault> {
+) -> Result<(), ServiceError> {
     let mut reading = JoinSet::new();
     for (id, whole) in wanted {
         let service = service.clone();
@@ -98,7 +98,7 @@ pub async fn clusters(
     Ok(())
 }
 
-/// The times that listings are asked for: after, before. The last one has no end, as clocks differ.
+/// The times that listings cover: after, before. The last one has no end, as clocks differ.
 pub fn windows(since: Option<Timestamp>, now: Timestamp) -> Vec<(Option<Timestamp>, Option<Timestamp>)> {
     let Some(mut after) = since else { return vec![(None, None)] };
     let mut windows = Vec::new();
@@ -128,18 +128,18 @@ fn newest(listed: &BTreeMap<String, Value>) -> BTreeSet<String> {
 }
 
 /// All pages of a listing of EMR.
-async fn all(service: &dyn Service, name: &str, body: Value, items: &str) -> Result<Vec<Value>, Fault> {
+async fn all(service: &dyn Service, name: &str, body: Value, items: &str) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "Marker", next: "/Marker" };
     pages(service, Read { call: operation(name, body), paging }, items).await
 }
 
 /// All pages of a listing of EMR Serverless.
-async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, Fault> {
+async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "nextToken", next: "/nextToken" };
     pages(service, Read { call, paging }, items).await
 }
 
-async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Value>, Fault> {
+async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Value>, ServiceError> {
     let mut all = Vec::new();
     for mut page in services::read(service, &read).await? {
         match page.get_mut(items).map(Value::take) {
@@ -150,19 +150,24 @@ async fn pages(service: &dyn Service, read: Read, items: &str) -> Result<Vec<Val
     Ok(all)
 }
 
-fn odd(call: &Call, why: &str) -> Fault {
-    Fault::Lost { line: call.line(), why: why.to_owned() }
+fn odd(call: &Call, why: &str) -> ServiceError {
+    ServiceError::Lost { line: call.line(), why: why.to_owned() }
 }
 
-fn broken(why: &str) -> Fault {
-    Fault::Lost { line: "the reading of EMR".to_owned(), why: why.to_owned() }
+fn broken(why: &str) -> ServiceError {
+    ServiceError::Lost { line: "the reading of EMR".to_owned(), why: why.to_owned() }
 }
 
 /// What was said, or that it was refused. Anything but a refusal of this very thing fails the reading.
-fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec<Unknown>) -> Result<Option<T>, Fault> {
+fn or_unknown<T>(
+    said: Result<T, ServiceError>,
+    what: &str,
+    of: &str,
+    unknown: &mut Vec<Unknown>,
+) -> Result<Option<T>, ServiceError> {
     match said {
         Ok(said) => Ok(Some(said)),
-        Err(Fault::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
+        Err(ServiceError::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
             let why = format!("{status} {code}: {message}");
             unknown.push(Unknown { what: what.to_owned(), of: of.to_owned(), why });
             Ok(None)
@@ -172,28 +177,29 @@ fn or_unknown<T>(said: Result<T, Fault>, what: &str, of: &str, unknown: &mut Vec
 }
 
 /// A cluster; none when it went while it was read.
-async fn cluster(service: &dyn Service, id: String, whole: bool) -> Result<(Option<Cluster>, Vec<Unknown>), Fault> {
+async fn cluster(
+    service: &dyn Service,
+    id: String,
+    whole: bool,
+) -> Result<(Option<Cluster>, Vec<Unknown>), ServiceError> {
     let mut unknown = Vec::new();
     let about = || json!({ "ClusterId": &id });
     let call = operation("DescribeCluster", about());
     let answer = match service.send(&call).await {
         Ok(answer) => answer,
         // AWS forgets terminated clusters, and may between the listing and this (recorded: NoSuchCluster).
-        Err(Fault::Refused { message, .. }) if message.contains("NoSuchCluster") => return Ok((None, unknown)),
+        Err(ServiceError::Refused { message, .. }) if message.contains("NoSuchCluster") => return Ok((None, unknown)),
         Err(fault) => return Err(fault),
     };
     let described = answer.body["Cluster"].clone();
     if !described.is_object() {
         return Err(odd(&call, "the answer has no `Cluster`"));
     }
-    // EMR lists the newest first; those that were asked for at once are told apart by when they began.
+    // EMR lists the newest first; those that were requested at once are told apart by when they began.
     let mut steps = all(service, "ListSteps", about(), "Steps").await?;
     steps.reverse();
     steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
-    let details = match whole {
-        true => Some(details(service, &id, &described, &mut unknown).await?),
-        false => None,
-    };
+    let details = if whole { Some(details(service, &id, &described, &mut unknown).await?) } else { None };
     Ok((Some(Cluster { described, steps, details }), unknown))
 }
 
@@ -202,14 +208,12 @@ async fn details(
     id: &str,
     described: &Value,
     unknown: &mut Vec<Unknown>,
-) -> Result<Details, Fault> {
+) -> Result<Details, ServiceError> {
     let about = || json!({ "ClusterId": id });
     let has_fleets = described["InstanceCollectionType"] == "INSTANCE_FLEET";
     let (mut groups, mut fleets) = (Some(Vec::new()), Some(Vec::new()));
-    let (name, items) = match has_fleets {
-        true => ("ListInstanceFleets", "InstanceFleets"),
-        false => ("ListInstanceGroups", "InstanceGroups"),
-    };
+    let (name, items) =
+        if has_fleets { ("ListInstanceFleets", "InstanceFleets") } else { ("ListInstanceGroups", "InstanceGroups") };
     let listed = or_unknown(all(service, name, about(), items).await, name, id, unknown)?;
     *(if has_fleets { &mut fleets } else { &mut groups }) = listed;
     let name = "ListBootstrapActions";
@@ -224,7 +228,7 @@ async fn details(
 }
 
 /// All security configurations; where they may not be listed, at least those that clusters name.
-async fn security(service: &dyn Service, account: &mut Account) -> Result<(), Fault> {
+async fn security(service: &dyn Service, account: &mut Account) -> Result<(), ServiceError> {
     let name = "ListSecurityConfigurations";
     let listed = all(service, name, json!({}), "SecurityConfigurations").await;
     let listed = or_unknown(listed, name, "", &mut account.unknown)?.unwrap_or_default();
@@ -247,8 +251,8 @@ pub async fn applications(
     service: &Seam,
     since: Option<Timestamp>,
     account: &mut Account,
-    watch: &dyn Watch,
-) -> Result<(), Fault> {
+    watch: &dyn InventoryWatch,
+) -> Result<(), ServiceError> {
     let path = "/emr-serverless/applications";
     let get = |path: String| Call::get(System::Emr, path);
     let listed = rest(&**service, get(path.to_owned()), "applications").await;

@@ -11,21 +11,21 @@ use plumb_core::kinds::{AnyKind, Details, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Action, Live, LiveObject, Plan, Selection};
 use plumb_model::address::Address;
-use plumb_model::call::{Fault, System};
+use plumb_model::call::{ServiceError, System};
 use plumb_model::read::{Pages, Read};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 /// Told how the reading goes on.
-pub trait Watch: Send + Sync {
+pub trait ReadWatch: Send + Sync {
     /// A kind was listed: so many objects.
     fn listed(&self, _kind: &dyn AnyKind, _objects: usize) {}
 }
 
 /// A watcher that takes no notice.
-pub struct Unwatched;
-impl Watch for Unwatched {}
+pub struct UnwatchedRead;
+impl ReadWatch for UnwatchedRead {}
 
 /// How many objects are read singly at the same time, at most. The services' own pacing comes on top.
 const WIDTH: usize = 16;
@@ -36,8 +36,8 @@ pub async fn observe(
     kinds: &[&'static dyn AnyKind],
     desired: &Desired,
     selection: &Selection,
-    watch: &dyn Watch,
-) -> Result<Live, Fault> {
+    watch: &dyn ReadWatch,
+) -> Result<Live, ServiceError> {
     let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault)).await?;
     complete(services, kinds, desired, selection, &mut live).await?;
     teardown::complete(services, kinds, desired, selection, &mut live).await?;
@@ -46,17 +46,17 @@ pub async fn observe(
 }
 
 /// The kinds that a service refuses to list, and why.
-pub type Refused = Vec<(&'static dyn AnyKind, Fault)>;
+pub type RefusedKinds = Vec<(&'static dyn AnyKind, ServiceError)>;
 
 /// Reads what the listings of the kinds show. Kinds that a service refuses to list are left out and answered: for those who
 /// can do with a part, and say so.
 pub async fn listed(
     services: &Services,
     kinds: &[&'static dyn AnyKind],
-    watch: &dyn Watch,
-) -> Result<(Live, Refused), Fault> {
-    let mut refused: Refused = Vec::new();
-    let mut tolerate = |kind: &'static dyn AnyKind, fault: Fault| {
+    watch: &dyn ReadWatch,
+) -> Result<(Live, RefusedKinds), ServiceError> {
+    let mut refused: RefusedKinds = Vec::new();
+    let mut tolerate = |kind: &'static dyn AnyKind, fault: ServiceError| {
         if !is_refused(&fault) {
             return Err(fault);
         }
@@ -76,39 +76,39 @@ pub async fn listed(
 
 /// Whether a service will not answer a read however often it is asked: it does not have it, this caller may not see it, or
 /// what it answers makes no sense.
-pub fn is_refused(fault: &Fault) -> bool {
+pub fn is_refused(fault: &ServiceError) -> bool {
     match fault {
-        Fault::Refused { status: 403 | 404 | 405 | 501, .. } => true,
+        ServiceError::Refused { status: 403 | 404 | 405 | 501, .. } => true,
         // AWS refuses with 400 (botocore's service models), Databricks what is not there or switched off.
-        Fault::Refused { code, .. } => {
+        ServiceError::Refused { code, .. } => {
             code.starts_with("AccessDenied")
                 || ["UNEXPECTED_ANSWER", "PERMISSION_DENIED", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE"]
                     .contains(&code.as_str())
         }
-        Fault::NotSent { .. } | Fault::Lost { .. } => false,
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => false,
     }
 }
 
 /// A refusal in words, without the request's id: a plan says the same as long as the service does.
-fn refusal(fault: Fault) -> String {
+fn refusal(fault: ServiceError) -> String {
     match fault {
-        Fault::Refused { line, status, code, message, retry_after, doubt, .. } => {
-            Fault::Refused { line, status, code, message, request_id: None, retry_after, doubt }.to_string()
+        ServiceError::Refused { line, status, code, message, retry_after, doubt, .. } => {
+            ServiceError::Refused { line, status, code, message, request_id: None, retry_after, doubt }.to_string()
         }
         other => other.to_string(),
     }
 }
 
 /// Decides on a listing that failed: to do without it, or not.
-type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, Fault) -> Result<(), Fault> + Send);
+type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, ServiceError) -> Result<(), ServiceError> + Send);
 
 /// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
 async fn list(
     services: &Services,
     kinds: &[&'static dyn AnyKind],
-    watch: &dyn Watch,
+    watch: &dyn ReadWatch,
     tolerate: Tolerate<'_>,
-) -> Result<Live, Fault> {
+) -> Result<Live, ServiceError> {
     let mut live = Live::default();
     let mut listings = JoinSet::new();
     for kind in kinds.iter().copied() {
@@ -153,7 +153,7 @@ async fn complete(
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
-) -> Result<(), Fault> {
+) -> Result<(), ServiceError> {
     let wanted = by_id(desired, selection, live);
     let mut work = Vec::new();
     for kind in kinds {
@@ -204,7 +204,7 @@ fn object(value: &mut Value) -> &mut Value {
 
 /// The principal that plumb works as: some lists say "me" without naming it. `None` when nothing asks, or when the service
 /// does not say.
-async fn me(services: &Services, reads: &[Read]) -> Result<Option<String>, Fault> {
+async fn me(services: &Services, reads: &[Read]) -> Result<Option<String>, ServiceError> {
     if reads.iter().all(|read| read.call.system != System::Databricks) {
         return Ok(None);
     }
@@ -283,7 +283,7 @@ pub async fn reread(
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
-) -> Result<Option<LiveObject>, Fault> {
+) -> Result<Option<LiveObject>, ServiceError> {
     match read_one(services, kind, id, wanted, facts).await? {
         None => Ok(None),
         Some(Err(unreadable)) => Err(unexpected(id, &unreadable.to_string())),
@@ -301,7 +301,7 @@ async fn read_one(
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
-) -> Result<Option<Result<LiveObject, Unreadable>>, Fault> {
+) -> Result<Option<Result<LiveObject, Unreadable>>, ServiceError> {
     let mut pages = Vec::new();
     for read in kind.reread(id) {
         match services::read(&*services.for_system(read.call.system)?, &read).await {
@@ -321,8 +321,8 @@ async fn read_one(
     Ok(Some(Ok(found)))
 }
 
-fn unexpected(id: &str, why: &str) -> Fault {
-    Fault::Refused {
+fn unexpected(id: &str, why: &str) -> ServiceError {
+    ServiceError::Refused {
         line: format!("reading {id}"),
         status: 200,
         code: "UNEXPECTED_ANSWER".to_owned(),
@@ -339,7 +339,7 @@ pub async fn find_marked(
     services: &Services,
     kind: &'static dyn AnyKind,
     owner: &plumb_core::kinds::Owner,
-) -> Result<Vec<LiveObject>, Fault> {
+) -> Result<Vec<LiveObject>, ServiceError> {
     let mut listed = Vec::new();
     for read in kind.list() {
         listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
@@ -365,7 +365,7 @@ pub async fn find_marked(
     }
 }
 
-fn may_be(owner: &plumb_core::kinds::Owner, other: &Unreadable) -> Fault {
+fn may_be(owner: &plumb_core::kinds::Owner, other: &Unreadable) -> ServiceError {
     unexpected(&owner.address.to_string(), &format!("whether it is there cannot be told, for this may be it: {other}"))
 }
 
@@ -383,7 +383,7 @@ pub async fn finish(
     kind: &dyn AnyKind,
     found: &LiveObject,
     wanted: &Value,
-) -> Result<Finished, Fault> {
+) -> Result<Finished, ServiceError> {
     let reads = kind.details(&found.seen, Some(wanted));
     let answers = read_all(services, reads.clone()).await?;
     let known: BTreeMap<String, Details> = reads.iter().map(|read| read.call.line()).zip(answers).collect();
@@ -449,7 +449,7 @@ pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec
 
 /// Carries out reads, several at the same time, and answers in the given order. What a service refuses to show is an
 /// answer; anything else that fails fails them all.
-async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>, Fault> {
+async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>, ServiceError> {
     read_each(services, reads, &is_refused).await
 }
 
@@ -457,8 +457,8 @@ async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>,
 async fn read_each(
     services: &Services,
     reads: Vec<Read>,
-    is_answer: &(dyn Fn(&Fault) -> bool + Sync),
-) -> Result<Vec<Details>, Fault> {
+    is_answer: &(dyn Fn(&ServiceError) -> bool + Sync),
+) -> Result<Vec<Details>, ServiceError> {
     let mut answers: Vec<Option<Details>> = Vec::new();
     answers.resize_with(reads.len(), || None);
     let mut running = JoinSet::new();
@@ -481,8 +481,8 @@ async fn read_each(
     Ok(answers.into_iter().flatten().collect())
 }
 
-fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, Fault> {
-    done.map_err(|e| Fault::NotSent { line: "reading".into(), why: format!("the reader ended early: {e}") })
+fn joined<T>(done: Result<T, tokio::task::JoinError>) -> Result<T, ServiceError> {
+    done.map_err(|e| ServiceError::NotSent { line: "reading".into(), why: format!("the reader ended early: {e}") })
 }
 
 #[cfg(test)]

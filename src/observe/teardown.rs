@@ -12,7 +12,7 @@ use plumb_core::manifest::Desired;
 use plumb_core::plan::teardown::RunEnd;
 use plumb_core::plan::{Live, Selection};
 use plumb_model::address::Address;
-use plumb_model::call::{Call, Fault, System};
+use plumb_model::call::{Call, ServiceError, System};
 use plumb_model::read::Read;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ pub(super) async fn complete(
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
-) -> Result<(), Fault> {
+) -> Result<(), ServiceError> {
     let ladders: Vec<(&'static dyn AnyKind, LadderSpec)> = desired
         .resources
         .iter()
@@ -58,7 +58,7 @@ async fn singly(
     kind: &'static dyn AnyKind,
     ids: Vec<String>,
     live: &mut Live,
-) -> Result<(), Fault> {
+) -> Result<(), ServiceError> {
     let mut left = ids.into_iter();
     let mut running = JoinSet::new();
     loop {
@@ -96,7 +96,12 @@ async fn singly(
 }
 
 /// Reads how the last runs ended of the jobs that something live waits for.
-async fn runs(services: &Services, desired: &Desired, selection: &Selection, live: &mut Live) -> Result<(), Fault> {
+async fn runs(
+    services: &Services,
+    desired: &Desired,
+    selection: &Selection,
+    live: &mut Live,
+) -> Result<(), ServiceError> {
     let mut wanted: BTreeMap<Address, u32> = BTreeMap::new();
     for resource in desired.resources.iter().filter(|r| r.kind.role() == Role::Ladder && selection.has(r)) {
         let spec = LadderSpec::of(&resource.spec);
@@ -135,7 +140,7 @@ async fn runs(services: &Services, desired: &Desired, selection: &Selection, liv
 }
 
 /// How the last runs of a job ended, the newest first (Jobs API 2.2, `runs/list`: "sorted by start time, newest first").
-async fn last_runs(services: &Services, job: &str, limit: u32) -> Result<Vec<RunEnd>, Fault> {
+async fn last_runs(services: &Services, job: &str, limit: u32) -> Result<Vec<RunEnd>, ServiceError> {
     let call = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
         .query("job_id", job)
         .query("completed_only", "true")

@@ -58,7 +58,7 @@ async fn a_page_that_fails_fails_the_reading() {
         let failing = fault.clone();
         let fake = Fake::new(move |_| Err(failing.clone()));
         let kinds = [plumb_core::kinds::find(POOL).unwrap()];
-        let read = observe(&fake.services(), &kinds, &world.desired(), &Selection::default(), &Unwatched).await;
+        let read = observe(&fake.services(), &kinds, &world.desired(), &Selection::default(), &UnwatchedRead).await;
         assert!(read.is_err(), "{fault}");
     }
 }
@@ -101,7 +101,7 @@ async fn singly(world: World, rows: Value) -> Vec<String> {
         _ => Ok(json!({"access_control_list": []})),
     });
     let kinds = [plumb_core::kinds::find(POOL).unwrap()];
-    observe(&fake.services(), &kinds, &world.desired(), &world.selection, &Unwatched).await.unwrap();
+    observe(&fake.services(), &kinds, &world.desired(), &world.selection, &UnwatchedRead).await.unwrap();
     let single = fake.asked().into_iter().filter(|call| call.path.starts_with("/api/2.0/permissions/"));
     single.map(|call| call.path.rsplit('/').next().unwrap().to_owned()).collect()
 }

@@ -3,21 +3,21 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Requests, Services};
-use plumb_model::call::{Answer, Call, Doubt, Fault, Method, Sending, Service, System};
+use plumb_model::call::{Answer, Call, Doubt, Method, Sending, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// What is answered to a call: a body, or why there is none.
-pub type Said = Result<Value, Fault>;
+pub type FakeAnswer = Result<Value, ServiceError>;
 
 /// A service that answers as a test says, and remembers what it was asked.
 pub struct Fake {
-    answer: Box<dyn Fn(&Call) -> Said + Send + Sync>,
+    answer: Box<dyn Fn(&Call) -> FakeAnswer + Send + Sync>,
     asked: Mutex<Vec<Call>>,
 }
 
 impl Fake {
-    pub fn new(answer: impl Fn(&Call) -> Said + Send + Sync + 'static) -> Arc<Fake> {
+    pub fn new(answer: impl Fn(&Call) -> FakeAnswer + Send + Sync + 'static) -> Arc<Fake> {
         Arc::new(Fake { answer: Box::new(answer), asked: Mutex::default() })
     }
 
@@ -46,8 +46,8 @@ impl Service for Fake {
 }
 
 /// A refusal in the service's own words.
-pub fn refused(status: u16, code: &str) -> Fault {
-    Fault::Refused {
+pub fn refused(status: u16, code: &str) -> ServiceError {
+    ServiceError::Refused {
         line: "the call".into(),
         status,
         code: code.into(),
@@ -59,27 +59,35 @@ pub fn refused(status: u16, code: &str) -> Fault {
 }
 
 /// The same by something that stands in front of it.
-pub fn foreign(status: u16) -> Fault {
-    let Fault::Refused { line, code, message, .. } = refused(status, "") else { panic!("it is a refusal") };
-    Fault::Refused { line, status, code, message, request_id: None, retry_after: None, doubt: Some(Doubt::Foreign) }
+pub fn foreign(status: u16) -> ServiceError {
+    let ServiceError::Refused { line, code, message, .. } = refused(status, "") else { panic!("it is a refusal") };
+    ServiceError::Refused {
+        line,
+        status,
+        code,
+        message,
+        request_id: None,
+        retry_after: None,
+        doubt: Some(Doubt::Foreign),
+    }
 }
 
 /// No answer came.
-pub fn lost() -> Fault {
-    Fault::Lost { line: "the call".into(), why: "connection reset".into() }
+pub fn lost() -> ServiceError {
+    ServiceError::Lost { line: "the call".into(), why: "connection reset".into() }
 }
 
 /// It was never sent.
-pub fn not_sent() -> Fault {
-    Fault::NotSent { line: "the call".into(), why: "connection refused".into() }
+pub fn not_sent() -> ServiceError {
+    ServiceError::NotSent { line: "the call".into(), why: "connection refused".into() }
 }
 
 /// What a service answers to what it does not have.
-pub fn not_found() -> Fault {
+pub fn not_found() -> ServiceError {
     refused(404, "RESOURCE_DOES_NOT_EXIST")
 }
 
 /// A page without rows.
-pub fn nothing() -> Said {
+pub fn nothing() -> FakeAnswer {
     Ok(json!({}))
 }

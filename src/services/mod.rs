@@ -12,8 +12,8 @@ mod failed;
 pub(crate) mod fake;
 pub mod github;
 pub mod http;
-pub mod pace;
 pub mod profiles;
+pub mod rate_limiter;
 pub mod retry;
 pub mod secret;
 pub mod webhook;
@@ -27,7 +27,7 @@ pub use github::GitHub;
 pub use secret::Secret;
 
 use plumb_core::kinds::AnyKind;
-use plumb_model::call::{Call, Fault, Service, System};
+use plumb_model::call::{Call, Service, ServiceError, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::Value;
 use std::{
@@ -60,12 +60,12 @@ impl Requests {
 /// The services of a target.
 #[derive(Clone, Default)]
 pub struct Services {
-    all: BTreeMap<System, Connected>,
+    all: BTreeMap<System, ConnectedService>,
     workspace: Option<Arc<Databricks>>,
 }
 
 #[derive(Clone)]
-struct Connected {
+struct ConnectedService {
     service: Arc<dyn Service>,
     requests: Requests,
 }
@@ -76,7 +76,7 @@ impl Services {
         let databricks = Arc::new(databricks);
         let requests = databricks.requests();
         self.workspace = Some(databricks.clone());
-        self.all.insert(System::Databricks, Connected { service: databricks, requests });
+        self.all.insert(System::Databricks, ConnectedService { service: databricks, requests });
         self
     }
 
@@ -97,7 +97,7 @@ impl Services {
         if system == System::Databricks {
             self.workspace = None;
         }
-        self.all.insert(system, Connected { service, requests });
+        self.all.insert(system, ConnectedService { service, requests });
         self
     }
 
@@ -110,8 +110,8 @@ impl Services {
     }
 
     /// The service of a system, or why there is none.
-    pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, Fault> {
-        self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| Fault::NotSent {
+    pub fn for_system(&self, system: System) -> Result<Arc<dyn Service>, ServiceError> {
+        self.all.get(&system).map(|connected| connected.service.clone()).ok_or_else(|| ServiceError::NotSent {
             line: system.name().to_owned(),
             why: format!("the target has no {}: add `{}` to it in plumb.yaml", system.name(), system.setting()),
         })
@@ -143,7 +143,7 @@ impl Services {
     }
 
     /// Who is signed in to Databricks, and to which workspace.
-    pub async fn identity(&self) -> Result<Identity, Fault> {
+    pub async fn identity(&self) -> Result<Identity, ServiceError> {
         let service = self.for_system(System::Databricks)?;
         let mut identity = match &self.workspace {
             Some(databricks) => databricks.identity().await?,
@@ -159,11 +159,11 @@ impl Services {
 /// How many rows a listing by offset has on all its pages.
 const TOTAL: &str = "total_entries";
 
-/// How often a listing by offset is begun anew because its length changed meanwhile.
+/// How often a listing by offset begins again because its length changed meanwhile.
 const LISTINGS: usize = 4;
 
 /// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
-pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, Fault> {
+pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, ServiceError> {
     if let Paging::Offset { limit, items, id } = read.paging {
         return by_offset(service, &read.call, Offsets { limit, items, id }).await;
     }
@@ -212,10 +212,10 @@ struct Offsets {
 
 /// Reads pages by their offset. An object that is deleted meanwhile moves those behind it forward, past the page that is
 /// read next. So each page begins with the last row of the one before it; where it does not, or the total changes, the
-/// listing begins anew.
-async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, Fault> {
+/// listing begins again.
+async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, ServiceError> {
     let mut call = first.clone();
-    'anew: for _ in 0..LISTINGS {
+    'again: for _ in 0..LISTINGS {
         let mut pages: Pages = Vec::new();
         let (mut rows, mut last, mut length) = (0, None, None);
         loop {
@@ -231,7 +231,7 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
             if last.is_some() {
                 let overlap = (!list.is_empty()).then(|| list.remove(0));
                 if overlap.as_ref().and_then(|row| row.get(by.id)) != last.as_ref() {
-                    continue 'anew;
+                    continue 'again;
                 }
             }
             rows += list.len() as u64;
@@ -239,7 +239,7 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
             last = list.last().and_then(|row| row.get(by.id)).cloned().or(last);
             pages.push(answer.body);
             if stuck || rows > entries || *length.get_or_insert(entries) != entries {
-                continue 'anew;
+                continue 'again;
             }
             if rows == entries {
                 return Ok(pages);
@@ -252,8 +252,8 @@ async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<P
     Err(odd_answer(&call, 200, "it changed again and again while its pages were read"))
 }
 
-pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
-    Fault::Refused {
+pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> ServiceError {
+    ServiceError::Refused {
         line: call.line(),
         status,
         code: "UNEXPECTED_ANSWER".to_owned(),
@@ -265,7 +265,7 @@ pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> Fault {
 }
 
 /// The name of whoever is signed in: a user's mail address, a service principal's application id.
-pub async fn me(service: &dyn Service) -> Result<String, Fault> {
+pub async fn me(service: &dyn Service) -> Result<String, ServiceError> {
     // Leaving out what may be long (databricks-sdk-go, `CurrentWorkspaceID`).
     let call = Call::get(System::Databricks, "/api/2.0/preview/scim/v2/Me").query("excludedAttributes", "entitlements");
     let answer = service.send(&call).await?;
@@ -276,7 +276,7 @@ pub async fn me(service: &dyn Service) -> Result<String, Fault> {
 }
 
 /// The workspace's id, out of the host's metadata; `None` when it does not say (older hosts have no metadata).
-pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault> {
+pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, ServiceError> {
     let call = Call::get(System::Databricks, "/.well-known/databricks-config");
     match service.send(&call).await {
         Ok(answer) => Ok(match &answer.body["workspace_id"] {
@@ -284,7 +284,7 @@ pub async fn workspace_id(service: &dyn Service) -> Result<Option<String>, Fault
             Value::Number(id) => Some(id.to_string()),
             _ => None,
         }),
-        Err(Fault::Refused { status: 400..500, .. }) => Ok(None),
+        Err(ServiceError::Refused { status: 400..500, .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
 }

@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::fake::{Fake, Said, lost, refused};
+use super::fake::{Fake, FakeAnswer, lost, refused};
 use super::*;
 use serde_json::json;
 use std::sync::Mutex;
 
 /// What comes of a listing by tokens whose pages are answered one after the other.
-async fn by_token(pages: Vec<Said>) -> (Result<usize, String>, Vec<String>) {
+async fn by_token(pages: Vec<FakeAnswer>) -> (Result<usize, String>, Vec<String>) {
     let left = Mutex::new(pages.into_iter());
     let fake =
-        Fake::new(move |_| left.lock().unwrap().next().unwrap_or_else(|| panic!("one page too many is asked for")));
+        Fake::new(move |_| left.lock().unwrap().next().unwrap_or_else(|| panic!("one page too many is requested")));
     let list = Read::tokens(Call::get(System::Databricks, "/list").query("limit", "2"));
     let read = read(&*fake, &list).await.map(|pages| pages.len()).map_err(|fault| fault.to_string());
     (read, fake.asked().iter().map(Call::line).collect())

@@ -1,6 +1,6 @@
 //! Whether a call that failed is sent again, and when. Pure.
 
-use plumb_model::call::{Call, Fault, Method};
+use plumb_model::call::{Call, Method, ServiceError};
 use std::time::Duration;
 
 /// What to do after a fault.
@@ -59,14 +59,16 @@ const PASSING: &[&str] = &[
 /// Decides about the attempt after number `attempt` (the first is 0), `elapsed` after the first began.
 ///
 /// `jitter` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
-pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: Duration, jitter: f64) -> Retry {
+pub fn next(policy: &Policy, call: &Call, fault: &ServiceError, attempt: u32, elapsed: Duration, jitter: f64) -> Retry {
     if !may_be_sent_again(call, fault) {
         return Retry::GiveUp;
     }
     let asked = match fault {
-        Fault::Refused { retry_after, .. } => *retry_after,
-        Fault::NotSent { .. } | Fault::Lost { .. } if attempt + 1 >= policy.unanswered => return Retry::GiveUp,
-        Fault::NotSent { .. } | Fault::Lost { .. } => None,
+        ServiceError::Refused { retry_after, .. } => *retry_after,
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } if attempt + 1 >= policy.unanswered => {
+            return Retry::GiveUp;
+        }
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
     };
     let jitter = jitter.clamp(0.0, 1.0);
     let wait = match asked {
@@ -81,7 +83,7 @@ pub fn next(policy: &Policy, call: &Call, fault: &Fault, attempt: u32, elapsed: 
 }
 
 /// Whether sending the call again after this fault does no harm and may do better.
-pub fn may_be_sent_again(call: &Call, fault: &Fault) -> bool {
+pub fn may_be_sent_again(call: &Call, fault: &ServiceError) -> bool {
     call.repeatable && is_passing(fault) || had_no_effect(fault)
 }
 
@@ -90,11 +92,11 @@ pub fn may_be_sent_again(call: &Call, fault: &Fault) -> bool {
 /// 429 is documented as a request that was not let in: RFC 6585, 4; "operation is rejected due to per-user rate limiting"
 /// (databricks-sdk-py, `errors/platform.py`). The SDKs send creates again after a 503, too; but "the service is currently
 /// unavailable" comes from any gateway on the way, after the write as well as before it.
-fn had_no_effect(fault: &Fault) -> bool {
+fn had_no_effect(fault: &ServiceError) -> bool {
     match fault {
-        Fault::NotSent { .. } => true,
-        Fault::Refused { status: 429, code, .. } => !is_used_up(code) && !fault.may_have_happened(),
-        Fault::Refused { .. } | Fault::Lost { .. } => false,
+        ServiceError::NotSent { .. } => true,
+        ServiceError::Refused { status: 429, code, .. } => !is_used_up(code) && !fault.may_have_happened(),
+        ServiceError::Refused { .. } | ServiceError::Lost { .. } => false,
     }
 }
 
@@ -107,7 +109,7 @@ pub struct Attempts {
 impl Attempts {
     /// Takes in how an attempt failed. The fault says of the whole call, and not of this attempt alone, whether it may
     /// have been done.
-    pub fn failed(&mut self, call: &Call, fault: Fault) -> Fault {
+    pub fn failed(&mut self, call: &Call, fault: ServiceError) -> ServiceError {
         let earlier = self.unclear;
         self.unclear |= fault.may_have_happened();
         // Reading twice is reading.
@@ -116,12 +118,12 @@ impl Attempts {
 }
 
 /// Whether the trouble may pass by itself.
-fn is_passing(fault: &Fault) -> bool {
+fn is_passing(fault: &ServiceError) -> bool {
     match fault {
-        Fault::NotSent { .. } | Fault::Lost { .. } => true,
-        Fault::Refused { code, .. } if is_used_up(code) => false,
-        Fault::Refused { status: 408 | 429 | 502 | 503 | 504, .. } => true,
-        Fault::Refused { message, .. } => PASSING.iter().any(|passing| message.contains(passing)),
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => true,
+        ServiceError::Refused { code, .. } if is_used_up(code) => false,
+        ServiceError::Refused { status: 408 | 429 | 502 | 503 | 504, .. } => true,
+        ServiceError::Refused { message, .. } => PASSING.iter().any(|passing| message.contains(passing)),
     }
 }
 
@@ -144,8 +146,8 @@ mod tests {
         Call::create(System::Databricks, "/x", json!({}), "/id")
     }
 
-    fn refused(status: u16, message: &str) -> Fault {
-        Fault::Refused {
+    fn refused(status: u16, message: &str) -> ServiceError {
+        ServiceError::Refused {
             line: "GET /x".into(),
             status,
             code: "CODE".into(),
@@ -156,15 +158,15 @@ mod tests {
         }
     }
 
-    fn not_sent() -> Fault {
-        Fault::NotSent { line: "GET /x".into(), why: "refused".into() }
+    fn not_sent() -> ServiceError {
+        ServiceError::NotSent { line: "GET /x".into(), why: "refused".into() }
     }
 
-    fn lost() -> Fault {
-        Fault::Lost { line: "GET /x".into(), why: "reset".into() }
+    fn lost() -> ServiceError {
+        ServiceError::Lost { line: "GET /x".into(), why: "reset".into() }
     }
 
-    fn again(call: &Call, fault: &Fault) -> bool {
+    fn again(call: &Call, fault: &ServiceError) -> bool {
         next(&Policy::default(), call, fault, 0, Duration::ZERO, 0.0) != Retry::GiveUp
     }
 
@@ -222,23 +224,23 @@ mod tests {
         }
     }
 
-    fn coded(status: u16, code: &str) -> Fault {
+    fn coded(status: u16, code: &str) -> ServiceError {
         with(refused(status, ""), |fault| {
-            if let Fault::Refused { code: c, .. } = fault {
+            if let ServiceError::Refused { code: c, .. } = fault {
                 *c = code.into();
             }
         })
     }
 
-    fn doubtful(status: u16, doubt: Doubt) -> Fault {
+    fn doubtful(status: u16, doubt: Doubt) -> ServiceError {
         with(refused(status, ""), |fault| {
-            if let Fault::Refused { doubt: d, .. } = fault {
+            if let ServiceError::Refused { doubt: d, .. } = fault {
                 *d = Some(doubt);
             }
         })
     }
 
-    fn with(mut fault: Fault, edit: impl Fn(&mut Fault)) -> Fault {
+    fn with(mut fault: ServiceError, edit: impl Fn(&mut ServiceError)) -> ServiceError {
         edit(&mut fault);
         fault
     }
@@ -273,7 +275,7 @@ mod tests {
         }
         let mut attempts = Attempts::default();
         attempts.failed(&read(), lost());
-        assert!(matches!(attempts.failed(&read(), not_sent()), Fault::NotSent { .. }));
+        assert!(matches!(attempts.failed(&read(), not_sent()), ServiceError::NotSent { .. }));
     }
 
     #[test]
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_the_service_asks_for_is_never_undercut() {
-        let ask = |seconds| Fault::Refused {
+        let ask = |seconds| ServiceError::Refused {
             line: String::new(),
             status: 429,
             code: String::new(),

@@ -1,7 +1,7 @@
 //! Secrets that don't show, and the taking of secrets out of texts that others wrote.
 
 use plumb_core::detect::is_token;
-use plumb_model::call::Fault;
+use plumb_model::call::ServiceError;
 use plumb_model::text::percent_encoded;
 use std::{
     fmt,
@@ -75,20 +75,22 @@ impl Redactor {
     }
 
     /// The fault without secrets: whatever a server echoed, none is shown.
-    pub fn clean_fault(&self, fault: Fault) -> Fault {
+    pub fn clean_fault(&self, fault: ServiceError) -> ServiceError {
         let clean = |text: String| self.clean(&text);
         match fault {
-            Fault::NotSent { line, why } => Fault::NotSent { line: clean(line), why: clean(why) },
-            Fault::Lost { line, why } => Fault::Lost { line: clean(line), why: clean(why) },
-            Fault::Refused { line, status, code, message, request_id, retry_after, doubt } => Fault::Refused {
-                line: clean(line),
-                status,
-                code: clean(code),
-                message: clean(message),
-                request_id: request_id.map(clean),
-                retry_after,
-                doubt,
-            },
+            ServiceError::NotSent { line, why } => ServiceError::NotSent { line: clean(line), why: clean(why) },
+            ServiceError::Lost { line, why } => ServiceError::Lost { line: clean(line), why: clean(why) },
+            ServiceError::Refused { line, status, code, message, request_id, retry_after, doubt } => {
+                ServiceError::Refused {
+                    line: clean(line),
+                    status,
+                    code: clean(code),
+                    message: clean(message),
+                    request_id: request_id.map(clean),
+                    retry_after,
+                    doubt,
+                }
+            }
         }
     }
 }

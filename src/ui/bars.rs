@@ -2,7 +2,7 @@
 
 use super::Ui;
 use super::escape::{safe, seconds};
-use super::progress::{End, Progress, Read, Step, did, doing};
+use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -16,12 +16,12 @@ const TURN: Duration = Duration::from_millis(120);
 pub(super) struct Bars<'a> {
     ui: &'a Ui,
     bars: MultiProgress,
-    state: Mutex<State>,
+    state: Mutex<BarsState>,
 }
 
 #[derive(Default)]
-struct State {
-    read: Read,
+struct BarsState {
+    read: ReadCounts,
     reading: Option<ProgressBar>,
     applying: Option<ProgressBar>,
     steps: BTreeMap<Address, ProgressBar>,
@@ -32,7 +32,7 @@ impl<'a> Bars<'a> {
         Bars { ui, bars, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BarsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -43,7 +43,7 @@ impl<'a> Bars<'a> {
         bar
     }
 
-    fn show(&self, state: &mut State) {
+    fn show(&self, state: &mut BarsState) {
         let line = format!("reading: {}", state.read.line());
         match &state.reading {
             Some(bar) => bar.set_message(line),
@@ -82,18 +82,18 @@ impl Progress for Bars<'_> {
         self.state().applying = Some(bar);
     }
 
-    fn started(&self, step: Step<'_>) {
+    fn started(&self, step: ChangeStep<'_>) {
         let bar = self.spinner(safe(&doing(step)));
         self.state().steps.insert(step.address.clone(), bar);
     }
 
-    fn waiting(&self, step: Step<'_>, what: &str) {
+    fn waiting(&self, step: ChangeStep<'_>, what: &str) {
         if let Some(bar) = self.state().steps.get(step.address) {
             bar.set_message(safe(&format!("{}: waiting: {what}", doing(step))));
         }
     }
 
-    fn ended(&self, step: Step<'_>, end: &End) {
+    fn ended(&self, step: ChangeStep<'_>, end: &End) {
         let mut state = self.state();
         if let Some(bar) = state.steps.remove(step.address) {
             bar.finish_and_clear();

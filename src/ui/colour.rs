@@ -11,7 +11,7 @@ pub enum Colour {
 
 /// What the environment says of colour and terminals. The settings read it; nothing here does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub struct TerminalEnvironment {
     /// `NO_COLOR` (no-color.org): any value but the empty one means none.
     pub no_color: Option<String>,
     /// `CLICOLOR_FORCE` (bixense.com/clicolors): any value but the empty one and `0` means always.
@@ -22,7 +22,7 @@ pub struct Environment {
     pub columns: Option<usize>,
 }
 
-impl Environment {
+impl TerminalEnvironment {
     /// Whether a stream is coloured. The flag wins over the environment, `NO_COLOR` over `CLICOLOR_FORCE`, and both over
     /// what the stream is.
     pub fn colours(&self, flag: Colour, terminal: bool) -> bool {
@@ -50,7 +50,7 @@ mod tests {
     fn the_flag_wins_then_no_color_then_force_then_the_terminal() {
         let environment = |no: &str, force: &str, term: &str| {
             let some = |text: &str| (text != "-").then(|| text.to_owned());
-            Environment { no_color: some(no), clicolor_force: some(force), term: some(term), columns: None }
+            TerminalEnvironment { no_color: some(no), clicolor_force: some(force), term: some(term), columns: None }
         };
         for (no, force, term, terminal, coloured) in [
             ("-", "-", "xterm", true, true),

@@ -1,6 +1,6 @@
 //! Progress in a log: plain lines.
 
-use super::progress::{End, Progress, Read, Step, did, doing};
+use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing};
 use super::{Ui, escape::seconds};
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -11,32 +11,32 @@ use std::time::Duration;
 const REQUESTS: u64 = 50;
 
 /// Says each event that a log's reader wants to know, on a line of its own.
-pub(super) struct Lines<'a> {
+pub(super) struct ProgressLines<'a> {
     ui: &'a Ui,
-    state: Mutex<State>,
+    state: Mutex<LinesState>,
 }
 
 #[derive(Default)]
-struct State {
-    read: Read,
+struct LinesState {
+    read: ReadCounts,
     total: usize,
     ended: usize,
     /// What each change was last said to wait for.
     waits: BTreeMap<Address, String>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> ProgressLines<'a> {
     pub fn new(ui: &'a Ui) -> Self {
-        Lines { ui, state: Mutex::default() }
+        ProgressLines { ui, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LinesState> {
         // Counters are good whatever the thread that panicked was doing.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Progress for Lines<'_> {
+impl Progress for ProgressLines<'_> {
     fn listed(&self, objects: usize) {
         self.state().read.objects += objects;
     }
@@ -59,11 +59,11 @@ impl Progress for Lines<'_> {
         self.state().total = changes;
     }
 
-    fn started(&self, step: Step<'_>) {
+    fn started(&self, step: ChangeStep<'_>) {
         self.ui.status(&doing(step));
     }
 
-    fn waiting(&self, step: Step<'_>, what: &str) {
+    fn waiting(&self, step: ChangeStep<'_>, what: &str) {
         let mut state = self.state();
         // Said once: a log need not grow while nothing happens.
         if state.waits.insert(step.address.clone(), what.to_owned()).as_deref() != Some(what) {
@@ -71,7 +71,7 @@ impl Progress for Lines<'_> {
         }
     }
 
-    fn ended(&self, step: Step<'_>, end: &End) {
+    fn ended(&self, step: ChangeStep<'_>, end: &End) {
         // The lock is held while writing, so that the counts in the log never go backwards.
         let mut state = self.state();
         state.ended += 1;

@@ -11,9 +11,9 @@ mod lines;
 pub mod log;
 mod progress;
 
-pub use colour::{Colour, Environment};
+pub use colour::{Colour, TerminalEnvironment};
 pub use failure::{ExitCode, Failure};
-pub use progress::{End, Progress, Silent, Step};
+pub use progress::{ChangeStep, End, Progress, Silent};
 
 use anstyle::{AnsiColor, Style as Ink};
 use escape::safe;
@@ -84,7 +84,7 @@ pub struct Ui {
 
 impl Ui {
     /// A printer on these streams. Bars are only drawn when stderr is a terminal that can move its cursor.
-    pub fn new(streams: Streams, environment: &Environment, colour: Colour, volume: Volume) -> Self {
+    pub fn new(streams: Streams, environment: &TerminalEnvironment, colour: Colour, volume: Volume) -> Self {
         let draws = streams.err_terminal && !environment.dumb() && volume != Volume::Quiet;
         Ui {
             colour: environment.colours(colour, streams.out_terminal),
@@ -195,7 +195,7 @@ impl Ui {
         match &self.bars {
             _ if self.volume == Volume::Quiet => Box::new(Silent),
             Some(bars) => Box::new(bars::Bars::new(self, bars.clone())),
-            None => Box::new(lines::Lines::new(self)),
+            None => Box::new(lines::ProgressLines::new(self)),
         }
     }
 

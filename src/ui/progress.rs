@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A change that is being carried out.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct ChangeStep<'a> {
     pub address: &'a Address,
     pub action: Action,
 }
@@ -27,7 +27,7 @@ pub enum End {
 
 /// Hears how far things have got. Called from many tasks at once.
 pub trait Progress: Send + Sync {
-    /// A listing has come, with so many objects.
+    /// A listing was read, with so many objects.
     fn listed(&self, _objects: usize) {}
     /// So many requests were sent so far, each page and each repetition counted. Told now and then, and at the end.
     fn requests(&self, _sent: u64) {}
@@ -36,11 +36,11 @@ pub trait Progress: Send + Sync {
     /// So many changes will be carried out.
     fn total(&self, _changes: usize) {}
     /// A change is begun.
-    fn started(&self, _step: Step<'_>) {}
+    fn started(&self, _step: ChangeStep<'_>) {}
     /// A change waits: "it is PENDING". Told at each look.
-    fn waiting(&self, _step: Step<'_>, _what: &str) {}
+    fn waiting(&self, _step: ChangeStep<'_>, _what: &str) {}
     /// A change is done, has failed, or is skipped.
-    fn ended(&self, _step: Step<'_>, _end: &End) {}
+    fn ended(&self, _step: ChangeStep<'_>, _end: &End) {}
     /// Nothing more will come.
     fn finished(&self) {}
 }
@@ -51,7 +51,7 @@ pub struct Silent;
 impl Progress for Silent {}
 
 /// `creating DatabricksJob/x`.
-pub(super) fn doing(step: Step<'_>) -> String {
+pub(super) fn doing(step: ChangeStep<'_>) -> String {
     let verb = match step.action {
         Action::Create => "creating",
         Action::Update => "updating",
@@ -61,13 +61,13 @@ pub(super) fn doing(step: Step<'_>) -> String {
         Action::Move => "moving",
         Action::Release => "releasing",
         Action::Mark => "marking",
-        Action::Terminate => "taking down",
+        Action::Terminate => "terminating",
     };
     format!("{verb} {}", step.address)
 }
 
 /// `created DatabricksJob/x in 0.4 s`, or why not.
-pub(super) fn did(step: Step<'_>, end: &End) -> String {
+pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
     let verb = match step.action {
         Action::Create => "created",
         Action::Update => "updated",
@@ -77,7 +77,7 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
         Action::Move => "moved",
         Action::Release => "released",
         Action::Mark => "marked",
-        Action::Terminate => "took down",
+        Action::Terminate => "terminated",
     };
     match end {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),
@@ -92,12 +92,12 @@ pub(super) fn did(step: Step<'_>, end: &End) -> String {
 
 /// What was read so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Read {
+pub(super) struct ReadCounts {
     pub requests: u64,
     pub objects: usize,
 }
 
-impl Read {
+impl ReadCounts {
     /// `340 objects with 12 requests`.
     pub fn line(self) -> String {
         let s = |is_one: bool| if is_one { "" } else { "s" };

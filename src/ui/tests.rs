@@ -38,7 +38,7 @@ fn ui(out: &Shared, err: &Shared, terminal: bool, input: &'static str, volume: V
         width: None,
     };
     // A dumb terminal: no bars, so that nothing is drawn on the terminal that runs the tests.
-    let environment = Environment { term: Some("dumb".into()), ..Environment::default() };
+    let environment = TerminalEnvironment { term: Some("dumb".into()), ..TerminalEnvironment::default() };
     Ui::new(streams, &environment, Colour::Auto, volume)
 }
 
@@ -54,11 +54,11 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() {
     ui.status("reading");
     ui.detail("not said");
     ui.warn("w\u{1b}[2J\n::error::x");
-    ui.failure(&Failure::error("broken").detail("  --> a.yaml:1").hint("mend it"));
+    ui.failure(&Failure::error("broken").detail("  --> a.yaml:1").hint("fix it"));
     assert_eq!(out.text(), "{\"a\": 1}\n");
     assert_eq!(
         err.text(),
-        "reading\nwarning: w\\u001b[2J\n| ::error::x\n  --> a.yaml:1\nerror: broken\nhint: mend it\n"
+        "reading\nwarning: w\\u001b[2J\n| ::error::x\n  --> a.yaml:1\nerror: broken\nhint: fix it\n"
     );
 }
 
@@ -116,7 +116,7 @@ fn a_log_gets_a_line_for_each_change() {
     progress.total(3);
     let address = |name: &str| Address { kind: "DatabricksJob".into(), name: name.into() };
     let (a, b, c) = (address("a"), address("b"), address("c\u{7}"));
-    let step = |address, action| Step { address, action };
+    let step = |address, action| ChangeStep { address, action };
     progress.started(step(&a, Action::Create));
     (0..3).for_each(|_| progress.waiting(step(&a, Action::Create), "it is PENDING"));
     progress.ended(step(&a, Action::Create), &End::Done(Duration::from_millis(400)));
@@ -154,7 +154,7 @@ fn bars_leave_the_same_lines_behind() {
     progress.read(Duration::from_millis(100));
     progress.total(2);
     let address = Address { kind: "DatabricksJob".into(), name: "a".into() };
-    let step = Step { address: &address, action: Action::Move };
+    let step = ChangeStep { address: &address, action: Action::Move };
     progress.started(step);
     progress.waiting(step, "PENDING");
     progress.ended(step, &End::Done(Duration::from_millis(400)));

@@ -1,7 +1,7 @@
 //! The demo, as a new user runs it, and what it says when a step does not hold.
 
 use plumb::cli::demo::{self, Demo, STORY, Stage};
-use plumb::ui::{Colour, Environment, ExitCode, Failure, Streams, Ui, Volume};
+use plumb::ui::{Colour, ExitCode, Failure, Streams, TerminalEnvironment, Ui, Volume};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -32,7 +32,7 @@ fn ui(out: &Buffer) -> Ui {
         err_terminal: false,
         width: Some(100),
     };
-    Ui::new(streams, &Environment::default(), Colour::Never, Volume::Normal)
+    Ui::new(streams, &TerminalEnvironment::default(), Colour::Never, Volume::Normal)
 }
 
 #[test]

@@ -254,7 +254,7 @@ fn an_apply_marks_and_the_key_takes_down() {
     assert!(plan.shown.contains("1 to take down"), "{}", plan.shown);
     world.plumb("apply --allow-teardown").code(64).says("give --yes");
     assert_eq!(sent(&world), [""; 0]);
-    world.plumb("apply --yes --allow-teardown").code(0).says("took down EmrCluster/legacy/<emr bau-old> in <time>");
+    world.plumb("apply --yes --allow-teardown").code(0).says("terminated EmrCluster/legacy/<emr bau-old> in <time>");
     assert_eq!(sent(&world), ["SetTerminationProtection", "TerminateJobFlows"]);
     assert_eq!((state(&world, "bau-old").as_str(), state(&world, "bau-new").as_str()), ("TERMINATED", "WAITING"));
     world.plumb("plan --allow-teardown --detailed-exitcode").code(0).says("grace").never_says("bau-old");
@@ -504,7 +504,7 @@ fn the_embedded_sandbox_has_the_ladder_too() {
     world.edit("manifests/legacy.yaml", "grace: 14d", "grace: 0d");
     world.commit("Wait no longer");
     world.plumb("apply --yes").code(0).says("due: every gate holds");
-    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] took down EmrCluster/legacy/j-");
+    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] terminated EmrCluster/legacy/j-");
     world.plumb("plan --detailed-exitcode --allow-teardown").code(0).never_says("bau-old");
 }
 

@@ -2,10 +2,10 @@
 
 use crate::fixtures;
 use crate::world::{self, Files, World};
-use plumb::apply::{self, Unwatched};
+use plumb::apply::{self, UnwatchedApply};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
-use plumb_model::call::{Answer, Call, Doubt, Fault, Method, Sending, Service};
+use plumb_model::call::{Answer, Call, Doubt, Method, Sending, Service, ServiceError};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,
@@ -18,9 +18,9 @@ enum Becomes {
     /// What the service says.
     Itself,
     /// It does not reach the service.
-    Before(Fault),
+    Before(ServiceError),
     /// The service does it, and this is answered.
-    After(Fault),
+    After(ServiceError),
     /// The service does it, and answers this body.
     Answer(Value),
 }
@@ -61,25 +61,25 @@ impl Service for Scripted {
     }
 }
 
-fn refused(status: u16, code: &str, doubt: Option<Doubt>) -> Fault {
+fn refused(status: u16, code: &str, doubt: Option<Doubt>) -> ServiceError {
     let (line, message) = ("the call".to_owned(), "says the test".to_owned());
-    Fault::Refused { line, status, code: code.to_owned(), message, request_id: None, retry_after: None, doubt }
+    ServiceError::Refused { line, status, code: code.to_owned(), message, request_id: None, retry_after: None, doubt }
 }
 
-fn status(status: u16) -> Fault {
+fn status(status: u16) -> ServiceError {
     refused(status, "CODE", None)
 }
 
-fn foreign(status: u16) -> Fault {
+fn foreign(status: u16) -> ServiceError {
     refused(status, "CODE", Some(Doubt::Foreign))
 }
 
-fn lost() -> Fault {
-    Fault::Lost { line: "the call".into(), why: "reset".into() }
+fn lost() -> ServiceError {
+    ServiceError::Lost { line: "the call".into(), why: "reset".into() }
 }
 
-fn not_sent() -> Fault {
-    Fault::NotSent { line: "the call".into(), why: "no connection".into() }
+fn not_sent() -> ServiceError {
+    ServiceError::NotSent { line: "the call".into(), why: "no connection".into() }
 }
 
 fn job() -> Files {
@@ -100,11 +100,14 @@ async fn apply(
 ) -> (Ended, Vec<String>) {
     let (live, decision) = world.plan(desired).await;
     let scripted = Arc::new(Scripted { world: world.clone(), script: Box::new(script), lines: Mutex::default() });
-    let options =
-        apply::Options { outage: Duration::from_millis(600), patience: Duration::from_secs(1), ..world::options() };
+    let options = apply::ApplyOptions {
+        outage: Duration::from_millis(600),
+        patience: Duration::from_secs(1),
+        ..world::options()
+    };
     let stop = Arc::new(AtomicBool::new(false));
     let services = world.through(scripted.clone());
-    let outcome: ApplyOutcome = apply::apply(&services, desired, &live, decision, options, &Unwatched, stop).await;
+    let outcome: ApplyOutcome = apply::apply(&services, desired, &live, decision, options, &UnwatchedApply, stop).await;
     assert_eq!(outcome.changes.len(), 1, "{outcome:?}");
     let lines = scripted.lines.lock().unwrap().clone();
     (outcome.changes.into_values().next().unwrap(), lines)
@@ -256,9 +259,10 @@ async fn a_look_that_fails_before_a_write_is_no_absence() {
 async fn a_write_that_is_not_answered_is_not_known_to_be_done() {
     let world = Arc::new(World::of(plumb_model::call::System::Databricks).await);
     let nothing = world::load(&Files::new());
-    for (becomes, expected, live) in
-        [(Before as fn(Fault) -> Becomes, Ends::Unknown, 1), (After as fn(Fault) -> Becomes, Ends::Unknown, 0)]
-    {
+    for (becomes, expected, live) in [
+        (Before as fn(ServiceError) -> Becomes, Ends::Unknown, 1),
+        (After as fn(ServiceError) -> Becomes, Ends::Unknown, 0),
+    ] {
         for fault in [status(500), status(501), foreign(404), foreign(400), lost()] {
             world.reset().await;
             world.settle(&world::load(&job()), "a job").await;

@@ -3,12 +3,12 @@
 use crate::world::World;
 use plumb::services::Services;
 use plumb_core::kinds::AnyKind;
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service, System};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What is done to the answer of a read. `Err` refuses it.
-pub type Edit = dyn Fn(&Call, &mut Value) -> Result<(), Fault> + Send + Sync;
+pub type Edit = dyn Fn(&Call, &mut Value) -> Result<(), ServiceError> + Send + Sync;
 
 /// A service whose answers to reads are changed on the way.
 pub struct Edited {
@@ -31,7 +31,7 @@ impl Service for Edited {
 /// The services of a world, with changed answers.
 pub fn edited(
     world: &World,
-    edit: impl Fn(&Call, &mut Value) -> Result<(), Fault> + Send + Sync + 'static,
+    edit: impl Fn(&Call, &mut Value) -> Result<(), ServiceError> + Send + Sync + 'static,
 ) -> Services {
     world.through(Arc::new(Edited { inner: world.direct(), edit: Box::new(edit) }))
 }
@@ -75,8 +75,8 @@ pub fn is(kind: &dyn AnyKind, row: &Value, id: &str) -> bool {
 }
 
 /// A refusal.
-pub fn refusal(call: &Call, status: u16) -> Fault {
-    Fault::Refused {
+pub fn refusal(call: &Call, status: u16) -> ServiceError {
+    ServiceError::Refused {
         line: call.line(),
         status,
         code: "REFUSED_BY_THE_TEST".into(),

@@ -10,7 +10,7 @@ use plumb_core::plan::Action;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::render;
 use plumb_model::address::Address;
-use plumb_model::call::{Call, Fault, Method, Sending, Service, System};
+use plumb_model::call::{Call, Method, Sending, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Service for Refusing {
         let refused = call.method != Method::Get && (body.contains(&self.word) || call.path.contains(&self.word));
         Box::pin(async move {
             if refused {
-                return Err(Fault::Refused {
+                return Err(ServiceError::Refused {
                     line: call.line(),
                     status: 400,
                     code: "INVALID_PARAMETER_VALUE".into(),

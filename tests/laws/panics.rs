@@ -3,7 +3,7 @@
 
 use crate::world::{self, Files, World};
 use plumb::apply;
-use plumb::apply::{Journal, Unwatched};
+use plumb::apply::{Journal, UnwatchedApply};
 use plumb_core::plan::outcome::SentEnd;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_model::address::Address;
@@ -84,9 +84,10 @@ async fn a_change_that_breaks_plumb_is_reported_and_the_others_go_on() {
         let id: Value = change.id.as_ref().unwrap().parse::<i64>().unwrap().into();
         let services = world.through(Arc::new(Breaking { world: world.clone(), breaks, id: id.clone() }));
         let journal = Journal::default();
-        let options = apply::Options { journal: journal.clone(), ..world::options() };
+        let options = apply::ApplyOptions { journal: journal.clone(), ..world::options() };
         let stop = Arc::new(AtomicBool::new(false));
-        let outcome: ApplyOutcome = apply::apply(&services, &desired, &live, decision, options, &Unwatched, stop).await;
+        let outcome: ApplyOutcome =
+            apply::apply(&services, &desired, &live, decision, options, &UnwatchedApply, stop).await;
         let sent = || vec!["POST /api/2.2/jobs/reset".to_owned()];
         match (&outcome.changes[&address("a")], breaks) {
             (Ended::Failed { why, sent }, Breaks::Reading) if sent.is_empty() => {

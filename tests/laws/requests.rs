@@ -55,7 +55,8 @@ async fn workspace() -> (World, Desired) {
 async fn plan(world: &World, desired: &Desired, kinds: &[&'static dyn AnyKind]) -> Vec<Value> {
     world.forget_requests().await;
     let services = world.services();
-    let live = observe::observe(&services, kinds, desired, &Selection::default(), &observe::Unwatched).await.unwrap();
+    let live =
+        observe::observe(&services, kinds, desired, &Selection::default(), &observe::UnwatchedRead).await.unwrap();
     let log = world.requests().await;
     let plan = world::decision(desired, &live).plan;
     assert!(plan.is_empty(), "{}", world::text(&plan));

@@ -3,7 +3,7 @@
 use crate::fixtures;
 use crate::world::Files;
 use plumb_core::kinds;
-use plumb_model::call::{Answer, Call, Fault, Sending, Service};
+use plumb_model::call::{Answer, Call, Sending, Service, ServiceError};
 use plumb_model::schema::{Field, Rules, Shape};
 use serde_json::Value;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Shuffled {
 impl Service for Shuffled {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
         Box::pin(async move {
-            let mut answer: Result<Answer, Fault> = self.inner.send(call).await;
+            let mut answer: Result<Answer, ServiceError> = self.inner.send(call).await;
             if let Ok(answer) = &mut answer {
                 mix_answer(&mut answer.body, &mut Dice::new(self.seed));
             }

@@ -5,7 +5,7 @@
 use crate::fixtures::{self, Fixture};
 use crate::unfaithful_proxy::{Proxy, Tricks};
 use crate::world::{self, Files, World};
-use plumb::apply::{self, Unwatched};
+use plumb::apply::{self, UnwatchedApply};
 use plumb::observe;
 use plumb::services::Services;
 use plumb_core::kinds::{self, AnyKind};
@@ -83,14 +83,14 @@ impl Front {
     }
 
     async fn apply(&self, desired: &Desired, live: &Live, decision: Decision) -> ApplyOutcome {
-        let options = apply::Options {
+        let options = apply::ApplyOptions {
             outage: Duration::from_millis(200),
             patience: Duration::from_secs(2),
             width: 4,
             ..world::options()
         };
         let stop = Arc::new(AtomicBool::new(false));
-        apply::apply(&self.services, desired, live, decision, options, &Unwatched, stop).await
+        apply::apply(&self.services, desired, live, decision, options, &UnwatchedApply, stop).await
     }
 
     /// Lists show everything from now on.

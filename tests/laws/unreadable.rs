@@ -9,7 +9,7 @@ use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::{Action, Plan};
 use plumb_model::address::Address;
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError};
 use plumb_model::schema::Shape;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -313,7 +313,7 @@ impl Service for Speechless {
             if call.creates.is_some() && call.system == self.kind.system() {
                 self.creates.fetch_add(1, Ordering::Relaxed);
                 self.lost.store(true, Ordering::Relaxed);
-                return Err(Fault::Lost { line: call.line(), why: "the test lost it".into() });
+                return Err(ServiceError::Lost { line: call.line(), why: "the test lost it".into() });
             }
             if call.method == Method::Get && self.lost.load(Ordering::Relaxed) {
                 edited::objects(self.kind, call, &mut answer.body, |row| *row = self.broken.clone());

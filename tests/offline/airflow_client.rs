@@ -5,9 +5,9 @@ use crate::server;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use plumb::services::airflow::{Api, Config, Credentials};
+use plumb::services::airflow::{AirflowApi, AirflowConfig, Credentials};
 use plumb::services::{Airflow, Secret, read, retry::Policy};
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_model::read::Read;
 use serde_json::{Value, json};
 use server::{Reply, Seen, Server};
@@ -23,12 +23,12 @@ const QUICK: Policy = Policy {
     unanswered: 4,
 };
 
-fn with(url: &str, api: Api, credentials: Credentials) -> Airflow {
-    let config = Config { url: url.to_owned(), plain: true, api, credentials };
+fn with(url: &str, api: AirflowApi, credentials: Credentials) -> Airflow {
+    let config = AirflowConfig { url: url.to_owned(), plain: true, api, credentials };
     Airflow::with(config, QUICK, Box::new(|| 0.5)).unwrap()
 }
 
-fn connect(url: &str, api: Api) -> Airflow {
+fn connect(url: &str, api: AirflowApi) -> Airflow {
     let password = Secret::new(PASSWORD);
     with(url, api, Credentials::Password { username: "ann".into(), password })
 }
@@ -84,7 +84,7 @@ fn empty() -> Reply {
 #[tokio::test]
 async fn airflow_3_gives_one_token_for_many_calls() {
     let server = three(86400, |_, _| empty());
-    let airflow = Arc::new(connect(&server.url, Api::Auto));
+    let airflow = Arc::new(connect(&server.url, AirflowApi::Auto));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let airflow = airflow.clone();
@@ -108,7 +108,7 @@ async fn airflow_3_gives_one_token_for_many_calls() {
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
     let server = three(3, |_, _| empty());
-    let airflow = connect(&server.url, Api::V2);
+    let airflow = connect(&server.url, AirflowApi::V2);
     airflow.send(&get()).await.unwrap();
     airflow.send(&get()).await.unwrap();
     assert_eq!(server.at("/auth/token").len(), 1);
@@ -121,21 +121,21 @@ async fn a_token_is_renewed_before_it_expires() {
 async fn a_token_that_the_server_refuses_is_renewed_once() {
     for (status, words) in [(401, "Token Expired"), (401, "Not authenticated"), (403, "Invalid JWT token")] {
         let server = three(86400, move |_, nth| if nth == 1 { detail(status, json!(words)) } else { empty() });
-        connect(&server.url, Api::V2).send(&get()).await.unwrap();
+        connect(&server.url, AirflowApi::V2).send(&get()).await.unwrap();
         assert_eq!((server.at("/auth/token").len(), server.at("/api/v2/pools").len()), (2, 2), "{words}");
         let server = three(86400, move |_, _| detail(status, json!(words)));
-        let fault = connect(&server.url, Api::V2).send(&create()).await.unwrap_err();
+        let fault = connect(&server.url, AirflowApi::V2).send(&create()).await.unwrap_err();
         assert_eq!(server.at("/api/v2/pools").len(), 2, "{words}");
         assert!(fault.to_string().contains("signed in as user ann"), "{fault}");
     }
     // A permission that is missing comes back with no token.
     let server = three(86400, |_, _| detail(403, json!("Forbidden")));
-    let fault = connect(&server.url, Api::V2).send(&get()).await.unwrap_err();
+    let fault = connect(&server.url, AirflowApi::V2).send(&get()).await.unwrap_err();
     assert_eq!((server.at("/auth/token").len(), server.at("/api/v2/pools").len()), (1, 1));
     assert!(fault.to_string().contains("403 FORBIDDEN: Forbidden; signed in as user ann"), "{fault}");
     // Nor does one that somebody else issued.
     let server = three(86400, |_, _| detail(401, json!("Token Expired")));
-    let airflow = with(&server.url, Api::V2, Credentials::Token(Secret::new("given-token-xyz")));
+    let airflow = with(&server.url, AirflowApi::V2, Credentials::Token(Secret::new("given-token-xyz")));
     airflow.send(&get()).await.unwrap_err();
     let seen = server.at("/api/v2/pools");
     assert_eq!((seen.len(), seen[0].header("authorization").as_str()), (1, "Bearer given-token-xyz"));
@@ -153,8 +153,8 @@ async fn whoever_cannot_sign_in_sends_nothing() {
             "/api/v2/version" => Reply::json(json!({"version": "3.3.2"})),
             _ => Reply::text(status, body),
         });
-        let fault = connect(&server.url, Api::Auto).send(&create()).await.unwrap_err();
-        assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains(part)), "{fault}");
+        let fault = connect(&server.url, AirflowApi::Auto).send(&create()).await.unwrap_err();
+        assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains(part)), "{fault}");
         assert_eq!(server.at("/auth/token").len(), if status == 503 { 4 } else { 1 });
         assert_eq!(server.at("/api/v2/pools").len(), 0);
     }
@@ -163,22 +163,22 @@ async fn whoever_cannot_sign_in_sends_nothing() {
 #[tokio::test]
 async fn the_server_says_which_api_it_has() {
     let old = two(|_, _| empty());
-    let airflow = connect(&old.url, Api::Auto);
+    let airflow = connect(&old.url, AirflowApi::Auto);
     airflow.send(&get()).await.unwrap();
     airflow.send(&get()).await.unwrap();
     let paths: Vec<String> = old.seen().into_iter().map(|seen| seen.path).collect();
     assert_eq!(paths, ["/api/v2/version", "/api/v1/version", "/api/v1/pools", "/api/v1/pools"]);
     let server = airflow.server().await.unwrap();
-    assert_eq!((server.api, server.version.as_deref()), (Api::V1, Some("2.11.2")));
+    assert_eq!((server.api, server.version.as_deref()), (AirflowApi::V1, Some("2.11.2")));
     // Behind something that wants to know first who asks.
     let shy = Server::start(|_, _| detail(401, json!("Not authenticated")));
-    assert_eq!(connect(&shy.url, Api::V1).server().await.unwrap().api, Api::V1);
-    let fault = connect(&old.url, Api::V2).send(&get()).await.unwrap_err();
+    assert_eq!(connect(&shy.url, AirflowApi::V1).server().await.unwrap().api, AirflowApi::V1);
+    let fault = connect(&old.url, AirflowApi::V2).send(&get()).await.unwrap_err();
     assert!(fault.to_string().contains("no Airflow answers there"), "{fault}");
     for (status, body) in [(404, "nothing"), (200, "<html>Sign in</html>"), (200, "{}")] {
         let other = Server::start(move |_, _| Reply::text(status, body));
-        let fault = connect(&other.url, Api::Auto).send(&create()).await.unwrap_err();
-        assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("is this the address")), "{fault}");
+        let fault = connect(&other.url, AirflowApi::Auto).send(&create()).await.unwrap_err();
+        assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("is this the address")), "{fault}");
     }
 }
 
@@ -190,17 +190,17 @@ async fn a_path_of_the_deployment_is_kept() {
         "/prod/api/v2/variables/a%2Fb%20c" => Reply::json(json!({"key": "a/b c"})),
         _ => detail(404, json!("Not Found")),
     });
-    let airflow = connect(&format!("{}/prod", server.url), Api::Auto);
+    let airflow = connect(&format!("{}/prod", server.url), AirflowApi::Auto);
     airflow.send(&Call::get(System::Airflow, "/api/v2/variables/a%2Fb%20c")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_call_cannot_lead_elsewhere() {
     let server = three(86400, |_, _| empty());
-    let airflow = connect(&server.url, Api::V2);
+    let airflow = connect(&server.url, AirflowApi::V2);
     for path in ["/api/v2/variables/..", "/api/v2/variables/%2e%2e", "@127.0.0.1:1/x", "x", "/api/v2/a b"] {
         let fault = airflow.send(&Call::delete(System::Airflow, path)).await.unwrap_err();
-        assert!(matches!(fault, Fault::NotSent { .. }), "{path}: {fault}");
+        assert!(matches!(fault, ServiceError::NotSent { .. }), "{path}: {fault}");
     }
     let fault = airflow.send(&Call::get(System::Databricks, "/api/v2/pools")).await.unwrap_err();
     assert!(fault.to_string().contains("this is a call to Databricks"), "{fault}");
@@ -210,7 +210,7 @@ async fn a_call_cannot_lead_elsewhere() {
 #[tokio::test]
 async fn secrets_inside_extra_stay_json() {
     let server = three(86400, |_, _| created(json!({"connection_id": "c"})));
-    let airflow = connect(&server.url, Api::Auto);
+    let airflow = connect(&server.url, AirflowApi::Auto);
     let extra = json!({"token": "a\"b\\c\nd", "n": [1, null]});
     let body = json!({"connection_id": "c", "conn_type": "http", "extra": extra, "port": 1});
     airflow.send(&Call::create(System::Airflow, "/api/v2/connections", body, "/connection_id")).await.unwrap();
@@ -236,13 +236,16 @@ async fn airflow_2_would_overwrite_a_variable_that_exists() {
         ("GET", _) => Reply::text(404, r#"{"detail":null,"status":404,"title":"Variable not found"}"#),
         _ => Reply::json(json!({"key": "new", "value": "x"})),
     });
-    let airflow = connect(&server.url, Api::Auto);
+    let airflow = connect(&server.url, AirflowApi::Auto);
     let make = |key: &str| {
         let body = json!({"key": key, "value": {"a": 1}});
         Call::create(System::Airflow, "/api/v2/variables", body, "/key")
     };
     let fault = airflow.send(&make("env")).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Refused { status: 409, message, .. } if message.contains("`env`")), "{fault}");
+    assert!(
+        matches!(&fault, ServiceError::Refused { status: 409, message, .. } if message.contains("`env`")),
+        "{fault}"
+    );
     assert!(!fault.may_have_happened());
     assert_eq!(server.at("/api/v1/variables").len(), 0);
     assert_eq!(airflow.send(&make("new")).await.unwrap().body["key"], "new");
@@ -257,7 +260,7 @@ async fn airflow_2_knows_sources_by_a_token_of_the_dag() {
         "/api/v1/dagSources/Ii9v.Li4-x" => Reply::json(json!({"content": "import airflow\n"})),
         _ => Reply::text(404, r#"{"detail":"The DAG with dag_id: nope was not found","status":404,"title":"x"}"#),
     });
-    let airflow = connect(&server.url, Api::Auto);
+    let airflow = connect(&server.url, AirflowApi::Auto);
     let source = |dag: &str| Call::get(System::Airflow, format!("/api/v2/dagSources/{dag}"));
     assert_eq!(airflow.send(&source("monthly")).await.unwrap().body["content"], "import airflow\n");
     assert!(airflow.send(&source("nope")).await.unwrap_err().is_gone());
@@ -266,10 +269,10 @@ async fn airflow_2_knows_sources_by_a_token_of_the_dag() {
 #[tokio::test]
 async fn what_airflow_2_cannot_do_is_not_sent() {
     let server = two(|_, _| empty());
-    let airflow = connect(&server.url, Api::Auto);
+    let airflow = connect(&server.url, AirflowApi::Auto);
     let bulk = Call::set(System::Airflow, Method::Patch, "/api/v2/pools", json!({"actions": []}));
     let fault = airflow.send(&bulk).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("Airflow 2 has no")), "{fault}");
+    assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("Airflow 2 has no")), "{fault}");
     assert_eq!(server.seen().iter().filter(|seen| seen.method != "GET").count(), 0);
 }
 
@@ -278,14 +281,14 @@ async fn a_pool_without_a_limit_breaks_airflow_2s_listing() {
     let body =
         json!({"detail": "inf is not of type 'integer'\n\nFailed validating 'type'", "status": 500, "title": "x"});
     let server = two(move |_, _| Reply::text(500, &body.to_string()));
-    let fault = connect(&server.url, Api::Auto).send(&get()).await.unwrap_err();
+    let fault = connect(&server.url, AirflowApi::Auto).send(&get()).await.unwrap_err();
     assert!(fault.to_string().contains("cannot list its pools while one of them has any number of slots"), "{fault}");
 }
 
 #[tokio::test]
 async fn a_wrong_password_for_airflow_2_is_told_from_nothing() {
     let server = two(|_, _| empty());
-    let airflow = with(&server.url, Api::Auto, Credentials::Token(Secret::new("not-a-good-token")));
+    let airflow = with(&server.url, AirflowApi::Auto, Credentials::Token(Secret::new("not-a-good-token")));
     let fault = airflow.send(&get()).await.unwrap_err();
     let text = fault.to_string();
     assert!(text.contains("Forbidden; signed in as a token (AIRFLOW_TOKEN)") && text.contains("password"), "{text}");
@@ -297,11 +300,11 @@ async fn a_wrong_password_for_airflow_2_is_told_from_nothing() {
 async fn a_busy_database_is_waited_for() {
     let busy = || detail(500, json!({"reason": "Database error", "message": "see the log"}));
     let server = three(86400, move |_, nth| if nth < 3 { busy() } else { empty() });
-    connect(&server.url, Api::V2).send(&get()).await.unwrap();
+    connect(&server.url, AirflowApi::V2).send(&get()).await.unwrap();
     assert_eq!(server.at("/api/v2/pools").len(), 3);
     // Whether a create took effect cannot be told: it is looked up, not repeated.
     let server = three(86400, move |_, _| busy());
-    let fault = connect(&server.url, Api::V2).send(&create()).await.unwrap_err();
+    let fault = connect(&server.url, AirflowApi::V2).send(&create()).await.unwrap_err();
     assert_eq!(server.at("/api/v2/pools").len(), 1);
     assert!(fault.may_have_happened() && fault.to_string().contains("Database error: see the log"), "{fault}");
 }
@@ -310,16 +313,16 @@ async fn a_busy_database_is_waited_for() {
 async fn a_page_instead_of_an_answer_is_told() {
     let page = "<!DOCTYPE html><pre>Something bad has happened. For security reasons</pre>";
     let server = two(move |_, _| Reply::text(500, page));
-    let fault = connect(&server.url, Api::V1).send(&get()).await.unwrap_err();
+    let fault = connect(&server.url, AirflowApi::V1).send(&get()).await.unwrap_err();
     assert!(
         fault.to_string().contains("500 INTERNAL_SERVER_ERROR: Something bad has happened (a web page)"),
         "{fault}"
     );
     let server = three(86400, |_, _| Reply::text(200, "<html>Sign in</html>"));
-    let fault = connect(&server.url, Api::V2).send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Lost { why, .. } if why.contains("a web page")), "{fault}");
+    let fault = connect(&server.url, AirflowApi::V2).send(&get()).await.unwrap_err();
+    assert!(matches!(&fault, ServiceError::Lost { why, .. } if why.contains("a web page")), "{fault}");
     let server = three(86400, |_, _| Reply::text(302, "").with("location", "/login?next=secret-of-somebody"));
-    let fault = connect(&server.url, Api::V2).send(&get()).await.unwrap_err();
+    let fault = connect(&server.url, AirflowApi::V2).send(&get()).await.unwrap_err();
     assert!(fault.to_string().contains("redirects to /login:") && !fault.to_string().contains("next"), "{fault}");
 }
 
@@ -344,7 +347,7 @@ async fn whatever_a_server_echoes_no_secret_shows() {
                     _ => empty(),
                 }
             });
-            let api = if failing.contains("v1") { Api::V1 } else { Api::V2 };
+            let api = if failing.contains("v1") { AirflowApi::V1 } else { AirflowApi::V2 };
             let shown = match connect(&server.url, api).send(&create()).await {
                 Ok(answer) => panic!("{failing} {status}: {answer:?}"),
                 Err(fault) => format!("{fault} {fault:?}"),
@@ -359,7 +362,7 @@ async fn whatever_a_server_echoes_no_secret_shows() {
 #[tokio::test]
 async fn writes_come_one_at_a_time() {
     let server = three(86400, |_, _| created(json!({"name": "p"})).after(Duration::from_millis(5)));
-    let airflow = Arc::new(connect(&server.url, Api::V2));
+    let airflow = Arc::new(connect(&server.url, AirflowApi::V2));
     airflow.server().await.unwrap();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..6 {
@@ -394,8 +397,8 @@ fn names(numbers: impl Iterator<Item = usize>) -> Vec<String> {
     numbers.map(|n| format!("p{n}")).collect()
 }
 
-async fn listed(server: &Server) -> Result<Vec<String>, Fault> {
-    let airflow = connect(&server.url, Api::V2);
+async fn listed(server: &Server) -> Result<Vec<String>, ServiceError> {
+    let airflow = connect(&server.url, AirflowApi::V2);
     let pages = read(&airflow, &Read::offsets(get(), "pools", "name")).await?;
     let rows = pages.iter().flat_map(|page| page["pools"].as_array().unwrap());
     Ok(rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect())

@@ -4,14 +4,14 @@ use crate::github;
 
 use github::{Fault, GitHub as Double, REPOSITORY, Rights};
 use plumb::services::Secret;
-use plumb::services::github::{Config, GitHub, IssueEdit};
+use plumb::services::github::{GitHub, GitHubConfig, IssueEdit};
 use plumb::services::retry::Policy;
 use plumb_model::call;
 use serde_json::json;
 use std::time::Duration;
 
 fn client(double: &Double, token: Option<&str>) -> GitHub {
-    let config = Config::new(&double.url, REPOSITORY, token.map(Secret::new)).unwrap();
+    let config = GitHubConfig::new(&double.url, REPOSITORY, token.map(Secret::new)).unwrap();
     let policy = Policy { first: Duration::from_millis(1), longest: Duration::from_millis(1), ..Policy::default() };
     GitHub::with(config, policy, Box::new(|| 0.0)).unwrap()
 }
@@ -25,9 +25,9 @@ fn started() -> (Double, GitHub) {
     (double, client)
 }
 
-fn refused(fault: call::Fault) -> (u16, String) {
+fn refused(fault: call::ServiceError) -> (u16, String) {
     match fault {
-        call::Fault::Refused { status, message, .. } => (status, message),
+        call::ServiceError::Refused { status, message, .. } => (status, message),
         other => panic!("{other}"),
     }
 }
@@ -130,7 +130,8 @@ async fn limits_are_waited_out_and_a_lost_answer_makes_nothing_twice() {
 
 #[test]
 fn addresses_that_would_leak_the_token_are_refused() {
-    let config = |api: &str, repository: &str| Config::new(api, repository, Some(Secret::new("secret"))).map(drop);
+    let config =
+        |api: &str, repository: &str| GitHubConfig::new(api, repository, Some(Secret::new("secret"))).map(drop);
     for (api, repository) in [
         ("https://api.github.com", "acme/data"),
         ("https://ghe.example.com/api/v3/", "a-b/c.d_e"),

@@ -5,11 +5,11 @@ use crate::server;
 
 use plumb::services::{
     Databricks, Identity, Secret, Services,
-    databricks::{Config, Explicit, Method as SignIn, host::AzureCloud},
+    databricks::{DatabricksConfig, DatabricksSettings, Method as SignIn, host::AzureCloud},
     read,
     retry::Policy,
 };
-use plumb_model::call::{Answer, Call, Fault, Method, Service, System};
+use plumb_model::call::{Answer, Call, Method, Service, ServiceError, System};
 use plumb_model::read::Read;
 use serde_json::json;
 use server::{Reply, Server, broken_server};
@@ -29,7 +29,9 @@ fn connect(host: &str, env: &[(&str, &str)]) -> Databricks {
     // Whoever has the credentials says where they go.
     let env: Vec<(&str, &str)> = env.iter().copied().chain([("DATABRICKS_HOST", host)]).collect();
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-    let config = Config::resolve(&env, None, Explicit { host: Some(host.to_owned()), profile: None }).unwrap();
+    let config =
+        DatabricksConfig::resolve(&env, None, DatabricksSettings { host: Some(host.to_owned()), profile: None })
+            .unwrap();
     Databricks::with(config, QUICK, Box::new(|| 0.5)).unwrap()
 }
 
@@ -87,7 +89,7 @@ async fn a_call_cannot_lead_the_token_to_another_host() {
     let place = other.url.trim_start_matches("http://");
     for path in [format!("@{place}/x"), format!(".{place}/x"), "x".to_owned()] {
         let fault = databricks.send(&Call::get(System::Databricks, path)).await.unwrap_err();
-        assert!(matches!(fault, Fault::NotSent { .. }), "{fault}");
+        assert!(matches!(fault, ServiceError::NotSent { .. }), "{fault}");
     }
     let fault = databricks.send(&Call::get(System::Airflow, "/x")).await.unwrap_err();
     assert!(fault.to_string().contains("Airflow"));
@@ -145,7 +147,7 @@ async fn a_provider_that_is_down_is_no_trouble_while_the_token_lasts() {
     databricks.send(&get()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     let fault = databricks.send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("503")), "{fault}");
+    assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("503")), "{fault}");
     assert_eq!(server.at("/api/2.2/jobs/list").len(), 2);
 }
 
@@ -173,7 +175,7 @@ async fn a_refused_token_is_renewed_once_even_for_a_create() {
 async fn a_personal_token_that_is_refused_is_not_tried_again() {
     let server = Server::start(|_, _| Reply::text(401, r#"{"message":"no"}"#));
     let fault = by_token(&server.url).send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Refused { status: 401, .. }), "{fault}");
+    assert!(matches!(&fault, ServiceError::Refused { status: 401, .. }), "{fault}");
     assert!(fault.to_string().contains("signed in by pat"), "{fault}");
     assert_eq!(server.count(), 1);
 }
@@ -192,7 +194,10 @@ async fn credentials_that_are_wrong_are_said_at_once_and_passing_troubles_are_wa
     };
     let server = script(Reply::text(401, r#"{"error":"invalid_client","error_description":"who are you?"}"#));
     let fault = connect(&server.url, &M2M).send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("invalid_client: who are you?")), "{fault}");
+    assert!(
+        matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("invalid_client: who are you?")),
+        "{fault}"
+    );
     assert_eq!((server.at("/oidc/v1/token").len(), server.at("/api/2.2/jobs/list").len()), (1, 0));
 
     let server = script(Reply::text(503, "busy"));
@@ -270,7 +275,7 @@ async fn the_databricks_cli_gives_a_token_or_says_what_to_do() {
         r#"[ "$5" = "--output" ] && [ "$8" = "tenant-1" ] || exit 9
            echo '{"accessToken":"az-token-1","expires_on":4070908800}'"#,
     );
-    let mut config = Config::with_token(&server.url, TOKEN).unwrap();
+    let mut config = DatabricksConfig::with_token(&server.url, TOKEN).unwrap();
     config.methods = vec![SignIn::AzureCli { program: az, tenant: Some("tenant-1".to_owned()) }];
     Databricks::with(config, QUICK, Box::new(|| 0.5)).unwrap().send(&get()).await.unwrap();
     assert_eq!(server.seen()[1].header("authorization"), "Bearer az-token-1");
@@ -299,7 +304,7 @@ async fn an_azure_service_principal_signs_in_at_its_tenant() {
         "/tenant-1/oauth2/token" => Reply::json(json!({"access_token": "entra-1", "expires_in": "3599"})),
         _ => Reply::json(json!({})),
     });
-    let mut config = Config::with_token(&server.url, TOKEN).unwrap();
+    let mut config = DatabricksConfig::with_token(&server.url, TOKEN).unwrap();
     config.methods = vec![SignIn::AzureClientSecret {
         cloud: AzureCloud { login: server.url.clone() },
         tenant: None,
@@ -334,7 +339,7 @@ async fn a_host_of_several_workspaces_says_where_its_oauth_is() {
 async fn a_secret_does_not_go_out_in_the_clear() {
     let server = Server::start(|_, _| Reply::json(json!({"token_endpoint": "http://elsewhere.example/token"})));
     let fault = connect(&server.url, &M2M).send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("in the clear")), "{fault}");
+    assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("in the clear")), "{fault}");
 }
 
 #[tokio::test]
@@ -401,7 +406,7 @@ async fn what_the_service_asks_to_wait_is_waited_by_all() {
 
     let server = Server::start(|_, _| Reply::text(429, "").with("retry-after", "Fri, 31 Dec 2199 23:59:59 GMT"));
     let fault = by_token(&server.url).send(&create()).await.unwrap_err();
-    let Fault::Refused { retry_after: Some(wait), .. } = fault else { panic!("{fault}") };
+    let ServiceError::Refused { retry_after: Some(wait), .. } = fault else { panic!("{fault}") };
     assert!(wait > Duration::from_secs(3600 * 24 * 365 * 100));
     assert_eq!(server.count(), 1);
 }
@@ -432,18 +437,18 @@ async fn an_answer_that_does_not_come_is_lost() {
         let server = broken_server(bytes).await;
         let fault = by_token(&server.url).send(&create()).await.unwrap_err();
         assert!(
-            matches!(&fault, Fault::Lost { why: w, .. } if w.contains(why)) && fault.may_have_happened(),
+            matches!(&fault, ServiceError::Lost { why: w, .. } if w.contains(why)) && fault.may_have_happened(),
             "{fault}"
         );
         assert_eq!(server.count(), 1, "{bytes}");
         let fault = by_token(&server.url).send(&get()).await.unwrap_err();
-        assert!(matches!(fault, Fault::Lost { .. }), "{fault}");
+        assert!(matches!(fault, ServiceError::Lost { .. }), "{fault}");
         assert_eq!(server.count(), 1 + QUICK.unanswered as usize, "{bytes}");
     }
     // A status that says no is an answer, however it ends.
     let server = broken_server("HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\n{").await;
     let fault = by_token(&server.url).send(&create()).await.unwrap_err();
-    assert!(matches!(fault, Fault::Refused { status: 404, .. }), "{fault}");
+    assert!(matches!(fault, ServiceError::Refused { status: 404, .. }), "{fault}");
 }
 
 #[tokio::test]
@@ -451,7 +456,7 @@ async fn a_web_page_instead_of_an_answer_is_told_at_once() {
     let server = Server::start(|_, _| Reply::text(200, "<!doctype html><title>Sign in</title>"));
     for call in [get(), create()] {
         let fault = by_token(&server.url).send(&call).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Lost { why, .. } if why.contains("web page")), "{fault}");
+        assert!(matches!(&fault, ServiceError::Lost { why, .. } if why.contains("web page")), "{fault}");
     }
     assert_eq!(server.count(), 2);
     let server = Server::start(|_, _| Reply::text(302, "").with("location", "https://elsewhere.example/login?t=1"));
@@ -465,7 +470,7 @@ async fn a_host_that_cannot_be_reached_was_not_sent_anything() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let databricks = by_token(&format!("http://127.0.0.1:{port}"));
     let fault = databricks.send(&create()).await.unwrap_err();
-    assert!(matches!(fault, Fault::NotSent { .. }) && !fault.may_have_happened(), "{fault}");
+    assert!(matches!(fault, ServiceError::NotSent { .. }) && !fault.may_have_happened(), "{fault}");
     assert_eq!(databricks.requests().count(), u64::from(QUICK.unanswered));
 }
 
@@ -475,7 +480,7 @@ async fn tls_that_fails_is_told_at_once() {
     let server = Server::start(|_, _| Reply::json(json!({})));
     let databricks = by_token(&server.url.replace("http://127.0.0.1", "https://localhost"));
     let fault = databricks.send(&create()).await.unwrap_err();
-    assert!(matches!(fault, Fault::NotSent { .. }), "{fault}");
+    assert!(matches!(fault, ServiceError::NotSent { .. }), "{fault}");
     assert_eq!((databricks.requests().count(), server.count()), (1, 0));
 }
 
@@ -483,7 +488,7 @@ async fn tls_that_fails_is_told_at_once() {
 async fn a_token_that_no_header_can_carry_is_told() {
     let server = Server::start(|_, _| Reply::json(json!({})));
     let fault = connect(&server.url, &[("DATABRICKS_TOKEN", "dapi\u{1}\nx")]).send(&get()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("no header")), "{fault}");
+    assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("no header")), "{fault}");
 }
 
 #[tokio::test]
@@ -499,7 +504,9 @@ async fn errors_say_what_the_service_said() {
     ] {
         let server = Server::start(move |_, _| Reply::text(400, body).with("x-databricks-request-id", "req-9"));
         let fault = by_token(&server.url).send(&get()).await.unwrap_err();
-        let Fault::Refused { status: 400, code: c, message: m, request_id, .. } = &fault else { panic!("{fault}") };
+        let ServiceError::Refused { status: 400, code: c, message: m, request_id, .. } = &fault else {
+            panic!("{fault}")
+        };
         assert_eq!((c.as_str(), m.as_str(), request_id.as_deref()), (code, message, Some("req-9")));
     }
 }

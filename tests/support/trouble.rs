@@ -3,7 +3,7 @@
 use crate::world::World;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::ApplyOutcome;
-use plumb_model::call::{Call, Fault, Method, Sending, Service, System};
+use plumb_model::call::{Call, Method, Sending, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,
@@ -116,13 +116,13 @@ impl Service for Troubled {
             if mine && call.system == System::DagFiles {
                 match self.trouble {
                     Trouble::FailsBefore => {
-                        return Err(Fault::NotSent { line: call.line(), why: "the disk is away".into() });
+                        return Err(ServiceError::NotSent { line: call.line(), why: "the disk is away".into() });
                     }
                     Trouble::BreaksAfter => drop(self.world.direct().send(call).await),
                     _ => {}
                 }
                 if matches!(self.trouble, Trouble::BreaksBefore | Trouble::BreaksAfter) {
-                    return Err(Fault::Lost { line: call.line(), why: "the connection broke".into() });
+                    return Err(ServiceError::Lost { line: call.line(), why: "the connection broke".into() });
                 }
             } else if let Some(fault) = self.trouble.fault().filter(|_| mine) {
                 self.world.control("POST", "faults", fault).await;

@@ -1,6 +1,6 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
-use plumb::apply::{self, Options, Unwatched};
+use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
 use plumb_core::kinds::{self, AnyKind, Role};
@@ -11,7 +11,7 @@ use plumb_core::render;
 use plumb_model::call::{Call, Sending, Service, System};
 use plumb_sandbox::{Running, store::Clock};
 
-use plumb::services::emr::Explicit;
+use plumb::services::emr::EmrSettings;
 use plumb::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws, databricks};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,8 +64,8 @@ impl Direct {
             total: Duration::from_secs(5),
             unanswered: 3,
         };
-        let workspace = databricks::Config::with_token(&databricks.unwrap(), "token-of-laws").unwrap();
-        let server = airflow::Config::local(&airflow.unwrap(), "admin", "password-of-laws").unwrap();
+        let workspace = databricks::DatabricksConfig::with_token(&databricks.unwrap(), "token-of-laws").unwrap();
+        let server = airflow::AirflowConfig::local(&airflow.unwrap(), "admin", "password-of-laws").unwrap();
         Direct {
             databricks: Databricks::with(workspace, policy, Box::new(|| 0.5)).unwrap(),
             airflow: Airflow::with(server, policy, Box::new(|| 0.5)).unwrap(),
@@ -253,7 +253,7 @@ impl World {
 
     /// Reads what is live.
     pub async fn observe(&self, services: &Services, desired: &Desired) -> Result<Live, String> {
-        let (all, deaf) = (Selection::default(), plumb::observe::Unwatched);
+        let (all, deaf) = (Selection::default(), plumb::observe::UnwatchedRead);
         plumb::observe::observe(services, &self.kinds, desired, &all, &deaf).await.map_err(|e| e.to_string())
     }
 
@@ -273,7 +273,8 @@ impl World {
         live: &Live,
         decision: Decision,
     ) -> ApplyOutcome {
-        apply::apply(services, desired, live, decision, options(), &Unwatched, Arc::new(AtomicBool::new(false))).await
+        apply::apply(services, desired, live, decision, options(), &UnwatchedApply, Arc::new(AtomicBool::new(false)))
+            .await
     }
 
     /// Plans and applies, and fails unless everything was done.
@@ -328,20 +329,20 @@ fn emulated_emr(url: String, policy: Policy) -> Emr {
         _ => None,
     });
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
-    let explicit = Explicit { region: Some(plumb_sandbox::emr::REGION.to_owned()), account: None };
+    let explicit = EmrSettings { region: Some(plumb_sandbox::emr::REGION.to_owned()), account: None };
     Emr::with(aws, &explicit, policy).unwrap()
 }
 
 /// One change after the other, and no long waits.
-pub fn options() -> Options {
-    Options {
+pub fn options() -> ApplyOptions {
+    ApplyOptions {
         width: 1,
         // Reading DAG files takes a Python, and on a busy machine that takes its time.
         patience: Duration::from_secs(30),
         grace: [0, 1, 1, 1].map(Duration::from_millis).to_vec(),
         poll: Duration::from_millis(1),
         outage: Duration::ZERO,
-        ..Options::default()
+        ..ApplyOptions::default()
     }
 }
 

@@ -96,41 +96,24 @@ pub struct Call {
     pub waits_out_state: bool,
     /// What to send instead when the object turns out to be in the wrong state for this call.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<Box<Call>>,
-    /// What has to become true after the call before the next one is sent.
+    pub fallback: Option<Box<Call>>,
+    /// What to wait for after the call before the next one is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<Until>,
-    /// What the kind has to find settled after the call before the next one is sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settles: Option<Box<Settles>>,
-}
-
-/// A state that an asynchronous change has to reach.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Until {
-    /// The read to repeat.
-    pub path: String,
-    pub query: Vec<(String, String)>,
-    /// JSON pointer of the state in the answer.
-    pub pointer: &'static str,
-    /// States that end the wait well.
-    pub good: &'static [&'static str],
-    /// States from which a good one is no longer reached.
-    pub bad: &'static [&'static str],
+    pub wait_for: Option<Box<WaitFor>>,
 }
 
 /// A change that takes hold later, as only the kind can tell from what it reads (`Kind::settled`).
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Settles {
-    /// What it is to come to. Its strings may hold references, as those of a body.
+pub struct WaitFor {
+    /// What the object has to come to. Its strings may hold references, as those of a body.
     pub expect: Value,
-    /// The reads to repeat. What is not found reads as `Null`.
+    /// The reads to repeat. Their paths and queries may hold `${id}`; what is not found reads as `Null`.
     pub reads: Vec<Call>,
 }
 
 /// Whether a change has taken hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum Ready {
     Yes,
     /// Not yet; what is waited for, in a few words.
     NotYet(String),
@@ -150,9 +133,8 @@ impl Call {
             creates: None,
             gone_is_done: false,
             waits_out_state: false,
-            otherwise: None,
-            until: None,
-            settles: None,
+            fallback: None,
+            wait_for: None,
         }
     }
 
@@ -194,9 +176,9 @@ impl Call {
         self
     }
 
-    /// Waits until the kind finds it settled.
-    pub fn settles(mut self, settles: Settles) -> Self {
-        self.settles = Some(Box::new(settles));
+    /// Waits after the call until the kind finds it ready.
+    pub fn wait_for(mut self, wait_for: WaitFor) -> Self {
+        self.wait_for = Some(Box::new(wait_for));
         self
     }
 
@@ -250,11 +232,11 @@ const UNDECIDED: &[&str] =
 ///
 /// The cases differ in the one thing that matters to whoever retries: can the call have had an effect?
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Fault {
+pub enum ServiceError {
     /// No request left: no connection, no credentials, a bad address. It had no effect.
     #[error("{line}: not sent: {why}")]
     NotSent { line: String, why: String },
-    /// An answer that is no success. It had no effect only if it is a documented refusal ([`Fault::may_have_happened`]).
+    /// An answer that is no success. It had no effect only if it is a documented refusal ([`ServiceError::may_have_happened`]).
     #[error("{line}: {status} {code}: {message}{}", request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default())]
     Refused {
         line: String,
@@ -273,16 +255,16 @@ pub enum Fault {
     Lost { line: String, why: String },
 }
 
-impl Fault {
+impl ServiceError {
     /// Whether the call may have taken effect although it failed: always, but for a call that was not sent and for a
     /// documented refusal, which is a 4xx in the service's own words. Every 5xx may come from anywhere on the way, after
     /// the write as well as before it; so may a 408 and the 499 of a proxy that stopped waiting. A redirect or an odd
     /// success is no refusal.
     pub fn may_have_happened(&self) -> bool {
         match self {
-            Fault::NotSent { .. } => false,
-            Fault::Refused { doubt: Some(_), .. } | Fault::Lost { .. } => true,
-            Fault::Refused { status, code, message, .. } => {
+            ServiceError::NotSent { .. } => false,
+            ServiceError::Refused { doubt: Some(_), .. } | ServiceError::Lost { .. } => true,
+            ServiceError::Refused { status, code, message, .. } => {
                 let is_refusal = (400..500).contains(status) && !matches!(*status, 408 | 499);
                 // Databricks' endpoints say these with any status (databricks-sdk-go, `apierr`).
                 let timed_out = message.contains("Timed out after ") || message.contains("deadline exceeded");
@@ -295,36 +277,38 @@ impl Fault {
     /// answered in its place.
     pub fn may_pass(&self) -> bool {
         match self {
-            Fault::NotSent { .. } | Fault::Lost { .. } => true,
-            Fault::Refused { status, doubt, .. } => *status >= 500 || *doubt == Some(Doubt::Foreign),
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => true,
+            ServiceError::Refused { status, doubt, .. } => *status >= 500 || *doubt == Some(Doubt::Foreign),
         }
     }
 
     /// The same fault, as the last one of a call of which an earlier attempt may have been done.
-    pub fn after_an_unclear_attempt(self) -> Fault {
+    pub fn after_an_unclear_attempt(self) -> ServiceError {
         match self {
-            Fault::NotSent { line, why } => Fault::Lost { line, why: format!("sent again, it did not leave: {why}") },
-            Fault::Refused { line, status, code, message, request_id, retry_after, doubt } => {
-                let doubt = doubt.or(Some(Doubt::Earlier));
-                Fault::Refused { line, status, code, message, request_id, retry_after, doubt }
+            ServiceError::NotSent { line, why } => {
+                ServiceError::Lost { line, why: format!("sent again, it did not leave: {why}") }
             }
-            lost @ Fault::Lost { .. } => lost,
+            ServiceError::Refused { line, status, code, message, request_id, retry_after, doubt } => {
+                let doubt = doubt.or(Some(Doubt::Earlier));
+                ServiceError::Refused { line, status, code, message, request_id, retry_after, doubt }
+            }
+            lost @ ServiceError::Lost { .. } => lost,
         }
     }
 
     /// Why it may have been done although it was refused.
     pub fn doubt(&self) -> Option<Doubt> {
         match self {
-            Fault::Refused { doubt, .. } => *doubt,
-            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+            ServiceError::Refused { doubt, .. } => *doubt,
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
         }
     }
 
     /// How long the service asked to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Fault::Refused { retry_after, .. } => *retry_after,
-            Fault::NotSent { .. } | Fault::Lost { .. } => None,
+            ServiceError::Refused { retry_after, .. } => *retry_after,
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => None,
         }
     }
 
@@ -332,9 +316,9 @@ impl Fault {
     /// an endpoint that a workspace does not have.
     pub fn is_gone(&self) -> bool {
         match self {
-            Fault::Refused { doubt: Some(Doubt::Foreign), .. } => false,
-            Fault::Refused { status: 404, code, .. } => code != "ENDPOINT_NOT_FOUND",
-            Fault::Refused { status: 400, code, message, .. } => {
+            ServiceError::Refused { doubt: Some(Doubt::Foreign), .. } => false,
+            ServiceError::Refused { status: 404, code, .. } => code != "ENDPOINT_NOT_FOUND",
+            ServiceError::Refused { status: 400, code, message, .. } => {
                 // Jobs and clusters answer a missing object with 400 (databricks-sdk-go, apierr overrides); a cluster
                 // that was terminated over 30 days ago is forgotten with INVALID_STATE (Terraform provider, clusters).
                 (code == "INVALID_PARAMETER_VALUE" && message.contains("does not exist"))
@@ -348,15 +332,15 @@ impl Fault {
     pub fn is_wrong_state(&self) -> bool {
         match self {
             // Airflow does not delete a DAG while tasks of it run (recorded from 3.3.2).
-            Fault::Refused { status: 409, message, .. } if message.contains("are still running") => true,
-            Fault::Refused { code, .. } => code == "INVALID_STATE",
+            ServiceError::Refused { status: 409, message, .. } if message.contains("are still running") => true,
+            ServiceError::Refused { code, .. } => code == "INVALID_STATE",
             _ => false,
         }
     }
 }
 
 /// The future that a [`Service`] returns.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, ServiceError>> + Send + 'a>>;
 
 /// Something that carries out calls: a real service, or a test's own.
 ///

@@ -7,7 +7,7 @@ use super::super::session::Project;
 use super::context::Context;
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
-use crate::ci::post::Place;
+use crate::ci::post::PullComments;
 use crate::services::GitHub;
 use crate::services::github::Pull;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -17,7 +17,7 @@ use plumb_core::render;
 
 /// Apply, after a merge, what the pull request's comment showed
 ///
-/// Finds the merged pull request of the commit that is checked out, reads in its comment what was approved, plans anew,
+/// Finds the merged pull request of the commit that is checked out, reads in its comment what was approved, plans again,
 /// and goes on only when the plan is that or less. Otherwise it stops with exit code 4, says in the comment what differs,
 /// and how to approve it. It asks nothing. All options of `plumb apply` hold.
 ///
@@ -42,7 +42,7 @@ pub struct CiApply {
 }
 
 /// What was approved, and where it is said.
-struct Found {
+struct ApprovedPlan {
     pull: u64,
     shown: Shown,
     /// The line that says so, to be left as it is: whoever has no key could not sign it again.
@@ -151,11 +151,11 @@ async fn approved(
     pulls: &[Pull],
     author: Option<&str>,
     warn: &dyn Fn(&str),
-) -> Result<Vec<Found>, Failure> {
+) -> Result<Vec<ApprovedPlan>, Failure> {
     let mut found = Vec::new();
     for pull in pulls {
         match of_pull(context, project, pull, author).await? {
-            Ok((shown, line)) => found.push(Found { pull: pull.number, shown, line }),
+            Ok((shown, line)) => found.push(ApprovedPlan { pull: pull.number, shown, line }),
             Err(why) => warn(&format!("pull request #{} approves nothing: {why}", pull.number)),
         }
     }
@@ -197,7 +197,7 @@ async fn section(github: &GitHub, pull: u64, author: Option<&str>, name: &str) -
     let failed =
         |f| Failure::error(format!("reading the comments of pull request #{pull} failed: {f}; nothing was sent"));
     let author = github.writes_as(author).await.map_err(failed)?;
-    Place { github, pull, author: &author }.read(name).await.map_err(failed)
+    PullComments { github, pull, author: &author }.read(name).await.map_err(failed)
 }
 
 /// Says in the comments how it ended. That something cannot be said there changes nothing of what was done.
@@ -205,7 +205,7 @@ async fn report(
     context: &Context,
     permit: &Permit,
     pulls: &[Pull],
-    found: &[Found],
+    found: &[ApprovedPlan],
     author: Option<&str>,
     ended: &Result<ExitCode, Failure>,
     ui: &Ui,

@@ -1,7 +1,7 @@
 //! What the `ci` commands know of the run, and how they report to it.
 
 use crate::ci::comment::{self, BUDGET, Frame};
-use crate::ci::post::Place;
+use crate::ci::post::PullComments;
 use crate::ci::{Event, Runner, workflow};
 use crate::services::github::{Comment, GitHub};
 use crate::services::{Secret, fresh_id};
@@ -9,7 +9,7 @@ use crate::settings;
 use crate::ui::{Failure, Ui};
 use plumb_core::plan::Plan;
 use plumb_core::render;
-use plumb_model::call::Fault;
+use plumb_model::call::ServiceError;
 use std::io::Write;
 use std::path::Path;
 
@@ -56,16 +56,17 @@ impl Context {
         ui: &Ui,
     ) -> Result<(), Failure> {
         let github = self.github()?;
-        let said = |what: &str, fault: Fault| Failure::error(format!("{what} pull request #{pull} failed: {fault}"));
+        let said =
+            |what: &str, fault: ServiceError| Failure::error(format!("{what} pull request #{pull} failed: {fault}"));
         let login = github.writes_as(author).await.map_err(|f| said("finding out who comments on", f))?;
-        let place = Place { github, pull, author: &login };
+        let place = PullComments { github, pull, author: &login };
         match place.write(section, make).await {
             Ok(comment) => {
                 same_author(&comment, &login, ui);
                 ui.status(&format!("wrote {}", comment.html_url));
                 Ok(())
             }
-            Err(Fault::Refused { status: 403, message, .. }) => {
+            Err(ServiceError::Refused { status: 403, message, .. }) => {
                 ui.warn(&format!(
                     "no comment: the token may not write to pull request #{pull} ({message}). A job for a fork's pull request has \
                      such a token; others need `permissions: pull-requests: write`"

@@ -1,7 +1,7 @@
 //! `plumb ci drift`.
 
 use crate::ci::Runner;
-use crate::ci::drift::{LABEL, Step, steps};
+use crate::ci::drift::{IssueChange, LABEL, steps};
 use crate::cli::apply::{self, carry_out};
 use crate::cli::interrupt::stoppable;
 use crate::cli::lease::{self, LockArgs};
@@ -18,7 +18,7 @@ use plumb_core::render::metrics::{Measured, metrics};
 use plumb_core::render::notice::{News, slack, webhook};
 use plumb_core::render::value::visible;
 use plumb_core::{kinds, render};
-use plumb_model::call::{Fault, System};
+use plumb_model::call::{ServiceError, System};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -35,7 +35,7 @@ use std::time::Instant;
   plumb ci drift --target prod --metrics /var/lib/node_exporter/plumb.prom --sarif drift.sarif
 
 Exit codes: 0 no drift (or none is left), 2 drift, others as apply's")]
-pub struct Drift {
+pub struct CiDriftArgs {
     #[command(flatten)]
     targeted: Targeted,
     /// Undo what was changed live on resources of this kind (`all` for every kind); may be repeated. Nothing that waits to
@@ -71,7 +71,7 @@ pub struct Drift {
 }
 
 /// Looks, heals, and tells.
-pub async fn run(global: &Global, args: Drift, ui: &Ui) -> Result<ExitCode, Failure> {
+pub async fn run(global: &Global, args: CiDriftArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let healed = healed_kinds(&args.heal)?;
     let mut session = Session::open(global, &args.targeted, ui).await?;
     let begun = Instant::now();
@@ -124,7 +124,7 @@ fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
     Ok(chosen)
 }
 
-/// Under the lease: decides anew, keeps what only undoes drift, and carries it out.
+/// Under the lease: decides again, keeps what only undoes drift, and carries it out.
 async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCode, Failure> {
     let mut decided: Decided = stoppable(session, session.decide(&Selected::default(), None, ui)).await?;
     let Decided { live, decision } = &mut decided;
@@ -146,7 +146,7 @@ async fn heal_now(session: &Session, healed: &[&str], ui: &Ui) -> Result<ExitCod
         let paths: Vec<String> = change.fields.iter().map(|f| visible(&f.path)).collect();
         ui.status(&format!("healing {}: {}", change.address, paths.join(", ")));
     }
-    carry_out(session, decided, crate::apply::Options::default(), ui).await?.ended()
+    carry_out(session, decided, crate::apply::ApplyOptions::default(), ui).await?.ended()
 }
 
 fn requests(session: &Session) -> std::collections::BTreeMap<String, u64> {
@@ -156,7 +156,7 @@ fn requests(session: &Session) -> std::collections::BTreeMap<String, u64> {
 }
 
 /// Tells everybody who is to be told. What fails keeps nobody else from being told.
-async fn tell(args: &Drift, left: &Plan, measured: &Measured, ui: &Ui) -> Result<(), Failure> {
+async fn tell(args: &CiDriftArgs, left: &Plan, measured: &Measured, ui: &Ui) -> Result<(), Failure> {
     let mut failed = Vec::new();
     let findings = render::drift(left);
     let files = [
@@ -196,10 +196,7 @@ async fn tell(args: &Drift, left: &Plan, measured: &Measured, ui: &Ui) -> Result
             }
         }
     }
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::error(failed.join("; "))),
-    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure::error(failed.join("; "))) }
 }
 
 fn said(news: News) -> &'static str {
@@ -212,7 +209,7 @@ fn said(news: News) -> &'static str {
 
 /// Keeps the issue. What has become of the drift, and where the issue is; `None` where there is no GitHub to keep it at.
 async fn issue(
-    args: &Drift,
+    args: &CiDriftArgs,
     left: &Plan,
     runner: &Runner,
     ui: &Ui,
@@ -236,12 +233,12 @@ async fn issue(
         let mut address = None;
         for step in steps {
             let (done, issue) = match step {
-                Step::Open { title, body } => ("opened", open(&github, &me, &title, &body).await?),
-                Step::Edit { number, body } => {
+                IssueChange::Open { title, body } => ("opened", open(&github, &me, &title, &body).await?),
+                IssueChange::Edit { number, body } => {
                     let edit = IssueEdit { body: Some(body), ..IssueEdit::default() };
                     ("edited", github.update_issue(number, &edit).await?)
                 }
-                Step::Close { number, why } => {
+                IssueChange::Close { number, why } => {
                     let seen = run.as_ref().map(|run| format!(" Seen by {run}.")).unwrap_or_default();
                     say(&github, &me, number, &format!("{why}{seen}")).await?;
                     let edit = IssueEdit { open: Some(false), ..IssueEdit::default() };
@@ -251,16 +248,19 @@ async fn issue(
             ui.status(&format!("{done} issue #{}", issue.number));
             address = Some(issue.html_url);
         }
-        Ok::<_, Fault>((news, address))
+        Ok::<_, ServiceError>((news, address))
     };
-    work.await.map(Some).map_err(|fault| match fault.may_have_happened() {
-        true => format!("{fault}; it may have been done all the same, and the next run looks"),
-        false => fault.to_string(),
+    work.await.map(Some).map_err(|fault| {
+        if fault.may_have_happened() {
+            format!("{fault}; it may have been done all the same, and the next run looks")
+        } else {
+            fault.to_string()
+        }
     })
 }
 
 /// Opens the issue. When GitHub does not say whether it did, it is looked for: the next run would find it as well.
-async fn open(github: &GitHub, me: &str, title: &str, body: &str) -> Result<Issue, Fault> {
+async fn open(github: &GitHub, me: &str, title: &str, body: &str) -> Result<Issue, ServiceError> {
     match github.create_issue(title, body, &[LABEL]).await {
         Err(fault) if fault.may_have_happened() => {
             let mine = github.issues(&[LABEL], Some(me), true).await?;
@@ -271,7 +271,7 @@ async fn open(github: &GitHub, me: &str, title: &str, body: &str) -> Result<Issu
 }
 
 /// Writes a comment. When GitHub does not say whether it did, it is looked for, so that nobody reads it twice.
-async fn say(github: &GitHub, me: &str, number: u64, text: &str) -> Result<(), Fault> {
+async fn say(github: &GitHub, me: &str, number: u64, text: &str) -> Result<(), ServiceError> {
     match github.create_comment(number, text).await {
         Err(fault) if fault.may_have_happened() => {
             let all = github.comments(number).await?;

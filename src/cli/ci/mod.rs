@@ -27,7 +27,7 @@ pub struct Ci {
 enum CiCommand {
     Plan(plan::CiPlan),
     Apply(Box<apply::CiApply>),
-    Drift(drift::Drift),
+    Drift(drift::CiDriftArgs),
 }
 
 /// Runs a command of the group.

@@ -169,9 +169,8 @@ async fn decide(
     ui: &Ui,
 ) -> Result<(Plan, String), Failure> {
     let fork = pull.is_some_and(Pull::is_fork);
-    let mut project = Project::load(global, &targeted(args, pull), ui).map_err(|failure| match fork {
-        true => failure.hint("the manifests of a fork see no variable of the environment"),
-        false => failure,
+    let mut project = Project::load(global, &targeted(args, pull), ui).map_err(|failure| {
+        if fork { failure.hint("the manifests of a fork see no variable of the environment") } else { failure }
     })?;
     let head = checked_out(context, &project, pull)?;
     if let Some(pull) = pull.filter(|p| p.is_fork()) {

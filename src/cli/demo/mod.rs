@@ -8,7 +8,7 @@ mod stage;
 mod story;
 
 pub use stage::Stage;
-pub use story::{STORY, Step};
+pub use story::{STORY, StoryStep};
 
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
@@ -81,7 +81,7 @@ async fn tell(exe: &Path, folder: &Path, pause: bool, ui: &Ui) -> Result<usize, 
 }
 
 /// Plays one step, which is the `index`th of the story. The failure of a step names it.
-pub async fn play(stage: &Stage<'_>, index: usize, step: &Step) -> Result<(), Failure> {
+pub async fn play(stage: &Stage<'_>, index: usize, step: &StoryStep) -> Result<(), Failure> {
     stage.page.heading(index + 1, STORY.len(), step.title)?;
     stage.page.words(step.words)?;
     let held = match (step.play)(stage).await {

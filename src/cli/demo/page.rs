@@ -19,21 +19,18 @@ const GOOD: Ink = AnsiColor::Green.on_default();
 const BOLD: Ink = Ink::new().bold();
 
 /// Writes the story to stdout, where it is the result.
-pub struct Page<'a> {
+pub struct StoryPage<'a> {
     ui: &'a Ui,
 }
 
-impl<'a> Page<'a> {
+impl<'a> StoryPage<'a> {
     /// A page on that printer.
     pub fn new(ui: &'a Ui) -> Self {
-        Page { ui }
+        StoryPage { ui }
     }
 
     fn line(&self, ink: Ink, text: &str) -> Result<(), Failure> {
-        match self.ui.colour {
-            true => self.ui.data(&format!("{ink}{text}{ink:#}\n")),
-            false => self.ui.data(&format!("{text}\n")),
-        }
+        if self.ui.colour { self.ui.data(&format!("{ink}{text}{ink:#}\n")) } else { self.ui.data(&format!("{text}\n")) }
     }
 
     /// Begins a step.
@@ -59,9 +56,10 @@ impl<'a> Page<'a> {
     /// Shows what a command printed. Of many lines some are left out, and it says how many.
     pub fn output(&self, text: &str) -> Result<(), Failure> {
         for line in shortened(text, FIELDS, LINES) {
-            let text = match self.ui.colour {
-                true => format!("{FAINT}{BAR}{FAINT:#}{line}"),
-                false => format!("{BAR}{line}").trim_end().to_owned(),
+            let text = if self.ui.colour {
+                format!("{FAINT}{BAR}{FAINT:#}{line}")
+            } else {
+                format!("{BAR}{line}").trim_end().to_owned()
             };
             self.ui.data(&format!("{text}\n"))?;
         }
@@ -80,9 +78,10 @@ impl<'a> Page<'a> {
 
     /// Says what was just proven.
     pub fn proven(&self, text: &str) -> Result<(), Failure> {
-        match self.ui.colour {
-            true => self.ui.data(&format!("{GOOD}  ✓{GOOD:#} {text}\n")),
-            false => self.ui.data(&format!("  ✓ {text}\n")),
+        if self.ui.colour {
+            self.ui.data(&format!("{GOOD}  ✓{GOOD:#} {text}\n"))
+        } else {
+            self.ui.data(&format!("  ✓ {text}\n"))
         }
     }
 

@@ -37,9 +37,10 @@ pub fn file(path: &str) -> Result<&'static str, Failure> {
 /// The text with the first `from` replaced. That it is there is checked: an edit that changes nothing would make a
 /// story that proves nothing.
 pub fn edited(text: &str, from: &str, to: &str) -> Result<String, Failure> {
-    match text.contains(from) {
-        true => Ok(text.replacen(from, to, 1)),
-        false => Err(Failure::error(format!("the example project does not contain `{}`", from.trim()))),
+    if text.contains(from) {
+        Ok(text.replacen(from, to, 1))
+    } else {
+        Err(Failure::error(format!("the example project does not contain `{}`", from.trim())))
     }
 }
 

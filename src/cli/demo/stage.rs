@@ -1,6 +1,6 @@
 //! Where the story plays: a folder, a repository in it, an emulated workspace, and the real command line.
 
-use super::page::Page;
+use super::page::StoryPage;
 use crate::cli::embedded;
 use crate::services::{Emr, http};
 use crate::settings;
@@ -27,7 +27,7 @@ const FIRST_DAY: i64 = 1_711_929_600;
 
 /// Everything that a step works with.
 pub struct Stage<'a> {
-    pub page: Page<'a>,
+    pub page: StoryPage<'a>,
     exe: PathBuf,
     folder: PathBuf,
     sandbox: Running,
@@ -65,7 +65,7 @@ impl<'a> Stage<'a> {
         let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
         let emr = embedded::emr(&sandbox, &Target::default())?;
         let mut stage = Stage {
-            page: Page::new(ui),
+            page: StoryPage::new(ui),
             exe: exe.to_owned(),
             folder: folder.to_owned(),
             sandbox,

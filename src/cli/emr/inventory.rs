@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use plumb_core::inventory;
 use plumb_core::render;
 
-/// List what an AWS account has of EMR: pipelines, what they run, how long, and what they depend on
+/// List the EMR inventory of an AWS account: pipelines, what they run, how long, and what they depend on
 ///
 /// Clusters whose names differ only in dates and serials are one pipeline. All clusters are listed that AWS still knows:
 /// it forgets a terminated one after about two months. Secrets in arguments and configurations are hidden.
@@ -54,7 +54,7 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     let service = connected.emr.clone();
     let now = Timestamp::now();
     let progress = ui.progress();
-    let watch = Watching(&*progress);
+    let watch = InventoryProgress(&*progress);
     let reading = reading::read(service.clone(), since, now, &watch);
     let read = counted_by(&service.requests(), &*progress, reading).await;
     let inventory = inventory::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
@@ -71,9 +71,9 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
 }
 
 /// Shows how far a reading has got.
-pub struct Watching<'a>(pub &'a dyn Progress);
+pub struct InventoryProgress<'a>(pub &'a dyn Progress);
 
-impl reading::Watch for Watching<'_> {
+impl reading::InventoryWatch for InventoryProgress<'_> {
     fn listed(&self, _what: &str, count: usize) {
         self.0.listed(count);
     }

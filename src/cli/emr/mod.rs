@@ -2,17 +2,17 @@
 
 mod inventory;
 
-pub use inventory::Watching;
+pub use inventory::InventoryProgress;
 
 use super::session::Project;
 use super::{Global, embedded};
-use crate::services::emr::Explicit;
+use crate::services::emr::EmrSettings;
 use crate::services::{Aws, Emr, aws};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
 use plumb_core::manifest::Target;
-use plumb_model::call::Fault;
+use plumb_model::call::ServiceError;
 use std::sync::Arc;
 
 /// Look at the EMR clusters of an AWS account
@@ -23,23 +23,23 @@ use std::sync::Arc;
   plumb emr inventory --target prod")]
 pub struct EmrArgs {
     #[command(subcommand)]
-    command: Command,
+    command: EmrCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum EmrCommand {
     Inventory(inventory::Inventory),
 }
 
 /// Runs the command below `plumb emr`.
 pub async fn run(global: &Global, args: EmrArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     match args.command {
-        Command::Inventory(args) => inventory::run(global, args, ui).await,
+        EmrCommand::Inventory(args) => inventory::run(global, args, ui).await,
     }
 }
 
 /// The EMR of a target that a command asks.
-pub struct Connected {
+pub struct EmrConnection {
     pub emr: Arc<Emr>,
     /// Whose it is: the account's twelve digits.
     account: String,
@@ -48,23 +48,22 @@ pub struct Connected {
 }
 
 /// Connects to the target's EMR, emulated or not, and asks whose account it is.
-pub async fn connect(project: &Project, ui: &Ui) -> Result<Connected, Failure> {
+pub async fn connect(project: &Project, ui: &Ui) -> Result<EmrConnection, Failure> {
     let target = &project.desired.target;
-    let (emr, running) = match target.sandbox {
-        true => {
-            let (_, emulator) = embedded::start(&project.dir, target).await?;
-            ui.detail(&emulator.describe(target));
-            (embedded::emr(&emulator.running, target)?, Some(emulator))
-        }
-        false => (account(target)?, None),
+    let (emr, running) = if target.sandbox {
+        let (_, emulator) = embedded::start(&project.dir, target).await?;
+        ui.detail(&emulator.describe(target));
+        (embedded::emr(&emulator.running, target)?, Some(emulator))
+    } else {
+        (account(target)?, None)
     };
     let caller = emr.caller().await.map_err(failed)?.clone();
     ui.detail(&format!("target {} is account {}, as {}", target.name, caller.account, caller.arn));
-    Ok(Connected { emr: Arc::new(emr), account: caller.account, _sandbox: running })
+    Ok(EmrConnection { emr: Arc::new(emr), account: caller.account, _sandbox: running })
 }
 
 /// That an account could not be read.
-pub fn failed(fault: Fault) -> Failure {
+pub fn failed(fault: ServiceError) -> Failure {
     Failure::error(format!("reading EMR failed: {fault}")).hint("nothing was changed or written")
 }
 
@@ -77,5 +76,5 @@ pub fn account(target: &Target) -> Result<Emr, Failure> {
     let env: aws::Env = Arc::new(settings::env);
     let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
-    Emr::new(aws, &Explicit { region: emr.region, account: emr.account }).map_err(failed)
+    Emr::new(aws, &EmrSettings { region: emr.region, account: emr.account }).map_err(failed)
 }

@@ -2,7 +2,7 @@
 
 use super::super::reading::counted_by;
 use super::{make_folder, schema};
-use crate::cli::emr::{Watching, connect, failed};
+use crate::cli::emr::{InventoryProgress, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
@@ -55,7 +55,7 @@ pub struct EmrImport {
 }
 
 /// Something to translate.
-struct Source {
+struct TranslationSource {
     /// What it is recorded as: it stays the same from run to run.
     of: String,
     title: String,
@@ -122,8 +122,8 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
         .hint(format!("it reads them from {}: `manifests` of plumb.yaml", folders.join(", "))))
 }
 
-/// What is asked for, as AWS has it.
-async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Source>, Failure> {
+/// The chosen clusters and applications, as AWS has them.
+async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
     let connected = connect(project, ui).await?;
     let service = connected.emr.clone();
     let seam: reading::Seam = service;
@@ -133,7 +133,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
         (None, None) => Wanted::All,
     };
     let progress = ui.progress();
-    let watch = Watching(&*progress);
+    let watch = InventoryProgress(&*progress);
     let read = async {
         let listing: Vec<Value> =
             reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
@@ -159,7 +159,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             continue;
         };
         let count = group.clusters.len();
-        sources.push(Source {
+        sources.push(TranslationSource {
             of: format!("pipeline {}", group.name),
             title: group.name.clone(),
             input: inventory::input::cluster(cluster, &group.name),
@@ -182,7 +182,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             continue;
         }
         let runs = application.runs.as_ref().map_or(0, Vec::len);
-        sources.push(Source {
+        sources.push(TranslationSource {
             of: format!("application {id}"),
             title: if name.is_empty() { id.clone() } else { name.clone() },
             input: inventory::input::application(application),
@@ -201,9 +201,10 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Sou
             let mut all: Vec<String> = all.collect();
             all.extend(account.serverless.iter().filter_map(|a| Some(detect::masked(a.described["name"].as_str()?))));
             let failure = Failure::error(format!("nothing on EMR is called `{name}`; nothing was written"));
-            Err(match all.is_empty() {
-                true => failure.hint("the account has no cluster and no application that AWS still knows"),
-                false => failure.hint(format!("there are: {}", all.join(", "))),
+            Err(if all.is_empty() {
+                failure.hint("the account has no cluster and no application that AWS still knows")
+            } else {
+                failure.hint(format!("there are: {}", all.join(", ")))
             })
         }
         (Wanted::Cluster(id), true) => {
@@ -305,7 +306,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn translate(&mut self, source: Source) -> Result<(), Failure> {
+    fn translate(&mut self, source: TranslationSource) -> Result<(), Failure> {
         let before = self.records.get(&source.of);
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
@@ -330,7 +331,7 @@ impl Work<'_> {
         (record.pool, record.policy) = (options.pool, options.policy);
         let mut notes = source.notes;
         notes.push(self.word.clone());
-        notes.push("Each import writes this file anew: what is added here by hand is lost.".to_owned());
+        notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());
         self.translated.push(Pipeline { folder, record, translation, notes });
         Ok(())
     }
@@ -379,7 +380,7 @@ fn validate(project: &Project, before: &BTreeMap<String, String>, outcome: &Outc
         let detail = problems(&failure, ui).detail.unwrap_or_default();
         Failure::error("the manifests would have mistakes; nothing was written")
             .detail(detail)
-            .hint("what people have edited and what EMR now says do not go together there: mend the manifests so that both fit")
+            .hint("what people have edited and what EMR now says do not go together there: fix the manifests so that both fit")
             .hint("other pipelines can be imported meanwhile: --name PATTERN")
     })
 }
@@ -417,9 +418,10 @@ fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String,
             left.extend(back.err().map(|_| path.as_str()));
         }
         undo(&staged[number..]);
-        return Err(match left.is_empty() {
-            true => failure.hint("nothing was written"),
-            false => failure.hint(format!("these were written and could not be put back: {}", left.join(", "))),
+        return Err(if left.is_empty() {
+            failure.hint("nothing was written")
+        } else {
+            failure.hint(format!("these were written and could not be put back: {}", left.join(", ")))
         });
     }
     Ok(())

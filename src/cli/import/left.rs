@@ -2,7 +2,7 @@
 
 use super::{AnyKindRef, Import, named};
 use crate::cli::session::Project;
-use crate::observe::Refused;
+use crate::observe::RefusedKinds;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{Role, Whose};
 use plumb_core::manifest;
@@ -21,7 +21,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// Leaves out one object of many; one that was asked for by its id ends the import.
+    /// Leaves out one object of many; one that was named by its id ends the import.
     pub(super) fn one(&mut self, kind: AnyKindRef, id: &str, why: &str, of_many: bool, ui: &Ui) -> Result<(), Failure> {
         let message = format!("{} {id} is not imported: {}", kind.noun(), visible(why));
         if !of_many {
@@ -38,8 +38,8 @@ impl Left {
     }
 }
 
-/// Says what the listings do not show of what was asked for. What has an owner is not imported anyway.
-pub(super) fn of_listings(args: &Import, live: &Live, refused: &Refused, ui: &Ui) -> Result<Left, Failure> {
+/// Says what the listings do not show of what was wanted. What has an owner is not imported anyway.
+pub(super) fn of_listings(args: &Import, live: &Live, refused: &RefusedKinds, ui: &Ui) -> Result<Left, Failure> {
     let mut left = Left::default();
     let kinds = args.kind.as_deref().map(named).transpose()?;
     let is_asked = |name: &str| kinds.as_ref().is_none_or(|list| list.iter().any(|kind| kind.name() == name));

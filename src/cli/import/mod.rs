@@ -42,7 +42,7 @@ pub struct Import {
     /// Ids of the objects
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<String>,
-    /// Everything that no project owns; DAGs, which stay with whoever wrote them, only when asked for by `dag --all`
+    /// Everything that no project owns; DAGs, which stay with whoever wrote them, only with `dag --all`
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// Folder to write to, relative to the project
@@ -135,9 +135,10 @@ fn manifests(
         let (mut texts, mut kept) = (Vec::new(), unknown::Notes::default());
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-            let unknown = match kind.is_borrowed(&found.seen.spec) {
-                true => UnknownMembers::default(),
-                false => UnknownMembers::of(kind.rules(), &found.seen.spec, &supplied, &[]),
+            let unknown = if kind.is_borrowed(&found.seen.spec) {
+                UnknownMembers::default()
+            } else {
+                UnknownMembers::of(kind.rules(), &found.seen.spec, &supplied, &[])
             };
             kept.add(address, *kind, &unknown.kept);
             let manifest =
@@ -188,9 +189,10 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(
     let count = texts.len();
     let adopted = texts.iter().any(|(_, manifest)| manifest.adopts);
     let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };
-    ui.status(&match adopted {
-        true => format!("{count} {noun} written. `plumb plan` shows {them} as adopted."),
-        false => format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do."),
+    ui.status(&if adopted {
+        format!("{count} {noun} written. `plumb plan` shows {them} as adopted.")
+    } else {
+        format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do.")
     });
     Ok(())
 }
@@ -204,7 +206,8 @@ fn chosen<'l>(
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let named = args.kind.as_deref().map(named).transpose()?;
     let free = |kind: AnyKindRef, f: &LiveObject| {
-        // What others go on owning is imported when it is asked for.
+        // What others go on owning is imported when it is named.
+
         let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
     };
@@ -268,9 +271,12 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &LiveObject)
     let owner = found.mark.as_ref().map(|m| &m.owner);
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
-        let is_it = || match kind.is_borrowed(&r.spec) {
-            true => found.is_called_as(kind, &r.spec),
-            false => r.adopt.as_ref() == Some(&found.seen.id),
+        let is_it = || {
+            if kind.is_borrowed(&r.spec) {
+                found.is_called_as(kind, &r.spec)
+            } else {
+                r.adopt.as_ref() == Some(&found.seen.id)
+            }
         };
         r.kind.name() == kind.name() && is_it() || mine.is_some_and(|o| o.address == r.address)
     })

@@ -1,6 +1,6 @@
 //! Signing in: a token of Airflow 3 for a password, kept and renewed; Airflow 2 takes the password with every request.
 
-use super::config::{Config, Credentials};
+use super::config::{AirflowConfig, Credentials};
 use super::errors;
 use crate::services::{
     http::{self, Broken},
@@ -22,23 +22,23 @@ const MARGIN: Duration = Duration::from_secs(120);
 const ATTEMPTS: u32 = 4;
 
 /// Signs requests in.
-pub(super) struct Auth {
-    pub config: Config,
+pub(super) struct AirflowAuth {
+    pub config: AirflowConfig,
     client: reqwest::Client,
     redactor: Arc<Redactor>,
     policy: Policy,
-    held: Mutex<Option<Token>>,
+    held: Mutex<Option<AirflowToken>>,
 }
 
 #[derive(Clone)]
-struct Token {
+struct AirflowToken {
     header: Secret,
     /// When to get another one; `None` when the token does not say how long it lasts.
     renew: Option<Instant>,
 }
 
-impl Auth {
-    pub fn new(config: Config, client: reqwest::Client, redactor: Arc<Redactor>, policy: Policy) -> Self {
+impl AirflowAuth {
+    pub fn new(config: AirflowConfig, client: reqwest::Client, redactor: Arc<Redactor>, policy: Policy) -> Self {
         match &config.credentials {
             Credentials::Password { username, password } => {
                 redactor.learn(password);
@@ -46,7 +46,7 @@ impl Auth {
             }
             Credentials::Token(token) => redactor.learn(token),
         }
-        Auth { config, client, redactor, policy, held: Mutex::default() }
+        AirflowAuth { config, client, redactor, policy, held: Mutex::default() }
     }
 
     /// The header of the next request to the REST API of Airflow 2.
@@ -83,7 +83,7 @@ impl Auth {
     }
 
     /// Asks for a token. Asking twice does no harm, so passing troubles are waited out.
-    async fn fetch(&self, username: &str, password: &Secret) -> Result<Token, String> {
+    async fn fetch(&self, username: &str, password: &Secret) -> Result<AirflowToken, String> {
         let body = json!({ "username": username, "password": password.expose() });
         let mut attempt = 0;
         loop {
@@ -92,7 +92,7 @@ impl Auth {
                     self.redactor.learn(&Secret::new(&token));
                     let lasts = lasts(&token, Timestamp::now());
                     let renew = lasts.map(|l| Instant::now() + l.saturating_sub(MARGIN).max(l.mul_f64(2.0 / 3.0)));
-                    return Ok(Token { header: Secret::new(format!("Bearer {token}")), renew });
+                    return Ok(AirflowToken { header: Secret::new(format!("Bearer {token}")), renew });
                 }
                 Err(failed) => failed,
             };

@@ -9,7 +9,7 @@ use plumb_model::text::is_loopback;
 
 /// Why nobody could sign in. Holds no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ConfigError {
+pub enum AirflowConfigError {
     #[error("no Airflow is configured: set `airflow.url` in the target, or AIRFLOW_URL")]
     NoUrl,
     #[error("`{url}` is not the address of an Airflow: {why}")]
@@ -36,14 +36,14 @@ pub enum ConfigError {
 
 /// What the project file says of an Airflow.
 #[derive(Clone, Debug, Default)]
-pub struct Explicit {
+pub struct AirflowSettings {
     pub url: Option<String>,
     pub api: Option<String>,
 }
 
 /// Which REST API to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Api {
+pub enum AirflowApi {
     /// Whichever the server has.
     #[default]
     Auto,
@@ -64,55 +64,65 @@ pub enum Credentials {
 
 /// Everything that signing in needs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub struct AirflowConfig {
     /// `https://airflow.example.com/prod`: no trailing slash.
     pub url: String,
     /// Whether it is this machine, without TLS.
     pub plain: bool,
-    pub api: Api,
+    pub api: AirflowApi,
     pub credentials: Credentials,
 }
 
-impl Config {
+impl AirflowConfig {
     /// Reads the target and the environment.
-    pub fn resolve(env: &dyn Fn(&str) -> Option<String>, explicit: &Explicit) -> Result<Self, ConfigError> {
+    pub fn resolve(
+        env: &dyn Fn(&str) -> Option<String>,
+        explicit: &AirflowSettings,
+    ) -> Result<Self, AirflowConfigError> {
         let meant = env("AIRFLOW_URL").map(|url| Address::read(&url)).transpose()?;
         let asked = explicit.url.as_deref().map(Address::read).transpose()?;
         let address = match (asked, meant) {
-            (None, None) => return Err(ConfigError::NoUrl),
+            (None, None) => return Err(AirflowConfigError::NoUrl),
             (None, Some(meant)) => meant,
             (Some(asked), Some(meant)) if asked.url == meant.url => meant,
-            (Some(asked), Some(meant)) => return Err(ConfigError::OtherUrl { url: asked.url, meant: meant.url }),
-            (Some(asked), None) => return Err(ConfigError::NotMeant { url: asked.url }),
+            (Some(asked), Some(meant)) => {
+                return Err(AirflowConfigError::OtherUrl { url: asked.url, meant: meant.url });
+            }
+            (Some(asked), None) => return Err(AirflowConfigError::NotMeant { url: asked.url }),
         };
         let api = match explicit.api.as_deref() {
-            None | Some("auto") => Api::Auto,
-            Some("v1") => Api::V1,
-            Some("v2") => Api::V2,
-            Some(other) => return Err(ConfigError::Api(other.to_owned())),
+            None | Some("auto") => AirflowApi::Auto,
+            Some("v1") => AirflowApi::V1,
+            Some("v2") => AirflowApi::V2,
+            Some(other) => return Err(AirflowConfigError::Api(other.to_owned())),
         };
         let credentials = match (env("AIRFLOW_TOKEN"), env("AIRFLOW_USERNAME"), env("AIRFLOW_PASSWORD")) {
-            (Some(_), _, Some(_)) => return Err(ConfigError::Several),
+            (Some(_), _, Some(_)) => return Err(AirflowConfigError::Several),
             (Some(token), _, None) => Credentials::Token(Secret::new(token)),
             (None, Some(username), Some(password)) => {
                 Credentials::Password { username, password: Secret::new(password) }
             }
-            (None, Some(_), None) => return Err(ConfigError::Half("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
-            (None, None, Some(_)) => return Err(ConfigError::Half("AIRFLOW_PASSWORD", "AIRFLOW_USERNAME")),
-            (None, None, None) => return Err(ConfigError::NoCredentials(address.url)),
+            (None, Some(_), None) => return Err(AirflowConfigError::Half("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
+            (None, None, Some(_)) => return Err(AirflowConfigError::Half("AIRFLOW_PASSWORD", "AIRFLOW_USERNAME")),
+            (None, None, None) => return Err(AirflowConfigError::NoCredentials(address.url)),
         };
         let plain = address.loopback && address.url.starts_with("http://");
-        Ok(Config { url: address.url, plain, api, credentials })
+        Ok(AirflowConfig { url: address.url, plain, api, credentials })
     }
 
     /// An Airflow on this machine whose password everybody knows: the sandbox, tests.
-    pub fn local(url: &str, username: &str, password: &str) -> Result<Self, ConfigError> {
+    pub fn local(url: &str, username: &str, password: &str) -> Result<Self, AirflowConfigError> {
         let address = Address::read(url)?;
         if !address.loopback {
-            return Err(ConfigError::NotMeant { url: address.url });
+            return Err(AirflowConfigError::NotMeant { url: address.url });
         }
         let credentials = Credentials::Password { username: username.to_owned(), password: Secret::new(password) };
-        Ok(Config { plain: address.url.starts_with("http://"), url: address.url, api: Api::Auto, credentials })
+        Ok(AirflowConfig {
+            plain: address.url.starts_with("http://"),
+            url: address.url,
+            api: AirflowApi::Auto,
+            credentials,
+        })
     }
 
     /// Who signs in, for messages: `user ann (AIRFLOW_USERNAME)`.
@@ -131,16 +141,16 @@ struct Address {
 
 impl Address {
     /// Reads an address as people write it: with a trailing slash, or as the browser shows it (`…/home`).
-    fn read(text: &str) -> Result<Self, ConfigError> {
+    fn read(text: &str) -> Result<Self, AirflowConfigError> {
         let text = text.trim();
-        let wrong = |why: &str| ConfigError::Url { url: text.to_owned(), why: why.to_owned() };
+        let wrong = |why: &str| AirflowConfigError::Url { url: text.to_owned(), why: why.to_owned() };
         let url = reqwest::Url::parse(text).map_err(|e| wrong(&format!("{e}; expected `https://` and a host name")))?;
         let name = url.host_str().unwrap_or_default().to_ascii_lowercase();
         if !url.username().is_empty() || url.password().is_some() {
             // Not echoed: what stands before the `@` is usually a password.
             let url = format!("{}://…@{name}", url.scheme());
             let why = "credentials don't belong into an address; set AIRFLOW_USERNAME and AIRFLOW_PASSWORD".to_owned();
-            return Err(ConfigError::Url { url, why });
+            return Err(AirflowConfigError::Url { url, why });
         }
         if !matches!(url.scheme(), "https" | "http") || name.is_empty() {
             return Err(wrong("expected `https://` and a host name"));
@@ -160,9 +170,13 @@ impl Address {
 mod tests {
     use super::*;
 
-    fn resolve(env: &[(&str, &str)], url: Option<&str>, api: Option<&str>) -> Result<Config, ConfigError> {
+    fn resolve(
+        env: &[(&str, &str)],
+        url: Option<&str>,
+        api: Option<&str>,
+    ) -> Result<AirflowConfig, AirflowConfigError> {
         let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Config::resolve(&env, &Explicit { url: url.map(str::to_owned), api: api.map(str::to_owned) })
+        AirflowConfig::resolve(&env, &AirflowSettings { url: url.map(str::to_owned), api: api.map(str::to_owned) })
     }
 
     const PASSWORD: [(&str, &str); 2] = [("AIRFLOW_USERNAME", "ann"), ("AIRFLOW_PASSWORD", "hunter22")];
@@ -176,10 +190,10 @@ mod tests {
     fn an_airflow_on_this_machine_is_named_like_any_other() {
         let here = "http://127.0.0.1:8080";
         let config = resolve(&with_url(&PASSWORD, here), Some("http://127.0.0.1:8080/"), None).unwrap();
-        assert_eq!((config.url.as_str(), config.plain, config.api), (here, true, Api::Auto));
+        assert_eq!((config.url.as_str(), config.plain, config.api), (here, true, AirflowApi::Auto));
         assert!(!format!("{config:?}").contains("hunter22"));
         let env = with_url(&PASSWORD, "http://localhost/x");
-        assert_eq!(resolve(&env, Some("http://localhost/x/home"), Some("v1")).unwrap().api, Api::V1);
+        assert_eq!(resolve(&env, Some("http://localhost/x/home"), Some("v1")).unwrap().api, AirflowApi::V1);
     }
 
     #[test]
@@ -222,7 +236,7 @@ mod tests {
         assert_eq!(resolve(&env, Some(url), None).unwrap().url, url);
         assert_eq!(resolve(&env, None, None).unwrap().url, url);
         for other in ["https://evil.example", "https://airflow.example.com", "http://airflow.example.com/prod"] {
-            assert!(matches!(resolve(&env, Some(other), None), Err(ConfigError::OtherUrl { .. })), "{other}");
+            assert!(matches!(resolve(&env, Some(other), None), Err(AirflowConfigError::OtherUrl { .. })), "{other}");
         }
     }
 
@@ -244,6 +258,6 @@ mod tests {
             assert!(error.contains(part) && !error.contains("hunter"), "{error}");
         }
         let both = [("AIRFLOW_TOKEN", "t"), ("AIRFLOW_PASSWORD", "hunter22"), ("AIRFLOW_USERNAME", "ann")];
-        assert_eq!(resolve(&with_url(&both, "http://127.0.0.1:8080"), local, None), Err(ConfigError::Several));
+        assert_eq!(resolve(&with_url(&both, "http://127.0.0.1:8080"), local, None), Err(AirflowConfigError::Several));
     }
 }

@@ -7,14 +7,14 @@
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use crate::services::failed::LONGEST_MESSAGE;
 use jiff::Timestamp;
-use plumb_model::call::{Doubt, Fault};
+use plumb_model::call::{Doubt, ServiceError};
 use plumb_model::text::shortened;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 
 /// Reads an answer that is no success.
-pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Fault {
-    Fault::Refused {
+pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> ServiceError {
+    ServiceError::Refused {
         line,
         status,
         code: code(status),

@@ -6,21 +6,20 @@ pub mod config;
 pub(super) mod errors;
 mod v1;
 
-pub use config::{Api, Config, ConfigError, Credentials, Explicit};
+pub use config::{AirflowApi, AirflowConfig, AirflowConfigError, AirflowSettings, Credentials};
 
 use super::{
     Requests,
     databricks::OnWait,
-    failed::{Failed, answer},
-    http,
-    pace::{Pace, Went},
-    random,
+    failed::{FailedAttempt, answer},
+    http, random,
+    rate_limiter::{RateLimiter, RequestOutcome},
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
-use auth::Auth;
+use auth::AirflowAuth;
 use jiff::Timestamp;
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service, System};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -28,10 +27,10 @@ use v1::Way;
 
 /// An Airflow deployment.
 pub struct Airflow {
-    auth: Auth,
+    auth: AirflowAuth,
     client: reqwest::Client,
     redactor: Arc<Redactor>,
-    pace: Pace,
+    pace: RateLimiter,
     policy: Policy,
     jitter: Box<dyn Fn() -> f64 + Send + Sync>,
     on_wait: Option<Box<OnWait>>,
@@ -46,29 +45,29 @@ pub struct Airflow {
 /// What a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Never [`Api::Auto`].
-    pub api: Api,
+    /// Never [`AirflowApi::Auto`].
+    pub api: AirflowApi,
     /// `3.3.2`; `None` when the server does not tell.
     pub version: Option<String>,
 }
 
 impl Airflow {
     /// A deployment that is signed in to at the first call.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
+    pub fn new(config: AirflowConfig) -> Result<Self, AirflowConfigError> {
         Self::with(config, Policy::default(), Box::new(random))
     }
 
     /// The same, with another patience and another source of chance (a number from 0 to 1).
     pub fn with(
-        config: Config,
+        config: AirflowConfig,
         policy: Policy,
         jitter: Box<dyn Fn() -> f64 + Send + Sync>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, AirflowConfigError> {
         let client = http::client(config.plain)?;
         let redactor = Arc::new(Redactor::default());
         let server = tokio::sync::OnceCell::new();
-        let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
-        let (pace, requests, writing) = (Pace::new(None), Requests::default(), tokio::sync::Mutex::default());
+        let auth = AirflowAuth::new(config, client.clone(), redactor.clone(), policy);
+        let (pace, requests, writing) = (RateLimiter::new(None), Requests::default(), tokio::sync::Mutex::default());
         Ok(Airflow { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, writing, server })
     }
 
@@ -89,17 +88,17 @@ impl Airflow {
     }
 
     /// Which API the server has, and which version it is. Asked once.
-    pub async fn server(&self) -> Result<Server, Fault> {
+    pub async fn server(&self) -> Result<Server, ServiceError> {
         self.server.get_or_try_init(|| self.find_out()).await.cloned()
     }
 
     /// Asks the server for its version, by either API: it needs no permission, and tells them apart.
-    async fn find_out(&self) -> Result<Server, Fault> {
+    async fn find_out(&self) -> Result<Server, ServiceError> {
         let wanted = self.auth.config.api;
         let version = |answer: &Answer| answer.body["version"].as_str().map(str::to_owned);
         let mut tried = Vec::new();
-        for (api, path) in [(Api::V2, "/api/v2/version"), (Api::V1, "/api/v1/version")] {
-            if wanted != Api::Auto && wanted != api {
+        for (api, path) in [(AirflowApi::V2, "/api/v2/version"), (AirflowApi::V1, "/api/v1/version")] {
+            if wanted != AirflowApi::Auto && wanted != api {
                 continue;
             }
             let call = Call::get(System::Airflow, path);
@@ -107,8 +106,8 @@ impl Airflow {
                 Ok(answer) if version(&answer).is_some() => return Ok(Server { api, version: version(&answer) }),
                 Ok(_) => tried.push(format!("{path} says no version")),
                 // It is there, and wants to know first who asks.
-                Err(Fault::Refused { status: 401 | 403, .. }) => return Ok(Server { api, version: None }),
-                Err(fault @ (Fault::Refused { status: 404 | 405 | 410, .. } | Fault::Lost { .. })) => {
+                Err(ServiceError::Refused { status: 401 | 403, .. }) => return Ok(Server { api, version: None }),
+                Err(fault @ (ServiceError::Refused { status: 404 | 405 | 410, .. } | ServiceError::Lost { .. })) => {
                     tried.push(fault.to_string());
                 }
                 Err(fault) => return Err(fault),
@@ -119,50 +118,52 @@ impl Airflow {
             self.url(),
             tried.join("; ")
         );
-        Err(Fault::NotSent { line: "GET /api/v2/version".into(), why })
+        Err(ServiceError::NotSent { line: "GET /api/v2/version".into(), why })
     }
 
-    async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {
-        let not_sent = |why: String| Fault::NotSent { line: call.line(), why };
+    async fn deliver(&self, call: &Call) -> Result<Answer, ServiceError> {
+        let not_sent = |why: String| ServiceError::NotSent { line: call.line(), why };
         if call.system != System::Airflow {
             return Err(not_sent(format!("this is a call to {}", call.system.name())));
         }
         // Whatever went wrong on the way to knowing the server, the call itself was not sent.
         let server = self.server().await.map_err(|fault| match fault {
-            Fault::NotSent { why, .. } => not_sent(why),
+            ServiceError::NotSent { why, .. } => not_sent(why),
             other => not_sent(other.to_string()),
         })?;
         let call = Call { body: call.body.as_ref().map(written), ..call.clone() };
-        if server.api == Api::V2 {
-            return self.signed(&call, Api::V2).await;
+        if server.api == AirflowApi::V2 {
+            return self.signed(&call, AirflowApi::V2).await;
         }
         let answer = match v1::way(&call) {
-            Way::One(one) => self.signed(&one, Api::V1).await?,
+            Way::One(one) => self.signed(&one, AirflowApi::V1).await?,
             Way::Missing(why) => return Err(not_sent(why)),
-            Way::New { look, create } => match self.signed(&look, Api::V1).await {
-                Err(fault) if fault.is_gone() => self.signed(&create, Api::V1).await?,
+            Way::New { look, create } => match self.signed(&look, AirflowApi::V1).await {
+                Err(fault) if fault.is_gone() => self.signed(&create, AirflowApi::V1).await?,
                 Err(fault) => return Err(not_sent(fault.to_string())),
                 Ok(answer) => return Err(exists(&call, answer)),
             },
             Way::Source { dag } => {
-                let answer = self.signed(&dag, Api::V1).await?;
+                let answer = self.signed(&dag, AirflowApi::V1).await?;
                 let source = v1::source(&dag, &answer.body);
                 let source = source.ok_or_else(|| not_sent(format!("{}: it has no file_token", dag.line())))?;
-                self.signed(&source, Api::V1).await?
+                self.signed(&source, AirflowApi::V1).await?
             }
         };
         Ok(Answer { body: v1::answer(&call, answer.body), ..answer })
     }
 
     /// Sends a call as whoever is signed in.
-    async fn signed(&self, call: &Call, api: Api) -> Result<Answer, Fault> {
-        self.exchange(call, Some(api)).await.map_err(|fault| if api == Api::V1 { v1::explained(fault) } else { fault })
+    async fn signed(&self, call: &Call, api: AirflowApi) -> Result<Answer, ServiceError> {
+        self.exchange(call, Some(api))
+            .await
+            .map_err(|fault| if api == AirflowApi::V1 { v1::explained(fault) } else { fault })
     }
 
     /// Sends a call as often as is safe and useful; without an API, as nobody.
-    async fn exchange(&self, call: &Call, api: Option<Api>) -> Result<Answer, Fault> {
+    async fn exchange(&self, call: &Call, api: Option<AirflowApi>) -> Result<Answer, ServiceError> {
         let line = call.line();
-        let not_sent = |why: String| Fault::NotSent { line: line.clone(), why };
+        let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url_of(call).map_err(not_sent)?;
         let began = Instant::now();
         let mut attempt = 0;
@@ -172,7 +173,7 @@ impl Airflow {
             // Signing in has its own patience; its failure is not repeated here.
             let header = match api {
                 None => None,
-                Some(Api::V1) => Some(self.auth.plain()),
+                Some(AirflowApi::V1) => Some(self.auth.plain()),
                 Some(_) => Some(self.auth.token().await.map_err(|e| not_sent(self.redactor.clean(&e)))?),
             };
             let alone = match call.method {
@@ -182,7 +183,7 @@ impl Airflow {
             let pass = self.pace.enter().await;
             let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
-                    pass.leave(Went::Well);
+                    pass.leave(RequestOutcome::Well);
                     return Ok(answer);
                 }
                 Err(failed) => failed,
@@ -237,38 +238,38 @@ impl Airflow {
         attempt: u32,
         url: reqwest::Url,
         header: Option<&Secret>,
-    ) -> Result<Answer, Box<Failed>> {
+    ) -> Result<Answer, Box<FailedAttempt>> {
         let line = call.line();
         let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/json");
         if let Some(header) = header {
-            let header = http::authorization(header.expose()).map_err(|broken| Failed::broken(&line, broken))?;
+            let header = http::authorization(header.expose()).map_err(|broken| FailedAttempt::broken(&line, broken))?;
             request = request.header("Authorization", header);
         }
         if let Some(body) = &call.body {
             request = request.json(body);
         }
         self.requests.add_one();
-        let response = http::send(request, attempt).await.map_err(|broken| Failed::broken(&line, broken))?;
+        let response = http::send(request, attempt).await.map_err(|broken| FailedAttempt::broken(&line, broken))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = http::body(response).await;
         if (200..300).contains(&status) {
-            let body = body.map_err(|broken| Failed::broken(&line, broken))?;
+            let body = body.map_err(|broken| FailedAttempt::broken(&line, broken))?;
             return answer(&line, status, None, &body, "an Airflow web server");
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
         let fault = errors::refused(line, status, &headers, &body, Timestamp::now());
         let signed_out =
-            matches!(&fault, Fault::Refused { status, message, .. } if errors::is_signed_out(*status, message));
-        Err(Failed::refused(fault, signed_out))
+            matches!(&fault, ServiceError::Refused { status, message, .. } if errors::is_signed_out(*status, message));
+        Err(FailedAttempt::refused(fault, signed_out))
     }
 
     /// A fault that can be shown, with who is signed in where that matters.
-    fn shown(&self, fault: Fault) -> Fault {
+    fn shown(&self, fault: ServiceError) -> ServiceError {
         let mut fault = self.redactor.clean_fault(fault);
-        if let Fault::Refused { status: 401 | 403, line, message, .. } = &mut fault {
+        if let ServiceError::Refused { status: 401 | 403, line, message, .. } = &mut fault {
             message.push_str(&format!("; signed in as {}", self.auth.config.describe()));
             // Airflow 2 answers a wrong password and a missing permission alike.
             let both = if line.contains("/api/v1/") { "is the password right, and may" } else { "may" };
@@ -297,9 +298,9 @@ fn written(body: &Value) -> Value {
 }
 
 /// What Airflow 3 answers to the creation of a variable that exists.
-fn exists(call: &Call, answer: Answer) -> Fault {
+fn exists(call: &Call, answer: Answer) -> ServiceError {
     let key = call.body.as_ref().and_then(|b| b["key"].as_str()).unwrap_or_default();
-    Fault::Refused {
+    ServiceError::Refused {
         line: call.line(),
         status: 409,
         code: "CONFLICT".into(),

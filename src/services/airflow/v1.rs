@@ -4,7 +4,7 @@
 //! has nothing, the call is refused before it is sent. What v1 does not show (a connection's password, `extra` in a
 //! listing) stays missing: the kinds know what that means.
 
-use plumb_model::call::{Call, Fault, Method};
+use plumb_model::call::{Call, Method, ServiceError};
 use plumb_model::text::percent_encoded;
 
 use serde_json::{Map, Value, json};
@@ -65,15 +65,15 @@ fn name(call: &Call) -> &str {
 }
 
 /// What a fault of v1 means, where its own words do not say.
-pub(super) fn explained(fault: Fault) -> Fault {
+pub(super) fn explained(fault: ServiceError) -> ServiceError {
     match fault {
-        Fault::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
+        ServiceError::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
             if line.contains("/api/v1/pools") && message.starts_with("inf is not of type") =>
         {
             let message = "Airflow 2 cannot list its pools while one of them has any number of slots (-1): give that \
                            pool a number, in Airflow's own pages"
                 .to_owned();
-            Fault::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
+            ServiceError::Refused { line, status: 500, code, message, request_id, retry_after, doubt }
         }
         other => other,
     }

@@ -13,7 +13,7 @@ use super::http::ClientError;
 use super::secret::{Redactor, Secret};
 use http::request::Parts;
 use plumb_model::text::is_loopback;
-use profile::Source;
+use profile::CredentialSource;
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::{Context, ProvideCredentialDyn, SignRequest, SigningCredential};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Endpoint {
 pub struct Aws {
     env: Env,
     context: Context,
-    source: Arc<Source>,
+    source: Arc<CredentialSource>,
     region: Option<String>,
     known: Arc<Mutex<Option<(Credential, &'static str)>>>,
     redactor: Arc<Redactor>,

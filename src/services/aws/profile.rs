@@ -84,7 +84,7 @@ pub(super) fn region(env: &Env, files: &Files) -> Option<String> {
 }
 
 /// What hands out the credentials: the first of these that has some.
-pub(super) struct Source {
+pub(super) struct CredentialSource {
     first: Vec<(&'static str, Provider)>,
     /// The profile, or why it cannot be used, which counts only once nothing before it has credentials.
     profile: Result<Option<Provider>, String>,
@@ -92,7 +92,7 @@ pub(super) struct Source {
 }
 
 /// Chooses, without asking anybody.
-pub(super) fn source(env: &Env, files: &Files, context: &Context) -> Source {
+pub(super) fn source(env: &Env, files: &Files, context: &Context) -> CredentialSource {
     let mut first: Vec<(&'static str, Provider)> = vec![("the environment", Arc::new(EnvCredentialProvider::new()))];
     if named(env).is_none() {
         first.push(("the web identity", Arc::new(AssumeRoleWithWebIdentityCredentialProvider::new())));
@@ -111,10 +111,10 @@ pub(super) fn source(env: &Env, files: &Files, context: &Context) -> Source {
         ("the container's role", Arc::new(ECSCredentialProvider::new())),
         ("the instance's role", Arc::new(IMDSv2CredentialProvider::new())),
     ];
-    Source { first, profile, last }
+    CredentialSource { first, profile, last }
 }
 
-impl Source {
+impl CredentialSource {
     /// The credentials and where they came from, or why there are none and what to do.
     pub(super) async fn load(&self, context: &Context) -> Result<(Credential, &'static str), String> {
         for (from, provider) in &self.first {

@@ -34,18 +34,22 @@ const HELPER: Duration = Duration::from_secs(60);
 
 pub(super) fn context(env: Env) -> std::result::Result<Context, ClientError> {
     let web = Web { near: web::client(true)?, far: web::client(false)? };
-    Ok(Context::new().with_env(Environment(env)).with_file_read(Disk).with_http_send(web).with_command_execute(Helper))
+    Ok(Context::new()
+        .with_env(AwsEnvironment(env))
+        .with_file_read(AwsFiles)
+        .with_http_send(web)
+        .with_command_execute(Helper))
 }
 
-struct Environment(Env);
+struct AwsEnvironment(Env);
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for AwsEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Environment")
     }
 }
 
-impl reqsign_core::Env for Environment {
+impl reqsign_core::Env for AwsEnvironment {
     fn var(&self, key: &str) -> Option<String> {
         (self.0)(key)
     }
@@ -60,9 +64,9 @@ impl reqsign_core::Env for Environment {
 }
 
 #[derive(Debug)]
-struct Disk;
+struct AwsFiles;
 
-impl FileRead for Disk {
+impl FileRead for AwsFiles {
     async fn file_read(&self, path: &str) -> Result<Vec<u8>> {
         let path = path.to_owned();
         let read = tokio::task::spawn_blocking(move || {

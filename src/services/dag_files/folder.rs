@@ -4,8 +4,8 @@
 //! only if nothing is; an old one is read once more immediately before: folders have no write that is conditional on a
 //! content, so the moment between the two is all that is left open.
 
-use super::{DEEPEST, Doing, Found, LONGEST, Place, Wrote, as_text, is_hidden, is_read, not_sent, refused};
-use plumb_model::call::{Call, Fault};
+use super::{DEEPEST, Doing, FileStore, LONGEST, StoredFile, Wrote, as_text, is_hidden, is_read, not_sent, refused};
+use plumb_model::call::{Call, ServiceError};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -21,7 +21,7 @@ impl Folder {
         Folder { folder }
     }
 
-    fn root(&self, call: &Call) -> Result<PathBuf, Fault> {
+    fn root(&self, call: &Call) -> Result<PathBuf, ServiceError> {
         let shown = self.folder.display();
         let root = fs::canonicalize(&self.folder)
             .map_err(|e| not_sent(call, &format!("the folder of DAG files {shown} cannot be read: {e}")))?;
@@ -29,7 +29,7 @@ impl Folder {
     }
 
     /// The place of a file. No link on the way may lead out of the folder.
-    fn place(&self, call: &Call, name: &str) -> Result<PathBuf, Fault> {
+    fn place(&self, call: &Call, name: &str) -> Result<PathBuf, ServiceError> {
         let outside = |why: String| refused(call, 400, "OUTSIDE", &why);
         let root = self.root(call)?;
         let file = root.join(name);
@@ -48,7 +48,7 @@ impl Folder {
         }
     }
 
-    fn write(&self, call: &Call, name: &str, text: &str, over: Option<&str>) -> Result<Wrote, Fault> {
+    fn write(&self, call: &Call, name: &str, text: &str, over: Option<&str>) -> Result<Wrote, ServiceError> {
         let file = self.place(call, name)?;
         let failed = |e: std::io::Error| not_sent(call, &format!("{name}: {e}"));
         let folder = file.parent().unwrap_or(Path::new("."));
@@ -82,7 +82,7 @@ impl Folder {
         Ok(Wrote::Done)
     }
 
-    fn remove(&self, call: &Call, name: &str, version: &str) -> Result<Wrote, Fault> {
+    fn remove(&self, call: &Call, name: &str, version: &str) -> Result<Wrote, ServiceError> {
         let file = self.place(call, name)?;
         let failed = |e: std::io::Error| not_sent(call, &format!("{name}: {e}"));
         match found(&file).map_err(failed)? {
@@ -95,17 +95,17 @@ impl Folder {
     fn apart<'a, T: Send + 'static>(
         &'a self,
         call: &'a Call,
-        act: impl FnOnce(&Folder, &Call) -> Result<T, Fault> + Send + 'static,
+        act: impl FnOnce(&Folder, &Call) -> Result<T, ServiceError> + Send + 'static,
     ) -> Doing<'a, T> {
         let (folder, owned) = (self.clone(), call.clone());
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || act(&folder, &owned)).await;
-            done.map_err(|e| Fault::Lost { line: call.line(), why: e.to_string() })?
+            done.map_err(|e| ServiceError::Lost { line: call.line(), why: e.to_string() })?
         })
     }
 }
 
-impl Place for Folder {
+impl FileStore for Folder {
     fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>> {
         self.apart(call, |folder, call| {
             let root = folder.root(call)?;
@@ -115,7 +115,7 @@ impl Place for Folder {
         })
     }
 
-    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<Found>> {
+    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<StoredFile>> {
         let name = name.to_owned();
         self.apart(call, move |folder, call| {
             found(&folder.place(call, &name)?).map_err(|e| not_sent(call, &format!("{name}: {e}")))
@@ -139,7 +139,7 @@ fn is_unable(error: &std::io::Error) -> bool {
 }
 
 /// A file; `None` when there is none.
-fn found(file: &Path) -> std::io::Result<Option<Found>> {
+fn found(file: &Path) -> std::io::Result<Option<StoredFile>> {
     let opened = match fs::File::open(file) {
         Ok(opened) => opened,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
@@ -148,7 +148,7 @@ fn found(file: &Path) -> std::io::Result<Option<Found>> {
     let mut bytes = Vec::new();
     opened.take(LONGEST + 1).read_to_end(&mut bytes)?;
     let version = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(Found { text: as_text(bytes), version }))
+    Ok(Some(StoredFile { text: as_text(bytes), version }))
 }
 
 fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<(String, Option<String>)>) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The place that Airflow reads its DAG files from: a folder, or a bucket.
 //!
-//! The rules stand here once, for every [`Place`]: a file is overwritten or removed only if it begins with plumb's mark,
+//! The rules stand here once, for every [`FileStore`]: a file is overwritten or removed only if it begins with plumb's mark,
 //! and only if it is still what was looked at; a name never leads out of the place; a file that is as wanted is not
 //! written again, so that Airflow does not parse it again.
 
@@ -13,7 +13,7 @@ use super::aws::{Aws, AwsError, Env, Files};
 use folder::Folder;
 use plumb_core::kinds::airflow::destination::{Destination, Unusable};
 use plumb_core::kinds::airflow::python;
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError};
 use s3::Bucket;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 const LONGEST: u64 = 4 * 1024 * 1024;
 /// The deepest folder that is looked into.
 const DEEPEST: usize = 16;
-/// How often a write is begun anew when it turned out that the file is not what it was, or seemed so.
+/// How often a write is tried again when it turned out that the file is not what it was, or seemed so.
 const ATTEMPTS: usize = 3;
 
 /// Why DAG files cannot be reached.
@@ -34,7 +34,7 @@ const ATTEMPTS: usize = 3;
 pub enum OpenError {
     /// `airflow.dags` names no place.
     #[error("`airflow.dags`: {0}")]
-    Place(#[from] Unusable),
+    FileStore(#[from] Unusable),
     /// AWS cannot be talked to.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -44,15 +44,15 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct DagFiles {
     /// `None` for a target without DAG files.
-    place: Option<Arc<dyn Place>>,
+    place: Option<Arc<dyn FileStore>>,
     requests: Requests,
 }
 
 /// What a place does; the future of it.
-type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, ServiceError>> + Send + 'a>>;
 
 /// A file as it was found.
-struct Found {
+struct StoredFile {
     /// `None` when it is no text, or longer than [`LONGEST`].
     text: Option<String>,
     /// What tells this content from any other.
@@ -68,12 +68,12 @@ enum Wrote {
 }
 
 /// Keeps files under names. `call` is what is being carried out, for messages.
-trait Place: Send + Sync {
+trait FileStore: Send + Sync {
     /// Every file that Airflow may read, with its text, in any order; `None` for one that is no text, or longer than
     /// [`LONGEST`].
     fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>>;
     /// A file; `None` when there is none.
-    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<Found>>;
+    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<StoredFile>>;
     /// Writes a file, whole or not at all: in place of this version, or of nothing.
     fn write<'a>(&'a self, call: &'a Call, name: &'a str, text: &'a str, over: Option<&'a str>) -> Doing<'a, Wrote>;
     /// Removes this version of a file.
@@ -116,13 +116,14 @@ impl DagFiles {
         self.requests.clone()
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<Value, Fault> {
+    async fn carry_out(&self, call: &Call) -> Result<Value, ServiceError> {
         let reads = (call.method, call.path.as_str()) == (Method::Get, "/dags");
         let asked = call.query.iter().find(|(name, _)| name == "dag_id").map(|(_, id)| id.as_str());
         let Some(place) = self.place.as_deref() else {
-            return match reads {
-                true => Ok(listed(Vec::new(), asked)),
-                false => Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it")),
+            return if reads {
+                Ok(listed(Vec::new(), asked))
+            } else {
+                Err(not_sent(call, "the target has no folder of DAG files: add `airflow.dags` to it"))
             };
         };
         if reads {
@@ -150,7 +151,7 @@ impl Service for DagFiles {
     }
 }
 
-async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+async fn put(place: &dyn FileStore, call: &Call, name: &str) -> Result<Value, ServiceError> {
     let body = call.body.as_ref();
     let text = body.and_then(|b| b.get("text")?.as_str());
     let text = text.ok_or_else(|| refused(call, 400, "BAD_BODY", "no `text`"))?;
@@ -176,7 +177,7 @@ async fn put(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault>
     Err(changed(call, name))
 }
 
-async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fault> {
+async fn delete(place: &dyn FileStore, call: &Call, name: &str) -> Result<Value, ServiceError> {
     let mut first: Option<String> = None;
     for _ in 0..ATTEMPTS {
         let found = place.look(call, name).await.map_err(|fault| of_look(fault, first.is_some()))?;
@@ -198,7 +199,7 @@ async fn delete(place: &dyn Place, call: &Call, name: &str) -> Result<Value, Fau
 
 /// A fault of the look at a file, as one of the whole write. Before anything was written, nothing was; after it, what was
 /// not the file's version may have been one's own lost write.
-fn of_look(fault: Fault, wrote: bool) -> Fault {
+fn of_look(fault: ServiceError, wrote: bool) -> ServiceError {
     if wrote {
         return fault.after_an_unclear_attempt();
     }
@@ -206,20 +207,20 @@ fn of_look(fault: Fault, wrote: bool) -> Fault {
         return fault;
     }
     let (line, said) = match &fault {
-        Fault::NotSent { line, .. } | Fault::Refused { line, .. } | Fault::Lost { line, .. } => {
+        ServiceError::NotSent { line, .. } | ServiceError::Refused { line, .. } | ServiceError::Lost { line, .. } => {
             (line, fault.to_string())
         }
     };
     let why = said.strip_prefix(&format!("{line}: ")).unwrap_or(&said).to_owned();
-    Fault::NotSent { line: line.clone(), why: format!("the file could not be looked at first: {why}") }
+    ServiceError::NotSent { line: line.clone(), why: format!("the file could not be looked at first: {why}") }
 }
 
-fn not_sent(call: &Call, why: &str) -> Fault {
-    Fault::NotSent { line: call.line(), why: why.to_owned() }
+fn not_sent(call: &Call, why: &str) -> ServiceError {
+    ServiceError::NotSent { line: call.line(), why: why.to_owned() }
 }
 
-fn refused(call: &Call, status: u16, code: &str, message: &str) -> Fault {
-    Fault::Refused {
+fn refused(call: &Call, status: u16, code: &str, message: &str) -> ServiceError {
+    ServiceError::Refused {
         line: call.line(),
         status,
         code: code.to_owned(),
@@ -230,7 +231,7 @@ fn refused(call: &Call, status: u16, code: &str, message: &str) -> Fault {
     }
 }
 
-fn changed(call: &Call, name: &str) -> Fault {
+fn changed(call: &Call, name: &str) -> ServiceError {
     let message =
         format!("somebody else changed {name} at the same moment, and it is left as they wrote it; plan again");
     refused(call, 409, "CHANGED", &message)
@@ -263,7 +264,7 @@ fn as_text(bytes: Vec<u8>) -> Option<String> {
 }
 
 /// Refuses to touch a file that is not plumb's.
-fn check_owner(call: &Call, found: Option<&Found>, name: &str) -> Result<(), Fault> {
+fn check_owner(call: &Call, found: Option<&StoredFile>, name: &str) -> Result<(), ServiceError> {
     match found {
         None => Ok(()),
         Some(found) if found.text.as_deref().is_some_and(|text| python::mark_of(text).is_some()) => Ok(()),

@@ -4,15 +4,15 @@
 //! version that was looked at (`If-Match`), and so it is removed. What somebody else wrote in between is never lost. A
 //! store that answers 501 to conditions gets none: there the look before the write has to do.
 
-use super::s3_answer::{Page, Refusal, page, refusal};
-use super::{Doing, Found, LONGEST, Place, Wrote, as_text, is_read, not_sent};
+use super::s3_answer::{S3Error, S3Listing, page, refusal};
+use super::{Doing, FileStore, LONGEST, StoredFile, Wrote, as_text, is_read, not_sent};
 use crate::services::aws::{self, Aws, AwsError, Endpoint};
 use crate::services::http::{self as web, Broken};
-use crate::services::pace::{Pace, Went};
+use crate::services::rate_limiter::{RateLimiter, RequestOutcome};
 use crate::services::retry::{self, Attempts, Policy, Retry};
 use crate::services::{Requests, random};
 use jiff::Timestamp;
-use plumb_model::call::{Call, Fault};
+use plumb_model::call::{Call, ServiceError};
 use plumb_model::text::percent_encoded;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -46,13 +46,13 @@ struct Inner {
     conditional: AtomicBool,
     /// What was read, by name, with its version: a listing reads only what has changed since the last one.
     texts: Mutex<Texts>,
-    pace: Pace,
+    pace: RateLimiter,
     policy: Policy,
     requests: Requests,
 }
 
 /// A request, before it is addressed and signed.
-struct Ask<'a> {
+struct S3Request<'a> {
     method: Method,
     /// Empty for the bucket itself.
     key: &'a str,
@@ -74,19 +74,19 @@ impl Bucket {
         let endpoint = aws.endpoint("AWS_ENDPOINT_URL_S3")?;
         let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
         let region = Mutex::new(aws.region().unwrap_or(ANY_REGION).to_owned());
-        let (pace, policy, conditional) = (Pace::new(None), Policy::default(), AtomicBool::new(true));
+        let (pace, policy, conditional) = (RateLimiter::new(None), Policy::default(), AtomicBool::new(true));
         let texts = Mutex::default();
         let inner = Inner { aws, client, bucket, prefix, endpoint, region, conditional, texts, pace, policy, requests };
         Ok(Bucket(Arc::new(inner)))
     }
 }
 
-impl Place for Bucket {
+impl FileStore for Bucket {
     fn files<'a>(&'a self, call: &'a Call) -> Doing<'a, Vec<(String, Option<String>)>> {
         Box::pin(files(self.0.clone(), call))
     }
 
-    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<Found>> {
+    fn look<'a>(&'a self, call: &'a Call, name: &'a str) -> Doing<'a, Option<StoredFile>> {
         Box::pin(self.0.look(call, name))
     }
 
@@ -101,7 +101,7 @@ impl Place for Bucket {
 }
 
 /// Reads the listing, and of the files those that are new or changed, several at a time.
-async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<String>)>, Fault> {
+async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<String>)>, ServiceError> {
     let mut versions: HashMap<String, String> = HashMap::new();
     let mut too_long = Vec::new();
     let mut token: Option<String> = None;
@@ -153,10 +153,10 @@ impl Inner {
         self.region.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn page(&self, call: &Call, token: Option<&str>) -> Result<Page, Fault> {
+    async fn page(&self, call: &Call, token: Option<&str>) -> Result<S3Listing, ServiceError> {
         let mut query = vec![("encoding-type", "url"), ("list-type", "2"), ("prefix", self.prefix.as_str())];
         query.extend(token.map(|token| ("continuation-token", token)));
-        let ask = Ask { method: Method::GET, key: "", query, condition: None, body: "", action: "s3:ListBucket" };
+        let ask = S3Request { method: Method::GET, key: "", query, condition: None, body: "", action: "s3:ListBucket" };
         let reply = self.ask(call, &ask).await?;
         let reply = match reply {
             Ok(reply) => reply,
@@ -170,10 +170,10 @@ impl Inner {
         Ok(page)
     }
 
-    async fn look(&self, call: &Call, name: &str) -> Result<Option<Found>, Fault> {
+    async fn look(&self, call: &Call, name: &str) -> Result<Option<StoredFile>, ServiceError> {
         let key = format!("{}{name}", self.prefix);
         let (query, body) = (Vec::new(), "");
-        let ask = Ask { method: Method::GET, key: &key, query, condition: None, body, action: "s3:GetObject" };
+        let ask = S3Request { method: Method::GET, key: &key, query, condition: None, body, action: "s3:GetObject" };
         let reply = match self.ask(call, &ask).await? {
             Ok(reply) => reply,
             Err(refusal) if refusal.is_missing() => return Ok(None),
@@ -181,7 +181,7 @@ impl Inner {
         };
         let version = reply.headers.get("etag").and_then(|value| value.to_str().ok());
         let version = version.ok_or_else(|| self.odd(call, "the object has no ETag"))?.to_owned();
-        Ok(Some(Found { text: reply.body.and_then(as_text), version }))
+        Ok(Some(StoredFile { text: reply.body.and_then(as_text), version }))
     }
 
     async fn change(
@@ -192,11 +192,11 @@ impl Inner {
         condition: (&'static str, &str),
         body: &str,
         action: &'static str,
-    ) -> Result<Wrote, Fault> {
+    ) -> Result<Wrote, ServiceError> {
         let key = format!("{}{name}", self.prefix);
         let conditional = self.conditional.load(Ordering::Relaxed);
         let condition = Some(condition).filter(|_| conditional);
-        let ask = Ask { method, key: &key, query: Vec::new(), condition, body, action };
+        let ask = S3Request { method, key: &key, query: Vec::new(), condition, body, action };
         match self.ask(call, &ask).await? {
             Ok(_) => Ok(Wrote::Done),
             Err(refusal) if refusal.is_changed() => Ok(Wrote::Changed),
@@ -211,25 +211,30 @@ impl Inner {
 
     /// Sends a request as often as is safe and useful, to the region that the bucket turns out to be in. A refusal that
     /// stays is handed on: the caller knows what it means.
-    async fn ask(&self, call: &Call, ask: &Ask<'_>) -> Result<Result<Reply, Refusal>, Fault> {
+    async fn ask(&self, call: &Call, ask: &S3Request<'_>) -> Result<Result<Reply, S3Error>, ServiceError> {
         let began = Instant::now();
         let (mut attempt, mut moved, mut renewed) = (0, false, false);
         let mut attempts = Attempts::default();
-        let mut failed = |fault: Fault| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
+        let mut failed =
+            |fault: ServiceError| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
         loop {
             let pass = self.pace.enter().await;
             let (fault, mut refusal) = match self.attempt(call, attempt, ask).await {
                 Ok(Ok(reply)) => {
-                    pass.leave(Went::Well);
+                    pass.leave(RequestOutcome::Well);
                     return Ok(Ok(reply));
                 }
                 Ok(Err(refusal)) => {
                     let too_fast = matches!(refusal.status, 429 | 503);
-                    pass.leave(if too_fast { Went::TooFast(refusal.retry_after) } else { Went::Well });
+                    pass.leave(if too_fast {
+                        RequestOutcome::TooFast(refusal.retry_after)
+                    } else {
+                        RequestOutcome::Well
+                    });
                     (self.fault(call, &refusal), Some(refusal))
                 }
                 Err((fault, hopeless)) => {
-                    pass.leave(Went::Otherwise);
+                    pass.leave(RequestOutcome::Otherwise);
                     if hopeless {
                         return Err(failed(fault));
                     }
@@ -265,7 +270,7 @@ impl Inner {
 
     /// The address of an object, or of the bucket: the bucket stands in the host's name, as AWS wants it, except where a
     /// dot in it would not fit the certificate, or another store may not know that form.
-    fn url(&self, ask: &Ask<'_>) -> Result<String, String> {
+    fn url(&self, ask: &S3Request<'_>) -> Result<String, String> {
         let (bucket, region) = (&self.bucket, self.region());
         let domain = aws::domain(&region);
         let base = match &self.endpoint {
@@ -287,7 +292,12 @@ impl Inner {
     }
 
     /// Sends a request once. The `bool` of a fault says that trying again cannot help.
-    async fn attempt(&self, call: &Call, attempt: u32, ask: &Ask<'_>) -> Result<Result<Reply, Refusal>, (Fault, bool)> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        attempt: u32,
+        ask: &S3Request<'_>,
+    ) -> Result<Result<Reply, S3Error>, (ServiceError, bool)> {
         let unsent = |why: String| (not_sent(call, &why), true);
         let url = self.url(ask).map_err(unsent)?;
         let digest: String = Sha256::digest(ask.body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -304,7 +314,8 @@ impl Inner {
         self.requests.add_one();
         let broken = |broken: Broken| {
             let (line, why) = (call.line(), self.aws.redactor().clean(&format!("{}: {}", self.store(), broken.why)));
-            let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+            let fault =
+                if broken.sent { ServiceError::Lost { line, why } } else { ServiceError::NotSent { line, why } };
             (fault, broken.hopeless)
         };
         let response = web::send(request, attempt).await.map_err(broken)?;
@@ -331,13 +342,13 @@ impl Inner {
     }
 
     /// An answer that makes no sense.
-    fn odd(&self, call: &Call, why: &str) -> Fault {
+    fn odd(&self, call: &Call, why: &str) -> ServiceError {
         let why = format!("{} answered oddly: {why}; is it a store that speaks the protocol of S3?", self.store());
-        Fault::Lost { line: call.line(), why: self.aws.redactor().clean(&why) }
+        ServiceError::Lost { line: call.line(), why: self.aws.redactor().clean(&why) }
     }
 
-    fn fault(&self, call: &Call, refusal: &Refusal) -> Fault {
-        Fault::Refused {
+    fn fault(&self, call: &Call, refusal: &S3Error) -> ServiceError {
+        ServiceError::Refused {
             line: call.line(),
             status: refusal.status,
             code: refusal.code.clone(),
@@ -349,20 +360,20 @@ impl Inner {
     }
 
     /// A refusal with what it was about and what can be done.
-    async fn explained(&self, call: &Call, ask: &Ask<'_>, refusal: Refusal) -> Fault {
+    async fn explained(&self, call: &Call, ask: &S3Request<'_>, refusal: S3Error) -> ServiceError {
         let bucket = &self.bucket;
         let on = match ask.key {
             "" => format!("arn:aws:s3:::{bucket}"),
             _ => format!("arn:aws:s3:::{bucket}/{}*", self.prefix),
         };
         let mut message = format!("{} (s3://{bucket}/{})", refusal.message, ask.key);
-        if let Some(mend) = refusal.mend(bucket, ask.action, &on) {
-            message = format!("{message}; {mend}");
+        if let Some(remedy) = refusal.remedy(bucket, ask.action, &on) {
+            message = format!("{message}; {remedy}");
         }
         if matches!(refusal.status, 400 | 401 | 403) {
             message = format!("{message}; signed with the credentials of {}", self.aws.describe().await);
         }
-        self.fault(call, &Refusal { message, ..refusal })
+        self.fault(call, &S3Error { message, ..refusal })
     }
 }
 
@@ -376,7 +387,7 @@ mod tests {
         let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
         let bucket = Bucket::new(aws, bucket.to_owned(), String::new(), Requests::default()).unwrap();
         let (query, condition, body) = (vec![("prefix", "a b/")], None, "");
-        bucket.0.url(&Ask { method: Method::GET, key, query, condition, body, action: "" })
+        bucket.0.url(&S3Request { method: Method::GET, key, query, condition, body, action: "" })
     }
 
     #[test]

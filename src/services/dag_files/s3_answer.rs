@@ -16,18 +16,18 @@ use std::time::Duration;
 /// A page of a listing. What every answer has is not optional here: another answer must not pass for an empty page.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Page {
+pub(super) struct S3Listing {
     pub is_truncated: bool,
     pub next_continuation_token: Option<String>,
     pub name: String,
     encoding_type: Option<String>,
     #[serde(default)]
-    pub contents: Vec<Entry>,
+    pub contents: Vec<S3Object>,
 }
 
 /// An object of a listing.
 #[derive(Debug, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct S3Object {
     #[serde(rename = "Key")]
     pub key: String,
     /// In bytes.
@@ -38,9 +38,9 @@ pub(super) struct Entry {
 }
 
 /// Reads a page.
-pub(super) fn page(body: &[u8]) -> Result<Page, String> {
+pub(super) fn page(body: &[u8]) -> Result<S3Listing, String> {
     let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
-    let mut page: Page = quick_xml::de::from_str(text).map_err(|e| e.to_string())?;
+    let mut page: S3Listing = quick_xml::de::from_str(text).map_err(|e| e.to_string())?;
     if page.encoding_type.as_deref() == Some("url") {
         for entry in &mut page.contents {
             entry.key = decoded(&entry.key).ok_or_else(|| format!("the key `{}` is not UTF-8", entry.key))?;
@@ -68,7 +68,7 @@ fn decoded(key: &str) -> Option<String> {
 
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct S3Error {
     pub status: u16,
     pub code: String,
     pub message: String,
@@ -82,7 +82,7 @@ pub(super) struct Refusal {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Said {
+struct S3ErrorBody {
     code: String,
     #[serde(default)]
     message: String,
@@ -90,15 +90,15 @@ struct Said {
 }
 
 /// Reads a refusal. Of the body only code and message are kept: S3 also quotes the request, key id included.
-pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Refusal {
-    let said = std::str::from_utf8(body).ok().and_then(|text| quick_xml::de::from_str::<Said>(text).ok());
+pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> S3Error {
+    let said = std::str::from_utf8(body).ok().and_then(|text| quick_xml::de::from_str::<S3ErrorBody>(text).ok());
     let own = said.is_some();
     let said = said.unwrap_or_else(|| {
         let meaning = meaning(status, body);
-        Said { code: meaning.code, message: meaning.message, region: None }
+        S3ErrorBody { code: meaning.code, message: meaning.message, region: None }
     });
     let region = header(headers, "x-amz-bucket-region").map(str::to_owned).or(said.region);
-    Refusal {
+    S3Error {
         status,
         code: said.code,
         message: shortened(&said.message, LONGEST_MESSAGE),
@@ -109,7 +109,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
     }
 }
 
-impl Refusal {
+impl S3Error {
     /// Whether there is no such object. A 404 of anything else (a bucket, a proxy) says nothing about objects.
     pub(super) fn is_missing(&self) -> bool {
         self.status == 404 && self.code == "NoSuchKey"
@@ -137,9 +137,9 @@ impl Refusal {
     }
 
     /// What can be done about it; `action` is the permission that the request needs, `on` what it is needed for.
-    pub(super) fn mend(&self, bucket: &str, action: &str, on: &str) -> Option<String> {
+    pub(super) fn remedy(&self, bucket: &str, action: &str, on: &str) -> Option<String> {
         Some(match self.code.as_str() {
-            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or mend `airflow.dags` of the target"),
+            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or fix `airflow.dags` of the target"),
             "AccessDenied" | "AllAccessDisabled" => format!("it takes the permission {action} on {on}"),
             "InvalidAccessKeyId" => {
                 "S3 knows no such access key: was it deleted, or is it of another store?".to_owned()
@@ -211,7 +211,7 @@ mod tests {
         ] {
             let refusal = refused(status, code, more);
             assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, "No."));
-            assert!(refusal.mend("b", "s3:GetObject", "arn").unwrap().contains(says), "{refusal:?}");
+            assert!(refusal.remedy("b", "s3:GetObject", "arn").unwrap().contains(says), "{refusal:?}");
         }
         assert!(refused(404, "NoSuchKey", "").is_missing() && !refused(404, "NoSuchBucket", "").is_missing());
         // What a proxy says of a path that it does not know is no word of S3 about an object.

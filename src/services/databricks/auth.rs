@@ -95,7 +95,7 @@ const FIELDS: &[Field] = &[
 
 /// What the target or the command line says. It wins over the environment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Explicit {
+pub struct DatabricksSettings {
     pub host: Option<String>,
     pub profile: Option<String>,
 }
@@ -176,7 +176,7 @@ impl Method {
 
 /// Where a workspace is and how to sign in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub struct DatabricksConfig {
     pub host: Host,
     /// The profile that values were taken from.
     pub profile: Option<String>,
@@ -187,7 +187,7 @@ pub struct Config {
     pub methods: Vec<Method>,
     /// The most requests a second, where set.
     pub rate_limit: Option<f64>,
-    /// The audience that identity tokens are asked for; default: the token endpoint.
+    /// The audience that identity tokens are for; default: the token endpoint.
     pub audience: Option<String>,
     /// The OAuth server's metadata, where it is not in its usual place.
     pub discovery_url: Option<String>,
@@ -248,15 +248,15 @@ pub fn profile_path(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     }
 }
 
-impl Config {
+impl DatabricksConfig {
     /// Works out where the workspace is and how to sign in.
     ///
     /// `profile_text` is the content of the file at [`profile_path`], `None` when there is no such file.
     pub fn resolve(
         env: &dyn Fn(&str) -> Option<String>,
         profile_text: Option<&str>,
-        explicit: Explicit,
-    ) -> Result<Config, AuthError> {
+        explicit: DatabricksSettings,
+    ) -> Result<DatabricksConfig, AuthError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         let mut settings = Settings::default();
         if let Some(host) = &explicit.host {
@@ -290,7 +290,7 @@ impl Config {
         check_identity(&methods, &host, &hosts)?;
         // The SDKs take 0 for "not set".
         let rate_limit = settings.get("rate_limit").filter(|text| *text != "0").map(read_rate).transpose()?;
-        Ok(Config {
+        Ok(DatabricksConfig {
             workspace_id: settings.own("workspace_id").or_else(|| host.workspace_id.clone()),
             account_id: settings.own("account_id"),
             audience: settings.own("audience"),
@@ -303,11 +303,11 @@ impl Config {
     }
 
     /// A configuration for a host and a personal access token: the sandbox, tests.
-    pub fn with_token(host: &str, token: &str) -> Result<Config, AuthError> {
+    pub fn with_token(host: &str, token: &str) -> Result<DatabricksConfig, AuthError> {
         let env = |name: &str| (name == "DATABRICKS_TOKEN").then(|| token.to_owned());
         let url = Host::read(host)?.url;
         let both = |name: &str| if name == "DATABRICKS_HOST" { Some(url.clone()) } else { env(name) };
-        Config::resolve(&both, None, Explicit::default())
+        DatabricksConfig::resolve(&both, None, DatabricksSettings::default())
     }
 
     /// How somebody signs in, for messages: `pat, profile dev`. Without a method, by any of those to try.
@@ -335,7 +335,7 @@ fn choose_profile(
         }
         let Some(profiles) = profiles else {
             return Err(AuthError::Profile(format!(
-                "profile `{name}` is asked for, but there is no Databricks configuration file: run \
+                "profile `{name}` is wanted, but there is no Databricks configuration file: run \
                  `databricks configure --profile {name}`, or name the file in DATABRICKS_CONFIG_FILE"
             )));
         };
@@ -411,7 +411,7 @@ impl Hosts {
 fn check_hosts(
     settings: &Settings,
     host: &Host,
-    explicit: &Explicit,
+    explicit: &DatabricksSettings,
     hosts: &Hosts,
     profile: Option<&str>,
 ) -> Result<(), AuthError> {

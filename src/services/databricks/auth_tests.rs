@@ -35,14 +35,14 @@ fn resolve(
     file: Option<&str>,
     host: Option<&str>,
     profile: Option<&str>,
-) -> Result<Config, AuthError> {
+) -> Result<DatabricksConfig, AuthError> {
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-    let explicit = Explicit { host: host.map(str::to_owned), profile: profile.map(str::to_owned) };
-    Config::resolve(&env, file, explicit)
+    let explicit = DatabricksSettings { host: host.map(str::to_owned), profile: profile.map(str::to_owned) };
+    DatabricksConfig::resolve(&env, file, explicit)
 }
 
 /// `host, methods, profile` in short.
-fn short(config: &Config) -> String {
+fn short(config: &DatabricksConfig) -> String {
     let names: Vec<_> = config.methods.iter().map(Method::name).collect();
     let host = config.host.url.trim_start_matches("https://").split('.').next().unwrap_or_default();
     format!("{host} {} {}", names.join("|"), config.profile.as_deref().unwrap_or("-"))

@@ -3,7 +3,7 @@
 //! Facts: databricks-sdk-go, `apierr/errors.go` (the forms of bodies) and `apierr/error_mapping.go` (codes and statuses).
 
 use jiff::Timestamp;
-use plumb_model::call::{Doubt, Fault};
+use plumb_model::call::{Doubt, ServiceError};
 use plumb_model::text::shortened;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -26,12 +26,12 @@ pub struct Meaning {
 }
 
 /// Reads an answer that is no success.
-pub fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Fault {
+pub fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> ServiceError {
     let mut meaning = if (300..400).contains(&status) { redirect(headers) } else { meaning(status, body) };
     if status == 401 || is_bad_token(status, &meaning.message) {
         meaning.message.push_str(" (the service does not accept these credentials)");
     }
-    Fault::Refused {
+    ServiceError::Refused {
         line,
         status: meant_status(status, &meaning.code),
         code: meaning.code,
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(said(500, "<html><pre>İ</pre>").1, "İ");
     }
 
-    fn fault(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Fault {
+    fn fault(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> ServiceError {
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -269,8 +269,8 @@ mod tests {
 
     #[test]
     fn request_ids_are_found() {
-        let id = |fault: Fault| match fault {
-            Fault::Refused { request_id, .. } => request_id,
+        let id = |fault: ServiceError| match fault {
+            ServiceError::Refused { request_id, .. } => request_id,
             _ => None,
         };
         assert_eq!(id(fault(500, &[("x-request-id", "a")], "")), Some("a".to_owned()));
@@ -292,8 +292,8 @@ mod tests {
 
     #[test]
     fn codes_that_mean_another_status_get_it() {
-        let status = |fault: Fault| match fault {
-            Fault::Refused { status, .. } => status,
+        let status = |fault: ServiceError| match fault {
+            ServiceError::Refused { status, .. } => status,
             _ => 0,
         };
         let missing = fault(400, &[], r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"m"}"#);
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn long_messages_are_cut() {
         let body = "é".repeat(LONGEST_MESSAGE * 2);
-        let Fault::Refused { message, .. } = fault(500, &[], &body) else { unreachable!() };
+        let ServiceError::Refused { message, .. } = fault(500, &[], &body) else { unreachable!() };
         assert_eq!(message.chars().count(), LONGEST_MESSAGE + 1);
     }
 }

@@ -7,20 +7,19 @@ pub mod host;
 mod oauth;
 mod oidc;
 
-pub use auth::{AuthError, Config, Explicit, Method, profile_path};
+pub use auth::{AuthError, DatabricksConfig, DatabricksSettings, Method, profile_path};
 
 use super::{
     Requests,
-    failed::{Failed, answer},
-    http,
-    pace::{Pace, Went},
-    random,
+    failed::{FailedAttempt, answer},
+    http, random,
+    rate_limiter::{RateLimiter, RequestOutcome},
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
 use jiff::Timestamp;
-use oauth::Auth;
-use plumb_model::call::{Answer, Call, Fault, Sending, Service, System};
+use oauth::DatabricksAuth;
+use plumb_model::call::{Answer, Call, Sending, Service, ServiceError, System};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -29,10 +28,10 @@ use tokio::time::Instant;
 
 /// A workspace.
 pub struct Databricks {
-    auth: Auth,
+    auth: DatabricksAuth,
     client: reqwest::Client,
     redactor: Arc<Redactor>,
-    pace: Pace,
+    pace: RateLimiter,
     policy: Policy,
     jitter: Box<dyn Fn() -> f64 + Send + Sync>,
     on_wait: Option<Box<OnWait>>,
@@ -42,7 +41,7 @@ pub struct Databricks {
 }
 
 /// Told before each wait: the fault that is waited out, and for how long.
-pub type OnWait = dyn Fn(&Fault, Duration) + Send + Sync;
+pub type OnWait = dyn Fn(&ServiceError, Duration) + Send + Sync;
 
 /// Who is signed in, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +53,20 @@ pub struct Identity {
 
 impl Databricks {
     /// A workspace that is signed in to at the first call.
-    pub fn new(config: Config) -> Result<Self, AuthError> {
+    pub fn new(config: DatabricksConfig) -> Result<Self, AuthError> {
         Self::with(config, Policy::default(), Box::new(random))
     }
 
     /// The same, with another patience and another source of chance (a number from 0 to 1).
-    pub fn with(config: Config, policy: Policy, jitter: Box<dyn Fn() -> f64 + Send + Sync>) -> Result<Self, AuthError> {
+    pub fn with(
+        config: DatabricksConfig,
+        policy: Policy,
+        jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    ) -> Result<Self, AuthError> {
         let client = http::client(config.host.is_plain())?;
         let redactor = Arc::new(Redactor::default());
-        let pace = Pace::new(config.rate_limit);
-        let auth = Auth::new(config, client.clone(), redactor.clone(), policy);
+        let pace = RateLimiter::new(config.rate_limit);
+        let auth = DatabricksAuth::new(config, client.clone(), redactor.clone(), policy);
         let requests = Requests::default();
         let workspace_id = Mutex::default();
         Ok(Databricks { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, workspace_id })
@@ -93,7 +96,7 @@ impl Databricks {
     /// Asks who is signed in, and to which workspace.
     ///
     /// The id stands in a header of the answer (databricks-sdk-go, `CurrentWorkspaceID`).
-    pub async fn identity(&self) -> Result<Identity, Fault> {
+    pub async fn identity(&self) -> Result<Identity, ServiceError> {
         let user = super::me(self).await?;
         Ok(Identity { user, workspace_id: self.workspace_id() })
     }
@@ -103,9 +106,9 @@ impl Databricks {
         self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn deliver(&self, call: &Call) -> Result<Answer, Fault> {
+    async fn deliver(&self, call: &Call) -> Result<Answer, ServiceError> {
         let line = call.line();
-        let not_sent = |why: String| Fault::NotSent { line: line.clone(), why };
+        let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url(call).map_err(not_sent)?;
         let began = Instant::now();
         let mut attempt = 0;
@@ -117,7 +120,7 @@ impl Databricks {
             let pass = self.pace.enter().await;
             let mut failed = match self.attempt(call, attempt, url.clone(), &header).await {
                 Ok(answer) => {
-                    pass.leave(Went::Well);
+                    pass.leave(RequestOutcome::Well);
                     return Ok(answer);
                 }
                 Err(failed) => failed,
@@ -169,10 +172,11 @@ impl Databricks {
         attempt: u32,
         url: reqwest::Url,
         header: &Secret,
-    ) -> Result<Answer, Box<Failed>> {
+    ) -> Result<Answer, Box<FailedAttempt>> {
         let line = call.line();
         let method = http::method(call.method);
-        let authorization = http::authorization(header.expose()).map_err(|broken| Failed::broken(&line, broken))?;
+        let authorization =
+            http::authorization(header.expose()).map_err(|broken| FailedAttempt::broken(&line, broken))?;
         let mut request = self.client.request(method, url).header("Authorization", authorization);
         if let Some(id) = &self.auth.config.workspace_id {
             request = request.header("X-Databricks-Workspace-Id", id);
@@ -181,7 +185,7 @@ impl Databricks {
             request = request.json(body);
         }
         self.requests.add_one();
-        let response = http::send(request, attempt).await.map_err(|broken| Failed::broken(&line, broken))?;
+        let response = http::send(request, attempt).await.map_err(|broken| FailedAttempt::broken(&line, broken))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         if let Some(id) = errors::header(&headers, "x-databricks-org-id") {
@@ -189,21 +193,21 @@ impl Databricks {
         }
         let body = http::body(response).await;
         if (200..300).contains(&status) {
-            let body = body.map_err(|broken| Failed::broken(&line, broken))?;
+            let body = body.map_err(|broken| FailedAttempt::broken(&line, broken))?;
             return answer(&line, status, errors::request_id(&headers), &body, "a workspace");
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
         let fault = errors::refused(line, status, &headers, &body, Timestamp::now());
-        let signed_out = matches!(&fault, Fault::Refused { status, message, .. }
+        let signed_out = matches!(&fault, ServiceError::Refused { status, message, .. }
             if *status == 401 || errors::is_bad_token(*status, message));
-        Err(Failed::refused(fault, signed_out))
+        Err(FailedAttempt::refused(fault, signed_out))
     }
 
     /// A fault that can be shown, with who is signed in where that matters.
-    async fn shown(&self, fault: Fault) -> Fault {
+    async fn shown(&self, fault: ServiceError) -> ServiceError {
         let mut fault = self.redactor.clean_fault(fault);
-        if let Fault::Refused { status, message, .. } = &mut fault
+        if let ServiceError::Refused { status, message, .. } = &mut fault
             && (*status == 401 || errors::is_bad_token(*status, message))
         {
             message.push_str(&format!("; signed in by {}", self.auth.describe().await));

@@ -1,6 +1,6 @@
 //! Tokens: getting one by any method, keeping it, renewing it before it expires.
 
-use super::auth::{AuthError, Config, Method};
+use super::auth::{AuthError, DatabricksConfig, Method};
 use super::{cli, errors, oidc};
 use crate::services::{
     http::{self, Broken},
@@ -22,39 +22,43 @@ const ATTEMPTS: u32 = 4;
 
 /// What goes into the `Authorization` header.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
+pub(super) struct DatabricksToken {
     pub header: Secret,
     expires: Option<Instant>,
     renew: Option<Instant>,
 }
 
-impl Token {
+impl DatabricksToken {
     /// A token that lasts for a time; without one, until the service refuses it.
     pub fn bearer(token: &str, lasts: Option<Duration>) -> Self {
         let now = Instant::now();
         let renew = lasts.map(|lasts| now + lasts.saturating_sub(MARGIN).max(lasts.mul_f64(2.0 / 3.0)));
-        Token { header: Secret::new(format!("Bearer {token}")), expires: lasts.map(|lasts| now + lasts), renew }
+        DatabricksToken {
+            header: Secret::new(format!("Bearer {token}")),
+            expires: lasts.map(|lasts| now + lasts),
+            renew,
+        }
     }
 }
 
 /// Signs requests in.
-pub(super) struct Auth {
-    pub config: Config,
+pub(super) struct DatabricksAuth {
+    pub config: DatabricksConfig,
     pub client: reqwest::Client,
     pub redactor: Arc<Redactor>,
     pub policy: Policy,
-    held: Mutex<Held>,
+    held: Mutex<TokenState>,
 }
 
 #[derive(Default)]
-struct Held {
-    token: Option<Token>,
+struct TokenState {
+    token: Option<DatabricksToken>,
     /// The method that gave it; from then on it is the only one.
     method: Option<usize>,
 }
 
-impl Auth {
-    pub fn new(config: Config, client: reqwest::Client, redactor: Arc<Redactor>, policy: Policy) -> Self {
+impl DatabricksAuth {
+    pub fn new(config: DatabricksConfig, client: reqwest::Client, redactor: Arc<Redactor>, policy: Policy) -> Self {
         for method in &config.methods {
             match method {
                 Method::Pat { token } | Method::EnvOidc { token, .. } => redactor.learn(token),
@@ -66,7 +70,7 @@ impl Auth {
                 Method::Cli { .. } | Method::FileOidc { .. } | Method::AzureCli { .. } => {}
             }
         }
-        Auth { config, client, redactor, policy, held: Mutex::default() }
+        DatabricksAuth { config, client, redactor, policy, held: Mutex::default() }
     }
 
     /// The header of the next request. One renewal at a time: the others wait for it.
@@ -81,7 +85,7 @@ impl Auth {
         match self.fetch(held.method).await {
             Ok((method, token)) => {
                 let header = token.header.clone();
-                *held = Held { token: Some(token), method: Some(method) };
+                *held = TokenState { token: Some(token), method: Some(method) };
                 Ok(header)
             }
             // A provider that is down for a minute is no trouble while the old token lasts.
@@ -112,7 +116,7 @@ impl Auth {
         !fixed
     }
 
-    async fn fetch(&self, chosen: Option<usize>) -> Result<(usize, Token), AuthError> {
+    async fn fetch(&self, chosen: Option<usize>) -> Result<(usize, DatabricksToken), AuthError> {
         let mut tried = Vec::new();
         for (i, method) in self.config.methods.iter().enumerate() {
             if chosen.is_some_and(|chosen| chosen != i) {
@@ -129,18 +133,18 @@ impl Auth {
         Err(AuthError::Failed { host: self.config.host.url.clone(), tried })
     }
 
-    fn learn(&self, token: &Token) {
+    fn learn(&self, token: &DatabricksToken) {
         if let Some((_, credentials)) = token.header.expose().split_once(' ') {
             self.redactor.learn(&Secret::new(credentials));
         }
     }
 
-    async fn token(&self, method: &Method) -> Result<Token, String> {
+    async fn token(&self, method: &Method) -> Result<DatabricksToken, String> {
         match method {
-            Method::Pat { token } => Ok(Token::bearer(token.expose(), None)),
+            Method::Pat { token } => Ok(DatabricksToken::bearer(token.expose(), None)),
             Method::Basic { username, password } => {
                 let header = Secret::new(basic(username, password.expose()));
-                Ok(Token { header, expires: None, renew: None })
+                Ok(DatabricksToken { header, expires: None, renew: None })
             }
             Method::M2m { client_id, client_secret } => {
                 let endpoint = self.endpoint().await?;
@@ -176,7 +180,7 @@ impl Auth {
     pub async fn granted(
         &self,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
-    ) -> Result<Token, String> {
+    ) -> Result<DatabricksToken, String> {
         let answer = self.json(request).await?;
         let token =
             answer["access_token"].as_str().filter(|t| !t.is_empty()).ok_or("the answer has no access_token")?;
@@ -186,7 +190,7 @@ impl Auth {
             Value::String(seconds) => seconds.parse().ok(),
             _ => None,
         };
-        Ok(Token::bearer(token, lasts.map(Duration::from_secs)))
+        Ok(DatabricksToken::bearer(token, lasts.map(Duration::from_secs)))
     }
 
     /// The workspace's token endpoint.

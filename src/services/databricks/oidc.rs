@@ -3,11 +3,11 @@
 //! Facts: databricks-sdk-go, `config/experimental/auth/oidc/{tokensource,github}.go`.
 
 use super::auth::Method;
-use super::oauth::{Auth, Token};
+use super::oauth::{DatabricksAuth, DatabricksToken};
 use crate::services::secret::Secret;
 
 /// The exchange (RFC 8693).
-pub(super) async fn token(auth: &Auth, method: &Method) -> Result<Token, String> {
+pub(super) async fn token(auth: &DatabricksAuth, method: &Method) -> Result<DatabricksToken, String> {
     let endpoint = auth.endpoint().await?;
     // For a workspace, the token endpoint is the audience, unless the federation policy has another.
     let audience = auth.config.audience.as_deref().unwrap_or(&endpoint);
@@ -26,7 +26,11 @@ pub(super) async fn token(auth: &Auth, method: &Method) -> Result<Token, String>
     auth.granted(|client| client.post(&endpoint).form(&form)).await
 }
 
-async fn identity<'m>(auth: &Auth, method: &'m Method, audience: &str) -> Result<(Secret, Option<&'m str>), String> {
+async fn identity<'m>(
+    auth: &DatabricksAuth,
+    method: &'m Method,
+    audience: &str,
+) -> Result<(Secret, Option<&'m str>), String> {
     match method {
         Method::GithubOidc { request_url, request_token, client_id } => {
             let mut url = reqwest::Url::parse(request_url).map_err(|e| format!("ACTIONS_ID_TOKEN_REQUEST_URL: {e}"))?;
@@ -40,7 +44,7 @@ async fn identity<'m>(auth: &Auth, method: &'m Method, audience: &str) -> Result
         }
         Method::EnvOidc { token, client_id, .. } => Ok((token.clone(), client_id.as_deref())),
         Method::FileOidc { path, client_id } => {
-            // Read anew each time: whoever wrote it renews it.
+            // Read again each time: whoever wrote it renews it.
             let text =
                 std::fs::read_to_string(path).map_err(|e| format!("cannot read the identity token {path}: {e}"))?;
             match text.trim() {

@@ -91,9 +91,9 @@ fn a_credential_goes_to_what_its_owner_names_and_to_nobody_else() {
             env.extend(profile.map(|_| ("DATABRICKS_CONFIG_PROFILE", "p")));
             let file = profile.map(|host| format!("[p]\nhost = {host}\n"));
             let get = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-            let explicit = Explicit { host: target.map(str::to_owned), profile: None };
+            let explicit = DatabricksSettings { host: target.map(str::to_owned), profile: None };
             let case = format!("{name} to {target:?}, DATABRICKS_HOST {env_host:?}, profile {profile:?}");
-            match Config::resolve(&get, file.as_deref(), explicit) {
+            match DatabricksConfig::resolve(&get, file.as_deref(), explicit) {
                 Ok(config) => {
                     assert!(goes.contains(&reach), "{case}: goes to {}", config.host.url);
                     assert!(config.methods.iter().any(|method| method.name() == name), "{case}: {:?}", config.methods);
@@ -121,8 +121,8 @@ fn what_is_named_may_be_anywhere() {
         for (name, variables, _) in kinds().into_iter().filter(|(name, ..)| !name.starts_with("azure")) {
             let env: Vec<_> = variables.into_iter().chain([("DATABRICKS_HOST", host)]).collect();
             let get = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-            let explicit = Explicit { host: Some(host.to_owned()), profile: None };
-            let config = Config::resolve(&get, None, explicit).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let explicit = DatabricksSettings { host: Some(host.to_owned()), profile: None };
+            let config = DatabricksConfig::resolve(&get, None, explicit).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(config.host.url, host);
         }
     }
@@ -141,8 +141,8 @@ fn a_token_of_a_profile_stays_with_the_profiles_host() {
         ("bare", Some(EVIL), false),
         ("bare", Some(HERE), false),
     ] {
-        let explicit = Explicit { host: target.map(str::to_owned), profile: Some(profile.to_owned()) };
-        let resolved = Config::resolve(&|_| None, Some(file), explicit);
+        let explicit = DatabricksSettings { host: target.map(str::to_owned), profile: Some(profile.to_owned()) };
+        let resolved = DatabricksConfig::resolve(&|_| None, Some(file), explicit);
         assert_eq!(resolved.is_ok(), goes, "{profile} {target:?}: {resolved:?}");
     }
 }

@@ -5,7 +5,7 @@
 //! 400 `ThrottlingException` (re:Post, "EMR API throttling"); the codes are those that botocore repeats
 //! (`retries/standard.py`, `ThrottledRetryableChecker`).
 
-use super::protocol::Api;
+use super::protocol::EmrApi;
 use crate::services::databricks::errors::{header, meaning, retry_after};
 use crate::services::failed::LONGEST_MESSAGE;
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ const FAILED: [&str; 4] = ["InternalServerException", "InternalServerError", "In
 
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct EmrError {
     /// The status that goes with the code: throttling counts as 429, a service that failed as 503, and what is not there
     /// as 404, whatever it says.
     pub status: u16,
@@ -69,7 +69,7 @@ struct XmlError {
 }
 
 /// Reads a refusal.
-pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Refusal {
+pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> EmrError {
     let (code, message, own) = said(status, headers, body);
     let status = match code.as_str() {
         code if THROTTLED.contains(&code) => 429,
@@ -77,7 +77,7 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
         "InvalidRequestException" if is_missing(&message) => 404,
         _ => status,
     };
-    Refusal {
+    EmrError {
         status,
         code,
         message: shortened(&message, LONGEST_MESSAGE),
@@ -123,11 +123,13 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Reads a success.
-pub(super) fn body(api: Api, body: &[u8]) -> Result<Value, String> {
+pub(super) fn body(api: EmrApi, body: &[u8]) -> Result<Value, String> {
     match api {
-        Api::Identity => caller(body),
-        Api::Clusters | Api::Serverless if body.iter().all(u8::is_ascii_whitespace) => Ok(Value::Null),
-        Api::Clusters | Api::Serverless => serde_json::from_slice(body).map_err(|e| format!("that is not JSON ({e})")),
+        EmrApi::Identity => caller(body),
+        EmrApi::Clusters | EmrApi::Serverless if body.iter().all(u8::is_ascii_whitespace) => Ok(Value::Null),
+        EmrApi::Clusters | EmrApi::Serverless => {
+            serde_json::from_slice(body).map_err(|e| format!("that is not JSON ({e})"))
+        }
     }
 }
 
@@ -151,14 +153,14 @@ fn caller(body: &[u8]) -> Result<Value, String> {
     Ok(json!({ "Account": read.result.account, "Arn": read.result.arn }))
 }
 
-impl Refusal {
+impl EmrError {
     /// Whether the credentials have had their time.
     pub(super) fn is_expired(&self) -> bool {
         matches!(self.code.as_str(), "ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
     }
 
     /// What can be done about it; `action` is the permission that the request needs.
-    pub(super) fn mend(&self, action: &str) -> Option<String> {
+    pub(super) fn remedy(&self, action: &str) -> Option<String> {
         Some(match self.code.as_str() {
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
                 format!("it takes the permission {action}")
@@ -182,7 +184,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn read(status: u16, body: &str) -> Refusal {
+    fn read(status: u16, body: &str) -> EmrError {
         refusal(status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
     }
 
@@ -228,10 +230,10 @@ mod tests {
     fn who_we_are_is_read_whole_or_not_at_all() {
         let text = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/a</Arn>\
                     <UserId>U</UserId><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
-        let read = body(Api::Identity, text.as_bytes()).unwrap();
+        let read = body(EmrApi::Identity, text.as_bytes()).unwrap();
         assert_eq!(read["Account"], "123456789012");
         for other in ["", "{}", "<html></html>", &text.replace("Account", "Count")] {
-            assert!(body(Api::Identity, other.as_bytes()).is_err(), "{other}");
+            assert!(body(EmrApi::Identity, other.as_bytes()).is_err(), "{other}");
         }
     }
 }

@@ -9,13 +9,13 @@ mod protocol;
 
 use super::aws::{self, Aws, AwsError, Endpoint};
 use super::http::{self as web, Broken};
-use super::pace::{Pace, Went};
+use super::rate_limiter::{RateLimiter, RequestOutcome};
 use super::retry::{self, Attempts, Policy, Retry};
 use super::{Requests, random};
-use answer::{Refusal, refusal};
+use answer::{EmrError, refusal};
 use jiff::Timestamp;
-use plumb_model::call::{Answer, Call, Fault, Method, Sending, Service, System};
-use protocol::{Api, Wire};
+use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
+use protocol::{EmrApi, Wire};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -27,7 +27,7 @@ const PER_SECOND: f64 = 2.0;
 
 /// What a target says of EMR.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Explicit {
+pub struct EmrSettings {
     /// The region. Default: the one of the environment or of the AWS profile.
     pub region: Option<String>,
     /// The account that the credentials have to be of.
@@ -56,20 +56,20 @@ pub struct Emr {
 
 /// One of the services and the way to it.
 struct Reached {
-    api: Api,
+    api: EmrApi,
     endpoint: Option<Endpoint>,
     client: reqwest::Client,
-    pace: Pace,
+    pace: RateLimiter,
 }
 
 impl Emr {
     /// EMR as the target and the environment name it. Nothing is sent yet.
-    pub fn new(aws: Aws, explicit: &Explicit) -> Result<Self, AwsError> {
+    pub fn new(aws: Aws, explicit: &EmrSettings) -> Result<Self, AwsError> {
         Self::with(aws, explicit, Policy::default())
     }
 
     /// The same with another patience.
-    pub fn with(aws: Aws, explicit: &Explicit, policy: Policy) -> Result<Self, AwsError> {
+    pub fn with(aws: Aws, explicit: &EmrSettings, policy: Policy) -> Result<Self, AwsError> {
         let wrong = |what: &str, value: &str, why: &str| AwsError::Setting {
             what: what.to_owned(),
             value: value.to_owned(),
@@ -90,13 +90,13 @@ impl Emr {
         {
             return Err(wrong("emr.account", account, "expected the twelve digits of an account, in quotes"));
         }
-        let reach = |api: Api| -> Result<Reached, AwsError> {
+        let reach = |api: EmrApi| -> Result<Reached, AwsError> {
             let endpoint = aws.endpoint(api.variable())?;
             let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
-            let pace = Pace::new(endpoint.is_none().then_some(PER_SECOND));
+            let pace = RateLimiter::new(endpoint.is_none().then_some(PER_SECOND));
             Ok(Reached { api, endpoint, client, pace })
         };
-        let services = [reach(Api::Clusters)?, reach(Api::Serverless)?, reach(Api::Identity)?];
+        let services = [reach(EmrApi::Clusters)?, reach(EmrApi::Serverless)?, reach(EmrApi::Identity)?];
         let (account, caller, requests) = (explicit.account.clone(), OnceCell::new(), Requests::default());
         Ok(Emr { aws, region, account, services, caller, policy, requests })
     }
@@ -113,7 +113,7 @@ impl Emr {
 
     /// Asks STS whose credentials these are, once. It needs no permission. Credentials of another account than the target
     /// names are refused.
-    pub async fn caller(&self) -> Result<&Caller, Fault> {
+    pub async fn caller(&self) -> Result<&Caller, ServiceError> {
         let call = Call::set(System::Emr, Method::Post, "/sts/GetCallerIdentity", Value::Null);
         let asked = self.caller.get_or_try_init(|| async {
             let answer = self.deliver(&call, &protocol::wire(&call).map_err(|why| not_sent(&call, why))?).await?;
@@ -126,7 +126,7 @@ impl Emr {
                 &call,
                 format!(
                     "the target is account {account}, and the credentials of {} are of account {} ({}); sign in to the \
-                     other account, or mend `emr.account` of the target",
+                     other account, or fix `emr.account` of the target",
                     self.aws.describe().await,
                     caller.account,
                     caller.arn
@@ -136,17 +136,17 @@ impl Emr {
         }
     }
 
-    fn reached(&self, api: Api) -> &Reached {
+    fn reached(&self, api: EmrApi) -> &Reached {
         let [clusters, serverless, identity] = &self.services;
         match api {
-            Api::Clusters => clusters,
-            Api::Serverless => serverless,
-            Api::Identity => identity,
+            EmrApi::Clusters => clusters,
+            EmrApi::Serverless => serverless,
+            EmrApi::Identity => identity,
         }
     }
 
     /// Sends a call as often as is safe and useful.
-    async fn deliver(&self, call: &Call, wire: &Wire) -> Result<Answer, Fault> {
+    async fn deliver(&self, call: &Call, wire: &Wire) -> Result<Answer, ServiceError> {
         let reached = self.reached(wire.api);
         let began = Instant::now();
         let (mut attempt, mut renewed) = (0, false);
@@ -155,16 +155,20 @@ impl Emr {
             let pass = reached.pace.enter().await;
             let (fault, mut refusal) = match self.attempt(call, attempt, wire, reached).await {
                 Ok(Ok(answer)) => {
-                    pass.leave(Went::Well);
+                    pass.leave(RequestOutcome::Well);
                     return Ok(answer);
                 }
                 Ok(Err(refusal)) => {
                     let too_fast = matches!(refusal.status, 429 | 503);
-                    pass.leave(if too_fast { Went::TooFast(refusal.retry_after) } else { Went::Well });
+                    pass.leave(if too_fast {
+                        RequestOutcome::TooFast(refusal.retry_after)
+                    } else {
+                        RequestOutcome::Well
+                    });
                     (self.fault(call, &refusal, ""), Some(refusal))
                 }
                 Err((fault, hopeless)) => {
-                    pass.leave(Went::Otherwise);
+                    pass.leave(RequestOutcome::Otherwise);
                     if hopeless {
                         return Err(attempts.failed(call, fault));
                     }
@@ -175,7 +179,7 @@ impl Emr {
             if let Some(refusal) = &mut refusal {
                 refusal.doubt = fault.doubt();
             }
-            if refusal.as_ref().is_some_and(Refusal::is_expired) && !renewed {
+            if refusal.as_ref().is_some_and(EmrError::is_expired) && !renewed {
                 self.aws.forget().await;
                 renewed = true;
                 continue;
@@ -196,7 +200,7 @@ impl Emr {
         attempt: u32,
         wire: &Wire,
         to: &Reached,
-    ) -> Result<Result<Answer, Refusal>, (Fault, bool)> {
+    ) -> Result<Result<Answer, EmrError>, (ServiceError, bool)> {
         let unsent = |why: String| (not_sent(call, why), true);
         let base = match &to.endpoint {
             Some(endpoint) => endpoint.url.clone(),
@@ -220,7 +224,8 @@ impl Emr {
         self.requests.add_one();
         let broken = |broken: Broken| {
             let (line, why) = (call.line(), self.aws.redactor().clean(&format!("{}: {}", self.place(to), broken.why)));
-            let fault = if broken.sent { Fault::Lost { line, why } } else { Fault::NotSent { line, why } };
+            let fault =
+                if broken.sent { ServiceError::Lost { line, why } } else { ServiceError::NotSent { line, why } };
             (fault, broken.hopeless)
         };
         let response = web::send(request, attempt).await.map_err(broken)?;
@@ -233,7 +238,7 @@ impl Emr {
         let body = web::body(response).await.map_err(broken)?;
         let body = answer::body(wire.api, &body).map_err(|why| {
             let why = format!("{} answered oddly: {why}; is it an endpoint of AWS?", self.place(to));
-            (Fault::Lost { line: call.line(), why: self.aws.redactor().clean(&why) }, true)
+            (ServiceError::Lost { line: call.line(), why: self.aws.redactor().clean(&why) }, true)
         })?;
         Ok(Ok(Answer { status, body, request_id: answer::request_id(&headers) }))
     }
@@ -246,8 +251,8 @@ impl Emr {
         }
     }
 
-    fn fault(&self, call: &Call, refusal: &Refusal, more: &str) -> Fault {
-        Fault::Refused {
+    fn fault(&self, call: &Call, refusal: &EmrError, more: &str) -> ServiceError {
+        ServiceError::Refused {
             line: call.line(),
             status: refusal.status,
             code: refusal.code.clone(),
@@ -259,8 +264,8 @@ impl Emr {
     }
 
     /// A refusal with what can be done about it.
-    async fn explained(&self, call: &Call, wire: &Wire, refusal: &Refusal) -> Fault {
-        let mut more = refusal.mend(&wire.action).map(|mend| format!("; {mend}")).unwrap_or_default();
+    async fn explained(&self, call: &Call, wire: &Wire, refusal: &EmrError) -> ServiceError {
+        let mut more = refusal.remedy(&wire.action).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         if matches!(refusal.status, 401 | 403) || more.contains("credentials") {
             more.push_str(&format!("; signed with the credentials of {}", self.aws.describe().await));
         }
@@ -275,7 +280,7 @@ impl Service for Emr {
                 return Err(not_sent(call, format!("this is a call to {}", call.system.name())));
             }
             let wire = protocol::wire(call).map_err(|why| not_sent(call, why))?;
-            if self.account.is_some() && wire.api != Api::Identity {
+            if self.account.is_some() && wire.api != EmrApi::Identity {
                 self.caller().await?;
             }
             self.deliver(call, &wire).await
@@ -283,6 +288,6 @@ impl Service for Emr {
     }
 }
 
-fn not_sent(call: &Call, why: String) -> Fault {
-    Fault::NotSent { line: call.line(), why }
+fn not_sent(call: &Call, why: String) -> ServiceError {
+    ServiceError::NotSent { line: call.line(), why }
 }

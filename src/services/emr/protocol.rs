@@ -9,37 +9,37 @@ use serde_json::{Map, Value};
 
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Api {
+pub(super) enum EmrApi {
     Clusters,
     Serverless,
     Identity,
 }
 
-impl Api {
+impl EmrApi {
     /// The name in signatures, host names and permissions.
     pub(super) fn signing_name(self) -> &'static str {
         match self {
-            Api::Clusters => "elasticmapreduce",
-            Api::Serverless => "emr-serverless",
-            Api::Identity => "sts",
+            EmrApi::Clusters => "elasticmapreduce",
+            EmrApi::Serverless => "emr-serverless",
+            EmrApi::Identity => "sts",
         }
     }
 
     /// The name that messages use.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Api::Clusters => "EMR",
-            Api::Serverless => "EMR Serverless",
-            Api::Identity => "STS",
+            EmrApi::Clusters => "EMR",
+            EmrApi::Serverless => "EMR Serverless",
+            EmrApi::Identity => "STS",
         }
     }
 
     /// The variable that names another endpoint (AWS SDKs and tools reference guide, "Service-specific endpoints").
     pub(super) fn variable(self) -> &'static str {
         match self {
-            Api::Clusters => "AWS_ENDPOINT_URL_EMR",
-            Api::Serverless => "AWS_ENDPOINT_URL_EMR_SERVERLESS",
-            Api::Identity => "AWS_ENDPOINT_URL_STS",
+            EmrApi::Clusters => "AWS_ENDPOINT_URL_EMR",
+            EmrApi::Serverless => "AWS_ENDPOINT_URL_EMR_SERVERLESS",
+            EmrApi::Identity => "AWS_ENDPOINT_URL_STS",
         }
     }
 }
@@ -47,7 +47,7 @@ impl Api {
 /// A request, before it is addressed and signed.
 #[derive(Debug, PartialEq)]
 pub(super) struct Wire {
-    pub api: Api,
+    pub api: EmrApi,
     pub method: Method,
     /// Path and query.
     pub target: String,
@@ -65,7 +65,7 @@ pub(super) fn wire(call: &Call) -> Result<Wire, String> {
         "elasticmapreduce" => clusters(call, rest),
         "emr-serverless" => serverless(call, rest),
         "sts" if is_operation(rest) => Ok(Wire {
-            api: Api::Identity,
+            api: EmrApi::Identity,
             method: Method::Post,
             target: "/".to_owned(),
             headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
@@ -88,7 +88,7 @@ fn clusters(call: &Call, operation: &str) -> Result<Wire, String> {
     };
     body.extend(call.query.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))));
     Ok(Wire {
-        api: Api::Clusters,
+        api: EmrApi::Clusters,
         method: Method::Post,
         target: "/".to_owned(),
         headers: vec![
@@ -113,10 +113,7 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
     query.sort();
     let question = if query.is_empty() { "" } else { "?" };
     let body = call.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let headers = match body.is_empty() {
-        true => Vec::new(),
-        false => vec![("content-type", "application/json".to_owned())],
-    };
+    let headers = if body.is_empty() { Vec::new() } else { vec![("content-type", "application/json".to_owned())] };
     let is_read = call.method == Method::Get;
     let action = match path.split('/').collect::<Vec<_>>()[..] {
         ["applications"] if is_read => "emr-serverless:ListApplications",
@@ -131,7 +128,7 @@ fn serverless(call: &Call, path: &str) -> Result<Wire, String> {
         _ => "one of emr-serverless",
     };
     Ok(Wire {
-        api: Api::Serverless,
+        api: EmrApi::Serverless,
         method: call.method,
         target: format!("/{path}{question}{}", query.join("&")),
         headers,

@@ -5,7 +5,7 @@
 
 use crate::services::databricks::errors::{header, is_html, meaning, retry_after};
 use jiff::Timestamp;
-use plumb_model::call::{Doubt, Fault};
+use plumb_model::call::{Doubt, ServiceError};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const UNSAID: Duration = Duration::from_secs(60);
 
 /// Reads an answer that is no success. A limit on requests gets status 429, whichever it came with: nothing was done, and
 /// it passes.
-pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Fault {
+pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> ServiceError {
     let own = serde_json::from_slice::<Value>(body).is_ok_and(|body| body["message"].is_string());
     let message = if (300..400).contains(&status) {
         let to = header(headers, "location").unwrap_or("another address");
@@ -33,7 +33,7 @@ pub(super) fn refused(line: String, status: u16, headers: &HeaderMap, body: &[u8
             .to_ascii_uppercase()
             .replace(' ', "_"),
     };
-    Fault::Refused {
+    ServiceError::Refused {
         line,
         status: if limit.is_some() { 429 } else { status },
         code,
@@ -111,7 +111,9 @@ mod tests {
     fn fault(status: u16, pairs: &[(&str, &str)], body: &str) -> (u16, Option<u64>, String) {
         let now = "2026-05-01T10:00:00Z".parse().unwrap();
         match refused("GET /x".into(), status, &headers(pairs), body.as_bytes(), now) {
-            Fault::Refused { status, retry_after, message, .. } => (status, retry_after.map(|d| d.as_secs()), message),
+            ServiceError::Refused { status, retry_after, message, .. } => {
+                (status, retry_after.map(|d| d.as_secs()), message)
+            }
             other => unreachable!("{other}"),
         }
     }

@@ -1,7 +1,7 @@
 //! An account with an old pipeline on EMR and its successor on Databricks, and somebody who works down the ladder.
 
 use crate::world::{self, Files, World, options};
-use plumb::apply::{self, Unwatched};
+use plumb::apply::{self, UnwatchedApply};
 use plumb::services::Services;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
@@ -244,8 +244,8 @@ impl Account {
         decision: Decision,
     ) -> ApplyOutcome {
         let stop = Arc::new(AtomicBool::new(false));
-        let options = apply::Options { patience: std::time::Duration::from_millis(200), ..options() };
-        apply::apply(services, desired, live, decision, options, &Unwatched, stop).await
+        let options = apply::ApplyOptions { patience: std::time::Duration::from_millis(200), ..options() };
+        apply::apply(services, desired, live, decision, options, &UnwatchedApply, stop).await
     }
 
     /// The writes to EMR of the log: the operation, or the method and path.

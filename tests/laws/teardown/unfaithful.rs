@@ -7,7 +7,7 @@ use crate::world;
 use plumb_core::plan::Action;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::render::outcome;
-use plumb_model::call::{Call, Fault, Sending, Service};
+use plumb_model::call::{Call, Sending, Service, ServiceError};
 use serde_json::json;
 use std::sync::{
     Arc,
@@ -32,7 +32,7 @@ async fn due(count: usize) -> (Account, Vec<String>) {
 /// An EMR that takes the cluster down and cannot describe it for so many looks afterwards.
 struct Blind {
     account: Arc<Account>,
-    fault: Fault,
+    fault: ServiceError,
     looks: AtomicUsize,
     ends: std::sync::atomic::AtomicBool,
 }
@@ -52,9 +52,9 @@ impl Service for Blind {
     }
 }
 
-fn refused(status: u16, doubt: Option<plumb_model::call::Doubt>) -> Fault {
+fn refused(status: u16, doubt: Option<plumb_model::call::Doubt>) -> ServiceError {
     let (line, code, message) = ("DescribeCluster".into(), "InternalFailure".into(), "oops".into());
-    Fault::Refused { line, status, code, message, request_id: None, retry_after: None, doubt }
+    ServiceError::Refused { line, status, code, message, request_id: None, retry_after: None, doubt }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,7 +63,7 @@ async fn a_look_that_fails_is_no_end() {
         refused(500, None),
         refused(503, None),
         refused(404, Some(plumb_model::call::Doubt::Foreign)),
-        Fault::Lost { line: "DescribeCluster".into(), why: "reset".into() },
+        ServiceError::Lost { line: "DescribeCluster".into(), why: "reset".into() },
     ];
     for fault in faults {
         for (looks, is_seen) in [(1, true), (3, true), (usize::MAX, false)] {

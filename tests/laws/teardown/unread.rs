@@ -2,11 +2,11 @@
 
 use super::account::{Account, FIRST, LATER, legacy, migration, open};
 use crate::world;
-use plumb_model::call::{Answer, Call, Fault, Sending, Service};
+use plumb_model::call::{Answer, Call, Sending, Service, ServiceError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-type Edit = dyn Fn(&Call, &mut Value) -> Result<(), Fault> + Send + Sync;
+type Edit = dyn Fn(&Call, &mut Value) -> Result<(), ServiceError> + Send + Sync;
 
 struct Edited {
     inner: Arc<dyn Service>,
@@ -36,7 +36,7 @@ fn with(operation: &'static str, pointer: &'static str, value: Value) -> Box<Edi
 fn denied(operation: &'static str) -> Box<Edit> {
     Box::new(move |call, _| match call.path.ends_with(operation) {
         false => Ok(()),
-        true => Err(Fault::Refused {
+        true => Err(ServiceError::Refused {
             line: call.line(),
             status: 400,
             code: "AccessDeniedException".into(),

@@ -5,13 +5,13 @@ use super::cases;
 use super::files;
 use super::moto::moto;
 use super::world::{self, Direct, World};
-use plumb::apply::{self, Options, Unwatched};
+use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::DagFiles;
 use plumb_core::kinds::airflow::python;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Guard, Plan};
-use plumb_model::call::{Call, Method, Sending, Service, Settled, System};
+use plumb_model::call::{Call, Method, Ready, Sending, Service, System};
 use serde_json::{Value, json};
 use std::fs;
 use std::sync::{Arc, atomic::AtomicBool};
@@ -59,9 +59,9 @@ async fn plan(world: &World, desired: &Desired) -> Plan {
 /// Applies without the patience to wait for Airflow.
 async fn apply_in_haste(world: &World, desired: &Desired) -> ApplyOutcome {
     let (live, decision) = world.plan(desired).await;
-    let options = Options { patience: Duration::from_millis(50), ..world::options() };
+    let options = ApplyOptions { patience: Duration::from_millis(50), ..world::options() };
     let stop = Arc::new(AtomicBool::new(false));
-    apply::apply(&world.services(), desired, &live, decision, options, &Unwatched, stop).await
+    apply::apply(&world.services(), desired, &live, decision, options, &UnwatchedApply, stop).await
 }
 
 /// Applies, while Airflow reads its folder now and then.
@@ -247,9 +247,9 @@ fn an_error_is_told_with_the_place_in_the_manifest() {
     let (expect, mut memory) = (json!({ "parsed": text, "file": "one.py" }), Value::Null);
     let looks = |errors: Value| [Value::Null, Value::Null, json!({ "import_errors": errors })];
     let clean = cases::kind().settled(&expect, &looks(json!([])), &mut memory);
-    assert!(matches!(clean, Settled::NotYet(_)), "{clean:?}");
+    assert!(matches!(clean, Ready::NotYet(_)), "{clean:?}");
     let broken = cases::kind().settled(&expect, &looks(json!([error])), &mut memory);
-    let Settled::Never(why) = broken else { panic!("{broken:?}") };
+    let Ready::Never(why) = broken else { panic!("{broken:?}") };
     assert!(why.contains("ValueError: pool is missing") && why.contains("written for spec.tasks[load]"), "{why}");
 }
 

@@ -4,7 +4,7 @@ use super::cases;
 use super::moto::moto;
 use plumb::services::DagFiles;
 use plumb_core::kinds::airflow::python;
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn list() -> Call {
     Call::get(System::DagFiles, "/dags")
 }
 
-pub async fn send(files: &DagFiles, call: Call) -> Result<Value, Fault> {
+pub async fn send(files: &DagFiles, call: Call) -> Result<Value, ServiceError> {
     files.send(&call).await.map(|answer| answer.body)
 }
 
@@ -73,7 +73,7 @@ impl Place {
         }
     }
 
-    async fn send(&self, call: Call) -> Result<Value, Fault> {
+    async fn send(&self, call: Call) -> Result<Value, ServiceError> {
         send(&self.files(), call).await
     }
 
@@ -178,7 +178,7 @@ async fn nothing_outside_is_touched() {
         ] {
             for call in [put(path, &mine("out")), delete(path)] {
                 let fault = place.send(call).await.unwrap_err();
-                assert!(matches!(fault, Fault::Refused { status: 400, .. }), "{path}: {fault}");
+                assert!(matches!(fault, ServiceError::Refused { status: 400, .. }), "{path}: {fault}");
             }
         }
         place.send(put("team/one.py", &mine("one"))).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_file_of_others_is_left_alone() {
         for (name, bytes) in &foreign {
             for call in [put(name, &mine("x")), delete(name)] {
                 let fault = place.send(call).await.unwrap_err();
-                assert!(matches!(fault, Fault::Refused { status: 409, .. }), "{name}: {fault}");
+                assert!(matches!(fault, ServiceError::Refused { status: 409, .. }), "{name}: {fault}");
                 assert!(fault.to_string().contains("is left alone"), "{fault}");
             }
             assert!(place.read(name).unwrap() == *bytes, "{name}");
@@ -280,7 +280,7 @@ async fn in_a_folder_links_are_not_followed_and_nothing_is_made_up() {
     let dags = folder.path().join("dags");
     let files = DagFiles::folder(&dags);
     let fault = send(&files, list()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains("dags cannot be read")), "{fault}");
+    assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains("dags cannot be read")), "{fault}");
     fs::create_dir_all(dags.join("folder.py")).unwrap();
     fs::write(folder.path().join("out.py"), mine("out")).unwrap();
     #[cfg(unix)]
@@ -291,7 +291,7 @@ async fn in_a_folder_links_are_not_followed_and_nothing_is_made_up() {
     for path in ["link/out.py", "link/new.py", "linked.py", "missing/x.py", "folder.py"] {
         for call in [put(path, &mine("other")), delete(path)] {
             let fault = send(&files, call).await.unwrap_err();
-            assert!(!cfg!(unix) || matches!(fault, Fault::Refused { status: 400, .. }), "{path}: {fault}");
+            assert!(!cfg!(unix) || matches!(fault, ServiceError::Refused { status: 400, .. }), "{path}: {fault}");
         }
     }
     assert_eq!(send(&files, list()).await.unwrap()["files"], json!([]));

@@ -3,7 +3,7 @@
 use super::files::{delete, list, mine, paths, prefix, put, s3, send};
 use super::moto::{encoded, moto};
 use plumb::services::DagFiles;
-use plumb_model::call::Fault;
+use plumb_model::call::ServiceError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -118,7 +118,10 @@ async fn what_somebody_writes_between_look_and_write_is_kept() {
     send(&files, put("old.py", &mine("old"))).await.unwrap();
     between("PUT", &key("old.py"), &mine("faster"));
     let fault = send(&files, put("old.py", &mine("slower"))).await.unwrap_err();
-    assert!(matches!(fault, Fault::Refused { status: 409, .. }) && fault.to_string().contains("CHANGED"), "{fault}");
+    assert!(
+        matches!(fault, ServiceError::Refused { status: 409, .. }) && fault.to_string().contains("CHANGED"),
+        "{fault}"
+    );
     assert_eq!(read(&prefix, "old.py").unwrap(), mine("faster"));
     // When it is removed.
     between("DELETE", &key("old.py"), theirs);
@@ -283,7 +286,7 @@ async fn credentials_come_from_where_the_aws_cli_takes_them() {
         ("code", "aws configure export-credentials --profile code"),
     ] {
         let fault = send(&open(profile), list()).await.unwrap_err();
-        assert!(matches!(&fault, Fault::NotSent { why, .. } if why.contains(says)), "{profile}: {fault}");
+        assert!(matches!(&fault, ServiceError::NotSent { why, .. } if why.contains(says)), "{profile}: {fault}");
         assert!(!fault.to_string().contains(secret), "{fault}");
     }
     for (name, value, says) in [

@@ -2,12 +2,12 @@
 
 use super::moto::moto;
 use super::seed::{fill_gaps, operation, small, trouble};
-use plumb::observe::inventory::{self as reading, Watch};
-use plumb::services::emr::Explicit;
+use plumb::observe::inventory::{self as reading, InventoryWatch};
+use plumb::services::emr::EmrSettings;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
 use plumb_core::inventory::{self, Account};
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 struct Deaf;
 
-impl Watch for Deaf {
+impl InventoryWatch for Deaf {
     fn listed(&self, _: &str, _: usize) {}
 }
 
@@ -28,7 +28,7 @@ pub fn emr(region: &str, account: Option<&str>, changes: &[(&str, &str)]) -> Emr
     }
     let env: aws::Env = Arc::new(move |name| environment.get(name).cloned());
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
-    let explicit = Explicit { region: Some(region.to_owned()), account: account.map(str::to_owned) };
+    let explicit = EmrSettings { region: Some(region.to_owned()), account: account.map(str::to_owned) };
     let policy = Policy { first: Duration::from_millis(20), ..Policy::default() };
     Emr::with(aws, &explicit, policy).unwrap()
 }
@@ -37,7 +37,7 @@ fn list() -> Call {
     Call::set(System::Emr, Method::Post, "/elasticmapreduce/ListClusters", json!({}))
 }
 
-async fn all(region: &str) -> Result<Account, Fault> {
+async fn all(region: &str) -> Result<Account, ServiceError> {
     reading::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
 }
 
@@ -65,7 +65,7 @@ async fn only_what_is_rightly_signed_is_answered() {
     ] {
         let fault = emr(region, None, changes).send(&list()).await.unwrap_err();
         let text = fault.to_string();
-        assert!(matches!(fault, Fault::Refused { status: 403, .. }) && text.contains(says), "{text}");
+        assert!(matches!(fault, ServiceError::Refused { status: 403, .. }) && text.contains(says), "{text}");
         assert!(!text.contains(wrong) && !text.contains(blind_secret), "{text}");
     }
 }
@@ -74,7 +74,7 @@ async fn only_what_is_rightly_signed_is_answered() {
 async fn another_account_is_asked_nothing() {
     let region = "ap-south-1";
     let fault = emr(region, Some("999999999999"), &[]).send(&list()).await.unwrap_err();
-    let Fault::NotSent { why, .. } = &fault else { panic!("{fault}") };
+    let ServiceError::NotSent { why, .. } = &fault else { panic!("{fault}") };
     assert!(why.contains("the target is account 999999999999") && why.contains("of account 123456789012"), "{why}");
     assert_eq!(requests(&operation(region, "")), 0);
     let caller = emr(region, None, &[]);
@@ -92,7 +92,7 @@ async fn settings_that_cannot_be_meant_are_refused() {
         (Some("evil.example/"), None, "expected the name of a region"),
         (Some("eu-west-1"), Some("12"), "expected the twelve digits"),
     ] {
-        let explicit = Explicit { region: region.map(str::to_owned), account: account.map(str::to_owned) };
+        let explicit = EmrSettings { region: region.map(str::to_owned), account: account.map(str::to_owned) };
         let error = Emr::new(aws(), &explicit).err().unwrap().to_string();
         assert!(error.contains(says), "{error}");
     }

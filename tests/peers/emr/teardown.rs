@@ -4,7 +4,7 @@ use super::client::emr;
 use super::moto::moto;
 use super::seed::cluster;
 use super::world::{self, Files, decision_at, options};
-use plumb::apply::{self, Unwatched};
+use plumb::apply::{self, UnwatchedApply};
 use plumb::observe;
 use plumb::services::{Requests, Services};
 use plumb_core::kinds;
@@ -36,14 +36,14 @@ async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
     let desired = world::load(&Files::from([("legacy.yaml".to_owned(), MANIFEST.to_owned())]));
     let kinds = [kinds::find("EmrCluster").unwrap()];
     let mut live =
-        observe::observe(&services, &kinds, &desired, &Selection::default(), &observe::Unwatched).await.unwrap();
+        observe::observe(&services, &kinds, &desired, &Selection::default(), &observe::UnwatchedRead).await.unwrap();
     // The head of these plans.
     live.commits = Commits::Repository { known: ["0123456789ab".to_owned()].into(), shallow: false };
     let keys = Keys { who: "ann", key: true };
     let decision = decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), keys);
     let actions: Vec<_> = decision.plan.changes.iter().map(|c| (c.address.clone(), c.action)).collect();
     let stop = Arc::new(AtomicBool::new(false));
-    let mut outcome = apply::apply(&services, &desired, &live, decision, options(), &Unwatched, stop).await;
+    let mut outcome = apply::apply(&services, &desired, &live, decision, options(), &UnwatchedApply, stop).await;
     actions.into_iter().map(|(address, action)| (action, outcome.changes.remove(&address).unwrap())).collect()
 }
 

@@ -2,14 +2,14 @@
 
 use super::server::{NOW, REGION, Server};
 use jiff::Timestamp;
-use plumb::observe::inventory::{self as reading, Watch};
+use plumb::observe::inventory::{self as reading, InventoryWatch};
 use plumb_core::inventory::{self};
 use serde_json::{Value, json};
 use std::process::Command;
 
 struct Deaf;
 
-impl Watch for Deaf {
+impl InventoryWatch for Deaf {
     fn listed(&self, _: &str, _: usize) {}
 }
 

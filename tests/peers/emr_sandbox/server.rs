@@ -1,9 +1,9 @@
 //! A sandbox with EMR, and plumb's own client of it.
 
-use plumb::services::emr::Explicit;
+use plumb::services::emr::EmrSettings;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_sandbox::{Running, SandboxOptions, store::Clock};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Server {
         self.control("POST", "clock", json!({ "advance_seconds": seconds })).await;
     }
 
-    pub async fn ask(&self, operation: &str, body: Value) -> Result<Value, Fault> {
+    pub async fn ask(&self, operation: &str, body: Value) -> Result<Value, ServiceError> {
         let call = Call::set(System::Emr, Method::Post, format!("/elasticmapreduce/{operation}"), body);
         self.emr.send(&call).await.map(|answer| answer.body)
     }
@@ -75,7 +75,7 @@ impl Server {
     /// What a refused operation says.
     pub async fn refused(&self, operation: &str, body: Value) -> String {
         match self.ask(operation, body).await {
-            Err(fault @ Fault::Refused { .. }) => fault.to_string(),
+            Err(fault @ ServiceError::Refused { .. }) => fault.to_string(),
             other => panic!("{operation}: {other:?}"),
         }
     }
@@ -111,7 +111,7 @@ pub fn client(running: &Running, region: &str, changes: &[(&str, &str)]) -> Resu
     environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let env: aws::Env = Arc::new(move |name| environment.get(name).cloned());
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| e.to_string())?;
-    let explicit = Explicit { region: Some(region.to_owned()), account: None };
+    let explicit = EmrSettings { region: Some(region.to_owned()), account: None };
     let policy = Policy { first: Duration::from_millis(20), ..Policy::default() };
     Emr::with(aws, &explicit, policy).map_err(|e| e.to_string())
 }

@@ -1,7 +1,7 @@
 //! Signatures, regions, faults, the log, the state file.
 
 use super::server::{REGION, Server, asked, client, step};
-use plumb_model::call::{Call, Fault, Method, Service, System};
+use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_sandbox::SandboxOptions;
 use serde_json::{Value, json};
 
@@ -28,7 +28,10 @@ async fn only_what_is_rightly_signed_is_answered() {
         let stranger = client(&server.running, REGION, &[change]).unwrap();
         for call in [list(), Call::get(System::Emr, "/emr-serverless/applications")] {
             let fault = stranger.send(&call).await.unwrap_err();
-            assert!(matches!(fault, Fault::Refused { status: 403, .. }) && fault.to_string().contains(says), "{fault}");
+            assert!(
+                matches!(fault, ServiceError::Refused { status: 403, .. }) && fault.to_string().contains(says),
+                "{fault}"
+            );
         }
         assert!(stranger.caller().await.unwrap_err().to_string().contains(says));
     }
@@ -66,7 +69,7 @@ async fn faults_strike_by_operation_and_are_waited_out() {
     let create =
         Call::create(System::Emr, "/elasticmapreduce/RunJobFlow", asked("lost", true, false, &[]), "/JobFlowId");
     let fault = server.emr.send(&create).await.unwrap_err();
-    assert!(matches!(fault, Fault::Lost { .. }), "{fault}");
+    assert!(matches!(fault, ServiceError::Lost { .. }), "{fault}");
     assert_eq!(server.get("ListClusters", json!({})).await["Clusters"].as_array().unwrap().len(), 1);
     server.control("POST", "faults", json!({ "path": "/elasticmapreduce/*", "status": 403 })).await;
     let refused = server.refused("ListClusters", json!({})).await;

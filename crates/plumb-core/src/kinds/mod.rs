@@ -85,7 +85,7 @@ pub mod emr {
     mod tests;
 }
 
-use plumb_model::call::{Call, Settled, System};
+use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::{Path, Rules};
 use plumb_model::yaml::{Node, Problem, Problems, Tree};
@@ -310,10 +310,10 @@ pub trait Kind: Send + Sync + 'static {
     fn next_run(_step: &Step<'_>) -> Option<String> {
         None
     }
-    /// Whether a change has come to what `expect` says (see [`plumb_model::call::Settles`]). `memory` is `Null` at the first
+    /// Whether a change has come to what `expect` says (see [`plumb_model::call::WaitFor`]). `memory` is `Null` at the first
     /// look and stays what it was left as from look to look.
-    fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Settled {
-        Settled::Yes
+    fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Ready {
+        Ready::Yes
     }
     /// Whether the manifest is about an object of others, of which it sets some fields: it is known by its name, carries
     /// no mark, and is neither made nor deleted.
@@ -393,7 +393,7 @@ pub trait AnyKind: Send + Sync {
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
     fn managed_by(&self, seen: &Seen) -> Option<managed::Tool>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
-    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready;
     fn is_borrowed(&self, spec: &Value) -> bool;
     fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
     fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
@@ -503,7 +503,7 @@ impl<K: Kind> AnyKind for Of<K> {
     fn next_run(&self, step: &Step<'_>) -> Option<String> {
         K::next_run(step)
     }
-    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {
         K::settled(expect, looks, memory)
     }
     fn is_borrowed(&self, spec: &Value) -> bool {

@@ -27,7 +27,7 @@ pub(super) async fn inventory(stage: &Stage<'_>) -> Result<(), Failure> {
     let found: Value = serde_json::from_str(&ran.out).unwrap_or_default();
     let pipelines = found["pipelines"].as_array().map_or(0, Vec::len);
     must(pipelines == 6 && found["clusters"] == 10, || format!("it found {pipelines} pipelines"))?;
-    stage.proven("ten clusters are six pipelines: a cluster that is made anew each month is one")?;
+    stage.proven("ten clusters are six pipelines: a cluster that is recreated each month is one")?;
     must(clusters(stage).await? == before, || "a cluster changed".into())?;
     stage.proven("nothing of EMR changed")
 }
@@ -160,13 +160,14 @@ pub(super) async fn gates(stage: &Stage<'_>) -> Result<(), Failure> {
 }
 
 fn left(waits: &BTreeSet<String>) -> String {
-    match waits.is_empty() {
-        true => "nothing is".to_owned(),
-        false => format!(
+    if waits.is_empty() {
+        "nothing is".to_owned()
+    } else {
+        format!(
             "{} {}",
             waits.iter().cloned().collect::<Vec<_>>().join(", "),
             if waits.len() == 1 { "is" } else { "are" }
-        ),
+        )
     }
 }
 
@@ -241,7 +242,7 @@ pub(super) async fn take_down(stage: &Stage<'_>) -> Result<(), Failure> {
     let before = clusters(stage).await?;
     stage.plumb(&["apply", TARGET[0], TARGET[1], "--yes"]).await?.exits(0)?;
     must(clusters(stage).await? == before, || "a cluster changed".into())?;
-    stage.proven("every gate holds, and an apply without the second key does nothing")?;
+    stage.proven("every gate holds, and an apply without --allow-teardown does nothing")?;
     stage.plumb(&["apply", TARGET[0], TARGET[1], "--yes", "--allow-teardown"]).await?.exits(0)?;
     let ended = described(stage, &id).await?;
     must(ended["Status"]["State"] == "TERMINATED" && ended["TerminationProtected"] == false, || {

@@ -37,7 +37,7 @@ pub(super) fn nothing_refused(plan: &Value) -> Result<(), Failure> {
 pub(super) fn nothing_planned(plan: &Value, unchanged: u64) -> Result<(), Failure> {
     nothing_refused(plan)?;
     must(plan["changes"].as_array().is_some_and(Vec::is_empty), || format!("the plan is {:?}", actions(plan)))?;
-    must(plan["unchanged"] == unchanged, || format!("{} resources are as they should be", plan["unchanged"]))
+    must(plan["unchanged"] == unchanged, || format!("{} resources are up to date", plan["unchanged"]))
 }
 
 /// Every job that is live.

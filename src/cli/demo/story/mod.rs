@@ -13,7 +13,7 @@ use std::pin::Pin;
 pub type Playing<'s> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 's>>;
 
 /// One step of the story. It relies on those before it and on nothing else.
-pub struct Step {
+pub struct StoryStep {
     pub title: &'static str,
     /// What happens, in plain words.
     pub words: &'static str,
@@ -22,115 +22,115 @@ pub struct Step {
 }
 
 /// All steps, in order.
-pub const STORY: &[Step] = &[
-    Step {
+pub const STORY: &[StoryStep] = &[
+    StoryStep {
         title: "A workspace, and a repository",
         words: "An emulated Databricks workspace runs in this process. Three jobs are in it: one that Carol made by \
                 hand, and two that belong to other people. Ann has begun a repository with an instance pool, a policy \
                 and a cluster, and applies it.",
         play: |stage| Box::pin(workspace::begin(stage)),
     },
-    Step {
+    StoryStep {
         title: "validate: every mistake, offline",
         words: "Ben writes the manifests of three monthly jobs. A key is misspelt. `validate` says where, and what was \
                 meant, before anything is sent anywhere.",
         play: |stage| Box::pin(workspace::validate(stage)),
     },
-    Step {
+    StoryStep {
         title: "plan: what would an apply do?",
-        words: "The key is mended. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
+        words: "The key is fixed. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
                 id, so that it is taken over, history and all, instead of made twice. And the pool may grow.",
         play: |stage| Box::pin(workspace::plan(stage)),
     },
-    Step {
+    StoryStep {
         title: "apply: make it so",
         words: "What refers to something is made after it. What plumb makes is marked as its own in the very call that \
                 makes it: there is no state file to lose.",
         play: |stage| Box::pin(workspace::apply(stage)),
     },
-    Step {
+    StoryStep {
         title: "plan again: nothing to do",
         words: "The service has filled in defaults, sorted lists and added a policy's tags. None of that is a \
                 difference. With --detailed-exitcode a pipeline can ask.",
         play: |stage| Box::pin(workspace::nothing_to_do(stage)),
     },
-    Step {
+    StoryStep {
         title: "a schedule: when would it start?",
         words: "Ann writes the schedule of the three jobs for Airflow: once a month, one after the other. Switching it \
                 on would start a run at once, because this month's tick has passed. The plan says so, with the month \
                 that the run is for, and refuses until somebody says that it is meant.",
         play: |stage| Box::pin(workspace::schedule(stage)),
     },
-    Step {
+    StoryStep {
         title: "apply: written, parsed, switched on",
         words: "`catchUpNow: true` says that it is meant. plumb writes the DAG file, waits until Airflow has parsed that \
                 very file, and only then switches the DAG on. A file that Airflow cannot import is never switched on.",
         play: |stage| Box::pin(workspace::switch_on(stage)),
     },
-    Step {
+    StoryStep {
         title: "somebody edits a job in the UI",
         words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
         play: |stage| Box::pin(workspace::edit(stage)),
     },
-    Step {
+    StoryStep {
         title: "drift: which field, and who wanted what",
         words: "Made for cron: the exit code is 2 when something is not as git says. The mark names the commit of the \
                 last apply, so plumb knows that the manifest did not change and the live job did; and git knows who \
                 wrote the line.",
         play: |stage| Box::pin(workspace::drift(stage)),
     },
-    Step {
+    StoryStep {
         title: "apply: heal it",
         words: "Applying puts back that one field.",
         play: |stage| Box::pin(workspace::heal(stage)),
     },
-    Step {
+    StoryStep {
         title: "a manifest is removed",
         words: "Ben deletes the file of a job, and takes its task out of the schedule. Its live job carries the \
                 project's mark and no manifest asks for it any more, so the plan deletes it: that one, and nothing \
                 that belongs to others.",
         play: |stage| Box::pin(workspace::removal(stage)),
     },
-    Step {
+    StoryStep {
         title: "apply, and all is as git says",
         words: "Guards in plumb.yaml limit what one apply may delete; one of seven is within them.",
         play: |stage| Box::pin(workspace::end(stage)),
     },
-    Step {
+    StoryStep {
         title: "emr inventory: what is still on EMR",
         words: "The old monthly pipelines run on EMR. An emulated AWS account holds them as they are met: six pipelines, \
-                made anew each month or kept waiting, on spot fleets, with bootstrap actions and odd steps.",
+                recreated each month or kept waiting, on spot fleets, with bootstrap actions and odd steps.",
         play: |stage| Box::pin(exit::inventory(stage)),
     },
-    Step {
+    StoryStep {
         title: "import emr: from steps and clusters to manifests",
         words: "Each pipeline becomes a job, the DAG that runs it, a manifest of its old clusters and one that ties the \
                 two. What only people can decide is a comment at its line, and stands in translation.md.",
         play: |stage| Box::pin(exit::translate(stage)),
     },
-    Step {
+    StoryStep {
         title: "apply: the new beside the old",
         words: "The translated jobs and DAGs are deployed. EMR goes on as before: old and new run in parallel.",
         play: |stage| Box::pin(exit::deploy(stage)),
     },
-    Step {
-        title: "teardown, first rung: marked",
+    StoryStep {
+        title: "teardown: marked",
         words: "Ann writes that the old insights clusters are to go. The first apply only marks what matches: tags, and \
                 nothing else.",
         play: |stage| Box::pin(exit::mark(stage)),
     },
-    Step {
+    StoryStep {
         title: "gates, one by one",
         words: "A date, a grace, two good runs of the new job, the old DAG paused, old and new compared, no step \
                 running: each of them alone keeps the cluster alive, and the plan says which and why.",
         play: |stage| Box::pin(exit::gates(stage)),
     },
-    Step {
-        title: "teardown: the second key",
+    StoryStep {
+        title: "teardown: allowed",
         words: "Now it is due. That alone ends nothing: terminating takes --allow-teardown as well.",
         play: |stage| Box::pin(exit::take_down(stage)),
     },
-    Step {
+    StoryStep {
         title: "one comes back",
         words: "Erin starts a cluster of that name again. The manifest is still there, and the nightly drift check \
                 reads it.",

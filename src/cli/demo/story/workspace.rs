@@ -45,7 +45,7 @@ pub(super) async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven(&format!("the mistake was found in line {} of {INSIGHTS}; exit code 1", line.unwrap_or_default()))?;
     stage.write(INSIGHTS, project::file(INSIGHTS)?)?;
     stage.plumb(&["validate", TARGET[0], TARGET[1]]).await?.exits(0)?;
-    stage.proven("with the key mended all manifests are valid; exit code 0")?;
+    stage.proven("with the key fixed all manifests are valid; exit code 0")?;
     let sent = stage.requests().await?;
     must(sent.is_empty(), || format!("requests were sent: {sent:?}"))?;
     stage.proven("no request was sent")
@@ -122,7 +122,7 @@ pub(super) async fn nothing_to_do(stage: &Stage<'_>) -> Result<(), Failure> {
     let sent = stage.requests().await?.len();
     let plan = stage.plan("plan").await?;
     nothing_planned(&plan, 6)?;
-    stage.proven(&format!("no change, six resources as they should be, exit code 0; it took {sent} requests"))
+    stage.proven(&format!("no change, six resources up to date, exit code 0; it took {sent} requests"))
 }
 
 /// What the manifest says of a run that starts at once.
@@ -173,7 +173,7 @@ pub(super) async fn switch_on(stage: &Stage<'_>) -> Result<(), Failure> {
     must(runs["total_entries"] == 1, || format!("{} runs have started", runs["total_entries"]))?;
     stage.proven("the DAG is on, and the one run that was meant has started")?;
     nothing_planned(&stage.plan("plan").await?, 7)?;
-    stage.proven("seven resources are as they should be")
+    stage.proven("seven resources are up to date")
 }
 
 const SHORTENED: u64 = 600;

@@ -12,7 +12,7 @@ use super::python::{self, HEADER};
 use crate::kinds::{
     Findings, Impact, ImpactClass, Kind, MarkPlace, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
 };
-use plumb_model::call::{Call, Method, Settled, Settles, System};
+use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Read};
 use plumb_model::text::percent_encoded;
 use plumb_model::yaml::{Node, Tree};
@@ -43,11 +43,11 @@ fn look(path: String) -> Call {
 fn put(file: &str, id: &str, text: &str) -> Call {
     // The newest first: those of this file are among them.
     let errors = look("/api/v2/importErrors".to_owned()).query("limit", "100").query("order_by", "-timestamp");
-    let settles = Settles {
+    let wait_for = WaitFor {
         expect: json!({ "parsed": text, "file": file }),
         reads: vec![look(format!("/api/v2/dags/{id}")), look(format!("/api/v2/dagSources/{id}")), errors],
     };
-    write(file, id, text).settles(settles)
+    write(file, id, text).wait_for(wait_for)
 }
 
 fn write(file: &str, id: &str, text: &str) -> Call {
@@ -106,12 +106,12 @@ fn delete(step: &Step<'_>) -> Vec<Call> {
     let id = step.id();
     let file = fact(step.live, "file").map_or_else(|| python::file_name(id), str::to_owned);
     let mark = step.live.and_then(|l| l.facts.get(HEADER)?.as_str()).unwrap_or_default();
-    let gone = Settles { expect: json!({ "stale": true }), reads: vec![look(format!("/api/v2/dags/{id}"))] };
+    let gone = WaitFor { expect: json!({ "stale": true }), reads: vec![look(format!("/api/v2/dags/{id}"))] };
     let mut calls = Vec::new();
     if is_known(step.live) {
         calls.push(pause(id, true).gone_is_done());
     }
-    calls.push(write(&file, id, &python::tombstone(mark)).settles(gone));
+    calls.push(write(&file, id, &python::tombstone(mark)).wait_for(gone));
     // Airflow refuses while tasks of it run.
     let forget =
         Call { body: None, ..Call::set(System::Airflow, Method::Delete, format!("/api/v2/dags/{id}"), Value::Null) };
@@ -129,12 +129,12 @@ fn switches_on(step: &Step<'_>) -> bool {
     step.verb != Verb::Delete && wanted && !was_on
 }
 
-fn parsed(expect: &Value, text: &str, looks: &[Value], memory: &mut Value) -> Settled {
-    let [dag, source, errors] = looks else { return Settled::Never("the reads do not fit".to_owned()) };
+fn parsed(expect: &Value, text: &str, looks: &[Value], memory: &mut Value) -> Ready {
+    let [dag, source, errors] = looks else { return Ready::Never("the reads do not fit".to_owned()) };
     let content = source.get("content").and_then(Value::as_str).unwrap_or_default();
     let is_this = !content.is_empty() && content.trim_end() == text.trim_end();
     if is_this && dag.is_object() && !is_stale(dag) && dag["has_import_errors"] != true {
-        return Settled::Yes;
+        return Ready::Yes;
     }
     let file = expect["file"].as_str().unwrap_or_default();
     let error = errors["import_errors"].as_array().into_iter().flatten().find(|e| is_about(e, file));
@@ -154,12 +154,12 @@ fn parsed(expect: &Value, text: &str, looks: &[Value], memory: &mut Value) -> Se
                 let from = python::place_of(text, line).map_or_else(String::new, |p| format!(", written for spec.{p}"));
                 format!(" in line {line} of {file}{said}{from}")
             });
-            Settled::Never(format!("Airflow cannot import it: {what}{place}; the DAG was not switched on"))
+            Ready::Never(format!("Airflow cannot import it: {what}{place}; the DAG was not switched on"))
         }
-        Some(_) => Settled::NotYet(format!("Airflow still has an import error of {file}")),
-        None if is_this => Settled::NotYet("Airflow has parsed the file and not taken the DAG in".to_owned()),
-        None if content.is_empty() => Settled::NotYet(format!("Airflow has not parsed {file} yet")),
-        None => Settled::NotYet(format!("Airflow still has another version of {file}")),
+        Some(_) => Ready::NotYet(format!("Airflow still has an import error of {file}")),
+        None if is_this => Ready::NotYet("Airflow has parsed the file and not taken the DAG in".to_owned()),
+        None if content.is_empty() => Ready::NotYet(format!("Airflow has not parsed {file} yet")),
+        None => Ready::NotYet(format!("Airflow still has another version of {file}")),
     }
 }
 
@@ -325,14 +325,12 @@ impl Kind for AirflowDag {
         dag_runs::next(&spec, step.now).map(|due| due.words())
     }
 
-    fn settled(expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
+    fn settled(expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {
         match expect.get("parsed").and_then(Value::as_str) {
             Some(text) => parsed(expect, text, looks, memory),
             None => match looks.first() {
-                Some(dag) if dag.is_object() && !is_stale(dag) => {
-                    Settled::NotYet("Airflow still has the DAG".to_owned())
-                }
-                _ => Settled::Yes,
+                Some(dag) if dag.is_object() && !is_stale(dag) => Ready::NotYet("Airflow still has the DAG".to_owned()),
+                _ => Ready::Yes,
             },
         }
     }

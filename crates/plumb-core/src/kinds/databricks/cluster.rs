@@ -14,7 +14,7 @@ use super::{cluster_check, permissions};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
-use plumb_model::call::{Call, Method, System, Until};
+use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,27 +121,22 @@ fn post(path: &str, id: &str) -> Call {
     Call::set(System::Databricks, Method::Post, path, json!({ "cluster_id": id }))
 }
 
-fn until(call: Call, id: &str, good: &'static [&'static str], bad: &'static [&'static str]) -> Call {
-    let until = Until {
-        path: "/api/2.1/clusters/get".into(),
-        query: vec![("cluster_id".into(), id.into())],
-        pointer: "/state",
-        good,
-        bad,
-    };
-    Call { until: Some(until), ..call }
+/// Waits after a call for a state, and gives up at one from which it is no longer reached.
+fn wait_for(call: Call, id: &str, state: &str, never: &[&str]) -> Call {
+    let get = Call::get(System::Databricks, "/api/2.1/clusters/get").query("cluster_id", id);
+    call.wait_for(WaitFor { expect: json!({ "state": state, "never": never }), reads: vec![get] })
 }
 
-fn until_running(call: Call, id: &str) -> Call {
-    until(call, id, &["RUNNING"], &["TERMINATED", "ERROR"])
+fn wait_for_running(call: Call, id: &str) -> Call {
+    wait_for(call, id, "RUNNING", &["TERMINATED", "ERROR"])
 }
 
 fn start(id: &str) -> Call {
-    until_running(post("/api/2.1/clusters/start", id).waits_out_state(), id)
+    wait_for_running(post("/api/2.1/clusters/start", id).waits_out_state(), id)
 }
 
 fn terminate(id: &str) -> Call {
-    until(post("/api/2.1/clusters/delete", id).waits_out_state(), id, &["TERMINATED"], &["ERROR"])
+    wait_for(post("/api/2.1/clusters/delete", id).waits_out_state(), id, "TERMINATED", &["ERROR"])
 }
 
 /// The calls that make the installed libraries those of the manifest. Only a running cluster takes them (Terraform
@@ -190,7 +185,7 @@ fn update(step: &Step<'_>) -> Vec<Call> {
                 }
             }
             let resize = Call::set(System::Databricks, Method::Post, "/api/2.1/clusters/resize", body);
-            calls.push(Call { otherwise: Some(Box::new(edit)), ..resize });
+            calls.push(Call { fallback: Some(Box::new(edit)), ..resize });
         } else {
             calls.push(edit);
         }
@@ -219,7 +214,7 @@ fn create(step: &Step<'_>) -> Vec<Call> {
     let state = step.body.get("state").and_then(Value::as_str);
     let has_libraries = step.body.get("libraries").is_some_and(|l| *l != json!([]));
     let mut calls =
-        vec![if has_libraries || state == Some("running") { until_running(create, "${id}") } else { create }];
+        vec![if has_libraries || state == Some("running") { wait_for_running(create, "${id}") } else { create }];
     if step.body.get("pinned") == Some(&json!(true)) {
         calls.push(post("/api/2.1/clusters/pin", id));
     }
@@ -347,6 +342,19 @@ impl Kind for DatabricksCluster {
         };
         calls.extend(permissions::calls("clusters", step));
         Ok(calls)
+    }
+
+    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
+        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Ready::Never("it is gone".into()) };
+        let state = look.get("state").and_then(Value::as_str).unwrap_or("unknown");
+        if expect["state"] == state {
+            Ready::Yes
+        } else if expect["never"].as_array().is_some_and(|never| never.iter().any(|one| one == state)) {
+            let why = look.get("state_message").and_then(Value::as_str).unwrap_or("no reason given");
+            Ready::Never(format!("its state became {state}: {why}"))
+        } else {
+            Ready::NotYet(format!("it is {state}"))
+        }
     }
 
     fn impact(step: &Step<'_>) -> Vec<Impact> {

@@ -7,7 +7,7 @@ use super::api::time;
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
-use plumb_model::call::{Call, Method, Settled, Settles, System};
+use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
@@ -127,12 +127,12 @@ impl Kind for EmrServerlessApplication {
         let mut calls = Vec::new();
         if step.verb == Verb::Delete {
             if !matches!(live.state.as_deref(), Some("CREATED" | "STOPPED")) {
-                let settles = Settles { expect: json!({ "state": "STOPPED" }), reads: vec![get(&live.id)] };
+                let wait_for = WaitFor { expect: json!({ "state": "STOPPED" }), reads: vec![get(&live.id)] };
                 let stop = Call::set(System::Emr, Method::Post, format!("{PATH}/{}/stop", live.id), json!({}));
-                calls.push(stop.settles(settles));
+                calls.push(stop.wait_for(wait_for));
             }
-            let settles = Settles { expect: json!({ "state": "TERMINATED" }), reads: vec![get(&live.id)] };
-            calls.push(Call::delete(System::Emr, format!("{PATH}/{}", live.id)).settles(settles));
+            let wait_for = WaitFor { expect: json!({ "state": "TERMINATED" }), reads: vec![get(&live.id)] };
+            calls.push(Call::delete(System::Emr, format!("{PATH}/{}", live.id)).wait_for(wait_for));
             return Ok(calls);
         }
         let (set, off) = tags_of(step.body);
@@ -147,15 +147,15 @@ impl Kind for EmrServerlessApplication {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
+    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         // What is not found any more is gone; an answer that leaves out the state says nothing.
-        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Settled::Yes };
+        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Ready::Yes };
         let state = text(look, "/application/state");
         match state.as_str() {
-            "TERMINATED" => Settled::Yes,
-            "" => Settled::NotYet("the answer does not say its state".into()),
-            state if expect["state"] == state => Settled::Yes,
-            state => Settled::NotYet(format!("it is {state}")),
+            "TERMINATED" => Ready::Yes,
+            "" => Ready::NotYet("the answer does not say its state".into()),
+            state if expect["state"] == state => Ready::Yes,
+            state => Ready::NotYet(format!("it is {state}")),
         }
     }
 

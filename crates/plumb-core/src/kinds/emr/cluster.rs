@@ -8,7 +8,7 @@ use super::api::{operation, time};
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
-use plumb_model::call::{Call, Settled, Settles, System};
+use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -91,23 +91,23 @@ fn described<'v>(answer: &Value, steps: impl IntoIterator<Item = &'v Value>) -> 
 }
 
 /// Whether the cluster may be terminated now that its protection was taken off.
-fn may_end(looks: &[Value], expect: &Value) -> Settled {
-    let [cluster, steps] = looks else { return Settled::Never("the cluster was not looked at".into()) };
+fn may_end(looks: &[Value], expect: &Value) -> Ready {
+    let [cluster, steps] = looks else { return Ready::Never("the cluster was not looked at".into()) };
     let old = match described(cluster, [steps]) {
         Ok(old) => old,
-        Err(e) => return Settled::Never(e.why),
+        Err(e) => return Ready::Never(e.why),
     };
     match () {
-        () if is_over(&old.state) => Settled::Yes,
+        () if is_over(&old.state) => Ready::Yes,
         () if json!(old.tags) != expect["tags"] => {
-            Settled::Never("its tags are not what they were; nothing was terminated, its protection is off".into())
+            Ready::Never("its tags are not what they were; nothing was terminated, its protection is off".into())
         }
-        () if !old.busy.is_empty() => Settled::Never(format!(
+        () if !old.busy.is_empty() => Ready::Never(format!(
             "{}; nothing was terminated, its protection is off, and the next apply goes on from there",
             old.busy.join(", ")
         )),
-        () if old.protected => Settled::NotYet("its protection is still on".into()),
-        () => Settled::Yes,
+        () if old.protected => Ready::NotYet("its protection is still on".into()),
+        () => Ready::Yes,
     }
 }
 
@@ -118,11 +118,11 @@ fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
     if old.protected {
         let body = json!({ "JobFlowIds": [id], "TerminationProtected": false });
         let reads = vec![describe(id), open_steps(id)];
-        let settles = Settles { expect: json!({ "may": "end", "tags": old.tags }), reads };
-        calls.push(operation("SetTerminationProtection", body).settles(settles));
+        let wait_for = WaitFor { expect: json!({ "may": "end", "tags": old.tags }), reads };
+        calls.push(operation("SetTerminationProtection", body).wait_for(wait_for));
     }
-    let settles = Settles { expect: json!({ "state": "over" }), reads: vec![describe(id)] };
-    calls.push(operation("TerminateJobFlows", json!({ "JobFlowIds": [id] })).settles(settles));
+    let wait_for = WaitFor { expect: json!({ "state": "over" }), reads: vec![describe(id)] };
+    calls.push(operation("TerminateJobFlows", json!({ "JobFlowIds": [id] })).wait_for(wait_for));
     Ok(calls)
 }
 
@@ -174,17 +174,17 @@ impl Kind for EmrCluster {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
+    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         if expect["may"] == "end" {
             return may_end(looks, expect);
         }
         // EMR forgets what ended long ago.
-        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Settled::Yes };
+        let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Ready::Yes };
         let state = text(look, "/Cluster/Status/State");
         match state.as_str() {
-            "TERMINATED" | "TERMINATED_WITH_ERRORS" => Settled::Yes,
-            "" => Settled::NotYet("the answer does not say its state".into()),
-            state => Settled::NotYet(format!("it is {state}")),
+            "TERMINATED" | "TERMINATED_WITH_ERRORS" => Ready::Yes,
+            "" => Ready::NotYet("the answer does not say its state".into()),
+            state => Ready::NotYet(format!("it is {state}")),
         }
     }
 

@@ -7,7 +7,7 @@ use super::api::{operation, time};
 use super::ladder::{self, LadderSpec};
 use super::old::{Old, text};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
-use plumb_model::call::{Call, Settled, Settles, System};
+use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
 
@@ -60,19 +60,19 @@ impl Kind for EmrSecurityConfiguration {
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         match (step.verb, step.live) {
             (Verb::Delete, Some(live)) => {
-                let settles = Settles { expect: json!({ "without": live.id }), reads: vec![listing()] };
+                let wait_for = WaitFor { expect: json!({ "without": live.id }), reads: vec![listing()] };
                 let delete = operation("DeleteSecurityConfiguration", json!({ "Name": live.id }));
-                Ok(vec![delete.gone_is_done().settles(settles)])
+                Ok(vec![delete.gone_is_done().wait_for(wait_for)])
             }
             _ => Err(Unsupported("plumb only deletes EMR security configurations".into())),
         }
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
+    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         let rows = looks.iter().filter_map(|page| page["SecurityConfigurations"].as_array()).flatten();
         match rows.into_iter().any(|row| row["Name"] == expect["without"]) {
-            true => Settled::NotYet("it is still listed".into()),
-            false => Settled::Yes,
+            true => Ready::NotYet("it is still listed".into()),
+            false => Ready::Yes,
         }
     }
 

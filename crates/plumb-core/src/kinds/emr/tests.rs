@@ -8,7 +8,7 @@ use super::ladder::Selector;
 use super::old::{Old, tag_value};
 use super::security::EmrSecurityConfiguration;
 use crate::kinds::{Kind, Seen, Step, Verb};
-use plumb_model::call::{Call, Settled};
+use plumb_model::call::{Call, Ready};
 use plumb_model::text::glob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,18 +52,18 @@ fn one_cluster_is_taken_down_by_a_call_of_its_own_and_its_protection_first() {
     let off =
         "POST /elasticmapreduce/SetTerminationProtection {\"JobFlowIds\":[\"j-1\"],\"TerminationProtected\":false}";
     assert_eq!(lines(&calls), [off, end]);
-    let settles = calls[0].settles.as_ref().unwrap();
+    let wait_for = calls[0].wait_for.as_ref().unwrap();
     let look = |protected: bool, tags: Value, steps: Value| {
         let cluster = json!({"Cluster": {"Id": "j-1", "Status": {"State": "WAITING"}, "TerminationProtected": protected,
             "Tags": tags}});
-        EmrCluster::settled(&settles.expect, &[cluster, json!({ "Steps": steps })], &mut Value::Null)
+        EmrCluster::settled(&wait_for.expect, &[cluster, json!({ "Steps": steps })], &mut Value::Null)
     };
     let tags = || json!([{"Key": "team", "Value": "bau"}]);
-    assert_eq!(look(false, tags(), json!([])), Settled::Yes);
-    assert!(matches!(look(true, tags(), json!([])), Settled::NotYet(_)));
+    assert_eq!(look(false, tags(), json!([])), Ready::Yes);
+    assert!(matches!(look(true, tags(), json!([])), Ready::NotYet(_)));
     let running = json!([{"Id": "s-2", "Name": "late", "Status": {"State": "PENDING"}}]);
     for never in [look(false, tags(), running), look(false, json!([]), json!([])), look(false, tags(), Value::Null)] {
-        assert!(matches!(never, Settled::Never(_)), "{never:?}");
+        assert!(matches!(never, Ready::Never(_)), "{never:?}");
     }
 }
 
@@ -109,10 +109,10 @@ fn a_security_configuration_is_only_deleted() {
     let seen = EmrSecurityConfiguration::observe(&[vec![page.clone()]]).remove(0).unwrap();
     let calls = calls::<EmrSecurityConfiguration>(&seen, Verb::Delete, &Value::Null);
     assert_eq!(lines(&calls), ["POST /elasticmapreduce/DeleteSecurityConfiguration {\"Name\":\"strict\"}"]);
-    let expect = &calls[0].settles.as_ref().unwrap().expect;
+    let expect = &calls[0].wait_for.as_ref().unwrap().expect;
     let settled = |page: Value| EmrSecurityConfiguration::settled(expect, &[page], &mut Value::Null);
-    assert!(matches!(settled(page), Settled::NotYet(_)));
-    assert_eq!(settled(json!({"SecurityConfigurations": []})), Settled::Yes);
+    assert!(matches!(settled(page), Ready::NotYet(_)));
+    assert_eq!(settled(json!({"SecurityConfigurations": []})), Ready::Yes);
 }
 
 #[test]

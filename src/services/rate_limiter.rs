@@ -20,14 +20,14 @@ const MOST: f64 = 8.0;
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// The limiter of one host.
-pub struct Pace {
-    state: Mutex<State>,
+pub struct RateLimiter {
+    state: Mutex<RateLimiterState>,
     places: Semaphore,
     /// The time between two requests, where a rate was set.
     gap: Option<Duration>,
 }
 
-struct State {
+struct RateLimiterState {
     /// How many at once; whole places are made of it.
     limit: f64,
     /// The places that exist: free ones and those in use.
@@ -40,7 +40,7 @@ struct State {
 
 /// How a request went, as far as pace goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Went {
+pub enum RequestOutcome {
     /// It was answered.
     Well,
     /// The host has too much to do, and may have said how long to wait.
@@ -50,28 +50,28 @@ pub enum Went {
 }
 
 /// A place in the line's front. Dropping it frees the place.
-pub struct Pass<'a> {
-    pace: &'a Pace,
+pub struct RequestPermit<'a> {
+    pace: &'a RateLimiter,
     permit: Option<SemaphorePermit<'a>>,
     began: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     /// A limiter; `per_second` is the most requests a second, where somebody set it.
     pub fn new(per_second: Option<f64>) -> Self {
         let gap =
             per_second.filter(|rate| *rate > 0.0 && rate.is_finite()).map(|rate| Duration::from_secs_f64(1.0 / rate));
         let places = FIRST as usize;
-        let state = State { limit: FIRST, places, not_before: None, halved: None };
-        Pace { state: Mutex::new(state), places: Semaphore::new(places), gap }
+        let state = RateLimiterState { limit: FIRST, places, not_before: None, halved: None };
+        RateLimiter { state: Mutex::new(state), places: Semaphore::new(places), gap }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RateLimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a place, and until requests may be sent.
-    pub async fn enter(&self) -> Pass<'_> {
+    pub async fn enter(&self) -> RequestPermit<'_> {
         // The semaphore is never closed; without a permit the request would only go unpaced.
         let permit = self.places.acquire().await.ok();
         loop {
@@ -84,7 +84,7 @@ impl Pace {
                         if let Some(gap) = self.gap {
                             state.not_before = Some(now + gap);
                         }
-                        return Pass { pace: self, permit, began: now };
+                        return RequestPermit { pace: self, permit, began: now };
                     }
                 }
             };
@@ -97,17 +97,17 @@ impl Pace {
         self.state().limit as usize
     }
 
-    fn told(&self, began: Instant, went: Went) {
+    fn told(&self, began: Instant, went: RequestOutcome) {
         let mut state = self.state();
         match went {
-            Went::Otherwise => {}
-            Went::Well => {
+            RequestOutcome::Otherwise => {}
+            RequestOutcome::Well => {
                 state.limit = (state.limit + 1.0 / state.limit).min(MOST);
                 let missing = (state.limit as usize).saturating_sub(state.places);
                 state.places += missing;
                 self.places.add_permits(missing);
             }
-            Went::TooFast(asked) => {
+            RequestOutcome::TooFast(asked) => {
                 let now = Instant::now();
                 if state.halved.is_none_or(|halved| began >= halved) {
                     state.limit = (state.limit / 2.0).max(1.0);
@@ -127,14 +127,14 @@ impl Pace {
     }
 }
 
-impl Pass<'_> {
+impl RequestPermit<'_> {
     /// Frees the place and says how the request went.
-    pub fn leave(self, went: Went) {
+    pub fn leave(self, went: RequestOutcome) {
         self.pace.told(self.began, went);
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for RequestPermit<'_> {
     fn drop(&mut self) {
         let mut state = self.pace.state();
         if state.places > state.limit as usize
@@ -154,49 +154,49 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    async fn one(pace: &Pace, went: Went) {
+    async fn one(pace: &RateLimiter, went: RequestOutcome) {
         pace.enter().await.leave(went);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_limit_grows_by_one_a_round_up_to_eight() {
-        let pace = Pace::new(None);
+        let pace = RateLimiter::new(None);
         assert_eq!(pace.limit(), 4);
         for _ in 0..5 {
-            one(&pace, Went::Well).await;
+            one(&pace, RequestOutcome::Well).await;
         }
         assert_eq!(pace.limit(), 5);
         for _ in 0..100 {
-            one(&pace, Went::Well).await;
+            one(&pace, RequestOutcome::Well).await;
         }
         assert_eq!((pace.limit(), pace.places.available_permits()), (8, 8));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_burst_of_refusals_halves_once() {
-        let pace = Pace::new(None);
+        let pace = RateLimiter::new(None);
         let burst = [pace.enter().await, pace.enter().await, pace.enter().await];
         tokio::time::advance(Duration::from_millis(5)).await;
         for pass in burst {
-            pass.leave(Went::TooFast(None));
+            pass.leave(RequestOutcome::TooFast(None));
         }
         assert_eq!((pace.limit(), pace.places.available_permits()), (2, 2));
         tokio::time::advance(Duration::from_millis(5)).await;
-        one(&pace, Went::TooFast(None)).await;
+        one(&pace, RequestOutcome::TooFast(None)).await;
         tokio::time::advance(Duration::from_millis(5)).await;
-        one(&pace, Went::TooFast(None)).await;
+        one(&pace, RequestOutcome::TooFast(None)).await;
         assert_eq!((pace.limit(), pace.places.available_permits()), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn everybody_waits_as_long_as_the_host_asked() {
-        let pace = Pace::new(None);
+        let pace = RateLimiter::new(None);
         let start = Instant::now();
-        one(&pace, Went::TooFast(Some(Duration::from_secs(7)))).await;
-        one(&pace, Went::Well).await;
+        one(&pace, RequestOutcome::TooFast(Some(Duration::from_secs(7)))).await;
+        one(&pace, RequestOutcome::Well).await;
         assert!(start.elapsed() >= Duration::from_secs(7));
-        one(&pace, Went::TooFast(Some(Duration::MAX))).await;
-        one(&pace, Went::Well).await;
+        one(&pace, RequestOutcome::TooFast(Some(Duration::MAX))).await;
+        one(&pace, RequestOutcome::Well).await;
         assert!(start.elapsed() < Duration::from_secs(80));
     }
 
@@ -211,26 +211,26 @@ mod tests {
             (&[3_600], 60),
             (&[3_600, 2], 60),
         ] {
-            let pace = Pace::new(None);
+            let pace = RateLimiter::new(None);
             let mut burst = Vec::new();
             for _ in asked {
                 burst.push(pace.enter().await);
             }
             let start = Instant::now();
             for (pass, seconds) in burst.into_iter().zip(asked) {
-                pass.leave(Went::TooFast(Some(Duration::from_secs(*seconds))));
+                pass.leave(RequestOutcome::TooFast(Some(Duration::from_secs(*seconds))));
             }
-            one(&pace, Went::Well).await;
+            one(&pace, RequestOutcome::Well).await;
             assert_eq!(start.elapsed().as_secs(), wanted, "{asked:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_spaces_requests() {
-        let pace = Pace::new(Some(10.0));
+        let pace = RateLimiter::new(Some(10.0));
         let start = Instant::now();
         for _ in 0..11 {
-            one(&pace, Went::Well).await;
+            one(&pace, RequestOutcome::Well).await;
         }
         assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_millis(1100), "{:?}", start.elapsed());
@@ -238,7 +238,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn never_more_at_once_than_the_limit_and_a_dropped_request_frees_its_place() {
-        let pace = Arc::new(Pace::new(None));
+        let pace = Arc::new(RateLimiter::new(None));
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut tasks = tokio::task::JoinSet::new();
         for i in 0..200u32 {
@@ -250,8 +250,8 @@ mod tests {
                 now.fetch_sub(1, Ordering::SeqCst);
                 match i % 9 {
                     0 => drop(pass),
-                    1 => pass.leave(Went::TooFast(None)),
-                    _ => pass.leave(Went::Well),
+                    1 => pass.leave(RequestOutcome::TooFast(None)),
+                    _ => pass.leave(RequestOutcome::Well),
                 }
             });
         }

@@ -1,0 +1,131 @@
+//! Connecting to the services of a project's target.
+
+use super::Project;
+use crate::cli::embedded::{self, Emulator};
+use crate::cli::{Global, Targeted, emr};
+use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSettings, profile_path};
+use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
+use crate::settings;
+use crate::ui::{Failure, Ui};
+use plumb_core::kinds::{AnyKind, Role};
+use plumb_model::call::System;
+use std::sync::Arc;
+
+/// A project and its services.
+pub struct Session {
+    pub project: Project,
+    pub services: Services,
+    /// Systems that are read as empty because the target does not have them.
+    pub(super) absent: Vec<System>,
+    /// Whether teardown of what is due is allowed.
+    pub(super) key: bool,
+    /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
+    pub(super) workspace: Option<String>,
+    /// Kept running for as long as the session.
+    _sandbox: Option<Emulator>,
+}
+
+impl Session {
+    /// Loads the project and connects to its target.
+    pub async fn open(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Session, Failure> {
+        Project::load(global, targeted, ui)?.connect(ui).await
+    }
+
+    /// Allows the teardown of what is due.
+    pub fn allow_teardown(&mut self, allow: bool) {
+        self.key = allow;
+    }
+
+    /// The kinds that the project manages and the target has the systems for.
+    pub(super) fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+        self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
+    }
+}
+
+impl Project {
+    /// Connects to the target's services.
+    pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
+        let target = &self.desired.target;
+        if target.sandbox {
+            let (services, running) = embedded::start(&self.dir, target).await?;
+            ui.detail(&running.describe(target));
+            let absent = Vec::new();
+            return Ok(Session {
+                project: self,
+                services,
+                absent,
+                workspace: None,
+                key: false,
+                _sandbox: Some(running),
+            });
+        }
+        let optional = target.databricks.is_none()
+            && (target.airflow.is_some() || target.emr.is_some())
+            && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
+        let (mut services, workspace) = self.databricks(optional, ui)?;
+        let mut absent = Vec::new();
+        if let Some(airflow) = &target.airflow {
+            let explicit = airflow::AirflowSettings { url: airflow.url.clone(), api: airflow.api.clone() };
+            let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {}: {e}", target.name));
+            let config = airflow::AirflowConfig::resolve(&settings::env, &explicit).map_err(failed)?;
+            ui.detail(&format!("the Airflow of target {} is {}, as {}", target.name, config.url, config.describe()));
+            services = services.with_airflow(Airflow::new(config).map_err(failed)?);
+            let files = match &airflow.dags {
+                Some(place) => {
+                    ui.detail(&format!("its DAG files are in {place}"));
+                    let opened = DagFiles::open(place, &self.dir, settings::env);
+                    opened.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?
+                }
+                None => {
+                    absent.push(System::DagFiles);
+                    DagFiles::none()
+                }
+            };
+            services = services.with_dag_files(files);
+        }
+        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Ladder) && target.emr.is_some() {
+            let emr = emr::account(target)?;
+            ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
+            let requests = emr.requests();
+            services = services.with(System::Emr, Arc::new(emr), requests);
+        }
+        Ok(Session { services, absent, workspace, key: false, _sandbox: None, project: self })
+    }
+
+    /// The target's Databricks workspace and what to call it, where it has one.
+    pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<Emulator>)>, Failure> {
+        let target = &self.desired.target;
+        if target.sandbox {
+            let (services, running) = embedded::start(&self.dir, target).await?;
+            return Ok(Some((services, "the embedded sandbox".to_owned(), Some(running))));
+        }
+        let (services, workspace) = self.databricks(target.databricks.is_none(), ui)?;
+        Ok(workspace.map(|workspace| (services, workspace, None)))
+    }
+
+    /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
+    /// none, unless a manifest does.
+    fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
+        let target = &self.desired.target;
+        let named = target.databricks.clone().unwrap_or_default();
+        let explicit = DatabricksSettings { host: named.host, profile: named.profile };
+        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
+        match DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit) {
+            Ok(config) => {
+                let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
+                ui.detail(&format!("target {} is {workspace}", target.name));
+                Ok((services(config)?, Some(workspace)))
+            }
+            Err(AuthError::NoHost) if optional => {
+                ui.detail(&format!("target {} has no Databricks workspace", target.name));
+                Ok((Services::default(), None))
+            }
+            Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
+        }
+    }
+}
+
+fn services(config: DatabricksConfig) -> Result<Services, Failure> {
+    let databricks = Databricks::new(config).map_err(|e| Failure::error(e.to_string()))?;
+    Ok(Services::default().with_databricks(databricks))
+}

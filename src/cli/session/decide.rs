@@ -1,0 +1,158 @@
+//! Reading what is live, and deciding what to change.
+
+use super::Session;
+use crate::cli::select::selection;
+use crate::cli::time::day;
+use crate::cli::{Selected, reading, select};
+use crate::explain::{History, Known};
+use crate::ui::{Failure, Ui};
+use crate::{observe, settings};
+use plumb_core::kinds::Mark;
+use plumb_core::manifest::{Desired, Source};
+use plumb_core::plan::{Baselines, Decision, Earlier, Input, Keys, Live, Selection, decide};
+use plumb_model::address::Address;
+use plumb_model::call::ServiceError;
+use plumb_model::secrets::Vault;
+
+/// A plan and all that it was made of.
+pub struct Decided {
+    pub live: Live,
+    pub decision: Decision,
+}
+
+impl Session {
+    /// Reads what is live.
+    pub async fn observe(&self, selection: &Selection, ui: &Ui) -> Result<Live, Failure> {
+        reading::counted_of(&self.services, ui, async |watch| self.read(selection, watch).await).await
+    }
+
+    async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
+        let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
+        let evidence = self.project.evidence()?;
+        let workspace = self.services.workspace_id();
+        let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
+        live.map(whole).map_err(|fault| self.unread(&fault))
+    }
+
+    /// Reads what the listings show, and which kinds a service refuses to list.
+    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::RefusedKinds), Failure> {
+        let kinds = self.kinds();
+        let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, watch).await;
+        reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
+    }
+
+    fn unread(&self, fault: &ServiceError) -> Failure {
+        let failure = Failure::error(format!("reading what is live failed: {fault}")).hint("nothing was changed");
+        match &self.workspace {
+            Some(workspace) => failure.hint(format!("the workspace is {workspace}")),
+            None => failure,
+        }
+    }
+
+    /// Reads what is live, and decides. With `base`, differences are told apart by that revision.
+    pub async fn decide(&self, selected: &Selected, base: Option<&str>, ui: &Ui) -> Result<Decided, Failure> {
+        let selection = selection(selected);
+        select::check(&selection, &self.project.desired.resources, ui)?;
+        self.check_base(base)?;
+        let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
+            let mut live = self.read(&selection, watch).await?;
+            let first = self.decision(&live, &Baselines::new(), &selection, None);
+            observe::activity(&self.services, &mut live, &first.plan).await;
+            Ok::<_, Failure>((live, first))
+        })
+        .await?;
+        let known = self.known(&live, &first, base)?;
+        let mut decision = self.decision(&live, &known.bases, &selection, base);
+        decision.plan.notes.extend(known.notes);
+        if let Some(repo) = &self.project.repo {
+            self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
+        }
+        Ok(Decided { live, decision })
+    }
+
+    fn known(&self, live: &Live, first: &Decision, base: Option<&str>) -> Result<Known, Failure> {
+        match (&self.project.repo, base) {
+            (None, _) => Ok(Known::default()),
+            (Some(repo), None) => Ok(self.project.history(repo, |history| history.at_marks(live, first))),
+            (Some(repo), Some(rev)) => {
+                let resources = self.project.desired.resources.iter().map(|r| r.address.clone());
+                let addresses: Vec<_> = resources.chain(first.plan.changes.iter().map(|c| c.address.clone())).collect();
+                self.project
+                    .history(repo, |history| {
+                        let mut known = history.at(rev, &addresses)?;
+                        // What is live was applied from the mark's commit, which may have had secrets that the base has not.
+                        known.bases.hide_like(&history.at_marks(live, first).bases);
+                        Ok(known)
+                    })
+                    .map_err(|e: String| Failure::error(format!("--base {rev}: {e}")).hint("nothing was sent"))
+            }
+        }
+    }
+
+    /// A revision that is not there is better known before anything is read.
+    fn check_base(&self, base: Option<&str>) -> Result<(), Failure> {
+        match (&self.project.repo, base) {
+            (_, None) => Ok(()),
+            (None, Some(rev)) => Err(Failure::error(format!("--base {rev}: this is no git repository"))),
+            (Some(repo), Some(rev)) => repo.resolve(rev).map(drop).map_err(|e| Failure::error(format!("--base: {e}"))),
+        }
+    }
+
+    /// Decides by other texts of the same files, against what was live.
+    pub fn decide_by(
+        &self,
+        live: &Live,
+        bases: &Baselines,
+        source: &dyn Source,
+    ) -> Result<(Desired, Decision), String> {
+        let desired = self.project.reload(source).map_err(|failure| {
+            let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
+            format!("the manifests would have mistakes: {first}")
+        })?;
+        let decision = self.decision_of(&desired, live, bases, &Selection::default(), None);
+        Ok((desired, decision))
+    }
+
+    /// What of live objects of an address is a secret by the manifests that they were made from.
+    pub fn earlier<'m>(&self, address: &'m Address, marks: impl Iterator<Item = &'m Mark>, vault: &Vault) -> Earlier {
+        let of = |history: &History<'_>| history.of_marks(marks.map(|mark| (address, mark))).bases;
+        let bases = self.project.repo.as_ref().map(|repo| self.project.history(repo, of)).unwrap_or_default();
+        bases.hiding(address, vault)
+    }
+
+    /// What is known of earlier manifests, to tell who changed what.
+    pub fn bases(&self, live: &Live) -> Result<Baselines, Failure> {
+        // Of a plan that is explained already, git would be asked nothing.
+        let first = self.decision(live, &Baselines::new(), &Selection::default(), None);
+        Ok(self.known(live, &first, None)?.bases)
+    }
+
+    fn decision(&self, live: &Live, bases: &Baselines, selection: &Selection, base: Option<&str>) -> Decision {
+        self.decision_of(&self.project.desired, live, bases, selection, base)
+    }
+
+    fn decision_of(
+        &self,
+        desired: &Desired,
+        live: &Live,
+        bases: &Baselines,
+        selection: &Selection,
+        base: Option<&str>,
+    ) -> Decision {
+        let now = jiff::Timestamp::now();
+        decide(&Input {
+            desired,
+            live,
+            baselines: bases,
+            selection,
+            head: self.project.head.as_deref(),
+            base,
+            today: day(now),
+            now,
+            teardown: Keys { who: &self.project.who(), key: self.key },
+            kinds: &self.kinds(),
+            approval_key: settings::approval_key().as_deref(),
+            absent: &self.absent,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! Loading a project: its manifests, its repository, and who works on it.
+
+use crate::cli::{Global, Targeted};
+use crate::disk::Disk;
+use crate::explain::History;
+use crate::git::Repo;
+use crate::settings;
+use crate::ui::{ExitCode, Failure, Ui};
+use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::manifest::{Desired, Request, Source};
+use plumb_core::plan::Live;
+use plumb_core::plan::teardown::{Commits, Evidence};
+use plumb_core::{kinds, manifest, render};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The manifests of one target, and where they came from.
+pub struct Project {
+    pub dir: PathBuf,
+    pub desired: Desired,
+    pub repo: Option<Repo>,
+    /// The commit that the manifests were read at, `-dirty` added when files differ from it.
+    pub head: Option<String>,
+    pub branch: Option<String>,
+    pub dirty: bool,
+    pub targeted: Targeted,
+}
+
+impl Project {
+    /// Reads the project. Every mistake is reported, and nothing is sent anywhere.
+    pub fn load(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Project, Failure> {
+        let dir = settings::project_dir(global.project.as_deref())
+            .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
+        let repo = match Repo::open(&dir) {
+            Ok(repo) => at(repo, targeted)?,
+            Err(e) if targeted.at.is_some() => return Err(Failure::error(e.to_string())),
+            Err(e) => {
+                ui.warn(&format!("going on without git: {e}"));
+                None
+            }
+        };
+        let loaded = with_source(&dir, repo.as_ref(), targeted, |source| {
+            manifest::load(source, &request(targeted, repo.as_ref()), kinds::all())
+        })?;
+        let desired = loaded.map_err(|failure| problems(&failure, ui))?;
+        let mut project =
+            Project { dir, desired, repo, head: None, branch: None, dirty: true, targeted: targeted.clone() };
+        project.read_head(ui);
+        Ok(project)
+    }
+
+    /// The names of project and target, also when the manifests have mistakes.
+    pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
+        let dir = settings::project_dir(global.project.as_deref()).ok()?;
+        let repo = Repo::open(&dir).ok().and_then(|repo| at(repo, targeted).ok()).flatten();
+        let names = |source: &dyn Source| manifest::names(source, &request(targeted, None), kinds::all());
+        with_source(&dir, repo.as_ref(), targeted, names).ok()?
+    }
+
+    fn read_head(&mut self, ui: &Ui) {
+        let Some(repo) = &self.repo else { return };
+        match repo.head(&self.paths()) {
+            Ok(Some(head)) => {
+                self.head = Some(if head.dirty { format!("{}-dirty", head.short) } else { head.short });
+                self.branch = head.branch;
+                self.dirty = head.dirty;
+            }
+            Ok(None) => {}
+            Err(e) => ui.warn(&format!("the commit cannot be told: {e}")),
+        }
+    }
+
+    /// The files and folders that hold the manifests, as plumb.yaml has them.
+    pub fn manifests(&self) -> Vec<String> {
+        self.desired.project.manifests.clone().unwrap_or_else(|| vec!["manifests".into()])
+    }
+
+    /// The paths that the manifests come from.
+    pub fn paths(&self) -> Vec<String> {
+        let manifests = self.manifests();
+        let patches = self.desired.target.patches.clone();
+        ["plumb.yaml".to_owned()].into_iter().chain(manifests).chain(patches).collect()
+    }
+
+    /// The texts of every file that the manifests come from.
+    pub fn texts(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let failed = |e: String| Failure::error(e).hint("nothing was written");
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        let mut texts = BTreeMap::new();
+        for path in self.paths() {
+            // As the paths of the files that were loaded begin. What cannot be tidied was refused then.
+            let path = manifest::tidy(&path).unwrap_or(path);
+            for found in disk.list(&path).map_err(failed)? {
+                texts.insert(found.path.clone(), disk.read(&found.path).map_err(failed)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Reads other texts of the same files the way that these were read.
+    pub fn reload(&self, source: &dyn Source) -> Result<Desired, manifest::Failure> {
+        manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
+    }
+
+    /// Reads other texts as `validate` would, once these environment variables are listed and set.
+    pub fn try_out(&self, mut texts: BTreeMap<String, Vec<u8>>, env: &[String]) -> Result<Desired, manifest::Failure> {
+        if let Some(listed) = texts.get(manifest::PROJECT_FILE).and_then(|text| with_env(text, env)) {
+            texts.insert(manifest::PROJECT_FILE.to_owned(), listed);
+        }
+        let known = |name: &str| {
+            if env.iter().any(|one| one == name) { Some(format!("a value of {name}")) } else { settings::env(name) }
+        };
+        let request = Request { env: &known, ..request(&self.targeted, self.repo.as_ref()) };
+        manifest::load(&manifest::InMemory(texts), &request, kinds::all())
+    }
+
+    /// Earlier manifests, read the way that these were.
+    pub(super) fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
+        let load =
+            |source: &dyn Source| manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all());
+        ask(&History { repo, paths: &self.paths(), load: &load })
+    }
+
+    /// The kinds that the project manages.
+    pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+        let chosen = self.desired.project.kinds.as_ref();
+        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
+            Role::Object => true,
+            // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
+            Role::Ladder => self
+                .desired
+                .resources
+                .iter()
+                .any(|r| r.kind.name() == k.name() || (r.kind.role() == Role::Ladder && k.name() == "EmrCluster")),
+            Role::Tie => false,
+        };
+        kinds::all()
+            .iter()
+            .copied()
+            .filter(is_asked_for)
+            .filter(|k| chosen.is_none_or(|names| names.iter().any(|n| n == k.name())))
+            .collect()
+    }
+
+    /// The reports of comparisons that the repository has: `evidence/*.json`.
+    pub(super) fn evidence(&self) -> Result<Evidence, Failure> {
+        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
+            return Ok(Evidence::default());
+        }
+        if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
+            let files = repo.files_of("HEAD").and_then(|files| files.folder("evidence", ".json"));
+            let files = files.map_err(|e| Failure::error(format!("evidence/: {e}")).hint("nothing was changed"))?;
+            return Ok(Evidence::parse(files));
+        }
+        let failed = |e: String| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        let files = disk.files("evidence", ".json").map_err(failed)?;
+        Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
+    }
+
+    /// Which of the commits that marks for teardown name the repository has.
+    pub(super) fn commits(&self, live: &Live) -> Commits {
+        let Some(repo) = &self.repo else { return Commits::NoRepository };
+        let of_teardowns =
+            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+        let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
+        let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
+        let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
+        Commits::Repository { known, shallow: repo.is_shallow() }
+    }
+
+    /// Who works here, for what is written on things that others made.
+    pub(super) fn who(&self) -> String {
+        let git = self.repo.as_ref().and_then(Repo::user);
+        settings::run().who.or(settings::user(git)).unwrap_or_else(|| "somebody".into())
+    }
+
+    /// Hides every secret of the environment that the project names, although no manifest may use one: those of a fork
+    /// see nothing of the environment, and what is live may have it.
+    pub fn hide_environment(&mut self) {
+        for secret in self.desired.project.env.iter().filter_map(|name| settings::env(name)) {
+            self.desired.vault.seal_everywhere(&secret);
+        }
+    }
+}
+
+/// The project file with more names under `spec.env`. `None` when it has them all.
+fn with_env(text: &[u8], env: &[String]) -> Option<Vec<u8>> {
+    let mut project: serde_json::Value = serde_yaml::from_slice(text).ok().filter(|_| !env.is_empty())?;
+    let list = project.get_mut("spec")?.as_object_mut()?.entry("env").or_insert_with(|| serde_json::json!([]));
+    let list = list.as_array_mut()?;
+    for name in env {
+        if list.iter().all(|known| known != name) {
+            list.push(name.as_str().into());
+        }
+    }
+    serde_json::to_vec(&project).ok()
+}
+
+/// The repository, seen at the commit that the manifests are to be read from.
+pub fn at(repo: Option<Repo>, targeted: &Targeted) -> Result<Option<Repo>, Failure> {
+    let Some(rev) = &targeted.at else { return Ok(repo) };
+    let repo = repo.ok_or_else(|| Failure::error(format!("--at {rev}: this is no git repository")))?;
+    repo.at(rev).map(Some).map_err(|e| Failure::error(format!("--at: {e}")).hint("nothing was sent"))
+}
+
+/// Asks the place that the manifests are read from: the project's folder, or the commit that `repo` is seen at.
+pub fn with_source<T>(
+    dir: &Path,
+    repo: Option<&Repo>,
+    targeted: &Targeted,
+    ask: impl FnOnce(&dyn Source) -> T,
+) -> Result<T, Failure> {
+    match (repo, &targeted.at) {
+        (Some(repo), Some(rev)) => {
+            let files = repo.files_of("HEAD").map_err(|e| Failure::error(format!("--at {rev}: {e}")))?;
+            Ok(ask(&files))
+        }
+        _ => {
+            let disk = Disk::new(dir).map_err(|e| Failure::error(format!("{}: {e}", dir.display())))?;
+            Ok(ask(&disk))
+        }
+    }
+}
+
+/// What loading needs to know beside the files.
+pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
+    Request {
+        target: targeted.target.clone(),
+        variables: targeted.vars.iter().cloned().collect(),
+        env: if targeted.sealed { &|_| None } else { &settings::env },
+        user: settings::user(repo.and_then(Repo::user)),
+    }
+}
+
+/// The mistakes, laid out.
+pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
+    if let Some(usage) = usage(failure) {
+        return usage;
+    }
+    let text = render::problems(&failure.files, &failure.problems, ui.colours_stderr());
+    Failure::new(ExitCode::Error, "the manifests have mistakes; nothing was sent").detail(text)
+}
+
+/// What is wrong with the command line, when the manifests have no mistakes.
+pub fn usage(failure: &manifest::Failure) -> Option<Failure> {
+    let problems = failure.usage()?;
+    let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+    let hints = problems.iter().filter_map(|p| p.help.clone());
+    Some(hints.fold(Failure::usage(messages.join("; ")), Failure::hint))
+}

@@ -1,0 +1,9 @@
+//! What most commands begin with: load the project, connect to its target, decide.
+
+mod connect;
+mod decide;
+mod load;
+
+pub use connect::Session;
+pub use decide::Decided;
+pub use load::{Project, at, problems, request, usage, with_source};
