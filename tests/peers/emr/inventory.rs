@@ -109,7 +109,7 @@ fn refusals_say_what_to_do_and_what_was_not_done() {
     let wrong = "wrongwrongwrongwrongwrongwrongwrongwrong";
     for (emr, args, changes, code, says) in [
         (emr, &[][..], &[("AWS_SECRET_ACCESS_KEY", wrong)][..], 1, "does not fit the access key"),
-        (", emr: {region: eu-north-1, account: \"999999999999\"}", &[], &[], 1, "mend `emr.account` of the target"),
+        (", emr: {region: eu-north-1, account: \"999999999999\"}", &[], &[], 1, "fix `emr.account` of the target"),
         (", emr: {account: \"123456789012\"}", &[], &[], 1, "set AWS_REGION"),
         (", emr: {region: eu-north-1, account: \"1\"}", &[], &[], 1, "expected the twelve digits of an account"),
         (", airflow: {}", &[], &[], 1, "the target prod has no EMR; nothing was sent"),
