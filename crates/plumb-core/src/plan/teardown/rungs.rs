@@ -93,13 +93,18 @@ impl<'a> PlanContext<'a> {
             return verdict.blocked.push(refuse(resource, old, format!("it is marked by {other}"), remedy));
         }
         let back = returned(old, spec);
-        match &decided.next {
-            Next::Nothing => {}
+        let change = match &decided.next {
+            Next::Nothing => None,
             Next::Tag { tags, because } => {
                 let why = decided.doubt.as_deref().or(back.as_deref());
-                self.tag(verdict, resource, found, old, tags, *because, (back.is_some(), why));
+                Some(self.tag(resource, found, old, tags, *because, (back.is_some(), why)))
             }
-            Next::TakeDown => self.take_down(verdict, resource, found, old),
+            Next::TakeDown => Some(self.take_down(resource, found, old)),
+        };
+        match change {
+            Some(Ok(change)) => verdict.changes.push(change),
+            Some(Err(blocked)) => verdict.blocked.push(blocked),
+            None => {}
         }
         // What goes for good is made again by whoever keeps a description of it.
         if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.rung == Rung::Due) {
@@ -111,17 +116,15 @@ impl<'a> PlanContext<'a> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn tag(
         &self,
-        verdict: &mut ResourceVerdict<'_>,
         resource: &Resource,
         found: &LiveObject,
         old: &Old,
         tags: &Value,
         because: Because,
         (back, why): (bool, Option<&str>),
-    ) {
+    ) -> Result<Change, Blocked> {
         let origin = Some(if back { ChangeOrigin::Drift } else { ChangeOrigin::Manifest });
         // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
         let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
@@ -158,35 +161,29 @@ impl<'a> PlanContext<'a> {
         };
         let verb = Verb::Update;
         let step = Step { verb, live: Some(&found.seen), body: &body, changed: &[], now: self.input.now };
-        self.descend(verdict, resource, action, old, &step, fields, reason);
+        self.descend(resource, action, old, &step, fields, reason)
     }
 
-    fn take_down(&self, verdict: &mut ResourceVerdict<'_>, resource: &Resource, found: &LiveObject, old: &Old) {
+    fn take_down(&self, resource: &Resource, found: &LiveObject, old: &Old) -> Result<Change, Blocked> {
         let verb = Verb::Delete;
         let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
-        self.descend(verdict, resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
+        self.descend(resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into())
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn descend(
         &self,
-        verdict: &mut ResourceVerdict<'_>,
         resource: &Resource,
         action: Action,
         old: &Old,
         step: &Step<'_>,
         fields: Vec<FieldChange>,
         reason: String,
-    ) {
-        let calls = match resource.kind.calls(step) {
-            Ok(calls) => calls,
-            Err(e) => {
-                return verdict.blocked.push(Blocked::new(&address_of(resource, &old.id), e.0));
-            }
-        };
+    ) -> Result<Change, Blocked> {
+        let address = address_of(resource, &old.id);
+        let calls = resource.kind.calls(step).map_err(|e| Blocked::new(&address, e.0))?;
         let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
         let (impacts, disrupts) = Impact::split(impacts);
-        verdict.changes.push(Change {
+        Ok(Change {
             id: Some(old.id.clone()),
             title: old.name.clone(),
             reason: Some(reason),
@@ -196,8 +193,8 @@ impl<'a> PlanContext<'a> {
             source: self.said(resource, "desired"),
             calls,
             read: Some(basis(old, action)),
-            ..Change::new(address_of(resource, &old.id), action)
-        });
+            ..Change::new(address, action)
+        })
     }
 
     /// Where the manifest says something of its teardown.
