@@ -12,7 +12,7 @@ use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{AnyKind, Mark, Role};
-use plumb_core::manifest::{Desired, Request, Source};
+use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::teardown::{Commits, Evidence};
 use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use plumb_core::{kinds, manifest, render};
@@ -62,7 +62,7 @@ impl Project {
     pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
         let dir = settings::project_dir(global.project.as_deref()).ok()?;
         let repo = Repo::open(&dir).ok().and_then(|repo| at(repo, targeted).ok()).flatten();
-        let names = |source: &dyn Source| manifest::names(source, &request(targeted, None), kinds::all());
+        let names = |source: &dyn ManifestSource| manifest::names(source, &request(targeted, None), kinds::all());
         with_source(&dir, repo.as_ref(), targeted, names).ok()?
     }
 
@@ -107,7 +107,7 @@ impl Project {
     }
 
     /// Reads other texts of the same files the way that these were read.
-    pub fn reload(&self, source: &dyn Source) -> Result<Desired, manifest::Failure> {
+    pub fn reload(&self, source: &dyn ManifestSource) -> Result<Desired, manifest::Failure> {
         manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
     }
 
@@ -126,8 +126,9 @@ impl Project {
 
     /// Earlier manifests, read the way that these were.
     fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
-        let load =
-            |source: &dyn Source| manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all());
+        let load = |source: &dyn ManifestSource| {
+            manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all())
+        };
         ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
@@ -305,7 +306,7 @@ pub fn with_source<T>(
     dir: &Path,
     repo: Option<&Repo>,
     targeted: &Targeted,
-    ask: impl FnOnce(&dyn Source) -> T,
+    ask: impl FnOnce(&dyn ManifestSource) -> T,
 ) -> Result<T, Failure> {
     match (repo, &targeted.at) {
         (Some(repo), Some(rev)) => {
@@ -460,7 +461,12 @@ impl Session {
     }
 
     /// Decides by other texts of the same files, against what was live.
-    pub fn decide_by(&self, live: &Live, bases: &Bases, source: &dyn Source) -> Result<(Desired, Decision), String> {
+    pub fn decide_by(
+        &self,
+        live: &Live,
+        bases: &Bases,
+        source: &dyn ManifestSource,
+    ) -> Result<(Desired, Decision), String> {
         let desired = self.project.reload(source).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests would have mistakes: {first}")

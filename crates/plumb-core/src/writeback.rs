@@ -21,7 +21,7 @@ pub type Decide<'a> = &'a dyn Fn(&Texts) -> Result<(Desired, Decision), String>;
 
 /// What became of a field that drifted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kept {
+pub struct DriftedField {
     pub address: Address,
     pub path: String,
     /// Why the manifest was left as it is there.
@@ -30,12 +30,12 @@ pub struct Kept {
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenBack {
     /// The files that are to be written anew.
     pub texts: BTreeMap<String, String>,
     /// How many fields of which resources are in them.
     pub fields: BTreeMap<Address, usize>,
-    pub kept: Vec<Kept>,
+    pub kept: Vec<DriftedField>,
 }
 
 /// A manifest that changed is held against everything that is live, so what nobody declared shows up then, and what is
@@ -43,8 +43,8 @@ pub struct Written {
 const ROUNDS: usize = 4;
 
 /// Writes what drifted into the manifests. `ids` are the ids of live objects, to write references instead.
-pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>) -> Result<Written, String> {
-    let mut written = Written::default();
+pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>) -> Result<WrittenBack, String> {
+    let mut written = WrittenBack::default();
     let mut texts = texts.clone();
     let (_, first) = decide(&texts)?;
     for change in &first.plan.changes {
@@ -76,7 +76,7 @@ pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>)
 struct One<'a> {
     ids: &'a BTreeMap<String, Address>,
     address: &'a Address,
-    kept: Vec<Kept>,
+    kept: Vec<DriftedField>,
     fields: usize,
 }
 
@@ -92,7 +92,7 @@ impl One<'_> {
         match paths {
             [] => texts,
             [path] => {
-                self.kept.push(Kept { address: self.address.clone(), path: path.clone(), why });
+                self.kept.push(DriftedField { address: self.address.clone(), path: path.clone(), why });
                 texts
             }
             _ => {
@@ -141,7 +141,7 @@ impl One<'_> {
                     Err(why) => {
                         left.insert(field.path.clone());
                         let (address, path) = (self.address.clone(), field.path.clone());
-                        self.kept.push(Kept { address, path, why });
+                        self.kept.push(DriftedField { address, path, why });
                     }
                 }
             }

@@ -6,7 +6,7 @@ use plumb::observe::inventory::{self as reading, Watch};
 use plumb::services::emr::Explicit;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
-use plumb_core::inventory::{self, Account};
+use plumb_core::inventory::{self, EmrAccount};
 use plumb_model::call::{Call, Fault, Method, Service, System};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ fn list() -> Call {
     Call::set(System::Emr, Method::Post, "/elasticmapreduce/ListClusters", json!({}))
 }
 
-async fn all(region: &str) -> Result<Account, Fault> {
+async fn all(region: &str) -> Result<EmrAccount, Fault> {
     reading::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
 }
 

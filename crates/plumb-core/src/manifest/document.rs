@@ -93,17 +93,17 @@ struct PatchEnvelope {
 
 /// What a document is to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum DocumentRole {
     Manifest,
     Patch,
 }
 
 /// Checks a document's four keys; its kind and name when they can be told. Everything wrong is reported.
-pub(super) fn open(node: &Node, role: Role, problems: &mut Problems) -> Option<(String, String)> {
+pub(super) fn open(node: &Node, role: DocumentRole, problems: &mut Problems) -> Option<(String, String)> {
     let before = problems.len();
     let version = match role {
-        Role::Manifest => read::<Envelope>(node, problems).map(|e| (e.api_version, e.kind)),
-        Role::Patch => read::<PatchEnvelope>(node, problems).map(|e| (e.api_version, e.kind)),
+        DocumentRole::Manifest => read::<Envelope>(node, problems).map(|e| (e.api_version, e.kind)),
+        DocumentRole::Patch => read::<PatchEnvelope>(node, problems).map(|e| (e.api_version, e.kind)),
     };
     if let Some((version, _)) = version
         && version != API_VERSION

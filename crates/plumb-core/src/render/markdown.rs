@@ -15,16 +15,16 @@ const OMISSION: usize = 700;
 
 /// How much may be said, and where the rest is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct MarkdownOptions {
     /// The most bytes. GitHub refuses a comment above 65,536 characters, so the default stays well below.
     pub budget: usize,
     /// Where the whole plan can be read, as an http or https address.
     pub link: Option<String>,
 }
 
-impl Default for Options {
+impl Default for MarkdownOptions {
     fn default() -> Self {
-        Options { budget: 60_000, link: None }
+        MarkdownOptions { budget: 60_000, link: None }
     }
 }
 
@@ -33,7 +33,7 @@ impl Default for Options {
 ///
 /// When it would be longer, the least dangerous resources lose their fields first, then their line, and it is said how
 /// many did. Only the headings, the counts, that sentence and the link are written whatever the budget.
-pub fn markdown(plan: &Plan, options: &Options) -> String {
+pub fn markdown(plan: &Plan, options: &MarkdownOptions) -> String {
     let head = heading(plan);
     let link = options.link.as_deref().and_then(safe_link);
     let mut sections = sections(plan);

@@ -1,6 +1,6 @@
 //! A plan for a terminal.
 
-use super::body::{self, Line, Sign};
+use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
 use super::{Style, counted, drifted, head, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Plan};
@@ -140,7 +140,7 @@ impl Page {
         }
     }
 
-    fn field(&mut self, line: &Line) {
+    fn field(&mut self, line: &BodyLine) {
         let (sign, ink) = match line.sign {
             Sign::Add => ("+", GOOD),
             Sign::Remove => ("-", BAD),

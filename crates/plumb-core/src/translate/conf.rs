@@ -48,7 +48,7 @@ pub(super) struct Sizing {
 
 /// What becomes of a property.
 #[derive(Clone, Debug, PartialEq)]
-enum Verdict {
+enum PropertyVerdict {
     Drop(&'static str),
     Keep,
     /// Kept until a person has looked at it.
@@ -68,28 +68,28 @@ enum Verdict {
 const SIZED: &str = "Databricks sets it from the machine type: one executor a worker";
 
 /// The rule for a property; the first that matches.
-fn verdict(key: &str, value: &str) -> Verdict {
-    use Verdict::{Drop, Keep, Review, Without};
+fn verdict(key: &str, value: &str) -> PropertyVerdict {
+    use PropertyVerdict::{Drop, Keep, Review, Without};
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| key.starts_with(p));
     if let Some(name) = key.strip_prefix("spark.yarn.appMasterEnv.").or_else(|| key.strip_prefix("spark.executorEnv."))
     {
         return match name.starts_with("PYSPARK_") || !env_is_kept(name) {
             true => Drop("the runtime decides which Python and which Java there is"),
-            false => Verdict::Env(name.to_owned()),
+            false => PropertyVerdict::Env(name.to_owned()),
         };
     }
     match key {
-        "spark.submit.deployMode" => return Verdict::DeployMode,
-        "spark.yarn.maxAppAttempts" => return Verdict::Retries,
+        "spark.submit.deployMode" => return PropertyVerdict::DeployMode,
+        "spark.yarn.maxAppAttempts" => return PropertyVerdict::Retries,
         "spark.yarn.queue" => return Without("a YARN queue: a cluster policy or a pool can limit what a team uses"),
         "spark.executor.instances"
         | "spark.executor.cores"
         | "spark.executor.memory"
         | "spark.driver.memory"
-        | "spark.cores.max" => return Verdict::Sizing,
+        | "spark.cores.max" => return PropertyVerdict::Sizing,
         "spark.driver.maxResultSize" => return Keep,
-        "spark.jars" | "spark.yarn.dist.jars" => return Verdict::Jars,
-        "spark.jars.packages" => return Verdict::Packages,
+        "spark.jars" | "spark.yarn.dist.jars" => return PropertyVerdict::Jars,
+        "spark.jars.packages" => return PropertyVerdict::Packages,
         "spark.files"
         | "spark.submit.pyFiles"
         | "spark.archives"
@@ -104,7 +104,7 @@ fn verdict(key: &str, value: &str) -> Verdict {
         "spark.driver.extraJavaOptions"
         | "spark.executor.extraJavaOptions"
         | "spark.driver.defaultJavaOptions"
-        | "spark.executor.defaultJavaOptions" => return Verdict::Java,
+        | "spark.executor.defaultJavaOptions" => return PropertyVerdict::Java,
         "spark.local.dir" => return Drop("Databricks sets it, and overrides it with EBS volumes"),
         "spark.sql.parquet.output.committer.class" if value.starts_with("com.amazon") => {
             return Drop("EMR's own committer: Databricks has one of its own");
@@ -211,21 +211,28 @@ fn verdict(key: &str, value: &str) -> Verdict {
 }
 
 /// Takes a property in. `place` is the new cluster, as `job_clusters[main].new_cluster`.
-pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn property(
+    book: &mut Book,
+    at: &At<'_>,
+    key: &str,
+    value: &str,
+    place: &TargetPaths<'_>,
+    wants: &mut Wants,
+) {
     if !key.starts_with("spark.") {
         return book.dropped(at, "Spark ignores properties whose names do not start with `spark.`");
     }
     let verdict = verdict(key, value);
     let conf = format!("{}.spark_conf", place.cluster);
-    if !matches!(verdict, Verdict::Drop(_)) && is_taken(key, value) {
+    if !matches!(verdict, PropertyVerdict::Drop(_)) && is_taken(key, value) {
         let reference = place.secret(key);
         wants.conf.insert(key.to_owned(), reference);
         return secret(book, at, &format!("the Spark property `{key}`"), conf);
     }
     match verdict {
-        Verdict::Drop(why) => book.dropped(at, why),
-        Verdict::Keep => keep(book, at, key, value, conf, wants),
-        Verdict::Review(why) => {
+        PropertyVerdict::Drop(why) => book.dropped(at, why),
+        PropertyVerdict::Keep => keep(book, at, key, value, conf, wants),
+        PropertyVerdict::Review(why) => {
             let what = format!("whether the Spark property `{key}` is still wanted");
             book.ask(
                 at,
@@ -233,30 +240,30 @@ pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, pla
             );
             keep(book, at, key, value, conf, wants);
         }
-        Verdict::Without(why) => {
+        PropertyVerdict::Without(why) => {
             let what = format!("what takes the place of the Spark property `{key}`");
             book.ask(
                 at,
                 Ask { what, why, options: &["nothing", "set its successor"], default: "left out", place: conf },
             );
         }
-        Verdict::Retries => match value.trim().parse::<i64>() {
+        PropertyVerdict::Retries => match value.trim().parse::<i64>() {
             Ok(attempts) => {
                 wants.max_retries = Some((attempts.clamp(1, 100)) - 1);
                 book.translated(at, format!("{}.max_retries", place.task));
             }
             Err(_) => book.dropped(at, "not a number of attempts"),
         },
-        Verdict::Env(name) => variable(book, at, &name, value, place, wants),
-        Verdict::Sizing => sizing(book, at, key, value, wants),
-        Verdict::Jars => {
+        PropertyVerdict::Env(name) => variable(book, at, &name, value, place, wants),
+        PropertyVerdict::Sizing => sizing(book, at, key, value, wants),
+        PropertyVerdict::Jars => {
             for jar in value.split(',').map(str::trim).filter(|j| !j.is_empty()) {
                 super::library::jar(book, at, jar, place, wants);
             }
         }
-        Verdict::Packages => super::library::packages(book, at, value, &[], &[], place, wants),
-        Verdict::Java => java(book, at, key, value, conf, wants),
-        Verdict::DeployMode => {
+        PropertyVerdict::Packages => super::library::packages(book, at, value, &[], &[], place, wants),
+        PropertyVerdict::Java => java(book, at, key, value, conf, wants),
+        PropertyVerdict::DeployMode => {
             wants.cluster_mode = value == "cluster";
             book.dropped(at, "the driver has a node of its own");
         }
@@ -290,7 +297,14 @@ fn env_is_kept(name: &str) -> bool {
 }
 
 /// Takes an environment variable in.
-pub(super) fn variable(book: &mut Book, at: &At<'_>, name: &str, value: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn variable(
+    book: &mut Book,
+    at: &At<'_>,
+    name: &str,
+    value: &str,
+    place: &TargetPaths<'_>,
+    wants: &mut Wants,
+) {
     let env = format!("{}.spark_env_vars", place.cluster);
     if !env_is_kept(name) {
         return book.dropped(at, "the runtime decides which Python, Java and Spark there is");
@@ -363,7 +377,7 @@ pub(super) fn mebibytes(text: &str) -> Option<i64> {
 
 /// Where what is being translated goes to.
 #[derive(Clone, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct TargetPaths<'a> {
     /// The new cluster: `job_clusters[*].new_cluster`.
     pub cluster: &'a str,
     /// The task: `tasks[load]`.
@@ -372,7 +386,7 @@ pub(super) struct Place<'a> {
     pub scope: &'a str,
 }
 
-impl Place<'_> {
+impl TargetPaths<'_> {
     /// A reference to a secret of that name.
     pub fn secret(&self, name: &str) -> String {
         let key = slug(name.trim_start_matches('-')).unwrap_or_else(|| "secret".into());
@@ -423,18 +437,19 @@ mod tests {
 
     #[test]
     fn the_first_rule_wins() {
-        let is = |key: &str, value: &str, want: fn(&Verdict) -> bool| assert!(want(&verdict(key, value)), "{key}");
-        is("spark.yarn.maxAppAttempts", "1", |v| *v == Verdict::Retries);
-        is("spark.yarn.am.memory", "1g", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.executor.memoryOverhead", "1g", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.driver.maxResultSize", "2g", |v| *v == Verdict::Keep);
-        is("spark.sql.parquet.output.committer.class", "com.amazon.X", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.sql.parquet.output.committer.class", "org.apache.X", |v| *v == Verdict::Keep);
+        let is =
+            |key: &str, value: &str, want: fn(&PropertyVerdict) -> bool| assert!(want(&verdict(key, value)), "{key}");
+        is("spark.yarn.maxAppAttempts", "1", |v| *v == PropertyVerdict::Retries);
+        is("spark.yarn.am.memory", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.executor.memoryOverhead", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.driver.maxResultSize", "2g", |v| *v == PropertyVerdict::Keep);
+        is("spark.sql.parquet.output.committer.class", "com.amazon.X", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.sql.parquet.output.committer.class", "org.apache.X", |v| *v == PropertyVerdict::Keep);
         is("spark.driver.extraClassPath", "/usr/lib/hadoop-lzo/lib/*:/usr/share/aws/x", |v| {
-            matches!(v, Verdict::Drop(_))
+            matches!(v, PropertyVerdict::Drop(_))
         });
-        is("spark.driver.extraClassPath", "/home/hadoop/x.jar", |v| matches!(v, Verdict::Without(_)));
-        is("spark.executorEnv.REGION", "x", |v| *v == Verdict::Env("REGION".into()));
-        is("spark.myapp.x", "x", |v| matches!(v, Verdict::Review(_)));
+        is("spark.driver.extraClassPath", "/home/hadoop/x.jar", |v| matches!(v, PropertyVerdict::Without(_)));
+        is("spark.executorEnv.REGION", "x", |v| *v == PropertyVerdict::Env("REGION".into()));
+        is("spark.myapp.x", "x", |v| matches!(v, PropertyVerdict::Review(_)));
     }
 }

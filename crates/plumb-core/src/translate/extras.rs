@@ -2,7 +2,7 @@
 
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
-use super::{Document, address};
+use super::{TranslatedManifest, address};
 use serde_json::{Map, Value, json};
 
 /// The clusters of a job's spec.
@@ -12,7 +12,12 @@ fn clusters(spec: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
 }
 
 /// A pool of the machines of the first job's first cluster, from which all clusters with these machines are taken.
-pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(String, Value)]) -> Option<Document> {
+pub(super) fn pool(
+    book: &mut Book,
+    root: &At<'_>,
+    name: &str,
+    jobs: &mut [(String, Value)],
+) -> Option<TranslatedManifest> {
     let first = jobs.iter_mut().find_map(|(_, spec)| clusters(spec).next().map(|c| c.clone()))?;
     let node = first.get("node_type_id")?.clone();
     let aws = first.get("aws_attributes").cloned().unwrap_or_default();
@@ -73,11 +78,11 @@ pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(Stri
         };
         book.note(root, ask);
     }
-    Some(Document { address: address("DatabricksInstancePool", name), spec: pool })
+    Some(TranslatedManifest { address: address("DatabricksInstancePool", name), spec: pool })
 }
 
 /// A policy that keeps clusters to the runtime, the machines and the size of the old one.
-pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<Document> {
+pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<TranslatedManifest> {
     let mut definition = Map::new();
     let all: Vec<Value> =
         jobs.iter().flat_map(|(_, spec)| spec["job_clusters"].as_array().cloned().unwrap_or_default()).collect();
@@ -103,7 +108,7 @@ pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<Document> {
             definition.insert(member.into(), json!({ "type": "range", "maxValue": most, "isOptional": true }));
         }
     }
-    (!definition.is_empty()).then(|| Document {
+    (!definition.is_empty()).then(|| TranslatedManifest {
         address: address("DatabricksClusterPolicy", name),
         spec: json!({ "name": name, "definition": definition }),
     })

@@ -1,14 +1,14 @@
 //! The job that takes the place of a cluster and its steps.
 
 use super::account::{Ask, At, Book};
-use super::application::{Application, parameter};
-use super::conf::{Place, Wants, object, pins};
+use super::application::{SparkTask, parameter};
+use super::conf::{TargetPaths, Wants, object, pins};
 use super::flow::chain;
-use super::line::{Line, Outcome, command};
+use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
 use super::runtime::{Choice, Minor};
-use super::shape::{Shape, Size};
+use super::shape::{ClusterShape, Size};
 use crate::detect::masked;
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
@@ -18,16 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_TASKS: usize = 1000;
 
 /// A step that came to a task.
-pub(super) struct Made<'a> {
+pub(super) struct StepTask<'a> {
     pub key: String,
     pub at: At<'a>,
     pub stops: bool,
-    pub application: Application,
+    pub application: SparkTask,
 }
 
 /// What is the same for all tasks of a job.
 pub(super) struct Common<'a> {
-    pub shape: Shape<'a>,
+    pub shape: ClusterShape<'a>,
     pub base: Wants,
     /// The chosen runtime, with the Spark that the release has.
     pub runtime: Option<(Choice, Minor)>,
@@ -48,7 +48,7 @@ pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
-pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<Made<'a>> {
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<StepTask<'a>> {
     let mut steps = root.list("Steps");
     steps.reverse();
     let steps = repeated(book, root, steps);
@@ -58,7 +58,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
         let name = at.text_of("Name").unwrap_or_else(|| "step".into());
         let key = key(&name, &mut taken);
         let task = format!("tasks[{key}]");
-        let place = Place { cluster: CLUSTER, task: &task, scope };
+        let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),
@@ -87,7 +87,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
             // What the next tasks wait for says it; the task itself is what they name.
             book.translated(&action, task.clone());
         }
-        made.push(Made { key, at: at.clone(), stops, application });
+        made.push(StepTask { key, at: at.clone(), stops, application });
     }
     made
 }
@@ -135,10 +135,10 @@ fn repeated<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) -> Vec<At<'a
 }
 
 /// The application of one step.
-fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option<Application> {
+fn step(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<SparkTask> {
     let config = at.get("Config")?;
     let args = config.list("Args");
-    let line = Line::of(&args);
+    let line = CommandLine::of(&args);
     let jar = config.text_of("Jar").unwrap_or_default();
     let file = jar.rsplit('/').next().unwrap_or_default().to_owned();
     let outcome = match file.as_str() {
@@ -176,7 +176,7 @@ fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option
             }
         }
     };
-    let Outcome::Task(application) = outcome else { return None };
+    let CommandOutcome::Task(application) = outcome else { return None };
     book.drop_of(&config, "Jar", "EMR's runner of commands");
     book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
     if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
@@ -198,7 +198,7 @@ fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option
 }
 
 /// What tasks have to have in common to share a cluster.
-struct Cluster {
+struct SharedCluster {
     key: String,
     conf: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
@@ -211,7 +211,7 @@ pub(super) fn job(
     book: &mut Book,
     root: &At<'_>,
     name: &str,
-    made: &[Made<'_>],
+    made: &[StepTask<'_>],
     common: &Common<'_>,
     tags: Map<String, Value>,
 ) -> Option<Value> {
@@ -239,8 +239,8 @@ pub(super) fn job(
         goes_on(book, made);
     }
     let order: Vec<(String, bool)> = made.iter().map(|m| (m.key.clone(), m.stops)).collect();
-    let chain = if parallel { vec![super::flow::After::default(); made.len()] } else { chain(&order) };
-    let mut clusters: Vec<Cluster> = Vec::new();
+    let chain = if parallel { vec![super::flow::TaskDependencies::default(); made.len()] } else { chain(&order) };
+    let mut clusters: Vec<SharedCluster> = Vec::new();
     let mut tasks = Vec::new();
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
@@ -258,7 +258,7 @@ pub(super) fn job(
             None => {
                 let n = clusters.len() + 1;
                 let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
-                clusters.push(Cluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
+                clusters.push(SharedCluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
                 key
             }
         };
@@ -316,7 +316,7 @@ pub(super) fn job(
 }
 
 /// Steps after whose failure EMR went on: the DAG that waited for them may not have.
-fn goes_on(book: &mut Book, made: &[Made<'_>]) {
+fn goes_on(book: &mut Book, made: &[StepTask<'_>]) {
     let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops);
     let keys: Vec<&str> = followed.map(|m| m.key.as_str()).collect();
     let Some(first) = made.iter().find(|m| keys.first() == Some(&m.key.as_str())) else { return };
@@ -331,7 +331,7 @@ fn goes_on(book: &mut Book, made: &[Made<'_>]) {
     book.note(&at, ask);
 }
 
-fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
+fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
     let shape = &common.shape;
     let mut cluster = common.cluster.clone();
     let mut conf = own.conf.clone();
@@ -375,7 +375,7 @@ fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
 }
 
 /// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top.
-fn memory(book: &mut Book, made: &Made<'_>, common: &Common<'_>) {
+fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
     let (own, base) = (&made.application.wants.sizing, &common.base.sizing);
     let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
     let shape = &common.shape;
@@ -414,7 +414,7 @@ fn memory(book: &mut Book, made: &Made<'_>, common: &Common<'_>) {
 }
 
 /// As whom the job runs, and how users are kept apart on its clusters.
-fn identity(book: &mut Book, root: &At<'_>, made: &[Made<'_>]) {
+fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
     let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
     let ask = Ask {
         what: "as whom the job runs, and in which access mode".into(),
@@ -434,7 +434,7 @@ fn identity(book: &mut Book, root: &At<'_>, made: &[Made<'_>]) {
 }
 
 /// Where the tasks read and write: a parallel run must not write where EMR writes.
-fn addresses(book: &mut Book, made: &[Made<'_>]) {
+fn addresses(book: &mut Book, made: &[StepTask<'_>]) {
     for made in made.iter().filter(|m| !m.application.addresses.is_empty()) {
         let list: BTreeSet<String> = made.application.addresses.iter().map(|a| masked(a)).collect();
         let ask = Ask {
