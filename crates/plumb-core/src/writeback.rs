@@ -1,15 +1,15 @@
 //! Taking what is live into the manifests: edits of their text that leave comments and layout as they are.
 //!
-//! Nothing is believed: after each resource the manifests are read and decided on anew, and an edit that did not do away
+//! Nothing is believed: after each resource the manifests are read and decided on again, and an edit that did not do away
 //! with the drift of its resource is taken back.
 
-use crate::manifest::{Desired, Resource};
+use crate::manifest::{Desired, Resource, document_of};
 use crate::plan::secrets::holds;
 use crate::plan::{Action, Change, Decision, Earlier, FieldChange, Op, Origin};
 use plumb_model::address::Address;
 use plumb_model::schema::{self, Path, Segment};
+use plumb_model::yaml::Node;
 use plumb_model::yaml::edit::{self, Step};
-use plumb_model::yaml::{FileId, Limits, Node, Problems, parse};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub struct DriftedField {
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WrittenBack {
-    /// The files that are to be written anew.
+    /// The files that change, with their new texts.
     pub texts: BTreeMap<String, String>,
     /// How many fields of which resources are in them.
     pub fields: BTreeMap<Address, usize>,
@@ -179,7 +179,7 @@ impl One<'_> {
         }
         let bytes = texts.get(home).ok_or_else(|| format!("{home} cannot be read"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{home} is no UTF-8"))?;
-        let (document, node) = document(text, self.address).ok_or("its manifest cannot be found in the file")?;
+        let (document, node) = document_of(text, self.address).ok_or("its manifest cannot be found in the file")?;
         let spec = node.get("spec").ok_or("the manifest has no spec")?;
         let steps = steps(resource, spec, &path, there.is_some())?;
         let value = there.map(|value| self.value(path.0.last(), value));
@@ -214,17 +214,6 @@ impl One<'_> {
             other => other,
         }
     }
-}
-
-/// The document of a resource in its file, as it is written.
-pub(crate) fn document(text: &str, address: &Address) -> Option<(usize, Node)> {
-    let mut problems = Problems::default();
-    let documents = parse(text, FileId(0), &Limits::default(), &mut problems);
-    let is = |node: &Node| {
-        node.get("kind").and_then(Node::as_str) == Some(&address.kind)
-            && node.get("metadata").and_then(|m| m.get("name")).and_then(Node::as_str) == Some(&address.name)
-    };
-    documents.into_iter().enumerate().find(|(_, node)| is(node))
 }
 
 /// The steps to a place in the document as it is written. What stands there by a reference is not to be edited: it is

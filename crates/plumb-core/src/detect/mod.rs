@@ -207,9 +207,10 @@ fn in_names(text: &str) -> Vec<Spot> {
         let value = &text[from + written.start..from + written.end];
         // Prose has colons too: `the password: see the wiki`.
         let is_prose = written.sign == Some(':') && !written.quoted && !name.eq_ignore_ascii_case("authorization");
-        let is_one = match signed && written.sign == Some('=') {
-            true => !is_reference(value),
-            false => is_secret(name, value) && (!is_prose || !is_word(value)),
+        let is_one = if signed && written.sign == Some('=') {
+            !is_reference(value)
+        } else {
+            is_secret(name, value) && (!is_prose || !is_word(value))
         };
         if is_one && !is_in_arn(&text[..from - length]) {
             found.push(Spot { range: from + written.start..from + written.end, name: name.to_owned() });
@@ -265,9 +266,12 @@ fn value_behind(name: &str, rest: &str) -> Option<NamedValue> {
     if sign.is_none() && inner.starts_with("--") || inner.starts_with("//") {
         return None;
     }
-    let ends = |c: char| match opening.is_empty() {
-        true => c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')' | ']' | '|'),
-        false => opening.contains(c),
+    let ends = |c: char| {
+        if opening.is_empty() {
+            c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')' | ']' | '|')
+        } else {
+            opening.contains(c)
+        }
     };
     let skip = ["bearer ", "basic "].iter().find(|s| inner.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)));
     let skip = skip.map_or(0, |scheme| scheme.len());

@@ -4,8 +4,8 @@
 
 use super::record::{DecisionComment, GeneratedManifest};
 use super::values::{Differs, Edit, merge, steps, with};
+use crate::manifest::document_of;
 use crate::translate::find;
-use crate::writeback::document;
 use plumb_model::address::Address;
 use plumb_model::yaml::{Node, edit};
 use serde_json::Value;
@@ -73,12 +73,12 @@ impl Text {
 
 /// What a manifest in a text says.
 fn spec(text: &str, address: &Address) -> Option<Value> {
-    Some(document(text, address)?.1.get("spec")?.to_json())
+    Some(document_of(text, address)?.1.get("spec")?.to_json())
 }
 
 /// The text with a change carried out, and what it says then.
 fn changed(text: &str, address: &Address, says: &Value, change: &Edit) -> Option<(String, Value)> {
-    let (index, _) = document(text, address)?;
+    let (index, _) = document_of(text, address)?;
     let mut path = vec![edit::Step::Key("spec".into())];
     path.extend(steps(says, &change.way)?);
     let text = match &change.value {
@@ -187,9 +187,10 @@ fn stands(text: &str, question: &DecisionComment) -> Vec<(usize, usize)> {
     };
     let is_at = |i: &usize| question.lines.iter().enumerate().all(|(n, wanted)| line(i + n) == Some(wanted.trim()));
     let end = |i: usize| starts.get(i + question.lines.len()).copied().unwrap_or(text.len());
-    match question.lines.is_empty() {
-        true => Vec::new(),
-        false => (0..starts.len()).filter(is_at).map(|i| (starts[i], end(i))).collect(),
+    if question.lines.is_empty() {
+        Vec::new()
+    } else {
+        (0..starts.len()).filter(is_at).map(|i| (starts[i], end(i))).collect()
     }
 }
 
@@ -213,7 +214,7 @@ fn lines(text: &str, line: &str, question: &DecisionComment) -> String {
 
 /// The text with a question above the line of a place in the spec, or of the nearest one around it.
 fn beside(text: &str, address: &Address, question: &DecisionComment, place: &str) -> Option<String> {
-    let (_, document) = document(text, address)?;
+    let (_, document) = document_of(text, address)?;
     let entry = document.entry("spec")?;
     let (pointer, _) = find(&entry.value.to_json(), place);
     let at = start(&entry.value, entry.key_span.start, &pointer)?;

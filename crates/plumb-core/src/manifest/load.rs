@@ -146,10 +146,7 @@ fn run(
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);
-        let metadata = match document.is_astray {
-            true => None,
-            false => describe(&metadata, document.kind, problems),
-        };
+        let metadata = if document.is_astray { None } else { describe(&metadata, document.kind, problems) };
         if document.is_astray {
             document.kind.read(&spec, problems, &mut noted);
             continue;

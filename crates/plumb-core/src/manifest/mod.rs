@@ -174,6 +174,7 @@ mod template;
 mod walk;
 mod warnings;
 
+pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};

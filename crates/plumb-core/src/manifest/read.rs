@@ -87,9 +87,10 @@ impl<'a> Reader<'a> {
         self.bytes += *size;
         self.read.insert(path.clone());
         if self.bytes > MOST_BYTES || self.read.len() > MOST_FILES {
-            let what = match self.bytes > MOST_BYTES {
-                true => format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000),
-                false => format!("there are more than {MOST_FILES} manifest files"),
+            let what = if self.bytes > MOST_BYTES {
+                format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000)
+            } else {
+                format!("there are more than {MOST_FILES} manifest files")
             };
             problems.whole(what).help("narrow `manifests` in plumb.yaml, or split the project");
             self.full = true;

@@ -159,10 +159,13 @@ pub fn path(rules: &Rules, shown: &str) -> Option<Path> {
                 let inner = member(rules, field, &name)?;
                 (Segment::Key(name), inner)
             }
-            (Shape::List(inner), PathStep::Bracket(text)) => match field.rule.key.is_some() || field.rule.set {
-                true => (Segment::Item(text), &**inner),
-                false => (Segment::Index(text.parse().ok()?), &**inner),
-            },
+            (Shape::List(inner), PathStep::Bracket(text)) => {
+                if field.rule.key.is_some() || field.rule.set {
+                    (Segment::Item(text), &**inner)
+                } else {
+                    (Segment::Index(text.parse().ok()?), &**inner)
+                }
+            }
             _ => return None,
         };
         path.0.push(segment);

@@ -295,14 +295,16 @@ fn main(
     let Some(word) = &parsed.application else { return };
     let (at, address) = (&rest.ats[word.position], s3(&word.text));
     let python = is_python(parsed);
-    let place_of_file = match python {
-        true => format!("{}.spark_python_task.python_file", place.task),
-        false => format!("{}.libraries", place.task),
+    let place_of_file = if python {
+        format!("{}.spark_python_task.python_file", place.task)
+    } else {
+        format!("{}.libraries", place.task)
     };
     if !reachable(&address) || holds_secret(&address) {
-        let default = match python {
-            true => "the path as it is, which the run will not find",
-            false => "left out: the run will not find the class",
+        let default = if python {
+            "the path as it is, which the run will not find"
+        } else {
+            "left out: the run will not find the class"
         };
         let ask = Ask {
             what: format!("where the application `{}` comes from", masked(&address)),

@@ -137,9 +137,10 @@ fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &T
     let of_metastore = |key: &str| key.starts_with("hive.metastore.") || key.starts_with("javax.jdo.");
     let touched: Vec<&At<'_>> = members.iter().filter(|(k, _)| of_metastore(k)).map(|(_, v)| v).collect();
     if !touched.is_empty() {
-        let what = match has_glue {
-            true => "which catalog takes the place of AWS Glue's",
-            false => "which catalog takes the place of the Hive metastore",
+        let what = if has_glue {
+            "which catalog takes the place of AWS Glue's"
+        } else {
+            "which catalog takes the place of the Hive metastore"
         };
         let options = [
             "Unity Catalog, with the tables upgraded",

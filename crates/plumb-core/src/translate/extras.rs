@@ -1,4 +1,4 @@
-//! What is written beside the jobs when it is asked for: a pool of machines, a policy.
+//! What is written beside the jobs where an option wants it: a pool of machines, a policy.
 
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
@@ -62,10 +62,14 @@ pub(super) fn pool(
         }
     }
     let still = |place: &str| jobs.iter().any(|(_, spec)| super::find(spec, place).1);
-    let moved = |place: &str| match place.contains(".new_cluster.") && !still(place) {
-        true if place.ends_with(".driver_node_type_id") => None,
-        true => Some(format!("{CLUSTER}.instance_pool_id")),
-        false => Some(place.to_owned()),
+    let moved = |place: &str| {
+        if !place.contains(".new_cluster.") || still(place) {
+            Some(place.to_owned())
+        } else if place.ends_with(".driver_node_type_id") {
+            None
+        } else {
+            Some(format!("{CLUSTER}.instance_pool_id"))
+        }
     };
     book.moved("", moved, "the driver comes from the pool");
     if differs {

@@ -221,8 +221,8 @@ pub(super) fn job(
     let level = root.path("Cluster.StepConcurrencyLevel");
     let parallel = level.as_ref().and_then(At::int).unwrap_or(1) > 1 && made.len() > 1;
     if let Some(level) = level {
-        match parallel {
-            true => book.ask(
+        if parallel {
+            book.ask(
                 &level,
                 Ask {
                     what: "whether the steps depend on each other".into(),
@@ -231,8 +231,9 @@ pub(super) fn job(
                     default: "all start together, on one cluster",
                     place: "tasks".into(),
                 },
-            ),
-            false => book.dropped(&level, "one step after the other: tasks wait for each other"),
+            )
+        } else {
+            book.dropped(&level, "one step after the other: tasks wait for each other")
         }
     }
     if !parallel {
@@ -288,7 +289,7 @@ pub(super) fn job(
             what: format!("whether the tasks need {} clusters", clusters.len()),
             why: "their Spark properties differ, and those of a cluster hold for all that runs on it",
             options: &["a cluster each", "one cluster, with the properties set in the code"],
-            default: "a cluster for each set of properties; each starts anew",
+            default: "a cluster for each set of properties; each starts again",
             place: "job_clusters".into(),
         };
         let at = root.get("Steps").unwrap_or_else(|| root.clone());
@@ -296,9 +297,10 @@ pub(super) fn job(
     }
     identity(book, root, made);
     if let Some(master) = &common.shape.master {
-        match clusters.iter().any(|c| c.client) {
-            true => book.translated(master, format!("{CLUSTER}.driver_node_type_id")),
-            false => book.dropped(master, "every step ran in cluster mode: its driver was on a worker"),
+        if clusters.iter().any(|c| c.client) {
+            book.translated(master, format!("{CLUSTER}.driver_node_type_id"))
+        } else {
+            book.dropped(master, "every step ran in cluster mode: its driver was on a worker")
         }
     }
     addresses(book, made);
@@ -418,13 +420,10 @@ fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
     let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
     let ask = Ask {
         what: "as whom the job runs, and in which access mode".into(),
-        why: match jars {
-            true => {
-                "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
-            }
-            false => {
-                "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
-            }
+        why: if jars {
+            "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
+        } else {
+            "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
         },
         options: &["dedicated, with run_as a service principal", "standard, after a review of the code"],
         default: "dedicated, as whoever creates the job",

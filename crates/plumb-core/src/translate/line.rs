@@ -233,15 +233,16 @@ fn copy(book: &mut Book, at: &At<'_>, line: &CommandLine<'_>, place: &TargetPath
     let is_s3 = |text: &str| super::library::s3(text).starts_with("s3://");
     let (from, to) = (option("--src"), option("--dest"));
     let staging = !from.is_empty() && !to.is_empty() && is_s3(&from) != is_s3(&to);
-    let (why, options): (&str, &[&str]) = match staging {
-        true => (
+    let (why, options): (&str, &[&str]) = if staging {
+        (
             "it stages files between S3 and HDFS; job clusters have no HDFS, and read S3 directly",
             &["nothing: the next steps read and write S3 themselves", "a volume for what is only kept in between"],
-        ),
-        false => (
+        )
+    } else {
+        (
             "Databricks has no s3-dist-cp",
             &["`dbutils.fs.cp` or `aws s3 sync` in a task", "COPY INTO or Auto Loader", "a task of Airflow"],
-        ),
+        )
     };
     without(book, at, line, place, why, options)
 }
@@ -253,7 +254,7 @@ pub(super) fn same_fate(book: &mut Book, flag: &At<'_>, value: &At<'_>) {
     }
 }
 
-/// A word that has come to nothing by itself.
+/// A word that means nothing by itself.
 pub(super) fn task_fate(place: &TargetPaths<'_>) -> Fate {
     Fate::Translated { to: place.task.to_owned() }
 }

@@ -96,9 +96,10 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
     let root = At::root(input);
     let mut book = Book::default();
     let serverless = root.get("jobRuns").is_some() || root.get("application").is_some();
-    let (source, documents) = match serverless {
-        true => serverless::translate(&mut book, &root, options),
-        false => of_cluster(&mut book, &root, options),
+    let (source, documents) = if serverless {
+        serverless::translate(&mut book, &root, options)
+    } else {
+        of_cluster(&mut book, &root, options)
     };
     book.rest(&root);
     Translation { source, documents, decisions: book.decisions, account: book.account }
@@ -142,10 +143,7 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
     let job = job::job(book, root, &title, &made, &common, around.tags);
     job::sizes(book, size);
-    let source = match id.is_empty() {
-        true => format!("EMR cluster {title}"),
-        false => format!("EMR cluster {title} ({id})"),
-    };
+    let source = if id.is_empty() { format!("EMR cluster {title}") } else { format!("EMR cluster {title} ({id})") };
     let mut documents = Vec::new();
     match job {
         Some(spec) => {
@@ -279,9 +277,10 @@ fn runtime_of(
     let what = format!("whether the jump is taken: {jump}");
     let options = ["this runtime", "another one that is supported longer", "the newest, after a review"];
     let default = "this runtime, with properties that keep results equal: lift them after the cutover";
-    match at.field.is_empty() {
-        true => drop(book.note(at, Ask { what, why, options: &options, default, place })),
-        false => book.ask(at, Ask { what, why, options: &options, default, place }),
+    if at.field.is_empty() {
+        book.note(at, Ask { what, why, options: &options, default, place });
+    } else {
+        book.ask(at, Ask { what, why, options: &options, default, place })
     }
     Some((choice, from))
 }

@@ -241,9 +241,10 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
                     if role == NodeRole::Master { "driver_node_type_id" } else { "node_type_id" }
                 ),
             };
-            match other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
-                true => book.ask(other, ask),
-                false => book.dropped(other, "one of several types: the decision of the first one is for all"),
+            if other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
+                book.ask(other, ask)
+            } else {
+                book.dropped(other, "one of several types: the decision of the first one is for all")
             }
         }
     }

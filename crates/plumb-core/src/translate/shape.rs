@@ -177,10 +177,11 @@ fn unit(limits: &At<'_>, main: Option<&RoleMachines<'_>>, node_name: &str) -> Op
 
 fn between(least: i64, most: i64) -> Size {
     let most = most.max(least).max(1);
-    match least == most {
-        true => Size::Fixed(most),
+    if least == most {
+        Size::Fixed(most)
+    } else {
         // Nothing to do needs no fewer than one worker: a cluster with workers keeps one.
-        false => Size::Between(least.max(1).min(most), most),
+        Size::Between(least.max(1).min(most), most)
     }
 }
 
@@ -230,9 +231,10 @@ fn volumes(
             if is_main {
                 continue;
             }
-            match part.volumes == disks {
-                true => book.translated(&at, to.clone()),
-                false => book.dropped(&at, "all machines of a cluster have the volumes of its workers"),
+            if part.volumes == disks {
+                book.translated(&at, to.clone())
+            } else {
+                book.dropped(&at, "all machines of a cluster have the volumes of its workers")
             }
         }
     }

@@ -198,9 +198,10 @@ impl Editor<'_> {
     /// A block that is replaced by something short stands beside its key again.
     fn beside(&self, (from, to, put): Change) -> Change {
         let before = self.text[..from].trim_end();
-        match before.ends_with(':') && !self.text[before.len()..from].contains('#') {
-            true => (before.len(), to, format!(" {put}")),
-            false => (from, to, put),
+        if before.ends_with(':') && !self.text[before.len()..from].contains('#') {
+            (before.len(), to, format!(" {put}"))
+        } else {
+            (from, to, put)
         }
     }
 
@@ -248,9 +249,10 @@ impl Editor<'_> {
     /// A key and its value, on lines of their own.
     fn pair(&self, key: &str, value: &Value, indent: usize) -> String {
         let space = " ".repeat(indent);
-        match is_block(value) {
-            true => format!("{space}{key}:{}{}", self.newline, self.block(value, indent + 2)),
-            false => format!("{space}{key}: {}", inline(value)),
+        if is_block(value) {
+            format!("{space}{key}:{}{}", self.newline, self.block(value, indent + 2))
+        } else {
+            format!("{space}{key}: {}", inline(value))
         }
     }
 
@@ -263,9 +265,12 @@ impl Editor<'_> {
             }
             Value::Array(items) => items
                 .iter()
-                .map(|item| match is_block(item) {
-                    true => format!("{space}- {}", self.block(item, indent + 2).trim_start()),
-                    false => format!("{space}- {}", inline(item)),
+                .map(|item| {
+                    if is_block(item) {
+                        format!("{space}- {}", self.block(item, indent + 2).trim_start())
+                    } else {
+                        format!("{space}- {}", inline(item))
+                    }
                 })
                 .collect(),
             other => vec![format!("{space}{}", inline(other))],

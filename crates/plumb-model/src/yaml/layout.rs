@@ -89,10 +89,7 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
             (LayoutShape::Seq { items, .. }, _) => items.push(node),
             (LayoutShape::Map { entries, .. }, Some((key, start, key_end))) => {
                 // An empty value is reported somewhere behind its key.
-                let value = match node.start == node.end {
-                    true => Layout { start: key_end, end: key_end, ..node },
-                    false => node,
-                };
+                let value = if node.start == node.end { Layout { start: key_end, end: key_end, ..node } } else { node };
                 entries.push(LayoutEntry { key, start, key_end, value });
             }
             (LayoutShape::Map { .. }, None) => {
