@@ -85,7 +85,7 @@ fn words(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be taken down for good",
+        Action::Terminate => "will be terminated",
     }
 }
 

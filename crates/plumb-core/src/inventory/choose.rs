@@ -27,7 +27,7 @@ pub struct Group {
     pub clusters: Vec<Listed>,
 }
 
-/// What is asked for.
+/// Which pipelines are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PipelineFilter {
     All,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an account has of EMR. No secret is in it; texts are as they were given, and are escaped where they are shown.
+/// An account's EMR inventory. No secret is in it; texts are as they were given, and are escaped where they are shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inventory {
     /// The version of this form; it grows when a member goes or changes its meaning.

@@ -248,7 +248,7 @@ pub(super) fn done_to(change: &Change) -> String {
         },
         Action::Release => "will be released; its object stays".to_owned(),
         Action::Mark => "will be marked for teardown; nothing else happens to it".to_owned(),
-        Action::Terminate => "will be taken down for good".to_owned(),
+        Action::Terminate => "will be terminated".to_owned(),
     }
 }
 
@@ -277,13 +277,13 @@ pub(super) fn meaning(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Update => "update in place",
-        Action::Replace => "delete, then create anew",
+        Action::Replace => "delete, then create again",
         Action::Delete => "delete",
         Action::Adopt => "take over an existing object",
         Action::Move => "follow a rename",
         Action::Release => "release: take the marks off",
         Action::Mark => "mark for teardown",
-        Action::Terminate => "take down for good",
+        Action::Terminate => "terminate",
     }
 }
 

@@ -138,9 +138,9 @@ fn heading(plan: &Plan) -> String {
         ("blocked", plan.blocked.len()),
         ("unchanged", plan.unchanged),
     ];
-    // Few projects take anything down.
+    // Few projects tear anything down.
     columns
-        .extend([("take down", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
+        .extend([("terminate", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let numbers: Vec<String> = columns.iter().map(|(_, count)| count.to_string()).collect();
     out.push_str(&format!("| {} |\n", names.join(" | ")));
@@ -248,7 +248,7 @@ fn sections(plan: &Plan) -> Vec<Section> {
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
-        folded("Deleted, replaced or taken down", dangerous),
+        folded("Deleted, replaced or terminated", dangerous),
         fenced("Teardown", descents),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
@@ -316,7 +316,7 @@ fn done_shortly(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be taken down for good",
+        Action::Terminate => "will be terminated",
     }
 }
 

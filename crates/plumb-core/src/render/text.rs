@@ -30,10 +30,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
     page.gap();
     if plan.is_empty() {
         page.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
-        page.line(
-            Ink::new(),
-            &format!("{}.", counted(plan.unchanged, "resource is as it should be", "resources are as they should be")),
-        );
+        page.line(Ink::new(), &format!("{}.", counted(plan.unchanged, "resource up to date", "resources up to date")));
     } else {
         page.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
     }

@@ -82,12 +82,11 @@ impl ReportWriter<'_> {
                             self.out.push('\n');
                             self.members(map, &pointer, depth + 1);
                             let rest = self.out.split_off(start);
-                            match rest.trim_start().starts_with('#') {
-                                true => self.out.push_str(&rest),
-                                false => {
-                                    self.out.push(' ');
-                                    self.out.push_str(rest.trim_start());
-                                }
+                            if rest.trim_start().starts_with('#') {
+                                self.out.push_str(&rest)
+                            } else {
+                                self.out.push(' ');
+                                self.out.push_str(rest.trim_start());
                             }
                         }
                         item => self.value(item, &pointer, depth + 1),

@@ -1,4 +1,4 @@
-//! Showing what an account has of EMR: as text, as JSON, as one page of HTML.
+//! Showing an EMR inventory: as text, as JSON, as one page of HTML.
 
 mod html;
 mod text;
