@@ -69,30 +69,30 @@ enum PropertyVerdict {
 const SIZED: &str = "Databricks sets it from the machine type: one executor a worker";
 
 /// What a rule says of a property that it names.
-enum Says {
+enum RuleVerdict {
     Always(PropertyVerdict),
     /// The value decides; `None` leaves it to the rules that follow.
     ByValue(fn(&str) -> Option<PropertyVerdict>),
 }
 
-const fn drop_it(why: &'static str) -> Says {
-    Says::Always(PropertyVerdict::Drop(why))
+const fn drop_it(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Drop(why))
 }
 
-const fn review(why: &'static str) -> Says {
-    Says::Always(PropertyVerdict::Review(why))
+const fn review(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Review(why))
 }
 
-const fn without(why: &'static str) -> Says {
-    Says::Always(PropertyVerdict::Without(why))
+const fn without(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Without(why))
 }
 
-const KEEP: Says = Says::Always(PropertyVerdict::Keep);
+const KEEP: RuleVerdict = RuleVerdict::Always(PropertyVerdict::Keep);
 
 /// The rules for properties, each with its reason. The first that matches counts; `*` stands for any characters.
-static RULES: &[(&[&str], Says)] = &[
-    (&["spark.submit.deployMode"], Says::Always(PropertyVerdict::DeployMode)),
-    (&["spark.yarn.maxAppAttempts"], Says::Always(PropertyVerdict::Retries)),
+static RULES: &[(&[&str], RuleVerdict)] = &[
+    (&["spark.submit.deployMode"], RuleVerdict::Always(PropertyVerdict::DeployMode)),
+    (&["spark.yarn.maxAppAttempts"], RuleVerdict::Always(PropertyVerdict::Retries)),
     (&["spark.yarn.queue"], without("a YARN queue: a cluster policy or a pool can limit what a team uses")),
     (
         &[
@@ -102,11 +102,11 @@ static RULES: &[(&[&str], Says)] = &[
             "spark.driver.memory",
             "spark.cores.max",
         ],
-        Says::Always(PropertyVerdict::Sizing),
+        RuleVerdict::Always(PropertyVerdict::Sizing),
     ),
     (&["spark.driver.maxResultSize"], KEEP),
-    (&["spark.jars", "spark.yarn.dist.jars"], Says::Always(PropertyVerdict::Jars)),
-    (&["spark.jars.packages"], Says::Always(PropertyVerdict::Packages)),
+    (&["spark.jars", "spark.yarn.dist.jars"], RuleVerdict::Always(PropertyVerdict::Jars)),
+    (&["spark.jars.packages"], RuleVerdict::Always(PropertyVerdict::Packages)),
     (
         &[
             "spark.files",
@@ -126,10 +126,10 @@ static RULES: &[(&[&str], Says)] = &[
             "spark.driver.defaultJavaOptions",
             "spark.executor.defaultJavaOptions",
         ],
-        Says::Always(PropertyVerdict::Java),
+        RuleVerdict::Always(PropertyVerdict::Java),
     ),
     (&["spark.local.dir"], drop_it("Databricks sets it, and overrides it with EBS volumes")),
-    (&["spark.sql.parquet.output.committer.class"], Says::ByValue(committer)),
+    (&["spark.sql.parquet.output.committer.class"], RuleVerdict::ByValue(committer)),
     (
         &["spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version"],
         drop_it("Databricks' commit protocol takes its place"),
@@ -180,7 +180,7 @@ static RULES: &[(&[&str], Says)] = &[
         drop_it("EMRFS: Databricks reads S3 itself, with the rights of an instance profile or an external location"),
     ),
     (&["spark.hadoop.fs.s3a.*"], review("refused in standard access mode")),
-    (&["*.extraClassPath", "*.extraLibraryPath"], Says::ByValue(node_paths)),
+    (&["*.extraClassPath", "*.extraLibraryPath"], RuleVerdict::ByValue(node_paths)),
     (&["spark.pyspark.*"], drop_it("the runtime decides which Python there is")),
     (
         &["spark.sql.hive.*", "spark.hadoop.hive.*", "spark.hive.*"],
@@ -249,8 +249,8 @@ fn verdict(key: &str, value: &str) -> PropertyVerdict {
     }
     let matching = RULES.iter().filter(|(names, _)| names.iter().any(|name| glob(name, key)));
     let mut said = matching.filter_map(|(_, says)| match says {
-        Says::Always(verdict) => Some(verdict.clone()),
-        Says::ByValue(decide) => decide(value),
+        RuleVerdict::Always(verdict) => Some(verdict.clone()),
+        RuleVerdict::ByValue(decide) => decide(value),
     });
     // The last rule is for all that have no other.
     said.next().unwrap_or(PropertyVerdict::Keep)
