@@ -1,7 +1,9 @@
 //! Files of a folder on disk. Whatever of a checkout is read is read here: manifests, reports of comparisons, records of
 //! imports, saved plans. A checkout may be a stranger's.
 
-use plumb_core::manifest::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml};
+use plumb_core::manifest::{
+    MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
+};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,35 +41,35 @@ impl Disk {
         let is_link = fs::symlink_metadata(&at).map_err(told)?.is_symlink();
         let real = match fs::canonicalize(&at) {
             Ok(real) => real,
-            Err(_) if is_link => return Ok(DiskEntry::Found(self.found(path, FoundKind::SymlinkBroken, 0))),
+            Err(_) if is_link => return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::SymlinkBroken, 0))),
             Err(e) => return Err(told(e)),
         };
         let Ok(inside) = real.strip_prefix(&self.root) else {
-            return Ok(DiskEntry::Found(self.found(path, FoundKind::SymlinkOutside, 0)));
+            return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::SymlinkOutside, 0)));
         };
         if is_hidden(inside, Path::new(path)) {
-            return Ok(DiskEntry::Found(self.found(path, FoundKind::Hidden, 0)));
+            return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::Hidden, 0)));
         }
         let about = fs::metadata(&real).map_err(told)?;
         if about.is_dir() {
             return Ok(DiskEntry::Folder(real));
         }
         let kind = match about.len() {
-            _ if !about.is_file() => FoundKind::Special,
-            size if size > MOST_BYTES_A_FILE => FoundKind::TooLarge,
-            _ => FoundKind::File,
+            _ if !about.is_file() => ManifestFileKind::Special,
+            size if size > MOST_BYTES_A_FILE => ManifestFileKind::TooLarge,
+            _ => ManifestFileKind::File,
         };
         Ok(DiskEntry::Found(self.found(path, kind, about.len())))
     }
 
-    fn found(&self, path: &str, kind: FoundKind, size: u64) -> Found {
-        Found { path: path.to_owned(), kind, size }
+    fn found(&self, path: &str, kind: ManifestFileKind, size: u64) -> ManifestFile {
+        ManifestFile { path: path.to_owned(), kind, size }
     }
 }
 
 /// Whether something that may be a folder of manifests is not looked into: that has to be said, or they would seem deleted.
-fn leads_away(kind: &FoundKind) -> bool {
-    matches!(kind, FoundKind::SymlinkOutside | FoundKind::Hidden)
+fn leads_away(kind: &ManifestFileKind) -> bool {
+    matches!(kind, ManifestFileKind::SymlinkOutside | ManifestFileKind::Hidden)
 }
 
 /// Whether a path leads, by a link, to something hidden, or in any way to what is git's own. `.git/config` has the token of
@@ -81,7 +83,7 @@ fn is_hidden(real: &Path, asked: &Path) -> bool {
 
 impl Disk {
     /// The files of a folder whose names end so, not those of folders in it; none when there is no such folder.
-    pub fn files(&self, folder: &str, ending: &str) -> Result<Vec<Found>, String> {
+    pub fn files(&self, folder: &str, ending: &str) -> Result<Vec<ManifestFile>, String> {
         if fs::symlink_metadata(self.root.join(folder)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
             return Ok(Vec::new());
         }
@@ -114,7 +116,7 @@ impl Disk {
     }
 
     /// The text of a file of the project; why it cannot be read, without any of it.
-    pub fn text(&self, file: &Found) -> Result<String, String> {
+    pub fn text(&self, file: &ManifestFile) -> Result<String, String> {
         match file.refused() {
             Some(why) => Err(why),
             None => String::from_utf8(self.read(&file.path)?).map_err(|_| format!("`{}` is not UTF-8", file.path)),
@@ -161,12 +163,12 @@ pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, S
 }
 
 enum DiskEntry {
-    Found(Found),
+    Found(ManifestFile),
     Folder(PathBuf),
 }
 
-impl Source for Disk {
-    fn list(&self, path: &str) -> Result<Vec<Found>, String> {
+impl ManifestSource for Disk {
+    fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String> {
         let mut found = Vec::new();
         // Links inside the project may form circles: each real folder is entered once.
         let mut entered = BTreeSet::new();
@@ -217,7 +219,7 @@ impl Source for Disk {
         let told = |e: io::Error| format!("`{path}` cannot be read: {e}");
         // Looked at once more: it may have changed since it was listed.
         match self.look(path)? {
-            DiskEntry::Found(Found { kind: FoundKind::File, .. }) => {}
+            DiskEntry::Found(ManifestFile { kind: ManifestFileKind::File, .. }) => {}
             _ => return Err(format!("`{path}` is not a file of the project")),
         }
         let file = fs::File::open(self.root.join(path)).map_err(told)?;
@@ -257,13 +259,13 @@ mod tests {
         let disk = Disk::new(root.path()).unwrap();
         let list: Vec<_> = disk.list("m").unwrap().into_iter().map(|f| (f.path, f.kind)).collect();
         let want = [
-            ("m/b/a.yml", FoundKind::File),
-            ("m/broken.yaml", FoundKind::SymlinkBroken),
-            ("m/inside.yaml", FoundKind::File),
-            ("m/large.yaml", FoundKind::TooLarge),
-            ("m/out.yaml", FoundKind::SymlinkOutside),
-            ("m/outdir", FoundKind::SymlinkOutside),
-            ("m/z.yaml", FoundKind::File),
+            ("m/b/a.yml", ManifestFileKind::File),
+            ("m/broken.yaml", ManifestFileKind::SymlinkBroken),
+            ("m/inside.yaml", ManifestFileKind::File),
+            ("m/large.yaml", ManifestFileKind::TooLarge),
+            ("m/out.yaml", ManifestFileKind::SymlinkOutside),
+            ("m/outdir", ManifestFileKind::SymlinkOutside),
+            ("m/z.yaml", ManifestFileKind::File),
         ];
         #[cfg(unix)]
         assert_eq!(list, want.map(|(p, k)| (p.to_owned(), k)));
@@ -324,7 +326,7 @@ mod tests {
         assert!(disk.read(".git/config").is_err() && disk.text_at("evidence/out.json").is_err());
         // A folder that is a link.
         symlink(outside.path(), root.path().join("linked")).unwrap();
-        assert_eq!(disk.files("linked", "").unwrap()[0].kind, FoundKind::SymlinkOutside);
+        assert_eq!(disk.files("linked", "").unwrap()[0].kind, ManifestFileKind::SymlinkOutside);
         // A file that the command line names may be anywhere, but not be a trap in the project.
         let named = |path: &str| named(Some(root.path()), &root.path().join(path), 100);
         assert_eq!(named("evidence/inside.json").unwrap(), "{}");

@@ -4,7 +4,7 @@
 
 use crate::git::Repo;
 use plumb_core::kinds::Mark;
-use plumb_core::manifest::{Desired, InMemory, Source};
+use plumb_core::manifest::{Desired, InMemory, ManifestSource};
 use plumb_core::plan::{
     Action, Baseline, Baselines, Change, ChangeOrigin, Commit, Decision, Live, Note, Plan, SourceLine as Line,
     is_apart, normal,
@@ -23,7 +23,7 @@ const MOST_STATES: usize = 64;
 const NO_COMMIT: &str = "000000000000";
 
 /// How manifests are loaded from somewhere else than the folder: with the same target and values.
-pub type Load<'a> = &'a dyn Fn(&dyn Source) -> Result<Desired, manifest::Failure>;
+pub type Load<'a> = &'a dyn Fn(&dyn ManifestSource) -> Result<Desired, manifest::Failure>;
 
 /// The manifests of a repository at its commits.
 pub struct History<'a> {

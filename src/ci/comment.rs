@@ -6,7 +6,7 @@
 use super::approval::Shown;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use plumb_core::plan::Plan;
-use plumb_core::render::{self, Options};
+use plumb_core::render::{self, MarkdownOptions};
 
 /// The first line of a comment.
 const COMMENT: &str = "<!-- plumb:comment v1 -->";
@@ -103,7 +103,7 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     fn plan(&self, plan: &Plan, besides: usize) -> String {
         let budget = self.budget.saturating_sub(SENTENCES + besides);
-        render::markdown(plan, &Options { budget, link: self.run.map(str::to_owned) })
+        render::markdown(plan, &MarkdownOptions { budget, link: self.run.map(str::to_owned) })
     }
 
     fn link(&self, text: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::services::github::Issue;
 use plumb_core::plan::Plan;
 use plumb_core::render::notice::News;
-use plumb_core::render::{self, Options};
+use plumb_core::render::{self, MarkdownOptions};
 
 /// The label by which the issues are found.
 pub const LABEL: &str = "plumb-drift";
@@ -52,6 +52,6 @@ fn body(drift: &Plan, marker: &str, link: Option<&str>) -> String {
          into the manifests instead. This text is updated when the drift changes, and the issue closed when it is \
          gone.\n\n"
     );
-    let options = Options { budget: BUDGET - head.len(), link: link.map(str::to_owned) };
+    let options = MarkdownOptions { budget: BUDGET - head.len(), link: link.map(str::to_owned) };
     head + &render::markdown(drift, &options)
 }

@@ -4,7 +4,7 @@
 //! runner, so the most dangerous come first.
 
 use plumb_core::plan::{Action, Change, ChangeOrigin, Plan};
-use plumb_core::render::Finding;
+use plumb_core::render::ReportedFinding;
 use plumb_core::render::value::visible;
 
 /// How many annotations of one level a step may have.
@@ -68,7 +68,7 @@ pub fn annotations(plan: &Plan) -> String {
 }
 
 /// An error beside each line with a mistake. `prefix` is the project's folder in the repository.
-pub fn mistakes(findings: &[Finding], prefix: &str) -> String {
+pub fn mistakes(findings: &[ReportedFinding], prefix: &str) -> String {
     let placed = findings.iter().filter_map(|f| Some((f.file.as_ref()?, f.line?, f)));
     placed
         .take(MOST)
@@ -86,7 +86,7 @@ fn words(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be taken down for good",
+        Action::Terminate => "will be terminated",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Plan;
-use plumb_core::render::{self, Finding, Style};
+use plumb_core::render::{self, ReportedFinding, Style};
 use std::path::PathBuf;
 
 /// The form of a result.
@@ -80,7 +80,7 @@ impl Output {
     pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
         let text = match self.form() {
             Form::Text => render::text(plan, self.style(ui)),
-            Form::Markdown => render::markdown(plan, &render::Options::default()),
+            Form::Markdown => render::markdown(plan, &render::MarkdownOptions::default()),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),
@@ -94,6 +94,6 @@ impl Output {
 }
 
 /// Findings, as code hosts show them beside the lines.
-pub fn sarif(findings: &[Finding]) -> Result<String, Failure> {
+pub fn sarif(findings: &[ReportedFinding]) -> Result<String, Failure> {
     render::sarif(findings).map_err(|e| Failure::error(e.to_string()))
 }

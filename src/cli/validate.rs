@@ -9,7 +9,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::kinds;
 use plumb_core::manifest::{self, Warning};
-use plumb_core::render::{self, Finding, Level};
+use plumb_core::render::{self, Level, ReportedFinding};
 use plumb_model::yaml::{Files, Problem};
 use std::collections::BTreeMap;
 
@@ -97,13 +97,13 @@ pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Prob
 }
 
 /// The mistakes as findings.
-pub fn findings(files: &Files, problems: &[Problem]) -> Vec<Finding> {
+pub fn findings(files: &Files, problems: &[Problem]) -> Vec<ReportedFinding> {
     problems.iter().map(|problem| finding(files, problem, "manifest", Level::Error)).collect()
 }
 
-fn finding(files: &Files, problem: &Problem, rule: &str, level: Level) -> Finding {
+fn finding(files: &Files, problem: &Problem, rule: &str, level: Level) -> ReportedFinding {
     let place = problem.span.map(|s| (files.get(s.file).path.clone(), files.position(s)));
-    Finding {
+    ReportedFinding {
         file: place.as_ref().map(|(file, _)| file.clone()),
         line: place.as_ref().map(|(_, (line, _))| *line),
         column: place.as_ref().map(|(_, (_, column))| *column),

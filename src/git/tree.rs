@@ -2,7 +2,7 @@
 
 use super::{GitError, MOST_ENTRIES, Repo};
 use git2::{ErrorCode, ObjectType, Oid, Tree};
-use plumb_core::manifest::{Found, FoundKind, MOST_BYTES, MOST_BYTES_A_FILE, Source, is_yaml};
+use plumb_core::manifest::{MOST_BYTES, MOST_BYTES_A_FILE, ManifestFile, ManifestFileKind, ManifestSource, is_yaml};
 use std::path::Path;
 
 /// A commit's files, as a place that manifests are loaded from. Paths are relative to the project.
@@ -52,8 +52,8 @@ impl CommitFiles<'_> {
             let found = self.found(format!("{path}/{name}"), entry.filemode(), entry.id())?;
             bytes += found.size;
             let refused = match found.kind {
-                FoundKind::File if bytes <= MOST_BYTES => None,
-                FoundKind::File | FoundKind::TooLarge => Some("it is too large"),
+                ManifestFileKind::File if bytes <= MOST_BYTES => None,
+                ManifestFileKind::File | ManifestFileKind::TooLarge => Some("it is too large"),
                 _ if entry.filemode() == TREE => continue,
                 _ => Some("it is not a regular file"),
             };
@@ -67,24 +67,24 @@ impl CommitFiles<'_> {
         Ok(texts)
     }
 
-    fn found(&self, path: String, mode: i32, id: Oid) -> Result<Found, GitError> {
-        let found = |kind, size| Found { path: path.clone(), kind, size };
+    fn found(&self, path: String, mode: i32, id: Oid) -> Result<ManifestFile, GitError> {
+        let found = |kind, size| ManifestFile { path: path.clone(), kind, size };
         Ok(match mode {
-            LINK => found(FoundKind::Symlink, 0),
-            _ if !FILES.contains(&mode) => found(FoundKind::Special, 0),
+            LINK => found(ManifestFileKind::Symlink, 0),
+            _ if !FILES.contains(&mode) => found(ManifestFileKind::Special, 0),
             _ => {
                 let (size, kind) = self.repo.repository.odb()?.read_header(id)?;
                 let size = size as u64;
                 match kind {
-                    ObjectType::Blob if size <= MOST_BYTES_A_FILE => found(FoundKind::File, size),
-                    ObjectType::Blob => found(FoundKind::TooLarge, size),
-                    _ => found(FoundKind::Special, 0),
+                    ObjectType::Blob if size <= MOST_BYTES_A_FILE => found(ManifestFileKind::File, size),
+                    ObjectType::Blob => found(ManifestFileKind::TooLarge, size),
+                    _ => found(ManifestFileKind::Special, 0),
                 }
             }
         })
     }
 
-    fn walk(&self, path: &str) -> Result<Option<Vec<Found>>, GitError> {
+    fn walk(&self, path: &str) -> Result<Option<Vec<ManifestFile>>, GitError> {
         let mut folders = match self.look(path)? {
             None => return Ok(None),
             Some((TREE, id)) => vec![(path.to_owned(), id)],
@@ -122,8 +122,8 @@ const TREE: i32 = 0o040_000;
 const LINK: i32 = 0o120_000;
 const FILES: [i32; 3] = [0o100_644, 0o100_755, 0o100_664];
 
-impl Source for CommitFiles<'_> {
-    fn list(&self, path: &str) -> Result<Vec<Found>, String> {
+impl ManifestSource for CommitFiles<'_> {
+    fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String> {
         let told = |e: GitError| format!("`{path}` cannot be read out of the commit: {e}");
         self.walk(path).map_err(told)?.ok_or_else(|| format!("there is no `{path}`"))
     }
@@ -132,7 +132,7 @@ impl Source for CommitFiles<'_> {
         let told = |e: GitError| format!("`{path}` cannot be read out of the commit: {e}");
         let (mode, id) = self.look(path).map_err(told)?.ok_or_else(|| format!("there is no `{path}`"))?;
         match self.found(path.to_owned(), mode, id).map_err(told)?.kind {
-            FoundKind::File => {}
+            ManifestFileKind::File => {}
             _ => return Err(format!("`{path}` is not a file of the project")),
         }
         let blob = self.repo.repository.find_blob(id).map_err(|e| told(e.into()))?;
@@ -202,12 +202,12 @@ mod tests {
         let files = repo.files_of(&id).unwrap();
         let list: Vec<_> = files.list("manifests").unwrap().into_iter().map(|f| (f.path, f.kind)).collect();
         let want = [
-            ("manifests/b/a.yml", FoundKind::File),
-            ("manifests/large.yaml", FoundKind::TooLarge),
-            ("manifests/link.yaml", FoundKind::Symlink),
-            ("manifests/linked", FoundKind::Symlink),
-            ("manifests/module", FoundKind::Special),
-            ("manifests/z.yaml", FoundKind::File),
+            ("manifests/b/a.yml", ManifestFileKind::File),
+            ("manifests/large.yaml", ManifestFileKind::TooLarge),
+            ("manifests/link.yaml", ManifestFileKind::Symlink),
+            ("manifests/linked", ManifestFileKind::Symlink),
+            ("manifests/module", ManifestFileKind::Special),
+            ("manifests/z.yaml", ManifestFileKind::File),
         ];
         assert_eq!(list, want.map(|(path, kind)| (path.to_owned(), kind)));
         assert_eq!(files.read("plumb.yaml").unwrap(), b"project");

@@ -6,7 +6,9 @@
 
 use crate::services;
 use jiff::{SignedDuration, Timestamp};
-use plumb_core::inventory::{Account, Cluster, Details, JobRun, ServerlessApplication, Unknown, pattern, serverless};
+use plumb_core::inventory::{
+    ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ServerlessApplication, pattern, serverless,
+};
 use plumb_core::kinds::emr::api::{operation, time};
 use plumb_model::call::{Call, Service, ServiceError, System};
 use plumb_model::read::{Paging, Read};
@@ -34,9 +36,9 @@ pub async fn read(
     since: Option<Timestamp>,
     now: Timestamp,
     watch: &dyn InventoryWatch,
-) -> Result<Account, ServiceError> {
+) -> Result<EmrAccount, ServiceError> {
     let listed = list(&service, since, now, watch).await?;
-    let mut account = Account::default();
+    let mut account = EmrAccount::default();
     let newest = newest(&listed);
     let wanted = listed.into_keys().map(|id| {
         let is_newest = newest.contains(&id);
@@ -80,7 +82,7 @@ pub async fn list(
 pub async fn clusters(
     service: &Seam,
     wanted: impl Iterator<Item = (String, bool)>,
-    account: &mut Account,
+    account: &mut EmrAccount,
 ) -> Result<(), ServiceError> {
     let mut reading = JoinSet::new();
     for (id, whole) in wanted {
@@ -163,13 +165,13 @@ fn or_unknown<T>(
     said: Result<T, ServiceError>,
     what: &str,
     of: &str,
-    unknown: &mut Vec<Unknown>,
+    unknown: &mut Vec<FailedRead>,
 ) -> Result<Option<T>, ServiceError> {
     match said {
         Ok(said) => Ok(Some(said)),
         Err(ServiceError::Refused { status, code, message, .. }) if !matches!(status, 401 | 429 | 503) => {
             let why = format!("{status} {code}: {message}");
-            unknown.push(Unknown { what: what.to_owned(), of: of.to_owned(), why });
+            unknown.push(FailedRead { what: what.to_owned(), of: of.to_owned(), why });
             Ok(None)
         }
         Err(fault) => Err(fault),
@@ -181,7 +183,7 @@ async fn cluster(
     service: &dyn Service,
     id: String,
     whole: bool,
-) -> Result<(Option<Cluster>, Vec<Unknown>), ServiceError> {
+) -> Result<(Option<RawCluster>, Vec<FailedRead>), ServiceError> {
     let mut unknown = Vec::new();
     let about = || json!({ "ClusterId": &id });
     let call = operation("DescribeCluster", about());
@@ -200,15 +202,15 @@ async fn cluster(
     steps.reverse();
     steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
     let details = if whole { Some(details(service, &id, &described, &mut unknown).await?) } else { None };
-    Ok((Some(Cluster { described, steps, details }), unknown))
+    Ok((Some(RawCluster { described, steps, details }), unknown))
 }
 
 async fn details(
     service: &dyn Service,
     id: &str,
     described: &Value,
-    unknown: &mut Vec<Unknown>,
-) -> Result<Details, ServiceError> {
+    unknown: &mut Vec<FailedRead>,
+) -> Result<ClusterDetails, ServiceError> {
     let about = || json!({ "ClusterId": id });
     let has_fleets = described["InstanceCollectionType"] == "INSTANCE_FLEET";
     let (mut groups, mut fleets) = (Some(Vec::new()), Some(Vec::new()));
@@ -224,11 +226,11 @@ async fn details(
         policies.push(or_unknown(said, name, id, unknown)?);
     }
     let auto_termination = policies.pop().flatten();
-    Ok(Details { groups, fleets, bootstrap, managed_scaling: policies.pop().flatten(), auto_termination })
+    Ok(ClusterDetails { groups, fleets, bootstrap, managed_scaling: policies.pop().flatten(), auto_termination })
 }
 
 /// All security configurations; where they may not be listed, at least those that clusters name.
-async fn security(service: &dyn Service, account: &mut Account) -> Result<(), ServiceError> {
+async fn security(service: &dyn Service, account: &mut EmrAccount) -> Result<(), ServiceError> {
     let name = "ListSecurityConfigurations";
     let listed = all(service, name, json!({}), "SecurityConfigurations").await;
     let listed = or_unknown(listed, name, "", &mut account.unknown)?.unwrap_or_default();
@@ -250,7 +252,7 @@ async fn security(service: &dyn Service, account: &mut Account) -> Result<(), Se
 pub async fn applications(
     service: &Seam,
     since: Option<Timestamp>,
-    account: &mut Account,
+    account: &mut EmrAccount,
     watch: &dyn InventoryWatch,
 ) -> Result<(), ServiceError> {
     let path = "/emr-serverless/applications";

@@ -209,7 +209,7 @@ spec:
     Plan of demo for target dev, manifests at <Take bigger machines>
 
       ~ update in place
-      -/+ delete, then create anew
+      -/+ delete, then create again
 
       # DatabricksInstancePool/workers must be replaced
       # manifests/pool.yaml:1
@@ -253,7 +253,7 @@ spec:
     Plan of demo for target dev, manifests at <Take bigger machines>
 
     No changes. The workspace equals the manifests.
-    2 resources are as they should be.
+    2 resources up to date.
     Digest: <digest>
     --- stderr
     read 2 objects with 4 requests in <time>

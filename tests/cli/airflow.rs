@@ -65,7 +65,7 @@ fn a_dag_of_others_is_imported_and_paused() {
     Plan of demo for target dev, manifests at <Begin>-dirty
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 10 requests in <time>

@@ -114,7 +114,7 @@ fn a_first_day() {
     Plan of demo for target dev, manifests at <Add etl>
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
@@ -154,7 +154,7 @@ fn a_first_day() {
     Plan of demo for target dev, manifests at <Add etl>
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>
@@ -164,7 +164,7 @@ fn a_first_day() {
     Plan of demo for target dev, manifests at <Add etl>
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>

@@ -301,7 +301,7 @@ fn a_new_project_begins_with_init() {
     Plan of demo for target sandbox, manifests at <Begin>
 
     No changes. The workspace equals the manifests.
-    0 resources are as they should be.
+    0 resources up to date.
     Digest: <digest>
     --- stderr
     read 0 objects with 10 requests in <time>

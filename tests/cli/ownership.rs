@@ -278,7 +278,7 @@ fn ignored_places_are_left_to_others_by_plan_and_by_apply() {
     Note: DatabricksJob/etl: the ignore rule for `tags.cost_centre` has expired and no longer holds
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 4 requests in <time>

@@ -55,7 +55,7 @@ fn what_a_selection_leaves_behind_is_named_and_refused() {
       ! whose manifest is gone
       ! DatabricksJob/etl is not selected and keeps the id <pool workers> of DatabricksInstancePool/workers, which will be gone
 
-      -/+ delete, then create anew
+      -/+ delete, then create again
 
       # DatabricksInstancePool/workers must be replaced
       # manifests/workers.yaml:1
@@ -124,7 +124,7 @@ fn an_empty_part_is_not_taken_for_the_whole() {
       ! whose manifest is gone
 
     No changes. What is selected equals its manifests; nothing else was compared.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest> (of a partial plan)
     --- exit 0
     ");

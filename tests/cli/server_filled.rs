@@ -195,7 +195,7 @@ fn a_zone_that_the_manifest_no_longer_names_stays_and_is_told() {
     Note: DatabricksCluster/shared: no longer declared here, and kept, because the service may have chosen it: aws_attributes.zone_id
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- exit 0
     "#);

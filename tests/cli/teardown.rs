@@ -251,7 +251,7 @@ fn an_apply_marks_and_the_key_takes_down() {
     // What was marked just now waits for its grace, whatever the key; what is due goes.
     let plan =
         world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is taken down");
-    assert!(plan.shown.contains("1 to take down"), "{}", plan.shown);
+    assert!(plan.shown.contains("1 to terminate"), "{}", plan.shown);
     world.plumb("apply --allow-teardown").code(64).says("give --yes");
     assert_eq!(sent(&world), [""; 0]);
     world.plumb("apply --yes --allow-teardown").code(0).says("terminated EmrCluster/legacy/<emr bau-old> in <time>");
@@ -387,13 +387,13 @@ fn in_a_shallow_clone_a_teardown_waits_and_says_how_to_go_on() {
         .says("this shallow clone; check out the whole history (`fetch-depth: 0`)")
         .says("it waits until its mark can be believed")
         .never_says("somebody else")
-        .never_says("to take down");
+        .never_says("to terminate");
     sent(&world);
     world.plumb_in(&there, &["apply", "--yes", "--allow-teardown"]).code(0);
     assert_eq!(sent(&world), ["AddTags"], "the other is marked");
     assert_eq!(state(&world, "bau-old"), "WAITING");
     world.git_in(&there, &["fetch", "--quiet", "--unshallow"]);
-    world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0).says("1 to take down");
+    world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0).says("1 to terminate");
 }
 
 #[test]

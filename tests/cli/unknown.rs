@@ -88,7 +88,7 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
     Note: DatabricksJob/etl: 1 setting that plumb does not know is kept: trigger.future_event
 
     No changes. The workspace equals the manifests.
-    2 resources are as they should be.
+    2 resources up to date.
     Digest: <digest>
     --- exit 0
     ");
@@ -119,7 +119,7 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
     Note: DatabricksJob/etl: 2 settings that plumb does not know are kept: future_policy_id, trigger.future_event
 
     No changes. The workspace equals the manifests.
-    1 resource is as it should be.
+    1 resource up to date.
     Digest: <digest>
     --- exit 0
     ");

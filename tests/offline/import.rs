@@ -3,11 +3,11 @@
 
 use crate::translations as cases;
 
-use plumb_core::import::{self, Outcome, Pipeline, Project, Record, State, outcome};
-use plumb_core::inventory::choose::{self, Selector};
-use plumb_core::inventory::{Cluster, Unknown, input};
+use plumb_core::import::{self, ImportOutcome, ImportProject, ImportRecord, ImportState, TranslatedPipeline, outcome};
+use plumb_core::inventory::choose::{self, ClusterSelector};
+use plumb_core::inventory::{FailedRead, RawCluster, input};
 use plumb_core::manifest::{Desired, Resource};
-use plumb_core::translate::{Old, Translation, pipeline};
+use plumb_core::translate::{EmrSource, Translation, pipeline};
 use plumb_model::address::Address;
 use plumb_model::yaml::edit::{Step, remove, set};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// The translations of all cases, as if they were of one pipeline.
 fn translations() -> Vec<(String, Translation)> {
-    let old = Old::Clusters(Selector::Name("x-*".into()));
+    let old = EmrSource::Clusters(ClusterSelector::Name("x-*".into()));
     let one = |(name, case): (String, Value)| {
         let (input, options) = cases::case(&case);
         (name, pipeline(&input, &options, "x", &old, &[]))
@@ -46,18 +46,19 @@ impl Files {
         desired.resources.iter().map(home).collect()
     }
 
-    fn import(&mut self, translation: &Translation) -> Outcome {
+    fn import(&mut self, translation: &Translation) -> ImportOutcome {
         let done = self.imported(self.homes(), translation);
         self.0.extend(done.texts.clone());
         done
     }
 
     /// What an import would come to.
-    fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> Outcome {
-        let project = Project { homes, texts: self.0.clone() };
+    fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> ImportOutcome {
+        let project = ImportProject { homes, texts: self.0.clone() };
         let (folder, translation) = ("manifests/x".into(), translation.clone());
-        let record = Record::new("x", "pipeline x", Vec::new());
-        outcome(Pipeline { folder, record, translation, notes: Vec::new() }, &project, &|_| "schema".into()).unwrap()
+        let record = ImportRecord::new("x", "pipeline x", Vec::new());
+        outcome(TranslatedPipeline { folder, record, translation, notes: Vec::new() }, &project, &|_| "schema".into())
+            .unwrap()
     }
 
     /// What the manifest of an address says.
@@ -100,7 +101,7 @@ fn what_nobody_touched_becomes_what_is_generated_from_any_case_to_another() {
         for (to, second) in [&all[at], &all[(at + 1) % all.len()], &all[(at + 11) % all.len()]] {
             let mut files = Files::default();
             let begun = files.import(first);
-            assert!(begun.files.iter().all(|(state, _)| *state == State::New), "{from}");
+            assert!(begun.files.iter().all(|(state, _)| *state == ImportState::New), "{from}");
             let after = files.import(second);
             assert_eq!(after.kept, [], "{from} to {to}: nobody did anything");
             assert_eq!((after.open, after.answered), (second.decisions.len(), 0), "{from} to {to}");
@@ -108,7 +109,7 @@ fn what_nobody_touched_becomes_what_is_generated_from_any_case_to_another() {
                 let (said, wanted) = (files.spec(&document.address.to_string()), &document.spec);
                 assert_eq!(sorted(&said), sorted(wanted), "{from} to {to}: {}", document.address);
             }
-            let old = after.files.iter().filter(|(state, _)| *state == State::Old).count();
+            let old = after.files.iter().filter(|(state, _)| *state == ImportState::Old).count();
             if old == 0 {
                 let addresses: Vec<String> = second.documents.iter().map(|d| d.address.to_string()).collect();
                 let asked = second.decisions.iter().filter(|d| addresses.contains(&d.document)).count();
@@ -143,14 +144,14 @@ fn outside_text_stays_text() {
         let groups = choose::groups(&listing);
         let args = ["spark-submit", "s3://a/b.py", text, "--month", "2026-10"];
         let step = json!({ "Name": text, "Config": { "Jar": "command-runner.jar", "Args": args } });
-        let read = Cluster {
+        let read = RawCluster {
             described: json!({ "Id": "j-1", "Name": text, "ReleaseLabel": "emr-7.1.0", "Tags": [{ "Key": "k", "Value": text }] }),
             steps: vec![step],
             details: None,
         };
-        let unread = [Unknown { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
+        let unread = [FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
         let name = import::name(&groups[0].name, &|_| true).unwrap();
-        let old = Old::Clusters(choose::selector(&groups[0], &groups));
+        let old = EmrSource::Clusters(choose::selector(&groups[0], &groups));
         let input = input::cluster(&read, &groups[0].name);
         let translation = pipeline(&input, &cases::options(), &name, &old, &unread);
         assert_eq!(import::unaccounted(&input, &translation), 0);

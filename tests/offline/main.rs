@@ -18,6 +18,7 @@ mod schemas;
 mod services;
 mod structure;
 mod translate;
+mod words;
 
 // Not all of it is needed here.
 #[allow(dead_code)]

@@ -5,7 +5,7 @@ use crate::golden_plans as cases;
 
 use cases::{HOSTILE, added, change, changed, plan};
 use plumb_core::plan::{Action, Op, Plan};
-use plumb_core::render::{self, Finding, Level, Options, Style};
+use plumb_core::render::{self, Level, MarkdownOptions, ReportedFinding, Style};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
@@ -19,7 +19,7 @@ fn text(plan: &Plan, width: usize) -> String {
 }
 
 fn markdown(plan: &Plan) -> String {
-    render::markdown(plan, &Options::default())
+    render::markdown(plan, &MarkdownOptions::default())
 }
 
 /// Compares with the expected file, or writes it when asked to.
@@ -116,9 +116,9 @@ fn markdown_keeps_hostile_names_inside_code() {
         assert!(!outside.contains(active), "{active} in:\n{outside}");
     }
     assert_eq!(outside.matches("<details").count(), outside.matches("</details>").count());
-    let link = Options { link: Some("https://ci.example/1>)\n@team <b>".into()), ..Options::default() };
+    let link = MarkdownOptions { link: Some("https://ci.example/1>)\n@team <b>".into()), ..MarkdownOptions::default() };
     assert!(render::markdown(&plan, &link).contains("(<https://ci.example/1%3E%29%0A%40team%20%3Cb%3E>)\n"));
-    let script = Options { link: Some("javascript:alert(1)".into()), ..Options::default() };
+    let script = MarkdownOptions { link: Some("javascript:alert(1)".into()), ..MarkdownOptions::default() };
     assert!(!render::markdown(&plan, &script).contains("javascript"));
 }
 
@@ -179,10 +179,10 @@ fn sized(filler: usize) -> Plan {
 
 #[test]
 fn the_budget_is_met_to_the_byte() {
-    let whole = |plan: &Plan| render::markdown(plan, &Options { budget: usize::MAX, link: None });
+    let whole = |plan: &Plan| render::markdown(plan, &MarkdownOptions { budget: usize::MAX, link: None });
     let base = whole(&sized(0)).len();
     for (budget, dropped) in [(base + 501, false), (base + 500, false), (base + 499, true)] {
-        let shown = render::markdown(&sized(500), &Options { budget, link: None });
+        let shown = render::markdown(&sized(500), &MarkdownOptions { budget, link: None });
         assert!(shown.len() <= budget);
         assert_eq!(shown != whole(&sized(500)), dropped, "{budget}");
     }
@@ -219,7 +219,7 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         .collect();
     changes.push(change("DatabricksJob/d", Action::Delete, Vec::new()));
     changes.push(change("DatabricksJob/u", Action::Update, vec![changed("timeout_seconds", json!(1), json!(2))]));
-    let shown = render::markdown(&plan(changes), &Options { budget: 6_000, link: None });
+    let shown = render::markdown(&plan(changes), &MarkdownOptions { budget: 6_000, link: None });
     assert!(shown.len() <= 6_000);
     assert!(shown.contains("- timeout_seconds = 1\n+ timeout_seconds = 2\n") && shown.contains("DatabricksJob/d"));
     let whole = shown.matches("+ note: ").count();
@@ -287,8 +287,8 @@ fn findings_of_a_plan_name_live_changes() {
     assert_eq!(found[2].file.as_deref(), Some("manifests/audience-cleanse.yaml"));
 }
 
-fn finding() -> Finding {
-    Finding {
+fn finding() -> ReportedFinding {
+    ReportedFinding {
         file: Some("manifests/a b#é.yaml".into()),
         line: Some(4),
         column: Some(7),
@@ -300,7 +300,7 @@ fn finding() -> Finding {
 
 #[test]
 fn sarif_points_at_the_line() {
-    let note = Finding { file: None, line: None, column: None, level: Level::Note, ..finding() };
+    let note = ReportedFinding { file: None, line: None, column: None, level: Level::Note, ..finding() };
     let log: Value = serde_json::from_str(&render::sarif(&[finding(), note]).unwrap()).unwrap();
     assert_eq!(log["version"], "2.1.0");
     let run = &log["runs"][0];
@@ -316,7 +316,7 @@ fn sarif_points_at_the_line() {
 
 #[test]
 fn junit_fails_what_was_found() {
-    let note = Finding { level: Level::Note, file: None, line: None, column: None, ..finding() };
+    let note = ReportedFinding { level: Level::Note, file: None, line: None, column: None, ..finding() };
     let xml = render::junit("validate", &[finding(), note]);
     assert!(xml.contains("<testsuite name=\"validate\" tests=\"2\" failures=\"1\" errors=\"0\">"), "{xml}");
     assert!(xml.contains(
@@ -454,7 +454,7 @@ proptest! {
             change(&format!("DatabricksJob/j{i:02}"), actions[i % 4], vec![added("note", json!("x".repeat(*size)))])
         });
         let plan = plan(changes.collect());
-        let shown = render::markdown(&plan, &Options { budget, link: Some("https://ci.example/1".into()) });
+        let shown = render::markdown(&plan, &MarkdownOptions { budget, link: Some("https://ci.example/1".into()) });
         prop_assert!(shown.len() <= budget, "{} > {}", shown.len(), budget);
         prop_assert!(outside_code(&shown).contains("The whole plan"));
     }

@@ -1,7 +1,7 @@
 //! The cases, and the way from them to manifests.
 
 use plumb_core::manifest::{self, Desired, InMemory, Request};
-use plumb_core::translate::{Options, Translation, supported, translate};
+use plumb_core::translate::{Translation, TranslationOptions, supported, translate};
 use plumb_core::{kinds, render};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,12 +27,12 @@ pub fn files(of: &str) -> BTreeMap<String, Value> {
 }
 
 /// The options of the cases: the runtimes of a day that stays the same.
-pub fn options() -> Options {
-    Options::new(supported("2026-11-22".parse().unwrap()))
+pub fn options() -> TranslationOptions {
+    TranslationOptions::new(supported("2026-11-22".parse().unwrap()))
 }
 
 /// A case of `clusters/`: what EMR says, and what is asked for.
-pub fn case(value: &Value) -> (Value, Options) {
+pub fn case(value: &Value) -> (Value, TranslationOptions) {
     let mut options = options();
     let Some(input) = value.get("input") else { return (value.clone(), options) };
     let wanted = &value["options"];
@@ -58,7 +58,7 @@ pub fn with_steps(lines: &[Vec<String>]) -> Value {
 
 /// The manifests of a translation, by file.
 pub fn written(translation: &Translation) -> BTreeMap<String, String> {
-    let one = |d: &plumb_core::translate::Document| {
+    let one = |d: &plumb_core::translate::TranslatedManifest| {
         let file = format!("{}/{}.yaml", d.address.kind, d.address.name);
         (file, render::translated(translation, d, "../../schemas/plumb.json"))
     };

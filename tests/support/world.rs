@@ -405,7 +405,7 @@ pub fn every_form(plan: &Plan) -> String {
     [
         render::text(plan, render::Style::default()),
         render::text(plan, render::Style { colour: true, width: 80 }),
-        render::markdown(plan, &render::Options::default()),
+        render::markdown(plan, &render::MarkdownOptions::default()),
         render::json(plan).unwrap(),
     ]
     .join("\n")

@@ -1,15 +1,15 @@
 //! Taking what is live into the manifests: edits of their text that leave comments and layout as they are.
 //!
-//! Nothing is believed: after each resource the manifests are read and decided on anew, and an edit that did not do away
+//! Nothing is believed: after each resource the manifests are read and decided on again, and an edit that did not do away
 //! with the drift of its resource is taken back.
 
-use crate::manifest::{Desired, Resource};
+use crate::manifest::{Desired, Resource, document_of};
 use crate::plan::secrets::holds;
 use crate::plan::{Action, Change, ChangeOrigin, Decision, Earlier, FieldChange, Op};
 use plumb_model::address::Address;
 use plumb_model::schema::{self, Path, Segment};
+use plumb_model::yaml::Node;
 use plumb_model::yaml::edit::{self, Step};
-use plumb_model::yaml::{FileId, Limits, Node, Problems, parse};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub type Decide<'a> = &'a dyn Fn(&Texts) -> Result<(Desired, Decision), String>;
 
 /// What became of a field that drifted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kept {
+pub struct DriftedField {
     pub address: Address,
     pub path: String,
     /// Why the manifest was left as it is there.
@@ -30,12 +30,12 @@ pub struct Kept {
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// The files that are to be written anew.
+pub struct WrittenBack {
+    /// The files that change, with their new texts.
     pub texts: BTreeMap<String, String>,
     /// How many fields of which resources are in them.
     pub fields: BTreeMap<Address, usize>,
-    pub kept: Vec<Kept>,
+    pub kept: Vec<DriftedField>,
 }
 
 /// A manifest that changed is held against everything that is live, so what nobody declared shows up then, and what is
@@ -43,8 +43,8 @@ pub struct Written {
 const ROUNDS: usize = 4;
 
 /// Writes what drifted into the manifests. `ids` are the ids of live objects, to write references instead.
-pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>) -> Result<Written, String> {
-    let mut written = Written::default();
+pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>) -> Result<WrittenBack, String> {
+    let mut written = WrittenBack::default();
     let mut texts = texts.clone();
     let (_, first) = decide(&texts)?;
     for change in &first.plan.changes {
@@ -76,7 +76,7 @@ pub fn write(texts: &Texts, ids: &BTreeMap<String, Address>, decide: Decide<'_>)
 struct One<'a> {
     ids: &'a BTreeMap<String, Address>,
     address: &'a Address,
-    kept: Vec<Kept>,
+    kept: Vec<DriftedField>,
     fields: usize,
 }
 
@@ -92,7 +92,7 @@ impl One<'_> {
         match paths {
             [] => texts,
             [path] => {
-                self.kept.push(Kept { address: self.address.clone(), path: path.clone(), why });
+                self.kept.push(DriftedField { address: self.address.clone(), path: path.clone(), why });
                 texts
             }
             _ => {
@@ -141,7 +141,7 @@ impl One<'_> {
                     Err(why) => {
                         left.insert(field.path.clone());
                         let (address, path) = (self.address.clone(), field.path.clone());
-                        self.kept.push(Kept { address, path, why });
+                        self.kept.push(DriftedField { address, path, why });
                     }
                 }
             }
@@ -179,7 +179,7 @@ impl One<'_> {
         }
         let bytes = texts.get(home).ok_or_else(|| format!("{home} cannot be read"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{home} is no UTF-8"))?;
-        let (document, node) = document(text, self.address).ok_or("its manifest cannot be found in the file")?;
+        let (document, node) = document_of(text, self.address).ok_or("its manifest cannot be found in the file")?;
         let spec = node.get("spec").ok_or("the manifest has no spec")?;
         let steps = steps(resource, spec, &path, there.is_some())?;
         let value = there.map(|value| self.value(path.0.last(), value));
@@ -214,17 +214,6 @@ impl One<'_> {
             other => other,
         }
     }
-}
-
-/// The document of a resource in its file, as it is written.
-pub(crate) fn document(text: &str, address: &Address) -> Option<(usize, Node)> {
-    let mut problems = Problems::default();
-    let documents = parse(text, FileId(0), &Limits::default(), &mut problems);
-    let is = |node: &Node| {
-        node.get("kind").and_then(Node::as_str) == Some(&address.kind)
-            && node.get("metadata").and_then(|m| m.get("name")).and_then(Node::as_str) == Some(&address.name)
-    };
-    documents.into_iter().enumerate().find(|(_, node)| is(node))
 }
 
 /// The steps to a place in the document as it is written. What stands there by a reference is not to be edited: it is

@@ -98,9 +98,10 @@ impl Vault {
     /// Takes in what another vault knows.
     pub fn absorb(&mut self, other: &Vault) {
         for plain in other.plain.values() {
-            match other.parts.contains(plain) {
-                true => self.seal_everywhere(plain),
-                false => self.seal(plain),
+            if other.parts.contains(plain) {
+                self.seal_everywhere(plain)
+            } else {
+                self.seal(plain)
             };
         }
     }

@@ -13,7 +13,7 @@ use crate::services::github::Pull;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::manifest::Source;
+use plumb_core::manifest::ManifestSource;
 use plumb_core::plan::Plan;
 
 /// Plan a pull request and keep one comment on it up to date

@@ -11,13 +11,13 @@ use crate::observe::inventory as reading;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::detect;
-use plumb_core::import::{self, Outcome, Pipeline, REPORT, Record, State, record};
-use plumb_core::inventory::choose::{Wanted, chosen, groups, is_named, selector};
-use plumb_core::inventory::{self, Account, Unknown};
+use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
+use plumb_core::inventory::choose::{PipelineFilter, chosen, groups, is_named, selector};
+use plumb_core::inventory::{self, EmrAccount, FailedRead};
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
-use plumb_core::translate::{self, Old, Options, Translation};
+use plumb_core::translate::{self, EmrSource, Translation, TranslationOptions};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, System};
 use serde_json::Value;
@@ -60,8 +60,8 @@ struct TranslationSource {
     of: String,
     title: String,
     input: Value,
-    old: Old,
-    unread: Vec<Unknown>,
+    old: EmrSource,
+    unread: Vec<FailedRead>,
     notes: Vec<String>,
 }
 
@@ -128,9 +128,9 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
     let service = connected.emr.clone();
     let seam: reading::Seam = service;
     let wanted = match (&args.name, &args.cluster) {
-        (_, Some(id)) => Wanted::Cluster(id.clone()),
-        (Some(name), None) => Wanted::Named(name.clone()),
-        (None, None) => Wanted::All,
+        (_, Some(id)) => PipelineFilter::Cluster(id.clone()),
+        (Some(name), None) => PipelineFilter::Named(name.clone()),
+        (None, None) => PipelineFilter::All,
     };
     let progress = ui.progress();
     let watch = InventoryProgress(&*progress);
@@ -140,7 +140,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
         let groups = groups(&listing);
         let meant: Vec<(inventory::choose::Group, inventory::choose::Listed)> =
             chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
-        let mut account = Account::default();
+        let mut account = EmrAccount::default();
         let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
         reading::clusters(&seam, ids.into_iter(), &mut account).await?;
         if args.cluster.is_none() {
@@ -163,7 +163,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
             of: format!("pipeline {}", group.name),
             title: group.name.clone(),
             input: inventory::input::cluster(cluster, &group.name),
-            old: Old::Clusters(selector(group, &groups)),
+            old: EmrSource::Clusters(selector(group, &groups)),
             unread: unread(&listed.id),
             notes: vec![format!(
                 "From cluster {} ({}), of {} that AWS still knows.",
@@ -191,12 +191,12 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
                 "From application {id}: the newest run of each job, of {} that AWS still knows.",
                 counted(runs, "run", "runs")
             )],
-            old: Old::Application(id),
+            old: EmrSource::Application(id),
         });
     }
     sources.sort_by(|a, b| (&a.title, &a.of).cmp(&(&b.title, &b.of)));
     match (&wanted, sources.is_empty()) {
-        (Wanted::Named(name), true) => {
+        (PipelineFilter::Named(name), true) => {
             let all = groups.iter().map(|group| group.name.clone());
             let mut all: Vec<String> = all.collect();
             all.extend(account.serverless.iter().filter_map(|a| Some(detect::masked(a.described["name"].as_str()?))));
@@ -207,7 +207,7 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
                 failure.hint(format!("there are: {}", all.join(", ")))
             })
         }
-        (Wanted::Cluster(id), true) => {
+        (PipelineFilter::Cluster(id), true) => {
             Err(Failure::error(format!("the account has no cluster {id} in this region; nothing was written"))
                 .hint("AWS forgets terminated clusters after about two months"))
         }
@@ -216,12 +216,12 @@ async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<Tra
 }
 
 /// The runtimes and machine types to choose from, and whose they are.
-async fn choices(project: &Project, ui: &Ui) -> Result<(Options, String), Failure> {
+async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, String), Failure> {
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
         let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
-        return Ok((Options::new(translate::supported(today)), word.to_owned()));
+        return Ok((TranslationOptions::new(translate::supported(today)), word.to_owned()));
     };
     let ask = async |what: &str| -> Result<Value, Failure> {
         let call = Call::get(System::Databricks, format!("/api/2.1/clusters/{what}"));
@@ -240,19 +240,19 @@ async fn choices(project: &Project, ui: &Ui) -> Result<(Options, String), Failur
     let types = ask("list-node-types").await?;
     let types = types["node_types"].as_array().into_iter().flatten();
     let types: Vec<String> = types.filter_map(|one| one["node_type_id"].as_str().map(str::to_owned)).collect();
-    let mut options = Options::new(translate::listed(&versions));
+    let mut options = TranslationOptions::new(translate::listed(&versions));
     options.node_types = Some(types).filter(|types| !types.is_empty());
     let whose = if project.desired.target.sandbox { workspace } else { "the target's workspace".to_owned() };
     Ok((options, format!("Runtimes and machine types are those that {whose} lists.")))
 }
 
 /// What was imported before, by what it is of: its folder and its record.
-type Records = BTreeMap<String, (String, Record)>;
+type Records = BTreeMap<String, (String, ImportRecord)>;
 
 /// The project's texts, and the records among them: beside the manifests, and in the folder that is written to.
-fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Failure> {
+fn files(project: &Project, out: &str) -> Result<(import::ImportProject, Records), Failure> {
     let failed = |what: String| Failure::error(what).hint("nothing was written");
-    let mut known = import::Project::default();
+    let mut known = import::ImportProject::default();
     for (path, bytes) in project.texts()? {
         let text = String::from_utf8(bytes).map_err(|_| failed(format!("{path} is no UTF-8")))?;
         known.texts.insert(path, text);
@@ -280,7 +280,7 @@ fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Fai
         }
         let path = format!("{folder}/{}", record::FILE);
         let Some(text) = known.texts.get(&path) else { continue };
-        let record = Record::read(text).map_err(|e| {
+        let record = ImportRecord::read(text).map_err(|e| {
             failed(format!("{path}: {e}")).hint(
                 "it is what was generated last: restore it from git, or delete it, and \
                 all that differs from EMR is taken for people's edits",
@@ -296,13 +296,13 @@ fn files(project: &Project, out: &str) -> Result<(import::Project, Records), Fai
 
 /// What is being done.
 struct Work<'a> {
-    files: import::Project,
+    files: import::ImportProject,
     records: Records,
     out: String,
-    options: Options,
+    options: TranslationOptions,
     word: String,
     args: &'a EmrImport,
-    translated: Vec<Pipeline>,
+    translated: Vec<TranslatedPipeline>,
 }
 
 impl Work<'_> {
@@ -327,12 +327,12 @@ impl Work<'_> {
             return Err(Failure::error(format!("{lost} values of {} have no account; nothing was written", source.of))
                 .hint("this is a mistake in plumb: please report it"));
         }
-        let mut record = Record::new(&name, &source.of, Vec::new());
+        let mut record = ImportRecord::new(&name, &source.of, Vec::new());
         (record.pool, record.policy) = (options.pool, options.policy);
         let mut notes = source.notes;
         notes.push(self.word.clone());
         notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());
-        self.translated.push(Pipeline { folder, record, translation, notes });
+        self.translated.push(TranslatedPipeline { folder, record, translation, notes });
         Ok(())
     }
 
@@ -358,8 +358,8 @@ impl Work<'_> {
     }
 
     /// Merges all pipelines into the project's files.
-    fn merge(&mut self) -> Result<(Outcome, usize), Failure> {
-        let (mut all, mut files) = (Outcome::default(), self.files.clone());
+    fn merge(&mut self) -> Result<(ImportOutcome, usize), Failure> {
+        let (mut all, mut files) = (ImportOutcome::default(), self.files.clone());
         let count = self.translated.len();
         for pipeline in std::mem::take(&mut self.translated) {
             let one = import::outcome(pipeline, &files, &|path| schema(Path::new(path)));
@@ -372,7 +372,12 @@ impl Work<'_> {
 }
 
 /// Reads the manifests as they would be. What is not valid is not written.
-fn validate(project: &Project, before: &BTreeMap<String, String>, outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
+fn validate(
+    project: &Project,
+    before: &BTreeMap<String, String>,
+    outcome: &ImportOutcome,
+    ui: &Ui,
+) -> Result<(), Failure> {
     let all = before.iter().chain(&outcome.texts);
     let texts = all.map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
     let loaded = project.reload(&InMemory(texts));
@@ -428,7 +433,7 @@ fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String,
 }
 
 /// Says what became of each file, what stays as people have it, and what is to be done.
-fn tell(outcome: &Outcome, pipelines: usize, word: &str, ui: &Ui) -> Result<ExitCode, Failure> {
+fn tell(outcome: &ImportOutcome, pipelines: usize, word: &str, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut files = outcome.files.clone();
     files.sort_by(|a, b| a.1.cmp(&b.1));
     for (state, path) in &files {
@@ -440,7 +445,7 @@ fn tell(outcome: &Outcome, pipelines: usize, word: &str, ui: &Ui) -> Result<Exit
         let place = format!("{}: {} {}", kept.file, kept.address, kept.differs.way);
         ui.warn(&format!("{} stays {theirs}, as people have it; EMR now says {made}", visible(&place)));
     }
-    for (_, path) in files.iter().filter(|(state, _)| *state == State::Old) {
+    for (_, path) in files.iter().filter(|(state, _)| *state == ImportState::Old) {
         ui.warn(&format!("{} is not generated any more: delete it if nothing needs it", visible(path)));
     }
     let manifests = outcome.manifests;

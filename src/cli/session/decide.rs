@@ -8,7 +8,7 @@ use crate::explain::{History, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::Mark;
-use plumb_core::manifest::{Desired, Source};
+use plumb_core::manifest::{Desired, ManifestSource};
 use plumb_core::plan::{Baselines, Decision, Earlier, Input, Keys, Live, Selection, decide};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
@@ -103,7 +103,7 @@ impl Session {
         &self,
         live: &Live,
         bases: &Baselines,
-        source: &dyn Source,
+        source: &dyn ManifestSource,
     ) -> Result<(Desired, Decision), String> {
         let desired = self.project.reload(source).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();

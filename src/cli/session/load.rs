@@ -7,7 +7,7 @@ use crate::git::Repo;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{AnyKind, Role};
-use plumb_core::manifest::{Desired, Request, Source};
+use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::Live;
 use plumb_core::plan::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
@@ -53,7 +53,7 @@ impl Project {
     pub fn names(global: &Global, targeted: &Targeted) -> Option<(String, String)> {
         let dir = settings::project_dir(global.project.as_deref()).ok()?;
         let repo = Repo::open(&dir).ok().and_then(|repo| at(repo, targeted).ok()).flatten();
-        let names = |source: &dyn Source| manifest::names(source, &request(targeted, None), kinds::all());
+        let names = |source: &dyn ManifestSource| manifest::names(source, &request(targeted, None), kinds::all());
         with_source(&dir, repo.as_ref(), targeted, names).ok()?
     }
 
@@ -98,7 +98,7 @@ impl Project {
     }
 
     /// Reads other texts of the same files the way that these were read.
-    pub fn reload(&self, source: &dyn Source) -> Result<Desired, manifest::Failure> {
+    pub fn reload(&self, source: &dyn ManifestSource) -> Result<Desired, manifest::Failure> {
         manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
     }
 
@@ -116,8 +116,9 @@ impl Project {
 
     /// Earlier manifests, read the way that these were.
     pub(super) fn history<R>(&self, repo: &Repo, ask: impl FnOnce(&History<'_>) -> R) -> R {
-        let load =
-            |source: &dyn Source| manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all());
+        let load = |source: &dyn ManifestSource| {
+            manifest::load_earlier(source, &request(&self.targeted, Some(repo)), kinds::all())
+        };
         ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
@@ -209,7 +210,7 @@ pub fn with_source<T>(
     dir: &Path,
     repo: Option<&Repo>,
     targeted: &Targeted,
-    ask: impl FnOnce(&dyn Source) -> T,
+    ask: impl FnOnce(&dyn ManifestSource) -> T,
 ) -> Result<T, Failure> {
     match (repo, &targeted.at) {
         (Some(repo), Some(rev)) => {

@@ -6,7 +6,7 @@ use plumb::observe::inventory::{self as reading, InventoryWatch};
 use plumb::services::emr::EmrSettings;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
-use plumb_core::inventory::{self, Account};
+use plumb_core::inventory::{self, EmrAccount};
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ fn list() -> Call {
     Call::set(System::Emr, Method::Post, "/elasticmapreduce/ListClusters", json!({}))
 }
 
-async fn all(region: &str) -> Result<Account, ServiceError> {
+async fn all(region: &str) -> Result<EmrAccount, ServiceError> {
     reading::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
 }
 

@@ -1,12 +1,14 @@
 //! Names, arguments and messages that want to be something else than text, in every place that has some.
 
 use jiff::Timestamp;
-use plumb_core::inventory::{self, Account, Cluster, Details, Inventory, JobRun, ServerlessApplication, Unknown};
+use plumb_core::inventory::{
+    self, ClusterDetails, EmrAccount, FailedRead, Inventory, JobRun, RawCluster, ServerlessApplication,
+};
 use plumb_core::render;
 use serde_json::{Value, json};
 
 /// An account in which every text is this one.
-fn account(text: &str) -> Account {
+fn account(text: &str) -> EmrAccount {
     let properties: Value = [(text.to_owned(), json!(text))].into_iter().collect();
     let step = json!({
         "Name": text, "ActionOnFailure": text, "Config": { "Jar": text, "MainClass": text, "Args": [text, "spark-submit", text] },
@@ -20,7 +22,7 @@ fn account(text: &str) -> Account {
             { "Classification": text, "Properties": { "x": text } }] }],
         "Status": { "State": "TERMINATED_WITH_ERRORS", "StateChangeReason": { "Code": text, "Message": text } },
     });
-    let details = Details {
+    let details = ClusterDetails {
         groups: Some(vec![json!({ "InstanceGroupType": text, "InstanceType": text, "RequestedInstanceCount": 2 })]),
         fleets: Some(Vec::new()),
         bootstrap: Some(vec![json!({ "Name": text, "ScriptPath": text, "Args": [text] })]),
@@ -34,11 +36,11 @@ fn account(text: &str) -> Account {
     };
     let application = json!({ "applicationId": text, "name": text, "state": text, "releaseLabel": text, "type": text,
         "architecture": text, "maximumCapacity": { "cpu": text }, "tags": { text: text } });
-    Account {
-        clusters: vec![Cluster { described, steps: vec![step], details: Some(details) }],
+    EmrAccount {
+        clusters: vec![RawCluster { described, steps: vec![step], details: Some(details) }],
         serverless: vec![ServerlessApplication { described: application, runs: Some(vec![run]) }],
         security: [(text.to_owned(), Some(json!({ text: [text] })))].into_iter().collect(),
-        unknown: vec![Unknown { what: "GetIt".into(), of: "j-1".into(), why: text.to_owned() }],
+        unknown: vec![FailedRead { what: "GetIt".into(), of: "j-1".into(), why: text.to_owned() }],
     }
 }
 

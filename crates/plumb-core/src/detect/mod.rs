@@ -13,7 +13,7 @@ mod yaml;
 
 pub use looks::is_token;
 pub use names::names_secret;
-pub use yaml::{Mask, Place, mask, places};
+pub use yaml::{Mask, SecretPlace, mask, places};
 
 use looks::{is_address, is_path, is_random, is_reference};
 use names::{Sure, sure};
@@ -33,7 +33,7 @@ pub struct Spot {
 
 /// A secret, as it is handed to whoever replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<'t> {
+pub struct FoundSecret<'t> {
     pub secret: &'t str,
     /// See [`Spot::name`].
     pub name: &'t str,
@@ -41,7 +41,7 @@ pub struct Found<'t> {
 
 /// One step to a value inside JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum JsonStep {
     Key(String),
     Index(usize),
 }
@@ -50,7 +50,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The way to the string or number that it stands in.
-    pub way: Vec<Step>,
+    pub way: Vec<JsonStep>,
     /// Where in the string it is; of a number all.
     pub spot: Spot,
 }
@@ -207,9 +207,10 @@ fn in_names(text: &str) -> Vec<Spot> {
         let value = &text[from + written.start..from + written.end];
         // Prose has colons too: `the password: see the wiki`.
         let is_prose = written.sign == Some(':') && !written.quoted && !name.eq_ignore_ascii_case("authorization");
-        let is_one = match signed && written.sign == Some('=') {
-            true => !is_reference(value),
-            false => is_secret(name, value) && (!is_prose || !is_word(value)),
+        let is_one = if signed && written.sign == Some('=') {
+            !is_reference(value)
+        } else {
+            is_secret(name, value) && (!is_prose || !is_word(value))
         };
         if is_one && !is_in_arn(&text[..from - length]) {
             found.push(Spot { range: from + written.start..from + written.end, name: name.to_owned() });
@@ -239,7 +240,7 @@ fn is_word(value: &str) -> bool {
 }
 
 /// A value behind a name.
-struct Written {
+struct NamedValue {
     start: usize,
     end: usize,
     /// What stands between them: `=`, `:`, or a space.
@@ -247,7 +248,7 @@ struct Written {
     quoted: bool,
 }
 
-fn value_behind(name: &str, rest: &str) -> Option<Written> {
+fn value_behind(name: &str, rest: &str) -> Option<NamedValue> {
     let quote = |c: char| matches!(c, '"' | '\'' | '\\');
     let space = |c: char| c == ' ' || c == '\t';
     let after_quote = rest.trim_start_matches(quote);
@@ -265,15 +266,18 @@ fn value_behind(name: &str, rest: &str) -> Option<Written> {
     if sign.is_none() && inner.starts_with("--") || inner.starts_with("//") {
         return None;
     }
-    let ends = |c: char| match opening.is_empty() {
-        true => c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')' | ']' | '|'),
-        false => opening.contains(c),
+    let ends = |c: char| {
+        if opening.is_empty() {
+            c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')' | ']' | '|')
+        } else {
+            opening.contains(c)
+        }
     };
     let skip = ["bearer ", "basic "].iter().find(|s| inner.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)));
     let skip = skip.map_or(0, |scheme| scheme.len());
     let end = skip + inner[skip..].find(ends).unwrap_or(inner.len() - skip);
     let start = rest.len() - inner.len();
-    Some(Written { start: start + skip, end: start + end, sign, quoted: name_is_quoted || !opening.is_empty() })
+    Some(NamedValue { start: start + skip, end: start + end, sign, quoted: name_is_quoted || !opening.is_empty() })
 }
 
 /// The secrets inside a JSON value: by names of members, of pairs (`{key, value}`, `{name, default}`), of arguments in a
@@ -285,23 +289,23 @@ pub fn find(name: &str, value: &Value) -> Vec<Hit> {
 }
 
 /// The value with every secret in it replaced.
-pub fn replaced(name: &str, value: &Value, with: &mut dyn FnMut(Found<'_>) -> String) -> Value {
+pub fn replaced(name: &str, value: &Value, with: &mut dyn FnMut(FoundSecret<'_>) -> String) -> Value {
     let mut value = value.clone();
     let mut hits = find(name, &value);
     // From the end on, so that places before it stay.
     while let Some(Hit { way, spot }) = hits.pop() {
         let place = way.iter().try_fold(&mut value, |at, step| match step {
-            Step::Key(key) => at.get_mut(key),
-            Step::Index(index) => at.get_mut(index),
+            JsonStep::Key(key) => at.get_mut(key),
+            JsonStep::Index(index) => at.get_mut(index),
         });
         match place {
             Some(Value::String(text)) => {
-                let new = with(Found { secret: &text[spot.range.clone()], name: &spot.name });
+                let new = with(FoundSecret { secret: &text[spot.range.clone()], name: &spot.name });
                 text.replace_range(spot.range, &new);
             }
             Some(other) => {
                 let text = other.to_string();
-                *other = with(Found { secret: &text, name: &spot.name }).into();
+                *other = with(FoundSecret { secret: &text, name: &spot.name }).into();
             }
             None => {}
         }
@@ -348,7 +352,7 @@ fn hidden(text: &str, spots: Vec<Spot>) -> String {
 }
 
 struct Finder {
-    way: Vec<Step>,
+    way: Vec<JsonStep>,
     hits: Vec<Hit>,
 }
 
@@ -368,7 +372,7 @@ impl Finder {
                         Some((held, called)) if held == key => *called,
                         _ => key.as_str(),
                     };
-                    self.step(Step::Key(key.clone()), |finder| finder.value(name, value));
+                    self.step(JsonStep::Key(key.clone()), |finder| finder.value(name, value));
                 }
             }
             _ => {}
@@ -381,18 +385,18 @@ impl Finder {
             // `token: [a, b]` is two tokens, and not the arguments of a program.
             Some(texts) if !is_credential(name) => {
                 for (number, spot) in in_arguments(&texts) {
-                    self.step(Step::Index(number), |finder| finder.add(vec![spot]));
+                    self.step(JsonStep::Index(number), |finder| finder.add(vec![spot]));
                 }
             }
             _ => {
                 for (number, item) in items.iter().enumerate() {
-                    self.step(Step::Index(number), |finder| finder.value(name, item));
+                    self.step(JsonStep::Index(number), |finder| finder.value(name, item));
                 }
             }
         }
     }
 
-    fn step(&mut self, step: Step, then: impl FnOnce(&mut Finder)) {
+    fn step(&mut self, step: JsonStep, then: impl FnOnce(&mut Finder)) {
         self.way.push(step);
         then(self);
         self.way.pop();

@@ -1,14 +1,14 @@
 //! Secrets in the texts of manifests: where they stand, and how to show a line without them.
 
 use super::names::may_name;
-use super::{Step, apart, find, in_text, is_credential, is_secret};
+use super::{JsonStep, apart, find, in_text, is_credential, is_secret};
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A secret in a manifest's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SecretPlace {
     /// What is to be hidden: the secret, or all of the value around it where it is written otherwise than it reads.
     pub span: Span,
     /// Where it stands in its document: `spec.tasks[0].spark_python_task.parameters[1]`.
@@ -20,7 +20,7 @@ pub struct Place {
 
 /// Every secret that stands in a file in plain text, in the order in which they stand. A file with mistakes has them as
 /// far as it can be read.
-pub fn places(files: &Files, file: FileId) -> Vec<Place> {
+pub fn places(files: &Files, file: FileId) -> Vec<SecretPlace> {
     let text = &files.get(file).text;
     // Reading it costs far more than looking whether there is anything to be found.
     if !may_name(text) && in_text(text).is_empty() {
@@ -28,22 +28,22 @@ pub fn places(files: &Files, file: FileId) -> Vec<Place> {
     }
     let mut mistakes = Problems::default();
     let documents = parse(text, file, &Limits::default(), &mut mistakes);
-    let mut places: Vec<Place> = documents.iter().flat_map(|document| of_document(files, document)).collect();
+    let mut places: Vec<SecretPlace> = documents.iter().flat_map(|document| of_document(files, document)).collect();
     places.sort_by_key(|place| (place.span.start, place.span.end));
     places
 }
 
-fn of_document(files: &Files, document: &Node) -> Vec<Place> {
+fn of_document(files: &Files, document: &Node) -> Vec<SecretPlace> {
     let mut places = Vec::new();
     for hit in find("", &document.to_json()) {
         let mut path = String::new();
         let node = hit.way.iter().try_fold(document, |node, step| match step {
-            Step::Key(key) => {
+            JsonStep::Key(key) => {
                 path.push_str(if path.is_empty() { "" } else { "." });
                 path.push_str(key);
                 node.get(key)
             }
-            Step::Index(index) => {
+            JsonStep::Index(index) => {
                 path.push_str(&format!("[{index}]"));
                 node.items().get(*index)
             }
@@ -56,7 +56,7 @@ fn of_document(files: &Files, document: &Node) -> Vec<Place> {
         };
         let secret = secret.unwrap_or_default().to_owned();
         let span = files.part(node.span, &secret);
-        places.push(Place { span, path, name: hit.spot.name, secret });
+        places.push(SecretPlace { span, path, name: hit.spot.name, secret });
     }
     places
 }
@@ -64,7 +64,7 @@ fn of_document(files: &Files, document: &Node) -> Vec<Place> {
 /// What is to be hidden of the files that problems are in.
 #[derive(Clone, Debug, Default)]
 pub struct Mask {
-    places: BTreeMap<FileId, Vec<Place>>,
+    places: BTreeMap<FileId, Vec<SecretPlace>>,
     /// Places that are known for a secret's.
     secret: Vec<Span>,
 }
@@ -98,7 +98,7 @@ impl Mask {
     }
 
     /// The places in a file that a range touches.
-    fn near(&self, file: FileId, start: usize, end: usize) -> impl Iterator<Item = &Place> {
+    fn near(&self, file: FileId, start: usize, end: usize) -> impl Iterator<Item = &SecretPlace> {
         let all = self.places.get(&file).map_or(&[][..], Vec::as_slice);
         // They stand one behind the other.
         let last = all.partition_point(|place| place.span.start <= end);

@@ -9,11 +9,11 @@ mod text;
 pub mod values;
 
 pub use names::names;
-pub use record::{Made, Question, Record};
+pub use record::{DecisionComment, GeneratedManifest, ImportRecord};
 pub use values::Differs;
 
 use crate::render;
-use crate::translate::{At, Decision, Document, Translation};
+use crate::translate::{At, TranslatedManifest, Translation, TranslationDecision};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub const REPORT: &str = "translation.md";
 
 /// What of the project a merge has to know.
 #[derive(Clone, Debug, Default)]
-pub struct Project {
+pub struct ImportProject {
     /// The file of each manifest.
     pub homes: BTreeMap<Address, String>,
     /// Texts by their path, manifests and what stands beside them.
@@ -32,11 +32,11 @@ pub struct Project {
 
 /// A pipeline that was translated.
 #[derive(Clone, Debug)]
-pub struct Pipeline {
+pub struct TranslatedPipeline {
     /// The folder of its files, from the project's.
     pub folder: String,
     /// What is recorded of it; the manifests in there are those of this translation.
-    pub record: Record,
+    pub record: ImportRecord,
     pub translation: Translation,
     /// Sentences for the report.
     pub notes: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Pipeline {
 
 /// What becomes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum ImportState {
     New,
     Updated,
     Unchanged,
@@ -56,23 +56,23 @@ pub enum State {
     Old,
 }
 
-impl State {
+impl ImportState {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
-            State::New => "new",
-            State::Updated => "updated",
-            State::Unchanged => "unchanged",
-            State::Kept => "kept",
-            State::Deleted => "deleted",
-            State::Old => "old",
+            ImportState::New => "new",
+            ImportState::Updated => "updated",
+            ImportState::Unchanged => "unchanged",
+            ImportState::Kept => "kept",
+            ImportState::Deleted => "deleted",
+            ImportState::Old => "old",
         }
     }
 }
 
 /// A value that stays as people have it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub struct KeptValue {
     pub file: String,
     pub address: Address,
     pub differs: Differs,
@@ -80,12 +80,12 @@ pub struct Kept {
 
 /// What comes of a pipeline.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub struct ImportOutcome {
     /// Every file, in the order in which it is told.
-    pub files: Vec<(State, String)>,
+    pub files: Vec<(ImportState, String)>,
     /// Those that are to be written.
     pub texts: BTreeMap<String, String>,
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptValue>,
     /// Decisions that wait, and those that were taken.
     pub open: usize,
     pub answered: usize,
@@ -94,9 +94,9 @@ pub struct Outcome {
     pub manifests: usize,
 }
 
-impl Outcome {
+impl ImportOutcome {
     /// Adds what comes of another pipeline.
-    pub fn add(&mut self, other: Outcome) {
+    pub fn add(&mut self, other: ImportOutcome) {
         self.files.extend(other.files);
         self.texts.extend(other.texts);
         self.kept.extend(other.kept);
@@ -108,20 +108,24 @@ impl Outcome {
 }
 
 /// Merges what was translated into the files of a project. `schema` is the path of the schema from a file.
-pub fn outcome(pipeline: Pipeline, project: &Project, schema: &dyn Fn(&str) -> String) -> Result<Outcome, String> {
-    let Pipeline { folder, mut record, translation, notes } = pipeline;
+pub fn outcome(
+    pipeline: TranslatedPipeline,
+    project: &ImportProject,
+    schema: &dyn Fn(&str) -> String,
+) -> Result<ImportOutcome, String> {
+    let TranslatedPipeline { folder, mut record, translation, notes } = pipeline;
     let at = |file: &str| format!("{folder}/{file}");
     let before = match project.texts.get(&at(record::FILE)) {
-        Some(text) => Some(Record::read(text).map_err(|e| format!("{}: {e}", at(record::FILE)))?),
+        Some(text) => Some(ImportRecord::read(text).map_err(|e| format!("{}: {e}", at(record::FILE)))?),
         None => None,
     };
-    let mut out = Outcome::default();
+    let mut out = ImportOutcome::default();
     let mut since = render::Since { notes, ..Default::default() };
     let mut texts = project.texts.clone();
     for document in &translation.documents {
         let asked = asked(&translation, document);
         let questions = asked.iter().filter_map(|index| translation.decisions.get(*index)).map(question).collect();
-        let made = Made { address: document.address.clone(), spec: document.spec.clone(), questions };
+        let made = GeneratedManifest { address: document.address.clone(), spec: document.spec.clone(), questions };
         let base = before.as_ref().and_then(|record| record.made(&document.address));
         let (state, file) = match (project.homes.get(&document.address), base) {
             (Some(home), base) => {
@@ -131,19 +135,19 @@ pub fn outcome(pipeline: Pipeline, project: &Project, schema: &dyn Fn(&str) -> S
                 let (same, differs) = (merged.text == *text, !merged.differs.is_empty());
                 let open = asked.iter().zip(&merged.open).filter(|(_, open)| !**open);
                 since.answered.extend(open.map(|(index, _)| *index));
-                let told = |differs| Kept { file: home.clone(), address: document.address.clone(), differs };
+                let told = |differs| KeptValue { file: home.clone(), address: document.address.clone(), differs };
                 out.kept.extend(merged.differs.into_iter().map(told));
                 texts.insert(home.clone(), merged.text);
                 let state = match (same, differs) {
-                    (false, _) => State::Updated,
-                    (true, true) => State::Kept,
-                    (true, false) => State::Unchanged,
+                    (false, _) => ImportState::Updated,
+                    (true, true) => ImportState::Kept,
+                    (true, false) => ImportState::Unchanged,
                 };
                 (state, home.clone())
             }
             (None, Some(_)) => {
                 since.answered.extend(&asked);
-                (State::Deleted, path(&folder, &record.name, &document.address))
+                (ImportState::Deleted, path(&folder, &record.name, &document.address))
             }
             (None, None) => {
                 let path = path(&folder, &record.name, &document.address);
@@ -151,23 +155,23 @@ pub fn outcome(pipeline: Pipeline, project: &Project, schema: &dyn Fn(&str) -> S
                     return Err(format!("{path} is there, and {} is not in it", document.address));
                 }
                 texts.insert(path.clone(), render::translated(&translation, document, &schema(&path)));
-                (State::New, path)
+                (ImportState::New, path)
             }
         };
-        out.manifests += usize::from(state != State::Deleted);
+        out.manifests += usize::from(state != ImportState::Deleted);
         out.files.push((state, file));
         record.manifests.push(made);
     }
     for old in before.iter().flat_map(|record| &record.manifests) {
         if record.made(&old.address).is_none() {
             if let Some(home) = project.homes.get(&old.address) {
-                out.files.push((State::Old, home.clone()));
+                out.files.push((ImportState::Old, home.clone()));
             }
             // What is forgotten would be taken for people's when it comes back.
             record.manifests.push(old.clone());
         }
     }
-    let told = |kept: &Kept| {
+    let told = |kept: &KeptValue| {
         let place = format!("{} {}", kept.address, kept.differs.way);
         (place, kept.differs.theirs.clone(), kept.differs.made.clone())
     };
@@ -176,9 +180,9 @@ pub fn outcome(pipeline: Pipeline, project: &Project, schema: &dyn Fn(&str) -> S
     for (name, text) in beside {
         let path = at(name);
         let state = match texts.insert(path.clone(), text) {
-            None => State::New,
-            before if before.as_ref() == texts.get(&path) => State::Unchanged,
-            Some(_) => State::Updated,
+            None => ImportState::New,
+            before if before.as_ref() == texts.get(&path) => ImportState::Unchanged,
+            Some(_) => ImportState::Updated,
         };
         out.files.push((state, path));
     }
@@ -196,14 +200,14 @@ pub fn unaccounted(input: &Value, translation: &Translation) -> usize {
 }
 
 /// The decisions of a manifest, by their index, in the order of its comments.
-fn asked(translation: &Translation, document: &Document) -> Vec<usize> {
+fn asked(translation: &Translation, document: &TranslatedManifest) -> Vec<usize> {
     let address = document.address.to_string();
     let all = translation.decisions.iter().enumerate();
     all.filter(|(_, decision)| decision.document == address).map(|(index, _)| index).collect()
 }
 
-fn question(decision: &Decision) -> Question {
-    Question { place: decision.place.clone(), why: decision.why.clone(), lines: render::question(decision) }
+fn question(decision: &TranslationDecision) -> DecisionComment {
+    DecisionComment { place: decision.place.clone(), why: decision.why.clone(), lines: render::question(decision) }
 }
 
 /// The file of a manifest of a pipeline: `job.yaml`, of an application with several jobs `job-load.yaml`.

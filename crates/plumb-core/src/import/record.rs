@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 /// What was generated last of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct ImportRecord {
     version: u32,
     /// The name of its manifests.
     pub name: String,
@@ -25,23 +25,23 @@ pub struct Record {
     pub pool: bool,
     #[serde(default)]
     pub policy: bool,
-    pub manifests: Vec<Made>,
+    pub manifests: Vec<GeneratedManifest>,
 }
 
 /// A manifest as it was generated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Made {
+pub struct GeneratedManifest {
     pub address: Address,
     pub spec: Value,
     /// What stands in it for people to decide.
-    pub questions: Vec<Question>,
+    pub questions: Vec<DecisionComment>,
 }
 
 /// A comment for people to decide on something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct DecisionComment {
     /// The place in the spec.
     pub place: String,
     /// Why it is asked.
@@ -50,15 +50,22 @@ pub struct Question {
     pub lines: Vec<String>,
 }
 
-impl Record {
+impl ImportRecord {
     /// A record of the present version.
-    pub fn new(name: &str, of: &str, manifests: Vec<Made>) -> Self {
-        Record { version: VERSION, name: name.to_owned(), of: of.to_owned(), pool: false, policy: false, manifests }
+    pub fn new(name: &str, of: &str, manifests: Vec<GeneratedManifest>) -> Self {
+        ImportRecord {
+            version: VERSION,
+            name: name.to_owned(),
+            of: of.to_owned(),
+            pool: false,
+            policy: false,
+            manifests,
+        }
     }
 
     /// Reads the text of a record; an error says what is wrong with it.
     pub fn read(text: &str) -> Result<Self, String> {
-        let record: Record = read_json(text)?;
+        let record: ImportRecord = read_json(text)?;
         match record.version {
             VERSION => Ok(record),
             other => Err(format!("version {other}, of which this plumb knows nothing")),
@@ -71,7 +78,7 @@ impl Record {
     }
 
     /// What was generated of a manifest.
-    pub fn made(&self, address: &Address) -> Option<&Made> {
+    pub fn made(&self, address: &Address) -> Option<&GeneratedManifest> {
         self.manifests.iter().find(|made| made.address == *address)
     }
 }

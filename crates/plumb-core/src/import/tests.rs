@@ -3,30 +3,30 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::translate::{Options, supported, translate};
+use crate::translate::{TranslationOptions, supported, translate};
 use serde_json::json;
 
 const FOLDER: &str = "emr/nightly";
 
 /// A pipeline of one cluster whose steps are called so.
-fn pipeline(steps: &[&str]) -> Pipeline {
+fn pipeline(steps: &[&str]) -> TranslatedPipeline {
     let step = |name: &&str| json!({"Name": name, "Config": {"Jar": "command-runner.jar", "Args": ["spark-submit", format!("s3://b/{name}.py")]}});
     let input = json!({
         "Cluster": {"Name": "nightly", "ReleaseLabel": "emr-7.1.0"},
         "InstanceGroups": [{"InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2}],
         "Steps": steps.iter().map(step).collect::<Vec<Value>>(),
     });
-    let translation = translate(&input, &Options::new(supported(jiff::civil::date(2026, 11, 22))));
-    let record = Record::new("nightly", "pipeline nightly", Vec::new());
-    Pipeline { folder: FOLDER.into(), record, translation, notes: Vec::new() }
+    let translation = translate(&input, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))));
+    let record = ImportRecord::new("nightly", "pipeline nightly", Vec::new());
+    TranslatedPipeline { folder: FOLDER.into(), record, translation, notes: Vec::new() }
 }
 
-fn merged(pipeline: Pipeline, project: &Project) -> Result<Outcome, String> {
+fn merged(pipeline: TranslatedPipeline, project: &ImportProject) -> Result<ImportOutcome, String> {
     outcome(pipeline, project, &|_| "schema.json".into())
 }
 
 /// The project after an import was written.
-fn written(mut project: Project, pipeline: &Pipeline, outcome: &Outcome) -> Project {
+fn written(mut project: ImportProject, pipeline: &TranslatedPipeline, outcome: &ImportOutcome) -> ImportProject {
     project.texts.extend(outcome.texts.clone());
     for document in &pipeline.translation.documents {
         let path = path(FOLDER, "nightly", &document.address);
@@ -37,19 +37,20 @@ fn written(mut project: Project, pipeline: &Pipeline, outcome: &Outcome) -> Proj
     project
 }
 
-fn state_of(outcome: &Outcome, name: &str) -> Option<State> {
+fn state_of(outcome: &ImportOutcome, name: &str) -> Option<ImportState> {
     outcome.files.iter().find(|(_, path)| path.ends_with(name)).map(|(state, _)| *state)
 }
 
 #[test]
 fn a_file_that_is_there_is_somebodys() {
-    let fresh = merged(pipeline(&["load"]), &Project::default()).unwrap();
+    let fresh = merged(pipeline(&["load"]), &ImportProject::default()).unwrap();
     let manifests: Vec<&String> = fresh.texts.keys().filter(|path| path.ends_with(".yaml")).collect();
     assert!(manifests.len() >= 2 && manifests.contains(&&format!("{FOLDER}/job.yaml")), "{manifests:?}");
-    assert!(fresh.files.iter().all(|(state, _)| *state == State::New));
+    assert!(fresh.files.iter().all(|(state, _)| *state == ImportState::New));
     for file in manifests {
         for text in ["# mine\n", ""] {
-            let project = Project { texts: BTreeMap::from([(file.clone(), text.to_owned())]), ..Project::default() };
+            let project =
+                ImportProject { texts: BTreeMap::from([(file.clone(), text.to_owned())]), ..ImportProject::default() };
             let refused = merged(pipeline(&["load"]), &project).unwrap_err();
             assert!(refused.contains(file.as_str()) && refused.contains("is there"), "{refused}");
         }
@@ -59,11 +60,11 @@ fn a_file_that_is_there_is_somebodys() {
 #[test]
 fn what_was_generated_once_is_remembered_as_that() {
     let (first, again) = (pipeline(&["load"]), pipeline(&["load"]));
-    let made = merged(first.clone(), &Project::default()).unwrap();
-    let project = written(Project::default(), &first, &made);
+    let made = merged(first.clone(), &ImportProject::default()).unwrap();
+    let project = written(ImportProject::default(), &first, &made);
     // The same again writes nothing.
     let same = merged(again, &project).unwrap();
-    assert_eq!((same.texts.len(), state_of(&same, "job.yaml")), (0, Some(State::Unchanged)));
+    assert_eq!((same.texts.len(), state_of(&same, "job.yaml")), (0, Some(ImportState::Unchanged)));
     // People deleted a manifest: it does not come back, however often it is imported.
     let mut without = project.clone();
     let job = first.translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").unwrap().address.clone();
@@ -71,7 +72,7 @@ fn what_was_generated_once_is_remembered_as_that() {
     without.texts.remove(&file);
     for _ in 0..2 {
         let after = merged(pipeline(&["load"]), &without).unwrap();
-        assert_eq!(state_of(&after, "job.yaml"), Some(State::Deleted));
+        assert_eq!(state_of(&after, "job.yaml"), Some(ImportState::Deleted));
         assert!(!after.texts.contains_key(&file));
         without = written(without, &first, &after);
         without.homes.remove(&job);
@@ -80,21 +81,21 @@ fn what_was_generated_once_is_remembered_as_that() {
     let mut fewer = pipeline(&["load"]);
     fewer.translation.documents.retain(|d| d.address != job);
     let after = merged(fewer.clone(), &project).unwrap();
-    assert_eq!(state_of(&after, "job.yaml"), Some(State::Old));
+    assert_eq!(state_of(&after, "job.yaml"), Some(ImportState::Old));
     let mut later = project.clone();
     later.texts.extend(after.texts.clone());
-    let record = Record::read(&later.texts[&format!("{FOLDER}/{}", record::FILE)]).unwrap();
+    let record = ImportRecord::read(&later.texts[&format!("{FOLDER}/{}", record::FILE)]).unwrap();
     assert!(record.made(&job).is_some(), "it was forgotten");
     let back = merged(pipeline(&["load", "clean"]), &later).unwrap();
-    assert_eq!(state_of(&back, "job.yaml"), Some(State::Updated));
+    assert_eq!(state_of(&back, "job.yaml"), Some(ImportState::Updated));
     assert_eq!(back.kept, [], "what was generated was taken for people's");
 }
 
 #[test]
 fn what_people_changed_is_kept_and_told() {
     let first = pipeline(&["load"]);
-    let made = merged(first.clone(), &Project::default()).unwrap();
-    let mut project = written(Project::default(), &first, &made);
+    let made = merged(first.clone(), &ImportProject::default()).unwrap();
+    let mut project = written(ImportProject::default(), &first, &made);
     let file = format!("{FOLDER}/job.yaml");
     let text = project.texts[&file].clone();
     let edited = text.replace("num_workers: 2", "num_workers: 7");
@@ -108,7 +109,7 @@ fn what_people_changed_is_kept_and_told() {
     }
     let after = merged(larger, &project).unwrap();
     assert_eq!(after.texts.get(&file), None);
-    assert_eq!(state_of(&after, "job.yaml"), Some(State::Kept));
+    assert_eq!(state_of(&after, "job.yaml"), Some(ImportState::Kept));
     let told: Vec<String> = after.kept.iter().map(|kept| kept.differs.way.to_string()).collect();
     assert!(told.len() == 1 && told[0].contains("num_workers"), "{told:?}");
     // A record that cannot be read says nothing of what is whose.

@@ -2,10 +2,10 @@
 //!
 //! Nothing is believed: after each edit the text is read, and one that did not do what it was to do is taken back.
 
-use super::record::{Made, Question};
+use super::record::{DecisionComment, GeneratedManifest};
 use super::values::{Differs, Edit, merge, steps, with};
+use crate::manifest::document_of;
 use crate::translate::find;
-use crate::writeback::document;
 use plumb_model::address::Address;
 use plumb_model::yaml::{Node, edit};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub struct Text {
 }
 
 /// Merges what is generated now into a text; `None` when the manifest is not in it.
-pub fn merged(text: &str, base: Option<&Made>, made: &Made) -> Option<Text> {
+pub fn merged(text: &str, base: Option<&GeneratedManifest>, made: &GeneratedManifest) -> Option<Text> {
     let address = &made.address;
     let theirs = spec(text, address)?;
     let merged = merge(base.map(|base| &base.spec), &made.spec, &theirs);
@@ -73,12 +73,12 @@ impl Text {
 
 /// What a manifest in a text says.
 fn spec(text: &str, address: &Address) -> Option<Value> {
-    Some(document(text, address)?.1.get("spec")?.to_json())
+    Some(document_of(text, address)?.1.get("spec")?.to_json())
 }
 
 /// The text with a change carried out, and what it says then.
 fn changed(text: &str, address: &Address, says: &Value, change: &Edit) -> Option<(String, Value)> {
-    let (index, _) = document(text, address)?;
+    let (index, _) = document_of(text, address)?;
     let mut path = vec![edit::Step::Key("spec".into())];
     path.extend(steps(says, &change.way)?);
     let text = match &change.value {
@@ -94,16 +94,16 @@ fn changed(text: &str, address: &Address, says: &Value, change: &Edit) -> Option
 #[derive(Default)]
 struct Asked<'q> {
     /// Those that are no longer asked.
-    gone: Vec<&'q Question>,
+    gone: Vec<&'q DecisionComment>,
     /// Those that are asked in other words: the old ones and the new.
-    reworded: Vec<(&'q Question, &'q Question)>,
+    reworded: Vec<(&'q DecisionComment, &'q DecisionComment)>,
     /// Those that are asked for the first time.
-    fresh: Vec<&'q Question>,
+    fresh: Vec<&'q DecisionComment>,
     open: Vec<bool>,
 }
 
 impl<'q> Asked<'q> {
-    fn new(base: Option<&'q Made>, made: &'q Made, text: &str, theirs: &Value) -> Self {
+    fn new(base: Option<&'q GeneratedManifest>, made: &'q GeneratedManifest, text: &str, theirs: &Value) -> Self {
         // Without a base, a question that does not stand in the file was answered.
         let was = base.unwrap_or(made);
         let before = pairs(&was.questions, &made.questions);
@@ -130,14 +130,14 @@ impl<'q> Asked<'q> {
 /// Of each question the one that it was, by its index. A question is the same when it is about the same place and says
 /// the same, asks the same, or asks for the same reason: what is asked has figures in it, and reasons change with what
 /// is run.
-fn pairs(was: &[Question], made: &[Question]) -> Vec<Option<usize>> {
-    let alike: [fn(&Question, &Question) -> bool; 3] =
+fn pairs(was: &[DecisionComment], made: &[DecisionComment]) -> Vec<Option<usize>> {
+    let alike: [fn(&DecisionComment, &DecisionComment) -> bool; 3] =
         [|a, b| a.lines == b.lines, |a, b| a.lines.first() == b.lines.first(), |a, b| a.why == b.why];
     let mut pairs = vec![None; made.len()];
     for alike in alike {
         for index in 0..made.len() {
             if pairs[index].is_none() {
-                let is_it = |(at, old): &(usize, &Question)| {
+                let is_it = |(at, old): &(usize, &DecisionComment)| {
                     !pairs.contains(&Some(*at)) && old.place == made[index].place && alike(old, &made[index])
                 };
                 pairs[index] = was.iter().enumerate().find(is_it).map(|(at, _)| at);
@@ -149,7 +149,7 @@ fn pairs(was: &[Question], made: &[Question]) -> Vec<Option<usize>> {
 
 /// Whether people have changed the value that a question is about, or set it where there was none. Of what holds many
 /// values nobody can tell: there the comment counts alone.
-fn is_answered(question: &Question, was: &Value, theirs: &Value) -> bool {
+fn is_answered(question: &DecisionComment, was: &Value, theirs: &Value) -> bool {
     let at = |spec: &Value| {
         let (pointer, there) = find(spec, &question.place);
         there.then(|| spec.pointer(&pointer).cloned()).flatten()
@@ -170,7 +170,7 @@ fn is_answered(question: &Question, was: &Value, theirs: &Value) -> bool {
 struct Standing<'q>(BTreeMap<&'q [String], usize>);
 
 impl<'q> Standing<'q> {
-    fn takes(&mut self, text: &str, question: &'q Question) -> bool {
+    fn takes(&mut self, text: &str, question: &'q DecisionComment) -> bool {
         let taken = self.0.entry(&question.lines).or_default();
         *taken += 1;
         stands(text, question).len() >= *taken
@@ -178,7 +178,7 @@ impl<'q> Standing<'q> {
 }
 
 /// Where the lines of a question begin, and where they end.
-fn stands(text: &str, question: &Question) -> Vec<(usize, usize)> {
+fn stands(text: &str, question: &DecisionComment) -> Vec<(usize, usize)> {
     let mut starts = vec![0];
     starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
     let line = |i: usize| {
@@ -187,33 +187,34 @@ fn stands(text: &str, question: &Question) -> Vec<(usize, usize)> {
     };
     let is_at = |i: &usize| question.lines.iter().enumerate().all(|(n, wanted)| line(i + n) == Some(wanted.trim()));
     let end = |i: usize| starts.get(i + question.lines.len()).copied().unwrap_or(text.len());
-    match question.lines.is_empty() {
-        true => Vec::new(),
-        false => (0..starts.len()).filter(is_at).map(|i| (starts[i], end(i))).collect(),
+    if question.lines.is_empty() {
+        Vec::new()
+    } else {
+        (0..starts.len()).filter(is_at).map(|i| (starts[i], end(i))).collect()
     }
 }
 
-fn without(text: &str, question: &Question) -> Option<String> {
+fn without(text: &str, question: &DecisionComment) -> Option<String> {
     let (start, end) = stands(text, question).first().copied()?;
     Some(format!("{}{}", &text[..start], &text[end..]))
 }
 
-fn instead(text: &str, old: &Question, new: &Question) -> Option<String> {
+fn instead(text: &str, old: &DecisionComment, new: &DecisionComment) -> Option<String> {
     let (start, end) = stands(text, old).first().copied()?;
     let block = lines(text, &text[start..], new);
     Some(format!("{}{block}{}", &text[..start], &text[end..]))
 }
 
 /// The lines of a question, as far to the right as a line that they stand above or instead of.
-fn lines(text: &str, line: &str, question: &Question) -> String {
+fn lines(text: &str, line: &str, question: &DecisionComment) -> String {
     let indent: String = line.chars().take_while(|c| *c == ' ').collect();
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     question.lines.iter().map(|line| format!("{indent}{line}{newline}")).collect()
 }
 
 /// The text with a question above the line of a place in the spec, or of the nearest one around it.
-fn beside(text: &str, address: &Address, question: &Question, place: &str) -> Option<String> {
-    let (_, document) = document(text, address)?;
+fn beside(text: &str, address: &Address, question: &DecisionComment, place: &str) -> Option<String> {
+    let (_, document) = document_of(text, address)?;
     let entry = document.entry("spec")?;
     let (pointer, _) = find(&entry.value.to_json(), place);
     let at = start(&entry.value, entry.key_span.start, &pointer)?;

@@ -1,6 +1,6 @@
 //! Texts before and after, and a property: what people edit survives any number of imports.
 
-use super::super::record::{Made, Question};
+use super::super::record::{DecisionComment, GeneratedManifest};
 use super::*;
 use plumb_model::yaml::edit::Step;
 use proptest::prelude::*;
@@ -10,12 +10,12 @@ fn address() -> Address {
     Address { kind: "DatabricksJob".into(), name: "sales".into() }
 }
 
-fn question(place: &str, what: &str) -> Question {
+fn question(place: &str, what: &str) -> DecisionComment {
     let lines = vec![format!("# DECISION: {what}"), format!("#   why: about {place}; until then: this")];
-    Question { place: place.into(), why: format!("about {place}"), lines }
+    DecisionComment { place: place.into(), why: format!("about {place}"), lines }
 }
 
-fn made(workers: i64, node: &str, month: &str) -> Made {
+fn made(workers: i64, node: &str, month: &str) -> GeneratedManifest {
     let spec = json!({
         "cluster": { "node": node, "workers": workers },
         "tasks": [{ "task_key": "load", "args": ["--month", month], "timeout": 60 }],
@@ -25,7 +25,7 @@ fn made(workers: i64, node: &str, month: &str) -> Made {
         question("tasks[load]", "where it writes to"),
         question("run_as", "as whom it runs"),
     ];
-    Made { address: address(), spec, questions }
+    GeneratedManifest { address: address(), spec, questions }
 }
 
 const TEXT: &str = "\
@@ -52,7 +52,7 @@ spec:
 ";
 
 /// The lines that a merge takes away and adds, and the questions that are open.
-fn lines(text: &str, base: Option<&Made>, now: &Made) -> (String, Vec<bool>) {
+fn lines(text: &str, base: Option<&GeneratedManifest>, now: &GeneratedManifest) -> (String, Vec<bool>) {
     let merged = merged(text, base, now).unwrap();
     let diff = similar::TextDiff::from_lines(text, &merged.text);
     let changed = diff.iter_all_changes().filter(|c| c.tag() != similar::ChangeTag::Equal);

@@ -97,16 +97,16 @@ impl Merged {
         {
             return self.elements(way, member, [b, m, t]);
         }
-        match base == theirs {
-            true => self.edits.push(Edit { way: way.clone(), value: made.cloned() }),
+        if base == theirs {
+            self.edits.push(Edit { way: way.clone(), value: made.cloned() });
+        } else if base.is_some() || made.is_some() {
             // What only people have is theirs, and no difference to be told.
-            false if base.is_none() && made.is_none() => {}
-            false => self.differs.push(Differs {
+            self.differs.push(Differs {
                 way: way.clone(),
                 theirs: theirs.cloned(),
                 made: made.cloned(),
                 news: base != made,
-            }),
+            });
         }
     }
 

@@ -27,9 +27,9 @@ pub struct Group {
     pub clusters: Vec<Listed>,
 }
 
-/// What is asked for.
+/// Which pipelines are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum PipelineFilter {
     All,
     /// Pipelines whose name, or a cluster's name, matches; `*` stands for any characters.
     Named(String),
@@ -39,7 +39,7 @@ pub enum Wanted {
 
 /// What selects the clusters of a pipeline, and no other's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
+pub enum ClusterSelector {
     /// A name in which `*` stands for any characters.
     Name(String),
     /// No name does: the ids of those that live, or of the newest, and why.
@@ -71,15 +71,17 @@ fn listed(summary: &Value) -> Option<Listed> {
 
 /// The pipelines that are meant, each with the cluster that it is translated from: the newest, or the one that was asked
 /// for.
-pub fn chosen<'g>(groups: &'g [Group], wanted: &Wanted) -> Vec<(&'g Group, &'g Listed)> {
+pub fn chosen<'g>(groups: &'g [Group], wanted: &PipelineFilter) -> Vec<(&'g Group, &'g Listed)> {
     let is_meant = |group: &&Group| match wanted {
-        Wanted::All => true,
-        Wanted::Named(pattern) => is_named(&group.name, group.clusters.iter().map(|c| c.name.as_str()), pattern),
-        Wanted::Cluster(id) => group.clusters.iter().any(|cluster| cluster.id == *id),
+        PipelineFilter::All => true,
+        PipelineFilter::Named(pattern) => {
+            is_named(&group.name, group.clusters.iter().map(|c| c.name.as_str()), pattern)
+        }
+        PipelineFilter::Cluster(id) => group.clusters.iter().any(|cluster| cluster.id == *id),
     };
     let of = |group: &'g Group| {
         let cluster = match wanted {
-            Wanted::Cluster(id) => group.clusters.iter().find(|cluster| cluster.id == *id),
+            PipelineFilter::Cluster(id) => group.clusters.iter().find(|cluster| cluster.id == *id),
             _ => group.clusters.last(),
         };
         Some((group, cluster?))
@@ -93,11 +95,11 @@ pub fn is_named<'n>(name: &str, mut others: impl Iterator<Item = &'n str>, patte
 }
 
 /// What selects the clusters of a group, as far as the account's other clusters show.
-pub fn selector(of: &Group, all: &[Group]) -> Selector {
+pub fn selector(of: &Group, all: &[Group]) -> ClusterSelector {
     let ids = |why| {
         let live: Vec<String> = of.clusters.iter().filter(|c| !c.ended).map(|c| c.id.clone()).collect();
         let newest = of.clusters.last().map(|c| c.id.clone());
-        Selector::Ids(if live.is_empty() { newest.into_iter().collect() } else { live }, why)
+        ClusterSelector::Ids(if live.is_empty() { newest.into_iter().collect() } else { live }, why)
     };
     if of.clusters.iter().any(|c| c.masked || c.name.is_empty() || c.name.contains('*')) {
         return ids("a cluster's name is empty, or has a `*` or a secret in it");
@@ -114,7 +116,7 @@ pub fn selector(of: &Group, all: &[Group]) -> Selector {
     let fits =
         |wide: &String| names.iter().all(|name| glob(wide, name)) && !others.iter().any(|other| glob(wide, other));
     match candidates.into_iter().find(fits) {
-        Some(glob) => Selector::Name(glob),
+        Some(glob) => ClusterSelector::Name(glob),
         None => ids("a pattern that matches all of its names matches those of another pipeline too"),
     }
 }
@@ -169,8 +171,9 @@ mod tests {
             let group = groups.iter().find(|g| g.name == of).unwrap_or_else(|| panic!("{of} of {groups:?}"));
             selector(group, &groups)
         };
-        let is =
-            |of: &str, names: &[&str], glob: &str| assert_eq!(name(of, names), Selector::Name(glob.into()), "{of}");
+        let is = |of: &str, names: &[&str], glob: &str| {
+            assert_eq!(name(of, names), ClusterSelector::Name(glob.into()), "{of}")
+        };
         is("sales", &["sales-2026-09", "sales-2026-10", "risk-2026-10"], "sales-*");
         is("adhoc", &["adhoc", "adhoc-eu-2026-10"], "adhoc");
         is("adhoc-eu", &["adhoc", "adhoc-eu-2026-10"], "adhoc-eu-*");
@@ -179,28 +182,30 @@ mod tests {
         is("a-b", &["a-2026-09-b", "a-2026-10-b", "a-2026-10-c"], "a-*-b");
         // `sales-*` would be `sales-eu-2026-10` too, and `sales*` as well.
         let both = ["sales-2026-10", "sales-eu-2026-09", "sales-eu-2026-10"];
-        let Selector::Ids(ids, _) = name("sales", &both) else { panic!("a pattern") };
+        let ClusterSelector::Ids(ids, _) = name("sales", &both) else { panic!("a pattern") };
         assert_eq!(ids, ["j-0"], "none lives: the newest");
         is("sales-eu", &both, "sales-eu-*");
-        let Selector::Ids(ids, why) = name("a*b", &["a*b"]) else { panic!("a pattern") };
+        let ClusterSelector::Ids(ids, why) = name("a*b", &["a*b"]) else { panic!("a pattern") };
         assert!(ids == ["j-0"] && why.contains('*'));
-        let Selector::Ids(ids, why) = name("{date}", &["2026-09", "2026-10"]) else { panic!("a pattern") };
+        let ClusterSelector::Ids(ids, why) = name("{date}", &["2026-09", "2026-10"]) else { panic!("a pattern") };
         assert!(ids == ["j-1"] && why.contains("every name"), "{why}");
-        let Selector::Ids(..) = name("x password=(secret)", &["x password=hunter22"]) else { panic!("a pattern") };
+        let ClusterSelector::Ids(..) = name("x password=(secret)", &["x password=hunter22"]) else {
+            panic!("a pattern")
+        };
     }
 
     #[test]
     fn what_is_meant_is_found_by_either_name_or_by_an_id() {
         let groups = groups(&listing(&["sales-2026-09", "sales-2026-10", "risk", "sales-eu"]));
-        let ids = |wanted: &Wanted| -> Vec<String> {
+        let ids = |wanted: &PipelineFilter| -> Vec<String> {
             chosen(&groups, wanted).into_iter().map(|(_, cluster)| cluster.id.clone()).collect()
         };
-        assert_eq!(ids(&Wanted::All), ["j-2", "j-1", "j-3"]);
-        assert_eq!(ids(&Wanted::Named("sales".into())), ["j-1"]);
-        assert_eq!(ids(&Wanted::Named("sales-2026-*".into())), ["j-1"]);
-        assert_eq!(ids(&Wanted::Named("sales*".into())), ["j-1", "j-3"]);
-        assert_eq!(ids(&Wanted::Named("none".into())), [""; 0]);
-        assert_eq!(ids(&Wanted::Cluster("j-0".into())), ["j-0"]);
-        assert_eq!(ids(&Wanted::Cluster("j-9".into())), [""; 0]);
+        assert_eq!(ids(&PipelineFilter::All), ["j-2", "j-1", "j-3"]);
+        assert_eq!(ids(&PipelineFilter::Named("sales".into())), ["j-1"]);
+        assert_eq!(ids(&PipelineFilter::Named("sales-2026-*".into())), ["j-1"]);
+        assert_eq!(ids(&PipelineFilter::Named("sales*".into())), ["j-1", "j-3"]);
+        assert_eq!(ids(&PipelineFilter::Named("none".into())), [""; 0]);
+        assert_eq!(ids(&PipelineFilter::Cluster("j-0".into())), ["j-0"]);
+        assert_eq!(ids(&PipelineFilter::Cluster("j-9".into())), [""; 0]);
     }
 }

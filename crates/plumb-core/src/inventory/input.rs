@@ -1,7 +1,7 @@
 //! What a translation is given: EMR's answers about one pipeline as one JSON object, without secrets, and named after the
 //! pipeline instead of after its newest run.
 
-use super::raw::{Cluster, JobRun, ServerlessApplication};
+use super::raw::{JobRun, RawCluster, ServerlessApplication};
 use super::{pattern, serverless};
 use crate::detect;
 use crate::kinds::emr::api::time;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// All that was said of a cluster, by the names of the API's members. `name` takes the place of the cluster's own, which
 /// may have a date in it. What could not be read is not in it.
-pub fn cluster(cluster: &Cluster, name: &str) -> Value {
+pub fn cluster(cluster: &RawCluster, name: &str) -> Value {
     let mut described = hidden(&cluster.described);
     described["Name"] = json!(name);
     let mut input = Map::new();
@@ -97,10 +97,10 @@ fn hidden(value: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::raw::Details;
+    use super::super::raw::ClusterDetails;
     use super::*;
 
-    fn of_account() -> Cluster {
+    fn of_account() -> RawCluster {
         let described = json!({
             "Id": "j-1", "Name": "sales-2026-10 ",
             "Tags": [{ "Key": "team", "Value": "bi" }, { "Key": "db-password", "Value": "hunter22" }],
@@ -114,13 +114,13 @@ mod tests {
             step("load 2026-10", &["spark-submit", "s3://a/b.py", "--password", "hunter22"]),
             step("mart 2026-10", &["key AKIAIOSFODNN7EXAMPLE"]),
         ];
-        let details = Details {
+        let details = ClusterDetails {
             groups: Some(vec![json!({ "InstanceType": "m5.xlarge" })]),
             fleets: Some(Vec::new()),
             managed_scaling: Some(json!({ "ManagedScalingPolicy": { "ComputeLimits": { "UnitType": "Instances" } } })),
-            ..Details::default()
+            ..ClusterDetails::default()
         };
-        Cluster { described, steps, details: Some(details) }
+        RawCluster { described, steps, details: Some(details) }
     }
 
     #[test]

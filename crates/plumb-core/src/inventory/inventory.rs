@@ -2,15 +2,15 @@
 
 use super::pattern;
 use super::pipeline::{Pipeline, pipeline};
-use super::raw::{Account, Cluster};
-use super::serverless::{Application, application};
+use super::raw::{EmrAccount, RawCluster};
+use super::serverless::{EmrApplication, application};
 use crate::detect;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an account has of EMR. No secret is in it; texts are as they were given, and are escaped where they are shown.
+/// An account's EMR inventory. No secret is in it; texts are as they were given, and are escaped where they are shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inventory {
     /// The version of this form; it grows when a member goes or changes its meaning.
@@ -24,10 +24,10 @@ pub struct Inventory {
     pub clusters: usize,
     /// By name.
     pub pipelines: Vec<Pipeline>,
-    pub serverless: Vec<Application>,
+    pub serverless: Vec<EmrApplication>,
     pub security_configurations: Vec<SecurityConfiguration>,
     /// What could not be read. It is not known to be absent.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadPart>,
 }
 
 /// A security configuration and who uses it.
@@ -42,7 +42,7 @@ pub struct SecurityConfiguration {
 
 /// Something that the service would not say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unread {
+pub struct UnreadPart {
     /// The operation: `GetManagedScalingPolicy`.
     pub what: String,
     pub why: String,
@@ -56,11 +56,11 @@ pub fn inventory(
     region: &str,
     read_at: Timestamp,
     since: Option<Timestamp>,
-    read: &Account,
+    read: &EmrAccount,
 ) -> Inventory {
     let names: Vec<String> = read.clusters.iter().map(|cluster| detect::masked(&cluster.name())).collect();
     let grouped = pattern::group(names.iter().map(String::as_str));
-    let mut by: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
+    let mut by: BTreeMap<&str, Vec<&RawCluster>> = BTreeMap::new();
     for (cluster, name) in read.clusters.iter().zip(&names) {
         by.entry(grouped.get(name).map_or(name.as_str(), String::as_str)).or_default().push(cluster);
     }
@@ -85,7 +85,7 @@ pub fn inventory(
         let of = unread.entry((unknown.what.clone(), detect::masked(&unknown.why))).or_default();
         of.extend((!unknown.of.is_empty()).then(|| unknown.of.clone()));
     }
-    let mut serverless: Vec<Application> = read.serverless.iter().map(application).collect();
+    let mut serverless: Vec<EmrApplication> = read.serverless.iter().map(application).collect();
     serverless.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Inventory {
         version: 1,
@@ -99,7 +99,7 @@ pub fn inventory(
         serverless,
         unread: unread
             .into_iter()
-            .map(|((what, why), of)| Unread { what, why, of: of.into_iter().collect() })
+            .map(|((what, why), of)| UnreadPart { what, why, of: of.into_iter().collect() })
             .collect(),
     }
 }

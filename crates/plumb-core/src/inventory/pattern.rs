@@ -10,7 +10,7 @@ const SERIES: usize = 3;
 
 /// A part of a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum NamePart {
     /// A word of letters and digits.
     Word(String),
     /// What is between words.
@@ -26,16 +26,16 @@ pub fn of(name: &str) -> String {
 
 /// Which pipeline each of these names belongs to, by name. `sales` and `sales-2026-09` are one: both are called `sales`.
 pub fn group<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<&str, Vec<Part>> = names.into_iter().map(|name| (name, parts(name))).collect();
-    let mut values: BTreeMap<Vec<Part>, BTreeSet<String>> = BTreeMap::new();
-    let open = |parts: &[Part], at: usize| {
+    let mut all: BTreeMap<&str, Vec<NamePart>> = names.into_iter().map(|name| (name, parts(name))).collect();
+    let mut values: BTreeMap<Vec<NamePart>, BTreeSet<String>> = BTreeMap::new();
+    let open = |parts: &[NamePart], at: usize| {
         let mut parts = parts.to_vec();
-        parts[at] = Part::Changing("n");
+        parts[at] = NamePart::Changing("n");
         parts
     };
     for parts in all.values() {
         for at in serials(parts) {
-            if let Part::Word(word) = &parts[at] {
+            if let NamePart::Word(word) = &parts[at] {
                 values.entry(open(parts, at)).or_default().insert(word.to_lowercase());
             }
         }
@@ -52,29 +52,29 @@ pub fn group<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, S
 }
 
 /// Places of words that may be a serial: small numbers, months.
-fn serials(parts: &[Part]) -> Vec<usize> {
+fn serials(parts: &[NamePart]) -> Vec<usize> {
     let small = |word: &str| word.len() <= 2 && is_digits(word);
-    let is = |part: &Part| matches!(part, Part::Word(word) if small(word) || is_month(word));
+    let is = |part: &NamePart| matches!(part, NamePart::Word(word) if small(word) || is_month(word));
     (0..parts.len()).filter(|at| is(&parts[*at])).collect()
 }
 
-fn shown(parts: &[Part]) -> String {
-    let text = |part: &Part| match part {
-        Part::Word(text) | Part::Gap(text) => text.clone(),
-        Part::Changing(what) => format!("{{{what}}}"),
+fn shown(parts: &[NamePart]) -> String {
+    let text = |part: &NamePart| match part {
+        NamePart::Word(text) | NamePart::Gap(text) => text.clone(),
+        NamePart::Changing(what) => format!("{{{what}}}"),
     };
     parts.iter().map(text).collect()
 }
 
 /// What stays, and the gaps between it; all of the name where nothing does. Brackets around what stays do, too.
-fn lasting(parts: &[Part]) -> String {
+fn lasting(parts: &[NamePart]) -> String {
     let mut out = String::new();
     let mut gap = "";
     for (at, part) in parts.iter().enumerate() {
         match part {
-            Part::Gap(text) => gap = if gap.trim().is_empty() { text } else { gap },
-            Part::Changing(_) => {}
-            Part::Word(word) => {
+            NamePart::Gap(text) => gap = if gap.trim().is_empty() { text } else { gap },
+            NamePart::Changing(_) => {}
+            NamePart::Word(word) => {
                 out.push_str(if out.is_empty() && at > 1 { "" } else { gap });
                 out.push_str(word);
                 gap = "";
@@ -84,13 +84,13 @@ fn lasting(parts: &[Part]) -> String {
     if out.is_empty() {
         return shown(parts);
     }
-    if let [.., Part::Word(_), Part::Gap(last)] = parts {
+    if let [.., NamePart::Word(_), NamePart::Gap(last)] = parts {
         out.push_str(last);
     }
     out
 }
 
-fn parts(name: &str) -> Vec<Part> {
+fn parts(name: &str) -> Vec<NamePart> {
     let mut split = Vec::new();
     let mut word = String::new();
     let mut gap = String::new();
@@ -102,32 +102,32 @@ fn parts(name: &str) -> Vec<Part> {
         };
         if !c.is_alphanumeric() || breaks {
             if !word.is_empty() {
-                split.push(Part::Word(std::mem::take(&mut word)));
+                split.push(NamePart::Word(std::mem::take(&mut word)));
             }
         } else if !gap.is_empty() {
-            split.push(Part::Gap(std::mem::take(&mut gap)));
+            split.push(NamePart::Gap(std::mem::take(&mut gap)));
         }
         if c.is_alphanumeric() { word.push(c) } else { gap.push(c) }
     }
-    split.extend((!word.is_empty()).then_some(Part::Word(word)));
-    split.extend((!gap.is_empty()).then_some(Part::Gap(gap)));
+    split.extend((!word.is_empty()).then_some(NamePart::Word(word)));
+    split.extend((!gap.is_empty()).then_some(NamePart::Gap(gap)));
     let mut out = Vec::new();
     let mut at = 0;
     while at < split.len() {
         let words: Vec<&str> = split[at..]
             .iter()
             .filter_map(|part| match part {
-                Part::Word(word) => Some(word.as_str()),
+                NamePart::Word(word) => Some(word.as_str()),
                 _ => None,
             })
             .take(8)
             .collect();
         let before = out.iter().rev().find_map(|part| match part {
-            Part::Word(word) => Some(word.to_lowercase()),
+            NamePart::Word(word) => Some(word.to_lowercase()),
             _ => None,
         });
         let (what, count) = match &split[at] {
-            Part::Word(_) => changing(&words, before.as_deref()),
+            NamePart::Word(_) => changing(&words, before.as_deref()),
             _ => ("", 0),
         };
         if count == 0 {
@@ -135,10 +135,10 @@ fn parts(name: &str) -> Vec<Part> {
             at += 1;
             continue;
         }
-        out.push(Part::Changing(what));
+        out.push(NamePart::Changing(what));
         let mut left = count;
         while left > 0 && at < split.len() {
-            left -= usize::from(matches!(split[at], Part::Word(_)));
+            left -= usize::from(matches!(split[at], NamePart::Word(_)));
             at += 1;
         }
     }
@@ -146,10 +146,10 @@ fn parts(name: &str) -> Vec<Part> {
 }
 
 /// How many bytes of the name are not in these parts yet.
-fn remaining(name: &str, split: &[Part], word: &str, gap: &str) -> usize {
-    let length = |part: &Part| match part {
-        Part::Word(text) | Part::Gap(text) => text.len(),
-        Part::Changing(_) => 0,
+fn remaining(name: &str, split: &[NamePart], word: &str, gap: &str) -> usize {
+    let length = |part: &NamePart| match part {
+        NamePart::Word(text) | NamePart::Gap(text) => text.len(),
+        NamePart::Changing(_) => 0,
     };
     name.len() - split.iter().map(length).sum::<usize>() - word.len() - gap.len()
 }

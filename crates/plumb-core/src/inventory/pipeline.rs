@@ -3,7 +3,7 @@
 use super::depends::{self, Depends};
 use super::history::Spread;
 use super::pattern;
-use super::raw::{self, Cluster, Details, list, seconds, some_text, text};
+use super::raw::{self, ClusterDetails, RawCluster, list, seconds, some_text, text};
 use crate::detect;
 use crate::kinds::emr::api::time;
 use jiff::Timestamp;
@@ -39,15 +39,15 @@ pub struct Pipeline {
     pub service_role: Option<String>,
     pub instance_profile: Option<String>,
     pub step_concurrency: Option<u64>,
-    pub steps: Vec<Step>,
+    pub steps: Vec<PipelineStep>,
     /// Newest first.
-    pub runs: Vec<Run>,
+    pub runs: Vec<ClusterRun>,
     pub last_run: Option<Timestamp>,
     /// From creation to end, of clusters that ended without errors.
     pub duration: Option<Spread>,
     /// As AWS counts them: rounded up, and no money.
     pub normalized_instance_hours: u64,
-    pub failures: Vec<Failure>,
+    pub failures: Vec<EmrFailure>,
     pub depends: Depends,
 }
 
@@ -83,7 +83,7 @@ pub struct Configuration {
 
 /// A step, as the newest cluster that has it runs it, and its history in all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct PipelineStep {
     pub name: String,
     pub jar: String,
     pub main_class: Option<String>,
@@ -100,7 +100,7 @@ pub struct Step {
 
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Run {
+pub struct ClusterRun {
     pub cluster: String,
     pub name: String,
     pub state: String,
@@ -115,7 +115,7 @@ pub struct Run {
 
 /// Something that failed, in EMR's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct EmrFailure {
     pub cluster: String,
     /// `None`: the cluster itself.
     pub step: Option<String>,
@@ -130,11 +130,11 @@ fn has_ended(state: &str) -> bool {
 }
 
 /// Sums clusters up; they are oldest first, and there is at least one.
-pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
+pub(super) fn pipeline(name: &str, clusters: &[&RawCluster]) -> Pipeline {
     let newest = &clusters[clusters.len() - 1].described;
     let details = clusters.iter().rev().find_map(|cluster| cluster.details.as_ref());
     let nodes = details.and_then(nodes);
-    let runs: Vec<Run> = clusters.iter().rev().map(|cluster| run(cluster)).collect();
+    let runs: Vec<ClusterRun> = clusters.iter().rev().map(|cluster| run(cluster)).collect();
     let good = runs.iter().filter(|run| run.state == "TERMINATED" && run.failed_steps == 0);
     let mut releases: Vec<String> = Vec::new();
     for cluster in clusters.iter().rev() {
@@ -145,8 +145,9 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
     }
     let starts = clusters.iter().flat_map(|c| c.steps.iter().map(|s| time(s, "/Status/Timeline/StartDateTime")));
     let last_run = starts.chain(runs.iter().map(|run| run.created)).flatten().max();
-    let policy =
-        |details: &Details| details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64();
+    let policy = |details: &ClusterDetails| {
+        details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64()
+    };
     let scaling =
         details.and_then(|d| d.managed_scaling.as_ref()?.pointer("/ManagedScalingPolicy").map(detect::masked_json));
     Pipeline {
@@ -179,11 +180,11 @@ pub(super) fn pipeline(name: &str, clusters: &[&Cluster]) -> Pipeline {
     }
 }
 
-fn run(cluster: &Cluster) -> Run {
+fn run(cluster: &RawCluster) -> ClusterRun {
     let described = &cluster.described;
     let (created, ended) = (cluster.created(), time(described, "/Status/Timeline/EndDateTime"));
     let failed = cluster.steps.iter().filter(|step| text(step, "/Status/State") == "FAILED").count();
-    Run {
+    ClusterRun {
         cluster: cluster.id(),
         name: detect::masked(&cluster.name()),
         state: text(described, "/Status/State"),
@@ -239,7 +240,7 @@ fn configurations(cluster: &Value) -> Vec<Configuration> {
     found
 }
 
-fn nodes(details: &Details) -> Option<Vec<Nodes>> {
+fn nodes(details: &ClusterDetails) -> Option<Vec<Nodes>> {
     let (groups, fleets) = (details.groups.as_ref()?, details.fleets.as_ref()?);
     let number = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     let gib = |device: &Value| number(device, "/VolumeSpecification/SizeInGB");
@@ -280,7 +281,7 @@ fn spot_percent(nodes: &[Nodes]) -> Option<u32> {
 }
 
 /// The steps of all clusters by name, in the order of the newest cluster that has them.
-fn steps(clusters: &[&Cluster]) -> Vec<Step> {
+fn steps(clusters: &[&RawCluster]) -> Vec<PipelineStep> {
     let mut order: Vec<String> = Vec::new();
     let mut by: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for cluster in clusters.iter().rev() {
@@ -306,7 +307,7 @@ fn steps(clusters: &[&Cluster]) -> Vec<Step> {
             let args = raw::arguments(newest, "/Config/Args");
             let submit = args.iter().position(|arg| arg.ends_with("spark-submit"));
             let application = submit.and_then(|at| args.get(depends::application(&args, at + 1)).cloned());
-            Some(Step {
+            Some(PipelineStep {
                 name,
                 jar: text(newest, "/Config/Jar"),
                 main_class: some_text(newest, "/Config/MainClass"),
@@ -325,12 +326,12 @@ fn steps(clusters: &[&Cluster]) -> Vec<Step> {
 }
 
 /// Newest first.
-fn failures(clusters: &[&Cluster]) -> Vec<Failure> {
+fn failures(clusters: &[&RawCluster]) -> Vec<EmrFailure> {
     let mut all = Vec::new();
     for cluster in clusters.iter().rev() {
         let described = &cluster.described;
         if text(described, "/Status/State") == "TERMINATED_WITH_ERRORS" {
-            all.push(Failure {
+            all.push(EmrFailure {
                 cluster: cluster.id(),
                 step: None,
                 at: time(described, "/Status/Timeline/EndDateTime"),
@@ -343,7 +344,7 @@ fn failures(clusters: &[&Cluster]) -> Vec<Failure> {
             let details = details.iter().map(|part| part.trim_end_matches('.').to_owned());
             let details: Vec<String> = details.filter(|part| !part.is_empty()).collect();
             let said = Some(details.join(": ")).filter(|text| !text.is_empty());
-            all.push(Failure {
+            all.push(EmrFailure {
                 cluster: cluster.id(),
                 step: Some(text(step, "/Name")),
                 at: time(step, "/Status/Timeline/EndDateTime"),
@@ -357,7 +358,7 @@ fn failures(clusters: &[&Cluster]) -> Vec<Failure> {
     all
 }
 
-fn depends(clusters: &[&Cluster]) -> Depends {
+fn depends(clusters: &[&RawCluster]) -> Depends {
     let mut depends = Depends::default();
     for cluster in clusters {
         for step in &cluster.steps {
@@ -382,8 +383,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn cluster(described: Value, details: Option<Details>) -> Cluster {
-        Cluster { described, steps: Vec::new(), details }
+    fn cluster(described: Value, details: Option<ClusterDetails>) -> RawCluster {
+        RawCluster { described, steps: Vec::new(), details }
     }
 
     #[test]
@@ -396,14 +397,14 @@ mod tests {
         let types = json!([{ "InstanceType": "r5.2xlarge", "EbsBlockDevices": [volume, volume] },
                            { "InstanceType": "r5.4xlarge" }]);
         let fleets = vec![fleet("CORE", 4, 12, types), fleet("MASTER", 1, 0, json!([{ "InstanceType": "m5.xlarge" }]))];
-        let details = Details {
+        let details = ClusterDetails {
             groups: Some(Vec::new()),
             fleets: Some(fleets),
             managed_scaling: Some(
                 json!({ "ManagedScalingPolicy": { "ComputeLimits": { "MaximumCapacityUnits": 64 } } }),
             ),
             auto_termination: Some(json!({ "AutoTerminationPolicy": { "IdleTimeout": 3600 } })),
-            ..Details::default()
+            ..ClusterDetails::default()
         };
         let one = cluster(json!({ "Id": "j-1", "Name": "a", "AutoTerminate": false }), Some(details));
         let pipeline = pipeline("a", &[&one]);
@@ -422,7 +423,7 @@ mod tests {
         let odd = json!({ "Id": 5, "Name": null, "Status": { "Timeline": { "CreationDateTime": 1e300 } }, "Tags": {},
             "Configurations": [{ "Classification": "a", "Properties": { "x": 1 }, "Configurations": "b" }, 7] });
         for described in [odd, json!({}), Value::Null] {
-            let mut one = cluster(described, Some(Details::default()));
+            let mut one = cluster(described, Some(ClusterDetails::default()));
             let failed = json!({ "Config": { "Args": [1, "--password"] }, "Status": { "State": "FAILED" } });
             one.steps = vec![Value::Null, failed];
             let pipeline = pipeline("x", &[&one]);

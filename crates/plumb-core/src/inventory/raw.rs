@@ -10,29 +10,29 @@ use std::collections::BTreeMap;
 
 /// All that was read of an account.
 #[derive(Clone, Debug, Default)]
-pub struct Account {
+pub struct EmrAccount {
     /// Oldest first.
-    pub clusters: Vec<Cluster>,
+    pub clusters: Vec<RawCluster>,
     pub serverless: Vec<ServerlessApplication>,
     /// By name; the text of each where it could be read (`DescribeSecurityConfiguration`).
     pub security: BTreeMap<String, Option<Value>>,
-    pub unknown: Vec<Unknown>,
+    pub unknown: Vec<FailedRead>,
 }
 
 /// A cluster.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct RawCluster {
     /// `Cluster` of DescribeCluster.
     pub described: Value,
     /// `Steps` of ListSteps, oldest first.
     pub steps: Vec<Value>,
     /// Only of the newest cluster of a pipeline.
-    pub details: Option<Details>,
+    pub details: Option<ClusterDetails>,
 }
 
 /// What single reads say of a cluster. `None` is: could not be read, which is not the same as none.
 #[derive(Clone, Debug, Default)]
-pub struct Details {
+pub struct ClusterDetails {
     /// `InstanceGroups` of ListInstanceGroups. Empty where the cluster has fleets.
     pub groups: Option<Vec<Value>>,
     /// `InstanceFleets` of ListInstanceFleets. Empty where the cluster has groups.
@@ -65,7 +65,7 @@ pub struct JobRun {
 
 /// Something that the service would not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
+pub struct FailedRead {
     /// `GetManagedScalingPolicy`.
     pub what: String,
     /// The cluster or application; empty for what the account has.
@@ -73,7 +73,7 @@ pub struct Unknown {
     pub why: String,
 }
 
-impl Cluster {
+impl RawCluster {
     /// `j-…`.
     pub fn id(&self) -> String {
         text(&self.described, "/Id")

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Application {
+pub struct EmrApplication {
     pub id: String,
     pub name: String,
     pub state: String,
@@ -48,7 +48,7 @@ pub struct Job {
     pub depends: Depends,
 }
 
-pub(super) fn application(read: &ServerlessApplication) -> Application {
+pub(super) fn application(read: &ServerlessApplication) -> EmrApplication {
     let described = &read.described;
     let texts = |name: &str| -> BTreeMap<String, String> {
         let members = described.get(name).and_then(Value::as_object).into_iter().flatten();
@@ -56,7 +56,7 @@ pub(super) fn application(read: &ServerlessApplication) -> Application {
             .filter_map(|(key, value)| Some((detect::masked(key), detect::masked_value(key, value.as_str()?))))
             .collect()
     };
-    Application {
+    EmrApplication {
         id: text(described, "/applicationId"),
         name: text(described, "/name"),
         state: text(described, "/state"),

@@ -2,8 +2,8 @@
 
 use super::{Ignore, Lifecycle};
 use crate::kinds::managed::ToolName;
-use plumb_model::address::LONGEST_NAME;
-use plumb_model::yaml::{Gaps, Node, Problems, Span, nearest, read};
+use plumb_model::address::{Address, LONGEST_NAME};
+use plumb_model::yaml::{FileId, Gaps, Limits, Node, Problems, Span, nearest, parse, read};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -93,17 +93,17 @@ struct PatchEnvelope {
 
 /// What a document is to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum DocumentRole {
     Manifest,
     Patch,
 }
 
 /// Checks a document's four keys; its kind and name when they can be told. Everything wrong is reported.
-pub(super) fn open(node: &Node, role: Role, problems: &mut Problems) -> Option<(String, String)> {
+pub(super) fn open(node: &Node, role: DocumentRole, problems: &mut Problems) -> Option<(String, String)> {
     let before = problems.len();
     let version = match role {
-        Role::Manifest => read::<Envelope>(node, problems).map(|e| (e.api_version, e.kind)),
-        Role::Patch => read::<PatchEnvelope>(node, problems).map(|e| (e.api_version, e.kind)),
+        DocumentRole::Manifest => read::<Envelope>(node, problems).map(|e| (e.api_version, e.kind)),
+        DocumentRole::Patch => read::<PatchEnvelope>(node, problems).map(|e| (e.api_version, e.kind)),
     };
     if let Some((version, _)) = version
         && version != API_VERSION
@@ -135,6 +135,17 @@ pub(super) fn check_name(name: &str, span: Span, problems: &mut Problems) {
         _ => return,
     };
     problems.at(span, format!("`{}` cannot be a name", name.chars().take(80).collect::<String>()), label);
+}
+
+/// The document of a resource in its file, as it is written.
+pub(crate) fn document_of(text: &str, address: &Address) -> Option<(usize, Node)> {
+    let mut problems = Problems::default();
+    let documents = parse(text, FileId(0), &Limits::default(), &mut problems);
+    let is = |node: &Node| {
+        node.get("kind").and_then(Node::as_str) == Some(&address.kind)
+            && node.get("metadata").and_then(|m| m.get("name")).and_then(Node::as_str) == Some(&address.name)
+    };
+    documents.into_iter().enumerate().find(|(_, node)| is(node))
 }
 
 /// Reads the lifecycle's dates and reasons. Paths are checked where the kind's rules are known.

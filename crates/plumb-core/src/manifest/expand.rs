@@ -21,7 +21,7 @@ pub(super) enum Value {
     Unset,
 }
 
-enum State {
+enum VariableState {
     Running,
     Done(Option<Node>),
 }
@@ -37,7 +37,7 @@ pub(super) struct Expander<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a secret that is not set is left open, instead of being a mistake.
     pub earlier: bool,
-    states: BTreeMap<String, State>,
+    states: BTreeMap<String, VariableState>,
     /// The variables whose values are being filled in, outermost first.
     running: Vec<String>,
     missing_env: BTreeSet<String>,
@@ -191,11 +191,11 @@ impl<'a> Expander<'a> {
 
     fn variable(&mut self, name: &str, span: Span, vault: &mut Vault, problems: &mut Problems) -> Option<Node> {
         match self.states.get(name) {
-            Some(State::Done(node)) => {
+            Some(VariableState::Done(node)) => {
                 let node = node.clone()?;
                 return self.afford(weight(&node), span, problems).then_some(node);
             }
-            Some(State::Running) => {
+            Some(VariableState::Running) => {
                 let from = self.running.iter().position(|n| n == name).unwrap_or(0);
                 let circle: Vec<&str> = self.running[from..].iter().map(String::as_str).chain([name]).collect();
                 problems.at(
@@ -232,13 +232,13 @@ impl<'a> Expander<'a> {
             );
             return None;
         }
-        self.states.insert(name.to_owned(), State::Running);
+        self.states.insert(name.to_owned(), VariableState::Running);
         self.running.push(name.to_owned());
         let before = problems.len();
         let node = self.node(node, 0, vault, problems);
         self.running.pop();
         let node = (problems.len() == before).then_some(node);
-        self.states.insert(name.to_owned(), State::Done(node.clone()));
+        self.states.insert(name.to_owned(), VariableState::Done(node.clone()));
         node.filter(|n| self.afford(weight(n), span, problems))
     }
 

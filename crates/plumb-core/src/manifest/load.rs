@@ -1,12 +1,12 @@
 //! The way from files to [`Desired`].
 
-use super::document::{self, Metadata, Role};
+use super::document::{self, DocumentRole, Metadata};
 use super::expand::Expander;
 use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, Lifecycle, Removal, Request, Resource, Source, Vault, Warning, accept::accept, checks, develop,
-    patch, refs, teardown_guard,
+    Address, Desired, Lifecycle, ManifestSource, Removal, Request, Resource, Vault, Warning, accept::accept, checks,
+    develop, patch, refs, teardown_guard,
 };
 use crate::detect;
 use crate::kinds::AnyKind;
@@ -35,14 +35,18 @@ impl Failure {
 }
 
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
-pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
+pub fn load(
+    source: &dyn ManifestSource,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+) -> Result<Desired, Failure> {
     load_as(source, request, kinds, false)
 }
 
 /// Reads the manifests of an earlier commit, which explain a plan and decide nothing. A secret that is not set is no
 /// mistake in them: it is [`Vault::UNKNOWN`], of which only the place is known.
 pub fn load_earlier(
-    source: &dyn Source,
+    source: &dyn ManifestSource,
     request: &Request<'_>,
     kinds: &[&'static dyn AnyKind],
 ) -> Result<Desired, Failure> {
@@ -50,7 +54,7 @@ pub fn load_earlier(
 }
 
 fn load_as(
-    source: &dyn Source,
+    source: &dyn ManifestSource,
     request: &Request<'_>,
     kinds: &[&'static dyn AnyKind],
     earlier: bool,
@@ -76,7 +80,11 @@ fn load_as(
 
 /// The names of the project and of the target that would be chosen, by the project file alone: for telling whose manifests have
 /// mistakes. `None` when that file has some.
-pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Option<(String, String)> {
+pub fn names(
+    source: &dyn ManifestSource,
+    request: &Request<'_>,
+    kinds: &[&'static dyn AnyKind],
+) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
     let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
     let setup = setup::open(nodes, kinds, &mut problems)?;
@@ -85,7 +93,7 @@ pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn A
 }
 
 fn run(
-    source: &dyn Source,
+    source: &dyn ManifestSource,
     request: &Request<'_>,
     kinds: &[&'static dyn AnyKind],
     earlier: bool,
@@ -138,10 +146,7 @@ fn run(
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);
-        let metadata = match document.is_astray {
-            true => None,
-            false => describe(&metadata, document.kind, problems),
-        };
+        let metadata = if document.is_astray { None } else { describe(&metadata, document.kind, problems) };
         if document.is_astray {
             document.kind.read(&spec, problems, &mut noted);
             continue;
@@ -150,7 +155,7 @@ fn run(
     }
 
     let targets: Vec<_> =
-        ready.iter().map(|r| refs::Target { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
+        ready.iter().map(|r| refs::Referrer { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
     let resolved = refs::resolve(&targets, &known, kinds, files, problems);
     drop(targets);
     let mut resources = Vec::new();
@@ -230,7 +235,7 @@ struct Documents<'a> {
 
 impl Documents<'_> {
     fn add(&mut self, node: Node, problems: &mut Problems) {
-        let opened = document::open(&node, Role::Manifest, problems);
+        let opened = document::open(&node, DocumentRole::Manifest, problems);
         let is_named = opened.is_some();
         let named = opened.or_else(|| Some((node.get("kind")?.as_str()?.to_owned(), String::new())));
         let Some((kind, name)) = named else { return };
@@ -270,7 +275,7 @@ impl Documents<'_> {
     }
 
     fn patch(&mut self, node: Node, problems: &mut Problems) {
-        let Some((kind, name)) = document::open(&node, Role::Patch, problems) else { return };
+        let Some((kind, name)) = document::open(&node, DocumentRole::Patch, problems) else { return };
         let address = Address { kind, name };
         if self.kind(&address.kind, &node, problems).is_none() || self.known.contains(&address) {
             return;

@@ -108,7 +108,7 @@ impl Resource {
     }
 
     /// Where the value at a path of the spec stands, and who put it there.
-    pub fn place(&self, path: &Path) -> Place {
+    pub fn place(&self, path: &Path) -> ValuePlace {
         let (node, is_written) = walk::place(&self.node, self.kind.rules(), path);
         let span = node.span;
         let wanted = plumb_model::schema::find(self.kind.rules(), &self.spec, path);
@@ -122,7 +122,7 @@ impl Resource {
             (true, Some(wanted)) if is_single && *wanted != node.to_json() => Author::Plumb,
             (true, _) => Author::Manifest,
         };
-        Place { span, by }
+        ValuePlace { span, by }
     }
 
     /// The path that a plan shows, if it is one of this kind's spec.
@@ -138,7 +138,7 @@ impl Resource {
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ValuePlace {
     /// That of the value, or of the nearest one around it.
     pub span: Span,
     pub by: Author,
@@ -174,6 +174,7 @@ mod template;
 mod walk;
 mod warnings;
 
+pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
@@ -181,6 +182,8 @@ pub use project::{
     AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
     Variable,
 };
-pub use source::{Found, FoundKind, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, Source, is_yaml, tidy};
+pub use source::{
+    InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml, tidy,
+};
 pub use walk::path;
 pub use warnings::{Warning, warnings};

@@ -1,7 +1,7 @@
-//! Reading files of a [`Source`] within bounds.
+//! Reading files of a [`ManifestSource`] within bounds.
 
 use super::setup::Folder;
-use super::source::{Found, FoundKind, MOST_BYTES, MOST_FILES, Source, is_below};
+use super::source::{MOST_BYTES, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_below};
 use plumb_model::yaml::{Files, Limits, Node, Problems, parse};
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ const MOST_NODES: usize = 4_000_000;
 
 /// Reads and parses files, and counts what they come to.
 pub(super) struct Reader<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn ManifestSource,
     pub files: &'a mut Files,
     read: BTreeSet<String>,
     bytes: u64,
@@ -20,7 +20,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a dyn Source, files: &'a mut Files) -> Self {
+    pub(super) fn new(source: &'a dyn ManifestSource, files: &'a mut Files) -> Self {
         Reader { source, files, read: BTreeSet::new(), bytes: 0, nodes_left: MOST_NODES, full: false }
     }
 
@@ -66,18 +66,18 @@ impl<'a> Reader<'a> {
         out
     }
 
-    fn file(&mut self, file: &Found, problems: &mut Problems) -> Option<Vec<Node>> {
-        let Found { path, kind, size } = file;
+    fn file(&mut self, file: &ManifestFile, problems: &mut Problems) -> Option<Vec<Node>> {
+        let ManifestFile { path, kind, size } = file;
         if let Some(why) = file.refused() {
             let problem = problems.whole(why);
             match kind {
-                FoundKind::SymlinkOutside | FoundKind::Hidden => {
+                ManifestFileKind::SymlinkOutside | ManifestFileKind::Hidden => {
                     problem.help("manifests have to be in the repository themselves");
                 }
-                FoundKind::Symlink => {
+                ManifestFileKind::Symlink => {
                     problem.help("put the manifests themselves there");
                 }
-                FoundKind::TooLarge => {
+                ManifestFileKind::TooLarge => {
                     problem.help("split it into several files");
                 }
                 _ => {}
@@ -87,9 +87,10 @@ impl<'a> Reader<'a> {
         self.bytes += *size;
         self.read.insert(path.clone());
         if self.bytes > MOST_BYTES || self.read.len() > MOST_FILES {
-            let what = match self.bytes > MOST_BYTES {
-                true => format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000),
-                false => format!("there are more than {MOST_FILES} manifest files"),
+            let what = if self.bytes > MOST_BYTES {
+                format!("the manifests are larger than {} MB together", MOST_BYTES / 1_000_000)
+            } else {
+                format!("there are more than {MOST_FILES} manifest files")
             };
             problems.whole(what).help("narrow `manifests` in plumb.yaml, or split the project");
             self.full = true;

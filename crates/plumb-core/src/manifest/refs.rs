@@ -13,7 +13,7 @@ const MOST_STEPS: usize = 32;
 const MOST_ADDED: usize = 1_000_000;
 
 /// A manifest whose references are to be resolved.
-pub(super) struct Target<'a> {
+pub(super) struct Referrer<'a> {
     pub address: &'a Address,
     pub kind: &'static dyn AnyKind,
     pub spec: &'a Node,
@@ -28,7 +28,7 @@ pub(super) struct Resolved {
 /// Resolves the references of every manifest. `known` are addresses of manifests that could not be read: they have been
 /// reported, so that references to them are fine.
 pub(super) fn resolve(
-    targets: &[Target<'_>],
+    targets: &[Referrer<'_>],
     known: &BTreeSet<Address>,
     kinds: &[&'static dyn AnyKind],
     files: &Files,
@@ -61,7 +61,7 @@ pub(super) fn resolve(
 }
 
 struct Resolver<'a, 'p> {
-    targets: &'a [Target<'a>],
+    targets: &'a [Referrer<'a>],
     index: BTreeMap<&'a Address, usize>,
     known: &'a BTreeSet<Address>,
     kinds: &'a [&'static dyn AnyKind],
@@ -264,7 +264,7 @@ fn parts(text: &str) -> Result<Vec<Piece<'_>>, ()> {
 }
 
 /// Reports every circle of resources that need each other's ids.
-fn circles(targets: &[Target<'_>], resolved: &[Resolved], problems: &mut Problems) {
+fn circles(targets: &[Referrer<'_>], resolved: &[Resolved], problems: &mut Problems) {
     let index: BTreeMap<&Address, usize> = targets.iter().enumerate().map(|(i, t)| (t.address, i)).collect();
     let needs: Vec<Vec<(usize, Span)>> =
         resolved.iter().map(|r| r.ids.iter().filter_map(|(a, span)| Some((*index.get(a)?, *span))).collect()).collect();

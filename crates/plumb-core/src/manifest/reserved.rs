@@ -4,49 +4,49 @@
 //! with which a pipeline itself works are not to be had by a manifest, also where plumb.yaml asks for them.
 
 /// Beginnings of names, or whole names, each with whose they are and where that is said.
-const RESERVED: [(&str, Match, &str); 32] = [
-    ("PLUMB_", Match::Prefix, "plumb's own settings and its approval key"),
+const RESERVED: [(&str, NameMatch, &str); 32] = [
+    ("PLUMB_", NameMatch::Prefix, "plumb's own settings and its approval key"),
     // GitHub: "Default environment variables" and "Security hardening with OpenID Connect".
-    ("GITHUB_", Match::Prefix, "those of GitHub Actions"),
-    ("ACTIONS_", Match::Prefix, "those of GitHub Actions, its identity tokens among them"),
-    ("RUNNER_", Match::Prefix, "those of GitHub's runner"),
-    ("GH_TOKEN", Match::Whole, "GitHub's token (`gh help environment`)"),
-    ("GH_ENTERPRISE_TOKEN", Match::Whole, "GitHub's token (`gh help environment`)"),
+    ("GITHUB_", NameMatch::Prefix, "those of GitHub Actions"),
+    ("ACTIONS_", NameMatch::Prefix, "those of GitHub Actions, its identity tokens among them"),
+    ("RUNNER_", NameMatch::Prefix, "those of GitHub's runner"),
+    ("GH_TOKEN", NameMatch::Whole, "GitHub's token (`gh help environment`)"),
+    ("GH_ENTERPRISE_TOKEN", NameMatch::Whole, "GitHub's token (`gh help environment`)"),
     // GitLab: "Predefined CI/CD variables reference".
-    ("CI_JOB_", Match::Prefix, "those of GitLab's job, its tokens among them"),
-    ("CI_REGISTRY_PASSWORD", Match::Whole, "GitLab's registry"),
-    ("CI_DEPLOY_", Match::Prefix, "GitLab's deploy token"),
-    ("CI_DEPENDENCY_PROXY_PASSWORD", Match::Whole, "GitLab's dependency proxy"),
-    ("CI_REPOSITORY_URL", Match::Whole, "GitLab's clone address, which holds a token"),
-    ("GITLAB_TOKEN", Match::Whole, "GitLab's token"),
+    ("CI_JOB_", NameMatch::Prefix, "those of GitLab's job, its tokens among them"),
+    ("CI_REGISTRY_PASSWORD", NameMatch::Whole, "GitLab's registry"),
+    ("CI_DEPLOY_", NameMatch::Prefix, "GitLab's deploy token"),
+    ("CI_DEPENDENCY_PROXY_PASSWORD", NameMatch::Whole, "GitLab's dependency proxy"),
+    ("CI_REPOSITORY_URL", NameMatch::Whole, "GitLab's clone address, which holds a token"),
+    ("GITLAB_TOKEN", NameMatch::Whole, "GitLab's token"),
     // Other runners: Azure Pipelines "Use predefined variables", Bitbucket, CircleCI and Buildkite likewise.
-    ("SYSTEM_ACCESSTOKEN", Match::Whole, "the token of Azure Pipelines"),
-    ("BITBUCKET_STEP_OIDC_TOKEN", Match::Whole, "Bitbucket's identity token"),
-    ("CIRCLE_OIDC_TOKEN", Match::Prefix, "CircleCI's identity token"),
-    ("BUILDKITE_AGENT_ACCESS_TOKEN", Match::Whole, "Buildkite's token"),
+    ("SYSTEM_ACCESSTOKEN", NameMatch::Whole, "the token of Azure Pipelines"),
+    ("BITBUCKET_STEP_OIDC_TOKEN", NameMatch::Whole, "Bitbucket's identity token"),
+    ("CIRCLE_OIDC_TOKEN", NameMatch::Prefix, "CircleCI's identity token"),
+    ("BUILDKITE_AGENT_ACCESS_TOKEN", NameMatch::Whole, "Buildkite's token"),
     // What the tools sign in with: databricks-sdk-py `config.py`, AWS "Environment variables to configure the AWS CLI".
-    ("DATABRICKS_", Match::Prefix, "what Databricks is signed in to with"),
-    ("AWS_", Match::Prefix, "what AWS is signed in to with"),
-    ("ARM_", Match::Prefix, "what Azure is signed in to with"),
-    ("AZURE_CLIENT_", Match::Prefix, "what Azure is signed in to with"),
-    ("AZURE_FEDERATED_TOKEN_FILE", Match::Whole, "what Azure is signed in to with"),
-    ("AZURE_PASSWORD", Match::Whole, "what Azure is signed in to with"),
-    ("GOOGLE_CREDENTIALS", Match::Whole, "what Google Cloud is signed in to with"),
-    ("GOOGLE_APPLICATION_CREDENTIALS", Match::Whole, "what Google Cloud is signed in to with"),
-    ("GOOGLE_OAUTH_ACCESS_TOKEN", Match::Whole, "what Google Cloud is signed in to with"),
+    ("DATABRICKS_", NameMatch::Prefix, "what Databricks is signed in to with"),
+    ("AWS_", NameMatch::Prefix, "what AWS is signed in to with"),
+    ("ARM_", NameMatch::Prefix, "what Azure is signed in to with"),
+    ("AZURE_CLIENT_", NameMatch::Prefix, "what Azure is signed in to with"),
+    ("AZURE_FEDERATED_TOKEN_FILE", NameMatch::Whole, "what Azure is signed in to with"),
+    ("AZURE_PASSWORD", NameMatch::Whole, "what Azure is signed in to with"),
+    ("GOOGLE_CREDENTIALS", NameMatch::Whole, "what Google Cloud is signed in to with"),
+    ("GOOGLE_APPLICATION_CREDENTIALS", NameMatch::Whole, "what Google Cloud is signed in to with"),
+    ("GOOGLE_OAUTH_ACCESS_TOKEN", NameMatch::Whole, "what Google Cloud is signed in to with"),
     // plumb's own way into Airflow. AIRFLOW_CONN_… and AIRFLOW_VAR_… are people's.
-    ("AIRFLOW_TOKEN", Match::Whole, "what Airflow is signed in to with"),
-    ("AIRFLOW_USERNAME", Match::Whole, "what Airflow is signed in to with"),
-    ("AIRFLOW_PASSWORD", Match::Whole, "what Airflow is signed in to with"),
-    ("SSH_AUTH_SOCK", Match::Whole, "the agent that holds SSH keys"),
-    ("NPM_TOKEN", Match::Whole, "a registry's token"),
-    ("PYPI_TOKEN", Match::Whole, "a registry's token"),
-    ("VAULT_TOKEN", Match::Whole, "the token of a secret store"),
+    ("AIRFLOW_TOKEN", NameMatch::Whole, "what Airflow is signed in to with"),
+    ("AIRFLOW_USERNAME", NameMatch::Whole, "what Airflow is signed in to with"),
+    ("AIRFLOW_PASSWORD", NameMatch::Whole, "what Airflow is signed in to with"),
+    ("SSH_AUTH_SOCK", NameMatch::Whole, "the agent that holds SSH keys"),
+    ("NPM_TOKEN", NameMatch::Whole, "a registry's token"),
+    ("PYPI_TOKEN", NameMatch::Whole, "a registry's token"),
+    ("VAULT_TOKEN", NameMatch::Whole, "the token of a secret store"),
 ];
 
 /// How a name is matched.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Match {
+enum NameMatch {
     Prefix,
     Whole,
 }
@@ -54,9 +54,9 @@ enum Match {
 /// Whose a variable is that manifests may not see; `None` when they may. Case means nothing, as on Windows.
 pub(super) fn whose(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
-    let is_it = |(reserved, how, _): &&(&str, Match, &str)| match how {
-        Match::Prefix => name.starts_with(reserved),
-        Match::Whole => name == *reserved,
+    let is_it = |(reserved, how, _): &&(&str, NameMatch, &str)| match how {
+        NameMatch::Prefix => name.starts_with(reserved),
+        NameMatch::Whole => name == *reserved,
     };
     RESERVED.iter().find(is_it).map(|(_, _, whose)| *whose)
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
+struct ProjectEnvelope {
     api_version: String,
     kind: String,
     metadata: Name,
@@ -49,7 +49,7 @@ pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn AnyKind], problems: &
     if let Some(more) = nodes.next() {
         problems.at(more.span, "plumb.yaml holds one document", "move this one into a folder of manifests");
     }
-    let envelope = read::<Envelope>(&node, problems);
+    let envelope = read::<ProjectEnvelope>(&node, problems);
     let spec = node.get("spec").cloned()?;
     let (before, project) = (problems.len(), read_partly::<Project>(&spec, problems));
     let is_whole = problems.len() == before;

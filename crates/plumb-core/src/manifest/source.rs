@@ -10,36 +10,38 @@ pub const MOST_BYTES: u64 = 100_000_000;
 pub const MOST_FILES: usize = 20_000;
 
 /// Files by their path relative to the project file, with forward slashes.
-pub trait Source {
+pub trait ManifestSource {
     /// The YAML files at or below a path, in the order of their paths. An error says that there is no such path, or
     /// why it cannot be read.
-    fn list(&self, path: &str) -> Result<Vec<Found>, String>;
+    fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String>;
 
-    /// The content of a file that [`Source::list`] named.
+    /// The content of a file that [`ManifestSource::list`] named.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 
 /// A file that a listing found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ManifestFile {
     pub path: String,
-    pub kind: FoundKind,
+    pub kind: ManifestFileKind,
     /// In bytes.
     pub size: u64,
 }
 
-impl Found {
+impl ManifestFile {
     /// Why it is not read; `None` when it is.
     pub fn refused(&self) -> Option<String> {
         let path = &self.path;
         match self.kind {
-            FoundKind::File => None,
-            FoundKind::SymlinkOutside => Some(format!("`{path}` is a symbolic link that leaves the project")),
-            FoundKind::Hidden => Some(format!("`{path}` leads to a hidden file, such as those of git")),
-            FoundKind::SymlinkBroken => Some(format!("`{path}` is a symbolic link to nothing")),
-            FoundKind::Symlink => Some(format!("`{path}` is a symbolic link, which is not followed in a commit")),
-            FoundKind::Special => Some(format!("`{path}` is not a regular file")),
-            FoundKind::TooLarge => {
+            ManifestFileKind::File => None,
+            ManifestFileKind::SymlinkOutside => Some(format!("`{path}` is a symbolic link that leaves the project")),
+            ManifestFileKind::Hidden => Some(format!("`{path}` leads to a hidden file, such as those of git")),
+            ManifestFileKind::SymlinkBroken => Some(format!("`{path}` is a symbolic link to nothing")),
+            ManifestFileKind::Symlink => {
+                Some(format!("`{path}` is a symbolic link, which is not followed in a commit"))
+            }
+            ManifestFileKind::Special => Some(format!("`{path}` is not a regular file")),
+            ManifestFileKind::TooLarge => {
                 let (size, most) = (self.size as f64 / 1e6, MOST_BYTES_A_FILE / 1_000_000);
                 Some(format!("`{path}` is too large: {size:.1} MB, and {most} MB is the most"))
             }
@@ -49,7 +51,7 @@ impl Found {
 
 /// Whether a file can be read, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FoundKind {
+pub enum ManifestFileKind {
     File,
     /// A symbolic link to something outside the project.
     SymlinkOutside,
@@ -68,15 +70,19 @@ pub enum FoundKind {
 #[derive(Clone, Debug, Default)]
 pub struct InMemory(pub BTreeMap<String, Vec<u8>>);
 
-impl Source for InMemory {
-    fn list(&self, path: &str) -> Result<Vec<Found>, String> {
-        let found: Vec<Found> = self
+impl ManifestSource for InMemory {
+    fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String> {
+        let found: Vec<ManifestFile> = self
             .0
             .iter()
             .filter(|(name, _)| is_below(name, path) && (is_yaml(name) || *name == path))
-            .map(|(name, bytes)| Found {
+            .map(|(name, bytes)| ManifestFile {
                 path: name.clone(),
-                kind: if bytes.len() as u64 > MOST_BYTES_A_FILE { FoundKind::TooLarge } else { FoundKind::File },
+                kind: if bytes.len() as u64 > MOST_BYTES_A_FILE {
+                    ManifestFileKind::TooLarge
+                } else {
+                    ManifestFileKind::File
+                },
                 size: bytes.len() as u64,
             })
             .collect();

@@ -1,4 +1,4 @@
-//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before something is taken down.
+//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before a teardown.
 //!
 //! A manifest with less is a mistake, not raised: what it says is what reviewers read, and it should be what happens.
 

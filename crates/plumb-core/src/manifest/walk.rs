@@ -87,14 +87,14 @@ fn step<'n, 'r>(
 
 /// One step of a path as a person writes it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Written {
+pub(super) enum PathStep {
     Name(String),
     /// In brackets: the key or number of an element, or a quoted key of a map.
     Bracket(String),
 }
 
 /// Splits `tasks[aggregate].new_cluster.spark_conf["a.b"]`.
-pub(super) fn split(path: &str) -> Result<Vec<Written>, String> {
+pub(super) fn split(path: &str) -> Result<Vec<PathStep>, String> {
     let mut out = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
@@ -113,13 +113,13 @@ pub(super) fn split(path: &str) -> Result<Vec<Written>, String> {
                 }
             };
             rest = inner[length..].strip_prefix(']').ok_or("a `[` is not closed")?;
-            out.push(Written::Bracket(text));
+            out.push(PathStep::Bracket(text));
         } else {
             let length = rest.find(['.', '[']).unwrap_or(rest.len());
             if length == 0 {
                 return Err("a name is missing".to_owned());
             }
-            out.push(Written::Name(rest[..length].to_owned()));
+            out.push(PathStep::Name(rest[..length].to_owned()));
             rest = &rest[length..];
         }
         if let Some(after) = rest.strip_prefix('.') {
@@ -133,13 +133,13 @@ pub(super) fn split(path: &str) -> Result<Vec<Written>, String> {
 }
 
 /// The value at a path that a person wrote, if the manifest sets it.
-pub(super) fn find<'n>(root: &'n Node, rules: &Rules, path: &[Written]) -> Option<&'n Node> {
+pub(super) fn find<'n>(root: &'n Node, rules: &Rules, path: &[PathStep]) -> Option<&'n Node> {
     let (mut node, mut field) = (root, Some(&rules.root));
     for written in path {
         let segment = match written {
-            Written::Name(name) => Segment::Key(name.clone()),
-            Written::Bracket(text) if matches!(node.tree, Tree::Map(_)) => Segment::Key(text.clone()),
-            Written::Bracket(text) => match field.and_then(|f| f.rule.key.as_ref()) {
+            PathStep::Name(name) => Segment::Key(name.clone()),
+            PathStep::Bracket(text) if matches!(node.tree, Tree::Map(_)) => Segment::Key(text.clone()),
+            PathStep::Bracket(text) => match field.and_then(|f| f.rule.key.as_ref()) {
                 Some(_) => Segment::Item(text.clone()),
                 None => Segment::Index(text.parse().ok()?),
             },
@@ -155,14 +155,17 @@ pub fn path(rules: &Rules, shown: &str) -> Option<Path> {
     let mut path = Path::default();
     for written in split(shown).ok()? {
         let (segment, inner) = match (&field.shape, written) {
-            (Shape::Object(_) | Shape::Map(_), Written::Name(name) | Written::Bracket(name)) => {
+            (Shape::Object(_) | Shape::Map(_), PathStep::Name(name) | PathStep::Bracket(name)) => {
                 let inner = member(rules, field, &name)?;
                 (Segment::Key(name), inner)
             }
-            (Shape::List(inner), Written::Bracket(text)) => match field.rule.key.is_some() || field.rule.set {
-                true => (Segment::Item(text), &**inner),
-                false => (Segment::Index(text.parse().ok()?), &**inner),
-            },
+            (Shape::List(inner), PathStep::Bracket(text)) => {
+                if field.rule.key.is_some() || field.rule.set {
+                    (Segment::Item(text), &**inner)
+                } else {
+                    (Segment::Index(text.parse().ok()?), &**inner)
+                }
+            }
             _ => return None,
         };
         path.0.push(segment);
@@ -188,11 +191,11 @@ pub(super) fn element_at(rules: &Rules, list: &Node, at: &Path, name: &str) -> O
 }
 
 /// Checks that a path can exist in a spec. What is wrong with it, and the nearest that would be right.
-pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, String)> {
+pub(super) fn exists(rules: &Rules, path: &[PathStep]) -> Result<(), (String, String)> {
     let mut field = &rules.root;
     for written in path {
         field = match (&field.shape, written) {
-            (Shape::Object(index), Written::Name(name) | Written::Bracket(name)) => {
+            (Shape::Object(index), PathStep::Name(name) | PathStep::Bracket(name)) => {
                 let members = &rules.of(*index).members;
                 members.get(name).ok_or_else(|| {
                     let label = match nearest(name, members.keys().map(String::as_str)) {
@@ -203,14 +206,14 @@ pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, Str
                 })?
             }
             (Shape::Map(inner), _) => inner,
-            (Shape::List(inner), Written::Bracket(text)) => {
+            (Shape::List(inner), PathStep::Bracket(text)) => {
                 if text != "*" && field.rule.key.is_none() && text.parse::<usize>().is_err() {
                     let label = "write `[*]` or a number: its elements have no key".to_owned();
                     return Err((format!("`{text}` names no element of a list"), label));
                 }
                 inner
             }
-            (Shape::List(inner), Written::Name(name)) => {
+            (Shape::List(inner), PathStep::Name(name)) => {
                 if name != "*" {
                     return Err((
                         format!("`{name}` stands after a list"),
@@ -219,7 +222,7 @@ pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, Str
                 }
                 inner
             }
-            (Shape::Leaf, Written::Name(name) | Written::Bracket(name)) => {
+            (Shape::Leaf, PathStep::Name(name) | PathStep::Bracket(name)) => {
                 return Err((
                     format!("there is nothing like `{name}` inside a single value"),
                     "end the path before it".to_owned(),
@@ -232,10 +235,10 @@ pub(super) fn exists(rules: &Rules, path: &[Written]) -> Result<(), (String, Str
 
 /// Checks that a path ends at a member that the spec does not have, inside of what it has. What is wrong with it, and what
 /// to write instead.
-pub(super) fn unknown(rules: &Rules, path: &[Written]) -> Result<(), (String, String)> {
+pub(super) fn unknown(rules: &Rules, path: &[PathStep]) -> Result<(), (String, String)> {
     let mut field = &rules.root;
     for (index, written) in path.iter().enumerate() {
-        let (Written::Name(name) | Written::Bracket(name)) = written;
+        let (PathStep::Name(name) | PathStep::Bracket(name)) = written;
         if let Shape::Object(object) = &field.shape
             && !rules.of(*object).members.contains_key(name)
         {
@@ -270,7 +273,7 @@ mod tests {
 
     #[test]
     fn splits_paths() {
-        let (name, bracket) = (|s: &str| Written::Name(s.to_owned()), |s: &str| Written::Bracket(s.to_owned()));
+        let (name, bracket) = (|s: &str| PathStep::Name(s.to_owned()), |s: &str| PathStep::Bracket(s.to_owned()));
         assert_eq!(
             split("tasks[a.b].conf[\"x.\\\"y\"].z"),
             Ok(vec![name("tasks"), bracket("a.b"), name("conf"), bracket("x.\"y"), name("z")])

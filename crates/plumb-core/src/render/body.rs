@@ -23,7 +23,7 @@ pub(super) enum Sign {
 }
 
 /// One line of a resource's body.
-pub(super) struct Line {
+pub(super) struct BodyLine {
     pub sign: Sign,
     pub text: String,
     /// Where the wanted value comes from, and who brought the difference about.
@@ -32,15 +32,15 @@ pub(super) struct Line {
     pub may_be_cut: bool,
 }
 
-impl Line {
+impl BodyLine {
     fn new(sign: Sign, text: String) -> Self {
-        Line { sign, text, remark: None, may_be_cut: false }
+        BodyLine { sign, text, remark: None, may_be_cut: false }
     }
 }
 
 /// The lines of the given fields of a change. `width` is what an `old -> new` may take; `None` puts the two on a line
 /// each.
-pub(super) fn lines(change: &Change, fields: &[&FieldChange], width: Option<usize>) -> Vec<Line> {
+pub(super) fn lines(change: &Change, fields: &[&FieldChange], width: Option<usize>) -> Vec<BodyLine> {
     let whole = matches!(change.action, Action::Create | Action::Delete);
     let mut out = Vec::new();
     for field in fields {
@@ -57,32 +57,32 @@ pub(super) fn lines(change: &Change, fields: &[&FieldChange], width: Option<usiz
     out
 }
 
-fn field_lines(field: &FieldChange, whole: bool, width: Option<usize>, out: &mut Vec<Line>) {
+fn field_lines(field: &FieldChange, whole: bool, width: Option<usize>, out: &mut Vec<BodyLine>) {
     let path = visible(&field.path);
     let none = Value::Null;
     let from = field.from.as_ref().unwrap_or(&none);
     let to = field.to.as_ref().unwrap_or(&none);
     match field.op {
-        Op::Add => out.extend(tree(&path, to, whole).into_iter().map(|text| Line::new(Sign::Add, text))),
-        Op::Remove => out.extend(tree(&path, from, whole).into_iter().map(|text| Line::new(Sign::Remove, text))),
+        Op::Add => out.extend(tree(&path, to, whole).into_iter().map(|text| BodyLine::new(Sign::Add, text))),
+        Op::Remove => out.extend(tree(&path, from, whole).into_iter().map(|text| BodyLine::new(Sign::Remove, text))),
         Op::Change if nested(from) || nested(to) => {
-            out.push(Line::new(Sign::Change, format!("{path}:")));
+            out.push(BodyLine::new(Sign::Change, format!("{path}:")));
             out.extend(difference(&block(from), &block(to)));
         }
         Op::Change => {
             let (old, new) = pair(from, to);
             match width {
                 Some(width) if columns(&path) + columns(&old) + columns(&new) + 7 <= width => {
-                    out.push(Line::new(Sign::Change, format!("{path} = {old} -> {new}")));
+                    out.push(BodyLine::new(Sign::Change, format!("{path} = {old} -> {new}")));
                 }
                 Some(_) => {
-                    out.push(Line::new(Sign::Change, format!("{path} =")));
-                    out.push(Line::new(Sign::Remove, format!("  {old}")));
-                    out.push(Line::new(Sign::Add, format!("  {new}")));
+                    out.push(BodyLine::new(Sign::Change, format!("{path} =")));
+                    out.push(BodyLine::new(Sign::Remove, format!("  {old}")));
+                    out.push(BodyLine::new(Sign::Add, format!("  {new}")));
                 }
                 None => {
-                    out.push(Line::new(Sign::Remove, format!("{path} = {old}")));
-                    out.push(Line::new(Sign::Add, format!("{path} = {new}")));
+                    out.push(BodyLine::new(Sign::Remove, format!("{path} = {old}")));
+                    out.push(BodyLine::new(Sign::Add, format!("{path} = {new}")));
                 }
             }
         }
@@ -167,14 +167,14 @@ fn names(member: &str) -> bool {
     member == "name" || member == "key" || member.ends_with("_key")
 }
 
-fn difference(old: &[String], new: &[String]) -> Vec<Line> {
+fn difference(old: &[String], new: &[String]) -> Vec<BodyLine> {
     // No deadline: it would make the result depend on how busy the machine is.
     let ops = capture_diff_slices(Algorithm::Histogram, old, new);
     let mut out = Vec::new();
     let mut seen = 0;
     let skipped = |count: usize| {
         let s = if count == 1 { "" } else { "s" };
-        (count > 0).then(|| Line::new(Sign::Keep, format!("  … {count} unchanged line{s}")))
+        (count > 0).then(|| BodyLine::new(Sign::Keep, format!("  … {count} unchanged line{s}")))
     };
     for group in group_diff_ops(ops, AROUND) {
         let start = group.first().map_or(seen, |op| op.old_range().start);
@@ -187,7 +187,7 @@ fn difference(old: &[String], new: &[String]) -> Vec<Line> {
                     ChangeTag::Insert => Sign::Add,
                     ChangeTag::Equal => Sign::Keep,
                 };
-                out.push(Line { may_be_cut: sign == Sign::Keep, ..Line::new(sign, piece.value().clone()) });
+                out.push(BodyLine { may_be_cut: sign == Sign::Keep, ..BodyLine::new(sign, piece.value().clone()) });
             }
         }
     }
@@ -248,7 +248,7 @@ pub(super) fn done_to(change: &Change) -> String {
         },
         Action::Release => "will be released; its object stays".to_owned(),
         Action::Mark => "will be marked for teardown; nothing else happens to it".to_owned(),
-        Action::Terminate => "will be taken down for good".to_owned(),
+        Action::Terminate => "will be terminated".to_owned(),
     }
 }
 
@@ -277,13 +277,13 @@ pub(super) fn meaning(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Update => "update in place",
-        Action::Replace => "delete, then create anew",
+        Action::Replace => "delete, then create again",
         Action::Delete => "delete",
         Action::Adopt => "take over an existing object",
         Action::Move => "follow a rename",
         Action::Release => "release: take the marks off",
         Action::Mark => "mark for teardown",
-        Action::Terminate => "take down for good",
+        Action::Terminate => "terminate",
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Level {
 
 /// One thing that was found, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct ReportedFinding {
     /// Relative to the repository, with forward slashes; `None` when it has no place in a file.
     pub file: Option<String>,
     /// From 1.
@@ -29,7 +29,7 @@ pub struct Finding {
 /// What was changed live, or is missing or left over live, as findings: one for each field that the live object has
 /// otherwise than the manifest and the manifest did not change, one for each resource that must be made or deleted,
 /// one for each refusal.
-pub fn drift(plan: &Plan) -> Vec<Finding> {
+pub fn drift(plan: &Plan) -> Vec<ReportedFinding> {
     let mut out = Vec::new();
     for change in &plan.changes {
         let before = out.len();
@@ -56,8 +56,8 @@ pub fn drift(plan: &Plan) -> Vec<Finding> {
     out
 }
 
-fn finding(source: Option<&SourceLine>, level: Level, rule: &str, message: String) -> Finding {
-    Finding {
+fn finding(source: Option<&SourceLine>, level: Level, rule: &str, message: String) -> ReportedFinding {
+    ReportedFinding {
         file: source.map(|source| source.file.clone()),
         line: source.map(|source| source.line),
         column: None,

@@ -1,11 +1,11 @@
 //! Findings as JUnit XML, which every CI system shows as test results.
 
 use super::value::visible;
-use super::{Finding, Level};
+use super::{Level, ReportedFinding};
 
 /// Renders findings as one suite: a case each, errors and warnings failed, notes passed. A suite without findings has
 /// one passed case, since CI systems take an empty suite for a mistake.
-pub fn junit(suite: &str, findings: &[Finding]) -> String {
+pub fn junit(suite: &str, findings: &[ReportedFinding]) -> String {
     let failed = findings.iter().filter(|finding| finding.level > Level::Note).count();
     let counts = format!("tests=\"{}\" failures=\"{failed}\" errors=\"0\"", findings.len().max(1));
     let suite = escaped(suite);
@@ -22,7 +22,7 @@ pub fn junit(suite: &str, findings: &[Finding]) -> String {
     out
 }
 
-fn case(finding: &Finding) -> String {
+fn case(finding: &ReportedFinding) -> String {
     let message = escaped(&finding.message);
     let rule = escaped(&finding.rule);
     let file = finding.file.as_deref().map(escaped);

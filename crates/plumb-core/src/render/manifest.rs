@@ -50,7 +50,7 @@ pub fn manifest(
     let export = modelled(rules, &rules.root, &kind.export(seen));
     let (marks, mut names) = (Marks::unlike(&export), Names::new(name));
     let (export, taken) = take(rules, &export, &marks, &mut names);
-    let mut writer = Writer { rules, known, me: &seen.id, marks, names };
+    let mut writer = ManifestWriter { rules, known, me: &seen.id, marks, names };
     let spec = writer
         .field(&rules.root, "", &export, None)
         .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
@@ -75,7 +75,7 @@ pub fn manifest(
     Ok(Manifest { text, env: writer.names.all(), taken, adopts })
 }
 
-struct Writer<'a> {
+struct ManifestWriter<'a> {
     rules: &'a Rules,
     known: &'a BTreeMap<String, Address>,
     me: &'a str,
@@ -83,7 +83,7 @@ struct Writer<'a> {
     names: Names<'a>,
 }
 
-impl Writer<'_> {
+impl ManifestWriter<'_> {
     /// A value; `around` is the object that it stands in.
     fn field(
         &mut self,

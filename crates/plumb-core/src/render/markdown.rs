@@ -15,16 +15,16 @@ const OMISSION: usize = 700;
 
 /// How much may be said, and where the rest is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct MarkdownOptions {
     /// The most bytes. GitHub refuses a comment above 65,536 characters, so the default stays well below.
     pub budget: usize,
     /// Where the whole plan can be read, as an http or https address.
     pub link: Option<String>,
 }
 
-impl Default for Options {
+impl Default for MarkdownOptions {
     fn default() -> Self {
-        Options { budget: 60_000, link: None }
+        MarkdownOptions { budget: 60_000, link: None }
     }
 }
 
@@ -33,7 +33,7 @@ impl Default for Options {
 ///
 /// When it would be longer, the least dangerous resources lose their fields first, then their line, and it is said how
 /// many did. Only the headings, the counts, that sentence and the link are written whatever the budget.
-pub fn markdown(plan: &Plan, options: &Options) -> String {
+pub fn markdown(plan: &Plan, options: &MarkdownOptions) -> String {
     let head = heading(plan);
     let link = options.link.as_deref().and_then(safe_link);
     let mut sections = sections(plan);
@@ -138,9 +138,9 @@ fn heading(plan: &Plan) -> String {
         ("blocked", plan.blocked.len()),
         ("unchanged", plan.unchanged),
     ];
-    // Few projects take anything down.
+    // Few projects tear anything down.
     columns
-        .extend([("take down", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
+        .extend([("terminate", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let numbers: Vec<String> = columns.iter().map(|(_, count)| count.to_string()).collect();
     out.push_str(&format!("| {} |\n", names.join(" | ")));
@@ -248,7 +248,7 @@ fn sections(plan: &Plan) -> Vec<Section> {
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
-        folded("Deleted, replaced or taken down", dangerous),
+        folded("Deleted, replaced or terminated", dangerous),
         fenced("Teardown", descents),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
@@ -316,7 +316,7 @@ fn done_shortly(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be taken down for good",
+        Action::Terminate => "will be terminated",
     }
 }
 

@@ -24,11 +24,11 @@ mod translation;
 pub mod value;
 
 pub use applied::{Applied, applied, applied_json};
-pub use findings::{Finding, Level, drift};
+pub use findings::{Level, ReportedFinding, drift};
 pub use json::{json, shown};
 pub use junit::junit;
 pub use manifest::{Manifest, manifest};
-pub use markdown::{Options, code, code_block, markdown, safe_link};
+pub use markdown::{MarkdownOptions, code, code_block, markdown, safe_link};
 pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
 pub use taken::Taken;
@@ -83,7 +83,7 @@ fn summary(plan: &Plan) -> String {
         (counts.moved, "move"),
         (counts.other, "release"),
         (counts.mark, "mark for teardown"),
-        (counts.terminate, "take down"),
+        (counts.terminate, "terminate"),
     ] {
         if count > 0 {
             parts.push(format!("{count} to {what}"));
@@ -100,7 +100,7 @@ fn summary(plan: &Plan) -> String {
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
     match (plan.teardown.is_empty(), &plan.partial) {
-        (false, _) => "What is to be taken down waits.",
+        (false, _) => "Pending teardowns wait for their gates.",
         (true, None) => "The workspace equals the manifests.",
         (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }
@@ -147,11 +147,11 @@ mod tests {
             unchanged: 1,
         };
         let whole = "The workspace equals the manifests.";
-        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+        for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {
             assert!(shown.contains(whole) && !shown.to_lowercase().contains("partial"), "{shown}");
         }
         plan.partial = Some(Partial { only: vec!["etl".into()], selected: 1, total: 3, ..Partial::default() });
-        for shown in [text(&plan, Style::default()), markdown(&plan, &Options::default())] {
+        for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {
             assert!(!shown.contains(whole), "{shown}");
             assert!(shown.contains("nothing else was compared"), "{shown}");
             // In the first line, where it is said what is selected, and beside the digest.

@@ -20,7 +20,7 @@ const WINDOW: usize = 4_000;
 /// The longest message, label or help.
 const LONGEST: usize = 1_000;
 
-/// Every problem with its place, its line and how to mend it; then how many there are. Empty when there are none.
+/// Every problem with its place, its line and how to fix it; then how many there are. Empty when there are none.
 ///
 /// The same input gives the same text. Nothing of a manifest reaches a terminal as a control character.
 pub fn problems(files: &Files, problems: &[Problem], colour: bool) -> String {

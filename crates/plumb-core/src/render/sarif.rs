@@ -1,12 +1,12 @@
 //! Findings as SARIF 2.1.0 (OASIS standard), which GitHub and editors show beside the lines.
 
 use super::json::shown;
-use super::{Finding, Level};
+use super::{Level, ReportedFinding};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Renders findings as SARIF. Columns count characters; files are relative to the repository.
-pub fn sarif(findings: &[Finding]) -> Result<String, serde_json::Error> {
+pub fn sarif(findings: &[ReportedFinding]) -> Result<String, serde_json::Error> {
     let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     let log = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -27,7 +27,7 @@ pub fn sarif(findings: &[Finding]) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &ReportedFinding) -> Value {
     let level = match finding.level {
         Level::Note => "note",
         Level::Warning => "warning",

@@ -1,6 +1,6 @@
 //! Secrets taken out of what is imported: each gets a variable of the environment, which stands in its place.
 
-use crate::detect::{self, Step};
+use crate::detect::{self, JsonStep};
 use plumb_model::schema::{Field, Path, Rules, Segment, Shape};
 use plumb_model::yaml;
 use serde_json::Value;
@@ -111,25 +111,25 @@ pub(super) fn take(rules: &Rules, value: &Value, marks: &Marks, names: &mut Name
 }
 
 /// A way as plans show it.
-fn place(rules: &Rules, value: &Value, way: &[Step]) -> String {
+fn place(rules: &Rules, value: &Value, way: &[JsonStep]) -> String {
     let (mut path, mut at, mut field) = (Path::default(), value, Some(&rules.root));
     for step in way {
         let below = match step {
-            Step::Key(key) => at.get(key),
-            Step::Index(index) => at.get(index),
+            JsonStep::Key(key) => at.get(key),
+            JsonStep::Index(index) => at.get(index),
         };
         let Some(below) = below else { break };
         let (segment, inner): (Segment, Option<&Field>) = match (step, field.map(|f| (&f.shape, &f.rule.key))) {
-            (Step::Key(key), Some((Shape::Object(object), _))) => {
+            (JsonStep::Key(key), Some((Shape::Object(object), _))) => {
                 (Segment::Key(key.clone()), rules.of(*object).members.get(key))
             }
-            (Step::Key(key), Some((Shape::Map(entry), _))) => (Segment::Key(key.clone()), Some(entry)),
-            (Step::Key(key), _) => (Segment::Key(key.clone()), None),
-            (Step::Index(index), Some((Shape::List(item), key))) => {
+            (JsonStep::Key(key), Some((Shape::Map(entry), _))) => (Segment::Key(key.clone()), Some(entry)),
+            (JsonStep::Key(key), _) => (Segment::Key(key.clone()), None),
+            (JsonStep::Index(index), Some((Shape::List(item), key))) => {
                 let named = key.as_ref().and_then(|by| by.of(below));
                 (named.map_or(Segment::Index(*index), Segment::Item), Some(item))
             }
-            (Step::Index(index), _) => (Segment::Index(*index), None),
+            (JsonStep::Index(index), _) => (Segment::Index(*index), None),
         };
         path = path.with(segment);
         (at, field) = (below, inner);

@@ -5,13 +5,13 @@ use crate::plan::teardown::{Descent, Gate, Rung};
 
 /// The line that names one thing: which it is, and how far down.
 pub(super) fn head(descent: &Descent) -> String {
-    let rung = match descent.rung {
+    let stage = match descent.rung {
         Rung::Active => "not marked",
         Rung::Marked => "marked",
         Rung::Due => "due: every gate holds",
     };
     let state = descent.state.as_deref().map(|state| format!(" {}", visible(state))).unwrap_or_default();
-    format!("{} {}{state}, {rung}", visible(&descent.address.to_string()), quoted(&descent.title))
+    format!("{} {}{state}, {stage}", visible(&descent.address.to_string()), quoted(&descent.title))
 }
 
 /// One thing with its gates, as lines of a diff: what holds is unmarked, what does not has a `!`.

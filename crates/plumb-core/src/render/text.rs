@@ -1,6 +1,6 @@
 //! A plan for a terminal.
 
-use super::body::{self, Line, Sign};
+use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
 use super::{Style, counted, drifted, head, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Plan};
@@ -30,10 +30,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
     page.gap();
     if plan.is_empty() {
         page.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
-        page.line(
-            Ink::new(),
-            &format!("{}.", counted(plan.unchanged, "resource is as it should be", "resources are as they should be")),
-        );
+        page.line(Ink::new(), &format!("{}.", counted(plan.unchanged, "resource up to date", "resources up to date")));
     } else {
         page.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
     }
@@ -140,7 +137,7 @@ impl Page {
         }
     }
 
-    fn field(&mut self, line: &Line) {
+    fn field(&mut self, line: &BodyLine) {
         let (sign, ink) = match line.sign {
             Sign::Add => ("+", GOOD),
             Sign::Remove => ("-", BAD),

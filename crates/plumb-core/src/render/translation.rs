@@ -4,19 +4,19 @@ use super::counted;
 use super::manifest::order;
 use super::markdown::code;
 use super::value::{is_hidden, push_escape, visible};
-use crate::translate::{Decision, Document, Fate, Translation, find};
+use crate::translate::{Fate, TranslatedManifest, Translation, TranslationDecision, find};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes a manifest of a translation. `schema` is the path of the schema from the file. What a person has to decide
 /// stands as a comment, `# DECISION:`, above the line that it is about.
-pub fn translated(translation: &Translation, document: &Document, schema: &str) -> String {
+pub fn translated(translation: &Translation, document: &TranslatedManifest, schema: &str) -> String {
     let address = document.address.to_string();
-    let mut comments: BTreeMap<String, Vec<&Decision>> = BTreeMap::new();
+    let mut comments: BTreeMap<String, Vec<&TranslationDecision>> = BTreeMap::new();
     for decision in translation.decisions.iter().filter(|d| d.document == address) {
         comments.entry(find(&document.spec, &decision.place).0).or_default().push(decision);
     }
-    let mut writer = Writer { out: String::new(), comments };
+    let mut writer = ReportWriter { out: String::new(), comments };
     let line = |out: &mut String, text: &str| {
         out.push_str(text);
         out.push('\n');
@@ -33,8 +33,8 @@ pub fn translated(translation: &Translation, document: &Document, schema: &str) 
 }
 
 /// The lines of the comment that asks people to decide.
-pub fn question(decision: &Decision) -> Vec<String> {
-    let Decision { field, what, why, default, .. } = decision;
+pub fn question(decision: &TranslationDecision) -> Vec<String> {
+    let TranslationDecision { field, what, why, default, .. } = decision;
     let mut lines = vec![
         format!("# DECISION: {}", visible(what)),
         format!("#   why: {}; until then: {}", visible(why), visible(default)),
@@ -45,13 +45,13 @@ pub fn question(decision: &Decision) -> Vec<String> {
     lines
 }
 
-struct Writer<'t> {
+struct ReportWriter<'t> {
     out: String,
     /// By the JSON pointer of the value that they stand above.
-    comments: BTreeMap<String, Vec<&'t Decision>>,
+    comments: BTreeMap<String, Vec<&'t TranslationDecision>>,
 }
 
-impl Writer<'_> {
+impl ReportWriter<'_> {
     fn comments(&mut self, pointer: &str, depth: usize) {
         let indent = "  ".repeat(depth);
         for decision in self.comments.remove(pointer).unwrap_or_default() {
@@ -82,12 +82,11 @@ impl Writer<'_> {
                             self.out.push('\n');
                             self.members(map, &pointer, depth + 1);
                             let rest = self.out.split_off(start);
-                            match rest.trim_start().starts_with('#') {
-                                true => self.out.push_str(&rest),
-                                false => {
-                                    self.out.push(' ');
-                                    self.out.push_str(rest.trim_start());
-                                }
+                            if rest.trim_start().starts_with('#') {
+                                self.out.push_str(&rest)
+                            } else {
+                                self.out.push(' ');
+                                self.out.push_str(rest.trim_start());
                             }
                         }
                         item => self.value(item, &pointer, depth + 1),
@@ -192,7 +191,7 @@ pub fn report(translation: &Translation, since: &Since) -> String {
     }
     out.push_str("\n## Decisions\n");
     for (i, decision) in translation.decisions.iter().enumerate().filter(|(i, _)| !since.answered.contains(i)) {
-        let Decision { field, what, why, options, default, document, place } = decision;
+        let TranslationDecision { field, what, why, options, default, document, place } = decision;
         out.push_str(&format!("\n### Decision {}\n\n{}\n\n", i + 1, code(what)));
         out.push_str(&format!("- why: {}\n", plain(why)));
         let options: Vec<String> = options.iter().map(|o| plain(o)).collect();

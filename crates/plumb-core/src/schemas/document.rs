@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// Which resource it is, and how plumb treats it.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct Metadata {
+#[schemars(deny_unknown_fields, rename = "Metadata")]
+pub struct MetadataSchema {
     /// The second part of the address, `KIND/NAME`: letters, digits, `-` and `_`, 63 at most.
     #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"))]
     pub name: String,
@@ -17,7 +17,7 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     /// What plumb may do to the object, and what others may.
     #[schemars(default)]
-    pub lifecycle: Lifecycle,
+    pub lifecycle: LifecycleSchema,
     /// The id of an existing object to take over at the next apply.
     pub adopt: Option<String>,
     /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
@@ -35,20 +35,20 @@ pub struct Metadata {
 
 /// What plumb may do to an object, and what others may.
 #[derive(Default, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Lifecycle {
+#[schemars(deny_unknown_fields, rename = "Lifecycle")]
+pub struct LifecycleSchema {
     /// Never delete or replace the object. Written on the live object too.
     #[schemars(default)]
     pub protect: bool,
     /// Fields that others may change.
     #[schemars(default)]
-    pub ignore: Vec<Ignore>,
+    pub ignore: Vec<IgnoreSchema>,
 }
 
 /// A field that others may change.
 #[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Ignore {
+#[schemars(deny_unknown_fields, rename = "Ignore")]
+pub struct IgnoreSchema {
     /// The field, as plans show it: `tasks[aggregate].timeout_seconds`; `*` stands for any element or key.
     #[schemars(length(min = 1))]
     pub path: String,

@@ -3,7 +3,7 @@
 //! The schemas of the specs are what `schemars` generates, with two changes: the field rules are plumb's own affair and
 //! are taken out, and wherever something else than a plain string is expected, a `${…}` reference may stand too.
 
-use super::document::{Metadata, ProjectMetadata};
+use super::document::{MetadataSchema, ProjectMetadata};
 use schemars::{JsonSchema, generate::SchemaSettings, schema_for};
 use serde_json::{Map, Value, json};
 
@@ -66,7 +66,7 @@ fn manifest(kind: &str, spec: &Value) -> Value {
     let taken = definitions.insert("Reference".to_owned(), reference());
     // A mistake in the source, like a malformed rule; a test writes every kind's schema.
     assert!(taken.is_none(), "{kind} has a type called Reference, which stands for `${{…}}` in schema files");
-    document(kind, spec, part(whole::<Metadata>()), definitions)
+    document(kind, spec, part(whole::<MetadataSchema>()), definitions)
 }
 
 /// The schema of the project file, which holds no references.

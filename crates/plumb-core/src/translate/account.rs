@@ -138,7 +138,7 @@ impl Account {
 
 /// What a person has to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub struct TranslationDecision {
     /// Where its cause stands in EMR's answers.
     pub field: String,
     /// What is to be decided, in a line.
@@ -159,12 +159,12 @@ pub struct Decision {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub account: Account,
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<TranslationDecision>,
     /// The address of the document that is being made.
     pub document: String,
 }
 
-/// A question, in the words of [`Decision`].
+/// A question, in the words of [`TranslationDecision`].
 pub(super) struct Ask<'q> {
     pub what: String,
     pub why: &'q str,
@@ -199,7 +199,7 @@ impl Book {
 
     /// A person decides something that this value only gave rise to: its own fate is told apart.
     pub fn note(&mut self, at: &At<'_>, ask: Ask<'_>) -> usize {
-        self.decisions.push(Decision {
+        self.decisions.push(TranslationDecision {
             field: at.field.clone(),
             what: ask.what,
             why: ask.why.to_owned(),

@@ -1,16 +1,16 @@
 //! Applications that spark-submit runs, as tasks.
 
 use super::account::{Ask, At, Book, Fate};
-use super::conf::{self, Place, Wants, mebibytes};
+use super::conf::{self, TargetPaths, Wants, mebibytes};
 use super::library::{self, reachable, s3};
-use super::line::{Line, same_fate, task_fate};
+use super::line::{CommandLine, same_fate, task_fate};
 use super::submit::{Opt, Submit, parse};
 use crate::detect::{self, holds_secret, masked};
 use serde_json::{Map, Value, json};
 
 /// A task, but for its key and what it depends on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Application {
+pub(super) struct SparkTask {
     /// `spark_jar_task` or `spark_python_task`.
     pub task: Map<String, Value>,
     pub wants: Wants,
@@ -26,10 +26,10 @@ pub(super) struct Application {
 pub(super) fn submit(
     book: &mut Book,
     at: &At<'_>,
-    line: &Line<'_>,
-    place: &Place<'_>,
+    line: &CommandLine<'_>,
+    place: &TargetPaths<'_>,
     base: &Wants,
-) -> Option<Application> {
+) -> Option<SparkTask> {
     let rest = line.from(1);
     let parsed = match parse(&rest.words) {
         Ok(parsed)
@@ -67,7 +67,7 @@ pub(super) fn submit(
         book.account.put(one, &task_fate(place));
     }
     let mut made =
-        Application { wants: Wants { cluster_mode: base.cluster_mode, ..Wants::default() }, ..Application::default() };
+        SparkTask { wants: Wants { cluster_mode: base.cluster_mode, ..Wants::default() }, ..SparkTask::default() };
     if let Some(first) = line.ats.first() {
         book.account.put(first, &task_fate(place));
     }
@@ -81,7 +81,7 @@ pub(super) fn submit(
     Some(made)
 }
 
-fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Place<'_>, made: &mut Application) {
+fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &TargetPaths<'_>, made: &mut SparkTask) {
     let (value, wants) = (opt.value.as_str(), &mut made.wants);
     let count = || value.trim().parse::<i64>().ok().filter(|n| *n > 0);
     let conf_place = format!("{}.spark_conf", place.cluster);
@@ -176,10 +176,10 @@ fn sized(book: &mut Book, at: &At<'_>, to: &mut Option<i64>, value: Option<i64>)
 /// The application's own arguments, without credentials, with Airflow's expressions as parameters of the job.
 fn arguments(
     book: &mut Book,
-    rest: &Line<'_>,
+    rest: &CommandLine<'_>,
     parsed: &Submit,
-    place: &Place<'_>,
-    made: &mut Application,
+    place: &TargetPaths<'_>,
+    made: &mut SparkTask,
 ) -> Vec<String> {
     let kind = if is_python(parsed) { "spark_python_task" } else { "spark_jar_task" };
     let to = format!("{}.{kind}.parameters", place.task);
@@ -238,7 +238,7 @@ fn arguments(
 }
 
 /// Addresses of data: those in HDFS are gone with EMR, those in S3 are listed for the parallel run.
-fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut Application) {
+fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut SparkTask) {
     if text.contains("hdfs://") {
         let ask = Ask {
             what: format!("where `{}` is kept", masked(text)),
@@ -286,23 +286,25 @@ fn is_python(parsed: &Submit) -> bool {
 /// The application itself.
 fn main(
     book: &mut Book,
-    rest: &Line<'_>,
+    rest: &CommandLine<'_>,
     parsed: &Submit,
     parameters: Vec<String>,
-    place: &Place<'_>,
-    made: &mut Application,
+    place: &TargetPaths<'_>,
+    made: &mut SparkTask,
 ) {
     let Some(word) = &parsed.application else { return };
     let (at, address) = (&rest.ats[word.position], s3(&word.text));
     let python = is_python(parsed);
-    let place_of_file = match python {
-        true => format!("{}.spark_python_task.python_file", place.task),
-        false => format!("{}.libraries", place.task),
+    let place_of_file = if python {
+        format!("{}.spark_python_task.python_file", place.task)
+    } else {
+        format!("{}.libraries", place.task)
     };
     if !reachable(&address) || holds_secret(&address) {
-        let default = match python {
-            true => "the path as it is, which the run will not find",
-            false => "left out: the run will not find the class",
+        let default = if python {
+            "the path as it is, which the run will not find"
+        } else {
+            "left out: the run will not find the class"
         };
         let ask = Ask {
             what: format!("where the application `{}` comes from", masked(&address)),

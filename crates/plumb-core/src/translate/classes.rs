@@ -1,7 +1,7 @@
 //! EMR's configuration classifications.
 
 use super::account::{Ask, At, Book};
-use super::conf::{self, Place, Wants};
+use super::conf::{self, TargetPaths, Wants};
 
 /// A member by EMR's name, or by that of EMR Serverless, which starts it with a small letter.
 fn either<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
@@ -13,13 +13,13 @@ fn either<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
 const NO_TEXT: &str = "a property is a text, and this is none";
 
 /// Takes a list of classifications in, nested ones too. Later lists override earlier ones.
-pub(super) fn take(book: &mut Book, list: &[At<'_>], place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn take(book: &mut Book, list: &[At<'_>], place: &TargetPaths<'_>, wants: &mut Wants) {
     for at in list {
         one(book, at, "", place, wants);
     }
 }
 
-fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &Place<'_>, wants: &mut Wants) {
+fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, wants: &mut Wants) {
     let name_at = either(at, "Classification");
     let name = name_at.as_ref().and_then(At::text).unwrap_or_default();
     let properties = either(at, "Properties");
@@ -132,14 +132,15 @@ fn of_others(name: &str) -> bool {
 }
 
 /// The metastore is the catalog decision; the rest of Hive's settings mean nothing to Spark.
-fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &Place<'_>) {
+fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &TargetPaths<'_>) {
     let has_glue = members.iter().any(|(_, v)| v.text().is_some_and(|t| t.contains("AWSGlueDataCatalog")));
     let of_metastore = |key: &str| key.starts_with("hive.metastore.") || key.starts_with("javax.jdo.");
     let touched: Vec<&At<'_>> = members.iter().filter(|(k, _)| of_metastore(k)).map(|(_, v)| v).collect();
     if !touched.is_empty() {
-        let what = match has_glue {
-            true => "which catalog takes the place of AWS Glue's",
-            false => "which catalog takes the place of the Hive metastore",
+        let what = if has_glue {
+            "which catalog takes the place of AWS Glue's"
+        } else {
+            "which catalog takes the place of the Hive metastore"
         };
         let options = [
             "Unity Catalog, with the tables upgraded",
@@ -164,7 +165,7 @@ fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &P
 }
 
 /// Hadoop's own settings: only those of `s3a` mean anything.
-fn hadoop(book: &mut Book, name: &str, members: &[(&str, At<'_>)], place: &Place<'_>, wants: &mut Wants) {
+fn hadoop(book: &mut Book, name: &str, members: &[(&str, At<'_>)], place: &TargetPaths<'_>, wants: &mut Wants) {
     for (key, at) in members {
         let value = at.text().unwrap_or_default();
         if key.starts_with("fs.s3a.") {

@@ -3,6 +3,7 @@
 use super::account::{Ask, At, Book};
 use crate::detect::is_taken;
 use plumb_model::address::slug;
+use plumb_model::text::glob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -48,7 +49,7 @@ pub(super) struct Sizing {
 
 /// What becomes of a property.
 #[derive(Clone, Debug, PartialEq)]
-enum Verdict {
+enum PropertyVerdict {
     Drop(&'static str),
     Keep,
     /// Kept until a person has looked at it.
@@ -67,165 +68,217 @@ enum Verdict {
 
 const SIZED: &str = "Databricks sets it from the machine type: one executor a worker";
 
-/// The rule for a property; the first that matches.
-fn verdict(key: &str, value: &str) -> Verdict {
-    use Verdict::{Drop, Keep, Review, Without};
-    let starts = |prefixes: &[&str]| prefixes.iter().any(|p| key.starts_with(p));
+/// What a rule says of a property that it names.
+enum RuleVerdict {
+    Always(PropertyVerdict),
+    /// The value decides; `None` leaves it to the rules that follow.
+    ByValue(fn(&str) -> Option<PropertyVerdict>),
+}
+
+const fn drop_it(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Drop(why))
+}
+
+const fn review(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Review(why))
+}
+
+const fn without(why: &'static str) -> RuleVerdict {
+    RuleVerdict::Always(PropertyVerdict::Without(why))
+}
+
+const KEEP: RuleVerdict = RuleVerdict::Always(PropertyVerdict::Keep);
+
+/// The rules for properties, each with its reason. The first that matches counts; `*` stands for any characters.
+static RULES: &[(&[&str], RuleVerdict)] = &[
+    (&["spark.submit.deployMode"], RuleVerdict::Always(PropertyVerdict::DeployMode)),
+    (&["spark.yarn.maxAppAttempts"], RuleVerdict::Always(PropertyVerdict::Retries)),
+    (&["spark.yarn.queue"], without("a YARN queue: a cluster policy or a pool can limit what a team uses")),
+    (
+        &[
+            "spark.executor.instances",
+            "spark.executor.cores",
+            "spark.executor.memory",
+            "spark.driver.memory",
+            "spark.cores.max",
+        ],
+        RuleVerdict::Always(PropertyVerdict::Sizing),
+    ),
+    (&["spark.driver.maxResultSize"], KEEP),
+    (&["spark.jars", "spark.yarn.dist.jars"], RuleVerdict::Always(PropertyVerdict::Jars)),
+    (&["spark.jars.packages"], RuleVerdict::Always(PropertyVerdict::Packages)),
+    (
+        &[
+            "spark.files",
+            "spark.submit.pyFiles",
+            "spark.archives",
+            "spark.yarn.dist.files",
+            "spark.yarn.dist.archives",
+            "spark.jars.repositories",
+            "spark.jars.excludes",
+        ],
+        without("files beside the application: put them into a volume or a library, and change the paths in the code"),
+    ),
+    (
+        &[
+            "spark.driver.extraJavaOptions",
+            "spark.executor.extraJavaOptions",
+            "spark.driver.defaultJavaOptions",
+            "spark.executor.defaultJavaOptions",
+        ],
+        RuleVerdict::Always(PropertyVerdict::Java),
+    ),
+    (&["spark.local.dir"], drop_it("Databricks sets it, and overrides it with EBS volumes")),
+    (&["spark.sql.parquet.output.committer.class"], RuleVerdict::ByValue(committer)),
+    (
+        &["spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version"],
+        drop_it("Databricks' commit protocol takes its place"),
+    ),
+    (
+        &["spark.scheduler.mode", "spark.scheduler.allocation.file"],
+        review("fair scheduling inside an application: the file has to be where the driver finds it"),
+    ),
+    (
+        &["spark.sql.catalogImplementation", "spark.sql.warehouse.dir"],
+        without("which catalog the tables are in: Unity Catalog, a federated one, or Glue"),
+    ),
+    (
+        &["*emr_internal*", "spark.emr.*", "spark.sql.emr.*", "spark.sql.parquet.fs.optimized.committer.*"],
+        drop_it("EMR's own: the Spark of Databricks does not have it"),
+    ),
+    (
+        &[
+            "spark.blacklist.decommissioning.*",
+            "spark.excludeOnFailure.decommissioning.*",
+            "spark.decommissioning.timeout.threshold*",
+            "spark.resourceManager.cleanupExpiredHost*",
+            "spark.stage.attempt.ignoreOnDecommissionFetchFailure*",
+            "spark.files.fetchFailure.unRegisterOutputOnHost*",
+        ],
+        drop_it("EMR's patch for lost spot instances"),
+    ),
+    (
+        &["spark.master*", "spark.submit.*", "spark.yarn.*", "spark.hadoop.yarn.*"],
+        drop_it("there is no YARN, and master and deploy mode cannot be set"),
+    ),
+    (
+        &["spark.dynamicAllocation.*", "spark.shuffle.service.*"],
+        drop_it("the cluster's size and autoscaling decide: one executor a worker"),
+    ),
+    (
+        &["spark.executor.memory*", "spark.executor.pyspark.memory*", "spark.driver.memory*", "spark.driver.cores*"],
+        drop_it(SIZED),
+    ),
+    (&["spark.worker.*", "spark.deploy.*"], drop_it("of Spark's own cluster manager, which Databricks runs itself")),
+    (
+        &["spark.eventLog.*", "spark.history.*", "spark.ui.*"],
+        drop_it("Databricks keeps event logs and serves the Spark UI itself"),
+    ),
+    (&["spark.metrics.*"], review("a metrics sink: Databricks has its own metrics")),
+    (
+        &["spark.hadoop.fs.s3.*", "spark.hadoop.fs.s3n.*", "spark.hadoop.fs.s3bfs.*"],
+        drop_it("EMRFS: Databricks reads S3 itself, with the rights of an instance profile or an external location"),
+    ),
+    (&["spark.hadoop.fs.s3a.*"], review("refused in standard access mode")),
+    (&["*.extraClassPath", "*.extraLibraryPath"], RuleVerdict::ByValue(node_paths)),
+    (&["spark.pyspark.*"], drop_it("the runtime decides which Python there is")),
+    (
+        &["spark.sql.hive.*", "spark.hadoop.hive.*", "spark.hive.*"],
+        without("of the Hive metastore: which catalog the tables are in is to be decided"),
+    ),
+    (
+        &["spark.sql.extensions*", "spark.sql.catalog.*"],
+        without("catalogs and extensions of Delta, Iceberg and Hudi clash with those that the runtime has"),
+    ),
+    (
+        &[
+            "spark.databricks.*",
+            "spark.serializer*",
+            "spark.kryo*",
+            "spark.sql.shuffle.partitions*",
+            "spark.default.parallelism*",
+            "spark.sql.adaptive.*",
+            "spark.sql.autoBroadcastJoinThreshold*",
+            "spark.sql.broadcastTimeout*",
+            "spark.sql.files.*",
+            "spark.sql.sources.*",
+            "spark.sql.legacy.*",
+            "spark.sql.parquet.*",
+            "spark.sql.orc.*",
+            "spark.sql.session.timeZone*",
+            "spark.sql.ansi.enabled*",
+            "spark.sql.storeAssignmentPolicy*",
+            "spark.network.timeout*",
+            "spark.rpc.*",
+            "spark.task.maxFailures*",
+            "spark.speculation*",
+            "spark.memory.*",
+            "spark.sql.streaming.*",
+        ],
+        KEEP,
+    ),
+    (&["*"], review("plumb has no rule for it: an application's own property is fine, one of EMR is not")),
+];
+
+/// EMR's committer is left out; any other is a property like others.
+fn committer(value: &str) -> Option<PropertyVerdict> {
+    let is_emrs = value.starts_with("com.amazon");
+    is_emrs.then_some(PropertyVerdict::Drop("EMR's own committer: Databricks has one of its own"))
+}
+
+/// Paths of EMR's own software are left out; others are somebody's files.
+fn node_paths(value: &str) -> Option<PropertyVerdict> {
+    let parts: Vec<&str> = value.split(':').filter(|p| !p.is_empty()).collect();
+    let ours = ["/usr/lib/", "/usr/share/aws", "/docker", "/etc/h", "/usr/lib64", ":"];
+    Some(if parts.iter().all(|part| ours.iter().any(|o| part.starts_with(o))) {
+        PropertyVerdict::Drop("EMR's own paths")
+    } else {
+        PropertyVerdict::Without("a path on EMR's nodes: make the files libraries of the task")
+    })
+}
+
+/// What becomes of a property: a variable of the environment, or what the first of [`RULES`] says that matches.
+fn verdict(key: &str, value: &str) -> PropertyVerdict {
     if let Some(name) = key.strip_prefix("spark.yarn.appMasterEnv.").or_else(|| key.strip_prefix("spark.executorEnv."))
     {
-        return match name.starts_with("PYSPARK_") || !env_is_kept(name) {
-            true => Drop("the runtime decides which Python and which Java there is"),
-            false => Verdict::Env(name.to_owned()),
+        return if name.starts_with("PYSPARK_") || !env_is_kept(name) {
+            PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
+        } else {
+            PropertyVerdict::Env(name.to_owned())
         };
     }
-    match key {
-        "spark.submit.deployMode" => return Verdict::DeployMode,
-        "spark.yarn.maxAppAttempts" => return Verdict::Retries,
-        "spark.yarn.queue" => return Without("a YARN queue: a cluster policy or a pool can limit what a team uses"),
-        "spark.executor.instances"
-        | "spark.executor.cores"
-        | "spark.executor.memory"
-        | "spark.driver.memory"
-        | "spark.cores.max" => return Verdict::Sizing,
-        "spark.driver.maxResultSize" => return Keep,
-        "spark.jars" | "spark.yarn.dist.jars" => return Verdict::Jars,
-        "spark.jars.packages" => return Verdict::Packages,
-        "spark.files"
-        | "spark.submit.pyFiles"
-        | "spark.archives"
-        | "spark.yarn.dist.files"
-        | "spark.yarn.dist.archives"
-        | "spark.jars.repositories"
-        | "spark.jars.excludes" => {
-            return Without(
-                "files beside the application: put them into a volume or a library, and change the paths in the code",
-            );
-        }
-        "spark.driver.extraJavaOptions"
-        | "spark.executor.extraJavaOptions"
-        | "spark.driver.defaultJavaOptions"
-        | "spark.executor.defaultJavaOptions" => return Verdict::Java,
-        "spark.local.dir" => return Drop("Databricks sets it, and overrides it with EBS volumes"),
-        "spark.sql.parquet.output.committer.class" if value.starts_with("com.amazon") => {
-            return Drop("EMR's own committer: Databricks has one of its own");
-        }
-        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version" => {
-            return Drop("Databricks' commit protocol takes its place");
-        }
-        "spark.scheduler.mode" | "spark.scheduler.allocation.file" => {
-            return Review("fair scheduling inside an application: the file has to be where the driver finds it");
-        }
-        "spark.sql.catalogImplementation" | "spark.sql.warehouse.dir" => {
-            return Without("which catalog the tables are in: Unity Catalog, a federated one, or Glue");
-        }
-        _ => {}
-    }
-    if key.contains("emr_internal")
-        || starts(&["spark.emr.", "spark.sql.emr.", "spark.sql.parquet.fs.optimized.committer."])
-    {
-        return Drop("EMR's own: the Spark of Databricks does not have it");
-    }
-    let patched = [
-        "spark.blacklist.decommissioning.",
-        "spark.excludeOnFailure.decommissioning.",
-        "spark.decommissioning.timeout.threshold",
-        "spark.resourceManager.cleanupExpiredHost",
-        "spark.stage.attempt.ignoreOnDecommissionFetchFailure",
-        "spark.files.fetchFailure.unRegisterOutputOnHost",
-    ];
-    if starts(&patched) {
-        return Drop("EMR's patch for lost spot instances");
-    }
-    if starts(&["spark.master", "spark.submit.", "spark.yarn.", "spark.hadoop.yarn."]) {
-        return Drop("there is no YARN, and master and deploy mode cannot be set");
-    }
-    if starts(&["spark.dynamicAllocation.", "spark.shuffle.service."]) {
-        return Drop("the cluster's size and autoscaling decide: one executor a worker");
-    }
-    if starts(&["spark.executor.memory", "spark.executor.pyspark.memory", "spark.driver.memory", "spark.driver.cores"])
-    {
-        return Drop(SIZED);
-    }
-    if starts(&["spark.worker.", "spark.deploy."]) {
-        return Drop("of Spark's own cluster manager, which Databricks runs itself");
-    }
-    if starts(&["spark.eventLog.", "spark.history.", "spark.ui."]) {
-        return Drop("Databricks keeps event logs and serves the Spark UI itself");
-    }
-    if starts(&["spark.metrics."]) {
-        return Review("a metrics sink: Databricks has its own metrics");
-    }
-    if starts(&["spark.hadoop.fs.s3.", "spark.hadoop.fs.s3n.", "spark.hadoop.fs.s3bfs."]) {
-        return Drop(
-            "EMRFS: Databricks reads S3 itself, with the rights of an instance profile or an external location",
-        );
-    }
-    if starts(&["spark.hadoop.fs.s3a."]) {
-        return Review("refused in standard access mode");
-    }
-    if key.ends_with(".extraClassPath") || key.ends_with(".extraLibraryPath") {
-        let parts: Vec<&str> = value.split(':').filter(|p| !p.is_empty()).collect();
-        let ours = ["/usr/lib/", "/usr/share/aws", "/docker", "/etc/h", "/usr/lib64", ":"];
-        return match parts.iter().all(|part| ours.iter().any(|o| part.starts_with(o))) {
-            true => Drop("EMR's own paths"),
-            false => Without("a path on EMR's nodes: make the files libraries of the task"),
-        };
-    }
-    if key.starts_with("spark.pyspark.") {
-        return Drop("the runtime decides which Python there is");
-    }
-    if starts(&["spark.sql.hive.", "spark.hadoop.hive.", "spark.hive."]) {
-        return Without("of the Hive metastore: which catalog the tables are in is to be decided");
-    }
-    if starts(&["spark.sql.extensions", "spark.sql.catalog."]) {
-        return Without("catalogs and extensions of Delta, Iceberg and Hudi clash with those that the runtime has");
-    }
-    let kept = [
-        "spark.databricks.",
-        "spark.serializer",
-        "spark.kryo",
-        "spark.sql.shuffle.partitions",
-        "spark.default.parallelism",
-        "spark.sql.adaptive.",
-        "spark.sql.autoBroadcastJoinThreshold",
-        "spark.sql.broadcastTimeout",
-        "spark.sql.files.",
-        "spark.sql.sources.",
-        "spark.sql.legacy.",
-        "spark.sql.parquet.",
-        "spark.sql.orc.",
-        "spark.sql.session.timeZone",
-        "spark.sql.ansi.enabled",
-        "spark.sql.storeAssignmentPolicy",
-        "spark.network.timeout",
-        "spark.rpc.",
-        "spark.task.maxFailures",
-        "spark.speculation",
-        "spark.memory.",
-        "spark.sql.streaming.",
-    ];
-    match starts(&kept) {
-        true => Keep,
-        false => Review("plumb has no rule for it: an application's own property is fine, one of EMR is not"),
-    }
+    let matching = RULES.iter().filter(|(names, _)| names.iter().any(|name| glob(name, key)));
+    let mut said = matching.filter_map(|(_, says)| match says {
+        RuleVerdict::Always(verdict) => Some(verdict.clone()),
+        RuleVerdict::ByValue(decide) => decide(value),
+    });
+    // The last rule is for all that have no other.
+    said.next().unwrap_or(PropertyVerdict::Keep)
 }
 
 /// Takes a property in. `place` is the new cluster, as `job_clusters[main].new_cluster`.
-pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn property(
+    book: &mut Book,
+    at: &At<'_>,
+    key: &str,
+    value: &str,
+    place: &TargetPaths<'_>,
+    wants: &mut Wants,
+) {
     if !key.starts_with("spark.") {
         return book.dropped(at, "Spark ignores properties whose names do not start with `spark.`");
     }
     let verdict = verdict(key, value);
     let conf = format!("{}.spark_conf", place.cluster);
-    if !matches!(verdict, Verdict::Drop(_)) && is_taken(key, value) {
+    if !matches!(verdict, PropertyVerdict::Drop(_)) && is_taken(key, value) {
         let reference = place.secret(key);
         wants.conf.insert(key.to_owned(), reference);
         return secret(book, at, &format!("the Spark property `{key}`"), conf);
     }
     match verdict {
-        Verdict::Drop(why) => book.dropped(at, why),
-        Verdict::Keep => keep(book, at, key, value, conf, wants),
-        Verdict::Review(why) => {
+        PropertyVerdict::Drop(why) => book.dropped(at, why),
+        PropertyVerdict::Keep => keep(book, at, key, value, conf, wants),
+        PropertyVerdict::Review(why) => {
             let what = format!("whether the Spark property `{key}` is still wanted");
             book.ask(
                 at,
@@ -233,30 +286,30 @@ pub(super) fn property(book: &mut Book, at: &At<'_>, key: &str, value: &str, pla
             );
             keep(book, at, key, value, conf, wants);
         }
-        Verdict::Without(why) => {
+        PropertyVerdict::Without(why) => {
             let what = format!("what takes the place of the Spark property `{key}`");
             book.ask(
                 at,
                 Ask { what, why, options: &["nothing", "set its successor"], default: "left out", place: conf },
             );
         }
-        Verdict::Retries => match value.trim().parse::<i64>() {
+        PropertyVerdict::Retries => match value.trim().parse::<i64>() {
             Ok(attempts) => {
                 wants.max_retries = Some((attempts.clamp(1, 100)) - 1);
                 book.translated(at, format!("{}.max_retries", place.task));
             }
             Err(_) => book.dropped(at, "not a number of attempts"),
         },
-        Verdict::Env(name) => variable(book, at, &name, value, place, wants),
-        Verdict::Sizing => sizing(book, at, key, value, wants),
-        Verdict::Jars => {
+        PropertyVerdict::Env(name) => variable(book, at, &name, value, place, wants),
+        PropertyVerdict::Sizing => sizing(book, at, key, value, wants),
+        PropertyVerdict::Jars => {
             for jar in value.split(',').map(str::trim).filter(|j| !j.is_empty()) {
                 super::library::jar(book, at, jar, place, wants);
             }
         }
-        Verdict::Packages => super::library::packages(book, at, value, &[], &[], place, wants),
-        Verdict::Java => java(book, at, key, value, conf, wants),
-        Verdict::DeployMode => {
+        PropertyVerdict::Packages => super::library::packages(book, at, value, &[], &[], place, wants),
+        PropertyVerdict::Java => java(book, at, key, value, conf, wants),
+        PropertyVerdict::DeployMode => {
             wants.cluster_mode = value == "cluster";
             book.dropped(at, "the driver has a node of its own");
         }
@@ -290,7 +343,14 @@ fn env_is_kept(name: &str) -> bool {
 }
 
 /// Takes an environment variable in.
-pub(super) fn variable(book: &mut Book, at: &At<'_>, name: &str, value: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn variable(
+    book: &mut Book,
+    at: &At<'_>,
+    name: &str,
+    value: &str,
+    place: &TargetPaths<'_>,
+    wants: &mut Wants,
+) {
     let env = format!("{}.spark_env_vars", place.cluster);
     if !env_is_kept(name) {
         return book.dropped(at, "the runtime decides which Python, Java and Spark there is");
@@ -363,7 +423,7 @@ pub(super) fn mebibytes(text: &str) -> Option<i64> {
 
 /// Where what is being translated goes to.
 #[derive(Clone, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct TargetPaths<'a> {
     /// The new cluster: `job_clusters[*].new_cluster`.
     pub cluster: &'a str,
     /// The task: `tasks[load]`.
@@ -372,7 +432,7 @@ pub(super) struct Place<'a> {
     pub scope: &'a str,
 }
 
-impl Place<'_> {
+impl TargetPaths<'_> {
     /// A reference to a secret of that name.
     pub fn secret(&self, name: &str) -> String {
         let key = slug(name.trim_start_matches('-')).unwrap_or_else(|| "secret".into());
@@ -423,18 +483,19 @@ mod tests {
 
     #[test]
     fn the_first_rule_wins() {
-        let is = |key: &str, value: &str, want: fn(&Verdict) -> bool| assert!(want(&verdict(key, value)), "{key}");
-        is("spark.yarn.maxAppAttempts", "1", |v| *v == Verdict::Retries);
-        is("spark.yarn.am.memory", "1g", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.executor.memoryOverhead", "1g", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.driver.maxResultSize", "2g", |v| *v == Verdict::Keep);
-        is("spark.sql.parquet.output.committer.class", "com.amazon.X", |v| matches!(v, Verdict::Drop(_)));
-        is("spark.sql.parquet.output.committer.class", "org.apache.X", |v| *v == Verdict::Keep);
+        let is =
+            |key: &str, value: &str, want: fn(&PropertyVerdict) -> bool| assert!(want(&verdict(key, value)), "{key}");
+        is("spark.yarn.maxAppAttempts", "1", |v| *v == PropertyVerdict::Retries);
+        is("spark.yarn.am.memory", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.executor.memoryOverhead", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.driver.maxResultSize", "2g", |v| *v == PropertyVerdict::Keep);
+        is("spark.sql.parquet.output.committer.class", "com.amazon.X", |v| matches!(v, PropertyVerdict::Drop(_)));
+        is("spark.sql.parquet.output.committer.class", "org.apache.X", |v| *v == PropertyVerdict::Keep);
         is("spark.driver.extraClassPath", "/usr/lib/hadoop-lzo/lib/*:/usr/share/aws/x", |v| {
-            matches!(v, Verdict::Drop(_))
+            matches!(v, PropertyVerdict::Drop(_))
         });
-        is("spark.driver.extraClassPath", "/home/hadoop/x.jar", |v| matches!(v, Verdict::Without(_)));
-        is("spark.executorEnv.REGION", "x", |v| *v == Verdict::Env("REGION".into()));
-        is("spark.myapp.x", "x", |v| matches!(v, Verdict::Review(_)));
+        is("spark.driver.extraClassPath", "/home/hadoop/x.jar", |v| matches!(v, PropertyVerdict::Without(_)));
+        is("spark.executorEnv.REGION", "x", |v| *v == PropertyVerdict::Env("REGION".into()));
+        is("spark.myapp.x", "x", |v| matches!(v, PropertyVerdict::Review(_)));
     }
 }

@@ -2,11 +2,11 @@
 
 use super::account::{Ask, At, Book};
 use super::application::parameter;
-use super::{Document, address};
+use super::{TranslatedManifest, address};
 use serde_json::{Map, Value, json};
 
 /// A job that the DAG runs.
-pub(super) struct Run {
+pub(super) struct DagJob {
     /// The name of its manifest.
     pub job: String,
     /// Airflow's expressions that its parameters stand for.
@@ -14,7 +14,7 @@ pub(super) struct Run {
 }
 
 /// A DAG that runs the jobs. What starts it, and in which order they run, is not known to EMR.
-pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[Run]) -> Document {
+pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -> TranslatedManifest {
     let before = std::mem::replace(&mut book.document, address("AirflowDag", name).to_string());
     let ask = Ask {
         what: "when the DAG runs".into(),
@@ -49,5 +49,5 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[Run]) -> D
         tasks.push(task);
     }
     let spec = json!({ "paused": true, "max_active_runs": 1, "tags": ["migrated-from-emr"], "tasks": tasks });
-    Document { address: address("AirflowDag", name), spec }
+    TranslatedManifest { address: address("AirflowDag", name), spec }
 }

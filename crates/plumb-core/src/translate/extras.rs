@@ -1,8 +1,8 @@
-//! What is written beside the jobs when it is asked for: a pool of machines, a policy.
+//! What is written beside the jobs where an option wants it: a pool of machines, a policy.
 
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
-use super::{Document, address};
+use super::{TranslatedManifest, address};
 use serde_json::{Map, Value, json};
 
 /// The clusters of a job's spec.
@@ -12,7 +12,12 @@ fn clusters(spec: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
 }
 
 /// A pool of the machines of the first job's first cluster, from which all clusters with these machines are taken.
-pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(String, Value)]) -> Option<Document> {
+pub(super) fn pool(
+    book: &mut Book,
+    root: &At<'_>,
+    name: &str,
+    jobs: &mut [(String, Value)],
+) -> Option<TranslatedManifest> {
     let first = jobs.iter_mut().find_map(|(_, spec)| clusters(spec).next().map(|c| c.clone()))?;
     let node = first.get("node_type_id")?.clone();
     let aws = first.get("aws_attributes").cloned().unwrap_or_default();
@@ -57,10 +62,14 @@ pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(Stri
         }
     }
     let still = |place: &str| jobs.iter().any(|(_, spec)| super::find(spec, place).1);
-    let moved = |place: &str| match place.contains(".new_cluster.") && !still(place) {
-        true if place.ends_with(".driver_node_type_id") => None,
-        true => Some(format!("{CLUSTER}.instance_pool_id")),
-        false => Some(place.to_owned()),
+    let moved = |place: &str| {
+        if !place.contains(".new_cluster.") || still(place) {
+            Some(place.to_owned())
+        } else if place.ends_with(".driver_node_type_id") {
+            None
+        } else {
+            Some(format!("{CLUSTER}.instance_pool_id"))
+        }
     };
     book.moved("", moved, "the driver comes from the pool");
     if differs {
@@ -73,11 +82,11 @@ pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(Stri
         };
         book.note(root, ask);
     }
-    Some(Document { address: address("DatabricksInstancePool", name), spec: pool })
+    Some(TranslatedManifest { address: address("DatabricksInstancePool", name), spec: pool })
 }
 
 /// A policy that keeps clusters to the runtime, the machines and the size of the old one.
-pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<Document> {
+pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<TranslatedManifest> {
     let mut definition = Map::new();
     let all: Vec<Value> =
         jobs.iter().flat_map(|(_, spec)| spec["job_clusters"].as_array().cloned().unwrap_or_default()).collect();
@@ -103,7 +112,7 @@ pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<Document> {
             definition.insert(member.into(), json!({ "type": "range", "maxValue": most, "isOptional": true }));
         }
     }
-    (!definition.is_empty()).then(|| Document {
+    (!definition.is_empty()).then(|| TranslatedManifest {
         address: address("DatabricksClusterPolicy", name),
         spec: json!({ "name": name, "definition": definition }),
     })

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 /// What a task waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct After {
+pub(super) struct TaskDependencies {
     pub depends_on: Vec<String>,
     /// `None` is ALL_SUCCESS, the default.
     pub run_if: Option<&'static str>,
 }
 
-impl After {
+impl TaskDependencies {
     /// The members of the task.
     pub fn put(&self, task: &mut Value) {
         if !self.depends_on.is_empty() {
@@ -27,18 +27,21 @@ impl After {
 /// Behind a step that may fail, a task waits for that step to end however (ALL_DONE) — but a failure further up has to
 /// stop it still. It therefore waits for the last stopping step, too, and runs when one or more of both succeeded: had
 /// the stopping one failed, the other would not have run. (Databricks, Run if: evaluated after all dependencies ended.)
-pub(super) fn chain(steps: &[(String, bool)]) -> Vec<After> {
+pub(super) fn chain(steps: &[(String, bool)]) -> Vec<TaskDependencies> {
     let mut stopper: Option<&str> = None;
     let mut before: Option<(&str, bool)> = None;
     let mut after = Vec::new();
     for (key, stops) in steps {
         after.push(match (before, stopper) {
-            (None, _) => After::default(),
-            (Some((last, true)), _) => After { depends_on: vec![last.to_owned()], run_if: None },
-            (Some((last, false)), None) => After { depends_on: vec![last.to_owned()], run_if: Some("ALL_DONE") },
-            (Some((last, false)), Some(stopper)) => {
-                After { depends_on: vec![stopper.to_owned(), last.to_owned()], run_if: Some("AT_LEAST_ONE_SUCCESS") }
+            (None, _) => TaskDependencies::default(),
+            (Some((last, true)), _) => TaskDependencies { depends_on: vec![last.to_owned()], run_if: None },
+            (Some((last, false)), None) => {
+                TaskDependencies { depends_on: vec![last.to_owned()], run_if: Some("ALL_DONE") }
             }
+            (Some((last, false)), Some(stopper)) => TaskDependencies {
+                depends_on: vec![stopper.to_owned(), last.to_owned()],
+                run_if: Some("AT_LEAST_ONE_SUCCESS"),
+            },
         });
         before = Some((key, *stops));
         if *stops {
@@ -64,7 +67,7 @@ mod tests {
     }
 
     /// Which tasks Databricks runs: `None` of a task that did not run, else whether it succeeded.
-    fn databricks(after: &[After], fails: &[bool]) -> Vec<Option<bool>> {
+    fn databricks(after: &[TaskDependencies], fails: &[bool]) -> Vec<Option<bool>> {
         let mut ended: Vec<Option<bool>> = Vec::new();
         for (i, after) in after.iter().enumerate() {
             let before: Vec<Option<bool>> =

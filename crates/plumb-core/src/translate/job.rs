@@ -1,14 +1,14 @@
 //! The job that takes the place of a cluster and its steps.
 
 use super::account::{Ask, At, Book};
-use super::application::{Application, parameter};
-use super::conf::{Place, Wants, object, pins};
+use super::application::{SparkTask, parameter};
+use super::conf::{TargetPaths, Wants, object, pins};
 use super::flow::chain;
-use super::line::{Line, Outcome, command};
+use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
 use super::runtime::{Choice, Minor};
-use super::shape::{Shape, Size};
+use super::shape::{ClusterShape, Size};
 use crate::detect::masked;
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
@@ -18,16 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_TASKS: usize = 1000;
 
 /// A step that came to a task.
-pub(super) struct Made<'a> {
+pub(super) struct StepTask<'a> {
     pub key: String,
     pub at: At<'a>,
     pub stops: bool,
-    pub application: Application,
+    pub application: SparkTask,
 }
 
 /// What is the same for all tasks of a job.
 pub(super) struct Common<'a> {
-    pub shape: Shape<'a>,
+    pub shape: ClusterShape<'a>,
     pub base: Wants,
     /// The chosen runtime, with the Spark that the release has.
     pub runtime: Option<(Choice, Minor)>,
@@ -48,7 +48,7 @@ pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
-pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<Made<'a>> {
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<StepTask<'a>> {
     let mut steps = root.list("Steps");
     steps.reverse();
     let steps = repeated(book, root, steps);
@@ -58,7 +58,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
         let name = at.text_of("Name").unwrap_or_else(|| "step".into());
         let key = key(&name, &mut taken);
         let task = format!("tasks[{key}]");
-        let place = Place { cluster: CLUSTER, task: &task, scope };
+        let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),
@@ -87,7 +87,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
             // What the next tasks wait for says it; the task itself is what they name.
             book.translated(&action, task.clone());
         }
-        made.push(Made { key, at: at.clone(), stops, application });
+        made.push(StepTask { key, at: at.clone(), stops, application });
     }
     made
 }
@@ -135,10 +135,10 @@ fn repeated<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) -> Vec<At<'a
 }
 
 /// The application of one step.
-fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option<Application> {
+fn step(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<SparkTask> {
     let config = at.get("Config")?;
     let args = config.list("Args");
-    let line = Line::of(&args);
+    let line = CommandLine::of(&args);
     let jar = config.text_of("Jar").unwrap_or_default();
     let file = jar.rsplit('/').next().unwrap_or_default().to_owned();
     let outcome = match file.as_str() {
@@ -176,7 +176,7 @@ fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option
             }
         }
     };
-    let Outcome::Task(application) = outcome else { return None };
+    let CommandOutcome::Task(application) = outcome else { return None };
     book.drop_of(&config, "Jar", "EMR's runner of commands");
     book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
     if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
@@ -198,7 +198,7 @@ fn step(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option
 }
 
 /// What tasks have to have in common to share a cluster.
-struct Cluster {
+struct SharedCluster {
     key: String,
     conf: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
@@ -211,7 +211,7 @@ pub(super) fn job(
     book: &mut Book,
     root: &At<'_>,
     name: &str,
-    made: &[Made<'_>],
+    made: &[StepTask<'_>],
     common: &Common<'_>,
     tags: Map<String, Value>,
 ) -> Option<Value> {
@@ -221,8 +221,8 @@ pub(super) fn job(
     let level = root.path("Cluster.StepConcurrencyLevel");
     let parallel = level.as_ref().and_then(At::int).unwrap_or(1) > 1 && made.len() > 1;
     if let Some(level) = level {
-        match parallel {
-            true => book.ask(
+        if parallel {
+            book.ask(
                 &level,
                 Ask {
                     what: "whether the steps depend on each other".into(),
@@ -231,16 +231,17 @@ pub(super) fn job(
                     default: "all start together, on one cluster",
                     place: "tasks".into(),
                 },
-            ),
-            false => book.dropped(&level, "one step after the other: tasks wait for each other"),
+            )
+        } else {
+            book.dropped(&level, "one step after the other: tasks wait for each other")
         }
     }
     if !parallel {
         goes_on(book, made);
     }
     let order: Vec<(String, bool)> = made.iter().map(|m| (m.key.clone(), m.stops)).collect();
-    let chain = if parallel { vec![super::flow::After::default(); made.len()] } else { chain(&order) };
-    let mut clusters: Vec<Cluster> = Vec::new();
+    let chain = if parallel { vec![super::flow::TaskDependencies::default(); made.len()] } else { chain(&order) };
+    let mut clusters: Vec<SharedCluster> = Vec::new();
     let mut tasks = Vec::new();
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
@@ -258,7 +259,7 @@ pub(super) fn job(
             None => {
                 let n = clusters.len() + 1;
                 let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
-                clusters.push(Cluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
+                clusters.push(SharedCluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
                 key
             }
         };
@@ -288,7 +289,7 @@ pub(super) fn job(
             what: format!("whether the tasks need {} clusters", clusters.len()),
             why: "their Spark properties differ, and those of a cluster hold for all that runs on it",
             options: &["a cluster each", "one cluster, with the properties set in the code"],
-            default: "a cluster for each set of properties; each starts anew",
+            default: "a cluster for each set of properties; each starts again",
             place: "job_clusters".into(),
         };
         let at = root.get("Steps").unwrap_or_else(|| root.clone());
@@ -296,9 +297,10 @@ pub(super) fn job(
     }
     identity(book, root, made);
     if let Some(master) = &common.shape.master {
-        match clusters.iter().any(|c| c.client) {
-            true => book.translated(master, format!("{CLUSTER}.driver_node_type_id")),
-            false => book.dropped(master, "every step ran in cluster mode: its driver was on a worker"),
+        if clusters.iter().any(|c| c.client) {
+            book.translated(master, format!("{CLUSTER}.driver_node_type_id"))
+        } else {
+            book.dropped(master, "every step ran in cluster mode: its driver was on a worker")
         }
     }
     addresses(book, made);
@@ -316,7 +318,7 @@ pub(super) fn job(
 }
 
 /// Steps after whose failure EMR went on: the DAG that waited for them may not have.
-fn goes_on(book: &mut Book, made: &[Made<'_>]) {
+fn goes_on(book: &mut Book, made: &[StepTask<'_>]) {
     let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops);
     let keys: Vec<&str> = followed.map(|m| m.key.as_str()).collect();
     let Some(first) = made.iter().find(|m| keys.first() == Some(&m.key.as_str())) else { return };
@@ -331,7 +333,7 @@ fn goes_on(book: &mut Book, made: &[Made<'_>]) {
     book.note(&at, ask);
 }
 
-fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
+fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
     let shape = &common.shape;
     let mut cluster = common.cluster.clone();
     let mut conf = own.conf.clone();
@@ -375,7 +377,7 @@ fn new_cluster(common: &Common<'_>, own: &Cluster) -> Value {
 }
 
 /// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top.
-fn memory(book: &mut Book, made: &Made<'_>, common: &Common<'_>) {
+fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
     let (own, base) = (&made.application.wants.sizing, &common.base.sizing);
     let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
     let shape = &common.shape;
@@ -414,17 +416,14 @@ fn memory(book: &mut Book, made: &Made<'_>, common: &Common<'_>) {
 }
 
 /// As whom the job runs, and how users are kept apart on its clusters.
-fn identity(book: &mut Book, root: &At<'_>, made: &[Made<'_>]) {
+fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
     let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
     let ask = Ask {
         what: "as whom the job runs, and in which access mode".into(),
-        why: match jars {
-            true => {
-                "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
-            }
-            false => {
-                "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
-            }
+        why: if jars {
+            "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
+        } else {
+            "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
         },
         options: &["dedicated, with run_as a service principal", "standard, after a review of the code"],
         default: "dedicated, as whoever creates the job",
@@ -434,7 +433,7 @@ fn identity(book: &mut Book, root: &At<'_>, made: &[Made<'_>]) {
 }
 
 /// Where the tasks read and write: a parallel run must not write where EMR writes.
-fn addresses(book: &mut Book, made: &[Made<'_>]) {
+fn addresses(book: &mut Book, made: &[StepTask<'_>]) {
     for made in made.iter().filter(|m| !m.application.addresses.is_empty()) {
         let list: BTreeSet<String> = made.application.addresses.iter().map(|a| masked(a)).collect();
         let ask = Ask {

@@ -1,7 +1,7 @@
 //! What an application brings along: JARs, packages, Python files.
 
 use super::account::{Ask, At, Book};
-use super::conf::{Place, Wants};
+use super::conf::{TargetPaths, Wants};
 use crate::detect::masked;
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn of_image(address: &str) -> bool {
 }
 
 /// A JAR beside the application.
-pub(super) fn jar(book: &mut Book, at: &At<'_>, address: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn jar(book: &mut Book, at: &At<'_>, address: &str, place: &TargetPaths<'_>, wants: &mut Wants) {
     let address = s3(address);
     let place = format!("{}.libraries", place.task);
     if reachable(&address) {
@@ -57,7 +57,7 @@ pub(super) fn packages(
     list: &str,
     repositories: &[String],
     exclusions: &[String],
-    place: &Place<'_>,
+    place: &TargetPaths<'_>,
     wants: &mut Wants,
 ) {
     let to = format!("{}.libraries", place.task);
@@ -90,7 +90,7 @@ pub(super) fn packages(
 }
 
 /// One of `--py-files`.
-pub(super) fn python(book: &mut Book, at: &At<'_>, address: &str, place: &Place<'_>, wants: &mut Wants) {
+pub(super) fn python(book: &mut Book, at: &At<'_>, address: &str, place: &TargetPaths<'_>, wants: &mut Wants) {
     let address = s3(address);
     let to = format!("{}.libraries", place.task);
     if address.ends_with(".whl") && reachable(&address) {

@@ -1,32 +1,32 @@
 //! Command lines of steps: what they run, and what becomes of that.
 
 use super::account::{Ask, At, Book, Fate};
-use super::conf::{Place, Wants};
+use super::conf::{TargetPaths, Wants};
 use super::{application, words};
 use crate::detect::masked;
 
 /// A command line, each word with the value of the input that it comes from.
 #[derive(Clone, Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct CommandLine<'a> {
     pub words: Vec<String>,
     pub ats: Vec<At<'a>>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> CommandLine<'a> {
     /// One word each of a list of arguments.
-    pub fn of(items: &[At<'a>]) -> Line<'a> {
-        Line { words: items.iter().map(|at| at.text().unwrap_or_default()).collect(), ats: items.to_vec() }
+    pub fn of(items: &[At<'a>]) -> CommandLine<'a> {
+        CommandLine { words: items.iter().map(|at| at.text().unwrap_or_default()).collect(), ats: items.to_vec() }
     }
 
     /// The words of one value.
-    pub fn within(at: &At<'a>, words: Vec<String>) -> Line<'a> {
-        Line { ats: vec![at.clone(); words.len()], words }
+    pub fn within(at: &At<'a>, words: Vec<String>) -> CommandLine<'a> {
+        CommandLine { ats: vec![at.clone(); words.len()], words }
     }
 
     /// What is left behind the first words.
-    pub fn from(&self, first: usize) -> Line<'a> {
+    pub fn from(&self, first: usize) -> CommandLine<'a> {
         let first = first.min(self.words.len());
-        Line { words: self.words[first..].to_vec(), ats: self.ats[first..].to_vec() }
+        CommandLine { words: self.words[first..].to_vec(), ats: self.ats[first..].to_vec() }
     }
 
     /// The program, without its folder.
@@ -41,9 +41,9 @@ impl<'a> Line<'a> {
 }
 
 /// What a command line came to.
-pub(super) enum Outcome {
+pub(super) enum CommandOutcome {
     /// A task, but for when it runs.
-    Task(Box<application::Application>),
+    Task(Box<application::SparkTask>),
     /// It is not needed, or a person decides.
     Nothing,
 }
@@ -52,26 +52,26 @@ pub(super) enum Outcome {
 pub(super) fn command(
     book: &mut Book,
     at: &At<'_>,
-    line: &Line<'_>,
-    place: &Place<'_>,
+    line: &CommandLine<'_>,
+    place: &TargetPaths<'_>,
     base: &Wants,
     depth: usize,
-) -> Outcome {
+) -> CommandOutcome {
     let (line, timeout) = wrapped(book, line);
     let one_word = line.words.len() == 1 && line.words[0].trim().contains(char::is_whitespace);
     if one_word && depth == 0 {
         // Some clients write the whole command as one argument.
         if let (Ok(words), Some(one)) = (words::split(&line.words[0], true), line.ats.first()) {
-            return command(book, at, &Line::within(one, words), place, base, 1);
+            return command(book, at, &CommandLine::within(one, words), place, base, 1);
         }
     }
     match line.program() {
         "spark-submit" => match application::submit(book, at, &line, place, base) {
             Some(mut application) => {
                 application.timeout = timeout;
-                Outcome::Task(Box::new(application))
+                CommandOutcome::Task(Box::new(application))
             }
-            None => Outcome::Nothing,
+            None => CommandOutcome::Nothing,
         },
         "bash" | "sh" => shell(book, at, &line, place, base, depth),
         "state-pusher-run" | "state-pusher-script" => drop(book, at, "EMR's own debugging"),
@@ -126,30 +126,30 @@ pub(super) fn command(
     }
 }
 
-fn drop(book: &mut Book, at: &At<'_>, why: &str) -> Outcome {
+fn drop(book: &mut Book, at: &At<'_>, why: &str) -> CommandOutcome {
     book.dropped(at, why);
-    Outcome::Nothing
+    CommandOutcome::Nothing
 }
 
 /// A step without a task.
 pub(super) fn without(
     book: &mut Book,
     at: &At<'_>,
-    line: &Line<'_>,
-    place: &Place<'_>,
+    line: &CommandLine<'_>,
+    place: &TargetPaths<'_>,
     why: &str,
     options: &[&str],
-) -> Outcome {
+) -> CommandOutcome {
     let name = at.text_of("Name").or_else(|| at.text_of("name")).unwrap_or_else(|| line.program().to_owned());
     let what = format!("what takes the place of the step `{}`: {}", masked(&name), line.shown());
     let place = place.task.to_owned();
     book.ask(at, Ask { what, why, options, default: "no task: the steps after it follow the steps before it", place });
-    Outcome::Nothing
+    CommandOutcome::Nothing
 }
 
 /// Takes off what only calls another command: `sudo -u x`, `nohup`, `timeout 3h`, `env A=b`. The seconds are those of
 /// `timeout`.
-fn wrapped<'a>(book: &mut Book, line: &Line<'a>) -> (Line<'a>, Option<i64>) {
+fn wrapped<'a>(book: &mut Book, line: &CommandLine<'a>) -> (CommandLine<'a>, Option<i64>) {
     let (mut line, mut timeout) = (line.clone(), None);
     loop {
         let mut take = 1;
@@ -196,12 +196,19 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// `bash -c "…"`: one simple command is taken for itself.
-fn shell(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>, base: &Wants, depth: usize) -> Outcome {
+fn shell(
+    book: &mut Book,
+    at: &At<'_>,
+    line: &CommandLine<'_>,
+    place: &TargetPaths<'_>,
+    base: &Wants,
+    depth: usize,
+) -> CommandOutcome {
     let says = line.words.get(1).is_some_and(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c'));
     if let (true, 3, true) = (says, line.words.len(), depth < 3)
         && let Ok(words) = words::split(&line.words[2], true)
     {
-        let inner = Line::within(&line.ats[2], words);
+        let inner = CommandLine::within(&line.ats[2], words);
         let (bare, _) = wrapped(&mut Book::default(), &inner);
         if matches!(bare.program(), "spark-submit" | "bash" | "sh") {
             let outcome = command(book, at, &inner, place, base, depth + 1);
@@ -217,7 +224,7 @@ fn shell(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>, base:
 }
 
 /// `s3-dist-cp`: files staged between S3 and HDFS need no staging any more.
-fn copy(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>) -> Outcome {
+fn copy(book: &mut Book, at: &At<'_>, line: &CommandLine<'_>, place: &TargetPaths<'_>) -> CommandOutcome {
     let option = |name: &str| {
         let inline = line.words.iter().find_map(|w| w.strip_prefix(name)?.strip_prefix('='));
         let next = || line.words.iter().position(|w| w == name).and_then(|i| line.words.get(i + 1)).map(String::as_str);
@@ -226,15 +233,16 @@ fn copy(book: &mut Book, at: &At<'_>, line: &Line<'_>, place: &Place<'_>) -> Out
     let is_s3 = |text: &str| super::library::s3(text).starts_with("s3://");
     let (from, to) = (option("--src"), option("--dest"));
     let staging = !from.is_empty() && !to.is_empty() && is_s3(&from) != is_s3(&to);
-    let (why, options): (&str, &[&str]) = match staging {
-        true => (
+    let (why, options): (&str, &[&str]) = if staging {
+        (
             "it stages files between S3 and HDFS; job clusters have no HDFS, and read S3 directly",
             &["nothing: the next steps read and write S3 themselves", "a volume for what is only kept in between"],
-        ),
-        false => (
+        )
+    } else {
+        (
             "Databricks has no s3-dist-cp",
             &["`dbutils.fs.cp` or `aws s3 sync` in a task", "COPY INTO or Auto Loader", "a task of Airflow"],
-        ),
+        )
     };
     without(book, at, line, place, why, options)
 }
@@ -246,7 +254,7 @@ pub(super) fn same_fate(book: &mut Book, flag: &At<'_>, value: &At<'_>) {
     }
 }
 
-/// A word that has come to nothing by itself.
-pub(super) fn task_fate(place: &Place<'_>) -> Fate {
+/// A word that means nothing by itself.
+pub(super) fn task_fate(place: &TargetPaths<'_>) -> Fate {
     Fate::Translated { to: place.task.to_owned() }
 }

@@ -27,21 +27,21 @@ mod shape;
 mod submit;
 mod words;
 
-pub use account::{Account, At, Decision, Fate};
-pub use pipeline::{Old, pipeline};
+pub use account::{Account, At, Fate, TranslationDecision};
+pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 
 use crate::detect;
 use account::{Ask, Book};
-use conf::{Place, Wants};
+use conf::{TargetPaths, Wants};
 use parts::CLUSTER;
 use plumb_model::address::{Address, slug};
 use serde_json::{Map, Value, json};
 
 /// What a translation depends on beside its input.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct TranslationOptions {
     /// The runtimes to choose from: those that the workspace lists ([`listed`]), or those of plumb's own table that are
     /// supported ([`supported`]).
     pub runtimes: Vec<Runtime>,
@@ -57,16 +57,23 @@ pub struct Options {
     pub policy: bool,
 }
 
-impl Options {
+impl TranslationOptions {
     /// The usual ones, for a choice of runtimes.
     pub fn new(runtimes: Vec<Runtime>) -> Self {
-        Options { runtimes, node_types: None, node_type: "m5d.xlarge".into(), name: None, pool: false, policy: false }
+        TranslationOptions {
+            runtimes,
+            node_types: None,
+            node_type: "m5d.xlarge".into(),
+            name: None,
+            pool: false,
+            policy: false,
+        }
     }
 }
 
 /// A manifest to be written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document {
+pub struct TranslatedManifest {
     pub address: Address,
     /// What stands under `spec`.
     pub spec: Value,
@@ -78,38 +85,39 @@ pub struct Translation {
     /// What was translated, in a few words: `EMR cluster nightly (j-2A7Q4M1N9)`.
     pub source: String,
     /// In the order in which they depend on each other.
-    pub documents: Vec<Document>,
+    pub documents: Vec<TranslatedManifest>,
     /// In the order of their causes.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<TranslationDecision>,
     pub account: Account,
 }
 
 /// Translates what EMR's API answered about one cluster, or about the runs of one EMR Serverless application.
-pub fn translate(input: &Value, options: &Options) -> Translation {
+pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
     let root = At::root(input);
     let mut book = Book::default();
     let serverless = root.get("jobRuns").is_some() || root.get("application").is_some();
-    let (source, documents) = match serverless {
-        true => serverless::translate(&mut book, &root, options),
-        false => of_cluster(&mut book, &root, options),
+    let (source, documents) = if serverless {
+        serverless::translate(&mut book, &root, options)
+    } else {
+        of_cluster(&mut book, &root, options)
     };
     book.rest(&root);
     Translation { source, documents, decisions: book.decisions, account: book.account }
 }
 
 /// A name for manifests, out of what people call the thing.
-fn name_of(title: Option<&str>, options: &Options) -> String {
+fn name_of(title: Option<&str>, options: &TranslationOptions) -> String {
     let made = title.and_then(slug).unwrap_or_else(|| "emr".into());
     options.name.clone().unwrap_or(made)
 }
 
-fn of_cluster(book: &mut Book, root: &At<'_>, options: &Options) -> (String, Vec<Document>) {
+fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (String, Vec<TranslatedManifest>) {
     let title = root.path("Cluster.Name").and_then(|n| n.text());
     let name = name_of(title.as_deref(), options);
     let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
     book.document = address("DatabricksJob", &name).to_string();
-    let place = Place { cluster: CLUSTER, task: "tasks[*]", scope: &name };
+    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
     let around = cluster::around(book, root);
     let mut base = Wants::default();
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
@@ -135,15 +143,12 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &Options) -> (String, Vec
     let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
     let job = job::job(book, root, &title, &made, &common, around.tags);
     job::sizes(book, size);
-    let source = match id.is_empty() {
-        true => format!("EMR cluster {title}"),
-        false => format!("EMR cluster {title} ({id})"),
-    };
+    let source = if id.is_empty() { format!("EMR cluster {title}") } else { format!("EMR cluster {title} ({id})") };
     let mut documents = Vec::new();
     match job {
         Some(spec) => {
             let templates = made.iter().flat_map(|m| m.application.templates.clone()).collect::<Vec<_>>();
-            let jobs = vec![dag::Run { job: name.clone(), templates }];
+            let jobs = vec![dag::DagJob { job: name.clone(), templates }];
             documents.extend(finish(book, root, &name, vec![(name.clone(), spec)], &jobs, options));
         }
         None => {
@@ -163,9 +168,9 @@ fn finish(
     root: &At<'_>,
     name: &str,
     jobs: Vec<(String, Value)>,
-    runs: &[dag::Run],
-    options: &Options,
-) -> Vec<Document> {
+    runs: &[dag::DagJob],
+    options: &TranslationOptions,
+) -> Vec<TranslatedManifest> {
     let mut documents = Vec::new();
     let mut jobs: Vec<(String, Value)> = jobs
         .into_iter()
@@ -182,7 +187,8 @@ fn finish(
     if options.pool {
         documents.extend(extras::pool(book, root, name, &mut jobs));
     }
-    documents.extend(jobs.into_iter().map(|(n, spec)| Document { address: address("DatabricksJob", &n), spec }));
+    documents
+        .extend(jobs.into_iter().map(|(n, spec)| TranslatedManifest { address: address("DatabricksJob", &n), spec }));
     documents.push(dag::dag(book, root, name, runs));
     documents
 }
@@ -243,7 +249,7 @@ fn runtime_of(
     book: &mut Book,
     at: &At<'_>,
     spark: Option<Minor>,
-    options: &Options,
+    options: &TranslationOptions,
 ) -> Option<(runtime::Choice, Minor)> {
     let place = format!("{CLUSTER}.spark_version");
     let label = at.text().unwrap_or_default();
@@ -271,9 +277,10 @@ fn runtime_of(
     let what = format!("whether the jump is taken: {jump}");
     let options = ["this runtime", "another one that is supported longer", "the newest, after a review"];
     let default = "this runtime, with properties that keep results equal: lift them after the cutover";
-    match at.field.is_empty() {
-        true => drop(book.note(at, Ask { what, why, options: &options, default, place })),
-        false => book.ask(at, Ask { what, why, options: &options, default, place }),
+    if at.field.is_empty() {
+        book.note(at, Ask { what, why, options: &options, default, place });
+    } else {
+        book.ask(at, Ask { what, why, options: &options, default, place })
     }
     Some((choice, from))
 }

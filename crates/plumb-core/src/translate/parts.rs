@@ -5,9 +5,9 @@ use super::nodes;
 
 /// One role's machines.
 #[derive(Clone, Debug)]
-pub(super) struct Part<'a> {
+pub(super) struct RoleMachines<'a> {
     pub at: At<'a>,
-    pub role: Role,
+    pub role: NodeRole,
     /// The type to take, and what it stands for.
     pub node: String,
     pub node_at: At<'a>,
@@ -28,7 +28,7 @@ pub(super) struct Part<'a> {
 
 /// What machines are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum NodeRole {
     Master,
     Core,
     Task,
@@ -50,17 +50,18 @@ const MOST: i64 = 100_000;
 pub(super) const CLUSTER: &str = "job_clusters[*].new_cluster";
 
 /// The parts that make up the cluster.
-pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>) -> Vec<Part<'a>> {
-    let mut parts: Vec<Part<'a>> = root.list("InstanceGroups").iter().filter_map(|at| group(book, at)).collect();
+pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>) -> Vec<RoleMachines<'a>> {
+    let mut parts: Vec<RoleMachines<'a>> =
+        root.list("InstanceGroups").iter().filter_map(|at| group(book, at)).collect();
     parts.extend(root.list("InstanceFleets").iter().filter_map(|at| fleet(book, at)));
     parts
 }
 
-fn role(at: &At<'_>, key: &str) -> Option<Role> {
+fn role(at: &At<'_>, key: &str) -> Option<NodeRole> {
     match at.text_of(key)?.as_str() {
-        "MASTER" => Some(Role::Master),
-        "CORE" => Some(Role::Core),
-        "TASK" => Some(Role::Task),
+        "MASTER" => Some(NodeRole::Master),
+        "CORE" => Some(NodeRole::Core),
+        "TASK" => Some(NodeRole::Task),
         _ => None,
     }
 }
@@ -84,13 +85,13 @@ fn history(book: &mut Book, at: &At<'_>) {
     }
 }
 
-fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
+fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
     let role = role(at, "InstanceGroupType")?;
     let (node_at, node) = (at.get("InstanceType")?, at.text_of("InstanceType")?);
     history(book, at);
     book.drop_of(at, "InstanceGroupType", "says which member the rest goes to");
     let count = at.int_of("RequestedInstanceCount").unwrap_or_default().clamp(0, MOST);
-    if role == Role::Master {
+    if role == NodeRole::Master {
         let extra = count > 1;
         if extra && let Some(at) = at.get("RequestedInstanceCount") {
             let what = format!("whether {count} masters were for more than staying up");
@@ -101,7 +102,7 @@ fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
         book.drop_of(at, "RequestedInstanceCount", "a cluster has one driver");
     }
     let is_spot = at.text_of("Market").as_deref() == Some("SPOT");
-    if role == Role::Master {
+    if role == NodeRole::Master {
         book.drop_of(at, "Market", DRIVER);
     }
     for key in ["RequestedInstanceCount", "Market"] {
@@ -116,9 +117,9 @@ fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
         Some((least.clamp(0, MOST), most.clamp(0, MOST)))
     });
     book.drop_of(at, "AutoScalingPolicy", "rules by CloudWatch metrics: Databricks scales by load");
-    let spot = if is_spot && role != Role::Master { count } else { 0 };
+    let spot = if is_spot && role != NodeRole::Master { count } else { 0 };
     let bid = bid(book, at, spot > 0);
-    Some(Part {
+    Some(RoleMachines {
         role,
         node,
         node_at,
@@ -185,7 +186,7 @@ fn volumes(book: &mut Book, at: &At<'_>) -> Vec<Volume> {
     volumes
 }
 
-fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
+fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
     let role = role(at, "InstanceFleetType")?;
     let key = if at.get("InstanceTypeSpecifications").is_some() {
         "InstanceTypeSpecifications"
@@ -211,7 +212,7 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
     for key in ["TargetOnDemandCapacity", "TargetSpotCapacity"] {
         if let Some(at) = at.get(key) {
             match role {
-                Role::Master => book.dropped(&at, DRIVER),
+                NodeRole::Master => book.dropped(&at, DRIVER),
                 _ => book.translated(&at, format!("{CLUSTER}.*size")),
             }
         }
@@ -219,11 +220,11 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
     let spot_spec = at.path("LaunchSpecifications.SpotSpecification");
     let action = spot_spec.as_ref().and_then(|s| s.get("TimeoutAction"));
     let fallback = action.as_ref().and_then(At::text).as_deref() != Some("TERMINATE_CLUSTER");
-    if let Some(action) = action.filter(|_| role != Role::Master) {
+    if let Some(action) = action.filter(|_| role != NodeRole::Master) {
         book.translated(&action, format!("{CLUSTER}.aws_attributes"));
     }
     book.drop_of(at, "LaunchSpecifications", "how EMR allocates machines, and how long it waits for them");
-    let bid = bid(book, first, spot > 0 && role != Role::Master);
+    let bid = bid(book, first, spot > 0 && role != NodeRole::Master);
     let volumes = volumes(book, first);
     if types.len() > 1 {
         let fleet = nodes::fleet(&node);
@@ -237,19 +238,20 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<Part<'a>> {
                 default: "the first of them",
                 place: format!(
                     "{CLUSTER}.{}",
-                    if role == Role::Master { "driver_node_type_id" } else { "node_type_id" }
+                    if role == NodeRole::Master { "driver_node_type_id" } else { "node_type_id" }
                 ),
             };
-            match other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
-                true => book.ask(other, ask),
-                false => book.dropped(other, "one of several types: the decision of the first one is for all"),
+            if other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
+                book.ask(other, ask)
+            } else {
+                book.dropped(other, "one of several types: the decision of the first one is for all")
             }
         }
     }
     for key in ["WeightedCapacity", "Priority", "EbsOptimized"] {
         book.drop_of(first, key, "machines are counted one by one");
     }
-    Some(Part {
+    Some(RoleMachines {
         role,
         node,
         node_at,

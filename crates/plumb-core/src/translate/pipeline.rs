@@ -1,24 +1,30 @@
 //! A whole pipeline: what it is translated to, what ties the old to the new, and what an account alone cannot answer.
 
-use super::account::Decision;
-use super::{Document, Options, Translation, address, escape, translate};
+use super::account::TranslationDecision;
+use super::{TranslatedManifest, Translation, TranslationOptions, address, escape, translate};
 use crate::detect;
-use crate::inventory::choose::Selector;
-use crate::inventory::{Unknown, pattern};
+use crate::inventory::choose::ClusterSelector;
+use crate::inventory::{FailedRead, pattern};
 use serde_json::{Value, json};
 
 /// What is on EMR.
 #[derive(Clone, Debug)]
-pub enum Old {
+pub enum EmrSource {
     /// Clusters, and what selects them.
-    Clusters(Selector),
+    Clusters(ClusterSelector),
     /// An application of EMR Serverless, by its id.
     Application(String),
 }
 
 /// Translates a pipeline, and writes what ties the old to the new: manifests of what is on EMR and of the migration.
 /// `input` is without secrets ([`crate::inventory::input`]); `unread` is what could not be read of it.
-pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread: &[Unknown]) -> Translation {
+pub fn pipeline(
+    input: &Value,
+    options: &TranslationOptions,
+    name: &str,
+    old: &EmrSource,
+    unread: &[FailedRead],
+) -> Translation {
     let mut options = options.clone();
     options.name = Some(name.to_owned());
     let mut translation = translate(input, &options);
@@ -28,7 +34,7 @@ pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread:
     }
     let first = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").map(|d| d.address.to_string());
     for unknown in unread {
-        translation.decisions.push(Decision {
+        translation.decisions.push(TranslationDecision {
             field: unknown.what.clone(),
             what: format!("what `{}` would have said", unknown.what),
             why: format!("AWS refused to say it: {}", detect::masked(&unknown.why)),
@@ -56,8 +62,8 @@ pub fn pipeline(input: &Value, options: &Options, name: &str, old: &Old, unread:
 
 /// Asks about values of a manifest that are not what the job needs in the long run.
 struct Places<'a> {
-    document: &'a Document,
-    decisions: &'a mut Vec<Decision>,
+    document: &'a TranslatedManifest,
+    decisions: &'a mut Vec<TranslationDecision>,
 }
 
 impl Places<'_> {
@@ -113,7 +119,7 @@ impl Places<'_> {
     }
 
     fn ask(&mut self, place: &str, what: String, why: &str, options: [&str; 2], default: &str) {
-        self.decisions.push(Decision {
+        self.decisions.push(TranslationDecision {
             field: String::new(),
             what,
             why: why.to_owned(),
@@ -126,16 +132,16 @@ impl Places<'_> {
 }
 
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
-fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
+fn tie(translation: &mut Translation, name: &str, old: &EmrSource) -> String {
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
     };
     let (jobs, dags) = (of("DatabricksJob"), of("AirflowDag"));
     let (kind, what, matches) = match old {
-        Old::Clusters(Selector::Name(glob)) => ("EmrCluster", "the old clusters", json!({ "name": glob })),
-        Old::Clusters(Selector::Ids(ids, _)) => ("EmrCluster", "the old clusters", json!({ "ids": ids })),
-        Old::Application(id) => ("EmrServerlessApplication", "the old application", json!({ "ids": [id] })),
+        EmrSource::Clusters(ClusterSelector::Name(glob)) => ("EmrCluster", "the old clusters", json!({ "name": glob })),
+        EmrSource::Clusters(ClusterSelector::Ids(ids, _)) => ("EmrCluster", "the old clusters", json!({ "ids": ids })),
+        EmrSource::Application(id) => ("EmrServerlessApplication", "the old application", json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
     let mut teardown = json!({ "grace": "14d" });
@@ -145,15 +151,16 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
     }
     let mut spec = json!({ "match": matches, "desired": "keep", "teardown": teardown });
     escape(&mut spec);
-    let decision = |document: String, place: &str, what: String, why: &str, options: &[&str], default: &str| Decision {
-        field: String::new(),
-        what,
-        why: why.to_owned(),
-        options: options.iter().map(|option| (*option).to_owned()).collect(),
-        default: default.to_owned(),
-        document,
-        place: place.to_owned(),
-    };
+    let decision =
+        |document: String, place: &str, what: String, why: &str, options: &[&str], default: &str| TranslationDecision {
+            field: String::new(),
+            what,
+            why: why.to_owned(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            default: default.to_owned(),
+            document,
+            place: place.to_owned(),
+        };
     translation.decisions.push(decision(
         legacy.to_string(),
         "desired",
@@ -166,7 +173,7 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
         ],
         "it is kept, and nothing is done to it",
     ));
-    if let Old::Clusters(Selector::Ids(_, why)) = old {
+    if let EmrSource::Clusters(ClusterSelector::Ids(_, why)) = old {
         translation.decisions.push(decision(
             legacy.to_string(),
             "match",
@@ -179,7 +186,7 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
             "those that live now, by their ids: new ones are not among them",
         ));
     }
-    translation.documents.push(Document { address: legacy.clone(), spec });
+    translation.documents.push(TranslatedManifest { address: legacy.clone(), spec });
     if jobs.is_empty() {
         return legacy.to_string();
     }
@@ -193,7 +200,7 @@ fn tie(translation: &mut Translation, name: &str, old: &Old) -> String {
         "neither is set",
     ));
     let spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
-    translation.documents.push(Document { address: migration, spec });
+    translation.documents.push(TranslatedManifest { address: migration, spec });
     legacy.to_string()
 }
 
@@ -202,7 +209,7 @@ mod tests {
     use super::super::supported;
     use super::*;
 
-    fn made(old: &Old, args: &[&str]) -> Translation {
+    fn made(old: &EmrSource, args: &[&str]) -> Translation {
         let steps = match args {
             [] => json!([]),
             _ => json!([{ "Name": "load", "Config": { "Jar": "command-runner.jar", "Args": args } }]),
@@ -212,8 +219,8 @@ mod tests {
             "InstanceGroups": [{ "InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2 }],
             "Steps": steps,
         });
-        let unread = [Unknown { what: "ListBootstrapActions".into(), of: "j-1".into(), why: "403 no".into() }];
-        pipeline(&input, &Options::new(supported(jiff::civil::date(2026, 11, 22))), "sales", old, &unread)
+        let unread = [FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: "403 no".into() }];
+        pipeline(&input, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))), "sales", old, &unread)
     }
 
     fn addresses(translation: &Translation) -> Vec<String> {
@@ -228,7 +235,7 @@ mod tests {
     #[test]
     fn old_and_new_are_tied() {
         let args = ["spark-submit", "s3://a/b.py", "--month", "2026-10", "--out", "s3://x/2026-10/", "(secret)"];
-        let translation = made(&Old::Clusters(Selector::Name("sales-*".into())), &args);
+        let translation = made(&EmrSource::Clusters(ClusterSelector::Name("sales-*".into())), &args);
         let all = ["DatabricksJob/sales", "AirflowDag/sales", "EmrCluster/legacy-sales", "Migration/sales"];
         assert_eq!(addresses(&translation), all);
         assert_eq!(
@@ -251,12 +258,12 @@ mod tests {
 
     #[test]
     fn what_has_nothing_to_run_is_kept_and_not_migrated() {
-        let translation = made(&Old::Clusters(Selector::Ids(vec!["j-1".into()], "why")), &[]);
+        let translation = made(&EmrSource::Clusters(ClusterSelector::Ids(vec!["j-1".into()], "why")), &[]);
         assert_eq!(addresses(&translation), ["EmrCluster/legacy-sales"]);
         assert_eq!(translation.documents[0].spec["match"], json!({ "ids": ["j-1"] }));
         assert_eq!(asked(&translation, "which clusters"), ["EmrCluster/legacy-sales match"]);
         assert_eq!(asked(&translation, "anything to run"), ["EmrCluster/legacy-sales "]);
-        let translation = made(&Old::Application("00a".into()), &["spark-submit", "s3://a/b.py"]);
+        let translation = made(&EmrSource::Application("00a".into()), &["spark-submit", "s3://a/b.py"]);
         assert_eq!(addresses(&translation)[2], "EmrServerlessApplication/legacy-sales");
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn choose(release: &Release, among: &[Runtime]) -> Option<Choice> {
         return Some(Choice { runtime, why: None });
     }
     if let Some(runtime) = nearest(&|r| r.spark >= release.spark) {
-        let why = "no supported runtime has the release's Scala: JARs have to be compiled anew";
+        let why = "no supported runtime has the release's Scala: JARs have to be compiled again";
         return Some(Choice { runtime, why: Some(why) });
     }
     let newest = among.iter().max_by(|a, b| (a.spark, a.until, &a.key).cmp(&(b.spark, b.until, &b.key)))?;

@@ -2,13 +2,13 @@
 
 use super::account::{Ask, At, Book};
 use super::application::submit;
-use super::conf::{Place, Wants};
-use super::job::{Common, Made, key};
-use super::line::Line;
+use super::conf::{TargetPaths, Wants};
+use super::job::{Common, StepTask, key};
+use super::line::CommandLine;
 use super::nodes::node;
 use super::parts::CLUSTER;
-use super::shape::{Shape, Size};
-use super::{Document, Options, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
+use super::shape::{ClusterShape, Size};
+use super::{TranslatedManifest, TranslationOptions, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
 use crate::detect;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -17,7 +17,11 @@ use std::collections::BTreeSet;
 const HISTORY: &str = "of this one run";
 const OWN: &str = "EMR Serverless' own: a job cluster starts with its run and ends with it";
 
-pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (String, Vec<Document>) {
+pub(super) fn translate(
+    book: &mut Book,
+    root: &At<'_>,
+    options: &TranslationOptions,
+) -> (String, Vec<TranslatedManifest>) {
     let application = root.get("application");
     let title = application.as_ref().and_then(|a| a.text_of("name"));
     let name = name_of(title.as_deref(), options);
@@ -29,12 +33,12 @@ pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (S
     }
     let label = application.as_ref().and_then(|a| a.get("releaseLabel"));
     let runtime = label.and_then(|at| runtime_of(book, &at, None, options));
-    let place = Place { cluster: CLUSTER, task: "tasks[*]", scope: &name };
+    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
     let mut base = Wants { cluster_mode: true, ..Wants::default() };
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
         classes::take(book, &list.items(), &place, &mut base);
     }
-    let common = Application { base: &base, runtime, tags: &tags, options };
+    let common = ApplicationBase { base: &base, runtime, tags: &tags, options };
     let mut taken = BTreeSet::new();
     let (mut jobs, mut runs) = (Vec::new(), Vec::new());
     for (i, at) in root.list("jobRuns").iter().enumerate() {
@@ -48,7 +52,7 @@ pub(super) fn translate(book: &mut Book, root: &At<'_>, options: &Options) -> (S
         book.document = super::address("DatabricksJob", &own).to_string();
         match of_run(book, at, &called, &own, &common) {
             Some((spec, templates)) => {
-                runs.push(dag::Run { job: own.clone(), templates });
+                runs.push(dag::DagJob { job: own.clone(), templates });
                 jobs.push((own, spec));
             }
             None => book.moved(&format!("{}.", at.field), |_| None, "the run came to no task"),
@@ -144,11 +148,11 @@ fn of_application(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
 }
 
 /// What all runs of an application begin with.
-struct Application<'a> {
+struct ApplicationBase<'a> {
     base: &'a Wants,
     runtime: Option<(super::runtime::Choice, super::Minor)>,
     tags: &'a Map<String, Value>,
-    options: &'a Options,
+    options: &'a TranslationOptions,
 }
 
 fn of_run(
@@ -156,7 +160,7 @@ fn of_run(
     at: &At<'_>,
     called: &str,
     scope: &str,
-    of: &Application<'_>,
+    of: &ApplicationBase<'_>,
 ) -> Option<(Value, Vec<String>)> {
     let (runtime, options) = (of.runtime.clone(), of.options);
     for member in [
@@ -187,7 +191,7 @@ fn of_run(
     let mut taken = BTreeSet::new();
     let key = key(called, &mut taken);
     let task = format!("tasks[{key}]");
-    let place = Place { cluster: CLUSTER, task: &task, scope };
+    let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
     let mut base = of.base.clone();
     let overrides = at.path("configurationOverrides.applicationConfiguration").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &overrides, &place, &mut base);
@@ -243,7 +247,7 @@ fn of_run(
     book.drop_of(at, "retryPolicy", HISTORY);
     let shape = sized(book, at, &application.wants, &base, options);
     let size = shape.size;
-    let made = [Made { key, at: at.clone(), stops: true, application }];
+    let made = [StepTask { key, at: at.clone(), stops: true, application }];
     let common = Common { shape, base, runtime, cluster, aws: Map::new() };
     let spec = job::job(book, at, &detect::masked(called), &made, &common, tags)?;
     job::sizes(book, size);
@@ -252,11 +256,11 @@ fn of_run(
 }
 
 /// `jobDriver.sparkSubmit`, as the words of a command line.
-fn spark(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Option<super::application::Application> {
+fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<super::application::SparkTask> {
     let driver = at.path("jobDriver.sparkSubmit");
     let Some(driver) = driver else {
         let inner = at.get("jobDriver").unwrap_or_else(|| at.clone());
-        let line = Line::within(&inner, vec!["hive".into()]);
+        let line = CommandLine::within(&inner, vec!["hive".into()]);
         let why = "only Spark's applications can be translated";
         super::line::without(
             book,
@@ -268,13 +272,13 @@ fn spark(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Optio
         );
         return None;
     };
-    let mut line = Line::within(&driver, vec!["spark-submit".into()]);
+    let mut line = CommandLine::within(&driver, vec!["spark-submit".into()]);
     if let Some(parameters) = driver.get("sparkSubmitParameters") {
         match words::split(&parameters.text().unwrap_or_default(), false) {
             Ok(words) => {
                 // The text as a whole is one value: what it says goes to several places.
                 book.translated(&parameters, place.task);
-                let more = Line::within(&parameters, words);
+                let more = CommandLine::within(&parameters, words);
                 line.words.extend(more.words);
                 line.ats.extend(more.ats);
             }
@@ -310,7 +314,13 @@ fn spark(book: &mut Book, at: &At<'_>, place: &Place<'_>, base: &Wants) -> Optio
 }
 
 /// As many workers as the executors need, of the type that the options name.
-fn sized<'a>(book: &mut Book, at: &At<'_>, own: &Wants, base: &Wants, options: &Options) -> Shape<'a> {
+fn sized<'a>(
+    book: &mut Book,
+    at: &At<'_>,
+    own: &Wants,
+    base: &Wants,
+    options: &TranslationOptions,
+) -> ClusterShape<'a> {
     let (own, base) = (&own.sizing, &base.sizing);
     let each = own.cores.or(base.cores).unwrap_or(4).clamp(1, 1000);
     let executors = own.executors.or(base.executors);
@@ -329,7 +339,7 @@ fn sized<'a>(book: &mut Book, at: &At<'_>, own: &Wants, base: &Wants, options: &
         place: format!("{CLUSTER}.num_workers"),
     };
     book.note(at, ask);
-    Shape {
+    ClusterShape {
         node: options.node_type.clone(),
         master: None,
         size: Size::Fixed(workers),

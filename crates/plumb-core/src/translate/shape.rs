@@ -1,14 +1,14 @@
 //! The shape of the new cluster: machines, how many, of what market, with which disks.
 
-use super::Options;
+use super::TranslationOptions;
 use super::account::{Ask, At, Book};
 use super::nodes::{self, node};
-use super::parts::{CLUSTER, Part, Role, Volume, parts};
+use super::parts::{CLUSTER, NodeRole, RoleMachines, Volume, parts};
 use serde_json::{Map, Value, json};
 
 /// A cluster's shape.
 #[derive(Clone, Debug)]
-pub(super) struct Shape<'a> {
+pub(super) struct ClusterShape<'a> {
     pub node: String,
     /// The driver's type when the driver ran on the master.
     pub master: Option<At<'a>>,
@@ -27,10 +27,10 @@ pub(super) enum Size {
 }
 
 /// The shape that groups or fleets, and their scaling, come to.
-pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &Options) -> Shape<'a> {
+pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOptions) -> ClusterShape<'a> {
     let parts = parts(book, root);
-    let master = parts.iter().find(|p| p.role == Role::Master);
-    let workers: Vec<&Part<'_>> = parts.iter().filter(|p| p.role != Role::Master).collect();
+    let master = parts.iter().find(|p| p.role == NodeRole::Master);
+    let workers: Vec<&RoleMachines<'_>> = parts.iter().filter(|p| p.role != NodeRole::Master).collect();
     let main = main_part(&workers);
     let given = main.or(master);
     let node_name = given.map_or_else(|| options.node_type.clone(), |p| p.node.clone());
@@ -52,7 +52,7 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &Options) -> Sh
     let mut aws = market(root, &workers, main, &node_name);
     let disks = main.or(master).map(|p| p.volumes.clone()).unwrap_or_default();
     volumes(book, &parts, main.or(master), &disks, &mut aws);
-    Shape {
+    ClusterShape {
         elastic_disk: disks.is_empty() && !node(&node_name).is_some_and(|n| n.disks),
         master: master.filter(|m| main.is_some() && m.node != node_name).map(|m| m.node_at.clone()),
         node: node_name,
@@ -63,8 +63,8 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &Options) -> Sh
 }
 
 /// The part with the most cores: its type is the workers'.
-fn main_part<'p, 'a>(workers: &[&'p Part<'a>]) -> Option<&'p Part<'a>> {
-    let cores = |p: &Part<'_>| {
+fn main_part<'p, 'a>(workers: &[&'p RoleMachines<'a>]) -> Option<&'p RoleMachines<'a>> {
+    let cores = |p: &RoleMachines<'_>| {
         let most = p.scaling.map_or(0, |(_, most)| most).max(p.on_demand + p.spot);
         node(&p.node).map_or(1, |n| n.cores) * most
     };
@@ -73,16 +73,16 @@ fn main_part<'p, 'a>(workers: &[&'p Part<'a>]) -> Option<&'p Part<'a>> {
         .iter()
         .copied()
         .enumerate()
-        .max_by_key(|(i, p)| (cores(p), p.role == Role::Core, usize::MAX - i))
+        .max_by_key(|(i, p)| (cores(p), p.role == NodeRole::Core, usize::MAX - i))
         .map(|(_, p)| p)
 }
 
 fn types(
     book: &mut Book,
-    main: Option<&Part<'_>>,
-    workers: &[&Part<'_>],
-    master: Option<&Part<'_>>,
-    options: &Options,
+    main: Option<&RoleMachines<'_>>,
+    workers: &[&RoleMachines<'_>],
+    master: Option<&RoleMachines<'_>>,
+    options: &TranslationOptions,
 ) {
     let to = format!("{CLUSTER}.node_type_id");
     for part in workers {
@@ -126,8 +126,14 @@ fn types(
 }
 
 /// How many workers: scaling bounds where there are any, else the sum of what was asked for.
-fn size(book: &mut Book, root: &At<'_>, workers: &[&Part<'_>], main: Option<&Part<'_>>, node_name: &str) -> Size {
-    let total = |f: fn(&Part<'_>) -> i64| workers.iter().fold(0_i64, |sum, p| sum.saturating_add(f(p)));
+fn size(
+    book: &mut Book,
+    root: &At<'_>,
+    workers: &[&RoleMachines<'_>],
+    main: Option<&RoleMachines<'_>>,
+    node_name: &str,
+) -> Size {
+    let total = |f: fn(&RoleMachines<'_>) -> i64| workers.iter().fold(0_i64, |sum, p| sum.saturating_add(f(p)));
     if let Some(limits) = root.path("ManagedScalingPolicy.ComputeLimits") {
         let unit = limits.text_of("UnitType").unwrap_or_default();
         let each = self::unit(&limits, main, node_name);
@@ -161,7 +167,7 @@ fn size(book: &mut Book, root: &At<'_>, workers: &[&Part<'_>], main: Option<&Par
 }
 
 /// How many of the policy's units one worker is.
-fn unit(limits: &At<'_>, main: Option<&Part<'_>>, node_name: &str) -> Option<i64> {
+fn unit(limits: &At<'_>, main: Option<&RoleMachines<'_>>, node_name: &str) -> Option<i64> {
     match limits.text_of("UnitType").unwrap_or_default().as_str() {
         "VCPU" => node(node_name).map(|n| n.cores),
         "InstanceFleetUnits" => main.map(|m| m.weight),
@@ -171,16 +177,22 @@ fn unit(limits: &At<'_>, main: Option<&Part<'_>>, node_name: &str) -> Option<i64
 
 fn between(least: i64, most: i64) -> Size {
     let most = most.max(least).max(1);
-    match least == most {
-        true => Size::Fixed(most),
+    if least == most {
+        Size::Fixed(most)
+    } else {
         // Nothing to do needs no fewer than one worker: a cluster with workers keeps one.
-        false => Size::Between(least.max(1).min(most), most),
+        Size::Between(least.max(1).min(most), most)
     }
 }
 
-fn market(root: &At<'_>, workers: &[&Part<'_>], main: Option<&Part<'_>>, node_name: &str) -> Map<String, Value> {
+fn market(
+    root: &At<'_>,
+    workers: &[&RoleMachines<'_>],
+    main: Option<&RoleMachines<'_>>,
+    node_name: &str,
+) -> Map<String, Value> {
     let mut aws = Map::new();
-    let spot: Vec<&&Part<'_>> = workers.iter().filter(|p| p.spot > 0).collect();
+    let spot: Vec<&&RoleMachines<'_>> = workers.iter().filter(|p| p.spot > 0).collect();
     if spot.is_empty() {
         if !workers.is_empty() {
             aws.insert("availability".into(), json!("ON_DEMAND"));
@@ -206,8 +218,8 @@ fn market(root: &At<'_>, workers: &[&Part<'_>], main: Option<&Part<'_>>, node_na
 /// EBS volumes within Databricks' bounds: 10 at most, of 100 to 4096 GB, hard disks of 500 at least (Clusters API).
 fn volumes(
     book: &mut Book,
-    parts: &[Part<'_>],
-    main: Option<&Part<'_>>,
+    parts: &[RoleMachines<'_>],
+    main: Option<&RoleMachines<'_>>,
     disks: &[Volume],
     aws: &mut Map<String, Value>,
 ) {
@@ -219,9 +231,10 @@ fn volumes(
             if is_main {
                 continue;
             }
-            match part.volumes == disks {
-                true => book.translated(&at, to.clone()),
-                false => book.dropped(&at, "all machines of a cluster have the volumes of its workers"),
+            if part.volumes == disks {
+                book.translated(&at, to.clone())
+            } else {
+                book.dropped(&at, "all machines of a cluster have the volumes of its workers")
             }
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::translate::{Options, supported, translate};
+use crate::translate::{TranslationOptions, supported, translate};
 use serde_json::{Value, json};
 
 /// The new cluster of what EMR says.
@@ -10,7 +10,7 @@ fn cluster(parts: Value) -> Value {
     let mut input = json!({"Cluster": {"Name": "n", "ReleaseLabel": "emr-7.1.0"},
         "Steps": [{"Name": "s", "Config": {"Jar": "command-runner.jar", "Args": ["spark-submit", "s3://b/a.py"]}}]});
     input.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
-    let translation = translate(&input, &Options::new(supported(jiff::civil::date(2026, 11, 22))));
+    let translation = translate(&input, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))));
     let job = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").unwrap();
     job.spec.pointer("/job_clusters/0/new_cluster").unwrap_or_else(|| panic!("{}", job.spec)).clone()
 }

@@ -32,11 +32,11 @@ pub struct Rule {
     /// On a top-level member: it is written by a call of its own, not with the object, so the hash in the mark, which is
     /// written with the object, leaves it out.
     pub apart: bool,
-    /// It cannot be changed in place: the object is made anew.
+    /// It cannot be changed in place: the object is replaced.
     pub replace: bool,
     /// The name of a member beside it which, where it is set, says all of this one: the service supplies it then.
     pub superseded_by: Option<String>,
-    /// It can be changed in place but not taken away: for that the object is made anew.
+    /// It can be changed in place but not taken away: for that the object is replaced.
     pub replace_to_clear: bool,
     /// Values that mean the same: each inner list is one value under several names.
     pub alias: Vec<Vec<Value>>,

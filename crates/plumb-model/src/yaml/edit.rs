@@ -1,7 +1,7 @@
 //! Changing one value of a YAML text, and leaving everything else of it as it is: comments, order, quotes, spaces.
 
 use super::hidden::is_hidden;
-use super::layout::{Entry, Layout, Shape, layouts};
+use super::layout::{Layout, LayoutEntry, LayoutShape, layouts};
 use super::scalar::{Scalar, resolve};
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ impl Editor<'_> {
             return Err(SHARED.into());
         }
         match (&here.shape, path) {
-            (Shape::Map { flow, entries }, [Step::Key(key), rest @ ..]) => {
+            (LayoutShape::Map { flow, entries }, [Step::Key(key), rest @ ..]) => {
                 if entries.iter().any(|e| e.key == "<<") {
                     return Err("the mapping merges another one by `<<`".into());
                 }
@@ -62,7 +62,7 @@ impl Editor<'_> {
                     }
                 }
             }
-            (Shape::Seq { flow, items }, [Step::Index(index), rest @ ..]) => match items.get(*index) {
+            (LayoutShape::Seq { flow, items }, [Step::Index(index), rest @ ..]) => match items.get(*index) {
                 Some(_) => self.item(here, *flow, items, *index, rest, value),
                 None => {
                     let value = value.ok_or("it is not written in the file")?;
@@ -77,7 +77,7 @@ impl Editor<'_> {
         &self,
         map: &Layout,
         flow: bool,
-        entries: &[Entry],
+        entries: &[LayoutEntry],
         at: usize,
         rest: &[Step],
         value: Option<&Value>,
@@ -86,9 +86,9 @@ impl Editor<'_> {
         if !rest.is_empty() {
             // What is null or empty gives way to what is to be in it.
             let is_empty = match &entry.value.shape {
-                Shape::Scalar => true,
-                Shape::Map { entries, .. } => entries.is_empty(),
-                Shape::Seq { items, .. } => items.is_empty(),
+                LayoutShape::Scalar => true,
+                LayoutShape::Map { entries, .. } => entries.is_empty(),
+                LayoutShape::Seq { items, .. } => items.is_empty(),
             };
             return match value {
                 Some(value) if is_empty && !entry.value.shared => self.put(entry, flow, &nested(rest, value)?),
@@ -107,11 +107,11 @@ impl Editor<'_> {
     }
 
     /// Puts a value behind a key.
-    fn put(&self, entry: &Entry, flow: bool, value: &Value) -> Result<Change, String> {
+    fn put(&self, entry: &LayoutEntry, flow: bool, value: &Value) -> Result<Change, String> {
         let colon = self.text[entry.key_end..].find(':').ok_or("the key has no colon")? + entry.key_end + 1;
         let end = entry.value.end.max(colon);
         if flow || !is_block(value) {
-            let scalar = matches!(entry.value.shape, Shape::Scalar) && entry.value.start < entry.value.end;
+            let scalar = matches!(entry.value.shape, LayoutShape::Scalar) && entry.value.start < entry.value.end;
             let start = if scalar && !self.text[entry.value.start..].starts_with(['|', '>']) {
                 entry.value.start
             } else {
@@ -128,7 +128,7 @@ impl Editor<'_> {
         &self,
         map: &Layout,
         flow: bool,
-        entries: &[Entry],
+        entries: &[LayoutEntry],
         key: &str,
         value: &Value,
         indent: usize,
@@ -198,9 +198,10 @@ impl Editor<'_> {
     /// A block that is replaced by something short stands beside its key again.
     fn beside(&self, (from, to, put): Change) -> Change {
         let before = self.text[..from].trim_end();
-        match before.ends_with(':') && !self.text[before.len()..from].contains('#') {
-            true => (before.len(), to, format!(" {put}")),
-            false => (from, to, put),
+        if before.ends_with(':') && !self.text[before.len()..from].contains('#') {
+            (before.len(), to, format!(" {put}"))
+        } else {
+            (from, to, put)
         }
     }
 
@@ -248,9 +249,10 @@ impl Editor<'_> {
     /// A key and its value, on lines of their own.
     fn pair(&self, key: &str, value: &Value, indent: usize) -> String {
         let space = " ".repeat(indent);
-        match is_block(value) {
-            true => format!("{space}{key}:{}{}", self.newline, self.block(value, indent + 2)),
-            false => format!("{space}{key}: {}", inline(value)),
+        if is_block(value) {
+            format!("{space}{key}:{}{}", self.newline, self.block(value, indent + 2))
+        } else {
+            format!("{space}{key}: {}", inline(value))
         }
     }
 
@@ -263,9 +265,12 @@ impl Editor<'_> {
             }
             Value::Array(items) => items
                 .iter()
-                .map(|item| match is_block(item) {
-                    true => format!("{space}- {}", self.block(item, indent + 2).trim_start()),
-                    false => format!("{space}- {}", inline(item)),
+                .map(|item| {
+                    if is_block(item) {
+                        format!("{space}- {}", self.block(item, indent + 2).trim_start())
+                    } else {
+                        format!("{space}- {}", inline(item))
+                    }
                 })
                 .collect(),
             other => vec![format!("{space}{}", inline(other))],
@@ -274,7 +279,7 @@ impl Editor<'_> {
     }
 }
 
-fn spans(entries: &[Entry]) -> Vec<(usize, usize)> {
+fn spans(entries: &[LayoutEntry]) -> Vec<(usize, usize)> {
     entries.iter().map(|e| (e.start, e.value.end)).collect()
 }
 

@@ -10,20 +10,20 @@ pub(super) struct Layout {
     pub start: usize,
     /// Behind the last byte of the value itself; comments behind it are not part of it.
     pub end: usize,
-    pub shape: Shape,
+    pub shape: LayoutShape,
     /// It has an anchor or a tag, or is an alias: what is written here counts elsewhere, too, or the other way around.
     pub shared: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Shape {
+pub(super) enum LayoutShape {
     Scalar,
-    Map { flow: bool, entries: Vec<Entry> },
+    Map { flow: bool, entries: Vec<LayoutEntry> },
     Seq { flow: bool, items: Vec<Layout> },
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct LayoutEntry {
     pub key: String,
     pub start: usize,
     pub key_end: usize,
@@ -47,12 +47,12 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
                 // Some positions of a block scalar are those of its text, without its sign.
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let start = if block { sign(text, start) } else { start };
-                Layout { start, end, shape: Shape::Scalar, shared: anchor != 0 || tag.is_some() }
+                Layout { start, end, shape: LayoutShape::Scalar, shared: anchor != 0 || tag.is_some() }
             }
-            Event::Alias(_) => Layout { start, end, shape: Shape::Scalar, shared: true },
+            Event::Alias(_) => Layout { start, end, shape: LayoutShape::Scalar, shared: true },
             Event::SequenceStart(anchor, tag) => {
                 let flow = text[start..].starts_with('[');
-                let shape = Shape::Seq { flow, items: Vec::new() };
+                let shape = LayoutShape::Seq { flow, items: Vec::new() };
                 open.push(Open {
                     layout: Layout { start, end, shape, shared: anchor != 0 || tag.is_some() },
                     key: None,
@@ -61,7 +61,7 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
             }
             Event::MappingStart(anchor, tag) => {
                 let flow = text[start..].starts_with('{');
-                let shape = Shape::Map { flow, entries: Vec::new() };
+                let shape = LayoutShape::Map { flow, entries: Vec::new() };
                 open.push(Open {
                     layout: Layout { start, end, shape, shared: anchor != 0 || tag.is_some() },
                     key: None,
@@ -72,10 +72,10 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
                 let mut layout = open.pop()?.layout;
                 // A block ends where its last value does; the parser only notices later, behind comments.
                 layout.end = match &layout.shape {
-                    Shape::Seq { flow: true, .. } | Shape::Map { flow: true, .. } => end,
-                    Shape::Seq { items, .. } => items.last().map_or(layout.start, |i| i.end),
-                    Shape::Map { entries, .. } => entries.last().map_or(layout.start, |e| e.value.end),
-                    Shape::Scalar => end,
+                    LayoutShape::Seq { flow: true, .. } | LayoutShape::Map { flow: true, .. } => end,
+                    LayoutShape::Seq { items, .. } => items.last().map_or(layout.start, |i| i.end),
+                    LayoutShape::Map { entries, .. } => entries.last().map_or(layout.start, |e| e.value.end),
+                    LayoutShape::Scalar => end,
                 };
                 layout
             }
@@ -86,21 +86,18 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
             continue;
         };
         match (&mut parent.layout.shape, parent.key.take()) {
-            (Shape::Seq { items, .. }, _) => items.push(node),
-            (Shape::Map { entries, .. }, Some((key, start, key_end))) => {
+            (LayoutShape::Seq { items, .. }, _) => items.push(node),
+            (LayoutShape::Map { entries, .. }, Some((key, start, key_end))) => {
                 // An empty value is reported somewhere behind its key.
-                let value = match node.start == node.end {
-                    true => Layout { start: key_end, end: key_end, ..node },
-                    false => node,
-                };
-                entries.push(Entry { key, start, key_end, value });
+                let value = if node.start == node.end { Layout { start: key_end, end: key_end, ..node } } else { node };
+                entries.push(LayoutEntry { key, start, key_end, value });
             }
-            (Shape::Map { .. }, None) => {
+            (LayoutShape::Map { .. }, None) => {
                 let written = text.get(node.start..node.end)?;
                 let key = written.trim_matches(['"', '\'']).to_owned();
                 parent.key = Some((key, node.start, node.end));
             }
-            (Shape::Scalar, _) => return None,
+            (LayoutShape::Scalar, _) => return None,
         }
     }
     Some(done)

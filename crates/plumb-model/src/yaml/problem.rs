@@ -85,7 +85,7 @@ impl Files {
     }
 }
 
-/// One mistake: where it is, what it is, how to mend it.
+/// One mistake: where it is, what it is, how to fix it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// `None` when it has no place in a file (a missing file, a limit on the whole project).
@@ -94,7 +94,7 @@ pub struct Problem {
     pub message: String,
     /// What stands beside the underlined text: usually what was expected, or the nearest valid name.
     pub label: String,
-    /// How to mend it, when the label does not say.
+    /// How to fix it, when the label does not say.
     pub help: Option<String>,
     /// A second place that explains the first: "first set here".
     pub related: Option<(Span, String)>,
@@ -175,7 +175,7 @@ impl Problem {
         self
     }
 
-    /// Adds how to mend it.
+    /// Adds how to fix it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
         self

@@ -55,7 +55,7 @@ pub fn read_partly<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems
             problems.at(
                 node.span,
                 format!("this document has {listed} mistakes or more; the others are not listed"),
-                "mend the listed ones first",
+                "fix the listed ones first",
             );
             return None;
         }

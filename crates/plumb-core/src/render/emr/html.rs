@@ -2,7 +2,7 @@
 
 use super::super::value::visible;
 use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
-use crate::inventory::{Application, Depends, Inventory, Pipeline};
+use crate::inventory::{Depends, EmrApplication, Inventory, Pipeline};
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a1a1a}\
 table{border-collapse:collapse;width:100%;margin:.5rem 0}th,td{text-align:left;vertical-align:top;padding:.25rem .6rem;\
@@ -23,7 +23,7 @@ pub fn html(inventory: &Inventory) -> String {
         safe(&period(inventory)),
     );
     if !inventory.unread.is_empty() {
-        let say = |one: &crate::inventory::Unread| format!("{} {}: {}", one.what, one.of.join(", "), one.why);
+        let say = |one: &crate::inventory::UnreadPart| format!("{} {}: {}", one.what, one.of.join(", "), one.why);
         out.push_str("<p class=\"bad\">Not read, and so not known:</p>\n");
         out.push_str(&list(inventory.unread.iter().map(say)));
     }
@@ -146,7 +146,7 @@ fn pipeline(out: &mut String, one: &Pipeline) {
     }
     row(out, "took", &safe(&one.duration.as_ref().map(spread).unwrap_or_default()));
     row(out, "hours", &format!("{} normalised instance hours", one.normalized_instance_hours));
-    let run = |run: &crate::inventory::Run| {
+    let run = |run: &crate::inventory::ClusterRun| {
         let took = run.seconds.map(length).unwrap_or_default();
         let reason = run.reason.as_deref().unwrap_or_default();
         format!(
@@ -158,7 +158,7 @@ fn pipeline(out: &mut String, one: &Pipeline) {
         )
     };
     row(out, "runs", &list(one.runs.iter().map(run)));
-    let failure = |one: &crate::inventory::Failure| {
+    let failure = |one: &crate::inventory::EmrFailure| {
         let (at, step) = (one.at.map(minute).unwrap_or_default(), one.step.as_deref().unwrap_or_default());
         format!("{at} {} {step}: {} {}", one.cluster, one.reason, one.log.as_deref().unwrap_or_default())
     };
@@ -171,7 +171,7 @@ fn words(args: &[String]) -> String {
     args.iter().map(|arg| argument(arg)).collect::<Vec<_>>().join(" ")
 }
 
-fn application(out: &mut String, one: &Application) {
+fn application(out: &mut String, one: &EmrApplication) {
     out.push_str(&format!("<details>\n<summary>{} ({})</summary>\n<table>\n", safe(&one.name), safe(&one.id)));
     row(out, "state", &safe(&one.state));
     row(out, "release", &safe(&format!("{} {}", one.release, one.kind)));

@@ -1,4 +1,4 @@
-//! Showing what an account has of EMR: as text, as JSON, as one page of HTML.
+//! Showing an EMR inventory: as text, as JSON, as one page of HTML.
 
 mod html;
 mod text;
@@ -75,7 +75,7 @@ fn nodes(nodes: &Nodes) -> String {
 
 /// How many runs of a pipeline failed, or had a step that did.
 fn failed(pipeline: &Pipeline) -> usize {
-    let failed = |run: &&crate::inventory::Run| run.failed_steps > 0 || run.state == "TERMINATED_WITH_ERRORS";
+    let failed = |run: &&crate::inventory::ClusterRun| run.failed_steps > 0 || run.state == "TERMINATED_WITH_ERRORS";
     pipeline.runs.iter().filter(failed).count()
 }
 

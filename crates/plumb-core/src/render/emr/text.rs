@@ -2,7 +2,7 @@
 
 use super::super::value::{columns, visible, wrapped};
 use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
-use crate::inventory::{Application, Depends, Inventory, Pipeline, Step};
+use crate::inventory::{Depends, EmrApplication, Inventory, Pipeline, PipelineStep};
 
 /// How many runs and failures of a pipeline are listed; how many more there are is said.
 const MOST: usize = 12;
@@ -193,7 +193,7 @@ fn more(block: &mut Block<'_>, all: usize) {
     }
 }
 
-fn step(block: &mut Block<'_>, one: &Step) {
+fn step(block: &mut Block<'_>, one: &PipelineStep) {
     let failed = if one.failed > 0 { format!(", {} failed", one.failed) } else { String::new() };
     let took = one.duration.as_ref().map(|took| format!("; {}", spread(took))).unwrap_or_default();
     let state = format!("{} {}", one.last_state, one.action_on_failure);
@@ -204,7 +204,7 @@ fn step(block: &mut Block<'_>, one: &Step) {
     block.row("", &format!("$ {}", words.join(" ")));
 }
 
-fn application(block: &mut Block<'_>, one: &Application) {
+fn application(block: &mut Block<'_>, one: &EmrApplication) {
     block.title("EMR Serverless application", &one.name);
     block.row("id", &visible(&format!("{} {}", one.id, one.state)));
     let architecture = one.architecture.as_deref().unwrap_or_default();
