@@ -13,8 +13,8 @@ use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{AnyKind, Mark, Role};
 use plumb_core::manifest::{Desired, Request, Source};
-use plumb_core::plan::teardown::{Commits, Evidence};
-use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
+use plumb_core::plan::{Bases, Decision, Earlier, Input, Live, Selection, decide};
+use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
 use plumb_model::address::Address;
 use plumb_model::call::{Fault, System};
@@ -134,16 +134,15 @@ impl Project {
     /// The kinds that the project manages.
     pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
         let chosen = self.desired.project.kinds.as_ref();
-        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
-            Role::Object => true,
-            // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
-            Role::Ladder => self
-                .desired
-                .resources
-                .iter()
-                .any(|r| r.kind.name() == k.name() || (r.kind.role() == Role::Ladder && k.name() == "EmrCluster")),
-            Role::Tie => false,
-        };
+        let is_asked_for =
+            |k: &&'static dyn AnyKind| match k.role() {
+                Role::Object => true,
+                // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
+                Role::Teardown => self.desired.resources.iter().any(|r| {
+                    r.kind.name() == k.name() || (r.kind.role() == Role::Teardown && k.name() == "EmrCluster")
+                }),
+                Role::Relation => false,
+            };
         kinds::all()
             .iter()
             .copied()
@@ -154,7 +153,7 @@ impl Project {
 
     /// The reports of comparisons that the repository has: `evidence/*.json`.
     fn evidence(&self) -> Result<Evidence, Failure> {
-        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
+        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Teardown) {
             return Ok(Evidence::default());
         }
         if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
@@ -172,7 +171,7 @@ impl Project {
     fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
         let of_teardowns =
-            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Teardown));
         let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
@@ -205,7 +204,7 @@ impl Project {
                 services,
                 absent,
                 workspace: None,
-                key: false,
+                allow_teardown: false,
                 _sandbox: Some(running),
             });
         }
@@ -233,13 +232,13 @@ impl Project {
             };
             services = services.with_dag_files(files);
         }
-        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Ladder) && target.emr.is_some() {
+        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Teardown) && target.emr.is_some() {
             let emr = emr::account(target)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
         }
-        Ok(Session { services, absent, workspace, key: false, _sandbox: None, project: self })
+        Ok(Session { services, absent, workspace, allow_teardown: false, _sandbox: None, project: self })
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.
@@ -352,8 +351,8 @@ pub struct Session {
     pub services: Services,
     /// Systems that are read as empty because the target does not have them.
     absent: Vec<System>,
-    /// Whether what is due may be taken down.
-    key: bool,
+    /// Whether what is due is terminated or deleted.
+    allow_teardown: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     workspace: Option<String>,
     /// Kept running for as long as the session.
@@ -372,9 +371,9 @@ impl Session {
         Project::load(global, targeted, ui)?.connect(ui).await
     }
 
-    /// Gives the second key: what is due is taken down.
+    /// Sets `--allow-teardown`: what is due is terminated or deleted.
     pub fn allow_teardown(&mut self, allow: bool) {
-        self.key = allow;
+        self.allow_teardown = allow;
     }
 
     /// The kinds that the project manages and the target has the systems for.
@@ -505,7 +504,8 @@ impl Session {
             base,
             today: day(now),
             now,
-            teardown: Keys { who: &self.project.who(), key: self.key },
+            who: &self.project.who(),
+            allow_teardown: self.allow_teardown,
             kinds: &self.kinds(),
             approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,

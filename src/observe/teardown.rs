@@ -1,16 +1,16 @@
-//! Reading what is to be taken down, and what its gates look at.
+//! Reading what a teardown is about, and what its gates look at.
 //!
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
 use super::{WIDTH, is_refused, joined, read_one, refusal};
 use crate::services::{self, Services};
-use plumb_core::kinds::emr::ladder::{LadderSpec, Outcome};
-use plumb_core::kinds::emr::old::Old;
+use plumb_core::kinds::old::Old;
+use plumb_core::kinds::teardown_spec::{Outcome, TeardownSpec};
 use plumb_core::kinds::{AnyKind, Role, Unreadable, Whose};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::teardown::RunEnd;
 use plumb_core::plan::{Live, Selection};
+use plumb_core::teardown::RunEnd;
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Fault, System};
 use plumb_model::read::Read;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 
-/// Completes what the manifests of ladders match.
+/// Completes what the manifests of teardowns match.
 pub(super) async fn complete(
     services: &Services,
     kinds: &[&'static dyn AnyKind],
@@ -26,18 +26,18 @@ pub(super) async fn complete(
     selection: &Selection,
     live: &mut Live,
 ) -> Result<(), Fault> {
-    let ladders: Vec<(&'static dyn AnyKind, LadderSpec)> = desired
+    let teardowns: Vec<(&'static dyn AnyKind, TeardownSpec)> = desired
         .resources
         .iter()
-        .filter(|r| r.kind.role() == Role::Ladder)
-        .map(|r| (r.kind, LadderSpec::of(&r.spec)))
+        .filter(|r| r.kind.role() == Role::Teardown)
+        .map(|r| (r.kind, TeardownSpec::of(&r.spec)))
         .collect();
     // Which clusters a security configuration is used by, only the clusters say.
-    let all_clusters = ladders.iter().any(|(kind, _)| kind.name() == "EmrSecurityConfiguration");
-    for kind in kinds.iter().copied().filter(|k| k.role() == Role::Ladder) {
+    let all_clusters = teardowns.iter().any(|(kind, _)| kind.name() == "EmrSecurityConfiguration");
+    for kind in kinds.iter().copied().filter(|k| k.role() == Role::Teardown) {
         let is_wanted = |id: &str, name: &str| {
             (all_clusters && kind.name() == "EmrCluster")
-                || ladders.iter().any(|(k, spec)| k.name() == kind.name() && spec.matches.may_match(id, name))
+                || teardowns.iter().any(|(k, spec)| k.name() == kind.name() && spec.matches.may_match(id, name))
         };
         let listed = live.of(kind.name()).iter().filter(|found| Old::of(&found.seen).is_none());
         let wanted: Vec<String> = listed
@@ -98,8 +98,8 @@ async fn singly(
 /// Reads how the last runs ended of the jobs that something live waits for.
 async fn runs(services: &Services, desired: &Desired, selection: &Selection, live: &mut Live) -> Result<(), Fault> {
     let mut wanted: BTreeMap<Address, u32> = BTreeMap::new();
-    for resource in desired.resources.iter().filter(|r| r.kind.role() == Role::Ladder && selection.has(r)) {
-        let spec = LadderSpec::of(&resource.spec);
+    for resource in desired.resources.iter().filter(|r| r.kind.role() == Role::Teardown && selection.has(r)) {
+        let spec = TeardownSpec::of(&resource.spec);
         let olds = live.of(resource.kind.name()).iter().filter_map(|found| Old::of(&found.seen));
         let matches = |old: &Old| spec.matches.matches(&old.id, &old.name, &old.tags);
         if spec.desired != Outcome::Teardown || !olds.into_iter().any(|old| matches(&old)) {

@@ -1,4 +1,4 @@
-//! Taking EMR down, as people do it: what is shown, what needs the second key, what is approved.
+//! The teardown of EMR, as people do it: what is shown, what needs `--allow-teardown`, what is approved.
 
 use crate::shows;
 use crate::world::{Sandbox, World};
@@ -488,7 +488,7 @@ fn the_project_can_ask_for_more_than_a_manifest_does() {
 }
 
 #[test]
-fn the_embedded_sandbox_has_the_ladder_too() {
+fn the_embedded_sandbox_has_teardowns_too() {
     let world = World::new();
     let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  targets:\n    dev: {default: true, sandbox: true}\n";
     world.write("plumb.yaml", project);

@@ -17,8 +17,19 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 10] =
-    ["detect", "kinds", "manifest", "plan", "inventory", "translate", "render", "schemas", "writeback", "import"];
+const ROOMS: [&str; 11] = [
+    "detect",
+    "kinds",
+    "manifest",
+    "teardown",
+    "plan",
+    "inventory",
+    "translate",
+    "render",
+    "schemas",
+    "writeback",
+    "import",
+];
 /// What a crate that decides must not depend on, directly or through others.
 const NOT_PURE: [&str; 6] = ["tokio", "hyper", "reqwest", "axum", "git2", "mio"];
 /// What code that decides never names.

@@ -2,7 +2,7 @@
 //! sent, every end is one that may be, and every one that should be is there.
 
 use super::account::{Account, LATER, cluster, files, legacy, migration, new_pipeline, report};
-use plumb_core::plan::teardown::Evidence;
+use plumb_core::teardown::Evidence;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

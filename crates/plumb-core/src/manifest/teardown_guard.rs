@@ -1,10 +1,10 @@
-//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before something is taken down.
+//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before something is terminated or deleted.
 //!
 //! A manifest with less is a mistake, not raised: what it says is what reviewers read, and it should be what happens.
 
 use super::project::{RequiredGate, TeardownGuard};
 use super::{Project, Resource};
-use crate::kinds::emr::ladder::{LadderSpec, Outcome, grace_seconds};
+use crate::kinds::teardown_spec::{Outcome, TeardownSpec, grace_seconds};
 use crate::kinds::{MarkPlace, Role};
 use plumb_model::yaml::{Node, Problems};
 
@@ -18,18 +18,18 @@ pub(super) fn of_project(project: &Project, spec: &Node, problems: &mut Problems
     }
 }
 
-/// Reports manifests that would take something down for less than the project's guard.
+/// Reports manifests that would terminate or delete something for less than the project's guard.
 pub(super) fn of_manifests(resources: &[Resource], guard: Option<&TeardownGuard>, problems: &mut Problems) {
     let Some(guard) = guard else { return };
-    for resource in resources.iter().filter(|r| r.kind.role() == Role::Ladder) {
-        let spec = LadderSpec::of(&resource.spec);
+    for resource in resources.iter().filter(|r| r.kind.role() == Role::Teardown) {
+        let spec = TeardownSpec::of(&resource.spec);
         if spec.desired == Outcome::Teardown {
             of_manifest(resource, &spec, guard, problems);
         }
     }
 }
 
-fn of_manifest(resource: &Resource, spec: &LadderSpec, guard: &TeardownGuard, problems: &mut Problems) {
+fn of_manifest(resource: &Resource, spec: &TeardownSpec, guard: &TeardownGuard, problems: &mut Problems) {
     const HELP: &str = "`guards.teardown` in plumb.yaml is the least that every teardown of the project waits for";
     let rules = spec.gates();
     let requires = rules.requires.clone().unwrap_or_default();

@@ -8,7 +8,6 @@ use super::matching::Match;
 use super::origin::{Was, is_apart};
 use super::secrets::{self, seal};
 use super::selection::Selection;
-use super::teardown::Descent;
 use super::unknown::{self, Unknown};
 use super::unreadable::Unread;
 use super::{
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
+use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
 use plumb_model::call::System;
 use plumb_model::schema::{self, Path};
@@ -38,8 +38,10 @@ pub struct Input<'a> {
     pub today: jiff::civil::Date,
     /// Only for what would begin at once: nothing else depends on the time of day.
     pub now: jiff::Timestamp,
-    /// Who asks, and whether what is due may be taken down.
-    pub teardown: Keys<'a>,
+    /// Who asks: it is written on what is marked for teardown.
+    pub who: &'a str,
+    /// Whether what is due is terminated or deleted: `--allow-teardown`.
+    pub allow_teardown: bool,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
     /// `PLUMB_APPROVAL_KEY`, which keys the digests.
@@ -47,15 +49,6 @@ pub struct Input<'a> {
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is
     /// decided.
     pub absent: &'a [System],
-}
-
-/// What a teardown needs to know beside what is live.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keys<'a> {
-    /// Who marks: it is written on what is marked.
-    pub who: &'a str,
-    /// The second key: whether what is due is taken down.
-    pub key: bool,
 }
 
 /// A plan, and the secrets that its calls need.
@@ -114,12 +107,12 @@ pub fn decide(input: &Input<'_>) -> Decision {
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
         let role = resource.kind.role();
-        if role == Role::Tie {
+        if role == Role::Relation {
             continue;
         }
         let is_read = input.kinds.iter().any(|k| k.name() == resource.address.kind);
         match is_read && !served::lacks(resource, input.absent) {
-            true if role == Role::Ladder => decider.ladder(resource),
+            true if role == Role::Teardown => decider.teardown(resource),
             true => decider.resource(resource),
             false => decider.unserved(resource),
         }
@@ -156,7 +149,7 @@ pub(super) struct Decider<'a> {
     pub(super) chosen: BTreeSet<Address>,
     pub(super) changes: Vec<Change>,
     pub(super) blocked: Vec<Blocked>,
-    pub(super) descents: Vec<Descent>,
+    pub(super) teardown: Vec<PendingTeardown>,
     pub(super) notes: Vec<Note>,
     /// What the specs do not model and stays.
     pub(super) unknown: unknown::Notes,
@@ -195,7 +188,7 @@ impl<'a> Decider<'a> {
             chosen: BTreeSet::new(),
             changes: Vec::new(),
             blocked: Vec::new(),
-            descents: Vec::new(),
+            teardown: Vec::new(),
             notes: Self::unread_notes(input.live),
             unknown: unknown::Notes::default(),
             unchanged: 0,

@@ -60,7 +60,7 @@ impl Decider<'_> {
             digest: String::new(),
             changes: self.changes,
             blocked: self.blocked,
-            teardown: self.descents,
+            teardown: self.teardown,
             notes: self.notes,
             unchanged: self.unchanged,
         };

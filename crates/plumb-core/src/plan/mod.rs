@@ -22,7 +22,7 @@ pub mod references;
 pub mod secrets;
 mod selection;
 mod served;
-pub mod teardown;
+mod teardown;
 mod types;
 pub mod unknown;
 mod unreadable;
@@ -33,7 +33,7 @@ mod plan_world;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decision, Input, Keys, Wanted, decide};
+pub use decide::{Decision, Input, Wanted, decide};
 pub use earlier::{Base, Bases, Earlier};
 pub use live::{Found, Live};
 pub use origin::is_apart;

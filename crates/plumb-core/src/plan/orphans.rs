@@ -18,7 +18,7 @@ impl<'a> Decider<'a> {
     pub(super) fn orphans(&mut self) {
         let declared: BTreeSet<&Address> = self.input.desired.resources.iter().map(|r| &r.address).collect();
         let owned = std::mem::take(&mut self.owned);
-        // What a ladder's mark is on is never pruned: its manifest did not make it.
+        // What a teardown's mark is on is never pruned: its manifest did not make it.
         for kind in self.input.kinds.iter().filter(|k| k.role() == Role::Object) {
             let unread = self.unread_orphans(*kind, &declared);
             for (address, found) in &owned[kind.name()] {

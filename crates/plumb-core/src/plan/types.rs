@@ -1,8 +1,8 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
 use super::Partial;
-use super::teardown::Descent;
 use crate::kinds::ImpactClass;
+use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
 use plumb_model::call::Call;
 use schemars::JsonSchema;
@@ -45,9 +45,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
     pub blocked: Vec<Blocked>,
-    /// What is on its way down, and the gates before it. For reading only: it is no part of the digest.
+    /// What is to be terminated or deleted, and the gates before it. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub teardown: Vec<Descent>,
+    pub teardown: Vec<PendingTeardown>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
     /// How many resources are as they should be.
@@ -85,7 +85,7 @@ pub enum Action {
     Release,
     /// It is marked for teardown; nothing else happens to it.
     Mark,
-    /// It is taken down.
+    /// It is terminated or deleted for good.
     Terminate,
 }
 

@@ -55,7 +55,7 @@ enum Rank {
     Delete,
     Replace,
     Disruptive,
-    Descent,
+    PendingTeardown,
     Update,
     Adopt,
     Rename,
@@ -184,7 +184,7 @@ fn omission(sections: &[Section]) -> String {
             (Rank::Delete, "delete", "deletes"),
             (Rank::Replace, "replace", "replaces"),
             (Rank::Disruptive, "disruptive update", "disruptive updates"),
-            (Rank::Descent, "teardown that waits", "teardowns that wait"),
+            (Rank::PendingTeardown, "teardown that waits", "teardowns that wait"),
             (Rank::Update, "update", "updates"),
             (Rank::Adopt, "adoption", "adoptions"),
             (Rank::Rename, "rename or release", "renames or releases"),
@@ -243,13 +243,14 @@ fn sections(plan: &Plan) -> Vec<Section> {
             }
         }
     }
-    let descents = plan.teardown.iter().map(|descent| one_line(Rank::Descent, teardown::lines(descent))).collect();
+    let waiting =
+        plan.teardown.iter().map(|pending| one_line(Rank::PendingTeardown, teardown::lines(pending))).collect();
     let branch = if plan.base.is_some() { "What this branch changes" } else { "Changes" };
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
         folded("Deleted, replaced or taken down", dangerous),
-        fenced("Teardown", descents),
+        fenced("Teardown", waiting),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
         fenced("Notes", notes),

@@ -114,7 +114,7 @@ pub const STORY: &[Step] = &[
         play: |stage| Box::pin(exit::deploy(stage)),
     },
     Step {
-        title: "teardown, first rung: marked",
+        title: "teardown, first stage: marked",
         words: "Ann writes that the old insights clusters are to go. The first apply only marks what matches: tags, and \
                 nothing else.",
         play: |stage| Box::pin(exit::mark(stage)),
@@ -126,7 +126,7 @@ pub const STORY: &[Step] = &[
         play: |stage| Box::pin(exit::gates(stage)),
     },
     Step {
-        title: "teardown: the second key",
+        title: "teardown: --allow-teardown",
         words: "Now it is due. That alone ends nothing: terminating takes --allow-teardown as well.",
         play: |stage| Box::pin(exit::take_down(stage)),
     },

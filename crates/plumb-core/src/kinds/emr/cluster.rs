@@ -1,12 +1,12 @@
-//! EMR clusters, which others made and plumb takes down.
+//! EMR clusters, which others made and plumb terminates.
 //!
 //! Facts: botocore's service model `emr/2009-03-31`; `TerminateJobFlows` of several clusters ends the unprotected ones
 //! even when it fails for a protected one, so each gets a call of its own; a cluster whose last step has ended and that is
 //! not to be kept alive ends by itself whatever its protection says.
 
 use super::api::{operation, time};
-use super::ladder::{self, LadderSpec};
-use super::old::{self, Old, tags_of, text};
+use crate::kinds::old::{self, Old, tags_of, text};
+use crate::kinds::teardown_spec::{self, TeardownSpec};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
@@ -133,8 +133,8 @@ impl Kind for EmrCluster {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    const ROLE: Role = Role::Teardown;
+    type Spec = TeardownSpec;
 
     /// Those that have not ended, and are not about to.
     fn list() -> Vec<Read> {
@@ -189,10 +189,10 @@ impl Kind for EmrCluster {
     }
 
     fn named(spec: &Value) -> Vec<Named> {
-        ladder::named(spec)
+        teardown_spec::named(spec)
     }
 
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, true, findings);
+    fn check(spec: &TeardownSpec, findings: &mut Findings) {
+        teardown_spec::check(spec, true, findings);
     }
 }

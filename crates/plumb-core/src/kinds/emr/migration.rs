@@ -1,6 +1,6 @@
 //! Migrations: which old pipeline became which new one.
 
-use super::ladder::listed;
+use crate::kinds::teardown_spec::listed;
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
@@ -49,7 +49,7 @@ pub struct After {
 /// A migration: it makes nothing, it says what belongs together.
 pub struct Migration;
 
-/// What can be taken down.
+/// What can be old: what a teardown ends.
 const OLD: &[&str] = &["EmrCluster", "EmrServerlessApplication", "EmrSecurityConfiguration"];
 
 impl Kind for Migration {
@@ -59,7 +59,7 @@ impl Kind for Migration {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Tie;
+    const ROLE: Role = Role::Relation;
     type Spec = MigrationSpec;
 
     /// There is nothing live of it.

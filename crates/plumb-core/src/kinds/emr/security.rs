@@ -4,8 +4,8 @@
 //! marked on them.
 
 use super::api::{operation, time};
-use super::ladder::{self, LadderSpec};
-use super::old::{Old, text};
+use crate::kinds::old::{Old, text};
+use crate::kinds::teardown_spec::{self, TeardownSpec};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
@@ -29,8 +29,8 @@ impl Kind for EmrSecurityConfiguration {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    const ROLE: Role = Role::Teardown;
+    type Spec = TeardownSpec;
 
     fn list() -> Vec<Read> {
         vec![Read { call: listing(), paging: Paging::Token { param: "Marker", next: "/Marker" } }]
@@ -77,10 +77,10 @@ impl Kind for EmrSecurityConfiguration {
     }
 
     fn named(spec: &Value) -> Vec<Named> {
-        ladder::named(spec)
+        teardown_spec::named(spec)
     }
 
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, false, findings);
+    fn check(spec: &TeardownSpec, findings: &mut Findings) {
+        teardown_spec::check(spec, false, findings);
     }
 }

@@ -1,15 +1,16 @@
-//! What a plan does to the things that a ladder's manifest matches.
+//! What a plan does to the things that a teardown's manifest matches.
 
-use super::{
-    Because, Clock, Decided, Descent, Known, Next, Question, Rung, Starts, Successor, basis, decide, returned,
-};
-use crate::kinds::emr::ladder::{LadderSpec, Outcome};
-use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
+use crate::kinds::old::{Old, TAG_NOT_BEFORE};
+use crate::kinds::teardown_spec::{Outcome, TeardownSpec};
 use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
 use crate::plan::decide::Decider;
 use crate::plan::unreadable::unread_part;
 use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
+use crate::teardown::{
+    Clock, Known, PendingTeardown, Question, Stage, Starts, Successor, TagReason, TeardownDecision, TeardownStep,
+    basis, decide, returned,
+};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 
@@ -19,14 +20,14 @@ fn address_of(resource: &Resource, id: &str) -> Address {
 }
 
 impl<'a> Decider<'a> {
-    /// Decides on everything that a ladder's manifest matches.
-    pub(in crate::plan) fn ladder(&mut self, resource: &'a Resource) {
+    /// Decides on everything that a teardown's manifest matches.
+    pub(in crate::plan) fn teardown(&mut self, resource: &'a Resource) {
         if !self.input.selection.has(resource) {
             return;
         }
-        let spec = LadderSpec::of(&resource.spec);
+        let spec = TeardownSpec::of(&resource.spec);
         let matched: Vec<(&Found, Old)> = self.matched(resource, &spec);
-        let told = |decider: &Self| (decider.changes.len(), decider.descents.len(), decider.blocked.len());
+        let told = |decider: &Self| (decider.changes.len(), decider.teardown.len(), decider.blocked.len());
         let before = told(self);
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
@@ -49,18 +50,18 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn matched(&self, resource: &Resource, spec: &LadderSpec) -> Vec<(&'a Found, Old)> {
+    fn matched(&self, resource: &Resource, spec: &TeardownSpec) -> Vec<(&'a Found, Old)> {
         let all = self.input.live.of(resource.kind.name()).iter();
         all.filter_map(|found| Some((found, Old::of(&found.seen)?)))
             .filter(|(_, old)| spec.matches.matches(&old.id, &old.name, &old.tags))
             .collect()
     }
 
-    /// Another manifest that matches the same thing: what one of them keeps, the other may take down.
+    /// Another manifest that matches the same thing: what one of them keeps, the other may end.
     fn also_matched_by(&self, resource: &Resource, old: &Old) -> Option<&'a Address> {
         let others = self.input.desired.resources.iter();
         let others = others.filter(|r| r.address.kind == resource.address.kind && r.address != resource.address);
-        let matches = |r: &&Resource| LadderSpec::of(&r.spec).matches.matches(&old.id, &old.name, &old.tags);
+        let matches = |r: &&Resource| TeardownSpec::of(&r.spec).matches.matches(&old.id, &old.name, &old.tags);
         others.into_iter().find(matches).map(|r| &r.address)
     }
 
@@ -69,7 +70,7 @@ impl<'a> Decider<'a> {
         self.blocked.push(Blocked { guard: None, address, reason, remedy: Some(remedy) });
     }
 
-    fn one(&mut self, resource: &'a Resource, spec: &LadderSpec, found: &Found, old: &Old, known: &Known) {
+    fn one(&mut self, resource: &'a Resource, spec: &TeardownSpec, found: &Found, old: &Old, known: &Known) {
         let desired = self.input.desired;
         let (project, target) = (desired.project.name.clone(), desired.mark_target());
         let owner = Owner { project, target, address: resource.address.clone() };
@@ -81,10 +82,10 @@ impl<'a> Decider<'a> {
             known,
             owner: &owner,
             rev: &rev,
-            who: self.input.teardown.who,
+            who: self.input.who,
             clock: Clock::at(self.input.now),
             has_tags: resource.kind.mark() != MarkPlace::Nowhere,
-            key: self.input.teardown.key,
+            allow_teardown: self.input.allow_teardown,
             commits: &self.input.live.commits,
         });
         if let Some(other) = &decided.foreign {
@@ -93,20 +94,20 @@ impl<'a> Decider<'a> {
         }
         let back = returned(old, spec);
         match &decided.next {
-            Next::Nothing => {}
-            Next::Tag { tags, because } => {
+            TeardownStep::Nothing => {}
+            TeardownStep::Tag { tags, because } => {
                 let why = decided.doubt.as_deref().or(back.as_deref());
                 self.tag(resource, found, old, tags, *because, (back.is_some(), why));
             }
-            Next::TakeDown => self.take_down(resource, found, old),
+            TeardownStep::End => self.end(resource, found, old),
         }
         // What goes for good is made again by whoever keeps a description of it.
-        if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.rung == Rung::Due) {
+        if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.stage == Stage::Due) {
             let message = format!("{}: terminate it there, or it is made again", tool.says());
             self.notes.push(Note { address: Some(address_of(resource, &old.id)), message });
         }
         if spec.desired == Outcome::Teardown {
-            self.descents.push(descent(resource, old, decided, back));
+            self.teardown.push(pending(resource, old, decided, back));
         }
     }
 
@@ -116,7 +117,7 @@ impl<'a> Decider<'a> {
         found: &Found,
         old: &Old,
         tags: &Value,
-        because: Because,
+        because: TagReason,
         (back, why): (bool, Option<&str>),
     ) {
         let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
@@ -140,12 +141,12 @@ impl<'a> Decider<'a> {
             .collect();
         let body = json!({ "tags": tags });
         let (action, reason) = match because {
-            Because::Kept => (Action::Release, "its manifest says `desired: keep`".to_owned()),
-            Because::Foreign => {
+            TagReason::Kept => (Action::Release, "its manifest says `desired: keep`".to_owned()),
+            TagReason::Foreign => {
                 (Action::Mark, format!("{}; its grace period starts again", why.unwrap_or("its mark does not count")))
             }
-            Because::Amended => (Action::Mark, "what its mark says is no longer so".to_owned()),
-            Because::Marked => (
+            TagReason::Amended => (Action::Mark, "what its mark says is no longer so".to_owned()),
+            TagReason::Marked => (
                 Action::Mark,
                 match why {
                     Some(back) => format!("returned: {back}"),
@@ -155,16 +156,16 @@ impl<'a> Decider<'a> {
         };
         let verb = Verb::Update;
         let step = Step { verb, live: Some(&found.seen), body: &body, changed: &[], now: self.input.now };
-        self.descend(resource, action, old, &step, fields, reason);
+        self.teardown_change(resource, action, old, &step, fields, reason);
     }
 
-    fn take_down(&mut self, resource: &'a Resource, found: &Found, old: &Old) {
+    fn end(&mut self, resource: &'a Resource, found: &Found, old: &Old) {
         let verb = Verb::Delete;
         let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
-        self.descend(resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
+        self.teardown_change(resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
     }
 
-    fn descend(
+    fn teardown_change(
         &mut self,
         resource: &'a Resource,
         action: Action,
@@ -198,7 +199,7 @@ impl<'a> Decider<'a> {
             source: self.said(resource, "desired"),
             digest: String::new(),
             calls,
-            read: Some(basis(old, action)),
+            read: Some(normal::hash(&basis(old, action == Action::Terminate))),
             shown_read: None,
         });
     }
@@ -211,7 +212,7 @@ impl<'a> Decider<'a> {
     }
 
     /// What the gates of a manifest look at.
-    fn known(&self, resource: &Resource, spec: &LadderSpec, old: &Old) -> Known {
+    fn known(&self, resource: &Resource, spec: &TeardownSpec, old: &Old) -> Known {
         let rules = spec.gates();
         let requires = rules.requires.clone().unwrap_or_default();
         let successors = rules.replaced_by.unwrap_or_default().into_iter().map(|address| self.successor(address));
@@ -241,7 +242,7 @@ impl<'a> Decider<'a> {
         let found = self.input.desired.resources.iter().find(|r| r.address.to_string() == address);
         let Some(resource) = found else { return Starts::Unknown("no manifest has this address".into()) };
         if self.input.kinds.iter().all(|k| k.name() != resource.kind.name())
-            || super::super::served::lacks(resource, self.input.absent)
+            || super::served::lacks(resource, self.input.absent)
         {
             return Starts::Unknown("Airflow was not read".into());
         }
@@ -263,7 +264,7 @@ impl<'a> Decider<'a> {
         if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
             return Starts::Unknown(why);
         }
-        // What this plan may do to it counts as well: it takes things down in the same apply.
+        // What this plan may do to it counts as well: it ends things in the same apply.
         let switched_on = resource.spec["paused"] == false;
         match live.map(|found| found.seen.spec["paused"].as_bool()) {
             None | Some(Some(true)) if switched_on => {
@@ -313,7 +314,7 @@ impl<'a> Decider<'a> {
                 let Some(other) = self.input.desired.resources.iter().find(|r| r.address.to_string() == address) else {
                     continue;
                 };
-                let matches = LadderSpec::of(&other.spec).matches;
+                let matches = TeardownSpec::of(&other.spec).matches;
                 before.extend(unread());
                 let of_it = live().filter(|c| matches.matches(&c.id, &c.name, &c.tags));
                 before.extend(of_it.map(|c| format!("{} \"{}\"", c.id, c.name)));
@@ -344,26 +345,26 @@ fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<Impact> {
     impacts
 }
 
-fn descent(resource: &Resource, old: &Old, decided: Decided, returned: Option<String>) -> Descent {
-    let Decided { rung, gates, next, doubt, .. } = decided;
-    let next = match (next, rung) {
-        (Next::Tag { because: Because::Foreign, .. }, _) => "it is marked again, and nothing else".to_owned(),
-        (Next::Tag { .. }, Rung::Active) => "it is marked, and nothing else".to_owned(),
-        (Next::Tag { .. }, _) => "its mark is mended, and nothing else".to_owned(),
-        (Next::TakeDown, _) => "it is taken down".to_owned(),
-        (Next::Nothing, Rung::Due) => "`plumb apply --allow-teardown` takes it down".to_owned(),
-        (Next::Nothing, _) if doubt.is_some() => "it waits until its mark can be believed".to_owned(),
-        (Next::Nothing, _) => {
+fn pending(resource: &Resource, old: &Old, decided: TeardownDecision, returned: Option<String>) -> PendingTeardown {
+    let TeardownDecision { stage, gates, next, doubt, .. } = decided;
+    let next = match (next, stage) {
+        (TeardownStep::Tag { because: TagReason::Foreign, .. }, _) => "it is marked again, and nothing else".to_owned(),
+        (TeardownStep::Tag { .. }, Stage::Active) => "it is marked, and nothing else".to_owned(),
+        (TeardownStep::Tag { .. }, _) => "its mark is mended, and nothing else".to_owned(),
+        (TeardownStep::End, _) => "it is taken down".to_owned(),
+        (TeardownStep::Nothing, Stage::Due) => "`plumb apply --allow-teardown` takes it down".to_owned(),
+        (TeardownStep::Nothing, _) if doubt.is_some() => "it waits until its mark can be believed".to_owned(),
+        (TeardownStep::Nothing, _) => {
             let open = gates.iter().filter(|gate| !gate.holds).count();
             format!("it waits for {open} of {} gates", gates.len())
         }
     };
-    Descent {
+    PendingTeardown {
         address: address_of(resource, &old.id),
         id: old.id.clone(),
         title: old.name.clone(),
         state: Some(old.state.clone()).filter(|state| !state.is_empty()),
-        rung,
+        stage,
         gates,
         next,
         returned,

@@ -1,12 +1,12 @@
-//! The rungs, one after the other, of long-running clusters.
+//! The stages, one after the other, of long-running clusters.
 
 use super::account::{
-    Account, FIRST, LATER, MARK, assert_done, descent, legacy, migration, new_pipeline, open, report,
+    Account, FIRST, LATER, MARK, assert_done, legacy, migration, new_pipeline, open, pending, report,
 };
 use crate::world;
 use plumb_core::plan::Action;
 use plumb_core::plan::drift::drift;
-use plumb_core::plan::teardown::{Evidence, Rung};
+use plumb_core::teardown::{Evidence, Stage};
 use plumb_model::call::{Call, Method, System};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn account() -> Account {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_protected_cluster_goes_down_rung_by_rung() {
+async fn a_protected_cluster_ends_stage_by_stage() {
     let account = account().await;
     let id = account.cluster("bau-audience-2023", true).await;
     let other = account.cluster("somebody-elses", false).await;
@@ -23,7 +23,7 @@ async fn a_protected_cluster_goes_down_rung_by_rung() {
     // Marked: tags are written and nothing else, also with the key and after the day.
     let (plan, outcome) = account.apply(FIRST, true).await;
     assert_eq!(plan.changes.len(), 1, "{}", world::text(&plan));
-    assert_eq!((plan.changes[0].action, descent(&plan, &id).rung), (Action::Mark, Rung::Active));
+    assert_eq!((plan.changes[0].action, pending(&plan, &id).stage), (Action::Mark, Stage::Active));
     assert_done(&outcome, 1);
     assert_eq!(account.writes().await, ["AddTags"]);
     let tags = account.tags(&id).await;
@@ -45,8 +45,8 @@ async fn a_protected_cluster_goes_down_rung_by_rung() {
 
     // Due: said, and not done without the key.
     let (plan, _) = account.apply(LATER, false).await;
-    assert!(plan.changes.is_empty() && descent(&plan, &id).rung == Rung::Due, "{}", world::text(&plan));
-    assert_eq!(descent(&plan, &id).next, "`plumb apply --allow-teardown` takes it down");
+    assert!(plan.changes.is_empty() && pending(&plan, &id).stage == Stage::Due, "{}", world::text(&plan));
+    assert_eq!(pending(&plan, &id).next, "`plumb apply --allow-teardown` takes it down");
     assert_eq!(account.writes().await, [""; 0]);
 
     // Taken down: protection off, looked at again, terminated, waited for.
@@ -76,7 +76,7 @@ async fn a_protected_cluster_goes_down_rung_by_rung() {
     let again = json!({ "run": again["run"], "created": "2024-06-19T04:00:00Z" });
     let again = account.seeded(again).await;
     let (plan, outcome) = account.apply(LATER, true).await;
-    let back = descent(&plan, &again).returned.clone().unwrap();
+    let back = pending(&plan, &again).returned.clone().unwrap();
     assert_eq!(back, "started 2024-06-19 (Owner: eve), although there were to be none from 2024-06-01 on");
     let drifted = drift(&plan);
     assert_eq!(drifted.changes.len(), 1, "{}", world::text(&drifted));

@@ -1,8 +1,8 @@
 //! The gates before a teardown: each holds or does not, and says why.
 
 use super::evidence::Evidence;
-use crate::kinds::emr::ladder::{Teardown, grace_seconds};
-use crate::kinds::emr::old::{Marked, Old};
+use crate::kinds::old::{Marked, Old};
+use crate::kinds::teardown_spec::{Teardown, grace_seconds};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ pub struct Known {
     /// The migrations that name the manifest.
     pub migrations: Vec<String>,
     pub evidence: Evidence,
-    /// What has to be taken down first, each in a few words. `None`: nothing has to.
+    /// What has to go first, each in a few words. `None`: nothing has to.
     pub before: Option<Vec<String>>,
     /// `metadata.lifecycle.protect`.
     pub protect: bool,
@@ -80,7 +80,7 @@ impl Clock {
     }
 }
 
-/// Every gate of a teardown, in the order of the ladder.
+/// Every gate of a teardown, in the order in which they are asked.
 pub fn gates(
     old: &Old,
     marked: Option<&Marked>,
