@@ -114,7 +114,7 @@ struct Targeted {
 /// What an apply may do that cannot be undone.
 #[derive(Args, Clone, Default)]
 pub struct Irreversible {
-    /// Take down what is due: what is marked and before which every gate holds
+    /// Terminate or delete what is due: what is marked and before which every gate holds
     #[arg(long)]
     pub allow_teardown: bool,
 }

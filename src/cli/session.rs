@@ -134,15 +134,17 @@ impl Project {
     /// The kinds that the project manages.
     pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
         let chosen = self.desired.project.kinds.as_ref();
-        let is_asked_for =
-            |k: &&'static dyn AnyKind| match k.role() {
-                Role::Object => true,
-                // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
-                Role::Teardown => self.desired.resources.iter().any(|r| {
-                    r.kind.name() == k.name() || (r.kind.role() == Role::Teardown && k.name() == "EmrCluster")
-                }),
-                Role::Relation => false,
-            };
+        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
+            Role::Object => true,
+            // What others made is looked at only where a manifest is about it, or about something that goes after it.
+            Role::Teardown => self.desired.resources.iter().filter_map(|r| Some((r, r.teardown.as_ref()?))).any(
+                |(resource, teardown)| {
+                    let after = teardown.kind.goes_after().map(|after| after.kind);
+                    resource.kind.name() == k.name() || after == Some(k.name())
+                },
+            ),
+            Role::Relation => false,
+        };
         kinds::all()
             .iter()
             .copied()
@@ -153,7 +155,7 @@ impl Project {
 
     /// The reports of comparisons that the repository has: `evidence/*.json`.
     fn evidence(&self) -> Result<Evidence, Failure> {
-        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Teardown) {
+        if self.desired.resources.iter().all(|r| r.teardown.is_none()) {
             return Ok(Evidence::default());
         }
         if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
@@ -170,8 +172,7 @@ impl Project {
     /// Which of the commits that marks for teardown name the repository has.
     fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
-        let of_teardowns =
-            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Teardown));
+        let of_teardowns = live.kinds.iter().filter(|(kind, _)| kinds::teardown::find(kind).is_some());
         let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
@@ -232,7 +233,7 @@ impl Project {
             };
             services = services.with_dag_files(files);
         }
-        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Teardown) && target.emr.is_some() {
+        if self.desired.resources.iter().any(|r| r.teardown.is_some()) && target.emr.is_some() {
             let emr = emr::account(target)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             let requests = emr.requests();

@@ -101,15 +101,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -134,15 +134,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -189,15 +189,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -228,15 +228,15 @@ fn an_apply_marks_and_the_key_takes_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -250,11 +250,11 @@ fn an_apply_marks_and_the_key_takes_down() {
     assert_eq!(sent(&world), ["AddTags"]);
     // What was marked just now waits for its grace, whatever the key; what is due goes.
     let plan =
-        world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is taken down");
-    assert!(plan.shown.contains("1 to take down"), "{}", plan.shown);
+        world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is terminated");
+    assert!(plan.shown.contains("1 to terminate"), "{}", plan.shown);
     world.plumb("apply --allow-teardown").code(64).says("give --yes");
     assert_eq!(sent(&world), [""; 0]);
-    world.plumb("apply --yes --allow-teardown").code(0).says("took down EmrCluster/legacy/<emr bau-old> in <time>");
+    world.plumb("apply --yes --allow-teardown").code(0).says("terminated EmrCluster/legacy/<emr bau-old> in <time>");
     assert_eq!(sent(&world), ["SetTerminationProtection", "TerminateJobFlows"]);
     assert_eq!((state(&world, "bau-old").as_str(), state(&world, "bau-new").as_str()), ("TERMINATED", "WAITING"));
     world.plumb("plan --allow-teardown --detailed-exitcode").code(0).says("grace").never_says("bau-old");
@@ -323,7 +323,7 @@ fn the_guard_counts_what_is_taken_down() {
     world.commit("Guard");
     world.plumb("apply --yes --allow-teardown").code(3).says("nothing was sent");
     assert_eq!(sent(&world), [""; 0]);
-    // Without the key nothing is to be taken down, so there is nothing to guard.
+    // Without --allow-teardown nothing is to be terminated, so there is nothing to guard.
     world.plumb("apply --yes").code(0);
     assert_eq!(sent(&world), ["AddTags"]);
     world.plumb("apply --yes --allow-teardown --override max-deletes").code(0);
@@ -387,13 +387,13 @@ fn in_a_shallow_clone_a_teardown_waits_and_says_how_to_go_on() {
         .says("this shallow clone; check out the whole history (`fetch-depth: 0`)")
         .says("it waits until its mark can be believed")
         .never_says("somebody else")
-        .never_says("to take down");
+        .never_says("to terminate");
     sent(&world);
     world.plumb_in(&there, &["apply", "--yes", "--allow-teardown"]).code(0);
     assert_eq!(sent(&world), ["AddTags"], "the other is marked");
     assert_eq!(state(&world, "bau-old"), "WAITING");
     world.git_in(&there, &["fetch", "--quiet", "--unshallow"]);
-    world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0).says("1 to take down");
+    world.plumb_in(&there, &["plan", "--allow-teardown"]).code(0).says("1 to terminate");
 }
 
 #[test]
@@ -504,7 +504,7 @@ fn the_embedded_sandbox_has_teardowns_too() {
     world.edit("manifests/legacy.yaml", "grace: 14d", "grace: 0d");
     world.commit("Wait no longer");
     world.plumb("apply --yes").code(0).says("due: every gate holds");
-    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] took down EmrCluster/legacy/j-");
+    world.plumb("apply --yes --allow-teardown").code(0).says("[1/1] terminated EmrCluster/legacy/j-");
     world.plumb("plan --detailed-exitcode --allow-teardown").code(0).never_says("bau-old");
 }
 
@@ -579,7 +579,7 @@ spec:
       --> manifests/wrong.yaml:15:5
        |
     15 |     grace: soon
-       |     ^^^^^^^^^^^ the first day on which they may be taken down
+       |     ^^^^^^^^^^^ the first day on which they may be terminated or deleted
 
     error: `soon` is no duration
       --> manifests/wrong.yaml:15:12

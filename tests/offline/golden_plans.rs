@@ -416,16 +416,16 @@ fn teardown() -> Plan {
         returned: None,
     };
     let waits = vec![
-        gate("date", true, "not before 2024-06-12, which has come"),
+        gate("date", true, "not before 2024-06-12, reached"),
         gate("grace", false, "14d from 2024-06-10 08:00 UTC end 2024-06-24 08:00 UTC"),
         gate("successors", false, "DatabricksJob/audience-cleanse: 1 good run of 2, since run 620178 ended FAILED"),
         gate("busy", true, "nothing runs"),
     ];
-    let all = vec![gate("date", true, "not before 2024-06-12, which has come"), gate("busy", true, "nothing runs")];
+    let all = vec![gate("date", true, "not before 2024-06-12, reached"), gate("busy", true, "nothing runs")];
     let mut plan = plan(vec![marked, down]);
     plan.teardown = vec![
         pending("legacy-audience/j-2C", Stage::Marked, waits, "it waits for 2 of 4 gates"),
-        pending("legacy-churn/j-1B", Stage::Due, all, "it is taken down"),
+        pending("legacy-churn/j-1B", Stage::Due, all, "it is terminated"),
     ];
     plan.teardown[0].returned =
         Some("started 2024-06-13 (owner: ann), although there were to be none from 2024-06-12 on".into());

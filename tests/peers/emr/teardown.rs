@@ -28,7 +28,7 @@ spec:
   teardown: {notBefore: 2024-06-01, grace: 14d}
 ";
 
-/// One apply at a time with the key: what it did, and how it ended.
+/// One apply at a time with `--allow-teardown`: what it did, and how it ended.
 async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
     let (key, secret) = (&*moto().told["ENDER_KEY"], &*moto().told["ENDER_SECRET"]);
     let client = emr(region, None, &[("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)]);

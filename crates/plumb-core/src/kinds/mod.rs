@@ -11,6 +11,7 @@ pub mod managed;
 pub mod mark;
 pub mod old;
 pub mod reading;
+pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {

@@ -1,5 +1,6 @@
 //! What the manifest of a teardown says: which live things it is about, and what is to become of them.
 
+use crate::kinds::teardown::{STARTERS, SUCCESSORS};
 use crate::kinds::{Findings, Named};
 use plumb_model::text::{glob, seconds};
 use schemars::JsonSchema;
@@ -94,11 +95,6 @@ pub struct Parity {
 pub const MOST_RUNS: u32 = 25;
 
 impl TeardownSpec {
-    /// The spec of a manifest that was read without a mistake.
-    pub fn of(spec: &Value) -> TeardownSpec {
-        serde_json::from_value(spec.clone()).unwrap_or_default()
-    }
-
     /// The gates; none asked for reads as none set.
     pub fn gates(&self) -> Teardown {
         self.teardown.clone().unwrap_or_default()
@@ -177,8 +173,8 @@ pub fn check(spec: &TeardownSpec, has_tags: bool, findings: &mut Findings) {
 /// The manifests that a teardown names.
 pub fn named(spec: &Value) -> Vec<Named> {
     let mut named = Vec::new();
-    named.extend(listed(spec, "/teardown/replacedBy", "teardown.replacedBy", &["DatabricksJob"]));
-    named.extend(listed(spec, "/teardown/requires/dagPaused", "teardown.requires.dagPaused", &["AirflowDag"]));
+    named.extend(listed(spec, "/teardown/replacedBy", "teardown.replacedBy", SUCCESSORS));
+    named.extend(listed(spec, "/teardown/requires/dagPaused", "teardown.requires.dagPaused", STARTERS));
     named
 }
 

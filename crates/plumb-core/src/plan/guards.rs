@@ -19,7 +19,7 @@ pub fn owned<'a>(kinds: &[&'static dyn AnyKind], live: &'a Live, desired: &Desir
     found.collect()
 }
 
-/// Whether a change changes or deletes one of the objects. What is taken over, what others own and what is taken down of
+/// Whether a change changes or deletes one of the objects. What is taken over, what others own and what is terminated of
 /// EMR is none of them; a rename that changes nothing else leaves its object as it is.
 fn touches(change: &Change, owned: &Owned<'_>) -> bool {
     let does = match change.action {
@@ -43,7 +43,7 @@ fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> 
         && deletes > limit as usize
     {
         let reason =
-            format!("{deletes} objects would be deleted, taken down or made anew; `guards.maxDeletes` allows {limit}");
+            format!("{deletes} objects would be deleted, terminated or made anew; `guards.maxDeletes` allows {limit}");
         blocked.push(refuse(Guard::MaxDeletes, reason));
     }
     if let Some(limit) = guards.max_change_percent
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(refused(&[(job, "a", Action::Update)]), None, "one of two is 50 %");
         let both = refused(&[(job, "a", Action::Update), (job, "b", Action::Delete)]).unwrap();
         assert!(both.starts_with("2 of 2 owned objects would change, 100 %"), "{both}");
-        // What is not among the two is none of them: it is new, somebody else's, or taken down of EMR.
+        // What is not among the two is none of them: it is new, somebody else's, or a teardown's.
         for other in [
             (job, "theirs", Action::Update),
             (job, "theirs", Action::Adopt),

@@ -1,23 +1,19 @@
-//! What a plan does to the things that a teardown's manifest matches.
+//! What a plan does to the things that a teardown's manifest matches: [`crate::teardown`] decides, here it becomes changes.
 
-use crate::kinds::old::{Old, TAG_NOT_BEFORE};
-use crate::kinds::teardown_spec::{Outcome, TeardownSpec};
-use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
+use super::decide::Decider;
+use super::unreadable::unread_part;
+use super::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
+use crate::kinds::old::Old;
+use crate::kinds::teardown::{GoesAfter, TeardownManifest};
+use crate::kinds::teardown_spec::Outcome;
+use crate::kinds::{self, Impact, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
-use crate::plan::decide::Decider;
-use crate::plan::unreadable::unread_part;
-use crate::plan::{Action, Blocked, Change, FieldChange, Found, Note, Op, Origin, Source, normal};
+use crate::teardown::stages::{ShownTag, address_of, impacts, pending, reason, shown};
 use crate::teardown::{
-    Clock, Known, PendingTeardown, Question, Stage, Starts, Successor, TagReason, TeardownDecision, TeardownStep,
-    basis, decide, returned,
+    Clock, Known, Question, Stage, Starts, Successor, TagReason, TeardownStep, basis, decide, returned, starts,
 };
 use plumb_model::address::Address;
 use serde_json::{Value, json};
-
-/// The address of one thing that a manifest matches: `EmrCluster/legacy-audience/j-2A7Q4M1N9KPLF`.
-fn address_of(resource: &Resource, id: &str) -> Address {
-    Address { kind: resource.address.kind.clone(), name: format!("{}/{id}", resource.address.name) }
-}
 
 impl<'a> Decider<'a> {
     /// Decides on everything that a teardown's manifest matches.
@@ -25,8 +21,8 @@ impl<'a> Decider<'a> {
         if !self.input.selection.has(resource) {
             return;
         }
-        let spec = TeardownSpec::of(&resource.spec);
-        let matched: Vec<(&Found, Old)> = self.matched(resource, &spec);
+        let Some(teardown) = &resource.teardown else { return };
+        let matched: Vec<(&Found, Old)> = self.matched(resource, teardown);
         let told = |decider: &Self| (decider.changes.len(), decider.teardown.len(), decider.blocked.len());
         let before = told(self);
         for (found, old) in &matched {
@@ -34,11 +30,11 @@ impl<'a> Decider<'a> {
                 self.refuse(resource, old, format!("{other} matches it too"), "let one manifest match it".into());
                 continue;
             }
-            let known = self.known(resource, &spec, old);
-            self.one(resource, &spec, found, old, &known);
+            let known = self.known(resource, teardown, old);
+            self.one(resource, teardown, found, old, &known);
         }
-        self.refuse_unread(resource, |id, name| spec.matches.may_match(id, name));
-        // What waits is not as it should be.
+        self.refuse_unread(resource, |id, name| teardown.spec.matches.may_match(id, name));
+        // What waits is not up to date.
         if told(self) == before {
             self.unchanged += 1;
         }
@@ -50,10 +46,10 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn matched(&self, resource: &Resource, spec: &TeardownSpec) -> Vec<(&'a Found, Old)> {
+    fn matched(&self, resource: &Resource, teardown: &TeardownManifest) -> Vec<(&'a Found, Old)> {
         let all = self.input.live.of(resource.kind.name()).iter();
-        all.filter_map(|found| Some((found, Old::of(&found.seen)?)))
-            .filter(|(_, old)| spec.matches.matches(&old.id, &old.name, &old.tags))
+        all.filter_map(|found| Some((found, teardown.kind.old(&found.seen)?)))
+            .filter(|(_, old)| teardown.is_about(old))
             .collect()
     }
 
@@ -61,16 +57,17 @@ impl<'a> Decider<'a> {
     fn also_matched_by(&self, resource: &Resource, old: &Old) -> Option<&'a Address> {
         let others = self.input.desired.resources.iter();
         let others = others.filter(|r| r.address.kind == resource.address.kind && r.address != resource.address);
-        let matches = |r: &&Resource| TeardownSpec::of(&r.spec).matches.matches(&old.id, &old.name, &old.tags);
+        let matches = |r: &&Resource| r.teardown.as_ref().is_some_and(|teardown| teardown.is_about(old));
         others.into_iter().find(matches).map(|r| &r.address)
     }
 
     fn refuse(&mut self, resource: &Resource, old: &Old, reason: String, remedy: String) {
-        let address = Some(address_of(resource, &old.id));
+        let address = Some(address_of(&resource.address, &old.id));
         self.blocked.push(Blocked { guard: None, address, reason, remedy: Some(remedy) });
     }
 
-    fn one(&mut self, resource: &'a Resource, spec: &TeardownSpec, found: &Found, old: &Old, known: &Known) {
+    fn one(&mut self, resource: &'a Resource, teardown: &TeardownManifest, found: &Found, old: &Old, known: &Known) {
+        let spec = &teardown.spec;
         let desired = self.input.desired;
         let (project, target) = (desired.project.name.clone(), desired.mark_target());
         let owner = Owner { project, target, address: resource.address.clone() };
@@ -84,7 +81,7 @@ impl<'a> Decider<'a> {
             rev: &rev,
             who: self.input.who,
             clock: Clock::at(self.input.now),
-            has_tags: resource.kind.mark() != MarkPlace::Nowhere,
+            has_tags: teardown.kind.can_be_marked(),
             allow_teardown: self.input.allow_teardown,
             commits: &self.input.live.commits,
         });
@@ -96,18 +93,17 @@ impl<'a> Decider<'a> {
         match &decided.next {
             TeardownStep::Nothing => {}
             TeardownStep::Tag { tags, because } => {
-                let why = decided.doubt.as_deref().or(back.as_deref());
-                self.tag(resource, found, old, tags, *because, (back.is_some(), why));
+                self.tag(resource, found, old, tags, *because, (decided.doubt.as_deref(), back.as_deref()));
             }
-            TeardownStep::End => self.end(resource, found, old),
+            TeardownStep::End => self.end(resource, teardown, found, old),
         }
         // What goes for good is made again by whoever keeps a description of it.
         if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.stage == Stage::Due) {
-            let message = format!("{}: terminate it there, or it is made again", tool.says());
-            self.notes.push(Note { address: Some(address_of(resource, &old.id)), message });
+            let message = format!("{}: {} it there, or it is made again", tool.says(), teardown.kind.ending().verb());
+            self.notes.push(Note { address: Some(address_of(&resource.address, &old.id)), message });
         }
         if spec.desired == Outcome::Teardown {
-            self.teardown.push(pending(resource, old, decided, back));
+            self.teardown.push(pending(&resource.address, teardown, old, decided, back));
         }
     }
 
@@ -118,51 +114,43 @@ impl<'a> Decider<'a> {
         old: &Old,
         tags: &Value,
         because: TagReason,
-        (back, why): (bool, Option<&str>),
+        (doubt, back): (Option<&str>, Option<&str>),
     ) {
-        let origin = Some(if back { Origin::Drift } else { Origin::Manifest });
-        // When, by whom and at which commit it is marked is no part of what is approved: it is true when it is done.
-        let shown = tags.as_object().into_iter().flatten().filter(|(key, _)| SHOWN.contains(&key.as_str()));
-        let fields = shown
-            .map(|(key, to)| {
-                let from = old.tags.get(key).map(|text| json!(text));
-                let to = Some(to.clone()).filter(|to| !to.is_null());
-                let op = match (&from, &to) {
-                    (_, None) => Op::Remove,
-                    (None, _) => Op::Add,
-                    _ => Op::Change,
-                };
+        let origin = Some(if back.is_some() { Origin::Drift } else { Origin::Manifest });
+        let field = |tag: ShownTag<'_>| {
+            let op = match (&tag.from, &tag.to) {
+                (_, None) => Op::Remove,
+                (None, _) => Op::Add,
+                _ => Op::Change,
+            };
+            FieldChange {
+                path: format!("tags.{}", tag.name),
+                op,
+                from: tag.from,
+                to: tag.to,
+                origin,
+                replaces: false,
+                explanation: None,
+                note: None,
                 // The line that asked for it, and the commit that wrote that line.
-                let said = if key == TAG_NOT_BEFORE { "teardown.notBefore" } else { "desired" };
-                let (path, source) = (format!("tags.{key}"), self.said(resource, said));
-                FieldChange { path, op, from, to, origin, replaces: false, explanation: None, note: None, source }
-            })
-            .filter(|field| field.from != field.to)
-            .collect();
-        let body = json!({ "tags": tags });
-        let (action, reason) = match because {
-            TagReason::Kept => (Action::Release, "its manifest says `desired: keep`".to_owned()),
-            TagReason::Foreign => {
-                (Action::Mark, format!("{}; its grace period starts again", why.unwrap_or("its mark does not count")))
+                source: self.said(resource, tag.asked_by),
             }
-            TagReason::Amended => (Action::Mark, "what its mark says is no longer so".to_owned()),
-            TagReason::Marked => (
-                Action::Mark,
-                match why {
-                    Some(back) => format!("returned: {back}"),
-                    None => "its manifest says `desired: teardown`".to_owned(),
-                },
-            ),
         };
+        let fields = shown(tags, old).map(field).collect();
+        let body = json!({ "tags": tags });
+        let action = if because == TagReason::Kept { Action::Release } else { Action::Mark };
+        let reason = reason(because, doubt, back);
         let verb = Verb::Update;
         let step = Step { verb, live: Some(&found.seen), body: &body, changed: &[], now: self.input.now };
-        self.teardown_change(resource, action, old, &step, fields, reason);
+        self.teardown_change(resource, action, old, &step, fields, (reason, Vec::new()));
     }
 
-    fn end(&mut self, resource: &'a Resource, found: &Found, old: &Old) {
+    fn end(&mut self, resource: &'a Resource, teardown: &TeardownManifest, found: &Found, old: &Old) {
         let verb = Verb::Delete;
         let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
-        self.teardown_change(resource, Action::Terminate, old, &step, Vec::new(), "every gate holds".into());
+        let impacts = impacts(teardown.kind, old);
+        let reason = "every gate holds".to_owned();
+        self.teardown_change(resource, Action::Terminate, old, &step, Vec::new(), (reason, impacts));
     }
 
     fn teardown_change(
@@ -172,19 +160,18 @@ impl<'a> Decider<'a> {
         old: &Old,
         step: &Step<'_>,
         fields: Vec<FieldChange>,
-        reason: String,
+        (reason, impacts): (String, Vec<Impact>),
     ) {
         let calls = match resource.kind.calls(step) {
             Ok(calls) => calls,
             Err(e) => {
-                let address = Some(address_of(resource, &old.id));
+                let address = Some(address_of(&resource.address, &old.id));
                 return self.blocked.push(Blocked { guard: None, address, reason: e.0, remedy: None });
             }
         };
-        let impacts = if action == Action::Terminate { impacts(resource.kind, old) } else { Vec::new() };
         let (impacts, disrupts) = Impact::split(impacts);
         self.changes.push(Change {
-            address: address_of(resource, &old.id),
+            address: address_of(&resource.address, &old.id),
             action,
             id: Some(old.id.clone()),
             title: old.name.clone(),
@@ -212,17 +199,17 @@ impl<'a> Decider<'a> {
     }
 
     /// What the gates of a manifest look at.
-    fn known(&self, resource: &Resource, spec: &TeardownSpec, old: &Old) -> Known {
-        let rules = spec.gates();
+    fn known(&self, resource: &Resource, teardown: &TeardownManifest, old: &Old) -> Known {
+        let rules = teardown.spec.gates();
         let requires = rules.requires.clone().unwrap_or_default();
         let successors = rules.replaced_by.unwrap_or_default().into_iter().map(|address| self.successor(address));
         let dags = requires.dag_paused.unwrap_or_default().into_iter().map(|dag| (dag.clone(), self.starts(&dag)));
         Known {
             successors: successors.collect(),
             dags: dags.collect(),
-            migrations: self.migrations(&resource.address).map(|r| r.address.name.clone()).collect(),
+            migrations: self.migrations(&resource.address).map(|r| r.address.clone()).collect(),
             evidence: self.input.live.evidence.clone(),
-            before: self.before(resource, old),
+            before: self.before(resource, teardown, old),
             protect: resource.lifecycle.protect,
         }
     }
@@ -241,6 +228,9 @@ impl<'a> Decider<'a> {
     fn starts(&self, address: &str) -> Starts {
         let found = self.input.desired.resources.iter().find(|r| r.address.to_string() == address);
         let Some(resource) = found else { return Starts::Unknown("no manifest has this address".into()) };
+        let Some(kind) = kinds::teardown::starter(resource.kind.name()) else {
+            return Starts::Unknown("it cannot be paused".into());
+        };
         if self.input.kinds.iter().all(|k| k.name() != resource.kind.name())
             || super::served::lacks(resource, self.input.absent)
         {
@@ -264,61 +254,41 @@ impl<'a> Decider<'a> {
         if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
             return Starts::Unknown(why);
         }
-        // What this plan may do to it counts as well: it ends things in the same apply.
-        let switched_on = resource.spec["paused"] == false;
-        match live.map(|found| found.seen.spec["paused"].as_bool()) {
-            None | Some(Some(true)) if switched_on => {
-                Starts::Unknown("its manifest does not have `paused: true`, so an apply switches it on".into())
-            }
-            // A mistyped id must not read as gone: whoever took the DAG away can take it out of the gate as well.
-            None if resource.kind.is_borrowed(&resource.spec) => {
-                Starts::Unknown("Airflow has no DAG of its `dag_id`: mend that, or take it out of `dagPaused`".into())
-            }
-            None => Starts::Gone,
-            Some(Some(true)) => Starts::Paused,
-            Some(Some(false)) => Starts::Runs,
-            Some(None) => Starts::Unknown("Airflow does not say whether it is paused".into()),
-        }
+        let is_external = resource.kind.is_borrowed(&resource.spec);
+        starts(kind, &resource.spec, live.map(|found| &found.seen.spec), is_external)
     }
 
     /// The migrations that name a manifest among the old.
     fn migrations(&self, address: &Address) -> impl Iterator<Item = &'a Resource> {
-        let address = json!(address.to_string());
-        let names = move |r: &&Resource| {
-            r.spec.pointer("/from/emr").and_then(Value::as_array).is_some_and(|old| old.contains(&address))
-        };
+        let address = address.to_string();
+        let names = move |r: &&Resource| old_of(r).contains(&address.as_str());
         self.input.desired.resources.iter().filter(names)
     }
 
-    /// What has to go before an application or a security configuration: the clusters of the same migrations, and those
-    /// that were made with the configuration.
-    fn before(&self, resource: &Resource, old: &Old) -> Option<Vec<String>> {
-        const CLUSTER: &str = "EmrCluster";
-        if resource.kind.name() == CLUSTER {
-            return None;
-        }
-        let live = || self.input.live.of(CLUSTER).iter().filter_map(|found| Old::of(&found.seen));
-        let secures = resource.kind.mark() == MarkPlace::Nowhere;
-        let secured = live().filter(|c| secures && c.secured_by.as_ref() == Some(&old.name));
-        let mut before: Vec<String> = secured.map(|c| format!("{} \"{}\"", c.id, c.name)).collect();
+    /// What has to go before one thing: what the same migrations name of the kind that goes first, and what uses it.
+    fn before(&self, resource: &Resource, teardown: &TeardownManifest, old: &Old) -> Option<Vec<String>> {
+        let GoesAfter { kind, uses } = teardown.kind.goes_after()?;
+        let first = kinds::teardown::find(kind)?;
+        let live = || self.input.live.of(kind).iter().filter_map(|found| first.old(&found.seen));
+        let named = |old: Old| format!("{} \"{}\"", old.id, old.name);
+        let using = live().filter(|user| uses.is_some_and(|uses| uses(user, old)));
+        let mut before: Vec<String> = using.map(named).collect();
         // A project may leave kinds out. What was not read is not taken for gone.
-        let are_read = self.input.kinds.iter().any(|kind| kind.name() == CLUSTER);
-        let unread = || (!are_read).then(|| "EMR clusters, which were not read".to_owned());
-        before.extend(unread().filter(|_| secures));
+        let are_read = self.input.kinds.iter().any(|read| read.name() == kind);
+        let noun = kinds::find(kind).map_or(kind, |kind| kind.noun());
+        let unread = || (!are_read).then(|| format!("{noun}s, which were not read"));
+        before.extend(unread().filter(|_| uses.is_some()));
         // What could not be read may have been made with it.
         let unreadable = |one: &Unreadable| format!("{one}, which could not be read");
-        before.extend(self.input.live.unreadable(CLUSTER).iter().filter(|_| secures).map(unreadable));
+        before.extend(self.input.live.unreadable(kind).iter().filter(|_| uses.is_some()).map(unreadable));
         for migration in self.migrations(&resource.address) {
-            let named = migration.spec.pointer("/from/emr").and_then(Value::as_array).into_iter().flatten();
-            for address in named.filter_map(Value::as_str).filter(|a| a.starts_with(CLUSTER)) {
-                let Some(other) = self.input.desired.resources.iter().find(|r| r.address.to_string() == address) else {
-                    continue;
-                };
-                let matches = TeardownSpec::of(&other.spec).matches;
+            for address in old_of(migration) {
+                let mut others = self.input.desired.resources.iter().filter(|r| r.kind.name() == kind);
+                let Some(other) = others.find(|r| r.address.to_string() == address) else { continue };
+                let Some(teardown) = &other.teardown else { continue };
                 before.extend(unread());
-                let of_it = live().filter(|c| matches.matches(&c.id, &c.name, &c.tags));
-                before.extend(of_it.map(|c| format!("{} \"{}\"", c.id, c.name)));
-                let unread = self.unread_matches(CLUSTER, |id, name| matches.may_match(id, name));
+                before.extend(live().filter(|old| teardown.is_about(old)).map(named));
+                let unread = self.unread_matches(kind, |id, name| teardown.spec.matches.may_match(id, name));
                 before.extend(unread.into_iter().map(unreadable));
             }
         }
@@ -328,45 +298,7 @@ impl<'a> Decider<'a> {
     }
 }
 
-/// The tags that a plan shows.
-const SHOWN: [&str; 2] = ["plumb", TAG_NOT_BEFORE];
-
-fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<Impact> {
-    let mut impacts = Vec::new();
-    if old.protected {
-        impacts.push(ImpactClass::LiftsProtection.says("its termination protection is taken off first"));
-    }
-    impacts.push(match kind.name() {
-        "EmrCluster" => {
-            ImpactClass::LosesData.says("the cluster ends for good, with what is in its HDFS and on its disks")
-        }
-        _ => ImpactClass::LosesData.says(format!("the {} is deleted for good", kind.noun())),
-    });
-    impacts
-}
-
-fn pending(resource: &Resource, old: &Old, decided: TeardownDecision, returned: Option<String>) -> PendingTeardown {
-    let TeardownDecision { stage, gates, next, doubt, .. } = decided;
-    let next = match (next, stage) {
-        (TeardownStep::Tag { because: TagReason::Foreign, .. }, _) => "it is marked again, and nothing else".to_owned(),
-        (TeardownStep::Tag { .. }, Stage::Active) => "it is marked, and nothing else".to_owned(),
-        (TeardownStep::Tag { .. }, _) => "its mark is mended, and nothing else".to_owned(),
-        (TeardownStep::End, _) => "it is taken down".to_owned(),
-        (TeardownStep::Nothing, Stage::Due) => "`plumb apply --allow-teardown` takes it down".to_owned(),
-        (TeardownStep::Nothing, _) if doubt.is_some() => "it waits until its mark can be believed".to_owned(),
-        (TeardownStep::Nothing, _) => {
-            let open = gates.iter().filter(|gate| !gate.holds).count();
-            format!("it waits for {open} of {} gates", gates.len())
-        }
-    };
-    PendingTeardown {
-        address: address_of(resource, &old.id),
-        id: old.id.clone(),
-        title: old.name.clone(),
-        state: Some(old.state.clone()).filter(|state| !state.is_empty()),
-        stage,
-        gates,
-        next,
-        returned,
-    }
+/// What a manifest that says what belongs together names of the old.
+fn old_of(resource: &Resource) -> Vec<&str> {
+    kinds::teardown::relation(resource.kind.name()).map_or_else(Vec::new, |kind| kind.old(&resource.spec))
 }

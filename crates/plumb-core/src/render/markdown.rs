@@ -138,9 +138,9 @@ fn heading(plan: &Plan) -> String {
         ("blocked", plan.blocked.len()),
         ("unchanged", plan.unchanged),
     ];
-    // Few projects take anything down.
+    // Few projects tear anything down.
     columns
-        .extend([("take down", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
+        .extend([("terminate", counts.terminate), ("mark", counts.mark)].into_iter().filter(|(_, count)| *count > 0));
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let numbers: Vec<String> = columns.iter().map(|(_, count)| count.to_string()).collect();
     out.push_str(&format!("| {} |\n", names.join(" | ")));
@@ -249,7 +249,7 @@ fn sections(plan: &Plan) -> Vec<Section> {
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
-        folded("Deleted, replaced or taken down", dangerous),
+        folded("Deleted, replaced or terminated", dangerous),
         fenced("Teardown", waiting),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
@@ -291,7 +291,7 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
         "{} <code>{}</code> {}",
         html(body::glyph(change.action)),
         html(&shortened(&change.address.to_string(), NAME)),
-        html(done_shortly(change.action))
+        html(&done_shortly(change))
     );
     if change.action == Action::Update {
         title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
@@ -307,8 +307,8 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
     Item { rank, whole, short, shown: Shown::Whole }
 }
 
-fn done_shortly(action: Action) -> &'static str {
-    match action {
+fn done_shortly(change: &Change) -> String {
+    let done = match change.action {
         Action::Create => "will be created",
         Action::Update => "will be updated in place",
         Action::Replace => "must be replaced",
@@ -317,8 +317,9 @@ fn done_shortly(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be taken down for good",
-    }
+        Action::Terminate => return body::done_to(change),
+    };
+    done.to_owned()
 }
 
 fn body_lines(change: &Change, fields: &[&FieldChange]) -> String {

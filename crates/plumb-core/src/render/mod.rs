@@ -83,7 +83,7 @@ fn summary(plan: &Plan) -> String {
         (counts.moved, "move"),
         (counts.other, "release"),
         (counts.mark, "mark for teardown"),
-        (counts.terminate, "take down"),
+        (counts.terminate, "terminate"),
     ] {
         if count > 0 {
             parts.push(format!("{count} to {what}"));
@@ -100,7 +100,7 @@ fn summary(plan: &Plan) -> String {
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
     match (plan.teardown.is_empty(), &plan.partial) {
-        (false, _) => "What is to be taken down waits.",
+        (false, _) => "Teardowns are pending.",
         (true, None) => "The workspace equals the manifests.",
         (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }

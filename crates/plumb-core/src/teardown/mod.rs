@@ -7,12 +7,14 @@
 pub mod belief;
 pub mod evidence;
 pub mod gates;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 
+pub use crate::kinds::teardown::RunEnd;
 pub use belief::{Belief, Commits};
 pub use evidence::{Evidence, Report};
-pub use gates::{Clock, Gate, Known, RunEnd, Starts, Successor, gates};
+pub use gates::{Clock, Gate, Known, Starts, Successor, gates, starts};
 
 use crate::kinds::Owner;
 use crate::kinds::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};
@@ -154,7 +156,7 @@ pub fn decide(question: &Question<'_>) -> TeardownDecision {
         Some(_) if matches!(belief, Some(Belief::Foreign(_))) => {
             (Stage::Active, TeardownStep::Tag { tags: remarked(question, wanted), because: TagReason::Foreign })
         }
-        // To mend such a mark would make it ours.
+        // To correct such a mark would make it ours.
         Some(_) if doubt.is_some() => (Stage::Marked, TeardownStep::Nothing),
         Some(mark) if mark.at.is_none() || mark.not_before != wanted => {
             (Stage::Marked, TeardownStep::Tag { tags: amended(question, mark, wanted), because: TagReason::Amended })
@@ -181,7 +183,7 @@ fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
     tags
 }
 
-/// The mark as it should be. When it was made stays, if that is known: otherwise the grace begins anew.
+/// The mark, corrected. When it was made stays, if that is known: otherwise the grace starts again.
 fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
     let mut tags = marks(question, not_before);
     if let (Some(map), Some(_)) = (tags.as_object_mut(), mark.at) {

@@ -173,7 +173,9 @@ impl State {
         Known {
             successors: self.runs.iter().enumerate().map(successor).collect(),
             dags: self.dags.iter().map(|dag| ("AirflowDag/legacy".to_owned(), dag.clone())).collect(),
-            migrations: (0..self.periods.len()).map(|m| format!("m{m}")).collect(),
+            migrations: (0..self.periods.len())
+                .map(|m| Address { kind: "Migration".into(), name: format!("m{m}") })
+                .collect(),
             evidence: Evidence { reports: reports.collect(), broken },
             before: None,
             protect: self.lifecycle_protect,

@@ -3,6 +3,9 @@
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
 use super::{Document, address};
+use crate::kinds::Kind;
+use crate::kinds::databricks::policy::DatabricksClusterPolicy;
+use crate::kinds::databricks::pool::DatabricksInstancePool;
 use serde_json::{Map, Value, json};
 
 /// The clusters of a job's spec.
@@ -73,7 +76,7 @@ pub(super) fn pool(book: &mut Book, root: &At<'_>, name: &str, jobs: &mut [(Stri
         };
         book.note(root, ask);
     }
-    Some(Document { address: address("DatabricksInstancePool", name), spec: pool })
+    Some(Document { address: address(DatabricksInstancePool::NAME, name), spec: pool })
 }
 
 /// A policy that keeps clusters to the runtime, the machines and the size of the old one.
@@ -104,7 +107,7 @@ pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<Document> {
         }
     }
     (!definition.is_empty()).then(|| Document {
-        address: address("DatabricksClusterPolicy", name),
+        address: address(DatabricksClusterPolicy::NAME, name),
         spec: json!({ "name": name, "definition": definition }),
     })
 }

@@ -4,9 +4,13 @@
 //! STOPPED only; its tags are of its ARN.
 
 use super::api::time;
+use crate::kinds::emr::cluster::EmrCluster;
 use crate::kinds::old::{self, Old, tags_of, text};
+use crate::kinds::teardown::{GoesAfter, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Method, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
@@ -82,6 +86,16 @@ fn tags_path(live: &Seen) -> Result<String, Unsupported> {
             "application {} has no ARN in EMR's answer, and its tags are those of its ARN: it cannot be marked",
             live.id
         ))),
+    }
+}
+
+impl TeardownKind for EmrServerlessApplication {
+    fn goes_after(&self) -> Option<GoesAfter> {
+        Some(GoesAfter { kind: EmrCluster::NAME, uses: None })
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
     }
 }
 

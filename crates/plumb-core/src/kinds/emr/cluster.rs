@@ -6,8 +6,11 @@
 
 use super::api::{operation, time};
 use crate::kinds::old::{self, Old, tags_of, text};
+use crate::kinds::teardown::{Ending, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -111,7 +114,7 @@ fn may_end(looks: &[Value], expect: &Value) -> Settled {
     }
 }
 
-fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
+fn end(live: &Seen) -> Result<Vec<Call>, Unsupported> {
     let old = Old::of(live).ok_or_else(|| Unsupported(format!("cluster {} was not read", live.id)))?;
     let id = &old.id;
     let mut calls = Vec::new();
@@ -124,6 +127,16 @@ fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
     let settles = Settles { expect: json!({ "state": "over" }), reads: vec![describe(id)] };
     calls.push(operation("TerminateJobFlows", json!({ "JobFlowIds": [id] })).settles(settles));
     Ok(calls)
+}
+
+impl TeardownKind for EmrCluster {
+    fn ending(&self) -> Ending {
+        Ending::Terminate
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says("the cluster ends for good, with what is in its HDFS and on its disks")
+    }
 }
 
 impl Kind for EmrCluster {
@@ -156,11 +169,11 @@ impl Kind for EmrCluster {
         described(cluster.first().unwrap_or(&Value::Null), steps).map(Old::seen)
     }
 
-    /// An update sets and removes tags, a delete takes the cluster down.
+    /// An update sets and removes tags, a delete terminates the cluster.
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else { return Err(Unsupported("plumb makes no EMR clusters".into())) };
         if step.verb == Verb::Delete {
-            return take_down(live);
+            return end(live);
         }
         let (set, off) = tags_of(step.body);
         let mut calls = Vec::new();

@@ -4,9 +4,13 @@
 //! marked on them.
 
 use super::api::{operation, time};
+use crate::kinds::emr::cluster::EmrCluster;
 use crate::kinds::old::{Old, text};
+use crate::kinds::teardown::{GoesAfter, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -20,6 +24,24 @@ fn listing() -> Call {
 
 fn old(name: &str, raw: &Value) -> Old {
     Old { id: name.to_owned(), name: name.to_owned(), created: time(raw, "/CreationDateTime"), ..Old::default() }
+}
+
+impl TeardownKind for EmrSecurityConfiguration {
+    fn can_be_marked(&self) -> bool {
+        false
+    }
+
+    /// Only the clusters say which configuration they were made with.
+    fn goes_after(&self) -> Option<GoesAfter> {
+        Some(GoesAfter {
+            kind: EmrCluster::NAME,
+            uses: Some(|cluster, old| cluster.secured_by.as_ref() == Some(&old.name)),
+        })
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
+    }
 }
 
 impl Kind for EmrSecurityConfiguration {
