@@ -10,7 +10,7 @@ use crate::kinds::{self, Impact, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
 use crate::teardown::stages::{ShownTag, address_of, impacts, pending, reason, shown};
 use crate::teardown::{
-    Clock, Known, Question, Stage, Starts, Successor, TagReason, TeardownStep, basis, decide, returned, starts,
+    Clock, Known, Stage, Starts, Successor, TagReason, TeardownQuestion, TeardownStep, basis, decide, returned, starts,
 };
 use plumb_model::address::Address;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl<'a> Decider<'a> {
         let owner = Owner { project, target, address: resource.address.clone() };
         let commit = self.input.head.unwrap_or("000000000000").chars().take(12).collect();
         let rev = Rev { commit, hash: normal::identity(resource.kind.rules(), &resource.spec) }.to_string();
-        let decided = decide(&Question {
+        let decided = decide(&TeardownQuestion {
             old,
             spec,
             known,

@@ -85,7 +85,7 @@ pub enum TagReason {
 }
 
 /// What a decision on one thing depends on.
-pub struct Question<'a> {
+pub struct TeardownQuestion<'a> {
     pub old: &'a Old,
     pub spec: &'a TeardownSpec,
     pub known: &'a Known,
@@ -116,8 +116,8 @@ pub struct TeardownDecision {
 }
 
 /// Decides what is done to one thing. The only place that says [`TeardownStep::End`].
-pub fn decide(question: &Question<'_>) -> TeardownDecision {
-    let Question { old, spec, known, clock, .. } = question;
+pub fn decide(question: &TeardownQuestion<'_>) -> TeardownDecision {
+    let TeardownQuestion { old, spec, known, clock, .. } = question;
     let mark = old.marked();
     if let Some(other) = mark.as_ref().map(|m| &m.mark.owner).filter(|owner| *owner != question.owner) {
         return TeardownDecision {
@@ -170,7 +170,7 @@ pub fn decide(question: &Question<'_>) -> TeardownDecision {
     TeardownDecision { stage, gates, next, foreign: None, doubt }
 }
 
-fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
+fn marks(question: &TeardownQuestion<'_>, not_before: Option<Date>) -> Value {
     let mut tags = json!({
         "plumb": question.owner.to_string(),
         "plumb_rev": question.rev,
@@ -184,7 +184,7 @@ fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
 }
 
 /// The mark, corrected. When it was made stays, if that is known: otherwise the grace starts again.
-fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
+fn amended(question: &TeardownQuestion<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
     let mut tags = marks(question, not_before);
     if let (Some(map), Some(_)) = (tags.as_object_mut(), mark.at) {
         map.remove(TAG_MARKED);
@@ -197,7 +197,7 @@ fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> 
 }
 
 /// The mark in place of tags that are not its: nothing of them is left.
-fn remarked(question: &Question<'_>, not_before: Option<Date>) -> Value {
+fn remarked(question: &TeardownQuestion<'_>, not_before: Option<Date>) -> Value {
     let mut tags = unmarked(question.old);
     if let (Some(tags), Value::Object(new)) = (tags.as_object_mut(), marks(question, not_before)) {
         tags.extend(new);

@@ -187,7 +187,7 @@ impl State {
         let owner = Mark::owner();
         let known_commits = self.commit.0.then(|| "0123456789ab".to_owned()).into_iter().collect();
         let commits = Commits::Repository { known: known_commits, shallow: self.commit.1 };
-        let decided = decide(&Question {
+        let decided = decide(&TeardownQuestion {
             old: &old,
             spec: &spec,
             known: &known,
