@@ -83,7 +83,7 @@ fn sent(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
+fn the_gates_are_shown_and_a_plan_terminates_nothing() {
     let world = world();
     shows!(world.plumb("plan"), @r#"
     Plan of demo for target dev, manifests at <Take it down>
@@ -210,7 +210,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 }
 
 #[test]
-fn an_apply_marks_and_the_key_takes_down() {
+fn an_apply_marks_and_allow_teardown_terminates() {
     let world = world();
     shows!(world.plumb("apply --yes"), @r#"
     Plan of demo for target dev, manifests at <Take it down>
@@ -296,7 +296,7 @@ fn digest(world: &World, arguments: &str) -> String {
 }
 
 #[test]
-fn what_was_approved_without_the_key_takes_nothing_down() {
+fn what_was_approved_without_allow_teardown_terminates_nothing() {
     let mut world = world();
     let plain = digest(&world, "plan --output json");
     let keyed = digest(&world, "plan --output json --allow-teardown");

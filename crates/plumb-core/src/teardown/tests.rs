@@ -294,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_taken_down_that_may_not_be_and_all_that_may(state in states()) {
+    fn nothing_ends_that_may_not_and_all_that_may(state in states()) {
         let calls = state.calls();
         let position = |name: &str| calls.iter().position(|c| c.path.ends_with(name));
         prop_assert_eq!(position("/TerminateJobFlows").is_some(), state.may(), "{:?}", state);
@@ -312,7 +312,7 @@ proptest! {
 }
 
 #[test]
-fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
+fn when_all_is_well_it_ends_and_without_any_one_of_it_it_does_not() {
     let well = State::all_well();
     assert!(well.may());
     assert_eq!(well.decide().0.next, TeardownStep::End);
