@@ -69,7 +69,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
             _ => Ended::Stale { differences: vec![format!("{} {id} is gone", kind.noun())] },
         }));
     };
-    if kind.role() == Role::Ladder {
+    if kind.role() == Role::Teardown {
         return Ok(teardown::stale(change, &found, read));
     }
     let (live, unknown) = live_form(shared, kind, change, &found);

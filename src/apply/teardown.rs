@@ -1,16 +1,16 @@
-//! The last look before something old is marked or taken down.
+//! The last look before something old is marked, terminated or deleted.
 
 use super::Ended;
-use plumb_core::kinds::emr::old::Old;
-use plumb_core::plan::teardown::basis;
-use plumb_core::plan::{Change, LiveObject};
+use plumb_core::kinds::old::Old;
+use plumb_core::plan::{Action, Change, LiveObject, normal};
+use plumb_core::teardown::basis;
 
 /// How a change ends before it begins, when what it is about is not what it was decided on.
 pub(super) fn stale(change: &Change, found: &LiveObject, read: &str) -> Option<Ended> {
     let Some(now) = Old::of(&found.seen) else {
         return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()] });
     };
-    if basis(&now, change.action) == read {
+    if normal::hash(&basis(&now, change.action == Action::Terminate)) == read {
         return None;
     }
     let mut differences = now.busy.clone();

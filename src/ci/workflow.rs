@@ -3,6 +3,7 @@
 //! The syntax: docs.github.com, "Workflow commands". A step's annotations beyond the tenth of a level are dropped by the
 //! runner, so the most dangerous come first.
 
+use plumb_core::kinds::teardown::ending;
 use plumb_core::plan::{Action, Change, ChangeOrigin, Plan};
 use plumb_core::render::ReportedFinding;
 use plumb_core::render::value::visible;
@@ -41,7 +42,7 @@ pub fn annotations(plan: &Plan) -> String {
     for change in &plan.changes {
         let Some(source) = &change.source else { continue };
         let disruptive = matches!(change.action, Action::Replace | Action::Terminate) || !change.impacts.is_empty();
-        let mut message = words(change.action).to_owned();
+        let mut message = words(change);
         if change.action == Action::Update {
             let paths: Vec<String> = change.fields.iter().take(5).map(|f| visible(&f.path)).collect();
             message.push_str(&format!(": {}", paths.join(", ")));
@@ -76,8 +77,8 @@ pub fn mistakes(findings: &[ReportedFinding], prefix: &str) -> String {
         .collect()
 }
 
-fn words(action: Action) -> &'static str {
-    match action {
+fn words(change: &Change) -> String {
+    let words = match change.action {
         Action::Create => "will be created",
         Action::Update => "will be updated",
         Action::Replace => "must be replaced",
@@ -86,8 +87,9 @@ fn words(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be terminated",
-    }
+        Action::Terminate => return format!("will be {} for good", ending(&change.address.kind).done()),
+    };
+    words.to_owned()
 }
 
 fn command(level: &str, file: &str, line: usize, title: &str, message: &str) -> String {

@@ -6,7 +6,7 @@ use super::output::{Form, Output};
 use super::permit::{self, Permit, PermitFindings};
 use super::select::Dangling;
 use super::session::{Decided, Session};
-use super::{Global, Keys, Selected, Targeted};
+use super::{Global, Irreversible, Selected, Targeted};
 use crate::apply;
 use crate::apply::{ApplyOptions, ApplyWatch, Journal};
 use crate::settings;
@@ -60,7 +60,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     dangling: Dangling,
     #[command(flatten)]
-    keys: Keys,
+    irreversible: Irreversible,
     /// How long to wait for an object that is between two states, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
     patience: u64,
@@ -110,7 +110,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     permit.name_target(&mut args.targeted)?;
     permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
-    session.allow_teardown(args.keys.allow_teardown);
+    session.allow_teardown(args.irreversible.allow_teardown);
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),

@@ -113,7 +113,7 @@ struct Targeted {
 
 /// What an apply may do that cannot be undone.
 #[derive(Args, Clone, Default)]
-pub struct Keys {
+pub struct Irreversible {
     /// Terminate or delete what is due: marked, with every gate passed
     #[arg(long)]
     pub allow_teardown: bool,

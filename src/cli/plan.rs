@@ -5,7 +5,7 @@ use super::interrupt::stoppable;
 use super::output::Output;
 use super::select::Dangling;
 use super::session::Session;
-use super::{Global, Keys, Selected, Targeted};
+use super::{Global, Irreversible, Selected, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::plan::{Blocked, Plan};
@@ -36,7 +36,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     dangling: Dangling,
     #[command(flatten)]
-    keys: Keys,
+    irreversible: Irreversible,
     #[command(flatten)]
     output: Output,
 }
@@ -44,7 +44,7 @@ pub struct PlanArgs {
 /// Shows the plan.
 pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut session = Session::open(global, &args.targeted, ui).await?;
-    session.allow_teardown(args.keys.allow_teardown);
+    session.allow_teardown(args.irreversible.allow_teardown);
     let deciding = session.decide(&args.selected, args.base.as_deref(), ui);
     let mut plan = stoppable(&session, deciding).await?.decision.plan;
     if args.dangling.allow_dangling {

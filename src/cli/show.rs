@@ -88,7 +88,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
             // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
             let mut spec =
-                if kind.role() == Role::Ladder { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
+                if kind.role() == Role::Teardown { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
             earlier.hide(kind.rules(), &Path::default(), &mut spec);
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             let mut shown =

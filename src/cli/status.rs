@@ -6,9 +6,9 @@ use super::{Global, Selected, Targeted};
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::plan::teardown::Rung;
 use plumb_core::plan::{Action, Plan};
 use plumb_core::render::value::{columns, visible};
+use plumb_core::teardown::Stage;
 use serde_json::json;
 
 /// List every resource with its live object and whether the two are equal
@@ -50,7 +50,7 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
         .chain(plan.changes.iter().filter(|c| c.action == Action::Delete).map(|c| (c.address.clone(), "orphan")))
         .map(|(address, status)| {
             let found = observe::of(&decided.live, desired, &address);
-            // What is not marked yet is nobody's; what is on its way down is listed all the same.
+            // What is not marked yet is nobody's; what a teardown waits for is listed all the same.
             let ids: Vec<&str> = if plan.teardown.iter().any(|d| d.address.is_of(&address)) {
                 plan.teardown.iter().filter(|d| d.address.is_of(&address)).map(|d| d.id.as_str()).collect()
             } else {
@@ -77,10 +77,10 @@ fn status(plan: &Plan, address: &plumb_model::address::Address) -> &'static str 
     if plan.blocked.iter().any(|b| b.address.as_ref().is_some_and(|a| a.is_of(address))) {
         return "blocked";
     }
-    let lowest = plan.teardown.iter().filter(|d| d.address.is_of(address)).map(|d| d.rung).min();
+    let lowest = plan.teardown.iter().filter(|d| d.address.is_of(address)).map(|d| d.stage).min();
     match plan.changes.iter().find(|c| c.address.is_of(address)).map(|c| c.action) {
         None => match lowest {
-            Some(Rung::Due) => "due",
+            Some(Stage::Due) => "due",
             Some(_) => "waits",
             None => "in sync",
         },

@@ -1,45 +1,44 @@
-//! Reading what is to be taken down, and what its gates look at.
+//! Reading what a teardown is about, and what its gates look at.
 //!
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
 use super::{WIDTH, is_refused, joined, read_one, refusal};
 use crate::services::{self, Services};
-use plumb_core::kinds::emr::ladder::{LadderSpec, Outcome};
-use plumb_core::kinds::emr::old::Old;
-use plumb_core::kinds::{AnyKind, Role, Unreadable, Whose};
+use plumb_core::kinds::teardown::{RunEnd, SuccessorKind, TeardownManifest};
+use plumb_core::kinds::teardown_spec::Outcome;
+use plumb_core::kinds::{self, AnyKind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::teardown::RunEnd;
 use plumb_core::plan::{Live, Selection};
 use plumb_model::address::Address;
-use plumb_model::call::{Call, ServiceError, System};
-use plumb_model::read::Read;
-use serde_json::{Value, json};
+use plumb_model::call::ServiceError;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 
-/// Completes what the manifests of ladders match.
+/// Completes what the manifests of teardowns match.
 pub(super) async fn complete(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    managed: &[&'static dyn AnyKind],
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
 ) -> Result<(), ServiceError> {
-    let ladders: Vec<(&'static dyn AnyKind, LadderSpec)> = desired
-        .resources
-        .iter()
-        .filter(|r| r.kind.role() == Role::Ladder)
-        .map(|r| (r.kind, LadderSpec::of(&r.spec)))
-        .collect();
-    // Which clusters a security configuration is used by, only the clusters say.
-    let all_clusters = ladders.iter().any(|(kind, _)| kind.name() == "EmrSecurityConfiguration");
-    for kind in kinds.iter().copied().filter(|k| k.role() == Role::Ladder) {
+    let teardowns: Vec<(&str, &TeardownManifest)> =
+        desired.resources.iter().filter_map(|r| Some((r.kind.name(), r.teardown.as_ref()?))).collect();
+    for kind in managed.iter().copied() {
+        let Some(teardown) = kinds::teardown::find(kind.name()) else { continue }; // What uses a thing, only the users say, each of them.
+        let are_users = teardowns
+            .iter()
+            .filter_map(|(_, manifest)| manifest.kind.goes_after())
+            .any(|after| after.kind == kind.name() && after.uses.is_some());
         let is_wanted = |id: &str, name: &str| {
-            (all_clusters && kind.name() == "EmrCluster")
-                || ladders.iter().any(|(k, spec)| k.name() == kind.name() && spec.matches.may_match(id, name))
+            let may_match = |(of, manifest): &(&str, &TeardownManifest)| {
+                *of == kind.name() && manifest.spec.matches.may_match(id, name)
+            };
+            are_users || teardowns.iter().any(may_match)
         };
-        let listed = live.of(kind.name()).iter().filter(|found| Old::of(&found.seen).is_none());
+        let listed = live.of(kind.name()).iter().filter(|found| teardown.old(&found.seen).is_none());
         let wanted: Vec<String> = listed
             .filter(|f| is_wanted(&f.seen.id, f.seen.spec["name"].as_str().unwrap_or_default()))
             .map(|f| f.seen.id.clone())
@@ -103,14 +102,15 @@ async fn runs(
     live: &mut Live,
 ) -> Result<(), ServiceError> {
     let mut wanted: BTreeMap<Address, u32> = BTreeMap::new();
-    for resource in desired.resources.iter().filter(|r| r.kind.role() == Role::Ladder && selection.has(r)) {
-        let spec = LadderSpec::of(&resource.spec);
-        let olds = live.of(resource.kind.name()).iter().filter_map(|found| Old::of(&found.seen));
-        let matches = |old: &Old| spec.matches.matches(&old.id, &old.name, &old.tags);
-        if spec.desired != Outcome::Teardown || !olds.into_iter().any(|old| matches(&old)) {
+    for resource in desired.resources.iter().filter(|r| selection.has(r)) {
+        let Some(teardown) = resource.teardown.as_ref().filter(|t| t.spec.desired == Outcome::Teardown) else {
+            continue;
+        };
+        let mut olds = live.of(resource.kind.name()).iter().filter_map(|found| teardown.kind.old(&found.seen));
+        if !olds.any(|old| teardown.is_about(&old)) {
             continue;
         }
-        let rules = spec.gates();
+        let rules = teardown.spec.gates();
         let runs = rules.requires.as_ref().and_then(|r| r.green_runs).unwrap_or(0);
         for address in rules.replaced_by.unwrap_or_default().into_iter().filter_map(|a| Address::try_from(a).ok()) {
             let most = wanted.entry(address).or_insert(0);
@@ -126,9 +126,10 @@ async fn runs(
     for (address, limit) in wanted {
         // Of two objects with one mark neither is believed.
         let Some([id]) = owned.get(&address).map(Vec::as_slice) else { continue };
+        let Some(kind) = kinds::teardown::successor(&address.kind) else { continue };
         let ends = match limit {
             0 => Ok(Vec::new()),
-            limit => last_runs(services, id, limit).await,
+            limit => last_runs(services, kind, id, limit).await,
         };
         match ends {
             Ok(ends) => drop(live.runs.insert(id.clone(), ends)),
@@ -139,21 +140,14 @@ async fn runs(
     Ok(())
 }
 
-/// How the last runs of a job ended, the newest first (Jobs API 2.2, `runs/list`: "sorted by start time, newest first").
-async fn last_runs(services: &Services, job: &str, limit: u32) -> Result<Vec<RunEnd>, ServiceError> {
-    let call = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
-        .query("job_id", job)
-        .query("completed_only", "true")
-        .query("limit", limit.to_string());
-    let pages = services::read(&*services.for_system(System::Databricks)?, &Read::single(call)).await?;
-    let rows = pages.iter().filter_map(|page| page["runs"].as_array()).flatten();
-    Ok(rows.map(run_end).collect())
-}
-
-fn run_end(run: &Value) -> RunEnd {
-    let text = |pointer: &str| run.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let result = text("/state/result_state").or_else(|| text("/status/termination_details/code"));
-    let result =
-        result.or_else(|| text("/state/life_cycle_state")).unwrap_or_else(|| "in a way that it does not say".into());
-    RunEnd { id: run["run_id"].to_string(), green: result == "SUCCESS", result }
+/// How the last runs of a successor ended, the newest first.
+async fn last_runs(
+    services: &Services,
+    kind: &dyn SuccessorKind,
+    id: &str,
+    limit: u32,
+) -> Result<Vec<RunEnd>, ServiceError> {
+    let read = kind.last_runs(id, limit);
+    let pages = services::read(&*services.for_system(read.call.system)?, &read).await?;
+    Ok(kind.run_ends(&pages))
 }

@@ -1,6 +1,7 @@
 //! How far a reading or an apply has got.
 
 use super::escape::seconds;
+use plumb_core::kinds::teardown::ending;
 use plumb_core::plan::Action;
 use plumb_model::address::Address;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub(super) fn doing(step: ChangeStep<'_>) -> String {
         Action::Move => "moving",
         Action::Release => "releasing",
         Action::Mark => "marking",
-        Action::Terminate => "terminating",
+        Action::Terminate => ending(&step.address.kind).doing(),
     };
     format!("{verb} {}", step.address)
 }
@@ -77,7 +78,7 @@ pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
         Action::Move => "moved",
         Action::Release => "released",
         Action::Mark => "marked",
-        Action::Terminate => "terminated",
+        Action::Terminate => ending(&step.address.kind).done(),
     };
     match end {
         End::Done(took) => format!("{verb} {} in {}", step.address, seconds(*took)),

@@ -115,7 +115,7 @@ fn a_teardown_is_put_down_to_whoever_asked_for_it() {
     let marked = world.plumb("plan").says("will be marked for teardown").says("# manifests/legacy.yaml:6\n");
     marked.says("manifests/legacy.yaml:6, manifest <Take it down> by Ada: Take it down");
     world.plumb("apply --yes").code(0);
-    let down = world.plumb("apply --allow-teardown --yes").code(0).says("will be terminated");
+    let down = world.plumb("apply --allow-teardown --yes").code(0).says("will be terminated for good");
     down.says("manifests/legacy.yaml:6, <Take it down> by Ada: Take it down").never_says("by Ada: Look after it");
 }
 

@@ -1,4 +1,4 @@
-//! Taking EMR down, as people do it: what is shown, what needs the second key, what is approved.
+//! The teardown of EMR, as people do it: what is shown, what needs `--allow-teardown`, what is approved.
 
 use crate::shows;
 use crate::world::{Sandbox, World};
@@ -83,7 +83,7 @@ fn sent(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
+fn the_gates_are_shown_and_a_plan_terminates_nothing() {
     let world = world();
     shows!(world.plumb("plan"), @r#"
     Plan of demo for target dev, manifests at <Take it down>
@@ -101,15 +101,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -134,15 +134,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -189,15 +189,15 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -210,7 +210,7 @@ fn the_gates_are_shown_and_a_plan_takes_nothing_down() {
 }
 
 #[test]
-fn an_apply_marks_and_the_key_takes_down() {
+fn an_apply_marks_and_allow_teardown_terminates() {
     let world = world();
     shows!(world.plumb("apply --yes"), @r#"
     Plan of demo for target dev, manifests at <Take it down>
@@ -228,15 +228,15 @@ fn an_apply_marks_and_the_key_takes_down() {
 
     Teardown:
       EmrCluster/legacy/<emr bau-new> "bau-new" WAITING, not marked
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         waits  grace      it is not marked yet
         holds  busy       nothing runs
         next: it is marked, and nothing else
       EmrCluster/legacy/<emr bau-old> "bau-old" WAITING, due: every gate holds
-        holds  date       not before 2024-06-01, which has come
+        holds  date       not before 2024-06-01, reached
         holds  grace      marked 2024-05-20 12:00 UTC, 14d ago or longer
         holds  busy       nothing runs
-        next: `plumb apply --allow-teardown` takes it down
+        next: `plumb apply --allow-teardown` terminates it
 
     Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -250,7 +250,7 @@ fn an_apply_marks_and_the_key_takes_down() {
     assert_eq!(sent(&world), ["AddTags"]);
     // What was marked just now waits for its grace, whatever the key; what is due goes.
     let plan =
-        world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is taken down");
+        world.plumb("plan --allow-teardown").code(0).says("waits  grace      14d from 2").says("it is terminated");
     assert!(plan.shown.contains("1 to terminate"), "{}", plan.shown);
     world.plumb("apply --allow-teardown").code(64).says("give --yes");
     assert_eq!(sent(&world), [""; 0]);
@@ -296,7 +296,7 @@ fn digest(world: &World, arguments: &str) -> String {
 }
 
 #[test]
-fn what_was_approved_without_the_key_takes_nothing_down() {
+fn what_was_approved_without_allow_teardown_terminates_nothing() {
     let mut world = world();
     let plain = digest(&world, "plan --output json");
     let keyed = digest(&world, "plan --output json --allow-teardown");
@@ -323,7 +323,7 @@ fn the_guard_counts_what_is_taken_down() {
     world.commit("Guard");
     world.plumb("apply --yes --allow-teardown").code(3).says("nothing was sent");
     assert_eq!(sent(&world), [""; 0]);
-    // Without the key nothing is to be taken down, so there is nothing to guard.
+    // Without --allow-teardown nothing is to be terminated, so there is nothing to guard.
     world.plumb("apply --yes").code(0);
     assert_eq!(sent(&world), ["AddTags"]);
     world.plumb("apply --yes --allow-teardown --override max-deletes").code(0);
@@ -488,7 +488,7 @@ fn the_project_can_ask_for_more_than_a_manifest_does() {
 }
 
 #[test]
-fn the_embedded_sandbox_has_the_ladder_too() {
+fn the_embedded_sandbox_has_teardowns_too() {
     let world = World::new();
     let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  targets:\n    dev: {default: true, sandbox: true}\n";
     world.write("plumb.yaml", project);
@@ -579,7 +579,7 @@ spec:
       --> manifests/wrong.yaml:15:5
        |
     15 |     grace: soon
-       |     ^^^^^^^^^^^ the first day on which they may be taken down
+       |     ^^^^^^^^^^^ the first day on which they may be terminated or deleted
 
     error: `soon` is no duration
       --> manifests/wrong.yaml:15:12

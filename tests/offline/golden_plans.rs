@@ -1,11 +1,11 @@
 //! The plans that are rendered, one a folder beside this file.
 
-use plumb_core::plan::teardown::{Descent, Gate, Rung};
 use plumb_core::plan::unknown::{Member, Notes};
 use plumb_core::plan::{
     Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Note, Op, Partial, Plan, PlanFormat,
     SourceLine,
 };
+use plumb_core::teardown::{Gate, PendingTeardown, Stage};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Method, System};
 use plumb_model::schema::Path;
@@ -349,12 +349,12 @@ fn hostile() -> Plan {
         total: 3,
         dangling: vec![dangling],
     });
-    plan.teardown = vec![Descent {
+    plan.teardown = vec![PendingTeardown {
         address: plan.changes[0].address.clone(),
         id: HOSTILE.into(),
         title: HOSTILE.into(),
         state: Some(HOSTILE.into()),
-        rung: Rung::Marked,
+        stage: Stage::Marked,
         gates: vec![Gate { name: "busy", holds: false, says: HOSTILE.into() }],
         next: HOSTILE.into(),
         returned: Some(HOSTILE.into()),
@@ -377,27 +377,27 @@ fn teardown() -> Plan {
         "the cluster ends for good, with what is in its HDFS and on its disks".into(),
     ];
     let gate = |name: &'static str, holds: bool, says: &str| Gate { name, holds, says: says.into() };
-    let descent = |name: &str, rung: Rung, gates: Vec<Gate>, next: &str| Descent {
+    let pending = |name: &str, stage: Stage, gates: Vec<Gate>, next: &str| PendingTeardown {
         address: address(&format!("EmrCluster/{name}")),
         id: name.rsplit('/').next().unwrap().into(),
         title: "bau-audience-2024-05".into(),
         state: Some("WAITING".into()),
-        rung,
+        stage,
         gates,
         next: next.into(),
         returned: None,
     };
     let waits = vec![
-        gate("date", true, "not before 2024-06-12, which has come"),
+        gate("date", true, "not before 2024-06-12, reached"),
         gate("grace", false, "14d from 2024-06-10 08:00 UTC end 2024-06-24 08:00 UTC"),
         gate("successors", false, "DatabricksJob/audience-cleanse: 1 good run of 2, since run 620178 ended FAILED"),
         gate("busy", true, "nothing runs"),
     ];
-    let all = vec![gate("date", true, "not before 2024-06-12, which has come"), gate("busy", true, "nothing runs")];
+    let all = vec![gate("date", true, "not before 2024-06-12, reached"), gate("busy", true, "nothing runs")];
     let mut plan = plan(vec![marked, down]);
     plan.teardown = vec![
-        descent("legacy-audience/j-2C", Rung::Marked, waits, "it waits for 2 of 4 gates"),
-        descent("legacy-churn/j-1B", Rung::Due, all, "it is taken down"),
+        pending("legacy-audience/j-2C", Stage::Marked, waits, "it waits for 2 of 4 gates"),
+        pending("legacy-churn/j-1B", Stage::Due, all, "it is terminated"),
     ];
     plan.teardown[0].returned =
         Some("started 2024-06-13 (owner: ann), although there were to be none from 2024-06-12 on".into());

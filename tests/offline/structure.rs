@@ -17,8 +17,19 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 10] =
-    ["detect", "kinds", "manifest", "plan", "inventory", "translate", "render", "schemas", "writeback", "import"];
+const ROOMS: [&str; 11] = [
+    "detect",
+    "kinds",
+    "manifest",
+    "teardown",
+    "plan",
+    "inventory",
+    "translate",
+    "render",
+    "schemas",
+    "writeback",
+    "import",
+];
 /// What a crate that decides must not depend on, directly or through others.
 const NOT_PURE: [&str; 6] = ["tokio", "hyper", "reqwest", "axum", "git2", "mio"];
 /// What code that decides never names.
@@ -47,6 +58,11 @@ const PRINTING: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::
 
 /// A source without its comments, strings and tests: what is left of a line that only says something is nothing.
 fn code(source: &str) -> Vec<String> {
+    said(source).iter().map(|line| without_strings(line)).collect()
+}
+
+/// A source without its comments and tests.
+fn said(source: &str) -> Vec<String> {
     let mut lines = Vec::new();
     // Tests are the last in a file, unless what is marked so ends with its line: `mod tests;`.
     let (mut in_tests, mut just_marked) = (false, false);
@@ -54,7 +70,7 @@ fn code(source: &str) -> Vec<String> {
         let is_mark = line.starts_with("#[cfg(test)]");
         in_tests |= is_mark;
         let is_comment = line.trim_start().starts_with("//");
-        lines.push(if in_tests || is_comment { String::new() } else { without_strings(line) });
+        lines.push(if in_tests || is_comment { String::new() } else { line.to_owned() });
         if just_marked && !line.starts_with("#[") {
             in_tests = !line.trim_end().ends_with(';');
             just_marked = false;
@@ -330,6 +346,43 @@ fn every_kind_that_is_written_is_registered() {
     let strange: Vec<&str> =
         plumb_core::kinds::all().iter().map(|k| k.name()).filter(|name| !declared.contains(*name)).collect();
     assert!(strange.is_empty(), "no source: {strange:?}");
+}
+
+/// Whatever compares a kind's name as text has to be found and changed with the kind: it asks the kind instead.
+#[test]
+fn a_kinds_name_stands_in_its_own_file_alone() {
+    let sources = sources();
+    let names: Vec<&str> = plumb_core::kinds::all().iter().map(|kind| kind.name()).collect();
+    let faults: Vec<String> = sources.iter().flat_map(|source| named_kinds(source, &names)).collect();
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+    let wrong = |krate, path: &str, text: &str| !named_kinds(&Source::of(krate, path, text), &["Pipe"]).is_empty();
+    assert!(wrong("plumb-core", "plan/x.rs", "if kind.name() == \"Pipe\" {"));
+    assert!(wrong("plumb", "observe/x.rs", "let address = format!(\"Pipe/{id}\");"));
+    assert!(wrong("plumb-core", "kinds/x.rs", "const KINDS: &[&str] = &[\"Pipe\"];"));
+    assert!(!wrong("plumb-core", "kinds/pipe.rs", "const NAME: &str = \"Pipe\";\nimpl Kind for Pipe {"));
+    assert!(!wrong("plumb-core", "plan/x.rs", "let pipe = find(Pipe::NAME); // \"Pipe\"".split(" //").next().unwrap()));
+    assert!(!wrong("plumb-core", "plan/x.rs", "#[cfg(test)]\nmod tests {\n    let name = \"Pipe\";\n}"));
+    assert!(!wrong("plumb", "cli/demo/story/x.rs", "let made = [\"Pipe/a\"];"));
+}
+
+/// Where a source has the name of a kind as a text, or an address that begins with it. The story of `plumb demo` is a
+/// fixture: its manifests have names.
+fn named_kinds(source: &Source, names: &[&str]) -> Vec<String> {
+    if source.is_test() || source.krate == "plumb" && source.path.starts_with("cli/demo/") {
+        return Vec::new();
+    }
+    let is_own =
+        |name: &str| source.path.starts_with("kinds/") && source.text.contains(&format!("impl Kind for {name} "));
+    let others: Vec<&&str> = names.iter().filter(|name| !is_own(name)).collect();
+    let mut faults = Vec::new();
+    for (number, line) in said(&source.text).iter().enumerate() {
+        for name in &others {
+            if line.contains(&format!("\"{name}\"")) || line.contains(&format!("\"{name}/")) {
+                faults.push(format!("{}: `{name}` as text: ask the kind, or use its NAME", source.at(number + 1)));
+            }
+        }
+    }
+    faults
 }
 
 /// The names of the kinds that the sources implement.

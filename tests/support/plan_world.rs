@@ -5,7 +5,7 @@
 use plumb_core::kinds::{self, AnyKind, Mark, Owner, Rev, Seen};
 use plumb_core::manifest;
 use plumb_core::manifest::{Desired, InMemory, Request};
-use plumb_core::plan::{Baselines, Decision, Input, Keys, Live, LiveObject, Op, Plan, Selection, decide, normal};
+use plumb_core::plan::{Baselines, Decision, Input, Live, LiveObject, Op, Plan, Selection, decide, normal};
 use plumb_model::address::Address;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -133,7 +133,8 @@ impl World {
             base: None,
             today: self.today,
             now: "2024-06-15T12:00:00Z".parse().unwrap(),
-            teardown: Keys::default(),
+            who: "",
+            allow_teardown: false,
             kinds: &self.kinds,
             approval_key: None,
             absent: &[],

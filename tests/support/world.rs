@@ -6,7 +6,7 @@ use plumb_core::kinds::airflow::python;
 use plumb_core::kinds::{self, AnyKind, Role};
 use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
-use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Keys, Live, Plan, Selection, decide};
+use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
 use plumb_core::render;
 use plumb_model::call::{Call, Sending, Service, System};
 use plumb_sandbox::{Running, store::Clock};
@@ -96,7 +96,7 @@ impl World {
     /// The same with an empty EMR beside it, all of which is looked at. It is for `tests/laws/teardown/`.
     #[allow(dead_code)]
     pub async fn with_emr() -> World {
-        let kinds = kinds::all().iter().copied().filter(|kind| kind.role() != Role::Tie).collect();
+        let kinds = kinds::all().iter().copied().filter(|kind| kind.role() != Role::Relation).collect();
         World::start(3, kinds, true).await
     }
 
@@ -353,16 +353,16 @@ pub fn decision(desired: &Desired, live: &Live) -> Decision {
 
 /// The same, and something is known of earlier manifests.
 pub fn decision_by(desired: &Desired, live: &Live, bases: &Baselines) -> Decision {
-    decision_at(desired, live, bases, jiff::Timestamp::from_millisecond(NOW).unwrap(), Keys::default())
+    decision_at(desired, live, bases, jiff::Timestamp::from_millisecond(NOW).unwrap(), ("", false))
 }
 
-/// The same at another time, by somebody, and perhaps with the key for what is due.
+/// The same at another time, by somebody, and perhaps with `--allow-teardown`.
 pub fn decision_at(
     desired: &Desired,
     live: &Live,
     bases: &Baselines,
     now: jiff::Timestamp,
-    keys: Keys<'_>,
+    by: (&str, bool),
 ) -> Decision {
     decide(&Input {
         desired,
@@ -373,7 +373,8 @@ pub fn decision_at(
         base: None,
         today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
         now,
-        teardown: keys,
+        who: by.0,
+        allow_teardown: by.1,
         approval_key: None,
         kinds: kinds::all(),
         absent: &[],

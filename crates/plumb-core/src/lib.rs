@@ -16,5 +16,6 @@ pub mod manifest;
 pub mod plan;
 pub mod render;
 pub mod schemas;
+pub mod teardown;
 pub mod translate;
 pub mod writeback;

@@ -2,7 +2,7 @@
 
 use super::super::interrupt::stoppable;
 use super::super::session::Project;
-use super::super::{Global, Keys, Selected, Targeted, validate};
+use super::super::{Global, Irreversible, Selected, Targeted, validate};
 use super::context::{Context, failed};
 use crate::ci::approval::Shown;
 use crate::ci::comment::{self, Frame};
@@ -52,7 +52,7 @@ pub struct CiPlan {
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
-    keys: Keys,
+    irreversible: Irreversible,
 }
 
 /// Plans, and says so everywhere.
@@ -179,7 +179,7 @@ async fn decide(
         ui.status("the pull request is from a fork: its manifests are read as data, without the environment");
     }
     let mut session = project.connect(ui).await?;
-    session.allow_teardown(args.keys.allow_teardown);
+    session.allow_teardown(args.irreversible.allow_teardown);
     let all = Selected::default();
     let decided = stoppable(&session, session.decide(&all, args.base.as_deref(), ui)).await?;
     Ok((decided.decision.plan, head))

@@ -7,7 +7,7 @@ use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSetting
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::settings;
 use crate::ui::{Failure, Ui};
-use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::kinds::AnyKind;
 use plumb_model::call::System;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Session {
     /// Systems that are read as empty because the target does not have them.
     pub(super) absent: Vec<System>,
     /// Whether teardown of what is due is allowed.
-    pub(super) key: bool,
+    pub(super) allow_teardown: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     pub(super) workspace: Option<String>,
     /// Kept running for as long as the session.
@@ -33,7 +33,7 @@ impl Session {
 
     /// Allows the teardown of what is due.
     pub fn allow_teardown(&mut self, allow: bool) {
-        self.key = allow;
+        self.allow_teardown = allow;
     }
 
     /// The kinds that the project manages and the target has the systems for.
@@ -55,7 +55,7 @@ impl Project {
                 services,
                 absent,
                 workspace: None,
-                key: false,
+                allow_teardown: false,
                 _sandbox: Some(running),
             });
         }
@@ -83,13 +83,13 @@ impl Project {
             };
             services = services.with_dag_files(files);
         }
-        if self.desired.resources.iter().any(|r| r.kind.role() == Role::Ladder) && target.emr.is_some() {
+        if self.desired.resources.iter().any(|r| r.teardown.is_some()) && target.emr.is_some() {
             let emr = emr::account(target)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
         }
-        Ok(Session { services, absent, workspace, key: false, _sandbox: None, project: self })
+        Ok(Session { services, absent, workspace, allow_teardown: false, _sandbox: None, project: self })
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.

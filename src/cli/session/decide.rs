@@ -9,7 +9,7 @@ use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::Mark;
 use plumb_core::manifest::{Desired, ManifestSource};
-use plumb_core::plan::{Baselines, Decision, Earlier, Input, Keys, Live, Selection, decide};
+use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, decide};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
@@ -149,7 +149,8 @@ impl Session {
             base,
             today: day(now),
             now,
-            teardown: Keys { who: &self.project.who(), key: self.key },
+            who: &self.project.who(),
+            allow_teardown: self.allow_teardown,
             kinds: &self.kinds(),
             approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,

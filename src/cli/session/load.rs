@@ -9,7 +9,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{AnyKind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::Live;
-use plumb_core::plan::teardown::{Commits, Evidence};
+use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -127,13 +127,14 @@ impl Project {
         let chosen = self.desired.project.kinds.as_ref();
         let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
             Role::Object => true,
-            // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
-            Role::Ladder => self
-                .desired
-                .resources
-                .iter()
-                .any(|r| r.kind.name() == k.name() || (r.kind.role() == Role::Ladder && k.name() == "EmrCluster")),
-            Role::Tie => false,
+            // What others made is looked at only where a manifest is about it, or about something that goes after it.
+            Role::Teardown => self.desired.resources.iter().filter_map(|r| Some((r, r.teardown.as_ref()?))).any(
+                |(resource, teardown)| {
+                    let after = teardown.kind.goes_after().map(|after| after.kind);
+                    resource.kind.name() == k.name() || after == Some(k.name())
+                },
+            ),
+            Role::Relation => false,
         };
         kinds::all()
             .iter()
@@ -145,7 +146,7 @@ impl Project {
 
     /// The reports of comparisons that the repository has: `evidence/*.json`.
     pub(super) fn evidence(&self) -> Result<Evidence, Failure> {
-        if self.desired.resources.iter().all(|r| r.kind.role() != Role::Ladder) {
+        if self.desired.resources.iter().all(|r| r.teardown.is_none()) {
             return Ok(Evidence::default());
         }
         if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
@@ -162,8 +163,7 @@ impl Project {
     /// Which of the commits that marks for teardown name the repository has.
     pub(super) fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
-        let of_teardowns =
-            live.kinds.iter().filter(|(kind, _)| kinds::find(kind).is_some_and(|k| k.role() == Role::Ladder));
+        let of_teardowns = live.kinds.iter().filter(|(kind, _)| kinds::teardown::find(kind).is_some());
         let marks = of_teardowns.flat_map(|(_, found)| found).filter_map(|found| found.mark.as_ref()?.rev.as_ref());
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();

@@ -1,12 +1,12 @@
-//! An account with an old pipeline on EMR and its successor on Databricks, and somebody who works down the ladder.
+//! An account with an old pipeline on EMR and its successor on Databricks, and somebody who tears it down.
 
 use crate::world::{self, Files, World, options};
 use plumb::apply::{self, UnwatchedApply};
 use plumb::services::Services;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
-use plumb_core::plan::teardown::{Commits, Descent, Evidence};
-use plumb_core::plan::{Baselines, Decision, Keys, Live, Plan};
+use plumb_core::plan::{Baselines, Decision, Live, Plan};
+use plumb_core::teardown::{Commits, Evidence, PendingTeardown};
 use plumb_model::call::{Call, Method, System};
 use serde_json::{Value, json};
 use std::sync::{Arc, atomic::AtomicBool};
@@ -18,7 +18,7 @@ pub const FIRST: &str = "2024-05-20T12:00:00Z";
 /// Whose mark is on what these tests mark.
 pub const MARK: &str = "laws/test/EmrCluster/legacy";
 
-/// A world, what is seeded in it, and the manifests of the ladder.
+/// A world, what is seeded in it, and the manifests of its teardown.
 pub struct Account {
     pub world: Arc<World>,
     pub files: Files,
@@ -130,7 +130,7 @@ impl Account {
         Account { world, files: files(&new), evidence: Evidence::parse([report("2024-04", true)]) }
     }
 
-    /// The same, with the ladder's manifests.
+    /// The same, with the teardown's manifests.
     pub async fn with(documents: &[Value]) -> Account {
         let mut account = Account::new().await;
         account.declare(documents);
@@ -205,8 +205,10 @@ impl Account {
     }
 
     /// Decides at a time.
-    pub async fn plan(&self, now: &str, key: bool) -> (Desired, Live, Decision) {
-        self.try_plan(&self.world.services(), now, key).await.unwrap_or_else(|e| panic!("planning failed: {e}"))
+    pub async fn plan(&self, now: &str, allow_teardown: bool) -> (Desired, Live, Decision) {
+        self.try_plan(&self.world.services(), now, allow_teardown)
+            .await
+            .unwrap_or_else(|e| panic!("planning failed: {e}"))
     }
 
     /// The same through services of one's own.
@@ -214,7 +216,7 @@ impl Account {
         &self,
         services: &Services,
         now: &str,
-        key: bool,
+        allow_teardown: bool,
     ) -> Result<(Desired, Live, Decision), String> {
         let desired = self.desired();
         let mut live = self.world.observe(services, &desired).await?;
@@ -222,14 +224,14 @@ impl Account {
         // The head of these plans.
         let known = ["0123456789ab".to_owned()].into();
         live.commits = Commits::Repository { known, shallow: false };
-        let keys = Keys { who: "ann", key };
-        let decision = world::decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), keys);
+        let by = ("ann", allow_teardown);
+        let decision = world::decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), by);
         Ok((desired, live, decision))
     }
 
     /// Decides and applies.
-    pub async fn apply(&self, now: &str, key: bool) -> (Plan, ApplyOutcome) {
-        let (desired, live, decision) = self.plan(now, key).await;
+    pub async fn apply(&self, now: &str, allow_teardown: bool) -> (Plan, ApplyOutcome) {
+        let (desired, live, decision) = self.plan(now, allow_teardown).await;
         let plan = decision.plan.clone();
         self.world.forget_requests().await;
         (plan, self.carry_out(&self.world.services(), &desired, &live, decision).await)
@@ -274,14 +276,14 @@ fn short(request: &Value) -> String {
     }
 }
 
-/// What is on its way down, of one thing.
-pub fn descent<'p>(plan: &'p Plan, id: &str) -> &'p Descent {
+/// The pending teardown of one thing.
+pub fn pending<'p>(plan: &'p Plan, id: &str) -> &'p PendingTeardown {
     plan.teardown.iter().find(|d| d.id == id).unwrap_or_else(|| panic!("{id} is not in:\n{}", world::text(plan)))
 }
 
 /// The gates of something that do not hold, each with what it says.
 pub fn open(plan: &Plan, id: &str) -> Vec<(String, String)> {
-    let gates = descent(plan, id).gates.iter().filter(|gate| !gate.holds);
+    let gates = pending(plan, id).gates.iter().filter(|gate| !gate.holds);
     gates.map(|gate| (gate.name.to_owned(), gate.says.clone())).collect()
 }
 

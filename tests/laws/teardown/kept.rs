@@ -1,4 +1,4 @@
-//! What is not taken down: kept, matched twice, marked by others, and marks that somebody meddled with.
+//! What stays: kept, matched twice, marked by others, and marks that somebody meddled with.
 
 use super::account::{Account, FIRST, LATER, MARK, assert_done, cluster, legacy, open};
 use crate::world;
@@ -65,8 +65,8 @@ async fn the_mark_of_somebody_else_is_left_alone() {
         let tags = json!({ "plumb": other, "plumb_rev": "0123456789ab-deadbeef",
             "plumb_teardown_marked": "2024-01-01T00:00:00Z", "plumb_teardown_not_before": "2024-06-01" });
         let id = account.seeded(cluster("bau-audience-2023", tags.clone(), false, json!([]))).await;
-        for key in [false, true] {
-            let (plan, outcome) = account.apply(LATER, key).await;
+        for allow_teardown in [false, true] {
+            let (plan, outcome) = account.apply(LATER, allow_teardown).await;
             assert_done(&outcome, 0);
             assert_eq!(plan.blocked[0].reason, format!("it is marked by {other}"));
             assert_eq!(account.writes().await, [""; 0]);
@@ -75,7 +75,7 @@ async fn the_mark_of_somebody_else_is_left_alone() {
     }
 }
 
-/// What became of a mark that somebody edited, after one more apply with the key: the tags, and what was sent.
+/// What became of a mark that somebody edited, after one more apply with `--allow-teardown`: the tags, and what was sent.
 async fn after(edit: Value, off: &[&str]) -> (Value, Vec<String>) {
     let account = Account::with(&[plain()]).await;
     let id = account.cluster("bau-audience-2023", false).await;

@@ -2,7 +2,7 @@
 //! sent, every end is one that may be, and every one that should be is there.
 
 use super::account::{Account, LATER, cluster, files, legacy, migration, new_pipeline, report};
-use plumb_core::plan::teardown::Evidence;
+use plumb_core::teardown::Evidence;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ struct Case {
     /// Whether the last period passed; `None`: no report.
     evidence: Option<bool>,
     broken: bool,
-    key: bool,
+    allow_teardown: bool,
 }
 
 impl Case {
@@ -72,7 +72,7 @@ impl Case {
     fn ends(&self, thing: &Thing) -> bool {
         let Manifest { teardown, protect, green, replaced, dags, parity, .. } = self.manifest;
         let last = |n: usize| self.runs.len() >= n && self.runs[self.runs.len() - n..].iter().all(|green| *green);
-        self.key
+        self.allow_teardown
             && self.matches(thing)
             && !(self.second && thing.team)
             && teardown
@@ -94,7 +94,7 @@ impl Case {
 
     /// Whether the application is to go. Its manifest has a day and no other gate.
     fn application_ends(&self) -> bool {
-        self.key
+        self.allow_teardown
             && self.marked_for(&self.app, PAST, 0)
             && !self.app.busy
             && !(self.tied && self.clusters.iter().any(|cluster| self.matches(cluster)))
@@ -203,7 +203,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let reports =
         (prop::option::weighted(0.9, prop::bool::weighted(0.9)), prop::bool::weighted(0.05), prop::bool::weighted(0.8));
     (manifest, prop::collection::vec(thing(), 1..5), thing(), around, reports).prop_map(
-        |(manifest, clusters, app, (second, tied, runs, live, paused), (evidence, broken, key))| Case {
+        |(manifest, clusters, app, (second, tied, runs, live, paused), (evidence, broken, allow_teardown))| Case {
             manifest,
             second,
             clusters,
@@ -214,7 +214,7 @@ fn cases() -> impl Strategy<Value = Case> {
             paused,
             evidence,
             broken,
-            key,
+            allow_teardown,
         },
     )
 }
@@ -278,7 +278,7 @@ async fn holds(account: &mut Account, empty: &Value, case: &Case) {
     }
     account.evidence = Evidence::parse(reports);
 
-    account.apply(LATER, case.key).await;
+    account.apply(LATER, case.allow_teardown).await;
 
     let mut ended = Vec::new();
     let mut off = Vec::new();

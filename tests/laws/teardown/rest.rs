@@ -1,9 +1,9 @@
 //! What is no cluster: applications of EMR Serverless, and security configurations.
 
-use super::account::{Account, FIRST, LATER, assert_done, cluster, descent, legacy, migration, open};
+use super::account::{Account, FIRST, LATER, assert_done, cluster, legacy, migration, open, pending};
 use crate::world;
 use plumb_core::plan::Action;
-use plumb_core::plan::teardown::Rung;
+use plumb_core::teardown::Stage;
 use plumb_model::call::{Call, System};
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ async fn an_application_goes_after_the_clusters_of_its_migration() {
     assert_done(&outcome, 1);
     assert_eq!(account.writes().await, ["TerminateJobFlows"]);
     let (plan, _) = account.apply(LATER, false).await;
-    assert_eq!(descent(&plan, &id).rung, Rung::Due);
+    assert_eq!(pending(&plan, &id).stage, Stage::Due);
     assert_eq!(account.writes().await, [""; 0]);
     let (_, outcome) = account.apply(LATER, true).await;
     assert_done(&outcome, 1);
@@ -125,7 +125,7 @@ async fn a_security_configuration_goes_after_the_clusters_that_use_it() {
     let (plan, _) = account.apply("2024-05-31T12:00:00Z", true).await;
     assert_eq!(open(&plan, "bau-lock"), [("date".to_owned(), "not before 2024-06-01".to_owned())]);
     let (plan, outcome) = account.apply(LATER, false).await;
-    assert!(outcome.changes.is_empty() && descent(&plan, "bau-lock").rung == Rung::Due);
+    assert!(outcome.changes.is_empty() && pending(&plan, "bau-lock").stage == Stage::Due);
     let (_, outcome) = account.apply(LATER, true).await;
     assert_done(&outcome, 1);
     assert_eq!(account.writes().await, ["DeleteSecurityConfiguration"]);
@@ -161,7 +161,8 @@ async fn clusters_that_are_not_read_are_not_taken_for_gone() {
         today: jiff::civil::date(2024, 6, 20),
         now: LATER.parse().unwrap(),
         approval_key: None,
-        teardown: plumb_core::plan::Keys { who: "ann", key: true },
+        who: "ann",
+        allow_teardown: true,
         kinds: &kinds,
         absent: &[],
     });

@@ -1,4 +1,4 @@
-//! The ladder's requests: taken by moto, which checks signatures and permissions, and signed as botocore signs them.
+//! A teardown's requests: taken by moto, which checks signatures and permissions, and signed as botocore signs them.
 
 use super::client::emr;
 use super::moto::moto;
@@ -9,8 +9,8 @@ use plumb::observe;
 use plumb::services::{Requests, Services};
 use plumb_core::kinds;
 use plumb_core::plan::outcome::Ended;
-use plumb_core::plan::teardown::Commits;
-use plumb_core::plan::{Action, Baselines, Keys, Selection};
+use plumb_core::plan::{Action, Baselines, Selection};
+use plumb_core::teardown::Commits;
 use plumb_model::call::{Call, Method, Service, System};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ spec:
   teardown: {notBefore: 2024-06-01, grace: 14d}
 ";
 
-/// One apply at a time with the key: what it did, and how it ended.
+/// One apply at a time with `--allow-teardown`: what it did, and how it ended.
 async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
     let (key, secret) = (&*moto().told["ENDER_KEY"], &*moto().told["ENDER_SECRET"]);
     let client = emr(region, None, &[("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)]);
@@ -39,8 +39,7 @@ async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
         observe::observe(&services, &kinds, &desired, &Selection::default(), &observe::UnwatchedRead).await.unwrap();
     // The head of these plans.
     live.commits = Commits::Repository { known: ["0123456789ab".to_owned()].into(), shallow: false };
-    let keys = Keys { who: "ann", key: true };
-    let decision = decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), keys);
+    let decision = decision_at(&desired, &live, &Baselines::new(), now.parse().unwrap(), ("ann", true));
     let actions: Vec<_> = decision.plan.changes.iter().map(|c| (c.address.clone(), c.action)).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let mut outcome = apply::apply(&services, &desired, &live, decision, options(), &UnwatchedApply, stop).await;
@@ -48,7 +47,7 @@ async fn apply(region: &str, now: &str) -> Vec<(Action, Ended)> {
 }
 
 #[tokio::test]
-async fn every_rung_is_taken_with_the_permissions_that_the_docs_list() {
+async fn every_stage_is_reached_with_the_permissions_that_the_docs_list() {
     let region = "eu-north-1";
     let keep = json!({ "Instances": { "KeepJobFlowAliveWhenNoSteps": true, "TerminationProtected": true,
         "InstanceGroups": [{ "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 }] } });

@@ -127,7 +127,7 @@ fn of_an_embedded_target_is_empty_until_it_is_seeded() {
     assert_eq!(full["unread"], json!([]));
 }
 
-/// Every call of the ladder, signed and sent: tags of a cluster and of an application, protection, both ends.
+/// Every call of a teardown, signed and sent: tags of a cluster and of an application, protection, both ends.
 #[test]
 fn of_an_embedded_target_is_taken_down_by_an_apply() {
     let folder = project();

@@ -12,6 +12,12 @@ pub use names::names;
 pub use record::{DecisionComment, GeneratedManifest, ImportRecord};
 pub use values::Differs;
 
+use crate::kinds::Kind;
+use crate::kinds::airflow::dag::AirflowDag;
+use crate::kinds::databricks::job::DatabricksJob;
+use crate::kinds::databricks::policy::DatabricksClusterPolicy;
+use crate::kinds::databricks::pool::DatabricksInstancePool;
+use crate::kinds::emr::migration::Migration;
 use crate::render;
 use crate::translate::{At, TranslatedManifest, Translation, TranslationDecision};
 use plumb_model::address::Address;
@@ -213,11 +219,11 @@ fn question(decision: &TranslationDecision) -> DecisionComment {
 /// The file of a manifest of a pipeline: `job.yaml`, of an application with several jobs `job-load.yaml`.
 pub fn path(folder: &str, pipeline: &str, address: &Address) -> String {
     let short = match address.kind.as_str() {
-        "DatabricksJob" => "job",
-        "AirflowDag" => "dag",
-        "DatabricksInstancePool" => "pool",
-        "DatabricksClusterPolicy" => "policy",
-        "Migration" => "migration",
+        DatabricksJob::NAME => "job",
+        AirflowDag::NAME => "dag",
+        DatabricksInstancePool::NAME => "pool",
+        DatabricksClusterPolicy::NAME => "policy",
+        Migration::NAME => "migration",
         _ => "legacy",
     };
     let name = &address.name;

@@ -9,7 +9,10 @@ mod findings;
 pub mod impact;
 pub mod managed;
 pub mod mark;
+pub mod old;
 pub mod reading;
+pub mod teardown;
+pub mod teardown_spec;
 
 pub mod databricks {
     //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
@@ -79,8 +82,6 @@ pub mod emr {
     pub mod security;
     // what several kinds share
     pub mod api;
-    pub mod ladder;
-    pub mod old;
     #[cfg(test)]
     mod tests;
 }
@@ -131,10 +132,10 @@ pub fn objects() -> &'static [&'static dyn AnyKind] {
 pub enum Role {
     /// Each makes one live object what it says.
     Object,
-    /// Each says what is to become of things that others made, and takes them down step by step.
-    Ladder,
+    /// Each says what is to become of things that others made, and ends them stage by stage.
+    Teardown,
     /// Each only says how other manifests belong together.
-    Tie,
+    Relation,
 }
 
 /// Another manifest that a spec names by its address, and where.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::detect;
 use crate::kinds::AnyKind;
+use crate::kinds::teardown::TeardownManifest;
 use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,6 +169,7 @@ fn run(
             if user.is_some() {
                 ready.kind.develop(&mut spec);
             }
+            let teardown = TeardownManifest::of(ready.kind.name(), &spec);
             resources.push(Resource {
                 address: ready.address,
                 kind: ready.kind,
@@ -178,6 +180,7 @@ fn run(
                 previous_names: metadata.previous_names,
                 remove,
                 spec,
+                teardown,
                 node,
                 span: ready.span,
                 references: each_once(resolved.ids),

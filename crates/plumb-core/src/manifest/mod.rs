@@ -5,6 +5,7 @@
 
 use crate::kinds::AnyKind;
 use crate::kinds::managed::ToolName;
+use crate::kinds::teardown::TeardownManifest;
 use plumb_model::address::Address;
 use plumb_model::schema::Path;
 use plumb_model::secrets::Vault;
@@ -28,7 +29,9 @@ pub struct Resource {
     /// The spec, variables filled in. A secret stands there as its token (see [`Vault`]), the id of another resource
     /// as `${resources.KIND.NAME}`.
     pub spec: Value,
-    /// The same, with places.
+    /// What it says of a teardown, where its kind is of those whose things one ends.
+    pub teardown: Option<TeardownManifest>,
+    /// The spec with places.
     pub node: Node,
     /// Where the document starts.
     pub span: Span,

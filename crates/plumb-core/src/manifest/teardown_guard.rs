@@ -4,8 +4,8 @@
 
 use super::project::{RequiredGate, TeardownGuard};
 use super::{Project, Resource};
-use crate::kinds::emr::ladder::{LadderSpec, Outcome, grace_seconds};
-use crate::kinds::{MarkPlace, Role};
+use crate::kinds::teardown::TeardownManifest;
+use crate::kinds::teardown_spec::{Outcome, grace_seconds};
 use plumb_model::yaml::{Node, Problems};
 
 /// Reports a guard that says nothing that could hold.
@@ -18,26 +18,25 @@ pub(super) fn of_project(project: &Project, spec: &Node, problems: &mut Problems
     }
 }
 
-/// Reports manifests that would take something down for less than the project's guard.
+/// Reports manifests that would terminate or delete something for less than the project's guard.
 pub(super) fn of_manifests(resources: &[Resource], guard: Option<&TeardownGuard>, problems: &mut Problems) {
     let Some(guard) = guard else { return };
-    for resource in resources.iter().filter(|r| r.kind.role() == Role::Ladder) {
-        let spec = LadderSpec::of(&resource.spec);
-        if spec.desired == Outcome::Teardown {
-            of_manifest(resource, &spec, guard, problems);
+    for resource in resources {
+        if let Some(teardown) = resource.teardown.as_ref().filter(|t| t.spec.desired == Outcome::Teardown) {
+            of_manifest(resource, teardown, guard, problems);
         }
     }
 }
 
-fn of_manifest(resource: &Resource, spec: &LadderSpec, guard: &TeardownGuard, problems: &mut Problems) {
+fn of_manifest(resource: &Resource, teardown: &TeardownManifest, guard: &TeardownGuard, problems: &mut Problems) {
     const HELP: &str = "`guards.teardown` in plumb.yaml is the least that every teardown of the project waits for";
-    let rules = spec.gates();
+    let rules = teardown.spec.gates();
     let requires = rules.requires.clone().unwrap_or_default();
     let mut report = |path: &str, message: String, label: String| {
         problems.at(resource.node.at(path).span, message, label).help(HELP);
     };
     // What has no tags cannot be marked, and nothing counts from a mark.
-    if let Some(least) = guard.grace.as_deref().filter(|_| resource.kind.mark() != MarkPlace::Nowhere) {
+    if let Some(least) = guard.grace.as_deref().filter(|_| teardown.kind.can_be_marked()) {
         let given = rules.grace.as_deref().unwrap_or("0d");
         if let (Some(wanted), Some(given_seconds)) = (grace_seconds(least), grace_seconds(given))
             && given_seconds < wanted

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::super::{Action, Baseline, Baselines, Change, Input, Keys, Live, LiveObject, Plan, Selection, decide};
+use super::super::{Action, Baseline, Baselines, Change, Input, Live, LiveObject, Plan, Selection, decide};
 use super::*;
 use crate::kinds::{MarkPlace, Owner, Rev, Seen};
 use crate::manifest;
@@ -67,7 +67,8 @@ fn plan(desired: &Desired, found: Vec<(&'static str, LiveObject)>, bases: &Basel
         base: None,
         today: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
         now,
-        teardown: Keys::default(),
+        who: "",
+        allow_teardown: false,
         kinds: kinds::objects(),
         approval_key: None,
         absent: &[],

@@ -38,8 +38,10 @@ pub struct Input<'a> {
     pub today: jiff::civil::Date,
     /// Only for what would begin at once: nothing else depends on the time of day.
     pub now: jiff::Timestamp,
-    /// Who asks, and whether a teardown that is due may be carried out.
-    pub teardown: Keys<'a>,
+    /// Who asks: it is written on what is marked for teardown.
+    pub who: &'a str,
+    /// Whether what is due is terminated or deleted: `--allow-teardown`.
+    pub allow_teardown: bool,
     /// The kinds that were read: only they are pruned.
     pub kinds: &'a [&'static dyn AnyKind],
     /// `PLUMB_APPROVAL_KEY`, which keys the digests.
@@ -47,15 +49,6 @@ pub struct Input<'a> {
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is
     /// decided.
     pub absent: &'a [System],
-}
-
-/// What a teardown needs to know beside what is live.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keys<'a> {
-    /// Who marks: it is written on what is marked.
-    pub who: &'a str,
-    /// Whether a teardown that is due is carried out: `--allow-teardown`.
-    pub key: bool,
 }
 
 /// A plan, and the secrets that its calls need.
@@ -115,11 +108,11 @@ pub fn decide(input: &Input<'_>) -> Decision {
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
         let verdict = match resource.kind.role() {
-            Role::Tie => continue,
+            Role::Relation => continue,
             _ if !context.reads(&resource.address.kind) || missing_systems::has_missing(resource, input.absent) => {
                 missing_systems::refuse(&context, resource)
             }
-            Role::Ladder => context.ladder(resource),
+            Role::Teardown => context.teardown(resource),
             Role::Object => {
                 let matched = matching::find(&context, resource);
                 all.add_match(resource, &matched);

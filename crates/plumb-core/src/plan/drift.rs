@@ -105,7 +105,7 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
         Action::Update => {}
         Action::Create => return Err("it is not there; only an apply makes objects".into()),
         Action::Replace => return Err("it would have to be replaced".into()),
-        Action::Mark | Action::Terminate => return Err("only an apply takes anything down".into()),
+        Action::Mark | Action::Terminate => return Err("only an apply marks, terminates or deletes".into()),
         _ => return Err("it is the manifests that changed".into()),
     }
     let resource = desired.resources.iter().find(|r| r.address == change.address);

@@ -1,8 +1,8 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
-use super::teardown::{Commits, Evidence, RunEnd};
 use crate::kinds::{AnyKind, Mark, Owner, Seen, Unreadable};
+use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;

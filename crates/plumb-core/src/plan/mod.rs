@@ -23,7 +23,7 @@ mod partial;
 pub mod references;
 pub mod secrets;
 mod selection;
-pub mod teardown;
+mod teardown;
 mod types;
 pub mod unknown;
 mod unreadable;
@@ -35,7 +35,7 @@ mod plan_world;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decision, Input, Keys, WantedObject, decide};
+pub use decide::{Decision, Input, WantedObject, decide};
 pub use earlier::{Baseline, Baselines, Earlier};
 pub use live::{Live, LiveObject};
 pub use origin::is_apart;

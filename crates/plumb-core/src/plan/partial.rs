@@ -78,7 +78,7 @@ pub(super) fn of(context: &PlanContext<'_>, all: &mut Collected<'_>) -> Option<P
         let Some(change) = all.changes.iter().find(|c| c.address == *address) else { continue };
         all.blocked.push(refuse(change, &users));
     }
-    let objects = || desired.resources.iter().filter(|r| r.kind.role() != Role::Tie);
+    let objects = || desired.resources.iter().filter(|r| r.kind.role() != Role::Relation);
     Some(Partial {
         only: selection.only.clone(),
         labels: selection.labels.iter().map(|(name, value)| format!("{name}={value}")).collect(),

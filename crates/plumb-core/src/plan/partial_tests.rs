@@ -5,7 +5,7 @@
 use super::*;
 use crate::kinds::{self, Mark, Owner, Seen, Unreadable};
 use crate::manifest::{Desired, InMemory, Request, load};
-use crate::plan::{Baselines, Input, Keys, Live, LiveObject, Plan, decide};
+use crate::plan::{Baselines, Input, Live, LiveObject, Plan, decide};
 
 const POOL: &str = "0123-456789-pool1";
 
@@ -67,7 +67,8 @@ fn plan(desired: &Desired, live: &Live, selection: &Selection) -> Plan {
         base: None,
         today: jiff::civil::date(2024, 5, 1),
         now: jiff::Timestamp::UNIX_EPOCH,
-        teardown: Keys::default(),
+        who: "",
+        allow_teardown: false,
         kinds: kinds::objects(),
         approval_key: None,
         absent: &[],

@@ -1,8 +1,8 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
 use super::Partial;
-use super::teardown::Descent;
 use crate::kinds::ImpactClass;
+use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
 use plumb_model::call::Call;
 use schemars::JsonSchema;
@@ -47,7 +47,7 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// Pending teardowns, and the gates before each. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub teardown: Vec<Descent>,
+    pub teardown: Vec<PendingTeardown>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
     /// How many resources are up to date.

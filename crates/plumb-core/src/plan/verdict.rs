@@ -3,11 +3,11 @@
 use super::context::PlanContext;
 use super::decide::WantedObject;
 use super::matching::{ObjectMatch, Unmatched};
-use super::teardown::Descent;
 use super::unknown::{self, Member};
 use super::{Action, Blocked, Change, Note, unreadable};
 use crate::kinds::AnyKind;
 use crate::manifest::Resource;
+use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub(super) struct ResourceVerdict<'a> {
     pub changes: Vec<Change>,
     pub blocked: Vec<Blocked>,
     pub notes: Vec<Note>,
-    pub teardown: Vec<Descent>,
+    pub teardown: Vec<PendingTeardown>,
     /// Whether it is up to date.
     pub unchanged: bool,
     /// Whether nothing can refer to it: it has no id and gets none.
@@ -80,7 +80,7 @@ pub(super) struct Collected<'a> {
     pub chosen: BTreeSet<Address>,
     pub changes: Vec<Change>,
     pub blocked: Vec<Blocked>,
-    pub teardown: Vec<Descent>,
+    pub teardown: Vec<PendingTeardown>,
     pub notes: Vec<Note>,
     /// What the specs do not model and stays.
     pub unknown: unknown::Notes,

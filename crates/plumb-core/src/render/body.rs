@@ -1,6 +1,7 @@
 //! What changes inside one resource, as signed lines. Text and markdown lay the same lines out differently.
 
 use super::value::{barred, columns, fitted, key, pair, scalar, visible};
+use crate::kinds::teardown::ending;
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices, group_diff_ops};
@@ -248,7 +249,7 @@ pub(super) fn done_to(change: &Change) -> String {
         },
         Action::Release => "will be released; its object stays".to_owned(),
         Action::Mark => "will be marked for teardown; nothing else happens to it".to_owned(),
-        Action::Terminate => "will be terminated".to_owned(),
+        Action::Terminate => format!("will be {} for good", ending(&change.address.kind).done()),
     }
 }
 
@@ -283,7 +284,7 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::Move => "follow a rename",
         Action::Release => "release: take the marks off",
         Action::Mark => "mark for teardown",
-        Action::Terminate => "terminate",
+        Action::Terminate => "terminate for good",
     }
 }
 

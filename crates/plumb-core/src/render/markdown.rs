@@ -55,7 +55,7 @@ enum Rank {
     Delete,
     Replace,
     Disruptive,
-    Descent,
+    PendingTeardown,
     Update,
     Adopt,
     Rename,
@@ -184,7 +184,7 @@ fn omission(sections: &[Section]) -> String {
             (Rank::Delete, "delete", "deletes"),
             (Rank::Replace, "replace", "replaces"),
             (Rank::Disruptive, "disruptive update", "disruptive updates"),
-            (Rank::Descent, "teardown that waits", "teardowns that wait"),
+            (Rank::PendingTeardown, "teardown that waits", "teardowns that wait"),
             (Rank::Update, "update", "updates"),
             (Rank::Adopt, "adoption", "adoptions"),
             (Rank::Rename, "rename or release", "renames or releases"),
@@ -243,13 +243,14 @@ fn sections(plan: &Plan) -> Vec<Section> {
             }
         }
     }
-    let descents = plan.teardown.iter().map(|descent| one_line(Rank::Descent, teardown::lines(descent))).collect();
+    let waiting =
+        plan.teardown.iter().map(|pending| one_line(Rank::PendingTeardown, teardown::lines(pending))).collect();
     let branch = if plan.base.is_some() { "What this branch changes" } else { "Changes" };
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
         folded("Deleted, replaced or terminated", dangerous),
-        fenced("Teardown", descents),
+        fenced("Teardown", waiting),
         folded(branch, wanted),
         folded("What had already drifted", drifted),
         fenced("Notes", notes),
@@ -290,7 +291,7 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
         "{} <code>{}</code> {}",
         html(body::glyph(change.action)),
         html(&shortened(&change.address.to_string(), NAME)),
-        html(done_shortly(change.action))
+        html(&done_shortly(change))
     );
     if change.action == Action::Update {
         title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
@@ -306,8 +307,8 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
     Item { rank, whole, short, shown: Shown::Whole }
 }
 
-fn done_shortly(action: Action) -> &'static str {
-    match action {
+fn done_shortly(change: &Change) -> String {
+    let done = match change.action {
         Action::Create => "will be created",
         Action::Update => "will be updated in place",
         Action::Replace => "must be replaced",
@@ -316,8 +317,9 @@ fn done_shortly(action: Action) -> &'static str {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => "will be terminated",
-    }
+        Action::Terminate => return body::done_to(change),
+    };
+    done.to_owned()
 }
 
 fn body_lines(change: &Change, fields: &[&FieldChange]) -> String {

@@ -1,30 +1,30 @@
-//! What is on its way down, for text and markdown.
+//! Teardowns that wait, for text and markdown.
 
 use super::value::{quoted, visible};
-use crate::plan::teardown::{Descent, Gate, Rung};
+use crate::teardown::{Gate, PendingTeardown, Stage};
 
-/// The line that names one thing: which it is, and how far down.
-pub(super) fn head(descent: &Descent) -> String {
-    let stage = match descent.rung {
-        Rung::Active => "not marked",
-        Rung::Marked => "marked",
-        Rung::Due => "due: every gate holds",
+/// The line that names one thing: which it is, and how far its teardown is.
+pub(super) fn head(pending: &PendingTeardown) -> String {
+    let stage = match pending.stage {
+        Stage::Active => "not marked",
+        Stage::Marked => "marked",
+        Stage::Due => "due: every gate holds",
     };
-    let state = descent.state.as_deref().map(|state| format!(" {}", visible(state))).unwrap_or_default();
-    format!("{} {}{state}, {stage}", visible(&descent.address.to_string()), quoted(&descent.title))
+    let state = pending.state.as_deref().map(|state| format!(" {}", visible(state))).unwrap_or_default();
+    format!("{} {}{state}, {stage}", visible(&pending.address.to_string()), quoted(&pending.title))
 }
 
 /// One thing with its gates, as lines of a diff: what holds is unmarked, what does not has a `!`.
-pub(super) fn lines(descent: &Descent) -> String {
-    let mut out = format!("# {}\n", head(descent));
-    if let Some(back) = &descent.returned {
+pub(super) fn lines(pending: &PendingTeardown) -> String {
+    let mut out = format!("# {}\n", head(pending));
+    if let Some(back) = &pending.returned {
         out.push_str(&format!("! returned: {}\n", visible(back)));
     }
-    for gate in &descent.gates {
+    for gate in &pending.gates {
         let (sign, word) = if gate.holds { (' ', "holds") } else { ('!', "waits") };
         out.push_str(&format!("{sign} {word}  {:<10} {}\n", gate.name, says(gate)));
     }
-    out.push_str(&format!("  next: {}\n", visible(&descent.next)));
+    out.push_str(&format!("  next: {}\n", visible(&pending.next)));
     out
 }
 

@@ -170,12 +170,12 @@ impl Page {
         }
         self.gap();
         self.line(Ink::new().bold(), "Teardown:");
-        for descent in &plan.teardown {
-            self.line(Ink::new().bold(), &format!("  {}", teardown::head(descent)));
-            if let Some(back) = &descent.returned {
+        for pending in &plan.teardown {
+            self.line(Ink::new().bold(), &format!("  {}", teardown::head(pending)));
+            if let Some(back) = &pending.returned {
                 self.line(WARN, &format!("    returned: {}", visible(back)));
             }
-            for gate in &descent.gates {
+            for gate in &pending.gates {
                 let (ink, sign) = if gate.holds { (GOOD, "holds") } else { (WARN, "waits") };
                 self.out.push_str("    ");
                 self.paint(ink, sign);
@@ -184,7 +184,7 @@ impl Page {
                     wrapped(&teardown::says(gate), self.style.width.saturating_sub(22).max(NARROWEST)).join(&indent);
                 self.line(Ink::new(), &format!("  {:<10} {says}", gate.name));
             }
-            self.line(FAINT, &format!("    next: {}", visible(&descent.next)));
+            self.line(FAINT, &format!("    next: {}", visible(&pending.next)));
         }
     }
 

@@ -3,6 +3,8 @@
 use super::account::{Ask, At, Book};
 use super::application::parameter;
 use super::{TranslatedManifest, address};
+use crate::kinds::Kind;
+use crate::kinds::airflow::dag::AirflowDag;
 use serde_json::{Map, Value, json};
 
 /// A job that the DAG runs.
@@ -15,7 +17,7 @@ pub(super) struct DagJob {
 
 /// A DAG that runs the jobs. What starts it, and in which order they run, is not known to EMR.
 pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -> TranslatedManifest {
-    let before = std::mem::replace(&mut book.document, address("AirflowDag", name).to_string());
+    let before = std::mem::replace(&mut book.document, address(AirflowDag::NAME, name).to_string());
     let ask = Ask {
         what: "when the DAG runs".into(),
         why: "EMR does not know what starts its clusters and steps: the old DAG, or whatever does, says it",
@@ -49,5 +51,5 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -
         tasks.push(task);
     }
     let spec = json!({ "paused": true, "max_active_runs": 1, "tags": ["migrated-from-emr"], "tasks": tasks });
-    TranslatedManifest { address: address("AirflowDag", name), spec }
+    TranslatedManifest { address: address(AirflowDag::NAME, name), spec }
 }

@@ -3,6 +3,9 @@
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
 use super::{TranslatedManifest, address};
+use crate::kinds::Kind;
+use crate::kinds::databricks::policy::DatabricksClusterPolicy;
+use crate::kinds::databricks::pool::DatabricksInstancePool;
 use serde_json::{Map, Value, json};
 
 /// The clusters of a job's spec.
@@ -82,7 +85,7 @@ pub(super) fn pool(
         };
         book.note(root, ask);
     }
-    Some(TranslatedManifest { address: address("DatabricksInstancePool", name), spec: pool })
+    Some(TranslatedManifest { address: address(DatabricksInstancePool::NAME, name), spec: pool })
 }
 
 /// A policy that keeps clusters to the runtime, the machines and the size of the old one.
@@ -113,7 +116,7 @@ pub(super) fn policy(name: &str, jobs: &[(String, Value)]) -> Option<TranslatedM
         }
     }
     (!definition.is_empty()).then(|| TranslatedManifest {
-        address: address("DatabricksClusterPolicy", name),
+        address: address(DatabricksClusterPolicy::NAME, name),
         spec: json!({ "name": name, "definition": definition }),
     })
 }

@@ -33,6 +33,8 @@ pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 
 use crate::detect;
+use crate::kinds::Kind;
+use crate::kinds::databricks::job::DatabricksJob;
 use account::{Ask, Book};
 use conf::{TargetPaths, Wants};
 use parts::CLUSTER;
@@ -116,7 +118,7 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let name = name_of(title.as_deref(), options);
     let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
-    book.document = address("DatabricksJob", &name).to_string();
+    book.document = address(DatabricksJob::NAME, &name).to_string();
     let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
     let around = cluster::around(book, root);
     let mut base = Wants::default();
@@ -175,7 +177,7 @@ fn finish(
     let mut jobs: Vec<(String, Value)> = jobs
         .into_iter()
         .map(|(n, mut spec)| {
-            book.document = address("DatabricksJob", &n).to_string();
+            book.document = address(DatabricksJob::NAME, &n).to_string();
             scrub(book, root, &mut spec, "");
             escape(&mut spec);
             (n, spec)
@@ -187,8 +189,9 @@ fn finish(
     if options.pool {
         documents.extend(extras::pool(book, root, name, &mut jobs));
     }
-    documents
-        .extend(jobs.into_iter().map(|(n, spec)| TranslatedManifest { address: address("DatabricksJob", &n), spec }));
+    documents.extend(
+        jobs.into_iter().map(|(n, spec)| TranslatedManifest { address: address(DatabricksJob::NAME, &n), spec }),
+    );
     documents.push(dag::dag(book, root, name, runs));
     documents
 }

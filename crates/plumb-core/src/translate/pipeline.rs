@@ -5,6 +5,12 @@ use super::{TranslatedManifest, Translation, TranslationOptions, address, escape
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::{FailedRead, pattern};
+use crate::kinds::Kind;
+use crate::kinds::airflow::dag::AirflowDag;
+use crate::kinds::databricks::job::DatabricksJob;
+use crate::kinds::emr::application::EmrServerlessApplication;
+use crate::kinds::emr::cluster::EmrCluster;
+use crate::kinds::emr::migration::Migration;
 use serde_json::{Value, json};
 
 /// What is on EMR.
@@ -32,7 +38,8 @@ pub fn pipeline(
     if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
         translation.source = format!("EMR pipeline {}", detect::masked(title));
     }
-    let first = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob").map(|d| d.address.to_string());
+    let first =
+        translation.documents.iter().find(|d| d.address.kind == DatabricksJob::NAME).map(|d| d.address.to_string());
     for unknown in unread {
         translation.decisions.push(TranslationDecision {
             field: unknown.what.clone(),
@@ -137,11 +144,15 @@ fn tie(translation: &mut Translation, name: &str, old: &EmrSource) -> String {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
     };
-    let (jobs, dags) = (of("DatabricksJob"), of("AirflowDag"));
+    let (jobs, dags) = (of(DatabricksJob::NAME), of(AirflowDag::NAME));
     let (kind, what, matches) = match old {
-        EmrSource::Clusters(ClusterSelector::Name(glob)) => ("EmrCluster", "the old clusters", json!({ "name": glob })),
-        EmrSource::Clusters(ClusterSelector::Ids(ids, _)) => ("EmrCluster", "the old clusters", json!({ "ids": ids })),
-        EmrSource::Application(id) => ("EmrServerlessApplication", "the old application", json!({ "ids": [id] })),
+        EmrSource::Clusters(ClusterSelector::Name(glob)) => {
+            (EmrCluster::NAME, "the old clusters", json!({ "name": glob }))
+        }
+        EmrSource::Clusters(ClusterSelector::Ids(ids, _)) => {
+            (EmrCluster::NAME, "the old clusters", json!({ "ids": ids }))
+        }
+        EmrSource::Application(id) => (EmrServerlessApplication::NAME, "the old application", json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
     let mut teardown = json!({ "grace": "14d" });
@@ -190,7 +201,7 @@ fn tie(translation: &mut Translation, name: &str, old: &EmrSource) -> String {
     if jobs.is_empty() {
         return legacy.to_string();
     }
-    let migration = address("Migration", name);
+    let migration = address(Migration::NAME, name);
     translation.decisions.push(decision(
         migration.to_string(),
         "",

@@ -10,6 +10,8 @@ use super::parts::CLUSTER;
 use super::shape::{ClusterShape, Size};
 use super::{TranslatedManifest, TranslationOptions, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
 use crate::detect;
+use crate::kinds::Kind;
+use crate::kinds::databricks::job::DatabricksJob;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -26,7 +28,7 @@ pub(super) fn translate(
     let title = application.as_ref().and_then(|a| a.text_of("name"));
     let name = name_of(title.as_deref(), options);
     let title = detect::masked(title.as_deref().unwrap_or(&name));
-    book.document = super::address("DatabricksJob", &name).to_string();
+    book.document = super::address(DatabricksJob::NAME, &name).to_string();
     let mut tags = Map::new();
     if let Some(at) = &application {
         of_application(book, at, &mut tags);
@@ -49,7 +51,7 @@ pub(super) fn translate(
         }
         let mut keys: BTreeSet<String> = jobs.iter().map(|(n, _): &(String, Value)| n.clone()).collect();
         let own = key(&format!("{name} {called}"), &mut keys);
-        book.document = super::address("DatabricksJob", &own).to_string();
+        book.document = super::address(DatabricksJob::NAME, &own).to_string();
         match of_run(book, at, &called, &own, &common) {
             Some((spec, templates)) => {
                 runs.push(dag::DagJob { job: own.clone(), templates });

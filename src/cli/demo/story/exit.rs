@@ -1,4 +1,4 @@
-//! Leaving EMR: what is there, translated, deployed beside it, taken down behind gates, and noticed when it comes back.
+//! Leaving EMR: what is there, translated, deployed beside it, terminated behind gates, and noticed when it comes back.
 
 use super::super::project;
 use super::super::stage::{Stage, must};
@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The pipeline that the story takes down: its cluster is protected and waits for steps.
+/// The pipeline whose clusters the story terminates: its cluster is protected and waits for steps.
 const PIPELINE: &str = "bau-insights";
 const MANIFEST: &str = "manifests/bau-insights/legacy.yaml";
 /// The DAG of other people that starts its clusters.
@@ -279,12 +279,12 @@ fn today() -> Date {
     day(Timestamp::now())
 }
 
-/// The gates that wait, of the one cluster that is on its way down.
+/// The gates that wait, of the one cluster whose teardown waits.
 async fn waiting(stage: &Stage<'_>) -> Result<BTreeSet<String>, Failure> {
     let plan = stage.plan("plan").await?;
-    let descents = plan["teardown"].as_array().map(Vec::as_slice).unwrap_or_default();
-    must(descents.len() == 1, || format!("{} clusters are on their way down", descents.len()))?;
-    let gates = descents[0]["gates"].as_array().into_iter().flatten();
+    let waiting = plan["teardown"].as_array().map(Vec::as_slice).unwrap_or_default();
+    must(waiting.len() == 1, || format!("{} clusters wait for their teardown", waiting.len()))?;
+    let gates = waiting[0]["gates"].as_array().into_iter().flatten();
     let waits = gates.filter(|gate| gate["holds"] == false).filter_map(|gate| gate["name"].as_str());
     Ok(waits.map(str::to_owned).collect())
 }

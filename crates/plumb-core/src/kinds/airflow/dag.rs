@@ -9,6 +9,7 @@ use super::dag_live::{self, in_short, is_about, is_stale};
 use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
+use crate::kinds::teardown::StarterKind;
 use crate::kinds::{
     Findings, Impact, ImpactClass, Kind, MarkPlace, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
 };
@@ -160,6 +161,12 @@ fn parsed(expect: &Value, text: &str, looks: &[Value], memory: &mut Value) -> Re
         None if is_this => Ready::NotYet("Airflow has parsed the file and not taken the DAG in".to_owned()),
         None if content.is_empty() => Ready::NotYet(format!("Airflow has not parsed {file} yet")),
         None => Ready::NotYet(format!("Airflow still has another version of {file}")),
+    }
+}
+
+impl StarterKind for AirflowDag {
+    fn is_paused(&self, spec: &Value) -> Option<bool> {
+        spec["paused"].as_bool()
     }
 }
 

@@ -97,8 +97,8 @@ fn nothing_is_told_that_only_follows_from_another_mistake() {
     }
     let policy = "name: a\ndefinition: {num_workers: {type: fixd, value: 1}}";
     assert_eq!(mistakes("DatabricksClusterPolicy", policy), ["2 unknown value `fixd`"]);
-    let ladder = "match: {name: a*}\ndesired: teardwon\nteardown: {grace: 7d}";
-    assert_eq!(mistakes("EmrCluster", ladder), ["2 unknown value `teardwon`"]);
+    let teardown = "match: {name: a*}\ndesired: teardwon\nteardown: {grace: 7d}";
+    assert_eq!(mistakes("EmrCluster", teardown), ["2 unknown value `teardwon`"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{
 };
 use super::{job_check, permissions, triggers};
 use crate::kinds::managed::{self, Tool};
+use crate::kinds::teardown::{RunEnd, SuccessorKind};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
 };
@@ -222,6 +223,29 @@ fn wants_run_as(wanted: Option<&Value>) -> bool {
 /// Whether jobs/get has to be asked: the listing leaves out elements beyond 100 and who the job runs as.
 fn needs_get(seen: &Seen, wanted: Option<&Value>) -> bool {
     seen.partial || wants_run_as(wanted) && seen.facts.get("run_as").is_none()
+}
+
+impl SuccessorKind for DatabricksJob {
+    /// Jobs API 2.2, `runs/list`: "sorted by start time, newest first".
+    fn last_runs(&self, id: &str, limit: u32) -> Read {
+        let call = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
+            .query("job_id", id)
+            .query("completed_only", "true")
+            .query("limit", limit.to_string());
+        Read::single(call)
+    }
+
+    fn run_ends(&self, pages: &Pages) -> Vec<RunEnd> {
+        pages.iter().filter_map(|page| page["runs"].as_array()).flatten().map(run_end).collect()
+    }
+}
+
+fn run_end(run: &Value) -> RunEnd {
+    let text = |pointer: &str| run.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let result = text("/state/result_state").or_else(|| text("/status/termination_details/code"));
+    let result =
+        result.or_else(|| text("/state/life_cycle_state")).unwrap_or_else(|| "in a way that it does not say".into());
+    RunEnd { id: run["run_id"].to_string(), green: result == "SUCCESS", result }
 }
 
 impl Kind for DatabricksJob {

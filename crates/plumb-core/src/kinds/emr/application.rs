@@ -1,12 +1,16 @@
-//! EMR Serverless applications, which others made and plumb takes down.
+//! EMR Serverless applications, which others made and plumb deletes.
 //!
 //! Facts: botocore's service model `emr-serverless/2021-07-13`: an application is deleted in the states CREATED and
 //! STOPPED only; its tags are of its ARN.
 
 use super::api::time;
-use super::ladder::{self, LadderSpec};
-use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::emr::cluster::EmrCluster;
+use crate::kinds::old::{self, Old, tags_of, text};
+use crate::kinds::teardown::{GoesAfter, TeardownKind};
+use crate::kinds::teardown_spec::{self, TeardownSpec};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
@@ -85,6 +89,16 @@ fn tags_path(live: &Seen) -> Result<String, Unsupported> {
     }
 }
 
+impl TeardownKind for EmrServerlessApplication {
+    fn goes_after(&self) -> Option<GoesAfter> {
+        Some(GoesAfter { kind: EmrCluster::NAME, uses: None })
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
+    }
+}
+
 impl Kind for EmrServerlessApplication {
     const NAME: &'static str = "EmrServerlessApplication";
     const SYSTEM: System = System::Emr;
@@ -92,8 +106,8 @@ impl Kind for EmrServerlessApplication {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    const ROLE: Role = Role::Teardown;
+    type Spec = TeardownSpec;
 
     fn list() -> Vec<Read> {
         vec![paged(Call::get(System::Emr, PATH))]
@@ -160,10 +174,10 @@ impl Kind for EmrServerlessApplication {
     }
 
     fn named(spec: &Value) -> Vec<Named> {
-        ladder::named(spec)
+        teardown_spec::named(spec)
     }
 
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, true, findings);
+    fn check(spec: &TeardownSpec, findings: &mut Findings) {
+        teardown_spec::check(spec, true, findings);
     }
 }

@@ -1,13 +1,16 @@
-//! EMR clusters, which others made and plumb takes down.
+//! EMR clusters, which others made and plumb terminates.
 //!
 //! Facts: botocore's service model `emr/2009-03-31`; `TerminateJobFlows` of several clusters ends the unprotected ones
 //! even when it fails for a protected one, so each gets a call of its own; a cluster whose last step has ended and that is
 //! not to be kept alive ends by itself whatever its protection says.
 
 use super::api::{operation, time};
-use super::ladder::{self, LadderSpec};
-use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::old::{self, Old, tags_of, text};
+use crate::kinds::teardown::{Ending, TeardownKind};
+use crate::kinds::teardown_spec::{self, TeardownSpec};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -111,7 +114,7 @@ fn may_end(looks: &[Value], expect: &Value) -> Ready {
     }
 }
 
-fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
+fn end(live: &Seen) -> Result<Vec<Call>, Unsupported> {
     let old = Old::of(live).ok_or_else(|| Unsupported(format!("cluster {} was not read", live.id)))?;
     let id = &old.id;
     let mut calls = Vec::new();
@@ -126,6 +129,16 @@ fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
     Ok(calls)
 }
 
+impl TeardownKind for EmrCluster {
+    fn ending(&self) -> Ending {
+        Ending::Terminate
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says("the cluster ends for good, with what is in its HDFS and on its disks")
+    }
+}
+
 impl Kind for EmrCluster {
     const NAME: &'static str = "EmrCluster";
     const SYSTEM: System = System::Emr;
@@ -133,8 +146,8 @@ impl Kind for EmrCluster {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    const ROLE: Role = Role::Teardown;
+    type Spec = TeardownSpec;
 
     /// Those that have not ended, and are not about to.
     fn list() -> Vec<Read> {
@@ -156,11 +169,11 @@ impl Kind for EmrCluster {
         described(cluster.first().unwrap_or(&Value::Null), steps).map(Old::seen)
     }
 
-    /// An update sets and removes tags, a delete takes the cluster down.
+    /// An update sets and removes tags, a delete terminates the cluster.
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else { return Err(Unsupported("plumb makes no EMR clusters".into())) };
         if step.verb == Verb::Delete {
-            return take_down(live);
+            return end(live);
         }
         let (set, off) = tags_of(step.body);
         let mut calls = Vec::new();
@@ -189,10 +202,10 @@ impl Kind for EmrCluster {
     }
 
     fn named(spec: &Value) -> Vec<Named> {
-        ladder::named(spec)
+        teardown_spec::named(spec)
     }
 
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, true, findings);
+    fn check(spec: &TeardownSpec, findings: &mut Findings) {
+        teardown_spec::check(spec, true, findings);
     }
 }

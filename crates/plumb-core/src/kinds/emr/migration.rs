@@ -1,6 +1,7 @@
 //! Migrations: which old pipeline became which new one.
 
-use super::ladder::listed;
+use crate::kinds::teardown::{OLD, RelationKind, STARTERS, SUCCESSORS};
+use crate::kinds::teardown_spec::listed;
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
@@ -49,8 +50,11 @@ pub struct After {
 /// A migration: it makes nothing, it says what belongs together.
 pub struct Migration;
 
-/// What can be taken down.
-const OLD: &[&str] = &["EmrCluster", "EmrServerlessApplication", "EmrSecurityConfiguration"];
+impl RelationKind for Migration {
+    fn old<'s>(&self, spec: &'s Value) -> Vec<&'s str> {
+        spec.pointer("/from/emr").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
 
 impl Kind for Migration {
     const NAME: &'static str = "Migration";
@@ -59,7 +63,7 @@ impl Kind for Migration {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Tie;
+    const ROLE: Role = Role::Relation;
     type Spec = MigrationSpec;
 
     /// There is nothing live of it.
@@ -85,9 +89,9 @@ impl Kind for Migration {
 
     fn named(spec: &Value) -> Vec<Named> {
         let mut named = listed(spec, "/from/emr", "from.emr", OLD);
-        named.extend(listed(spec, "/from/dags", "from.dags", &["AirflowDag"]));
-        named.extend(listed(spec, "/to/jobs", "to.jobs", &["DatabricksJob"]));
-        named.extend(listed(spec, "/to/dags", "to.dags", &["AirflowDag"]));
+        named.extend(listed(spec, "/from/dags", "from.dags", STARTERS));
+        named.extend(listed(spec, "/to/jobs", "to.jobs", SUCCESSORS));
+        named.extend(listed(spec, "/to/dags", "to.dags", STARTERS));
         named
     }
 

@@ -4,9 +4,13 @@
 //! marked on them.
 
 use super::api::{operation, time};
-use super::ladder::{self, LadderSpec};
-use super::old::{Old, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::emr::cluster::EmrCluster;
+use crate::kinds::old::{Old, text};
+use crate::kinds::teardown::{GoesAfter, TeardownKind};
+use crate::kinds::teardown_spec::{self, TeardownSpec};
+use crate::kinds::{
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+};
 use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -22,6 +26,24 @@ fn old(name: &str, raw: &Value) -> Old {
     Old { id: name.to_owned(), name: name.to_owned(), created: time(raw, "/CreationDateTime"), ..Old::default() }
 }
 
+impl TeardownKind for EmrSecurityConfiguration {
+    fn can_be_marked(&self) -> bool {
+        false
+    }
+
+    /// Only the clusters say which configuration they were made with.
+    fn goes_after(&self) -> Option<GoesAfter> {
+        Some(GoesAfter {
+            kind: EmrCluster::NAME,
+            uses: Some(|cluster, old| cluster.secured_by.as_ref() == Some(&old.name)),
+        })
+    }
+
+    fn loses(&self) -> Impact {
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
+    }
+}
+
 impl Kind for EmrSecurityConfiguration {
     const NAME: &'static str = "EmrSecurityConfiguration";
     const SYSTEM: System = System::Emr;
@@ -29,8 +51,8 @@ impl Kind for EmrSecurityConfiguration {
     const TITLE: &'static str = "name";
     const TITLE_IS_FREE: bool = false;
     const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    const ROLE: Role = Role::Teardown;
+    type Spec = TeardownSpec;
 
     fn list() -> Vec<Read> {
         vec![Read { call: listing(), paging: Paging::Token { param: "Marker", next: "/Marker" } }]
@@ -77,10 +99,10 @@ impl Kind for EmrSecurityConfiguration {
     }
 
     fn named(spec: &Value) -> Vec<Named> {
-        ladder::named(spec)
+        teardown_spec::named(spec)
     }
 
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, false, findings);
+    fn check(spec: &TeardownSpec, findings: &mut Findings) {
+        teardown_spec::check(spec, false, findings);
     }
 }

@@ -4,9 +4,9 @@
 
 use super::application::EmrServerlessApplication;
 use super::cluster::EmrCluster;
-use super::ladder::Selector;
-use super::old::{Old, tag_value};
 use super::security::EmrSecurityConfiguration;
+use crate::kinds::old::{Old, tag_value};
+use crate::kinds::teardown_spec::Selector;
 use crate::kinds::{Kind, Seen, Step, Verb};
 use plumb_model::call::{Call, Ready};
 use plumb_model::text::glob;

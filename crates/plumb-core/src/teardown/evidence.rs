@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(
             passes(vec![report("2024-05", false, 1), report("2024-05", true, 2)]),
             1,
-            "mended and compared anew"
+            "corrected and compared again"
         );
         assert_eq!(passes(vec![report("2024-05", true, 1), report("2024-05", false, 2)]), 0);
         assert_eq!(passes(vec![report("2024-05", true, 1), report("2024-05", true, 2)]), 1, "one period is one pass");

@@ -1,12 +1,12 @@
-//! The rungs, one after the other, of long-running clusters.
+//! The stages, one after the other, of long-running clusters.
 
 use super::account::{
-    Account, FIRST, LATER, MARK, assert_done, descent, legacy, migration, new_pipeline, open, report,
+    Account, FIRST, LATER, MARK, assert_done, legacy, migration, new_pipeline, open, pending, report,
 };
 use crate::world;
 use plumb_core::plan::Action;
 use plumb_core::plan::drift::drift;
-use plumb_core::plan::teardown::{Evidence, Rung};
+use plumb_core::teardown::{Evidence, Stage};
 use plumb_model::call::{Call, Method, System};
 use serde_json::json;
 
@@ -15,15 +15,15 @@ async fn account() -> Account {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_protected_cluster_goes_down_rung_by_rung() {
+async fn a_protected_cluster_ends_stage_by_stage() {
     let account = account().await;
     let id = account.cluster("bau-audience-2023", true).await;
     let other = account.cluster("somebody-elses", false).await;
 
-    // Marked: tags are written and nothing else, also with the key and after the day.
+    // Marked: tags are written and nothing else, also with --allow-teardown and after the day.
     let (plan, outcome) = account.apply(FIRST, true).await;
     assert_eq!(plan.changes.len(), 1, "{}", world::text(&plan));
-    assert_eq!((plan.changes[0].action, descent(&plan, &id).rung), (Action::Mark, Rung::Active));
+    assert_eq!((plan.changes[0].action, pending(&plan, &id).stage), (Action::Mark, Stage::Active));
     assert_done(&outcome, 1);
     assert_eq!(account.writes().await, ["AddTags"]);
     let tags = account.tags(&id).await;
@@ -34,22 +34,22 @@ async fn a_protected_cluster_goes_down_rung_by_rung() {
     );
     assert_eq!((&tags["plumb_teardown_not_before"], &tags["team"]), (&json!("2024-06-01"), &json!("bau")));
 
-    // It waits for the day and the grace; a key changes nothing.
-    for key in [false, true] {
-        let (plan, _) = account.apply("2024-05-25T12:00:00Z", key).await;
+    // It waits for the day and the grace; --allow-teardown changes nothing.
+    for allow_teardown in [false, true] {
+        let (plan, _) = account.apply("2024-05-25T12:00:00Z", allow_teardown).await;
         assert!(plan.changes.is_empty(), "{}", world::text(&plan));
         let open: Vec<String> = open(&plan, &id).into_iter().map(|(name, _)| name).collect();
         assert_eq!(open, ["date", "grace"]);
         assert_eq!(account.writes().await, [""; 0]);
     }
 
-    // Due: said, and not done without the key.
+    // Due: said, and not done without --allow-teardown.
     let (plan, _) = account.apply(LATER, false).await;
-    assert!(plan.changes.is_empty() && descent(&plan, &id).rung == Rung::Due, "{}", world::text(&plan));
-    assert_eq!(descent(&plan, &id).next, "`plumb apply --allow-teardown` takes it down");
+    assert!(plan.changes.is_empty() && pending(&plan, &id).stage == Stage::Due, "{}", world::text(&plan));
+    assert_eq!(pending(&plan, &id).next, "`plumb apply --allow-teardown` terminates it");
     assert_eq!(account.writes().await, [""; 0]);
 
-    // Taken down: protection off, looked at again, terminated, waited for.
+    // Terminated: protection off, looked at again, terminated, waited for.
     let (plan, outcome) = account.apply(LATER, true).await;
     assert_eq!(plan.changes[0].action, Action::Terminate);
     assert_done(&outcome, 1);
@@ -76,7 +76,7 @@ async fn a_protected_cluster_goes_down_rung_by_rung() {
     let again = json!({ "run": again["run"], "created": "2024-06-19T04:00:00Z" });
     let again = account.seeded(again).await;
     let (plan, outcome) = account.apply(LATER, true).await;
-    let back = descent(&plan, &again).returned.clone().unwrap();
+    let back = pending(&plan, &again).returned.clone().unwrap();
     assert_eq!(back, "started 2024-06-19 (Owner: eve), although there were to be none from 2024-06-01 on");
     let drifted = drift(&plan);
     assert_eq!(drifted.changes.len(), 1, "{}", world::text(&drifted));
@@ -132,7 +132,7 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     assert!(plan.changes.iter().all(|c| c.action != Action::Terminate));
     account.world.put_state(&well).await;
 
-    // Its last run failed, and it takes two good ones to mend that.
+    // Its last run failed, and it takes two good ones again.
     account.world.settings(json!({ "runs": { "cleanse": { "result": "FAILED" } } })).await;
     account.run_job().await;
     let (plan, _) = account.apply(LATER, true).await;
@@ -178,7 +178,7 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     dag["spec"] = mistyped;
     account.declare(&[dag]);
     let (_, _, decision) = account.plan(LATER, true).await;
-    let text = "AirflowDag/yet-to-come: Airflow has no DAG of its `dag_id`: mend that, or take it out of `dagPaused`";
+    let text = "AirflowDag/yet-to-come: Airflow has no DAG of its `dag_id`: fix that, or take it out of `dagPaused`";
     assert_eq!(says(&decision.plan), blocked("dags", text));
     assert!(decision.plan.changes.iter().all(|c| c.action != Action::Terminate));
     account.files.remove("AirflowDag-yet-to-come.yaml");

@@ -1,10 +1,10 @@
-//! No path leads to a teardown but the ladder: over random states of every gate, by an oracle that does not ask the gates.
+//! Nothing is ended but stage by stage: over random states of every gate, by an oracle that does not ask the gates.
 
 #![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::kinds::emr::cluster::EmrCluster;
-use crate::kinds::emr::ladder::{Parity, Requires, Teardown};
+use crate::kinds::teardown_spec::{Parity, Requires, Teardown};
 use crate::kinds::{Kind, Step, Verb};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use plumb_model::call::Call;
@@ -21,7 +21,7 @@ fn now() -> Timestamp {
 #[derive(Clone, Debug)]
 struct State {
     teardown: bool,
-    key: bool,
+    allow_teardown: bool,
     lifecycle_protect: bool,
     /// Whose mark is on it.
     mark: Option<&'static str>,
@@ -33,7 +33,7 @@ struct State {
     started: Option<i64>,
     /// Whether the repository has the mark's commit, and whether its history was cut off.
     commit: (bool, bool),
-    /// Days from today on which it may be taken down, in the manifest and in the tag.
+    /// Days from today on which it may go, in the manifest and in the tag.
     not_before: Option<i64>,
     tagged: Option<i64>,
     grace_hours: i64,
@@ -53,7 +53,7 @@ impl State {
     fn all_well() -> State {
         State {
             teardown: true,
-            key: true,
+            allow_teardown: true,
             lifecycle_protect: false,
             mark: Some(MARK),
             marked: Some(400),
@@ -74,7 +74,7 @@ impl State {
         }
     }
 
-    /// Whether it may be taken down, straight from the words of the manifest.
+    /// Whether it may go, straight from the words of the manifest.
     fn may(&self) -> bool {
         let day = |days: Option<i64>| days.is_some_and(|days| days <= 0);
         let green = |runs: &Option<Vec<bool>>| {
@@ -87,7 +87,7 @@ impl State {
             periods.len() >= wanted && periods[periods.len() - wanted..].iter().all(|p| *p)
         };
         self.teardown
-            && self.key
+            && self.allow_teardown
             && !self.lifecycle_protect
             && self.mark == Some(MARK)
             && self.marked.is_some_and(|hours| hours >= 0 && hours >= self.grace_hours)
@@ -128,9 +128,9 @@ impl State {
         }
     }
 
-    fn spec(&self) -> LadderSpec {
+    fn spec(&self) -> TeardownSpec {
         let grace = if self.grace_hours == 0 { "0d".into() } else { format!("{}h", self.grace_hours) };
-        LadderSpec {
+        TeardownSpec {
             desired: if self.teardown { Outcome::Teardown } else { Outcome::Keep },
             teardown: Some(Teardown {
                 not_before: self.not_before.map(day),
@@ -142,7 +142,7 @@ impl State {
                     dag_paused: None,
                 }),
             }),
-            ..LadderSpec::default()
+            ..TeardownSpec::default()
         }
     }
 
@@ -173,19 +173,21 @@ impl State {
         Known {
             successors: self.runs.iter().enumerate().map(successor).collect(),
             dags: self.dags.iter().map(|dag| ("AirflowDag/legacy".to_owned(), dag.clone())).collect(),
-            migrations: (0..self.periods.len()).map(|m| format!("m{m}")).collect(),
+            migrations: (0..self.periods.len())
+                .map(|m| Address { kind: "Migration".into(), name: format!("m{m}") })
+                .collect(),
             evidence: Evidence { reports: reports.collect(), broken },
             before: None,
             protect: self.lifecycle_protect,
         }
     }
 
-    fn decide(&self) -> (Decided, Old) {
+    fn decide(&self) -> (TeardownDecision, Old) {
         let (old, spec, known) = (self.old(), self.spec(), self.known());
         let owner = Mark::owner();
         let known_commits = self.commit.0.then(|| "0123456789ab".to_owned()).into_iter().collect();
         let commits = Commits::Repository { known: known_commits, shallow: self.commit.1 };
-        let decided = decide(&Question {
+        let decided = decide(&TeardownQuestion {
             old: &old,
             spec: &spec,
             known: &known,
@@ -194,7 +196,7 @@ impl State {
             who: "ann",
             clock: Clock::at(now()),
             has_tags: true,
-            key: self.key,
+            allow_teardown: self.allow_teardown,
             commits: &commits,
         });
         (decided, old)
@@ -207,9 +209,9 @@ impl State {
         let step =
             |verb, body| EmrCluster::calls(&Step { verb, live: Some(&live), body, changed: &[], now: now() }).unwrap();
         match decided.next {
-            Next::Nothing => Vec::new(),
-            Next::Tag { tags, .. } => step(Verb::Update, &json!({ "tags": tags })),
-            Next::TakeDown => step(Verb::Delete, &Value::Null),
+            TeardownStep::Nothing => Vec::new(),
+            TeardownStep::Tag { tags, .. } => step(Verb::Update, &json!({ "tags": tags })),
+            TeardownStep::End => step(Verb::Delete, &Value::Null),
         }
     }
 }
@@ -258,7 +260,7 @@ fn states() -> impl Strategy<Value = State> {
     );
     (keys, mark, times, rules, known, live, whose).prop_map(|(keys, mark, times, rules, known, live, whose)| {
         let (of, started, commit) = whose;
-        let (teardown, key, lifecycle_protect) = keys;
+        let (teardown, allow_teardown, lifecycle_protect) = keys;
         let (marked, not_before, tagged) = times;
         let (grace_hours, green, parity) = rules;
         let (runs, dags, periods, broken) = known;
@@ -266,7 +268,7 @@ fn states() -> impl Strategy<Value = State> {
         let tagged = if same { not_before } else { tagged };
         State {
             teardown,
-            key,
+            allow_teardown,
             lifecycle_protect,
             mark,
             marked,
@@ -292,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_taken_down_that_may_not_be_and_all_that_may(state in states()) {
+    fn nothing_ends_that_may_not_and_all_that_may(state in states()) {
         let calls = state.calls();
         let position = |name: &str| calls.iter().position(|c| c.path.ends_with(name));
         prop_assert_eq!(position("/TerminateJobFlows").is_some(), state.may(), "{:?}", state);
@@ -310,14 +312,14 @@ proptest! {
 }
 
 #[test]
-fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
+fn when_all_is_well_it_ends_and_without_any_one_of_it_it_does_not() {
     let well = State::all_well();
     assert!(well.may());
-    assert_eq!(well.decide().0.next, Next::TakeDown);
+    assert_eq!(well.decide().0.next, TeardownStep::End);
     type Break = (&'static str, fn(&mut State));
     let breaks: [Break; 22] = [
         ("", |s| s.teardown = false),
-        ("", |s| s.key = false),
+        ("", |s| s.allow_teardown = false),
         ("protect", |s| s.lifecycle_protect = true),
         ("", |s| s.mark = None),
         ("", |s| s.mark = Some("other/prod/EmrCluster/legacy")),
@@ -344,7 +346,7 @@ fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
         break_it(&mut state);
         assert!(!state.may(), "{state:?}");
         let (decided, _) = state.decide();
-        assert_ne!(decided.next, Next::TakeDown, "{state:?}");
+        assert_ne!(decided.next, TeardownStep::End, "{state:?}");
         let open: Vec<&str> = decided.gates.iter().filter(|g| !g.holds).map(|g| g.name).collect();
         let wanted: Vec<&str> = match gate {
             "" => Vec::new(),
@@ -362,18 +364,18 @@ fn when_all_is_well_it_is_taken_down_and_without_any_one_of_it_it_is_not() {
 #[test]
 fn a_mark_says_who_when_what_and_from_which_day() {
     let unmarked = State { mark: None, ..State::all_well() };
-    let Next::Tag { tags, because: Because::Marked } = unmarked.decide().0.next else { panic!("not marked") };
+    let TeardownStep::Tag { tags, because: TagReason::Marked } = unmarked.decide().0.next else { panic!("not marked") };
     let wanted = json!({"plumb": MARK, "plumb_rev": "0123456789ab-deadbeef", "plumb_teardown_by": "ann",
         "plumb_teardown_marked": "2024-06-15T12:00:00Z j-1", "plumb_teardown_not_before": "2024-06-12"});
     assert_eq!(tags, wanted);
     // Another day in the manifest: the tag follows, and the grace goes on.
     let later = State { not_before: Some(9), ..State::all_well() };
-    let Next::Tag { tags, because: Because::Amended } = later.decide().0.next else { panic!("not amended") };
+    let TeardownStep::Tag { tags, because: TagReason::Amended } = later.decide().0.next else { panic!("not amended") };
     assert_eq!(tags["plumb_teardown_not_before"], "2024-06-24");
     assert!(tags.get("plumb_teardown_marked").is_none() && tags.get("plumb").is_none(), "{tags}");
     // Nobody knows since when: the grace begins anew.
     let lost = State { marked: None, ..State::all_well() };
-    let Next::Tag { tags, .. } = lost.decide().0.next else { panic!("not amended") };
+    let TeardownStep::Tag { tags, .. } = lost.decide().0.next else { panic!("not amended") };
     assert_eq!(tags["plumb_teardown_marked"], "2024-06-15T12:00:00Z j-1");
     // Somebody else's: marked again from the beginning, on the day when that is seen. What may be ours is left alone.
     type Break = fn(&mut State);
@@ -383,20 +385,20 @@ fn a_mark_says_who_when_what_and_from_which_day() {
         let mut state = State { not_before: Some(9), ..State::all_well() };
         copy(&mut state);
         let (decided, _) = state.decide();
-        let Next::Tag { tags, because: Because::Foreign } = decided.next else { panic!("not marked again") };
-        assert_eq!(decided.rung, Rung::Active);
+        let TeardownStep::Tag { tags, because: TagReason::Foreign } = decided.next else { panic!("not marked again") };
+        assert_eq!(decided.stage, Stage::Active);
         let wanted = json!({"plumb": MARK, "plumb_rev": "0123456789ab-deadbeef", "plumb_teardown_by": "ann",
             "plumb_teardown_marked": "2024-06-15T12:00:00Z j-1", "plumb_teardown_not_before": "2024-06-24"});
         assert_eq!(tags, wanted);
     }
     let cut_off = State { commit: (false, true), not_before: Some(9), ..State::all_well() };
-    assert_eq!(cut_off.decide().0.next, Next::Nothing);
+    assert_eq!(cut_off.decide().0.next, TeardownStep::Nothing);
     // It is to stay after all.
     let kept = State { teardown: false, ..State::all_well() };
-    let Next::Tag { tags, because: Because::Kept } = kept.decide().0.next else { panic!("not unmarked") };
+    let TeardownStep::Tag { tags, because: TagReason::Kept } = kept.decide().0.next else { panic!("not unmarked") };
     let off = tags.as_object().unwrap();
     assert!(off.len() == 4 && off.values().all(Value::is_null) && !off.contains_key("team"), "{tags}");
-    assert_eq!(State { teardown: false, mark: None, ..State::all_well() }.decide().0.next, Next::Nothing);
+    assert_eq!(State { teardown: false, mark: None, ..State::all_well() }.decide().0.next, TeardownStep::Nothing);
 }
 
 #[test]
@@ -434,9 +436,7 @@ fn a_teardown_is_decided_on_all_of_a_thing_and_a_mark_on_its_tags() {
     for (what, edit, marks_too) in edits {
         let mut now = old.clone();
         edit(&mut now);
-        assert_ne!(basis(&now, Action::Terminate), basis(&old, Action::Terminate), "{what}");
-        for action in [Action::Mark, Action::Release] {
-            assert_eq!(basis(&now, action) != basis(&old, action), marks_too, "{what} {action:?}");
-        }
+        assert_ne!(basis(&now, true), basis(&old, true), "{what}");
+        assert_eq!(basis(&now, false) != basis(&old, false), marks_too, "{what}");
     }
 }

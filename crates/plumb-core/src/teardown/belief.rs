@@ -4,7 +4,7 @@
 //! write them by hand. A mark starts a grace period that ends in a termination, so it counts only when it is of this very
 //! thing: it names its id, is no older than it, is not of the future, and names a commit that the repository has.
 
-use crate::kinds::emr::old::{Marked, Old};
+use crate::kinds::old::{Marked, Old};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 

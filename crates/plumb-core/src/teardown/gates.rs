@@ -1,12 +1,15 @@
 //! The gates before a teardown: each holds or does not, and says why.
 
 use super::evidence::Evidence;
-use crate::kinds::emr::ladder::{Teardown, grace_seconds};
-use crate::kinds::emr::old::{Marked, Old};
+use crate::kinds::old::{Marked, Old};
+use crate::kinds::teardown::{RunEnd, StarterKind};
+use crate::kinds::teardown_spec::{Teardown, grace_seconds};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use plumb_model::address::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Something that has to hold before a teardown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -26,9 +29,9 @@ pub struct Known {
     /// The DAGs that are to start nothing.
     pub dags: Vec<(String, Starts)>,
     /// The migrations that name the manifest.
-    pub migrations: Vec<String>,
+    pub migrations: Vec<Address>,
     pub evidence: Evidence,
-    /// What has to be taken down first, each in a few words. `None`: nothing has to.
+    /// What has to go first, each in a few words. `None`: nothing has to.
     pub before: Option<Vec<String>>,
     /// `metadata.lifecycle.protect`.
     pub protect: bool,
@@ -45,15 +48,6 @@ pub struct Successor {
     pub unread: Option<String>,
 }
 
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunEnd {
-    pub id: String,
-    pub green: bool,
-    /// As the service says it: `FAILED`.
-    pub result: String,
-}
-
 /// Whether a DAG starts runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Starts {
@@ -63,6 +57,25 @@ pub enum Starts {
     Runs,
     /// It was not read; why.
     Unknown(String),
+}
+
+/// Whether something starts runs, by what its manifest wants and by what is live. What the same apply may do to it counts as
+/// well: it ends things too.
+pub fn starts(kind: &dyn StarterKind, wanted: &Value, live: Option<&Value>, is_external: bool) -> Starts {
+    let switched_on = kind.is_paused(wanted) == Some(false);
+    match live.map(|live| kind.is_paused(live)) {
+        None | Some(Some(true)) if switched_on => {
+            Starts::Unknown("its manifest does not have `paused: true`, so an apply switches it on".into())
+        }
+        // A mistyped id must not read as gone: whoever took the DAG away can take it out of the gate as well.
+        None if is_external => {
+            Starts::Unknown("Airflow has no DAG of its `dag_id`: fix that, or take it out of `dagPaused`".into())
+        }
+        None => Starts::Gone,
+        Some(Some(true)) => Starts::Paused,
+        Some(Some(false)) => Starts::Runs,
+        Some(None) => Starts::Unknown("Airflow does not say whether it is paused".into()),
+    }
 }
 
 /// What an instant is measured by.
@@ -80,7 +93,7 @@ impl Clock {
     }
 }
 
-/// Every gate of a teardown, in the order of the ladder.
+/// Every gate of a teardown, in the order in which they are asked.
 pub fn gates(
     old: &Old,
     marked: Option<&Marked>,
@@ -138,7 +151,7 @@ fn date(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Strin
     match day {
         None => (false, "no `notBefore` is set".into()),
         Some(day) if day > clock.today => (false, format!("not before {day}")),
-        Some(day) => (manifest.is_some(), format!("not before {day}, which has come")),
+        Some(day) => (manifest.is_some(), format!("not before {day}, reached")),
     }
 }
 
@@ -156,7 +169,7 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
     match () {
         () if at > clock.now => (false, format!("it was marked in the future, {}", day(at))),
         () if over > clock.now => (false, format!("{text} from {} end {}", day(at), day(over))),
-        () if wait.is_zero() => (true, format!("marked {}, and no grace is asked for", day(at))),
+        () if wait.is_zero() => (true, format!("marked {}, and no grace is wanted", day(at))),
         () => (true, format!("marked {}, {text} ago or longer", day(at))),
     }
 }
@@ -194,14 +207,14 @@ fn compared(wanted: u32, known: &Known) -> (bool, String) {
     let mut says = Vec::new();
     let mut holds = true;
     for migration in &known.migrations {
-        let (passes, last) = known.evidence.passes(migration);
+        let (passes, last) = known.evidence.passes(&migration.name);
         holds &= passes >= wanted;
         let last = match last {
             None => "no report in evidence/".to_owned(),
             Some(report) if report.passed => format!("the last one of {}", report.period),
             Some(report) => format!("{} failed", report.period),
         };
-        says.push(format!("Migration/{migration}: {passes} of {wanted} periods compared equal, {last}"));
+        says.push(format!("{migration}: {passes} of {wanted} periods compared equal, {last}"));
     }
     (holds, says.join("; "))
 }
@@ -211,7 +224,6 @@ fn compared(wanted: u32, known: &Known) -> (bool, String) {
 mod tests {
     use super::*;
     use crate::kinds::{Mark, Owner};
-    use plumb_model::address::Address;
 
     #[test]
     fn runs_that_could_not_be_read_hold_nothing() {
@@ -300,7 +312,7 @@ mod tests {
             (Some(vec!["j-1".to_owned(), "j-2".to_owned()]), Some(false)),
         ] {
             let known = Known { before: before.clone(), ..Known::default() };
-            // Of what has no tags no grace is asked for: it cannot be marked.
+            // Of what has no tags no grace is wanted: it cannot be marked.
             let all = gates(&Old::default(), None, false, &rules, &known, clock);
             let order = all.iter().find(|gate| gate.name == "order");
             assert_eq!(order.map(|gate| gate.holds), wanted, "{before:?}");

@@ -1,34 +1,34 @@
-//! The ladder: what is done to something old, by what is true now.
+//! Teardown: what is done to something that others made, by what is true now.
 //!
-//! `active → marked → due → taken down`. Marking writes tags and nothing else. Something is due when it is marked and every
-//! gate holds. It is taken down when it is due and a second key was given. No rung is skipped: what is not marked when a
-//! plan is made is at most marked by it. What only looks marked ([`belief`]) is marked again, and its grace starts again.
+//! `active → marked → due → ended`. Marking writes tags and nothing else. Something is due when it is marked and every gate
+//! holds. It is ended when it is due and `--allow-teardown` was given. No stage is skipped: what is not marked when a plan
+//! is made is at most marked by it. What only looks marked ([`belief`]) is marked again, and its grace starts again.
 
 pub mod belief;
 pub mod evidence;
 pub mod gates;
-mod rungs;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 
+pub use crate::kinds::teardown::RunEnd;
 pub use belief::{Belief, Commits};
 pub use evidence::{Evidence, Report};
-pub use gates::{Clock, Gate, Known, RunEnd, Starts, Successor, gates};
+pub use gates::{Clock, Gate, Known, Starts, Successor, gates, starts};
 
 use crate::kinds::Owner;
-use crate::kinds::emr::ladder::{LadderSpec, Outcome};
-use crate::kinds::emr::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};
-use crate::plan::{Action, normal};
+use crate::kinds::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};
+use crate::kinds::teardown_spec::{Outcome, TeardownSpec};
 use jiff::civil::Date;
 use plumb_model::address::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// How far down something is.
+/// How far the teardown of something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Rung {
+pub enum Stage {
     /// Nothing was done to it.
     Active,
     /// It is marked, and waits.
@@ -37,9 +37,9 @@ pub enum Rung {
     Due,
 }
 
-/// Something old, and what it waits for.
+/// A teardown that waits: of which thing, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Descent {
+pub struct PendingTeardown {
     /// `EmrCluster/legacy-audience/j-2A7Q4M1N9KPLF`.
     pub address: Address,
     pub id: String,
@@ -48,8 +48,9 @@ pub struct Descent {
     /// As the service says it: `WAITING`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    pub rung: Rung,
-    /// Every gate, in the order of the ladder.
+    #[serde(rename = "rung")]
+    pub stage: Stage,
+    /// Every gate, in the order in which they are asked.
     pub gates: Vec<Gate>,
     /// What is done next, or has to be.
     pub next: String,
@@ -60,20 +61,20 @@ pub struct Descent {
 
 /// What is done to something old.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub enum TeardownStep {
     Nothing,
     /// These tags are set; those that are null are taken off.
     Tag {
         tags: Value,
-        because: Because,
+        because: TagReason,
     },
-    TakeDown,
+    End,
 }
 
 /// Why tags are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// It is to be taken down.
+pub enum TagReason {
+    /// It is to be terminated or deleted.
     Marked,
     /// What its mark says is no longer true.
     Amended,
@@ -84,9 +85,9 @@ pub enum Because {
 }
 
 /// What a decision on one thing depends on.
-pub struct Question<'a> {
+pub struct TeardownQuestion<'a> {
     pub old: &'a Old,
-    pub spec: &'a LadderSpec,
+    pub spec: &'a TeardownSpec,
     pub known: &'a Known,
     pub owner: &'a Owner,
     /// What its mark is to say of the manifest: `COMMIT12-HASH8`.
@@ -96,44 +97,44 @@ pub struct Question<'a> {
     pub clock: Clock,
     /// Whether such things have tags, and so can be marked.
     pub has_tags: bool,
-    /// The second key.
-    pub key: bool,
+    /// Whether what is due is ended: `--allow-teardown`.
+    pub allow_teardown: bool,
     /// Which commits the repository has.
     pub commits: &'a Commits,
 }
 
 /// What is decided on one thing.
 #[derive(Clone, Debug)]
-pub struct Decided {
-    pub rung: Rung,
+pub struct TeardownDecision {
+    pub stage: Stage,
     pub gates: Vec<Gate>,
-    pub next: Next,
+    pub next: TeardownStep,
     /// The mark of somebody else is on it: nothing may be done.
     pub foreign: Option<Owner>,
     /// Why its mark does not count, or cannot be known to.
     pub doubt: Option<String>,
 }
 
-/// Decides what is done to one thing. The only place that says [`Next::TakeDown`].
-pub fn decide(question: &Question<'_>) -> Decided {
-    let Question { old, spec, known, clock, .. } = question;
+/// Decides what is done to one thing. The only place that says [`TeardownStep::End`].
+pub fn decide(question: &TeardownQuestion<'_>) -> TeardownDecision {
+    let TeardownQuestion { old, spec, known, clock, .. } = question;
     let mark = old.marked();
     if let Some(other) = mark.as_ref().map(|m| &m.mark.owner).filter(|owner| *owner != question.owner) {
-        return Decided {
-            rung: Rung::Active,
+        return TeardownDecision {
+            stage: Stage::Active,
             gates: Vec::new(),
-            next: Next::Nothing,
+            next: TeardownStep::Nothing,
             foreign: Some(other.clone()),
             doubt: None,
         };
     }
     if spec.desired == Outcome::Keep {
         let next = match &mark {
-            Some(_) => Next::Tag { tags: unmarked(old), because: Because::Kept },
-            None => Next::Nothing,
+            Some(_) => TeardownStep::Tag { tags: unmarked(old), because: TagReason::Kept },
+            None => TeardownStep::Nothing,
         };
-        let rung = if mark.is_some() { Rung::Marked } else { Rung::Active };
-        return Decided { rung, gates: Vec::new(), next, foreign: None, doubt: None };
+        let stage = if mark.is_some() { Stage::Marked } else { Stage::Active };
+        return TeardownDecision { stage, gates: Vec::new(), next, foreign: None, doubt: None };
     }
     let rules = spec.gates();
     // Without a time there is nothing to believe: it is marked again in any case.
@@ -148,28 +149,28 @@ pub fn decide(question: &Question<'_>) -> Decided {
         gates.insert(0, Gate { name: "mark", holds: false, says: why.clone() });
     }
     let wanted = rules.not_before.as_deref().and_then(|day| day.parse::<Date>().ok());
-    let (rung, next) = match &mark {
+    let (stage, next) = match &mark {
         None if question.has_tags => {
-            (Rung::Active, Next::Tag { tags: marks(question, wanted), because: Because::Marked })
+            (Stage::Active, TeardownStep::Tag { tags: marks(question, wanted), because: TagReason::Marked })
         }
         Some(_) if matches!(belief, Some(Belief::Foreign(_))) => {
-            (Rung::Active, Next::Tag { tags: remarked(question, wanted), because: Because::Foreign })
+            (Stage::Active, TeardownStep::Tag { tags: remarked(question, wanted), because: TagReason::Foreign })
         }
-        // To mend such a mark would make it ours.
-        Some(_) if doubt.is_some() => (Rung::Marked, Next::Nothing),
+        // To correct such a mark would make it ours.
+        Some(_) if doubt.is_some() => (Stage::Marked, TeardownStep::Nothing),
         Some(mark) if mark.at.is_none() || mark.not_before != wanted => {
-            (Rung::Marked, Next::Tag { tags: amended(question, mark, wanted), because: Because::Amended })
+            (Stage::Marked, TeardownStep::Tag { tags: amended(question, mark, wanted), because: TagReason::Amended })
         }
-        _ if gates.iter().all(|gate| gate.holds) => match question.key {
-            true => (Rung::Due, Next::TakeDown),
-            false => (Rung::Due, Next::Nothing),
+        _ if gates.iter().all(|gate| gate.holds) => match question.allow_teardown {
+            true => (Stage::Due, TeardownStep::End),
+            false => (Stage::Due, TeardownStep::Nothing),
         },
-        _ => (if mark.is_some() { Rung::Marked } else { Rung::Active }, Next::Nothing),
+        _ => (if mark.is_some() { Stage::Marked } else { Stage::Active }, TeardownStep::Nothing),
     };
-    Decided { rung, gates, next, foreign: None, doubt }
+    TeardownDecision { stage, gates, next, foreign: None, doubt }
 }
 
-fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
+fn marks(question: &TeardownQuestion<'_>, not_before: Option<Date>) -> Value {
     let mut tags = json!({
         "plumb": question.owner.to_string(),
         "plumb_rev": question.rev,
@@ -182,8 +183,8 @@ fn marks(question: &Question<'_>, not_before: Option<Date>) -> Value {
     tags
 }
 
-/// The mark as it should be. When it was made stays, if that is known: otherwise the grace begins anew.
-fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
+/// The mark, corrected. When it was made stays, if that is known: otherwise the grace starts again.
+fn amended(question: &TeardownQuestion<'_>, mark: &Marked, not_before: Option<Date>) -> Value {
     let mut tags = marks(question, not_before);
     if let (Some(map), Some(_)) = (tags.as_object_mut(), mark.at) {
         map.remove(TAG_MARKED);
@@ -196,7 +197,7 @@ fn amended(question: &Question<'_>, mark: &Marked, not_before: Option<Date>) -> 
 }
 
 /// The mark in place of tags that are not its: nothing of them is left.
-fn remarked(question: &Question<'_>, not_before: Option<Date>) -> Value {
+fn remarked(question: &TeardownQuestion<'_>, not_before: Option<Date>) -> Value {
     let mut tags = unmarked(question.old);
     if let (Some(tags), Value::Object(new)) = (tags.as_object_mut(), marks(question, not_before)) {
         tags.extend(new);
@@ -210,18 +211,14 @@ fn unmarked(old: &Old) -> Value {
     Value::Object(off)
 }
 
-/// Names what a change of something old was decided on: its tags where only those are written, and all of it where it is
-/// taken down.
-pub fn basis(old: &Old, action: Action) -> String {
-    normal::hash(&match action {
-        Action::Terminate => json!(old),
-        _ => json!([old.id, old.tags]),
-    })
+/// What a change of something old is decided on: its tags where only those are written, and all of it where it ends.
+pub fn basis(old: &Old, ends: bool) -> Value {
+    if ends { json!(old) } else { json!([old.id, old.tags]) }
 }
 
 /// That something came back: when it was started and by whom, if that was on or after the day on which it may be taken
 /// down.
-pub fn returned(old: &Old, spec: &LadderSpec) -> Option<String> {
+pub fn returned(old: &Old, spec: &TeardownSpec) -> Option<String> {
     let day = spec.gates().not_before?.parse::<Date>().ok()?;
     let started = old.created?.to_zoned(jiff::tz::TimeZone::UTC).date();
     (spec.desired == Outcome::Teardown && started >= day).then(|| {

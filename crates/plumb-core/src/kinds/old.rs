@@ -1,5 +1,5 @@
 //! What is live of the old: a cluster, an application or a security configuration, as far as it matters to whoever
-//! takes it down.
+//! ends it.
 
 use crate::kinds::{Kind, Mark, MarkPlace, Seen, Unreadable, Whose};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub const TAG_MARKED: &str = "plumb_teardown_marked";
 /// Who marked it.
 pub const TAG_BY: &str = "plumb_teardown_by";
-/// The first day on which it may be taken down, as its manifest said then.
+/// The first day on which it may be ended, as its manifest said then.
 pub const TAG_NOT_BEFORE: &str = "plumb_teardown_not_before";
 
 /// Where the mark is.

@@ -1,5 +1,6 @@
-//! What the manifests of EMR's resources say: which ones, and what is to become of them.
+//! What the manifest of a teardown says: which live things it is about, and what is to become of them.
 
+use crate::kinds::teardown::{STARTERS, SUCCESSORS};
 use crate::kinds::{Findings, Named};
 use plumb_model::text::{glob, seconds};
 use schemars::JsonSchema;
@@ -10,13 +11,13 @@ use std::collections::BTreeMap;
 /// What is to become of things of EMR that others made, and which ones.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct LadderSpec {
+pub struct TeardownSpec {
     /// Which ones: all that is given has to hold.
     #[serde(rename = "match")]
     pub matches: Selector,
-    /// `keep`: nothing is done to them. `teardown`: they are marked, and taken down when every gate holds.
+    /// `keep`: nothing is done to them. `teardown`: they are marked, and terminated or deleted when every gate holds.
     pub desired: Outcome,
-    /// When they may be taken down. Needed for `desired: teardown`, and without effect before.
+    /// When they may go. Needed for `desired: teardown`, and without effect before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Teardown>,
 }
@@ -43,11 +44,11 @@ pub enum Outcome {
     /// They stay as they are.
     #[default]
     Keep,
-    /// They are taken down, step by step.
+    /// They are terminated or deleted, stage by stage.
     Teardown,
 }
 
-/// When something may be taken down.
+/// When something may be terminated or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[serde(rename_all = "camelCase")]
@@ -66,7 +67,7 @@ pub struct Teardown {
     pub requires: Option<Requires>,
 }
 
-/// What has to hold before something is taken down.
+/// What has to hold before something is terminated or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[serde(rename_all = "camelCase")]
@@ -93,12 +94,7 @@ pub struct Parity {
 /// As many runs as one page of them has (Jobs API 2.2, `runs/list`: `limit` is 25 at most).
 pub const MOST_RUNS: u32 = 25;
 
-impl LadderSpec {
-    /// The spec of a manifest that was read without a mistake.
-    pub fn of(spec: &Value) -> LadderSpec {
-        serde_json::from_value(spec.clone()).unwrap_or_default()
-    }
-
+impl TeardownSpec {
     /// The gates; none asked for reads as none set.
     pub fn gates(&self) -> Teardown {
         self.teardown.clone().unwrap_or_default()
@@ -125,8 +121,8 @@ pub fn grace_seconds(text: &str) -> Option<u64> {
     if text == "0d" { Some(0) } else { seconds(text) }
 }
 
-/// What the schema cannot say of a ladder. `has_tags` says whether such things have tags.
-pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
+/// What the schema cannot say of a teardown. `has_tags` says whether such things have tags.
+pub fn check(spec: &TeardownSpec, has_tags: bool, findings: &mut Findings) {
     let Selector { name, ids, tags } = &spec.matches;
     if name.is_none() && ids.as_ref().is_none_or(Vec::is_empty) && tags.as_ref().is_none_or(BTreeMap::is_empty) {
         findings.at("match", "`match` matches everything", "name what it is about: by `name`, `ids` or `tags`");
@@ -145,7 +141,11 @@ pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
     };
     match &teardown.not_before {
         None if spec.desired == Outcome::Teardown && findings.is_whole("desired") => {
-            findings.at("teardown", "`notBefore` is missing", "the first day on which they may be taken down");
+            findings.at(
+                "teardown",
+                "`notBefore` is missing",
+                "the first day on which they may be terminated or deleted",
+            );
         }
         Some(day) if day.len() != 10 || day.parse::<jiff::civil::Date>().is_err() => {
             findings.at("teardown.notBefore", format!("`{day}` is no day"), "expected one like `2024-06-01`");
@@ -170,11 +170,11 @@ pub fn check(spec: &LadderSpec, has_tags: bool, findings: &mut Findings) {
     }
 }
 
-/// The manifests that a ladder names.
+/// The manifests that a teardown names.
 pub fn named(spec: &Value) -> Vec<Named> {
     let mut named = Vec::new();
-    named.extend(listed(spec, "/teardown/replacedBy", "teardown.replacedBy", &["DatabricksJob"]));
-    named.extend(listed(spec, "/teardown/requires/dagPaused", "teardown.requires.dagPaused", &["AirflowDag"]));
+    named.extend(listed(spec, "/teardown/replacedBy", "teardown.replacedBy", SUCCESSORS));
+    named.extend(listed(spec, "/teardown/requires/dagPaused", "teardown.requires.dagPaused", STARTERS));
     named
 }
 
