@@ -61,7 +61,7 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
 /// Compares what the plan read with what is live now. `None`: go on.
 async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> Result<Option<Ended>, String> {
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
-    let Some(found) = reread(shared, change, kind, id).await? else {
+    let Some(found) = read_again(shared, change, kind, id).await? else {
         return Ok(Some(match change.action {
             Action::Delete | Action::Terminate => {
                 Ended::Done { id: Some(id.clone()), left: Vec::new(), unverified: None }
@@ -129,7 +129,8 @@ async fn left_in_the_end(
 /// all is well: it is said.
 async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Vec<String>, String> {
     let Some(wanted) = shared.wanted(&change.address) else { return Ok(Vec::new()) };
-    let found = reread(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
+    let found =
+        read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
     // What depends on this one is compared by what it supplies from now on.
     if let Some(supplied) = kind.supplies(&found.seen) {
         shared.supplied().insert(id.to_owned(), supplied);
@@ -150,7 +151,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     Ok(left)
 }
 
-async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
+async fn read_again(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
@@ -159,7 +160,7 @@ async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) 
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await.map_err(|e| e.to_string())?);
     }
-    observe::reread(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
+    observe::read_again(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
@@ -167,7 +168,7 @@ fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = match kind.is_borrowed(&found.seen.spec) {
+    let unknown = match kind.is_external(&found.seen.spec) {
         true => Unknown::default(),
         false => Unknown::of(kind.rules(), &sealed, &shared.planned, remove),
     };
@@ -183,7 +184,7 @@ fn comparison(
     undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();
-    let undeclared = if kind.is_borrowed(want) { Undeclared::Theirs } else { undeclared };
+    let undeclared = if kind.is_external(want) { Undeclared::Theirs } else { undeclared };
     let context = Context { supplied: &supplied, ignored, undeclared };
     compare(kind.rules(), want, live, &context)
 }

@@ -178,19 +178,19 @@ async fn complete(
         let details: Vec<Details> = reads.iter().filter_map(|read| answers.get(*place(read)?)).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
         let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
-        absorb(kind, found, spec, &details, me.as_deref());
+        complete_one(kind, found, spec, &details, me.as_deref());
     }
     Ok(())
 }
 
 /// Completes an object. What could not be read is noted on it.
-fn absorb(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
+fn complete_one(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
     if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
         facts.insert("me".into(), Value::from(me));
     }
-    let unread = kind.absorb(&mut found.seen, spec, details).err();
+    let unread = kind.complete(&mut found.seen, spec, details).err();
     found.seen.unread = unread;
-    // The mark is already off the spec; what is absorbed may bring it back with the rest of a description or tags.
+    // The mark is already off the spec; what completes it may bring it back with the rest of a description or tags.
     kind.mark().take(&mut found.seen.spec);
     kind.mark().take_release(&mut found.seen.spec);
 }
@@ -276,8 +276,8 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
     }
 }
 
-/// Reads one object afresh, complete. `None`: it is gone. What cannot be read is a fault.
-pub async fn reread(
+/// Reads one whole object again. `None`: it is gone. What cannot be read is a fault.
+pub async fn read_again(
     services: &Services,
     kind: &dyn AnyKind,
     id: &str,
@@ -303,21 +303,21 @@ async fn read_one(
     facts: &Value,
 ) -> Result<Option<Result<Found, Unreadable>>, Fault> {
     let mut pages = Vec::new();
-    for read in kind.reread(id) {
+    for read in kind.read_one(id) {
         match services::read(&*services.for_system(read.call.system)?, &read).await {
             Ok(page) => pages.push(page),
             Err(fault) if fault.is_gone() => return Ok(None),
             Err(fault) => return Err(fault),
         }
     }
-    let mut found = match kind.reobserve(&pages) {
+    let mut found = match kind.observe_one(&pages) {
         Ok(seen) => Found::of(kind, seen),
         Err(unreadable) => return Ok(Some(Err(unreadable))),
     };
     // The same way as for a plan: a field that was read in two ways would have changed at every look.
     let reads = kind.details(&found.seen, wanted);
     let details = read_all(services, reads).await?;
-    absorb(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
+    complete_one(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
     Ok(Some(Ok(found)))
 }
 
@@ -387,7 +387,7 @@ pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, want
         let reads = kind.details(&found.seen, Some(wanted));
         let details: Vec<Details> = reads.iter().filter_map(|read| known.get(&read.call.line())).cloned().collect();
         // Nobody's right is set aside as plumb's own: the manifest is to have them all.
-        absorb(kind, &mut found, Some(wanted), &details, Some(""));
+        complete_one(kind, &mut found, Some(wanted), &details, Some(""));
         found
     };
     let (mut limits, mut readable) = (Vec::new(), wanted.clone());
@@ -414,8 +414,8 @@ pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, want
 
 /// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
 pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Found> {
-    let borrowed = desired.resources.iter().find(|r| r.address == *address && r.kind.is_borrowed(&r.spec));
-    let Some(resource) = borrowed else { return carrying(live, desired, address) };
+    let external = desired.resources.iter().find(|r| r.address == *address && r.kind.is_external(&r.spec));
+    let Some(resource) = external else { return carrying(live, desired, address) };
     live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
 }
 
@@ -425,14 +425,14 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
     let resource = desired.resources.iter().find(|r| r.address == *address);
     let name =
         |r: &plumb_core::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
-    let borrowed = resource.filter(|r| r.kind.is_borrowed(&r.spec)).and_then(name);
+    let external = resource.filter(|r| r.kind.is_external(&r.spec)).and_then(name);
     let adopted = resource.and_then(|r| r.adopt.as_deref());
     let is_its = |one: &&Unreadable| match &one.whose {
         Whose::Marked(mark) => {
             let owner = &mark.owner;
             owner.address == *address && owner.project == desired.project.name && owner.target == desired.mark_target()
         }
-        _ => adopted.is_some() && one.id.as_deref() == adopted || borrowed.is_some() && one.title == borrowed,
+        _ => adopted.is_some() && one.id.as_deref() == adopted || external.is_some() && one.title == external,
     };
     live.unreadable(&address.kind).iter().filter(is_its).collect()
 }

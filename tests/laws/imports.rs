@@ -5,7 +5,7 @@ use crate::specs::{self, SECRET};
 use crate::world;
 use plumb_core::import;
 use plumb_core::kinds;
-use plumb_core::kinds::{AnyKind, Seen};
+use plumb_core::kinds::{AnyKind, Observed};
 use plumb_core::plan::normal::normal;
 use plumb_core::render;
 use plumb_model::call::System;
@@ -54,7 +54,7 @@ fn says_what_it_does(kind: &dyn AnyKind, spec: &Value) -> bool {
 
 /// Imports objects of these specs together, and reads the manifests.
 fn imported(kind: &'static dyn AnyKind, specs: Vec<Value>) {
-    let seen: Vec<Seen> = specs
+    let seen: Vec<Observed> = specs
         .into_iter()
         .enumerate()
         .map(|(i, mut spec)| {
@@ -72,7 +72,7 @@ fn imported(kind: &'static dyn AnyKind, specs: Vec<Value>) {
                     own
                 }
             };
-            Seen { id, spec, ..Seen::default() }
+            Observed { id, spec, ..Observed::default() }
         })
         .collect();
     let titled = seen.iter().map(|s| (kind.name(), s.spec[kind.title()].as_str().unwrap_or_default(), s.id.as_str()));

@@ -103,7 +103,8 @@ async fn same(fixture: Fixture) {
             let read = live.of(kind.name()).iter().find(owned).unwrap();
             let what = format!("{habit:?}: {}", resource.address);
             assert_eq!(read.seen.unread, None, "{what}");
-            let again = observe::reread(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts).await;
+            let again =
+                observe::read_again(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts).await;
             let again = again.unwrap_or_else(|e| panic!("{what}: {e}")).unwrap();
             assert_eq!(again.mark, read.mark, "{what}");
             assert_eq!(again.seen.state, read.seen.state, "{what}");

@@ -2,7 +2,7 @@
 //! workspace, families of policies. The answers are the emulator's own.
 
 use plumb_core::kinds::databricks::{cluster::DatabricksCluster, job::DatabricksJob, policy::DatabricksClusterPolicy};
-use plumb_core::kinds::{Kind, Seen, Step, Verb};
+use plumb_core::kinds::{Kind, Observed, Step, Verb};
 use plumb_model::call::Call;
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::Path;
@@ -36,16 +36,16 @@ fn pages(store: &mut Store, read: &Read) -> Pages {
 }
 
 /// What is live, with the details that this manifest needs.
-fn live<K: Kind>(store: &mut Store, wanted: &Value) -> Seen {
+fn live<K: Kind>(store: &mut Store, wanted: &Value) -> Observed {
     let listed: Vec<Pages> = K::list().iter().map(|read| pages(store, read)).collect();
     let mut seen = K::observe(&listed).remove(0).unwrap();
     let details: Vec<_> = K::details(&seen, Some(wanted)).iter().map(|read| Ok(pages(store, read))).collect();
-    K::absorb(&mut seen, Some(wanted), &details).unwrap();
+    K::complete(&mut seen, Some(wanted), &details).unwrap();
     seen
 }
 
 /// The calls of a create, or of an update that changes one member.
-fn calls<K: Kind>(live: Option<&Seen>, body: &Value, member: &str) -> Vec<Call> {
+fn calls<K: Kind>(live: Option<&Observed>, body: &Value, member: &str) -> Vec<Call> {
     let changed: Vec<Path> = live.map(|_| Path::default().key(member)).into_iter().collect();
     let verb = if live.is_some() { Verb::Update } else { Verb::Create };
     K::calls(&Step { verb, live, body, changed: &changed, now: jiff::Timestamp::UNIX_EPOCH }).unwrap()
@@ -69,8 +69,8 @@ fn a_job_is_whole_however_many_pages_its_lists_have() {
         spec[list].as_array().unwrap().iter().map(|one| one[key].as_str().unwrap().to_owned()).collect()
     };
     let found = live::<DatabricksJob>(&mut store, &body);
-    let again: Vec<Pages> = DatabricksJob::reread(&found.id).iter().map(|read| pages(&mut store, read)).collect();
-    for seen in [&found, &DatabricksJob::reobserve(&again).unwrap()] {
+    let again: Vec<Pages> = DatabricksJob::read_one(&found.id).iter().map(|read| pages(&mut store, read)).collect();
+    for seen in [&found, &DatabricksJob::parse_one(&again).unwrap()] {
         assert!(!seen.partial);
         for (list, key) in [
             ("parameters", "name"),

@@ -135,7 +135,7 @@ fn manifests(
         let (mut texts, mut kept) = (Vec::new(), unknown::Notes::default());
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-            let unknown = match kind.is_borrowed(&found.seen.spec) {
+            let unknown = match kind.is_external(&found.seen.spec) {
                 true => Unknown::default(),
                 false => Unknown::of(kind.rules(), &found.seen.spec, &supplied, &[]),
             };
@@ -205,7 +205,7 @@ fn chosen<'l>(
     let named = args.kind.as_deref().map(named).transpose()?;
     let free = |kind: AnyKindRef, f: &Found| {
         // What others go on owning is imported when it is asked for.
-        let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
+        let theirs = kind.is_external(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
     };
     if args.all {
@@ -268,7 +268,7 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &Found) -> O
     let owner = found.mark.as_ref().map(|m| &m.owner);
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
-        let is_it = || match kind.is_borrowed(&r.spec) {
+        let is_it = || match kind.is_external(&r.spec) {
             true => found.is_called_as(kind, &r.spec),
             false => r.adopt.as_ref() == Some(&found.seen.id),
         };

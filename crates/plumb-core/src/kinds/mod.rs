@@ -159,7 +159,7 @@ pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
 
 /// A live object, brought into the shape of its kind's spec.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Seen {
+pub struct Observed {
     pub id: String,
     /// The spec as it is live, the mark included. May hold members that the spec does not know: comparing drops them.
     pub spec: Value,
@@ -182,7 +182,7 @@ pub struct Seen {
 pub struct Step<'a> {
     pub verb: Verb,
     /// The live object; `None` when it is being created.
-    pub live: Option<&'a Seen>,
+    pub live: Option<&'a Observed>,
     /// The whole spec to send: the manifest's, the mark, and what is live where that is to be kept. `Null` for a delete.
     pub body: &'a Value,
     /// What changes.
@@ -270,22 +270,22 @@ pub trait Kind: Send + Sync + 'static {
     /// The reads that find every live object.
     fn list() -> Vec<Read>;
     /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order.
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>>;
     /// Reads of what the listing left out of an object that this project owns; `wanted` is its manifest's spec.
-    fn details(_seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
+    fn details(_seen: &Observed, _wanted: Option<&Value>) -> Vec<Read> {
         Vec::new()
     }
     /// Completes an object by what [`Kind::details`]' reads gave, in that order; also when there were none. The error says
     /// what could not be read: "its permissions: …".
-    fn absorb(_seen: &mut Seen, _wanted: Option<&Value>, _details: &[Details]) -> Result<(), String> {
+    fn complete(_seen: &mut Observed, _wanted: Option<&Value>, _details: &[Details]) -> Result<(), String> {
         Ok(())
     }
     /// The reads that show one object afresh, for the comparison before a write.
-    fn reread(id: &str) -> Vec<Read>;
-    /// The object, out of the pages of [`Kind::reread`]'s reads.
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable>;
+    fn read_one(id: &str) -> Vec<Read>;
+    /// The object, out of the pages of [`Kind::read_one`]'s reads.
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable>;
     /// The read that tells what is running on an object that is about to change.
-    fn activity(_seen: &Seen) -> Option<Read> {
+    fn activity(_seen: &Observed) -> Option<Read> {
         None
     }
     /// How many runs are going on, out of the pages of [`Kind::activity`].
@@ -303,7 +303,7 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
     /// The other tool that the object belongs to, where it says so. Its tags are looked at for every kind that has some.
-    fn managed_by(_seen: &Seen) -> Option<managed::Tool> {
+    fn managed_by(_seen: &Observed) -> Option<managed::Tool> {
         None
     }
     /// When the object is set going next by the clock, once the step is done: `2024-05-02 04:00 Europe/London`.
@@ -317,7 +317,7 @@ pub trait Kind: Send + Sync + 'static {
     }
     /// Whether the manifest is about an object of others, of which it sets some fields: it is known by its name, carries
     /// no mark, and is neither made nor deleted.
-    fn is_borrowed(_spec: &Value) -> bool {
+    fn is_external(_spec: &Value) -> bool {
         false
     }
     /// What a manifest of that name means by leaving top-level members out.
@@ -331,7 +331,7 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
     /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
-    fn supplies(_seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(_seen: &Observed) -> Option<BTreeMap<String, Value>> {
         None
     }
     /// What the calls do to live settings that the spec does not model.
@@ -341,7 +341,7 @@ pub trait Kind: Send + Sync + 'static {
     /// Adapts the spec for a target in development mode: nothing may start by itself.
     fn develop(_spec: &mut Value) {}
     /// What the manifest of an existing object should say: what the service surely filled in is taken out by the caller.
-    fn export(seen: &Seen) -> Value {
+    fn export(seen: &Observed) -> Value {
         seen.spec.clone()
     }
 }
@@ -381,25 +381,25 @@ pub trait AnyKind: Send + Sync {
     /// is checked. Returns whether there was no mistake. What could not be read does not keep the rest from being checked.
     fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) -> bool;
     fn list(&self) -> Vec<Read>;
-    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
-    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read>;
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String>;
-    fn reread(&self, id: &str) -> Vec<Read>;
-    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable>;
-    fn activity(&self, seen: &Seen) -> Option<Read>;
+    fn observe(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>>;
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read>;
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String>;
+    fn read_one(&self, id: &str) -> Vec<Read>;
+    fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
+    fn activity(&self, seen: &Observed) -> Option<Read>;
     fn active_runs(&self, pages: &Pages) -> usize;
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     fn impact(&self, step: &Step<'_>) -> Vec<Impact>;
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
-    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool>;
+    fn managed_by(&self, seen: &Observed) -> Option<managed::Tool>;
     fn next_run(&self, step: &Step<'_>) -> Option<String>;
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled;
-    fn is_borrowed(&self, spec: &Value) -> bool;
+    fn is_external(&self, spec: &Value) -> bool;
     fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
-    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
+    fn supplies(&self, seen: &Observed) -> Option<BTreeMap<String, Value>>;
     fn unknown_settings(&self) -> UnknownSettings;
     fn develop(&self, spec: &mut Value);
-    fn export(&self, seen: &Seen) -> Value;
+    fn export(&self, seen: &Observed) -> Value;
 }
 
 /// A kind as a value, with its schema and rules generated once.
@@ -464,22 +464,22 @@ impl<K: Kind> AnyKind for Of<K> {
     fn list(&self) -> Vec<Read> {
         K::list()
     }
-    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::each_once(K::observe(listed).into_iter().map(|seen| seen.and_then(reading::legible::<K>)).collect())
     }
-    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         K::details(seen, wanted)
     }
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        K::absorb(seen, wanted, details)
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        K::complete(seen, wanted, details)
     }
-    fn reread(&self, id: &str) -> Vec<Read> {
-        K::reread(id)
+    fn read_one(&self, id: &str) -> Vec<Read> {
+        K::read_one(id)
     }
-    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable> {
-        K::reobserve(reread).and_then(reading::legible::<K>)
+    fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        K::parse_one(pages).and_then(reading::legible::<K>)
     }
-    fn activity(&self, seen: &Seen) -> Option<Read> {
+    fn activity(&self, seen: &Observed) -> Option<Read> {
         K::activity(seen)
     }
     fn active_runs(&self, pages: &Pages) -> usize {
@@ -494,7 +494,7 @@ impl<K: Kind> AnyKind for Of<K> {
     fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
         K::run_now(step)
     }
-    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool> {
+    fn managed_by(&self, seen: &Observed) -> Option<managed::Tool> {
         K::managed_by(seen).or_else(|| match K::MARK {
             MarkPlace::Tags(member) => managed::by_tags(seen.spec.get(member)?),
             _ => None,
@@ -506,13 +506,13 @@ impl<K: Kind> AnyKind for Of<K> {
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Settled {
         K::settled(expect, looks, memory)
     }
-    fn is_borrowed(&self, spec: &Value) -> bool {
-        K::is_borrowed(spec)
+    fn is_external(&self, spec: &Value) -> bool {
+        K::is_external(spec)
     }
     fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
         K::assumed(name, spec)
     }
-    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(&self, seen: &Observed) -> Option<BTreeMap<String, Value>> {
         K::supplies(seen)
     }
     fn unknown_settings(&self) -> UnknownSettings {
@@ -521,7 +521,7 @@ impl<K: Kind> AnyKind for Of<K> {
     fn develop(&self, spec: &mut Value) {
         K::develop(spec);
     }
-    fn export(&self, seen: &Seen) -> Value {
+    fn export(&self, seen: &Observed) -> Value {
         K::export(seen)
     }
 }

@@ -4,7 +4,7 @@
 //! member of the wrong type says nothing at all. What of an object could not be read is kept as [`Unreadable`], with
 //! whatever could: an object that is dropped would be taken for absent, and made a second time.
 
-use super::{Kind, Mark, MarkPlace, Seen};
+use super::{Kind, Mark, MarkPlace, Observed};
 use plumb_model::read::Pages;
 use serde_json::Value;
 use std::{collections::HashMap, fmt};
@@ -102,7 +102,7 @@ impl MarkPlace {
 }
 
 /// An object as its kind saw it, unless what everything else depends on cannot be read: its mark and its name.
-pub(super) fn legible<K: Kind>(seen: Seen) -> Result<Seen, Unreadable> {
+pub(super) fn legible<K: Kind>(seen: Observed) -> Result<Observed, Unreadable> {
     let refuse = |why: String| Err(Unreadable::of::<K>(Some(&seen.id), Some(&seen.spec), why));
     if !K::MARK.is_legible(&seen.spec) {
         return refuse(format!("its `{}`, where its mark would be, cannot be read", K::MARK.member()));
@@ -115,9 +115,9 @@ pub(super) fn legible<K: Kind>(seen: Seen) -> Result<Seen, Unreadable> {
 
 /// Each object once, as it was read last: pages of a listing may overlap when objects come and go meanwhile, and one that
 /// is on two of them is still one. What could not be read stays beside what could.
-pub(super) fn each_once(listed: Vec<Result<Seen, Unreadable>>) -> Vec<Result<Seen, Unreadable>> {
+pub(super) fn each_once(listed: Vec<Result<Observed, Unreadable>>) -> Vec<Result<Observed, Unreadable>> {
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut found: Vec<Result<Seen, Unreadable>> = Vec::with_capacity(listed.len());
+    let mut found: Vec<Result<Observed, Unreadable>> = Vec::with_capacity(listed.len());
     for one in listed {
         let id = one.as_ref().ok().map(|seen| seen.id.as_str()).filter(|id| !id.is_empty());
         match id.and_then(|id| places.get(id)) {
@@ -162,8 +162,8 @@ pub fn flag(answer: &Value, member: &str) -> Result<bool, String> {
 pub fn rows<K: Kind>(
     listed: &[Pages],
     member: &str,
-    mut seen: impl FnMut(&Value) -> Option<Result<Seen, Unreadable>>,
-) -> Vec<Result<Seen, Unreadable>> {
+    mut seen: impl FnMut(&Value) -> Option<Result<Observed, Unreadable>>,
+) -> Vec<Result<Observed, Unreadable>> {
     let mut found = Vec::new();
     for page in listed.iter().flatten() {
         match list(page, member) {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn an_object_on_two_pages_is_one_and_the_later_reading_holds() {
-        let seen = |id: &str, n: i64| Ok(Seen { id: id.into(), spec: json!({ "n": n }), ..Seen::default() });
+        let seen = |id: &str, n: i64| Ok(Observed { id: id.into(), spec: json!({ "n": n }), ..Observed::default() });
         let broken = || Err(Unreadable { id: Some("a".into()), ..Unreadable::default() });
         let listed = vec![seen("a", 1), seen("b", 2), broken(), seen("a", 3), broken(), seen("", 4), seen("", 5)];
         let found = each_once(listed);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kinds::{Findings, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, of};
+use crate::kinds::{Findings, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, of};
 use crate::manifest::InMemory;
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
@@ -51,14 +51,14 @@ impl Kind for Job {
     fn list() -> Vec<Read> {
         Vec::new()
     }
-    fn observe(_: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(_: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         Vec::new()
     }
-    fn reread(_: &str) -> Vec<Read> {
+    fn read_one(_: &str) -> Vec<Read> {
         Vec::new()
     }
-    fn reobserve(_: &[Pages]) -> Result<Seen, Unreadable> {
-        Ok(Seen::default())
+    fn parse_one(_: &[Pages]) -> Result<Observed, Unreadable> {
+        Ok(Observed::default())
     }
     fn calls(_: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Ok(Vec::new())

@@ -215,7 +215,7 @@ impl<'a> Decider<'a> {
         };
         match found {
             Match::None => {}
-            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::Borrowed(f) | Match::Released(f) => {
+            Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) | Match::External(f) | Match::Released(f) => {
                 self.ids.insert(resource.address.clone(), f.seen.id.clone());
                 self.live_ids.insert(resource.address.clone(), f.seen.id.clone());
             }
@@ -281,7 +281,7 @@ impl<'a> Decider<'a> {
         let (found, mark, adopted) = match &matched {
             Match::Owned(found, mark) | Match::Moved(found, mark) => (*found, Some(*mark), false),
             Match::Adopted(found) => (*found, found.mark.as_ref(), true),
-            Match::Borrowed(found) => (*found, None, false),
+            Match::External(found) => (*found, None, false),
             Match::None | Match::Released(_) => return,
         };
         let rules = resource.kind.rules();
@@ -293,20 +293,20 @@ impl<'a> Decider<'a> {
         let sealed = seal(rules, &found.seen.spec, &mut self.vault);
         let live = normal::normal(rules, &sealed);
         let (ignored, expired) = patterns(resource, self.input.today);
-        let borrowed = matches!(matched, Match::Borrowed(_));
+        let external = matches!(matched, Match::External(_));
         let remove = unknown::removals(resource);
-        let unknown = if borrowed { Unknown::default() } else { Unknown::of(rules, &sealed, &self.supplied, &remove) };
+        let unknown = if external { Unknown::default() } else { Unknown::of(rules, &sealed, &self.supplied, &remove) };
         let context = Context {
             supplied: &self.supplied,
             ignored: &ignored,
             undeclared: match same_manifest {
-                _ if borrowed => Undeclared::Theirs,
+                _ if external => Undeclared::Theirs,
                 true => Undeclared::Keep,
                 false => Undeclared::Remove,
             },
         };
         let mut comparison = compare(rules, &want, &live, &context);
-        let protect_differs = !borrowed && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+        let protect_differs = !external && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
         let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
         let is_written = matches!(matched, Match::Adopted(_) | Match::Moved(..))
             || protect_differs
@@ -353,7 +353,7 @@ impl<'a> Decider<'a> {
         }
         let base = self.base_of(resource, mark, same_manifest);
         let read = unknown.basis(&live);
-        let basis = Basis { was: base.as_ref(), same_manifest, is_ours: borrowed || !adopted && mark.is_some() };
+        let basis = Basis { was: base.as_ref(), same_manifest, is_ours: external || !adopted && mark.is_some() };
         let mut fields =
             self.fields(resource, &comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
         if protect_differs {
@@ -369,7 +369,7 @@ impl<'a> Decider<'a> {
         self.fields_for_unknown(resource, &unknown, &taken, &mut fields);
         let unknown = unknown.taking(taken);
         self.unknown.add(&resource.address, resource.kind, &unknown.kept);
-        let body = if borrowed { body } else { self.marked(resource, body) };
+        let body = if external { body } else { self.marked(resource, body) };
         let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
         changed.extend(unseen.iter().cloned());
         changed.extend(unknown.removed.iter().map(|m| m.path.clone()));

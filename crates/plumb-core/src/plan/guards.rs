@@ -104,7 +104,7 @@ fn refuse(guard: Guard, reason: String) -> Blocked {
 mod tests {
     use super::*;
     use crate::kinds;
-    use crate::kinds::Seen;
+    use crate::kinds::Observed;
     use crate::manifest;
     use crate::manifest::{DatabricksTarget, GitTarget};
     use crate::manifest::{InMemory, Request};
@@ -151,7 +151,7 @@ mod tests {
         let desired = desired();
         let job = |name: &str, owner: &str| {
             let spec = json!({ "name": name, "tags": { "plumb": format!("{owner}/DatabricksJob/{name}") } });
-            Found::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
+            Found::of(kinds::find("DatabricksJob").unwrap(), Observed { id: name.into(), spec, ..Observed::default() })
         };
         let mut live = Live::default();
         live.kinds.insert("DatabricksJob", vec![job("a", "p/t"), job("b", "p/t"), job("theirs", "q/t")]);

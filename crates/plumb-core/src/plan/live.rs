@@ -2,7 +2,7 @@
 
 use super::compare::Supplied;
 use super::teardown::{Commits, Evidence, RunEnd};
-use crate::kinds::{AnyKind, Mark, Owner, Seen, Unreadable};
+use crate::kinds::{AnyKind, Mark, Observed, Owner, Unreadable};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// A live object and whose it is. The mark is taken off its spec.
 #[derive(Clone, Debug)]
 pub struct Found {
-    pub seen: Seen,
+    pub seen: Observed,
     pub mark: Option<Mark>,
     /// Whose it was when `plumb release` let it go although its manifest names it by `adopt`.
     pub released: Option<Owner>,
@@ -18,7 +18,7 @@ pub struct Found {
 
 impl Found {
     /// A live object as its kind saw it: the mark is taken off.
-    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> Found {
+    pub fn of(kind: &dyn AnyKind, mut seen: Observed) -> Found {
         let mark = kind.mark().take(&mut seen.spec);
         let released = kind.mark().take_release(&mut seen.spec);
         Found { seen, mark, released }

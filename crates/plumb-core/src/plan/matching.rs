@@ -15,7 +15,7 @@ pub(super) enum Match<'a> {
     Adopted(&'a Found),
     Moved(&'a Found, &'a Mark),
     /// An object of others, known by its name.
-    Borrowed(&'a Found),
+    External(&'a Found),
     /// What `adopt` names, and `plumb release` let go.
     Released(&'a Found),
 }
@@ -30,8 +30,8 @@ impl<'a> Decider<'a> {
             reason,
             remedy,
         };
-        if kind.is_borrowed(&resource.spec) {
-            return self.borrowed(resource);
+        if kind.is_external(&resource.spec) {
+            return self.external(resource);
         }
         self.own_is_unread(resource)?;
         let owned = &self.owned[kind.name()];
@@ -96,7 +96,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Finds an object of others by its name.
-    fn borrowed(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
+    fn external(&mut self, resource: &'a Resource) -> Result<Match<'a>, Blocked> {
         let kind = resource.kind;
         let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
         let refuse = |reason: String, remedy: &str| Blocked {
@@ -114,7 +114,7 @@ impl<'a> Decider<'a> {
                 ))
             }
             Some(found) => match &found.mark {
-                None => Ok(Match::Borrowed(found)),
+                None => Ok(Match::External(found)),
                 Some(mark) => Err(refuse(
                     format!("the manifest says that others make {} \"{title}\", but it is {}", kind.noun(), mark.owner),
                     "manage it there only, or release it first: `plumb release ADDRESS`",

@@ -7,7 +7,7 @@ use plumb_model::call::System;
 
 /// The systems that a resource needs. An object of others only needs its own.
 fn needs(resource: &Resource) -> Vec<System> {
-    match resource.kind.is_borrowed(&resource.spec) {
+    match resource.kind.is_external(&resource.spec) {
         true => vec![resource.kind.system()],
         false => resource.kind.systems(),
     }

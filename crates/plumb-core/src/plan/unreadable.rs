@@ -14,7 +14,7 @@ use super::decide::Decider;
 use super::live::{Found, Live};
 use super::matching::Match;
 use super::{Blocked, Note};
-use crate::kinds::{AnyKind, Seen, Unreadable, Whose};
+use crate::kinds::{AnyKind, Observed, Unreadable, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Path, Rules, Segment, Shape};
@@ -55,7 +55,7 @@ impl<'a> Unread<'a> {
     pub(super) fn new(live: &'a Live, kinds: &[&'static dyn AnyKind], project: &str, target: &str) -> Self {
         let mut all = Unread::default();
         for kind in kinds {
-            if kind.supplies(&Seen::default()).is_some() {
+            if kind.supplies(&Observed::default()).is_some() {
                 all.suppliers.extend(live.of(kind.name()).iter().map(|found| found.seen.id.as_str()));
             }
             let of = all.kinds.entry(kind.name()).or_default();
@@ -83,7 +83,7 @@ impl<'a> Unread<'a> {
                     }
                     None => {
                         of.no_id = of.no_id.or(Some(one));
-                        if kind.supplies(&Seen::default()).is_some() {
+                        if kind.supplies(&Observed::default()).is_some() {
                             all.supplier = all.supplier.or(Some(one));
                         }
                     }
@@ -215,7 +215,7 @@ impl<'a> Decider<'a> {
         let found = match found {
             Match::None => None,
             Match::Owned(f, _) | Match::Adopted(f) | Match::Moved(f, _) => Some(*f),
-            Match::Borrowed(f) | Match::Released(f) => Some(*f),
+            Match::External(f) | Match::Released(f) => Some(*f),
         };
         let part = found.and_then(|found| unread_part(resource.kind, found));
         let named = || {

@@ -2,7 +2,7 @@
 
 use super::{check, secret};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, UnknownSettings, Unreadable, Unsupported,
     Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
@@ -85,7 +85,7 @@ fn path(id: &str) -> String {
     format!("{PATH}/{}", percent_encoded(id))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let id = raw.get("connection_id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of::<AirflowConnection>(id, Some(raw), why);
     let id = id.ok_or_else(|| refuse("it has no connection_id".into()))?;
@@ -102,7 +102,7 @@ fn seen(raw: &Value) -> Result<Seen, Unreadable> {
     spec["password"] = if ours && is_set { Vault::UNKNOWN.into() } else { Value::Null };
     // Airflow 2's listing leaves `extra` out, and none of its answers has a password.
     let facts = json!({ "shows_password": shown.is_some(), "others_password": !ours && is_set });
-    Ok(Seen { id: id.to_owned(), spec, partial: raw.get("extra").is_none(), facts, ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, partial: raw.get("extra").is_none(), facts, ..Observed::default() })
 }
 
 /// The description, with a note in the mark's line that plumb has set a password.
@@ -176,29 +176,29 @@ impl Kind for AirflowConnection {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "connections", "connection_id")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "connections", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
-        if seen.partial { Self::reread(&seen.id) } else { Vec::new() }
+    fn details(seen: &Observed, _wanted: Option<&Value>) -> Vec<Read> {
+        if seen.partial { Self::read_one(&seen.id) } else { Vec::new() }
     }
 
-    fn absorb(seen: &mut Seen, _wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(seen: &mut Observed, _wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         if seen.partial {
             let pages = reading::next(&mut details.iter(), "what its listing leaves out")?;
-            *seen = Self::reobserve(std::slice::from_ref(pages)).map_err(|e| e.why)?;
+            *seen = Self::parse_one(std::slice::from_ref(pages)).map_err(|e| e.why)?;
         }
         Ok(())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let seen = seen(reread.iter().flatten().next().unwrap_or(&Value::Null))?;
-        Ok(Seen { partial: false, ..seen })
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let seen = seen(pages.iter().flatten().next().unwrap_or(&Value::Null))?;
+        Ok(Observed { partial: false, ..seen })
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

@@ -10,7 +10,8 @@ use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, RunNow, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb,
 };
 use plumb_model::call::{Call, Method, Settled, Settles, System};
 use plumb_model::read::{Pages, Read};
@@ -81,11 +82,11 @@ fn is_external(spec: &Value) -> bool {
     spec.get("source").and_then(Value::as_str) == Some("external")
 }
 
-fn fact<'s>(live: Option<&'s Seen>, name: &str) -> Option<&'s str> {
+fn fact<'s>(live: Option<&'s Observed>, name: &str) -> Option<&'s str> {
     live?.facts.get(name)?.as_str()
 }
 
-fn is_known(live: Option<&Seen>) -> bool {
+fn is_known(live: Option<&Observed>) -> bool {
     live.is_some_and(|seen| seen.facts["known"] == true)
 }
 
@@ -182,7 +183,7 @@ impl Kind for AirflowDag {
         }
     }
 
-    fn is_borrowed(spec: &Value) -> bool {
+    fn is_external(spec: &Value) -> bool {
         is_external(spec)
     }
 
@@ -192,21 +193,21 @@ impl Kind for AirflowDag {
         vec![Read::single(Call::get(System::DagFiles, "/dags")), Read::offsets(dags, "dags", "dag_id"), import_errors()]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         dag_live::observe(listed)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         let files = Call::get(System::DagFiles, "/dags").query("dag_id", id);
         let dags =
             Call::get(System::Airflow, "/api/v2/dags").query("exclude_stale", "false").query("dag_id_pattern", id);
         vec![Read::single(files), Read::offsets(dags, "dags", "dag_id"), import_errors()]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let asked = reread.first().and_then(|pages| pages.first()?.get("dag_id")?.as_str()).unwrap_or_default();
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let asked = pages.first().and_then(|pages| pages.first()?.get("dag_id")?.as_str()).unwrap_or_default();
         let mut gone = Unreadable::unknown(format!("DAG {asked}"), "it is gone");
-        for seen in dag_live::observe(reread) {
+        for seen in dag_live::observe(pages) {
             match seen {
                 Ok(seen) if seen.id == asked || seen.spec["dag_id"] == asked => return Ok(seen),
                 // Airflow's pattern lets others through.
@@ -217,7 +218,7 @@ impl Kind for AirflowDag {
         Err(gone)
     }
 
-    fn activity(seen: &Seen) -> Option<Read> {
+    fn activity(seen: &Observed) -> Option<Read> {
         let runs = Call::get(System::Airflow, format!("/api/v2/dags/{}/dagRuns", percent_encoded(&seen.id)))
             .query("state", "running");
         is_known(Some(seen)).then(|| Read::offsets(runs, "dag_runs", "dag_run_id"))
@@ -341,7 +342,7 @@ impl Kind for AirflowDag {
         dag_check::check(spec, findings);
     }
 
-    fn export(seen: &Seen) -> Value {
+    fn export(seen: &Observed) -> Value {
         match is_external(&seen.spec) {
             // Its tags come from the code that defines it.
             true => json!({ "dag_id": seen.id, "source": "external", "paused": seen.spec["paused"] }),

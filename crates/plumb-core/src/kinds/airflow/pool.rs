@@ -2,7 +2,8 @@
 
 use super::check;
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+    reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -55,10 +56,10 @@ fn path(name: &str) -> String {
     format!("{PATH}/{}", percent_encoded(name))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let name = raw.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Unreadable::of::<AirflowPool>(None, Some(raw), "it has no name"))?;
-    Ok(Seen { id: name.to_owned(), spec: raw.clone(), ..Seen::default() })
+    Ok(Observed { id: name.to_owned(), spec: raw.clone(), ..Observed::default() })
 }
 
 /// The whole pool: Airflow 3 wants the name, the slots and `include_deferred` whatever changes, even with a mask.
@@ -89,17 +90,17 @@ impl Kind for AirflowPool {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "pools", "name")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         // The default pool is Airflow's own; it cannot be taken over.
         reading::rows::<Self>(listed, "pools", |row| (row["name"] != DEFAULT).then(|| seen(row)))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

@@ -2,7 +2,7 @@
 //! that concerns connections, variables and pools is one.
 
 use super::{connection::AirflowConnection, pool::AirflowPool, variable::AirflowVariable};
-use crate::kinds::{self, AnyKind, Kind, Seen, Step, Verb, of};
+use crate::kinds::{self, AnyKind, Kind, Observed, Step, Verb, of};
 use crate::plan::compare::{Comparison, Context, Undeclared, compare};
 use crate::plan::normal::normal;
 use plumb_model::call::{Call, Method};
@@ -18,16 +18,16 @@ fn kinds() -> [&'static dyn AnyKind; 3] {
     [of::<AirflowConnection>(), of::<AirflowPool>(), of::<AirflowVariable>()]
 }
 
-fn only<K: Kind>(member: &str, raw: &Value) -> Seen {
+fn only<K: Kind>(member: &str, raw: &Value) -> Observed {
     let pages: Pages = vec![json!({ (member): [raw], "total_entries": 1 })];
     K::observe(&[pages]).remove(0).unwrap()
 }
 
-fn connection(raw: Value) -> Seen {
+fn connection(raw: Value) -> Observed {
     only::<AirflowConnection>("connections", &raw)
 }
 
-fn variable(raw: Value) -> Seen {
+fn variable(raw: Value) -> Observed {
     only::<AirflowVariable>("variables", &raw)
 }
 
@@ -47,7 +47,7 @@ fn changed(paths: &[&str]) -> Vec<Path> {
 }
 
 /// The call that changes these members of a live object.
-fn update<K: Kind>(live: &Seen, body: Value, paths: &[&str]) -> Result<Call, String> {
+fn update<K: Kind>(live: &Observed, body: Value, paths: &[&str]) -> Result<Call, String> {
     let step = Step {
         verb: Verb::Update,
         live: Some(live),
@@ -64,7 +64,7 @@ fn create<K: Kind>(body: Value) -> Result<Call, String> {
 }
 
 fn delete<K: Kind>(id: &str) -> Result<Call, String> {
-    let live = Seen { id: id.into(), ..Seen::default() };
+    let live = Observed { id: id.into(), ..Observed::default() };
     let step = Step {
         verb: Verb::Delete,
         live: Some(&live),
@@ -153,7 +153,7 @@ fn airflow_2_shows_neither_passwords_nor_extra_in_its_listing() {
     assert_eq!(reads[0].call.line(), "GET /api/v2/connections/dbx_prod");
     let mut one = listed;
     one["extra"] = shown("")["extra"].clone();
-    AirflowConnection::absorb(&mut seen, None, &[Ok(vec![one])]).unwrap();
+    AirflowConnection::complete(&mut seen, None, &[Ok(vec![one])]).unwrap();
     assert!(!seen.partial);
     assert_eq!(differing(kind, wanted(), &seen.spec), [""; 0]);
     assert_eq!(AirflowConnection::details(&connection(shown("")), None), []);
@@ -359,7 +359,7 @@ fn what_is_gone_is_deleted() {
 }
 
 /// What is live of one DAG of plumb's, by what Airflow says of it and by the other files there are.
-fn observed(row: Option<Value>, others: Value, error: bool) -> Seen {
+fn observed(row: Option<Value>, others: Value, error: bool) -> Observed {
     let text = "# plumb\ndata = 1\n";
     let mut files = vec![json!({ "path": "d.py", "text": text, "mine": true })];
     files.extend(others.as_array().cloned().unwrap_or_default());

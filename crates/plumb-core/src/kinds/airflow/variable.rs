@@ -2,7 +2,8 @@
 
 use super::{check, secret};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+    reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -48,7 +49,7 @@ fn path(key: &str) -> String {
     format!("{PATH}/{}", percent_encoded(key))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let key = raw.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
     let refuse = |why: String| Unreadable::of::<AirflowVariable>(key, Some(raw), why);
     let key = key.ok_or_else(|| refuse("it has no key".into()))?;
@@ -57,7 +58,7 @@ fn seen(raw: &Value) -> Result<Seen, Unreadable> {
         let json = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
         spec["value"] = secret::unmasked(key, &json.unwrap_or_else(|| json!(text)));
     }
-    Ok(Seen { id: key.to_owned(), spec, ..Seen::default() })
+    Ok(Observed { id: key.to_owned(), spec, ..Observed::default() })
 }
 
 fn create(body: &Value) -> Result<Call, Unsupported> {
@@ -109,16 +110,16 @@ impl Kind for AirflowVariable {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "variables", "key")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "variables", |row| Some(seen(row)))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

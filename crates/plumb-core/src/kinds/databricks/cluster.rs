@@ -12,7 +12,7 @@ use super::{
 };
 use super::{cluster_check, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System, Until};
 use plumb_model::read::{Pages, Read};
@@ -88,7 +88,7 @@ const OF_OTHERS: [&str; 5] = ["JOB", "MODELS", "PIPELINE", "PIPELINE_MAINTENANCE
 /// What resize changes without a restart.
 const SIZE: [&str; 2] = ["num_workers", "autoscale"];
 
-fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
+fn seen(cluster: &Value) -> Result<Observed, Unreadable> {
     let id = cluster.get("cluster_id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of::<DatabricksCluster>(id, Some(cluster), why);
     let id = id.ok_or_else(|| refuse("it has no cluster_id".into()))?;
@@ -101,15 +101,15 @@ fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
     {
         map.remove("num_workers");
     }
-    Ok(Seen { id: id.to_owned(), spec, state, facts: json!({}), ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, state, facts: json!({}), ..Observed::default() })
 }
 
-fn state(seen: &Seen) -> &str {
+fn state(seen: &Observed) -> &str {
     seen.state.as_deref().unwrap_or("UNKNOWN")
 }
 
 /// Whether it runs, or is on its way to.
-fn is_up(seen: &Seen) -> bool {
+fn is_up(seen: &Observed) -> bool {
     matches!(state(seen), "RUNNING" | "PENDING" | "RESTARTING" | "RESIZING")
 }
 
@@ -279,7 +279,7 @@ impl Kind for DatabricksCluster {
         vec![Read::tokens(list)]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         let is_of_others = |c: &Value| {
             c.get("cluster_source").and_then(Value::as_str).is_some_and(|source| OF_OTHERS.contains(&source))
         };
@@ -288,7 +288,7 @@ impl Kind for DatabricksCluster {
 
     /// Whether a cluster is pinned is in no reading of it, only in what the list's filter lets through (Terraform
     /// provider, clusters).
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         let pinned = Call::get(System::Databricks, "/api/2.1/clusters/list")
             .query("page_size", "100")
             .query("filter_by.is_pinned", "true");
@@ -304,7 +304,7 @@ impl Kind for DatabricksCluster {
         reads
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
         match reading::next(&mut details, "whether it is pinned").and_then(|pages| is_pinned(pages, &seen.id)) {
             Ok(pinned) => seen.spec["pinned"] = json!(pinned),
@@ -323,15 +323,15 @@ impl Kind for DatabricksCluster {
             }
             seen.spec["state"] = json!(if is_up(seen) { "running" } else { "terminated" });
         }
-        permissions::absorb(seen, wanted, &mut details)
+        permissions::complete(seen, wanted, &mut details)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.1/clusters/get").query("cluster_id", id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

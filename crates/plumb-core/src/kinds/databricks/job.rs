@@ -15,7 +15,7 @@ use super::{
 use super::{job_check, permissions, triggers};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -197,7 +197,7 @@ fn run_as(job: &Value) -> Result<Option<Value>, String> {
     Ok(Some(run_as))
 }
 
-fn seen(job: &Value) -> Result<Seen, Unreadable> {
+fn seen(job: &Value) -> Result<Observed, Unreadable> {
     let refuse = |why: String| unreadable(job, why);
     let id = id(job).ok_or_else(|| refuse("it has no job_id".into()))?;
     let settings = job.get("settings").filter(|s| s.as_object().is_some_and(|map| !map.is_empty()));
@@ -212,7 +212,7 @@ fn seen(job: &Value) -> Result<Seen, Unreadable> {
     if let Some(run_as) = run_as {
         facts["run_as"] = run_as;
     }
-    Ok(Seen { id, spec, facts, partial, ..Seen::default() })
+    Ok(Observed { id, spec, facts, partial, ..Observed::default() })
 }
 
 fn wants_run_as(wanted: Option<&Value>) -> bool {
@@ -220,7 +220,7 @@ fn wants_run_as(wanted: Option<&Value>) -> bool {
 }
 
 /// Whether jobs/get has to be asked: the listing leaves out elements beyond 100 and who the job runs as.
-fn needs_get(seen: &Seen, wanted: Option<&Value>) -> bool {
+fn needs_get(seen: &Observed, wanted: Option<&Value>) -> bool {
     seen.partial || wants_run_as(wanted) && seen.facts.get("run_as").is_none()
 }
 
@@ -238,17 +238,17 @@ impl Kind for DatabricksJob {
         vec![Read::tokens(list)]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "jobs", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         let get = needs_get(seen, wanted).then(|| get(&seen.id));
         let acl = permissions::declared(wanted).then(|| permissions::read("jobs", &seen.id));
         get.into_iter().chain(acl).collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
         if needs_get(seen, wanted) {
             let pages = reading::next(&mut details, "what its listing leaves out")?;
@@ -260,20 +260,20 @@ impl Kind for DatabricksJob {
         if wants_run_as(wanted) {
             seen.spec["run_as"] = seen.facts.get("run_as").cloned().unwrap_or_default();
         }
-        permissions::absorb(seen, wanted, &mut details)
+        permissions::complete(seen, wanted, &mut details)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![get(id)]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let mut seen = seen(&whole(reread.first().unwrap_or(&Vec::new()))?)?;
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let mut seen = seen(&whole(pages.first().unwrap_or(&Vec::new()))?)?;
         seen.partial = false;
         Ok(seen)
     }
 
-    fn activity(seen: &Seen) -> Option<Read> {
+    fn activity(seen: &Observed) -> Option<Read> {
         let runs = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
             .query("job_id", &seen.id)
             .query("active_only", "true")
@@ -334,7 +334,7 @@ impl Kind for DatabricksJob {
         }
     }
 
-    fn managed_by(seen: &Seen) -> Option<Tool> {
+    fn managed_by(seen: &Observed) -> Option<Tool> {
         managed::by_deployment(&seen.spec)
     }
 
@@ -347,7 +347,7 @@ impl Kind for DatabricksJob {
     }
 
     /// What made the job until now is no part of what it is to be.
-    fn export(seen: &Seen) -> Value {
+    fn export(seen: &Observed) -> Value {
         permissions::without(&seen.spec, &["deployment"])
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use super::{grants, limits, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -83,7 +83,7 @@ fn rules(policy: &Value, member: &str) -> Result<Option<Value>, String> {
     }
 }
 
-fn seen(policy: &Value) -> Result<Seen, Unreadable> {
+fn seen(policy: &Value) -> Result<Observed, Unreadable> {
     let id = policy.get("policy_id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of::<DatabricksClusterPolicy>(id, Some(policy), why);
     let id = id.ok_or_else(|| refuse("it has no policy_id".into()))?;
@@ -92,7 +92,7 @@ fn seen(policy: &Value) -> Result<Seen, Unreadable> {
         spec[member] = rules(policy, member).map_err(refuse)?.unwrap_or_default();
     }
     let facts = json!({ "is_default": reading::flag(policy, "is_default").map_err(refuse)? });
-    Ok(Seen { id: id.to_owned(), spec, facts, ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, facts, ..Observed::default() })
 }
 
 /// The payload: maps become text, and what a family defines is left to it.
@@ -118,26 +118,26 @@ impl Kind for DatabricksClusterPolicy {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/policies/clusters/list"))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         // A built-in policy belongs to Databricks; it cannot be taken over.
         let is_built_in = |policy: &Value| policy.get("is_default") == Some(&Value::Bool(true));
         reading::rows::<Self>(listed, "policies", |row| (!is_built_in(row)).then(|| seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("cluster-policies", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        permissions::absorb(seen, wanted, &mut details.iter())
+    fn complete(seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::complete(seen, wanted, &mut details.iter())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/policies/clusters/get").query("policy_id", id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
@@ -177,7 +177,7 @@ impl Kind for DatabricksClusterPolicy {
 
     /// Fixed and default values reach clusters that do not set them. Virtual attributes (`dbus_per_hour`,
     /// `cluster_type`) match nothing in a cluster, and so do no harm.
-    fn supplies(seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(seen: &Observed) -> Option<BTreeMap<String, Value>> {
         let rules = |member: &str| seen.spec.get(member).and_then(Value::as_object).cloned().unwrap_or_default();
         let supplied = rules("definition")
             .into_iter()

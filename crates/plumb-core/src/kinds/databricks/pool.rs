@@ -9,7 +9,7 @@ use super::{
 };
 use super::{grants, limits, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -109,12 +109,12 @@ const EDITABLE: [&str; 8] = [
     "total_initial_remote_disk_size",
 ];
 
-fn seen(pool: &Value) -> Result<Seen, Unreadable> {
+fn seen(pool: &Value) -> Result<Observed, Unreadable> {
     let id = pool.get("instance_pool_id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of::<DatabricksInstancePool>(id, Some(pool), why);
     let id = id.ok_or_else(|| refuse("it has no instance_pool_id".into()))?;
     let state = reading::text(pool, "state").map_err(refuse)?.map(str::to_owned);
-    Ok(Seen { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Observed::default() })
 }
 
 /// Whether the spec has no such place.
@@ -134,25 +134,25 @@ impl Kind for DatabricksInstancePool {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/instance-pools/list"))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "instance_pools", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("instance-pools", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        permissions::absorb(seen, wanted, &mut details.iter())
+    fn complete(seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::complete(seen, wanted, &mut details.iter())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         let get = Call::get(System::Databricks, "/api/2.0/instance-pools/get").query("instance_pool_id", id);
         vec![Read::single(get)]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
     fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
@@ -201,7 +201,7 @@ impl Kind for DatabricksInstancePool {
 
     /// Clusters have the pool's instance profile (databricks-sdk-py compute.InstancePoolAwsAttributes). All else that they
     /// have of the pool is theirs in no other way.
-    fn supplies(seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(seen: &Observed) -> Option<BTreeMap<String, Value>> {
         let profile = seen.spec.pointer("/aws_attributes/instance_profile_arn").filter(|p| p.is_string());
         Some(profile.map(|p| ("aws_attributes.instance_profile_arn".to_owned(), p.clone())).into_iter().collect())
     }

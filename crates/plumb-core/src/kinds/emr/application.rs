@@ -6,7 +6,7 @@
 use super::api::time;
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Method, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
@@ -75,7 +75,7 @@ fn tags(application: &Value) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The tags of an application are those of its ARN, which the spec of what was read has.
-fn tags_path(live: &Seen) -> Result<String, Unsupported> {
+fn tags_path(live: &Observed) -> Result<String, Unsupported> {
     match live.spec["arn"].as_str().filter(|arn| !arn.is_empty()) {
         Some(arn) => Ok(format!("/emr-serverless/tags/{}", percent_encoded(arn))),
         None => Err(Unsupported(format!(
@@ -99,18 +99,18 @@ impl Kind for EmrServerlessApplication {
         vec![paged(Call::get(System::Emr, PATH))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "applications", |row| {
             (row["state"] != "TERMINATED").then(|| old::listed::<Self>(row, "id", "name", "/state"))
         })
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(get(id)), paged(open_runs(id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let [application, runs] = reread else {
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let [application, runs] = pages else {
             return Err(Unreadable::unknown("an EMR Serverless application", "it was not read"));
         };
         let application = application.first().unwrap_or(&Value::Null);

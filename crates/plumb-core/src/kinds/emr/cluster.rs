@@ -7,7 +7,7 @@
 use super::api::{operation, time};
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ fn may_end(looks: &[Value], expect: &Value) -> Settled {
     }
 }
 
-fn take_down(live: &Seen) -> Result<Vec<Call>, Unsupported> {
+fn take_down(live: &Observed) -> Result<Vec<Call>, Unsupported> {
     let old = Old::of(live).ok_or_else(|| Unsupported(format!("cluster {} was not read", live.id)))?;
     let id = &old.id;
     let mut calls = Vec::new();
@@ -141,16 +141,16 @@ impl Kind for EmrCluster {
         vec![marked(operation("ListClusters", json!({ "ClusterStates": ALIVE })))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "Clusters", |row| Some(old::listed::<Self>(row, "Id", "Name", "/Status/State")))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(describe(id)), marked(open_steps(id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let [cluster, steps] = reread else {
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let [cluster, steps] = pages else {
             return Err(Unreadable::unknown("an EMR cluster", "it was not read"));
         };
         described(cluster.first().unwrap_or(&Value::Null), steps).map(Old::seen)

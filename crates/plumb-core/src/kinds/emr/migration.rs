@@ -1,7 +1,7 @@
 //! Migrations: which old pipeline became which new one.
 
 use super::ladder::listed;
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
@@ -67,15 +67,15 @@ impl Kind for Migration {
         Vec::new()
     }
 
-    fn observe(_listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(_listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         Vec::new()
     }
 
-    fn reread(_id: &str) -> Vec<Read> {
+    fn read_one(_id: &str) -> Vec<Read> {
         Vec::new()
     }
 
-    fn reobserve(_reread: &[Pages]) -> Result<Seen, Unreadable> {
+    fn parse_one(_reread: &[Pages]) -> Result<Observed, Unreadable> {
         Err(Unreadable::unknown("a migration", "there is nothing live of it"))
     }
 

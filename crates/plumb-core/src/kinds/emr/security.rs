@@ -6,7 +6,7 @@
 use super::api::{operation, time};
 use super::ladder::{self, LadderSpec};
 use super::old::{Old, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl Kind for EmrSecurityConfiguration {
         vec![Read { call: listing(), paging: Paging::Token { param: "Marker", next: "/Marker" } }]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         reading::rows::<Self>(listed, "SecurityConfigurations", |row| {
             let name = row["Name"].as_str().filter(|name| !name.is_empty());
             let refuse = || Unreadable::of::<Self>(None, None, "the listing has no name of it");
@@ -44,12 +44,12 @@ impl Kind for EmrSecurityConfiguration {
         })
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(id: &str) -> Vec<Read> {
         vec![Read::single(operation("DescribeSecurityConfiguration", json!({ "Name": id })))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let answer = reread.iter().flatten().next().unwrap_or(&Value::Null);
+    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let answer = pages.iter().flatten().next().unwrap_or(&Value::Null);
         let name = text(answer, "/Name");
         match name.is_empty() {
             true => Err(Unreadable::of::<Self>(None, None, "it has no name")),

@@ -7,21 +7,21 @@ use super::cluster::EmrCluster;
 use super::ladder::Selector;
 use super::old::{Old, tag_value};
 use super::security::EmrSecurityConfiguration;
-use crate::kinds::{Kind, Seen, Step, Verb};
+use crate::kinds::{Kind, Observed, Step, Verb};
 use plumb_model::call::{Call, Settled};
 use plumb_model::text::glob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn cluster(protected: Value, steps: Value) -> Seen {
+fn cluster(protected: Value, steps: Value) -> Observed {
     let cluster = json!({"Cluster": {
         "Id": "j-1", "Name": "audience", "Status": {"State": "WAITING", "Timeline": {"CreationDateTime": 1717200000.5}},
         "Tags": [{"Key": "team", "Value": "bau"}], "TerminationProtected": protected, "SecurityConfiguration": "strict",
     }});
-    EmrCluster::reobserve(&[vec![cluster], vec![json!({ "Steps": steps })]]).unwrap()
+    EmrCluster::parse_one(&[vec![cluster], vec![json!({ "Steps": steps })]]).unwrap()
 }
 
-fn calls<K: Kind>(live: &Seen, verb: Verb, body: &Value) -> Vec<Call> {
+fn calls<K: Kind>(live: &Observed, verb: Verb, body: &Value) -> Vec<Call> {
     let now = jiff::Timestamp::UNIX_EPOCH;
     K::calls(&Step { verb, live: Some(live), body, changed: &[], now }).unwrap()
 }
@@ -86,11 +86,11 @@ fn an_application_is_stopped_before_it_is_deleted() {
         let read = json!({"application": {"applicationId": "00f1", "name": "adhoc", "state": state, "createdAt": 1717200000,
             "arn": "arn:aws:emr-serverless:eu-west-1:1:/applications/00f1", "tags": {"team": "bau"}}});
         let runs = json!({"jobRuns": [{"id": "r1", "name": "x", "state": "RUNNING"}]});
-        EmrServerlessApplication::reobserve(&[vec![read], vec![runs]]).unwrap()
+        EmrServerlessApplication::parse_one(&[vec![read], vec![runs]]).unwrap()
     };
     let started = application("STARTED");
     assert_eq!(Old::of(&started).unwrap().busy, ["job run r1 \"x\" is RUNNING"]);
-    let of = |seen: &Seen| lines(&calls::<EmrServerlessApplication>(seen, Verb::Delete, &Value::Null));
+    let of = |seen: &Observed| lines(&calls::<EmrServerlessApplication>(seen, Verb::Delete, &Value::Null));
     let (stop, delete) =
         ("POST /emr-serverless/applications/00f1/stop {}", "DELETE /emr-serverless/applications/00f1 null");
     assert_eq!(of(&started), [stop, delete]);

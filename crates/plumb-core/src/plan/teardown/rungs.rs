@@ -245,7 +245,7 @@ impl<'a> Decider<'a> {
         {
             return Starts::Unknown("Airflow was not read".into());
         }
-        let live = match resource.kind.is_borrowed(&resource.spec) {
+        let live = match resource.kind.is_external(&resource.spec) {
             true => {
                 self.input.live.of(resource.kind.name()).iter().find(|f| f.is_called_as(resource.kind, &resource.spec))
             }
@@ -270,7 +270,7 @@ impl<'a> Decider<'a> {
                 Starts::Unknown("its manifest does not have `paused: true`, so an apply switches it on".into())
             }
             // A mistyped id must not read as gone: whoever took the DAG away can take it out of the gate as well.
-            None if resource.kind.is_borrowed(&resource.spec) => {
+            None if resource.kind.is_external(&resource.spec) => {
                 Starts::Unknown("Airflow has no DAG of its `dag_id`: mend that, or take it out of `dagPaused`".into())
             }
             None => Starts::Gone,
