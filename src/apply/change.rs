@@ -4,7 +4,7 @@ use super::send::{self, Stands};
 use super::{Ended, Shared, teardown};
 use crate::observe;
 use crate::services;
-use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::kinds::{Kind, Role};
 use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use plumb_core::plan::unknown::Unknown;
 use plumb_core::plan::{Action, Change, Earlier, Found, normal, references, secrets};
@@ -59,7 +59,7 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
 }
 
 /// Compares what the plan read with what is live now. `None`: go on.
-async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> Result<Option<Ended>, String> {
+async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Result<Option<Ended>, String> {
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
     let Some(found) = read_again(shared, change, kind, id).await? else {
         return Ok(Some(match change.action {
@@ -106,12 +106,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
 }
 
 /// The same as [`left`], once lists have had the time to show what is new: which clusters are pinned only a list says.
-async fn left_in_the_end(
-    shared: &Shared,
-    change: &Change,
-    kind: &dyn AnyKind,
-    id: &str,
-) -> Result<Vec<String>, String> {
+async fn left_in_the_end(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
     let mut lines = left(shared, change, kind, id).await?;
     if matches!(change.action, Action::Create | Action::Replace) {
         for pause in shared.options.grace.iter().skip(1) {
@@ -127,7 +122,7 @@ async fn left_in_the_end(
 
 /// What is not as wanted although every call was accepted. A failing read is no failure of the change, and no proof that
 /// all is well: it is said.
-async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Vec<String>, String> {
+async fn left(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
     let Some(wanted) = shared.wanted(&change.address) else { return Ok(Vec::new()) };
     let found =
         read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
@@ -151,7 +146,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     Ok(left)
 }
 
-async fn read_again(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<Found>, String> {
+async fn read_again(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Option<Found>, String> {
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
@@ -164,7 +159,7 @@ async fn read_again(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &s
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
-fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found) -> (Value, Unknown) {
+fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &Found) -> (Value, Unknown) {
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
@@ -177,7 +172,7 @@ fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &Found
 
 fn comparison(
     shared: &Shared,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     want: &Value,
     live: &Value,
     ignored: &[plumb_core::plan::compare::Pattern],
@@ -191,7 +186,7 @@ fn comparison(
 
 /// Each difference in a line. Where a secret is wanted, or was one before, neither value is shown.
 fn lines(
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     wanted: &Value,
     earlier: &Earlier,
     comparison: &Comparison,

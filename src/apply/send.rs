@@ -1,7 +1,7 @@
 //! Sending one call of a change, and what to do when it is not simply answered.
 
 use super::{Shared, lost};
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_core::plan::{Change, references};
 use plumb_model::call::{Answer, Call, Fault, Method, Service, Settled, Settles, Until};
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub(super) struct Carried {
 pub(super) async fn call(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     id: Option<&str>,
 ) -> Result<Carried, Failed> {
@@ -62,12 +62,7 @@ pub(super) async fn call(
     }
 }
 
-async fn carry_out(
-    shared: &Shared,
-    change: &Change,
-    kind: &'static dyn AnyKind,
-    call: &Call,
-) -> Result<Carried, Failed> {
+async fn carry_out(shared: &Shared, change: &Change, kind: &'static dyn Kind, call: &Call) -> Result<Carried, Failed> {
     if let Some(pointer) = call.creates {
         let made = lost::create(shared, change, kind, call, pointer).await?;
         return Ok(Carried { made: Some(made), effect: true });
@@ -87,7 +82,7 @@ async fn carry_out(
 async fn become_true(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     id: Option<&str>,
 ) -> Result<(), String> {
@@ -167,7 +162,7 @@ async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &C
 async fn settled(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     settles: &Settles,
 ) -> Result<(), String> {

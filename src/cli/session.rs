@@ -11,7 +11,7 @@ use crate::services::databricks::{AuthError, Config, Explicit, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, settings};
-use plumb_core::kinds::{AnyKind, Mark, Role};
+use plumb_core::kinds::{Kind, Mark, Role};
 use plumb_core::manifest::{Desired, Request, Source};
 use plumb_core::plan::teardown::{Commits, Evidence};
 use plumb_core::plan::{Bases, Decision, Earlier, Input, Keys, Live, Selection, decide};
@@ -132,9 +132,9 @@ impl Project {
     }
 
     /// The kinds that the project manages.
-    pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+    pub fn kinds(&self) -> Vec<&'static dyn Kind> {
         let chosen = self.desired.project.kinds.as_ref();
-        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
+        let is_asked_for = |k: &&'static dyn Kind| match k.role() {
             Role::Object => true,
             // What others made is looked at only where a manifest is about it. Whatever else is of EMR goes after its clusters.
             Role::Ladder => self
@@ -378,7 +378,7 @@ impl Session {
     }
 
     /// The kinds that the project manages and the target has the systems for.
-    fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+    fn kinds(&self) -> Vec<&'static dyn Kind> {
         self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
     }
 

@@ -7,7 +7,7 @@ pub mod inventory;
 mod teardown;
 
 use crate::services::{self, Services};
-use plumb_core::kinds::{AnyKind, Details, Unreadable, Whose};
+use plumb_core::kinds::{Details, Kind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Action, Found, Live, Plan, Selection};
 use plumb_model::address::Address;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 /// Told how the reading goes on.
 pub trait Watch: Send + Sync {
     /// A kind was listed: so many objects.
-    fn listed(&self, _kind: &dyn AnyKind, _objects: usize) {}
+    fn listed(&self, _kind: &dyn Kind, _objects: usize) {}
 }
 
 /// A watcher that takes no notice.
@@ -33,7 +33,7 @@ const WIDTH: usize = 16;
 /// Reads every object of the kinds, completing those that the manifests or their marks make this project's.
 pub async fn observe(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     watch: &dyn Watch,
@@ -46,17 +46,17 @@ pub async fn observe(
 }
 
 /// The kinds that a service refuses to list, and why.
-pub type Refused = Vec<(&'static dyn AnyKind, Fault)>;
+pub type Refused = Vec<(&'static dyn Kind, Fault)>;
 
 /// Reads what the listings of the kinds show. Kinds that a service refuses to list are left out and answered: for those who
 /// can do with a part, and say so.
 pub async fn listed(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     watch: &dyn Watch,
 ) -> Result<(Live, Refused), Fault> {
     let mut refused: Refused = Vec::new();
-    let mut tolerate = |kind: &'static dyn AnyKind, fault: Fault| {
+    let mut tolerate = |kind: &'static dyn Kind, fault: Fault| {
         if !is_refused(&fault) {
             return Err(fault);
         }
@@ -100,12 +100,12 @@ fn refusal(fault: Fault) -> String {
 }
 
 /// Decides on a listing that failed: to do without it, or not.
-type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, Fault) -> Result<(), Fault> + Send);
+type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn Kind, Fault) -> Result<(), Fault> + Send);
 
 /// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
 async fn list(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     watch: &dyn Watch,
     tolerate: Tolerate<'_>,
 ) -> Result<Live, Fault> {
@@ -149,7 +149,7 @@ async fn list(
 /// Reads what the listings left out of this project's own objects.
 async fn complete(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
@@ -184,7 +184,7 @@ async fn complete(
 }
 
 /// Completes an object. What could not be read is noted on it.
-fn complete_one(kind: &dyn AnyKind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
+fn complete_one(kind: &dyn Kind, found: &mut Found, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
     if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
         facts.insert("me".into(), Value::from(me));
     }
@@ -279,7 +279,7 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
 /// Reads one whole object again. `None`: it is gone. What cannot be read is a fault.
 pub async fn read_again(
     services: &Services,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
@@ -297,7 +297,7 @@ pub async fn read_again(
 /// The same; what cannot be read is told apart from a service that fails.
 async fn read_one(
     services: &Services,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
@@ -337,7 +337,7 @@ fn unexpected(id: &str, why: &str) -> Fault {
 /// object that cannot be read may be the one: then nothing is known, and that is a fault.
 pub async fn find_marked(
     services: &Services,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     owner: &plumb_core::kinds::Owner,
 ) -> Result<Vec<Found>, Fault> {
     let mut listed = Vec::new();
@@ -378,7 +378,7 @@ pub struct Finished {
 
 /// Completes one listed object as if its manifest were `wanted`. What one endpoint refuses limits what is known of the
 /// object, and no more: only when the rest of it cannot be read either is `unread` set on it.
-pub async fn finish(services: &Services, kind: &dyn AnyKind, found: &Found, wanted: &Value) -> Result<Finished, Fault> {
+pub async fn finish(services: &Services, kind: &dyn Kind, found: &Found, wanted: &Value) -> Result<Finished, Fault> {
     let reads = kind.details(&found.seen, Some(wanted));
     let answers = read_all(services, reads.clone()).await?;
     let known: BTreeMap<String, Details> = reads.iter().map(|read| read.call.line()).zip(answers).collect();

@@ -7,7 +7,7 @@ use super::{WIDTH, is_refused, joined, read_one, refusal};
 use crate::services::{self, Services};
 use plumb_core::kinds::emr::ladder::{LadderSpec, Outcome};
 use plumb_core::kinds::emr::old::Old;
-use plumb_core::kinds::{AnyKind, Role, Unreadable, Whose};
+use plumb_core::kinds::{Kind, Role, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::teardown::RunEnd;
 use plumb_core::plan::{Live, Selection};
@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 /// Completes what the manifests of ladders match.
 pub(super) async fn complete(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
 ) -> Result<(), Fault> {
-    let ladders: Vec<(&'static dyn AnyKind, LadderSpec)> = desired
+    let ladders: Vec<(&'static dyn Kind, LadderSpec)> = desired
         .resources
         .iter()
         .filter(|r| r.kind.role() == Role::Ladder)
@@ -53,12 +53,7 @@ pub(super) async fn complete(
 }
 
 /// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.
-async fn singly(
-    services: &Services,
-    kind: &'static dyn AnyKind,
-    ids: Vec<String>,
-    live: &mut Live,
-) -> Result<(), Fault> {
+async fn singly(services: &Services, kind: &'static dyn Kind, ids: Vec<String>, live: &mut Live) -> Result<(), Fault> {
     let mut left = ids.into_iter();
     let mut running = JoinSet::new();
     loop {

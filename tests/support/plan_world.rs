@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use plumb_core::kinds::{self, AnyKind, Mark, Observed, Owner, Rev};
+use plumb_core::kinds::{self, Kind, Mark, Observed, Owner, Rev};
 use plumb_core::manifest;
 use plumb_core::manifest::{Desired, InMemory, Request};
 use plumb_core::plan::{Bases, Decision, Found, Input, Keys, Live, Op, Plan, Selection, decide, normal};
@@ -23,7 +23,7 @@ pub struct World {
     pub guards: Value,
     pub live: Live,
     pub selection: Selection,
-    pub kinds: Vec<&'static dyn AnyKind>,
+    pub kinds: Vec<&'static dyn Kind>,
     pub today: jiff::civil::Date,
 }
 

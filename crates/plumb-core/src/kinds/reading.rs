@@ -52,21 +52,21 @@ impl Unreadable {
     }
 
     /// An object of a kind. `spec` is the part of the answer that has its name and its mark.
-    pub fn of<K: Kind>(id: Option<&str>, spec: Option<&Value>, why: impl Into<String>) -> Self {
+    pub fn of(kind: &dyn Kind, id: Option<&str>, spec: Option<&Value>, why: impl Into<String>) -> Self {
         // An object that lost all its members may have lost its mark and its name with them.
         let spec = spec.filter(|spec| spec.as_object().is_some_and(|map| !map.is_empty()));
-        let title = match spec.map(|spec| spec.get(K::TITLE).unwrap_or(&Value::Null)) {
+        let title = match spec.map(|spec| spec.get(kind.title()).unwrap_or(&Value::Null)) {
             Some(Value::String(title)) => Some(title.clone()),
             Some(Value::Null) if id.is_some() => Some(String::new()),
             _ => None,
         };
-        let whose = match spec.map(|spec| (K::MARK.is_legible(spec), K::MARK.take(&mut spec.clone()))) {
+        let whose = match spec.map(|spec| (kind.mark().is_legible(spec), kind.mark().take(&mut spec.clone()))) {
             Some((_, Some(mark))) => Whose::Marked(Box::new(mark)),
             Some((true, None)) if id.is_some() => Whose::Nobody,
             _ => Whose::Unknown,
         };
         Unreadable {
-            what: named(K::NOUN, id, title.as_deref()),
+            what: named(kind.noun(), id, title.as_deref()),
             why: why.into(),
             id: id.map(str::to_owned),
             title,
@@ -102,14 +102,14 @@ impl MarkPlace {
 }
 
 /// An object as its kind saw it, unless what everything else depends on cannot be read: its mark and its name.
-pub(super) fn legible<K: Kind>(seen: Observed) -> Result<Observed, Unreadable> {
-    let refuse = |why: String| Err(Unreadable::of::<K>(Some(&seen.id), Some(&seen.spec), why));
-    if !K::MARK.is_legible(&seen.spec) {
-        return refuse(format!("its `{}`, where its mark would be, cannot be read", K::MARK.member()));
+pub(super) fn legible(kind: &dyn Kind, seen: Observed) -> Result<Observed, Unreadable> {
+    let refuse = |why: String| Err(Unreadable::of(kind, Some(&seen.id), Some(&seen.spec), why));
+    if !kind.mark().is_legible(&seen.spec) {
+        return refuse(format!("its `{}`, where its mark would be, cannot be read", kind.mark().member()));
     }
-    match seen.spec.get(K::TITLE) {
+    match seen.spec.get(kind.title()) {
         None | Some(Value::Null | Value::String(_)) => Ok(seen),
-        Some(_) => refuse(format!("its `{}` is no text", K::TITLE)),
+        Some(_) => refuse(format!("its `{}` is no text", kind.title())),
     }
 }
 
@@ -159,7 +159,8 @@ pub fn flag(answer: &Value, member: &str) -> Result<bool, String> {
 }
 
 /// The objects of a listing of pages, whose rows stand under `member`. A page whose rows cannot be read may hold any.
-pub fn rows<K: Kind>(
+pub fn rows(
+    kind: &dyn Kind,
     listed: &[Pages],
     member: &str,
     mut seen: impl FnMut(&Value) -> Option<Result<Observed, Unreadable>>,
@@ -168,7 +169,7 @@ pub fn rows<K: Kind>(
     for page in listed.iter().flatten() {
         match list(page, member) {
             Ok(rows) => found.extend(rows.iter().filter_map(&mut seen)),
-            Err(why) => found.push(Err(Unreadable::unknown(format!("a page of the list of {}s", K::NOUN), why))),
+            Err(why) => found.push(Err(Unreadable::unknown(format!("a page of the list of {}s", kind.noun()), why))),
         }
     }
     found

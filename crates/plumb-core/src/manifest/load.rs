@@ -9,7 +9,7 @@ use super::{
     patch, refs, teardown_guard,
 };
 use crate::detect;
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ impl Failure {
 }
 
 /// Reads everything that the manifests of one target ask for, or reports every mistake in them.
-pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Result<Desired, Failure> {
+pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn Kind]) -> Result<Desired, Failure> {
     load_as(source, request, kinds, false)
 }
 
@@ -44,7 +44,7 @@ pub fn load(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn An
 pub fn load_earlier(
     source: &dyn Source,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
 ) -> Result<Desired, Failure> {
     load_as(source, request, kinds, true)
 }
@@ -52,7 +52,7 @@ pub fn load_earlier(
 fn load_as(
     source: &dyn Source,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     earlier: bool,
 ) -> Result<Desired, Failure> {
     let mut files = Files::default();
@@ -76,7 +76,7 @@ fn load_as(
 
 /// The names of the project and of the target that would be chosen, by the project file alone: for telling whose manifests have
 /// mistakes. `None` when that file has some.
-pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn AnyKind]) -> Option<(String, String)> {
+pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn Kind]) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
     let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
     let setup = setup::open(nodes, kinds, &mut problems)?;
@@ -87,7 +87,7 @@ pub fn names(source: &dyn Source, request: &Request<'_>, kinds: &[&'static dyn A
 fn run(
     source: &dyn Source,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     earlier: bool,
     files: &mut Files,
     problems: &mut Problems,
@@ -196,7 +196,7 @@ fn run(
 /// A document whose kind and name are known.
 struct Document {
     address: Address,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     name_span: Span,
     span: Span,
     metadata: Node,
@@ -208,7 +208,7 @@ struct Document {
 /// A document with its variables filled in.
 struct Ready {
     address: Address,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     span: Span,
     /// `None` when it has mistakes.
     metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
@@ -217,7 +217,7 @@ struct Ready {
 
 struct Documents<'a> {
     setup: &'a Setup,
-    kinds: &'a [&'static dyn AnyKind],
+    kinds: &'a [&'static dyn Kind],
     /// Whether they are of an earlier commit, of which nothing has to be fixed.
     earlier: bool,
     /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
@@ -298,7 +298,7 @@ impl Documents<'_> {
     }
 
     /// The kind of that name, unless the project leaves it alone.
-    fn kind(&self, name: &str, node: &Node, problems: &mut Problems) -> Option<&'static dyn AnyKind> {
+    fn kind(&self, name: &str, node: &Node, problems: &mut Problems) -> Option<&'static dyn Kind> {
         let found = self.kinds.iter().copied().find(|k| k.name() == name);
         if found.is_none() {
             let span = node.get("kind").map_or(node.span, |n| n.span);
@@ -334,7 +334,7 @@ fn name_span(node: &Node) -> Span {
 /// Types the metadata, and checks what only makes sense with the kind's rules.
 fn describe(
     metadata: &Node,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     problems: &mut Problems,
 ) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
     checks::nothing_deferred(metadata, problems);

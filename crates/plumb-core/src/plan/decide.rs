@@ -14,7 +14,7 @@ use super::unreadable::Unread;
 use super::{
     Action, Blocked, Change, FieldChange, Guard, Note, Op, Origin, Plan, PlanFormat, normal, order, references, served,
 };
-use crate::kinds::{AnyKind, Impact, ImpactClass, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
+use crate::kinds::{Impact, ImpactClass, Kind, Mark, Owner, Rev, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
@@ -41,7 +41,7 @@ pub struct Input<'a> {
     /// Who asks, and whether what is due may be taken down.
     pub teardown: Keys<'a>,
     /// The kinds that were read: only they are pruned.
-    pub kinds: &'a [&'static dyn AnyKind],
+    pub kinds: &'a [&'static dyn Kind],
     /// `PLUMB_APPROVAL_KEY`, which keys the digests.
     pub approval_key: Option<&'a str>,
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is

@@ -4,7 +4,7 @@ use super::decide::Decider;
 use super::live::Found;
 use super::{Action, Blocked, Change};
 use crate::kinds::managed::{Tool, ToolName};
-use crate::kinds::{AnyKind, Role};
+use crate::kinds::{Kind, Role};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(super) fn not_taken(resource: &Resource, found: &Found) -> Option<Blocked> {
 }
 
 /// A refusal because of an object's name, with the tool that manages the object.
-pub(super) fn with_tool(kind: &dyn AnyKind, found: &Found, blocked: Blocked) -> Blocked {
+pub(super) fn with_tool(kind: &dyn Kind, found: &Found, blocked: Blocked) -> Blocked {
     let Some(tool) = kind.managed_by(&found.seen).filter(|_| found.mark.is_none()) else { return blocked };
     let remedy = blocked.remedy.map(|remedy| format!("{remedy}, and {}", take(&tool)));
     Blocked { reason: format!("{}; {}", blocked.reason, tool.says()), remedy, ..blocked }

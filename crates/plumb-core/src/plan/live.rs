@@ -2,7 +2,7 @@
 
 use super::compare::Supplied;
 use super::teardown::{Commits, Evidence, RunEnd};
-use crate::kinds::{AnyKind, Mark, Observed, Owner, Unreadable};
+use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,14 +18,14 @@ pub struct Found {
 
 impl Found {
     /// A live object as its kind saw it: the mark is taken off.
-    pub fn of(kind: &dyn AnyKind, mut seen: Observed) -> Found {
+    pub fn of(kind: &dyn Kind, mut seen: Observed) -> Found {
         let mark = kind.mark().take(&mut seen.spec);
         let released = kind.mark().take_release(&mut seen.spec);
         Found { seen, mark, released }
     }
 
     /// Whether it has the name that a manifest's spec gives.
-    pub fn is_called_as(&self, kind: &dyn AnyKind, spec: &Value) -> bool {
+    pub fn is_called_as(&self, kind: &dyn Kind, spec: &Value) -> bool {
         let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
         let wanted = name(spec);
         !wanted.is_empty() && name(&self.seen.spec) == wanted
@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// Keeps an object that could not be read.
-    pub fn cannot_read(&mut self, kind: &dyn AnyKind, one: Unreadable) {
+    pub fn cannot_read(&mut self, kind: &dyn Kind, one: Unreadable) {
         self.unreadable.entry(kind.name()).or_default().push(one);
     }
 

@@ -3,7 +3,7 @@
 use super::decide::Decider;
 use super::live::Found;
 use super::{Blocked, foreign};
-use crate::kinds::{AnyKind, Mark, Owner};
+use crate::kinds::{Kind, Mark, Owner};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use serde_json::Value;
@@ -160,7 +160,7 @@ pub(super) const CLONES_REMEDY: &str =
     "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
 
 /// That several objects carry one mark, with their ids.
-pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&Found]) -> String {
+pub(super) fn clones(kind: &dyn Kind, address: &Address, several: &[&Found]) -> String {
     let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
     format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
 }

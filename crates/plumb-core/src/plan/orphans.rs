@@ -8,7 +8,7 @@ use super::secrets::seal;
 use super::unknown::Unknown;
 use super::unreadable::unread_part;
 use super::{Action, Blocked, Change, Origin, normal};
-use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
+use crate::kinds::{Impact, Kind, Role, Step, Verb};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn orphan(&mut self, kind: &'static dyn AnyKind, address: &Address, found: &'a Found) {
+    fn orphan(&mut self, kind: &'static dyn Kind, address: &Address, found: &'a Found) {
         if let Some(now) = self.renamed.get(address) {
             // A rename is a move: what may be one must not lose its object meanwhile.
             self.blocked.push(Blocked {

@@ -2,7 +2,7 @@
 
 use super::decide::Decider;
 use super::{Action, Blocked, Change, Guard, Selection};
-use crate::kinds::{AnyKind, Role, Whose};
+use crate::kinds::{Kind, Role, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use schemars::JsonSchema;
@@ -144,7 +144,7 @@ impl Decider<'_> {
     }
 
     /// This project's live objects of a kind, and what is live of each; `None` where that could not be read.
-    fn live_of(&self, kind: &'static dyn AnyKind) -> Vec<(Address, Option<&Value>)> {
+    fn live_of(&self, kind: &'static dyn Kind) -> Vec<(Address, Option<&Value>)> {
         let desired = self.input.desired;
         let mut all: Vec<(Address, Option<&Value>)> = Vec::new();
         for (address, found) in self.owned.get(kind.name()).into_iter().flatten() {

@@ -14,7 +14,7 @@ use super::decide::Decider;
 use super::live::{Found, Live};
 use super::matching::Match;
 use super::{Blocked, Note};
-use crate::kinds::{AnyKind, Observed, Unreadable, Whose};
+use crate::kinds::{Kind, Observed, Unreadable, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Path, Rules, Segment, Shape};
@@ -52,7 +52,7 @@ struct OfKind<'a> {
 }
 
 impl<'a> Unread<'a> {
-    pub(super) fn new(live: &'a Live, kinds: &[&'static dyn AnyKind], project: &str, target: &str) -> Self {
+    pub(super) fn new(live: &'a Live, kinds: &[&'static dyn Kind], project: &str, target: &str) -> Self {
         let mut all = Unread::default();
         for kind in kinds {
             if kind.supplies(&Observed::default()).is_some() {
@@ -228,7 +228,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Why nothing of a kind is deleted or replaced now.
-    pub(super) fn no_delete(&self, kind: &dyn AnyKind) -> Option<String> {
+    pub(super) fn no_delete(&self, kind: &dyn Kind) -> Option<String> {
         let one = self.unread.copy(kind.name())?;
         Some(format!("this could not be read, and may carry the same mark: {one}"))
     }
@@ -262,11 +262,7 @@ impl<'a> Decider<'a> {
     }
 
     /// What is owned, is in no manifest, and could not be read: it is not deleted.
-    pub(super) fn unread_orphans(
-        &mut self,
-        kind: &dyn AnyKind,
-        declared: &BTreeSet<&Address>,
-    ) -> BTreeSet<&'a Address> {
+    pub(super) fn unread_orphans(&mut self, kind: &dyn Kind, declared: &BTreeSet<&Address>) -> BTreeSet<&'a Address> {
         let Some(of) = self.unread.kinds.get(kind.name()) else { return BTreeSet::new() };
         let orphans: Vec<(&'a Address, &'a Unreadable)> = of
             .owned
@@ -291,7 +287,7 @@ impl<'a> Decider<'a> {
 const REMEDY: &str = "look at it in the service itself: its answer is not what its API promises";
 
 /// Why what was found of an object is not the whole of it.
-pub(super) fn unread_part(kind: &dyn AnyKind, found: &Found) -> Option<String> {
+pub(super) fn unread_part(kind: &dyn Kind, found: &Found) -> Option<String> {
     let what = || format!("{} {}", kind.noun(), found.seen.id);
     if let Some(why) = &found.seen.unread {
         return Some(format!("{} could not be read whole: {why}", what()));

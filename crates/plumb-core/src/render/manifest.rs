@@ -2,7 +2,7 @@
 
 use super::taken::{Marks, Names, Taken, take, yaml};
 use super::value::visible;
-use crate::kinds::{AnyKind, Observed};
+use crate::kinds::{Kind, Observed};
 use crate::plan::normal::{modelled, of_field};
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Rules, Scope, Secret, Shape};
@@ -38,7 +38,7 @@ const FIRST: [&str; 8] = [
 /// from the file; `known` names the resources whose ids may occur; `unknown` are settings of the object that no spec can
 /// say, for a comment.
 pub fn manifest(
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     name: &str,
     seen: &Observed,
     schema: &str,

@@ -38,7 +38,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
             }
             None => {
                 nameless = true;
-                found.push(Err(Unreadable::of::<AirflowDag>(None, None, "Airflow's row of it has no dag_id")));
+                found.push(Err(Unreadable::of(&AirflowDag, None, None, "Airflow's row of it has no dag_id")));
             }
         }
     }
@@ -71,7 +71,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
             seen.id = format!("{id} in {}", text(file, "path").unwrap_or_default());
         }
         found.push(match why {
-            Some(why) => Err(Unreadable::of::<AirflowDag>(Some(&seen.id), Some(&seen.spec), why)),
+            Some(why) => Err(Unreadable::of(&AirflowDag, Some(&seen.id), Some(&seen.spec), why)),
             None => Ok(seen),
         });
     }
@@ -82,7 +82,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         let spec = json!({ "dag_id": id });
         let whose = check(dag)
             .and_then(|()| fileloc(dag).map(drop).ok_or("Airflow does not say which file defines it".to_owned()));
-        whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of::<AirflowDag>(Some(id), Some(&spec), why))
+        whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of(&AirflowDag, Some(id), Some(&spec), why))
     }));
     found
 }
@@ -90,11 +90,11 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
 /// A file that is no text, or too long. plumb's own are called after their DAG, so it is of no other.
 fn unreadable_file(path: Option<&str>) -> Unreadable {
     let Some(path) = path else {
-        return Unreadable::of::<AirflowDag>(None, None, "a DAG file has no name");
+        return Unreadable::of(&AirflowDag, None, None, "a DAG file has no name");
     };
     let id = path.trim_end_matches(".py");
     let why = "the file is no text, or longer than a DAG file is";
-    let known = Unreadable::of::<AirflowDag>(Some(id), Some(&json!({ "dag_id": id })), why);
+    let known = Unreadable::of(&AirflowDag, Some(id), Some(&json!({ "dag_id": id })), why);
     Unreadable { what: format!("DAG file {path}"), ..known }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use super::{job_check, permissions, triggers};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// A job: the settings of the Jobs API 2.2, and `permissions`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -128,7 +129,7 @@ fn get(id: &str) -> Read {
 }
 
 fn unreadable(job: &Value, why: impl Into<String>) -> Unreadable {
-    Unreadable::of::<DatabricksJob>(id(job).as_deref(), job.get("settings"), why)
+    Unreadable::of(&DatabricksJob, id(job).as_deref(), job.get("settings"), why)
 }
 
 /// A job's id: a number, which JSON of 64 bits may have as text.
@@ -225,30 +226,43 @@ fn needs_get(seen: &Observed, wanted: Option<&Value>) -> bool {
 }
 
 impl Kind for DatabricksJob {
-    const NAME: &'static str = "DatabricksJob";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "job";
-    const TITLE: &'static str = "name";
-    const MARK: MarkPlace = MarkPlace::Tags("tags");
-    type Spec = JobSpec;
+    fn name(&self) -> &'static str {
+        "DatabricksJob"
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "job"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Tags("tags")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(job_check::check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         let list =
             Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", "100").query("expand_tasks", "true");
         vec![Read::tokens(list)]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
-        reading::rows::<Self>(listed, "jobs", |row| Some(seen(row)))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "jobs", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         let get = needs_get(seen, wanted).then(|| get(&seen.id));
         let acl = permissions::declared(wanted).then(|| permissions::read("jobs", &seen.id));
         get.into_iter().chain(acl).collect()
     }
 
-    fn complete(seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
         if needs_get(seen, wanted) {
             let pages = reading::next(&mut details, "what its listing leaves out")?;
@@ -263,17 +277,17 @@ impl Kind for DatabricksJob {
         permissions::complete(seen, wanted, &mut details)
     }
 
-    fn read_one(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![get(id)]
     }
 
-    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
         let mut seen = seen(&whole(pages.first().unwrap_or(&Vec::new()))?)?;
         seen.partial = false;
         Ok(seen)
     }
 
-    fn activity(seen: &Observed) -> Option<Read> {
+    fn activity(&self, seen: &Observed) -> Option<Read> {
         let runs = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
             .query("job_id", &seen.id)
             .query("active_only", "true")
@@ -281,11 +295,11 @@ impl Kind for DatabricksJob {
         Some(Read::tokens(runs))
     }
 
-    fn active_runs(pages: &Pages) -> usize {
+    fn active_runs(&self, pages: &Pages) -> usize {
         pages.iter().filter_map(|p| p.get("runs")?.as_array()).map(Vec::len).sum()
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let settings = permissions::without(step.body, &["permissions"]);
         // A job id is a number on the wire; one that is not known yet is filled in as one.
         let id: Value = step.id().parse::<i64>().map_or_else(|_| json!(step.id()), Value::from);
@@ -310,7 +324,7 @@ impl Kind for DatabricksJob {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
         let unknown = step.live.is_some_and(|l| l.unknown_runs);
@@ -334,24 +348,20 @@ impl Kind for DatabricksJob {
         }
     }
 
-    fn managed_by(seen: &Observed) -> Option<Tool> {
+    fn deployed_by(&self, seen: &Observed) -> Option<Tool> {
         managed::by_deployment(&seen.spec)
     }
 
-    fn next_run(step: &Step<'_>) -> Option<String> {
+    fn next_run(&self, step: &Step<'_>) -> Option<String> {
         triggers::next_run(step.body, step.now)
     }
 
-    fn check(spec: &JobSpec, findings: &mut Findings) {
-        job_check::check(spec, findings);
-    }
-
     /// What made the job until now is no part of what it is to be.
-    fn export(seen: &Observed) -> Value {
+    fn export(&self, seen: &Observed) -> Value {
         permissions::without(&seen.spec, &["deployment"])
     }
 
-    fn develop(spec: &mut Value) {
+    fn develop(&self, spec: &mut Value) {
         for trigger in ["schedule", "trigger", "continuous"] {
             if spec.get(trigger).is_some_and(Value::is_object) {
                 spec[trigger]["pause_status"] = json!("PAUSED");

@@ -6,12 +6,13 @@
 use super::api::time;
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Method, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Applications of EMR Serverless: a selector, and what is to become of what it matches.
 pub struct EmrServerlessApplication;
@@ -51,7 +52,7 @@ fn busy(pages: &Pages) -> Result<Vec<String>, String> {
 fn described(answer: &Value, runs: &Pages) -> Result<Old, Unreadable> {
     let application = &answer["application"];
     let id = application["applicationId"].as_str().filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<EmrServerlessApplication>(id, Some(application), why);
+    let refuse = |why: String| Unreadable::of(&EmrServerlessApplication, id, Some(application), why);
     let id = id.ok_or_else(|| refuse("the answer has no id".into()))?;
     let state = reading::text(application, "state").map_err(refuse)?;
     let busy = busy(runs).map_err(refuse)?;
@@ -86,30 +87,48 @@ fn tags_path(live: &Observed) -> Result<String, Unsupported> {
 }
 
 impl Kind for EmrServerlessApplication {
-    const NAME: &'static str = "EmrServerlessApplication";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "EMR Serverless application";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    fn name(&self) -> &'static str {
+        "EmrServerlessApplication"
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "EMR Serverless application"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        old::MARK
+    }
+    fn role(&self) -> Role {
+        Role::Ladder
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> =
+            LazyLock::new(|| SpecType::of(|spec: &LadderSpec, findings| ladder::check(spec, true, findings)));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![paged(Call::get(System::Emr, PATH))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
-        reading::rows::<Self>(listed, "applications", |row| {
-            (row["state"] != "TERMINATED").then(|| old::listed::<Self>(row, "id", "name", "/state"))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "applications", |row| {
+            (row["state"] != "TERMINATED").then(|| old::listed(self, row, "id", "name", "/state"))
         })
     }
 
-    fn read_one(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(get(id)), paged(open_runs(id))]
     }
 
-    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
         let [application, runs] = pages else {
             return Err(Unreadable::unknown("an EMR Serverless application", "it was not read"));
         };
@@ -120,7 +139,7 @@ impl Kind for EmrServerlessApplication {
     }
 
     /// An update sets and removes tags, a delete stops the application and deletes it.
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else {
             return Err(Unsupported("plumb makes no EMR Serverless applications".into()));
         };
@@ -147,7 +166,7 @@ impl Kind for EmrServerlessApplication {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
         // What is not found any more is gone; an answer that leaves out the state says nothing.
         let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Settled::Yes };
         let state = text(look, "/application/state");
@@ -159,11 +178,7 @@ impl Kind for EmrServerlessApplication {
         }
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         ladder::named(spec)
-    }
-
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, true, findings);
     }
 }

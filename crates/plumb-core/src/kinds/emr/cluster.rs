@@ -7,11 +7,12 @@
 use super::api::{operation, time};
 use super::ladder::{self, LadderSpec};
 use super::old::{self, Old, tags_of, text};
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported, Verb, reading};
+use crate::kinds::{Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported, Verb, reading};
 use plumb_model::call::{Call, Settled, Settles, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Clusters of EMR: a selector, and what is to become of what it matches.
 pub struct EmrCluster;
@@ -70,7 +71,7 @@ fn described<'v>(answer: &Value, steps: impl IntoIterator<Item = &'v Value>) -> 
     let cluster = &answer["Cluster"];
     let id = cluster["Id"].as_str().filter(|id| !id.is_empty());
     let named = json!({ "name": cluster["Name"], "tags": cluster_tags(cluster) });
-    let refuse = |why: String| Unreadable::of::<EmrCluster>(id, Some(&named), why);
+    let refuse = |why: String| Unreadable::of(&EmrCluster, id, Some(&named), why);
     let id = id.ok_or_else(|| refuse("the answer has no id".into()))?.to_owned();
     let name = reading::text(cluster, "Name").map_err(refuse)?.unwrap_or_default().to_owned();
     let state = cluster.pointer("/Status/State").and_then(Value::as_str).filter(|state| !state.is_empty());
@@ -127,29 +128,47 @@ fn take_down(live: &Observed) -> Result<Vec<Call>, Unsupported> {
 }
 
 impl Kind for EmrCluster {
-    const NAME: &'static str = "EmrCluster";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "EMR cluster";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Ladder;
-    type Spec = LadderSpec;
+    fn name(&self) -> &'static str {
+        "EmrCluster"
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "EMR cluster"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        old::MARK
+    }
+    fn role(&self) -> Role {
+        Role::Ladder
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> =
+            LazyLock::new(|| SpecType::of(|spec: &LadderSpec, findings| ladder::check(spec, true, findings)));
+        &SPEC
+    }
 
     /// Those that have not ended, and are not about to.
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![marked(operation("ListClusters", json!({ "ClusterStates": ALIVE })))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
-        reading::rows::<Self>(listed, "Clusters", |row| Some(old::listed::<Self>(row, "Id", "Name", "/Status/State")))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "Clusters", |row| Some(old::listed(self, row, "Id", "Name", "/Status/State")))
     }
 
-    fn read_one(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(describe(id)), marked(open_steps(id))]
     }
 
-    fn parse_one(pages: &[Pages]) -> Result<Observed, Unreadable> {
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
         let [cluster, steps] = pages else {
             return Err(Unreadable::unknown("an EMR cluster", "it was not read"));
         };
@@ -157,7 +176,7 @@ impl Kind for EmrCluster {
     }
 
     /// An update sets and removes tags, a delete takes the cluster down.
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else { return Err(Unsupported("plumb makes no EMR clusters".into())) };
         if step.verb == Verb::Delete {
             return take_down(live);
@@ -174,7 +193,7 @@ impl Kind for EmrCluster {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Settled {
         if expect["may"] == "end" {
             return may_end(looks, expect);
         }
@@ -188,11 +207,7 @@ impl Kind for EmrCluster {
         }
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         ladder::named(spec)
-    }
-
-    fn check(spec: &LadderSpec, findings: &mut Findings) {
-        ladder::check(spec, true, findings);
     }
 }

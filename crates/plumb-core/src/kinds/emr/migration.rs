@@ -1,12 +1,13 @@
 //! Migrations: which old pipeline became which new one.
 
 use super::ladder::listed;
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, Step, Unreadable, Unsupported};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// One old pipeline, what took over from it, and when.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -53,54 +54,71 @@ pub struct Migration;
 const OLD: &[&str] = &["EmrCluster", "EmrServerlessApplication", "EmrSecurityConfiguration"];
 
 impl Kind for Migration {
-    const NAME: &'static str = "Migration";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "migration";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Tie;
-    type Spec = MigrationSpec;
+    fn name(&self) -> &'static str {
+        "Migration"
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "migration"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Nowhere
+    }
+    fn role(&self) -> Role {
+        Role::Tie
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
     /// There is nothing live of it.
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         Vec::new()
     }
 
-    fn observe(_listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+    fn parse(&self, _listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         Vec::new()
     }
 
-    fn read_one(_id: &str) -> Vec<Read> {
+    fn read_one(&self, _id: &str) -> Vec<Read> {
         Vec::new()
     }
 
-    fn parse_one(_reread: &[Pages]) -> Result<Observed, Unreadable> {
+    fn parse_one(&self, _reread: &[Pages]) -> Result<Observed, Unreadable> {
         Err(Unreadable::unknown("a migration", "there is nothing live of it"))
     }
 
-    fn calls(_step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, _step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Err(Unsupported("a migration makes nothing".into()))
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         let mut named = listed(spec, "/from/emr", "from.emr", OLD);
         named.extend(listed(spec, "/from/dags", "from.dags", &["AirflowDag"]));
         named.extend(listed(spec, "/to/jobs", "to.jobs", &["DatabricksJob"]));
         named.extend(listed(spec, "/to/dags", "to.dags", &["AirflowDag"]));
         named
     }
+}
 
-    fn check(spec: &MigrationSpec, findings: &mut Findings) {
-        if let Some(day) = spec.cutover.as_deref().filter(|d| d.len() != 10 || d.parse::<jiff::civil::Date>().is_err())
-        {
-            findings.at("cutover", format!("`{day}` is no day"), "expected one like `2024-05-01`");
-        }
-        if spec.from.emr.is_empty() {
-            findings.at("from.emr", "nothing old is named", "name the `EmrCluster` manifests of the old pipeline");
-        }
-        if spec.to.jobs.is_empty() {
-            findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
-        }
+/// What the schema cannot say.
+fn check(spec: &MigrationSpec, findings: &mut Findings) {
+    if let Some(day) = spec.cutover.as_deref().filter(|d| d.len() != 10 || d.parse::<jiff::civil::Date>().is_err()) {
+        findings.at("cutover", format!("`{day}` is no day"), "expected one like `2024-05-01`");
+    }
+    if spec.from.emr.is_empty() {
+        findings.at("from.emr", "nothing old is named", "name the `EmrCluster` manifests of the old pipeline");
+    }
+    if spec.to.jobs.is_empty() {
+        findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
     }
 }

@@ -104,11 +104,11 @@ pub fn text(value: &Value, pointer: &str) -> String {
 }
 
 /// One thing of a listing, which says little of it. `id` and `name` are members, `state` is a JSON pointer.
-pub fn listed<K: Kind>(row: &Value, id: &str, name: &str, state: &str) -> Result<Observed, Unreadable> {
+pub fn listed(kind: &dyn Kind, row: &Value, id: &str, name: &str, state: &str) -> Result<Observed, Unreadable> {
     let known = row[id].as_str().filter(|id| !id.is_empty());
     let spec = json!({ "name": row[name] });
     // A listing has no tags: whose it is is told by a reading of its own.
-    let refuse = |why: &str| Unreadable { whose: Whose::Unknown, ..Unreadable::of::<K>(known, Some(&spec), why) };
+    let refuse = |why: &str| Unreadable { whose: Whose::Unknown, ..Unreadable::of(kind, known, Some(&spec), why) };
     let known = known.ok_or_else(|| refuse("the listing has no id of it"))?;
     let state = match row.pointer(state) {
         None | Some(Value::Null) => None,

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::kinds::emr::ladder::{LadderSpec, Outcome};
 use crate::kinds::emr::old::{Old, TAG_NOT_BEFORE};
-use crate::kinds::{AnyKind, Impact, ImpactClass, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
+use crate::kinds::{Impact, ImpactClass, Kind, MarkPlace, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
 use crate::plan::decide::Decider;
 use crate::plan::unreadable::unread_part;
@@ -330,7 +330,7 @@ impl<'a> Decider<'a> {
 /// The tags that a plan shows.
 const SHOWN: [&str; 2] = ["plumb", TAG_NOT_BEFORE];
 
-fn impacts(kind: &dyn AnyKind, old: &Old) -> Vec<Impact> {
+fn impacts(kind: &dyn Kind, old: &Old) -> Vec<Impact> {
     let mut impacts = Vec::new();
     if old.protected {
         impacts.push(ImpactClass::LiftsProtection.says("its termination protection is taken off first"));

@@ -205,7 +205,7 @@ impl State {
         let (decided, old) = self.decide();
         let live = old.seen();
         let step =
-            |verb, body| EmrCluster::calls(&Step { verb, live: Some(&live), body, changed: &[], now: now() }).unwrap();
+            |verb, body| EmrCluster.calls(&Step { verb, live: Some(&live), body, changed: &[], now: now() }).unwrap();
         match decided.next {
             Next::Nothing => Vec::new(),
             Next::Tag { tags, .. } => step(Verb::Update, &json!({ "tags": tags })),
