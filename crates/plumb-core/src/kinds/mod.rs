@@ -97,7 +97,7 @@ pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 pub use reading::{Details, Unreadable, Whose};
-pub use spec::{Notes, SpecType};
+pub use spec::{CheckNotes, SpecType};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn Kind] {
@@ -378,7 +378,7 @@ impl dyn Kind + '_ {
     }
 
     /// Reads and checks a spec: [`SpecType::read`].
-    pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Notes) -> bool {
+    pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut CheckNotes) -> bool {
         self.spec().read(node, problems, notes)
     }
 

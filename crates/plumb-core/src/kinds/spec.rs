@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What is no mistake and yet worth knowing, with the short name of what is checked.
-pub type Notes = Vec<(&'static str, Problem)>;
+pub type CheckNotes = Vec<(&'static str, Problem)>;
 
 /// The type of a spec, and the checks that no type can say.
 pub struct SpecType {
@@ -16,7 +16,7 @@ pub struct SpecType {
     pub schema: Value,
     /// The field rules, compiled from the schema.
     pub rules: Rules,
-    read: Box<dyn Fn(&Node, &mut Problems, &mut Notes) + Send + Sync>,
+    read: Box<dyn Fn(&Node, &mut Problems, &mut CheckNotes) + Send + Sync>,
 }
 
 impl SpecType {
@@ -24,7 +24,7 @@ impl SpecType {
     pub fn of<T: DeserializeOwned + JsonSchema + 'static>(check: fn(&T, &mut Findings)) -> SpecType {
         let schema = serde_json::to_value(schemars::schema_for!(T)).unwrap_or_default();
         let rules = plumb_model::schema::compile(&schema);
-        let read = move |node: &Node, problems: &mut Problems, notes: &mut Notes| {
+        let read = move |node: &Node, problems: &mut Problems, notes: &mut CheckNotes| {
             if let Some((spec, gaps)) = plumb_model::yaml::read_partly::<T>(node, problems) {
                 let mut findings = Findings::besides(gaps);
                 check(&spec, &mut findings);
@@ -36,7 +36,7 @@ impl SpecType {
 
     /// Reads a spec, and reports every mistake and every note. Returns whether there was no mistake. What cannot be read
     /// does not keep the rest from being checked.
-    pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Notes) -> bool {
+    pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut CheckNotes) -> bool {
         let before = problems.len();
         (self.read)(node, problems, notes);
         problems.len() == before

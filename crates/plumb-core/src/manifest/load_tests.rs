@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 struct Job;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct JobSpec {
+struct TestJobSpec {
     name: String,
     description: Option<String>,
     retries: Option<u32>,
@@ -21,7 +21,7 @@ struct JobSpec {
     tags: BTreeMap<String, String>,
     #[serde(default)]
     #[schemars(extend("x-plumb" = {"key": "key", "why": "test"}))]
-    tasks: Vec<Task>,
+    tasks: Vec<TestTask>,
     #[schemars(extend("x-plumb" = {"secret": "value", "why": "test"}))]
     password: Option<String>,
     #[serde(default)]
@@ -32,7 +32,7 @@ struct JobSpec {
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Task {
+struct TestTask {
     key: String,
     cluster: Option<String>,
     retries: Option<i64>,
@@ -81,7 +81,7 @@ impl Kind for Job {
     }
 }
 
-fn check(spec: &JobSpec, findings: &mut Findings) {
+fn check(spec: &TestJobSpec, findings: &mut Findings) {
     let keys: BTreeSet<&str> = spec.tasks.iter().map(|t| t.key.as_str()).collect();
     for (i, task) in spec.tasks.iter().enumerate() {
         for (j, after) in task.after.iter().enumerate().filter(|(_, a)| !keys.contains(a.as_str())) {

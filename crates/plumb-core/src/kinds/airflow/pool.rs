@@ -29,7 +29,7 @@ use std::sync::LazyLock;
     },
     "why": "an answer says more than a request",
 }))]
-pub struct PoolSpec {
+pub struct AirflowPoolSpec {
     /// The pool's name, by which tasks name it: 256 characters at most.
     #[schemars(extend("x-plumb" = {"replace": true, "why": "REST API, PATCH pools: 400 when it differs from the path's"}))]
     pub name: String,
@@ -146,7 +146,7 @@ impl Kind for AirflowPool {
 }
 
 /// What the schema cannot say.
-fn check(spec: &PoolSpec, findings: &mut Findings) {
+fn check(spec: &AirflowPoolSpec, findings: &mut Findings) {
     check::name(&spec.name, 256, "name", findings);
     if spec.name == DEFAULT {
         let label = "Airflow lets nobody write plumb's mark on it: set its slots in Airflow itself";

@@ -135,7 +135,7 @@ fn a_password_is_compared_by_whether_it_is_set_and_by_whom() {
     assert_eq!(differing(kind, without.clone(), &others.spec), [""; 0]);
     assert_eq!(differing(kind, wanted(), &others.spec), ["password"]);
     assert_eq!(others.facts["others_password"], true);
-    // plumb's own is taken off by making the connection anew.
+    // plumb's own is taken off by recreating the connection.
     let ours = connection(shown(&noted));
     let comparison = compared(kind, &without, &ours.spec);
     let replaces: Vec<bool> = comparison.differences.iter().map(|d| d.replaces).collect();

@@ -8,8 +8,8 @@ use super::{
         Queue, RunAs,
     },
     notifications::{EmailNotifications, HealthRules, JobNotificationSettings, WebhookNotifications},
-    tasks::Task,
-    triggers::{AnyTrigger, Continuous, Schedule, Trigger},
+    tasks::JobTask,
+    triggers::{AnyTrigger, Continuous, CronSchedule, Trigger},
     undeclared::is_absent,
 };
 use super::{job_check, permissions, triggers};
@@ -86,13 +86,13 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "sticky": true, "why": "databricks/cli bundle rules: backend default; jobs/reset without it keeps the previous one (issue 4873)"}))]
     pub run_as: Option<RunAs>,
     /// Starts runs by the clock. Excludes `continuous`, `trigger` and `triggers`.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<CronSchedule>,
     /// Tags of the job, which job clusters get too: 25 at most, of which plumb needs 2.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub tags: Option<BTreeMap<String, String>>,
     /// What runs: 1000 tasks at most.
     #[schemars(extend("x-plumb" = {"key": "task_key", "why": "databricks/cli bundle rules: tasks are keyed by task_key; Terraform provider issues 3126, 4011: lists by position never settle"}))]
-    pub tasks: Option<Vec<Task>>,
+    pub tasks: Option<Vec<JobTask>>,
     /// Seconds after which a run is stopped; 0 is never.
     #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks/cli testserver: always present, 0 unless set"}))]
     pub timeout_seconds: Option<i64>,

@@ -37,7 +37,7 @@ use std::sync::LazyLock;
     },
     "why": "an answer says more than a request",
 }))]
-pub struct PoolSpec {
+pub struct InstancePoolSpec {
     /// The pool's name: 1 to 100 characters.
     pub instance_pool_name: String,
     /// The machines' type.
@@ -223,7 +223,7 @@ impl Kind for DatabricksInstancePool {
 }
 
 /// What the schema cannot say.
-fn check(spec: &PoolSpec, findings: &mut Findings) {
+fn check(spec: &InstancePoolSpec, findings: &mut Findings) {
     limits::name(&spec.instance_pool_name, 1, 100, "instance_pool_name", findings);
     limits::tags(spec.custom_tags.as_ref(), "custom_tags", limits::CUSTOM_TAGS, findings);
     let idle = "idle_instance_autotermination_minutes";

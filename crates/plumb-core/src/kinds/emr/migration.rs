@@ -14,9 +14,9 @@ use std::sync::LazyLock;
 #[schemars(deny_unknown_fields)]
 pub struct MigrationSpec {
     /// The old.
-    pub from: Before,
+    pub from: MigrationFrom,
     /// The new.
-    pub to: After,
+    pub to: MigrationTo,
     /// Pipelines of one wave cut over together or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
@@ -28,7 +28,7 @@ pub struct MigrationSpec {
 /// What a pipeline was made of.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Before {
+pub struct MigrationFrom {
     /// `EmrCluster/legacy-audience`, `EmrServerlessApplication/…`.
     pub emr: Vec<String>,
     /// `AirflowDag/legacy-audience`.
@@ -39,7 +39,7 @@ pub struct Before {
 /// What a pipeline is made of now.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct After {
+pub struct MigrationTo {
     /// `DatabricksJob/audience-cleanse`.
     pub jobs: Vec<String>,
     /// `AirflowDag/bau-insights-monthly`.
