@@ -4,7 +4,7 @@ use super::send::{self, Stands};
 use super::{Ended, Shared, teardown};
 use crate::observe;
 use crate::services;
-use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::kinds::{Kind, Role};
 use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use plumb_core::plan::unknown::UnknownMembers;
 use plumb_core::plan::{Action, Change, Earlier, LiveObject, normal, references, secrets};
@@ -59,9 +59,9 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
 }
 
 /// Compares what the plan read with what is live now. `None`: go on.
-async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> Result<Option<Ended>, String> {
+async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Result<Option<Ended>, String> {
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
-    let Some(found) = reread(shared, change, kind, id).await? else {
+    let Some(found) = read_again(shared, change, kind, id).await? else {
         return Ok(Some(match change.action {
             Action::Delete | Action::Terminate => {
                 Ended::Done { id: Some(id.clone()), left: Vec::new(), unverified: None }
@@ -106,12 +106,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn AnyKind) -> 
 }
 
 /// The same as [`left`], once lists have had the time to show what is new: which clusters are pinned only a list says.
-async fn left_in_the_end(
-    shared: &Shared,
-    change: &Change,
-    kind: &dyn AnyKind,
-    id: &str,
-) -> Result<Vec<String>, String> {
+async fn left_in_the_end(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
     let mut lines = left(shared, change, kind, id).await?;
     if matches!(change.action, Action::Create | Action::Replace) {
         for pause in shared.options.grace.iter().skip(1) {
@@ -127,9 +122,10 @@ async fn left_in_the_end(
 
 /// What is not as wanted although every call was accepted. A failing read is no failure of the change, and no proof that
 /// all is well: it is said.
-async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Vec<String>, String> {
+async fn left(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
     let Some(wanted) = shared.wanted(&change.address) else { return Ok(Vec::new()) };
-    let found = reread(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
+    let found =
+        read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
     // What depends on this one is compared by what it supplies from now on.
     if let Some(supplied) = kind.supplies(&found.seen) {
         shared.supplied().insert(id.to_owned(), supplied);
@@ -150,7 +146,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) ->
     Ok(left)
 }
 
-async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) -> Result<Option<LiveObject>, String> {
+async fn read_again(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Option<LiveObject>, String> {
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
@@ -159,15 +155,15 @@ async fn reread(shared: &Shared, change: &Change, kind: &dyn AnyKind, id: &str) 
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await.map_err(|e| e.to_string())?);
     }
-    observe::reread(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
+    observe::read_again(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
-fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
+fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
     let mut vault = shared.decision.vault.clone();
     let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = if kind.is_borrowed(&found.seen.spec) {
+    let unknown = if kind.is_external(&found.seen.spec) {
         UnknownMembers::default()
     } else {
         UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove)
@@ -177,21 +173,21 @@ fn live_form(shared: &Shared, kind: &dyn AnyKind, change: &Change, found: &LiveO
 
 fn comparison(
     shared: &Shared,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     want: &Value,
     live: &Value,
     ignored: &[plumb_core::plan::compare::Pattern],
     undeclared: Undeclared,
 ) -> Comparison {
     let supplied = shared.supplied();
-    let undeclared = if kind.is_borrowed(want) { Undeclared::External } else { undeclared };
+    let undeclared = if kind.is_external(want) { Undeclared::External } else { undeclared };
     let context = Context { supplied: &supplied, ignored, undeclared };
     compare(kind.rules(), want, live, &context)
 }
 
 /// Each difference in a line. Where a secret is wanted, or was one before, neither value is shown.
 fn lines(
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     wanted: &Value,
     earlier: &Earlier,
     comparison: &Comparison,

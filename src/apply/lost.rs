@@ -4,7 +4,7 @@
 use super::Shared;
 use super::send::{CallFailure, Stands, settle};
 use crate::observe;
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_core::plan::Change;
 use plumb_model::call::{Call, ServiceError};
 use serde_json::Value;
@@ -19,7 +19,7 @@ const CREATES: usize = 3;
 pub(super) async fn create(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     pointer: &str,
 ) -> Result<String, CallFailure> {
@@ -77,7 +77,7 @@ fn is_worth_another(fault: &ServiceError) -> bool {
 async fn look_up(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     wait: Duration,
 ) -> Result<Option<String>, String> {
     sleep(wait).await;

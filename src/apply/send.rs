@@ -1,7 +1,7 @@
 //! Sending one call of a change, and what to do when it is not simply answered.
 
 use super::{Shared, lost};
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_core::plan::{Change, references};
 use plumb_model::call::{Answer, Call, Method, Ready, Service, ServiceError, WaitFor};
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub(super) struct CallOutcome {
 pub(super) async fn call(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     id: Option<&str>,
 ) -> Result<CallOutcome, CallFailure> {
@@ -71,7 +71,7 @@ pub(super) async fn call(
 async fn carry_out(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
 ) -> Result<CallOutcome, CallFailure> {
     if let Some(pointer) = call.creates {
@@ -162,7 +162,7 @@ async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &C
 async fn wait(
     shared: &Shared,
     change: &Change,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     call: &Call,
     wait_for: &WaitFor,
 ) -> Result<(), String> {

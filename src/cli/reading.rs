@@ -3,7 +3,7 @@
 use crate::observe;
 use crate::services::{Requests, Services};
 use crate::ui::{Progress, Ui};
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use std::time::{Duration, Instant};
 
 /// How often it is looked how far a reading has got.
@@ -58,7 +58,7 @@ pub async fn counted_by<R, E>(
 pub struct ReadProgress<'a>(&'a dyn Progress);
 
 impl observe::ReadWatch for ReadProgress<'_> {
-    fn listed(&self, _kind: &dyn AnyKind, objects: usize) {
+    fn listed(&self, _kind: &dyn Kind, objects: usize) {
         self.0.listed(objects);
     }
 }

@@ -93,7 +93,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             let mut shown =
                 json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
-            if kind.role() == Role::Object && !kind.is_borrowed(&f.seen.spec) {
+            if kind.role() == Role::Object && !kind.is_external(&f.seen.spec) {
                 shown["unknown"] = json!(UnknownMembers::of(kind.rules(), &sealed, &supplied, &[]).paths());
             }
             shown

@@ -7,7 +7,7 @@ pub mod inventory;
 mod teardown;
 
 use crate::services::{self, Services};
-use plumb_core::kinds::{AnyKind, Details, Unreadable, Whose};
+use plumb_core::kinds::{Details, Kind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Action, Live, LiveObject, Plan, Selection};
 use plumb_model::address::Address;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 /// Told how the reading goes on.
 pub trait ReadWatch: Send + Sync {
     /// A kind was listed: so many objects.
-    fn listed(&self, _kind: &dyn AnyKind, _objects: usize) {}
+    fn listed(&self, _kind: &dyn Kind, _objects: usize) {}
 }
 
 /// A watcher that takes no notice.
@@ -33,7 +33,7 @@ const WIDTH: usize = 16;
 /// Reads every object of the kinds, completing those that the manifests or their marks make this project's.
 pub async fn observe(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     watch: &dyn ReadWatch,
@@ -46,17 +46,17 @@ pub async fn observe(
 }
 
 /// The kinds that a service refuses to list, and why.
-pub type RefusedKinds = Vec<(&'static dyn AnyKind, ServiceError)>;
+pub type RefusedKinds = Vec<(&'static dyn Kind, ServiceError)>;
 
 /// Reads what the listings of the kinds show. Kinds that a service refuses to list are left out and answered: for those who
 /// can do with a part, and say so.
 pub async fn listed(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     watch: &dyn ReadWatch,
 ) -> Result<(Live, RefusedKinds), ServiceError> {
     let mut refused: RefusedKinds = Vec::new();
-    let mut tolerate = |kind: &'static dyn AnyKind, fault: ServiceError| {
+    let mut tolerate = |kind: &'static dyn Kind, fault: ServiceError| {
         if !is_refused(&fault) {
             return Err(fault);
         }
@@ -100,12 +100,12 @@ fn refusal(fault: ServiceError) -> String {
 }
 
 /// Decides on a listing that failed: to do without it, or not.
-type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn AnyKind, ServiceError) -> Result<(), ServiceError> + Send);
+type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn Kind, ServiceError) -> Result<(), ServiceError> + Send);
 
 /// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
 async fn list(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     watch: &dyn ReadWatch,
     tolerate: Tolerate<'_>,
 ) -> Result<Live, ServiceError> {
@@ -149,7 +149,7 @@ async fn list(
 /// Reads what the listings left out of this project's own objects.
 async fn complete(
     services: &Services,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
@@ -178,19 +178,19 @@ async fn complete(
         let details: Vec<Details> = reads.iter().filter_map(|read| answers.get(*place(read)?)).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
         let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
-        absorb(kind, found, spec, &details, me.as_deref());
+        complete_one(kind, found, spec, &details, me.as_deref());
     }
     Ok(())
 }
 
 /// Completes an object. What could not be read is noted on it.
-fn absorb(kind: &dyn AnyKind, found: &mut LiveObject, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
+fn complete_one(kind: &dyn Kind, found: &mut LiveObject, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
     if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
         facts.insert("me".into(), Value::from(me));
     }
-    let unread = kind.absorb(&mut found.seen, spec, details).err();
+    let unread = kind.complete(&mut found.seen, spec, details).err();
     found.seen.unread = unread;
-    // The mark is already off the spec; what is absorbed may bring it back with the rest of a description or tags.
+    // The mark is already off the spec; what completes it may bring it back with the rest of a description or tags.
     kind.mark().take(&mut found.seen.spec);
     kind.mark().take_release(&mut found.seen.spec);
 }
@@ -276,10 +276,10 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
     }
 }
 
-/// Reads one object afresh, complete. `None`: it is gone. What cannot be read is a fault.
-pub async fn reread(
+/// Reads one whole object again. `None`: it is gone. What cannot be read is a fault.
+pub async fn read_again(
     services: &Services,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
@@ -297,27 +297,27 @@ pub async fn reread(
 /// The same; what cannot be read is told apart from a service that fails.
 async fn read_one(
     services: &Services,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     id: &str,
     wanted: Option<&Value>,
     facts: &Value,
 ) -> Result<Option<Result<LiveObject, Unreadable>>, ServiceError> {
     let mut pages = Vec::new();
-    for read in kind.reread(id) {
+    for read in kind.read_one(id) {
         match services::read(&*services.for_system(read.call.system)?, &read).await {
             Ok(page) => pages.push(page),
             Err(fault) if fault.is_gone() => return Ok(None),
             Err(fault) => return Err(fault),
         }
     }
-    let mut found = match kind.reobserve(&pages) {
+    let mut found = match kind.observe_one(&pages) {
         Ok(seen) => LiveObject::of(kind, seen),
         Err(unreadable) => return Ok(Some(Err(unreadable))),
     };
     // The same way as for a plan: a field that was read in two ways would have changed at every look.
     let reads = kind.details(&found.seen, wanted);
     let details = read_all(services, reads).await?;
-    absorb(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
+    complete_one(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
     Ok(Some(Ok(found)))
 }
 
@@ -337,7 +337,7 @@ fn unexpected(id: &str, why: &str) -> ServiceError {
 /// object that cannot be read may be the one: then nothing is known, and that is a fault.
 pub async fn find_marked(
     services: &Services,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     owner: &plumb_core::kinds::Owner,
 ) -> Result<Vec<LiveObject>, ServiceError> {
     let mut listed = Vec::new();
@@ -380,7 +380,7 @@ pub struct Finished {
 /// object, and no more: only when the rest of it cannot be read either is `unread` set on it.
 pub async fn finish(
     services: &Services,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     found: &LiveObject,
     wanted: &Value,
 ) -> Result<Finished, ServiceError> {
@@ -392,7 +392,7 @@ pub async fn finish(
         let reads = kind.details(&found.seen, Some(wanted));
         let details: Vec<Details> = reads.iter().filter_map(|read| known.get(&read.call.line())).cloned().collect();
         // Nobody's right is set aside as plumb's own: the manifest is to have them all.
-        absorb(kind, &mut found, Some(wanted), &details, Some(""));
+        complete_one(kind, &mut found, Some(wanted), &details, Some(""));
         found
     };
     let (mut limits, mut readable) = (Vec::new(), wanted.clone());
@@ -419,8 +419,8 @@ pub async fn finish(
 
 /// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
 pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a LiveObject> {
-    let borrowed = desired.resources.iter().find(|r| r.address == *address && r.kind.is_borrowed(&r.spec));
-    let Some(resource) = borrowed else { return carrying(live, desired, address) };
+    let external = desired.resources.iter().find(|r| r.address == *address && r.kind.is_external(&r.spec));
+    let Some(resource) = external else { return carrying(live, desired, address) };
     live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
 }
 
@@ -430,14 +430,14 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
     let resource = desired.resources.iter().find(|r| r.address == *address);
     let name =
         |r: &plumb_core::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
-    let borrowed = resource.filter(|r| r.kind.is_borrowed(&r.spec)).and_then(name);
+    let external = resource.filter(|r| r.kind.is_external(&r.spec)).and_then(name);
     let adopted = resource.and_then(|r| r.adopt.as_deref());
     let is_its = |one: &&Unreadable| match &one.whose {
         Whose::Marked(mark) => {
             let owner = &mark.owner;
             owner.address == *address && owner.project == desired.project.name && owner.target == desired.mark_target()
         }
-        _ => adopted.is_some() && one.id.as_deref() == adopted || borrowed.is_some() && one.title == borrowed,
+        _ => adopted.is_some() && one.id.as_deref() == adopted || external.is_some() && one.title == external,
     };
     live.unreadable(&address.kind).iter().filter(is_its).collect()
 }

@@ -7,7 +7,7 @@ use super::{WIDTH, is_refused, joined, read_one, refusal};
 use crate::services::{self, Services};
 use plumb_core::kinds::teardown::{RunEnd, SuccessorKind, TeardownManifest};
 use plumb_core::kinds::teardown_spec::Outcome;
-use plumb_core::kinds::{self, AnyKind, Unreadable, Whose};
+use plumb_core::kinds::{self, Kind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, Selection};
 use plumb_model::address::Address;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 /// Completes what the manifests of teardowns match.
 pub(super) async fn complete(
     services: &Services,
-    managed: &[&'static dyn AnyKind],
+    managed: &[&'static dyn Kind],
     desired: &Desired,
     selection: &Selection,
     live: &mut Live,
@@ -54,7 +54,7 @@ pub(super) async fn complete(
 /// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.
 async fn singly(
     services: &Services,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     ids: Vec<String>,
     live: &mut Live,
 ) -> Result<(), ServiceError> {

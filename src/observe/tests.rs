@@ -40,7 +40,7 @@ async fn only_the_services_own_word_says_that_something_is_gone() {
         ("without its id", Ok(unnamed), "a fault"),
     ] {
         let fake = Fake::new(move |_| said.clone());
-        let read = reread(&fake.services(), kind, "p-1", None, &Value::Null).await;
+        let read = read_again(&fake.services(), kind, "p-1", None, &Value::Null).await;
         let found = match &read {
             Ok(Some(found)) if found.mark.is_some() => "there",
             Ok(Some(_)) => "without its mark",

@@ -26,7 +26,7 @@ pub use emr::Emr;
 pub use github::GitHub;
 pub use secret::Secret;
 
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_model::call::{Call, Service, ServiceError, System};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::Value;
@@ -123,7 +123,7 @@ impl Services {
     }
 
     /// Whether the target has every system that a kind is read from.
-    pub fn serve(&self, kind: &dyn AnyKind) -> bool {
+    pub fn serve(&self, kind: &dyn Kind) -> bool {
         kind.systems().iter().all(|system| self.has(*system))
     }
 

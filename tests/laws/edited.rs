@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use plumb::services::Services;
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
 use serde_json::Value;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn edited(
 }
 
 /// The member of a listing that has the rows of a kind, and the member of a row that has its id.
-pub fn place(kind: &dyn AnyKind) -> (&'static str, &'static str) {
+pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
     match kind.name() {
         "DatabricksJob" => ("jobs", "job_id"),
         "DatabricksCluster" => ("clusters", "cluster_id"),
@@ -53,7 +53,7 @@ pub fn place(kind: &dyn AnyKind) -> (&'static str, &'static str) {
 
 /// Goes through the objects of a kind in an answer: the rows of a listing, or the answer itself. Lists that only say
 /// which objects are such and such are no readings of them.
-pub fn objects(kind: &dyn AnyKind, call: &Call, body: &mut Value, mut see: impl FnMut(&mut Value)) {
+pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnMut(&mut Value)) {
     if call.system != kind.system() || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned") {
         return;
     }
@@ -66,7 +66,7 @@ pub fn objects(kind: &dyn AnyKind, call: &Call, body: &mut Value, mut see: impl 
 }
 
 /// Whether a row, or an answer, is of the object of that id.
-pub fn is(kind: &dyn AnyKind, row: &Value, id: &str) -> bool {
+pub fn is(kind: &dyn Kind, row: &Value, id: &str) -> bool {
     match &row[place(kind).1] {
         Value::String(text) => text == id,
         Value::Number(number) => number.to_string() == id,

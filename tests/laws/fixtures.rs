@@ -2,7 +2,7 @@
 //! is about; what it refers to follows.
 
 use crate::world::{Files, World};
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_model::call::System;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// One fixture.
 #[derive(Clone)]
 pub struct Fixture {
-    pub kind: &'static dyn AnyKind,
+    pub kind: &'static dyn Kind,
     pub case: String,
     pub text: String,
 }
@@ -70,7 +70,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Every fixture of a kind.
-pub fn of(kind: &'static dyn AnyKind) -> Vec<Fixture> {
+pub fn of(kind: &'static dyn Kind) -> Vec<Fixture> {
     let folder = folder().join(kind.name());
     names(&folder)
         .into_iter()

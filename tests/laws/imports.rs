@@ -5,7 +5,7 @@ use crate::specs::{self, SECRET};
 use crate::world;
 use plumb_core::import;
 use plumb_core::kinds;
-use plumb_core::kinds::{AnyKind, Seen};
+use plumb_core::kinds::{Kind, Observed};
 use plumb_core::plan::normal::normal;
 use plumb_core::render;
 use plumb_model::call::System;
@@ -44,7 +44,7 @@ fn what_is_imported_of_random_objects_is_valid() {
 
 /// Whether each task does something by more than an empty `dashboard_task: {}`, which equals none: such a job is left out
 /// of an import, and that is said.
-fn says_what_it_does(kind: &dyn AnyKind, spec: &Value) -> bool {
+fn says_what_it_does(kind: &dyn Kind, spec: &Value) -> bool {
     fn does(task: &Value) -> bool {
         let mut members = task.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_task"));
         members.any(|(_, what)| what.get("task").is_none_or(does))
@@ -53,8 +53,8 @@ fn says_what_it_does(kind: &dyn AnyKind, spec: &Value) -> bool {
 }
 
 /// Imports objects of these specs together, and reads the manifests.
-fn imported(kind: &'static dyn AnyKind, specs: Vec<Value>) {
-    let seen: Vec<Seen> = specs
+fn imported(kind: &'static dyn Kind, specs: Vec<Value>) {
+    let seen: Vec<Observed> = specs
         .into_iter()
         .enumerate()
         .map(|(i, mut spec)| {
@@ -72,7 +72,7 @@ fn imported(kind: &'static dyn AnyKind, specs: Vec<Value>) {
                     own
                 }
             };
-            Seen { id, spec, ..Seen::default() }
+            Observed { id, spec, ..Observed::default() }
         })
         .collect();
     let titled = seen.iter().map(|s| (kind.name(), s.spec[kind.title()].as_str().unwrap_or_default(), s.id.as_str()));
@@ -89,7 +89,7 @@ fn imported(kind: &'static dyn AnyKind, specs: Vec<Value>) {
 }
 
 /// A manifest's spec as a service would have it.
-fn live(kind: &dyn AnyKind, value: &mut Value) {
+fn live(kind: &dyn Kind, value: &mut Value) {
     match value {
         // Airflow shows no secret.
         Value::String(text) if text == SECRET || text.contains("${env.") => {

@@ -3,7 +3,7 @@
 use crate::fixtures::{self, Fixture};
 use crate::shuffle::{self, Shuffled};
 use crate::world::{self, Files, World};
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::plan::Plan;
 use plumb_model::call::System;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ async fn airflow_2_settles_too_and_a_delete_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn airflow_2_settles_after_an_update_from_a_fixture_to_its_neighbours() {
     let kinds = world::kinds_of(System::Airflow).into_iter();
-    let of = |kind: &dyn AnyKind| of_airflow_2().into_iter().filter(|f| f.kind.name() == kind.name()).collect();
+    let of = |kind: &dyn Kind| of_airflow_2().into_iter().filter(|f| f.kind.name() == kind.name()).collect();
     let pairs = kinds.flat_map(|kind| neighbours(&of(kind) as &Vec<Fixture>));
     world::each(pairs.map(|(before, after)| {
         let what = format!("{} to {}", before.name(), after.case);

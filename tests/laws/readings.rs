@@ -6,7 +6,7 @@ use crate::fixtures::{self, Fixture};
 use crate::world::{self, World};
 use plumb::observe;
 use plumb::services::Services;
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_core::plan::normal::normal;
 use plumb_model::call::{Call, System};
 use plumb_model::schema::Shape;
@@ -30,7 +30,7 @@ enum Habit {
 const HABITS: [Habit; 5] = [Habit::None, Habit::Omits, Habit::Nulls, Habit::Adds, Habit::Hides];
 
 impl Habit {
-    fn edit(self, kind: &'static dyn AnyKind, call: &Call, body: &mut Value) {
+    fn edit(self, kind: &'static dyn Kind, call: &Call, body: &mut Value) {
         let is_job = kind.name() == "DatabricksJob";
         match self {
             Habit::None => {}
@@ -64,7 +64,7 @@ impl Habit {
         }
     }
 
-    fn services(self, world: &World, kind: &'static dyn AnyKind) -> Services {
+    fn services(self, world: &World, kind: &'static dyn Kind) -> Services {
         edited(world, move |call, body| {
             self.edit(kind, call, body);
             Ok(())
@@ -104,7 +104,8 @@ async fn same(fixture: Fixture) {
             let read = live.of(kind.name()).iter().find(owned).unwrap();
             let what = format!("{habit:?}: {}", resource.address);
             assert_eq!(read.seen.unread, None, "{what}");
-            let again = observe::reread(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts).await;
+            let again =
+                observe::read_again(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts).await;
             let again = again.unwrap_or_else(|e| panic!("{what}: {e}")).unwrap();
             assert_eq!(again.mark, read.mark, "{what}");
             assert_eq!(again.seen.state, read.seen.state, "{what}");
@@ -125,7 +126,7 @@ async fn an_object_that_is_listed_twice_is_one() {
     world::each(kinds).await;
 }
 
-async fn listed_twice(kind: &'static dyn AnyKind) {
+async fn listed_twice(kind: &'static dyn Kind) {
     let fixture = fixtures::of(kind).into_iter().next().unwrap();
     let (world, desired) = (fixture.world().await, world::load(&fixture.files()));
     world.settle(&desired, &fixture.name()).await;

@@ -2,7 +2,7 @@
 
 use crate::world::{self, Files, PROJECT, TARGET, World};
 use plumb::observe;
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::Selection;
 use plumb_model::call::System;
@@ -52,7 +52,7 @@ async fn workspace() -> (World, Desired) {
 }
 
 /// Plans, and answers the log of what it asked.
-async fn plan(world: &World, desired: &Desired, kinds: &[&'static dyn AnyKind]) -> Vec<Value> {
+async fn plan(world: &World, desired: &Desired, kinds: &[&'static dyn Kind]) -> Vec<Value> {
     world.forget_requests().await;
     let services = world.services();
     let live =

@@ -7,7 +7,7 @@
 use crate::fixtures::{self, Fixture, yaml};
 use crate::undeclared::{maps_to_texts, texts_to_maps};
 use crate::world::{self, Files, World};
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::{Desired, Resource};
 use plumb_core::plan::normal::normal;
 use plumb_core::plan::{Live, Plan};
@@ -460,7 +460,7 @@ async fn every_field_that_the_service_may_set_is_tried() {
         let set = paths(set_by_hand(&world, &desired).await);
         let mut declared: Vec<(String, Path)> = Vec::new();
         for mut document in fixture.documents() {
-            let kind: &dyn AnyKind = kinds::find(document["kind"].as_str().unwrap()).unwrap();
+            let kind: &dyn Kind = kinds::find(document["kind"].as_str().unwrap()).unwrap();
             let mut gone = Vec::new();
             take_out(kind.rules(), &kind.rules().root, &Path::default(), &mut document["spec"], &mut gone);
             declared.extend(gone.into_iter().map(|path| (kind.name().to_owned(), path)));

@@ -1,7 +1,7 @@
 //! Random valid specs, made from each kind's own schema. What a schema cannot say (a graph of tasks without circles,
 //! either-ors, names that have to be there) is mended afterwards.
 
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_model::schema::{Field, Rules, Shape};
 use proptest::prelude::*;
 use proptest::strategy::Union;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub const SECRET: &str = "a secret of the environment";
 
 /// Specs of a kind. They are valid, but for the name, which has to differ from that of every other.
-pub fn of(kind: &'static dyn AnyKind) -> BoxedStrategy<Value> {
+pub fn of(kind: &'static dyn Kind) -> BoxedStrategy<Value> {
     let maker = Maker { root: kind.schema() };
     let spec = maker.value(kind.schema(), "", 0);
     spec.prop_map(move |mut spec| {
@@ -183,7 +183,7 @@ fn text(name: &str) -> BoxedStrategy<Value> {
 }
 
 /// Makes a spec valid where its schema could not.
-fn mend(kind: &'static dyn AnyKind, spec: &mut Value) {
+fn mend(kind: &'static dyn Kind, spec: &mut Value) {
     let rules = kind.rules();
     required_texts(kind.schema(), kind.schema(), spec);
     match kind.name() {

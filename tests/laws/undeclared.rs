@@ -4,7 +4,7 @@
 
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, World};
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::normal::of_field;
 use plumb_model::schema::{Field, KeyBy, Path, Rules, Segment, Shape, Unset};
@@ -204,7 +204,7 @@ const TEXTS: [(&str, &str); 3] = [
 ];
 
 /// Makes maps of what is text on the wire.
-pub fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
+pub fn texts_to_maps(kind: &dyn Kind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if let Some(map) = live.get(member).and_then(Value::as_str).and_then(|t| serde_json::from_str(t).ok()) {
             live[member] = map;
@@ -213,7 +213,7 @@ pub fn texts_to_maps(kind: &dyn AnyKind, live: &mut Value) {
 }
 
 /// And texts of the maps.
-pub fn maps_to_texts(kind: &dyn AnyKind, live: &mut Value) {
+pub fn maps_to_texts(kind: &dyn Kind, live: &mut Value) {
     for (_, member) in TEXTS.into_iter().filter(|(name, _)| *name == kind.name()) {
         if live.get(member).is_some_and(Value::is_object) {
             live[member] = json!(live[member].to_string());

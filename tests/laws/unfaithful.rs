@@ -8,7 +8,7 @@ use crate::world::{self, Files, World};
 use plumb::apply::{self, UnwatchedApply};
 use plumb::observe;
 use plumb::services::Services;
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Action, Decision, Live, Plan};
@@ -282,7 +282,7 @@ async fn a_reading_that_fails_is_said_to_fail_and_never_makes_a_change() {
 /// What `plumb import --all` would write of the objects of Databricks, by their ids.
 async fn import(world: &World, services: &Services, desired: &Desired) -> Result<BTreeMap<String, String>, String> {
     let live = world.observe(services, desired).await?;
-    let of_databricks = |kind: &&&'static dyn AnyKind| kind.system() == plumb_model::call::System::Databricks;
+    let of_databricks = |kind: &&&'static dyn Kind| kind.system() == plumb_model::call::System::Databricks;
     let mut texts = BTreeMap::new();
     for kind in kinds::objects().iter().filter(of_databricks) {
         for found in live.of(kind.name()) {

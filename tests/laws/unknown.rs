@@ -8,7 +8,7 @@ use crate::specs;
 use crate::undeclared::{self, maps_to_texts, texts_to_maps};
 use crate::world::{self, Files, World};
 use plumb_core::kinds::airflow::python;
-use plumb_core::kinds::{self, AnyKind, Mark, MarkPlace};
+use plumb_core::kinds::{self, Kind, Mark, MarkPlace};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::{Context, Undeclared, compare};
 use plumb_core::plan::normal::{normal, of_field, without_nulls};
@@ -61,7 +61,7 @@ fn each_object(rules: &Rules, field: &Field, path: &Path, value: &mut Value, act
 }
 
 /// Does something with each object that carries a mark of the project.
-fn each_owned(state: &mut Value, act: &mut dyn FnMut(&'static dyn AnyKind, Address, &mut Value)) {
+fn each_owned(state: &mut Value, act: &mut dyn FnMut(&'static dyn Kind, Address, &mut Value)) {
     for kind in kinds::objects().iter().filter(|kind| kind.name() != "AirflowDag") {
         for (_, live) in world::objects(state, *kind) {
             let Some(mark) = kind.mark().take(&mut live.clone()) else { continue };
@@ -244,7 +244,7 @@ async fn changes(before: Fixture, after: Fixture, way: Way, what: String) {
 }
 
 /// Takes the mark off an object, as if nobody had ever applied it. Answers its id.
-async fn unmark(world: &World, kind: &dyn AnyKind, name: &str) -> String {
+async fn unmark(world: &World, kind: &dyn Kind, name: &str) -> String {
     let mut state = world.state().await;
     let mut found = None;
     for (id, object) in world::objects(&mut state, kind) {

@@ -4,7 +4,7 @@
 use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files, World};
-use plumb_core::kinds::{AnyKind, MarkPlace};
+use plumb_core::kinds::{Kind, MarkPlace};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::{Action, Plan};
@@ -28,7 +28,7 @@ fn wrong_texts() -> Vec<Value> {
 }
 
 /// Every way to break an object of this kind that looks like `row`.
-fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
+fn breaks(kind: &dyn Kind, row: &Value) -> Vec<Break> {
     let mut breaks = Vec::new();
     let mut at = |at: &str, with: Vec<Value>| {
         if at.is_empty() || row.pointer(at).is_some() {
@@ -100,7 +100,7 @@ fn breaks(kind: &dyn AnyKind, row: &Value) -> Vec<Break> {
 }
 
 /// The services, with one object broken in every answer that has it.
-fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> plumb::services::Services {
+fn broken(world: &World, kind: &'static dyn Kind, id: &str, what: &Break) -> plumb::services::Services {
     let (id, what) = (id.to_owned(), what.clone());
     edited(world, move |call, body| {
         edited::objects(kind, call, body, |row| {
@@ -119,7 +119,7 @@ fn broken(world: &World, kind: &'static dyn AnyKind, id: &str, what: &Break) -> 
 struct Case {
     world: World,
     desired: Desired,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     address: Address,
     id: String,
     /// The object in the answer of its listing.
@@ -300,7 +300,7 @@ async fn details(fixture: Fixture) {
 /// A workspace that does not answer creates, and whose listings show what was made last as nothing.
 struct Speechless {
     inner: Arc<dyn Service>,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     creates: AtomicUsize,
     broken: Value,
     lost: AtomicBool,

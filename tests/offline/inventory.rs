@@ -5,7 +5,7 @@
 //! included, under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
-use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
+use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec};
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -242,7 +242,7 @@ fn specs_have_every_field_of_the_services() {
             "DatabricksInstancePool",
             "instance_pools.create",
             "InstancePoolAccessControlRequest",
-            spec(&schema_for!(PoolSpec).to_value()),
+            spec(&schema_for!(InstancePoolSpec).to_value()),
         ),
     ];
     let mut findings = Findings::default();
@@ -368,5 +368,5 @@ fn types_read_what_their_schemas_describe() {
     reads_what_it_describes::<JobSpec>();
     reads_what_it_describes::<ClusterSpec>();
     reads_what_it_describes::<PolicySpec>();
-    reads_what_it_describes::<PoolSpec>();
+    reads_what_it_describes::<InstancePoolSpec>();
 }

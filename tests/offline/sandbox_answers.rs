@@ -2,7 +2,7 @@
 //! workspace, families of policies. The answers are the emulator's own.
 
 use plumb_core::kinds::databricks::{cluster::DatabricksCluster, job::DatabricksJob, policy::DatabricksClusterPolicy};
-use plumb_core::kinds::{Kind, Seen, Step, Verb};
+use plumb_core::kinds::{Kind, Observed, Step, Verb};
 use plumb_model::call::Call;
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::Path;
@@ -36,19 +36,19 @@ fn pages(store: &mut Store, read: &Read) -> Pages {
 }
 
 /// What is live, with the details that this manifest needs.
-fn live<K: Kind>(store: &mut Store, wanted: &Value) -> Seen {
-    let listed: Vec<Pages> = K::list().iter().map(|read| pages(store, read)).collect();
-    let mut seen = K::observe(&listed).remove(0).unwrap();
-    let details: Vec<_> = K::details(&seen, Some(wanted)).iter().map(|read| Ok(pages(store, read))).collect();
-    K::absorb(&mut seen, Some(wanted), &details).unwrap();
+fn live(kind: &dyn Kind, store: &mut Store, wanted: &Value) -> Observed {
+    let listed: Vec<Pages> = kind.list().iter().map(|read| pages(store, read)).collect();
+    let mut seen = kind.observe(&listed).remove(0).unwrap();
+    let details: Vec<_> = kind.details(&seen, Some(wanted)).iter().map(|read| Ok(pages(store, read))).collect();
+    kind.complete(&mut seen, Some(wanted), &details).unwrap();
     seen
 }
 
 /// The calls of a create, or of an update that changes one member.
-fn calls<K: Kind>(live: Option<&Seen>, body: &Value, member: &str) -> Vec<Call> {
+fn calls(kind: &dyn Kind, live: Option<&Observed>, body: &Value, member: &str) -> Vec<Call> {
     let changed: Vec<Path> = live.map(|_| Path::default().key(member)).into_iter().collect();
     let verb = if live.is_some() { Verb::Update } else { Verb::Create };
-    K::calls(&Step { verb, live, body, changed: &changed, now: jiff::Timestamp::UNIX_EPOCH }).unwrap()
+    kind.calls(&Step { verb, live, body, changed: &changed, now: jiff::Timestamp::UNIX_EPOCH }).unwrap()
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn a_job_is_whole_however_many_pages_its_lists_have() {
     let names = |spec: &Value, list: &str, key: &str| -> Vec<String> {
         spec[list].as_array().unwrap().iter().map(|one| one[key].as_str().unwrap().to_owned()).collect()
     };
-    let found = live::<DatabricksJob>(&mut store, &body);
-    let again: Vec<Pages> = DatabricksJob::reread(&found.id).iter().map(|read| pages(&mut store, read)).collect();
-    for seen in [&found, &DatabricksJob::reobserve(&again).unwrap()] {
+    let found = live(&DatabricksJob, &mut store, &body);
+    let again: Vec<Pages> = DatabricksJob.read_one(&found.id).iter().map(|read| pages(&mut store, read)).collect();
+    for seen in [&found, &DatabricksJob.parse_one(&again).unwrap()] {
         assert!(!seen.partial);
         for (list, key) in [
             ("parameters", "name"),
@@ -96,12 +96,12 @@ fn libraries_of_the_workspace_are_not_the_clusters_and_are_never_uninstalled() {
     ask(&mut store, "POST", "/api/2.0/libraries/uninstall", leaving);
     let mut wanted = spec;
     wanted["libraries"] = json!([{ "jar": "kept.jar" }]);
-    let seen = live::<DatabricksCluster>(&mut store, &wanted);
+    let seen = live(&DatabricksCluster, &mut store, &wanted);
     assert_eq!(seen.spec["libraries"], wanted["libraries"]);
     // A manifest that wants none takes away the cluster's own alone.
     wanted["libraries"] = json!([]);
-    let seen = live::<DatabricksCluster>(&mut store, &wanted);
-    let calls = calls::<DatabricksCluster>(Some(&seen), &wanted, "libraries");
+    let seen = live(&DatabricksCluster, &mut store, &wanted);
+    let calls = calls(&DatabricksCluster, Some(&seen), &wanted, "libraries");
     let sent: Vec<(&str, &Value)> =
         calls.iter().map(|call| (call.path.as_str(), call.body.as_ref().unwrap())).collect();
     let uninstall = json!({ "cluster_id": seen.id, "libraries": [{ "jar": "kept.jar" }] });
@@ -119,20 +119,20 @@ fn a_policy_of_a_family_is_its_overrides() {
             "custom_tags.team": { "type": "fixed", "value": "bau" },
         },
     });
-    let create = calls::<DatabricksClusterPolicy>(None, &wanted, "").remove(0);
+    let create = calls(&DatabricksClusterPolicy, None, &wanted, "").remove(0);
     ask(&mut store, "POST", &create.path, create.body.unwrap());
-    let seen = live::<DatabricksClusterPolicy>(&mut store, &wanted);
+    let seen = live(&DatabricksClusterPolicy, &mut store, &wanted);
     let overrides = "policy_family_definition_overrides";
     assert_eq!(seen.spec[overrides], wanted[overrides], "the same map, whatever text the API has");
     assert_eq!(seen.spec["definition"]["autotermination_minutes"]["value"], 60, "the service merges them");
     // What the family says is the family's: it is neither imported (a rule of `definition` says so) nor sent.
-    assert_eq!(DatabricksClusterPolicy::export(&seen)[overrides], wanted[overrides]);
-    let edit = calls::<DatabricksClusterPolicy>(Some(&seen), &wanted, "name").remove(0);
+    assert_eq!(DatabricksClusterPolicy.export(&seen)[overrides], wanted[overrides]);
+    let edit = calls(&DatabricksClusterPolicy, Some(&seen), &wanted, "name").remove(0);
     let body = edit.body.unwrap();
     assert!(body.get("definition").is_none() && body[overrides].is_string(), "{body}");
     ask(&mut store, "POST", &edit.path, body);
     // Clusters get the overrides where the family says something else, and the family's values otherwise.
-    let supplied = DatabricksClusterPolicy::supplies(&seen).unwrap();
+    let supplied = DatabricksClusterPolicy.supplies(&seen).unwrap();
     assert_eq!(
         (&supplied["autotermination_minutes"], &supplied["custom_tags.team"], &supplied["data_security_mode"]),
         (&json!(60), &json!("bau"), &json!("SINGLE_USER"))
@@ -140,5 +140,5 @@ fn a_policy_of_a_family_is_its_overrides() {
     // Overrides count also where a reading has the family's own definition beside them.
     let mut unmerged = seen.clone();
     unmerged.spec["definition"]["autotermination_minutes"] = json!({ "type": "unlimited", "defaultValue": 4320 });
-    assert_eq!(DatabricksClusterPolicy::supplies(&unmerged).unwrap()["autotermination_minutes"], 60);
+    assert_eq!(DatabricksClusterPolicy.supplies(&unmerged).unwrap()["autotermination_minutes"], 60);
 }

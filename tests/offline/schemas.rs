@@ -2,7 +2,7 @@
 //!
 //! After a change of a spec, `PLUMB_WRITE_SCHEMAS=1 cargo test --test offline schemas` writes them anew.
 
-use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
+use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec};
 use plumb_core::schemas::{documents_of, text};
 use schemars::schema_for;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ fn the_schema_files_are_what_the_code_generates() {
     let mut kinds: BTreeMap<&str, Value> = BTreeMap::from([
         ("DatabricksCluster", schema_for!(ClusterSpec).to_value()),
         ("DatabricksClusterPolicy", schema_for!(PolicySpec).to_value()),
-        ("DatabricksInstancePool", schema_for!(PoolSpec).to_value()),
+        ("DatabricksInstancePool", schema_for!(InstancePoolSpec).to_value()),
         ("DatabricksJob", schema_for!(JobSpec).to_value()),
     ]);
     kinds.extend(plumb_core::kinds::all().iter().map(|k| (k.name(), k.schema().clone())));

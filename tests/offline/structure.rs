@@ -391,9 +391,10 @@ fn declared_kinds(sources: &[Source]) -> BTreeSet<String> {
     kinds
         .filter(|source| source.text.lines().any(|line| line.starts_with("impl Kind for ")))
         .map(|source| {
-            let name =
-                source.text.split("const NAME: &'static str = \"").nth(1).and_then(|rest| rest.split('"').next());
-            name.unwrap_or_else(|| panic!("{} implements Kind and has no NAME", source.path)).to_owned()
+            let quoted = |before: &str| source.text.split(before).nth(1)?.split('"').next();
+            let name = quoted("fn name(&self) -> &'static str {\n        \"")
+                .or_else(|| quoted("pub const NAME: &'static str = \""));
+            name.unwrap_or_else(|| panic!("{} implements Kind and has no name", source.path)).to_owned()
         })
         .collect()
 }
@@ -440,7 +441,7 @@ fn the_checks_can_fail() {
     assert!(named("struct State;", "#[cfg(test)]\nmod tests {\n    struct State;\n}").is_empty());
     let other = [Source::of("plumb", "a.rs", "struct A;"), Source::of("plumb-core", "a.rs", "struct A;")];
     assert!(homonyms(&other, "plumb").is_empty());
-    let job = "impl Kind for A {\n    const NAME: &'static str = \"A\";\n}";
+    let job = "impl Kind for A {\n    fn name(&self) -> &'static str {\n        \"A\"\n    }\n}";
     assert_eq!(declared_kinds(&[Source::of("plumb-core", "kinds/a.rs", job)]), BTreeSet::from(["A".to_owned()]));
 }
 

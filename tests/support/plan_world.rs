@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use plumb_core::kinds::{self, AnyKind, Mark, Owner, Rev, Seen};
+use plumb_core::kinds::{self, Kind, Mark, Observed, Owner, Rev};
 use plumb_core::manifest;
 use plumb_core::manifest::{Desired, InMemory, Request};
 use plumb_core::plan::{Baselines, Decision, Input, Live, LiveObject, Op, Plan, Selection, decide, normal};
@@ -23,7 +23,7 @@ pub struct World {
     pub guards: Value,
     pub live: Live,
     pub selection: Selection,
-    pub kinds: Vec<&'static dyn AnyKind>,
+    pub kinds: Vec<&'static dyn Kind>,
     pub today: jiff::civil::Date,
 }
 
@@ -86,7 +86,7 @@ impl World {
     /// Puts an object into the workspace.
     pub fn with(mut self, kind: &str, id: &str, spec: Value, mark: Option<Mark>) -> World {
         let kind = kinds::find(kind).unwrap();
-        let seen = Seen { id: id.into(), spec, facts: json!({}), ..Seen::default() };
+        let seen = Observed { id: id.into(), spec, facts: json!({}), ..Observed::default() };
         self.live.kinds.entry(kind.name()).or_default().push(LiveObject { seen, mark, released: None });
         self
     }

@@ -3,7 +3,7 @@
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
-use plumb_core::kinds::{self, AnyKind, Role};
+use plumb_core::kinds::{self, Kind, Role};
 use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
 use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
@@ -31,7 +31,7 @@ pub type Files = BTreeMap<String, String>;
 const NOW: i64 = 1_714_521_600_000;
 
 /// The kinds of a system.
-pub fn kinds_of(system: System) -> Vec<&'static dyn AnyKind> {
+pub fn kinds_of(system: System) -> Vec<&'static dyn Kind> {
     kinds::objects().iter().copied().filter(|kind| kind.system() == system).collect()
 }
 
@@ -83,7 +83,7 @@ pub struct World {
     /// The DAG folder, which Airflow reads.
     folder: tempfile::TempDir,
     /// What is read for a plan.
-    kinds: Vec<&'static dyn AnyKind>,
+    kinds: Vec<&'static dyn Kind>,
     empty: Value,
 }
 
@@ -110,7 +110,7 @@ impl World {
         World::start(2, kinds_of(System::Airflow), false).await
     }
 
-    async fn start(version: u8, kinds: Vec<&'static dyn AnyKind>, with_emr: bool) -> World {
+    async fn start(version: u8, kinds: Vec<&'static dyn Kind>, with_emr: bool) -> World {
         let folder = tempfile::tempdir().unwrap();
         let dags = Some(folder.path().to_owned());
         let airflow = plumb_sandbox::airflow::AirflowOptions { version, dags, ..Default::default() };
@@ -462,7 +462,7 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
 }
 
 /// The live objects of a kind inside a state: each id and its spec as the service keeps it.
-pub fn objects<'s>(state: &'s mut Value, kind: &dyn AnyKind) -> Vec<(String, &'s mut Value)> {
+pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mut Value)> {
     let (folder, member) = match kind.name() {
         "AirflowConnection" => return rows(state, "connections", "connection_id"),
         "AirflowVariable" => return rows(state, "variables", "key"),

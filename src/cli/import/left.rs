@@ -1,6 +1,6 @@
 //! What an import leaves out, and how that is said: what could not be read, and what `validate` would refuse.
 
-use super::{AnyKindRef, Import, named};
+use super::{Import, KindRef, named};
 use crate::cli::session::Project;
 use crate::observe::RefusedKinds;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -22,7 +22,7 @@ pub(super) struct Left {
 
 impl Left {
     /// Leaves out one object of many; one that was named by its id ends the import.
-    pub(super) fn one(&mut self, kind: AnyKindRef, id: &str, why: &str, of_many: bool, ui: &Ui) -> Result<(), Failure> {
+    pub(super) fn one(&mut self, kind: KindRef, id: &str, why: &str, of_many: bool, ui: &Ui) -> Result<(), Failure> {
         let message = format!("{} {id} is not imported: {}", kind.noun(), visible(why));
         if !of_many {
             return Err(Failure::error(message).hint("nothing was written"));
@@ -106,7 +106,7 @@ pub(super) fn refused(
 pub(super) struct Limits(BTreeMap<(&'static str, String), (usize, String)>);
 
 impl Limits {
-    pub(super) fn add(&mut self, kind: AnyKindRef, limits: &[(String, String)]) {
+    pub(super) fn add(&mut self, kind: KindRef, limits: &[(String, String)]) {
         for (what, why) in limits {
             let entry = self.0.entry((kind.noun(), what.clone())).or_insert_with(|| (0, why.clone()));
             entry.0 += 1;

@@ -11,7 +11,7 @@ use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
 use plumb_core::import;
-use plumb_core::kinds::{self, AnyKind, Role};
+use plumb_core::kinds::{self, Kind, Role};
 use plumb_core::manifest::Resource;
 use plumb_core::plan::unknown::{self, UnknownMembers};
 use plumb_core::plan::{Live, LiveObject};
@@ -111,7 +111,7 @@ fn manifests(
     args: &Import,
     session: &Session,
     live: &Live,
-    mut ready: Vec<(&'static dyn AnyKind, LiveObject)>,
+    mut ready: Vec<(&'static dyn Kind, LiveObject)>,
     left: &mut left::Left,
     ui: &Ui,
 ) -> Result<(Vec<(PathBuf, render::Manifest)>, unknown::Notes), Failure> {
@@ -135,7 +135,7 @@ fn manifests(
         let (mut texts, mut kept) = (Vec::new(), unknown::Notes::default());
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-            let unknown = if kind.is_borrowed(&found.seen.spec) {
+            let unknown = if kind.is_external(&found.seen.spec) {
                 UnknownMembers::default()
             } else {
                 UnknownMembers::of(kind.rules(), &found.seen.spec, &supplied, &[])
@@ -202,17 +202,16 @@ fn chosen<'l>(
     session: &Session,
     live: &'l Live,
     ui: &Ui,
-) -> Result<Vec<(&'static dyn AnyKind, &'l LiveObject)>, Failure> {
+) -> Result<Vec<(&'static dyn Kind, &'l LiveObject)>, Failure> {
     let adopted: BTreeSet<&str> = session.project.desired.resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     let named = args.kind.as_deref().map(named).transpose()?;
-    let free = |kind: AnyKindRef, f: &LiveObject| {
+    let free = |kind: KindRef, f: &LiveObject| {
         // What others go on owning is imported when it is named.
-
-        let theirs = kind.is_borrowed(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
+        let theirs = kind.is_external(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
     };
     if args.all {
-        let is_named = |k: &AnyKindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
+        let is_named = |k: &KindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
         let kinds = session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
         let (managed, chosen): (Vec<_>, Vec<_>) =
@@ -249,7 +248,7 @@ fn chosen<'l>(
 }
 
 /// Lists what other tools manage: it is imported when its id is given.
-fn apart(managed: &[(AnyKindRef, &LiveObject)], ui: &Ui) {
+fn apart(managed: &[(KindRef, &LiveObject)], ui: &Ui) {
     let Some((kind, first)) = managed.first() else { return };
     let lines: Vec<String> = managed
         .iter()
@@ -266,13 +265,13 @@ fn apart(managed: &[(AnyKindRef, &LiveObject)], ui: &Ui) {
 }
 
 /// The manifest that adopts a live object, or that it was made from.
-fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &LiveObject) -> Option<&'s Resource> {
+fn manifest_of<'s>(session: &'s Session, kind: &dyn Kind, found: &LiveObject) -> Option<&'s Resource> {
     let desired = &session.project.desired;
     let owner = found.mark.as_ref().map(|m| &m.owner);
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
         let is_it = || {
-            if kind.is_borrowed(&r.spec) {
+            if kind.is_external(&r.spec) {
                 found.is_called_as(kind, &r.spec)
             } else {
                 r.adopt.as_ref() == Some(&found.seen.id)
@@ -282,11 +281,11 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn AnyKind, found: &LiveObject)
     })
 }
 
-type AnyKindRef = &'static dyn AnyKind;
+type KindRef = &'static dyn Kind;
 
 /// The object with that id, of the one of these kinds that has it.
-fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindRef, &'l LiveObject), Failure> {
-    let of = |kind: &AnyKindRef| Some((*kind, live.of(kind.name()).iter().find(|f| f.seen.id == id)?));
+fn by_id<'l>(kinds: &[KindRef], id: &str, live: &'l Live) -> Result<(KindRef, &'l LiveObject), Failure> {
+    let of = |kind: &KindRef| Some((*kind, live.of(kind.name()).iter().find(|f| f.seen.id == id)?));
     match kinds.iter().filter_map(of).collect::<Vec<_>>().as_slice() {
         [one] => Ok(*one),
         [] => {
@@ -301,14 +300,14 @@ fn by_id<'l>(kinds: &[AnyKindRef], id: &str, live: &'l Live) -> Result<(AnyKindR
 }
 
 /// `job` for DatabricksJob, and so on: the kinds that a word may mean.
-fn named(text: &str) -> Result<Vec<AnyKindRef>, Failure> {
+fn named(text: &str) -> Result<Vec<KindRef>, Failure> {
     let all = kinds::objects();
-    let exact = |k: &&AnyKindRef| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(text));
-    let last = |k: &AnyKindRef| k.noun().split(' ').next_back();
+    let exact = |k: &&KindRef| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(text));
+    let last = |k: &KindRef| k.noun().split(' ').next_back();
     if let Some(kind) = all.iter().find(exact) {
         return Ok(vec![*kind]);
     }
-    let kinds: Vec<AnyKindRef> = all.iter().copied().filter(|k| last(k) == Some(text)).collect();
+    let kinds: Vec<KindRef> = all.iter().copied().filter(|k| last(k) == Some(text)).collect();
     if !kinds.is_empty() {
         return Ok(kinds);
     }
@@ -322,7 +321,7 @@ fn named(text: &str) -> Result<Vec<AnyKindRef>, Failure> {
 }
 
 /// `jobs` for DatabricksJob, `airflow/pools` for AirflowPool: a folder a kind.
-fn folder(kind: &dyn AnyKind) -> String {
+fn folder(kind: &dyn Kind) -> String {
     let word = kind.noun().split(' ').next_back().unwrap_or("object");
     let word = match kind.system() {
         System::Airflow => format!("airflow/{word}"),

@@ -7,7 +7,7 @@ use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSetting
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::settings;
 use crate::ui::{Failure, Ui};
-use plumb_core::kinds::AnyKind;
+use plumb_core::kinds::Kind;
 use plumb_model::call::System;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// The kinds that the project manages and the target has the systems for.
-    pub(super) fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+    pub(super) fn kinds(&self) -> Vec<&'static dyn Kind> {
         self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
     }
 }

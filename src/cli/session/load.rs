@@ -6,7 +6,7 @@ use crate::explain::History;
 use crate::git::Repo;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use plumb_core::kinds::{AnyKind, Role};
+use plumb_core::kinds::{Kind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::Live;
 use plumb_core::teardown::{Commits, Evidence};
@@ -123,9 +123,9 @@ impl Project {
     }
 
     /// The kinds that the project manages.
-    pub fn kinds(&self) -> Vec<&'static dyn AnyKind> {
+    pub fn kinds(&self) -> Vec<&'static dyn Kind> {
         let chosen = self.desired.project.kinds.as_ref();
-        let is_asked_for = |k: &&'static dyn AnyKind| match k.role() {
+        let is_asked_for = |k: &&'static dyn Kind| match k.role() {
             Role::Object => true,
             // What others made is looked at only where a manifest is about it, or about something that goes after it.
             Role::Teardown => self.desired.resources.iter().filter_map(|r| Some((r, r.teardown.as_ref()?))).any(

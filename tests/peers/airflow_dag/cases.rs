@@ -1,7 +1,7 @@
 //! The cases, and their files as text.
 
 use plumb_core::kinds::airflow::{dag_spec::DagSpec, python};
-use plumb_core::kinds::{self, AnyKind};
+use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::{self, InMemory, Request};
 use plumb_core::render;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub const MARK: &str = "dags/test/AirflowDag/case 0123456789ab-deadbeef";
 
 /// The kind.
-pub fn kind() -> &'static dyn AnyKind {
+pub fn kind() -> &'static dyn Kind {
     kinds::find("AirflowDag").unwrap()
 }
 

@@ -12,7 +12,6 @@ pub use names::names;
 pub use record::{DecisionComment, GeneratedManifest, ImportRecord};
 pub use values::Differs;
 
-use crate::kinds::Kind;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::databricks::policy::DatabricksClusterPolicy;

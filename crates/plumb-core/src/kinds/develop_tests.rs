@@ -8,7 +8,7 @@ use std::path::Path;
 const STARTERS: [&str; 4] = ["schedule", "trigger", "continuous", "triggers"];
 
 fn fixtures(kind: &str) -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds").join(kind);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kinds").join(kind);
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let documents = files.flat_map(|file| {
         let text = std::fs::read_to_string(&file).unwrap();

@@ -6,7 +6,7 @@ use plumb_model::yaml::{Gaps, Problem, Problems};
 #[derive(Clone, Debug, Default)]
 pub struct Findings(pub Vec<Finding>, Option<Gaps>);
 
-/// One finding of [`super::Kind::check`]. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
+/// One finding of a kind's own check. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub path: String,

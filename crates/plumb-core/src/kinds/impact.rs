@@ -85,7 +85,7 @@ impl fmt::Display for ImpactClass {
 mod tests {
     use super::*;
     use crate::kinds;
-    use crate::kinds::{Seen, Step, Verb};
+    use crate::kinds::{Observed, Step, Verb};
     use plumb_model::schema::Path;
     use serde_json::json;
 
@@ -97,7 +97,7 @@ mod tests {
         for kind in ["DatabricksJob", "AirflowDag"] {
             let kind = kinds::find(kind).unwrap();
             for verb in [Verb::Update, Verb::Delete] {
-                let of = |seen: &Seen| {
+                let of = |seen: &Observed| {
                     Impact::split(kind.impact(&Step {
                         verb,
                         live: Some(seen),
@@ -106,9 +106,9 @@ mod tests {
                         now,
                     }))
                 };
-                let (idle, _) = of(&Seen::default());
-                let (_, running) = of(&Seen { active_runs: 1, ..Seen::default() });
-                let (words, classes) = of(&Seen { unknown_runs: true, ..Seen::default() });
+                let (idle, _) = of(&Observed::default());
+                let (_, running) = of(&Observed { active_runs: 1, ..Observed::default() });
+                let (words, classes) = of(&Observed { unknown_runs: true, ..Observed::default() });
                 assert_eq!(classes, running, "{} {verb:?}", kind.name());
                 let says = words.iter().filter(|says| says.contains("whether there are any is not known")).count();
                 assert_eq!(says, 1, "{words:?}");

@@ -11,6 +11,7 @@ pub mod managed;
 pub mod mark;
 pub mod old;
 pub mod reading;
+mod spec;
 pub mod teardown;
 pub mod teardown_spec;
 
@@ -89,42 +90,42 @@ pub mod emr {
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::{Path, Rules};
-use plumb_model::yaml::{Node, Problem, Problems, Tree};
-use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use plumb_model::yaml::{Node, Problems, Tree};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 pub use reading::{Details, Unreadable, Whose};
+pub use spec::{CheckNotes, SpecType};
 
 /// Every kind that plumb knows, in the order of their names.
-pub fn all() -> &'static [&'static dyn AnyKind] {
-    static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        vec![
-            of::<airflow::connection::AirflowConnection>(),
-            of::<airflow::dag::AirflowDag>(),
-            of::<airflow::pool::AirflowPool>(),
-            of::<airflow::variable::AirflowVariable>(),
-            of::<databricks::cluster::DatabricksCluster>(),
-            of::<databricks::policy::DatabricksClusterPolicy>(),
-            of::<databricks::pool::DatabricksInstancePool>(),
-            of::<databricks::job::DatabricksJob>(),
-            of::<emr::cluster::EmrCluster>(),
-            of::<emr::security::EmrSecurityConfiguration>(),
-            of::<emr::application::EmrServerlessApplication>(),
-            of::<emr::migration::Migration>(),
-        ]
-    })
+pub fn all() -> &'static [&'static dyn Kind] {
+    ALL
 }
 
+/// The registry: a kind is a line here, and one where its module is declared.
+const ALL: &[&dyn Kind] = &[
+    &airflow::connection::AirflowConnection,
+    &airflow::dag::AirflowDag,
+    &airflow::pool::AirflowPool,
+    &airflow::variable::AirflowVariable,
+    &databricks::cluster::DatabricksCluster,
+    &databricks::policy::DatabricksClusterPolicy,
+    &databricks::pool::DatabricksInstancePool,
+    &databricks::job::DatabricksJob,
+    &emr::cluster::EmrCluster,
+    &emr::security::EmrSecurityConfiguration,
+    &emr::application::EmrServerlessApplication,
+    &emr::migration::Migration,
+];
+
 /// The kinds whose manifests each make one object: those that are compared, made and deleted by the common rules.
-pub fn objects() -> &'static [&'static dyn AnyKind] {
-    static OBJECTS: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
-    OBJECTS.get_or_init(|| all().iter().copied().filter(|kind| kind.role() == Role::Object).collect())
+pub fn objects() -> &'static [&'static dyn Kind] {
+    static OBJECTS: LazyLock<Vec<&'static dyn Kind>> =
+        LazyLock::new(|| all().iter().copied().filter(|kind| kind.role() == Role::Object).collect());
+    &OBJECTS
 }
 
 /// What the manifests of a kind are.
@@ -148,19 +149,14 @@ pub struct Named {
     pub kinds: &'static [&'static str],
 }
 
-/// A kind as a value that lives as long as the program.
-pub fn of<K: Kind>() -> &'static dyn AnyKind {
-    Box::leak(Box::new(Of::<K> { schema: OnceLock::new(), kind: std::marker::PhantomData }))
-}
-
 /// The kind of that name.
-pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
+pub fn find(name: &str) -> Option<&'static dyn Kind> {
     all().iter().copied().find(|k| k.name() == name)
 }
 
 /// A live object, brought into the shape of its kind's spec.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Seen {
+pub struct Observed {
     pub id: String,
     /// The spec as it is live, the mark included. May hold members that the spec does not know: comparing drops them.
     pub spec: Value,
@@ -183,7 +179,7 @@ pub struct Seen {
 pub struct Step<'a> {
     pub verb: Verb,
     /// The live object; `None` when it is being created.
-    pub live: Option<&'a Seen>,
+    pub live: Option<&'a Observed>,
     /// The whole spec to send: the manifest's, the mark, and what is live where that is to be kept. `Null` for a delete.
     pub body: &'a Value,
     /// What changes.
@@ -246,113 +242,123 @@ pub enum UnknownSettings {
 pub struct Unsupported(pub String);
 
 /// A kind of resource. All methods are pure.
+///
+/// What every kind does in the same way is in `impl dyn Kind`, which no kind can change.
 pub trait Kind: Send + Sync + 'static {
     /// The name in manifests: `DatabricksJob`.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
     /// Where its objects live.
-    const SYSTEM: System;
+    fn system(&self) -> System;
     /// What people call one: "job".
-    const NOUN: &'static str;
+    fn noun(&self) -> &'static str;
     /// The member of the spec that people know an object by.
-    const TITLE: &'static str;
+    fn title(&self) -> &'static str;
     /// Whether that member only tells people what the object is: a target in development mode then puts the
     /// developer's name before it. Code that looks an object up by its name would no longer find it.
-    const TITLE_IS_FREE: bool = true;
+    fn title_is_free(&self) -> bool {
+        true
+    }
     /// Where the mark is kept.
-    const MARK: MarkPlace;
+    fn mark(&self) -> MarkPlace;
     /// What its manifests are.
-    const ROLE: Role = Role::Object;
+    fn role(&self) -> Role {
+        Role::Object
+    }
     /// Members of a live spec that may be of another type than a manifest's; `*` is all of them. An object in which any
     /// other list or map is something else could not be read, and is not written.
-    const LOOSE: &'static [&'static str] = &[];
-    /// What a manifest says.
-    type Spec: DeserializeOwned + Serialize + JsonSchema;
+    fn loose(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// What a manifest says, and what a schema cannot say about it.
+    fn spec(&self) -> &'static SpecType;
 
     /// The reads that find every live object.
-    fn list() -> Vec<Read>;
-    /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order.
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
+    fn list(&self) -> Vec<Read>;
+    /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order. Callers use `observe`.
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>>;
     /// Reads of what the listing left out of an object that this project owns; `wanted` is its manifest's spec.
-    fn details(_seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, _seen: &Observed, _wanted: Option<&Value>) -> Vec<Read> {
         Vec::new()
     }
     /// Completes an object by what [`Kind::details`]' reads gave, in that order; also when there were none. The error says
     /// what could not be read: "its permissions: …".
-    fn absorb(_seen: &mut Seen, _wanted: Option<&Value>, _details: &[Details]) -> Result<(), String> {
+    fn complete(&self, _seen: &mut Observed, _wanted: Option<&Value>, _details: &[Details]) -> Result<(), String> {
         Ok(())
     }
-    /// The reads that show one object afresh, for the comparison before a write.
-    fn reread(id: &str) -> Vec<Read>;
-    /// The object, out of the pages of [`Kind::reread`]'s reads.
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable>;
+    /// The reads that show one object again, for the comparison before a write.
+    fn read_one(&self, id: &str) -> Vec<Read>;
+    /// The object, out of the pages of [`Kind::read_one`]'s reads. Callers use `observe_one`.
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
     /// The read that tells what is running on an object that is about to change.
-    fn activity(_seen: &Seen) -> Option<Read> {
+    fn activity(&self, _seen: &Observed) -> Option<Read> {
         None
     }
-    /// How many runs are going on, out of the pages of [`Kind::activity`].
-    fn active_runs(_pages: &Pages) -> usize {
+    /// How many runs are active, out of the pages of [`Kind::activity`].
+    fn active_runs(&self, _pages: &Pages) -> usize {
         0
     }
     /// The calls of a step, in order.
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
     /// What the step disrupts, a class and a few words each: "restarts the cluster".
-    fn impact(_step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, _step: &Step<'_>) -> Vec<Impact> {
         Vec::new()
     }
-    /// What the step sets going at once.
-    fn run_now(_step: &Step<'_>) -> Option<RunNow> {
+    /// The run that the step starts at once.
+    fn run_now(&self, _step: &Step<'_>) -> Option<RunNow> {
         None
     }
-    /// The other tool that the object belongs to, where it says so. Its tags are looked at for every kind that has some.
-    fn managed_by(_seen: &Seen) -> Option<managed::Tool> {
+    /// The other tool that deployed the object, where something besides its tags says so. Callers use `managed_by`.
+    fn deployed_by(&self, _seen: &Observed) -> Option<managed::Tool> {
         None
     }
-    /// When the object is set going next by the clock, once the step is done: `2024-05-02 04:00 Europe/London`.
-    fn next_run(_step: &Step<'_>) -> Option<String> {
+    /// When the clock starts the object next, once the step is done: `2024-05-02 04:00 Europe/London`.
+    fn next_run(&self, _step: &Step<'_>) -> Option<String> {
         None
     }
-    /// Whether a change has come to what `expect` says (see [`plumb_model::call::WaitFor`]). `memory` is `Null` at the first
+    /// Whether a change has reached what `expect` says (see [`plumb_model::call::WaitFor`]). `memory` is `Null` at the first
     /// look and stays what it was left as from look to look.
-    fn settled(_expect: &Value, _looks: &[Value], _memory: &mut Value) -> Ready {
+    fn settled(&self, _expect: &Value, _looks: &[Value], _memory: &mut Value) -> Ready {
         Ready::Yes
     }
     /// Whether the manifest is about an object of others, of which it sets some fields: it is known by its name, carries
     /// no mark, and is neither made nor deleted.
-    fn is_borrowed(_spec: &Value) -> bool {
+    fn is_external(&self, _spec: &Value) -> bool {
         false
     }
     /// What a manifest of that name means by leaving top-level members out.
-    fn assumed(_name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
+    fn assumed(&self, _name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
         Vec::new()
     }
-    /// What a schema cannot say.
-    fn check(_spec: &Self::Spec, _findings: &mut Findings) {}
     /// The manifests that the spec names by their addresses.
-    fn named(_spec: &Value) -> Vec<Named> {
+    fn named(&self, _spec: &Value) -> Vec<Named> {
         Vec::new()
     }
     /// What the object supplies to others that name it, by dotted attribute path: a cluster policy's values.
-    fn supplies(_seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(&self, _seen: &Observed) -> Option<BTreeMap<String, Value>> {
         None
     }
     /// What the calls do to live settings that the spec does not model.
-    fn unknown_settings() -> UnknownSettings {
+    fn unknown_settings(&self) -> UnknownSettings {
         UnknownSettings::Replaced
     }
     /// Adapts the spec for a target in development mode: nothing may start by itself.
-    fn develop(_spec: &mut Value) {}
+    fn develop(&self, _spec: &mut Value) {}
     /// What the manifest of an existing object should say: what the service surely filled in is taken out by the caller.
-    fn export(seen: &Seen) -> Value {
+    fn export(&self, seen: &Observed) -> Value {
         seen.spec.clone()
     }
 }
 
-/// A [`Kind`] behind a pointer.
-pub trait AnyKind: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn system(&self) -> System;
+impl dyn Kind + '_ {
+    /// One of its objects, in words: "an instance pool".
+    pub fn one(&self) -> String {
+        let article =
+            if self.noun().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+        format!("{article} {}", self.noun())
+    }
+
     /// Every system that its objects are read from, its own first.
-    fn systems(&self) -> Vec<System> {
+    pub fn systems(&self) -> Vec<System> {
         let mut systems = vec![self.system()];
         for read in self.list() {
             if !systems.contains(&read.call.system) {
@@ -361,168 +367,38 @@ pub trait AnyKind: Send + Sync {
         }
         systems
     }
-    fn noun(&self) -> &'static str;
-    /// One of its objects, in words: "an instance pool".
-    fn one(&self) -> String {
-        let article =
-            if self.noun().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-        format!("{article} {}", self.noun())
-    }
-    fn title(&self) -> &'static str;
-    fn title_is_free(&self) -> bool;
-    fn mark(&self) -> MarkPlace;
-    fn role(&self) -> Role;
-    fn loose(&self) -> &'static [&'static str];
-    fn named(&self, spec: &Value) -> Vec<Named>;
+
     /// The generated JSON Schema of the spec.
-    fn schema(&self) -> &'static Value;
+    pub fn schema(&self) -> &'static Value {
+        &self.spec().schema
+    }
+
     /// The field rules of the spec.
-    fn rules(&self) -> &'static Rules;
-    /// Reads a spec, reporting every mistake, and in `notes` what is none and yet worth knowing, with the short name of what
-    /// is checked. Returns whether there was no mistake. What could not be read does not keep the rest from being checked.
-    fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) -> bool;
-    fn list(&self) -> Vec<Read>;
-    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>>;
-    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read>;
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String>;
-    fn reread(&self, id: &str) -> Vec<Read>;
-    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable>;
-    fn activity(&self, seen: &Seen) -> Option<Read>;
-    fn active_runs(&self, pages: &Pages) -> usize;
-    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;
-    fn impact(&self, step: &Step<'_>) -> Vec<Impact>;
-    fn run_now(&self, step: &Step<'_>) -> Option<RunNow>;
-    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool>;
-    fn next_run(&self, step: &Step<'_>) -> Option<String>;
-    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready;
-    fn is_borrowed(&self, spec: &Value) -> bool;
-    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)>;
-    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>>;
-    fn unknown_settings(&self) -> UnknownSettings;
-    fn develop(&self, spec: &mut Value);
-    fn export(&self, seen: &Seen) -> Value;
-}
+    pub fn rules(&self) -> &'static Rules {
+        &self.spec().rules
+    }
 
-/// A kind as a value, with its schema and rules generated once.
-struct Of<K: Kind> {
-    schema: OnceLock<(&'static Value, &'static Rules)>,
-    kind: std::marker::PhantomData<fn() -> K>,
-}
+    /// Reads and checks a spec: [`SpecType::read`].
+    pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut CheckNotes) -> bool {
+        self.spec().read(node, problems, notes)
+    }
 
-impl<K: Kind> Of<K> {
-    fn generated(&self) -> (&'static Value, &'static Rules) {
-        *self.schema.get_or_init(|| {
-            let schema = serde_json::to_value(schemars::schema_for!(K::Spec)).unwrap_or_default();
-            let rules = plumb_model::schema::compile(&schema);
-            (Box::leak(Box::new(schema)), Box::leak(Box::new(rules)))
-        })
+    /// The live objects of a listing, each once; one whose mark or name cannot be read is unreadable.
+    pub fn observe(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        let parsed = self.parse(listed).into_iter();
+        reading::each_once(parsed.map(|one| one.and_then(|seen| reading::legible(self, seen))).collect())
     }
-}
 
-impl<K: Kind> AnyKind for Of<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
+    /// One live object, out of the pages of [`Kind::read_one`]'s reads; unreadable without a readable mark and name.
+    pub fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one(pages).and_then(|seen| reading::legible(self, seen))
     }
-    fn system(&self) -> System {
-        K::SYSTEM
-    }
-    fn noun(&self) -> &'static str {
-        K::NOUN
-    }
-    fn title(&self) -> &'static str {
-        K::TITLE
-    }
-    fn title_is_free(&self) -> bool {
-        K::TITLE_IS_FREE
-    }
-    fn mark(&self) -> MarkPlace {
-        K::MARK
-    }
-    fn role(&self) -> Role {
-        K::ROLE
-    }
-    fn loose(&self) -> &'static [&'static str] {
-        K::LOOSE
-    }
-    fn named(&self, spec: &Value) -> Vec<Named> {
-        K::named(spec)
-    }
-    fn schema(&self) -> &'static Value {
-        self.generated().0
-    }
-    fn rules(&self) -> &'static Rules {
-        self.generated().1
-    }
-    fn read(&self, node: &Node, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) -> bool {
-        let before = problems.len();
-        if let Some((spec, gaps)) = plumb_model::yaml::read_partly::<K::Spec>(node, problems) {
-            let mut findings = Findings::besides(gaps);
-            K::check(&spec, &mut findings);
-            findings.tell(problems, notes);
-        }
-        problems.len() == before
-    }
-    fn list(&self) -> Vec<Read> {
-        K::list()
-    }
-    fn observe(&self, listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::each_once(K::observe(listed).into_iter().map(|seen| seen.and_then(reading::legible::<K>)).collect())
-    }
-    fn details(&self, seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
-        K::details(seen, wanted)
-    }
-    fn absorb(&self, seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        K::absorb(seen, wanted, details)
-    }
-    fn reread(&self, id: &str) -> Vec<Read> {
-        K::reread(id)
-    }
-    fn reobserve(&self, reread: &[Pages]) -> Result<Seen, Unreadable> {
-        K::reobserve(reread).and_then(reading::legible::<K>)
-    }
-    fn activity(&self, seen: &Seen) -> Option<Read> {
-        K::activity(seen)
-    }
-    fn active_runs(&self, pages: &Pages) -> usize {
-        K::active_runs(pages)
-    }
-    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        K::calls(step)
-    }
-    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
-        K::impact(step)
-    }
-    fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
-        K::run_now(step)
-    }
-    fn managed_by(&self, seen: &Seen) -> Option<managed::Tool> {
-        K::managed_by(seen).or_else(|| match K::MARK {
+
+    /// The other tool that manages the object, where the object or its tags say so.
+    pub fn managed_by(&self, seen: &Observed) -> Option<managed::Tool> {
+        self.deployed_by(seen).or_else(|| match self.mark() {
             MarkPlace::Tags(member) => managed::by_tags(seen.spec.get(member)?),
             _ => None,
         })
-    }
-    fn next_run(&self, step: &Step<'_>) -> Option<String> {
-        K::next_run(step)
-    }
-    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {
-        K::settled(expect, looks, memory)
-    }
-    fn is_borrowed(&self, spec: &Value) -> bool {
-        K::is_borrowed(spec)
-    }
-    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
-        K::assumed(name, spec)
-    }
-    fn supplies(&self, seen: &Seen) -> Option<BTreeMap<String, Value>> {
-        K::supplies(seen)
-    }
-    fn unknown_settings(&self) -> UnknownSettings {
-        K::unknown_settings()
-    }
-    fn develop(&self, spec: &mut Value) {
-        K::develop(spec);
-    }
-    fn export(&self, seen: &Seen) -> Value {
-        K::export(seen)
     }
 }

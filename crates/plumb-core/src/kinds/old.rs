@@ -1,7 +1,7 @@
 //! What is live of the old: a cluster, an application or a security configuration, as far as it matters to whoever
 //! ends it.
 
-use crate::kinds::{Kind, Mark, MarkPlace, Seen, Unreadable, Whose};
+use crate::kinds::{Kind, Mark, MarkPlace, Observed, Unreadable, Whose};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ pub struct Marked {
 
 impl Old {
     /// What a reading of one thing noted.
-    pub fn of(seen: &Seen) -> Option<Old> {
+    pub fn of(seen: &Observed) -> Option<Old> {
         serde_json::from_value(seen.facts.clone()).ok()
     }
 
@@ -71,12 +71,12 @@ impl Old {
     }
 
     /// As a live object of its kind.
-    pub fn seen(self) -> Seen {
+    pub fn seen(self) -> Observed {
         let spec = json!({ "name": self.name, "tags": self.tags });
         let state = Some(self.state.clone()).filter(|state| !state.is_empty());
         // A struct of strings, lists and maps always serialises.
         let facts = serde_json::to_value(&self).unwrap_or_default();
-        Seen { id: self.id, spec, state, facts, ..Seen::default() }
+        Observed { id: self.id, spec, state, facts, ..Observed::default() }
     }
 }
 
@@ -104,18 +104,18 @@ pub fn text(value: &Value, pointer: &str) -> String {
 }
 
 /// One thing of a listing, which says little of it. `id` and `name` are members, `state` is a JSON pointer.
-pub fn listed<K: Kind>(row: &Value, id: &str, name: &str, state: &str) -> Result<Seen, Unreadable> {
+pub fn listed(kind: &dyn Kind, row: &Value, id: &str, name: &str, state: &str) -> Result<Observed, Unreadable> {
     let known = row[id].as_str().filter(|id| !id.is_empty());
     let spec = json!({ "name": row[name] });
     // A listing has no tags: whose it is is told by a reading of its own.
-    let refuse = |why: &str| Unreadable { whose: Whose::Unknown, ..Unreadable::of::<K>(known, Some(&spec), why) };
+    let refuse = |why: &str| Unreadable { whose: Whose::Unknown, ..Unreadable::of(kind, known, Some(&spec), why) };
     let known = known.ok_or_else(|| refuse("the listing has no id of it"))?;
     let state = match row.pointer(state) {
         None | Some(Value::Null) => None,
         Some(Value::String(state)) => Some(state.clone()),
         Some(_) => return Err(refuse("its state is no text")),
     };
-    Ok(Seen { id: known.to_owned(), spec, state, ..Seen::default() })
+    Ok(Observed { id: known.to_owned(), spec, state, ..Observed::default() })
 }
 
 /// The tags that a step sets, and the names of those that it takes off.

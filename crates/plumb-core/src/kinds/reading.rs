@@ -4,7 +4,7 @@
 //! member of the wrong type says nothing at all. What of an object could not be read is kept as [`Unreadable`], with
 //! whatever could: an object that is dropped would be taken for absent, and made a second time.
 
-use super::{Kind, Mark, MarkPlace, Seen};
+use super::{Kind, Mark, MarkPlace, Observed};
 use plumb_model::read::Pages;
 use serde_json::Value;
 use std::{collections::HashMap, fmt};
@@ -52,21 +52,21 @@ impl Unreadable {
     }
 
     /// An object of a kind. `spec` is the part of the answer that has its name and its mark.
-    pub fn of<K: Kind>(id: Option<&str>, spec: Option<&Value>, why: impl Into<String>) -> Self {
+    pub fn of(kind: &dyn Kind, id: Option<&str>, spec: Option<&Value>, why: impl Into<String>) -> Self {
         // An object that lost all its members may have lost its mark and its name with them.
         let spec = spec.filter(|spec| spec.as_object().is_some_and(|map| !map.is_empty()));
-        let title = match spec.map(|spec| spec.get(K::TITLE).unwrap_or(&Value::Null)) {
+        let title = match spec.map(|spec| spec.get(kind.title()).unwrap_or(&Value::Null)) {
             Some(Value::String(title)) => Some(title.clone()),
             Some(Value::Null) if id.is_some() => Some(String::new()),
             _ => None,
         };
-        let whose = match spec.map(|spec| (K::MARK.is_legible(spec), K::MARK.take(&mut spec.clone()))) {
+        let whose = match spec.map(|spec| (kind.mark().is_legible(spec), kind.mark().take(&mut spec.clone()))) {
             Some((_, Some(mark))) => Whose::Marked(Box::new(mark)),
             Some((true, None)) if id.is_some() => Whose::Nobody,
             _ => Whose::Unknown,
         };
         Unreadable {
-            what: named(K::NOUN, id, title.as_deref()),
+            what: named(kind.noun(), id, title.as_deref()),
             why: why.into(),
             id: id.map(str::to_owned),
             title,
@@ -102,22 +102,22 @@ impl MarkPlace {
 }
 
 /// An object as its kind saw it, unless what everything else depends on cannot be read: its mark and its name.
-pub(super) fn legible<K: Kind>(seen: Seen) -> Result<Seen, Unreadable> {
-    let refuse = |why: String| Err(Unreadable::of::<K>(Some(&seen.id), Some(&seen.spec), why));
-    if !K::MARK.is_legible(&seen.spec) {
-        return refuse(format!("its `{}`, where its mark would be, cannot be read", K::MARK.member()));
+pub(super) fn legible(kind: &dyn Kind, seen: Observed) -> Result<Observed, Unreadable> {
+    let refuse = |why: String| Err(Unreadable::of(kind, Some(&seen.id), Some(&seen.spec), why));
+    if !kind.mark().is_legible(&seen.spec) {
+        return refuse(format!("its `{}`, where its mark would be, cannot be read", kind.mark().member()));
     }
-    match seen.spec.get(K::TITLE) {
+    match seen.spec.get(kind.title()) {
         None | Some(Value::Null | Value::String(_)) => Ok(seen),
-        Some(_) => refuse(format!("its `{}` is no text", K::TITLE)),
+        Some(_) => refuse(format!("its `{}` is no text", kind.title())),
     }
 }
 
 /// Each object once, as it was read last: pages of a listing may overlap when objects come and go meanwhile, and one that
 /// is on two of them is still one. What could not be read stays beside what could.
-pub(super) fn each_once(listed: Vec<Result<Seen, Unreadable>>) -> Vec<Result<Seen, Unreadable>> {
+pub(super) fn each_once(listed: Vec<Result<Observed, Unreadable>>) -> Vec<Result<Observed, Unreadable>> {
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut found: Vec<Result<Seen, Unreadable>> = Vec::with_capacity(listed.len());
+    let mut found: Vec<Result<Observed, Unreadable>> = Vec::with_capacity(listed.len());
     for one in listed {
         let id = one.as_ref().ok().map(|seen| seen.id.as_str()).filter(|id| !id.is_empty());
         match id.and_then(|id| places.get(id)) {
@@ -159,16 +159,17 @@ pub fn flag(answer: &Value, member: &str) -> Result<bool, String> {
 }
 
 /// The objects of a listing of pages, whose rows stand under `member`. A page whose rows cannot be read may hold any.
-pub fn rows<K: Kind>(
+pub fn rows(
+    kind: &dyn Kind,
     listed: &[Pages],
     member: &str,
-    mut seen: impl FnMut(&Value) -> Option<Result<Seen, Unreadable>>,
-) -> Vec<Result<Seen, Unreadable>> {
+    mut seen: impl FnMut(&Value) -> Option<Result<Observed, Unreadable>>,
+) -> Vec<Result<Observed, Unreadable>> {
     let mut found = Vec::new();
     for page in listed.iter().flatten() {
         match list(page, member) {
             Ok(rows) => found.extend(rows.iter().filter_map(&mut seen)),
-            Err(why) => found.push(Err(Unreadable::unknown(format!("a page of the list of {}s", K::NOUN), why))),
+            Err(why) => found.push(Err(Unreadable::unknown(format!("a page of the list of {}s", kind.noun()), why))),
         }
     }
     found
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_object_on_two_pages_is_one_and_the_later_reading_holds() {
-        let seen = |id: &str, n: i64| Ok(Seen { id: id.into(), spec: json!({ "n": n }), ..Seen::default() });
+        let seen = |id: &str, n: i64| Ok(Observed { id: id.into(), spec: json!({ "n": n }), ..Observed::default() });
         let broken = || Err(Unreadable { id: Some("a".into()), ..Unreadable::default() });
         let listed = vec![seen("a", 1), seen("b", 2), broken(), seen("a", 3), broken(), seen("", 4), seen("", 5)];
         let found = each_once(listed);

@@ -11,7 +11,7 @@ use super::emr::migration::Migration;
 use super::emr::security::EmrSecurityConfiguration;
 use super::old::Old;
 use super::teardown_spec::TeardownSpec;
-use super::{Impact, Kind, Seen};
+use super::{Impact, Observed};
 use plumb_model::read::{Pages, Read};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub trait TeardownKind: Sync {
         serde_json::from_value(spec.clone()).unwrap_or_default()
     }
     /// A live thing, as far as it matters to whoever ends it; `None` when only a listing was read.
-    fn old(&self, seen: &Seen) -> Option<Old> {
+    fn old(&self, seen: &Observed) -> Option<Old> {
         Old::of(seen)
     }
     /// Whether a thing can be marked. What cannot has no stage but due, and no grace.

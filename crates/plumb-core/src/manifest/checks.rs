@@ -1,7 +1,7 @@
 //! What can only be checked between manifests, or between a manifest and its kind's rules.
 
 use super::{Address, Lifecycle, Removal, Resource, walk};
-use crate::kinds::{AnyKind, Role};
+use crate::kinds::{Kind, Role};
 use plumb_model::schema::Rules;
 use plumb_model::yaml::{Node, Problems, Tree, UNREAD, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,7 +122,7 @@ pub(super) fn nothing_deferred(metadata: &Node, problems: &mut Problems) {
 }
 
 /// Brings ignored paths into the form that plans use, and reports those that no spec of the kind can have.
-pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn AnyKind, problems: &mut Problems) {
+pub(super) fn ignored_paths(lifecycle: &mut Lifecycle, kind: &'static dyn Kind, problems: &mut Problems) {
     let rules = kind.rules();
     for ignore in lifecycle.ignore.iter_mut().filter(|ignore| ignore.path != UNREAD) {
         ignore.path = inside_spec(rules, &ignore.path);
@@ -158,7 +158,7 @@ fn inside_spec(rules: &Rules, path: &str) -> String {
 pub(super) fn removed_paths(
     paths: &[String],
     metadata: &Node,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     problems: &mut Problems,
 ) -> Vec<Removal> {
     let rules = kind.rules();

@@ -9,7 +9,7 @@ use super::{
     develop, patch, refs, teardown_guard,
 };
 use crate::detect;
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use crate::kinds::teardown::TeardownManifest;
 use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ impl Failure {
 pub fn load(
     source: &dyn ManifestSource,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
 ) -> Result<Desired, Failure> {
     load_as(source, request, kinds, false)
 }
@@ -49,7 +49,7 @@ pub fn load(
 pub fn load_earlier(
     source: &dyn ManifestSource,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
 ) -> Result<Desired, Failure> {
     load_as(source, request, kinds, true)
 }
@@ -57,7 +57,7 @@ pub fn load_earlier(
 fn load_as(
     source: &dyn ManifestSource,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     earlier: bool,
 ) -> Result<Desired, Failure> {
     let mut files = Files::default();
@@ -84,7 +84,7 @@ fn load_as(
 pub fn names(
     source: &dyn ManifestSource,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
 ) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
     let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
@@ -96,7 +96,7 @@ pub fn names(
 fn run(
     source: &dyn ManifestSource,
     request: &Request<'_>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     earlier: bool,
     files: &mut Files,
     problems: &mut Problems,
@@ -204,7 +204,7 @@ fn run(
 /// A document whose kind and name are known.
 struct Document {
     address: Address,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     name_span: Span,
     span: Span,
     metadata: Node,
@@ -216,7 +216,7 @@ struct Document {
 /// A document with its variables filled in.
 struct Ready {
     address: Address,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     span: Span,
     /// `None` when it has mistakes.
     metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
@@ -225,7 +225,7 @@ struct Ready {
 
 struct Documents<'a> {
     setup: &'a Setup,
-    kinds: &'a [&'static dyn AnyKind],
+    kinds: &'a [&'static dyn Kind],
     /// Whether they are of an earlier commit, of which nothing has to be fixed.
     earlier: bool,
     /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
@@ -306,7 +306,7 @@ impl Documents<'_> {
     }
 
     /// The kind of that name, unless the project leaves it alone.
-    fn kind(&self, name: &str, node: &Node, problems: &mut Problems) -> Option<&'static dyn AnyKind> {
+    fn kind(&self, name: &str, node: &Node, problems: &mut Problems) -> Option<&'static dyn Kind> {
         let found = self.kinds.iter().copied().find(|k| k.name() == name);
         if found.is_none() {
             let span = node.get("kind").map_or(node.span, |n| n.span);
@@ -342,7 +342,7 @@ fn name_span(node: &Node) -> Span {
 /// Types the metadata, and checks what only makes sense with the kind's rules.
 fn describe(
     metadata: &Node,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     problems: &mut Problems,
 ) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
     checks::nothing_deferred(metadata, problems);

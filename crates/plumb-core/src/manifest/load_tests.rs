@@ -1,5 +1,5 @@
 use super::*;
-use crate::kinds::{Findings, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, of};
+use crate::kinds::{Findings, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported};
 use crate::manifest::InMemory;
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
@@ -7,13 +7,13 @@ use plumb_model::schema::{Path, Segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 /// A small kind, so that loading is tested apart from the real ones.
 struct Job;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct JobSpec {
+struct TestJobSpec {
     name: String,
     description: Option<String>,
     retries: Option<u32>,
@@ -21,7 +21,7 @@ struct JobSpec {
     tags: BTreeMap<String, String>,
     #[serde(default)]
     #[schemars(extend("x-plumb" = {"key": "key", "why": "test"}))]
-    tasks: Vec<Task>,
+    tasks: Vec<TestTask>,
     #[schemars(extend("x-plumb" = {"secret": "value", "why": "test"}))]
     password: Option<String>,
     #[serde(default)]
@@ -32,7 +32,7 @@ struct JobSpec {
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Task {
+struct TestTask {
     key: String,
     cluster: Option<String>,
     retries: Option<i64>,
@@ -41,44 +41,57 @@ struct Task {
 }
 
 impl Kind for Job {
-    const NAME: &'static str = "TestJob";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "job";
-    const TITLE: &'static str = "name";
-    const MARK: MarkPlace = MarkPlace::Tags("tags");
-    type Spec = JobSpec;
+    fn name(&self) -> &'static str {
+        "TestJob"
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "job"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Tags("tags")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         Vec::new()
     }
-    fn observe(_: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, _: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         Vec::new()
     }
-    fn reread(_: &str) -> Vec<Read> {
+    fn read_one(&self, _: &str) -> Vec<Read> {
         Vec::new()
     }
-    fn reobserve(_: &[Pages]) -> Result<Seen, Unreadable> {
-        Ok(Seen::default())
+    fn parse_one(&self, _: &[Pages]) -> Result<Observed, Unreadable> {
+        Ok(Observed::default())
     }
-    fn calls(_: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, _: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Ok(Vec::new())
     }
-    fn check(spec: &JobSpec, findings: &mut Findings) {
-        let keys: BTreeSet<&str> = spec.tasks.iter().map(|t| t.key.as_str()).collect();
-        for (i, task) in spec.tasks.iter().enumerate() {
-            for (j, after) in task.after.iter().enumerate().filter(|(_, a)| !keys.contains(a.as_str())) {
-                findings.at(format!("tasks[{i}].after[{j}]"), format!("there is no task `{after}`"), "unknown task");
-            }
-        }
-    }
-    fn develop(spec: &mut Value) {
+    fn develop(&self, spec: &mut Value) {
         spec["paused"] = json!(true);
     }
 }
 
-fn kinds() -> &'static [&'static dyn AnyKind] {
-    static ALL: OnceLock<Vec<&'static dyn AnyKind>> = OnceLock::new();
-    ALL.get_or_init(|| vec![of::<Job>()])
+fn check(spec: &TestJobSpec, findings: &mut Findings) {
+    let keys: BTreeSet<&str> = spec.tasks.iter().map(|t| t.key.as_str()).collect();
+    for (i, task) in spec.tasks.iter().enumerate() {
+        for (j, after) in task.after.iter().enumerate().filter(|(_, a)| !keys.contains(a.as_str())) {
+            findings.at(format!("tasks[{i}].after[{j}]"), format!("there is no task `{after}`"), "unknown task");
+        }
+    }
+}
+
+fn kinds() -> &'static [&'static dyn Kind] {
+    &[&Job]
 }
 
 const PROJECT: &str = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: demo}\nspec:\n  variables:\n    size: 4\n    \

@@ -3,7 +3,7 @@
 //!
 //! Loading is offline and runs no code of the repository. It reports every mistake it finds, not only the first.
 
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use crate::kinds::managed::ToolName;
 use crate::kinds::teardown::TeardownManifest;
 use plumb_model::address::Address;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// A manifest that was read without a mistake.
 pub struct Resource {
     pub address: Address,
-    pub kind: &'static dyn AnyKind,
+    pub kind: &'static dyn Kind,
     pub labels: BTreeMap<String, String>,
     pub lifecycle: Lifecycle,
     /// The id of an existing object to take over.

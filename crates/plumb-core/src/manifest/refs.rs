@@ -3,7 +3,7 @@
 use super::expand::{height, text_of, weight};
 use super::template::{Piece, Reference, pieces};
 use super::{Address, walk};
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use plumb_model::yaml::{Entry, Files, Guesser, MOST_DEPTH, Node, Problems, Span, Tree, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ const MOST_ADDED: usize = 1_000_000;
 /// A manifest whose references are to be resolved.
 pub(super) struct Referrer<'a> {
     pub address: &'a Address,
-    pub kind: &'static dyn AnyKind,
+    pub kind: &'static dyn Kind,
     pub spec: &'a Node,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Resolved {
 pub(super) fn resolve(
     targets: &[Referrer<'_>],
     known: &BTreeSet<Address>,
-    kinds: &[&'static dyn AnyKind],
+    kinds: &[&'static dyn Kind],
     files: &Files,
     problems: &mut Problems,
 ) -> Vec<Resolved> {
@@ -64,7 +64,7 @@ struct Resolver<'a, 'p> {
     targets: &'a [Referrer<'a>],
     index: BTreeMap<&'a Address, usize>,
     known: &'a BTreeSet<Address>,
-    kinds: &'a [&'static dyn AnyKind],
+    kinds: &'a [&'static dyn Kind],
     files: &'a Files,
     /// The fields that are being resolved, outermost first.
     running: Vec<(usize, String)>,

@@ -4,7 +4,7 @@ use super::document::{self, API_VERSION, check_name};
 use super::expand::Value;
 use super::source::tidy;
 use super::{Mode, Project, Request, Target, reserved, teardown_guard};
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use crate::kinds::airflow::destination::Destination;
 use plumb_model::yaml::{
     Files, Gaps, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, read_partly, resolve,
@@ -38,7 +38,7 @@ pub(super) struct Setup {
 }
 
 /// Reads the project file's document.
-pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn AnyKind], problems: &mut Problems) -> Option<Setup> {
+pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn Kind], problems: &mut Problems) -> Option<Setup> {
     let mut nodes = nodes.into_iter();
     let Some(node) = nodes.next() else {
         if problems.is_empty() {
@@ -76,7 +76,7 @@ pub(super) fn open(nodes: Vec<Node>, kinds: &[&'static dyn AnyKind], problems: &
     Some(Setup { project, spec })
 }
 
-fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn AnyKind], problems: &mut Problems) {
+fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: &mut Problems) {
     let spec = &gaps.node;
     let names: Vec<&str> = kinds.iter().map(|k| k.name()).collect();
     for (i, kind) in project.kinds.iter().flatten().enumerate() {

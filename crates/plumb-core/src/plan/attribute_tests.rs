@@ -4,7 +4,7 @@
 
 use super::super::{Action, Baseline, Baselines, Change, Input, Live, LiveObject, Plan, Selection, decide};
 use super::*;
-use crate::kinds::{MarkPlace, Owner, Rev, Seen};
+use crate::kinds::{MarkPlace, Observed, Owner, Rev};
 use crate::manifest;
 use crate::manifest::{Desired, InMemory, Request};
 use plumb_model::address::Address;
@@ -49,7 +49,10 @@ fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) 
     let owner = owner(&resource.address.kind, name);
     resource.kind.mark().put(&mut spec, &Mark { owner, rev, protect: false });
     edit(&mut spec);
-    LiveObject::of(resource.kind, Seen { id: id.into(), spec, state: Some("TERMINATED".into()), ..Seen::default() })
+    LiveObject::of(
+        resource.kind,
+        Observed { id: id.into(), spec, state: Some("TERMINATED".into()), ..Observed::default() },
+    )
 }
 
 fn plan(desired: &Desired, found: Vec<(&'static str, LiveObject)>, bases: &Baselines) -> Plan {
@@ -107,7 +110,7 @@ fn an_id_that_changed_behind_a_reference_is_put_down_to_the_reference() {
     // Somebody pointed the cluster at another pool.
     let kind = kinds::find(KINDS[0]).unwrap();
     let spec = json!({ "instance_pool_name": "other", "node_type_id": "m5.xlarge" });
-    let other = LiveObject::of(kind, Seen { id: "pool-1".into(), spec, ..Seen::default() });
+    let other = LiveObject::of(kind, Observed { id: "pool-1".into(), spec, ..Observed::default() });
     let pointed = plan(&desired, vec![pool("pool-2"), (KINDS[0], other), cluster()], &Baselines::new());
     let found = field(&pointed, "shared", "instance_pool_id");
     assert_eq!((found.origin, found.explanation.as_deref()), (Some(ChangeOrigin::Drift), None));

@@ -107,7 +107,7 @@ fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, 
         let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
         own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
     }
-    for resource in resources.iter().filter(|r| r.kind.is_borrowed(&r.spec)) {
+    for resource in resources.iter().filter(|r| r.kind.is_external(&r.spec)) {
         let live = input.live.of(resource.kind.name()).iter();
         live.filter(|f| f.is_called_as(resource.kind, &resource.spec))
             .for_each(|found| secrets::learn(resource.kind.rules(), &found.seen.spec, &mut vault));

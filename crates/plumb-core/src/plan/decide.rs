@@ -15,7 +15,7 @@ use super::{
     Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, finish, foreign, missing_systems, normal,
     order, orphans, references, unreadable,
 };
-use crate::kinds::{AnyKind, Impact, ImpactClass, Role, Step, UnknownSettings, Verb};
+use crate::kinds::{Impact, ImpactClass, Kind, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
@@ -43,7 +43,7 @@ pub struct Input<'a> {
     /// Whether what is due is terminated or deleted: `--allow-teardown`.
     pub allow_teardown: bool,
     /// The kinds that were read: only they are pruned.
-    pub kinds: &'a [&'static dyn AnyKind],
+    pub kinds: &'a [&'static dyn Kind],
     /// `PLUMB_APPROVAL_KEY`, which keys the digests.
     pub approval_key: Option<&'a str>,
     /// Systems that a kind above is read from and that the target does not have: of it, only what needs none of them is

@@ -4,7 +4,7 @@ use super::Blocked;
 use super::context::PlanContext;
 use super::live::LiveObject;
 use crate::kinds::managed::{Tool, ToolName};
-use crate::kinds::{AnyKind, Role};
+use crate::kinds::{Kind, Role};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(super) fn not_taken(resource: &Resource, found: &LiveObject) -> Option<Block
 }
 
 /// A refusal because of an object's name, with the tool that manages the object.
-pub(super) fn with_tool(kind: &dyn AnyKind, found: &LiveObject, blocked: Blocked) -> Blocked {
+pub(super) fn with_tool(kind: &dyn Kind, found: &LiveObject, blocked: Blocked) -> Blocked {
     let Some(tool) = kind.managed_by(&found.seen).filter(|_| found.mark.is_none()) else { return blocked };
     let remedy = blocked.remedy.map(|remedy| format!("{remedy}, and {}", take(&tool)));
     Blocked { reason: format!("{}; {}", blocked.reason, tool.says()), remedy, ..blocked }
@@ -87,7 +87,7 @@ pub(super) fn contested(context: &PlanContext<'_>) -> BTreeMap<Address, Blocked>
 /// Whether a manifest knows of the tool: it takes the object from it, or declares itself what names the tool.
 fn says_so(resource: &Resource, tool: &Tool) -> bool {
     let declared = || {
-        let seen = crate::kinds::Seen { spec: resource.spec.clone(), ..Default::default() };
+        let seen = crate::kinds::Observed { spec: resource.spec.clone(), ..Default::default() };
         resource.kind.managed_by(&seen).as_ref() == Some(tool)
     };
     resource.take_from == Some(tool.name) || declared()

@@ -1,7 +1,7 @@
 //! Guards: limits on what one apply may do, and from where.
 
 use super::{Action, Blocked, Change, Counts, Guard, Live, Plan};
-use crate::kinds::{AnyKind, Role};
+use crate::kinds::{Kind, Role};
 use crate::manifest::{Desired, Guards, Target};
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub type Owned<'a> = BTreeSet<(&'a str, &'a str)>;
 
 /// The objects of these kinds that carry the project's mark.
-pub fn owned<'a>(kinds: &[&'static dyn AnyKind], live: &'a Live, desired: &Desired) -> Owned<'a> {
+pub fn owned<'a>(kinds: &[&'static dyn Kind], live: &'a Live, desired: &Desired) -> Owned<'a> {
     let (project, target) = (&desired.project.name, desired.mark_target());
     let objects = kinds.iter().filter(|kind| kind.role() == Role::Object);
     let found = objects.flat_map(|kind| {
@@ -104,7 +104,7 @@ fn refuse(guard: Guard, reason: String) -> Blocked {
 mod tests {
     use super::*;
     use crate::kinds;
-    use crate::kinds::Seen;
+    use crate::kinds::Observed;
     use crate::manifest;
     use crate::manifest::{DatabricksTarget, GitTarget};
     use crate::manifest::{InMemory, Request};
@@ -138,7 +138,10 @@ mod tests {
         let desired = desired();
         let job = |name: &str, owner: &str| {
             let spec = json!({ "name": name, "tags": { "plumb": format!("{owner}/DatabricksJob/{name}") } });
-            LiveObject::of(kinds::find("DatabricksJob").unwrap(), Seen { id: name.into(), spec, ..Seen::default() })
+            LiveObject::of(
+                kinds::find("DatabricksJob").unwrap(),
+                Observed { id: name.into(), spec, ..Observed::default() },
+            )
         };
         let mut live = Live::default();
         live.kinds.insert("DatabricksJob", vec![job("a", "p/t"), job("b", "p/t"), job("theirs", "q/t")]);

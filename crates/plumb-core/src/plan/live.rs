@@ -1,7 +1,7 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
-use crate::kinds::{AnyKind, Mark, Owner, Seen, Unreadable};
+use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
 use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// A live object and whose it is. The mark is taken off its spec.
 #[derive(Clone, Debug)]
 pub struct LiveObject {
-    pub seen: Seen,
+    pub seen: Observed,
     pub mark: Option<Mark>,
     /// Whose it was when `plumb release` let it go although its manifest names it by `adopt`.
     pub released: Option<Owner>,
@@ -18,14 +18,14 @@ pub struct LiveObject {
 
 impl LiveObject {
     /// A live object as its kind saw it: the mark is taken off.
-    pub fn of(kind: &dyn AnyKind, mut seen: Seen) -> LiveObject {
+    pub fn of(kind: &dyn Kind, mut seen: Observed) -> LiveObject {
         let mark = kind.mark().take(&mut seen.spec);
         let released = kind.mark().take_release(&mut seen.spec);
         LiveObject { seen, mark, released }
     }
 
     /// Whether it has the name that a manifest's spec gives.
-    pub fn is_called_as(&self, kind: &dyn AnyKind, spec: &Value) -> bool {
+    pub fn is_called_as(&self, kind: &dyn Kind, spec: &Value) -> bool {
         let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
         let wanted = name(spec);
         !wanted.is_empty() && name(&self.seen.spec) == wanted
@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// Keeps an object that could not be read.
-    pub fn cannot_read(&mut self, kind: &dyn AnyKind, one: Unreadable) {
+    pub fn cannot_read(&mut self, kind: &dyn Kind, one: Unreadable) {
         self.unreadable.entry(kind.name()).or_default().push(one);
     }
 

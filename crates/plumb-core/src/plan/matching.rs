@@ -3,7 +3,7 @@
 use super::context::PlanContext;
 use super::live::LiveObject;
 use super::{Blocked, foreign, unreadable};
-use crate::kinds::{AnyKind, Mark, Owner};
+use crate::kinds::{Kind, Mark, Owner};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl From<Blocked> for Unmatched {
 pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
     let (kind, address) = (resource.kind, &resource.address);
     let refuse = |reason: String, remedy: String| Unmatched::from(Blocked::new(address, reason).with_remedy(remedy));
-    if kind.is_borrowed(&resource.spec) {
+    if kind.is_external(&resource.spec) {
         return external(context, resource);
     }
     unreadable::own_is_unread(context, resource)?;
@@ -183,7 +183,7 @@ pub(super) const CLONES_REMEDY: &str =
     "delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)";
 
 /// That several objects carry one mark, with their ids.
-pub(super) fn clones(kind: &dyn AnyKind, address: &Address, several: &[&LiveObject]) -> String {
+pub(super) fn clones(kind: &dyn Kind, address: &Address, several: &[&LiveObject]) -> String {
     let ids: Vec<&str> = several.iter().map(|f| f.seen.id.as_str()).collect();
     format!("{} {}s carry the mark of {address}: {}", several.len(), kind.noun(), ids.join(" and "))
 }

@@ -9,13 +9,13 @@ use super::unknown::UnknownMembers;
 use super::unreadable::unread_part;
 use super::verdict::{Claims, ResourceVerdict};
 use super::{Action, Blocked, Change, ChangeOrigin, normal};
-use crate::kinds::{AnyKind, Impact, Role, Step, Verb};
+use crate::kinds::{Impact, Kind, Role, Step, Verb};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Something owned without a manifest, and what is decided of it.
-type Orphan<'c, 'a> = (&'c Address, &'static dyn AnyKind, ResourceVerdict<'a>);
+type Orphan<'c, 'a> = (&'c Address, &'static dyn Kind, ResourceVerdict<'a>);
 
 /// Decides on what is owned and no manifest asks for any more.
 pub(super) fn decide<'c, 'a>(context: &'c PlanContext<'a>, claims: &Claims) -> Vec<Orphan<'c, 'a>> {
@@ -48,7 +48,7 @@ pub(super) fn decide<'c, 'a>(context: &'c PlanContext<'a>, claims: &Claims) -> V
 fn decide_one<'a>(
     context: &PlanContext<'a>,
     claims: &Claims,
-    kind: &'static dyn AnyKind,
+    kind: &'static dyn Kind,
     address: &Address,
     found: &'a LiveObject,
 ) -> ResourceVerdict<'a> {
@@ -93,7 +93,7 @@ fn decide_one<'a>(
 fn refuse(
     context: &PlanContext<'_>,
     claims: &Claims,
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     address: &Address,
     found: &LiveObject,
 ) -> Option<Blocked> {

@@ -3,7 +3,7 @@
 use super::context::PlanContext;
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, Guard, Selection};
-use crate::kinds::{AnyKind, Role, Whose};
+use crate::kinds::{Kind, Role, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use schemars::JsonSchema;
@@ -143,7 +143,7 @@ fn manifests<'a>(context: &PlanContext<'a>) -> BTreeMap<Address, &'a Resource> {
 }
 
 /// This project's live objects of a kind, and what is live of each; `None` where that could not be read.
-fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn AnyKind) -> Vec<(Address, Option<&'a Value>)> {
+fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn Kind) -> Vec<(Address, Option<&'a Value>)> {
     let desired = context.input.desired;
     let mut all: Vec<(Address, Option<&'a Value>)> = Vec::new();
     for (address, found) in context.owned.get(kind.name()).into_iter().flatten() {

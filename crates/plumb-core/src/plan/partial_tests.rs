@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::kinds::{self, Mark, Owner, Seen, Unreadable};
+use crate::kinds::{self, Mark, Observed, Owner, Unreadable};
 use crate::manifest::{Desired, InMemory, Request, load};
 use crate::plan::{Baselines, Input, Live, LiveObject, Plan, decide};
 
@@ -39,14 +39,14 @@ fn pool() -> LiveObject {
     // Another machine type: that cannot be changed in place.
     let spec = json!({"instance_pool_name": "workers", "node_type_id": "i3.2xlarge"});
     let mark = Some(owner("bau", "DatabricksInstancePool", "workers"));
-    LiveObject { seen: Seen { id: POOL.into(), spec, ..Seen::default() }, mark, released: None }
+    LiveObject { seen: Observed { id: POOL.into(), spec, ..Observed::default() }, mark, released: None }
 }
 
 fn job(id: &str, mark: Mark, pool: &str) -> LiveObject {
     let cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "instance_pool_id": pool});
     let task = json!({"task_key": "main", "notebook_task": {"notebook_path": "/x"}, "new_cluster": cluster});
     let spec = json!({"name": mark.owner.address.name, "tasks": [task]});
-    LiveObject { seen: Seen { id: id.into(), spec, ..Seen::default() }, mark: Some(mark), released: None }
+    LiveObject { seen: Observed { id: id.into(), spec, ..Observed::default() }, mark: Some(mark), released: None }
 }
 
 fn mine(name: &str) -> Mark {

@@ -232,7 +232,7 @@ impl<'a> PlanContext<'a> {
         {
             return Starts::Unknown("Airflow was not read".into());
         }
-        let live = match resource.kind.is_borrowed(&resource.spec) {
+        let live = match resource.kind.is_external(&resource.spec) {
             true => {
                 self.input.live.of(resource.kind.name()).iter().find(|f| f.is_called_as(resource.kind, &resource.spec))
             }
@@ -250,7 +250,7 @@ impl<'a> PlanContext<'a> {
         if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
             return Starts::Unknown(why);
         }
-        let is_external = resource.kind.is_borrowed(&resource.spec);
+        let is_external = resource.kind.is_external(&resource.spec);
         starts(kind, &resource.spec, live.map(|found| &found.seen.spec), is_external)
     }
 

@@ -344,13 +344,13 @@ fn what_could_not_be_read_is_neither_made_again_nor_deleted() {
 
 #[test]
 fn a_part_that_could_not_be_read_holds_up_its_object() {
-    let with = |edit: &dyn Fn(&mut crate::kinds::Seen), manifests: &str| {
+    let with = |edit: &dyn Fn(&mut crate::kinds::Observed), manifests: &str| {
         let mut world = World::of(manifests).with_pool("p-1", "x", OWN);
         world.live.kinds.get_mut(POOL).unwrap().iter_mut().for_each(|found| edit(&mut found.seen));
         world.says()
     };
     for (what, edit, is_read) in [
-        ("all is well", &(|_: &mut crate::kinds::Seen| {}) as &dyn Fn(&mut crate::kinds::Seen), true),
+        ("all is well", &(|_: &mut crate::kinds::Observed| {}) as &dyn Fn(&mut crate::kinds::Observed), true),
         ("a detail was refused", &|seen| seen.unread = Some("its permissions cannot be read".into()), false),
         ("a map is a list", &|seen| seen.spec["aws_attributes"] = json!([1]), false),
         ("a list is a number", &|seen| seen.spec["preloaded_spark_versions"] = json!(3), false),

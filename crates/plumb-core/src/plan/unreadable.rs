@@ -15,7 +15,7 @@ use super::live::{Live, LiveObject};
 use super::matching::{ObjectMatch, Unmatched};
 use super::verdict::ReferenceIds;
 use super::{Blocked, Note};
-use crate::kinds::{AnyKind, Seen, Unreadable, Whose};
+use crate::kinds::{Kind, Observed, Unreadable, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Path, Rules, Segment, Shape};
@@ -51,10 +51,10 @@ struct OfKind<'a> {
 }
 
 impl<'a> UnreadObjects<'a> {
-    pub(super) fn new(live: &'a Live, kinds: &[&'static dyn AnyKind], project: &str, target: &str) -> Self {
+    pub(super) fn new(live: &'a Live, kinds: &[&'static dyn Kind], project: &str, target: &str) -> Self {
         let mut all = UnreadObjects::default();
         for kind in kinds {
-            if kind.supplies(&Seen::default()).is_some() {
+            if kind.supplies(&Observed::default()).is_some() {
                 all.suppliers.extend(live.of(kind.name()).iter().map(|found| found.seen.id.as_str()));
             }
             let of = all.kinds.entry(kind.name()).or_default();
@@ -82,7 +82,7 @@ impl<'a> UnreadObjects<'a> {
                     }
                     None => {
                         of.no_id = of.no_id.or(Some(one));
-                        if kind.supplies(&Seen::default()).is_some() {
+                        if kind.supplies(&Observed::default()).is_some() {
                             all.supplier = all.supplier.or(Some(one));
                         }
                     }
@@ -129,7 +129,7 @@ impl<'a> UnreadObjects<'a> {
     }
 
     /// Why nothing of a kind is deleted or replaced now.
-    pub(super) fn no_delete(&self, kind: &dyn AnyKind) -> Option<String> {
+    pub(super) fn no_delete(&self, kind: &dyn Kind) -> Option<String> {
         let one = self.copy(kind.name())?;
         Some(format!("this could not be read, and may carry the same mark: {one}"))
     }
@@ -143,7 +143,7 @@ impl<'a> UnreadObjects<'a> {
     /// Refuses to delete what is owned, is in no manifest, and could not be read.
     pub(super) fn orphans(
         &self,
-        kind: &dyn AnyKind,
+        kind: &dyn Kind,
         has_manifest: impl Fn(&Address) -> bool,
     ) -> Vec<(&'a Address, Blocked)> {
         let owned = self.of(kind.name()).into_iter().flat_map(|of| &of.owned);
@@ -280,7 +280,7 @@ pub(super) fn refuse_unread(live: &Live, resource: &Resource, may_match: impl Fn
 const REMEDY: &str = "look at it in the service itself: its answer is not what its API promises";
 
 /// Why what was found of an object is not the whole of it.
-pub(super) fn unread_part(kind: &dyn AnyKind, found: &LiveObject) -> Option<String> {
+pub(super) fn unread_part(kind: &dyn Kind, found: &LiveObject) -> Option<String> {
     let what = || format!("{} {}", kind.noun(), found.seen.id);
     if let Some(why) = &found.seen.unread {
         return Some(format!("{} could not be read whole: {why}", what()));

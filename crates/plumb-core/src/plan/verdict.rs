@@ -5,7 +5,7 @@ use super::decide::WantedObject;
 use super::matching::{ObjectMatch, Unmatched};
 use super::unknown::{self, Member};
 use super::{Action, Blocked, Change, Note, unreadable};
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use crate::manifest::Resource;
 use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
@@ -135,7 +135,7 @@ impl<'a> Collected<'a> {
     }
 
     /// Adds what is decided of a resource.
-    pub fn add(&mut self, address: &Address, kind: &dyn AnyKind, verdict: ResourceVerdict<'a>) {
+    pub fn add(&mut self, address: &Address, kind: &dyn Kind, verdict: ResourceVerdict<'a>) {
         if verdict.unavailable {
             self.ids.unavailable.insert(address.clone());
         }

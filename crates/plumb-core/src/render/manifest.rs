@@ -2,7 +2,7 @@
 
 use super::taken::{Marks, Names, Taken, take, yaml};
 use super::value::visible;
-use crate::kinds::{AnyKind, Seen};
+use crate::kinds::{Kind, Observed};
 use crate::plan::normal::{modelled, of_field};
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Rules, Scope, Secret, Shape};
@@ -38,9 +38,9 @@ const FIRST: [&str; 8] = [
 /// from the file; `known` names the resources whose ids may occur; `unknown` are settings of the object that no spec can
 /// say, for a comment.
 pub fn manifest(
-    kind: &dyn AnyKind,
+    kind: &dyn Kind,
     name: &str,
-    seen: &Seen,
+    seen: &Observed,
     schema: &str,
     known: &BTreeMap<String, Address>,
     unknown: &[String],
@@ -57,7 +57,7 @@ pub fn manifest(
     let mut metadata = serde_yaml::Mapping::new();
     metadata.insert("name".into(), name.into());
     // What stays somebody else's is known by its name, and not taken over.
-    let adopts = !kind.is_borrowed(&export);
+    let adopts = !kind.is_external(&export);
     if adopts {
         metadata.insert("adopt".into(), seen.id.as_str().into());
     }

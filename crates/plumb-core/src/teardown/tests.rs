@@ -207,7 +207,7 @@ impl State {
         let (decided, old) = self.decide();
         let live = old.seen();
         let step =
-            |verb, body| EmrCluster::calls(&Step { verb, live: Some(&live), body, changed: &[], now: now() }).unwrap();
+            |verb, body| EmrCluster.calls(&Step { verb, live: Some(&live), body, changed: &[], now: now() }).unwrap();
         match decided.next {
             TeardownStep::Nothing => Vec::new(),
             TeardownStep::Tag { tags, .. } => step(Verb::Update, &json!({ "tags": tags })),

@@ -3,7 +3,6 @@
 use super::account::{Ask, At, Book};
 use super::application::parameter;
 use super::{TranslatedManifest, address};
-use crate::kinds::Kind;
 use crate::kinds::airflow::dag::AirflowDag;
 use serde_json::{Map, Value, json};
 

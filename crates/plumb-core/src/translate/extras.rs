@@ -3,7 +3,6 @@
 use super::account::{Ask, At, Book};
 use super::parts::CLUSTER;
 use super::{TranslatedManifest, address};
-use crate::kinds::Kind;
 use crate::kinds::databricks::policy::DatabricksClusterPolicy;
 use crate::kinds::databricks::pool::DatabricksInstancePool;
 use serde_json::{Map, Value, json};

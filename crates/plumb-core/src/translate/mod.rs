@@ -33,7 +33,6 @@ pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 
 use crate::detect;
-use crate::kinds::Kind;
 use crate::kinds::databricks::job::DatabricksJob;
 use account::{Ask, Book};
 use conf::{TargetPaths, Wants};

@@ -5,7 +5,6 @@ use super::{TranslatedManifest, Translation, TranslationOptions, address, escape
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::{FailedRead, pattern};
-use crate::kinds::Kind;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::emr::application::EmrServerlessApplication;

@@ -10,7 +10,6 @@ use super::parts::CLUSTER;
 use super::shape::{ClusterShape, Size};
 use super::{TranslatedManifest, TranslationOptions, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
 use crate::detect;
-use crate::kinds::Kind;
 use crate::kinds::databricks::job::DatabricksJob;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;

@@ -2,8 +2,8 @@
 
 use super::{check, secret};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported,
-    Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, UnknownSettings, Unreadable,
+    Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -12,6 +12,7 @@ use plumb_model::text::percent_encoded;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A connection: what the REST API takes to create one.
@@ -85,9 +86,9 @@ fn path(id: &str) -> String {
     format!("{PATH}/{}", percent_encoded(id))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let id = raw.get("connection_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<AirflowConnection>(id, Some(raw), why);
+    let refuse = |why: String| Unreadable::of(&AirflowConnection, id, Some(raw), why);
     let id = id.ok_or_else(|| refuse("it has no connection_id".into()))?;
     reading::text(raw, "password").map_err(refuse)?;
     let mut spec = raw.clone();
@@ -102,7 +103,7 @@ fn seen(raw: &Value) -> Result<Seen, Unreadable> {
     spec["password"] = if ours && is_set { Vault::UNKNOWN.into() } else { Value::Null };
     // Airflow 2's listing leaves `extra` out, and none of its answers has a password.
     let facts = json!({ "shows_password": shown.is_some(), "others_password": !ours && is_set });
-    Ok(Seen { id: id.to_owned(), spec, partial: raw.get("extra").is_none(), facts, ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, partial: raw.get("extra").is_none(), facts, ..Observed::default() })
 }
 
 /// The description, with a note in the mark's line that plumb has set a password.
@@ -162,46 +163,63 @@ fn update(step: &Step<'_>) -> Result<Call, Unsupported> {
 }
 
 impl Kind for AirflowConnection {
-    const NAME: &'static str = "AirflowConnection";
-    const SYSTEM: System = System::Airflow;
-    const NOUN: &'static str = "Airflow connection";
-    const TITLE: &'static str = "connection_id";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::LastLine("description");
+    fn name(&self) -> &'static str {
+        "AirflowConnection"
+    }
+    fn system(&self) -> System {
+        System::Airflow
+    }
+    fn noun(&self) -> &'static str {
+        "Airflow connection"
+    }
+    fn title(&self) -> &'static str {
+        "connection_id"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::LastLine("description")
+    }
     /// Airflow 2 takes any text, JSON or not.
-    const LOOSE: &'static [&'static str] = &["extra"];
-    type Spec = ConnectionSpec;
+    fn loose(&self) -> &'static [&'static str] {
+        &["extra"]
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "connections", "connection_id")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "connections", |row| Some(seen(row)))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "connections", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, _wanted: Option<&Value>) -> Vec<Read> {
-        if seen.partial { Self::reread(&seen.id) } else { Vec::new() }
+    fn details(&self, seen: &Observed, _wanted: Option<&Value>) -> Vec<Read> {
+        if seen.partial { self.read_one(&seen.id) } else { Vec::new() }
     }
 
-    fn absorb(seen: &mut Seen, _wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(&self, seen: &mut Observed, _wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         if seen.partial {
             let pages = reading::next(&mut details.iter(), "what its listing leaves out")?;
-            *seen = Self::reobserve(std::slice::from_ref(pages)).map_err(|e| e.why)?;
+            *seen = self.parse_one(std::slice::from_ref(pages)).map_err(|e| e.why)?;
         }
         Ok(())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let seen = seen(reread.iter().flatten().next().unwrap_or(&Value::Null))?;
-        Ok(Seen { partial: false, ..seen })
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let seen = seen(pages.iter().flatten().next().unwrap_or(&Value::Null))?;
+        Ok(Observed { partial: false, ..seen })
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Ok(vec![match step.verb {
             Verb::Create => create(step.body)?,
             Verb::Update => update(step)?,
@@ -210,11 +228,11 @@ impl Kind for AirflowConnection {
     }
 
     /// What `update_mask` does not name stays as it is, and a name that Airflow does not know is refused.
-    fn unknown_settings() -> UnknownSettings {
+    fn unknown_settings(&self) -> UnknownSettings {
         UnknownSettings::Untouched
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         let mut impacts = Vec::new();
         if step.verb == Verb::Delete {
             impacts.push(ImpactClass::BreaksUsers.says("tasks that look it up while it is gone fail"));
@@ -227,24 +245,25 @@ impl Kind for AirflowConnection {
         }
         impacts
     }
+}
 
-    fn check(spec: &ConnectionSpec, findings: &mut Findings) {
-        check::name(&spec.connection_id, 200, "connection_id", findings);
-        let odd = |c: char| !(c.is_alphanumeric() || "_.-".contains(c));
-        if !plumb_model::yaml::is_deferred(&spec.connection_id) && spec.connection_id.contains(odd) {
-            let label = "expected letters, digits, `_`, `.` and `-` only";
-            findings.at("connection_id", "Airflow does not accept this connection id", label);
-        }
-        if let Some(password) = &spec.password {
-            secret::check("password", &json!(password), "password", findings);
-        }
-        for (key, value) in spec.extra.iter().flat_map(|extra| &extra.0) {
-            let path = format!("extra.{key}");
-            if value.is_null() {
-                findings.at(&path, "an entry of `extra` without a value", "leave it out, or give it one");
-            }
-            secret::check(key, value, &path, findings);
-        }
-        check::description(spec.description.as_deref(), findings);
+/// What the schema cannot say.
+fn check(spec: &ConnectionSpec, findings: &mut Findings) {
+    check::name(&spec.connection_id, 200, "connection_id", findings);
+    let odd = |c: char| !(c.is_alphanumeric() || "_.-".contains(c));
+    if !plumb_model::yaml::is_deferred(&spec.connection_id) && spec.connection_id.contains(odd) {
+        let label = "expected letters, digits, `_`, `.` and `-` only";
+        findings.at("connection_id", "Airflow does not accept this connection id", label);
     }
+    if let Some(password) = &spec.password {
+        secret::check("password", &json!(password), "password", findings);
+    }
+    for (key, value) in spec.extra.iter().flat_map(|extra| &extra.0) {
+        let path = format!("extra.{key}");
+        if value.is_null() {
+            findings.at(&path, "an entry of `extra` without a value", "leave it out, or give it one");
+        }
+        secret::check(key, value, &path, findings);
+    }
+    check::description(spec.description.as_deref(), findings);
 }

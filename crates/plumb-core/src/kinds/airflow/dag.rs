@@ -11,16 +11,23 @@ use super::dag_spec::DagSpec;
 use super::python::{self, HEADER};
 use crate::kinds::teardown::StarterKind;
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, RunNow, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb,
+    Impact, ImpactClass, Kind, MarkPlace, Observed, RunNow, SpecType, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb,
 };
 use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Read};
 use plumb_model::text::percent_encoded;
 use plumb_model::yaml::{Node, Tree};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A DAG: its file and Airflow's REST API v2.
 pub struct AirflowDag;
+
+impl AirflowDag {
+    /// The name in manifests.
+    pub const NAME: &'static str = "AirflowDag";
+}
 
 /// The most runs that a plan counts when all missed ticks are made up for.
 const MOST_COUNTED: usize = 1000;
@@ -82,11 +89,11 @@ fn is_external(spec: &Value) -> bool {
     spec.get("source").and_then(Value::as_str) == Some("external")
 }
 
-fn fact<'s>(live: Option<&'s Seen>, name: &str) -> Option<&'s str> {
+fn fact<'s>(live: Option<&'s Observed>, name: &str) -> Option<&'s str> {
     live?.facts.get(name)?.as_str()
 }
 
-fn is_known(live: Option<&Seen>) -> bool {
+fn is_known(live: Option<&Observed>) -> bool {
     live.is_some_and(|seen| seen.facts["known"] == true)
 }
 
@@ -171,17 +178,34 @@ impl StarterKind for AirflowDag {
 }
 
 impl Kind for AirflowDag {
-    const NAME: &'static str = "AirflowDag";
-    const SYSTEM: System = System::Airflow;
-    const NOUN: &'static str = "DAG";
-    const TITLE: &'static str = "dag_id";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::Line(HEADER);
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Airflow
+    }
+    fn noun(&self) -> &'static str {
+        "DAG"
+    }
+    fn title(&self) -> &'static str {
+        "dag_id"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Line(HEADER)
+    }
     /// What a person wrote into plumb's file is drift, whatever it is, and is taken back.
-    const LOOSE: &'static [&'static str] = &["*"];
-    type Spec = DagSpec;
+    fn loose(&self) -> &'static [&'static str] {
+        &["*"]
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(dag_check::check));
+        &SPEC
+    }
 
-    fn assumed(name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
+    fn assumed(&self, name: &str, spec: &Node) -> Vec<(&'static str, Tree)> {
         let id = ("dag_id", Tree::Str(name.replace('-', "_")));
         match spec.get("source").and_then(Node::as_str) {
             Some("external") => vec![id],
@@ -189,31 +213,31 @@ impl Kind for AirflowDag {
         }
     }
 
-    fn is_borrowed(spec: &Value) -> bool {
+    fn is_external(&self, spec: &Value) -> bool {
         is_external(spec)
     }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         let dags =
             Call::get(System::Airflow, "/api/v2/dags").query("exclude_stale", "false").query("order_by", "dag_id");
         vec![Read::single(Call::get(System::DagFiles, "/dags")), Read::offsets(dags, "dags", "dag_id"), import_errors()]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         dag_live::observe(listed)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         let files = Call::get(System::DagFiles, "/dags").query("dag_id", id);
         let dags =
             Call::get(System::Airflow, "/api/v2/dags").query("exclude_stale", "false").query("dag_id_pattern", id);
         vec![Read::single(files), Read::offsets(dags, "dags", "dag_id"), import_errors()]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let asked = reread.first().and_then(|pages| pages.first()?.get("dag_id")?.as_str()).unwrap_or_default();
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let asked = pages.first().and_then(|pages| pages.first()?.get("dag_id")?.as_str()).unwrap_or_default();
         let mut gone = Unreadable::unknown(format!("DAG {asked}"), "it is gone");
-        for seen in dag_live::observe(reread) {
+        for seen in dag_live::observe(pages) {
             match seen {
                 Ok(seen) if seen.id == asked || seen.spec["dag_id"] == asked => return Ok(seen),
                 // Airflow's pattern lets others through.
@@ -224,17 +248,17 @@ impl Kind for AirflowDag {
         Err(gone)
     }
 
-    fn activity(seen: &Seen) -> Option<Read> {
+    fn activity(&self, seen: &Observed) -> Option<Read> {
         let runs = Call::get(System::Airflow, format!("/api/v2/dags/{}/dagRuns", percent_encoded(&seen.id)))
             .query("state", "running");
         is_known(Some(seen)).then(|| Read::offsets(runs, "dag_runs", "dag_run_id"))
     }
 
-    fn active_runs(pages: &Pages) -> usize {
+    fn active_runs(&self, pages: &Pages) -> usize {
         pages.iter().filter_map(|p| p.get("dag_runs")?.as_array()).map(Vec::len).sum()
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         if is_external(step.body) {
             return external(step);
         }
@@ -280,11 +304,11 @@ impl Kind for AirflowDag {
     }
 
     /// The file is written out of the spec.
-    fn unknown_settings() -> UnknownSettings {
+    fn unknown_settings(&self) -> UnknownSettings {
         UnknownSettings::Lost
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
         let unknown = step.live.is_some_and(|l| l.unknown_runs);
@@ -311,7 +335,7 @@ impl Kind for AirflowDag {
         }
     }
 
-    fn run_now(step: &Step<'_>) -> Option<RunNow> {
+    fn run_now(&self, step: &Step<'_>) -> Option<RunNow> {
         if !switches_on(step) {
             return None;
         }
@@ -324,7 +348,7 @@ impl Kind for AirflowDag {
         Some(RunNow { what, allowed, remedy: "write `catchUpNow: true` if it is meant".to_owned() })
     }
 
-    fn next_run(step: &Step<'_>) -> Option<String> {
+    fn next_run(&self, step: &Step<'_>) -> Option<String> {
         let spec: DagSpec = serde_json::from_value(step.body.clone()).unwrap_or_default();
         if step.verb == Verb::Delete || spec.paused == Some(true) {
             return None;
@@ -332,7 +356,7 @@ impl Kind for AirflowDag {
         dag_runs::next(&spec, step.now).map(|due| due.words())
     }
 
-    fn settled(expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {
+    fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {
         match expect.get("parsed").and_then(Value::as_str) {
             Some(text) => parsed(expect, text, looks, memory),
             None => match looks.first() {
@@ -342,11 +366,7 @@ impl Kind for AirflowDag {
         }
     }
 
-    fn check(spec: &DagSpec, findings: &mut Findings) {
-        dag_check::check(spec, findings);
-    }
-
-    fn export(seen: &Seen) -> Value {
+    fn export(&self, seen: &Observed) -> Value {
         match is_external(&seen.spec) {
             // Its tags come from the code that defines it.
             true => json!({ "dag_id": seen.id, "source": "external", "paused": seen.spec["paused"] }),
@@ -354,7 +374,7 @@ impl Kind for AirflowDag {
         }
     }
 
-    fn develop(spec: &mut Value) {
+    fn develop(&self, spec: &mut Value) {
         if !is_external(spec) {
             spec["paused"] = json!(true);
         }

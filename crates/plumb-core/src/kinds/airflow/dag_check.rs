@@ -1,7 +1,7 @@
 //! What the schema of a DAG cannot say: names that have to be there, circles, cron, time zones, durations, either-ors.
 
 use super::dag_runs;
-use super::dag_spec::{DagSpec, Defaults, RunParams, Schedule, Task};
+use super::dag_spec::{DagSchedule, DagSpec, DagTask, Defaults, RunParams};
 use crate::kinds::Findings;
 use jiff::tz::TimeZone;
 use plumb_model::text::seconds;
@@ -142,7 +142,7 @@ fn duration(text: Option<&str>, path: &str, findings: &mut Findings) {
 
 fn schedule(spec: &DagSpec, findings: &mut Findings) {
     if let Some(schedule) = &spec.schedule {
-        let Schedule { cron, timezone, data_interval, assets, when } = schedule;
+        let DagSchedule { cron, timezone, data_interval, assets, when } = schedule;
         match (cron, assets) {
             (Some(_), Some(_)) => findings.at(
                 "schedule.assets",
@@ -217,7 +217,7 @@ fn asset(uri: &str, path: &str, findings: &mut Findings) {
     findings.at(path, "this cannot be an asset's URI", label);
 }
 
-fn tasks(tasks: &[Task], findings: &mut Findings) {
+fn tasks(tasks: &[DagTask], findings: &mut Findings) {
     if tasks.is_empty() {
         findings.at(
             "tasks",
@@ -342,7 +342,7 @@ fn run_params(params: &RunParams, at: &str, findings: &mut Findings) {
 }
 
 /// A circle of tasks that wait for each other, its first element repeated at the end.
-fn circle(tasks: &[Task]) -> Option<Vec<&str>> {
+fn circle(tasks: &[DagTask]) -> Option<Vec<&str>> {
     let after: BTreeMap<&str, Vec<&str>> = tasks
         .iter()
         .filter(|t| !is_deferred(&t.id))

@@ -2,7 +2,7 @@
 
 use super::dag::AirflowDag;
 use super::python::{self, Condition, HEADER};
-use crate::kinds::{Seen, Unreadable, reading};
+use crate::kinds::{Observed, Unreadable, reading};
 use plumb_model::read::Pages;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 ///
 /// A row of Airflow's that cannot be read says nothing of its DAG; one that does not even say which DAG it is of may be of
 /// any that has no other.
-pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+pub fn observe(listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
     let mut found = Vec::new();
     let rows = |index: usize, member: &str, found: &mut Vec<_>| -> Vec<&Value> {
         let mut rows = Vec::new();
@@ -38,7 +38,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
             }
             None => {
                 nameless = true;
-                found.push(Err(Unreadable::of::<AirflowDag>(None, None, "Airflow's row of it has no dag_id")));
+                found.push(Err(Unreadable::of(&AirflowDag, None, None, "Airflow's row of it has no dag_id")));
             }
         }
     }
@@ -71,7 +71,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
             seen.id = format!("{id} in {}", text(file, "path").unwrap_or_default());
         }
         found.push(match why {
-            Some(why) => Err(Unreadable::of::<AirflowDag>(Some(&seen.id), Some(&seen.spec), why)),
+            Some(why) => Err(Unreadable::of(&AirflowDag, Some(&seen.id), Some(&seen.spec), why)),
             None => Ok(seen),
         });
     }
@@ -82,7 +82,7 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
         let spec = json!({ "dag_id": id });
         let whose = check(dag)
             .and_then(|()| fileloc(dag).map(drop).ok_or("Airflow does not say which file defines it".to_owned()));
-        whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of::<AirflowDag>(Some(id), Some(&spec), why))
+        whose.map(|()| of_others(dag)).map_err(|why| Unreadable::of(&AirflowDag, Some(id), Some(&spec), why))
     }));
     found
 }
@@ -90,11 +90,11 @@ pub fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
 /// A file that is no text, or too long. plumb's own are called after their DAG, so it is of no other.
 fn unreadable_file(path: Option<&str>) -> Unreadable {
     let Some(path) = path else {
-        return Unreadable::of::<AirflowDag>(None, None, "a DAG file has no name");
+        return Unreadable::of(&AirflowDag, None, None, "a DAG file has no name");
     };
     let id = path.trim_end_matches(".py");
     let why = "the file is no text, or longer than a DAG file is";
-    let known = Unreadable::of::<AirflowDag>(Some(id), Some(&json!({ "dag_id": id })), why);
+    let known = Unreadable::of(&AirflowDag, Some(id), Some(&json!({ "dag_id": id })), why);
     Unreadable { what: format!("DAG file {path}"), ..known }
 }
 
@@ -183,7 +183,7 @@ pub fn in_short(error: &Value, path: &str) -> (String, Option<usize>) {
     (what, line)
 }
 
-fn of_file(id: &str, file: &Value, dag: Option<&Value>, errors: &[&Value], others: &[&str]) -> Seen {
+fn of_file(id: &str, file: &Value, dag: Option<&Value>, errors: &[&Value], others: &[&str]) -> Observed {
     let (path, source) = (text(file, "path").unwrap_or_default(), text(file, "text").unwrap_or_default());
     let mut spec = python::data_of(source).unwrap_or_else(|| json!({}));
     spec["dag_id"] = json!(id);
@@ -232,16 +232,16 @@ fn of_file(id: &str, file: &Value, dag: Option<&Value>, errors: &[&Value], other
     facts["file"] = json!(path);
     facts["others"] = json!(others);
     facts[HEADER] = json!(python::mark_of(source));
-    Seen { id: id.to_owned(), state: Some(state(&spec)), spec, facts, ..Seen::default() }
+    Observed { id: id.to_owned(), state: Some(state(&spec)), spec, facts, ..Observed::default() }
 }
 
 /// A DAG that other people's code defines.
-fn of_others(dag: &Value) -> Seen {
+fn of_others(dag: &Value) -> Observed {
     let id = text(dag, "dag_id").unwrap_or_default();
     let spec = json!({ "dag_id": id, "source": "external", "paused": dag["is_paused"], "tags": tags(dag) });
     let mut facts = facts_of(Some(dag));
     facts["fileloc"] = json!(fileloc(dag));
-    Seen { id: id.to_owned(), state: Some(state(&spec)), spec, facts, ..Seen::default() }
+    Observed { id: id.to_owned(), state: Some(state(&spec)), spec, facts, ..Observed::default() }
 }
 
 fn state(spec: &Value) -> String {

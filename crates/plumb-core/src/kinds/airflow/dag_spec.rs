@@ -20,7 +20,7 @@ pub struct DagSpec {
     /// Who writes the DAG: `plumb`, or with `external` other people's code, of which plumb only sets `paused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"default": "plumb", "why": "plumb: a manifest with tasks is the usual case"}))]
-    pub source: Option<Origin>,
+    pub source: Option<DagSource>,
     /// Whether Airflow starts no runs by itself. Unset: it does; a DAG of others is left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"unset": "server", "filled": false, "apart": true, "why": "a manifest of plumb's own DAG has `false` unless it says otherwise, and of a DAG of others nothing; Airflow keeps it beside the DAG's code and sets it by a request of its own (REST API, PATCH dags)"}))]
@@ -47,7 +47,7 @@ pub struct DagSpec {
     pub tags: Option<Vec<String>>,
     /// What starts runs. Unset: people do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<DagSchedule>,
     /// The day, or the minute, from which on runs are due, in the schedule's time zone: `2024-05-01`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_date: Option<String>,
@@ -83,13 +83,13 @@ pub struct DagSpec {
     /// What runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"key": "id", "why": "Airflow: task ids are unique in a DAG, and their order means nothing"}))]
-    pub tasks: Option<Vec<Task>>,
+    pub tasks: Option<Vec<DagTask>>,
 }
 
 /// Who writes a DAG's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum DagSource {
     /// plumb, from the manifest.
     Plumb,
     /// Somebody else.
@@ -99,7 +99,7 @@ pub enum Origin {
 /// What starts runs: the clock (`cron`) or new data (`assets`).
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
-pub struct Schedule {
+pub struct DagSchedule {
     /// When: minute, hour, day of month, month, day of week. Or `@once`, `@hourly`, `@daily`, `@weekly`, `@monthly`,
     /// `@quarterly`, `@yearly`, `@continuous`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ pub struct Defaults {
 /// A run of a Databricks job.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
-pub struct Task {
+pub struct DagTask {
     /// The task's id: letters, digits, `_`, `-` and `.`.
     pub id: String,
     /// The id of the job: `"${resources.DatabricksJob.etl}"`. Excludes `job`.
@@ -310,7 +310,7 @@ pub const UTC: &str = "UTC";
 impl DagSpec {
     /// Whether other people's code defines the DAG.
     pub fn is_external(&self) -> bool {
-        self.source == Some(Origin::External)
+        self.source == Some(DagSource::External)
     }
 
     /// The schedule's cron expression or preset.

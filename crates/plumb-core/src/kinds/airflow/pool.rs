@@ -2,7 +2,8 @@
 
 use super::check;
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -10,6 +11,7 @@ use plumb_model::text::percent_encoded;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A pool: what the REST API takes to create one.
 ///
@@ -27,7 +29,7 @@ use serde_json::{Value, json};
     },
     "why": "an answer says more than a request",
 }))]
-pub struct PoolSpec {
+pub struct AirflowPoolSpec {
     /// The pool's name, by which tasks name it: 256 characters at most.
     #[schemars(extend("x-plumb" = {"replace": true, "why": "REST API, PATCH pools: 400 when it differs from the path's"}))]
     pub name: String,
@@ -55,10 +57,10 @@ fn path(name: &str) -> String {
     format!("{PATH}/{}", percent_encoded(name))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let name = raw.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Unreadable::of::<AirflowPool>(None, Some(raw), "it has no name"))?;
-    Ok(Seen { id: name.to_owned(), spec: raw.clone(), ..Seen::default() })
+    let name = name.ok_or_else(|| Unreadable::of(&AirflowPool, None, Some(raw), "it has no name"))?;
+    Ok(Observed { id: name.to_owned(), spec: raw.clone(), ..Observed::default() })
 }
 
 /// The whole pool: Airflow 3 wants the name, the slots and `include_deferred` whatever changes, even with a mask.
@@ -77,32 +79,47 @@ fn update(step: &Step<'_>) -> Call {
 }
 
 impl Kind for AirflowPool {
-    const NAME: &'static str = "AirflowPool";
-    const SYSTEM: System = System::Airflow;
-    const NOUN: &'static str = "Airflow pool";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::LastLine("description");
-    type Spec = PoolSpec;
+    fn name(&self) -> &'static str {
+        "AirflowPool"
+    }
+    fn system(&self) -> System {
+        System::Airflow
+    }
+    fn noun(&self) -> &'static str {
+        "Airflow pool"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::LastLine("description")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "pools", "name")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         // The default pool is Airflow's own; it cannot be taken over.
-        reading::rows::<Self>(listed, "pools", |row| (row["name"] != DEFAULT).then(|| seen(row)))
+        reading::rows(self, listed, "pools", |row| (row["name"] != DEFAULT).then(|| seen(row)))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Ok(vec![match step.verb {
             Verb::Create => Call::create(System::Airflow, PATH, step.body.clone(), "/name"),
             Verb::Update => update(step),
@@ -114,11 +131,11 @@ impl Kind for AirflowPool {
     }
 
     /// A PATCH changes the members that it has, and one that Airflow does not know is refused.
-    fn unknown_settings() -> UnknownSettings {
+    fn unknown_settings(&self) -> UnknownSettings {
         UnknownSettings::Untouched
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Delete => {
                 vec![ImpactClass::BreaksUsers.says("tasks that name it are not scheduled while it is gone")]
@@ -126,16 +143,17 @@ impl Kind for AirflowPool {
             _ => Vec::new(),
         }
     }
+}
 
-    fn check(spec: &PoolSpec, findings: &mut Findings) {
-        check::name(&spec.name, 256, "name", findings);
-        if spec.name == DEFAULT {
-            let label = "Airflow lets nobody write plumb's mark on it: set its slots in Airflow itself";
-            findings.at("name", format!("`{DEFAULT}` is Airflow's own pool"), label);
-        }
-        if spec.slots < -1 {
-            findings.at("slots", format!("{} slots", spec.slots), "expected a number of slots, or -1 for any number");
-        }
-        check::description(spec.description.as_deref(), findings);
+/// What the schema cannot say.
+fn check(spec: &AirflowPoolSpec, findings: &mut Findings) {
+    check::name(&spec.name, 256, "name", findings);
+    if spec.name == DEFAULT {
+        let label = "Airflow lets nobody write plumb's mark on it: set its slots in Airflow itself";
+        findings.at("name", format!("`{DEFAULT}` is Airflow's own pool"), label);
     }
+    if spec.slots < -1 {
+        findings.at("slots", format!("{} slots", spec.slots), "expected a number of slots, or -1 for any number");
+    }
+    check::description(spec.description.as_deref(), findings);
 }

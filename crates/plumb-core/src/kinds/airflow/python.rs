@@ -2,9 +2,9 @@
 //!
 //! Everything that the manifest says stands in it as one JSON text that the file loads, so that no string of a manifest
 //! can ever be taken for code. The code around it depends only on which features the manifest uses. Reading the JSON
-//! back gives the live spec; writing the file anew from it and comparing tells whether somebody edited the code.
+//! back gives the live spec; writing the file again from it and comparing tells whether somebody edited the code.
 
-use super::dag_spec::{DagSpec, DataInterval, Defaults, Task, TriggerRule, When};
+use super::dag_spec::{DagSpec, DagTask, DataInterval, Defaults, TriggerRule, When};
 use crate::kinds::{Mark, MarkPlace};
 use plumb_model::text::seconds;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const HEADER: &str = "header";
 const FIRST: &str = "# plumb: ";
 const SECOND: &str = "# Written by plumb (format ";
-/// Raised when files that were written before have to be written anew although their manifests did not change.
+/// Raised when files that were written before have to be written again although their manifests did not change.
 const FORMAT: u32 = 1;
 const OPEN: &str = "SPEC = json.loads(r\"\"\"\n";
 const CLOSE: &str = "\n\"\"\")\n";
@@ -89,7 +89,7 @@ pub fn tombstone(mark: &str) -> String {
 
 /// Writes the file of a DAG that `plumb` is the source of. `spec.dag_id` has to be set.
 pub fn write(spec: &DagSpec, mark: &str) -> String {
-    let mut out = File::default();
+    let mut out = PythonText::default();
     out.line(0, format!("{FIRST}{mark}"));
     out.line(0, format!("{SECOND}{FORMAT}). Change the manifest instead: an edit here is drift, and is taken back."));
     out.imports(spec);
@@ -196,12 +196,12 @@ fn sorted(list: Option<&[String]>) -> BTreeSet<String> {
 }
 
 /// The tasks, each behind those it waits for, and otherwise by id. Tasks in a circle come last.
-fn in_order(tasks: &[Task]) -> Vec<&Task> {
-    let mut left: BTreeMap<&str, &Task> = tasks.iter().map(|t| (t.id.as_str(), t)).collect();
+fn in_order(tasks: &[DagTask]) -> Vec<&DagTask> {
+    let mut left: BTreeMap<&str, &DagTask> = tasks.iter().map(|t| (t.id.as_str(), t)).collect();
     let mut order = Vec::new();
     while !left.is_empty() {
         let ready =
-            |task: &Task| !task.after.iter().flatten().any(|id| *id != task.id && left.contains_key(id.as_str()));
+            |task: &DagTask| !task.after.iter().flatten().any(|id| *id != task.id && left.contains_key(id.as_str()));
         let mut next: Vec<&str> = left.iter().filter(|(_, t)| ready(t)).map(|(id, _)| *id).collect();
         if next.is_empty() {
             next = left.keys().copied().collect();
@@ -213,11 +213,11 @@ fn in_order(tasks: &[Task]) -> Vec<&Task> {
 
 /// The text, line by line.
 #[derive(Default)]
-struct File {
+struct PythonText {
     text: String,
 }
 
-impl File {
+impl PythonText {
     fn line(&mut self, indent: usize, line: impl AsRef<str>) {
         if !line.as_ref().is_empty() {
             self.text.push_str(&"    ".repeat(indent));
@@ -382,7 +382,7 @@ impl File {
         self.line(1, "},");
     }
 
-    fn task(&mut self, task: &Task, spec: &DagSpec) {
+    fn task(&mut self, task: &DagTask, spec: &DagSpec) {
         let id = literal(&task.id);
         self.line(1, format!("run[{id}] = DatabricksRunNowOperator("));
         self.line(2, format!("task_id={id},"));
@@ -441,7 +441,7 @@ impl File {
 }
 
 /// Whether the run is given anything.
-fn has_parameters(task: &Task) -> bool {
+fn has_parameters(task: &DagTask) -> bool {
     task.params.as_ref().is_some_and(|params| json!(params) != json!({}))
 }
 

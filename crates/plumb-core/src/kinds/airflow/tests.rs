@@ -2,7 +2,7 @@
 //! that concerns connections, variables and pools is one.
 
 use super::{connection::AirflowConnection, pool::AirflowPool, variable::AirflowVariable};
-use crate::kinds::{self, AnyKind, Kind, Seen, Step, Verb, of};
+use crate::kinds::{self, Kind, Observed, Step, Verb};
 use crate::plan::compare::{Comparison, Context, Undeclared, compare};
 use crate::plan::normal::normal;
 use plumb_model::call::{Call, Method};
@@ -14,31 +14,31 @@ use serde_json::{Value, json};
 const TOKEN: &str = "${secret.0123456789abcdef}";
 const MARK: &str = "[plumb p/t/AirflowConnection/x 0123456789ab-deadbeef]";
 
-fn kinds() -> [&'static dyn AnyKind; 3] {
-    [of::<AirflowConnection>(), of::<AirflowPool>(), of::<AirflowVariable>()]
+fn kinds() -> [&'static dyn Kind; 3] {
+    [&AirflowConnection, &AirflowPool, &AirflowVariable]
 }
 
-fn only<K: Kind>(member: &str, raw: &Value) -> Seen {
+fn only(kind: &dyn Kind, member: &str, raw: &Value) -> Observed {
     let pages: Pages = vec![json!({ (member): [raw], "total_entries": 1 })];
-    K::observe(&[pages]).remove(0).unwrap()
+    kind.observe(&[pages]).remove(0).unwrap()
 }
 
-fn connection(raw: Value) -> Seen {
-    only::<AirflowConnection>("connections", &raw)
+fn connection(raw: Value) -> Observed {
+    only(&AirflowConnection, "connections", &raw)
 }
 
-fn variable(raw: Value) -> Seen {
-    only::<AirflowVariable>("variables", &raw)
+fn variable(raw: Value) -> Observed {
+    only(&AirflowVariable, "variables", &raw)
 }
 
 /// What a manifest's spec differs in from what is live.
-fn compared(kind: &dyn AnyKind, want: &Value, live: &Value) -> Comparison {
+fn compared(kind: &dyn Kind, want: &Value, live: &Value) -> Comparison {
     let supplied = Default::default();
     let context = Context { supplied: &supplied, ignored: &[], undeclared: Undeclared::Keep };
     compare(kind.rules(), &normal(kind.rules(), want), &normal(kind.rules(), live), &context)
 }
 
-fn differing(kind: &dyn AnyKind, want: Value, live: &Value) -> Vec<String> {
+fn differing(kind: &dyn Kind, want: Value, live: &Value) -> Vec<String> {
     compared(kind, &want, live).differences.iter().map(|d| d.path.to_string()).collect()
 }
 
@@ -47,7 +47,7 @@ fn changed(paths: &[&str]) -> Vec<Path> {
 }
 
 /// The call that changes these members of a live object.
-fn update<K: Kind>(live: &Seen, body: Value, paths: &[&str]) -> Result<Call, String> {
+fn update(kind: &dyn Kind, live: &Observed, body: Value, paths: &[&str]) -> Result<Call, String> {
     let step = Step {
         verb: Verb::Update,
         live: Some(live),
@@ -55,16 +55,16 @@ fn update<K: Kind>(live: &Seen, body: Value, paths: &[&str]) -> Result<Call, Str
         changed: &changed(paths),
         now: jiff::Timestamp::UNIX_EPOCH,
     };
-    K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
+    kind.calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 
-fn create<K: Kind>(body: Value) -> Result<Call, String> {
+fn create(kind: &dyn Kind, body: Value) -> Result<Call, String> {
     let step = Step { verb: Verb::Create, live: None, body: &body, changed: &[], now: jiff::Timestamp::UNIX_EPOCH };
-    K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
+    kind.calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 
-fn delete<K: Kind>(id: &str) -> Result<Call, String> {
-    let live = Seen { id: id.into(), ..Seen::default() };
+fn delete(kind: &dyn Kind, id: &str) -> Result<Call, String> {
+    let live = Observed { id: id.into(), ..Observed::default() };
     let step = Step {
         verb: Verb::Delete,
         live: Some(&live),
@@ -72,7 +72,7 @@ fn delete<K: Kind>(id: &str) -> Result<Call, String> {
         changed: &[],
         now: jiff::Timestamp::UNIX_EPOCH,
     };
-    K::calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
+    kind.calls(&step).map(|mut calls| calls.remove(0)).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn wanted() -> Value {
 
 #[test]
 fn masked_values_are_compared_by_the_mark_alone() {
-    let kind = of::<AirflowConnection>();
+    let kind: &dyn Kind = &AirflowConnection;
     let ours = connection(shown(&format!("{} password]", &MARK[..MARK.len() - 1])));
     let comparison = compared(kind, &wanted(), &ours.spec);
     assert_eq!(comparison.differences, []);
@@ -123,7 +123,7 @@ fn masked_values_are_compared_by_the_mark_alone() {
 
 #[test]
 fn a_password_is_compared_by_whether_it_is_set_and_by_whom() {
-    let kind = of::<AirflowConnection>();
+    let kind: &dyn Kind = &AirflowConnection;
     let noted = format!("{} password]", &MARK[..MARK.len() - 1]);
     let mut gone = shown(&noted);
     gone["password"] = Value::Null;
@@ -135,7 +135,7 @@ fn a_password_is_compared_by_whether_it_is_set_and_by_whom() {
     assert_eq!(differing(kind, without.clone(), &others.spec), [""; 0]);
     assert_eq!(differing(kind, wanted(), &others.spec), ["password"]);
     assert_eq!(others.facts["others_password"], true);
-    // plumb's own is taken off by making the connection anew.
+    // plumb's own is taken off by recreating the connection.
     let ours = connection(shown(&noted));
     let comparison = compared(kind, &without, &ours.spec);
     let replaces: Vec<bool> = comparison.differences.iter().map(|d| d.replaces).collect();
@@ -144,37 +144,37 @@ fn a_password_is_compared_by_whether_it_is_set_and_by_whom() {
 
 #[test]
 fn airflow_2_shows_neither_passwords_nor_extra_in_its_listing() {
-    let kind = of::<AirflowConnection>();
+    let kind: &dyn Kind = &AirflowConnection;
     let listed = json!({"conn_type": "databricks", "connection_id": "dbx_prod", "host": "http://127.0.0.1:18090",
         "description": format!("{} password]", &MARK[..MARK.len() - 1]), "login": null, "port": null, "schema": null});
     let mut seen = connection(listed.clone());
     assert!(seen.partial);
-    let reads = AirflowConnection::details(&seen, None);
+    let reads = AirflowConnection.details(&seen, None);
     assert_eq!(reads[0].call.line(), "GET /api/v2/connections/dbx_prod");
     let mut one = listed;
     one["extra"] = shown("")["extra"].clone();
-    AirflowConnection::absorb(&mut seen, None, &[Ok(vec![one])]).unwrap();
+    AirflowConnection.complete(&mut seen, None, &[Ok(vec![one])]).unwrap();
     assert!(!seen.partial);
     assert_eq!(differing(kind, wanted(), &seen.spec), [""; 0]);
-    assert_eq!(AirflowConnection::details(&connection(shown("")), None), []);
+    assert_eq!(AirflowConnection.details(&connection(shown("")), None), []);
 }
 
 #[test]
 fn a_connection_is_made_with_a_note_of_its_password() {
     let mut body = wanted();
     body["description"] = json!(format!("what for\n{MARK}"));
-    let call = create::<AirflowConnection>(body.clone()).unwrap();
+    let call = create(&AirflowConnection, body.clone()).unwrap();
     assert_eq!((call.line().as_str(), call.creates), ("POST /api/v2/connections", Some("/connection_id")));
     let sent = call.body.unwrap();
     let description = "what for\n[plumb p/t/AirflowConnection/x 0123456789ab-deadbeef password]";
     assert_eq!((&sent["description"], &sent["password"]), (&json!(description), &json!(TOKEN)));
     // The note is no part of the mark.
     let mut spec = sent;
-    let mark = AirflowConnection::MARK.take(&mut spec).unwrap();
+    let mark = AirflowConnection.mark().take(&mut spec).unwrap();
     assert_eq!((mark.owner.to_string().as_str(), mark.protect), ("p/t/AirflowConnection/x", false));
     assert_eq!(spec["description"], "what for");
     body.as_object_mut().unwrap().remove("password");
-    let sent = create::<AirflowConnection>(body).unwrap().body.unwrap();
+    let sent = create(&AirflowConnection, body).unwrap().body.unwrap();
     assert_eq!(sent["description"], format!("what for\n{MARK}"));
 }
 
@@ -183,7 +183,7 @@ fn an_update_names_what_it_changes_and_always_the_id_and_the_type() {
     let live = connection(shown(MARK));
     let mut body = wanted();
     body["description"] = json!(MARK);
-    let call = update::<AirflowConnection>(&live, body.clone(), &["login", "host"]).unwrap();
+    let call = update(&AirflowConnection, &live, body.clone(), &["login", "host"]).unwrap();
     assert_eq!(
         call.line(),
         "PATCH /api/v2/connections/dbx_prod?update_mask=description&update_mask=host&update_mask=login"
@@ -193,7 +193,7 @@ fn an_update_names_what_it_changes_and_always_the_id_and_the_type() {
         "host": "http://127.0.0.1:18090", "description": noted});
     assert_eq!(call.body, Some(sent));
     assert_eq!((call.method, call.repeatable), (Method::Patch, true));
-    let password = update::<AirflowConnection>(&live, body, &["password"]).unwrap();
+    let password = update(&AirflowConnection, &live, body, &["password"]).unwrap();
     assert_eq!(password.body.unwrap()["password"], TOKEN);
 }
 
@@ -202,19 +202,19 @@ fn a_mask_is_written_back_only_where_airflow_keeps_the_secret_for_it() {
     let mut body = wanted();
     body["extra"]["token"] = json!(Vault::UNKNOWN);
     let three = connection(shown(MARK));
-    let call = update::<AirflowConnection>(&three, body.clone(), &["extra"]).unwrap();
+    let call = update(&AirflowConnection, &three, body.clone(), &["extra"]).unwrap();
     assert_eq!(call.body.unwrap()["extra"]["token"], "***");
     // Airflow 2 would store the mask itself.
     let mut raw = shown(MARK);
     raw.as_object_mut().unwrap().remove("password");
     let two = connection(raw);
-    assert!(update::<AirflowConnection>(&two, body.clone(), &["extra"]).unwrap_err().contains("***"));
-    let call = update::<AirflowConnection>(&two, body.clone(), &["login"]).unwrap();
+    assert!(update(&AirflowConnection, &two, body.clone(), &["extra"]).unwrap_err().contains("***"));
+    let call = update(&AirflowConnection, &two, body.clone(), &["login"]).unwrap();
     assert_eq!(call.body.unwrap().get("extra"), None);
-    assert!(create::<AirflowConnection>(body).is_err());
+    assert!(create(&AirflowConnection, body).is_err());
     let mut body = wanted();
     body["password"] = json!(Vault::UNKNOWN);
-    assert!(update::<AirflowConnection>(&three, body, &["password"]).is_err());
+    assert!(update(&AirflowConnection, &three, body, &["password"]).is_err());
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_password_that_is_lost_is_said() {
             changed: &[],
             now: jiff::Timestamp::UNIX_EPOCH,
         };
-        AirflowConnection::impact(&step).into_iter().map(|impact| impact.says).collect::<Vec<_>>().join("; ")
+        AirflowConnection.impact(&step).into_iter().map(|impact| impact.says).collect::<Vec<_>>().join("; ")
     };
     assert!(lost(shown(MARK)).contains("its password, which plumb did not set"));
     assert!(!lost(shown(&format!("{} password]", &MARK[..MARK.len() - 1]))).contains("password"));
@@ -243,9 +243,9 @@ fn a_password_that_is_lost_is_said() {
 fn releasing_a_connection_takes_the_note_off_too() {
     let live = connection(shown(&format!("{} password]", &MARK[..MARK.len() - 1])));
     let mut spec = live.spec.clone();
-    AirflowConnection::MARK.take(&mut spec).unwrap();
-    let body = normal(of::<AirflowConnection>().rules(), &spec);
-    let call = update::<AirflowConnection>(&live, body, &["description"]).unwrap();
+    AirflowConnection.mark().take(&mut spec).unwrap();
+    let body = normal(&AirflowConnection.spec().rules, &spec);
+    let call = update(&AirflowConnection, &live, body, &["description"]).unwrap();
     assert_eq!(call.line(), "PATCH /api/v2/connections/dbx_prod?update_mask=description");
     let sent = json!({"connection_id": "dbx_prod", "conn_type": "databricks", "description": null});
     assert_eq!(call.body, Some(sent));
@@ -255,7 +255,7 @@ fn releasing_a_connection_takes_the_note_off_too() {
 
 #[test]
 fn a_value_is_what_it_says_however_airflow_writes_it() {
-    let kind = of::<AirflowVariable>();
+    let kind: &dyn Kind = &AirflowVariable;
     for (want, live) in [
         (json!(3), "3"),
         (json!(true), "true"),
@@ -292,7 +292,7 @@ fn a_value_is_what_it_says_however_airflow_writes_it() {
 
 #[test]
 fn a_new_way_to_write_a_value_is_told_by_the_mark() {
-    let rules = of::<AirflowVariable>().rules();
+    let rules = &AirflowVariable.spec().rules;
     let hash = |value: Value| crate::plan::normal::identity(rules, &json!({"key": "k", "value": value}));
     assert_ne!(hash(json!("3.10")), hash(json!("3.1")));
     assert_ne!(hash(json!(TOKEN)), hash(json!("${secret.fedcba9876543210}")));
@@ -311,17 +311,17 @@ fn the_value_of_a_secret_is_hidden_even_where_airflow_shows_it() {
 fn a_variable_is_updated_by_what_changes() {
     let live = variable(json!({"key": "a/b c", "value": "***"}));
     let body = json!({"key": "a/b c", "value": Vault::UNKNOWN, "description": MARK});
-    let call = update::<AirflowVariable>(&live, body.clone(), &["description"]).unwrap();
+    let call = update(&AirflowVariable, &live, body.clone(), &["description"]).unwrap();
     assert_eq!(call.line(), "PATCH /api/v2/variables/a%2Fb%20c?update_mask=description");
     // A value has to be there, and the mask keeps Airflow from storing it.
     assert_eq!(call.body, Some(json!({"key": "a/b c", "value": "", "description": MARK})));
-    assert!(update::<AirflowVariable>(&live, body.clone(), &["value"]).unwrap_err().contains("${env.NAME}"));
-    assert!(create::<AirflowVariable>(body).is_err());
+    assert!(update(&AirflowVariable, &live, body.clone(), &["value"]).unwrap_err().contains("${env.NAME}"));
+    assert!(create(&AirflowVariable, body).is_err());
     let body = json!({"key": "a/b c", "value": {"a": TOKEN}, "description": MARK});
-    let call = update::<AirflowVariable>(&live, body, &["value"]).unwrap();
+    let call = update(&AirflowVariable, &live, body, &["value"]).unwrap();
     assert_eq!(call.line(), "PATCH /api/v2/variables/a%2Fb%20c?update_mask=value&update_mask=description");
     assert_eq!(call.body.unwrap()["value"], json!({"a": TOKEN}));
-    let call = create::<AirflowVariable>(json!({"key": "k", "value": 3})).unwrap();
+    let call = create(&AirflowVariable, json!({"key": "k", "value": 3})).unwrap();
     assert_eq!((call.line().as_str(), call.creates), ("POST /api/v2/variables", Some("/key")));
 }
 
@@ -330,10 +330,10 @@ fn a_variable_is_updated_by_what_changes() {
 #[test]
 fn a_pool_is_updated_whole() {
     let raw = json!({"name": "dbx", "slots": 8, "description": MARK, "include_deferred": true, "open_slots": 8});
-    let live = only::<AirflowPool>("pools", &raw);
-    assert_eq!(differing(of::<AirflowPool>(), json!({"name": "dbx", "slots": 8}), &live.spec), ["include_deferred"]);
+    let live = only(&AirflowPool, "pools", &raw);
+    assert_eq!(differing(&AirflowPool, json!({"name": "dbx", "slots": 8}), &live.spec), ["include_deferred"]);
     let body = json!({"name": "dbx", "slots": 9, "description": MARK});
-    let call = update::<AirflowPool>(&live, body, &["slots"]).unwrap();
+    let call = update(&AirflowPool, &live, body, &["slots"]).unwrap();
     assert_eq!(call.line(), "PATCH /api/v2/pools/dbx");
     let sent = json!({"pool": "dbx", "slots": 9, "description": MARK, "include_deferred": false});
     assert_eq!(call.body, Some(sent));
@@ -342,24 +342,24 @@ fn a_pool_is_updated_whole() {
 #[test]
 fn the_default_pool_is_left_alone() {
     let pages = vec![json!({"pools": [{"name": "default_pool", "slots": 64, "description": "Default pool"}]})];
-    assert_eq!(AirflowPool::observe(&[pages]).len(), 0);
-    assert!(delete::<AirflowPool>("default_pool").unwrap_err().contains("cannot be deleted"));
+    assert_eq!(AirflowPool.parse(&[pages]).len(), 0);
+    assert!(delete(&AirflowPool, "default_pool").unwrap_err().contains("cannot be deleted"));
 }
 
 #[test]
 fn what_is_gone_is_deleted() {
     for call in [
-        delete::<AirflowConnection>("a.b").unwrap(),
-        delete::<AirflowVariable>("a/b").unwrap(),
-        delete::<AirflowPool>("ä").unwrap(),
+        delete(&AirflowConnection, "a.b").unwrap(),
+        delete(&AirflowVariable, "a/b").unwrap(),
+        delete(&AirflowPool, "ä").unwrap(),
     ] {
         assert!(call.gone_is_done && call.repeatable && call.body.is_none(), "{}", call.line());
     }
-    assert_eq!(delete::<AirflowVariable>("a/b?c#d%").unwrap().path, "/api/v2/variables/a%2Fb%3Fc%23d%25");
+    assert_eq!(delete(&AirflowVariable, "a/b?c#d%").unwrap().path, "/api/v2/variables/a%2Fb%3Fc%23d%25");
 }
 
 /// What is live of one DAG of plumb's, by what Airflow says of it and by the other files there are.
-fn observed(row: Option<Value>, others: Value, error: bool) -> Seen {
+fn observed(row: Option<Value>, others: Value, error: bool) -> Observed {
     let text = "# plumb\ndata = 1\n";
     let mut files = vec![json!({ "path": "d.py", "text": text, "mine": true })];
     files.extend(others.as_array().cloned().unwrap_or_default());

@@ -2,7 +2,8 @@
 
 use super::{check, secret};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, UnknownSettings, Unreadable, Unsupported,
+    Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -11,6 +12,7 @@ use plumb_model::text::percent_encoded;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A variable: what the REST API takes to create one.
 ///
@@ -48,16 +50,16 @@ fn path(key: &str) -> String {
     format!("{PATH}/{}", percent_encoded(key))
 }
 
-fn seen(raw: &Value) -> Result<Seen, Unreadable> {
+fn seen(raw: &Value) -> Result<Observed, Unreadable> {
     let key = raw.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
-    let refuse = |why: String| Unreadable::of::<AirflowVariable>(key, Some(raw), why);
+    let refuse = |why: String| Unreadable::of(&AirflowVariable, key, Some(raw), why);
     let key = key.ok_or_else(|| refuse("it has no key".into()))?;
     let mut spec = raw.clone();
     if let Some(text) = reading::text(raw, "value").map_err(refuse)? {
         let json = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
         spec["value"] = secret::unmasked(key, &json.unwrap_or_else(|| json!(text)));
     }
-    Ok(Seen { id: key.to_owned(), spec, ..Seen::default() })
+    Ok(Observed { id: key.to_owned(), spec, ..Observed::default() })
 }
 
 fn create(body: &Value) -> Result<Call, Unsupported> {
@@ -97,31 +99,46 @@ fn update(step: &Step<'_>) -> Result<Call, Unsupported> {
 }
 
 impl Kind for AirflowVariable {
-    const NAME: &'static str = "AirflowVariable";
-    const SYSTEM: System = System::Airflow;
-    const NOUN: &'static str = "Airflow variable";
-    const TITLE: &'static str = "key";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::LastLine("description");
-    type Spec = VariableSpec;
+    fn name(&self) -> &'static str {
+        "AirflowVariable"
+    }
+    fn system(&self) -> System {
+        System::Airflow
+    }
+    fn noun(&self) -> &'static str {
+        "Airflow variable"
+    }
+    fn title(&self) -> &'static str {
+        "key"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::LastLine("description")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read::offsets(Call::get(System::Airflow, PATH), "variables", "key")]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "variables", |row| Some(seen(row)))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "variables", |row| Some(seen(row)))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Airflow, path(id)))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Ok(vec![match step.verb {
             Verb::Create => create(step.body)?,
             Verb::Update => update(step)?,
@@ -130,23 +147,24 @@ impl Kind for AirflowVariable {
     }
 
     /// What `update_mask` does not name stays as it is, and a name that Airflow does not know is refused.
-    fn unknown_settings() -> UnknownSettings {
+    fn unknown_settings(&self) -> UnknownSettings {
         UnknownSettings::Untouched
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Delete => vec![ImpactClass::BreaksUsers.says("DAGs that look it up while it is gone fail")],
             _ => Vec::new(),
         }
     }
+}
 
-    fn check(spec: &VariableSpec, findings: &mut Findings) {
-        check::name(&spec.key, 250, "key", findings);
-        if spec.value.is_null() {
-            findings.at("value", "a variable without a value", "expected a text, or anything that JSON can say");
-        }
-        secret::check(&spec.key, &spec.value, "value", findings);
-        check::description(spec.description.as_deref(), findings);
+/// What the schema cannot say.
+fn check(spec: &VariableSpec, findings: &mut Findings) {
+    check::name(&spec.key, 250, "key", findings);
+    if spec.value.is_null() {
+        findings.at("value", "a variable without a value", "expected a text, or anything that JSON can say");
     }
+    secret::check(&spec.key, &spec.value, "value", findings);
+    check::description(spec.description.as_deref(), findings);
 }

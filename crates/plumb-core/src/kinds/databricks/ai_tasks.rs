@@ -1,6 +1,6 @@
 //! Tasks on GPUs.
 
-use super::{git::Source, undeclared::is_absent};
+use super::{git::FileSource, undeclared::is_absent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ pub struct GenAiComputeTask {
     pub mlflow_experiment_name: Option<String>,
     /// Where the script is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks-sdk-py jobs.GenAiComputeTask: GIT with a git_source, else WORKSPACE"}))]
-    pub source: Option<Source>,
+    pub source: Option<FileSource>,
     /// The script's path.
     pub training_script_path: Option<String>,
     /// Parameters of the script, as YAML.

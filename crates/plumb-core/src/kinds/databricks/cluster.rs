@@ -12,13 +12,14 @@ use super::{
 };
 use super::{cluster_check, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 cluster! {
     /// An all-purpose cluster: what the Clusters API 2.1 takes to create one, and `libraries`, `permissions`, `pinned`
@@ -88,9 +89,9 @@ const OF_OTHERS: [&str; 5] = ["JOB", "MODELS", "PIPELINE", "PIPELINE_MAINTENANCE
 /// What resize changes without a restart.
 const SIZE: [&str; 2] = ["num_workers", "autoscale"];
 
-fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
+fn seen(cluster: &Value) -> Result<Observed, Unreadable> {
     let id = cluster.get("cluster_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<DatabricksCluster>(id, Some(cluster), why);
+    let refuse = |why: String| Unreadable::of(&DatabricksCluster, id, Some(cluster), why);
     let id = id.ok_or_else(|| refuse("it has no cluster_id".into()))?;
     let state = reading::text(cluster, "state").map_err(refuse)?.map(str::to_owned);
     reading::text(cluster, "cluster_source").map_err(refuse)?;
@@ -101,15 +102,15 @@ fn seen(cluster: &Value) -> Result<Seen, Unreadable> {
     {
         map.remove("num_workers");
     }
-    Ok(Seen { id: id.to_owned(), spec, state, facts: json!({}), ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, state, facts: json!({}), ..Observed::default() })
 }
 
-fn state(seen: &Seen) -> &str {
+fn state(seen: &Observed) -> &str {
     seen.state.as_deref().unwrap_or("UNKNOWN")
 }
 
 /// Whether it runs, or is on its way to.
-fn is_up(seen: &Seen) -> bool {
+fn is_up(seen: &Observed) -> bool {
     matches!(state(seen), "RUNNING" | "PENDING" | "RESTARTING" | "RESIZING")
 }
 
@@ -258,14 +259,27 @@ fn installed(status: &Value) -> Result<Value, String> {
 }
 
 impl Kind for DatabricksCluster {
-    const NAME: &'static str = "DatabricksCluster";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "cluster";
-    const TITLE: &'static str = "cluster_name";
-    const MARK: MarkPlace = MarkPlace::Tags("custom_tags");
-    type Spec = ClusterSpec;
+    fn name(&self) -> &'static str {
+        "DatabricksCluster"
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "cluster"
+    }
+    fn title(&self) -> &'static str {
+        "cluster_name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Tags("custom_tags")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(cluster_check::check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         // Clusters of job runs come and go with their runs, and carry their job's tags.
         let list = Call::get(System::Databricks, "/api/2.1/clusters/list")
             .query("page_size", "100")
@@ -274,16 +288,16 @@ impl Kind for DatabricksCluster {
         vec![Read::tokens(list)]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         let is_of_others = |c: &Value| {
             c.get("cluster_source").and_then(Value::as_str).is_some_and(|source| OF_OTHERS.contains(&source))
         };
-        reading::rows::<Self>(listed, "clusters", |row| (!is_of_others(row)).then(|| seen(row)))
+        reading::rows(self, listed, "clusters", |row| (!is_of_others(row)).then(|| seen(row)))
     }
 
     /// Whether a cluster is pinned is in no reading of it, only in what the list's filter lets through (Terraform
     /// provider, clusters).
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         let pinned = Call::get(System::Databricks, "/api/2.1/clusters/list")
             .query("page_size", "100")
             .query("filter_by.is_pinned", "true");
@@ -299,7 +313,7 @@ impl Kind for DatabricksCluster {
         reads
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
         match reading::next(&mut details, "whether it is pinned").and_then(|pages| is_pinned(pages, &seen.id)) {
             Ok(pinned) => seen.spec["pinned"] = json!(pinned),
@@ -318,18 +332,18 @@ impl Kind for DatabricksCluster {
             }
             seen.spec["state"] = json!(if is_up(seen) { "running" } else { "terminated" });
         }
-        permissions::absorb(seen, wanted, &mut details)
+        permissions::complete(seen, wanted, &mut details)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.1/clusters/get").query("cluster_id", id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let mut calls = match step.verb {
             Verb::Create => create(step),
             Verb::Update => update(step),
@@ -344,7 +358,7 @@ impl Kind for DatabricksCluster {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Ready::Never("it is gone".into()) };
         let state = look.get("state").and_then(Value::as_str).unwrap_or("unknown");
         if expect["state"] == state {
@@ -357,7 +371,7 @@ impl Kind for DatabricksCluster {
         }
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         let Some(live) = step.live else {
             return match step.body.get("state").and_then(Value::as_str) {
                 Some("terminated") => vec![ImpactClass::StartsCluster.says("starts, and is terminated at once")],
@@ -398,9 +412,5 @@ impl Kind for DatabricksCluster {
             }
         }
         impacts
-    }
-
-    fn check(spec: &ClusterSpec, findings: &mut Findings) {
-        cluster_check::check(spec, findings);
     }
 }

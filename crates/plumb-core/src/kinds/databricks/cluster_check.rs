@@ -16,7 +16,7 @@ pub fn check(spec: &ClusterSpec, findings: &mut Findings) {
         limits::number(Some(minutes), 10, 10_000, "autotermination_minutes", findings);
     }
     shape(
-        &Shape {
+        &ClusterShape {
             num_workers: spec.num_workers,
             autoscale: spec.autoscale.as_ref(),
             pool: spec.instance_pool_id.as_deref(),
@@ -33,7 +33,7 @@ pub fn check(spec: &ClusterSpec, findings: &mut Findings) {
 }
 
 /// What clusters of jobs and all-purpose clusters have in common to check.
-pub struct Shape<'a> {
+pub struct ClusterShape<'a> {
     pub num_workers: Option<i64>,
     pub autoscale: Option<&'a Autoscale>,
     pub pool: Option<&'a str>,
@@ -44,7 +44,7 @@ pub struct Shape<'a> {
 }
 
 /// Checks size and machines; `at` is where the cluster stands, with a dot behind it.
-pub fn shape(shape: &Shape<'_>, at: &str, findings: &mut Findings) {
+pub fn shape(shape: &ClusterShape<'_>, at: &str, findings: &mut Findings) {
     if shape.num_workers.is_some() && shape.autoscale.is_some() {
         findings.at(
             format!("{at}num_workers"),

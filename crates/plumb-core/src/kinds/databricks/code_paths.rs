@@ -1,8 +1,8 @@
 //! Paths of code that the service cannot find: those that are relative to this project.
 
-use super::git::Source;
+use super::git::FileSource;
 use super::libraries::Library;
-use super::tasks::Task;
+use super::tasks::JobTask;
 use crate::kinds::Findings;
 use plumb_model::yaml::is_deferred;
 
@@ -21,10 +21,10 @@ impl Checked {
     ///
     /// Files in the workspace have absolute paths, and those in a repository relative ones (databricks-sdk-py jobs.NotebookTask,
     /// jobs.SparkPythonTask, jobs.GenAiComputeTask).
-    pub fn task(&self, task: &Task, at: &str, findings: &mut Findings) {
-        let mut file = |member: &str, path: Option<&str>, source: Option<Source>| {
+    pub fn task(&self, task: &JobTask, at: &str, findings: &mut Findings) {
+        let mut file = |member: &str, path: Option<&str>, source: Option<FileSource>| {
             let of_git = match source {
-                Some(source) => source == Source::Git,
+                Some(source) => source == FileSource::Git,
                 None => self.has_git || !findings.is_whole(&format!("{at}.{}", beside(member))),
             };
             if let Some(path) = path.filter(|path| !of_git && is_relative(path)) {

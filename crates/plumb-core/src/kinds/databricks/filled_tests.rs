@@ -1,6 +1,6 @@
 //! What the rules say about values that the service may set itself: whose they are, and what a write does with them.
 
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use crate::plan::compare::{Carry, Comparison, Context, KeepReason, Supplied, Undeclared, compare};
 use crate::plan::normal::normal;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn fate(comparison: &Comparison, path: &str) -> &'static str {
 }
 
 fn compared(kind: &str, want: &Value, live: &Value, undeclared: Undeclared) -> Comparison {
-    let kind: &dyn AnyKind = crate::kinds::find(kind).unwrap();
+    let kind: &dyn Kind = crate::kinds::find(kind).unwrap();
     let policy: Supplied = [("node_type_id".to_owned(), json!("of-policy"))].into();
     let supplied = BTreeMap::from([("known".to_owned(), policy), ("pool".to_owned(), Supplied::new())]);
     let context = Context { supplied: &supplied, ignored: &[], undeclared };

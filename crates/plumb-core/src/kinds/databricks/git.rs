@@ -85,7 +85,7 @@ pub enum GitProvider {
 /// Where a task finds its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Source {
+pub enum FileSource {
     /// In the job's `git_source`.
     Git,
     /// In the workspace.

@@ -8,15 +8,15 @@ use super::{
         Queue, RunAs,
     },
     notifications::{EmailNotifications, HealthRules, JobNotificationSettings, WebhookNotifications},
-    tasks::Task,
-    triggers::{AnyTrigger, Continuous, Schedule, Trigger},
+    tasks::JobTask,
+    triggers::{AnyTrigger, Continuous, CronSchedule, Trigger},
     undeclared::is_absent,
 };
 use super::{job_check, permissions, triggers};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::teardown::{RunEnd, SuccessorKind};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -24,6 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// A job: the settings of the Jobs API 2.2, and `permissions`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -86,13 +87,13 @@ pub struct JobSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "sticky": true, "why": "databricks/cli bundle rules: backend default; jobs/reset without it keeps the previous one (issue 4873)"}))]
     pub run_as: Option<RunAs>,
     /// Starts runs by the clock. Excludes `continuous`, `trigger` and `triggers`.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<CronSchedule>,
     /// Tags of the job, which job clusters get too: 25 at most, of which plumb needs 2.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub tags: Option<BTreeMap<String, String>>,
     /// What runs: 1000 tasks at most.
     #[schemars(extend("x-plumb" = {"key": "task_key", "why": "databricks/cli bundle rules: tasks are keyed by task_key; Terraform provider issues 3126, 4011: lists by position never settle"}))]
-    pub tasks: Option<Vec<Task>>,
+    pub tasks: Option<Vec<JobTask>>,
     /// Seconds after which a run is stopped; 0 is never.
     #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks/cli testserver: always present, 0 unless set"}))]
     pub timeout_seconds: Option<i64>,
@@ -121,6 +122,11 @@ pub struct JobSpec {
 /// A job: Jobs API 2.2.
 pub struct DatabricksJob;
 
+impl DatabricksJob {
+    /// The name in manifests.
+    pub const NAME: &'static str = "DatabricksJob";
+}
+
 /// Lists that jobs/get returns by pages of 100 (Jobs API 2.2).
 const PAGED: [&str; 4] = ["tasks", "job_clusters", "environments", "parameters"];
 
@@ -129,7 +135,7 @@ fn get(id: &str) -> Read {
 }
 
 fn unreadable(job: &Value, why: impl Into<String>) -> Unreadable {
-    Unreadable::of::<DatabricksJob>(id(job).as_deref(), job.get("settings"), why)
+    Unreadable::of(&DatabricksJob, id(job).as_deref(), job.get("settings"), why)
 }
 
 /// A job's id: a number, which JSON of 64 bits may have as text.
@@ -198,7 +204,7 @@ fn run_as(job: &Value) -> Result<Option<Value>, String> {
     Ok(Some(run_as))
 }
 
-fn seen(job: &Value) -> Result<Seen, Unreadable> {
+fn seen(job: &Value) -> Result<Observed, Unreadable> {
     let refuse = |why: String| unreadable(job, why);
     let id = id(job).ok_or_else(|| refuse("it has no job_id".into()))?;
     let settings = job.get("settings").filter(|s| s.as_object().is_some_and(|map| !map.is_empty()));
@@ -213,7 +219,7 @@ fn seen(job: &Value) -> Result<Seen, Unreadable> {
     if let Some(run_as) = run_as {
         facts["run_as"] = run_as;
     }
-    Ok(Seen { id, spec, facts, partial, ..Seen::default() })
+    Ok(Observed { id, spec, facts, partial, ..Observed::default() })
 }
 
 fn wants_run_as(wanted: Option<&Value>) -> bool {
@@ -221,7 +227,7 @@ fn wants_run_as(wanted: Option<&Value>) -> bool {
 }
 
 /// Whether jobs/get has to be asked: the listing leaves out elements beyond 100 and who the job runs as.
-fn needs_get(seen: &Seen, wanted: Option<&Value>) -> bool {
+fn needs_get(seen: &Observed, wanted: Option<&Value>) -> bool {
     seen.partial || wants_run_as(wanted) && seen.facts.get("run_as").is_none()
 }
 
@@ -249,30 +255,43 @@ fn run_end(run: &Value) -> RunEnd {
 }
 
 impl Kind for DatabricksJob {
-    const NAME: &'static str = "DatabricksJob";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "job";
-    const TITLE: &'static str = "name";
-    const MARK: MarkPlace = MarkPlace::Tags("tags");
-    type Spec = JobSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "job"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Tags("tags")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(job_check::check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         let list =
             Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", "100").query("expand_tasks", "true");
         vec![Read::tokens(list)]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "jobs", |row| Some(seen(row)))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "jobs", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         let get = needs_get(seen, wanted).then(|| get(&seen.id));
         let acl = permissions::declared(wanted).then(|| permissions::read("jobs", &seen.id));
         get.into_iter().chain(acl).collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
         let mut details = details.iter();
         if needs_get(seen, wanted) {
             let pages = reading::next(&mut details, "what its listing leaves out")?;
@@ -284,20 +303,20 @@ impl Kind for DatabricksJob {
         if wants_run_as(wanted) {
             seen.spec["run_as"] = seen.facts.get("run_as").cloned().unwrap_or_default();
         }
-        permissions::absorb(seen, wanted, &mut details)
+        permissions::complete(seen, wanted, &mut details)
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![get(id)]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let mut seen = seen(&whole(reread.first().unwrap_or(&Vec::new()))?)?;
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let mut seen = seen(&whole(pages.first().unwrap_or(&Vec::new()))?)?;
         seen.partial = false;
         Ok(seen)
     }
 
-    fn activity(seen: &Seen) -> Option<Read> {
+    fn activity(&self, seen: &Observed) -> Option<Read> {
         let runs = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
             .query("job_id", &seen.id)
             .query("active_only", "true")
@@ -305,11 +324,11 @@ impl Kind for DatabricksJob {
         Some(Read::tokens(runs))
     }
 
-    fn active_runs(pages: &Pages) -> usize {
+    fn active_runs(&self, pages: &Pages) -> usize {
         pages.iter().filter_map(|p| p.get("runs")?.as_array()).map(Vec::len).sum()
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let settings = permissions::without(step.body, &["permissions"]);
         // A job id is a number on the wire; one that is not known yet is filled in as one.
         let id: Value = step.id().parse::<i64>().map_or_else(|_| json!(step.id()), Value::from);
@@ -334,7 +353,7 @@ impl Kind for DatabricksJob {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         let runs = step.live.map_or(0, |l| l.active_runs);
         let plural = if runs == 1 { "" } else { "s" };
         let unknown = step.live.is_some_and(|l| l.unknown_runs);
@@ -358,24 +377,20 @@ impl Kind for DatabricksJob {
         }
     }
 
-    fn managed_by(seen: &Seen) -> Option<Tool> {
+    fn deployed_by(&self, seen: &Observed) -> Option<Tool> {
         managed::by_deployment(&seen.spec)
     }
 
-    fn next_run(step: &Step<'_>) -> Option<String> {
+    fn next_run(&self, step: &Step<'_>) -> Option<String> {
         triggers::next_run(step.body, step.now)
     }
 
-    fn check(spec: &JobSpec, findings: &mut Findings) {
-        job_check::check(spec, findings);
-    }
-
     /// What made the job until now is no part of what it is to be.
-    fn export(seen: &Seen) -> Value {
+    fn export(&self, seen: &Observed) -> Value {
         permissions::without(&seen.spec, &["deployment"])
     }
 
-    fn develop(spec: &mut Value) {
+    fn develop(&self, spec: &mut Value) {
         for trigger in ["schedule", "trigger", "continuous"] {
             if spec.get(trigger).is_some_and(Value::is_object) {
                 spec[trigger]["pause_status"] = json!("PAUSED");

@@ -1,10 +1,10 @@
 //! What the schema of a job cannot say, tasks apart: names, cron, time zones, either-ors.
 
-use super::cluster_check::{Shape, repeated, shape};
+use super::cluster_check::{ClusterShape, repeated, shape};
 use super::compute::NewCluster;
 use super::grants;
 use super::job::JobSpec;
-use super::triggers::{CronTrigger, Schedule, quartz};
+use super::triggers::{CronSchedule, CronTrigger, quartz};
 use super::{limits, task_check};
 use crate::kinds::Findings;
 use plumb_model::yaml::nearest;
@@ -22,7 +22,7 @@ pub fn check(spec: &JobSpec, findings: &mut Findings) {
     limits::number(spec.max_concurrent_runs, 0, 1000, "max_concurrent_runs", findings);
     started_once(spec, findings);
     if let Some(schedule) = &spec.schedule {
-        let Schedule { quartz_cron_expression, timezone_id, .. } = schedule;
+        let CronSchedule { quartz_cron_expression, timezone_id, .. } = schedule;
         cron(quartz_cron_expression, timezone_id, "schedule.", findings);
     }
     for (i, trigger) in spec.triggers.iter().flatten().enumerate() {
@@ -108,7 +108,7 @@ fn cron(expression: &str, zone: &str, at: &str, findings: &mut Findings) {
 }
 
 pub(super) fn new_cluster(new: &NewCluster, at: &str, findings: &mut Findings) {
-    let cluster = Shape {
+    let cluster = ClusterShape {
         num_workers: new.num_workers,
         autoscale: new.autoscale.as_ref(),
         pool: new.instance_pool_id.as_deref(),

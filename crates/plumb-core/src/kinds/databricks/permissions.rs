@@ -1,6 +1,6 @@
 //! Reading and writing the ACL of an object: the permissions API, the same for every kind.
 
-use crate::kinds::{Details, Seen, Step, Verb, reading};
+use crate::kinds::{Details, Observed, Step, Verb, reading};
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::Read;
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ pub fn declared(wanted: Option<&Value>) -> bool {
 /// provider, permissions: both are added to every write and dropped from every read). Where the manifest does not name
 /// them they are set aside, in `facts.kept_acl`, and sent along with the next write. An entry that cannot be read is not
 /// passed over: a write replaces the whole list, and would take it away.
-pub fn absorb<'d>(
-    seen: &mut Seen,
+pub fn complete<'d>(
+    seen: &mut Observed,
     wanted: Option<&Value>,
     details: &mut impl Iterator<Item = &'d Details>,
 ) -> Result<(), String> {

@@ -9,7 +9,8 @@ use super::{
 };
 use super::{grants, limits, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// A cluster policy: what the policies API 2.0 takes to create one, and `permissions`.
 ///
@@ -67,6 +69,11 @@ pub struct PolicySpec {
 /// A cluster policy: Cluster Policies API 2.0.
 pub struct DatabricksClusterPolicy;
 
+impl DatabricksClusterPolicy {
+    /// The name in manifests.
+    pub const NAME: &'static str = "DatabricksClusterPolicy";
+}
+
 /// Maps in the manifest that are JSON text on the wire.
 const TEXTS: [&str; 2] = ["definition", "policy_family_definition_overrides"];
 
@@ -83,16 +90,16 @@ fn rules(policy: &Value, member: &str) -> Result<Option<Value>, String> {
     }
 }
 
-fn seen(policy: &Value) -> Result<Seen, Unreadable> {
+fn seen(policy: &Value) -> Result<Observed, Unreadable> {
     let id = policy.get("policy_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<DatabricksClusterPolicy>(id, Some(policy), why);
+    let refuse = |why: String| Unreadable::of(&DatabricksClusterPolicy, id, Some(policy), why);
     let id = id.ok_or_else(|| refuse("it has no policy_id".into()))?;
     let mut spec = policy.clone();
     for member in TEXTS.into_iter().filter(|member| policy.get(member).is_some()) {
         spec[member] = rules(policy, member).map_err(refuse)?.unwrap_or_default();
     }
     let facts = json!({ "is_default": reading::flag(policy, "is_default").map_err(refuse)? });
-    Ok(Seen { id: id.to_owned(), spec, facts, ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec, facts, ..Observed::default() })
 }
 
 /// The payload: maps become text, and what a family defines is left to it.
@@ -107,40 +114,53 @@ fn body(step: &Step<'_>) -> Value {
 }
 
 impl Kind for DatabricksClusterPolicy {
-    const NAME: &'static str = "DatabricksClusterPolicy";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "cluster policy";
-    const TITLE: &'static str = "name";
-    const MARK: MarkPlace = MarkPlace::LastLine("description");
-    type Spec = PolicySpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "cluster policy"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::LastLine("description")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/policies/clusters/list"))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         // A built-in policy belongs to Databricks; it cannot be taken over.
         let is_built_in = |policy: &Value| policy.get("is_default") == Some(&Value::Bool(true));
-        reading::rows::<Self>(listed, "policies", |row| (!is_built_in(row)).then(|| seen(row)))
+        reading::rows(self, listed, "policies", |row| (!is_built_in(row)).then(|| seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("cluster-policies", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        permissions::absorb(seen, wanted, &mut details.iter())
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::complete(seen, wanted, &mut details.iter())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/policies/clusters/get").query("policy_id", id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let mut calls = Vec::new();
         match step.verb {
             Verb::Create => {
@@ -163,7 +183,7 @@ impl Kind for DatabricksClusterPolicy {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Update if step.changes("definition") => {
                 vec![ImpactClass::ReachesOthers.says("holds for clusters when they are edited or started next")]
@@ -177,7 +197,7 @@ impl Kind for DatabricksClusterPolicy {
 
     /// Fixed and default values reach clusters that do not set them. Virtual attributes (`dbus_per_hour`,
     /// `cluster_type`) match nothing in a cluster, and so do no harm.
-    fn supplies(seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(&self, seen: &Observed) -> Option<BTreeMap<String, Value>> {
         let rules = |member: &str| seen.spec.get(member).and_then(Value::as_object).cloned().unwrap_or_default();
         let supplied = rules("definition")
             .into_iter()
@@ -192,39 +212,40 @@ impl Kind for DatabricksClusterPolicy {
             .collect();
         Some(supplied)
     }
+}
 
-    fn check(spec: &PolicySpec, findings: &mut Findings) {
-        if let Some(name) = &spec.name {
-            limits::name(name, 1, 100, "name", findings);
-        }
-        if spec.definition.is_some() && spec.policy_family_id.is_some() {
-            findings.at(
-                "definition",
-                "a policy of a family has no definition of its own",
-                "write what differs in `policy_family_definition_overrides`",
-            );
-        }
-        let overrides = ("policy_family_definition_overrides", &spec.policy_family_definition_overrides);
-        for (member, rules) in [("definition", &spec.definition), overrides] {
-            for (attribute, rule) in rules.iter().flat_map(|entries| &entries.0) {
-                let at = format!("{member}[\"{attribute}\"]");
-                if !findings.is_whole(&format!("{at}.type")) {
-                    continue;
-                }
-                let (missing, idle) = rule.misfits();
-                for name in missing {
-                    findings.at(&at, format!("the rule of `{attribute}` needs `{name}`"), format!("add `{name}`"));
-                }
-                for name in idle {
-                    let message = format!("`{name}` means nothing in the rule of `{attribute}`");
-                    findings.at(format!("{at}.{name}"), message, "remove it, or change `type`");
-                }
+/// What the schema cannot say.
+fn check(spec: &PolicySpec, findings: &mut Findings) {
+    if let Some(name) = &spec.name {
+        limits::name(name, 1, 100, "name", findings);
+    }
+    if spec.definition.is_some() && spec.policy_family_id.is_some() {
+        findings.at(
+            "definition",
+            "a policy of a family has no definition of its own",
+            "write what differs in `policy_family_definition_overrides`",
+        );
+    }
+    let overrides = ("policy_family_definition_overrides", &spec.policy_family_definition_overrides);
+    for (member, rules) in [("definition", &spec.definition), overrides] {
+        for (attribute, rule) in rules.iter().flat_map(|entries| &entries.0) {
+            let at = format!("{member}[\"{attribute}\"]");
+            if !findings.is_whole(&format!("{at}.type")) {
+                continue;
+            }
+            let (missing, idle) = rule.misfits();
+            for name in missing {
+                findings.at(&at, format!("the rule of `{attribute}` needs `{name}`"), format!("add `{name}`"));
+            }
+            for name in idle {
+                let message = format!("`{name}` means nothing in the rule of `{attribute}`");
+                findings.at(format!("{at}.{name}"), message, "remove it, or change `type`");
             }
         }
-        if let Some(libraries) = spec.libraries.as_ref().filter(|l| l.len() > 500) {
-            findings.at("libraries", format!("{} libraries", libraries.len()), "a policy takes 500 at most");
-        }
-        Checked { has_git: false }.libraries(spec.libraries.as_deref(), "libraries", findings);
-        grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
     }
+    if let Some(libraries) = spec.libraries.as_ref().filter(|l| l.len() > 500) {
+        findings.at("libraries", format!("{} libraries", libraries.len()), "a policy takes 500 at most");
+    }
+    Checked { has_git: false }.libraries(spec.libraries.as_deref(), "libraries", findings);
+    grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
 }

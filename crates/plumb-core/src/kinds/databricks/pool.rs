@@ -9,7 +9,8 @@ use super::{
 };
 use super::{grants, limits, permissions};
 use crate::kinds::{
-    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// An instance pool: what the instance pools API 2.0 takes to create one, and `permissions`.
 ///
@@ -35,7 +37,7 @@ use std::collections::BTreeMap;
     },
     "why": "an answer says more than a request",
 }))]
-pub struct PoolSpec {
+pub struct InstancePoolSpec {
     /// The pool's name: 1 to 100 characters.
     pub instance_pool_name: String,
     /// The machines' type.
@@ -97,6 +99,11 @@ pub struct PoolSpec {
 /// An instance pool: Instance Pools API 2.0.
 pub struct DatabricksInstancePool;
 
+impl DatabricksInstancePool {
+    /// The name in manifests.
+    pub const NAME: &'static str = "DatabricksInstancePool";
+}
+
 /// What edit takes; everything else can only be set when the pool is made (databricks/cli testserver, instance pools).
 const EDITABLE: [&str; 8] = [
     "instance_pool_name",
@@ -109,53 +116,66 @@ const EDITABLE: [&str; 8] = [
     "total_initial_remote_disk_size",
 ];
 
-fn seen(pool: &Value) -> Result<Seen, Unreadable> {
+fn seen(pool: &Value) -> Result<Observed, Unreadable> {
     let id = pool.get("instance_pool_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<DatabricksInstancePool>(id, Some(pool), why);
+    let refuse = |why: String| Unreadable::of(&DatabricksInstancePool, id, Some(pool), why);
     let id = id.ok_or_else(|| refuse("it has no instance_pool_id".into()))?;
     let state = reading::text(pool, "state").map_err(refuse)?.map(str::to_owned);
-    Ok(Seen { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Seen::default() })
+    Ok(Observed { id: id.to_owned(), spec: pool.clone(), state, facts: json!({}), ..Observed::default() })
 }
 
 /// Whether the spec has no such place.
 fn is_unknown(path: &Path) -> bool {
-    crate::kinds::find(DatabricksInstancePool::NAME).is_some_and(|kind| kind.rules().field(path).is_none())
+    DatabricksInstancePool.spec().rules.field(path).is_none()
 }
 
 impl Kind for DatabricksInstancePool {
-    const NAME: &'static str = "DatabricksInstancePool";
-    const SYSTEM: System = System::Databricks;
-    const NOUN: &'static str = "instance pool";
-    const TITLE: &'static str = "instance_pool_name";
-    const MARK: MarkPlace = MarkPlace::Tags("custom_tags");
-    type Spec = PoolSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Databricks
+    }
+    fn noun(&self) -> &'static str {
+        "instance pool"
+    }
+    fn title(&self) -> &'static str {
+        "instance_pool_name"
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Tags("custom_tags")
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read::single(Call::get(System::Databricks, "/api/2.0/instance-pools/list"))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "instance_pools", |row| Some(seen(row)))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "instance_pools", |row| Some(seen(row)))
     }
 
-    fn details(seen: &Seen, wanted: Option<&Value>) -> Vec<Read> {
+    fn details(&self, seen: &Observed, wanted: Option<&Value>) -> Vec<Read> {
         permissions::declared(wanted).then(|| permissions::read("instance-pools", &seen.id)).into_iter().collect()
     }
 
-    fn absorb(seen: &mut Seen, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
-        permissions::absorb(seen, wanted, &mut details.iter())
+    fn complete(&self, seen: &mut Observed, wanted: Option<&Value>, details: &[Details]) -> Result<(), String> {
+        permissions::complete(seen, wanted, &mut details.iter())
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         let get = Call::get(System::Databricks, "/api/2.0/instance-pools/get").query("instance_pool_id", id);
         vec![Read::single(get)]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        seen(reread.iter().flatten().next().unwrap_or(&Value::Null))
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        seen(pages.iter().flatten().next().unwrap_or(&Value::Null))
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let body = permissions::without(step.body, &["permissions"]);
         let mut calls = Vec::new();
         match step.verb {
@@ -189,7 +209,7 @@ impl Kind for DatabricksInstancePool {
         Ok(calls)
     }
 
-    fn impact(step: &Step<'_>) -> Vec<Impact> {
+    fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Delete => {
                 let says = "ends the pool's idle instances; clusters that use it cannot grow any more";
@@ -201,24 +221,25 @@ impl Kind for DatabricksInstancePool {
 
     /// Clusters have the pool's instance profile (databricks-sdk-py compute.InstancePoolAwsAttributes). All else that they
     /// have of the pool is theirs in no other way.
-    fn supplies(seen: &Seen) -> Option<BTreeMap<String, Value>> {
+    fn supplies(&self, seen: &Observed) -> Option<BTreeMap<String, Value>> {
         let profile = seen.spec.pointer("/aws_attributes/instance_profile_arn").filter(|p| p.is_string());
         Some(profile.map(|p| ("aws_attributes.instance_profile_arn".to_owned(), p.clone())).into_iter().collect())
     }
+}
 
-    fn check(spec: &PoolSpec, findings: &mut Findings) {
-        limits::name(&spec.instance_pool_name, 1, 100, "instance_pool_name", findings);
-        limits::tags(spec.custom_tags.as_ref(), "custom_tags", limits::CUSTOM_TAGS, findings);
-        let idle = "idle_instance_autotermination_minutes";
-        limits::number(spec.idle_instance_autotermination_minutes, 0, 10_000, idle, findings);
-        if let (Some(least), Some(most)) = (spec.min_idle_instances, spec.max_capacity)
-            && least > most
-        {
-            findings.at("min_idle_instances", format!("{least} is more than max_capacity, {most}"), "");
-        }
-        if let Some(versions) = spec.preloaded_spark_versions.as_ref().filter(|v| v.len() > 1) {
-            findings.at("preloaded_spark_versions", format!("{} versions", versions.len()), "a pool takes one at most");
-        }
-        grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
+/// What the schema cannot say.
+fn check(spec: &InstancePoolSpec, findings: &mut Findings) {
+    limits::name(&spec.instance_pool_name, 1, 100, "instance_pool_name", findings);
+    limits::tags(spec.custom_tags.as_ref(), "custom_tags", limits::CUSTOM_TAGS, findings);
+    let idle = "idle_instance_autotermination_minutes";
+    limits::number(spec.idle_instance_autotermination_minutes, 0, 10_000, idle, findings);
+    if let (Some(least), Some(most)) = (spec.min_idle_instances, spec.max_capacity)
+        && least > most
+    {
+        findings.at("min_idle_instances", format!("{least} is more than max_capacity, {most}"), "");
     }
+    if let Some(versions) = spec.preloaded_spark_versions.as_ref().filter(|v| v.len() > 1) {
+        findings.at("preloaded_spark_versions", format!("{} versions", versions.len()), "a pool takes one at most");
+    }
+    grants::each_once(spec.permissions.as_deref().unwrap_or_default(), findings);
 }

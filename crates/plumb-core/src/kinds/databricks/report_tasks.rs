@@ -1,7 +1,7 @@
 //! The types of task that run SQL and tell people about it: SQL, alerts, dashboards, Power BI.
 
 use super::{
-    git::Source,
+    git::FileSource,
     undeclared::{Settings, is_absent},
 };
 use schemars::JsonSchema;
@@ -248,7 +248,7 @@ pub struct SqlFile {
     pub path: String,
     /// Where the file is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli bundle rules: backend default; databricks-sdk-py jobs.SqlTaskFile: GIT with a git_source, else WORKSPACE"}))]
-    pub source: Option<Source>,
+    pub source: Option<FileSource>,
 }
 
 /// A saved query.

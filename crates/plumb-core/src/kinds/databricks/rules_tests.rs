@@ -1,6 +1,6 @@
 //! Tests of the field rules: that they compile, say why, fit their fields, and mean what the services do.
 
-use super::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::PoolSpec};
+use super::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec};
 use plumb_model::schema::{Field, KeyBy, Rule, Rules, Secret, Shape, Unset, compile};
 use schemars::schema_for;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn roots() -> [(&'static str, Value); 4] {
         ("job", schema_for!(JobSpec).to_value()),
         ("cluster", schema_for!(ClusterSpec).to_value()),
         ("policy", schema_for!(PolicySpec).to_value()),
-        ("pool", schema_for!(PoolSpec).to_value()),
+        ("pool", schema_for!(InstancePoolSpec).to_value()),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::cluster_check::repeated;
 use super::job::JobSpec;
 use super::job_check::new_cluster;
 use super::job_parts::EnvironmentVariables;
-use super::tasks::Task;
+use super::tasks::JobTask;
 use super::{code_paths, limits};
 use crate::kinds::Findings;
 use plumb_model::yaml::{is_deferred, nearest};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the tasks of a job that has job clusters and environments of these names.
 pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings: &mut Findings) {
-    let tasks: Vec<&Task> = spec.tasks.iter().flatten().collect();
+    let tasks: Vec<&JobTask> = spec.tasks.iter().flatten().collect();
     let paths = code_paths::Checked { has_git: spec.git_source.is_some() || !findings.is_whole("git_source") };
     if tasks.len() > 1000 {
         findings.at("tasks", format!("{} tasks", tasks.len()), "a job takes 1000 at most");
@@ -31,7 +31,7 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
                 unknown(&at, Among("tasks", "task"), &dependency.task_key, &keys, findings);
             }
         }
-        let mut one = |task: &Task, at: &str| {
+        let mut one = |task: &JobTask, at: &str| {
             limits::key(&task.task_key, &format!("{at}.task_key"), findings);
             paths.task(task, at, findings);
             one_task(task, at, (clusters, environments, sets), findings);
@@ -52,9 +52,9 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
 }
 
 /// What tasks can name: the keys of job clusters and of environments, and the sets of environment variables.
-type Named<'a> = (&'a [&'a str], &'a [&'a str], &'a [EnvironmentVariables]);
+type TaskTargets<'a> = (&'a [&'a str], &'a [&'a str], &'a [EnvironmentVariables]);
 
-fn one_task(task: &Task, at: &str, (clusters, environments, sets): Named<'_>, findings: &mut Findings) {
+fn one_task(task: &JobTask, at: &str, (clusters, environments, sets): TaskTargets<'_>, findings: &mut Findings) {
     let compute = [
         ("existing_cluster_id", task.existing_cluster_id.is_some()),
         ("job_cluster_key", task.job_cluster_key.is_some()),
@@ -102,7 +102,7 @@ fn one_task(task: &Task, at: &str, (clusters, environments, sets): Named<'_>, fi
 }
 
 /// Which of the `…_task` members a task has.
-fn what_it_does(task: &Task) -> Vec<&'static str> {
+fn what_it_does(task: &JobTask) -> Vec<&'static str> {
     let all = [
         ("ai_function_task", task.ai_function_task.is_some()),
         ("ai_runtime_task", task.ai_runtime_task.is_some()),
@@ -146,7 +146,7 @@ fn unknown(at: &str, Among(list, what): Among, name: &str, known: &[&str], findi
 }
 
 /// A circle of tasks that wait for each other, its first element repeated at the end.
-fn circle<'t>(tasks: &[&'t Task]) -> Option<Vec<&'t str>> {
+fn circle<'t>(tasks: &[&'t JobTask]) -> Option<Vec<&'t str>> {
     let after: BTreeMap<&str, Vec<&str>> = tasks
         .iter()
         .map(|t| (t.task_key.as_str(), t.depends_on.iter().flatten().map(|d| d.task_key.as_str()).collect()))

@@ -1,7 +1,7 @@
 //! The types of task that run code.
 
 use super::{
-    git::Source,
+    git::FileSource,
     undeclared::{Settings, is_absent},
 };
 use schemars::JsonSchema;
@@ -62,7 +62,7 @@ pub struct DbtTask {
     pub schema: Option<String>,
     /// Where the project is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
-    pub source: Option<Source>,
+    pub source: Option<FileSource>,
     /// The SQL warehouse that dbt connects to, by id.
     pub warehouse_id: Option<String>,
 }
@@ -97,7 +97,7 @@ pub struct NotebookTask {
     pub base_parameters: Option<Settings>,
     /// Where the notebook is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
-    pub source: Option<Source>,
+    pub source: Option<FileSource>,
     /// The SQL warehouse that runs the notebook, by id. Only for notebooks of SQL cells; not a classic one.
     pub warehouse_id: Option<String>,
 }
@@ -225,7 +225,7 @@ pub struct SparkPythonTask {
     pub parameters: Option<Vec<String>>,
     /// Where the file is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli testserver: GIT with a git_source, else WORKSPACE; Terraform provider jobs: suppressed"}))]
-    pub source: Option<Source>,
+    pub source: Option<FileSource>,
 }
 
 /// Runs spark-submit. Only on a new cluster, without libraries.

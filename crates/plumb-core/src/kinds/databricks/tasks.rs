@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// A task: exactly one of the members that end in `_task`, and where, when and after what it runs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
-pub struct Task {
+pub struct JobTask {
     /// What other tasks call it: 100 characters at most.
     pub task_key: String,
     /// Applies an AI function to documents or rows.
@@ -133,7 +133,7 @@ pub struct ForEachTask {
     /// The elements: a JSON list as text, or a reference to a task value or a parameter.
     pub inputs: String,
     /// The task.
-    pub task: Box<Task>,
+    pub task: Box<JobTask>,
     /// How many may run at the same time.
     pub concurrency: Option<i64>,
 }

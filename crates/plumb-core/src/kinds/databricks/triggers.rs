@@ -13,7 +13,7 @@ use serde_json::Value;
 /// A cron schedule.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Schedule {
+pub struct CronSchedule {
     /// When, as a Quartz expression: seconds, minutes, hours, day of month, month, day of week, and perhaps year.
     pub quartz_cron_expression: String,
     /// The time zone of the expression: `Europe/London`.

@@ -9,16 +9,22 @@ use crate::kinds::old::{self, Old, tags_of, text};
 use crate::kinds::teardown::{GoesAfter, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Impact, ImpactClass, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Applications of EMR Serverless: a selector, and what is to become of what it matches.
 pub struct EmrServerlessApplication;
+
+impl EmrServerlessApplication {
+    /// The name in manifests.
+    pub const NAME: &'static str = "EmrServerlessApplication";
+}
 
 const PATH: &str = "/emr-serverless/applications";
 /// States of job runs that have yet to end.
@@ -55,7 +61,7 @@ fn busy(pages: &Pages) -> Result<Vec<String>, String> {
 fn described(answer: &Value, runs: &Pages) -> Result<Old, Unreadable> {
     let application = &answer["application"];
     let id = application["applicationId"].as_str().filter(|id| !id.is_empty());
-    let refuse = |why: String| Unreadable::of::<EmrServerlessApplication>(id, Some(application), why);
+    let refuse = |why: String| Unreadable::of(&EmrServerlessApplication, id, Some(application), why);
     let id = id.ok_or_else(|| refuse("the answer has no id".into()))?;
     let state = reading::text(application, "state").map_err(refuse)?;
     let busy = busy(runs).map_err(refuse)?;
@@ -79,7 +85,7 @@ fn tags(application: &Value) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The tags of an application are those of its ARN, which the spec of what was read has.
-fn tags_path(live: &Seen) -> Result<String, Unsupported> {
+fn tags_path(live: &Observed) -> Result<String, Unsupported> {
     match live.spec["arn"].as_str().filter(|arn| !arn.is_empty()) {
         Some(arn) => Ok(format!("/emr-serverless/tags/{}", percent_encoded(arn))),
         None => Err(Unsupported(format!(
@@ -95,36 +101,54 @@ impl TeardownKind for EmrServerlessApplication {
     }
 
     fn loses(&self) -> Impact {
-        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", self.noun()))
     }
 }
 
 impl Kind for EmrServerlessApplication {
-    const NAME: &'static str = "EmrServerlessApplication";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "EMR Serverless application";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Teardown;
-    type Spec = TeardownSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "EMR Serverless application"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        old::MARK
+    }
+    fn role(&self) -> Role {
+        Role::Teardown
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> =
+            LazyLock::new(|| SpecType::of(|spec: &TeardownSpec, findings| teardown_spec::check(spec, true, findings)));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![paged(Call::get(System::Emr, PATH))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "applications", |row| {
-            (row["state"] != "TERMINATED").then(|| old::listed::<Self>(row, "id", "name", "/state"))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "applications", |row| {
+            (row["state"] != "TERMINATED").then(|| old::listed(self, row, "id", "name", "/state"))
         })
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(get(id)), paged(open_runs(id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let [application, runs] = reread else {
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let [application, runs] = pages else {
             return Err(Unreadable::unknown("an EMR Serverless application", "it was not read"));
         };
         let application = application.first().unwrap_or(&Value::Null);
@@ -134,7 +158,7 @@ impl Kind for EmrServerlessApplication {
     }
 
     /// An update sets and removes tags, a delete stops the application and deletes it.
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else {
             return Err(Unsupported("plumb makes no EMR Serverless applications".into()));
         };
@@ -161,7 +185,7 @@ impl Kind for EmrServerlessApplication {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         // What is not found any more is gone; an answer that leaves out the state says nothing.
         let Some(look) = looks.first().filter(|look| !look.is_null()) else { return Ready::Yes };
         let state = text(look, "/application/state");
@@ -173,11 +197,7 @@ impl Kind for EmrServerlessApplication {
         }
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         teardown_spec::named(spec)
-    }
-
-    fn check(spec: &TeardownSpec, findings: &mut Findings) {
-        teardown_spec::check(spec, true, findings);
     }
 }

@@ -9,15 +9,21 @@ use crate::kinds::old::{self, Old, tags_of, text};
 use crate::kinds::teardown::{Ending, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Impact, ImpactClass, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Clusters of EMR: a selector, and what is to become of what it matches.
 pub struct EmrCluster;
+
+impl EmrCluster {
+    /// The name in manifests.
+    pub const NAME: &'static str = "EmrCluster";
+}
 
 /// States in which a cluster costs money and can be acted on.
 const ALIVE: [&str; 4] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"];
@@ -73,7 +79,7 @@ fn described<'v>(answer: &Value, steps: impl IntoIterator<Item = &'v Value>) -> 
     let cluster = &answer["Cluster"];
     let id = cluster["Id"].as_str().filter(|id| !id.is_empty());
     let named = json!({ "name": cluster["Name"], "tags": cluster_tags(cluster) });
-    let refuse = |why: String| Unreadable::of::<EmrCluster>(id, Some(&named), why);
+    let refuse = |why: String| Unreadable::of(&EmrCluster, id, Some(&named), why);
     let id = id.ok_or_else(|| refuse("the answer has no id".into()))?.to_owned();
     let name = reading::text(cluster, "Name").map_err(refuse)?.unwrap_or_default().to_owned();
     let state = cluster.pointer("/Status/State").and_then(Value::as_str).filter(|state| !state.is_empty());
@@ -114,7 +120,7 @@ fn may_end(looks: &[Value], expect: &Value) -> Ready {
     }
 }
 
-fn end(live: &Seen) -> Result<Vec<Call>, Unsupported> {
+fn end(live: &Observed) -> Result<Vec<Call>, Unsupported> {
     let old = Old::of(live).ok_or_else(|| Unsupported(format!("cluster {} was not read", live.id)))?;
     let id = &old.id;
     let mut calls = Vec::new();
@@ -140,37 +146,55 @@ impl TeardownKind for EmrCluster {
 }
 
 impl Kind for EmrCluster {
-    const NAME: &'static str = "EmrCluster";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "EMR cluster";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = old::MARK;
-    const ROLE: Role = Role::Teardown;
-    type Spec = TeardownSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "EMR cluster"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        old::MARK
+    }
+    fn role(&self) -> Role {
+        Role::Teardown
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> =
+            LazyLock::new(|| SpecType::of(|spec: &TeardownSpec, findings| teardown_spec::check(spec, true, findings)));
+        &SPEC
+    }
 
     /// Those that have not ended, and are not about to.
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![marked(operation("ListClusters", json!({ "ClusterStates": ALIVE })))]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "Clusters", |row| Some(old::listed::<Self>(row, "Id", "Name", "/Status/State")))
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "Clusters", |row| Some(old::listed(self, row, "Id", "Name", "/Status/State")))
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(describe(id)), marked(open_steps(id))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let [cluster, steps] = reread else {
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let [cluster, steps] = pages else {
             return Err(Unreadable::unknown("an EMR cluster", "it was not read"));
         };
         described(cluster.first().unwrap_or(&Value::Null), steps).map(Old::seen)
     }
 
     /// An update sets and removes tags, a delete terminates the cluster.
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         let Some(live) = step.live else { return Err(Unsupported("plumb makes no EMR clusters".into())) };
         if step.verb == Verb::Delete {
             return end(live);
@@ -187,7 +211,7 @@ impl Kind for EmrCluster {
         Ok(calls)
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         if expect["may"] == "end" {
             return may_end(looks, expect);
         }
@@ -201,11 +225,7 @@ impl Kind for EmrCluster {
         }
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         teardown_spec::named(spec)
-    }
-
-    fn check(spec: &TeardownSpec, findings: &mut Findings) {
-        teardown_spec::check(spec, true, findings);
     }
 }

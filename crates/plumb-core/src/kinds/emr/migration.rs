@@ -2,21 +2,22 @@
 
 use crate::kinds::teardown::{OLD, RelationKind, STARTERS, SUCCESSORS};
 use crate::kinds::teardown_spec::listed;
-use crate::kinds::{Findings, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported};
+use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// One old pipeline, what took over from it, and when.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct MigrationSpec {
     /// The old.
-    pub from: Before,
+    pub from: MigrationFrom,
     /// The new.
-    pub to: After,
+    pub to: MigrationTo,
     /// Pipelines of one wave cut over together or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
@@ -28,7 +29,7 @@ pub struct MigrationSpec {
 /// What a pipeline was made of.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Before {
+pub struct MigrationFrom {
     /// `EmrCluster/legacy-audience`, `EmrServerlessApplication/…`.
     pub emr: Vec<String>,
     /// `AirflowDag/legacy-audience`.
@@ -39,7 +40,7 @@ pub struct Before {
 /// What a pipeline is made of now.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct After {
+pub struct MigrationTo {
     /// `DatabricksJob/audience-cleanse`.
     pub jobs: Vec<String>,
     /// `AirflowDag/bau-insights-monthly`.
@@ -50,6 +51,11 @@ pub struct After {
 /// A migration: it makes nothing, it says what belongs together.
 pub struct Migration;
 
+impl Migration {
+    /// The name in manifests.
+    pub const NAME: &'static str = "Migration";
+}
+
 impl RelationKind for Migration {
     fn old<'s>(&self, spec: &'s Value) -> Vec<&'s str> {
         spec.pointer("/from/emr").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
@@ -57,54 +63,71 @@ impl RelationKind for Migration {
 }
 
 impl Kind for Migration {
-    const NAME: &'static str = "Migration";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "migration";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Relation;
-    type Spec = MigrationSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "migration"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Nowhere
+    }
+    fn role(&self) -> Role {
+        Role::Relation
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> = LazyLock::new(|| SpecType::of(check));
+        &SPEC
+    }
 
     /// There is nothing live of it.
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         Vec::new()
     }
 
-    fn observe(_listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
+    fn parse(&self, _listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
         Vec::new()
     }
 
-    fn reread(_id: &str) -> Vec<Read> {
+    fn read_one(&self, _id: &str) -> Vec<Read> {
         Vec::new()
     }
 
-    fn reobserve(_reread: &[Pages]) -> Result<Seen, Unreadable> {
+    fn parse_one(&self, _reread: &[Pages]) -> Result<Observed, Unreadable> {
         Err(Unreadable::unknown("a migration", "there is nothing live of it"))
     }
 
-    fn calls(_step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, _step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         Err(Unsupported("a migration makes nothing".into()))
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         let mut named = listed(spec, "/from/emr", "from.emr", OLD);
         named.extend(listed(spec, "/from/dags", "from.dags", STARTERS));
         named.extend(listed(spec, "/to/jobs", "to.jobs", SUCCESSORS));
         named.extend(listed(spec, "/to/dags", "to.dags", STARTERS));
         named
     }
+}
 
-    fn check(spec: &MigrationSpec, findings: &mut Findings) {
-        if let Some(day) = spec.cutover.as_deref().filter(|d| d.len() != 10 || d.parse::<jiff::civil::Date>().is_err())
-        {
-            findings.at("cutover", format!("`{day}` is no day"), "expected one like `2024-05-01`");
-        }
-        if spec.from.emr.is_empty() {
-            findings.at("from.emr", "nothing old is named", "name the `EmrCluster` manifests of the old pipeline");
-        }
-        if spec.to.jobs.is_empty() {
-            findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
-        }
+/// What the schema cannot say.
+fn check(spec: &MigrationSpec, findings: &mut Findings) {
+    if let Some(day) = spec.cutover.as_deref().filter(|d| d.len() != 10 || d.parse::<jiff::civil::Date>().is_err()) {
+        findings.at("cutover", format!("`{day}` is no day"), "expected one like `2024-05-01`");
+    }
+    if spec.from.emr.is_empty() {
+        findings.at("from.emr", "nothing old is named", "name the `EmrCluster` manifests of the old pipeline");
+    }
+    if spec.to.jobs.is_empty() {
+        findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
     }
 }

@@ -9,14 +9,20 @@ use crate::kinds::old::{Old, text};
 use crate::kinds::teardown::{GoesAfter, TeardownKind};
 use crate::kinds::teardown_spec::{self, TeardownSpec};
 use crate::kinds::{
-    Findings, Impact, ImpactClass, Kind, MarkPlace, Named, Role, Seen, Step, Unreadable, Unsupported, Verb, reading,
+    Impact, ImpactClass, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Paging, Read};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// Security configurations of EMR: a selector, and what is to become of what it matches.
 pub struct EmrSecurityConfiguration;
+
+impl EmrSecurityConfiguration {
+    /// The name in manifests.
+    pub const NAME: &'static str = "EmrSecurityConfiguration";
+}
 
 fn listing() -> Call {
     operation("ListSecurityConfigurations", json!({}))
@@ -40,46 +46,64 @@ impl TeardownKind for EmrSecurityConfiguration {
     }
 
     fn loses(&self) -> Impact {
-        ImpactClass::LosesData.says(format!("the {} is deleted for good", Self::NOUN))
+        ImpactClass::LosesData.says(format!("the {} is deleted for good", self.noun()))
     }
 }
 
 impl Kind for EmrSecurityConfiguration {
-    const NAME: &'static str = "EmrSecurityConfiguration";
-    const SYSTEM: System = System::Emr;
-    const NOUN: &'static str = "EMR security configuration";
-    const TITLE: &'static str = "name";
-    const TITLE_IS_FREE: bool = false;
-    const MARK: MarkPlace = MarkPlace::Nowhere;
-    const ROLE: Role = Role::Teardown;
-    type Spec = TeardownSpec;
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn system(&self) -> System {
+        System::Emr
+    }
+    fn noun(&self) -> &'static str {
+        "EMR security configuration"
+    }
+    fn title(&self) -> &'static str {
+        "name"
+    }
+    fn title_is_free(&self) -> bool {
+        false
+    }
+    fn mark(&self) -> MarkPlace {
+        MarkPlace::Nowhere
+    }
+    fn role(&self) -> Role {
+        Role::Teardown
+    }
+    fn spec(&self) -> &'static SpecType {
+        static SPEC: LazyLock<SpecType> =
+            LazyLock::new(|| SpecType::of(|spec: &TeardownSpec, findings| teardown_spec::check(spec, false, findings)));
+        &SPEC
+    }
 
-    fn list() -> Vec<Read> {
+    fn list(&self) -> Vec<Read> {
         vec![Read { call: listing(), paging: Paging::Token { param: "Marker", next: "/Marker" } }]
     }
 
-    fn observe(listed: &[Pages]) -> Vec<Result<Seen, Unreadable>> {
-        reading::rows::<Self>(listed, "SecurityConfigurations", |row| {
+    fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
+        reading::rows(self, listed, "SecurityConfigurations", |row| {
             let name = row["Name"].as_str().filter(|name| !name.is_empty());
-            let refuse = || Unreadable::of::<Self>(None, None, "the listing has no name of it");
+            let refuse = || Unreadable::of(self, None, None, "the listing has no name of it");
             Some(name.map(|name| old(name, row).seen()).ok_or_else(refuse))
         })
     }
 
-    fn reread(id: &str) -> Vec<Read> {
+    fn read_one(&self, id: &str) -> Vec<Read> {
         vec![Read::single(operation("DescribeSecurityConfiguration", json!({ "Name": id })))]
     }
 
-    fn reobserve(reread: &[Pages]) -> Result<Seen, Unreadable> {
-        let answer = reread.iter().flatten().next().unwrap_or(&Value::Null);
+    fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        let answer = pages.iter().flatten().next().unwrap_or(&Value::Null);
         let name = text(answer, "/Name");
         match name.is_empty() {
-            true => Err(Unreadable::of::<Self>(None, None, "it has no name")),
+            true => Err(Unreadable::of(self, None, None, "it has no name")),
             false => Ok(old(&name, answer).seen()),
         }
     }
 
-    fn calls(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
+    fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
         match (step.verb, step.live) {
             (Verb::Delete, Some(live)) => {
                 let wait_for = WaitFor { expect: json!({ "without": live.id }), reads: vec![listing()] };
@@ -90,7 +114,7 @@ impl Kind for EmrSecurityConfiguration {
         }
     }
 
-    fn settled(expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
+    fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         let rows = looks.iter().filter_map(|page| page["SecurityConfigurations"].as_array()).flatten();
         match rows.into_iter().any(|row| row["Name"] == expect["without"]) {
             true => Ready::NotYet("it is still listed".into()),
@@ -98,11 +122,7 @@ impl Kind for EmrSecurityConfiguration {
         }
     }
 
-    fn named(spec: &Value) -> Vec<Named> {
+    fn named(&self, spec: &Value) -> Vec<Named> {
         teardown_spec::named(spec)
-    }
-
-    fn check(spec: &TeardownSpec, findings: &mut Findings) {
-        teardown_spec::check(spec, false, findings);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Note;
 use super::Member;
-use crate::kinds::AnyKind;
+use crate::kinds::Kind;
 use plumb_model::address::Address;
 use plumb_model::schema::{Path, Segment};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub struct Notes {
 
 impl Notes {
     /// Notes what is kept of an object.
-    pub fn add<'m>(&mut self, address: &Address, kind: &dyn AnyKind, kept: impl IntoIterator<Item = &'m Member>) {
+    pub fn add<'m>(&mut self, address: &Address, kind: &dyn Kind, kept: impl IntoIterator<Item = &'m Member>) {
         for member in kept {
             let setting = (kind.name(), setting(&member.path));
             self.settings.entry(setting).or_default().entry(address.clone()).or_default().insert(member.path.clone());
