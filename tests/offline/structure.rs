@@ -47,8 +47,8 @@ const WORLD: [&str; 12] = [
     "Zoned::now",
     "async fn",
 ];
-/// How many names a crate may give to more than one type: each number only falls.
-const HOMONYMS: [(&str, usize); 4] = [("plumb-model", 0), ("plumb-core", 11), ("plumb-sandbox", 0), ("plumb", 0)];
+/// How many names a crate may give to more than one type, beside those that are kept with a reason.
+const HOMONYMS: [(&str, usize); 4] = [("plumb-model", 0), ("plumb-core", 0), ("plumb-sandbox", 0), ("plumb", 0)];
 /// Names that two types of a crate keep: the name, the crate, and why no other name would be better.
 const KEPT_HOMONYMS: [(&str, &str, &str); 0] = [];
 /// How many of them there may be in all crates together.

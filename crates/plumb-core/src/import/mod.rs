@@ -77,7 +77,7 @@ impl ImportState {
 
 /// A value that stays as people have it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct KeptValue {
+pub struct PreservedValue {
     pub file: String,
     pub address: Address,
     pub differs: Differs,
@@ -90,7 +90,7 @@ pub struct ImportOutcome {
     pub files: Vec<(ImportState, String)>,
     /// Those that are to be written.
     pub texts: BTreeMap<String, String>,
-    pub kept: Vec<KeptValue>,
+    pub kept: Vec<PreservedValue>,
     /// Decisions that wait, and those that were taken.
     pub open: usize,
     pub answered: usize,
@@ -140,7 +140,7 @@ pub fn outcome(
                 let (same, differs) = (merged.text == *text, !merged.differs.is_empty());
                 let open = asked.iter().zip(&merged.open).filter(|(_, open)| !**open);
                 since.answered.extend(open.map(|(index, _)| *index));
-                let told = |differs| KeptValue { file: home.clone(), address: document.address.clone(), differs };
+                let told = |differs| PreservedValue { file: home.clone(), address: document.address.clone(), differs };
                 out.kept.extend(merged.differs.into_iter().map(told));
                 texts.insert(home.clone(), merged.text);
                 let state = match (same, differs) {
@@ -176,7 +176,7 @@ pub fn outcome(
             record.manifests.push(old.clone());
         }
     }
-    let told = |kept: &KeptValue| {
+    let told = |kept: &PreservedValue| {
         let place = format!("{} {}", kept.address, kept.differs.way);
         (place, kept.differs.theirs.clone(), kept.differs.made.clone())
     };

@@ -8,7 +8,7 @@ use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
 use super::runtime::{Choice, Minor};
-use super::shape::{ClusterShape, Size};
+use super::shape::{ClusterCapacity, Size};
 use crate::detect::masked;
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
@@ -27,7 +27,7 @@ pub(super) struct StepTask<'a> {
 
 /// What is the same for all tasks of a job.
 pub(super) struct Common<'a> {
-    pub shape: ClusterShape<'a>,
+    pub shape: ClusterCapacity<'a>,
     pub base: Wants,
     /// The chosen runtime, with the Spark that the release has.
     pub runtime: Option<(Choice, Minor)>,

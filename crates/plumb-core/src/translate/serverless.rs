@@ -7,7 +7,7 @@ use super::job::{Common, StepTask, key};
 use super::line::CommandLine;
 use super::nodes::node;
 use super::parts::CLUSTER;
-use super::shape::{ClusterShape, Size};
+use super::shape::{ClusterCapacity, Size};
 use super::{TranslatedManifest, TranslationOptions, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
 use crate::detect;
 use crate::kinds::databricks::job::DatabricksJob;
@@ -321,7 +321,7 @@ fn sized<'a>(
     own: &Wants,
     base: &Wants,
     options: &TranslationOptions,
-) -> ClusterShape<'a> {
+) -> ClusterCapacity<'a> {
     let (own, base) = (&own.sizing, &base.sizing);
     let each = own.cores.or(base.cores).unwrap_or(4).clamp(1, 1000);
     let executors = own.executors.or(base.executors);
@@ -340,7 +340,7 @@ fn sized<'a>(
         place: format!("{CLUSTER}.num_workers"),
     };
     book.note(at, ask);
-    ClusterShape {
+    ClusterCapacity {
         node: options.node_type.clone(),
         master: None,
         size: Size::Fixed(workers),

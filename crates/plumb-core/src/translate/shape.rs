@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// A cluster's shape.
 #[derive(Clone, Debug)]
-pub(super) struct ClusterShape<'a> {
+pub(super) struct ClusterCapacity<'a> {
     pub node: String,
     /// The driver's type when the driver ran on the master.
     pub master: Option<At<'a>>,
@@ -27,7 +27,7 @@ pub(super) enum Size {
 }
 
 /// The shape that groups or fleets, and their scaling, come to.
-pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOptions) -> ClusterShape<'a> {
+pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOptions) -> ClusterCapacity<'a> {
     let parts = parts(book, root);
     let master = parts.iter().find(|p| p.role == NodeRole::Master);
     let workers: Vec<&RoleMachines<'_>> = parts.iter().filter(|p| p.role != NodeRole::Master).collect();
@@ -52,7 +52,7 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
     let mut aws = market(root, &workers, main, &node_name);
     let disks = main.or(master).map(|p| p.volumes.clone()).unwrap_or_default();
     volumes(book, &parts, main.or(master), &disks, &mut aws);
-    ClusterShape {
+    ClusterCapacity {
         elastic_disk: disks.is_empty() && !node(&node_name).is_some_and(|n| n.disks),
         master: master.filter(|m| main.is_some() && m.node != node_name).map(|m| m.node_at.clone()),
         node: node_name,

@@ -1,7 +1,7 @@
 //! Sending along what the spec does not model, with a write that replaces the whole object.
 
 use super::super::compare::{Difference, Pattern, Supplied};
-use super::{Member, Walk, is_named, is_open, is_superseded};
+use super::{Member, UnknownWalk, is_named, is_open, is_superseded};
 use plumb_model::schema::{Field, Path, Rules, Segment, Shape, Type};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,14 +21,14 @@ pub fn carry(
     supplied: &BTreeMap<String, Supplied>,
 ) -> Vec<Member> {
     let gone = differences.iter().map(|d| (&d.path, d.to.is_none())).collect();
-    let mut carrier = Carrier { walk: Walk::new(rules, supplied, remove), gone };
+    let mut carrier = Carrier { walk: UnknownWalk::new(rules, supplied, remove), gone };
     carrier.field(&rules.root, live, body);
     let taken = carrier.walk.found.into_iter().filter(|(path, _)| !is_named(remove, path));
     taken.map(|(path, value)| Member::new(path, value)).collect()
 }
 
 struct Carrier<'a> {
-    walk: Walk<'a>,
+    walk: UnknownWalk<'a>,
     /// Places that differ, and whether nothing is to be there. One that the body does not have is taken away in any case.
     gone: BTreeMap<&'a Path, bool>,
 }

@@ -56,7 +56,7 @@ impl UnknownMembers {
         supplied: &BTreeMap<String, Supplied>,
         remove: &[Pattern],
     ) -> UnknownMembers {
-        let mut walk = Walk::new(rules, supplied, remove);
+        let mut walk = UnknownWalk::new(rules, supplied, remove);
         walk.find(&rules.root, live);
         let any = walk.any;
         let mut members: Vec<Member> = walk.found.into_iter().map(|(path, value)| Member::new(path, value)).collect();
@@ -193,7 +193,7 @@ fn is_superseded(member: &Field, object: &Map<String, Value>) -> bool {
 }
 
 /// A walk over a live spec by the rules.
-struct Walk<'a> {
+struct UnknownWalk<'a> {
     rules: &'a Rules,
     supplied: &'a BTreeMap<String, Supplied>,
     remove: &'a [Pattern],
@@ -205,9 +205,9 @@ struct Walk<'a> {
     any: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> UnknownWalk<'a> {
     fn new(rules: &'a Rules, supplied: &'a BTreeMap<String, Supplied>, remove: &'a [Pattern]) -> Self {
-        Walk { rules, supplied, remove, path: Path::default(), policy: None, found: Vec::new(), any: false }
+        UnknownWalk { rules, supplied, remove, path: Path::default(), policy: None, found: Vec::new(), any: false }
     }
 
     /// Minds the policy of a cluster that it goes into. Answers the policy around it, to be put back behind it.
