@@ -311,8 +311,8 @@ fn a_plan_for_tools() {
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites tests="1" failures="1" errors="0">
       <testsuite name="plumb drift" tests="1" failures="1" errors="0">
-        <testcase classname="manifests/etl.yaml" name="drift: DatabricksJob/etl max_concurrent_runs is 7 live; the manifest says 1" file="manifests/etl.yaml" line="6">
-          <failure type="drift" message="DatabricksJob/etl max_concurrent_runs is 7 live; the manifest says 1">manifests/etl.yaml:6: DatabricksJob/etl max_concurrent_runs is 7 live; the manifest says 1</failure>
+        <testcase classname="manifests/etl.yaml" name="drift: DatabricksJob/etl max_concurrent_runs is 7 live; wanted is 1, the service&apos;s default" file="manifests/etl.yaml" line="6">
+          <failure type="drift" message="DatabricksJob/etl max_concurrent_runs is 7 live; wanted is 1, the service&apos;s default">manifests/etl.yaml:6: DatabricksJob/etl max_concurrent_runs is 7 live; wanted is 1, the service&apos;s default</failure>
         </testcase>
       </testsuite>
     </testsuites>

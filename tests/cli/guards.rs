@@ -61,7 +61,8 @@ fn too_many_deletes() {
       - DatabricksJob/job2 "job2" (id <job job2>)
 
     Blocked:
- ! 3 objects would be deleted, terminated or replaced; `guards.maxDeletes` allows 2 to allow it: check that it is meant, then `plumb apply --override max-deletes`
+      ! 3 objects would be deleted, terminated or replaced; `guards.maxDeletes` allows 2
+        to allow it: check that it is meant, then `plumb apply --override max-deletes`
 
     Plan: 0 to create, 0 to update, 3 to delete. 7 unchanged. 1 blocked.
     Digest: <digest>
