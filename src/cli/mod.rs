@@ -189,12 +189,12 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let ui = Ui::new(Streams::standard(), &settings::terminal(), colour, volume);
     // An empty `PLUMB_LOG` is none.
     let file = cli.global.log.as_ref().filter(|path| !path.is_empty()).map(Path::new);
-    if file.is_some() || cli.global.verbose > 1 {
-        if let Err(e) = log::start(file) {
-            let path = file.unwrap_or(Path::new("stderr")).display();
-            ui.error(&format!("the log cannot be written: {path}: {e}"));
-            return ExitCode::Error;
-        }
+    if (file.is_some() || cli.global.verbose > 1)
+        && let Err(e) = log::start(file)
+    {
+        let path = file.unwrap_or(Path::new("stderr")).display();
+        ui.error(&format!("the log cannot be written: {path}: {e}"));
+        return ExitCode::Error;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,7 +4,7 @@
 //!
 //! It runs on a thread of its own, so that tests of the binary need no runtime.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used)]
 
 mod answers;
 

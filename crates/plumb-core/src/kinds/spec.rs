@@ -10,13 +10,16 @@ use serde_json::Value;
 /// What is no mistake and yet worth knowing, with the short name of what is checked.
 pub type CheckNotes = Vec<(&'static str, Problem)>;
 
+/// Reads a node as the type, and checks it.
+type ReadAndCheck = dyn Fn(&Node, &mut Problems, &mut CheckNotes) + Send + Sync;
+
 /// The type of a spec, and the checks that no type can say.
 pub struct SpecType {
     /// The generated JSON Schema.
     pub schema: Value,
     /// The field rules, compiled from the schema.
     pub rules: Rules,
-    read: Box<dyn Fn(&Node, &mut Problems, &mut CheckNotes) + Send + Sync>,
+    read: Box<ReadAndCheck>,
 }
 
 impl SpecType {

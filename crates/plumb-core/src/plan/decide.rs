@@ -142,7 +142,7 @@ fn decide_one<'a>(
     let found = match matched {
         Ok(found) => found,
         Err(unmatched) => {
-            let blocked = is_selected.then_some(unmatched.blocked).into_iter().collect();
+            let blocked = is_selected.then_some(*unmatched.blocked).into_iter().collect();
             return ResourceVerdict { unavailable: true, blocked, ..Default::default() };
         }
     };

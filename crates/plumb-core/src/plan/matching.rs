@@ -33,7 +33,7 @@ impl<'a> ObjectMatch<'a> {
 
 /// Why it cannot be told which live object belongs to a manifest, or may not be told.
 pub(super) struct Unmatched {
-    pub blocked: Blocked,
+    pub blocked: Box<Blocked>,
     /// Whether it waits for something to become readable.
     pub is_unread: bool,
     /// The former address by which it lays claim to an object all the same.
@@ -45,13 +45,13 @@ pub(super) struct Unmatched {
 impl Unmatched {
     /// The same, refused in other words.
     fn map(self, words: impl FnOnce(Blocked) -> Blocked) -> Unmatched {
-        Unmatched { blocked: words(self.blocked), ..self }
+        Unmatched { blocked: Box::new(words(*self.blocked)), ..self }
     }
 }
 
 impl From<Blocked> for Unmatched {
     fn from(blocked: Blocked) -> Unmatched {
-        Unmatched { blocked, is_unread: false, claims: None, has_name_of: None }
+        Unmatched { blocked: Box::new(blocked), is_unread: false, claims: None, has_name_of: None }
     }
 }
 
