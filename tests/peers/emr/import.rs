@@ -315,7 +315,7 @@ fn refusals_say_what_to_do_and_write_nothing() {
         (&["--name", "x", "--cluster", "y"], 64, "cannot be used with"),
         (&["--out", "../x"], 64, "expected a folder of the project"),
         (&["--out", "elsewhere"], 64, "the project reads no manifests there"),
-        (&["--target", "none"], 1, "none"),
+        (&["--target", "none"], 64, "there is no target `none`"),
         (&["j-1"], 64, "unexpected argument"),
     ] {
         let done = world.run(&[&["import", "emr"], args].concat());
