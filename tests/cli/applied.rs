@@ -66,7 +66,7 @@ fn a_program_is_told_how_each_change_ended() {
 #[test]
 fn what_was_refused_is_told_and_not_started() {
     let world = three();
-    world.edit("plumb.yaml", "databricks: {}", "databricks: {workspace_id: \"42\"}");
+    world.edit("plumb.yaml", "databricks: {}", "databricks: {workspaceId: \"42\"}");
     let ran = world.plumb("apply --yes --output json").code(3);
     let result = told(&ran.out);
     assert!(outcomes(&result).iter().all(|(_, outcome)| *outcome == "not-started"), "{result}");
@@ -76,7 +76,7 @@ fn what_was_refused_is_told_and_not_started() {
     );
     assert_eq!(result["plan"]["blocked"][0]["guard"], "workspace");
     // A saved plan that is not what it was.
-    world.edit("plumb.yaml", "databricks: {workspace_id: \"42\"}", "databricks: {}");
+    world.edit("plumb.yaml", "databricks: {workspaceId: \"42\"}", "databricks: {}");
     world.plumb("apply --yes").code(0);
     for name in ["a", "c"] {
         world.write(&format!("manifests/{name}.yaml"), &job(name, "  timeout_seconds: 100\n"));

@@ -155,7 +155,7 @@ fn only_from_the_right_branch_and_a_clean_tree() {
 #[test]
 fn only_into_the_right_workspace() {
     let world = World::new();
-    let target = |id: &str| format!("      databricks: {{workspace_id: \"{id}\"}}\n");
+    let target = |id: &str| format!("      databricks: {{workspaceId: \"{id}\"}}\n");
     project(&world, "{}", "");
     let text = world.read("plumb.yaml");
     world.write("plumb.yaml", &text.replace("      databricks: {}\n", &target("42")));
@@ -191,4 +191,22 @@ fn only_into_the_right_workspace() {
     world.write("plumb.yaml", &text.replace("      databricks: {}\n", &target("42")));
     world.edit("manifests/etl.yaml", "/Shared/etl", "/Shared/etl2");
     world.plumb("apply --yes --override workspace").code(0).says("warning: overridden: target dev is workspace 42");
+}
+
+#[test]
+fn the_old_name_of_the_workspace_s_id_is_read_and_said_to_be_old() {
+    let world = World::new();
+    project(&world, "{}", "");
+    let text = world.read("plumb.yaml");
+    let named = |name: &str| text.replace("      databricks: {}\n", &format!("      databricks: {{{name}: \"42\"}}\n"));
+    world.write("plumb.yaml", &named("workspace_id"));
+    world.commit_file("manifests/etl.yaml", &job("etl", ""), "Add etl");
+    world.plumb("validate").code(0).says("`workspace_id` is called `workspaceId` now").says("plumb.yaml:");
+    world.plumb("apply --yes").code(3).says("is workspace 42");
+    world.write("plumb.yaml", &named("workspaceId"));
+    world.plumb("validate").code(0).never_says("workspace_id");
+    let both =
+        text.replace("      databricks: {}\n", "      databricks: {workspaceId: \"42\", workspace_id: \"42\"}\n");
+    world.write("plumb.yaml", &both);
+    world.plumb("validate").code(1).says("workspaceId");
 }

@@ -105,6 +105,8 @@ pub struct DatabricksTarget {
     /// A profile of `~/.databrickscfg`.
     pub profile: Option<String>,
     /// The workspace id that the host must have: an apply to another one is refused.
+    // The old spelling is read for one release, with a warning (see `warnings`).
+    #[serde(rename = "workspaceId", alias = "workspace_id")]
     pub workspace_id: Option<String>,
     /// The folder of the workspace in which applies take the lease. Default: `/Shared/.plumb`.
     pub leases: Option<String>,

@@ -23,7 +23,9 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
         add("secret", plain_secrets(&desired.files, file));
         add("hidden-character", hidden(&desired.files, file));
     }
-    add("short-secret", short(desired, env));
+    let project = project(&desired.files);
+    add("short-secret", short(project.as_ref(), env));
+    add("old-name", old_names(project.as_ref()));
     all.sort_by(|(_, a), (_, b)| (a.span, &a.message).cmp(&(b.span, &b.message)));
     all
 }
@@ -62,14 +64,30 @@ fn hidden(files: &Files, file: FileId) -> Problems {
     problems
 }
 
-fn short(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Problems {
+/// The document of the project file.
+fn project(files: &Files) -> Option<Node> {
+    let file = files.ids().find(|file| files.get(*file).path == PROJECT_FILE)?;
+    let mut mistakes = Problems::default();
+    parse(&files.get(file).text, file, &Limits::default(), &mut mistakes).into_iter().next()
+}
+
+/// Keys of our own that had another name: they are read for one release more.
+fn old_names(project: Option<&Node>) -> Problems {
     let mut problems = Problems::default();
-    let listed = desired.files.ids().find(|file| desired.files.get(*file).path == PROJECT_FILE).map(|file| {
-        let mut mistakes = Problems::default();
-        parse(&desired.files.get(file).text, file, &Limits::default(), &mut mistakes)
-    });
-    let documents = listed.unwrap_or_default();
-    let names = documents.first().and_then(|document| document.get("spec")?.get("env")).map_or(&[][..], Node::items);
+    let targets = project.and_then(|document| document.get("spec")?.get("targets")).map_or(&[][..], Node::entries);
+    for target in targets {
+        if let Some(node) = target.value.get("databricks").and_then(|databricks| databricks.get("workspace_id")) {
+            problems
+                .at(node.span, "`workspace_id` is called `workspaceId` now", "read for one release more")
+                .help("write `workspaceId`, as the other keys of plumb.yaml");
+        }
+    }
+    problems
+}
+
+fn short(project: Option<&Node>, env: &dyn Fn(&str) -> Option<String>) -> Problems {
+    let mut problems = Problems::default();
+    let names = project.and_then(|document| document.get("spec")?.get("env")).map_or(&[][..], Node::items);
     for (name, node) in names.iter().filter_map(|node| Some((node.as_str()?, node))) {
         if env(name).is_some_and(|value| !value.is_empty() && value.len() < SHORTEST_PART) {
             let what = format!("the value of `{name}` is shorter than {SHORTEST_PART} characters");

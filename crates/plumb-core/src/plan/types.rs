@@ -306,7 +306,7 @@ pub enum Guard {
     Branch,
     /// The target's `git.clean`.
     Clean,
-    /// The target's `databricks.workspace_id`.
+    /// The target's `databricks.workspaceId`.
     Workspace,
     /// Nothing is to start at once that its manifest did not mean to start.
     RunNow,
