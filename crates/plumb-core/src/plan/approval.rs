@@ -286,10 +286,11 @@ fn differences(before: &SavedChange, now: &Change) -> Vec<String> {
     let left = before.fields.iter().filter(|f| now.fields.iter().all(|n| n.path != f.path));
     said.extend(left.map(|f| format!("{}: planned {}, now as wanted", f.path, line(&f.from, &f.to))));
     if said.is_empty() {
-        let what = match before.digest == now.digest {
-            true => "what was read of it is not what is live now, in a field that the plan does not change",
+        let what = if before.digest == now.digest {
+            "what was read of it is not what is live now, in a field that the plan does not change"
+        } else {
             // A secret shows no value, or the object is another one, or in another workspace.
-            false => "a secret, the object's id or the workspace is another one",
+            "a secret, the object's id or the workspace is another one"
         };
         said.push(what.to_owned());
     }

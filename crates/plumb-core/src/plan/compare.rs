@@ -287,10 +287,12 @@ impl<'a> Walk<'a> {
             || rule.is_refused(live, above.around)
             || supplied_otherwise(path, live, above)
             || Vault::has_unknown(live);
-        let carry = match () {
-            () if rule.sticky => Carry::Sticks,
-            () if refused => Carry::Refused,
-            () => Carry::Sent,
+        let carry = if rule.sticky {
+            Carry::Sticks
+        } else if refused {
+            Carry::Refused
+        } else {
+            Carry::Sent
         };
         match self.context.undeclared {
             // What the service sets unless told otherwise is nobody's loss where it is told otherwise.

@@ -88,28 +88,29 @@ impl NormalBaseline {
         }) {
             return Told::unsure();
         }
-        match () {
-            () if self.is_new && said.iter().all(|value| *value == said[0]) => {
-                Told::from(three_way(&said[0], want, live))
-            }
+        if self.is_new && said.iter().all(|value| *value == said[0]) {
+            Told::from(three_way(&said[0], want, live))
+        } else if said.contains(live) {
             // What an earlier manifest had.
-            () if said.contains(live) => {
-                Told { origin: None, explanation: Some("not applied yet, or undone live".into()) }
-            }
-            () if said.iter().all(|value| value == want) => Told::from(ChangeOrigin::Drift),
-            () => Told {
+            Told { origin: None, explanation: Some("not applied yet, or undone live".into()) }
+        } else if said.iter().all(|value| value == want) {
+            Told::from(ChangeOrigin::Drift)
+        } else {
+            Told {
                 origin: Some(ChangeOrigin::Both),
                 explanation: Some("whether the manifest's change was applied before that cannot be told".into()),
-            },
+            }
         }
     }
 }
 
 fn three_way(base: &Option<Value>, want: &Option<Value>, live: &Option<Value>) -> ChangeOrigin {
-    match () {
-        () if want == base && live != base => ChangeOrigin::Drift,
-        () if live == base => ChangeOrigin::Manifest,
-        () => ChangeOrigin::Both,
+    if want == base && live != base {
+        ChangeOrigin::Drift
+    } else if live == base {
+        ChangeOrigin::Manifest
+    } else {
+        ChangeOrigin::Both
     }
 }
 

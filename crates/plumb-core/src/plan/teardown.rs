@@ -232,16 +232,13 @@ impl<'a> PlanContext<'a> {
         {
             return Starts::Unknown("Airflow was not read".into());
         }
-        let live = match resource.kind.is_external(&resource.spec) {
-            true => {
-                self.input.live.of(resource.kind.name()).iter().find(|f| f.is_called_as(resource.kind, &resource.spec))
-            }
-            false => {
-                match self.owned.get(resource.kind.name()).and_then(|o| o.get(&resource.address)).map(Vec::as_slice) {
-                    Some([one]) => Some(*one),
-                    Some([]) | None => None,
-                    Some(_) => return Starts::Unknown("several DAGs carry its mark".into()),
-                }
+        let live = if resource.kind.is_external(&resource.spec) {
+            self.input.live.of(resource.kind.name()).iter().find(|f| f.is_called_as(resource.kind, &resource.spec))
+        } else {
+            match self.owned.get(resource.kind.name()).and_then(|o| o.get(&resource.address)).map(Vec::as_slice) {
+                Some([one]) => Some(*one),
+                Some([]) | None => None,
+                Some(_) => return Starts::Unknown("several DAGs carry its mark".into()),
             }
         };
         if let Some(one) = self.unread.stands_for(resource).filter(|_| live.is_none()) {

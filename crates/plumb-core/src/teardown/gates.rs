@@ -132,14 +132,16 @@ pub fn gates(
         gate("parity", holds, says);
     }
     if let Some(before) = &known.before {
-        match before.is_empty() {
-            true => gate("order", true, "nothing has to go first".into()),
-            false => gate("order", false, format!("has to go first: {}", before.join(", "))),
+        if before.is_empty() {
+            gate("order", true, "nothing has to go first".into());
+        } else {
+            gate("order", false, format!("has to go first: {}", before.join(", ")));
         }
     }
-    match old.busy.is_empty() {
-        true => gate("busy", true, "nothing runs".into()),
-        false => gate("busy", false, old.busy.join(", ")),
+    if old.busy.is_empty() {
+        gate("busy", true, "nothing runs".into());
+    } else {
+        gate("busy", false, old.busy.join(", "));
     }
     gates
 }
@@ -166,11 +168,14 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
     };
     let Ok(over) = at.checked_add(wait) else { return (false, format!("`{text}` is too long")) };
     let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
-    match () {
-        () if at > clock.now => (false, format!("it was marked in the future, {}", day(at))),
-        () if over > clock.now => (false, format!("{text} from {} end {}", day(at), day(over))),
-        () if wait.is_zero() => (true, format!("marked {}, and no grace is wanted", day(at))),
-        () => (true, format!("marked {}, {text} ago or longer", day(at))),
+    if at > clock.now {
+        (false, format!("it was marked in the future, {}", day(at)))
+    } else if over > clock.now {
+        (false, format!("{text} from {} end {}", day(at), day(over)))
+    } else if wait.is_zero() {
+        (true, format!("marked {}, and no grace is wanted", day(at)))
+    } else {
+        (true, format!("marked {}, {text} ago or longer", day(at)))
     }
 }
 

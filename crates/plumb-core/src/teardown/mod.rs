@@ -161,10 +161,9 @@ pub fn decide(question: &TeardownQuestion<'_>) -> TeardownDecision {
         Some(mark) if mark.at.is_none() || mark.not_before != wanted => {
             (Stage::Marked, TeardownStep::Tag { tags: amended(question, mark, wanted), because: TagReason::Amended })
         }
-        _ if gates.iter().all(|gate| gate.holds) => match question.allow_teardown {
-            true => (Stage::Due, TeardownStep::End),
-            false => (Stage::Due, TeardownStep::Nothing),
-        },
+        _ if gates.iter().all(|gate| gate.holds) => {
+            (Stage::Due, if question.allow_teardown { TeardownStep::End } else { TeardownStep::Nothing })
+        }
         _ => (if mark.is_some() { Stage::Marked } else { Stage::Active }, TeardownStep::Nothing),
     };
     TeardownDecision { stage, gates, next, foreign: None, doubt }

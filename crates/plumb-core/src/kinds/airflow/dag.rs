@@ -367,10 +367,11 @@ impl Kind for AirflowDag {
     }
 
     fn export(&self, seen: &Observed) -> Value {
-        match is_external(&seen.spec) {
+        if is_external(&seen.spec) {
             // Its tags come from the code that defines it.
-            true => json!({ "dag_id": seen.id, "source": "external", "paused": seen.spec["paused"] }),
-            false => seen.spec.clone(),
+            json!({ "dag_id": seen.id, "source": "external", "paused": seen.spec["paused"] })
+        } else {
+            seen.spec.clone()
         }
     }
 

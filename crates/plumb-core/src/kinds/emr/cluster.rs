@@ -106,17 +106,19 @@ fn may_end(looks: &[Value], expect: &Value) -> Ready {
         Ok(old) => old,
         Err(e) => return Ready::Never(e.why),
     };
-    match () {
-        () if is_over(&old.state) => Ready::Yes,
-        () if json!(old.tags) != expect["tags"] => {
-            Ready::Never("its tags are not what they were; nothing was terminated, its protection is off".into())
-        }
-        () if !old.busy.is_empty() => Ready::Never(format!(
+    if is_over(&old.state) {
+        Ready::Yes
+    } else if json!(old.tags) != expect["tags"] {
+        Ready::Never("its tags are not what they were; nothing was terminated, its protection is off".into())
+    } else if !old.busy.is_empty() {
+        Ready::Never(format!(
             "{}; nothing was terminated, its protection is off, and the next apply goes on from there",
             old.busy.join(", ")
-        )),
-        () if old.protected => Ready::NotYet("its protection is still on".into()),
-        () => Ready::Yes,
+        ))
+    } else if old.protected {
+        Ready::NotYet("its protection is still on".into())
+    } else {
+        Ready::Yes
     }
 }
 

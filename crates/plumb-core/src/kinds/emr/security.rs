@@ -97,10 +97,10 @@ impl Kind for EmrSecurityConfiguration {
     fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
         let answer = pages.iter().flatten().next().unwrap_or(&Value::Null);
         let name = text(answer, "/Name");
-        match name.is_empty() {
-            true => Err(Unreadable::of(self, None, None, "it has no name")),
-            false => Ok(old(&name, answer).seen()),
+        if name.is_empty() {
+            return Err(Unreadable::of(self, None, None, "it has no name"));
         }
+        Ok(old(&name, answer).seen())
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
@@ -116,10 +116,8 @@ impl Kind for EmrSecurityConfiguration {
 
     fn settled(&self, expect: &Value, looks: &[Value], _memory: &mut Value) -> Ready {
         let rows = looks.iter().filter_map(|page| page["SecurityConfigurations"].as_array()).flatten();
-        match rows.into_iter().any(|row| row["Name"] == expect["without"]) {
-            true => Ready::NotYet("it is still listed".into()),
-            false => Ready::Yes,
-        }
+        let is_listed = rows.into_iter().any(|row| row["Name"] == expect["without"]);
+        if is_listed { Ready::NotYet("it is still listed".into()) } else { Ready::Yes }
     }
 
     fn named(&self, spec: &Value) -> Vec<Named> {
