@@ -2,24 +2,8 @@
 //! policy supplies.
 
 use crate::shows;
-use crate::world::World;
+use crate::world::{World, shared_cluster as cluster};
 use serde_json::json;
-
-fn cluster(more: &str) -> String {
-    format!(
-        "\
-apiVersion: plumb/v1
-kind: DatabricksCluster
-metadata: {{name: shared}}
-spec:
-  cluster_name: shared
-  spark_version: 15.4.x-scala2.12
-  node_type_id: r6id.xlarge
-  num_workers: 2
-  autotermination_minutes: 30
-{more}"
-    )
-}
 
 fn applied(more: &str) -> World {
     let world = World::new();

@@ -1,26 +1,10 @@
 //! What a service may set itself and somebody did: it is drift, a note or a planned removal, and never lost unseen.
 
 use crate::shows;
-use crate::world::World;
+use crate::world::{World, shared_cluster as cluster};
 use serde_json::{Value, json};
 
 const PROFILE: &str = "arn:aws:iam::123456789012:instance-profile/lake";
-
-fn cluster(more: &str) -> String {
-    format!(
-        "\
-apiVersion: plumb/v1
-kind: DatabricksCluster
-metadata: {{name: shared}}
-spec:
-  cluster_name: shared
-  spark_version: 15.4.x-scala2.12
-  node_type_id: r6id.xlarge
-  num_workers: 2
-  autotermination_minutes: 30
-{more}"
-    )
-}
 
 fn applied(more: &str) -> World {
     let world = World::new();

@@ -6,6 +6,7 @@
 
 mod airflow_client;
 mod airflow_sandbox;
+mod develop;
 mod docs;
 mod github_client;
 mod golden_plans;

@@ -503,3 +503,20 @@ spec:
 {more}"
     )
 }
+
+/// The manifest of a cluster that is called `shared`, with more of its spec.
+pub fn shared_cluster(more: &str) -> String {
+    format!(
+        "\
+apiVersion: plumb/v1
+kind: DatabricksCluster
+metadata: {{name: shared}}
+spec:
+  cluster_name: shared
+  spark_version: 15.4.x-scala2.12
+  node_type_id: r6id.xlarge
+  num_workers: 2
+  autotermination_minutes: 30
+{more}"
+    )
+}

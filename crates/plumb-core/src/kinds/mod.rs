@@ -3,8 +3,7 @@
 //! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
-#[cfg(test)]
-mod develop_tests;
+mod circle;
 mod findings;
 pub mod impact;
 pub mod managed;

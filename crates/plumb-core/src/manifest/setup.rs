@@ -113,7 +113,7 @@ fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: 
         let dags = entry.value.get("airflow").and_then(|a| a.get("dags"));
         let written = dags.and_then(|node| Some((node, node.as_str().filter(|text| !text.contains("${"))?)));
         if let Some((node, Err(unusable))) = written.map(|(node, text)| (node, Destination::read(text))) {
-            problems.at(node.span, unusable.what, unusable.mend);
+            problems.at(node.span, unusable.what, unusable.fix);
         }
     }
     let is_read = |key: &str| !matches!(key, "variables" | "targets") && !gaps.is_stranger(key);

@@ -119,7 +119,7 @@ fn noted(body: &Value, description: &Value) -> Value {
 fn create(body: &Value) -> Result<Call, Unsupported> {
     if Vault::has_unknown(body) {
         return Err(Unsupported(
-            "it would have to be made anew, and Airflow does not show all of its secrets: write them into the manifest \
+            "it would have to be created again, and Airflow does not show all of its secrets: write them into the manifest \
              as `${env.NAME}`, or take them off the connection"
                 .into(),
         ));

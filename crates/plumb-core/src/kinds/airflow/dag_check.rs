@@ -3,11 +3,12 @@
 use super::dag_runs;
 use super::dag_spec::{DagSchedule, DagSpec, DagTask, Defaults, RunParams};
 use crate::kinds::Findings;
+use crate::kinds::circle::circle;
 use jiff::tz::TimeZone;
 use plumb_model::text::seconds;
 use plumb_model::yaml::is_deferred;
 use plumb_model::yaml::nearest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Airflow's limit on ids (airflow/utils/helpers.py, validate_key) and tags (airflow/models/dag.py, TAG_MAX_LEN).
 const LONGEST_ID: usize = 250;
@@ -283,7 +284,8 @@ fn tasks(tasks: &[DagTask], findings: &mut Findings) {
             run_params(params, &at("params"), findings);
         }
     }
-    if let Some(circle) = circle(tasks) {
+    let waits = tasks.iter().map(|task| (task.id.as_str(), task.after.iter().flatten().map(String::as_str).collect()));
+    if let Some(circle) = circle(waits) {
         let i = ids.iter().position(|id| *id == circle[0]).unwrap_or_default();
         findings.at(
             format!("tasks[{i}].after"),
@@ -339,35 +341,4 @@ fn run_params(params: &RunParams, at: &str, findings: &mut Findings) {
             findings.at(format!("{at}.{name}[{i}]"), message, "end it with something else");
         }
     }
-}
-
-/// A circle of tasks that wait for each other, its first element repeated at the end.
-fn circle(tasks: &[DagTask]) -> Option<Vec<&str>> {
-    let after: BTreeMap<&str, Vec<&str>> = tasks
-        .iter()
-        .filter(|t| !is_deferred(&t.id))
-        .map(|t| (t.id.as_str(), t.after.iter().flatten().map(String::as_str).collect()))
-        .collect();
-    let mut done = BTreeSet::new();
-    for task in tasks {
-        // The way from the start to here, each with how many of those it waits for were looked at.
-        let mut way: Vec<(&str, usize)> = vec![(task.id.as_str(), 0)];
-        while let Some((here, next)) = way.last_mut() {
-            let here = *here;
-            match after.get(here).filter(|_| !done.contains(here)).and_then(|list| list.get(*next)) {
-                Some(to) => {
-                    *next += 1;
-                    if let Some(start) = way.iter().position(|(k, _)| k == to) {
-                        return Some(way[start..].iter().map(|(k, _)| *k).chain([*to]).collect());
-                    }
-                    way.push((to, 0));
-                }
-                None => {
-                    done.insert(here);
-                    way.pop();
-                }
-            }
-        }
-    }
-    None
 }

@@ -17,10 +17,10 @@ pub enum Destination {
 
 /// Why a text names no place, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {mend}")]
+#[error("{what}; {fix}")]
 pub struct Unusable {
     pub what: String,
-    pub mend: String,
+    pub fix: String,
 }
 
 /// What `airflow.dags` may be.
@@ -29,7 +29,7 @@ const PLACES: &str = "expected a folder, or `s3://BUCKET/PREFIX`";
 impl Destination {
     /// Reads the setting.
     pub fn read(text: &str) -> Result<Self, Unusable> {
-        let wrong = |what: &str, mend: &str| Err(Unusable { what: format!("`{text}` {what}"), mend: mend.to_owned() });
+        let wrong = |what: &str, fix: &str| Err(Unusable { what: format!("`{text}` {what}"), fix: fix.to_owned() });
         if text.trim().is_empty() {
             return wrong("names no place", PLACES);
         }
@@ -47,8 +47,8 @@ impl Destination {
         match scheme {
             "s3" | "s3a" | "s3n" => {}
             "gs" | "gcs" | "abfs" | "abfss" | "az" | "wasbs" => {
-                let mend = "name a folder that is mounted from it or copied to it, or `s3://BUCKET/PREFIX`";
-                return wrong("is an object store that plumb cannot write to", mend);
+                let fix = "name a folder that is mounted from it or copied to it, or `s3://BUCKET/PREFIX`";
+                return wrong("is an object store that plumb cannot write to", fix);
             }
             "file" => return wrong("is written as a URL", "write the folder's path alone"),
             _ => return wrong("is no place for DAG files", PLACES),
@@ -57,14 +57,14 @@ impl Destination {
         if bucket.contains('@') {
             // Not echoed: what stands before the `@` is usually a secret.
             let what = "credentials don't belong into the address of DAG files".to_owned();
-            return Err(Unusable { what, mend: "plumb finds them where the AWS CLI does".to_owned() });
+            return Err(Unusable { what, fix: "plumb finds them where the AWS CLI does".to_owned() });
         }
         let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let plain = bucket.chars().all(|c| letter(c) || c == '-' || c == '.');
         if !plain || !(3..=63).contains(&bucket.len()) || !bucket.starts_with(letter) || bucket.contains("..") {
             // Amazon S3 user guide, "General purpose bucket naming rules".
-            let mend = "bucket names have 3 to 63 small letters, digits, `-` and `.`";
-            return wrong("names no bucket", mend);
+            let fix = "bucket names have 3 to 63 small letters, digits, `-` and `.`";
+            return wrong("names no bucket", fix);
         }
         let prefix = prefix.trim_matches('/');
         let odd = |part: &str| part.is_empty() || part == "." || part == "..";

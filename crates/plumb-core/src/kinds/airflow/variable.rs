@@ -65,7 +65,7 @@ fn seen(raw: &Value) -> Result<Observed, Unreadable> {
 fn create(body: &Value) -> Result<Call, Unsupported> {
     if Vault::has_unknown(body) {
         return Err(Unsupported(
-            "it would have to be made anew, and Airflow does not show its value: write it into the manifest as \
+            "it would have to be created again, and Airflow does not show its value: write it into the manifest as \
              `${env.NAME}`"
                 .into(),
         ));

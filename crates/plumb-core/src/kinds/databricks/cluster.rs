@@ -141,7 +141,7 @@ fn terminate(id: &str) -> Call {
 }
 
 /// The calls that make the installed libraries those of the manifest. Only a running cluster takes them (Terraform
-/// provider, clusters), so one that is down is started for them and taken down again.
+/// provider, clusters), so a terminated one is started for them and terminated again.
 fn libraries(step: &Step<'_>) -> Vec<Call> {
     let list =
         |v: Option<&Value>| v.and_then(|v| v.get("libraries")).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -412,5 +412,23 @@ impl Kind for DatabricksCluster {
             }
         }
         impacts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_the_state_or_with_one_from_which_it_is_not_reached() {
+        let expect = wait_for_running(post("/api/2.1/clusters/start", "c-1"), "c-1").wait_for.map(|wait| wait.expect);
+        let expect = expect.unwrap_or_default();
+        let look = |look: Value| DatabricksCluster.settled(&expect, &[look], &mut Value::Null);
+        assert_eq!(look(json!({ "state": "RUNNING" })), Ready::Yes);
+        assert_eq!(look(json!({ "state": "PENDING" })), Ready::NotYet("it is PENDING".into()));
+        assert_eq!(look(json!({})), Ready::NotYet("it is unknown".into()));
+        let failed = json!({ "state": "ERROR", "state_message": "no machines" });
+        assert_eq!(look(failed), Ready::Never("its state became ERROR: no machines".into()));
+        assert_eq!(look(Value::Null), Ready::Never("it is gone".into()));
     }
 }

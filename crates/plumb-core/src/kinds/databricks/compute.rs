@@ -47,7 +47,7 @@ macro_rules! cluster {
                 "pinned_by_user_name": "seen in answers of real workspaces, in no request of the SDKs",
                 "release_version": "seen in answers of real workspaces, in no request of the SDKs",
             },
-            "why": "databricks/cli PR 6531: with a policy_id, fields that only the live cluster has come from the policy; databricks-sdk-py compute.InstancePoolAwsAttributes: clusters inherit a pool's profile",
+            "why": "databricks/cli PR 6531: with a policy_id, what only the live cluster has is the policy's; databricks-sdk-py compute.InstancePoolAwsAttributes: clusters inherit a pool's profile",
         }))]
         pub struct $name {
             $($own)*

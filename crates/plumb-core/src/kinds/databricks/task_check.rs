@@ -7,8 +7,9 @@ use super::job_parts::EnvironmentVariables;
 use super::tasks::JobTask;
 use super::{code_paths, limits};
 use crate::kinds::Findings;
+use crate::kinds::circle::circle;
 use plumb_model::yaml::{is_deferred, nearest};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Checks the tasks of a job that has job clusters and environments of these names.
 pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings: &mut Findings) {
@@ -41,7 +42,11 @@ pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings:
             one(&each.task, &format!("tasks[{i}].for_each_task.task"));
         }
     }
-    if let Some(circle) = circle(&tasks) {
+    let waits = tasks.iter().map(|task| {
+        let on = task.depends_on.iter().flatten().map(|one| one.task_key.as_str()).collect();
+        (task.task_key.as_str(), on)
+    });
+    if let Some(circle) = circle(waits) {
         let i = keys.iter().position(|k| *k == circle[0]).unwrap_or_default();
         findings.at(
             format!("tasks[{i}].depends_on"),
@@ -143,36 +148,4 @@ fn unknown(at: &str, Among(list, what): Among, name: &str, known: &[&str], findi
         None => format!("expected one of {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
     };
     findings.at(at, format!("no {what} is called `{name}`"), label);
-}
-
-/// A circle of tasks that wait for each other, its first element repeated at the end.
-fn circle<'t>(tasks: &[&'t JobTask]) -> Option<Vec<&'t str>> {
-    let after: BTreeMap<&str, Vec<&str>> = tasks
-        .iter()
-        .map(|t| (t.task_key.as_str(), t.depends_on.iter().flatten().map(|d| d.task_key.as_str()).collect()))
-        // What is not known yet is not itself.
-        .filter(|(key, _)| !is_deferred(key))
-        .collect();
-    let mut done = BTreeSet::new();
-    for task in tasks {
-        // The way from the start to here, each with how many of its dependencies were looked at.
-        let mut way: Vec<(&str, usize)> = vec![(task.task_key.as_str(), 0)];
-        while let Some((here, next)) = way.last_mut() {
-            let here = *here;
-            match after.get(here).filter(|_| !done.contains(here)).and_then(|list| list.get(*next)) {
-                Some(to) => {
-                    *next += 1;
-                    if let Some(start) = way.iter().position(|(k, _)| k == to) {
-                        return Some(way[start..].iter().map(|(k, _)| *k).chain([*to]).collect());
-                    }
-                    way.push((to, 0));
-                }
-                None => {
-                    done.insert(here);
-                    way.pop();
-                }
-            }
-        }
-    }
-    None
 }

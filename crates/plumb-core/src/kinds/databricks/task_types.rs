@@ -108,16 +108,16 @@ pub struct NotebookTask {
 pub struct PipelineTask {
     /// The pipeline's id.
     pub pipeline_id: String,
-    /// Whether everything is computed anew.
+    /// Whether everything is computed again.
     #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-java jobs.PipelineTask: an optional flag"}))]
     pub full_refresh: Option<bool>,
-    /// Tables to compute anew.
+    /// Tables to compute again.
     pub full_refresh_selection: Option<Vec<String>>,
     /// Parameters of the pipeline: 10,000 characters at most.
     pub parameters: Option<Settings>,
     /// Flows to update.
     pub refresh_flow_selection: Option<Vec<String>>,
-    /// Tables to update, without computing them anew.
+    /// Tables to update, without computing them again.
     pub refresh_selection: Option<Vec<String>>,
     /// Streaming flows that start over from the beginning of their input, keeping what they have written.
     pub reset_checkpoint_selection: Option<Vec<String>>,
@@ -187,14 +187,14 @@ pub struct RunJobTask {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct PipelineParams {
-    /// Whether everything is computed anew.
+    /// Whether everything is computed again.
     #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-java jobs.PipelineParams: an optional flag"}))]
     pub full_refresh: Option<bool>,
-    /// Tables to compute anew.
+    /// Tables to compute again.
     pub full_refresh_selection: Option<Vec<String>>,
     /// Flows to update.
     pub refresh_flow_selection: Option<Vec<String>>,
-    /// Tables to update, without computing them anew.
+    /// Tables to update, without computing them again.
     pub refresh_selection: Option<Vec<String>>,
     /// Streaming flows that start over from the beginning of their input, keeping what they have written.
     pub reset_checkpoint_selection: Option<Vec<String>>,

@@ -1,6 +1,6 @@
 //! A target in development mode: whatever a manifest says, nothing starts by itself.
 
-use super::objects;
+use plumb_core::kinds::{find, objects};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use std::path::Path;
 const STARTERS: [&str; 4] = ["schedule", "trigger", "continuous", "triggers"];
 
 fn fixtures(kind: &str) -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kinds").join(kind);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds").join(kind);
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let documents = files.flat_map(|file| {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -56,7 +56,7 @@ fn nothing_of_any_kind_starts_by_itself() {
 
 #[test]
 fn several_triggers_are_paused_each() {
-    let job = super::find("DatabricksJob").unwrap();
+    let job = find("DatabricksJob").unwrap();
     let mut spec = json!({ "triggers": [
         { "periodic": { "interval": 1, "unit": "DAYS" } },
         { "continuous": {}, "pause_status": "UNPAUSED" },
