@@ -53,6 +53,8 @@ const HOMONYMS: [(&str, usize); 4] = [("plumb-model", 0), ("plumb-core", 0), ("p
 const KEPT_HOMONYMS: [(&str, &str, &str); 0] = [];
 /// How many of them there may be in all crates together.
 const MOST_KEPT: usize = 12;
+/// What not even the tests beside code that decides name.
+const FILES_AND_NETWORK: [&str; 5] = ["std::fs", "std::net", "std::process", "reqwest", "tokio"];
 /// What prints.
 const PRINTING: [&str; 6] = ["println!", "eprintln!", "print!", "eprint!", "io::stdout", "io::stderr"];
 
@@ -137,6 +139,8 @@ impl Source {
             };
             if decides {
                 names(&WORLD, "code that decides knows no world outside");
+            } else if DECIDING.contains(&self.krate) {
+                names(&FILES_AND_NETWORK, "its tests need no world outside either: put this one into tests/");
             }
             names(&["Zoned::now", "TimeZone::system"], "what is said must not depend on the time zone of a machine");
             if !may_print {
@@ -409,6 +413,8 @@ fn the_checks_can_fail() {
     assert!(core("manifest/load.rs", "std::fs::read(path)"));
     assert!(core("kinds/x.rs", "let today = jiff::Zoned::now();"));
     assert!(wrong("plumb-model", "yaml/x.rs", "std::fs::read(path)"));
+    assert!(core("kinds/x_tests.rs", "let text = std::fs::read_to_string(path);"));
+    assert!(!core("kinds/x_tests.rs", "let now = jiff::Timestamp::now();"));
     assert!(plumb("apply/x.rs", "    println!(\"{x}\");"));
     assert!(core("ui/x.rs", "    println!(\"{x}\");"));
     assert!(plumb("cli/x.rs", "let home = std::env::var(\"HOME\");"));
