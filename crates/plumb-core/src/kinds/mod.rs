@@ -82,6 +82,7 @@ pub mod emr {
     pub mod security;
     // what several kinds share
     pub mod api;
+    pub mod compare;
     #[cfg(test)]
     mod tests;
 }

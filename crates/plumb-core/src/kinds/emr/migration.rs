@@ -1,5 +1,6 @@
 //! Migrations: which old pipeline became which new one.
 
+use super::compare::Compare;
 use crate::kinds::teardown::{OLD, RelationKind, STARTERS, SUCCESSORS};
 use crate::kinds::teardown_spec::listed;
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported};
@@ -24,6 +25,9 @@ pub struct MigrationSpec {
     /// The day from which on the new one's output is what counts: `2024-05-01`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutover: Option<String>,
+    /// How the outputs of the two are compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<Compare>,
 }
 
 /// What a pipeline was made of.
