@@ -5,5 +5,7 @@
 
 pub mod plan;
 pub mod result;
+pub mod schema;
 pub mod sql;
 pub mod types;
+pub mod verdict;

@@ -101,7 +101,11 @@ impl fmt::Display for DataType {
                 f.write_str("struct<")?;
                 for (i, (name, of_type)) in members.iter().enumerate() {
                     let comma = if i == 0 { "" } else { "," };
-                    write!(f, "{comma}{name}:{of_type}")?;
+                    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+                        write!(f, "{comma}{name}:{of_type}")?;
+                    } else {
+                        write!(f, "{comma}`{}`:{of_type}", name.replace('`', "``"))?;
+                    }
                 }
                 f.write_str(">")
             }
@@ -172,6 +176,19 @@ impl Reader<'_> {
         Ok(word)
     }
 
+    /// The name of a member, which DESCRIBE of Spark 4.3 writes without quotes, blanks and all: `struct<x y:int>`.
+    fn member(&mut self) -> Result<String, String> {
+        self.blanks();
+        if self.rest().starts_with(['"', '`']) {
+            return self.word();
+        }
+        let end = self.rest().find([':', '<', '>', ',']).filter(|end| *end > 0);
+        let end = end.ok_or_else(|| format!("expected a name at `{}`", self.rest()))?;
+        let name = self.rest()[..end].trim_end().to_owned();
+        self.at += end;
+        Ok(name)
+    }
+
     fn number(&mut self) -> Result<u8, String> {
         let word = self.word()?;
         word.parse().map_err(|_| format!("`{word}` is no number of digits"))
@@ -234,7 +251,7 @@ impl Reader<'_> {
                     if !members.is_empty() {
                         self.need(",")?;
                     }
-                    let name = self.word()?;
+                    let name = self.member()?;
                     self.need(":")?;
                     members.push((name, self.spark()?));
                 }
@@ -317,6 +334,16 @@ mod tests {
             assert_eq!(read.other(), None);
         }
         let spark = "array<struct<a:int,b:decimal(10,0)>>";
+        assert_eq!(DataType::from_spark(spark).unwrap().to_string(), spark);
+    }
+
+    #[test]
+    fn members_of_any_name_are_read_and_written() {
+        assert_eq!(
+            DataType::from_spark("struct<x y:int,b:string>"),
+            DataType::from_spark("struct<`x y`:int,b:string>")
+        );
+        let spark = "struct<`x y`:int,`a``b`:array<string>>";
         assert_eq!(DataType::from_spark(spark).unwrap().to_string(), spark);
     }
 

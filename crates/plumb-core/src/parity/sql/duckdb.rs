@@ -1,0 +1,230 @@
+//! What DuckDB writes differently. Tried on 1.5.5.
+
+use super::{Dialect, SqlParameter};
+use crate::kinds::emr::compare::{CsvOptions, FileFormat};
+use crate::parity::plan::{FilePart, FileRelation, Relation};
+use crate::parity::types::DataType;
+use std::collections::BTreeMap;
+
+/// The dialect of the `duckdb` program.
+pub struct Duckdb;
+
+/// A text as a literal. NUL cannot stand in one.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Dialect for Duckdb {
+    fn name(&self) -> &'static str {
+        "duckdb"
+    }
+    fn quote(&self, name: &str) -> String {
+        identifier(name)
+    }
+    fn text(&self, text: &str, _parameters: &mut Vec<SqlParameter>) -> String {
+        literal(text)
+    }
+    fn type_name(&self, of_type: &DataType) -> String {
+        match of_type {
+            DataType::Boolean => "BOOLEAN".into(),
+            DataType::Integer(8) => "TINYINT".into(),
+            DataType::Integer(16) => "SMALLINT".into(),
+            DataType::Integer(32) => "INTEGER".into(),
+            DataType::Integer(_) => "BIGINT".into(),
+            DataType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
+            DataType::Float => "FLOAT".into(),
+            DataType::Double => "DOUBLE".into(),
+            DataType::String => "VARCHAR".into(),
+            DataType::Binary => "BLOB".into(),
+            DataType::Date => "DATE".into(),
+            DataType::Timestamp => "TIMESTAMP WITH TIME ZONE".into(),
+            DataType::TimestampNtz => "TIMESTAMP".into(),
+            DataType::Array(item) => format!("{}[]", self.type_name(item)),
+            DataType::Map(key, value) => format!("MAP({}, {})", self.type_name(key), self.type_name(value)),
+            DataType::Struct(members) => {
+                let members: Vec<String> =
+                    members.iter().map(|(name, of)| format!("{} {}", identifier(name), self.type_name(of))).collect();
+                format!("STRUCT({})", members.join(", "))
+            }
+            DataType::Other(name) => name.clone(),
+        }
+    }
+    fn to_text(&self, expression: &str) -> String {
+        format!("CAST({expression} AS VARCHAR)")
+    }
+    fn differ(&self, a: &str, b: &str) -> String {
+        format!("({a} IS DISTINCT FROM {b})")
+    }
+    fn same(&self, a: &str, b: &str) -> String {
+        format!("({a} IS NOT DISTINCT FROM {b})")
+    }
+    fn micros(&self, expression: &str, of_type: &DataType) -> String {
+        match of_type {
+            DataType::TimestampNtz => format!("epoch_us(CAST({expression} AS TIMESTAMP))"),
+            _ => format!("epoch_us({expression})"),
+        }
+    }
+    fn micros_in_zone(&self, expression: &str, zone: &str) -> String {
+        format!("epoch_us(timezone({zone}, CAST({expression} AS TIMESTAMP)))")
+    }
+    fn modulo(&self, a: &str, b: &str) -> String {
+        format!("((({a}) % {b} + {b}) % {b})")
+    }
+    fn whole(&self, expression: &str) -> String {
+        format!("trunc({expression})")
+    }
+    fn entries(&self, map: &str) -> String {
+        format!("map_entries({map})")
+    }
+    fn sorted(&self, array: &str) -> String {
+        format!("list_sort({array})")
+    }
+    fn each(&self, array: &str, variable: &str, body: &str) -> String {
+        format!("list_transform({array}, lambda {variable}: {body})")
+    }
+    fn structure(&self, members: &[(String, String)]) -> String {
+        let members: Vec<String> =
+            members.iter().map(|(name, value)| format!("{} := {value}", identifier(name))).collect();
+        format!("struct_pack({})", members.join(", "))
+    }
+    fn trimmed(&self, expression: &str, both: bool) -> String {
+        let function = if both { "trim" } else { "rtrim" };
+        format!("{function}({expression}, ' ' || chr(9) || chr(10) || chr(13))")
+    }
+    fn composed(&self, expression: &str) -> String {
+        format!("nfc_normalize({expression})")
+    }
+    fn attempt_subtract(&self, a: &str, b: &str) -> String {
+        format!("TRY({a} - {b})")
+    }
+    fn attempt_multiply(&self, a: &str, b: &str) -> String {
+        format!("TRY({a} * {b})")
+    }
+    fn repeated(&self, count: &str) -> String {
+        format!("unnest(range(1, CAST({count} AS BIGINT) + 1))")
+    }
+    fn bucket(&self, values: &[String], buckets: u64) -> String {
+        format!("hash({}) % {buckets}", values.join(", "))
+    }
+    fn big(&self, expression: &str) -> String {
+        format!("CAST({expression} AS HUGEINT)")
+    }
+    fn inline_cte(&self, name: &str, body: &str) -> String {
+        format!("{name} AS NOT MATERIALIZED ({body})")
+    }
+    fn limit_is_free(&self) -> bool {
+        true
+    }
+    fn relation(&self, relation: &Relation) -> String {
+        match relation {
+            Relation::Files(files) => files_of(self, files),
+            Relation::Table { name, .. } => name.iter().map(|part| identifier(part)).collect::<Vec<_>>().join("."),
+        }
+    }
+    fn describe(&self, query: &str) -> String {
+        format!("SELECT column_name, column_type FROM (DESCRIBE {query})")
+    }
+    fn read_type(&self, text: &str) -> DataType {
+        DataType::from_duckdb(text)
+    }
+}
+
+/// Files with the same partition values and calendar are read by one call, and the calls are put together by name.
+fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
+    let mut groups: BTreeMap<(&[(String, Option<String>)], bool), Vec<&FilePart>> = BTreeMap::new();
+    for file in &relation.files {
+        groups.entry((&file.partitions, file.julian)).or_default().push(file);
+    }
+    let parts: Vec<String> = groups
+        .into_iter()
+        .map(|((partitions, julian), files)| {
+            let paths: Vec<String> = files.iter().map(|file| literal(&file.path)).collect();
+            let call = reader(dialect, relation, &paths.join(", "));
+            let values: Vec<String> = partitions
+                .iter()
+                .map(|(name, value)| {
+                    let value = value.as_deref().map_or_else(|| "NULL".to_owned(), literal);
+                    format!("CAST({value} AS VARCHAR) AS {}", identifier(name))
+                })
+                .collect();
+            let star = if julian { julian_days(relation) } else { "*".to_owned() };
+            let select: Vec<String> = [star].into_iter().chain(values).collect();
+            format!("SELECT {} FROM {call}", select.join(", "))
+        })
+        .collect();
+    match parts.as_slice() {
+        // Nothing to union: the planner sees through it either way.
+        [one] => format!("({one})"),
+        many => format!("({})", many.join(" UNION ALL BY NAME ")),
+    }
+}
+
+/// Every column, the days that a Julian calendar wrote read as the days of the same name: Spark rebases them, DuckDB does
+/// not (the same file is 1582-10-04 in Spark and 1582-10-14 in DuckDB).
+fn julian_days(relation: &FileRelation) -> String {
+    let days: Vec<String> = relation
+        .columns
+        .iter()
+        .filter(|(_, of_type)| *of_type == DataType::Date)
+        .map(|(name, _)| format!("{} AS {}", julian(&identifier(name)), identifier(name)))
+        .collect();
+    if days.is_empty() { "*".to_owned() } else { format!("* REPLACE ({})", days.join(", ")) }
+}
+
+/// A day number before 1582-10-15, read in the Julian calendar, as the day of the same name in the proleptic Gregorian one.
+fn julian(day: &str) -> String {
+    let c = format!("(date_diff('day', DATE '1970-01-01', {day}) + 32082 + 2440588)");
+    let dd = format!("((4 * {c} + 3) // 1461)");
+    let e = format!("({c} - (1461 * {dd}) // 4)");
+    let m = format!("((5 * {e} + 2) // 153)");
+    format!(
+        "CASE WHEN {day} < DATE '1582-10-15' THEN make_date({dd} - 4800 + {m} // 10, {m} + 3 - 12 * ({m} // 10), \
+         {e} - (153 * {m} + 2) // 5 + 1) ELSE {day} END"
+    )
+}
+
+fn reader(dialect: &Duckdb, relation: &FileRelation, paths: &str) -> String {
+    match relation.format {
+        // DuckDB 2.0 takes floats for free of NaN unless told, and folds `isnan` away; 1.5.5 knows the option too.
+        FileFormat::Parquet => {
+            format!("read_parquet([{paths}], union_by_name=true, hive_partitioning=false, can_have_nan=true)")
+        }
+        FileFormat::Delta => format!("delta_scan({paths})"),
+        FileFormat::Json => {
+            let columns = columns(dialect, relation);
+            format!(
+                "read_json([{paths}], format='newline_delimited', hive_partitioning=false, ignore_errors=false, \
+                 maximum_object_size=134217728, columns={columns})"
+            )
+        }
+        FileFormat::Csv => {
+            let CsvOptions { header, sep, quote, escape, null_value, encoding } = &relation.csv;
+            let text = |value: &Option<String>, default: &str| literal(value.as_deref().unwrap_or(default));
+            format!(
+                "read_csv([{paths}], auto_detect=false, hive_partitioning=false, strict_mode=true, null_padding=false, \
+                 ignore_errors=false, allow_quoted_nulls=false, header={}, delim={}, quote={}, escape={}, nullstr={}, \
+                 encoding={}, columns={})",
+                header.unwrap_or(false),
+                text(sep, ","),
+                text(quote, "\""),
+                text(escape, "\\"),
+                text(null_value, ""),
+                text(encoding, "utf-8"),
+                columns(dialect, relation),
+            )
+        }
+    }
+}
+
+fn columns(dialect: &Duckdb, relation: &FileRelation) -> String {
+    let columns: Vec<String> = relation
+        .columns
+        .iter()
+        .map(|(name, of_type)| format!("{}: {}", literal(name), literal(&dialect.type_name(of_type))))
+        .collect();
+    format!("{{{}}}", columns.join(", "))
+}
