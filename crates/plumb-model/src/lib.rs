@@ -6,7 +6,9 @@ pub mod call;
 pub mod read;
 pub mod schema;
 pub mod secrets;
+pub mod signature;
 pub mod text;
+pub mod types;
 pub mod yaml;
 
 /// EMR's releases and what is in each, a line a release: known to the translation and to the emulator.

@@ -83,6 +83,8 @@ pub mod emr {
     // what several kinds share
     pub mod api;
     pub mod compare;
+    mod compare_check;
+    pub mod compare_text;
     #[cfg(test)]
     mod tests;
 }

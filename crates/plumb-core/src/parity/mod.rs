@@ -3,9 +3,14 @@
 //! A [`plan`] of one output becomes SQL of a dialect ([`sql`]); the rows that an engine answers become a [`result`]. Nothing
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
+pub mod period;
 pub mod plan;
+pub mod resolve;
 pub mod result;
+pub mod rules;
 pub mod schema;
+pub mod signature;
 pub mod sql;
-pub mod types;
 pub mod verdict;
+
+pub use plumb_model::types;
