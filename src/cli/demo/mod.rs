@@ -2,6 +2,7 @@
 //!
 //! It runs the real command line against an emulated workspace, and goes on only when what each step claims holds.
 
+pub mod lake;
 mod page;
 mod project;
 mod stage;
