@@ -47,7 +47,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  plumb demo                            the whole story on the embedded sandbox
+  plumb demo                            a workspace kept as git says, on the embedded sandbox
+  plumb demo emr                        the way out of EMR, on the same
   plumb validate                        every mistake in the manifests, offline
   plumb plan --target prod              what an apply would do
   plumb plan --base origin/main         what this branch changes, apart from what had drifted

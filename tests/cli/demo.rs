@@ -1,6 +1,6 @@
 //! The demo, as a new user runs it, and what it says when a step does not hold.
 
-use plumb::cli::demo::{self, Demo, STORY, Stage};
+use plumb::cli::demo::{self, Demo, EMR, Stage, Story, WORKSPACE};
 use plumb::ui::{Colour, ExitCode, Failure, Streams, TerminalEnvironment, Ui, Volume};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -36,10 +36,20 @@ fn ui(out: &Buffer) -> Ui {
 }
 
 #[test]
-fn the_story_holds_anywhere_and_takes_nothing_from_its_surroundings() {
+fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundings() {
+    holds(&["demo"], &WORKSPACE, 12, 28);
+}
+
+#[test]
+fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
+    holds(&["demo", "emr"], &EMR, 7, 25);
+}
+
+/// Runs a story in an empty folder, in surroundings that it may not use, and counts what it proves.
+fn holds(args: &[&str], story: &Story, steps: usize, facts: usize) {
     let (empty, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let done = Command::new(PLUMB)
-        .arg("demo")
+        .args(args)
         .current_dir(empty.path())
         .env_remove("HOME")
         // What a user may have set, none of which may be used.
@@ -55,13 +65,18 @@ fn the_story_holds_anywhere_and_takes_nothing_from_its_surroundings() {
         .unwrap();
     let (out, err) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
     assert_eq!(done.status.code(), Some(0), "{out}\n{err}");
-    for (index, step) in STORY.iter().enumerate() {
-        let heading = format!("── {}/{} {} ──", index + 1, STORY.len(), step.title);
+    assert_eq!(story.steps.len(), steps);
+    for (index, step) in story.steps.iter().enumerate() {
+        let heading = format!("── {}/{steps} {} ──", index + 1, step.title);
         let (_, rest) = out.split_once(&heading).unwrap_or_else(|| panic!("no step {heading}:\n{out}"));
         let told = rest.split("\n── ").next().unwrap();
         assert!(told.contains("\n  ✓ "), "{heading} proves nothing:\n{told}");
         assert!(told.contains("\n$ "), "{heading} runs nothing:\n{told}");
     }
+    // What was once proven is proven ever after.
+    assert_eq!(out.matches("\n  ✓ ").count(), facts, "{out}");
+    assert!(out.contains(&format!("\nEvery step held: {steps} steps, {facts} facts, ")), "{out}");
+    assert!(out.ends_with(&format!("\nNext: {}.\n", story.next)), "{out}");
     assert_eq!(err, "");
     assert!(!out.contains("dapi-of-the-caller") && !out.contains("production.example.com"));
     let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
@@ -70,17 +85,19 @@ fn the_story_holds_anywhere_and_takes_nothing_from_its_surroundings() {
 
 #[test]
 fn the_repository_can_be_kept() {
-    let temporary = tempfile::tempdir().unwrap();
-    let done = Command::new(PLUMB).args(["demo", "--keep"]).env("TMPDIR", temporary.path()).output().unwrap();
-    let out = String::from_utf8(done.stdout).unwrap();
-    assert_eq!(done.status.code(), Some(0), "{out}");
-    let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
-    assert!(out.contains(&folder.display().to_string()), "{out}");
-    let log = Command::new("git").args(["log", "--format=%an"]).current_dir(folder.join("project")).output().unwrap();
-    let log = String::from_utf8(log.stdout).unwrap();
-    let commits: Vec<&str> = log.lines().rev().collect();
-    assert_eq!(commits[..5], ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"]);
-    assert_eq!(commits.len(), 11, "{log}");
+    let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
+    let emr = ["Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ben Okafor"];
+    for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
+        let temporary = tempfile::tempdir().unwrap();
+        let done = Command::new(PLUMB).args(args).env("TMPDIR", temporary.path()).output().unwrap();
+        let out = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(done.status.code(), Some(0), "{out}");
+        let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
+        assert!(out.contains(&folder.display().to_string()), "{out}");
+        let log = Command::new("git").args(["log", "--format=%an"]).current_dir(folder.join("project")).output();
+        let log = String::from_utf8(log.unwrap().stdout).unwrap();
+        assert_eq!(log.lines().rev().collect::<Vec<_>>(), authors, "{args:?}");
+    }
 }
 
 #[tokio::test]
@@ -111,14 +128,14 @@ enum Sabotage {
     Skip,
 }
 
-/// Plays the story up to a step (counted from 1), with something going wrong before it; what the step came to.
-async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
+/// Plays a story up to a step (counted from 1), with something going wrong before it; what the step came to.
+async fn play_to(story: &Story, number: usize, sabotage: Sabotage) -> Result<(), Failure> {
     let folder = tempfile::tempdir().unwrap();
     let ui = ui(&Buffer::default());
     let stage = Stage::set(Path::new(PLUMB), folder.path(), &ui).await.unwrap();
     let before = if matches!(sabotage, Sabotage::Skip) { number - 2 } else { number - 1 };
-    for (index, step) in STORY[..before].iter().enumerate() {
-        demo::play(&stage, index, step).await.unwrap();
+    for index in 0..before {
+        demo::play(&stage, story, index).await.unwrap();
     }
     match sabotage {
         Sabotage::Edit(name, settings) => {
@@ -139,7 +156,7 @@ async fn play_to(number: usize, sabotage: Sabotage) -> Result<(), Failure> {
         }
         Sabotage::Skip => {}
     }
-    demo::play(&stage, number - 1, &STORY[number - 1]).await
+    demo::play(&stage, story, number - 1).await
 }
 
 #[tokio::test]
@@ -159,12 +176,12 @@ async fn a_step_that_does_not_hold_is_noticed() {
         (12, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
     ];
     for (number, sabotage, why) in cases {
-        is_noticed(number, sabotage, why).await;
+        is_noticed(&WORKSPACE, number, sabotage, why).await;
     }
 }
 
-async fn is_noticed(number: usize, sabotage: Sabotage, why: &str) {
-    let failure = play_to(number, sabotage).await.expect_err(why);
+async fn is_noticed(story: &Story, number: usize, sabotage: Sabotage, why: &str) {
+    let failure = play_to(story, number, sabotage).await.expect_err(why);
     assert!(failure.message.starts_with(&format!("step {number} (")), "{failure}");
     assert!(failure.message.contains(why), "step {number}: expected `{why}` in: {failure}");
 }
@@ -173,17 +190,18 @@ async fn is_noticed(number: usize, sabotage: Sabotage, why: &str) {
 async fn a_cluster_more_is_noticed() {
     let instances = json!({ "MasterInstanceType": "m5.xlarge", "InstanceCount": 1 });
     let one_more = json!({ "Name": "x", "ReleaseLabel": "emr-6.9.0", "Instances": instances, "JobFlowRole": "r", "ServiceRole": "r" });
-    is_noticed(13, Sabotage::Emr("RunJobFlow", one_more), "it found 7 pipelines").await;
+    is_noticed(&EMR, 1, Sabotage::Emr("RunJobFlow", one_more), "it found 7 pipelines").await;
 }
 
 #[tokio::test]
 async fn a_gate_that_does_not_open_is_noticed() {
-    is_noticed(17, Sabotage::File("evidence/broken.json", "{}"), "after parity, {\"busy\", \"parity\"} wait").await;
+    is_noticed(&EMR, 5, Sabotage::File("evidence/broken.json", "{}"), "after parity, {\"busy\", \"parity\"} wait")
+        .await;
 }
 
 #[tokio::test]
 async fn a_cluster_that_is_not_taken_down_is_noticed() {
-    is_noticed(18, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+    is_noticed(&EMR, 6, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
 }
 
 /// A manifest that the story does not tell of.

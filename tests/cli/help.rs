@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "init",
     "validate",
     "plan",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 21] = [
     "schema",
     "sandbox",
     "demo",
+    "demo emr",
     "completions",
 ];
 

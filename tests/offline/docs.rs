@@ -2,7 +2,7 @@
 //!
 //! `PLUMB_BLESS=1 cargo test --test offline docs` writes the README's examples anew.
 
-use plumb::cli::demo::STORY;
+use plumb::cli::demo::{EMR, Story, WORKSPACE};
 use plumb::ui::ExitCode;
 use plumb_core::kinds::{self, MarkPlace};
 use std::collections::BTreeMap;
@@ -31,10 +31,10 @@ fn documents() -> BTreeMap<String, String> {
     paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
 }
 
-/// The commands of one step of the demo and what they printed, out of the demo's own output.
-fn shown(story: &str, number: usize) -> String {
-    let heading = format!("── {number}/{} {} ──\n", STORY.len(), STORY[number - 1].title);
-    let (_, rest) = story.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
+/// The commands of one step of a story and what they printed, out of what the demo printed.
+fn shown(story: &Story, told: &str, number: usize) -> String {
+    let heading = format!("── {number}/{} {} ──\n", story.steps.len(), story.steps[number - 1].title);
+    let (_, rest) = told.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
     let step = rest.split("\n── ").next().unwrap();
     let mut blocks = Vec::new();
     for line in step.lines() {
@@ -131,25 +131,31 @@ fn same_day(word: &str) -> String {
 
 #[test]
 fn the_tour_is_what_the_demo_prints() {
-    let done = Command::new(PLUMB).arg("demo").output().unwrap();
-    let story = same_times(&same_ids(&String::from_utf8(done.stdout).unwrap()));
-    assert!(done.status.success(), "{story}");
+    let told = |args: &[&str]| {
+        let done = Command::new(PLUMB).args(args).output().unwrap();
+        let told = same_times(&same_ids(&String::from_utf8(done.stdout).unwrap()));
+        assert!(done.status.success(), "{told}");
+        told
+    };
+    let stories = [("", &WORKSPACE, told(&["demo"])), ("emr ", &EMR, told(&["demo", "emr"]))];
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let mut parts = readme.split("<!-- demo: ");
+    let mut parts = readme.split("<!-- demo ");
     let mut fresh = parts.next().unwrap().to_owned();
-    let mut count = 0;
+    let mut counts = [0, 0];
     for part in parts {
-        let (number, rest) = part.split_once(" -->\n```console\n").expect("a console block after each demo comment");
+        let (place, rest) = part.split_once(" -->\n```console\n").expect("a console block after each demo comment");
         let after = match rest.strip_prefix("```\n") {
             Some(after) => after,
             None => rest.split_once("\n```\n").expect("the block ends").1,
         };
-        fresh.push_str(&format!("<!-- demo: {number} -->\n```console\n"));
-        fresh.push_str(&shown(&story, number.parse().unwrap()));
+        let of = usize::from(place.starts_with("emr "));
+        let (name, story, told) = &stories[of];
+        fresh.push_str(&format!("<!-- demo {place} -->\n```console\n"));
+        fresh.push_str(&shown(story, told, place[name.len()..].parse().unwrap()));
         fresh.push_str(&format!("\n```\n{after}"));
-        count += 1;
+        counts[of] += 1;
     }
-    assert!(count >= 5, "the tour has {count} blocks");
+    assert!(counts[0] >= 5 && counts[1] >= 2, "the tour has {counts:?} blocks");
     if env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
         return fs::write(root().join("README.md"), fresh).unwrap();
     }
@@ -238,9 +244,9 @@ fn every_command_line_exists() {
     for (path, text) in documents() {
         for command in commands(&text) {
             let line = command.join(" ");
-            // `ci` and `emr` are groups: their commands have helps of their own; and so has `import emr`.
+            // `ci` and `emr` are groups: their commands have helps of their own; and so have `import emr` and `demo emr`.
             let group = matches!(&*command[1], "ci" | "emr") && command.len() > 2
-                || command.get(1..3).is_some_and(|words| words == ["import", "emr"]);
+                || matches!(&*command[1], "import" | "demo") && command.get(2).is_some_and(|word| word == "emr");
             let words = if group { &command[1..3] } else { &command[1..2] };
             let help = helps.entry(words.join(" ")).or_insert_with(|| {
                 let done = Command::new(PLUMB).args(words).arg("--help").output().unwrap();

@@ -1,7 +1,8 @@
-//! The story, step by step. A step tells, acts, and then checks facts: exit codes, what is live, the plan as data.
+//! The stories, step by step. A step tells, acts, and then checks facts: exit codes, what is live, the plan as data.
 
-mod exit;
+mod emr;
 mod facts;
+mod parity;
 mod workspace;
 
 use super::stage::Stage;
@@ -12,7 +13,15 @@ use std::pin::Pin;
 /// What a step is while it runs.
 pub type Playing<'s> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 's>>;
 
-/// One step of the story. It relies on those before it and on nothing else.
+/// What one command tells.
+pub struct Story {
+    /// All steps, in order.
+    pub steps: &'static [StoryStep],
+    /// What to try after it.
+    pub next: &'static str,
+}
+
+/// One step of a story. It relies on those before it and on nothing else.
 pub struct StoryStep {
     pub title: &'static str,
     /// What happens, in plain words.
@@ -21,8 +30,17 @@ pub struct StoryStep {
     pub play: for<'s> fn(&'s Stage<'_>) -> Playing<'s>,
 }
 
-/// All steps, in order.
-pub const STORY: &[StoryStep] = &[
+/// `plumb demo`: keeping a workspace and its schedule equal to what git says.
+pub const WORKSPACE: Story = Story {
+    steps: WORKSPACE_STEPS,
+    next: "`plumb demo emr`, or `plumb init` in a repository of your own and `plumb import --all`",
+};
+
+/// `plumb demo emr`: the way out of EMR.
+pub const EMR: Story =
+    Story { steps: EMR_STEPS, next: "`plumb emr inventory`, with `emr: {region: REGION}` in a target of your own" };
+
+const WORKSPACE_STEPS: &[StoryStep] = &[
     StoryStep {
         title: "A workspace, and a repository",
         words: "An emulated Databricks workspace runs in this process. Three jobs are in it: one that Carol made by \
@@ -96,45 +114,49 @@ pub const STORY: &[StoryStep] = &[
         words: "Guards in plumb.yaml limit what one apply may delete; one of seven is within them.",
         play: |stage| Box::pin(workspace::end(stage)),
     },
+];
+
+const EMR_STEPS: &[StoryStep] = &[
     StoryStep {
         title: "emr inventory: what is still on EMR",
-        words: "The old monthly pipelines run on EMR. An emulated AWS account holds them as they are met: six pipelines, \
-                recreated each month or kept waiting, on spot fleets, with bootstrap actions and odd steps.",
-        play: |stage| Box::pin(exit::inventory(stage)),
+        words: "Ann's repository keeps a workspace, an Airflow and what is left in an AWS account. The old monthly \
+                pipelines run there, on EMR, as they are met: six of them, recreated each month or kept waiting, on \
+                spot fleets, with bootstrap actions and odd steps.",
+        play: |stage| Box::pin(emr::inventory(stage)),
     },
     StoryStep {
         title: "import emr: from steps and clusters to manifests",
         words: "Each pipeline becomes a job, the DAG that runs it, a manifest of its old clusters and one that ties the \
                 two. What only people can decide is a comment at its line, and stands in translation.md.",
-        play: |stage| Box::pin(exit::translate(stage)),
+        play: |stage| Box::pin(emr::translate(stage)),
     },
     StoryStep {
         title: "apply: the new beside the old",
         words: "The translated jobs and DAGs are deployed. EMR goes on as before: old and new run in parallel.",
-        play: |stage| Box::pin(exit::deploy(stage)),
+        play: |stage| Box::pin(emr::deploy(stage)),
     },
     StoryStep {
         title: "teardown: marked",
         words: "Ann writes that the old insights clusters are to go. The first apply only marks what matches: tags, and \
                 nothing else.",
-        play: |stage| Box::pin(exit::mark(stage)),
+        play: |stage| Box::pin(emr::mark(stage)),
     },
     StoryStep {
         title: "gates, one by one",
         words: "A date, a grace, two good runs of the new job, the old DAG paused, old and new compared, no step \
                 running: each of them alone keeps the cluster alive, and the plan says which and why.",
-        play: |stage| Box::pin(exit::gates(stage)),
+        play: |stage| Box::pin(emr::gates(stage)),
     },
     StoryStep {
         title: "teardown: allowed",
         words: "Now it is due. That alone ends nothing: terminating takes --allow-teardown as well.",
-        play: |stage| Box::pin(exit::take_down(stage)),
+        play: |stage| Box::pin(emr::take_down(stage)),
     },
     StoryStep {
         title: "one comes back",
         words: "Erin starts a cluster of that name again. The manifest is still there, and the nightly drift check \
                 reads it.",
-        play: |stage| Box::pin(exit::comes_back(stage)),
+        play: |stage| Box::pin(emr::comes_back(stage)),
     },
 ];
 

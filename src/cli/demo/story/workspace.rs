@@ -8,12 +8,7 @@ use crate::ui::Failure;
 use serde_json::{Value, json};
 
 pub(super) async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
-    stage.write("plumb.yaml", &project::with_target(project::file("plumb.yaml")?, &stage.airflow())?)?;
-    for path in [POLICY, CLUSTER] {
-        stage.write(path, project::file(path)?)?;
-    }
-    stage.write(POOL, &project::edited(project::file(POOL)?, "max_capacity: 50", "max_capacity: 20")?)?;
-    stage.commit("Ann Lee", "Begin with a pool, a policy and a cluster")?;
+    first_commit(stage)?;
     stage.apply().await?;
     let pool =
         owned(stage, "/api/2.0/instance-pools/list", "instance_pools", "DatabricksInstancePool/bau-workers").await?;
@@ -23,6 +18,16 @@ pub(super) async fn begin(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven("a pool, a policy and a cluster are live, each with the project's mark")?;
     must(jobs(stage).await?.len() == 3, || "there are not three jobs".into())?;
     stage.proven("the three jobs that were there are still all there is")
+}
+
+/// Writes and commits what every story begins with.
+pub(super) fn first_commit(stage: &Stage<'_>) -> Result<(), Failure> {
+    stage.write("plumb.yaml", &project::with_target(project::file("plumb.yaml")?, &stage.airflow())?)?;
+    for path in [POLICY, CLUSTER] {
+        stage.write(path, project::file(path)?)?;
+    }
+    stage.write(POOL, &project::edited(project::file(POOL)?, "max_capacity: 50", "max_capacity: 20")?)?;
+    stage.commit("Ann Lee", "Begin with a pool, a policy and a cluster").map(drop)
 }
 
 pub(super) async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
