@@ -3,7 +3,9 @@
 //! A [`plan`] of one output becomes SQL of a dialect ([`sql`]); the rows that an engine answers become a [`result`]. Nothing
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
+pub mod mask;
 pub mod plan;
 pub mod result;
 pub mod sql;
+pub mod status;
 pub mod types;
