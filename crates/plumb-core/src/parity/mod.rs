@@ -3,6 +3,7 @@
 //! A [`plan`] of one output becomes SQL of a dialect ([`sql`]); the rows that an engine answers become a [`result`]. Nothing
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
+pub mod mask;
 pub mod period;
 pub mod plan;
 pub mod resolve;
@@ -11,6 +12,7 @@ pub mod rules;
 pub mod schema;
 pub mod signature;
 pub mod sql;
+pub mod status;
 pub mod verdict;
 
 pub use plumb_model::types;
