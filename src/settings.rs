@@ -35,6 +35,25 @@ pub fn duckdb() -> Option<PathBuf> {
     env("PLUMB_DUCKDB").map(PathBuf::from)
 }
 
+/// The key that signs evidence: a secret of the pipeline that compares.
+pub fn evidence_key() -> Option<String> {
+    env("PLUMB_EVIDENCE_KEY")
+}
+
+/// The present time, and what `PLUMB_NOW` sets it to where it does.
+///
+/// # Errors
+/// `PLUMB_NOW` is no time.
+pub fn now() -> Result<(jiff::Timestamp, Option<String>), String> {
+    match env("PLUMB_NOW") {
+        None => Ok((jiff::Timestamp::now(), None)),
+        Some(text) => match text.parse() {
+            Ok(now) => Ok((now, Some(text))),
+            Err(_) => Err(format!("PLUMB_NOW: `{text}` is no time: expected one like `2024-06-03T06:00:00Z`")),
+        },
+    }
+}
+
 /// The folders of `PATH`.
 pub fn program_folders() -> Vec<PathBuf> {
     env("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()

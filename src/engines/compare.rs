@@ -3,16 +3,19 @@
 use super::{Engine, EngineError, EngineFault};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use plumb_core::kinds::emr::compare::CompareOutput;
-use plumb_core::parity::plan::{Relation, SidePlan};
+use plumb_core::kinds::emr::compare::{CompareOutput, FileFormat};
+use plumb_core::parity::files::SideFault;
+use plumb_core::parity::footers;
+use plumb_core::parity::plan::{FileRelation, Relation, SidePlan};
 use plumb_core::parity::result::{OutputResult, SideResult, Verdict};
 use plumb_core::parity::schema::{self, DescribedSide, PlannedOutput};
 use plumb_core::parity::sql::{self, Dialect, JoinCounts, JoinPath, Joined, Statement};
+use plumb_core::parity::types::DataType;
 use plumb_core::parity::verdict;
 
 /// One side, pinned: what is read, and what reports say of it.
 #[derive(Clone, Debug)]
-pub struct PinnedSide {
+pub struct SideSource {
     pub relation: Relation,
     pub result: SideResult,
 }
@@ -71,10 +74,10 @@ impl From<EngineError> for Stop {
 pub async fn compare(
     engine: &mut Engine,
     context: &CompareContext<'_>,
-    old: PinnedSide,
-    new: PinnedSide,
+    old: SideSource,
+    new: SideSource,
 ) -> Result<OutputResult, CompareFault> {
-    let mut comparison = Comparison { engine, context, old: old.result.clone(), new: new.result.clone() };
+    let mut comparison = Comparison { engine, context, old: old.result.clone(), new: new.result.clone(), notes: Vec::new() };
     match comparison.run(old.relation, new.relation).await {
         Ok(result) => Ok(result),
         Err(Stop::Result(result)) => Ok(*result),
@@ -87,6 +90,7 @@ struct Comparison<'a, 'c> {
     context: &'a CompareContext<'c>,
     old: SideResult,
     new: SideResult,
+    notes: Vec<String>,
 }
 
 impl Comparison<'_, '_> {
@@ -103,6 +107,7 @@ impl Comparison<'_, '_> {
         let mut result = self.blank();
         result.keys = self.context.output.keys.clone().unwrap_or_default();
         result.ignored = planned.ignored.clone();
+        result.notes.append(&mut self.notes);
         verdict::schemas(&mut result, &planned.notes);
         let rows = self.context.output.rows.as_ref();
         if let Some((cause, because)) = verdict::rows_first(rows, old_rows, new_rows, self.context.previous) {
@@ -149,13 +154,54 @@ impl Comparison<'_, '_> {
         let statement = sql::describe(dialect, &SidePlan { relation: relation.clone(), filter: Vec::new() });
         let rows = self.ask(&statement, Some(side)).await?;
         let columns = sql::read_description(dialect, &rows).map_err(CompareFault::Answer)?;
-        let mut relation = relation;
-        if let Relation::Files(files) = &mut relation
-            && files.columns.is_empty()
-        {
-            files.columns.clone_from(&columns);
+        let (mut relation, mut columns) = (relation, columns);
+        if let Relation::Files(files) = &mut relation {
+            if files.format == FileFormat::Parquet && dialect.name() == self.engine.name() {
+                self.footers(side, files, &mut columns).await?;
+            }
+            if files.columns.is_empty() {
+                files.columns.clone_from(&columns);
+            }
         }
         Ok(DescribedSide { relation, columns })
+    }
+
+    /// What the footers say that DuckDB does not: calendars, instants, files of different schemas.
+    async fn footers(
+        &mut self,
+        side: &str,
+        relation: &mut FileRelation,
+        columns: &mut [(String, DataType)],
+    ) -> Result<(), Stop> {
+        let source = if side == "old" { self.old.source.clone() } else { self.new.source.clone() };
+        let rows = self.ask(&footers::schemas(&relation.files), Some(side)).await?;
+        let schema = footers::read_schemas(&source, &rows).map_err(|fault| self.none(side, &fault))?;
+        for (name, of_type) in columns.iter_mut() {
+            if let Some(column) = schema.columns.iter().find(|column| column.name == *name) {
+                of_type.clone_from(&column.of_type);
+            }
+        }
+        let rows = self.ask(&footers::calendars(&relation.files), Some(side)).await?;
+        let calendars = footers::read_calendars(&rows).map_err(CompareFault::Answer)?;
+        if let Some(statement) = footers::doubtful_times(&relation.files, &schema, &calendars) {
+            let rows = self.ask(&statement, Some(side)).await?;
+            footers::read_doubtful_times(&source, &rows).map_err(|fault| self.none(side, &fault))?;
+        }
+        for file in &mut relation.files {
+            file.julian = calendars.julian.contains(&file.path);
+        }
+        for (column, file) in schema.uneven {
+            self.notes.push(format!("{side}: `{column}` is missing in some files, and null there: {file}"));
+        }
+        Ok(())
+    }
+
+    /// That there is no verdict, for a reason of one side.
+    fn none(&self, side: &str, fault: &SideFault) -> Stop {
+        let because = format!("{side}: {}", fault.says);
+        let (old, new) = (self.old.clone(), self.new.clone());
+        let name = &self.context.output.name;
+        Stop::Result(Box::new(OutputResult::without_verdict(name, old, new, fault.cause, because)))
     }
 
     async fn counted(&mut self, dialect: &dyn Dialect, side: &str, plan: &SidePlan) -> Result<u64, Stop> {

@@ -4,15 +4,17 @@
 //! breaks off are errors, never a shorter answer.
 
 mod answer;
+pub mod compare;
 pub mod duckdb;
 pub mod files;
 pub mod find;
+pub mod pin;
 mod selftest;
 pub mod setup;
 
-pub use duckdb::Duckdb;
+pub use duckdb::{Duckdb, DuckdbOptions};
 
-use plumb_core::parity::sql::{SqlRow, Statement};
+use plumb_core::parity::sql::{self, Dialect, SqlRow, Statement};
 
 /// An engine that is ready to answer.
 pub enum Engine {
@@ -34,6 +36,13 @@ impl Engine {
     pub fn name(&self) -> &'static str {
         match self {
             Engine::Duckdb(_) => "duckdb",
+        }
+    }
+
+    /// How it spells SQL.
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        match self {
+            Engine::Duckdb(_) => &sql::Duckdb,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `plumb parity`: whether the new pipeline writes what the old one writes.
 
 mod report;
+mod run;
 mod status;
 
 use super::Global;
@@ -21,6 +22,7 @@ pub struct ParityArgs {
 
 #[derive(Subcommand)]
 enum ParityCommand {
+    Run(run::ParityRun),
     Report(report::ParityReport),
     Status(status::ParityStatus),
 }
@@ -28,6 +30,7 @@ enum ParityCommand {
 /// Runs the command below `plumb parity`.
 pub async fn run(global: &Global, args: ParityArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     match args.command {
+        ParityCommand::Run(args) => run::run(global, args, ui).await,
         ParityCommand::Report(args) => report::run(global, args, ui),
         ParityCommand::Status(args) => status::run(global, args, ui),
     }

@@ -5,7 +5,8 @@ use crate::cli::output::Output;
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
 use crate::engines::compare::{CompareContext, CompareFault, compare};
-use crate::engines::pin::{PinFault, Pinned, Pins};
+use crate::engines::files::SideError;
+use crate::engines::pin::{Pinned, Pins};
 use crate::engines::{Duckdb, DuckdbOptions, Engine, EngineError, EngineFault, find};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -207,7 +208,7 @@ enum Ready {
 
 impl Run<'_> {
     async fn all(self, jobs: Vec<Job>) -> Result<ExitCode, Failure> {
-        let mut pins = Pins::new(&self.project.dir, self.args.cache);
+        let mut pins = Pins::new(&self.project.dir);
         let mut pinned = Vec::new();
         for job in &jobs {
             pinned.push(self.pinned(&mut pins, job).await);
@@ -287,19 +288,18 @@ impl Run<'_> {
         if choice == EngineChoice::Databricks || (choice == EngineChoice::Auto && has_table) {
             return Err(Failure::error(format!("{at}: engine databricks is not here yet")));
         }
-        let mut sides = Vec::new();
-        for (name, side) in [("old", &output.old), ("new", &output.new)] {
-            match pins.pin(side).await {
-                Ok(pinned) => sides.push(pinned),
-                Err(PinFault::NoVerdict { cause, because }) => return Ok(none(cause, format!("{name}: {because}"))),
-                Err(PinFault::Failed(why)) => {
-                    return Err(Failure::error(format!("{at}, {name}: {why}")).hint("nothing was written"));
-                }
+        let failed = |name: &str, why: String| {
+            Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written")
+        };
+        match (pins.pin(&output.old).await, pins.pin(&output.new).await) {
+            (Ok(old), Ok(new)) => Ok(Ready::Sides(Box::new((old, new)))),
+            (Err(SideError::Failed(why)), _) => Err(failed("old", why)),
+            (_, Err(SideError::Failed(why))) => Err(failed("new", why)),
+            (Err(SideError::NoVerdict(old)), Err(SideError::NoVerdict(new))) if old.is_empty() && new.is_empty() => {
+                Ok(none("nothing_compared", format!("both sides are empty: {}, and {}", old.says, new.says)))
             }
-        }
-        match <[Pinned; 2]>::try_from(sides) {
-            Ok([old, new]) => Ok(Ready::Sides(Box::new((old, new)))),
-            Err(_) => Err(Failure::error(format!("{at} has no two sides"))),
+            (Err(SideError::NoVerdict(fault)), _) => Ok(none(fault.cause_of("old"), format!("old: {}", fault.says))),
+            (_, Err(SideError::NoVerdict(fault))) => Ok(none(fault.cause_of("new"), format!("new: {}", fault.says))),
         }
     }
 
@@ -328,7 +328,7 @@ impl Run<'_> {
                 self.ui.detail(&format!("{}: {step}{rows}", output.name));
             },
         };
-        let sides = (old.side.clone(), new.side.clone());
+        let sides = (old.source.clone(), new.source.clone());
         let mut result = match compare(engine, &context, sides.0, sides.1).await {
             Ok(result) => result,
             Err(fault) => {
@@ -340,11 +340,17 @@ impl Run<'_> {
             }
         };
         for (name, pinned) in [("old", &old), ("new", &new)] {
-            if let Some(change) = pins.changed(pinned).await {
-                let because = format!("{name} changed while it was read: {change}; compare again once nothing writes to it");
-                let (old, new) = (result.old, result.new);
-                result = OutputResult::without_verdict(&output.name, old, new, "changed_meanwhile", because);
-                break;
+            match pins.look_again(pinned).await {
+                Ok(()) => {}
+                Err(SideError::NoVerdict(fault)) => {
+                    let because = format!("{name}: {}", fault.says);
+                    let (old, new) = (result.old, result.new);
+                    result = OutputResult::without_verdict(&output.name, old, new, fault.cause, because);
+                    break;
+                }
+                Err(SideError::Failed(why)) => {
+                    return Err(Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written"));
+                }
             }
         }
         result.duration_s = tenths(started);

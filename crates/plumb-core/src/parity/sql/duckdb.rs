@@ -1,6 +1,6 @@
 //! What DuckDB writes differently. Tried on 1.5.5.
 
-use super::{Dialect, SqlParameter};
+use super::{Dialect, SqlParameter, same_name};
 use crate::kinds::emr::compare::{CsvOptions, FileFormat};
 use crate::parity::plan::{FilePart, FileRelation, Relation};
 use crate::parity::types::DataType;
@@ -148,7 +148,9 @@ fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
                 .iter()
                 .map(|(name, value)| {
                     let value = value.as_deref().map_or_else(|| "NULL".to_owned(), literal);
-                    format!("CAST({value} AS VARCHAR) AS {}", identifier(name))
+                    let of_type = relation.partition_types.iter().find(|(own, _)| same_name(own, name));
+                    let of_type = of_type.map_or_else(|| "VARCHAR".into(), |(_, of_type)| dialect.type_name(of_type));
+                    format!("CAST({value} AS {of_type}) AS {}", identifier(name))
                 })
                 .collect();
             let star = if julian { julian_days(relation) } else { "*".to_owned() };
