@@ -20,8 +20,11 @@ fn answer(change: impl Fn(&mut Value)) -> Value {
     body
 }
 
+/// Rows as they are handed on.
+type Rows = Vec<Vec<Option<String>>>;
+
 /// What comes of the first chunk: the columns' types, the rows, or why there is no result.
-fn read(body: &Value) -> Result<(Vec<String>, Vec<Vec<Option<String>>>), String> {
+fn read(body: &Value) -> Result<(Vec<String>, Rows), String> {
     id(body)?;
     let manifest = manifest(body)?;
     let chunk = chunks(&body["result"])?.remove(0);

@@ -444,7 +444,8 @@ impl Ended {
 
 /// Fetches rows by a link. Neither the link nor its headers may be shown: they are the credentials.
 ///
-/// No `Authorization` goes along: the link leads out of the workspace ("must be removed").
+/// The log has the store's host and path, which open nothing without the query. No `Authorization` goes along: the link
+/// leads out of the workspace ("must be removed").
 async fn fetch(link: &Link) -> Result<Value, String> {
     let url = reqwest::Url::parse(&link.url).map_err(|_| "the link is no address".to_owned())?;
     let is_here = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);

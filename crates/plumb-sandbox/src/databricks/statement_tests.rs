@@ -140,7 +140,7 @@ fn a_link_takes_no_credentials_and_lives_for_a_quarter_of_an_hour() {
 #[test]
 fn a_warehouse_that_is_stopped_starts_and_one_that_stops_fails_its_statements() {
     let mut store = scripted(json!([{}]));
-    let mut go = |store: &mut Store, verb: &str| {
+    let go = |store: &mut Store, verb: &str| {
         let path = format!("/api/2.0/sql/warehouses/w/{verb}");
         route(store, &Request::internal("POST", &path, "me@example.com", Value::Null)).unwrap();
     };
