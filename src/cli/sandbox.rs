@@ -34,9 +34,9 @@ pub struct SandboxArgs {
     /// Emulate EMR, EMR Serverless and STS too, at an address of their own (AWS_ENDPOINT_URL)
     #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
     emr: Option<SandboxAccount>,
-    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […], "airflow":
-    /// {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr": {"clusters": […],
-    /// "security_configurations": […], "applications": […]}}
+    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […],
+    /// "warehouses": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
+    /// {"clusters": […], "security_configurations": […], "applications": […]}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// File to keep the objects in between two runs

@@ -18,6 +18,7 @@ mod render;
 mod sandbox_answers;
 mod schemas;
 mod services;
+mod statements;
 mod structure;
 mod translate;
 mod words;

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import unittest
+import urllib.error
 import urllib.request
 import zipfile
 from datetime import timedelta
@@ -514,6 +515,122 @@ class Compliance(unittest.TestCase):
         self.assertIn(made.id, [one.id for one in w.warehouses.list()])
         self.assertEqual(w.warehouses.stop_and_wait(made.id, timeout=MINUTE).state, sql.State.STOPPED)
         w.warehouses.delete(made.id)
+
+
+class Statements(unittest.TestCase):
+    """The settings are shared by all tests, so each has a text of its own and adds its rules to those there are."""
+
+    def setUp(self):
+        self.w = client()
+        made = self.w.warehouses.create_and_wait(name=unique("statements"), cluster_size="Small", timeout=MINUTE)
+        self.warehouse = made.id
+
+    def script(self, **rule):
+        text = unique("SELECT")
+        rules = control("GET", "settings")["statements"]
+        control("POST", "settings", {"statements": [*rules, {"contains": [f"{text} ;"], **rule}]})
+        return f"{text} ;"
+
+    def run_statement(self, text, **members):
+        return self.w.statement_execution.execute_statement(text, self.warehouse, **members)
+
+    def test_rows_come_in_chunks_with_their_types(self):
+        columns = [["n", "BIGINT"], ["d", "DECIMAL(18,4)"], ["t", "TIMESTAMP"], ["a", "ARRAY<STRING>"]]
+        rows = [[str(i), None, "2024-05-01T00:00:00.000Z", "[]"] for i in range(5)]
+        text = self.script(columns=columns, rows=rows, chunk_rows=2)
+        done = self.run_statement(
+            text,
+            wait_timeout="50s",
+            on_wait_timeout=sql.ExecuteStatementRequestOnWaitTimeout.CONTINUE,
+            disposition=sql.Disposition.INLINE,
+            format=sql.Format.JSON_ARRAY,
+            parameters=[
+                sql.StatementParameterListItem(name="a", type="DECIMAL(18,2)", value="1.50"),
+                sql.StatementParameterListItem(name="b"),
+            ],
+        )
+        self.assertEqual(done.status.state, sql.StatementState.SUCCEEDED)
+        manifest, name = done.manifest, sql.ColumnInfoTypeName
+        self.assertEqual([c.type_name for c in manifest.schema.columns], [name.LONG, name.DECIMAL, name.TIMESTAMP, name.ARRAY])
+        self.assertEqual([c.position for c in manifest.schema.columns], [0, 1, 2, 3])
+        decimal = manifest.schema.columns[1]
+        self.assertEqual((decimal.type_precision, decimal.type_scale, decimal.type_text), (18, 4, "DECIMAL(18,4)"))
+        counts = (manifest.total_row_count, manifest.total_chunk_count, manifest.truncated, manifest.format)
+        self.assertEqual(counts, (5, 3, False, sql.Format.JSON_ARRAY))
+        chunk, read = done.result, []
+        while True:
+            self.assertEqual((chunk.row_offset, chunk.row_count), (len(read), len(chunk.data_array)))
+            read += chunk.data_array
+            if chunk.next_chunk_index is None:
+                break
+            get = self.w.statement_execution.get_statement_result_chunk_n
+            chunk = get(done.statement_id, chunk.next_chunk_index)
+        self.assertEqual(read, rows)
+        self.assertEqual([c.row_count for c in manifest.chunks], [2, 2, 1])
+
+    def test_a_statement_is_waited_for(self):
+        text = self.script(columns=[["n", "INT"]], rows=[["1"]], looks=3)
+        seen = self.run_statement(text, wait_timeout="0s")
+        states = [seen.status.state.value]
+        while seen.status.state in (sql.StatementState.PENDING, sql.StatementState.RUNNING):
+            seen = self.w.statement_execution.get_statement(seen.statement_id)
+            states.append(seen.status.state.value)
+        self.assertEqual(states, ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"])
+        self.assertEqual(seen.result.data_array, [["1"]])
+
+    def test_a_statement_is_cancelled(self):
+        text = self.script(looks=9)
+        running = self.run_statement(text).statement_id
+        self.w.statement_execution.cancel_execution(running)
+        self.assertEqual(self.w.statement_execution.get_statement(running).status.state, sql.StatementState.CANCELED)
+        cancel = sql.ExecuteStatementRequestOnWaitTimeout.CANCEL
+        late = self.run_statement(text, wait_timeout="5s", on_wait_timeout=cancel)
+        self.assertEqual(late.status.state, sql.StatementState.CANCELED)
+        for call in (self.w.statement_execution.get_statement, self.w.statement_execution.cancel_execution):
+            with self.assertRaises(NotFound):
+                call("nobody")
+
+    def test_an_error_is_an_answer(self):
+        text = self.script(state="FAILED", error_code="BAD_REQUEST", message="[TABLE_OR_VIEW_NOT_FOUND] t", sql_state="42P01")
+        status = self.run_statement(text).status
+        self.assertEqual((status.state, status.sql_state), (sql.StatementState.FAILED, "42P01"))
+        self.assertEqual(status.error.error_code, sql.ServiceErrorCode.BAD_REQUEST)
+        self.assertIn("TABLE_OR_VIEW", status.error.message)
+        self.assertIn("runs no SQL", self.run_statement(unique("SELECT other")).status.error.message)
+        with self.assertRaises(InvalidParameterValue):
+            self.run_statement(text, wait_timeout="3s")
+        with self.assertRaises(InvalidParameterValue):
+            self.w.statement_execution.execute_statement(text, "nobody")
+
+    def test_links_are_fetched_without_credentials(self):
+        text = self.script(columns=[["n", "INT"]], rows=[["1"], [None]], chunk_rows=1)
+        done = self.run_statement(text, disposition=sql.Disposition.EXTERNAL_LINKS)
+        link, read = done.result.external_links[0], []
+        while True:
+            request = urllib.request.Request(link.external_link, headers=link.http_headers)
+            with urllib.request.urlopen(request) as answer:
+                read += json.load(answer)
+            if link.next_chunk_index is None:
+                break
+            get = self.w.statement_execution.get_statement_result_chunk_n
+            link = get(done.statement_id, link.next_chunk_index).external_links[0]
+        self.assertEqual(read, [["1"], [None]])
+        request.add_header("Authorization", "Bearer anything")
+        with self.assertRaises(urllib.error.HTTPError):
+            urllib.request.urlopen(request)
+
+    def test_a_stopped_warehouse_starts_and_one_that_stops_fails(self):
+        text = self.script(columns=[["n", "INT"]], rows=[["1"]], times=1)
+        self.w.warehouses.stop_and_wait(self.warehouse, timeout=MINUTE)
+        first = self.run_statement(text)
+        self.assertEqual(first.status.state, sql.StatementState.PENDING)
+        self.assertEqual(self.w.warehouses.get(self.warehouse).state, sql.State.RUNNING)
+        seen = self.w.statement_execution.get_statement(first.statement_id)
+        self.assertEqual(seen.status.state, sql.StatementState.SUCCEEDED)
+        running = self.run_statement(self.script(looks=9)).statement_id
+        self.w.warehouses.stop_and_wait(self.warehouse, timeout=MINUTE)
+        lost = self.w.statement_execution.get_statement(running).status
+        self.assertEqual((lost.state, lost.error.error_code), (sql.StatementState.FAILED, sql.ServiceErrorCode.ABORTED))
 
 
 class Identity(unittest.TestCase):

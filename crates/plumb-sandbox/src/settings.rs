@@ -1,6 +1,6 @@
 //! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
-use super::{airflow, emr};
+use super::{airflow, databricks::statement_script::ScriptedStatement, emr};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,6 +37,10 @@ pub struct SandboxSettings {
     /// Whether the workspace is newer than this emulator: it keeps members that are not known here, until a write leaves
     /// them out, as a real one does with its own.
     pub keeps_unknown: bool,
+    /// What SQL statements answer; the first rule that fits does.
+    pub statements: Vec<ScriptedStatement>,
+    /// Whether a warehouse starts when it is needed. `false`: it is on its way for ever, and so are its statements.
+    pub warehouses_start: bool,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
@@ -62,6 +66,8 @@ impl Default for SandboxSettings {
             several_triggers: true,
             libraries_for_all_clusters: Vec::new(),
             keeps_unknown: false,
+            statements: Vec::new(),
+            warehouses_start: true,
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::AirflowSettings::default(),
             emr: emr::EmrSettings::default(),

@@ -6,6 +6,9 @@ pub mod errors;
 pub mod host;
 mod oauth;
 mod oidc;
+mod statement_answer;
+pub mod statements;
+pub mod warehouse;
 
 pub use auth::{AuthError, DatabricksConfig, DatabricksSettings, Method, profile_path};
 

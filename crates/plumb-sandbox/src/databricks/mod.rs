@@ -1,4 +1,4 @@
-//! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals.
+//! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals, SQL statements.
 
 mod archive;
 mod catalog;
@@ -25,6 +25,8 @@ mod scim;
 mod secrets;
 pub(crate) mod seed;
 mod single_task;
+pub(crate) mod statement_script;
+mod statements;
 mod tree;
 mod volumes;
 mod warehouses;
@@ -56,6 +58,7 @@ pub(crate) struct DatabricksState {
     /// Users, groups and service principals, by kind and id.
     pub principals: BTreeMap<String, BTreeMap<String, Value>>,
     pub warehouses: BTreeMap<String, Value>,
+    pub statements: BTreeMap<String, statements::SqlStatement>,
     pub dbfs: tree::Tree,
     /// Files of DBFS that are being written, by handle.
     pub streams: BTreeMap<i64, dbfs::Stream>,
@@ -70,14 +73,17 @@ pub(crate) fn handle(store: &mut Store, request: &mut Request, required_token: O
     if let Some(answer) = identity::without_token(store, request) {
         return answer;
     }
+    if statements::is_link(&request.path) && request.method == "GET" {
+        return statements::by_link(store, request);
+    }
     request.user = identity::authenticate(store, request, required_token)?;
     route(store, request)
 }
 
-/// Whether the body of such a request is a file as it is, whatever its media type says.
+/// Whether such a request is seen as it came: its body is a file, whatever its media type says, or its headers decide.
 pub(crate) fn takes_bytes(method: &str, path: &str) -> bool {
     let import = method == "POST" && path.starts_with("/api/2.0/workspace-files/import-file/");
-    import || path.starts_with("/api/2.0/fs/")
+    import || path.starts_with("/api/2.0/fs/") || statements::is_link(path)
 }
 
 /// Answers one request of a known user.
@@ -116,6 +122,7 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
         ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
         ("2.0", ["sql", "warehouses", rest @ ..]) => warehouses::handle(store, request, rest),
+        ("2.0", ["sql", "statements", rest @ ..]) => statements::handle(store, request, rest),
         ("2.0", ["preview", "scim", "v2", "Me"]) if request.method == "GET" => Some(identity::me(store, request)),
         ("2.0", ["preview", "scim", "v2", rest @ ..]) => scim::handle(store, request, rest),
         _ => None,
@@ -175,6 +182,10 @@ mod tests {
         ("POST", "/api/2.0/workspace/mkdirs"),
         ("POST", "/api/2.0/workspace/delete"),
         ("GET", "/api/2.0/workspace/list"),
+        ("POST", "/api/2.0/sql/warehouses"),
+        ("POST", "/api/2.0/sql/statements"),
+        ("GET", "/api/2.0/sql/statements/s"),
+        ("GET", "/api/2.0/sql/statements/s/result/chunks/a"),
     ];
 
     /// Members that handlers look at, so that nonsense reaches deep into them.
@@ -238,6 +249,10 @@ mod tests {
         "on_failure",
         "idempotency_token",
         "notebook_task",
+        "statement",
+        "warehouse_id",
+        "wait_timeout",
+        "disposition",
     ];
 
     fn nonsense() -> impl Strategy<Value = Value> {

@@ -5,21 +5,23 @@ use crate::{request::Request, store::Store};
 use serde_json::{Value, json};
 
 /// The lists of a seed in the order in which they are added: what others refer to comes first.
-const LISTS: [(&str, &str, &str); 4] = [
+const LISTS: [(&str, &str, &str); 5] = [
     ("policies", "/api/2.0/policies/clusters/create", "policy_id"),
     ("instance_pools", "/api/2.0/instance-pools/create", "instance_pool_id"),
+    ("warehouses", "/api/2.0/sql/warehouses", "id"),
     ("clusters", "/api/2.1/clusters/create", "cluster_id"),
     ("jobs", "/api/2.2/jobs/create", "job_id"),
 ];
 
 /// Adds a seed's objects as if a user had created them, and answers their ids. Each may name its own id, its
 /// `creator_user_name`, and its `permissions` (a list as in the permissions API); clusters also `state`, `pinned` and
-/// `libraries`. A job may be bare settings, or have them under `settings` as jobs/get shows it.
+/// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
-    let lists =
-        seed.as_object().ok_or("it must be an object with lists of jobs, clusters, policies, instance_pools")?;
+    let lists = seed
+        .as_object()
+        .ok_or("it must be an object with lists of jobs, clusters, policies, instance_pools, warehouses")?;
     if let Some(odd) = lists.keys().find(|k| !LISTS.iter().any(|(name, ..)| name == k)) {
-        return Err(format!("\"{odd}\" is none of jobs, clusters, policies, instance_pools"));
+        return Err(format!("\"{odd}\" is none of jobs, clusters, policies, instance_pools, warehouses"));
     }
     // What a seed adds has been there for long: no listing leaves it out.
     let delays = (store.settings.list_delay_reads, store.settings.list_delay_seconds);
@@ -101,14 +103,18 @@ fn rename(store: &mut Store, key: &str, id: &Value, wanted: Value) -> Result<Val
             "clusters"
         }
         _ => {
-            let map = if key == "policy_id" { &mut state.policies } else { &mut state.instance_pools };
+            let map = match key {
+                "policy_id" => &mut state.policies,
+                "id" => &mut state.warehouses,
+                _ => &mut state.instance_pools,
+            };
             let Some(mut object) = map.remove(&old) else { return Err(taken()) };
             if map.contains_key(&new) {
                 return Err(taken());
             }
             object[key] = json!(new);
             map.insert(new.clone(), object);
-            if key == "policy_id" { "cluster-policies" } else { "instance-pools" }
+            folder(key)
         }
     };
     if let Some(grants) = state.permissions.remove(&format!("/{folder}/{old}")) {
@@ -117,20 +123,32 @@ fn rename(store: &mut Store, key: &str, id: &Value, wanted: Value) -> Result<Val
     Ok(if key == "job_id" { json!(new.parse::<i64>().unwrap_or_default()) } else { json!(new) })
 }
 
-/// What creating calls do not take: permissions, and a cluster's state, pin and libraries.
-fn finish(store: &mut Store, key: &str, id: &Value, object: &Value, user: &str) -> Result<(), String> {
-    let plain = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-    let folder = match key {
+/// Where the permissions of a kind of object are.
+fn folder(key: &str) -> &'static str {
+    match key {
         "job_id" => "jobs",
         "cluster_id" => "clusters",
         "policy_id" => "cluster-policies",
+        "id" => "warehouses",
         _ => "instance-pools",
-    };
+    }
+}
+
+/// What creating calls do not take: permissions, and a cluster's state, pin and libraries.
+fn finish(store: &mut Store, key: &str, id: &Value, object: &Value, user: &str) -> Result<(), String> {
+    let plain = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+    let folder = folder(key);
     if key == "job_id"
         && let Some(created) = set(object, "created_time").and_then(Value::as_i64)
         && let Some(job) = plain.parse().ok().and_then(|id: i64| store.databricks.jobs.get_mut(&id))
     {
         job.created_time = created;
+    }
+    if key == "id"
+        && let Some(state) = text(object, "state")
+        && let Some(warehouse) = store.databricks.warehouses.get_mut(&plain)
+    {
+        warehouse["state"] = json!(state);
     }
     let mut calls = Vec::new();
     if let Some(acl) = set(object, "permissions") {
@@ -174,8 +192,11 @@ mod tests {
             "policies": [{ "policy_id": "P1", "name": "p", "definition": { "custom_tags.a": { "type": "fixed", "value": "b" } } }],
             "instance_pools": [{ "instance_pool_id": "pool-1", "instance_pool_name": "q", "node_type_id": "n",
                 "permissions": [{ "group_name": "g", "permission_level": "CAN_ATTACH_TO" }] }],
+            "warehouses": [{ "id": "w-1", "name": "small", "state": "STOPPED" }],
         });
         let ids = add(&mut store, &seed).unwrap();
+        let warehouse = &store.databricks.warehouses["w-1"];
+        assert_eq!((&warehouse["id"], &warehouse["state"]), (&json!("w-1"), &json!("STOPPED")));
         assert_eq!((&ids["jobs"][0], &ids["clusters"]), (&json!(42), &json!(["c-1"])));
         let cluster = &store.databricks.clusters["c-1"];
         assert_eq!(cluster.effective["custom_tags"]["a"], "b");

@@ -1,6 +1,6 @@
-//! SQL warehouses, API 2.0: list, get, create, edit, start, stop and delete, without queries.
+//! SQL warehouses, API 2.0: list, get, create, edit, start, stop and delete. Statements are [`super::statements`].
 
-use super::{defaults, paging, text};
+use super::{defaults, paging, statements, text};
 use crate::{
     errors::{ApiError, Handled},
     request::Request,
@@ -19,6 +19,7 @@ pub fn handle(store: &mut Store, request: &Request, rest: &[&str]) -> Option<Han
         ("GET", [id]) => find(store, id).cloned(),
         ("DELETE", [id]) => find(store, id).map(|_| ()).map(|()| {
             store.databricks.warehouses.remove(*id);
+            statements::warehouse_ended(store, id);
             json!({})
         }),
         ("POST", [id, "edit"]) => edit(store, request, id),
@@ -80,6 +81,9 @@ fn go(store: &mut Store, id: &str, state: &str) -> Handled {
     if let Some(warehouse) = store.databricks.warehouses.get_mut(id) {
         warehouse["state"] = json!(state);
         warehouse["num_clusters"] = json!(if state == "RUNNING" { 1 } else { 0 });
+    }
+    if state == "STOPPED" {
+        statements::warehouse_ended(store, id);
     }
     Ok(json!({}))
 }
