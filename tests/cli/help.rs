@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "init",
     "validate",
     "plan",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 21] = [
     "unlock",
     "emr",
     "emr inventory",
+    "parity",
+    "parity setup",
     "schema",
     "sandbox",
     "demo",
