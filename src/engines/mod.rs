@@ -4,6 +4,7 @@
 //! breaks off are errors, never a shorter answer.
 
 mod answer;
+pub mod bucket;
 pub mod duckdb;
 pub mod files;
 pub mod find;
