@@ -13,10 +13,9 @@ fn fault(answer: Result<Vec<SqlRow>, EngineError>) -> EngineFault {
     error.fault
 }
 
-/// Whether a process runs.
+/// Whether there is such a process.
 fn runs(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+    std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap().status.success()
 }
 
 fn kill(pid: u32) {
@@ -322,4 +321,48 @@ async fn many_children_do_not_mix_their_answers() {
         });
     }
     running.join_all().await;
+}
+
+#[tokio::test]
+async fn a_delta_folder_is_read_offline_without_what_was_deleted() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path).to_str().unwrap().to_owned();
+    let commit = |table: &str, version: u32, lines: &str| {
+        std::fs::create_dir_all(at(&format!("{table}/_delta_log"))).unwrap();
+        std::fs::write(at(&format!("{table}/_delta_log/{version:020}.json")), lines).unwrap();
+    };
+    for table in ["in", "outside"] {
+        let mut lines = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}
+{"metaData":{"id":"t","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"k\",\"type\":\"integer\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":[],"configuration":{},"createdTime":1}}
+"#
+        .to_owned();
+        std::fs::create_dir_all(at(table)).unwrap();
+        for i in 0..2 {
+            write(&format!(
+                "COPY (SELECT {i} AS k FROM range(10)) TO {}",
+                literal(&at(&format!("{table}/{i}.parquet")))
+            ));
+            let size = std::fs::metadata(at(&format!("{table}/{i}.parquet"))).unwrap().len();
+            lines += &format!(
+                "{{\"add\":{{\"path\":\"{i}.parquet\",\"partitionValues\":{{}},\"size\":{size},\"modificationTime\":1,\"dataChange\":true}}}}\n"
+            );
+        }
+        commit(table, 0, &lines);
+        commit(table, 1, "{\"remove\":{\"path\":\"0.parquet\",\"deletionTimestamp\":2,\"dataChange\":true}}\n");
+    }
+    let inputs = vec![root.path().join("in").canonicalize().unwrap()];
+    let count = |table: &str| {
+        statement(&format!("SELECT CAST(sum(k) AS VARCHAR) AS k FROM delta_scan({})", literal(&at(table))))
+    };
+    let options = DuckdbOptions { inputs, threads: Some(2), ..DuckdbOptions::default() };
+    // Without the extension nothing is downloaded in its place.
+    let mut without = Duckdb::start(&program().path, options.clone()).await.unwrap();
+    assert!(matches!(fault(without.rows(&count("in")).await), EngineFault::Failed(_)));
+    let delta = Some(program().delta.clone().expect("the extension is a part of the setup"));
+    let mut duckdb = Duckdb::start(&program().path, DuckdbOptions { delta, ..options.clone() }).await.unwrap();
+    assert_eq!(duckdb.rows(&count("in")).await.unwrap(), [row(&["10"])]);
+    assert!(matches!(fault(duckdb.rows(&count("outside")).await), EngineFault::Refused(_)));
+    let delta = Some(root.path().join("in/0.parquet"));
+    let Err(error) = Duckdb::start(&program().path, DuckdbOptions { delta, ..options }).await else { panic!() };
+    assert_eq!(error.step, "start");
 }

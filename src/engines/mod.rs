@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod compare;
+pub mod bucket;
 pub mod duckdb;
 pub mod files;
 pub mod find;

@@ -15,6 +15,7 @@ pub mod http;
 pub mod profiles;
 pub mod rate_limiter;
 pub mod retry;
+pub(crate) mod s3;
 pub mod secret;
 pub mod webhook;
 

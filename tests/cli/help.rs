@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "init",
     "validate",
     "plan",
@@ -22,8 +22,10 @@ const COMMANDS: [&str; 25] = [
     "emr",
     "emr inventory",
     "parity",
+    "parity run",
     "parity report",
     "parity status",
+    "parity setup",
     "schema",
     "sandbox",
     "demo",

@@ -9,6 +9,7 @@ mod airflow_real;
 mod emr;
 mod emr_sandbox;
 mod parity_workflow;
+mod parity_s3;
 mod sandbox;
 mod workflows;
 

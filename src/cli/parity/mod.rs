@@ -2,6 +2,7 @@
 
 mod report;
 mod run;
+mod setup;
 mod status;
 
 use super::Global;
@@ -13,6 +14,8 @@ use clap::{Args, Subcommand};
 /// What is compared stands in `spec.compare` of the Migration, the reports in evidence/.
 #[derive(Args)]
 #[command(after_help = "Examples:
+  plumb parity setup                    install duckdb, once
+  plumb parity run audience             compare the last period that is over
   plumb parity report audience          what the last comparison found
   plumb parity status                   which periods are equal, and what the gates wait for")]
 pub struct ParityArgs {
@@ -25,6 +28,7 @@ enum ParityCommand {
     Run(run::ParityRun),
     Report(report::ParityReport),
     Status(status::ParityStatus),
+    Setup(setup::Setup),
 }
 
 /// Runs the command below `plumb parity`.
@@ -33,5 +37,6 @@ pub async fn run(global: &Global, args: ParityArgs, ui: &Ui) -> Result<ExitCode,
         ParityCommand::Run(args) => run::run(global, args, ui).await,
         ParityCommand::Report(args) => report::run(global, args, ui),
         ParityCommand::Status(args) => status::run(global, args, ui),
+        ParityCommand::Setup(args) => setup::run(args, ui).await,
     }
 }

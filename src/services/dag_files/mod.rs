@@ -6,7 +6,6 @@
 
 mod folder;
 mod s3;
-mod s3_answer;
 
 use super::Requests;
 use super::aws::{Aws, AwsError, Env, Files};

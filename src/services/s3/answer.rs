@@ -16,7 +16,7 @@ use std::time::Duration;
 /// A page of a listing. What every answer has is not optional here: another answer must not pass for an empty page.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct S3Listing {
+pub(crate) struct S3Listing {
     pub is_truncated: bool,
     pub next_continuation_token: Option<String>,
     pub name: String,
@@ -26,8 +26,8 @@ pub(super) struct S3Listing {
 }
 
 /// An object of a listing.
-#[derive(Debug, Deserialize)]
-pub(super) struct S3Object {
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct S3Object {
     #[serde(rename = "Key")]
     pub key: String,
     /// In bytes.
@@ -38,7 +38,7 @@ pub(super) struct S3Object {
 }
 
 /// Reads a page.
-pub(super) fn page(body: &[u8]) -> Result<S3Listing, String> {
+pub(crate) fn page(body: &[u8]) -> Result<S3Listing, String> {
     let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
     let mut page: S3Listing = quick_xml::de::from_str(text).map_err(|e| e.to_string())?;
     if page.encoding_type.as_deref() == Some("url") {
@@ -68,7 +68,7 @@ fn decoded(key: &str) -> Option<String> {
 
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct S3Error {
+pub(crate) struct S3Error {
     pub status: u16,
     pub code: String,
     pub message: String,
@@ -90,7 +90,7 @@ struct S3ErrorBody {
 }
 
 /// Reads a refusal. Of the body only code and message are kept: S3 also quotes the request, key id included.
-pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> S3Error {
+pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> S3Error {
     let said = std::str::from_utf8(body).ok().and_then(|text| quick_xml::de::from_str::<S3ErrorBody>(text).ok());
     let own = said.is_some();
     let said = said.unwrap_or_else(|| {
@@ -111,35 +111,36 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
 
 impl S3Error {
     /// Whether there is no such object. A 404 of anything else (a bucket, a proxy) says nothing about objects.
-    pub(super) fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         self.status == 404 && self.code == "NoSuchKey"
     }
 
     /// Whether the object is not what the condition asked for, or somebody is changing it at this moment.
-    pub(super) fn is_changed(&self) -> bool {
+    pub(crate) fn is_changed(&self) -> bool {
         self.status == 412 || self.code == "ConditionalRequestConflict" || self.is_missing()
     }
 
     /// Whether the store knows no conditions.
-    pub(super) fn is_unable(&self) -> bool {
+    pub(crate) fn is_unable(&self) -> bool {
         self.status == 501 || self.code == "NotImplemented"
     }
 
     /// Whether the credentials have had their time.
-    pub(super) fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         matches!(self.code.as_str(), "ExpiredToken" | "TokenRefreshRequired")
     }
 
     /// Whether the bucket is somewhere else.
-    pub(super) fn is_elsewhere(&self) -> bool {
+    pub(crate) fn is_elsewhere(&self) -> bool {
         (300..400).contains(&self.status)
             || matches!(self.code.as_str(), "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
     }
 
-    /// What can be done about it; `action` is the permission that the request needs, `on` what it is needed for.
-    pub(super) fn remedy(&self, bucket: &str, action: &str, on: &str) -> Option<String> {
+    /// What can be done about it; `action` is the permission that the request needs, `on` what it is needed for, `named_in`
+    /// where the bucket is named.
+    pub(super) fn remedy(&self, bucket: &str, action: &str, on: &str, named_in: &str) -> Option<String> {
         Some(match self.code.as_str() {
-            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or fix `airflow.dags` of the target"),
+            "NoSuchBucket" => format!("there is no bucket `{bucket}`: make it, or fix {named_in}"),
             "AccessDenied" | "AllAccessDisabled" => format!("it takes the permission {action} on {on}"),
             "InvalidAccessKeyId" => {
                 "S3 knows no such access key: was it deleted, or is it of another store?".to_owned()
@@ -200,7 +201,7 @@ mod tests {
             refusal(status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
         };
         for (status, code, more, says) in [
-            (404, "NoSuchBucket", "", "no bucket `b`: make it"),
+            (404, "NoSuchBucket", "", "no bucket `b`: make it, or fix `path`"),
             (403, "AccessDenied", "", "the permission s3:GetObject on arn"),
             (403, "SignatureDoesNotMatch", "", "does not fit"),
             (400, "ExpiredToken", "", "aws sso login"),
@@ -211,7 +212,7 @@ mod tests {
         ] {
             let refusal = refused(status, code, more);
             assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, "No."));
-            assert!(refusal.remedy("b", "s3:GetObject", "arn").unwrap().contains(says), "{refusal:?}");
+            assert!(refusal.remedy("b", "s3:GetObject", "arn", "`path`").unwrap().contains(says), "{refusal:?}");
         }
         assert!(refused(404, "NoSuchKey", "").is_missing() && !refused(404, "NoSuchBucket", "").is_missing());
         // What a proxy says of a path that it does not know is no word of S3 about an object.
