@@ -30,6 +30,11 @@ pub fn approval_key() -> Option<String> {
     env("PLUMB_APPROVAL_KEY")
 }
 
+/// The key of evidence: a secret of the repository, which signs reports of comparisons.
+pub fn evidence_key() -> Option<String> {
+    env("PLUMB_EVIDENCE_KEY")
+}
+
 /// Whether this runs in continuous integration, on files that may be anybody's.
 pub fn in_ci() -> bool {
     ["CI", "GITHUB_ACTIONS"].iter().any(|name| env(name).is_some_and(|v| v != "false"))
