@@ -2,11 +2,10 @@
 
 use crate::services::Secret;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use hmac::{Hmac, KeyInit, Mac};
 use plumb_core::plan::approval::{Approval, is_digest};
 use plumb_core::plan::digest::{self, KEYED};
 use plumb_core::plan::{Change, Plan};
-use sha2::Sha256;
+use plumb_model::signature;
 use std::collections::BTreeMap;
 
 const START: &str = "<!-- plumb:approval v1 ";
@@ -84,7 +83,8 @@ impl Shown {
             self.digest,
             list(&self.impacts),
         );
-        let mac = key.map(|key| format!(" mac={}", BASE64.encode(mac(repository, &body, key)))).unwrap_or_default();
+        let mac = |key: &Secret| BASE64.encode(signature::sign(key.expose(), &signed(repository, &body)));
+        let mac = key.map(|key| format!(" mac={}", mac(key))).unwrap_or_default();
         format!("{START}{body}{mac}{END}")
     }
 
@@ -105,11 +105,10 @@ impl Shown {
     fn read(inner: &str, repository: &str, key: Option<&Secret>) -> Result<Shown, Unbelieved> {
         let (body, signature) = inner.split_once(" mac=").unwrap_or((inner, ""));
         if let Some(key) = key {
-            let mut check =
-                Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| Unbelieved::Unsigned)?;
-            check.update(signed(repository, body).as_bytes());
             let signature = BASE64.decode(signature).map_err(|_| Unbelieved::Unsigned)?;
-            check.verify_slice(&signature).map_err(|_| Unbelieved::Unsigned)?;
+            if !signature::is_signed(key.expose(), &signed(repository, body), &signature) {
+                return Err(Unbelieved::Unsigned);
+            }
         }
         Self::parse(body).ok_or(Unbelieved::Unreadable)
     }
@@ -152,17 +151,6 @@ fn bytes(digest: &str) -> Vec<u8> {
 
 fn signed(repository: &str, body: &str) -> String {
     format!("plumb:approval v1\n{repository}\n{body}")
-}
-
-fn mac(repository: &str, body: &str, key: &Secret) -> Vec<u8> {
-    // A key of any length is accepted, so there is always a hash.
-    Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_or_else(
-        |_| Vec::new(),
-        |mut mac| {
-            mac.update(signed(repository, body).as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        },
-    )
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, dec
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
+use std::sync::Arc;
 
 /// A plan and all that it was made of.
 pub struct Decided {
@@ -28,7 +29,7 @@ impl Session {
 
     async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
-        let evidence = self.project.evidence()?;
+        let evidence = Arc::new(self.project.evidence()?);
         let workspace = self.services.workspace_id();
         let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
         live.map(whole).map_err(|fault| self.unread(&fault))

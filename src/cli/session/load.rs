@@ -149,15 +149,16 @@ impl Project {
         if self.desired.resources.iter().all(|r| r.teardown.is_none()) {
             return Ok(Evidence::default());
         }
+        let key = settings::evidence_key();
         if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
             let files = repo.files_of("HEAD").and_then(|files| files.folder("evidence", ".json"));
             let files = files.map_err(|e| Failure::error(format!("evidence/: {e}")).hint("nothing was changed"))?;
-            return Ok(Evidence::parse(files));
+            return Ok(Evidence::parse(files, key.as_deref()));
         }
         let failed = |e: String| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
         let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
         let files = disk.files("evidence", ".json").map_err(failed)?;
-        Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
+        Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file))), key.as_deref()))
     }
 
     /// Which of the commits that marks for teardown name the repository has.

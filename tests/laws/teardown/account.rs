@@ -4,6 +4,9 @@ use crate::world::{self, Files, World, options};
 use plumb::apply::{self, UnwatchedApply};
 use plumb::services::Services;
 use plumb_core::manifest::Desired;
+use plumb_core::parity::result::{OutputResult, Report, SideResult, Verdict};
+use plumb_core::parity::rules::rules_hash;
+use plumb_core::parity::signature::signed_text;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Baselines, Decision, Live, Plan};
 use plumb_core::teardown::{Commits, Evidence, PendingTeardown};
@@ -107,6 +110,31 @@ pub fn report(period: &str, passed: bool) -> (String, String) {
     (format!("evidence/{period}.json"), text.to_string())
 }
 
+/// How the outputs of [`migration`] are compared.
+pub fn compare() -> Value {
+    json!({ "outputs": [{ "name": "segments", "old": { "path": "s3://bau/{period}/", "format": "parquet" },
+        "new": { "table": "prod.bau.segments", "where": { "month": "{period}" } } }], "warehouse": "small" })
+}
+
+/// A report that plumb made of [`compare`], as a file.
+pub fn made(period: &str, passed: bool, key: Option<&str>) -> (String, String) {
+    let rules = rules_hash(&serde_json::from_value(compare()).unwrap());
+    let side = SideResult { rows: Some(17), fingerprint: Some("ab".into()), ..SideResult::default() };
+    let output = OutputResult {
+        verdict: if passed { Verdict::Equal } else { Verdict::Differs },
+        only_old: Some(u64::from(!passed)),
+        only_new: Some(0),
+        differing_rows: Some(0),
+        ..OutputResult::blank("segments", side.clone(), side)
+    };
+    let (path, typed) = report(period, passed);
+    let typed: Report = serde_json::from_str(&typed).unwrap();
+    let checked_at = "2024-06-03T08:00:00Z".parse().unwrap();
+    let made =
+        Report { rules: Some(rules), outputs: vec![output], commit: Some("0123456789ab".into()), checked_at, ..typed };
+    (path, signed_text(&made, key).unwrap())
+}
+
 impl Account {
     /// An account with the new pipeline in place, all of its gates holding but for those of time, and nothing of EMR.
     pub async fn new() -> Account {
@@ -127,7 +155,7 @@ impl Account {
         let new = new_pipeline();
         let first = world::load(&files(&new));
         world.settle(&first, "the new pipeline").await;
-        Account { world, files: files(&new), evidence: Evidence::parse([report("2024-04", true)]) }
+        Account { world, files: files(&new), evidence: Evidence::parse([report("2024-04", true)], None) }
     }
 
     /// The same, with the teardown's manifests.
@@ -220,7 +248,7 @@ impl Account {
     ) -> Result<(Desired, Live, Decision), String> {
         let desired = self.desired();
         let mut live = self.world.observe(services, &desired).await?;
-        live.evidence = self.evidence.clone();
+        live.evidence = Arc::new(self.evidence.clone());
         // The head of these plans.
         let known = ["0123456789ab".to_owned()].into();
         live.commits = Commits::Repository { known, shallow: false };

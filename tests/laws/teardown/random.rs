@@ -1,7 +1,7 @@
 //! Random accounts, by an oracle that knows nothing but the words of docs/emr-teardown.md and what was put in: of what was
 //! sent, every end is one that may be, and every one that should be is there.
 
-use super::account::{Account, LATER, cluster, files, legacy, migration, new_pipeline, report};
+use super::account::{Account, LATER, cluster, compare, files, legacy, made, migration, new_pipeline, report};
 use plumb_core::teardown::Evidence;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -59,6 +59,8 @@ struct Case {
     paused: (bool, bool),
     /// Whether the last period passed; `None`: no report.
     evidence: Option<bool>,
+    /// Whether the migration has `compare`, and whether the report is of it.
+    compare: (bool, bool),
     broken: bool,
     allow_teardown: bool,
 }
@@ -81,7 +83,7 @@ impl Case {
             && !thing.busy
             && (!replaced || (self.live && last(green as usize)))
             && (!dags || (self.paused.0 && self.paused.1))
-            && (parity == 0 || (self.evidence == Some(true) && !self.broken))
+            && (parity == 0 || (self.evidence == Some(true) && !self.broken && (self.compare.1 || !self.compare.0)))
     }
 
     /// Whether it is marked by ours, for that very day, long enough ago, and the day has come.
@@ -126,7 +128,11 @@ impl Case {
         let of =
             if self.tied { &["EmrCluster/legacy", "EmrServerlessApplication/app"][..] } else { &["EmrCluster/legacy"] };
         let mut all = new_pipeline();
-        all.extend([manifest, application, migration(of)]);
+        let mut migration = migration(of);
+        if self.compare.0 {
+            migration["spec"]["compare"] = compare();
+        }
+        all.extend([manifest, application, migration]);
         if self.second {
             all.push(json!({ "apiVersion": "plumb/v1", "kind": "EmrCluster", "metadata": { "name": "kept" },
                 "spec": { "match": { "tags": { "team": "bau" } }, "desired": "keep" } }));
@@ -200,21 +206,28 @@ fn cases() -> impl Strategy<Value = Case> {
         prop::bool::weighted(0.9),
         (prop::bool::weighted(0.9), prop::bool::weighted(0.9)),
     );
-    let reports =
-        (prop::option::weighted(0.9, prop::bool::weighted(0.9)), prop::bool::weighted(0.05), prop::bool::weighted(0.8));
+    let reports = (
+        prop::option::weighted(0.9, prop::bool::weighted(0.9)),
+        prop::bool::weighted(0.05),
+        prop::bool::weighted(0.8),
+        (any::<bool>(), prop::bool::weighted(0.8)),
+    );
     (manifest, prop::collection::vec(thing(), 1..5), thing(), around, reports).prop_map(
-        |(manifest, clusters, app, (second, tied, runs, live, paused), (evidence, broken, allow_teardown))| Case {
-            manifest,
-            second,
-            clusters,
-            app,
-            tied,
-            runs,
-            live,
-            paused,
-            evidence,
-            broken,
-            allow_teardown,
+        |(manifest, clusters, app, (second, tied, runs, live, paused), (evidence, broken, allow_teardown, compare))| {
+            Case {
+                manifest,
+                second,
+                clusters,
+                app,
+                tied,
+                runs,
+                live,
+                paused,
+                evidence,
+                compare,
+                broken,
+                allow_teardown,
+            }
         },
     )
 }
@@ -271,12 +284,12 @@ async fn holds(account: &mut Account, empty: &Value, case: &Case) {
     ids.iter().chain([&app]).for_each(|id| name(&mut state["emr"], id));
     account.world.put_state(&state).await;
     account.files = files(&case.documents());
-    let mut reports: Vec<(String, String)> =
-        case.evidence.map(|passed| report("2024-05", passed)).into_iter().collect();
+    let of = |passed| if case.compare.1 { made("2024-05", passed, None) } else { report("2024-05", passed) };
+    let mut reports: Vec<(String, String)> = case.evidence.map(of).into_iter().collect();
     if case.broken {
         reports.push(("evidence/no.json".into(), "no".into()));
     }
-    account.evidence = Evidence::parse(reports);
+    account.evidence = Evidence::parse(reports, None);
 
     account.apply(LATER, case.allow_teardown).await;
 

@@ -1,7 +1,7 @@
 //! The stages, one after the other, of long-running clusters.
 
 use super::account::{
-    Account, FIRST, LATER, MARK, assert_done, legacy, migration, new_pipeline, open, pending, report,
+    Account, FIRST, LATER, MARK, assert_done, compare, legacy, made, migration, new_pipeline, open, pending, report,
 };
 use crate::world;
 use plumb_core::plan::Action;
@@ -186,12 +186,12 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     account.declare(&[legacy()]);
 
     // Reports of comparisons: none, one that failed, a file that is none.
-    let of = |files: Vec<(String, String)>| Evidence::parse(files);
+    let of = |files: Vec<(String, String)>| Evidence::parse(files, None);
     for (evidence, text) in [
         (of(vec![]), "Migration/audience: 0 of 1 periods compared equal, no report in evidence/"),
         (
             of(vec![report("2024-04", true), report("2024-05", false)]),
-            "Migration/audience: 0 of 1 periods compared equal, 2024-05 failed",
+            "Migration/audience: 0 of 1 periods compared equal, 2024-05 failed, typed by hand: the migration has no `compare`",
         ),
         (
             of(vec![report("2024-04", true), ("evidence/x.json".into(), "{".into())]),
@@ -201,6 +201,49 @@ async fn each_gate_blocks_by_itself_and_says_why() {
         account.evidence = evidence;
         assert_eq!(says(&account.apply(LATER, true).await.0), blocked("parity", text));
     }
+
+    // Of a migration with `compare` reports of its rules count, and where that is asked for, signed ones alone.
+    let mut compared = migration(&["EmrCluster/legacy"]);
+    compared["spec"]["compare"] = compare();
+    account.declare(&[compared]);
+    let signed = |signed: bool| {
+        let mut manifest = legacy();
+        manifest["spec"]["teardown"]["requires"]["parity"]["signed"] = json!(signed);
+        manifest
+    };
+    let none = "Migration/audience: 0 of 1 periods compared equal, no report in evidence/ counts, \
+                evidence/2024-05.json does not count: ";
+    for (is_signed, file, key, text) in [
+        (false, report("2024-05", true), None, format!("{none}it does not say by which rules, as if typed by hand")),
+        (
+            false,
+            made("2024-05", false, None),
+            None,
+            "Migration/audience: 0 of 1 periods compared equal, 2024-05 differs in `segments`".to_owned(),
+        ),
+        (
+            true,
+            made("2024-05", true, Some("key")),
+            None,
+            format!("{none}its signature cannot be verified: PLUMB_EVIDENCE_KEY is not set"),
+        ),
+        (
+            true,
+            made("2024-05", true, None),
+            Some("key"),
+            format!("{none}it is not signed, and `requires.parity.signed` asks for it"),
+        ),
+    ] {
+        account.declare(&[signed(is_signed)]);
+        account.evidence = Evidence::parse([file], key);
+        assert_eq!(says(&account.apply(LATER, true).await.0), blocked("parity", &text));
+    }
+    for (is_signed, file) in [(false, made("2024-05", true, None)), (true, made("2024-05", true, Some("key")))] {
+        account.declare(&[signed(is_signed)]);
+        account.evidence = Evidence::parse([file], Some("key"));
+        assert_eq!(says(&account.plan(LATER, false).await.2.plan), [], "every gate holds");
+    }
+    account.declare(&[migration(&["EmrCluster/legacy"]), legacy()]);
     account.evidence = of(vec![report("2024-04", true)]);
 
     // A step that runs.

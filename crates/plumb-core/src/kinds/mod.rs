@@ -84,6 +84,8 @@ pub mod emr {
     pub mod api;
     pub mod compare;
     mod compare_check;
+    mod compare_rules;
+    mod compare_side;
     pub mod compare_text;
     #[cfg(test)]
     mod tests;

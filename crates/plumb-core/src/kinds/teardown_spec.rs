@@ -89,6 +89,9 @@ pub struct Requires {
 pub struct Parity {
     /// How many of the migration's last periods were compared and found equal, one after the other.
     pub passes: u32,
+    /// Whether only reports count that are signed with `PLUMB_EVIDENCE_KEY`: nothing else proves who made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
 }
 
 /// As many runs as one page of them has (Jobs API 2.2, `runs/list`: `limit` is 25 at most).

@@ -37,7 +37,7 @@ fn own_words(message: &str) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::teardown::Report;
+    use crate::parity::result::Report;
 
     #[test]
     fn an_error_names_the_place_and_quotes_nothing() {

@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 64;
 
 /// A period of a comparison: a month, a week, a day, or a name that says no time.
 ///
-/// Its text is safe in paths and in the names of files: letters, digits, `.`, `_` and `-`.
+/// What was [parsed](Period::parse) is safe in paths and in the names of files: letters, digits, `.`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Period {
     name: String,
@@ -61,6 +61,11 @@ impl Period {
             PeriodUnit::Day | PeriodUnit::None => "2024-05-06",
         };
         first.and_then(|first| Period::starting(unit, first)).ok_or_else(|| wrong(example))
+    }
+
+    /// One of no unit, as somebody called it. Such a name may not be safe in paths.
+    pub fn named(name: &str) -> Period {
+        Period { name: name.to_owned(), unit: PeriodUnit::None, days: None }
     }
 
     /// The period of a unit that has a day in it; `None` without a unit, and at the end of the calendar.

@@ -11,9 +11,14 @@ use std::collections::BTreeMap;
 
 /// What a migration's manifest says of its comparison. It is read from the nodes of the manifest, which keep the order of
 /// columns: [`Resource::spec`] does not.
-pub fn compare_of(resource: &Resource) -> Option<Compare> {
-    let node = resource.node.get("compare").filter(|_| resource.kind.name() == Migration::NAME)?;
-    read(node, &mut Problems::default())
+///
+/// # Errors
+/// That it cannot be read. A manifest that was checked can.
+pub fn compare_of(resource: &Resource) -> Result<Option<Compare>, String> {
+    match resource.node.get("compare").filter(|_| resource.kind.name() == Migration::NAME) {
+        None => Ok(None),
+        Some(node) => read(node, &mut Problems::default()).ok_or_else(|| "it has mistakes".to_owned()),
+    }
 }
 
 /// The outputs of a comparison, for one period: the placeholders of paths, of `where` and of `expect` are filled in.

@@ -6,6 +6,7 @@ use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A live object and whose it is. The mark is taken off its spec.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub struct Live {
     /// Why that could not be read, by the job's id.
     pub unread_runs: BTreeMap<String, String>,
     /// The reports of comparisons that the repository has.
-    pub evidence: Evidence,
+    pub evidence: Arc<Evidence>,
     /// Which of the commits that marks for teardown name the repository has.
     pub commits: Commits,
     /// The id of the Databricks workspace that was read, where there is one and it says so.

@@ -9,9 +9,11 @@ use crate::kinds::teardown::{GoesAfter, TeardownManifest};
 use crate::kinds::teardown_spec::Outcome;
 use crate::kinds::{self, Impact, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
+use crate::parity::resolve::compare_of;
 use crate::teardown::stages::{ShownTag, address_of, impacts, pending, reason, shown};
 use crate::teardown::{
-    Clock, Known, Stage, Starts, Successor, TagReason, TeardownQuestion, TeardownStep, basis, decide, returned, starts,
+    Clock, ComparedMigration, ComparedRules, Known, Stage, Starts, Successor, TagReason, TeardownQuestion,
+    TeardownStep, basis, decide, returned, starts,
 };
 use plumb_model::address::Address;
 use serde_json::{Value, json};
@@ -24,13 +26,15 @@ impl<'a> PlanContext<'a> {
             return verdict;
         };
         let matched: Vec<(&LiveObject, Old)> = self.matched(resource, teardown);
+        // What the gates look at is read once: reports may be long, and things many.
+        let known = self.known(resource, teardown);
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
                 let (reason, remedy) = (format!("{other} matches it too"), "let one manifest match it".into());
                 verdict.blocked.push(refuse(resource, old, reason, remedy));
                 continue;
             }
-            let known = self.known(resource, teardown, old);
+            let known = Known { before: self.before(resource, teardown, old), ..known.clone() };
             self.one(&mut verdict, resource, teardown, (found, old), &known);
         }
         let may_match = |id: &str, name: &str| teardown.spec.matches.may_match(id, name);
@@ -194,8 +198,8 @@ impl<'a> PlanContext<'a> {
         Some(SourceLine { nearest: written.is_none(), ..source })
     }
 
-    /// What the gates of a manifest look at.
-    fn known(&self, resource: &Resource, teardown: &TeardownManifest, old: &Old) -> Known {
+    /// What the gates of a manifest look at, apart from what has to go before each thing.
+    fn known(&self, resource: &Resource, teardown: &TeardownManifest) -> Known {
         let rules = teardown.spec.gates();
         let requires = rules.requires.clone().unwrap_or_default();
         let successors = rules.replaced_by.unwrap_or_default().into_iter().map(|address| self.successor(address));
@@ -203,9 +207,9 @@ impl<'a> PlanContext<'a> {
         Known {
             successors: successors.collect(),
             dags: dags.collect(),
-            migrations: self.migrations(&resource.address).map(|r| r.address.clone()).collect(),
+            migrations: self.migrations(&resource.address).map(compared_by).collect(),
             evidence: self.input.live.evidence.clone(),
-            before: self.before(resource, teardown, old),
+            before: None,
             protect: resource.lifecycle.protect,
         }
     }
@@ -294,6 +298,15 @@ impl<'a> PlanContext<'a> {
 
 fn refuse(resource: &Resource, old: &Old, reason: String, remedy: String) -> Blocked {
     Blocked::new(&address_of(&resource.address, &old.id), reason).with_remedy(remedy)
+}
+
+/// A migration, as far as its comparisons are looked at.
+fn compared_by(migration: &Resource) -> ComparedMigration {
+    let rules = match compare_of(migration) {
+        Ok(compare) => compare.as_ref().map_or(ComparedRules::ByHand, ComparedRules::of),
+        Err(why) => ComparedRules::Unreadable(why),
+    };
+    ComparedMigration { address: migration.address.clone(), rules }
 }
 
 /// What a manifest that says what belongs together names of the old.

@@ -1,15 +1,16 @@
 //! The gates before a teardown: each holds or does not, and says why.
 
+use super::compared::{ComparedMigration, compared};
 use super::evidence::Evidence;
 use crate::kinds::old::{Marked, Old};
 use crate::kinds::teardown::{RunEnd, StarterKind};
 use crate::kinds::teardown_spec::{Teardown, grace_seconds};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use plumb_model::address::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Something that has to hold before a teardown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -29,8 +30,8 @@ pub struct Known {
     /// The DAGs that are to start nothing.
     pub dags: Vec<(String, Starts)>,
     /// The migrations that name the manifest.
-    pub migrations: Vec<Address>,
-    pub evidence: Evidence,
+    pub migrations: Vec<ComparedMigration>,
+    pub evidence: Arc<Evidence>,
     /// What has to go first, each in a few words. `None`: nothing has to.
     pub before: Option<Vec<String>>,
     /// `metadata.lifecycle.protect`.
@@ -128,7 +129,7 @@ pub fn gates(
         gate("dags", holds, says);
     }
     if let Some(parity) = requires.parity.as_ref().filter(|parity| parity.passes > 0) {
-        let (holds, says) = compared(parity.passes, known);
+        let (holds, says) = compared(parity, &known.migrations, &known.evidence, clock.now);
         gate("parity", holds, says);
     }
     if let Some(before) = &known.before {
@@ -202,33 +203,12 @@ fn green(successor: &Successor, wanted: u32) -> (bool, String) {
     }
 }
 
-fn compared(wanted: u32, known: &Known) -> (bool, String) {
-    if let Some((path, why)) = known.evidence.broken.first() {
-        return (false, format!("{path} cannot be read: {why}"));
-    }
-    if known.migrations.is_empty() {
-        return (false, "no Migration names it in `from.emr`".into());
-    }
-    let mut says = Vec::new();
-    let mut holds = true;
-    for migration in &known.migrations {
-        let (passes, last) = known.evidence.passes(&migration.name);
-        holds &= passes >= wanted;
-        let last = match last {
-            None => "no report in evidence/".to_owned(),
-            Some(report) if report.passed => format!("the last one of {}", report.period),
-            Some(report) => format!("{} failed", report.period),
-        };
-        says.push(format!("{migration}: {passes} of {wanted} periods compared equal, {last}"));
-    }
-    (holds, says.join("; "))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::kinds::{Mark, Owner};
+    use plumb_model::address::Address;
 
     #[test]
     fn runs_that_could_not_be_read_hold_nothing() {

@@ -5,6 +5,7 @@
 //! is made is at most marked by it. What only looks marked ([`belief`]) is marked again, and its grace starts again.
 
 pub mod belief;
+pub mod compared;
 pub mod evidence;
 pub mod gates;
 pub mod stages;
@@ -13,7 +14,8 @@ mod tests;
 
 pub use crate::kinds::teardown::RunEnd;
 pub use belief::{Belief, Commits};
-pub use evidence::{Evidence, Report};
+pub use compared::{ComparedMigration, ComparedRules, ManifestRules};
+pub use evidence::{Evidence, EvidenceFile};
 pub use gates::{Clock, Gate, Known, Starts, Successor, gates, starts};
 
 use crate::kinds::Owner;

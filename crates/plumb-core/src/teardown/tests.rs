@@ -6,6 +6,8 @@ use super::*;
 use crate::kinds::emr::cluster::EmrCluster;
 use crate::kinds::teardown_spec::{Parity, Requires, Teardown};
 use crate::kinds::{Kind, Step, Verb};
+use crate::parity::result::Report;
+use crate::parity::signature::EvidenceSignature;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use plumb_model::call::Call;
 use proptest::prelude::*;
@@ -44,6 +46,8 @@ struct State {
     parity: u32,
     /// By migration: whether its last periods passed, the oldest first.
     periods: Vec<Vec<bool>>,
+    /// Whether the migrations have `compare`, and how many months ago the last period was.
+    compare: Option<i64>,
     broken: bool,
     protected: bool,
     busy: bool,
@@ -68,6 +72,7 @@ impl State {
             dags: vec![Starts::Paused, Starts::Gone],
             parity: 2,
             periods: vec![vec![false, true, true]],
+            compare: Some(0),
             broken: false,
             protected: true,
             busy: false,
@@ -84,7 +89,9 @@ impl State {
         };
         let equal = |periods: &Vec<bool>| {
             let wanted = self.parity as usize;
-            periods.len() >= wanted && periods[periods.len() - wanted..].iter().all(|p| *p)
+            // April ended 45 days and a half ago, and 45 days are the most.
+            let is_recent = self.compare.is_none_or(|months| months == 0);
+            is_recent && periods.len() >= wanted && periods[periods.len() - wanted..].iter().all(|p| *p)
         };
         self.teardown
             && self.allow_teardown
@@ -138,7 +145,7 @@ impl State {
                 replaced_by: Some((0..self.runs.len()).map(|i| format!("DatabricksJob/j{i}")).collect()),
                 requires: Some(Requires {
                     green_runs: Some(self.green),
-                    parity: Some(Parity { passes: self.parity }),
+                    parity: Some(Parity { passes: self.parity, ..Parity::default() }),
                     dag_paused: None,
                 }),
             }),
@@ -159,24 +166,31 @@ impl State {
             runs: of.as_ref().map(runs),
             unread: None,
         };
-        let report = |migration: usize, period: usize, passed: bool| Report {
-            format: evidence::FORMAT.into(),
-            migration: format!("m{migration}"),
-            period: format!("2024-{period:02}"),
-            passed,
-            checked_at: now(),
+        let rules = self.compare.map_or(ComparedRules::ByHand, |_| compared::tests::rules());
+        let file = |migration: usize, (period, passed): (usize, &bool)| {
+            let report = match self.compare {
+                None => compared::tests::typed(&format!("2024-{period:02}"), *passed),
+                Some(ago) => {
+                    let later = self.periods[migration].len() - 1 - period;
+                    let month = Clock::at(now()).today - (1 + ago + later as i64).months();
+                    compared::tests::report(&month.strftime("%Y-%m").to_string(), *passed)
+                }
+            };
+            let report = Report { migration: format!("m{migration}"), checked_at: now(), ..report };
+            EvidenceFile { path: String::new(), report, signature: EvidenceSignature::Missing }
         };
-        let reports = self.periods.iter().enumerate().flat_map(|(m, periods)| {
-            periods.iter().enumerate().map(move |(p, passed)| report(m, p, *passed)).collect::<Vec<_>>()
-        });
+        let files = self.periods.iter().enumerate();
+        let files = files.flat_map(|(m, periods)| periods.iter().enumerate().map(move |one| (m, one)));
+        let files = files.map(|(m, one)| file(m, one)).collect();
         let broken = if self.broken { vec![("evidence/x.json".to_owned(), "no JSON".to_owned())] } else { Vec::new() };
         Known {
             successors: self.runs.iter().enumerate().map(successor).collect(),
             dags: self.dags.iter().map(|dag| ("AirflowDag/legacy".to_owned(), dag.clone())).collect(),
             migrations: (0..self.periods.len())
                 .map(|m| Address { kind: "Migration".into(), name: format!("m{m}") })
+                .map(|address| ComparedMigration { address, rules: rules.clone() })
                 .collect(),
-            evidence: Evidence { reports: reports.collect(), broken },
+            evidence: Evidence { files, broken }.into(),
             before: None,
             protect: self.lifecycle_protect,
         }
@@ -251,6 +265,7 @@ fn states() -> impl Strategy<Value = State> {
         prop::collection::vec(starts, 0..3),
         prop::collection::vec(prop::collection::vec(prop::bool::weighted(0.9), 0..4), 0..3),
         prop::bool::weighted(0.05),
+        prop_oneof![2 => Just(None), 3 => Just(Some(0i64)), 1 => Just(Some(1)), 1 => Just(Some(2))],
     );
     let live = (any::<bool>(), prop::bool::weighted(0.1), any::<bool>());
     let whose = (
@@ -263,7 +278,7 @@ fn states() -> impl Strategy<Value = State> {
         let (teardown, allow_teardown, lifecycle_protect) = keys;
         let (marked, not_before, tagged) = times;
         let (grace_hours, green, parity) = rules;
-        let (runs, dags, periods, broken) = known;
+        let (runs, dags, periods, broken, compare) = known;
         let (protected, busy, same) = live;
         let tagged = if same { not_before } else { tagged };
         State {
@@ -283,6 +298,7 @@ fn states() -> impl Strategy<Value = State> {
             dags,
             parity,
             periods,
+            compare,
             broken,
             protected,
             busy,
@@ -317,7 +333,7 @@ fn when_all_is_well_it_ends_and_without_any_one_of_it_it_does_not() {
     assert!(well.may());
     assert_eq!(well.decide().0.next, TeardownStep::End);
     type Break = (&'static str, fn(&mut State));
-    let breaks: [Break; 22] = [
+    let breaks: [Break; 23] = [
         ("", |s| s.teardown = false),
         ("", |s| s.allow_teardown = false),
         ("protect", |s| s.lifecycle_protect = true),
@@ -339,6 +355,7 @@ fn when_all_is_well_it_ends_and_without_any_one_of_it_it_does_not() {
         ("dags", |s| s.dags[0] = Starts::Runs),
         ("parity", |s| s.periods = vec![vec![true, true, false]]),
         ("parity", |s| s.periods = Vec::new()),
+        ("parity", |s| s.compare = Some(1)),
         ("busy", |s| s.busy = true),
     ];
     for (gate, break_it) in breaks {

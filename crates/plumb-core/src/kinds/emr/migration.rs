@@ -1,6 +1,7 @@
 //! Migrations: which old pipeline became which new one.
 
 use super::compare::Compare;
+use super::compare_check;
 use crate::kinds::teardown::{OLD, RelationKind, STARTERS, SUCCESSORS};
 use crate::kinds::teardown_spec::listed;
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported};
@@ -133,5 +134,8 @@ fn check(spec: &MigrationSpec, findings: &mut Findings) {
     }
     if spec.to.jobs.is_empty() {
         findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
+    }
+    if let Some(compare) = &spec.compare {
+        compare_check::check(compare, findings);
     }
 }
