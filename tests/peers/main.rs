@@ -8,6 +8,7 @@ mod airflow_dag;
 mod airflow_real;
 mod emr;
 mod emr_sandbox;
+mod parity;
 mod sandbox;
 mod workflows;
 
