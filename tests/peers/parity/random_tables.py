@@ -1,8 +1,8 @@
 """Random pairs of tables with changes put into one of them, for laws: `oracle.py random SEED COUNT OUT`.
 
-Each pair has columns of random types with nulls, NaN and duplicated rows, keys or none, and sometimes a tolerance. Truth
-is the oracle's; beside it stands how many changes were made, and of which kind. Where the keys were unique and nothing is
-tolerated, they have to be found as they were made: that is checked here, by construction.
+Each pair has columns of random types with nulls, NaN and duplicated rows, keys or none, and sometimes a tolerance. The
+truth is the oracle's; beside it stands how many changes were made, and of which kind. Where the keys were unique and
+nothing is tolerated, they have to be found as they were made: that is checked here, by construction.
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ SIMPLE = "tinyint smallint int bigint float double string binary boolean date ti
 
 
 def parse(text):
-    """A type as a tuple: ("bigint",), ("decimal", 38, 18), ("array", item), ("map", key, value), ("struct", members)."""
+    """A type as a tuple: ("bigint",), ("decimal", 38, 18), ("array", item), ("map", key, value), ("struct", …)."""
     found, rest = _type(text.replace(" ", ""))
     assert not rest, f"{text}: {rest} is too much"
     return found

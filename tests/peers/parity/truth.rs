@@ -1,6 +1,6 @@
 //! What is true of a case, and how a report is held to it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -128,4 +128,57 @@ fn wrong_causes(wanted: &Value, found: &Value, hypotheses: &BTreeSet<String>) ->
         }
     }
     wrong
+}
+
+/// A case of one column that differs, and a report that tells of it.
+fn example() -> (Truth, Value, BTreeSet<String>) {
+    let truth = json!({
+        "verdict": "differs", "only_old": 0, "only_new": 1, "rows": 2, "cells": {"v": 2}, "within": {"w": 3}, "matched": 9,
+        "old_rows": 9, "new_rows": 10, "or_none": false, "causes": {"v": "case", "rows": null, "key": "?"},
+    });
+    let report = json!({ "passed": false, "outputs": [{
+        "verdict": "differs", "only_old": 0, "only_new": 1, "differing_rows": 2, "differing_cells": {"v": 2}, "matched": 9,
+        "old": {"rows": 9}, "new": {"rows": 10}, "within_tolerance": {"w": {"cells": 3, "reason": "x"}},
+        "causes": {"v": "case"},
+    }]});
+    let text = String::new;
+    let case = Truth { name: text(), unit: text(), period: text(), output: text(), canaries: Vec::new(), truth };
+    (case, report, ["case", "sign"].map(str::to_owned).into())
+}
+
+#[test]
+fn a_report_that_is_right_has_no_differences() {
+    let (mut case, mut report, hypotheses) = example();
+    assert_eq!(differences(&case, &report, &hypotheses), [""; 0]);
+    report["outputs"][0]["causes"]["key"] = json!("sign");
+    assert_eq!(differences(&case, &report, &hypotheses), [""; 0], "any cause is right there");
+    case.truth["or_none"] = json!(true);
+    assert_eq!(differences(&case, &json!({"passed": false, "outputs": [{"verdict": "none"}]}), &hypotheses), [""; 0]);
+}
+
+#[test]
+fn every_member_of_a_report_is_held_to_the_truth() {
+    for (pointer, value, says) in [
+        ("/passed", json!(true), "passed: false is true, true is said"),
+        ("/outputs", json!([]), "not exactly one output"),
+        ("/outputs/0/verdict", json!("equal"), "verdict: \"differs\" is true, \"equal\" is said"),
+        ("/outputs/0/verdict", json!("none"), "verdict: \"differs\" is true, \"none\" is said"),
+        ("/outputs/0/only_old", json!(1), "only_old: 0 is true, 1 is said"),
+        ("/outputs/0/only_new", Value::Null, "only_new: 1 is true, null is said"),
+        ("/outputs/0/differing_rows", json!(3), "differing_rows: 2 is true"),
+        ("/outputs/0/differing_cells", json!({"v": 2, "w": 0}), "differing_cells: {\"v\":2} is true"),
+        ("/outputs/0/matched", json!(8), "matched: 9 is true"),
+        ("/outputs/0/old/rows", json!(8), "rows of old: 9 is true"),
+        ("/outputs/0/new/rows", json!(8), "rows of new: 10 is true"),
+        ("/outputs/0/within_tolerance", json!({}), "within_tolerance: {\"w\":3} is true, {} is said"),
+        ("/outputs/0/causes/v", json!("sign"), "cause of v: \"case\" is true, Some(\"sign\") is said"),
+        ("/outputs/0/causes", json!({}), "cause of v: \"case\" is true, None is said"),
+        ("/outputs/0/causes", json!({"v": "case", "rows": "sign"}), "cause of rows: null is true"),
+        ("/outputs/0/causes", json!({"v": "case", "w": "sign"}), "cause of w: there is none"),
+    ] {
+        let (case, mut report, hypotheses) = example();
+        *report.pointer_mut(pointer).unwrap() = value;
+        let found = differences(&case, &report, &hypotheses);
+        assert!(found.iter().any(|text| text.contains(says)), "{pointer}: {found:?}");
+    }
 }
