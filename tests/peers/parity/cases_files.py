@@ -4,7 +4,7 @@ import json
 import shutil
 import urllib.parse
 
-from model import ANY, at, case, day, differs, equal, none, pair, side, wall
+from model import ANY, at, case, day, differs, equal, none, or_none, pair, side, wall
 
 K = ["k"]
 KV = "k bigint, v string"
@@ -176,6 +176,60 @@ pair(
     differs(0, 7, rows=0),
     keys=K,
     new_as={"after": [copied("part-99999-copy.snappy.parquet")], "read_rows": rows[:7] * 2},
+)
+
+
+def named(name):
+    """Gives the first file another name, and its checksum with it."""
+
+    def rename(folder):
+        first = data_files(folder)[0]
+        checksum = first.with_name(f".{first.name}.crc")
+        if checksum.exists():
+            checksum.rename(folder / f".{name}.crc")
+        first.rename(folder / name)
+
+    return rename
+
+
+pair(
+    "one-file-by-its-path",
+    KV,
+    rows,
+    rows,
+    equal(),
+    keys=K,
+    new_as={"path": "/one.parquet", "after": [named("one.parquet")]},
+)
+pair(
+    "a-path-with-odd-signs",
+    KV,
+    rows,
+    rows,
+    equal(),
+    keys=K,
+    new_as={"below": '/it\'s a "b" é %20', "path": '/it\'s a "b" é %20'},
+)
+# DuckDB takes the name of a file for a pattern: of these three it reads `part-0.parquet` twice and `part-[0].parquet` not
+# at all (tried with 1.5.5).
+pair(
+    "files-named-as-patterns",
+    KV,
+    rows,
+    rows,
+    or_none(equal()),
+    keys=K,
+    new_as={"files": 3, "after": [named("x?*.parquet"), named("part-[0].parquet"), named("part-0.parquet")]},
+)
+# A folder that is no partition is not read by Spark, unless it is told to (recursiveFileLookup).
+pair(
+    "a-folder-that-is-no-partition",
+    KV,
+    rows,
+    rows,
+    or_none(equal()),
+    keys=K,
+    new_as={"after": [copied("more/part-9.parquet")]},
 )
 
 # Partitions. Spark writes `region=a%2Fb`, leaves blanks, plus signs and letters beyond ASCII as they are, and makes one

@@ -145,6 +145,22 @@ case(
     keys=K,
     map={"a": "b", "b": "a"},
 )
+# Names that SQL, or a statement that compares, could take for its own.
+names = (
+    "select from order old new side p op np rn co cn i n k0 k1 v0 v1 d0 d1 j dup bag filename file_row_number".split()
+)
+names += ["a b", "a.b", 'a"b', "a`b", "a'b", "é", "1", "a-b", "${x}", "a;--", "count(*)"]
+odd = {name: "string" for name in names}
+texts = [tuple(f"{name} {k}" for name in names) for k in range(5)]
+changed_texts = [*texts[:4], tuple(f"{name} {4 + (name in ('rn', 'a.b', 'filename'))}" for name in names)]
+case(
+    "columns-named-as-sql",
+    side(odd, texts),
+    side(odd, changed_texts),
+    differs(rows=1, cells={"rn": 1, "a.b": 1, "filename": 1}),
+    keys=["k0", 'a"b', "select"],
+)
+case("columns-named-as-sql-in-a-bag", side(odd, texts * 2), side(odd, texts), differs(5, 0), keys=[])
 required = {"writer": "pyarrow", "required": ("v",)}
 pair("nullability", KV, [(1, "a")], [(1, "a")], equal(), keys=K, new_as=required)
 pair(

@@ -1,6 +1,6 @@
 """Arrays in order, maps as sets, structs by name."""
 
-from model import case, differs, equal, pair, side
+from model import D, case, differs, equal, pair, side
 
 NAN = float("nan")
 K = ["k"]
@@ -160,4 +160,24 @@ pair(
     [(1, ["a", "b"]), (2, ["a", "b"]), (3, [None]), (4, [])],
     differs(rows=3, cells="v"),
     keys=K,
+)
+# Three levels of lists under other names, and decimals in bytes: what Hive and early versions of Spark wrote.
+layout = (
+    "k bigint, a array<int>, b array<struct<x:int,y:string>>, m map<string,array<double>>, d decimal(9,2),"
+    " e decimal(38,18)"
+)
+laid_out = [
+    (1, [1, None], [{"x": 1, "y": None}, None], {"a": [NAN, None], "b": None}, D("-1.25"), D("0.000000000000000001")),
+    (2, [], [], {}, D("9999999.99"), D("-0.5")),
+    (3, None, None, None, None, None),
+]
+pair("the-layout-of-hive", layout, laid_out, laid_out[::-1], equal(), keys=K, old_as={"hive_layout": True})
+pair(
+    "the-layout-of-hive-differs",
+    layout,
+    laid_out,
+    [laid_out[0], (2, [None], [], {}, D("9999999.99"), D("0.5")), laid_out[2]],
+    differs(rows=1, cells={"a": 1, "e": 1}),
+    keys=K,
+    old_as={"hive_layout": True},
 )

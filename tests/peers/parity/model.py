@@ -87,6 +87,8 @@ class Side:
     nanos: int = 0
     # Whether days before 1582-10-15 are written in the Julian calendar, as Spark 2 did.
     legacy: bool = False
+    # Whether arrays, maps and decimals are laid out as Spark 1 and Hive do (spark.sql.parquet.writeLegacyFormat).
+    hive_layout: bool = False
     # spark, or pyarrow where Spark cannot write it; `raw` leaves the folder to `after`.
     writer: str = "spark"
     # Options of Spark's writer.

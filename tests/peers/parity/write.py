@@ -11,7 +11,7 @@ import sparktypes
 # 4.3.0; `make.py` checks it against the folders that Spark makes.
 ESCAPED = {chr(c) for c in range(1, 0x20)} | set("\"#%'*/:=?\\\x7f{[]^")
 DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-# Session settings by (legacy calendar, timestamps).
+# What Spark's setting calls each way to write timestamps.
 TIMESTAMPS = {"micros": "TIMESTAMP_MICROS", "millis": "TIMESTAMP_MILLIS", "int96": "INT96"}
 
 
@@ -44,7 +44,12 @@ class Arrow:
 
     @staticmethod
     def can(side):
-        return side.format == "parquet" and not side.legacy and all(Arrow.can(more) for more in side.more)
+        return (
+            side.format == "parquet"
+            and not side.legacy
+            and not side.hive_layout
+            and all(Arrow.can(more) for more in side.more)
+        )
 
     def write(self, side, folder):
         import pyarrow.parquet as pq
@@ -115,18 +120,20 @@ class Spark:
     def can(_side):
         return True
 
-    def session(self, legacy, timestamps):
+    def session(self, legacy, timestamps, hive_layout):
         with self.lock:
-            if (legacy, timestamps) not in self.sessions:
+            key = legacy, timestamps, hive_layout
+            if key not in self.sessions:
                 session = self.main.newSession()
                 session.conf.set("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY" if legacy else "CORRECTED")
                 session.conf.set("spark.sql.parquet.outputTimestampType", TIMESTAMPS[timestamps])
-                self.sessions[legacy, timestamps] = session
-            return self.sessions[legacy, timestamps]
+                session.conf.set("spark.sql.parquet.writeLegacyFormat", str(hive_layout).lower())
+                self.sessions[key] = session
+            return self.sessions[key]
 
     def write(self, side, folder, mode="errorifexists"):
-        session = self.session(side.legacy, side.timestamps)
-        ddl = ", ".join(f"`{name}` {kind}" for name, kind in side.columns.items())
+        session = self.session(side.legacy, side.timestamps, side.hive_layout)
+        ddl = ", ".join(f"`{name.replace('`', '``')}` {kind}" for name, kind in side.columns.items())
         frame = session.createDataFrame(table(side.columns, side.rows), schema=ddl)
         # Arrow's table is one partition, or more if it is long.
         frame = frame.repartition(side.files) if side.files > 1 else frame.coalesce(1)
