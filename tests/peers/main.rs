@@ -10,6 +10,7 @@ mod emr;
 mod emr_sandbox;
 mod parity_workflow;
 mod parity_s3;
+mod parity;
 mod sandbox;
 mod workflows;
 

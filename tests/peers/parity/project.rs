@@ -1,0 +1,102 @@
+//! A project with a migration for each case, outside of any repository, and the real binary.
+
+use super::truth::Truth;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+const PROJECT: &str = "\
+apiVersion: plumb/v1
+kind: Project
+metadata: {name: parity}
+spec:
+  manifests: [manifests]
+  targets: {dev: {default: true, sandbox: true}}
+";
+
+/// What migrations are between.
+const PIPELINES: &str = "\
+apiVersion: plumb/v1
+kind: EmrCluster
+metadata: {name: old}
+spec: {match: {name: old}, desired: keep}
+---
+apiVersion: plumb/v1
+kind: DatabricksJob
+metadata: {name: new}
+spec: {name: new}
+";
+
+/// A project in a folder of its own.
+pub struct Project {
+    folder: TempDir,
+    duckdb: PathBuf,
+}
+
+/// How a run ended.
+pub struct Run {
+    pub code: i32,
+    /// What it said on stdout and on stderr.
+    pub text: String,
+}
+
+impl Project {
+    pub fn new(data: &Path, cases: &[&Truth], duckdb: PathBuf) -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("manifests")).unwrap();
+        std::fs::write(folder.path().join("plumb.yaml"), PROJECT).unwrap();
+        std::fs::write(folder.path().join("manifests/pipelines.yaml"), PIPELINES).unwrap();
+        for case in cases {
+            // JSON is YAML, and keeps columns in their order.
+            let output = case.output.replace("@DATA@", data.to_str().unwrap());
+            let manifest = format!(
+                "apiVersion: plumb/v1\nkind: Migration\nmetadata: {{name: {}}}\nspec:\n  from: {{emr: [EmrCluster/old]}}\n  \
+                 to: {{jobs: [DatabricksJob/new]}}\n  compare:\n    period: {}\n    engine: duckdb\n    outputs:\n      - {output}\n",
+                case.name, case.unit
+            );
+            std::fs::write(folder.path().join(format!("manifests/{}.yaml", case.name)), manifest).unwrap();
+        }
+        Project { folder, duckdb }
+    }
+
+    /// Compares some migrations, or all.
+    pub fn run(&self, migrations: &[&str], period: &str) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
+        command.env_clear().env("HOME", self.folder.path()).env("PLUMB_DUCKDB", &self.duckdb);
+        command.env("PATH", std::env::var_os("PATH").unwrap()).current_dir(self.folder.path());
+        let done = command.args(["parity", "run"]).args(migrations).args(["--period", period]).output().unwrap();
+        let text = [done.stdout, done.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        Run { code: done.status.code().unwrap(), text }
+    }
+
+    /// The report of a migration, or why there is none.
+    pub fn evidence(&self, migration: &str, period: &str) -> Result<Value, String> {
+        let path = self.folder.path().join(format!("evidence/{migration}-{period}.json"));
+        let text = std::fs::read_to_string(path).map_err(|_| "no evidence was written".to_owned())?;
+        serde_json::from_str(&text).map_err(|e| format!("its evidence is no JSON: {e}"))
+    }
+
+    /// The names of the reports in JSON.
+    pub fn reports(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.written().iter().map(|path| name(path)).collect();
+        names.retain(|name| name.ends_with(".json"));
+        names.sort();
+        names
+    }
+
+    /// Whether a text is in what a run said or wrote.
+    pub fn shows(&self, text: &str, run: &Run) -> bool {
+        let is_in = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).contains(text);
+        run.text.contains(text) || self.written().iter().any(is_in)
+    }
+
+    fn written(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path().join("evidence"));
+        entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
