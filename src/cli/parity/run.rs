@@ -139,7 +139,7 @@ fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>,
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
-        let Some(compare) = compare_of(resource) else { continue };
+        let Some(compare) = compare_of(resource).map_err(failed)? else { continue };
         known.push(name.clone());
         if !wanted.is_empty() && !wanted.iter().any(|pattern| glob(pattern, name)) {
             continue;
