@@ -208,7 +208,7 @@ enum Ready {
 
 impl Run<'_> {
     async fn all(self, jobs: Vec<Job>) -> Result<ExitCode, Failure> {
-        let mut pins = Pins::new(&self.project.dir);
+        let mut pins = Pins::new(&self.project.dir, self.args.cache);
         let mut pinned = Vec::new();
         for job in &jobs {
             pinned.push(self.pinned(&mut pins, job).await);
