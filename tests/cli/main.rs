@@ -23,6 +23,7 @@ mod lease;
 mod log;
 mod origins;
 mod ownership;
+mod parity_reports;
 mod secrets;
 mod selection;
 mod server_filled;

@@ -1,4 +1,5 @@
-//! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint.
+//! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint,
+//! Chromium.
 //! Each is set up by the tests themselves, out of what `setup.sh` and the requirements beside it say.
 
 // Clippy exempts the tests themselves, not the functions that they share.
@@ -8,6 +9,7 @@ mod airflow_dag;
 mod airflow_real;
 mod emr;
 mod emr_sandbox;
+mod pages;
 mod sandbox;
 mod workflows;
 
@@ -15,6 +17,8 @@ mod workflows;
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
+#[path = "../support/parity_reports.rs"]
+mod reports;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/world.rs"]
