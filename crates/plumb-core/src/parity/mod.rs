@@ -3,6 +3,7 @@
 //! A [`plan`] of one output becomes SQL of a dialect ([`sql`]); the rows that an engine answers become a [`result`]. Nothing
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
+pub mod causes;
 pub mod period;
 pub mod plan;
 pub mod resolve;
