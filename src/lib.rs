@@ -8,12 +8,13 @@
 //! ```
 //!
 //! What decides is in `plumb-core`, on the words of `plumb-model`; here is what touches the world. A module only uses those
-//! to its right: cli → ci → apply → (explain, observe) → (services, git, disk) → `plumb-core` → `plumb-model`.
+//! to its right: cli → ci → apply → (explain, observe, engines) → (services, git, disk) → `plumb-core` → `plumb-model`.
 
 pub mod apply;
 pub mod ci;
 pub mod cli;
 pub mod disk;
+pub mod engines;
 pub mod explain;
 pub mod git;
 pub mod lease;
@@ -22,6 +23,14 @@ pub mod services;
 pub mod settings;
 pub mod ui;
 
+// What tests share names the crate as those outside of it do.
+#[cfg(test)]
+extern crate self as plumb;
+
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/support/duckdb.rs"]
+mod duckdb_support;
 #[cfg(test)]
 #[path = "../tests/support/plan_world.rs"]
 mod plan_world;

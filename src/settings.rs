@@ -30,6 +30,47 @@ pub fn approval_key() -> Option<String> {
     env("PLUMB_APPROVAL_KEY")
 }
 
+/// The duckdb program that `PLUMB_DUCKDB` names.
+pub fn duckdb() -> Option<PathBuf> {
+    env("PLUMB_DUCKDB").map(PathBuf::from)
+}
+
+/// The key that signs evidence: a secret of the pipeline that compares.
+pub fn evidence_key() -> Option<String> {
+    env("PLUMB_EVIDENCE_KEY")
+}
+
+/// The present time, and what `PLUMB_NOW` sets it to where it does.
+///
+/// # Errors
+/// `PLUMB_NOW` is no time.
+pub fn now() -> Result<(jiff::Timestamp, Option<String>), String> {
+    match env("PLUMB_NOW") {
+        None => Ok((jiff::Timestamp::now(), None)),
+        Some(text) => match text.parse() {
+            Ok(now) => Ok((now, Some(text))),
+            Err(_) => Err(format!("PLUMB_NOW: `{text}` is no time: expected one like `2024-06-03T06:00:00Z`")),
+        },
+    }
+}
+
+/// The folders of `PATH`.
+pub fn program_folders() -> Vec<PathBuf> {
+    env("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// Where plumb keeps what it can get again: `PLUMB_CACHE`, or `plumb` in the user's cache folder (XDG Base Directory
+/// Specification; `LOCALAPPDATA` on Windows).
+pub fn cache_folder() -> Option<PathBuf> {
+    let own = env("PLUMB_CACHE").map(PathBuf::from);
+    // A relative XDG_CACHE_HOME is invalid by that specification.
+    let xdg = env("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let user = xdg.or_else(|| env("LOCALAPPDATA").filter(|_| cfg!(windows)).map(PathBuf::from));
+    own.or_else(|| {
+        user.or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".cache"))).map(|dir| dir.join("plumb"))
+    })
+}
+
 /// Whether this runs in continuous integration, on files that may be anybody's.
 pub fn in_ci() -> bool {
     ["CI", "GITHUB_ACTIONS"].iter().any(|name| env(name).is_some_and(|v| v != "false"))

@@ -12,6 +12,7 @@ mod init;
 mod interrupt;
 mod lease;
 mod output;
+mod parity;
 mod permit;
 mod place;
 mod plan;
@@ -160,6 +161,7 @@ enum Command {
     Release(release::Release),
     Unlock(unlock::Unlock),
     Emr(emr::EmrArgs),
+    Parity(parity::ParityArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -230,6 +232,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Release(args) => release::run(global, args, ui).await,
         Command::Unlock(args) => unlock::run(global, args, ui).await,
         Command::Emr(args) => emr::run(global, args, ui).await,
+        Command::Parity(args) => parity::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 25] = [
     "init",
     "validate",
     "plan",
@@ -21,6 +21,9 @@ const COMMANDS: [&str; 22] = [
     "unlock",
     "emr",
     "emr inventory",
+    "parity",
+    "parity report",
+    "parity status",
     "schema",
     "sandbox",
     "demo",

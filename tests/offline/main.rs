@@ -13,6 +13,7 @@ mod golden_plans;
 mod import;
 mod inventory;
 mod manifests;
+mod parity_reports;
 mod render;
 mod sandbox_answers;
 mod schemas;

@@ -171,7 +171,7 @@ impl Project {
     }
 
     /// Who works here, for what is written on things that others made.
-    pub(super) fn who(&self) -> String {
+    pub fn who(&self) -> String {
         let git = self.repo.as_ref().and_then(Repo::user);
         settings::run().who.or(settings::user(git)).unwrap_or_else(|| "somebody".into())
     }

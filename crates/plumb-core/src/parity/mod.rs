@@ -4,6 +4,9 @@
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
 pub mod causes;
+pub mod files;
+pub mod footers;
+pub mod mask;
 pub mod period;
 pub mod plan;
 pub mod resolve;
@@ -12,6 +15,7 @@ pub mod rules;
 pub mod schema;
 pub mod signature;
 pub mod sql;
+pub mod status;
 pub mod verdict;
 
 pub use plumb_model::types;

@@ -46,8 +46,10 @@ pub struct FileRelation {
     /// Of Delta the folder, alone.
     pub files: Vec<FilePart>,
     pub csv: CsvOptions,
-    /// The columns with their types, in the order of the file, where the manifest says them.
+    /// The columns of the files with their types, in the order of the file, where the manifest says them.
     pub columns: Vec<(String, DataType)>,
+    /// The types of partition columns, where the manifest says them; those of the others are texts.
+    pub partition_types: Vec<(String, DataType)>,
 }
 
 /// One file.

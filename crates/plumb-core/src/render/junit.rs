@@ -1,6 +1,6 @@
 //! Findings as JUnit XML, which every CI system shows as test results.
 
-use super::value::visible;
+use super::markup::xml as escaped;
 use super::{Level, ReportedFinding};
 
 /// Renders findings as one suite: a case each, errors and warnings failed, notes passed. A suite without findings has
@@ -45,21 +45,4 @@ fn case(finding: &ReportedFinding) -> String {
         (None, ..) => String::new(),
     };
     format!("{open}>\n      <failure type=\"{rule}\" message=\"{message}\">{at}{message}</failure>\n    </testcase>\n")
-}
-
-/// XML 1.0 has no way to write most control characters, so they are shown as escapes; nor U+FFFE and U+FFFF, which are
-/// dropped.
-fn escaped(text: &str) -> String {
-    visible(text)
-        .chars()
-        .filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'))
-        .map(|c| match c {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            '\'' => "&apos;".to_owned(),
-            c => c.to_string(),
-        })
-        .collect()
 }

@@ -380,7 +380,7 @@ fn longest_run(text: &str) -> usize {
     longest
 }
 
-fn html(text: &str) -> String {
+pub(super) fn html(text: &str) -> String {
     visible(text)
         .replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -223,7 +223,7 @@ pub struct CompareRule {
     /// A timestamp without a time zone is wall time there: `Europe/London`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Blanks that do not count.
+    /// Spaces that do not count: at the `end`, as CHAR columns have them, or on `both` sides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim: Option<Trim>,
     /// `any`: upper and lower case are the same.
@@ -263,7 +263,7 @@ pub enum TruncateTo {
     Ms,
 }
 
-/// Which blanks do not count.
+/// Which spaces do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trim {

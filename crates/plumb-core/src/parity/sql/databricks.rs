@@ -78,7 +78,7 @@ impl Dialect for Databricks {
     }
     fn trimmed(&self, expression: &str, both: bool) -> String {
         let which = if both { "BOTH" } else { "TRAILING" };
-        format!("trim({which} concat(' ', char(9), char(10), char(13)) FROM {expression})")
+        format!("trim({which} ' ' FROM {expression})")
     }
     /// Spark SQL cannot compose; a manifest that asks for it is refused.
     fn composed(&self, expression: &str) -> String {

@@ -1,6 +1,6 @@
 //! What DuckDB writes differently. Tried on 1.5.5.
 
-use super::{Dialect, SqlParameter};
+use super::{Dialect, SqlParameter, same_name};
 use crate::kinds::emr::compare::{CsvOptions, FileFormat};
 use crate::parity::plan::{FilePart, FileRelation, Relation};
 use crate::parity::types::DataType;
@@ -93,7 +93,7 @@ impl Dialect for Duckdb {
     }
     fn trimmed(&self, expression: &str, both: bool) -> String {
         let function = if both { "trim" } else { "rtrim" };
-        format!("{function}({expression}, ' ' || chr(9) || chr(10) || chr(13))")
+        format!("{function}({expression}, ' ')")
     }
     fn composed(&self, expression: &str) -> String {
         format!("nfc_normalize({expression})")
@@ -181,7 +181,9 @@ fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
                 .iter()
                 .map(|(name, value)| {
                     let value = value.as_deref().map_or_else(|| "NULL".to_owned(), literal);
-                    format!("CAST({value} AS VARCHAR) AS {}", identifier(name))
+                    let of_type = relation.partition_types.iter().find(|(own, _)| same_name(own, name));
+                    let of_type = of_type.map_or_else(|| "VARCHAR".into(), |(_, of_type)| dialect.type_name(of_type));
+                    format!("CAST({value} AS {of_type}) AS {}", identifier(name))
                 })
                 .collect();
             let star = if julian { julian_days(relation) } else { "*".to_owned() };
@@ -237,20 +239,54 @@ fn reader(dialect: &Duckdb, relation: &FileRelation, paths: &str) -> String {
         FileFormat::Csv => {
             let CsvOptions { header, sep, quote, escape, null_value, encoding } = &relation.csv;
             let text = |value: &Option<String>, default: &str| literal(value.as_deref().unwrap_or(default));
-            format!(
+            let (escape, null) = (escape.as_deref().unwrap_or("\\"), null_value.as_deref().unwrap_or_default());
+            // DuckDB refuses a null that has the escape in it, like Hive's `\N`; Spark's escapes count within quotes only.
+            let is_clash = !escape.is_empty() && null.contains(escape);
+            let read = if is_clash { all_texts(relation) } else { columns(dialect, relation) };
+            let call = format!(
                 "read_csv([{paths}], auto_detect=false, hive_partitioning=false, strict_mode=true, null_padding=false, \
                  ignore_errors=false, allow_quoted_nulls=false, header={}, delim={}, quote={}, escape={}, nullstr={}, \
                  encoding={}, columns={})",
                 header.unwrap_or(false),
                 text(sep, ","),
                 text(quote, "\""),
-                text(escape, "\\"),
-                text(null_value, ""),
-                text(encoding, "utf-8"),
-                columns(dialect, relation),
-            )
+                literal(escape),
+                literal(if is_clash { "\u{1}" } else { null }),
+                literal(encoding_of(encoding.as_deref())),
+                read,
+            );
+            if is_clash { nulls_replaced(dialect, relation, &call, null) } else { call }
         }
     }
+}
+
+/// An encoding by DuckDB's name for it; Spark has Java's.
+fn encoding_of(name: Option<&str>) -> &str {
+    match name.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("utf-8" | "utf8") => "utf-8",
+        Some("iso-8859-1" | "latin1" | "latin-1" | "iso8859_1") => "latin-1",
+        Some("utf-16" | "utf16") => "utf-16",
+        Some(_) => name.unwrap_or_default(),
+    }
+}
+
+fn all_texts(relation: &FileRelation) -> String {
+    let columns: Vec<String> =
+        relation.columns.iter().map(|(name, _)| format!("{}: 'VARCHAR'", literal(name))).collect();
+    format!("{{{}}}", columns.join(", "))
+}
+
+/// Columns that were read as texts, as what they are; a text that stands for null is null.
+fn nulls_replaced(dialect: &Duckdb, relation: &FileRelation, call: &str, null: &str) -> String {
+    let columns: Vec<String> = relation
+        .columns
+        .iter()
+        .map(|(name, of_type)| {
+            let name = identifier(name);
+            format!("CAST(nullif({name}, {}) AS {}) AS {name}", literal(null), dialect.type_name(of_type))
+        })
+        .collect();
+    format!("(SELECT {} FROM {call})", columns.join(", "))
 }
 
 fn columns(dialect: &Duckdb, relation: &FileRelation) -> String {

@@ -75,7 +75,7 @@ pub trait Dialect {
     fn each(&self, array: &str, variable: &str, body: &str) -> String;
     /// A struct of these members.
     fn structure(&self, members: &[(String, String)]) -> String;
-    /// Without the blanks at the end, or at both.
+    /// Without the spaces at the end, or at both.
     fn trimmed(&self, expression: &str, both: bool) -> String;
     /// Composed, where the engine can.
     fn composed(&self, expression: &str) -> String;

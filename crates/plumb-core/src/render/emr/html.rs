@@ -1,6 +1,6 @@
 //! The inventory as one page of HTML that needs nothing else: no script, no address that is loaded.
 
-use super::super::value::visible;
+use super::super::markup::{html as safe, page};
 use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
 use crate::inventory::{Depends, EmrApplication, Inventory, Pipeline};
 
@@ -12,16 +12,14 @@ summary{cursor:pointer;font-weight:600}.bad{color:#b00020}.note{color:#555}ul{ma
 /// The whole page.
 pub fn html(inventory: &Inventory) -> String {
     let title = format!("EMR of account {} in {}", inventory.account, inventory.region);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{1}. Read {2} UTC.</p>\n\
-         <p class=\"note\">{3}</p>\n",
+    let mut out = page(&title, STYLE);
+    out.push_str(&format!(
+        "<h1>{}</h1>\n<p>{}. Read {} UTC.</p>\n<p class=\"note\">{}</p>\n",
         safe(&title),
         safe(&head(inventory)),
         minute(inventory.read_at),
         safe(&period(inventory)),
-    );
+    ));
     if !inventory.unread.is_empty() {
         let say = |one: &crate::inventory::UnreadPart| format!("{} {}: {}", one.what, one.of.join(", "), one.why);
         out.push_str("<p class=\"bad\">Not read, and so not known:</p>\n");
@@ -51,22 +49,6 @@ pub fn html(inventory: &Inventory) -> String {
         out.push_str("</table>\n");
     }
     out.push_str("</body>\n</html>\n");
-    out
-}
-
-/// Text that means nothing to HTML, with nothing hidden in it.
-fn safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
     out
 }
 

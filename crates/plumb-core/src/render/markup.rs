@@ -1,0 +1,40 @@
+//! Text that means nothing to HTML or XML, and the head that every page of ours has.
+
+use super::value::visible;
+
+/// The start of a page that needs nothing else and may do nothing: no script, no address that is loaded, no form.
+pub(super) fn page(title: &str, style: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         form-action 'none'; base-uri 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{}</title>\n<style>{style}</style>\n</head>\n<body>\n",
+        html(title)
+    )
+}
+
+/// Text that means nothing to HTML, also within an attribute, with nothing hidden in it.
+pub(super) fn html(text: &str) -> String {
+    entities(&visible(text), "&#39;")
+}
+
+/// Text that means nothing to XML 1.0, which has no way to write U+FFFE and U+FFFF: they are dropped.
+pub(super) fn xml(text: &str) -> String {
+    entities(&visible(text).replace(['\u{fffe}', '\u{ffff}'], ""), "&apos;")
+}
+
+fn entities(text: &str, apostrophe: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str(apostrophe),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,37 @@
+//! `plumb parity`: whether the new pipeline writes what the old one writes.
+
+mod report;
+mod run;
+mod status;
+
+use super::Global;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::{Args, Subcommand};
+
+/// Compare what the old and the new pipeline of a migration wrote
+///
+/// What is compared stands in `spec.compare` of the Migration, the reports in evidence/.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb parity report audience          what the last comparison found
+  plumb parity status                   which periods are equal, and what the gates wait for")]
+pub struct ParityArgs {
+    #[command(subcommand)]
+    command: ParityCommand,
+}
+
+#[derive(Subcommand)]
+enum ParityCommand {
+    Run(run::ParityRun),
+    Report(report::ParityReport),
+    Status(status::ParityStatus),
+}
+
+/// Runs the command below `plumb parity`.
+pub async fn run(global: &Global, args: ParityArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    match args.command {
+        ParityCommand::Run(args) => run::run(global, args, ui).await,
+        ParityCommand::Report(args) => report::run(global, args, ui),
+        ParityCommand::Status(args) => status::run(global, args, ui),
+    }
+}

@@ -1,0 +1,486 @@
+//! `plumb parity run`.
+
+use super::report::{ReportForm, reports};
+use crate::cli::output::Output;
+use crate::cli::session::Project;
+use crate::cli::{Global, Targeted};
+use crate::engines::compare::{CompareContext, CompareFault, compare};
+use crate::engines::files::SideError;
+use crate::engines::pin::{Pinned, Pins};
+use crate::engines::{Duckdb, DuckdbOptions, Engine, EngineError, EngineFault, find};
+use crate::settings;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use plumb_core::kinds::emr::compare::{Compare, CompareOutput, EngineChoice};
+use plumb_core::parity::mask::{MaskKey, mask};
+use plumb_core::parity::period::{self, Period, PeriodState};
+use plumb_core::parity::resolve::{compare_of, resolve};
+use plumb_core::parity::result::{ComparedBy, EngineName, FORMAT, OutputResult, Report, SideResult, Verdict};
+use plumb_core::parity::rules::rules_hash;
+use plumb_core::parity::signature::signed_text;
+use plumb_core::parity::verdict::source;
+use plumb_core::render::Style;
+use plumb_core::render::parity::{self, ParityContext};
+use plumb_model::text::glob;
+use std::path::Path;
+use std::time::Instant;
+
+/// Compare what the old and the new pipeline of a migration wrote for a period
+///
+/// Every output of `spec.compare` is compared, row by row and cell by cell, and evidence/MIGRATION-PERIOD.json is written
+/// with a page beside it, also when they differ. Without --period it is the last period that is over. A run that is
+/// interrupted, fails, or is narrowed by --only writes nothing. Local data needs no server, and no repository.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb parity run audience --period 2026-10
+  plumb parity run                          every migration, the last period that is over
+  plumb parity run audience --only segments --output html --out segments.html
+  plumb parity run audience --explain       every statement; nothing is compared
+
+Exit codes:
+    0  equal
+    2  some output differs
+    3  no verdict: data is missing, empty, unreadable or not finished
+    1  the manifest, the engine or a right is wrong; nothing was written")]
+pub struct ParityRun {
+    /// Names of Migrations, `*` for any characters [default: every one with `compare`]
+    #[arg(value_name = "MIGRATION")]
+    migrations: Vec<String>,
+    /// Period to compare: `2026-10`, `2026-W42`, `2026-10-06` [default: the last one that is over]
+    #[arg(long, value_name = "PERIOD")]
+    period: Option<String>,
+    /// Only these outputs; may be repeated. No evidence is written
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// What compares [default: as the manifest says]
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    engine: Option<EngineArg>,
+    /// Memory that DuckDB may use before it spills to disk: `1GB` [default: 60 % of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+    /// Cores that DuckDB uses [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Disk that downloads from S3 may use
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "20GB")]
+    cache: u64,
+    /// Show every statement and what would be read, and compare nothing
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    output: Output<ReportForm>,
+}
+
+/// What compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineArg {
+    Auto,
+    Duckdb,
+    Databricks,
+}
+
+/// A size like `1GB` or `512MB`, in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err("expected a size like `1GB` or `512MB`".into()),
+    };
+    let number = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    number.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a size like `1GB` or `512MB`".to_owned())
+}
+
+/// One migration, ready to be compared.
+struct Job {
+    name: String,
+    compare: Compare,
+    period: Period,
+    zone: TimeZone,
+    /// The outputs, the period filled in.
+    outputs: Vec<CompareOutput>,
+    /// Why it is too early, where it is.
+    early: Option<String>,
+}
+
+/// Compares.
+pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, Failure> {
+    let project = Project::load(global, &args.targeted, ui)?;
+    let (now, clock) = settings::now().map_err(Failure::error)?;
+    let jobs = jobs(&project, &args, now)?;
+    if jobs.len() > 1 && matches!(args.output.output, ReportForm::Html | ReportForm::Junit) {
+        let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+        let failure = Failure::usage("this form holds the report of one migration");
+        return Err(failure.hint(format!("name one of {}", names.join(", "))));
+    }
+    let mut work = std::pin::pin!(Run { project: &project, args: &args, ui, now, clock }.all(jobs));
+    tokio::select! {
+        biased;
+        Ok(()) = tokio::signal::ctrl_c() => {
+            Err(Failure::new(ExitCode::Interrupted, "interrupted; no evidence was written for what was being compared"))
+        }
+        done = &mut work => done,
+    }
+}
+
+/// The migrations that are asked for.
+fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>, Failure> {
+    let mut jobs = Vec::new();
+    let mut known = Vec::new();
+    let wanted: Vec<&str> =
+        args.migrations.iter().map(|name| name.strip_prefix("Migration/").unwrap_or(name)).collect();
+    for resource in &project.desired.resources {
+        let name = &resource.address.name;
+        let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
+        let Some(compare) = compare_of(resource) else { continue };
+        known.push(name.clone());
+        if !wanted.is_empty() && !wanted.iter().any(|pattern| glob(pattern, name)) {
+            continue;
+        }
+        let zone = period::zone(&compare).map_err(failed)?;
+        let settles = period::settles(&compare).map_err(failed)?;
+        let period = match &args.period {
+            Some(text) => Period::parse(compare.period, text).map_err(|why| failed(format!("--period: {why}")))?,
+            None => Period::last_over(compare.period, &zone, now).ok_or_else(|| {
+                failed("its `period` is `none`, so --period has to name the comparison".into())
+            })?,
+        };
+        let at = |instant: Timestamp| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
+        let early = match period.state(&zone, settles, now) {
+            PeriodState::Settled => None,
+            PeriodState::Running(end) => Some(format!("{period} is not over before {}", at(end))),
+            PeriodState::Settling(end) => {
+                Some(format!("{period} is over, and may be compared from {} on (`settles`)", at(end)))
+            }
+        };
+        let mut outputs = resolve(&compare, &period).map_err(failed)?;
+        if !args.only.is_empty() {
+            outputs.retain(|output| args.only.iter().any(|only| glob(only, &output.name)));
+        }
+        jobs.push(Job { name: name.clone(), compare, period, zone, outputs, early });
+    }
+    for pattern in &wanted {
+        if !jobs.iter().any(|job| glob(pattern, &job.name)) {
+            let failure = Failure::error(format!("no Migration with `compare` is named `{pattern}`"));
+            return Err(failure.hint(list("there are", &known)));
+        }
+    }
+    if jobs.is_empty() {
+        let failure = Failure::error("no Migration has `spec.compare`, so there is nothing to compare");
+        return Err(failure.hint("docs/parity.md shows how it is written"));
+    }
+    let outputs: Vec<String> = jobs.iter().flat_map(|job| &job.compare.outputs).map(|o| o.name.clone()).collect();
+    for only in &args.only {
+        if !outputs.iter().any(|name| glob(only, name)) {
+            return Err(Failure::error(format!("no output is named `{only}`")).hint(list("there are", &outputs)));
+        }
+    }
+    jobs.retain(|job| !job.outputs.is_empty());
+    Ok(jobs)
+}
+
+fn list(start: &str, names: &[String]) -> String {
+    if names.is_empty() { "there is none".into() } else { format!("{start} {}", names.join(", ")) }
+}
+
+/// A run over some migrations.
+struct Run<'a> {
+    project: &'a Project,
+    args: &'a ParityRun,
+    ui: &'a Ui,
+    now: Timestamp,
+    /// What `PLUMB_NOW` said.
+    clock: Option<String>,
+}
+
+/// An output with both sides pinned, or what is said of it already.
+enum Ready {
+    Sides(Box<(Pinned, Pinned)>),
+    Result(Box<OutputResult>),
+}
+
+impl Run<'_> {
+    async fn all(self, jobs: Vec<Job>) -> Result<ExitCode, Failure> {
+        let mut pins = Pins::new(&self.project.dir);
+        let mut pinned = Vec::new();
+        for job in &jobs {
+            pinned.push(self.pinned(&mut pins, job).await);
+        }
+        let key = random()?;
+        let mut engine = None;
+        let mut worst = ExitCode::Ok;
+        let mut errors = Vec::new();
+        for (job, ready) in jobs.iter().zip(pinned) {
+            let done = match ready {
+                Ok(ready) => self.one(&mut engine, &pins, job, ready, &key).await,
+                Err(failure) => Err(failure),
+            };
+            match done {
+                Ok(verdict) => worst = worse(worst, verdict),
+                Err(failure) => errors.push((&job.name, failure)),
+            }
+        }
+        // One that fails keeps no other from being compared.
+        let Some((_, last)) = errors.pop() else { return Ok(worst) };
+        for (_, failure) in &errors {
+            self.ui.failure(failure);
+        }
+        Err(last)
+    }
+
+    /// Compares one migration, writes its evidence and shows its report.
+    async fn one(
+        &self,
+        engine: &mut Option<Engine>,
+        pins: &Pins,
+        job: &Job,
+        ready: Vec<Ready>,
+        key: &MaskKey,
+    ) -> Result<Verdict, Failure> {
+        let started = Instant::now();
+        let mut results = Vec::new();
+        for (output, ready) in job.outputs.iter().zip(ready) {
+            let sensitive: Vec<&str> = output.sensitive.iter().flatten().map(String::as_str).collect();
+            let mut result = match ready {
+                Ready::Result(result) => *result,
+                Ready::Sides(sides) => self.compared(engine, pins, job, output, *sides).await?,
+            };
+            mask(&mut result, &sensitive, key);
+            results.push(result);
+        }
+        let report = self.report(job, results, engine.as_ref(), started);
+        self.tell(job, &report)?;
+        Ok(report.verdict())
+    }
+
+    async fn pinned(&self, pins: &mut Pins, job: &Job) -> Result<Vec<Ready>, Failure> {
+        let mut ready = Vec::new();
+        for output in &job.outputs {
+            ready.push(self.pinned_output(pins, job, output).await?);
+        }
+        Ok(ready)
+    }
+
+    async fn pinned_output(&self, pins: &mut Pins, job: &Job, output: &CompareOutput) -> Result<Ready, Failure> {
+        let at = format!("Migration/{}, output `{}`", job.name, output.name);
+        let side = |side| SideResult { source: source(side), ..SideResult::default() };
+        let none = |cause: &str, because: String| {
+            let (old, new) = (side(&output.old), side(&output.new));
+            Ready::Result(Box::new(OutputResult::without_verdict(&output.name, old, new, cause, because)))
+        };
+        if let Some(early) = &job.early {
+            return Ok(none("not_finished", early.clone()));
+        }
+        let choice = match self.args.engine {
+            None => job.compare.engine,
+            Some(EngineArg::Auto) => EngineChoice::Auto,
+            Some(EngineArg::Duckdb) => EngineChoice::Duckdb,
+            Some(EngineArg::Databricks) => EngineChoice::Databricks,
+        };
+        let has_table = output.old.table.is_some() || output.new.table.is_some();
+        if choice == EngineChoice::Databricks || (choice == EngineChoice::Auto && has_table) {
+            return Err(Failure::error(format!("{at}: engine databricks is not here yet")));
+        }
+        let failed = |name: &str, why: String| {
+            Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written")
+        };
+        match (pins.pin(&output.old).await, pins.pin(&output.new).await) {
+            (Ok(old), Ok(new)) => Ok(Ready::Sides(Box::new((old, new)))),
+            (Err(SideError::Failed(why)), _) => Err(failed("old", why)),
+            (_, Err(SideError::Failed(why))) => Err(failed("new", why)),
+            (Err(SideError::NoVerdict(old)), Err(SideError::NoVerdict(new))) if old.is_empty() && new.is_empty() => {
+                Ok(none("nothing_compared", format!("both sides are empty: {}, and {}", old.says, new.says)))
+            }
+            (Err(SideError::NoVerdict(fault)), _) => Ok(none(fault.cause_of("old"), format!("old: {}", fault.says))),
+            (_, Err(SideError::NoVerdict(fault))) => Ok(none(fault.cause_of("new"), format!("new: {}", fault.says))),
+        }
+    }
+
+    async fn compared(
+        &self,
+        slot: &mut Option<Engine>,
+        pins: &Pins,
+        job: &Job,
+        output: &CompareOutput,
+        (old, new): (Pinned, Pinned),
+    ) -> Result<OutputResult, Failure> {
+        let at = format!("Migration/{}, output `{}`", job.name, output.name);
+        let started = Instant::now();
+        let engine = match &mut *slot {
+            Some(engine) => engine,
+            None => slot.insert(self.duckdb(pins).await?),
+        };
+        let previous = self.previous(job, output)?;
+        let context = CompareContext {
+            output,
+            zone: &job.zone,
+            today: self.now.to_zoned(TimeZone::UTC).date(),
+            previous,
+            progress: &|step, rows| {
+                let rows = rows.map(|rows| format!(" of {rows} rows")).unwrap_or_default();
+                self.ui.detail(&format!("{}: {step}{rows}", output.name));
+            },
+        };
+        let sides = (old.source.clone(), new.source.clone());
+        let mut result = match compare(engine, &context, sides.0, sides.1).await {
+            Ok(result) => result,
+            Err(fault) => {
+                if matches!(&fault, CompareFault::Engine(error) if matches!(error.fault, EngineFault::Gone(_))) {
+                    // Another migration gets another one.
+                    *slot = None;
+                }
+                return Err(failed(&at, fault));
+            }
+        };
+        for (name, pinned) in [("old", &old), ("new", &new)] {
+            match pins.look_again(pinned).await {
+                Ok(()) => {}
+                Err(SideError::NoVerdict(fault)) => {
+                    let because = format!("{name}: {}", fault.says);
+                    let (old, new) = (result.old, result.new);
+                    result = OutputResult::without_verdict(&output.name, old, new, fault.cause, because);
+                    break;
+                }
+                Err(SideError::Failed(why)) => {
+                    return Err(Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written"));
+                }
+            }
+        }
+        result.duration_s = tenths(started);
+        Ok(result)
+    }
+
+    async fn duckdb(&self, pins: &Pins) -> Result<Engine, Failure> {
+        let places = find::DuckdbPlaces::of_environment();
+        let program = find::find(&places).map_err(|why| Failure::error(why).hint(find::HINT))?;
+        let options = DuckdbOptions {
+            inputs: pins.inputs(),
+            memory: self.args.memory,
+            threads: self.args.threads,
+            delta: program.delta.clone(),
+        };
+        self.ui.detail(&format!("duckdb is {}", program.path.display()));
+        let started = Duckdb::start(&program.path, options).await;
+        let duckdb = started.map_err(|error| failed("duckdb", CompareFault::Engine(error)))?;
+        Ok(Engine::Duckdb(Box::new(duckdb)))
+    }
+
+    /// The rows of `new` in the last period before this one that passed.
+    fn previous(&self, job: &Job, output: &CompareOutput) -> Result<Option<u64>, Failure> {
+        if output.rows.as_ref().is_none_or(|rows| rows.against.is_none()) {
+            return Ok(None);
+        }
+        let reports = reports(&self.project.dir, self.ui)?;
+        let before = reports.iter().filter(|report| {
+            report.migration == job.name && report.passed && report.period.as_str() < job.period.name()
+        });
+        let last = before.max_by(|a, b| (&a.period, a.checked_at).cmp(&(&b.period, b.checked_at)));
+        Ok(last.and_then(|report| report.output(&output.name)?.new.rows))
+    }
+
+    fn report(&self, job: &Job, outputs: Vec<OutputResult>, engine: Option<&Engine>, started: Instant) -> Report {
+        let passed = !outputs.is_empty() && outputs.iter().all(|output| output.verdict == Verdict::Equal);
+        let head = self.project.head.as_deref();
+        Report {
+            format: FORMAT.into(),
+            migration: job.name.clone(),
+            period: job.period.name().to_owned(),
+            passed,
+            checked_at: self.now,
+            rules: Some(rules_hash(&job.compare)),
+            outputs,
+            engine: engine.map(|engine| EngineName { name: engine.name().into(), version: engine.version().into() }),
+            plumb: Some(env!("CARGO_PKG_VERSION").into()),
+            commit: head.map(|head| head.trim_end_matches("-dirty").to_owned()),
+            dirty: self.project.dirty,
+            by: Some(ComparedBy { who: self.project.who(), run: settings::run().url }),
+            duration_s: Some(tenths(started)),
+            clock: self.clock.clone(),
+            signature: None,
+        }
+    }
+
+    /// Writes the evidence, where the run was whole, and shows the report.
+    fn tell(&self, job: &Job, report: &Report) -> Result<(), Failure> {
+        let error = |e: serde_json::Error| Failure::error(e.to_string());
+        let mut context = ParityContext::default();
+        if self.args.only.is_empty() {
+            let stem = format!("{}-{}", job.name, job.period.name());
+            let page = format!("evidence/{stem}.html");
+            context.page = Some(page.clone());
+            let key = settings::evidence_key();
+            let evidence = signed_text(report, key.as_deref()).map_err(Failure::error)?;
+            write(&self.project.dir, &page, &parity::html(report, &context))?;
+            write(&self.project.dir, &format!("evidence/{stem}.json"), &evidence)?;
+        } else {
+            context.void = Some("the run was narrowed by --only".into());
+        }
+        let output = &self.args.output;
+        let text = match output.output {
+            ReportForm::Text => {
+                let style = Style { colour: self.ui.colour && output.out.is_none(), width: self.ui.width };
+                parity::text(report, &context, style)
+            }
+            ReportForm::Markdown => parity::markdown(report, &context),
+            ReportForm::Html => parity::html(report, &context),
+            ReportForm::Json => parity::json(report).map_err(error)?,
+            ReportForm::Junit => parity::junit(report),
+        };
+        output.write(&text, self.ui)
+    }
+}
+
+/// A fault as the command ends with it.
+fn failed(at: &str, fault: CompareFault) -> Failure {
+    let failure = match fault {
+        CompareFault::Manifest(mut sentences) => {
+            let first = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
+            sentences.into_iter().fold(Failure::error(format!("{at}: {first}")), Failure::hint)
+        }
+        CompareFault::Engine(EngineError { step, fault }) => Failure::error(format!("{at}: {fault} (at step `{step}`)")),
+        CompareFault::Answer(why) => {
+            Failure::error(format!("{at}: {why}")).hint("no verdict can be trusted then: please report it")
+        }
+    };
+    failure.hint("no evidence was written")
+}
+
+fn worse(so_far: ExitCode, verdict: Verdict) -> ExitCode {
+    match (so_far, verdict) {
+        (_, Verdict::Differs) | (ExitCode::Changes, _) => ExitCode::Changes,
+        (_, Verdict::None) => ExitCode::Guard,
+        (so_far, Verdict::Equal) => so_far,
+    }
+}
+
+/// Seconds since then, to the tenth.
+fn tenths(started: Instant) -> f64 {
+    (started.elapsed().as_secs_f64() * 10.0).round() / 10.0
+}
+
+fn random() -> Result<MaskKey, Failure> {
+    let mut key = MaskKey::default();
+    getrandom::fill(&mut key).map_err(|e| Failure::error(format!("the system gives no random numbers: {e}")))?;
+    Ok(key)
+}
+
+/// Writes a file beside its place first, so that it is there whole or not at all.
+fn write(dir: &Path, path: &str, text: &str) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::error(format!("{path}: {e}")).hint("no evidence was written");
+    let at = dir.join(path);
+    let folder = at.parent().unwrap_or(dir);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(".plumb-").tempfile_in(folder).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).map_err(failed)?;
+    file.persist(&at).map_err(|e| failed(e.error))?;
+    Ok(())
+}
