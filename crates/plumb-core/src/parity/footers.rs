@@ -98,6 +98,8 @@ pub struct ParquetColumn {
     pub name: String,
     /// INT96 is an instant, which DuckDB's DESCRIBE does not show.
     pub of_type: DataType,
+    /// Whether it cannot be null, in every file.
+    pub is_required: bool,
     node: Node,
 }
 
@@ -185,41 +187,30 @@ pub fn read_schemas(source: &str, rows: &[SqlRow]) -> Result<ParquetSchema, Side
             continue;
         }
         let is = |column: &ParquetColumn, other: &ParquetColumn| column.name.eq_ignore_ascii_case(&other.name);
-        for column in &found.columns {
+        for column in &mut found.columns {
             match columns.iter().find(|other| is(other, column)) {
-                None => found.uneven.push((column.name.clone(), file.clone())),
-                Some(other) if !alike(&other.of_type, &column.of_type) => {
+                None => {
+                    column.is_required = false;
+                    found.uneven.push((column.name.clone(), file.clone()));
+                }
+                Some(other) if !other.of_type.is_like(&column.of_type) => {
                     return Err(fault(format!(
                         "`{}` is {} in {first} and {} in {file}: the files are of different schemas",
                         column.name, column.of_type, other.of_type
                     )));
                 }
-                Some(_) => {}
+                Some(other) => column.is_required &= other.is_required,
             }
         }
-        for column in columns {
+        for mut column in columns {
             if !found.columns.iter().any(|other| is(other, &column)) {
+                column.is_required = false;
                 found.uneven.push((column.name.clone(), first.to_owned()));
                 found.columns.push(column);
             }
         }
     }
     Ok(found)
-}
-
-/// Whether two types of a column are one. The members of a struct may come in any order.
-fn alike(one: &DataType, other: &DataType) -> bool {
-    match (one, other) {
-        (DataType::Array(one), DataType::Array(other)) => alike(one, other),
-        (DataType::Map(k, v), DataType::Map(other_k, other_v)) => alike(k, other_k) && alike(v, other_v),
-        (DataType::Struct(one), DataType::Struct(other)) => {
-            let same = |(name, of_type): &(String, DataType)| {
-                other.iter().any(|(other, other_type)| other.eq_ignore_ascii_case(name) && alike(of_type, other_type))
-            };
-            one.len() == other.len() && one.iter().all(same)
-        }
-        _ => one == other,
-    }
 }
 
 /// Asks how many rows hold a time before the calendars agree, and how many a time whose last digits would be dropped: none if
@@ -283,8 +274,10 @@ fn columns(text: &str) -> Option<Vec<ParquetColumn>> {
     let root = fields.next()??;
     let mut found = Vec::new();
     for _ in 0..root.children {
-        let (name, node) = node(&mut fields)?.named();
-        found.push(ParquetColumn { name, of_type: node.data_type(), node });
+        let tree = node(&mut fields)?;
+        let is_required = tree.field.is_required;
+        let (name, node) = tree.named();
+        found.push(ParquetColumn { name, of_type: node.data_type(), is_required, node });
     }
     fields.next().is_none().then_some(found)
 }
@@ -297,6 +290,7 @@ struct Field<'t> {
     converted: &'t str,
     logical: &'t str,
     repeated: bool,
+    is_required: bool,
 }
 
 impl<'t> Field<'t> {
@@ -304,7 +298,8 @@ impl<'t> Field<'t> {
         let members: Vec<&str> = text.split(MEMBER).collect();
         let [name, children, physical, duckdb, converted, logical, repetition] = members[..] else { return None };
         let children = if children.is_empty() { 0 } else { children.parse().ok()? };
-        Some(Field { name, children, physical, duckdb, converted, logical, repeated: repetition == "REPEATED" })
+        let (repeated, is_required) = (repetition == "REPEATED", repetition == "REQUIRED");
+        Some(Field { name, children, physical, duckdb, converted, logical, repeated, is_required })
     }
 
     fn is(&self, kind: &str) -> bool {
