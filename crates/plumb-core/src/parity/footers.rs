@@ -100,24 +100,24 @@ pub struct ParquetColumn {
     pub of_type: DataType,
     /// Whether it cannot be null, in every file.
     pub is_required: bool,
-    node: Node,
+    node: FooterType,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Node {
+enum FooterType {
     Leaf { of_type: DataType, nanos: bool },
-    List(Box<Node>),
-    Map(Box<Node>, Box<Node>),
-    Struct(Vec<(String, Node)>),
+    List(Box<FooterType>),
+    Map(Box<FooterType>, Box<FooterType>),
+    Struct(Vec<(String, FooterType)>),
 }
 
-impl Node {
+impl FooterType {
     fn data_type(&self) -> DataType {
         match self {
-            Node::Leaf { of_type, .. } => of_type.clone(),
-            Node::List(item) => DataType::Array(Box::new(item.data_type())),
-            Node::Map(key, value) => DataType::Map(Box::new(key.data_type()), Box::new(value.data_type())),
-            Node::Struct(members) => {
+            FooterType::Leaf { of_type, .. } => of_type.clone(),
+            FooterType::List(item) => DataType::Array(Box::new(item.data_type())),
+            FooterType::Map(key, value) => DataType::Map(Box::new(key.data_type()), Box::new(value.data_type())),
+            FooterType::Struct(members) => {
                 DataType::Struct(members.iter().map(|(name, node)| (name.clone(), node.data_type())).collect())
             }
         }
@@ -131,7 +131,7 @@ impl Node {
         leaf: &dyn Fn(&str, &DataType, bool, usize) -> Option<String>,
     ) -> Option<String> {
         let element = format!("e{depth}");
-        let within = |node: &Node, list: &str| {
+        let within = |node: &FooterType, list: &str| {
             let inner = node.any(&element, depth + 1, leaf)?;
             Some(format!("len(list_filter({list}, lambda {element}: {inner})) > 0"))
         };
@@ -140,12 +140,12 @@ impl Node {
             (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
         };
         match self {
-            Node::Leaf { of_type, nanos } => leaf(value, of_type, *nanos, depth),
-            Node::List(item) => within(item, value),
-            Node::Map(key, item) => {
+            FooterType::Leaf { of_type, nanos } => leaf(value, of_type, *nanos, depth),
+            FooterType::List(item) => within(item, value),
+            FooterType::Map(key, item) => {
                 some(vec![within(key, &format!("map_keys({value})")), within(item, &format!("map_values({value})"))])
             }
-            Node::Struct(members) => some(
+            FooterType::Struct(members) => some(
                 members
                     .iter()
                     .map(|(name, node)| {
@@ -323,12 +323,12 @@ fn node<'t>(fields: &mut impl Iterator<Item = Option<Field<'t>>>) -> Option<Tree
 }
 
 impl Tree<'_> {
-    fn named(self) -> (String, Node) {
+    fn named(self) -> (String, FooterType) {
         (self.field.name.to_owned(), self.into_node())
     }
 
     /// The rules for lists are those of the Parquet format ("Backward-compatibility rules" in LogicalTypes.md).
-    fn into_node(mut self) -> Node {
+    fn into_node(mut self) -> FooterType {
         let field = &self.field;
         if field.is("LIST") && self.children.len() == 1 {
             let mut repeated = self.children.remove(0);
@@ -337,25 +337,25 @@ impl Tree<'_> {
                 || repeated.field.name == format!("{}_tuple", field.name);
             repeated.field.repeated = false;
             let element = if is_element { repeated } else { repeated.children.remove(0) };
-            return Node::List(Box::new(element.into_node()));
+            return FooterType::List(Box::new(element.into_node()));
         }
         let is_map = field.is("MAP") || field.is("MAP_KEY_VALUE");
         if is_map && self.children.len() == 1 && self.children[0].children.len() == 2 {
             let mut entry = self.children.remove(0);
             let value = entry.children.remove(1).into_node();
-            return Node::Map(Box::new(entry.children.remove(0).into_node()), Box::new(value));
+            return FooterType::Map(Box::new(entry.children.remove(0).into_node()), Box::new(value));
         }
         if field.repeated {
             // A list without a group around it.
             self.field.repeated = false;
-            return Node::List(Box::new(self.into_node()));
+            return FooterType::List(Box::new(self.into_node()));
         }
         if field.children > 0 {
-            return Node::Struct(self.children.into_iter().map(Tree::named).collect());
+            return FooterType::Struct(self.children.into_iter().map(Tree::named).collect());
         }
         // INT96 is an instant for Spark, which alone writes it.
         let of_type = if field.physical == "INT96" { DataType::Timestamp } else { DataType::from_duckdb(field.duckdb) };
-        Node::Leaf { of_type, nanos: field.logical.contains("NANOS=NanoSeconds") }
+        FooterType::Leaf { of_type, nanos: field.logical.contains("NANOS=NanoSeconds") }
     }
 }
 
