@@ -4,8 +4,8 @@
 //! breaks off are errors, never a shorter answer.
 
 mod answer;
-pub mod compare;
 pub mod bucket;
+pub mod compare;
 pub mod duckdb;
 pub mod files;
 pub mod find;
