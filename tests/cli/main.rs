@@ -23,6 +23,7 @@ mod lease;
 mod log;
 mod origins;
 mod ownership;
+mod parity_causes;
 mod secrets;
 mod selection;
 mod server_filled;
@@ -36,6 +37,10 @@ mod writeback;
 #[allow(dead_code)]
 #[path = "../support/github/mod.rs"]
 mod github;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/duckdb.rs"]
+mod duckdb_support;
 #[path = "../support/unfaithful_proxy.rs"]
 mod unfaithful_proxy;
 #[path = "../support/binary.rs"]
