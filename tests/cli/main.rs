@@ -25,6 +25,7 @@ mod origins;
 mod ownership;
 mod parity_reports;
 mod parity_setup;
+mod parity_causes;
 mod secrets;
 mod selection;
 mod server_filled;
