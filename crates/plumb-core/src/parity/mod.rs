@@ -4,6 +4,8 @@
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
 pub mod bytes;
+pub mod engine;
+pub mod explain;
 pub mod files;
 pub mod footers;
 pub mod mask;

@@ -1,0 +1,93 @@
+//! `plumb parity run --explain`: every statement, and what would be read.
+
+use super::engines::{Engines, failed};
+use super::run::{Job, Run};
+use crate::engines::compare::{CompareContext, explain};
+use crate::engines::files::SideError;
+use crate::engines::pin::Pins;
+use crate::ui::Failure;
+use jiff::tz::TimeZone;
+use plumb_core::kinds::emr::compare::CompareOutput;
+use plumb_core::parity::engine::OutputEngine;
+use plumb_core::parity::explain as told;
+use plumb_core::parity::plan::Relation;
+use plumb_core::parity::result::SideResult;
+use plumb_core::parity::schema;
+use plumb_core::parity::sql::{self, Statement, tables};
+use std::fmt::Write;
+
+/// What a run of these jobs would send. Of local files the columns are read, and nothing else; nothing is sent to a server.
+pub async fn explained(run: &Run<'_>, jobs: &[Job], engines: &mut Engines<'_>) -> Result<String, Failure> {
+    let mut text = String::new();
+    for job in jobs {
+        for output in &job.outputs {
+            let part = match run.engine_of(job, output)? {
+                OutputEngine::Duckdb => local(run, job, output, engines).await?,
+                OutputEngine::Warehouse(name) => remote(job, output, name)?,
+            };
+            let _ = write!(text, "-- Migration/{}, output {}\n{part}", job.name, output.name);
+        }
+    }
+    Ok(text)
+}
+
+/// An output of DuckDB: it is there to be asked which columns there are.
+async fn local(run: &Run<'_>, job: &Job, output: &CompareOutput, engines: &mut Engines<'_>) -> Result<String, Failure> {
+    let mut text = "-- engine duckdb\n".to_owned();
+    let mut pins = Pins::new(&run.project.dir);
+    let mut sides = Vec::new();
+    for (name, side) in [("old", &output.old), ("new", &output.new)] {
+        match pins.pin(side).await {
+            Ok(pinned) => {
+                let SideResult { source, files, bytes, .. } = &pinned.source.result;
+                let (files, bytes) = (files.unwrap_or_default(), bytes.unwrap_or_default());
+                let _ = writeln!(text, "-- {name}: {source}: {files} files, {bytes} bytes");
+                sides.push(pinned.source);
+            }
+            Err(SideError::NoVerdict(fault)) => {
+                let _ = writeln!(text, "-- {name}: {}: there would be no verdict\n", fault.says);
+                return Ok(text);
+            }
+            Err(SideError::Failed(why)) => return Err(Failure::error(format!("{}, {name}: {why}", job.at(output)))),
+        }
+    }
+    let [old, new] = <[_; 2]>::try_from(sides).map_err(|_| Failure::error("an output has two sides"))?;
+    let context = CompareContext {
+        output,
+        zone: &job.zone,
+        today: run.now.to_zoned(TimeZone::UTC).date(),
+        previous: None,
+        progress: &|_, _| {},
+    };
+    // One of its own: it may read what this output has.
+    engines.forget(OutputEngine::Duckdb);
+    let engine = engines.get(OutputEngine::Duckdb, || pins.inputs(), &job.at(output)).await?;
+    let statements = explain(engine, &context, old, new).await.map_err(|fault| failed(&job.at(output), fault))?;
+    text.push_str("-- in place of LIMIT 0 a run has the sum of both counts, and one more\n\n");
+    text.push_str(&told::text(&statements));
+    Ok(text)
+}
+
+/// An output of a warehouse: its columns are not known before it is asked.
+fn remote(job: &Job, output: &CompareOutput, warehouse: &str) -> Result<String, Failure> {
+    let wrong = |why: String| Failure::error(format!("{}: {why}", job.at(output)));
+    let mut text = format!("-- engine databricks, SQL warehouse {warehouse}\n");
+    let mut statements: Vec<Statement> = Vec::new();
+    let mut sides = Vec::new();
+    for (name, side, is_old) in [("old", &output.old, true), ("new", &output.new, false)] {
+        let table = side.table.as_deref().unwrap_or_default();
+        let relation = Relation::Table { name: tables::table_name(table).map_err(wrong)?, version: None };
+        let _ = writeln!(text, "-- {name}: {table}: at the version that `pin` answers");
+        statements.extend(told::pin(&relation));
+        sides.push(told::named_columns(output, relation, is_old));
+    }
+    let [old, new] = <[_; 2]>::try_from(sides).map_err(|_| Failure::error("an output has two sides"))?;
+    statements.extend([&old, &new].map(|side| told::describe(&sql::Databricks, &side.relation)));
+    text.push_str("-- columns: what the manifest names, in types that its rules are about\n");
+    text.push_str("-- and every other column that both sides have\n\n");
+    let planned = schema::plan(output, &job.zone, old, new)
+        .map_err(|sentences| sentences.into_iter().fold(wrong("the manifest is wrong".into()), Failure::hint))?;
+    statements.extend(told::statements(&sql::Databricks, output, &planned));
+    text.push_str(&told::text(&statements));
+    Ok(text)
+}
