@@ -4,6 +4,7 @@ use super::{Engine, EngineError, EngineFault};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::{CompareOutput, FileFormat};
+use plumb_core::parity::causes::Explain;
 use plumb_core::parity::explain;
 use plumb_core::parity::files::SideFault;
 use plumb_core::parity::footers;
@@ -279,14 +280,28 @@ impl Comparison<'_, '_> {
         Err(CompareFault::Answer(why).into())
     }
 
-    /// Says why and where it differs. Nothing of it changes the verdict.
+    /// Says why and where it differs. Nothing of it changes the verdict: what the engine cannot do here, a note tells.
     async fn explained(
         &mut self,
-        _dialect: &dyn Dialect,
-        _joined: &Joined<'_>,
-        _counts: &JoinCounts,
-        _result: &mut OutputResult,
+        dialect: &dyn Dialect,
+        joined: &Joined<'_>,
+        counts: &JoinCounts,
+        result: &mut OutputResult,
     ) -> Result<(), Stop> {
+        let mut explain = Explain::new(joined, dialect, counts);
+        while let Some(statement) = explain.ask() {
+            (self.context.progress)(statement.step, None);
+            match self.engine.rows(&statement).await {
+                Ok(rows) => {
+                    if let Err(why) = explain.answer(&rows) {
+                        result.notes.push(why);
+                    }
+                }
+                Err(error @ EngineError { fault: EngineFault::Gone(_), .. }) => return Err(error.into()),
+                Err(error) => explain.failed(&error.fault.to_string()),
+            }
+        }
+        explain.finish(result);
         Ok(())
     }
 }

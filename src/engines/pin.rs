@@ -1,7 +1,10 @@
 //! Sides of outputs, pinned: listed before they are compared, and looked at again afterwards.
 
+use super::bucket::{BucketSide, DownloadCache, PinnedBucket};
 use super::compare::SideSource;
 use super::files::{LocalSide, PinnedSide, SideError};
+use crate::services::aws::Env;
+use crate::settings;
 use plumb_core::kinds::emr::compare::{CompareSide, FileFormat};
 use plumb_core::parity::plan::{FileRelation, Relation};
 use plumb_core::parity::result::SideResult;
@@ -10,11 +13,15 @@ use plumb_core::parity::verdict::source;
 use std::path::{Path, PathBuf};
 
 /// A side whose files are known.
-#[derive(Clone, Debug)]
 pub struct Pinned {
     pub source: SideSource,
-    local: LocalSide,
-    files: PinnedSide,
+    place: PinnedPlace,
+}
+
+/// Where it is looked at again.
+enum PinnedPlace {
+    Local(LocalSide, PinnedSide),
+    Bucket(Box<PinnedBucket>),
 }
 
 /// Pins the sides of a run.
@@ -22,12 +29,16 @@ pub struct Pins {
     /// The folder of plumb.yaml.
     dir: PathBuf,
     inputs: Vec<PathBuf>,
+    /// The most bytes of downloads.
+    most: u64,
+    /// Made when something is downloaded first.
+    cache: Option<DownloadCache>,
 }
 
 impl Pins {
-    /// Those of a project.
-    pub fn new(dir: &Path) -> Pins {
-        Pins { dir: dir.to_owned(), inputs: Vec::new() }
+    /// Those of a project, with room for so many bytes of downloads.
+    pub fn new(dir: &Path, most: u64) -> Pins {
+        Pins { dir: dir.to_owned(), inputs: Vec::new(), most, cache: None }
     }
 
     /// What an engine has to be allowed to read.
@@ -41,15 +52,20 @@ impl Pins {
     /// Why there is no verdict about it, or what is wrong with rights.
     pub async fn pin(&mut self, side: &CompareSide) -> Result<Pinned, SideError> {
         let format = side.format.unwrap_or(FileFormat::Parquet);
-        let path = self.dir.join(side.path.as_deref().unwrap_or_default());
-        let path = std::path::absolute(path).map_err(|e| SideError::Failed(e.to_string()))?;
-        let local = LocalSide { source: source(side), path, format, done: side.done.clone() };
-        let (local, files) = blocking(move || {
-            let files = local.pin();
-            (local, files)
-        })
-        .await?;
-        let files = files?;
+        let path = side.path.as_deref().unwrap_or_default();
+        let (files, place) = if path.starts_with("s3://") || path.starts_with("s3a://") {
+            self.download(side, format).await?
+        } else {
+            let path = std::path::absolute(self.dir.join(path)).map_err(|e| SideError::Failed(e.to_string()))?;
+            let local = LocalSide { source: source(side), path, format, done: side.done.clone() };
+            let (local, files) = blocking(move || {
+                let files = local.pin();
+                (local, files)
+            })
+            .await?;
+            let files = files?;
+            (files.clone(), PinnedPlace::Local(local, files))
+        };
         self.inputs.push(files.input.clone());
         let partitions = files.files.parts.first().map(|part| part.partitions.clone()).unwrap_or_default();
         let is_partition = |name: &str| partitions.iter().any(|(own, _)| own.to_lowercase() == name.to_lowercase());
@@ -80,7 +96,30 @@ impl Pins {
             files: Some(files.files.pinned.len() as u64),
             bytes: Some(files.files.bytes()),
         };
-        Ok(Pinned { source: SideSource { relation, result }, local, files })
+        Ok(Pinned { source: SideSource { relation, result }, place })
+    }
+
+    /// Lists a folder of S3 and downloads what is not here yet.
+    async fn download(
+        &mut self,
+        side: &CompareSide,
+        format: FileFormat,
+    ) -> Result<(PinnedSide, PinnedPlace), SideError> {
+        let bucket = BucketSide::new(side.path.as_deref().unwrap_or_default(), format, side.done.as_deref());
+        let env: Env = std::sync::Arc::new(settings::env);
+        let pinned = bucket.map_err(SideError::Failed)?.pin(&env).await?;
+        let cache = match &mut self.cache {
+            Some(cache) => cache,
+            None => {
+                let folder = settings::cache_folder().ok_or_else(|| {
+                    SideError::Failed("there is no place for downloads: set PLUMB_CACHE to a folder".into())
+                })?;
+                let cache = DownloadCache::open(&folder.join("parity"), self.most).map_err(SideError::Failed)?;
+                self.cache.insert(cache)
+            }
+        };
+        let files = pinned.fetch(cache).await?;
+        Ok((files, PinnedPlace::Bucket(Box::new(pinned))))
     }
 
     /// Looks again.
@@ -88,8 +127,13 @@ impl Pins {
     /// # Errors
     /// What was changed meanwhile, or cannot be looked at any more.
     pub async fn look_again(&self, pinned: &Pinned) -> Result<(), SideError> {
-        let (local, files) = (pinned.local.clone(), pinned.files.clone());
-        blocking(move || local.repin(&files)).await?
+        match &pinned.place {
+            PinnedPlace::Bucket(bucket) => bucket.repin().await,
+            PinnedPlace::Local(local, files) => {
+                let (local, files) = (local.clone(), files.clone());
+                blocking(move || local.repin(&files)).await?
+            }
+        }
     }
 }
 

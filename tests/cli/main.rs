@@ -24,6 +24,7 @@ mod log;
 mod origins;
 mod ownership;
 mod parity_setup;
+mod parity_reports;
 mod secrets;
 mod selection;
 mod server_filled;

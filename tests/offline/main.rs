@@ -27,6 +27,8 @@ mod words;
 #[allow(dead_code)]
 #[path = "../support/github/mod.rs"]
 mod github;
+#[path = "../support/parity_reports.rs"]
+mod reports;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/server.rs"]

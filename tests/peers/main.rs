@@ -1,4 +1,5 @@
-//! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint.
+//! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint,
+//! Chromium.
 //! Each is set up by the tests themselves, out of what `setup.sh` and the requirements beside it say.
 
 // Clippy exempts the tests themselves, not the functions that they share.
@@ -11,6 +12,7 @@ mod emr_sandbox;
 mod parity_workflow;
 mod parity_s3;
 mod parity;
+mod pages;
 mod sandbox;
 mod workflows;
 
@@ -18,6 +20,8 @@ mod workflows;
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
+#[path = "../support/parity_reports.rs"]
+mod reports;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/world.rs"]

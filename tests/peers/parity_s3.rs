@@ -121,7 +121,8 @@ async fn what_is_not_there_not_finished_or_not_allowed_is_told_apart() {
     assert!(why.starts_with("failed: ") && !why.contains("not-the-secret"), "{why}");
     let other = BucketSide::new("s3://no-such-bucket-here/x/", FileFormat::Parquet, None).unwrap();
     let Err(error) = other.pin(&environment(&[])).await else { panic!() };
-    assert!(cause(error).contains("make it, or fix the `path`"));
+    let why = cause(error);
+    assert!(why.starts_with("failed: s3://no-such-bucket-here/x/: ") && why.contains("s3:ListBucket"), "{why}");
     // One object, and too little room for it.
     let alone = side(&format!("{prefix}/a.parquet"), None).pin(&environment(&[])).await.unwrap();
     let mut small = DownloadCache::open(&root.path().join("small"), 0).unwrap();

@@ -7,13 +7,14 @@ use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
 use crate::ui::Failure;
 use jiff::tz::TimeZone;
-use plumb_core::kinds::emr::compare::CompareOutput;
+use plumb_core::kinds::emr::compare::{CompareOutput, CompareSide, FileFormat};
 use plumb_core::parity::engine::OutputEngine;
 use plumb_core::parity::explain as told;
-use plumb_core::parity::plan::Relation;
+use plumb_core::parity::plan::{FilePart, FileRelation, Relation};
 use plumb_core::parity::result::SideResult;
 use plumb_core::parity::schema;
-use plumb_core::parity::sql::{self, Statement, tables};
+use plumb_core::parity::sql::{self, Dialect, Statement, tables};
+use plumb_core::parity::verdict::source;
 use std::fmt::Write;
 
 /// What a run of these jobs would send. Of local files the columns are read, and nothing else; nothing is sent to a server.
@@ -22,8 +23,14 @@ pub async fn explained(run: &Run<'_>, jobs: &[Job], engines: &mut Engines<'_>) -
     for job in jobs {
         for output in &job.outputs {
             let part = match run.engine_of(job, output)? {
-                OutputEngine::Duckdb => local(run, job, output, engines).await?,
-                OutputEngine::Warehouse(name) => remote(job, output, name)?,
+                OutputEngine::Duckdb if is_here(&output.old) && is_here(&output.new) => {
+                    local(run, job, output, engines).await?
+                }
+                OutputEngine::Duckdb => shaped(job, output, &sql::Duckdb, "-- engine duckdb\n")?,
+                OutputEngine::Warehouse(name) => {
+                    let engine = format!("-- engine databricks, SQL warehouse {name}\n");
+                    shaped(job, output, &sql::Databricks, &engine)?
+                }
             };
             let _ = write!(text, "-- Migration/{}, output {}\n{part}", job.name, output.name);
         }
@@ -31,10 +38,15 @@ pub async fn explained(run: &Run<'_>, jobs: &[Job], engines: &mut Engines<'_>) -
     Ok(text)
 }
 
-/// An output of DuckDB: it is there to be asked which columns there are.
+/// Whether a side lies on this machine.
+fn is_here(side: &CompareSide) -> bool {
+    side.path.as_deref().is_some_and(|path| !path.starts_with("s3"))
+}
+
+/// An output of local files: DuckDB is asked which columns there are.
 async fn local(run: &Run<'_>, job: &Job, output: &CompareOutput, engines: &mut Engines<'_>) -> Result<String, Failure> {
     let mut text = "-- engine duckdb\n".to_owned();
-    let mut pins = Pins::new(&run.project.dir);
+    let mut pins = Pins::new(&run.project.dir, 0);
     let mut sides = Vec::new();
     for (name, side) in [("old", &output.old), ("new", &output.new)] {
         match pins.pin(side).await {
@@ -63,31 +75,58 @@ async fn local(run: &Run<'_>, job: &Job, output: &CompareOutput, engines: &mut E
     engines.forget(OutputEngine::Duckdb);
     let engine = engines.get(OutputEngine::Duckdb, || pins.inputs(), &job.at(output)).await?;
     let statements = explain(engine, &context, old, new).await.map_err(|fault| failed(&job.at(output), fault))?;
-    text.push_str("-- in place of LIMIT 0 a run has the sum of both counts, and one more\n\n");
+    text.push_str(LIMIT);
+    text.push_str(MORE);
     text.push_str(&told::text(&statements));
     Ok(text)
 }
 
-/// An output of a warehouse: its columns are not known before it is asked.
-fn remote(job: &Job, output: &CompareOutput, warehouse: &str) -> Result<String, Failure> {
+/// Of statements whose rows are not counted yet.
+const LIMIT: &str = "-- in place of LIMIT 0 a run has the sum of both counts, and one more\n";
+const MORE: &str = "-- where something differs, more statements ask why\n\n";
+
+/// An output whose columns are not known before a server is asked.
+fn shaped(job: &Job, output: &CompareOutput, dialect: &dyn Dialect, engine: &str) -> Result<String, Failure> {
     let wrong = |why: String| Failure::error(format!("{}: {why}", job.at(output)));
-    let mut text = format!("-- engine databricks, SQL warehouse {warehouse}\n");
+    let mut text = engine.to_owned();
     let mut statements: Vec<Statement> = Vec::new();
     let mut sides = Vec::new();
     for (name, side, is_old) in [("old", &output.old, true), ("new", &output.new, false)] {
-        let table = side.table.as_deref().unwrap_or_default();
-        let relation = Relation::Table { name: tables::table_name(table).map_err(wrong)?, version: None };
-        let _ = writeln!(text, "-- {name}: {table}: at the version that `pin` answers");
+        let relation = relation(side).map_err(wrong)?;
+        let what = match (&relation, dialect.limit_is_free()) {
+            (Relation::Table { .. }, _) => "at the version that `pin` answers",
+            (Relation::Files(_), true) => "listed and downloaded first",
+            (Relation::Files(_), false) => "read by the warehouse",
+        };
+        let _ = writeln!(text, "-- {name}: {}: {what}", source(side));
         statements.extend(told::pin(&relation));
         sides.push(told::named_columns(output, relation, is_old));
     }
     let [old, new] = <[_; 2]>::try_from(sides).map_err(|_| Failure::error("an output has two sides"))?;
-    statements.extend([&old, &new].map(|side| told::describe(&sql::Databricks, &side.relation)));
+    statements.extend([&old, &new].map(|side| told::describe(dialect, &side.relation)));
     text.push_str("-- columns: what the manifest names, in types that its rules are about\n");
-    text.push_str("-- and every other column that both sides have\n\n");
+    text.push_str("-- and every other column that both sides have\n");
+    if dialect.limit_is_free() {
+        text.push_str(LIMIT);
+    }
+    text.push_str(MORE);
     let planned = schema::plan(output, &job.zone, old, new)
         .map_err(|sentences| sentences.into_iter().fold(wrong("the manifest is wrong".into()), Failure::hint))?;
-    statements.extend(told::statements(&sql::Databricks, output, &planned));
+    statements.extend(told::statements(dialect, output, &planned));
     text.push_str(&told::text(&statements));
     Ok(text)
+}
+
+/// Where a side lies, as a relation.
+fn relation(side: &CompareSide) -> Result<Relation, String> {
+    if let Some(table) = &side.table {
+        return Ok(Relation::Table { name: tables::table_name(table)?, version: None });
+    }
+    Ok(Relation::Files(FileRelation {
+        format: side.format.unwrap_or(FileFormat::Parquet),
+        files: vec![FilePart { path: source(side), ..FilePart::default() }],
+        csv: side.csv.clone().unwrap_or_default(),
+        columns: Vec::new(),
+        partition_types: Vec::new(),
+    }))
 }

@@ -7,6 +7,7 @@ use crate::disk::Disk;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::read_json;
 use plumb_core::parity::result::{FORMAT, Report};
 use plumb_core::parity::status::{counts, is_by_hand, migrations};
@@ -52,7 +53,8 @@ impl Forms for ReportForm {}
 pub fn run(global: &Global, args: ParityReport, ui: &Ui) -> Result<ExitCode, Failure> {
     let dir = settings::project_dir(global.project.as_deref())
         .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
-    let name = args.migration.strip_prefix("Migration/").unwrap_or(&args.migration);
+    let kind = format!("{}/", Migration::NAME);
+    let name = args.migration.strip_prefix(&kind).unwrap_or(&args.migration);
     let report = pick(reports(&dir, ui)?, name, args.period.as_deref())?;
     if let Some(why) = is_by_hand(&report) {
         let failure = Failure::error(format!("the report of {name} for {} shows nothing: {why}", report.period));

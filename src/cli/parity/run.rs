@@ -157,7 +157,7 @@ fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>,
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
-        let Some(compare) = compare_of(resource) else { continue };
+        let Some(compare) = compare_of(resource).map_err(failed)? else { continue };
         known.push(name.clone());
         if !wanted.is_empty() && !wanted.iter().any(|pattern| glob(pattern, name)) {
             continue;
@@ -235,7 +235,7 @@ impl Run<'_> {
     }
 
     async fn all(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
-        let mut pins = Pins::new(&self.project.dir);
+        let mut pins = Pins::new(&self.project.dir, self.args.cache);
         let mut pinned = Vec::new();
         for job in &jobs {
             pinned.push(self.pinned(&mut pins, engines, job).await);

@@ -44,33 +44,7 @@ impl Depends {
     /// Adds what the arguments of a step say. `jar` is the step's own.
     pub fn step(&mut self, jar: &str, args: &[String]) {
         self.text(jar, Use::Code);
-        let runs_script = jar.contains("script-runner");
-        let program = args.iter().position(|arg| arg.ends_with("spark-submit"));
-        let application = program.map(|at| application(args, at + 1));
-        let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        let copies = match words.as_slice() {
-            ["aws", "s3", "cp" | "sync" | "mv", ..] | ["hadoop", "distcp", ..] | ["hdfs", "distcp", ..] => {
-                let places: Vec<usize> = (0..args.len()).filter(|at| is_place(&args[*at])).collect();
-                places.iter().rev().nth(1).copied().zip(places.last().copied())
-            }
-            _ => None,
-        };
-        for (at, arg) in args.iter().enumerate() {
-            let named = named(arg).or_else(|| {
-                let before = args.get(at.checked_sub(1)?)?;
-                Some((before.as_str(), arg.as_str())).filter(|(name, _)| name.starts_with('-') && !name.contains('='))
-            });
-            let usage = match (named, application, copies) {
-                (_, _, Some((from, _))) if from == at => Use::Read,
-                (_, _, Some((_, to))) if to == at => Use::Written,
-                (_, Some(main), _) if main == at => Use::Code,
-                (Some((name, _)), Some(main), _) if at < main && !arg.contains('=') && name != "--conf" => {
-                    of_option(name)
-                }
-                (Some((name, _)), ..) => of_name(name),
-                (None, ..) if at == 0 && runs_script => Use::Code,
-                _ => Use::Mentioned,
-            };
+        for (arg, usage) in args.iter().zip(usages(jar, args)) {
             self.text(arg, usage);
         }
     }
@@ -97,36 +71,14 @@ impl Depends {
     }
 
     fn text(&mut self, text: &str, usage: Use) {
-        let ends =
-            |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '|' | '<' | '>');
-        // What stands for a secret ends with a bracket, and does not end an address.
-        let end = |found: &str| {
-            let mut places = found
-                .char_indices()
-                .filter(|(at, c)| ends(*c) && !(*c == ')' && found[..=*at].ends_with(detect::HIDDEN)));
-            places.next().map_or(found.len(), |(at, _)| at)
-        };
-        for start in ["s3://", "s3a://", "s3n://", "jdbc:", "hdfs://"] {
-            for (at, _) in text.match_indices(start) {
-                // `jdbc:hive2://hdfs://` has no end; a word that only ends like a scheme is none.
-                if text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
-                    continue;
-                }
-                let found = &text[at..];
-                let found = &found[..end(found)];
-                match start {
-                    "jdbc:" => {
-                        let address = found.split(['?', '&']).next().unwrap_or(found);
-                        self.services.insert(address.to_owned());
-                    }
-                    "hdfs://" => {
-                        self.services.insert("HDFS of the cluster".to_owned());
-                    }
-                    _ => {
-                        let path = format!("s3://{}", pattern::of(&found[start.len()..]));
-                        self.set(usage).insert(path);
-                    }
-                }
+        for found in addresses(text) {
+            if found.starts_with("jdbc:") {
+                let address = found.split(['?', '&']).next().unwrap_or(found);
+                self.services.insert(address.to_owned());
+            } else if found.starts_with("hdfs://") {
+                self.services.insert("HDFS of the cluster".to_owned());
+            } else if let Some((_, rest)) = found.split_once("://") {
+                self.set(usage).insert(format!("s3://{}", pattern::of(rest)));
             }
         }
     }
@@ -148,6 +100,73 @@ impl Depends {
         }
         self
     }
+}
+
+/// What is done with the path in each argument of a step.
+fn usages(jar: &str, args: &[String]) -> Vec<Use> {
+    let runs_script = jar.contains("script-runner");
+    let program = args.iter().position(|arg| arg.ends_with("spark-submit"));
+    let application = program.map(|at| application(args, at + 1));
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let copies = match words.as_slice() {
+        ["aws", "s3", "cp" | "sync" | "mv", ..] | ["hadoop", "distcp", ..] | ["hdfs", "distcp", ..] => {
+            let places: Vec<usize> = (0..args.len()).filter(|at| is_place(&args[*at])).collect();
+            places.iter().rev().nth(1).copied().zip(places.last().copied())
+        }
+        _ => None,
+    };
+    let mut found = Vec::with_capacity(args.len());
+    for (at, arg) in args.iter().enumerate() {
+        let named = named(arg).or_else(|| {
+            let before = args.get(at.checked_sub(1)?)?;
+            Some((before.as_str(), arg.as_str())).filter(|(name, _)| name.starts_with('-') && !name.contains('='))
+        });
+        let usage = match (named, application, copies) {
+            (_, _, Some((from, _))) if from == at => Use::Read,
+            (_, _, Some((_, to))) if to == at => Use::Written,
+            (_, Some(main), _) if main == at => Use::Code,
+            (Some((name, _)), Some(main), _) if at < main && !arg.contains('=') && name != "--conf" => of_option(name),
+            (Some((name, _)), ..) => of_name(name),
+            (None, ..) if at == 0 && runs_script => Use::Code,
+            _ => Use::Mentioned,
+        };
+        found.push(usage);
+    }
+    found
+}
+
+/// The addresses in S3 that a step's arguments say are written, as they stand there.
+pub fn written(jar: &str, args: &[String]) -> Vec<String> {
+    let writes = args.iter().zip(usages(jar, args)).filter(|(_, usage)| *usage == Use::Written);
+    let in_s3 = writes.flat_map(|(arg, _)| addresses(arg)).filter_map(|found| {
+        let rest = SCHEMES_OF_S3.iter().find_map(|scheme| found.strip_prefix(scheme))?;
+        Some(format!("s3://{rest}"))
+    });
+    in_s3.collect()
+}
+
+/// How addresses in S3 begin, of whatever program.
+const SCHEMES_OF_S3: [&str; 3] = ["s3://", "s3a://", "s3n://"];
+
+/// The addresses in a text that a pipeline may depend on.
+fn addresses(text: &str) -> Vec<&str> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '|' | '<' | '>');
+    // What stands for a secret ends with a bracket, and does not end an address.
+    let end = |found: &str| {
+        let mut places =
+            found.char_indices().filter(|(at, c)| ends(*c) && !(*c == ')' && found[..=*at].ends_with(detect::HIDDEN)));
+        places.next().map_or(found.len(), |(at, _)| at)
+    };
+    let mut all = Vec::new();
+    for start in SCHEMES_OF_S3.into_iter().chain(["jdbc:", "hdfs://"]) {
+        for (at, _) in text.match_indices(start) {
+            // `jdbc:hive2://hdfs://` has no end; a word that only ends like a scheme is none.
+            if !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+                all.push(&text[at..at + end(&text[at..])]);
+            }
+        }
+    }
+    all
 }
 
 fn is_place(arg: &str) -> bool {

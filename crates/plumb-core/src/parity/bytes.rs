@@ -26,7 +26,7 @@ pub fn read_bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(expected)?;
     let is_plain = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
     let amount = number.parse::<f64>().ok().filter(|_| is_plain).ok_or_else(expected)? * unit as f64;
-    if amount < 1.0 || amount > 1e18 {
+    if !(1.0..=1e18).contains(&amount) {
         return Err(expected());
     }
     Ok(amount.round() as u64)

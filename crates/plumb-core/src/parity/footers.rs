@@ -279,7 +279,7 @@ pub fn read_doubtful_times(source: &str, rows: &[SqlRow]) -> Result<(), SideFaul
 
 /// The fields of a footer, which come one after the other, each with the number of its children.
 fn columns(text: &str) -> Option<Vec<ParquetColumn>> {
-    let mut fields = text.split(FIELD).map(|field| Field::read(field));
+    let mut fields = text.split(FIELD).map(Field::read);
     let root = fields.next()??;
     let mut found = Vec::new();
     for _ in 0..root.children {

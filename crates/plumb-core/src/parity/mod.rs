@@ -4,6 +4,7 @@
 //! here runs SQL, reads a file or knows the time: `src/engines` does.
 
 pub mod bytes;
+pub mod causes;
 pub mod engine;
 pub mod explain;
 pub mod files;

@@ -187,9 +187,10 @@ fn without_rules_people_type_reports_and_without_a_manifest_none_counts() {
     (by_hand.rules, by_hand.outputs, by_hand.commit) = (None, Vec::new(), None);
     let plain = ComparedMigration { rules: None, outputs: Vec::new(), ..manifest() };
     let of = |manifests: &[ComparedMigration]| {
-        status(manifests, &[by_hand.clone()], day("2024-06-02"))[0].periods[0].clone()
+        status(manifests, std::slice::from_ref(&by_hand), day("2024-06-02"))[0].periods[0].clone()
     };
-    assert_eq!((of(&[plain.clone()]).state, of(&[plain.clone()]).says.as_str()), (PeriodState::Equal, "typed by hand"));
+    let typed = of(&[plain]);
+    assert_eq!((typed.state, typed.says.as_str()), (PeriodState::Equal, "typed by hand"));
     assert_eq!(of(&[]).says, "no Migration has that name");
     assert_eq!(of(&[]).state, PeriodState::Void);
 }

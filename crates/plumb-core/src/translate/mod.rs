@@ -18,6 +18,7 @@ mod job;
 mod library;
 mod line;
 mod nodes;
+mod outputs;
 mod parts;
 mod pipeline;
 mod place;

@@ -1,6 +1,7 @@
 //! A whole pipeline: what it is translated to, what ties the old to the new, and what an account alone cannot answer.
 
 use super::account::TranslationDecision;
+use super::outputs::{self, CompareQuestion};
 use super::{TranslatedManifest, Translation, TranslationOptions, address, escape, translate};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
@@ -54,7 +55,7 @@ pub fn pipeline(
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
-    let legacy = tie(&mut translation, name, old);
+    let legacy = tie(&mut translation, input, name, old);
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -138,7 +139,7 @@ impl Places<'_> {
 }
 
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
-fn tie(translation: &mut Translation, name: &str, old: &EmrSource) -> String {
+fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource) -> String {
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
@@ -209,7 +210,14 @@ fn tie(translation: &mut Translation, name: &str, old: &EmrSource) -> String {
         &["`wave`, a name that they share, and `cutover`, a day", "later"],
         "neither is set",
     ));
-    let spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    if let Some((compare, questions)) = outputs::compare(input) {
+        spec["compare"] = compare;
+        for CompareQuestion { place, what, why, options, default } in questions {
+            let place = format!("compare.{place}");
+            translation.decisions.push(decision(migration.to_string(), &place, what, why, &options, default));
+        }
+    }
     translation.documents.push(TranslatedManifest { address: migration, spec });
     legacy.to_string()
 }
@@ -256,7 +264,10 @@ mod tests {
         assert_eq!(
             translation.documents[3].spec,
             json!({ "from": { "emr": ["EmrCluster/legacy-sales"] },
-                    "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] } })
+                    "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] },
+                    "compare": { "period": "month", "outputs": [{ "name": "output", "keys": [],
+                        "old": { "path": "s3://x/{period}/", "format": "parquet" },
+                        "new": { "path": "s3://x/databricks/{period}/", "format": "parquet" } }] } })
         );
         let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
         assert_eq!(asked(&translation, "the date in"), [parameters]);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The members by which the elements of lists are known.
-const KEYS: [&str; 3] = ["task_key", "job_cluster_key", "id"];
+const KEYS: [&str; 4] = ["task_key", "job_cluster_key", "id", "name"];
 
 /// The JSON pointer of a place as `tasks[load].libraries`, and whether it is there; of one that is not, that of the
 /// nearest place around it. `[*]` is the first element that has the rest, else the first one. A member's name may have

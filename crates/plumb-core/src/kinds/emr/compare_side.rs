@@ -294,9 +294,14 @@ fn condition(tests: &serde_json::Map<String, Value>, place: &str, unit: PeriodUn
             }
             ("lt" | "le" | "gt" | "ge", _) => findings.at(&at, "this has no order", "expected a text or a number"),
             (other, _) => {
-                let label = nearest(other, CONDITIONS).map_or_else(
+                let meant = match other {
+                    "gte" => Some("ge"),
+                    "lte" => Some("le"),
+                    other => nearest(other, CONDITIONS),
+                };
+                let label = meant.map_or_else(
                     || "expected `in`, `lt`, `le`, `gt` or `ge`".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
+                    |meant| format!("did you mean `{meant}`?"),
                 );
                 findings.at(&at, format!("there is no condition `{other}`"), label);
             }

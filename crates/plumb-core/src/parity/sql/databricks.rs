@@ -123,6 +123,73 @@ impl Dialect for Databricks {
     fn read_type(&self, text: &str) -> DataType {
         DataType::from_spark(text).unwrap_or_else(|_| DataType::Other(text.to_owned()))
     }
+    /// The Statement Execution API has no session to rely on.
+    fn keep(&self, _name: &str, _query: &str) -> Option<String> {
+        None
+    }
+    fn only(&self, columns: &str, from: &str, condition: &str) -> String {
+        format!("SELECT {columns} FROM {from} WHERE {condition}")
+    }
+    fn without(&self, text: &str, pattern: &str) -> String {
+        format!("regexp_replace({text}, {pattern}, '')")
+    }
+    fn matches(&self, text: &str, pattern: &str) -> String {
+        format!("({text} RLIKE {pattern})")
+    }
+    fn begins_with(&self, text: &str, start: &str) -> String {
+        format!("startswith({text}, {start})")
+    }
+    /// Spark SQL cannot compose. Letters of Latin are told apart here: the same letters without their marks, and the same
+    /// marks.
+    fn same_composed(&self, a: &str, b: &str) -> String {
+        let (composed, letters, marks) = composed_letters();
+        let plain =
+            |text: &str| format!("regexp_replace(translate({text}, '{composed}', '{letters}'), '\\\\p{{M}}', '')");
+        let marked =
+            |text: &str| format!("regexp_replace(translate({text}, '{composed}', '{marks}'), '\\\\P{{M}}', '')");
+        format!("({} = {} AND {} = {})", plain(a), plain(b), marked(a), marked(b))
+    }
+    fn split(&self, text: &str) -> String {
+        format!("split({text}, ',')")
+    }
+    fn length(&self, array: &str) -> String {
+        format!("cardinality({array})")
+    }
+    fn days(&self, date: &str) -> String {
+        format!("unix_date({date})")
+    }
+    fn date(&self, days: &str) -> String {
+        format!("date_from_unix_date(CAST({days} AS INT))")
+    }
+    fn divided(&self, a: &str, b: &str) -> String {
+        format!("((({a}) - pmod({a}, {b})) div {b})")
+    }
+}
+
+/// The composed letters of Latin-1 and Latin Extended-A with their plain letters and their marks, in the same order (the
+/// canonical decompositions of `UnicodeData.txt`).
+fn composed_letters() -> (String, String, String) {
+    const MARKS: [(char, &str, &str); 12] = [
+        ('\u{300}', "ÀÈÌÒÙàèìòùǸǹ", "AEIOUaeiouNn"),
+        ('\u{301}', "ÁÉÍÓÚÝáéíóúýĆćĹĺŃńŔŕŚśŹź", "AEIOUYaeiouyCcLlNnRrSsZz"),
+        ('\u{302}', "ÂÊÎÔÛâêîôûĈĉĜĝĤĥĴĵŜŝŴŵŶŷ", "AEIOUaeiouCcGgHhJjSsWwYy"),
+        ('\u{303}', "ÃÑÕãñõĨĩŨũ", "ANOanoIiUu"),
+        ('\u{304}', "ĀāĒēĪīŌōŪū", "AaEeIiOoUu"),
+        ('\u{306}', "ĂăĔĕĞğĬĭŎŏŬŭ", "AaEeGgIiOoUu"),
+        ('\u{307}', "ĊċĖėĠġİŻż", "CcEeGgIZz"),
+        ('\u{308}', "ÄËÏÖÜäëïöüÿŸ", "AEIOUaeiouyY"),
+        ('\u{30a}', "ÅåŮů", "AaUu"),
+        ('\u{30b}', "ŐőŰű", "OoUu"),
+        ('\u{30c}', "ČčĎďĚěŇňŘřŠšŤťŽž", "CcDdEeNnRrSsTtZz"),
+        ('\u{327}', "ÇçĢĶķĻļŅņŖŗŞşŢţ", "CcGKkLlNnRrSsTt"),
+    ];
+    let (mut composed, mut letters, mut marks) = (String::new(), String::new(), String::new());
+    for (mark, with, without) in MARKS {
+        composed.push_str(with);
+        letters.push_str(without);
+        marks.extend(with.chars().map(|_| mark));
+    }
+    (composed, letters, marks)
 }
 
 /// `read_files`: a folder each, types given, and what a file holds in another type is an error.

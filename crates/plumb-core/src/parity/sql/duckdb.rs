@@ -131,6 +131,39 @@ impl Dialect for Duckdb {
     fn read_type(&self, text: &str) -> DataType {
         DataType::from_duckdb(text)
     }
+    fn keep(&self, name: &str, query: &str) -> Option<String> {
+        Some(format!("CREATE OR REPLACE TEMP TABLE {name} AS {query}"))
+    }
+    fn only(&self, columns: &str, from: &str, condition: &str) -> String {
+        format!("SELECT {columns}, unnest(CASE WHEN {condition} THEN [1] ELSE [] END) AS u FROM {from}")
+    }
+    fn without(&self, text: &str, pattern: &str) -> String {
+        format!("regexp_replace({text}, {pattern}, '', 'g')")
+    }
+    fn matches(&self, text: &str, pattern: &str) -> String {
+        format!("regexp_matches({text}, {pattern})")
+    }
+    fn begins_with(&self, text: &str, start: &str) -> String {
+        format!("starts_with({text}, {start})")
+    }
+    fn same_composed(&self, a: &str, b: &str) -> String {
+        format!("nfc_normalize({a}) = nfc_normalize({b})")
+    }
+    fn split(&self, text: &str) -> String {
+        format!("string_split({text}, ',')")
+    }
+    fn length(&self, array: &str) -> String {
+        format!("len({array})")
+    }
+    fn days(&self, date: &str) -> String {
+        format!("date_diff('day', DATE '1970-01-01', {date})")
+    }
+    fn date(&self, days: &str) -> String {
+        format!("(DATE '1970-01-01' + CAST({days} AS INTEGER))")
+    }
+    fn divided(&self, a: &str, b: &str) -> String {
+        format!("((({a}) - {}) // {b})", self.modulo(a, b))
+    }
 }
 
 /// Files with the same partition values and calendar are read by one call, and the calls are put together by name.

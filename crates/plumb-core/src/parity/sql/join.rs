@@ -1,7 +1,7 @@
 //! The join of both sides, and what it counts.
 
 use super::side::{Forms, view};
-use super::value::distance;
+use super::value::{Form, distance};
 use super::{Dialect, SqlRow, Statement, Writer, count_if, number};
 use crate::parity::plan::{ExpectAbout, OutputPlan};
 
@@ -28,6 +28,16 @@ impl<'p> Joined<'p> {
     /// The join of a plan. A plan without keys is joined as a bag.
     pub fn new(plan: &'p OutputPlan, path: JoinPath) -> Joined<'p> {
         Joined { plan, path, forms: Forms::of(plan) }
+    }
+
+    /// The rows of a side: keys `k0…`, cells `v0…`.
+    pub fn side(&self, w: &Writer<'_>, is_old: bool) -> String {
+        view(w, self.plan, &self.forms, is_old)
+    }
+
+    /// In which form a key is compared, and a cell.
+    pub fn form_of(&self, is_key: bool, at: usize) -> &Form {
+        if is_key { &self.forms.keys[at] } else { &self.forms.cells[at] }
     }
 
     /// The common table expressions, of which the last is `j`.

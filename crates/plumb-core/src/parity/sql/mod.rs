@@ -101,6 +101,29 @@ pub trait Dialect {
     fn describe(&self, query: &str) -> String;
     /// A type as [`Dialect::describe`] says it.
     fn read_type(&self, text: &str) -> DataType;
+    /// Keeps the rows of a query for the statements that follow, under a name. `None` where an engine has no session: there
+    /// each statement makes them again.
+    fn keep(&self, name: &str, query: &str) -> Option<String>;
+    /// The rows of an outer join of which something holds. DuckDB must not see a WHERE there (duckdb #23688).
+    fn only(&self, columns: &str, from: &str, condition: &str) -> String;
+    /// A text without what a regular expression matches, which both RE2 and Java know.
+    fn without(&self, text: &str, pattern: &str) -> String;
+    /// Whether a regular expression matches somewhere in a text.
+    fn matches(&self, text: &str, pattern: &str) -> String;
+    /// Whether a text begins with another.
+    fn begins_with(&self, text: &str, start: &str) -> String;
+    /// Whether two texts are the same once composed, as far as the engine can tell.
+    fn same_composed(&self, a: &str, b: &str) -> String;
+    /// An array of what stands between commas.
+    fn split(&self, text: &str) -> String;
+    /// How many elements an array has.
+    fn length(&self, array: &str) -> String;
+    /// How many days a date is after 1970-01-01.
+    fn days(&self, date: &str) -> String;
+    /// The date that is so many days after 1970-01-01.
+    fn date(&self, days: &str) -> String;
+    /// A whole number divided by one, rounded down.
+    fn divided(&self, a: &str, b: &str) -> String;
 }
 
 /// A statement while it is written: the dialect, and the values so far.
@@ -138,6 +161,11 @@ impl<'d> Writer<'d> {
     /// A number that plumb computed, as a double.
     pub fn double(&self, value: f64) -> String {
         self.cast(&format!("'{value:e}'"), &DataType::Double)
+    }
+
+    /// A cast that is null where there is no such value.
+    pub fn try_cast(&self, expression: &str, of_type: &DataType) -> String {
+        format!("TRY_CAST({expression} AS {})", self.dialect.type_name(of_type))
     }
 
     /// A cast.

@@ -141,3 +141,50 @@ pub(super) fn strip(spread: &Spread) -> String {
         html(&most)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The width of a bar in hundredths of the track.
+    fn width(bar: &str) -> f64 {
+        let text = bar.rsplit_once("width=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(width, _)| width);
+        text.and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN) / 4.0
+    }
+
+    #[test]
+    fn one_is_seen_beside_millions_and_nothing_is_not() {
+        let of = |number| width(&log_bar(number, 9_999_870, "f-ok"));
+        assert!(of(0) == 0.0 && of(1) > 10.0 && of(130) > of(1) && (of(9_999_870) - 100.0).abs() < 0.1);
+        assert!(width(&log_bar(0, 0, "f-ok")) == 0.0);
+        let share = |part| width(&share_bar(part, 1_000_000, "f-bad"));
+        assert!(share(0) == 0.0 && share(1) >= 1.0 && (share(500_000) - 50.0).abs() < 0.1 && share(u64::MAX) <= 100.0);
+    }
+
+    #[test]
+    fn a_drawing_says_in_words_what_it_shows() {
+        let bins = Histogram { from: "0".into(), to: "<60>".into(), old: vec![1_000, 2], new: vec![3] };
+        let shown = histogram("qty", &bins);
+        assert!(
+            shown.contains("Histogram of qty, 2 bins from 0 to &lt;60&gt;: old has 1,002 values, new 3;"),
+            "{shown}"
+        );
+        let none = Histogram { old: vec![0, 0], new: Vec::new(), ..bins };
+        assert_eq!(histogram("qty", &none), "", "of nothing there is nothing to draw");
+        let part = |value: &str, rows, only_old, differing| SpreadPart {
+            value: Some(value.into()),
+            rows,
+            only_old,
+            only_new: 0,
+            differing,
+        };
+        let parts = vec![part("a", 1_000, 0, 5), part("b", 10, 0, 0), part("c", 0, 4, 0)];
+        let spread = Spread { by: "region".into(), parts };
+        assert!(
+            strip(&spread).contains("Most in c: 4 of 4 rows (100 %). 2 of 3 have a difference."),
+            "{}",
+            strip(&spread)
+        );
+        assert_eq!(strip(&Spread { by: "region".into(), parts: vec![part("b", 10, 0, 0)] }), "");
+    }
+}

@@ -98,7 +98,7 @@ fn tiles(out: &mut String, report: &Report) {
         ("Rows only in new", sum(&|o| o.only_new)),
         ("Rows that differ", sum(&|o| o.differing_rows)),
     ] {
-        out.push_str(&format!("<div><dt>{label}</dt><dd>{value}</dd></div>"));
+        out.push_str(&format!("<div><dt>{label}</dt><dd>{}</dd></div>", value.replace(',', ",<wbr>")));
     }
     out.push_str("</dl>\n");
 }

@@ -97,7 +97,10 @@ fn row(output: &OutputResult) -> String {
 
 fn details(output: &OutputResult) -> String {
     // Within HTML GitHub still looks for mentions; a name is shown in `<code>`, as in a plan's comment.
-    let mut out = format!("<details><summary><code>{}</code></summary>\n\n", html(&fitted(&output.name, NAME)));
+    let mut out = format!(
+        "<details><summary><code>{}</code></summary>\n\n",
+        html(&fitted(&output.name, NAME)).replace('`', "&#96;")
+    );
     if let Some(because) = &output.because {
         out.push_str(&format!("No verdict: {}\n\n", cell(because, 1_000)));
     }

@@ -50,18 +50,18 @@ pub(super) fn runs(old: &str, new: &str) -> (Vec<Run>, Vec<Run>) {
 }
 
 /// The part of a value that is shown.
-struct Shown {
+struct Window {
     chars: Vec<char>,
     left_out: usize,
 }
 
-fn window(text: &str, skipped: usize) -> Shown {
+fn window(text: &str, skipped: usize) -> Window {
     let mut rest = text.chars().skip(skipped);
     let chars: Vec<char> = rest.by_ref().take(MOST).collect();
-    Shown { chars, left_out: rest.count() }
+    Window { chars, left_out: rest.count() }
 }
 
-impl Shown {
+impl Window {
     /// Whether a range is at the start of the whole value, and at its end.
     fn ends(&self, range: &std::ops::Range<usize>, skipped: usize) -> (bool, bool) {
         (range.start == 0 && skipped == 0, range.end == self.chars.len() && self.left_out == 0)
@@ -74,20 +74,28 @@ fn marked(chars: &[char], differs: bool, (starts, ends): (bool, bool)) -> String
     let leading = if starts { chars.iter().take_while(|c| **c == ' ').count() } else { 0 };
     let trailing = if ends { chars.iter().rev().take_while(|c| **c == ' ').count() } else { 0 };
     let mut out = String::new();
+    let mut ends_with_note = false;
     for (i, c) in chars.iter().enumerate() {
         let at_end = i < leading || i >= chars.len() - trailing;
+        ends_with_note = false;
         match c {
             ' ' if differs || at_end => out.push('␣'),
             c if differs && c.width() == Some(0) && !super::super::value::is_hidden(*c) => {
                 out.push_str(&format!("◌{c} U+{:04X} ", u32::from(*c)));
+                ends_with_note = true;
             }
             c if differs && !c.is_ascii() && chars.len() <= 4 && !super::super::value::is_hidden(*c) => {
                 out.push_str(&format!("{c} U+{:04X} ", u32::from(*c)));
+                ends_with_note = true;
             }
             c => out.push(*c),
         }
     }
-    visible(out.trim_end())
+    if ends_with_note {
+        // What stands between a note and the next character.
+        out.pop();
+    }
+    visible(&out)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(super) fn percent(part: u64, of: u64) -> String {
     if part == 0 || part >= of {
         format!("{share:.0} %")
     } else if share < 0.01 {
-        "< 0.01 %".into()
+        "under 0.01 %".into()
     } else if share < 1.0 {
         format!("{share:.2} %")
     } else if share > 99.0 {
@@ -154,4 +154,59 @@ pub(super) fn score(report: &Report) -> String {
 /// `1 row`, `3 rows`.
 pub(super) fn rows(count: u64) -> String {
     format!("{} {}", thousands(count), if count == 1 { "row" } else { "rows" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_thousands() {
+        for (number, wanted) in [(0, "0"), (999, "999"), (1_000, "1,000"), (9_999_870, "9,999,870")] {
+            assert_eq!(thousands(number), wanted);
+        }
+        assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(known(None), "not known", "what was not counted is not zero");
+    }
+
+    #[test]
+    fn a_share_is_nothing_only_of_nothing_and_all_only_of_all() {
+        for (part, of, wanted) in [
+            (0, 0, "0 %"),
+            (0, 5, "0 %"),
+            (5, 5, "100 %"),
+            (1, 1_000_000, "under 0.01 %"),
+            (4, 1_000, "0.40 %"),
+            (38, 100, "38 %"),
+            (999_999, 1_000_000, "99.99 %"),
+        ] {
+            assert_eq!(percent(part, of), wanted, "{part} of {of}");
+        }
+    }
+
+    #[test]
+    fn lengths_and_sizes_are_short() {
+        for (seconds, wanted) in [
+            (0.42, "0.4 s"),
+            (9.96, "10 s"),
+            (41.2, "41 s"),
+            (185.0, "3 min 05 s"),
+            (7_800.0, "2 h 10 min"),
+            (f64::NAN, "not known"),
+        ] {
+            assert_eq!(took(seconds), wanted);
+        }
+        for (bytes, wanted) in [(912, "912 B"), (1_000, "1.0 kB"), (2_911_440_532, "2.9 GB"), (u64::MAX, "18446.7 PB")]
+        {
+            assert_eq!(size(bytes), wanted);
+        }
+    }
+
+    #[test]
+    fn every_cause_has_one_title() {
+        let names: std::collections::BTreeSet<&str> = CAUSES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names.len(), CAUSES.len());
+        assert_eq!(cause_title("timezone"), "time zone");
+        assert_eq!(cause_title("not_known_yet"), "not known yet");
+    }
 }

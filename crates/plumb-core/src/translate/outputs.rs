@@ -1,0 +1,289 @@
+//! A first comparison of what the old and the new pipeline write, out of what the arguments of the old one say is written.
+
+use crate::detect;
+use crate::inventory::depends::written;
+use crate::inventory::pattern;
+use plumb_model::address::slug;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What is in an address that is written to while a pipeline works, and is no output.
+const NO_OUTPUT: [&str; 5] = ["checkpoint", "checkpoints", "staging", "tmp", "temp"];
+
+/// A question about a proposed comparison.
+pub(super) struct CompareQuestion {
+    /// Below `compare`, in the notation of decisions.
+    pub place: String,
+    pub what: String,
+    pub why: &'static str,
+    pub options: [&'static str; 2],
+    pub default: &'static str,
+}
+
+/// An output of the old pipeline.
+struct OldOutput {
+    name: String,
+    /// As the arguments have it.
+    raw: String,
+    /// With placeholders in place of a date, and which period that is of.
+    path: String,
+    unit: Option<&'static str>,
+}
+
+/// `spec.compare` for all outputs that the steps of a cluster or the runs of an application name, and what is to be asked
+/// about it; `None` where they name none.
+pub(super) fn compare(input: &Value) -> Option<(Value, Vec<CompareQuestion>)> {
+    let outputs = old_outputs(input);
+    let unit = outputs.iter().find_map(|output| output.unit).unwrap_or("month");
+    let mut questions = Vec::new();
+    let mut list = Vec::new();
+    for output in &outputs {
+        // A comparison has one sort of period: a date of another one stays as it is.
+        let path = if output.unit.is_none_or(|other| other == unit) { &output.path } else { &output.raw };
+        let mut ask = |member: &str, what: String, why, options, default| {
+            let place = format!("outputs[{}]{member}", output.name);
+            questions.push(CompareQuestion { place, what, why, options, default });
+        };
+        if pattern::of(path).contains("{date}") || !path.contains('{') {
+            ask(
+                ".old.path",
+                format!("which period `{path}` is of"),
+                "EMR knows one run's arguments, and not what filled them in",
+                ["a placeholder: `{period}`, `{year}`, `{month}`, `{start}`, `{end}`", "all of it in every period"],
+                "all of it in every period",
+            );
+        }
+        ask(
+            ".old.format",
+            format!("how the files of `{path}` are written"),
+            "the code decides it, and EMR does not know the code",
+            ["`parquet`, `delta`", "`csv` or `json`, with `columns`: types are never guessed"],
+            "`parquet`",
+        );
+        ask(
+            ".new",
+            format!("where the new pipeline writes what the old one writes to `{path}`"),
+            "both run at the same time until the cutover, so they must not write to one place",
+            ["a `table` of Unity Catalog and `warehouse`, with `where` for the period", "a `path` of its own"],
+            "a path where nothing is yet: there is no verdict before this is answered",
+        );
+        ask(
+            ".keys",
+            format!("which columns name a row of `{}`", output.name),
+            "with keys it is known which cells differ, and not only that rows do",
+            ["the columns that name a row: `plumb parity suggest` proposes them", "none: rows are a bag"],
+            "none: rows are a bag",
+        );
+        let (bucket, key) = path.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
+        list.push(json!({
+            "name": output.name,
+            "old": { "path": path, "format": "parquet" },
+            "new": { "path": format!("s3://{bucket}/databricks/{key}"), "format": "parquet" },
+            "keys": [],
+        }));
+    }
+    (!list.is_empty()).then(|| (json!({ "period": unit, "outputs": list }), questions))
+}
+
+fn old_outputs(input: &Value) -> Vec<OldOutput> {
+    let members = |place: &str| input.pointer(place).and_then(Value::as_array).into_iter().flatten();
+    let texts = |list: Option<&Value>| -> Vec<String> {
+        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let steps = members("/Steps").map(|step| {
+        let jar = step.pointer("/Config/Jar").and_then(Value::as_str).unwrap_or_default();
+        written(jar, &texts(step.pointer("/Config/Args")))
+    });
+    let runs =
+        members("/jobRuns").map(|run| written("", &texts(run.pointer("/jobDriver/sparkSubmit/entryPointArguments"))));
+    let mut outputs: Vec<OldOutput> = Vec::new();
+    let mut seen = BTreeSet::new();
+    // The API lists steps newest first; outputs stand in the order in which they are written.
+    let raws = steps.collect::<Vec<_>>().into_iter().rev().chain(runs).flatten();
+    for raw in raws.filter(|raw| is_output(raw)) {
+        let (path, unit) = placed(&raw);
+        if seen.insert(path.trim_end_matches('/').to_owned()) {
+            let name = name_of(&path, &outputs);
+            outputs.push(OldOutput { name, raw, path, unit });
+        }
+    }
+    outputs
+}
+
+/// Whether an address can be one of `compare`, and is of more than the pipeline's own work.
+fn is_output(address: &str) -> bool {
+    let key = address.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let has_key = key.is_some_and(|(bucket, key)| !bucket.is_empty() && !key.trim_matches('/').is_empty());
+    let is_plain = !address.contains(|c: char| "*?[]{}$\\".contains(c) || c.is_control() || c.is_whitespace());
+    let mut parts = address.split(['/', '-', '_', '.']);
+    has_key
+        && is_plain
+        && !address.contains(detect::HIDDEN)
+        && !address.contains("..")
+        && !parts.any(|part| NO_OUTPUT.contains(&part))
+}
+
+/// The last part of a path that says no date, as a name that no output before has.
+fn name_of(path: &str, before: &[OldOutput]) -> String {
+    let said = path.trim_start_matches("s3://").split('/').skip(1).filter(|part| !part.contains('{'));
+    let name = said.filter_map(slug).last().unwrap_or_else(|| "output".into());
+    let is_taken = |name: &str| before.iter().any(|output| output.name == name);
+    let numbered = (2..).map(|n| format!("{name}-{n}"));
+    std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
+}
+
+/// A path with placeholders for the months or days in it, and which of them. Of several forms the first one counts.
+fn placed(path: &str) -> (String, Option<&'static str>) {
+    let mut placed = String::new();
+    let mut unit = None;
+    let mut at = 0;
+    while let Some(c) = path[at..].chars().next() {
+        let is_start = !path[..at].ends_with(|c: char| c.is_ascii_digit());
+        match date_at(&path[at..]).filter(|(_, found, _)| is_start && unit.is_none_or(|unit| unit == *found)) {
+            Some((length, found, placeholder)) => {
+                placed.push_str(&placeholder);
+                (unit, at) = (Some(found), at + length);
+            }
+            None => {
+                placed.push(c);
+                at += c.len_utf8();
+            }
+        }
+    }
+    (placed, unit)
+}
+
+/// A date at the beginning of a text: how long it is, which period it is of, and what stands for it.
+fn date_at(text: &str) -> Option<(usize, &'static str, String)> {
+    let number = |from: usize, length: usize, least: u32, most: u32| -> bool {
+        let digits = text.get(from..from + length).filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
+        digits.and_then(|part| part.parse().ok()).is_some_and(|n: u32| (least..=most).contains(&n))
+    };
+    let ends = |at: usize| !text[at..].starts_with(|c: char| c.is_ascii_digit());
+    if !number(0, 4, 1990, 2099) {
+        return None;
+    }
+    let month = |from: usize| number(from, 2, 1, 12) && ends(from + 2);
+    if text[4..].starts_with('-') && month(5) {
+        let is_day = text[7..].starts_with('-') && number(8, 2, 1, 31) && ends(10);
+        let length = if is_day { 10 } else { 7 };
+        return Some((length, if is_day { "day" } else { "month" }, "{period}".into()));
+    }
+    if month(4) {
+        return Some((6, "month", "{year}{month}".into()));
+    }
+    // `2024/05`, `year=2024/month=05`: with a day below it, no placeholder says that day alone.
+    let between = text[4..].find(|c: char| c.is_ascii_digit()).map(|length| &text[4..4 + length])?;
+    let is_folder = between == "/" || (between.starts_with('/') && between.ends_with('='));
+    let after = 4 + between.len();
+    if !is_folder || between.matches('/').count() != 1 || !month(after) {
+        return None;
+    }
+    let below = text[after + 2..].trim_start_matches('/');
+    let below = below.split('/').next().unwrap_or_default();
+    let below = below.rsplit('=').next().unwrap_or_default();
+    let is_day = below.len() == 2 && below.bytes().all(|b| b.is_ascii_digit());
+    (!is_day).then(|| (after + 2, "month", format!("{{year}}{between}{{month}}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_become_placeholders() {
+        for (path, wanted, unit) in [
+            ("s3://x/2026-10/", "s3://x/{period}/", Some("month")),
+            ("s3://x/month=2026-10/a", "s3://x/month={period}/a", Some("month")),
+            ("s3://x/dt=2026-10-05", "s3://x/dt={period}", Some("day")),
+            ("s3://x/202610", "s3://x/{year}{month}", Some("month")),
+            ("s3://x/2026/10/", "s3://x/{year}/{month}/", Some("month")),
+            ("s3://x/year=2026/month=10", "s3://x/year={year}/month={month}", Some("month")),
+            ("s3://x/ä/2026-10/2026-10.parquet", "s3://x/ä/{period}/{period}.parquet", Some("month")),
+            // No placeholder says a day in this form, and these are no dates.
+            ("s3://x/20261005/", "s3://x/20261005/", None),
+            ("s3://x/2026/10/05/", "s3://x/2026/10/05/", None),
+            ("s3://x/year=2026/month=10/day=05/", "s3://x/year=2026/month=10/day=05/", None),
+            ("s3://x/12026-10/v2026-13/2026", "s3://x/12026-10/v2026-13/2026", None),
+            ("s3://x/2026-10-05/2026-11", "s3://x/{period}/2026-11", Some("day")),
+        ] {
+            assert_eq!(placed(path), (wanted.to_owned(), unit), "{path}");
+        }
+    }
+
+    fn proposed(args: &[&[&str]]) -> Option<(Value, Vec<String>)> {
+        let step = |args: &&[&str]| json!({ "Config": { "Jar": "command-runner.jar", "Args": args } });
+        // The newest first, as the API has them.
+        let input = json!({ "Steps": args.iter().rev().map(step).collect::<Vec<_>>() });
+        compare(&input).map(|(compare, questions)| (compare, questions.into_iter().map(|q| q.place).collect()))
+    }
+
+    #[test]
+    fn each_output_that_the_arguments_name_is_proposed_once() {
+        let (compare, asked) = proposed(&[
+            &[
+                "spark-submit",
+                "s3://a/clean.py",
+                "--input",
+                "s3://lake/raw/2026-10/",
+                "--output",
+                "s3://lake/clean/2026-10/",
+            ],
+            &[
+                "spark-submit",
+                "s3://a/agg.py",
+                "--out=s3a://lake/agg/month=2026-10",
+                "--checkpoint-dir",
+                "s3://lake/checkpoint/x",
+            ],
+            &[
+                "spark-submit",
+                "s3://a/agg.py",
+                "--dest",
+                "s3://lake/clean/2026-10",
+                "--target",
+                "s3://other/agg/latest",
+            ],
+            &[
+                "spark-submit",
+                "s3://a/agg.py",
+                "--output",
+                "s3://lake/(secret)/x",
+                "--output",
+                "s3://lake",
+                "--output",
+                "s3://lake/x*",
+            ],
+        ])
+        .unwrap_or_default();
+        let output = |name: &str, old: &str, new: &str| json!({ "name": name, "old": { "path": old, "format": "parquet" }, "new": { "path": new, "format": "parquet" }, "keys": [] });
+        assert_eq!(
+            compare,
+            json!({ "period": "month", "outputs": [
+                output("clean", "s3://lake/clean/{period}/", "s3://lake/databricks/clean/{period}/"),
+                output("agg", "s3://lake/agg/month={period}", "s3://lake/databricks/agg/month={period}"),
+                output("latest", "s3://other/agg/latest", "s3://other/databricks/agg/latest"),
+            ] })
+        );
+        let of =
+            |name: &str, members: &[&str]| members.iter().map(|m| format!("outputs[{name}]{m}")).collect::<Vec<_>>();
+        let usual = [".old.format", ".new", ".keys"];
+        let all =
+            [of("clean", &usual), of("agg", &usual), of("latest", &[".old.path", ".old.format", ".new", ".keys"])];
+        assert_eq!(asked, all.concat());
+        assert!(
+            proposed(&[&["spark-submit", "s3://a/x.py", "--input", "s3://lake/raw/", "s3://lake/somewhere/"]])
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn runs_of_an_application_name_outputs_too() {
+        let run = json!({ "jobDriver": { "sparkSubmit": { "entryPointArguments": ["--output", "s3://lake/x/2026-10-05/"] } } });
+        let (compare, _) = compare(&json!({ "jobRuns": [run] })).unwrap_or_default();
+        assert_eq!(
+            (&compare["period"], &compare["outputs"][0]["old"]["path"]),
+            (&json!("day"), &json!("s3://lake/x/{period}/"))
+        );
+    }
+}
