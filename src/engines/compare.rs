@@ -5,12 +5,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::{CompareOutput, FileFormat};
 use plumb_core::parity::causes::Explain;
+use plumb_core::parity::explain;
 use plumb_core::parity::files::SideFault;
 use plumb_core::parity::footers;
 use plumb_core::parity::plan::{FileRelation, Relation, SidePlan};
 use plumb_core::parity::result::{OutputResult, SideResult, Verdict};
 use plumb_core::parity::schema::{self, DescribedSide, PlannedOutput};
-use plumb_core::parity::sql::{self, Dialect, JoinCounts, JoinPath, Joined, Statement};
+use plumb_core::parity::sql::{self, Dialect, JoinCounts, JoinPath, Joined, Statement, tables};
 use plumb_core::parity::types::DataType;
 use plumb_core::parity::verdict;
 
@@ -87,6 +88,35 @@ pub async fn compare(
     }
 }
 
+/// The statements of a comparison whose sides an engine can be asked about at once: their columns are read, and no row.
+///
+/// # Errors
+/// As [`compare`], also where there is no verdict.
+pub async fn explain(
+    engine: &mut Engine,
+    context: &CompareContext<'_>,
+    old: SideSource,
+    new: SideSource,
+) -> Result<Vec<Statement>, CompareFault> {
+    let dialect = engine.dialect();
+    let mut all = [&old, &new].map(|side| explain::describe(dialect, &side.relation)).to_vec();
+    let mut comparison = Comparison { engine, context, old: old.result, new: new.result, notes: Vec::new() };
+    let sides = async {
+        let old = comparison.described(dialect, "old", old.relation).await?;
+        Ok((old, comparison.described(dialect, "new", new.relation).await?))
+    };
+    let (old, new) = match sides.await {
+        Ok(sides) => sides,
+        Err(Stop::Fault(fault)) => return Err(fault),
+        Err(Stop::Result(result)) => {
+            return Err(CompareFault::Manifest(result.because.into_iter().collect()));
+        }
+    };
+    let planned = schema::plan(context.output, context.zone, old, new).map_err(CompareFault::Manifest)?;
+    all.extend(explain::statements(dialect, context.output, &planned));
+    Ok(all)
+}
+
 struct Comparison<'a, 'c> {
     engine: &'a mut Engine,
     context: &'a CompareContext<'c>,
@@ -160,10 +190,15 @@ impl Comparison<'_, '_> {
         (self.context.progress)("schema", None);
         let statement = sql::describe(dialect, &SidePlan { relation: relation.clone(), filter: Vec::new() });
         let rows = self.ask(&statement, Some(side)).await?;
-        let columns = sql::read_description(dialect, &rows).map_err(CompareFault::Answer)?;
-        let (mut relation, mut columns, mut required) = (relation, columns, None);
+        let mut columns = sql::read_description(dialect, &rows).map_err(CompareFault::Answer)?;
+        let plan = SidePlan { relation, filter: Vec::new() };
+        if let Some(statement) = tables::whole_types(dialect, &plan, &columns) {
+            let rows = self.ask(&statement, Some(side)).await?;
+            tables::read_whole_types(dialect, &mut columns, &rows).map_err(CompareFault::Answer)?;
+        }
+        let (mut relation, mut required) = (plan.relation, None);
         if let Relation::Files(files) = &mut relation {
-            if files.format == FileFormat::Parquet && dialect.name() == self.engine.name() {
+            if files.format == FileFormat::Parquet && matches!(self.engine, Engine::Duckdb(_)) {
                 required = Some(self.footers(side, files, &mut columns).await?);
             }
             if files.columns.is_empty() {

@@ -12,14 +12,18 @@ pub mod find;
 pub mod pin;
 mod selftest;
 pub mod setup;
+pub mod tables;
+pub mod warehouse;
 
 pub use duckdb::{Duckdb, DuckdbOptions};
+pub use warehouse::WarehouseEngine;
 
 use plumb_core::parity::sql::{self, Dialect, SqlRow, Statement};
 
 /// An engine that is ready to answer.
 pub enum Engine {
     Duckdb(Box<Duckdb>),
+    Warehouse(WarehouseEngine),
 }
 
 impl Engine {
@@ -30,13 +34,15 @@ impl Engine {
     pub async fn rows(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, EngineError> {
         match self {
             Engine::Duckdb(duckdb) => duckdb.rows(statement).await,
+            Engine::Warehouse(warehouse) => warehouse.rows(statement).await,
         }
     }
 
-    /// `duckdb`.
+    /// `duckdb`, `databricks`.
     pub fn name(&self) -> &'static str {
         match self {
             Engine::Duckdb(_) => "duckdb",
+            Engine::Warehouse(_) => "databricks",
         }
     }
 
@@ -44,13 +50,15 @@ impl Engine {
     pub fn dialect(&self) -> &'static dyn Dialect {
         match self {
             Engine::Duckdb(_) => &sql::Duckdb,
+            Engine::Warehouse(_) => &sql::Databricks,
         }
     }
 
-    /// `1.5.5`.
+    /// `1.5.5`, `2026.25`.
     pub fn version(&self) -> &str {
         match self {
             Engine::Duckdb(duckdb) => duckdb.version(),
+            Engine::Warehouse(warehouse) => warehouse.version(),
         }
     }
 }

@@ -2,11 +2,10 @@
 //! whole result is none, nothing is left running, and requests are counted.
 
 use crate::server::{Reply, Seen, Server};
-use plumb::services::databricks::statements::{
-    Statement, StatementError, StatementParameter, StatementPatience, StatementRows, Statements,
-};
+use plumb::services::databricks::statements::{StatementError, StatementPatience, StatementRows, Statements};
 use plumb::services::databricks::warehouse::Warehouse;
 use plumb::services::{Databricks, databricks::DatabricksConfig, retry::Policy};
+use plumb_core::parity::sql::{SqlParameter, Statement};
 use plumb_model::call::{Service, ServiceError};
 use plumb_sandbox::{Running, SandboxOptions, store::Clock};
 use serde_json::{Value, json};
@@ -38,7 +37,7 @@ fn statements(url: &str) -> Statements {
 }
 
 fn count() -> Statement {
-    Statement { text: "SELECT count(*) AS n FROM t".into(), parameters: Vec::new() }
+    Statement { step: "test", text: "SELECT count(*) AS n FROM t".into(), parameters: Vec::new() }
 }
 
 fn texts(rows: &StatementRows) -> Vec<Vec<&str>> {
@@ -106,10 +105,11 @@ async fn a_result_is_read_chunk_by_chunk() {
     let told = states.clone();
     let run = sandbox.statements().on_progress(Box::new(move |one| told.lock().unwrap().push(one.is_pending)));
     let parameters = vec![
-        StatementParameter { name: "d".into(), type_: "DATE".into(), value: Some("2026-10-01".into()) },
-        StatementParameter { name: "e".into(), type_: "DECIMAL(18,2)".into(), value: None },
+        SqlParameter { name: "d".into(), of_type: "DATE".into(), value: Some("2026-10-01".into()) },
+        SqlParameter { name: "e".into(), of_type: "DECIMAL(18,2)".into(), value: None },
     ];
-    let rows = run.run(&Statement { text: "SELECT n, s FROM t WHERE d > :d".into(), parameters }).await.unwrap();
+    let rows =
+        run.run(&Statement { step: "test", text: "SELECT n, s FROM t WHERE d > :d".into(), parameters }).await.unwrap();
     assert_eq!(rows.columns[0].type_text, "BIGINT");
     assert_eq!(rows.rows[1], [Some("2".to_owned()), None]);
     assert_eq!(texts(&rows), [["1", ""], ["2", "null"], ["3", "null"], ["4", "ä\n"], ["5", "x"]]);
@@ -313,7 +313,7 @@ async fn a_warehouse_that_takes_no_statement_is_explained() {
 #[tokio::test]
 async fn a_statement_that_is_too_long_is_not_sent() {
     let sandbox = Scripted::new(json!([])).await;
-    let long = Statement { text: "x".repeat((16 << 20) + 1), parameters: Vec::new() };
+    let long = Statement { step: "test", text: "x".repeat((16 << 20) + 1), parameters: Vec::new() };
     let error = sandbox.statements().run(&long).await.unwrap_err();
     assert!(matches!(&error, StatementError::Service(ServiceError::NotSent { .. })), "{error}");
     assert!(sandbox.asked().await.is_empty());

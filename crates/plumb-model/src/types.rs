@@ -70,9 +70,9 @@ impl DataType {
             }
             (DataType::Struct(one), DataType::Struct(other)) => {
                 let has = |(name, of_type): &(String, DataType)| {
-                    other.iter().any(|(own, own_type)| {
-                        own.to_lowercase() == name.to_lowercase() && of_type.is_like(own_type)
-                    })
+                    other
+                        .iter()
+                        .any(|(own, own_type)| own.to_lowercase() == name.to_lowercase() && of_type.is_like(own_type))
                 };
                 one.len() == other.len() && one.iter().all(has)
             }

@@ -1,5 +1,7 @@
 //! `plumb parity`: whether the new pipeline writes what the old one writes.
 
+mod engines;
+mod explain;
 mod report;
 mod run;
 mod setup;

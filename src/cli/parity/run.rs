@@ -1,19 +1,23 @@
 //! `plumb parity run`.
 
+use super::engines::{DuckdbLimits, Engines, failed};
+use super::explain;
 use super::report::{ReportForm, reports};
 use crate::cli::output::Output;
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
+use crate::engines::EngineFault;
 use crate::engines::compare::{CompareContext, CompareFault, compare};
 use crate::engines::files::SideError;
-use crate::engines::pin::{Pinned, Pins};
-use crate::engines::{Duckdb, DuckdbOptions, Engine, EngineError, EngineFault, find};
+use crate::engines::pin::Pins;
+use crate::engines::tables::{PinnedSource, PinnedTable};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use plumb_core::kinds::emr::compare::{Compare, CompareOutput, EngineChoice};
+use plumb_core::kinds::emr::compare::{Compare, CompareOutput, CompareSide, EngineChoice};
+use plumb_core::parity::engine::{OutputEngine, engine_of};
 use plumb_core::parity::mask::{MaskKey, mask};
 use plumb_core::parity::period::{self, Period, PeriodState};
 use plumb_core::parity::resolve::{compare_of, resolve};
@@ -99,13 +103,13 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// One migration, ready to be compared.
-struct Job {
-    name: String,
+pub struct Job {
+    pub name: String,
     compare: Compare,
     period: Period,
-    zone: TimeZone,
+    pub zone: TimeZone,
     /// The outputs, the period filled in.
-    outputs: Vec<CompareOutput>,
+    pub outputs: Vec<CompareOutput>,
     /// Why it is too early, where it is.
     early: Option<String>,
 }
@@ -120,14 +124,28 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
         let failure = Failure::usage("this form holds the report of one migration");
         return Err(failure.hint(format!("name one of {}", names.join(", "))));
     }
-    let mut work = std::pin::pin!(Run { project: &project, args: &args, ui, now, clock }.all(jobs));
-    tokio::select! {
-        biased;
-        Ok(()) = tokio::signal::ctrl_c() => {
-            Err(Failure::new(ExitCode::Interrupted, "interrupted; no evidence was written for what was being compared"))
+    let limits = DuckdbLimits { memory: args.memory, threads: args.threads };
+    let mut engines = Engines::new(&project, ui, limits);
+    let run = Run { project: &project, args: &args, ui, now, clock };
+    let done = {
+        // Dropped at the end of this block: what it waits for is cancelled then.
+        let mut work = std::pin::pin!(run.work(jobs, &mut engines));
+        tokio::select! {
+            biased;
+            Ok(()) = tokio::signal::ctrl_c() => None,
+            done = &mut work => Some(done),
         }
-        done = &mut work => done,
+    };
+    let left = tokio::select! {
+        left = engines.settled() => left,
+        Ok(()) = tokio::signal::ctrl_c() => Vec::new(),
+    };
+    for (id, why) in left {
+        ui.warn(&format!("statement {id} may still run on its warehouse, as it could not be cancelled: {why}"));
     }
+    done.unwrap_or_else(|| {
+        Err(Failure::new(ExitCode::Interrupted, "interrupted; no evidence was written for what was being compared"))
+    })
 }
 
 /// The migrations that are asked for.
@@ -190,35 +208,43 @@ fn list(start: &str, names: &[String]) -> String {
 }
 
 /// A run over some migrations.
-struct Run<'a> {
-    project: &'a Project,
+pub struct Run<'a> {
+    pub project: &'a Project,
     args: &'a ParityRun,
-    ui: &'a Ui,
-    now: Timestamp,
+    pub ui: &'a Ui,
+    pub now: Timestamp,
     /// What `PLUMB_NOW` said.
     clock: Option<String>,
 }
 
 /// An output with both sides pinned, or what is said of it already.
 enum Ready {
-    Sides(Box<(Pinned, Pinned)>),
+    Sides(Box<(PinnedSource, PinnedSource)>),
     Result(Box<OutputResult>),
 }
 
 impl Run<'_> {
-    async fn all(self, jobs: Vec<Job>) -> Result<ExitCode, Failure> {
+    async fn work(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
+        if self.args.explain {
+            let text = explain::explained(&self, &jobs, engines).await?;
+            self.args.output.write(&text, self.ui)?;
+            return Ok(ExitCode::Ok);
+        }
+        self.all(jobs, engines).await
+    }
+
+    async fn all(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
         let mut pins = Pins::new(&self.project.dir, self.args.cache);
         let mut pinned = Vec::new();
         for job in &jobs {
-            pinned.push(self.pinned(&mut pins, job).await);
+            pinned.push(self.pinned(&mut pins, engines, job).await);
         }
         let key = random()?;
-        let mut engine = None;
         let mut worst = ExitCode::Ok;
         let mut errors = Vec::new();
         for (job, ready) in jobs.iter().zip(pinned) {
             let done = match ready {
-                Ok(ready) => self.one(&mut engine, &pins, job, ready, &key).await,
+                Ok(ready) => self.one(engines, &pins, job, ready, &key).await,
                 Err(failure) => Err(failure),
             };
             match done {
@@ -237,7 +263,7 @@ impl Run<'_> {
     /// Compares one migration, writes its evidence and shows its report.
     async fn one(
         &self,
-        engine: &mut Option<Engine>,
+        engines: &mut Engines<'_>,
         pins: &Pins,
         job: &Job,
         ready: Vec<Ready>,
@@ -245,30 +271,72 @@ impl Run<'_> {
     ) -> Result<Verdict, Failure> {
         let started = Instant::now();
         let mut results = Vec::new();
+        let mut names: Vec<EngineName> = Vec::new();
         for (output, ready) in job.outputs.iter().zip(ready) {
             let sensitive: Vec<&str> = output.sensitive.iter().flatten().map(String::as_str).collect();
             let mut result = match ready {
                 Ready::Result(result) => *result,
-                Ready::Sides(sides) => self.compared(engine, pins, job, output, *sides).await?,
+                Ready::Sides(sides) => {
+                    let (result, name) = self.compared(engines, pins, job, output, *sides).await?;
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                    result
+                }
             };
             mask(&mut result, &sensitive, key);
             results.push(result);
         }
-        let report = self.report(job, results, engine.as_ref(), started);
+        let report = self.report(job, results, one_name(names), started);
         self.tell(job, &report)?;
         Ok(report.verdict())
     }
 
-    async fn pinned(&self, pins: &mut Pins, job: &Job) -> Result<Vec<Ready>, Failure> {
+    async fn pinned(&self, pins: &mut Pins, engines: &mut Engines<'_>, job: &Job) -> Result<Vec<Ready>, Failure> {
         let mut ready = Vec::new();
         for output in &job.outputs {
-            ready.push(self.pinned_output(pins, job, output).await?);
+            ready.push(self.pinned_output(pins, engines, job, output).await?);
         }
         Ok(ready)
     }
 
-    async fn pinned_output(&self, pins: &mut Pins, job: &Job, output: &CompareOutput) -> Result<Ready, Failure> {
-        let at = format!("Migration/{}, output `{}`", job.name, output.name);
+    /// What compares an output.
+    pub fn engine_of<'j>(&self, job: &'j Job, output: &CompareOutput) -> Result<OutputEngine<'j>, Failure> {
+        let choice = match self.args.engine {
+            None => job.compare.engine,
+            Some(EngineArg::Auto) => EngineChoice::Auto,
+            Some(EngineArg::Duckdb) => EngineChoice::Duckdb,
+            Some(EngineArg::Databricks) => EngineChoice::Databricks,
+        };
+        engine_of(choice, job.compare.warehouse.as_deref(), output)
+            .map_err(|(what, help)| Failure::error(format!("{}: {what}", job.at(output))).hint(help))
+    }
+
+    /// Pins a side for an engine.
+    async fn pinned_side(
+        &self,
+        pins: &mut Pins,
+        engines: &mut Engines<'_>,
+        wanted: OutputEngine<'_>,
+        side: &CompareSide,
+        at: &str,
+    ) -> Result<Result<PinnedSource, SideError>, Failure> {
+        if wanted == OutputEngine::Duckdb {
+            return Ok(pins.pin(side).await.map(|pinned| PinnedSource::Files(Box::new(pinned))));
+        }
+        let waiting = engines.waiting();
+        let engine = engines.get(wanted, Vec::new, at).await?;
+        Ok(waiting.shown(self.ui, PinnedTable::pin(engine, side)).await.map(PinnedSource::Table))
+    }
+
+    async fn pinned_output(
+        &self,
+        pins: &mut Pins,
+        engines: &mut Engines<'_>,
+        job: &Job,
+        output: &CompareOutput,
+    ) -> Result<Ready, Failure> {
+        let at = job.at(output);
         let side = |side| SideResult { source: source(side), ..SideResult::default() };
         let none = |cause: &str, because: String| {
             let (old, new) = (side(&output.old), side(&output.new));
@@ -277,19 +345,12 @@ impl Run<'_> {
         if let Some(early) = &job.early {
             return Ok(none("not_finished", early.clone()));
         }
-        let choice = match self.args.engine {
-            None => job.compare.engine,
-            Some(EngineArg::Auto) => EngineChoice::Auto,
-            Some(EngineArg::Duckdb) => EngineChoice::Duckdb,
-            Some(EngineArg::Databricks) => EngineChoice::Databricks,
-        };
-        let has_table = output.old.table.is_some() || output.new.table.is_some();
-        if choice == EngineChoice::Databricks || (choice == EngineChoice::Auto && has_table) {
-            return Err(Failure::error(format!("{at}: engine databricks is not here yet")));
-        }
+        let wanted = self.engine_of(job, output)?;
         let failed =
             |name: &str, why: String| Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written");
-        match (pins.pin(&output.old).await, pins.pin(&output.new).await) {
+        let old = self.pinned_side(pins, engines, wanted, &output.old, &at).await?;
+        let new = self.pinned_side(pins, engines, wanted, &output.new, &at).await?;
+        match (old, new) {
             (Ok(old), Ok(new)) => Ok(Ready::Sides(Box::new((old, new)))),
             (Err(SideError::Failed(why)), _) => Err(failed("old", why)),
             (_, Err(SideError::Failed(why))) => Err(failed("new", why)),
@@ -303,19 +364,19 @@ impl Run<'_> {
 
     async fn compared(
         &self,
-        slot: &mut Option<Engine>,
+        engines: &mut Engines<'_>,
         pins: &Pins,
         job: &Job,
         output: &CompareOutput,
-        (old, new): (Pinned, Pinned),
-    ) -> Result<OutputResult, Failure> {
-        let at = format!("Migration/{}, output `{}`", job.name, output.name);
+        (old, new): (PinnedSource, PinnedSource),
+    ) -> Result<(OutputResult, EngineName), Failure> {
+        let at = job.at(output);
         let started = Instant::now();
-        let engine = match &mut *slot {
-            Some(engine) => engine,
-            None => slot.insert(self.duckdb(pins).await?),
-        };
+        let wanted = self.engine_of(job, output)?;
         let previous = self.previous(job, output)?;
+        let waiting = engines.waiting();
+        let engine = engines.get(wanted, || pins.inputs(), &at).await?;
+        let name = EngineName { name: engine.name().into(), version: engine.version().into() };
         let context = CompareContext {
             output,
             zone: &job.zone,
@@ -326,19 +387,18 @@ impl Run<'_> {
                 self.ui.detail(&format!("{}: {step}{rows}", output.name));
             },
         };
-        let sides = (old.source.clone(), new.source.clone());
-        let mut result = match compare(engine, &context, sides.0, sides.1).await {
+        let sides = (old.source().clone(), new.source().clone());
+        let mut result = match waiting.shown(self.ui, compare(engine, &context, sides.0, sides.1)).await {
             Ok(result) => result,
             Err(fault) => {
                 if matches!(&fault, CompareFault::Engine(error) if matches!(error.fault, EngineFault::Gone(_))) {
-                    // Another migration gets another one.
-                    *slot = None;
+                    engines.forget(wanted);
                 }
                 return Err(failed(&at, fault));
             }
         };
         for (name, pinned) in [("old", &old), ("new", &new)] {
-            match pins.look_again(pinned).await {
+            match waiting.shown(self.ui, pinned.look_again(pins, engine)).await {
                 Ok(()) => {}
                 Err(SideError::NoVerdict(fault)) => {
                     let because = format!("{name}: {}", fault.says);
@@ -352,22 +412,7 @@ impl Run<'_> {
             }
         }
         result.duration_s = tenths(started);
-        Ok(result)
-    }
-
-    async fn duckdb(&self, pins: &Pins) -> Result<Engine, Failure> {
-        let places = find::DuckdbPlaces::of_environment();
-        let program = find::find(&places).map_err(|why| Failure::error(why).hint(find::HINT))?;
-        let options = DuckdbOptions {
-            inputs: pins.inputs(),
-            memory: self.args.memory,
-            threads: self.args.threads,
-            delta: program.delta.clone(),
-        };
-        self.ui.detail(&format!("duckdb is {}", program.path.display()));
-        let started = Duckdb::start(&program.path, options).await;
-        let duckdb = started.map_err(|error| failed("duckdb", CompareFault::Engine(error)))?;
-        Ok(Engine::Duckdb(Box::new(duckdb)))
+        Ok((result, name))
     }
 
     /// The rows of `new` in the last period before this one that passed.
@@ -383,7 +428,7 @@ impl Run<'_> {
         Ok(last.and_then(|report| report.output(&output.name)?.new.rows))
     }
 
-    fn report(&self, job: &Job, outputs: Vec<OutputResult>, engine: Option<&Engine>, started: Instant) -> Report {
+    fn report(&self, job: &Job, outputs: Vec<OutputResult>, engine: Option<EngineName>, started: Instant) -> Report {
         let passed = !outputs.is_empty() && outputs.iter().all(|output| output.verdict == Verdict::Equal);
         let head = self.project.head.as_deref();
         Report {
@@ -394,7 +439,7 @@ impl Run<'_> {
             checked_at: self.now,
             rules: Some(rules_hash(&job.compare)),
             outputs,
-            engine: engine.map(|engine| EngineName { name: engine.name().into(), version: engine.version().into() }),
+            engine,
             plumb: Some(env!("CARGO_PKG_VERSION").into()),
             commit: head.map(|head| head.trim_end_matches("-dirty").to_owned()),
             dirty: self.project.dirty,
@@ -435,21 +480,17 @@ impl Run<'_> {
     }
 }
 
-/// A fault as the command ends with it.
-fn failed(at: &str, fault: CompareFault) -> Failure {
-    let failure = match fault {
-        CompareFault::Manifest(mut sentences) => {
-            let first = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
-            sentences.into_iter().fold(Failure::error(format!("{at}: {first}")), Failure::hint)
-        }
-        CompareFault::Engine(EngineError { step, fault }) => {
-            Failure::error(format!("{at}: {fault} (at step `{step}`)"))
-        }
-        CompareFault::Answer(why) => {
-            Failure::error(format!("{at}: {why}")).hint("no verdict can be trusted then: please report it")
-        }
-    };
-    failure.hint("no evidence was written")
+impl Job {
+    /// An output, as messages name it.
+    pub fn at(&self, output: &CompareOutput) -> String {
+        format!("Migration/{}, output `{}`", self.name, output.name)
+    }
+}
+
+/// The engines of one report: more than one where outputs lie in different places.
+fn one_name(names: Vec<EngineName>) -> Option<EngineName> {
+    let join = |text: fn(&EngineName) -> &str| names.iter().map(text).collect::<Vec<_>>().join(" and ");
+    (!names.is_empty()).then(|| EngineName { name: join(|one| &one.name), version: join(|one| &one.version) })
 }
 
 fn worse(so_far: ExitCode, verdict: Verdict) -> ExitCode {

@@ -12,6 +12,7 @@ use super::errors::is_bad_token;
 use super::statement_answer::{self as answer, Chunk, ChunkRows, Ended, Link, Looked};
 use super::warehouse::{Warehouse, WarehouseError};
 use crate::services::http::{self, Broken};
+use plumb_core::parity::sql::Statement;
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_model::text::is_loopback;
 use serde_json::{Value, json};
@@ -29,25 +30,6 @@ const LONGEST_TEXT: usize = 16 << 20;
 const LARGEST_RESULT: usize = 256 << 20;
 /// How often a chunk is fetched by a link, each time by a new one: a link lives for 15 minutes at most.
 const FETCHES: u32 = 3;
-
-/// A statement that only reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Statement {
-    /// SQL, with `:name` where a parameter goes.
-    pub text: String,
-    pub parameters: Vec<StatementParameter>,
-}
-
-/// A value for a `:name` of a statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatementParameter {
-    /// Without the colon.
-    pub name: String,
-    /// A SQL type that is not nested: `BIGINT`, `DECIMAL(18,2)`, `STRING`.
-    pub type_: String,
-    /// A text that can be cast to the type; `None` is null.
-    pub value: Option<String>,
-}
 
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,7 +249,7 @@ impl Statements {
             return Err(not_sent(format!("the statement has {has} MiB, {most} MiB at most are taken")));
         }
         let parameters = statement.parameters.iter().map(|parameter| {
-            let mut given = json!({ "name": parameter.name, "type": parameter.type_ });
+            let mut given = json!({ "name": parameter.name, "type": parameter.of_type });
             if let Some(value) = &parameter.value {
                 given["value"] = json!(value);
             }

@@ -5,6 +5,8 @@
 
 pub mod bytes;
 pub mod causes;
+pub mod engine;
+pub mod explain;
 pub mod files;
 pub mod footers;
 pub mod mask;

@@ -8,7 +8,7 @@ use crate::parity::types::DataType;
 /// The dialect of a SQL warehouse.
 pub struct Databricks;
 
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 

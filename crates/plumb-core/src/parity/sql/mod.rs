@@ -7,6 +7,7 @@ mod databricks;
 mod duckdb;
 mod join;
 mod side;
+pub mod tables;
 mod value;
 
 pub use databricks::Databricks;

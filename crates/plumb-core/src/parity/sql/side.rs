@@ -42,7 +42,8 @@ pub fn count(dialect: &dyn Dialect, side: &SidePlan) -> Statement {
 /// What is wrong with the answer.
 pub fn read_count(rows: &[SqlRow]) -> Result<u64, String> {
     match rows {
-        [row] if row.len() == 1 => number(row, 0),
+        [row] if matches!(row.as_slice(), [Some(_)]) => number(row, 0),
+        [_] => Err("the engine did not answer a count".to_owned()),
         _ => Err(format!("the engine answered {} rows where a count belongs", rows.len())),
     }
 }
