@@ -59,12 +59,8 @@ impl Pins {
             if is_partition(name) {
                 partition_types.push((name.clone(), of_type));
             } else if matches!(format, FileFormat::Parquet | FileFormat::Delta) {
-                let why =
-                    "the files say the types of their columns; of Parquet `columns` says those of partitions only";
-                return Err(SideError::Failed(format!(
-                    "`columns` names `{name}`, which is no partition of {}: {why}",
-                    source(side)
-                )));
+                let why = "the files say the types of their columns; of Parquet `columns` says those of partitions only";
+                return Err(SideError::Failed(format!("`columns` names `{name}`, which is no partition of {}: {why}", source(side))));
             } else {
                 columns.push((name.clone(), of_type));
             }

@@ -148,8 +148,9 @@ fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>,
         let settles = period::settles(&compare).map_err(failed)?;
         let period = match &args.period {
             Some(text) => Period::parse(compare.period, text).map_err(|why| failed(format!("--period: {why}")))?,
-            None => Period::last_over(compare.period, &zone, now)
-                .ok_or_else(|| failed("its `period` is `none`, so --period has to name the comparison".into()))?,
+            None => Period::last_over(compare.period, &zone, now).ok_or_else(|| {
+                failed("its `period` is `none`, so --period has to name the comparison".into())
+            })?,
         };
         let at = |instant: Timestamp| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
         let early = match period.state(&zone, settles, now) {
@@ -287,8 +288,9 @@ impl Run<'_> {
         if choice == EngineChoice::Databricks || (choice == EngineChoice::Auto && has_table) {
             return Err(Failure::error(format!("{at}: engine databricks is not here yet")));
         }
-        let failed =
-            |name: &str, why: String| Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written");
+        let failed = |name: &str, why: String| {
+            Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written")
+        };
         match (pins.pin(&output.old).await, pins.pin(&output.new).await) {
             (Ok(old), Ok(new)) => Ok(Ready::Sides(Box::new((old, new)))),
             (Err(SideError::Failed(why)), _) => Err(failed("old", why)),
@@ -442,9 +444,7 @@ fn failed(at: &str, fault: CompareFault) -> Failure {
             let first = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
             sentences.into_iter().fold(Failure::error(format!("{at}: {first}")), Failure::hint)
         }
-        CompareFault::Engine(EngineError { step, fault }) => {
-            Failure::error(format!("{at}: {fault} (at step `{step}`)"))
-        }
+        CompareFault::Engine(EngineError { step, fault }) => Failure::error(format!("{at}: {fault} (at step `{step}`)")),
         CompareFault::Answer(why) => {
             Failure::error(format!("{at}: {why}")).hint("no verdict can be trusted then: please report it")
         }
