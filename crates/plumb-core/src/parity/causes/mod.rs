@@ -236,6 +236,7 @@ impl<'e> Explain<'e> {
             result.causes.entry(under.to_owned()).or_insert_with(|| cause.to_owned());
         }
         result.rows = explained.explanations;
+        result.notes.extend(explained.notes);
         result.spread = spread::spread(self.counts, &self.candidates, &self.values);
         result.same_rows = cells::same_rows(&self.columns);
         result.row_examples = self.row_examples;
