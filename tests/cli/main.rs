@@ -23,6 +23,7 @@ mod lease;
 mod log;
 mod origins;
 mod ownership;
+mod parity_warehouse;
 mod parity_setup;
 mod parity_reports;
 mod secrets;
