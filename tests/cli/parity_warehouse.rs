@@ -171,7 +171,7 @@ fn an_answer_that_is_not_whole_is_none() {
     let narrow = json!({"contains": ["FULL OUTER JOIN"], "columns": [["c", "STRING"]], "rows": [["3"]]});
     let null = json!({"contains": ["SELECT CAST(count(*) AS STRING) AS n FROM"], "columns": [["n", "STRING"]], "rows": [[null]]});
     for (rule, says) in [
-        (cut, "trunc"),
+        (cut, "the service has cut it"),
         (none, "the engine answered 0 rows where counts belong"),
         (narrow, "columns in place of"),
         (null, "the engine did not answer a count"),
@@ -202,6 +202,51 @@ fn data_that_cannot_be_read_and_what_has_no_versions_is_no_verdict() {
     let odd = world(vec![fails("FULL OUTER JOIN", "22012", &format!("[DIVIDE_BY_ZERO] {CANARY}"))]);
     run(&odd).code(1).says("DIVIDE_BY_ZERO").never_says(CANARY);
     no_evidence(&odd);
+}
+
+/// Rules for a folder of S3 with two files of one partition.
+fn folder() -> Vec<Value> {
+    let columns = |n: usize| (0..n).map(|i| json!([format!("c{i}"), "STRING"])).collect::<Vec<_>>();
+    let files = json!([["s3://bau/agg/month=2026-10/part-0", "12", "77"], ["s3://bau/agg/month=2026-10/part-1", "13", "78"]]);
+    let listed = json!([["s3://bau/agg/_SUCCESS", "_SUCCESS", "0", "79"], ["s3://bau/agg/month=2026-10/", "month=2026-10/", "0", "0"]]);
+    vec![
+        json!({"contains": ["binaryFile"], "columns": columns(3), "rows": files}),
+        json!({"contains": ["LIST 's3://bau/agg/'"], "columns": columns(4), "rows": listed}),
+        json!({"contains": ["`_rescued_data` IS NOT NULL"], "columns": columns(1), "rows": [["0"]]}),
+    ]
+}
+
+fn of_folder(first: Vec<Value>) -> World {
+    let world = world(first.into_iter().chain(folder()).collect());
+    let side = "old: {path: \"s3://bau/agg/\", format: parquet, done: _SUCCESS, where: {month: \"2026-10\"}}";
+    world.edit("manifests/migration.yaml", "old: {table: prod.bau.old, where: {month: \"2026-10\"}}", side);
+    world
+}
+
+#[test]
+fn a_folder_of_s3_is_listed_by_the_warehouse_that_reads_it() {
+    let compared = of_folder(Vec::new());
+    run(&compared).code(0);
+    let (output, _) = evidence(&compared);
+    assert_eq!((&output["old"]["files"], &output["old"]["bytes"]), (&json!(2), &json!(25)));
+    assert!(output["old"]["fingerprint"].is_string() && output["old"]["version"].is_null());
+    let texts = statements(&compared);
+    assert_eq!(texts.iter().filter(|text| text.contains("binaryFile")).count(), 2, "listed, and looked at again");
+    let describe = texts.iter().find(|text| text.starts_with("DESCRIBE QUERY") && text.contains("read_files")).unwrap();
+    assert!(describe.contains("schemaHints => '`month` string'"), "{describe}");
+    let columns = json!([["n", "STRING"]]);
+    let rescued = json!({"contains": ["`_rescued_data` IS NOT NULL"], "columns": columns, "rows": [["2"]]});
+    run(&of_folder(vec![rescued])).code(3).says("2 rows hold what is not of its column's type");
+    let empty = json!({"contains": ["LIST 's3://bau/agg/'"], "columns": columns, "rows": []});
+    run(&of_folder(vec![empty])).code(3).says("has no _SUCCESS: its writer has not finished");
+    let denied = "[INSUFFICIENT_PERMISSIONS] User does not have READ FILES on External Location 'bau'.";
+    let refused = of_folder(vec![fails("binaryFile", "42501", denied)]);
+    run(&refused).code(1).says("User does not have READ FILES");
+    no_evidence(&refused);
+    let rows = json!([["s3://bau/agg/month=2026-10/part-0", "12", "77"]]);
+    let columns = json!([["a", "STRING"], ["b", "STRING"], ["c", "STRING"]]);
+    let before = json!({"contains": ["binaryFile"], "columns": columns, "rows": rows, "times": 1});
+    run(&of_folder(vec![before])).code(3).says("was changed while it was compared (month=2026-10/part-1 is new)");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-"""`spark_server.py TABLES`: the Statement Execution API with Spark behind it, for what a SQL warehouse would be asked.
+"""`spark_server.py DATA`: the Statement Execution API with Spark behind it, for what a SQL warehouse would be asked.
 
 It is a stand-in: the SQL runs on open source Spark, in ANSI mode as a warehouse has it and in a session whose zone is not
-UTC. What only Databricks has is answered here: a table `main.default.NAME` is the folder that TABLES (JSON) names, has one
-version, and `current_version()` is Spark's. TABLES: `{NAME: {path, format, columns, csv}}`.
+UTC. What only Databricks has is answered here: a table `main.default.CASE-old` or `-new` is the folder that `make.py` wrote under
+DATA, has one version, and `current_version()` is Spark's.
 
 It prints its address, and ends when its stdin does.
 """
@@ -181,6 +181,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def tables_of(data):
+    """What the tables are: `{NAME: {path, format, columns, csv}}`."""
+    tables = {}
+    for case in json.loads((data / "cases.json").read_text())["cases"]:
+        output, period = json.loads(case["output"]), case["period"]
+        for which in ("old", "new"):
+            side = output[which]
+            path = side["path"].replace("@DATA@", str(data)).replace("{period}", period)
+            tables[f"{case['name']}-{which}"] = {
+                "path": path.replace("{year}", period[:4]).replace("{month}", period[5:7]),
+                "format": side["format"],
+                "columns": side.get("columns", {}),
+                "csv": side.get("csv", {}),
+            }
+    return tables
+
+
 def main(tables):
     with tempfile.TemporaryDirectory() as scratch:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -194,4 +211,4 @@ def main(tables):
 
 
 if __name__ == "__main__":
-    main(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+    main(tables_of(pathlib.Path(sys.argv[1])))

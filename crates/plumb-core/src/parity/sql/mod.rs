@@ -3,6 +3,7 @@
 //! A statement is complete in itself: an engine needs no session. Every column of an answer is a text, so that no engine's
 //! own way to print a number decides anything.
 
+pub mod cloud;
 mod databricks;
 mod duckdb;
 mod join;
