@@ -79,7 +79,8 @@ pub async fn compare(
     old: SideSource,
     new: SideSource,
 ) -> Result<OutputResult, CompareFault> {
-    let mut comparison = Comparison { engine, context, old: old.result.clone(), new: new.result.clone(), notes: Vec::new() };
+    let mut comparison =
+        Comparison { engine, context, old: old.result.clone(), new: new.result.clone(), notes: Vec::new() };
     match comparison.run(old.relation, new.relation).await {
         Ok(result) => Ok(result),
         Err(Stop::Result(result)) => Ok(*result),
@@ -180,7 +181,12 @@ impl Comparison<'_, '_> {
         }
     }
 
-    async fn described(&mut self, dialect: &dyn Dialect, side: &str, relation: Relation) -> Result<DescribedSide, Stop> {
+    async fn described(
+        &mut self,
+        dialect: &dyn Dialect,
+        side: &str,
+        relation: Relation,
+    ) -> Result<DescribedSide, Stop> {
         (self.context.progress)("schema", None);
         let statement = sql::describe(dialect, &SidePlan { relation: relation.clone(), filter: Vec::new() });
         let rows = self.ask(&statement, Some(side)).await?;

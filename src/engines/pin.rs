@@ -129,7 +129,10 @@ pub(super) fn typed(side: &CompareSide, files: Vec<FilePart>) -> Result<FileRela
             partition_types.push((name.clone(), of_type));
         } else if matches!(format, FileFormat::Parquet | FileFormat::Delta) {
             let why = "the files say the types of their columns; of Parquet `columns` says those of partitions only";
-            return Err(SideError::Failed(format!("`columns` names `{name}`, which is no partition of {}: {why}", source(side))));
+            return Err(SideError::Failed(format!(
+                "`columns` names `{name}`, which is no partition of {}: {why}",
+                source(side)
+            )));
         } else {
             columns.push((name.clone(), of_type));
         }

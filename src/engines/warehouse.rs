@@ -104,7 +104,9 @@ fn fault(error: &StatementError) -> EngineFault {
         StatementError::Service(ServiceError::Refused { status: 401 | 403, .. }) => {
             EngineFault::Refused(error.to_string())
         }
-        StatementError::Service(_) | StatementError::Unusable { .. } => EngineFault::Failed(with_help(error.to_string())),
+        StatementError::Service(_) | StatementError::Unusable { .. } => {
+            EngineFault::Failed(with_help(error.to_string()))
+        }
         StatementError::Warehouse(_) | StatementError::Canceled { .. } | StatementError::Closed { .. } => {
             EngineFault::Gone(with_help(error.to_string()))
         }
@@ -137,7 +139,9 @@ fn failed(id: &str, code: &str, message: &str, state: &str) -> EngineFault {
     }
     if is_of(&UNPINNED) {
         let ask = "what it holds may change while it is compared: name a Delta table";
-        return EngineFault::Unreadable(format!("it is a view, or no Delta table, and has no versions; {ask} ({told})"));
+        return EngineFault::Unreadable(format!(
+            "it is a view, or no Delta table, and has no versions; {ask} ({told})"
+        ));
     }
     if is_of(&DATA) || state.starts_with("KD") {
         return EngineFault::Unreadable(format!("the warehouse cannot read it ({told}); {more}"));

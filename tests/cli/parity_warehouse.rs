@@ -143,7 +143,8 @@ fn a_table_that_is_written_to_meanwhile_is_compared_as_it_was() {
 
 #[test]
 fn a_missing_right_ends_the_run_without_evidence() {
-    let denied = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have SELECT on Table 'prod.bau.old'.";
+    let denied =
+        "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have SELECT on Table 'prod.bau.old'.";
     for text in ["DESCRIBE HISTORY", "FULL OUTER JOIN"] {
         let world = world(vec![fails(text, "42501", denied)]);
         run(&world).code(1).says("User does not have SELECT on Table 'prod.bau.old'").says("no evidence was written");
@@ -207,8 +208,12 @@ fn data_that_cannot_be_read_and_what_has_no_versions_is_no_verdict() {
 /// Rules for a folder of S3 with two files of one partition.
 fn folder() -> Vec<Value> {
     let columns = |n: usize| (0..n).map(|i| json!([format!("c{i}"), "STRING"])).collect::<Vec<_>>();
-    let files = json!([["s3://bau/agg/month=2026-10/part-0", "12", "77"], ["s3://bau/agg/month=2026-10/part-1", "13", "78"]]);
-    let listed = json!([["s3://bau/agg/_SUCCESS", "_SUCCESS", "0", "79"], ["s3://bau/agg/month=2026-10/", "month=2026-10/", "0", "0"]]);
+    let files =
+        json!([["s3://bau/agg/month=2026-10/part-0", "12", "77"], ["s3://bau/agg/month=2026-10/part-1", "13", "78"]]);
+    let listed = json!([
+        ["s3://bau/agg/_SUCCESS", "_SUCCESS", "0", "79"],
+        ["s3://bau/agg/month=2026-10/", "month=2026-10/", "0", "0"]
+    ]);
     vec![
         json!({"contains": ["binaryFile"], "columns": columns(3), "rows": files}),
         json!({"contains": ["LIST 's3://bau/agg/'"], "columns": columns(4), "rows": listed}),
@@ -291,7 +296,11 @@ fn an_output_that_no_engine_can_read_is_refused_before_anything_is_sent() {
     let world = world(Vec::new());
     let ran = world.plumb("parity run --period p1 --engine duckdb");
     ran.code(1).says("engine duckdb cannot read the table prod.bau.old").says("`engine: databricks`, or `auto`");
-    world.edit("manifests/migration.yaml", "old: {table: prod.bau.old, where: {month: \"2026-10\"}}", "old: {path: out/old, format: parquet}");
+    world.edit(
+        "manifests/migration.yaml",
+        "old: {table: prod.bau.old, where: {month: \"2026-10\"}}",
+        "old: {path: out/old, format: parquet}",
+    );
     world.plumb("parity run --period p1").code(1).says("a SQL warehouse cannot read this local path");
     world.edit("manifests/migration.yaml", "new: {table: prod.bau.new}", "new: {path: out/new, format: parquet}");
     world.edit("manifests/migration.yaml", "    warehouse: small\n", "");

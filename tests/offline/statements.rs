@@ -2,9 +2,7 @@
 //! whole result is none, nothing is left running, and requests are counted.
 
 use crate::server::{Reply, Seen, Server};
-use plumb::services::databricks::statements::{
-    StatementError, StatementPatience, StatementRows, Statements,
-};
+use plumb::services::databricks::statements::{StatementError, StatementPatience, StatementRows, Statements};
 use plumb::services::databricks::warehouse::Warehouse;
 use plumb::services::{Databricks, databricks::DatabricksConfig, retry::Policy};
 use plumb_core::parity::sql::{SqlParameter, Statement};
@@ -110,7 +108,8 @@ async fn a_result_is_read_chunk_by_chunk() {
         SqlParameter { name: "d".into(), of_type: "DATE".into(), value: Some("2026-10-01".into()) },
         SqlParameter { name: "e".into(), of_type: "DECIMAL(18,2)".into(), value: None },
     ];
-    let rows = run.run(&Statement { step: "test", text: "SELECT n, s FROM t WHERE d > :d".into(), parameters }).await.unwrap();
+    let rows =
+        run.run(&Statement { step: "test", text: "SELECT n, s FROM t WHERE d > :d".into(), parameters }).await.unwrap();
     assert_eq!(rows.columns[0].type_text, "BIGINT");
     assert_eq!(rows.rows[1], [Some("2".to_owned()), None]);
     assert_eq!(texts(&rows), [["1", ""], ["2", "null"], ["3", "null"], ["4", "ä\n"], ["5", "x"]]);

@@ -9,10 +9,10 @@ mod airflow_dag;
 mod airflow_real;
 mod emr;
 mod emr_sandbox;
-mod parity_workflow;
-mod parity_s3;
-mod parity;
 mod pages;
+mod parity;
+mod parity_s3;
+mod parity_workflow;
 mod sandbox;
 mod workflows;
 

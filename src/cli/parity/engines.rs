@@ -196,7 +196,9 @@ pub fn failed(at: &str, fault: CompareFault) -> Failure {
             let first = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
             sentences.into_iter().fold(Failure::error(format!("{at}: {first}")), Failure::hint)
         }
-        CompareFault::Engine(EngineError { step, fault }) => Failure::error(format!("{at}: {fault} (at step `{step}`)")),
+        CompareFault::Engine(EngineError { step, fault }) => {
+            Failure::error(format!("{at}: {fault} (at step `{step}`)"))
+        }
         CompareFault::Answer(why) => {
             Failure::error(format!("{at}: {why}")).hint("no verdict can be trusted then: please report it")
         }

@@ -6,11 +6,11 @@ use super::report::{ReportForm, reports};
 use crate::cli::output::Output;
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
+use crate::engines::EngineFault;
 use crate::engines::compare::{CompareContext, CompareFault, compare};
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
 use crate::engines::tables::PinnedSource;
-use crate::engines::EngineFault;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
@@ -166,9 +166,8 @@ fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>,
         let settles = period::settles(&compare).map_err(failed)?;
         let period = match &args.period {
             Some(text) => Period::parse(compare.period, text).map_err(|why| failed(format!("--period: {why}")))?,
-            None => Period::last_over(compare.period, &zone, now).ok_or_else(|| {
-                failed("its `period` is `none`, so --period has to name the comparison".into())
-            })?,
+            None => Period::last_over(compare.period, &zone, now)
+                .ok_or_else(|| failed("its `period` is `none`, so --period has to name the comparison".into()))?,
         };
         let at = |instant: Timestamp| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
         let early = match period.state(&zone, settles, now) {
@@ -347,9 +346,8 @@ impl Run<'_> {
             return Ok(none("not_finished", early.clone()));
         }
         let wanted = self.engine_of(job, output)?;
-        let failed = |name: &str, why: String| {
-            Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written")
-        };
+        let failed =
+            |name: &str, why: String| Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written");
         let old = self.pinned_side(pins, engines, wanted, &output.old, &at).await?;
         let new = self.pinned_side(pins, engines, wanted, &output.new, &at).await?;
         match (old, new) {

@@ -43,8 +43,15 @@ fn what_the_manifest_names_is_told_by_the_statements_of_a_run() {
     assert_eq!(
         told(&old),
         [
-            "cust string", "score double", "ts timestamp", "tags array<string>", "qty string", "region string",
-            "load_ts string", "email string", "month string"
+            "cust string",
+            "score double",
+            "ts timestamp",
+            "tags array<string>",
+            "qty string",
+            "region string",
+            "load_ts string",
+            "email string",
+            "month string"
         ]
     );
     assert_eq!(told(&new)[0], "customer_id string");

@@ -37,7 +37,8 @@ fn what_is_not_of_its_type_is_counted_and_kept_out_of_the_columns() {
         "(SELECT `k`, `month` FROM read_files('s3://bau/it\\'s/', format => 'parquet', schema => '`k` bigint, `month` string', \
          rescuedDataColumn => '_rescued_data'))"
     );
-    let csv = relation(FileFormat::Csv, &[("a", DataType::String), ("b", DataType::Integer(32))], &[("m", DataType::Date)]);
+    let csv =
+        relation(FileFormat::Csv, &[("a", DataType::String), ("b", DataType::Integer(32))], &[("m", DataType::Date)]);
     let text = text(csv.clone());
     assert!(text.starts_with("(SELECT CASE WHEN `a` = '\\u0001' THEN '' ELSE `a` END AS `a`, `b`, `m` FROM"), "{text}");
     assert!(text.contains("schema => '`a` string, `b` int, `m` date', header => false, sep => '\\\\'"), "{text}");
@@ -77,7 +78,8 @@ fn a_listing_has_the_files_and_what_says_that_they_are_all() {
     assert!(fault.says.contains("lists a file elsewhere: s3://other/part-0"), "{fault}");
     assert!(read(None, &[vec![Some("s3://b/x/p".into()), None, None]], &[]).is_err());
     // A listing that was cut may have lost what is looked for.
-    let many: Vec<SqlRow> = (0..MOST_LISTED).map(|i| row(&[&format!("s3://b/x/p{i}"), &format!("p{i}"), "1", "1"])).collect();
+    let many: Vec<SqlRow> =
+        (0..MOST_LISTED).map(|i| row(&[&format!("s3://b/x/p{i}"), &format!("p{i}"), "1", "1"])).collect();
     let fault = read(Some("_SUCCESS"), &files, &many).unwrap_err();
     assert_eq!(fault.cause, "not_finished");
     assert!(fault.says.contains("whether _SUCCESS is there is not known"), "{fault}");

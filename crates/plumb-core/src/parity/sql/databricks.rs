@@ -84,11 +84,21 @@ impl Dialect for Databricks {
     fn composed(&self, expression: &str) -> String {
         expression.to_owned()
     }
-    fn attempt_subtract(&self, a: &str, b: &str) -> String {
-        format!("try_subtract({a}, {b})")
+    // A sum or product that could need more than 38 digits is rounded to what has room by its type (Spark's
+    // `DecimalPrecision`; tried on 4.3: 1e-18 apart in DECIMAL(38,18) is no difference). One that is too narrow is null.
+    fn attempt_subtract(&self, a: &str, b: &str, (precision, scale): (u8, u8)) -> String {
+        if precision < 38 {
+            return format!("try_subtract({a}, {b})");
+        }
+        if scale > 37 {
+            return "CAST(NULL AS DECIMAL(38,38))".to_owned();
+        }
+        format!("try_subtract(try_cast({a} AS DECIMAL(37,{scale})), try_cast({b} AS DECIMAL(37,{scale})))")
     }
-    fn attempt_multiply(&self, a: &str, b: &str) -> String {
-        format!("try_multiply({a}, {b})")
+    fn attempt_multiply(&self, (a, a_digits): (&str, u8), (b, b_digits, scale): (&str, u8, u8)) -> Option<String> {
+        // The product of p and q digits has p + q + 1.
+        let room = 37u8.checked_sub(a_digits).filter(|room| *room >= scale && *room > 0)?;
+        Some(format!("try_multiply({a}, try_cast({b} AS DECIMAL({},{scale})))", room.min(b_digits)))
     }
     fn repeated(&self, count: &str) -> String {
         format!("explode(sequence(1, CAST({count} AS INT)))")

@@ -74,7 +74,9 @@ pub fn same_version(source: &str, pinned: &TableVersion, history: &[TableVersion
 
 fn replaced(source: &str, pinned: &TableVersion) -> SideFault {
     let version = pinned.version;
-    SideFault::changed(format!("{source} was replaced while it was compared: its version {version} is not there any more"))
+    SideFault::changed(format!(
+        "{source} was replaced while it was compared: its version {version} is not there any more"
+    ))
 }
 
 /// The whole types of those columns whose type [`super::describe`] did not say whole: Spark cuts a struct of more than 25
