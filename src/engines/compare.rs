@@ -196,25 +196,26 @@ impl Comparison<'_, '_> {
             let rows = self.ask(&statement, Some(side)).await?;
             tables::read_whole_types(dialect, &mut columns, &rows).map_err(CompareFault::Answer)?;
         }
-        let mut relation = plan.relation;
+        let (mut relation, mut required) = (plan.relation, None);
         if let Relation::Files(files) = &mut relation {
             if files.format == FileFormat::Parquet && matches!(self.engine, Engine::Duckdb(_)) {
-                self.footers(side, files, &mut columns).await?;
+                required = Some(self.footers(side, files, &mut columns).await?);
             }
             if files.columns.is_empty() {
                 files.columns.clone_from(&columns);
             }
         }
-        Ok(DescribedSide { relation, columns })
+        Ok(DescribedSide { relation, columns, required })
     }
 
-    /// What the footers say that DuckDB does not: calendars, instants, files of different schemas.
+    /// What the footers say that DuckDB does not: calendars, instants, files of different schemas. Returns the columns that
+    /// cannot be null.
     async fn footers(
         &mut self,
         side: &str,
         relation: &mut FileRelation,
         columns: &mut [(String, DataType)],
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<String>, Stop> {
         let source = if side == "old" { self.old.source.clone() } else { self.new.source.clone() };
         let rows = self.ask(&footers::schemas(&relation.files), Some(side)).await?;
         let schema = footers::read_schemas(&source, &rows).map_err(|fault| self.none(side, &fault))?;
@@ -235,7 +236,7 @@ impl Comparison<'_, '_> {
         for (column, file) in schema.uneven {
             self.notes.push(format!("{side}: `{column}` is missing in some files, and null there: {file}"));
         }
-        Ok(())
+        Ok(schema.columns.into_iter().filter(|column| column.is_required).map(|column| column.name).collect())
     }
 
     /// That there is no verdict, for a reason of one side.

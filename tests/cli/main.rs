@@ -23,6 +23,7 @@ mod lease;
 mod log;
 mod origins;
 mod ownership;
+mod parity_causes;
 mod parity_reports;
 mod parity_setup;
 mod parity_warehouse;

@@ -61,6 +61,25 @@ impl DataType {
         matches!(self, DataType::Integer(_) | DataType::Decimal { .. }) || self.is_floating()
     }
 
+    /// Whether it is the same type: the members of a struct may come in any order, and names may differ in case.
+    pub fn is_like(&self, other: &DataType) -> bool {
+        match (self, other) {
+            (DataType::Array(one), DataType::Array(other)) => one.is_like(other),
+            (DataType::Map(key, value), DataType::Map(other_key, other_value)) => {
+                key.is_like(other_key) && value.is_like(other_value)
+            }
+            (DataType::Struct(one), DataType::Struct(other)) => {
+                let has = |(name, of_type): &(String, DataType)| {
+                    other
+                        .iter()
+                        .any(|(own, own_type)| own.to_lowercase() == name.to_lowercase() && of_type.is_like(own_type))
+                };
+                one.len() == other.len() && one.iter().all(has)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether it has members or elements.
     pub fn is_nested(&self) -> bool {
         matches!(self, DataType::Array(_) | DataType::Map(..) | DataType::Struct(_))

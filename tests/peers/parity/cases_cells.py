@@ -1,6 +1,6 @@
 """When two cells are equal: nulls, NaN, decimals, instants, texts, and the rules that loosen it."""
 
-from model import ANY, D, at, day, differs, equal, none, pair, side, wall, case
+from model import ANY, D, at, day, differs, equal, none, or_none, pair, side, wall, case
 
 NAN, INF = float("nan"), float("inf")
 K = ["k"]
@@ -427,11 +427,12 @@ case(
 )
 # Nanoseconds, which Spark 4.3.0 neither writes nor reads (tried): the same as micros, unless something would be lost.
 pair(
+    # DuckDB drops the last three digits of an instant without a word: whether they were zeros cannot be told.
     "nanoseconds-of-whole-micros",
     "k bigint, v timestamp",
     instants,
     instants,
-    equal(),
+    or_none(equal()),
     keys=K,
     new_as={"writer": "pyarrow", "timestamps": "nanos"},
 )

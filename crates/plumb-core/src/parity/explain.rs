@@ -83,7 +83,7 @@ pub fn named_columns(output: &CompareOutput, relation: Relation, is_old: bool) -
     for (name, of_type) in side.columns.iter().flat_map(|columns| &columns.0) {
         add(name, DataType::from_spark(of_type).ok());
     }
-    DescribedSide { relation, columns }
+    DescribedSide { relation, columns, required: None }
 }
 
 /// A type that a rule says something of.

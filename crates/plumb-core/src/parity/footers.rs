@@ -98,24 +98,26 @@ pub struct ParquetColumn {
     pub name: String,
     /// INT96 is an instant, which DuckDB's DESCRIBE does not show.
     pub of_type: DataType,
-    node: Node,
+    /// Whether it cannot be null, in every file.
+    pub is_required: bool,
+    node: FooterType,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Node {
+enum FooterType {
     Leaf { of_type: DataType, nanos: bool },
-    List(Box<Node>),
-    Map(Box<Node>, Box<Node>),
-    Struct(Vec<(String, Node)>),
+    List(Box<FooterType>),
+    Map(Box<FooterType>, Box<FooterType>),
+    Struct(Vec<(String, FooterType)>),
 }
 
-impl Node {
+impl FooterType {
     fn data_type(&self) -> DataType {
         match self {
-            Node::Leaf { of_type, .. } => of_type.clone(),
-            Node::List(item) => DataType::Array(Box::new(item.data_type())),
-            Node::Map(key, value) => DataType::Map(Box::new(key.data_type()), Box::new(value.data_type())),
-            Node::Struct(members) => {
+            FooterType::Leaf { of_type, .. } => of_type.clone(),
+            FooterType::List(item) => DataType::Array(Box::new(item.data_type())),
+            FooterType::Map(key, value) => DataType::Map(Box::new(key.data_type()), Box::new(value.data_type())),
+            FooterType::Struct(members) => {
                 DataType::Struct(members.iter().map(|(name, node)| (name.clone(), node.data_type())).collect())
             }
         }
@@ -129,7 +131,7 @@ impl Node {
         leaf: &dyn Fn(&str, &DataType, bool, usize) -> Option<String>,
     ) -> Option<String> {
         let element = format!("e{depth}");
-        let within = |node: &Node, list: &str| {
+        let within = |node: &FooterType, list: &str| {
             let inner = node.any(&element, depth + 1, leaf)?;
             Some(format!("len(list_filter({list}, lambda {element}: {inner})) > 0"))
         };
@@ -138,12 +140,12 @@ impl Node {
             (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
         };
         match self {
-            Node::Leaf { of_type, nanos } => leaf(value, of_type, *nanos, depth),
-            Node::List(item) => within(item, value),
-            Node::Map(key, item) => {
+            FooterType::Leaf { of_type, nanos } => leaf(value, of_type, *nanos, depth),
+            FooterType::List(item) => within(item, value),
+            FooterType::Map(key, item) => {
                 some(vec![within(key, &format!("map_keys({value})")), within(item, &format!("map_values({value})"))])
             }
-            Node::Struct(members) => some(
+            FooterType::Struct(members) => some(
                 members
                     .iter()
                     .map(|(name, node)| {
@@ -185,41 +187,30 @@ pub fn read_schemas(source: &str, rows: &[SqlRow]) -> Result<ParquetSchema, Side
             continue;
         }
         let is = |column: &ParquetColumn, other: &ParquetColumn| column.name.eq_ignore_ascii_case(&other.name);
-        for column in &found.columns {
+        for column in &mut found.columns {
             match columns.iter().find(|other| is(other, column)) {
-                None => found.uneven.push((column.name.clone(), file.clone())),
-                Some(other) if !alike(&other.of_type, &column.of_type) => {
+                None => {
+                    column.is_required = false;
+                    found.uneven.push((column.name.clone(), file.clone()));
+                }
+                Some(other) if !other.of_type.is_like(&column.of_type) => {
                     return Err(fault(format!(
                         "`{}` is {} in {first} and {} in {file}: the files are of different schemas",
                         column.name, column.of_type, other.of_type
                     )));
                 }
-                Some(_) => {}
+                Some(other) => column.is_required &= other.is_required,
             }
         }
-        for column in columns {
+        for mut column in columns {
             if !found.columns.iter().any(|other| is(other, &column)) {
+                column.is_required = false;
                 found.uneven.push((column.name.clone(), first.to_owned()));
                 found.columns.push(column);
             }
         }
     }
     Ok(found)
-}
-
-/// Whether two types of a column are one. The members of a struct may come in any order.
-fn alike(one: &DataType, other: &DataType) -> bool {
-    match (one, other) {
-        (DataType::Array(one), DataType::Array(other)) => alike(one, other),
-        (DataType::Map(k, v), DataType::Map(other_k, other_v)) => alike(k, other_k) && alike(v, other_v),
-        (DataType::Struct(one), DataType::Struct(other)) => {
-            let same = |(name, of_type): &(String, DataType)| {
-                other.iter().any(|(other, other_type)| other.eq_ignore_ascii_case(name) && alike(of_type, other_type))
-            };
-            one.len() == other.len() && one.iter().all(same)
-        }
-        _ => one == other,
-    }
 }
 
 /// Asks how many rows hold a time before the calendars agree, and how many a time whose last digits would be dropped: none if
@@ -283,8 +274,10 @@ fn columns(text: &str) -> Option<Vec<ParquetColumn>> {
     let root = fields.next()??;
     let mut found = Vec::new();
     for _ in 0..root.children {
-        let (name, node) = node(&mut fields)?.named();
-        found.push(ParquetColumn { name, of_type: node.data_type(), node });
+        let tree = node(&mut fields)?;
+        let is_required = tree.field.is_required;
+        let (name, node) = tree.named();
+        found.push(ParquetColumn { name, of_type: node.data_type(), is_required, node });
     }
     fields.next().is_none().then_some(found)
 }
@@ -297,6 +290,7 @@ struct Field<'t> {
     converted: &'t str,
     logical: &'t str,
     repeated: bool,
+    is_required: bool,
 }
 
 impl<'t> Field<'t> {
@@ -304,7 +298,8 @@ impl<'t> Field<'t> {
         let members: Vec<&str> = text.split(MEMBER).collect();
         let [name, children, physical, duckdb, converted, logical, repetition] = members[..] else { return None };
         let children = if children.is_empty() { 0 } else { children.parse().ok()? };
-        Some(Field { name, children, physical, duckdb, converted, logical, repeated: repetition == "REPEATED" })
+        let (repeated, is_required) = (repetition == "REPEATED", repetition == "REQUIRED");
+        Some(Field { name, children, physical, duckdb, converted, logical, repeated, is_required })
     }
 
     fn is(&self, kind: &str) -> bool {
@@ -328,12 +323,12 @@ fn node<'t>(fields: &mut impl Iterator<Item = Option<Field<'t>>>) -> Option<Tree
 }
 
 impl Tree<'_> {
-    fn named(self) -> (String, Node) {
+    fn named(self) -> (String, FooterType) {
         (self.field.name.to_owned(), self.into_node())
     }
 
     /// The rules for lists are those of the Parquet format ("Backward-compatibility rules" in LogicalTypes.md).
-    fn into_node(mut self) -> Node {
+    fn into_node(mut self) -> FooterType {
         let field = &self.field;
         if field.is("LIST") && self.children.len() == 1 {
             let mut repeated = self.children.remove(0);
@@ -342,25 +337,25 @@ impl Tree<'_> {
                 || repeated.field.name == format!("{}_tuple", field.name);
             repeated.field.repeated = false;
             let element = if is_element { repeated } else { repeated.children.remove(0) };
-            return Node::List(Box::new(element.into_node()));
+            return FooterType::List(Box::new(element.into_node()));
         }
         let is_map = field.is("MAP") || field.is("MAP_KEY_VALUE");
         if is_map && self.children.len() == 1 && self.children[0].children.len() == 2 {
             let mut entry = self.children.remove(0);
             let value = entry.children.remove(1).into_node();
-            return Node::Map(Box::new(entry.children.remove(0).into_node()), Box::new(value));
+            return FooterType::Map(Box::new(entry.children.remove(0).into_node()), Box::new(value));
         }
         if field.repeated {
             // A list without a group around it.
             self.field.repeated = false;
-            return Node::List(Box::new(self.into_node()));
+            return FooterType::List(Box::new(self.into_node()));
         }
         if field.children > 0 {
-            return Node::Struct(self.children.into_iter().map(Tree::named).collect());
+            return FooterType::Struct(self.children.into_iter().map(Tree::named).collect());
         }
         // INT96 is an instant for Spark, which alone writes it.
         let of_type = if field.physical == "INT96" { DataType::Timestamp } else { DataType::from_duckdb(field.duckdb) };
-        Node::Leaf { of_type, nanos: field.logical.contains("NANOS=NanoSeconds") }
+        FooterType::Leaf { of_type, nanos: field.logical.contains("NANOS=NanoSeconds") }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct DescribedSide {
     pub relation: Relation,
     /// Its columns with their types, in order.
     pub columns: Vec<(String, DataType)>,
+    /// Those that cannot be null, where that is known.
+    pub required: Option<Vec<String>>,
 }
 
 /// What is to be compared, and what can be said before a row is read.
@@ -214,16 +216,28 @@ impl Planner<'_> {
                 return None;
             }
             Some(Form::Micros) if old_type != new_type => {}
-            Some(_) if old_type != new_type => {
+            Some(_) if !old_type.is_like(new_type) => {
                 let fails = self.output.schema == SchemaRule::Strict;
                 self.note(new, "type_widened", fails, changed);
             }
             Some(_) => {}
         }
+        if let (Some(of_old), Some(of_new)) = (&self.old.required, &self.new.required) {
+            match (of_old.contains(old), of_new.contains(new)) {
+                (true, false) => self.nullability(new, "old"),
+                (false, true) => self.nullability(new, "new"),
+                _ => {}
+            }
+        }
         let sensitive = self.output.sensitive.iter().flatten().any(|name| same_name(name, new) || same_name(name, old));
         let (old, new) = (old.clone(), new.clone());
         let (old_type, new_type) = (old_type.clone(), new_type.clone());
         Some(ComparedColumn { name: new.clone(), old, new, old_type, new_type, rule, sensitive })
+    }
+
+    fn nullability(&mut self, column: &str, required_in: &str) {
+        let fails = self.output.schema == SchemaRule::Strict;
+        self.note(column, "nullability", fails, format!("it cannot be null in {required_in}, and can in the other"));
     }
 
     /// Each name that rules, expectations and the like use, with its place.

@@ -89,7 +89,8 @@ fn file_members(side: &CompareSide, at: &str, context: SideContext, findings: &m
             let label = "add `columns` with the type of each: types are never guessed";
             findings.at(at, "`columns` is missing", label);
         }
-        Some(_) if side.format.is_some() && !needs_columns => {
+        // Those of Parquet are partitions: which ones they are, only the folders say.
+        Some(_) if side.format == Some(FileFormat::Delta) => {
             findings.at(
                 format!("{at}.columns"),
                 "these files say the types of their columns themselves",

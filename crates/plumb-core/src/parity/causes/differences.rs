@@ -9,8 +9,8 @@ const AT_MOST: u64 = 1_000_000;
 /// The table in which DuckDB keeps them.
 const KEPT: &str = "plumb_differences";
 
-/// The differences of a join: `op`, `np`, `ok0…`, `nk0…`, `ov0…`, `nv0…` as there, and `d0…`, which here is true of differing
-/// cells only and never null.
+/// The differences of a join: `op`, `np`, `ok0…`, `nk0…`, `ov0…`, `nv0…` as there, of the cells that matter, and `d0…` of
+/// those that differ, which here is true of differing cells only and never null.
 pub(super) struct Differences<'e> {
     pub joined: &'e Joined<'e>,
     pub dialect: &'e dyn Dialect,
@@ -67,15 +67,23 @@ impl<'e> Differences<'e> {
         let plan = self.joined.plan;
         let mut columns = vec!["op".to_owned(), "np".to_owned()];
         columns.extend((0..plan.keys.len()).map(|i| format!("ok{i}, nk{i}")));
-        columns.extend(
-            (0..plan.cells.len()).map(|i| format!("ov{i}, nv{i}, coalesce(op AND np AND d{i}, false) AS d{i}")),
-        );
+        for i in 0..plan.cells.len() {
+            if self.has(i) {
+                // Where both are equal, new's is read only for rows that old lacks.
+                let nv = if self.differs(i) || self.counts.only_new > 0 { "" } else { "CASE WHEN false THEN " };
+                let end = if nv.is_empty() { "" } else { " END" };
+                columns.push(format!("ov{i}, {nv}nv{i}{end} AS nv{i}"));
+            }
+            if self.differs(i) {
+                columns.push(format!("coalesce(op AND np AND d{i}, false) AS d{i}"));
+            }
+        }
         let of_each = |condition: String, n: u64| match self.sample(w, n) {
             Some(sample) => format!("({condition} AND {sample})"),
             None => format!("({condition})"),
         };
         let condition = [
-            of_each(format!("op AND np AND {}", self.joined.some_cell_differs()), self.counts.differing_rows),
+            of_each(format!("op AND np AND {}", self.some_cell_differs()), self.counts.differing_rows),
             of_each(ONLY_OLD.to_owned(), self.counts.only_old),
             of_each(ONLY_NEW.to_owned(), self.counts.only_new),
         ];
@@ -86,6 +94,22 @@ impl<'e> Differences<'e> {
         }
         // No key has a text that both engines write alike: any rows will do.
         format!("{query} LIMIT {}", 3 * AT_MOST)
+    }
+
+    /// Whether a cell differs somewhere.
+    fn differs(&self, cell: usize) -> bool {
+        self.counts.cells.get(cell).is_some_and(|counted| counted.differing > 0)
+    }
+
+    /// Whether a cell is in `x`: one that differs nowhere, and has no values to count differences by, need not be read.
+    pub fn has(&self, cell: usize) -> bool {
+        self.differs(cell) || Holds::of(self.joined.form_of(false, cell)).is_category()
+    }
+
+    fn some_cell_differs(&self) -> String {
+        let cells: Vec<String> =
+            (0..self.counts.cells.len()).filter(|i| self.differs(*i)).map(|i| format!("d{i}")).collect();
+        if cells.is_empty() { "false".into() } else { format!("({})", cells.join(" OR ")) }
     }
 
     /// The keys whose texts are the same in every engine.

@@ -157,7 +157,8 @@ pub(super) fn rows(differences: &Differences<'_>, counts: &JoinCounts) -> Option
         let all: Vec<String> = [format!("'{side}'")].into_iter().chain(keys(differences, &w)).collect();
         let all: Vec<String> = all.iter().enumerate().map(|(i, value)| format!("{value} AS c{i}")).collect();
         let own = if side == "old" { "ov" } else { "nv" };
-        let cells: Vec<String> = (0..differences.joined.plan.cells.len()).map(|at| format!("{own}{at}")).collect();
+        let cells = (0..differences.joined.plan.cells.len()).filter(|at| differences.has(*at));
+        let cells: Vec<String> = cells.map(|at| format!("{own}{at}")).collect();
         let order = order(differences, &cells);
         let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
         parts.push(format!("SELECT * FROM (SELECT {} FROM x WHERE {only}{order} LIMIT {EXAMPLES})", all.join(", ")));

@@ -25,6 +25,9 @@ mod shown;
 mod sides;
 mod spread;
 mod table;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
 
 use super::result::{ColumnResult, OutputResult};
 use super::sql::{Dialect, JoinCounts, Joined, SqlRow, Statement};

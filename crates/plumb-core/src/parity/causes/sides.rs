@@ -148,16 +148,15 @@ pub(super) fn histogram(differences: &Differences<'_>, profile: &Profile, column
         let width = (to - from) / BINS as f64;
         for (side, is_old) in [("old", true), ("new", false)] {
             let value = w.cast(&format!("({})", measured(&w, holds, &format!("v{at}"))), &DataType::Double);
-            let bin = format!("floor(({value} - {}) / {})", w.double(from), w.double(width));
-            let bin = format!("greatest(0, least({}, {bin}))", BINS - 1);
-            let bin = w.cast(&bin, &DataType::Integer(32));
-            // A null is in no bin: the functions of DuckDB leave it out of their arguments.
+            let bin = format!("floor((m - {}) / {})", w.double(from), w.double(width));
+            let bin = w.cast(&bin, &DataType::Integer(64));
             let rows = format!(
-                "SELECT CASE WHEN {value} IS NOT NULL THEN {bin} END AS b FROM ({})",
+                "SELECT least({}, greatest(0, {bin})) AS b FROM (SELECT {value} AS m FROM ({})) WHERE m IS NOT NULL",
+                BINS - 1,
                 differences.joined.side(&w, is_old)
             );
             parts.push(format!(
-                "SELECT '{at}' AS c, '{side}' AS side, {} AS b, {} AS n FROM ({rows}) WHERE b IS NOT NULL GROUP BY b",
+                "SELECT '{at}' AS c, '{side}' AS side, {} AS b, {} AS n FROM ({rows}) GROUP BY b",
                 d.to_text("b"),
                 d.to_text("count(*)")
             ));

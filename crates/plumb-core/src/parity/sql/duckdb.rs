@@ -168,7 +168,8 @@ impl Dialect for Duckdb {
 
 /// Files with the same partition values and calendar are read by one call, and the calls are put together by name.
 fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
-    let mut groups: BTreeMap<(&[(String, Option<String>)], bool), Vec<&FilePart>> = BTreeMap::new();
+    type FileGroup<'p> = (&'p [(String, Option<String>)], bool);
+    let mut groups: BTreeMap<FileGroup<'_>, Vec<&FilePart>> = BTreeMap::new();
     for file in &relation.files {
         groups.entry((&file.partitions, file.julian)).or_default().push(file);
     }
@@ -263,9 +264,10 @@ fn reader(dialect: &Duckdb, relation: &FileRelation, paths: &str) -> String {
 /// An encoding by DuckDB's name for it; Spark has Java's.
 fn encoding_of(name: Option<&str>) -> &str {
     match name.map(str::to_ascii_lowercase).as_deref() {
-        None | Some("utf-8" | "utf8") => "utf-8",
+        None | Some("utf-8" | "utf8" | "us-ascii") => "utf-8",
         Some("iso-8859-1" | "latin1" | "latin-1" | "iso8859_1") => "latin-1",
-        Some("utf-16" | "utf16") => "utf-16",
+        // Of DuckDB 1.5.5 this is little-endian only, and of a big-endian file it answers no rows.
+        Some("utf-16le") => "utf-16",
         Some(_) => name.unwrap_or_default(),
     }
 }

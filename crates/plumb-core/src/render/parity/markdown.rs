@@ -129,7 +129,11 @@ fn details(output: &OutputResult) -> String {
             let key =
                 |(name, value): &(String, Option<String>)| format!("{name}={}", value.as_deref().unwrap_or("null"));
             let keys: Vec<String> = example.key.iter().map(key).collect();
-            let value = |value: &Option<String>| cell(&value_words(value.as_deref(), NAME), NAME);
+            let is_sensitive = result.is_some_and(|result| result.sensitive);
+            let value = |value: &Option<String>| match value.as_deref() {
+                Some(masked) if is_sensitive => cell(masked, NAME),
+                other => cell(&value_words(other, NAME), NAME),
+            };
             examples.push_str(&format!(
                 "| {} | {} | {} | {} |\n",
                 cell(column, NAME),
