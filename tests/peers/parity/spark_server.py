@@ -41,6 +41,8 @@ class Warehouse:
             "spark.sql.ansi.enabled": "true",
             "spark.sql.session.timeZone": ZONE,
             "spark.sql.parquet.mergeSchema": "true",
+            # A column may be called `${x}`.
+            "spark.sql.variable.substitute": "false",
             "spark.sql.caseSensitive": "false",
         }.items():
             self.spark.conf.set(name, value)
@@ -72,7 +74,7 @@ class Warehouse:
         reader = reader.schema(ddl).option("mode", "FAILFAST")
         if format == "csv":
             options = {"header": False, "sep": ",", "quote": '"', "escape": "\\", "nullValue": "", "encoding": "UTF-8"}
-            reader = reader.options(**(options | csv)).option("emptyValue", EMPTY)
+            reader = reader.options(**(options | csv)).option("emptyValue", EMPTY).option("multiLine", True)
         frame = reader.load(path)
         if format == "csv":
             for name, kind in columns.items():

@@ -42,6 +42,7 @@ fn what_is_not_of_its_type_is_counted_and_kept_out_of_the_columns() {
     let text = text(csv.clone());
     assert!(text.starts_with("(SELECT CASE WHEN `a` = '\\u0001' THEN '' ELSE `a` END AS `a`, `b`, `m` FROM"), "{text}");
     assert!(text.contains("schema => '`a` string, `b` int, `m` date', header => false, sep => '\\\\'"), "{text}");
+    assert!(text.contains("multiLine => true, mode => 'FAILFAST'"), "{text}");
     let side = |relation: FileRelation| SidePlan { relation: Relation::Files(relation), filter: Vec::new() };
     let statement = rescued(&Databricks, &side(csv)).unwrap();
     assert!(statement.text.starts_with("SELECT CAST(count(*) AS STRING) AS n FROM read_files("), "{}", statement.text);

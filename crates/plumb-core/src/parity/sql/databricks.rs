@@ -260,6 +260,8 @@ pub(super) fn read_files(relation: &FileRelation) -> String {
             // Spark reads `""` back as null, which would hide '' against null.
             option("emptyValue", literal("\u{1}"));
             option("encoding", text(encoding, "UTF-8"));
+            // A text may have line breaks, which Spark writes in quotes and reads only so (tried on 4.3).
+            option("multiLine", "true".to_owned());
             option("mode", literal("FAILFAST"));
         }
         FileFormat::Json => option("mode", literal("FAILFAST")),
