@@ -10,7 +10,7 @@ use crate::engines::EngineFault;
 use crate::engines::compare::{CompareContext, CompareFault, compare};
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
-use crate::engines::tables::{PinnedSource, PinnedTable};
+use crate::engines::tables::PinnedSource;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
@@ -327,7 +327,7 @@ impl Run<'_> {
         }
         let waiting = engines.waiting();
         let engine = engines.get(wanted, Vec::new, at).await?;
-        Ok(waiting.shown(self.ui, PinnedTable::pin(engine, side)).await.map(PinnedSource::Table))
+        Ok(waiting.shown(self.ui, PinnedSource::of_warehouse(engine, side)).await)
     }
 
     async fn pinned_output(
