@@ -90,6 +90,10 @@ impl Dialect for Databricks {
     fn attempt_multiply(&self, a: &str, b: &str) -> String {
         format!("try_multiply({a}, {b})")
     }
+    /// Spark keeps the digits before the point and rounds those behind it: nothing overflows.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String {
+        format!("({a} <= {b})")
+    }
     fn repeated(&self, count: &str) -> String {
         format!("explode(sequence(1, CAST({count} AS INT)))")
     }

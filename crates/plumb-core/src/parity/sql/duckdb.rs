@@ -104,6 +104,9 @@ impl Dialect for Duckdb {
     fn attempt_multiply(&self, a: &str, b: &str) -> String {
         format!("TRY({a} * {b})")
     }
+    fn attempt_at_most(&self, a: &str, b: &str) -> String {
+        format!("TRY({a} <= {b})")
+    }
     fn repeated(&self, count: &str) -> String {
         format!("unnest(range(1, CAST({count} AS BIGINT) + 1))")
     }

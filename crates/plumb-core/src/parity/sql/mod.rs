@@ -84,6 +84,8 @@ pub trait Dialect {
     fn attempt_subtract(&self, a: &str, b: &str) -> String;
     /// The product, null in place of an error.
     fn attempt_multiply(&self, a: &str, b: &str) -> String;
+    /// Whether a decimal is at most another one; null where no decimal has room for the digits of both.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String;
     /// `expression`, once for each of 1 to `count`, as a column of a SELECT.
     fn repeated(&self, count: &str) -> String;
     /// A number below `buckets` that depends on these values only.

@@ -265,7 +265,7 @@ fn doubles_within(w: &Writer<'_>, rule: &ColumnRule, a: &str, b: &str) -> String
     format!("coalesce(abs({a}) < {infinity} AND abs({b}) < {infinity} AND abs({a} - {b}) <= {bound}, false)")
 }
 
-/// The same in decimals, to the last digit; where a product has no room, in doubles.
+/// The same in decimals, to the last digit; where a product or both sides of `<=` have no room, in doubles.
 fn decimals_within(
     w: &Writer<'_>,
     rule: &ColumnRule,
@@ -275,9 +275,10 @@ fn decimals_within(
 ) -> String {
     let mut tests = Vec::new();
     if let Some(abs) = rule.abs {
+        let in_doubles = doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b);
         tests.push(match exact(w, abs) {
-            Some(abs) => format!("coalesce({apart} <= {abs}, false)"),
-            None => doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b),
+            Some(abs) => format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &abs)),
+            None => in_doubles,
         });
     }
     if let Some(rel) = rule.rel {
@@ -286,7 +287,7 @@ fn decimals_within(
         tests.push(match exact(w, rel) {
             Some(rel) => {
                 let product = w.dialect.attempt_multiply(&rel, &largest);
-                format!("coalesce({apart} <= {product}, {in_doubles})")
+                format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &product))
             }
             None => in_doubles,
         });
