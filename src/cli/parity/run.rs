@@ -2,7 +2,7 @@
 
 use super::engines::{DuckdbLimits, Engines, failed};
 use super::explain;
-use super::report::{ReportForm, reports};
+use super::report::{ReportForm, evidence, of_manifests};
 use crate::cli::output::Output;
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
@@ -17,16 +17,18 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::{Compare, CompareOutput, CompareSide, EngineChoice};
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::parity::engine::{OutputEngine, engine_of};
 use plumb_core::parity::mask::{MaskKey, mask};
 use plumb_core::parity::period::{self, Period, PeriodState};
 use plumb_core::parity::resolve::{compare_of, resolve};
 use plumb_core::parity::result::{ComparedBy, EngineName, FORMAT, OutputResult, Report, SideResult, Verdict};
 use plumb_core::parity::rules::rules_hash;
-use plumb_core::parity::signature::signed_text;
+use plumb_core::parity::signature::{EvidenceSignature, signed_text};
 use plumb_core::parity::verdict::source;
 use plumb_core::render::Style;
-use plumb_core::render::parity::{self, ParityContext};
+use plumb_core::render::parity;
+use plumb_core::teardown::EvidenceFile;
 use plumb_model::text::glob;
 use std::path::Path;
 use std::time::Instant;
@@ -152,8 +154,7 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
 fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     let mut known = Vec::new();
-    let wanted: Vec<&str> =
-        args.migrations.iter().map(|name| name.strip_prefix("Migration/").unwrap_or(name)).collect();
+    let wanted: Vec<&str> = args.migrations.iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
@@ -420,8 +421,8 @@ impl Run<'_> {
         if output.rows.as_ref().is_none_or(|rows| rows.against.is_none()) {
             return Ok(None);
         }
-        let reports = reports(&self.project.dir, self.ui)?;
-        let before = reports.iter().filter(|report| {
+        let evidence = evidence(&self.project.dir, self.ui)?;
+        let before = evidence.files.iter().map(|file| &file.report).filter(|report| {
             report.migration == job.name && report.passed && report.period.as_str() < job.period.name()
         });
         let last = before.max_by(|a, b| (&a.period, a.checked_at).cmp(&(&b.period, b.checked_at)));
@@ -453,15 +454,18 @@ impl Run<'_> {
     /// Writes the evidence, where the run was whole, and shows the report.
     fn tell(&self, job: &Job, report: &Report) -> Result<(), Failure> {
         let error = |e: serde_json::Error| Failure::error(e.to_string());
-        let mut context = ParityContext::default();
+        let stem = format!("{}-{}", job.name, job.period.name());
+        let path = format!("evidence/{stem}.json");
+        let key = settings::evidence_key();
+        let signature = key.as_ref().map_or(EvidenceSignature::Missing, |_| EvidenceSignature::Valid);
+        let mut context =
+            of_manifests(self.project, &EvidenceFile { path: path.clone(), report: report.clone(), signature });
         if self.args.only.is_empty() {
-            let stem = format!("{}-{}", job.name, job.period.name());
             let page = format!("evidence/{stem}.html");
             context.page = Some(page.clone());
-            let key = settings::evidence_key();
             let evidence = signed_text(report, key.as_deref()).map_err(Failure::error)?;
             write(&self.project.dir, &page, &parity::html(report, &context))?;
-            write(&self.project.dir, &format!("evidence/{stem}.json"), &evidence)?;
+            write(&self.project.dir, &path, &evidence)?;
         } else {
             context.void = Some("the run was narrowed by --only".into());
         }
@@ -483,7 +487,7 @@ impl Run<'_> {
 impl Job {
     /// An output, as messages name it.
     pub fn at(&self, output: &CompareOutput) -> String {
-        format!("Migration/{}, output `{}`", self.name, output.name)
+        format!("{}/{}, output `{}`", Migration::NAME, self.name, output.name)
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | step | statement |
 //! |---|---|
-//! | `differences` | DuckDB only: the rows that differ or that one side lacks, at most 1,000,000 of each kind |
+//! | `differences` | DuckDB only: the rows that differ or that one side lacks, at most some 250,000 of each kind |
 //! | `causes` | of how many differing cells each hypothesis holds ([`table`]) |
 //! | `causes again` | only where most, not all cells share an offset, or where both sides may hold the same values |
 //! | `rows` | what explains rows that only one side has |

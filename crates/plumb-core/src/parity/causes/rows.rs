@@ -47,7 +47,7 @@ pub(super) fn statement(differences: &Differences<'_>, counts: &JoinCounts) -> O
     }
     let texts: Vec<bool> = keys.clone().map(|i| Holds::of(joined.form_of(true, i)) == Holds::Text).collect();
     let can_fold = texts.contains(&true) && counts.only_old > 0 && counts.only_new > 0;
-    let blanks = w.text(BLANKS);
+    let blanks = if can_fold { w.text(BLANKS) } else { String::new() };
     let fold = |value: String, is_text: bool, whitespace: bool| match (is_text, whitespace) {
         (true, true) => d.without(&value, &blanks),
         (true, false) => format!("lower({value})"),

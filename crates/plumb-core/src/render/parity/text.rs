@@ -3,7 +3,7 @@
 use super::super::Style;
 use super::super::value::{columns, fitted, visible, wrapped};
 use super::words::{known, loud, percent, rows, score, thousands, took};
-use super::{ParityContext, Voice, cause, consequence, differing, lonely, next_step, value_words, void};
+use super::{ParityContext, Voice, cause, consequence, differing, lonely, next_step, value_words};
 use crate::parity::result::{CellExample, OutputResult, Report, Verdict};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -167,7 +167,7 @@ impl ParityText {
 
     fn foot(&mut self, report: &Report, context: &ParityContext) {
         let verdict = report.verdict();
-        let ink = if verdict == Verdict::Equal && void(report, context).is_some() { WARN } else { ink(verdict) };
+        let ink = if verdict == Verdict::Equal && context.void.is_some() { WARN } else { ink(verdict) };
         let page = context.page.as_ref().map(|page| format!(" Report: {}", visible(page))).unwrap_or_default();
         for line in wrapped(&format!("{}{page}", consequence(report, context, &VOICE)), self.style.width.max(60)) {
             let line = self.coloured(ink, &line);
