@@ -24,6 +24,7 @@ mod log;
 mod origins;
 mod ownership;
 mod parity_causes;
+mod parity_promises;
 mod parity_reports;
 mod parity_setup;
 mod parity_warehouse;

@@ -100,6 +100,10 @@ impl Dialect for Databricks {
         let room = 37u8.checked_sub(a_digits).filter(|room| *room >= scale && *room > 0)?;
         Some(format!("try_multiply({a}, try_cast({b} AS DECIMAL({},{scale})))", room.min(b_digits)))
     }
+    /// Spark keeps the digits before the point and rounds those behind it: nothing overflows.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String {
+        format!("({a} <= {b})")
+    }
     fn repeated(&self, count: &str) -> String {
         format!("explode(sequence(1, CAST({count} AS INT)))")
     }

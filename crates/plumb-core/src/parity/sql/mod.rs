@@ -86,6 +86,8 @@ pub trait Dialect {
     /// The product of two decimals, each with its precision, the second with its scale, too: to the last digit; null in place
     /// of an error. `None` where there is no room for any.
     fn attempt_multiply(&self, a: (&str, u8), b: (&str, u8, u8)) -> Option<String>;
+    /// Whether a decimal is at most another one; null where no decimal has room for the digits of both.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String;
     /// `expression`, once for each of 1 to `count`, as a column of a SELECT.
     fn repeated(&self, count: &str) -> String;
     /// A number below `buckets` that depends on these values only.

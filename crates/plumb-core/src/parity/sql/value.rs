@@ -266,7 +266,7 @@ fn doubles_within(w: &Writer<'_>, rule: &ColumnRule, a: &str, b: &str) -> String
     format!("coalesce(abs({a}) < {infinity} AND abs({b}) < {infinity} AND abs({a} - {b}) <= {bound}, false)")
 }
 
-/// The same in decimals, to the last digit; where a product has no room, in doubles.
+/// The same in decimals, to the last digit; where a product or both sides of `<=` have no room, in doubles.
 fn decimals_within(
     w: &Writer<'_>,
     rule: &ColumnRule,
@@ -276,9 +276,10 @@ fn decimals_within(
 ) -> String {
     let mut tests = Vec::new();
     if let Some(abs) = rule.abs {
+        let in_doubles = doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b);
         tests.push(match exact(w, abs) {
-            Some((abs, _)) => format!("coalesce({apart} <= {abs}, false)"),
-            None => doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b),
+            Some((abs, _)) => format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &abs)),
+            None => in_doubles,
         });
     }
     if let Some(rel) = rule.rel {
@@ -287,7 +288,7 @@ fn decimals_within(
         let product = exact(w, rel)
             .and_then(|(rel, digits)| w.dialect.attempt_multiply((&rel, digits), (&largest, precision, scale)));
         tests.push(match product {
-            Some(product) => format!("coalesce({apart} <= {product}, {in_doubles})"),
+            Some(product) => format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &product)),
             None => in_doubles,
         });
     }
