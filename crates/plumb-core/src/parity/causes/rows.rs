@@ -4,7 +4,7 @@ use super::cell::Holds;
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::facts::choose;
 use super::sides::{Profile, times};
-use super::spread::{Candidate, Value, Values};
+use super::spread::{Candidate, SpreadValue, Values};
 use super::table::BLANKS;
 use crate::parity::result::Explanation;
 use crate::parity::sql::{JoinCounts, JoinPath, Joined, SqlRow, Statement, Writer, count_if, number};
@@ -150,7 +150,7 @@ fn concentrated(counts: &JoinCounts, candidates: &[Candidate], values: &Values) 
     let mut notes = Vec::new();
     for (is_old, lonely) in [(true, counts.only_old), (false, counts.only_new)] {
         let side = if is_old { "old" } else { "new" };
-        let of = |value: &Value| if is_old { (value.old, value.only_old) } else { (value.new, value.only_new) };
+        let of = |value: &SpreadValue| if is_old { (value.old, value.only_old) } else { (value.new, value.only_new) };
         let rows = counts.matched + lonely;
         let found = candidates.iter().enumerate().filter(|(_, candidate)| !candidate.is_hidden).find_map(|(at, by)| {
             let mut all = values.0.iter().filter(|value| value.candidate == at && of(value).1 > 0);
@@ -182,7 +182,7 @@ fn missing_partition(
     let mut best: Option<(u64, usize, String)> = None;
     let is_by = |candidate: &Candidate| (candidate.holds == Holds::Time) == by_instant;
     for (at, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| is_by(candidate)) {
-        let missing: Vec<(&Value, u64, bool)> = values
+        let missing: Vec<(&SpreadValue, u64, bool)> = values
             .0
             .iter()
             .filter(|value| value.candidate == at)
@@ -203,7 +203,7 @@ fn missing_partition(
     best.map(|(rows, _, says)| ("missing_partition", rows, says))
 }
 
-fn missing_says(candidate: &Candidate, missing: &[(&Value, u64, bool)]) -> String {
+fn missing_says(candidate: &Candidate, missing: &[(&SpreadValue, u64, bool)]) -> String {
     let by = candidate.by();
     let side = match (missing.iter().any(|(_, _, in_old)| *in_old), missing.iter().any(|(_, _, in_old)| !in_old)) {
         (true, false) => "new",

@@ -18,7 +18,7 @@ pub use side::{count, describe, read_count, read_description};
 pub(crate) use value::same_name;
 pub use value::{Form, form};
 
-use crate::parity::plan::Scalar;
+use crate::parity::plan::FilterValue;
 use crate::parity::types::DataType;
 use std::cell::RefCell;
 
@@ -153,11 +153,11 @@ impl<'d> Writer<'d> {
     }
 
     /// A value of a manifest, as a type.
-    pub fn value(&self, value: &Scalar, of_type: &DataType) -> String {
+    pub fn value(&self, value: &FilterValue, of_type: &DataType) -> String {
         let text = match value {
-            Scalar::Bool(value) => value.to_string(),
-            Scalar::Integer(value) => value.to_string(),
-            Scalar::Number(text) | Scalar::Text(text) => text.clone(),
+            FilterValue::Bool(value) => value.to_string(),
+            FilterValue::Integer(value) => value.to_string(),
+            FilterValue::Number(text) | FilterValue::Text(text) => text.clone(),
         };
         self.cast(&self.text(&text), of_type)
     }

@@ -6,7 +6,7 @@ use super::marks::{Run, runs};
 use super::words::{cause_title, known, percent, rows, size, thousands, took, verdict};
 use super::{cause, differing, lonely};
 use crate::parity::mask::is_hashed;
-use crate::parity::result::{ColumnResult, Explanation, OutputResult, SideResult, Spread, Verdict};
+use crate::parity::result::{ColumnResult, DifferenceSpread, Explanation, OutputResult, SideResult, Verdict};
 
 /// How many columns are unfolded, and how many parts of a spread are listed.
 const OPEN: usize = 3;
@@ -342,7 +342,7 @@ fn spell(value: Option<&str>, tag: &str, runs: &[Run]) -> String {
 }
 
 /// How the differences spread over the values of something.
-fn spread_of(out: &mut String, spread: &Spread) {
+fn spread_of(out: &mut String, spread: &DifferenceSpread) {
     let drawn = strip(spread);
     if drawn.is_empty() {
         return;
