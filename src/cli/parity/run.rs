@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::{Compare, CompareOutput, CompareSide, EngineChoice};
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::parity::engine::{OutputEngine, engine_of};
 use plumb_core::parity::mask::{MaskKey, mask};
 use plumb_core::parity::period::{self, Period, PeriodState};
@@ -126,7 +127,7 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
     }
     let limits = DuckdbLimits { memory: args.memory, threads: args.threads };
     let mut engines = Engines::new(&project, ui, limits);
-    let run = Run { project: &project, args: &args, ui, now, clock };
+    let run = Comparisons { project: &project, args: &args, ui, now, clock };
     let done = {
         // Dropped at the end of this block: what it waits for is cancelled then.
         let mut work = std::pin::pin!(run.work(jobs, &mut engines));
@@ -152,8 +153,8 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
 fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     let mut known = Vec::new();
-    let wanted: Vec<&str> =
-        args.migrations.iter().map(|name| name.strip_prefix("Migration/").unwrap_or(name)).collect();
+    let kind = format!("{}/", Migration::NAME);
+    let wanted: Vec<&str> = args.migrations.iter().map(|name| name.strip_prefix(&*kind).unwrap_or(name)).collect();
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
@@ -208,7 +209,7 @@ fn list(start: &str, names: &[String]) -> String {
 }
 
 /// A run over some migrations.
-pub struct Run<'a> {
+pub struct Comparisons<'a> {
     pub project: &'a Project,
     args: &'a ParityRun,
     pub ui: &'a Ui,
@@ -223,7 +224,7 @@ enum Ready {
     Result(Box<OutputResult>),
 }
 
-impl Run<'_> {
+impl Comparisons<'_> {
     async fn work(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
         if self.args.explain {
             let text = explain::explained(&self, &jobs, engines).await?;
@@ -483,7 +484,7 @@ impl Run<'_> {
 impl Job {
     /// An output, as messages name it.
     pub fn at(&self, output: &CompareOutput) -> String {
-        format!("Migration/{}, output `{}`", self.name, output.name)
+        format!("{}/{}, output `{}`", Migration::NAME, self.name, output.name)
     }
 }
 
