@@ -40,7 +40,7 @@ impl PinnedTable {
         let version = pinned.version.to_string();
         let result = SideResult {
             source: source.clone(),
-            fingerprint: Some(fingerprint([(&*source, 0, &*version)].into_iter())),
+            fingerprint: Some(fingerprint([(&*source, 0, &*version)])),
             version: Some(version),
             ..SideResult::default()
         };
@@ -154,7 +154,7 @@ fn side_error(source: &str, EngineError { fault, step }: EngineError) -> SideErr
 /// A side that is pinned, whatever it is.
 pub enum PinnedSource {
     Files(Box<Pinned>),
-    Table(PinnedTable),
+    Table(Box<PinnedTable>),
     Folder(Box<PinnedFolder>),
 }
 
@@ -169,7 +169,7 @@ impl PinnedSource {
                 let listed = engine.rows(&cloud::list(path)).await.map_err(|error| side_error(path, error))?;
                 cloud::finished(path, done, &listed).map_err(SideError::NoVerdict)?;
             }
-            Ok(PinnedSource::Table(PinnedTable::pin(engine, side).await?))
+            Ok(PinnedSource::Table(Box::new(PinnedTable::pin(engine, side).await?)))
         } else {
             Ok(PinnedSource::Folder(Box::new(PinnedFolder::pin(engine, side).await?)))
         }
