@@ -121,7 +121,8 @@ fn context(global: &Global, targeted: &Targeted, dir: &Path, file: &EvidenceFile
         Ok(project) => ParityContext { page, ..of_manifests(&project, file) },
         Err(failure) => {
             ui.warn(&format!("whether the report counts is not known: {}", failure.message));
-            ParityContext { page, ..ParityContext::default() }
+            let void = Some("whether it counts is not known, as the manifests have mistakes".into());
+            ParityContext { page, void, ..ParityContext::default() }
         }
     }
 }
