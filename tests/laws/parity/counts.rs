@@ -1,6 +1,6 @@
 //! What a comparison counts, whatever the tables are.
 
-use super::tables::{Of, Rule, Table, edits, shuffle, tables};
+use super::tables::{Cell, Column, Of, Rule, Table, edits, shuffle, tables};
 use super::{Lab, counts, law, output, part, same, side};
 use plumb::engines::compare::SideSource;
 use plumb_core::parity::result::{OutputResult, Verdict};
@@ -38,14 +38,12 @@ fn order_means_nothing() {
     });
 }
 
-/// The rows in another order, and the entries of maps.
+/// The rows in another order, and the entries of maps; zeros of the other sign.
 fn mixed(table: &Table, seed: u64) -> Table {
     let mut table = table.clone();
     shuffle(&mut table.rows, seed);
     for cell in table.rows.iter_mut().flatten() {
-        if let super::tables::Cell::Map(entries) = cell {
-            entries.reverse();
-        }
+        cell.write_otherwise();
     }
     table
 }
@@ -238,6 +236,32 @@ fn a_looser_tolerance_never_finds_more() {
         }
         same("rows", &(loose.only_old, loose.only_new), &(tight.only_old, tight.only_new))
     });
+}
+
+#[test]
+fn the_bound_of_a_tolerance_counts() {
+    let lab = Lab::start();
+    for of in [Of::Double, Of::Decimal] {
+        for (a, b, rule, is_equal) in [
+            ("0.0", "0.5", Rule::Abs(0.5), true),
+            ("0.0", "-0.5", Rule::Abs(0.5), true),
+            ("0.0", "0.5", Rule::Abs(0.25), false),
+            ("1.0", "2.0", Rule::Rel(0.5), true),
+            ("-1.0", "-2.0", Rule::Rel(0.5), true),
+            ("1.0", "2.0", Rule::Rel(0.4375), false),
+            ("1.0", "1.5", Rule::Exact, false),
+        ] {
+            let columns =
+                [(Of::Int, Rule::Exact), (of, rule)].map(|(of, rule)| Column { name: format!("{of:?}"), of, rule });
+            let table = |value: &str| {
+                let row = ["1", value].map(|token| Cell::Token(token.to_owned())).to_vec();
+                Table { columns: columns.to_vec(), keys: 1, rows: vec![row] }
+            };
+            let found = [lab.tables(&table(a), &table(b)), lab.tables(&table(b), &table(a))];
+            let found = found.map(|result| result.unwrap().verdict == Verdict::Equal);
+            assert_eq!(found, [is_equal; 2], "{of:?}: {a} and {b} by {rule:?}");
+        }
+    }
 }
 
 #[test]

@@ -235,6 +235,18 @@ impl Cell {
         }
     }
 
+    /// Writes the same value in another form.
+    pub fn write_otherwise(&mut self) {
+        match self {
+            Cell::Token(token) if token == "0.0" => "-0.0".clone_into(token),
+            Cell::Token(token) if token == "-0.0" => "0.0".clone_into(token),
+            Cell::List(items) => items.iter_mut().for_each(Cell::write_otherwise),
+            Cell::Map(entries) => entries.reverse(),
+            Cell::Record(members) => members.iter_mut().for_each(Cell::write_otherwise),
+            Cell::Null | Cell::Token(_) | Cell::Text(_) => {}
+        }
+    }
+
     /// The number of a token.
     fn number(&self) -> Option<f64> {
         let Cell::Token(token) = self else { return None };
