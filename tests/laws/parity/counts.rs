@@ -22,10 +22,12 @@ fn a_table_equals_itself() {
 #[test]
 fn order_means_nothing() {
     let lab = Lab::start();
-    law(70, (tables(0..=2, 1), edits(), any::<u64>(), 1..4usize), |(old, edits, seed, files)| {
+    law(50, (tables(0..=2, 1), edits(), any::<u64>(), 1..4usize), |(old, edits, seed, files)| {
         let new = old.edited(&edits);
         let result = lab.tables(&old, &new)?;
         let (mut old, mut new) = (mixed(&old, seed), mixed(&new, seed / 3));
+        // Entries of maps in another order, zeros of the other sign: on one side.
+        new.rows.iter_mut().flatten().for_each(Cell::write_otherwise);
         let sides = (lab.written(&old, files), lab.written(&new, 4 - files));
         let again = lab.compare(&output(&old), &sides.0, &sides.1)?;
         same("mixed", &counts(&again), &counts(&result))?;
@@ -38,13 +40,10 @@ fn order_means_nothing() {
     });
 }
 
-/// The rows in another order, and the entries of maps; zeros of the other sign.
+/// The rows in another order.
 fn mixed(table: &Table, seed: u64) -> Table {
     let mut table = table.clone();
     shuffle(&mut table.rows, seed);
-    for cell in table.rows.iter_mut().flatten() {
-        cell.write_otherwise();
-    }
     table
 }
 
@@ -62,15 +61,17 @@ fn shuffle_columns(table: &mut Table, seed: u64) {
 fn each_change_is_one_cell() {
     let lab = Lab::start();
     let changes = prop::collection::vec(any::<(u8, u8, u8)>(), 0..=8);
-    law(100, (tables(1..=2, 1), changes), |(old, changes)| {
+    law(100, (tables(1..=2, 1), changes, any::<u8>()), |(old, changes, seed)| {
         let old = old.with_unique_keys();
-        let mut new = old.clone();
+        // What its rule calls the same is in the other cells.
+        let mut new = old.alike(seed);
         let mut wanted = BTreeMap::new();
         let mut done = Vec::new();
         for (row, column, pick) in changes {
             let cells = old.columns.len() - old.keys;
             let (row, column) = (usize::from(row) % old.rows.len(), usize::from(column) % cells);
             if !done.contains(&(row, column)) {
+                new.rows[row][old.keys + column] = old.rows[row][old.keys + column].clone();
                 new.change(row, column, pick);
                 done.push((row, column));
                 *wanted.entry(old.columns[old.keys + column].name.clone()).or_insert(0) += 1u64;
@@ -267,7 +268,7 @@ fn the_bound_of_a_tolerance_counts() {
 #[test]
 fn the_parts_of_an_output_add_up() {
     let lab = Lab::start();
-    law(50, (tables(0..=2, 1), edits()), |(old, edits)| {
+    law(40, (tables(0..=2, 1), edits()), |(old, edits)| {
         let new = old.edited(&edits);
         let whole = lab.tables(&old, &new)?;
         let mut sums = BTreeMap::new();
