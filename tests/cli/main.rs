@@ -27,6 +27,7 @@ mod parity_causes;
 mod parity_promises;
 mod parity_reports;
 mod parity_setup;
+mod parity_warehouse;
 mod secrets;
 mod selection;
 mod server_filled;

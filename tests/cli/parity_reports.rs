@@ -125,7 +125,7 @@ fn a_report_that_is_not_there_or_typed_by_hand_is_an_error_with_the_way_on() {
     ");
     shows!(world.plumb("parity report audience"), @"
     --- stderr
-    error: the report of audience for 2024-06 shows nothing: typed by hand: it has no hash of the rules
+    error: the report of audience for 2024-06 shows nothing: it was typed by hand, and has no outputs
     hint: `plumb parity run audience --period 2024-06` compares and writes one
     --- exit 1
     ");
@@ -143,7 +143,8 @@ fn the_status_lists_every_period_and_exits_with_2_while_a_gate_waits() {
     other["rules"] = json!("other");
     let mut dirty = report("2024-06", "equal");
     dirty["dirty"] = json!(true);
-    let world = world(&[other, report("2024-04", "equal"), report("2024-05", "differs"), dirty]);
+    let mut world = world(&[other, report("2024-04", "equal"), report("2024-05", "differs"), dirty]);
+    world.env("PLUMB_NOW", Some("2024-06-10T06:00:00Z"));
     shows!(world.plumb("parity status"), @"
     MIGRATION  PERIOD   STATUS   OUTPUTS EQUAL  COMPARED              WHY
     audience   2024-03  void     1 of 1         2024-06-03 06:00 UTC  it was made under other rules: run `plumb parity run` again

@@ -4,7 +4,7 @@
 use crate::reports::{extreme, folder, reports};
 use plumb_core::parity::mask::{MaskKey, mask};
 use plumb_core::parity::result::{
-    CellExample, ColumnResult, Explanation, Histogram, OutputResult, Report, RowExample, SchemaNote, Spread,
+    CellExample, ColumnResult, DifferenceSpread, Explanation, Histogram, OutputResult, Report, RowExample, SchemaNote,
     SpreadPart, Verdict, WithinTolerance,
 };
 use plumb_core::render::parity::{self, ParityContext};
@@ -264,7 +264,8 @@ fn with_canary(canary: &str) -> OutputResult {
         [("mail".to_owned(), WithinTolerance { cells: 1, largest, reason: "none".into() })].into();
     output.row_examples = vec![RowExample { only_in: "old".into(), key: key() }];
     let part = SpreadPart { value: Some(canary.into()), rows: 2, only_old: 1, only_new: 1, differing: 1 };
-    output.spread = ["mail", "day of mail"].map(|by| Spread { by: by.into(), parts: vec![part.clone()] }).into();
+    output.spread =
+        ["mail", "day of mail"].map(|by| DifferenceSpread { by: by.into(), parts: vec![part.clone()] }).into();
     output.rows = vec![Explanation {
         cause: "x".into(),
         explains: 1,

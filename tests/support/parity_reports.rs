@@ -1,7 +1,8 @@
 //! Reports of comparisons: those of `tests/parity-reports/`, and one that is as large as can be.
 
 use plumb_core::parity::result::{
-    CellExample, ColumnResult, Explanation, Histogram, OutputResult, Report, SideResult, Spread, SpreadPart, Verdict,
+    CellExample, ColumnResult, DifferenceSpread, Explanation, Histogram, OutputResult, Report, SideResult, SpreadPart,
+    Verdict,
 };
 use std::collections::BTreeMap;
 use std::{fs, path::PathBuf};
@@ -82,7 +83,7 @@ fn with_columns(output: OutputResult) -> OutputResult {
         |at| SpreadPart { value: Some(format!("v{at}")), rows: MANY, only_old: at, only_new: 0, differing: at * at };
     OutputResult {
         differing_cells: columns.iter().map(|column| (column.name.clone(), column.differing)).collect(),
-        spread: vec![Spread { by: format!("day of {long}"), parts: (0..1_000).map(part).collect() }],
+        spread: vec![DifferenceSpread { by: format!("day of {long}"), parts: (0..1_000).map(part).collect() }],
         columns,
         ..output
     }

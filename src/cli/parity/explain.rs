@@ -1,7 +1,7 @@
 //! `plumb parity run --explain`: every statement, and what would be read.
 
 use super::engines::{Engines, failed};
-use super::run::{Job, Run};
+use super::run::{Comparisons, Job};
 use crate::engines::compare::{CompareContext, explain};
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
@@ -18,7 +18,7 @@ use plumb_core::parity::verdict::source;
 use std::fmt::Write;
 
 /// What a run of these jobs would send. Of local files the columns are read, and nothing else; nothing is sent to a server.
-pub async fn explained(run: &Run<'_>, jobs: &[Job], engines: &mut Engines<'_>) -> Result<String, Failure> {
+pub async fn explained(run: &Comparisons<'_>, jobs: &[Job], engines: &mut Engines<'_>) -> Result<String, Failure> {
     let mut text = String::new();
     for job in jobs {
         for output in &job.outputs {
@@ -32,7 +32,7 @@ pub async fn explained(run: &Run<'_>, jobs: &[Job], engines: &mut Engines<'_>) -
                     shaped(job, output, &sql::Databricks, &engine)?
                 }
             };
-            let _ = write!(text, "-- Migration/{}, output {}\n{part}", job.name, output.name);
+            let _ = write!(text, "-- {}\n{part}", job.at(output));
         }
     }
     Ok(text)
@@ -44,7 +44,12 @@ fn is_here(side: &CompareSide) -> bool {
 }
 
 /// An output of local files: DuckDB is asked which columns there are.
-async fn local(run: &Run<'_>, job: &Job, output: &CompareOutput, engines: &mut Engines<'_>) -> Result<String, Failure> {
+async fn local(
+    run: &Comparisons<'_>,
+    job: &Job,
+    output: &CompareOutput,
+    engines: &mut Engines<'_>,
+) -> Result<String, Failure> {
     let mut text = "-- engine duckdb\n".to_owned();
     let mut pins = Pins::new(&run.project.dir, 0);
     let mut sides = Vec::new();

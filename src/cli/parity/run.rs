@@ -10,7 +10,7 @@ use crate::engines::EngineFault;
 use crate::engines::compare::{CompareContext, CompareFault, compare};
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
-use crate::engines::tables::{PinnedSource, PinnedTable};
+use crate::engines::tables::PinnedSource;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
@@ -128,7 +128,7 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
     }
     let limits = DuckdbLimits { memory: args.memory, threads: args.threads };
     let mut engines = Engines::new(&project, ui, limits);
-    let run = Run { project: &project, args: &args, ui, now, clock };
+    let run = Comparisons { project: &project, args: &args, ui, now, clock };
     let done = {
         // Dropped at the end of this block: what it waits for is cancelled then.
         let mut work = std::pin::pin!(run.work(jobs, &mut engines));
@@ -154,7 +154,8 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
 fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     let mut known = Vec::new();
-    let wanted: Vec<&str> = args.migrations.iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
+    let kind = format!("{}/", Migration::NAME);
+    let wanted: Vec<&str> = args.migrations.iter().map(|name| name.strip_prefix(&*kind).unwrap_or(name)).collect();
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
@@ -209,7 +210,7 @@ fn list(start: &str, names: &[String]) -> String {
 }
 
 /// A run over some migrations.
-pub struct Run<'a> {
+pub struct Comparisons<'a> {
     pub project: &'a Project,
     args: &'a ParityRun,
     pub ui: &'a Ui,
@@ -224,7 +225,7 @@ enum Ready {
     Result(Box<OutputResult>),
 }
 
-impl Run<'_> {
+impl Comparisons<'_> {
     async fn work(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
         if self.args.explain {
             let text = explain::explained(&self, &jobs, engines).await?;
@@ -327,7 +328,7 @@ impl Run<'_> {
         }
         let waiting = engines.waiting();
         let engine = engines.get(wanted, Vec::new, at).await?;
-        Ok(waiting.shown(self.ui, PinnedTable::pin(engine, side)).await.map(PinnedSource::Table))
+        Ok(waiting.shown(self.ui, PinnedSource::of_warehouse(engine, side)).await)
     }
 
     async fn pinned_output(

@@ -4,9 +4,9 @@ use super::report::evidence;
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use plumb_core::render::parity::{status_json, status_markdown, status_text};
 use plumb_core::teardown::{MigrationStatus, parity_migrations, parity_status};
 
@@ -39,8 +39,9 @@ impl Forms for ParityStatusForm {}
 /// Lists the periods.
 pub fn run(global: &Global, args: ParityStatus, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
+    let (now, _) = settings::now().map_err(Failure::error)?;
     let evidence = evidence(&project.dir, ui)?;
-    let all = parity_status(&parity_migrations(&project.desired), &evidence, Timestamp::now());
+    let all = parity_status(&parity_migrations(&project.desired), &evidence, now);
     let text = match args.output.output {
         ParityStatusForm::Text => status_text(&all),
         ParityStatusForm::Markdown => status_markdown(&all),

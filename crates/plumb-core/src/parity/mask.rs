@@ -169,7 +169,9 @@ fn scrub(sentence: &mut String, sensitive: &BTreeSet<String>, known: &[String]) 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::result::{CellExample, ColumnResult, Explanation, Histogram, RowExample, SideResult, Spread};
+    use super::super::result::{
+        CellExample, ColumnResult, DifferenceSpread, Explanation, Histogram, RowExample, SideResult,
+    };
     use super::*;
     use proptest::prelude::*;
 
@@ -246,7 +248,7 @@ mod tests {
         let part =
             |value: &str| SpreadPart { value: Some(value.into()), rows: 1, only_old: 1, only_new: 0, differing: 0 };
         result.spread = ["birth", "day of Birth", "region"]
-            .map(|by| Spread { by: by.into(), parts: vec![part("1970-01-01")] })
+            .map(|by| DifferenceSpread { by: by.into(), parts: vec![part("1970-01-01")] })
             .into();
         let says = |text: &str| Explanation { cause: "x".into(), explains: 1, of: 1, says: text.into() };
         result.rows = vec![says("all in Birth=1970-01-01, of which new has no row"), says("all in region=r7")];

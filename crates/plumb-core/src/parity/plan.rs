@@ -23,7 +23,7 @@ pub struct OutputPlan {
 pub struct SidePlan {
     pub relation: Relation,
     /// Only rows of which all of this holds.
-    pub filter: Vec<Condition>,
+    pub filter: Vec<FilterCondition>,
 }
 
 /// Something that has rows.
@@ -104,7 +104,7 @@ impl ColumnRule {
 
 /// One condition on a column.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
+pub struct FilterCondition {
     /// As the side has it.
     pub column: String,
     pub of_type: DataType,
@@ -116,14 +116,14 @@ pub struct Condition {
 pub enum ConditionTest {
     IsNull,
     /// One of these.
-    In(Vec<Scalar>),
+    In(Vec<FilterValue>),
     /// `<`, `<=`, `>` or `>=` to a value.
-    Order(&'static str, Scalar),
+    Order(&'static str, FilterValue),
 }
 
 /// A value of a manifest.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Scalar {
+pub enum FilterValue {
     Bool(bool),
     Integer(i64),
     /// A number with a point, as it is written.
@@ -136,8 +136,8 @@ pub enum Scalar {
 pub struct ExpectPlan {
     pub about: ExpectAbout,
     /// On columns as `old` has them, and as `new` has them.
-    pub old_filter: Vec<Condition>,
-    pub new_filter: Vec<Condition>,
+    pub old_filter: Vec<FilterCondition>,
+    pub new_filter: Vec<FilterCondition>,
     pub at_most: u64,
     /// The last day, UTC.
     pub until: jiff::civil::Date,

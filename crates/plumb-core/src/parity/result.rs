@@ -135,7 +135,7 @@ pub struct OutputResult {
     pub same_rows: Vec<Vec<String>>,
     /// How the differences spread over days, partitions or other values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spread: Vec<Spread>,
+    pub spread: Vec<DifferenceSpread>,
     /// Columns that were not compared, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ignored: BTreeMap<String, String>,
@@ -267,7 +267,7 @@ pub struct Histogram {
 
 /// How the differences spread over the values of something.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub struct Spread {
+pub struct DifferenceSpread {
     /// A column, or `day of COLUMN`.
     pub by: String,
     pub parts: Vec<SpreadPart>,

@@ -1,8 +1,8 @@
 //! From the manifest's rules and both sides' columns to a typed plan, and what differs in the schemas.
 
 use super::plan::{
-    ColumnRule, ComparedColumn, Condition, ConditionTest, ExpectAbout, ExpectPlan, OutputPlan, Relation, Scalar,
-    SidePlan,
+    ColumnRule, ComparedColumn, ConditionTest, ExpectAbout, ExpectPlan, FilterCondition, FilterValue, OutputPlan,
+    Relation, SidePlan,
 };
 use super::result::SchemaNote;
 use super::sql::{Form, form, same_name};
@@ -332,7 +332,7 @@ impl Planner<'_> {
         place: &str,
         filter: &BTreeMap<String, Value>,
         columns: &[(String, DataType)],
-    ) -> Vec<Condition> {
+    ) -> Vec<FilterCondition> {
         let mut conditions = Vec::new();
         for (name, value) in filter {
             let Some((own, of_type)) = columns.iter().find(|(own, _)| same_name(own, name)) else {
@@ -344,7 +344,7 @@ impl Planner<'_> {
                 continue;
             };
             match tests(value, of_type, self.zone) {
-                Ok(tests) => conditions.extend(tests.into_iter().map(|test| Condition {
+                Ok(tests) => conditions.extend(tests.into_iter().map(|test| FilterCondition {
                     column: own.clone(),
                     of_type: of_type.clone(),
                     test,
@@ -410,7 +410,7 @@ fn tests(value: &Value, of_type: &DataType, zone: &TimeZone) -> Result<Vec<Condi
 
 /// A value of a manifest as one of a column's type. What the engine could not read as such is told here: there it would look
 /// like data that cannot be read.
-fn scalar(value: &Value, of_type: &DataType, zone: &TimeZone) -> Result<Scalar, String> {
+fn scalar(value: &Value, of_type: &DataType, zone: &TimeZone) -> Result<FilterValue, String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -420,29 +420,31 @@ fn scalar(value: &Value, of_type: &DataType, zone: &TimeZone) -> Result<Scalar, 
     let no = |what: &str| Err(format!("`{text}` is no {what}, and the column is a {of_type}"));
     match of_type {
         DataType::Boolean => match text.as_str() {
-            "true" | "false" => Ok(Scalar::Bool(text == "true")),
+            "true" | "false" => Ok(FilterValue::Bool(text == "true")),
             _ => no("`true` or `false`"),
         },
-        DataType::Integer(_) => text.parse().map_or_else(|_| no("whole number"), |number| Ok(Scalar::Integer(number))),
+        DataType::Integer(_) => {
+            text.parse().map_or_else(|_| no("whole number"), |number| Ok(FilterValue::Integer(number)))
+        }
         DataType::Decimal { .. } | DataType::Float | DataType::Double => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Scalar::Number(text)),
+            Ok(number) if number.is_finite() => Ok(FilterValue::Number(text)),
             _ => no("number"),
         },
-        DataType::String => Ok(Scalar::Text(text)),
-        DataType::Date => text.parse::<Date>().map_or_else(|_| no("day"), |day| Ok(Scalar::Text(day.to_string()))),
+        DataType::String => Ok(FilterValue::Text(text)),
+        DataType::Date => text.parse::<Date>().map_or_else(|_| no("day"), |day| Ok(FilterValue::Text(day.to_string()))),
         DataType::Timestamp => {
             if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-                return Ok(Scalar::Text(instant.to_string()));
+                return Ok(FilterValue::Text(instant.to_string()));
             }
             let wall = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Date::into));
             match wall.ok().and_then(|wall: DateTime| zone.to_timestamp(wall).ok()) {
-                Some(instant) => Ok(Scalar::Text(instant.to_string())),
+                Some(instant) => Ok(FilterValue::Text(instant.to_string())),
                 None => no("time"),
             }
         }
         DataType::TimestampNtz => {
             let wall = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Date::into));
-            wall.map_or_else(|_| no("time"), |wall| Ok(Scalar::Text(wall.to_string())))
+            wall.map_or_else(|_| no("time"), |wall| Ok(FilterValue::Text(wall.to_string())))
         }
         other => Err(format!("a {other} has no conditions")),
     }

@@ -147,6 +147,18 @@ fn of_several_reports_the_last_that_counts_is_the_one() {
 }
 
 #[test]
+fn of_several_void_reports_the_last_one_is_shown() {
+    let mut newer = report("2024-05", Verdict::Equal);
+    (newer.dirty, newer.checked_at) = (true, "2024-06-03T09:00:00Z".parse().unwrap());
+    let mut older = report("2024-05", Verdict::Equal);
+    older.rules = Some("r2".into());
+    for reports in [[newer.clone(), older.clone()], [older, newer]] {
+        let says = of(&[manifest()], &reports, "2024-06-05").periods[0].says.clone();
+        assert!(says.contains("differed from their commit"), "{says}");
+    }
+}
+
+#[test]
 fn a_gate_waits_until_enough_periods_in_a_row_are_equal() {
     let passes = |periods: &[(&str, Verdict)]| {
         let reports: Vec<Report> = periods.iter().map(|(period, verdict)| report(period, *verdict)).collect();

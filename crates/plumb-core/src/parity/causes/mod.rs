@@ -44,7 +44,7 @@ const COLUMNS: usize = 40;
 
 /// What is asked next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Ask {
+enum CauseStep {
     Keep,
     /// Of these columns that differ, by their places in `columns`.
     Causes(std::ops::Range<usize>),
@@ -71,7 +71,7 @@ struct Column {
 pub struct Explain<'e> {
     differences: Differences<'e>,
     counts: &'e JoinCounts,
-    todo: VecDeque<Ask>,
+    todo: VecDeque<CauseStep>,
     columns: Vec<Column>,
     candidates: Vec<Candidate>,
     profile: Profile,
@@ -112,25 +112,25 @@ impl<'e> Explain<'e> {
         let has_rows = counts.only_old + counts.only_new > 0;
         let mut todo = VecDeque::new();
         if !columns.is_empty() || has_rows {
-            todo.push_back(Ask::Keep);
+            todo.push_back(CauseStep::Keep);
             let mut from = 0;
             // Also without columns: which values the rows have that one side lacks.
             loop {
                 let to = columns.len().min(from + COLUMNS);
-                todo.push_back(Ask::Causes(from..to));
+                todo.push_back(CauseStep::Causes(from..to));
                 from = to;
                 if from == columns.len() {
                     break;
                 }
             }
             todo.extend([
-                Ask::Again,
-                Ask::Rows,
-                Ask::Profile,
-                Ask::Where,
-                Ask::Histogram,
-                Ask::Examples,
-                Ask::RowExamples,
+                CauseStep::Again,
+                CauseStep::Rows,
+                CauseStep::Profile,
+                CauseStep::Where,
+                CauseStep::Histogram,
+                CauseStep::Examples,
+                CauseStep::RowExamples,
             ]);
         }
         Explain {
@@ -152,19 +152,19 @@ impl<'e> Explain<'e> {
         while let Some(ask) = self.todo.front() {
             let d = &self.differences;
             let statement = match ask {
-                Ask::Keep => d.keep(),
-                Ask::Causes(range) => {
+                CauseStep::Keep => d.keep(),
+                CauseStep::Causes(range) => {
                     let is_first = range.start == 0;
                     let candidates = if is_first { self.candidates.as_slice() } else { &[] };
                     Some(cells::statement(d, &self.columns[range.clone()], candidates))
                 }
-                Ask::Again => cells::again(d, &self.columns),
-                Ask::Rows => rows::statement(d, self.counts),
-                Ask::Profile => sides::profile(d, &self.columns, self.counts),
-                Ask::Where => spread::statement(d, &self.candidates, self.counts),
-                Ask::Histogram => sides::histogram(d, &self.profile, &self.columns),
-                Ask::Examples => examples::cells(d, &self.columns),
-                Ask::RowExamples => examples::rows(d, self.counts),
+                CauseStep::Again => cells::again(d, &self.columns),
+                CauseStep::Rows => rows::statement(d, self.counts),
+                CauseStep::Profile => sides::profile(d, &self.columns, self.counts),
+                CauseStep::Where => spread::statement(d, &self.candidates, self.counts),
+                CauseStep::Histogram => sides::histogram(d, &self.profile, &self.columns),
+                CauseStep::Examples => examples::cells(d, &self.columns),
+                CauseStep::RowExamples => examples::rows(d, self.counts),
             };
             if statement.is_some() {
                 return statement;
@@ -180,21 +180,21 @@ impl<'e> Explain<'e> {
     /// What is wrong with the answer. The explanation goes on without it.
     pub fn answer(&mut self, answer: &[SqlRow]) -> Result<(), String> {
         match self.todo.pop_front() {
-            None | Some(Ask::Keep) => Ok(()),
-            Some(Ask::Causes(range)) => {
+            None | Some(CauseStep::Keep) => Ok(()),
+            Some(CauseStep::Causes(range)) => {
                 let is_first = range.start == 0;
                 let candidates = if is_first { self.candidates.as_mut_slice() } else { &mut [] };
                 cells::read(&self.differences, &mut self.columns[range], candidates, answer)
             }
-            Some(Ask::Again) => cells::read_again(&mut self.columns, answer),
-            Some(Ask::Rows) => rows::read(&mut self.row_facts, answer),
-            Some(Ask::Profile) => {
+            Some(CauseStep::Again) => cells::read_again(&mut self.columns, answer),
+            Some(CauseStep::Rows) => rows::read(&mut self.row_facts, answer),
+            Some(CauseStep::Profile) => {
                 sides::read_profile(&mut self.profile, &self.differences, &self.columns, self.counts, answer)
             }
-            Some(Ask::Where) => spread::read(&mut self.values, &self.candidates, answer),
-            Some(Ask::Histogram) => sides::read_histogram(&self.profile, &mut self.columns, answer),
-            Some(Ask::Examples) => examples::read_cells(&self.differences, &mut self.columns, answer),
-            Some(Ask::RowExamples) => {
+            Some(CauseStep::Where) => spread::read(&mut self.values, &self.candidates, answer),
+            Some(CauseStep::Histogram) => sides::read_histogram(&self.profile, &mut self.columns, answer),
+            Some(CauseStep::Examples) => examples::read_cells(&self.differences, &mut self.columns, answer),
+            Some(CauseStep::RowExamples) => {
                 self.row_examples = examples::read_rows(&self.differences, answer);
                 Ok(())
             }
@@ -206,7 +206,7 @@ impl<'e> Explain<'e> {
     pub fn failed(&mut self, why: &str) {
         match self.todo.pop_front() {
             // Everything else stands on that.
-            Some(Ask::Keep) => {
+            Some(CauseStep::Keep) => {
                 self.todo.clear();
                 self.notes.push(format!("what differs is counted, and not explained: {why}"));
             }
@@ -236,6 +236,7 @@ impl<'e> Explain<'e> {
             result.causes.entry(under.to_owned()).or_insert_with(|| cause.to_owned());
         }
         result.rows = explained.explanations;
+        result.notes.extend(explained.notes);
         result.spread = spread::spread(self.counts, &self.candidates, &self.values);
         result.same_rows = cells::same_rows(&self.columns);
         result.row_examples = self.row_examples;
@@ -244,12 +245,12 @@ impl<'e> Explain<'e> {
     }
 }
 
-fn about(ask: &Ask) -> &'static str {
+fn about(ask: &CauseStep) -> &'static str {
     match ask {
-        Ask::Keep | Ask::Causes(_) | Ask::Again => "causes",
-        Ask::Rows => "why rows are missing",
-        Ask::Profile | Ask::Histogram => "histograms",
-        Ask::Where => "where the differences are",
-        Ask::Examples | Ask::RowExamples => "examples",
+        CauseStep::Keep | CauseStep::Causes(_) | CauseStep::Again => "causes",
+        CauseStep::Rows => "why rows are missing",
+        CauseStep::Profile | CauseStep::Histogram => "histograms",
+        CauseStep::Where => "where the differences are",
+        CauseStep::Examples | CauseStep::RowExamples => "examples",
     }
 }

@@ -4,7 +4,7 @@ use super::cell::Holds;
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::facts::choose;
 use super::sides::{Profile, times};
-use super::spread::{Candidate, Value, Values};
+use super::spread::{Candidate, SpreadValue, Values};
 use super::table::BLANKS;
 use crate::parity::result::Explanation;
 use crate::parity::sql::{JoinCounts, JoinPath, Joined, SqlRow, Statement, Writer, count_if, number};
@@ -111,6 +111,8 @@ pub(super) struct ExplainedRows {
     /// Under `rows` or `key`, and its name.
     pub cause: Option<(&'static str, &'static str)>,
     pub explanations: Vec<Explanation>,
+    /// Where the rows lie, when nothing explains them.
+    pub notes: Vec<String>,
 }
 
 /// Chooses the cause, as for cells.
@@ -138,7 +140,30 @@ pub(super) fn explain(
     tried.extend(missing_partition(counts, candidates, values, true));
     let (cause, explanations) = choose(of, tried);
     let under = |cause: &str| if cause.starts_with("key_") { "key" } else { "rows" };
-    ExplainedRows { cause: cause.map(|cause| (under(cause), cause)), explanations }
+    let notes = if cause.is_none() { concentrated(counts, candidates, values) } else { Vec::new() };
+    ExplainedRows { cause: cause.map(|cause| (under(cause), cause)), explanations, notes }
+}
+
+/// That all rows that one side has alone have one value of a column, of which there are others: no partition is missing, and
+/// yet it says where to look.
+fn concentrated(counts: &JoinCounts, candidates: &[Candidate], values: &Values) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (is_old, lonely) in [(true, counts.only_old), (false, counts.only_new)] {
+        let side = if is_old { "old" } else { "new" };
+        let of = |value: &SpreadValue| if is_old { (value.old, value.only_old) } else { (value.new, value.only_new) };
+        let rows = counts.matched + lonely;
+        let found = candidates.iter().enumerate().filter(|(_, candidate)| !candidate.is_hidden).find_map(|(at, by)| {
+            let mut all = values.0.iter().filter(|value| value.candidate == at && of(value).1 > 0);
+            let (one, more) = (all.next()?, all.next());
+            let (has, only) = of(one);
+            (more.is_none() && only == lonely && has < rows)
+                .then(|| (by.by(), one.value.as_deref().unwrap_or("null"), has))
+        });
+        if let Some((by, value, has)) = found.filter(|_| lonely > 1) {
+            notes.push(format!("all {lonely} rows that only {side} has are of the {has} with {by}={value}"));
+        }
+    }
+    notes
 }
 
 fn duplicated(joined: &Joined<'_>, facts: &RowFacts) -> String {
@@ -157,7 +182,7 @@ fn missing_partition(
     let mut best: Option<(u64, usize, String)> = None;
     let is_by = |candidate: &Candidate| (candidate.holds == Holds::Time) == by_instant;
     for (at, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| is_by(candidate)) {
-        let missing: Vec<(&Value, u64, bool)> = values
+        let missing: Vec<(&SpreadValue, u64, bool)> = values
             .0
             .iter()
             .filter(|value| value.candidate == at)
@@ -178,7 +203,7 @@ fn missing_partition(
     best.map(|(rows, _, says)| ("missing_partition", rows, says))
 }
 
-fn missing_says(candidate: &Candidate, missing: &[(&Value, u64, bool)]) -> String {
+fn missing_says(candidate: &Candidate, missing: &[(&SpreadValue, u64, bool)]) -> String {
     let by = candidate.by();
     let side = match (missing.iter().any(|(_, _, in_old)| *in_old), missing.iter().any(|(_, _, in_old)| !in_old)) {
         (true, false) => "new",

@@ -23,7 +23,7 @@ pub(super) fn times(joined: &Joined<'_>) -> Vec<(bool, usize)> {
 
 /// What is known of a column of both sides.
 #[derive(Clone, Debug)]
-struct Known {
+struct KnownEnds {
     is_key: bool,
     at: usize,
     holds: Holds,
@@ -34,10 +34,10 @@ struct Known {
 
 /// What is known of some columns.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Profile(Vec<Known>);
+pub(super) struct Profile(Vec<KnownEnds>);
 
 impl Profile {
-    fn of(&self, is_key: bool, at: usize) -> Option<&Known> {
+    fn of(&self, is_key: bool, at: usize) -> Option<&KnownEnds> {
         self.0.iter().find(|known| known.is_key == is_key && known.at == at)
     }
 
@@ -120,7 +120,7 @@ pub(super) fn read_profile(
     for (i, (is_key, at, holds)) in profiled(differences.joined, columns, counts).into_iter().enumerate() {
         let value = |at: usize| row.get(at).cloned().flatten();
         let range = value(3 * i).zip(value(3 * i + 1));
-        profile.0.push(Known { is_key, at, holds, range, values_of_old: number(row, 3 * i + 2)? });
+        profile.0.push(KnownEnds { is_key, at, holds, range, values_of_old: number(row, 3 * i + 2)? });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::cell::{Cell, Holds};
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::shown;
 use crate::parity::plan::{ComparedColumn, Relation};
-use crate::parity::result::{Spread, SpreadPart};
+use crate::parity::result::{DifferenceSpread, SpreadPart};
 use crate::parity::sql::{JoinCounts, Joined, SqlRow, Statement, Writer, number};
 use std::collections::BTreeSet;
 
@@ -112,7 +112,7 @@ pub(super) fn candidates(joined: &Joined<'_>) -> Vec<Candidate> {
 
 /// What is counted of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct SpreadValue {
     /// The place of its column among the candidates.
     pub candidate: usize,
     pub value: Option<String>,
@@ -126,7 +126,7 @@ pub(super) struct Value {
 
 /// The values of all candidates that were counted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Values(pub Vec<Value>);
+pub(super) struct Values(pub Vec<SpreadValue>);
 
 /// The candidates that are counted: folders first, then by how few values they have.
 fn chosen(candidates: &[Candidate], counts: &JoinCounts) -> Vec<usize> {
@@ -209,7 +209,7 @@ pub(super) fn read(values: &mut Values, candidates: &[Candidate], answer: &[SqlR
             Holds::Time => value.map(|days| shown::day(&days)),
             _ => value,
         };
-        values.0.push(Value {
+        values.0.push(SpreadValue {
             candidate,
             value,
             old: number(row, 2)?,
@@ -224,10 +224,10 @@ pub(super) fn read(values: &mut Values, candidates: &[Candidate], answer: &[SqlR
 }
 
 /// How the differences spread over the column in which they gather most, and over the days in which they do.
-pub(super) fn spread(counts: &JoinCounts, candidates: &[Candidate], values: &Values) -> Vec<Spread> {
+pub(super) fn spread(counts: &JoinCounts, candidates: &[Candidate], values: &Values) -> Vec<DifferenceSpread> {
     let mut best: Vec<(f64, usize)> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_for_spread(counts)) {
-        let own: Vec<&Value> = values.0.iter().filter(|value| value.candidate == at).collect();
+        let own: Vec<&SpreadValue> = values.0.iter().filter(|value| value.candidate == at).collect();
         if let Some(gathered) = gathered(counts, &own) {
             let is_day = candidate.holds.is_day_or_time();
             let place = best.iter().position(|(_, other)| candidates[*other].holds.is_day_or_time() == is_day);
@@ -239,7 +239,7 @@ pub(super) fn spread(counts: &JoinCounts, candidates: &[Candidate], values: &Val
         }
     }
     best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let part = |value: &Value| SpreadPart {
+    let part = |value: &SpreadValue| SpreadPart {
         value: value.value.clone(),
         rows: value.old.max(value.new),
         only_old: value.only_old,
@@ -247,7 +247,7 @@ pub(super) fn spread(counts: &JoinCounts, candidates: &[Candidate], values: &Val
         differing: value.differing,
     };
     best.into_iter()
-        .map(|(_, at)| Spread {
+        .map(|(_, at)| DifferenceSpread {
             by: candidates[at].by(),
             parts: values.0.iter().filter(|value| value.candidate == at).map(part).collect(),
         })
@@ -256,11 +256,11 @@ pub(super) fn spread(counts: &JoinCounts, candidates: &[Candidate], values: &Val
 
 /// How far the differences gather in some values: 0 when each has as many as its rows make expect, toward 1 when few rows have
 /// all of them. `None` where all rows have one value.
-fn gathered(counts: &JoinCounts, values: &[&Value]) -> Option<f64> {
+fn gathered(counts: &JoinCounts, values: &[&SpreadValue]) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
     let rows = counts.matched + counts.only_old.max(counts.only_new);
-    let all = |value: &Value| value.only_old + value.only_new + value.differing;
+    let all = |value: &SpreadValue| value.only_old + value.only_new + value.differing;
     let differences: u64 = values.iter().map(|value| all(value)).sum();
     let is_one = values.len() == 1 && values[0].old.max(values[0].new) >= rows;
     if values.is_empty() || is_one {

@@ -98,11 +98,11 @@ impl Dialect for Duckdb {
     fn composed(&self, expression: &str) -> String {
         format!("nfc_normalize({expression})")
     }
-    fn attempt_subtract(&self, a: &str, b: &str) -> String {
+    fn attempt_subtract(&self, a: &str, b: &str, _of: (u8, u8)) -> String {
         format!("TRY({a} - {b})")
     }
-    fn attempt_multiply(&self, a: &str, b: &str) -> String {
-        format!("TRY({a} * {b})")
+    fn attempt_multiply(&self, (a, _): (&str, u8), (b, _, _): (&str, u8, u8)) -> Option<String> {
+        Some(format!("TRY({a} * {b})"))
     }
     fn attempt_at_most(&self, a: &str, b: &str) -> String {
         format!("TRY({a} <= {b})")

@@ -2,7 +2,7 @@
 
 use super::value::{Form, form, value};
 use super::{Dialect, SqlRow, Statement, Writer, number};
-use crate::parity::plan::{ComparedColumn, Condition, ConditionTest, OutputPlan, SidePlan};
+use crate::parity::plan::{ComparedColumn, ConditionTest, FilterCondition, OutputPlan, SidePlan};
 use crate::parity::types::DataType;
 
 /// The names and types of a side's columns.
@@ -49,12 +49,12 @@ pub fn read_count(rows: &[SqlRow]) -> Result<u64, String> {
 }
 
 /// The WHERE of a side.
-fn filter(w: &Writer<'_>, conditions: &[Condition]) -> String {
+fn filter(w: &Writer<'_>, conditions: &[FilterCondition]) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", all(w, conditions)) }
 }
 
 /// Whether every condition holds: never null.
-pub(super) fn all(w: &Writer<'_>, conditions: &[Condition]) -> String {
+pub(super) fn all(w: &Writer<'_>, conditions: &[FilterCondition]) -> String {
     if conditions.is_empty() {
         return "true".into();
     }
@@ -62,7 +62,7 @@ pub(super) fn all(w: &Writer<'_>, conditions: &[Condition]) -> String {
     format!("coalesce({}, false)", tests.join(" AND "))
 }
 
-fn test(w: &Writer<'_>, condition: &Condition) -> String {
+fn test(w: &Writer<'_>, condition: &FilterCondition) -> String {
     let column = w.dialect.quote(&condition.column);
     let of_type = &condition.of_type;
     match &condition.test {

@@ -2,7 +2,7 @@
 
 use super::super::markup::html;
 use super::words::{percent, thousands};
-use crate::parity::result::{Histogram, Spread, SpreadPart};
+use crate::parity::result::{DifferenceSpread, Histogram, SpreadPart};
 
 /// How many parts of a spread are drawn.
 const MOST_PARTS: usize = 400;
@@ -89,7 +89,7 @@ pub(super) fn differences(part: &SpreadPart) -> u64 {
 }
 
 /// The share of rows that differ in each part, from left to right, and where it is the highest.
-pub(super) fn strip(spread: &Spread) -> String {
+pub(super) fn strip(spread: &DifferenceSpread) -> String {
     let parts = &spread.parts[..spread.parts.len().min(MOST_PARTS)];
     // Of a part that only one side has, all rows differ.
     let share = |part: &SpreadPart| {
@@ -179,12 +179,12 @@ mod tests {
             differing,
         };
         let parts = vec![part("a", 1_000, 0, 5), part("b", 10, 0, 0), part("c", 0, 4, 0)];
-        let spread = Spread { by: "region".into(), parts };
+        let spread = DifferenceSpread { by: "region".into(), parts };
         assert!(
             strip(&spread).contains("Most in c: 4 of 4 rows (100 %). 2 of 3 have a difference."),
             "{}",
             strip(&spread)
         );
-        assert_eq!(strip(&Spread { by: "region".into(), parts: vec![part("b", 10, 0, 0)] }), "");
+        assert_eq!(strip(&DifferenceSpread { by: "region".into(), parts: vec![part("b", 10, 0, 0)] }), "");
     }
 }
