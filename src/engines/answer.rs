@@ -74,6 +74,11 @@ fn without_values(text: &str) -> String {
     let said = loop {
         let Some(open) = first[kept..].find(['"', '\'']).map(|at| kept + at) else { break first.to_owned() };
         let quote = &first[open..=open];
+        if quote == "'" && first[..open].ends_with('n') && first[open + 1..].starts_with("t ") {
+            // "don't know what type": Thrift, of a damaged page.
+            kept = open + 1;
+            continue;
+        }
         let is_path = first[open + 1..].starts_with('/') && !first[open + 1..].contains('\u{0}');
         let closes = first[open + 1..].find(quote).map(|at| open + 1 + at);
         match closes {
@@ -118,6 +123,7 @@ mod tests {
                 unreadable("No magic bytes found at end of file '/d/a.parquet'"),
             ),
             ("Invalid Error: TProtocolException: Invalid data", unreadable("TProtocolException: Invalid data")),
+            ("Invalid Error: don't know what type: '\u{f}canary'", unreadable("don't know what type: …")),
             (
                 "IO Error: No files found that match the pattern \"/d/gone.parquet\"",
                 unreadable("No files found that match the pattern \"/d/gone.parquet\""),

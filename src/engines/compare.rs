@@ -171,9 +171,9 @@ impl Comparison<'_, '_> {
         match self.engine.rows(statement).await {
             Ok(rows) => Ok(rows),
             Err(EngineError { fault: EngineFault::Unreadable(why), .. }) => {
-                let side = side.map(|side| format!("{side}: ")).unwrap_or_default();
+                let side = side.map_or_else(|| "old or new cannot be read".to_owned(), str::to_owned);
                 let (old, new) = (self.old.clone(), self.new.clone());
-                let because = format!("{side}{why}");
+                let because = format!("{side}: {why}");
                 let name = &self.context.output.name;
                 Err(Stop::Result(Box::new(OutputResult::without_verdict(name, old, new, "unreadable", because))))
             }

@@ -18,6 +18,10 @@ mod workflows;
 
 // Not all of it is needed here.
 #[allow(dead_code)]
+#[path = "../support/duckdb.rs"]
+mod duckdb_support;
+// Not all of it is needed here.
+#[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
 #[path = "../support/parity_reports.rs"]

@@ -4,7 +4,7 @@ use super::moto::moto;
 use plumb::engines::bucket::{BucketSide, DownloadCache};
 use plumb::engines::files::SideError;
 use plumb_core::kinds::emr::compare::FileFormat;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,4 +142,75 @@ async fn a_listing_of_many_pages_is_pinned_whole() {
         // What fills the bucket may be empty objects, which no Parquet file is.
         Err(error) => panic!("{}", cause(error)),
     }
+}
+
+/// A project of one migration, whose old side lies in S3 and whose new side lies beside it.
+fn project(root: &Path, key: &str) -> Value {
+    let source = format!("s3://{}/{key}", moto().bucket());
+    let manifest = format!(
+        "apiVersion: plumb/v1\nkind: EmrCluster\nmetadata: {{name: old}}\nspec: {{match: {{name: old}}, desired: keep}}\n---\n\
+         apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: new}}\nspec: {{name: new}}\n---\n\
+         apiVersion: plumb/v1\nkind: Migration\nmetadata: {{name: audience}}\nspec:\n  from: {{emr: [EmrCluster/old]}}\n  \
+         to: {{jobs: [DatabricksJob/new]}}\n  compare:\n    period: month\n    outputs:\n      - name: segments\n        \
+         old: {{path: \"{source}/{{period}}/\", format: json, done: _SUCCESS, columns: {{id: bigint, name: string}}}}\n        \
+         new: {{path: \"data/{{period}}\", format: json, columns: {{id: bigint, name: string}}}}\n        keys: [id]\n"
+    );
+    let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: s3}\nspec:\n  targets: {dev: {default: true, sandbox: true}}\n";
+    std::fs::create_dir_all(root.join("manifests")).unwrap();
+    std::fs::create_dir_all(root.join("data/2024-05")).unwrap();
+    std::fs::write(root.join("plumb.yaml"), project).unwrap();
+    std::fs::write(root.join("manifests/audience.yaml"), manifest).unwrap();
+    json!(source)
+}
+
+/// Runs the real binary, and returns how it ended, what it said and its report.
+fn run(root: &Path, changes: &[(&str, &str)]) -> (i32, String, Option<Value>) {
+    let file = root.join("evidence/audience-2024-05.json");
+    let _ = std::fs::remove_file(&file);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_plumb"));
+    command.env_clear().env("HOME", root).env("PLUMB_CACHE", root.join("cache")).envs(moto().environment());
+    command.env("PLUMB_DUCKDB", &super::duckdb_support::program().path).envs(changes.iter().copied());
+    let done = command.args(["parity", "run", "--period", "2024-05"]).current_dir(root).output().unwrap();
+    let said = [done.stdout, done.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    let report = std::fs::read_to_string(file).ok().map(|text| serde_json::from_str(&text).unwrap());
+    (done.status.code().unwrap(), said, report)
+}
+
+#[test]
+fn a_bucket_is_compared_from_end_to_end() {
+    let (prefix, root) = (prefix(), tempfile::tempdir().unwrap());
+    let root = root.path();
+    let source = project(root, &prefix);
+    let rows = |name: &str| (0..50).map(|id| format!("{{\"id\": {id}, \"name\": \"{name}\"}}\n")).collect::<String>();
+    std::fs::write(root.join("data/2024-05/part.json"), rows("a")).unwrap();
+    let part = format!("{prefix}/2024-05/part-0.json");
+    moto().put(&part, rows("a").as_bytes());
+
+    let (code, said, report) = run(root, &[]);
+    assert!(code == 3 && said.contains("_SUCCESS"), "{said}");
+    assert_eq!(report.unwrap()["outputs"][0]["causes"]["rows"], "not_finished");
+    moto().put(&format!("{prefix}/2024-05/_SUCCESS"), b"");
+
+    let (code, said, report) = run(root, &[]);
+    assert_eq!(code, 0, "{said}");
+    let equal = report.unwrap();
+    let old = &equal["outputs"][0]["old"];
+    assert_eq!((&old["rows"], &old["source"]), (&json!(50), &json!(format!("{}/2024-05/", source.as_str().unwrap()))));
+
+    // The same bytes written again are the same data; other ones are not, and say so in their fingerprint.
+    moto().put(&part, rows("b").as_bytes());
+    let (code, said, report) = run(root, &[]);
+    assert_eq!(code, 2, "{said}");
+    let differs = report.unwrap();
+    assert_eq!(differs["outputs"][0]["differing_cells"], json!({"name": 50}));
+    assert_ne!(differs["outputs"][0]["old"]["fingerprint"], old["fingerprint"]);
+
+    // Without rights nothing is written; what is gone has no verdict.
+    let (code, said, report) = run(root, &[("AWS_SECRET_ACCESS_KEY", "wrong"), ("AWS_ACCESS_KEY_ID", "nobody")]);
+    assert!(code == 1 && report.is_none(), "{code}: {said}");
+    moto().act(&json!({ "do": "delete", "key": part }));
+    let (code, said, report) = run(root, &[]);
+    assert_eq!((code, &report.unwrap()["passed"]), (3, &json!(false)), "{said}");
+    let secret = moto().told["SECRET"].clone();
+    assert!(!said.contains(&secret), "{said}");
 }

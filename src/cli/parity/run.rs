@@ -390,8 +390,13 @@ impl Comparisons<'_> {
             },
         };
         let sides = (old.source().clone(), new.source().clone());
-        let mut result = match waiting.shown(self.ui, compare(engine, &context, sides.0, sides.1)).await {
-            Ok(result) => result,
+        let (mut result, mut doubt) = match waiting.shown(self.ui, compare(engine, &context, sides.0, sides.1)).await {
+            Ok(result) => (result, None),
+            // Answers that contradict each other are a bug, or of data that was changed between them.
+            Err(fault @ CompareFault::Answer(_)) => {
+                let (old, new) = (old.source().result.clone(), new.source().result.clone());
+                (OutputResult::blank(&output.name, old, new), Some(fault))
+            }
             Err(fault) => {
                 if matches!(&fault, CompareFault::Engine(error) if matches!(error.fault, EngineFault::Gone(_))) {
                     engines.forget(wanted);
@@ -406,12 +411,16 @@ impl Comparisons<'_> {
                     let because = format!("{name}: {}", fault.says);
                     let (old, new) = (result.old, result.new);
                     result = OutputResult::without_verdict(&output.name, old, new, fault.cause, because);
+                    doubt = None;
                     break;
                 }
                 Err(SideError::Failed(why)) => {
                     return Err(Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written"));
                 }
             }
+        }
+        if let Some(fault) = doubt {
+            return Err(failed(&at, fault));
         }
         result.duration_s = tenths(started);
         Ok((result, name))

@@ -45,7 +45,7 @@ fn data_that_cannot_be_compared_has_no_verdict_and_says_why() {
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         }),
-        ("pages that are damaged", "unreadable", "new: ", |world| {
+        ("pages that are damaged", "unreadable", "old or new cannot be read: ", |world| {
             let path = world.dir().join("data/one/new/part-0.parquet");
             let mut bytes = std::fs::read(&path).unwrap();
             bytes[4..60].fill(0xff);

@@ -235,6 +235,18 @@ impl Cell {
         }
     }
 
+    /// Writes the same value in another form.
+    pub fn write_otherwise(&mut self) {
+        match self {
+            Cell::Token(token) if token == "0.0" => "-0.0".clone_into(token),
+            Cell::Token(token) if token == "-0.0" => "0.0".clone_into(token),
+            Cell::List(items) => items.iter_mut().for_each(Cell::write_otherwise),
+            Cell::Map(entries) => entries.reverse(),
+            Cell::Record(members) => members.iter_mut().for_each(Cell::write_otherwise),
+            Cell::Null | Cell::Token(_) | Cell::Text(_) => {}
+        }
+    }
+
     /// The number of a token.
     fn number(&self) -> Option<f64> {
         let Cell::Token(token) = self else { return None };
@@ -306,10 +318,19 @@ impl Column {
 
     /// A value that is another one.
     fn other(&self, cell: &Cell, pick: u8) -> Cell {
+        self.find(pick, |other| !self.same(cell, other))
+    }
+
+    /// A value that counts as equal.
+    fn alike(&self, cell: &Cell, pick: u8) -> Cell {
+        self.find(pick, |other| self.same(cell, other))
+    }
+
+    /// The next value of which something holds.
+    fn find(&self, pick: u8, holds: impl Fn(&Cell) -> bool) -> Cell {
         let pool = self.of.pool();
         let at = usize::from(pick);
-        let all = (0..pool.len()).map(|i| &pool[(at + i) % pool.len()]);
-        all.into_iter().find(|other| !self.same(cell, other)).unwrap().clone()
+        (0..pool.len()).map(|i| &pool[(at + i) % pool.len()]).find(|cell| holds(cell)).unwrap().clone()
     }
 }
 
@@ -365,6 +386,17 @@ impl Table {
                 0 => drop(table.rows.remove(at)),
                 1 => table.rows.push(table.rows[at].clone()),
                 _ => table.change(at, usize::from(*column), *pick),
+            }
+        }
+        table
+    }
+
+    /// The same table with values that count as equal in the place of others.
+    pub fn alike(&self, pick: u8) -> Table {
+        let mut table = self.clone();
+        for row in &mut table.rows {
+            for (cell, column) in row.iter_mut().zip(&self.columns).skip(self.keys) {
+                *cell = column.alike(cell, pick);
             }
         }
         table
