@@ -46,7 +46,8 @@ fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
     duckdb_support::program();
     let cache = duckdb_support::cache();
     let out = holds(&["demo", "emr"], &EMR, 8, 28, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
-    let verdicts = ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
+    let verdicts =
+        ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
     let mut rest = out.as_str();
     for verdict in verdicts {
         rest = rest.split_once(verdict).unwrap_or_else(|| panic!("no {verdict}: {out}")).1;

@@ -26,6 +26,7 @@ mod ownership;
 mod parity_causes;
 mod parity_reports;
 mod parity_setup;
+mod parity_suggest;
 mod secrets;
 mod selection;
 mod server_filled;

@@ -157,7 +157,8 @@ fn same_examples(text: &str) -> String {
     lines.join("\n")
 }
 
-const EXAMPLE: &str = "  │       example  customer_id=#… region=#…: ts 2026-10-28T18:05:29.003Z -> 2026-10-28T19:05:29.003Z";
+const EXAMPLE: &str =
+    "  │       example  customer_id=#… region=#…: ts 2026-10-28T18:05:29.003Z -> 2026-10-28T19:05:29.003Z";
 
 #[test]
 fn the_tour_is_what_the_demo_prints() {

@@ -19,6 +19,7 @@ pub mod schema;
 pub mod signature;
 pub mod sql;
 pub mod status;
+pub mod suggest;
 pub mod verdict;
 
 pub use plumb_model::types;

@@ -76,7 +76,8 @@ async fn skipped(stage: &Stage<'_>, why: &str) -> Result<(), Failure> {
     stage.write(MANIFEST, &project::edited(&text, "      parity:\n        passes: 2\n", "")?)?;
     stage.commit("Ben Okafor", "Terminate the old insights clusters without a comparison")?;
     opened(stage).await?;
-    stage.proven("no gate is in the way any more: `parity` was taken out by a reviewed commit, and nothing was compared")
+    stage
+        .proven("no gate is in the way any more: `parity` was taken out by a reviewed commit, and nothing was compared")
 }
 
 /// Checks that no gate waits, and shows the plan.
@@ -118,7 +119,9 @@ fn write(stage: &Stage<'_>, side: &str, month: Date, writer: LakeWriter) -> Resu
     if folder.is_dir() {
         std::fs::remove_dir_all(&folder).map_err(|e| Failure::error(format!("{}: {e}", folder.display())))?;
     }
-    lake::month(month, writer).iter().try_for_each(|file| stage.write(&format!("{LAKE}/{side}/{}", file.path), &file.text))
+    lake::month(month, writer)
+        .iter()
+        .try_for_each(|file| stage.write(&format!("{LAKE}/{side}/{}", file.path), &file.text))
 }
 
 /// A generated manifest with the comparison that people wrote in place of the proposed one.

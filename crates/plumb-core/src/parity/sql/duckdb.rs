@@ -195,6 +195,14 @@ fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
     match parts.as_slice() {
         // Nothing to union: the planner sees through it either way.
         [one] => format!("({one})"),
+        // Every file is empty, as Spark writes CSV and JSON without rows.
+        [] => {
+            let column = |(name, of_type): &(String, DataType)| {
+                format!("CAST(NULL AS {}) AS {}", dialect.type_name(of_type), identifier(name))
+            };
+            let columns: Vec<String> = relation.columns.iter().map(column).collect();
+            format!("(SELECT {} WHERE false)", columns.join(", "))
+        }
         many => format!("({})", many.join(" UNION ALL BY NAME ")),
     }
 }
