@@ -11,7 +11,7 @@ use plumb_core::parity::footers;
 use plumb_core::parity::plan::{FileRelation, Relation, SidePlan};
 use plumb_core::parity::result::{OutputResult, SideResult, Verdict};
 use plumb_core::parity::schema::{self, DescribedSide, PlannedOutput};
-use plumb_core::parity::sql::{self, Dialect, JoinCounts, JoinPath, Joined, Statement, tables};
+use plumb_core::parity::sql::{self, Dialect, JoinCounts, JoinPath, Joined, Statement, cloud, tables};
 use plumb_core::parity::types::DataType;
 use plumb_core::parity::verdict;
 
@@ -262,6 +262,14 @@ impl Comparison<'_, '_> {
 
     async fn counted(&mut self, dialect: &dyn Dialect, side: &str, plan: &SidePlan) -> Result<u64, Stop> {
         (self.context.progress)("count", None);
+        if let Some(statement) = cloud::rescued(dialect, plan) {
+            let rows = self.ask(&statement, Some(side)).await?;
+            let rescued = sql::read_count(&rows).map_err(CompareFault::Answer)?;
+            if rescued > 0 {
+                let says = format!("{rescued} rows hold what is not of its column's type");
+                return Err(self.none(side, &SideFault { cause: "unreadable", says }));
+            }
+        }
         let rows = self.ask(&sql::count(dialect, plan), Some(side)).await?;
         Ok(sql::read_count(&rows).map_err(CompareFault::Answer)?)
     }

@@ -6,7 +6,7 @@ use super::files::{LocalSide, PinnedSide, SideError};
 use crate::services::aws::Env;
 use crate::settings;
 use plumb_core::kinds::emr::compare::{CompareSide, FileFormat};
-use plumb_core::parity::plan::{FileRelation, Relation};
+use plumb_core::parity::plan::{FilePart, FileRelation, Relation};
 use plumb_core::parity::result::SideResult;
 use plumb_core::parity::types::DataType;
 use plumb_core::parity::verdict::source;
@@ -67,31 +67,7 @@ impl Pins {
             (files.clone(), PinnedPlace::Local(local, files))
         };
         self.inputs.push(files.input.clone());
-        let partitions = files.files.parts.first().map(|part| part.partitions.clone()).unwrap_or_default();
-        let is_partition = |name: &str| partitions.iter().any(|(own, _)| own.to_lowercase() == name.to_lowercase());
-        let (mut columns, mut partition_types) = (Vec::new(), Vec::new());
-        for (name, of_type) in side.columns.iter().flat_map(|columns| &columns.0) {
-            let of_type = DataType::from_spark(of_type).map_err(SideError::Failed)?;
-            if is_partition(name) {
-                partition_types.push((name.clone(), of_type));
-            } else if matches!(format, FileFormat::Parquet | FileFormat::Delta) {
-                let why =
-                    "the files say the types of their columns; of Parquet `columns` says those of partitions only";
-                return Err(SideError::Failed(format!(
-                    "`columns` names `{name}`, which is no partition of {}: {why}",
-                    source(side)
-                )));
-            } else {
-                columns.push((name.clone(), of_type));
-            }
-        }
-        let relation = Relation::Files(FileRelation {
-            format,
-            files: files.files.parts.clone(),
-            csv: side.csv.clone().unwrap_or_default(),
-            columns,
-            partition_types,
-        });
+        let relation = Relation::Files(typed(side, files.files.parts.clone())?);
         let result = SideResult {
             source: source(side),
             rows: None,
@@ -139,6 +115,30 @@ impl Pins {
             }
         }
     }
+}
+
+/// Files with the types that the manifest gives: of columns, and of partitions.
+pub(super) fn typed(side: &CompareSide, files: Vec<FilePart>) -> Result<FileRelation, SideError> {
+    let format = side.format.unwrap_or(FileFormat::Parquet);
+    let partitions = files.first().map(|part| part.partitions.as_slice()).unwrap_or_default();
+    let is_partition = |name: &str| partitions.iter().any(|(own, _)| own.to_lowercase() == name.to_lowercase());
+    let (mut columns, mut partition_types) = (Vec::new(), Vec::new());
+    for (name, of_type) in side.columns.iter().flat_map(|columns| &columns.0) {
+        let of_type = DataType::from_spark(of_type).map_err(SideError::Failed)?;
+        if is_partition(name) {
+            partition_types.push((name.clone(), of_type));
+        } else if matches!(format, FileFormat::Parquet | FileFormat::Delta) {
+            let why = "the files say the types of their columns; of Parquet `columns` says those of partitions only";
+            return Err(SideError::Failed(format!(
+                "`columns` names `{name}`, which is no partition of {}: {why}",
+                source(side)
+            )));
+        } else {
+            columns.push((name.clone(), of_type));
+        }
+    }
+    let csv = side.csv.clone().unwrap_or_default();
+    Ok(FileRelation { format, files, csv, columns, partition_types })
 }
 
 /// Runs what waits for a disk apart from what waits for a network.

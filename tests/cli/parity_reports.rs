@@ -35,7 +35,7 @@ spec:
 /// The hash of the rules in [`MANIFEST`].
 fn rules(manifest: &str) -> String {
     let migration: Value = serde_yaml::from_str(manifest.rsplit("---\n").next().unwrap()).unwrap();
-    plumb_core::parity::status::rules_hash(&migration["spec"]["compare"])
+    plumb_core::parity::rules::rules_hash(&serde_json::from_value(migration["spec"]["compare"].clone()).unwrap())
 }
 
 fn report(period: &str, verdict: &str) -> Value {
@@ -125,7 +125,7 @@ fn a_report_that_is_not_there_or_typed_by_hand_is_an_error_with_the_way_on() {
     ");
     shows!(world.plumb("parity report audience"), @"
     --- stderr
-    error: the report of audience for 2024-06 shows nothing: typed by hand: it has no hash of the rules
+    error: the report of audience for 2024-06 shows nothing: it was typed by hand, and has no outputs
     hint: `plumb parity run audience --period 2024-06` compares and writes one
     --- exit 1
     ");
@@ -143,13 +143,14 @@ fn the_status_lists_every_period_and_exits_with_2_while_a_gate_waits() {
     other["rules"] = json!("other");
     let mut dirty = report("2024-06", "equal");
     dirty["dirty"] = json!(true);
-    let world = world(&[other, report("2024-04", "equal"), report("2024-05", "differs"), dirty]);
+    let mut world = world(&[other, report("2024-04", "equal"), report("2024-05", "differs"), dirty]);
+    world.env("PLUMB_NOW", Some("2024-06-10T06:00:00Z"));
     shows!(world.plumb("parity status"), @"
     MIGRATION  PERIOD   STATUS   OUTPUTS EQUAL  COMPARED              WHY
-    audience   2024-03  void     1 of 1         2024-06-03 06:00 UTC  made under other rules: run it again
+    audience   2024-03  void     1 of 1         2024-06-03 06:00 UTC  it was made under other rules: run `plumb parity run` again
     audience   2024-04  equal    1 of 1         2024-06-03 06:00 UTC
-    audience   2024-05  differs  0 of 1         2024-06-03 06:00 UTC  differs: segments
-    audience   2024-06  void     1 of 1         2024-06-03 06:00 UTC  its manifests were not committed: commit them and run it again
+    audience   2024-05  differs  0 of 1         2024-06-03 06:00 UTC  differs in `segments`
+    audience   2024-06  void     1 of 1         2024-06-03 06:00 UTC  the manifests differed from their commit: commit them and run it again
 
     audience: the last period is not equal; the gate `parity` of EmrCluster/legacy wants 2 and waits
     --- exit 2
@@ -165,6 +166,6 @@ fn the_status_lists_every_period_and_exits_with_2_while_a_gate_waits() {
     world.plumb("parity status --output markdown").code(0).says("| `audience` | `2024-03` | **void** | 1 of 1 |");
     // Whoever changes the rules has to compare again.
     world.edit("manifests/audience.yaml", "period: none", "period: month");
-    world.plumb("parity status").code(2).says("made under other rules: run it again");
+    world.plumb("parity status").code(2).says("it was made under other rules: run `plumb parity run` again");
     assert_eq!(world.sandbox.requests(), [""; 0], "nothing is sent");
 }

@@ -167,7 +167,10 @@ fn what_cannot_be_read_suggests_nothing() {
     assert!(ran.out.contains("new is empty; if it may be, say `rows: {min: 0}`"), "{}", ran.out);
     world.write("data/old/p=2026-10/part-0.json", "");
     let manifest = world.read(MANIFEST);
-    world.write(MANIFEST, &manifest.replace("      - name: segments\n", "      - name: segments\n        rows: {min: 0}\n"));
+    world.write(
+        MANIFEST,
+        &manifest.replace("      - name: segments\n", "      - name: segments\n        rows: {min: 0}\n"),
+    );
     world.plumb("parity run audience --period 2026-10").code(2).never_says("Parser Error");
     world.write(MANIFEST, &manifest);
     world.write("data/old/p=2026-10/part-0.json", &lines(true, &[]));

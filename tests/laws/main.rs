@@ -16,6 +16,7 @@ mod generated;
 mod imports;
 mod owners;
 mod panics;
+mod parity;
 mod plans;
 mod readings;
 mod requests;
@@ -31,6 +32,10 @@ mod unknown;
 mod unreadable;
 mod writeback;
 
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../support/duckdb.rs"]
+mod duckdb_support;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/trouble.rs"]

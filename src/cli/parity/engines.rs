@@ -6,7 +6,7 @@ use crate::cli::session::Project;
 use crate::engines::compare::CompareFault;
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;
-use crate::engines::tables::{PinnedSource, PinnedTable};
+use crate::engines::tables::PinnedSource;
 use crate::engines::{Duckdb, DuckdbOptions, Engine, EngineError, WarehouseEngine, find};
 use crate::services::databricks::statements::{StatementError, StatementProgress, Statements, Uncancelled};
 use crate::services::databricks::warehouse::Warehouse;
@@ -179,7 +179,7 @@ impl<'a> Engines<'a> {
         }
         let (waiting, ui) = (self.waiting(), self.ui);
         let engine = self.get(wanted, Vec::new, at).await?;
-        Ok(waiting.shown(ui, PinnedTable::pin(engine, side)).await.map(PinnedSource::Table))
+        Ok(waiting.shown(ui, PinnedSource::of_warehouse(engine, side)).await)
     }
 
     /// Does some work; `None` when it was interrupted. No statement is left behind.

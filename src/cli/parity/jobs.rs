@@ -5,6 +5,7 @@ use crate::ui::Failure;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::{Compare, CompareOutput};
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::parity::period::{self, Period, PeriodState};
 use plumb_core::parity::resolve::{compare_of, resolve};
 use plumb_model::text::glob;
@@ -38,8 +39,7 @@ pub struct Job {
 pub fn jobs(project: &Project, selection: &JobSelection<'_>, now: Timestamp) -> Result<Vec<Job>, Failure> {
     let mut jobs = Vec::new();
     let mut known = Vec::new();
-    let wanted: Vec<&str> =
-        selection.migrations.iter().map(|name| name.strip_prefix("Migration/").unwrap_or(name)).collect();
+    let wanted: Vec<&str> = selection.migrations.iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
     for resource in &project.desired.resources {
         let name = &resource.address.name;
         let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
@@ -96,6 +96,6 @@ fn list(start: &str, names: &[String]) -> String {
 impl Job {
     /// An output, as messages name it.
     pub fn at(&self, output: &CompareOutput) -> String {
-        format!("Migration/{}, output `{}`", self.name, output.name)
+        format!("{}/{}, output `{}`", Migration::NAME, self.name, output.name)
     }
 }

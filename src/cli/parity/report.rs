@@ -7,12 +7,12 @@ use crate::disk::Disk;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use plumb_core::kinds::emr::migration::Migration;
-use plumb_core::manifest::read_json;
-use plumb_core::parity::result::{FORMAT, Report};
-use plumb_core::parity::status::{counts, is_by_hand, migrations};
 use plumb_core::render::Style;
 use plumb_core::render::parity::{self, ParityContext};
+use plumb_core::teardown::compared::void;
+use plumb_core::teardown::{Evidence, EvidenceFile, parity_migrations};
 use std::path::Path;
 
 /// Show what a comparison found, from its file in evidence/
@@ -55,50 +55,50 @@ pub fn run(global: &Global, args: ParityReport, ui: &Ui) -> Result<ExitCode, Fai
         .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
     let kind = format!("{}/", Migration::NAME);
     let name = args.migration.strip_prefix(&kind).unwrap_or(&args.migration);
-    let report = pick(reports(&dir, ui)?, name, args.period.as_deref())?;
-    if let Some(why) = is_by_hand(&report) {
+    let file = pick(evidence(&dir, ui)?, name, args.period.as_deref())?;
+    let report = &file.report;
+    if report.outputs.is_empty() {
+        let why = "it was typed by hand, and has no outputs";
         let failure = Failure::error(format!("the report of {name} for {} shows nothing: {why}", report.period));
         return Err(
             failure.hint(format!("`plumb parity run {name} --period {}` compares and writes one", report.period))
         );
     }
-    let context = context(global, &args.targeted, &dir, &report, ui);
+    let context = context(global, &args.targeted, &dir, &file, ui);
     let error = |e: serde_json::Error| Failure::error(e.to_string());
     let text = match args.output.output {
         ReportForm::Text => {
             let style = Style { colour: ui.colour && args.output.out.is_none(), width: ui.width };
-            parity::text(&report, &context, style)
+            parity::text(report, &context, style)
         }
-        ReportForm::Markdown => parity::markdown(&report, &context),
-        ReportForm::Html => parity::html(&report, &context),
-        ReportForm::Json => parity::json(&report).map_err(error)?,
-        ReportForm::Junit => parity::junit(&report),
+        ReportForm::Markdown => parity::markdown(report, &context),
+        ReportForm::Html => parity::html(report, &context),
+        ReportForm::Json => parity::json(report).map_err(error)?,
+        ReportForm::Junit => parity::junit(report),
     };
     args.output.write(&text, ui)?;
     Ok(ExitCode::Ok)
 }
 
 /// Every report in evidence/. A file that is none is warned of.
-pub fn reports(dir: &Path, ui: &Ui) -> Result<Vec<Report>, Failure> {
+pub fn evidence(dir: &Path, ui: &Ui) -> Result<Evidence, Failure> {
     let failed = |e: String| Failure::error(format!("evidence/: {e}")).hint("nothing was changed");
     let disk = Disk::new(dir).map_err(|e| failed(e.to_string()))?;
-    let mut reports = Vec::new();
-    for file in disk.files("evidence", ".json").map_err(failed)? {
-        match disk.text(&file).and_then(|text| read_json::<Report>(&text)) {
-            Ok(report) if report.format == FORMAT => reports.push(report),
-            Ok(_) => ui.warn(&format!("{}: its `format` is not `{FORMAT}`, which this plumb reads", file.path)),
-            Err(why) => ui.warn(&format!("{} is no report: {why}", file.path)),
-        }
+    let files = disk.files("evidence", ".json").map_err(failed)?;
+    let texts = files.into_iter().map(|file| (file.path.clone(), disk.text(&file)));
+    let evidence = Evidence::read(texts, settings::evidence_key().as_deref());
+    for (path, why) in &evidence.broken {
+        ui.warn(&format!("{path} is no report: {why}"));
     }
-    Ok(reports)
+    Ok(evidence)
 }
 
 /// The report of a period, or of the newest; of several the last one.
-fn pick(reports: Vec<Report>, migration: &str, period: Option<&str>) -> Result<Report, Failure> {
-    let mut of: Vec<Report> = reports.into_iter().filter(|report| report.migration == migration).collect();
-    of.sort_by(|a, b| (&a.period, a.checked_at).cmp(&(&b.period, b.checked_at)));
-    let periods: Vec<String> = of.iter().map(|report| report.period.clone()).collect();
-    let found = of.into_iter().rfind(|report| period.is_none_or(|period| report.period == period));
+fn pick(evidence: Evidence, migration: &str, period: Option<&str>) -> Result<EvidenceFile, Failure> {
+    let mut of: Vec<EvidenceFile> = evidence.files.into_iter().filter(|f| f.report.migration == migration).collect();
+    of.sort_by(|a, b| (&a.report.period, a.report.checked_at).cmp(&(&b.report.period, b.report.checked_at)));
+    let periods: Vec<String> = of.iter().map(|file| file.report.period.clone()).collect();
+    let found = of.into_iter().rfind(|file| period.is_none_or(|period| file.report.period == period));
     found.ok_or_else(|| {
         let (for_period, of_period) = match period {
             Some(period) => (format!(" for {period}"), format!(" --period {period}")),
@@ -114,24 +114,33 @@ fn pick(reports: Vec<Report>, migration: &str, period: Option<&str>) -> Result<R
 }
 
 /// What the manifests add to a report. With mistakes in them they add nothing: what was found stands in the report.
-fn context(global: &Global, targeted: &Targeted, dir: &Path, report: &Report, ui: &Ui) -> ParityContext {
-    let page = format!("evidence/{}-{}.html", report.migration, report.period);
+fn context(global: &Global, targeted: &Targeted, dir: &Path, file: &EvidenceFile, ui: &Ui) -> ParityContext {
+    let page = format!("evidence/{}-{}.html", file.report.migration, file.report.period);
     let page = Some(page).filter(|page| dir.join(page).is_file());
-    let project = match Project::load(global, targeted, ui) {
-        Ok(project) => project,
+    match Project::load(global, targeted, ui) {
+        Ok(project) => ParityContext { page, ..of_manifests(&project, file) },
         Err(failure) => {
             ui.warn(&format!("whether the report counts is not known: {}", failure.message));
-            return ParityContext { page, ..ParityContext::default() };
+            ParityContext { page, ..ParityContext::default() }
         }
+    }
+}
+
+/// Which gates wait for a report, and whether it counts for them.
+pub fn of_manifests(project: &Project, file: &EvidenceFile) -> ParityContext {
+    let known = parity_migrations(&project.desired);
+    let name = &file.report.migration;
+    let Some(manifest) = known.iter().find(|one| one.migration.address.name == *name) else {
+        let void = Some(format!("no Migration is named {name}"));
+        return ParityContext { void, ..ParityContext::default() };
     };
-    let known = migrations(&project.desired);
-    let manifest = known.iter().find(|migration| migration.name == report.migration);
+    // A report may be a moment newer than the clock was read.
+    let now = Timestamp::now().max(file.report.checked_at);
+    let asked = manifest.gates.iter().map(|(_, parity)| parity);
+    let strictest = asked.max_by_key(|parity| parity.signed).cloned().unwrap_or_default();
     ParityContext {
-        gates: manifest.into_iter().flat_map(|m| &m.gates).map(|gate| gate.address.clone()).collect(),
-        page,
-        void: match manifest {
-            Some(manifest) => counts(report, manifest).err(),
-            None => Some(format!("no Migration is named {}", report.migration)),
-        },
+        gates: manifest.gates.iter().map(|(address, _)| address.to_string()).collect(),
+        page: None,
+        void: void(file, &manifest.migration, &strictest, now),
     }
 }

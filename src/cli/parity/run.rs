@@ -3,7 +3,7 @@
 use super::engines::{EngineArgs, Engines, failed};
 use super::explain;
 use super::jobs::{Job, JobSelection, jobs};
-use super::report::{ReportForm, reports};
+use super::report::{ReportForm, evidence, of_manifests};
 use crate::cli::output::Output;
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
@@ -22,10 +22,11 @@ use plumb_core::parity::engine::OutputEngine;
 use plumb_core::parity::mask::{MaskKey, mask};
 use plumb_core::parity::result::{ComparedBy, EngineName, FORMAT, OutputResult, Report, SideResult, Verdict};
 use plumb_core::parity::rules::rules_hash;
-use plumb_core::parity::signature::signed_text;
+use plumb_core::parity::signature::{EvidenceSignature, signed_text};
 use plumb_core::parity::verdict::source;
 use plumb_core::render::Style;
-use plumb_core::render::parity::{self, ParityContext};
+use plumb_core::render::parity;
+use plumb_core::teardown::EvidenceFile;
 use std::path::Path;
 use std::time::Instant;
 
@@ -275,8 +276,8 @@ impl Run<'_> {
         if output.rows.as_ref().is_none_or(|rows| rows.against.is_none()) {
             return Ok(None);
         }
-        let reports = reports(&self.project.dir, self.ui)?;
-        let before = reports.iter().filter(|report| {
+        let evidence = evidence(&self.project.dir, self.ui)?;
+        let before = evidence.files.iter().map(|file| &file.report).filter(|report| {
             report.migration == job.name && report.passed && report.period.as_str() < job.period.name()
         });
         let last = before.max_by(|a, b| (&a.period, a.checked_at).cmp(&(&b.period, b.checked_at)));
@@ -308,15 +309,18 @@ impl Run<'_> {
     /// Writes the evidence, where the run was whole, and shows the report.
     fn tell(&self, job: &Job, report: &Report) -> Result<(), Failure> {
         let error = |e: serde_json::Error| Failure::error(e.to_string());
-        let mut context = ParityContext::default();
+        let stem = format!("{}-{}", job.name, job.period.name());
+        let path = format!("evidence/{stem}.json");
+        let key = settings::evidence_key();
+        let signature = key.as_ref().map_or(EvidenceSignature::Missing, |_| EvidenceSignature::Valid);
+        let mut context =
+            of_manifests(self.project, &EvidenceFile { path: path.clone(), report: report.clone(), signature });
         if self.args.only.is_empty() {
-            let stem = format!("{}-{}", job.name, job.period.name());
             let page = format!("evidence/{stem}.html");
             context.page = Some(page.clone());
-            let key = settings::evidence_key();
             let evidence = signed_text(report, key.as_deref()).map_err(Failure::error)?;
             write(&self.project.dir, &page, &parity::html(report, &context))?;
-            write(&self.project.dir, &format!("evidence/{stem}.json"), &evidence)?;
+            write(&self.project.dir, &path, &evidence)?;
         } else {
             context.void = Some("the run was narrowed by --only".into());
         }

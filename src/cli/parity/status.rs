@@ -1,15 +1,14 @@
 //! `plumb parity status`.
 
-use super::report::reports;
+use super::report::evidence;
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::{Global, Targeted};
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
-use plumb_core::parity::status::{self, MigrationStatus};
 use plumb_core::render::parity::{status_json, status_markdown, status_text};
-use plumb_core::teardown::Clock;
+use plumb_core::teardown::{MigrationStatus, parity_migrations, parity_status};
 
 /// List the periods of every migration: equal, differs, no verdict, void or missing
 ///
@@ -40,9 +39,9 @@ impl Forms for ParityStatusForm {}
 /// Lists the periods.
 pub fn run(global: &Global, args: ParityStatus, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
-    let reports = reports(&project.dir, ui)?;
-    let today = Clock::at(Timestamp::now()).today;
-    let all = status::status(&status::migrations(&project.desired), &reports, today);
+    let (now, _) = settings::now().map_err(Failure::error)?;
+    let evidence = evidence(&project.dir, ui)?;
+    let all = parity_status(&parity_migrations(&project.desired), &evidence, now);
     let text = match args.output.output {
         ParityStatusForm::Text => status_text(&all),
         ParityStatusForm::Markdown => status_markdown(&all),

@@ -14,6 +14,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::CompareOutput;
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::parity::engine::OutputEngine;
 use plumb_core::render::parity::suggestion;
 
@@ -73,7 +74,7 @@ impl Suggesting<'_> {
     async fn all(&self, jobs: &[Job], engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
         for job in jobs {
             if let Some(early) = &job.early {
-                return Err(Failure::new(ExitCode::Guard, format!("Migration/{}: {early}", job.name)));
+                return Err(Failure::new(ExitCode::Guard, format!("{}/{}: {early}", Migration::NAME, job.name)));
             }
             for output in &job.outputs {
                 // As the manifest has it, with its placeholders.

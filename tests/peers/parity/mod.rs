@@ -4,6 +4,7 @@
 //! `target/tmp` until one of them changes.
 
 mod project;
+mod spark;
 mod truth;
 
 use project::Project;
@@ -47,7 +48,7 @@ fn version() -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut sources: Vec<PathBuf> =
         std::fs::read_dir(folder().join("parity")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    sources.retain(|path| path.extension().is_some_and(|e| e == "py"));
+    sources.retain(|path| path.extension().is_some_and(|e| e == "py") && !path.ends_with("spark_server.py"));
     sources.push(folder().join("requirements-parity.txt"));
     sources.sort();
     for path in sources {

@@ -12,7 +12,7 @@ kind: Project
 metadata: {name: parity}
 spec:
   manifests: [manifests]
-  targets: {dev: {default: true, sandbox: true}}
+  targets: {dev: {default: true, TARGET}}
 ";
 
 /// What migrations are between.
@@ -31,7 +31,7 @@ spec: {name: new}
 /// A project in a folder of its own.
 pub struct Project {
     folder: TempDir,
-    duckdb: PathBuf,
+    env: Vec<(&'static str, String)>,
 }
 
 /// How a run ended.
@@ -42,28 +42,46 @@ pub struct Run {
 }
 
 impl Project {
+    /// One whose outputs are folders, which DuckDB compares.
     pub fn new(data: &Path, cases: &[&Truth], duckdb: PathBuf) -> Project {
+        let outputs = cases.iter().map(|case| (*case, case.output.replace("@DATA@", data.to_str().unwrap())));
+        let env = vec![("PLUMB_DUCKDB", duckdb.to_str().unwrap().to_owned())];
+        Project::with(outputs, "engine: duckdb", "sandbox: true", env)
+    }
+
+    /// One whose outputs are tables, which the SQL warehouse `spark` of a workspace compares.
+    pub fn of_tables(cases: &[(&Truth, String)], url: &str) -> Project {
+        let outputs = cases.iter().map(|(case, output)| (*case, output.clone()));
+        let env = vec![("DATABRICKS_HOST", url.to_owned()), ("DATABRICKS_TOKEN", "token-of-nobody".to_owned())];
+        Project::with(outputs, "warehouse: spark", "databricks: {}", env)
+    }
+
+    fn with<'t>(
+        outputs: impl Iterator<Item = (&'t Truth, String)>,
+        engine: &str,
+        target: &str,
+        env: Vec<(&'static str, String)>,
+    ) -> Project {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("manifests")).unwrap();
-        std::fs::write(folder.path().join("plumb.yaml"), PROJECT).unwrap();
+        std::fs::write(folder.path().join("plumb.yaml"), PROJECT.replace("TARGET", target)).unwrap();
         std::fs::write(folder.path().join("manifests/pipelines.yaml"), PIPELINES).unwrap();
-        for case in cases {
+        for (case, output) in outputs {
             // JSON is YAML, and keeps columns in their order.
-            let output = case.output.replace("@DATA@", data.to_str().unwrap());
             let manifest = format!(
                 "apiVersion: plumb/v1\nkind: Migration\nmetadata: {{name: {}}}\nspec:\n  from: {{emr: [EmrCluster/old]}}\n  \
-                 to: {{jobs: [DatabricksJob/new]}}\n  compare:\n    period: {}\n    engine: duckdb\n    outputs:\n      - {output}\n",
+                 to: {{jobs: [DatabricksJob/new]}}\n  compare:\n    period: {}\n    {engine}\n    outputs:\n      - {output}\n",
                 case.name, case.unit
             );
             std::fs::write(folder.path().join(format!("manifests/{}.yaml", case.name)), manifest).unwrap();
         }
-        Project { folder, duckdb }
+        Project { folder, env }
     }
 
     /// Compares some migrations, or all.
     pub fn run(&self, migrations: &[&str], period: &str) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
-        command.env_clear().env("HOME", self.folder.path()).env("PLUMB_DUCKDB", &self.duckdb);
+        command.env_clear().env("HOME", self.folder.path()).envs(self.env.iter().cloned());
         command.env("PATH", std::env::var_os("PATH").unwrap()).current_dir(self.folder.path());
         let done = command.args(["parity", "run"]).args(migrations).args(["--period", period]).output().unwrap();
         let text = [done.stdout, done.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();

@@ -74,6 +74,7 @@ fn rows_without_keys_are_joined_once() {
     let mut output = output();
     output.keys = None;
     output.map = None;
+    output.expect = None;
     let [old, new] = sides(&output);
     let mut planned = schema::plan(&output, &TimeZone::UTC, old, new).unwrap();
     let all = statements(&sql::Duckdb, &output, &planned);

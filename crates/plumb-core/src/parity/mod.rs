@@ -18,7 +18,6 @@ pub mod rules;
 pub mod schema;
 pub mod signature;
 pub mod sql;
-pub mod status;
 pub mod suggest;
 pub mod verdict;
 

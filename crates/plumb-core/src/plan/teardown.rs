@@ -9,11 +9,10 @@ use crate::kinds::teardown::{GoesAfter, TeardownManifest};
 use crate::kinds::teardown_spec::Outcome;
 use crate::kinds::{self, Impact, Owner, Rev, Step, Unreadable, Verb};
 use crate::manifest::Resource;
-use crate::parity::resolve::compare_of;
 use crate::teardown::stages::{ShownTag, address_of, impacts, pending, reason, shown};
 use crate::teardown::{
-    Clock, ComparedMigration, ComparedRules, Known, Stage, Starts, Successor, TagReason, TeardownQuestion,
-    TeardownStep, basis, decide, returned, starts,
+    Clock, ComparedMigration, Known, Stage, Starts, Successor, TagReason, TeardownQuestion, TeardownStep, basis,
+    decide, returned, starts,
 };
 use plumb_model::address::Address;
 use serde_json::{Value, json};
@@ -207,7 +206,7 @@ impl<'a> PlanContext<'a> {
         Known {
             successors: successors.collect(),
             dags: dags.collect(),
-            migrations: self.migrations(&resource.address).map(compared_by).collect(),
+            migrations: self.migrations(&resource.address).map(ComparedMigration::of).collect(),
             evidence: self.input.live.evidence.clone(),
             before: None,
             protect: resource.lifecycle.protect,
@@ -298,15 +297,6 @@ impl<'a> PlanContext<'a> {
 
 fn refuse(resource: &Resource, old: &Old, reason: String, remedy: String) -> Blocked {
     Blocked::new(&address_of(&resource.address, &old.id), reason).with_remedy(remedy)
-}
-
-/// A migration, as far as its comparisons are looked at.
-fn compared_by(migration: &Resource) -> ComparedMigration {
-    let rules = match compare_of(migration) {
-        Ok(compare) => compare.as_ref().map_or(ComparedRules::ByHand, ComparedRules::of),
-        Err(why) => ComparedRules::Unreadable(why),
-    };
-    ComparedMigration { address: migration.address.clone(), rules }
 }
 
 /// What a manifest that says what belongs together names of the old.

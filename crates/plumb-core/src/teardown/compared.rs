@@ -52,6 +52,14 @@ pub struct ManifestRules {
 }
 
 impl ComparedRules {
+    /// Those of the manifest, where it has any.
+    pub fn of_manifest(&self) -> Option<&ManifestRules> {
+        match self {
+            ComparedRules::Manifest(rules) => Some(rules),
+            ComparedRules::ByHand | ComparedRules::Unreadable(_) => None,
+        }
+    }
+
     /// Those of a manifest.
     pub fn of(compare: &Compare) -> ComparedRules {
         let times = zone(compare).and_then(|zone| Ok((zone, settles(compare)?)));
@@ -65,6 +73,21 @@ impl ComparedRules {
                 settles,
             })),
         }
+    }
+}
+
+/// Why a report counts for nothing under the rules of its migration, if it does.
+pub fn void(file: &EvidenceFile, migration: &ComparedMigration, parity: &Parity, now: Timestamp) -> Option<String> {
+    let rules = migration.rules.of_manifest();
+    let unit = rules.map_or(PeriodUnit::None, |rules| rules.unit);
+    let period = match Period::parse(unit, &file.report.period) {
+        Ok(period) => period,
+        Err(why) if rules.is_some() => return Some(why),
+        Err(_) => Period::named(&file.report.period),
+    };
+    match judge(file, &period, rules, parity, now) {
+        Judgement::Void(why) => Some(why),
+        Judgement::Equal | Judgement::Fails(_) => None,
     }
 }
 
@@ -96,35 +119,43 @@ enum Judgement {
 }
 
 /// The report of a period that decides.
-struct Decisive<'e> {
-    period: Period,
-    file: &'e EvidenceFile,
-    fails: Option<String>,
+pub(super) struct Decisive<'e> {
+    pub period: Period,
+    pub file: &'e EvidenceFile,
+    /// Why it is no pass.
+    pub fails: Option<String>,
 }
 
 /// Where a period stands among others: by its first day, or as a text where it has none.
-type PeriodOrder = (Option<Date>, String);
+pub(super) type PeriodOrder = (Option<Date>, String);
 
-fn one(parity: &Parity, migration: &ComparedMigration, evidence: &Evidence, now: Timestamp) -> (bool, String) {
-    let address = &migration.address;
-    let rules = match &migration.rules {
-        ComparedRules::ByHand => None,
-        ComparedRules::Manifest(rules) => Some(rules.as_ref()),
-        ComparedRules::Unreadable(why) => return (false, format!("{address}: its `compare` cannot be read: {why}")),
-    };
+/// The reports of a migration, held against its rules.
+pub(super) struct Judged<'e> {
+    /// Of each period the report that decides.
+    pub decisive: BTreeMap<PeriodOrder, Decisive<'e>>,
+    /// Those that count for nothing; why.
+    pub void: Vec<(PeriodOrder, &'e EvidenceFile, String)>,
+}
+
+/// Holds every report of a migration against its rules.
+pub(super) fn judged<'e>(
+    parity: &Parity,
+    migration: &ComparedMigration,
+    evidence: &'e Evidence,
+    now: Timestamp,
+) -> Judged<'e> {
+    let rules = migration.rules.of_manifest();
     let unit = rules.map_or(PeriodUnit::None, |rules| rules.unit);
     let mut decisive: BTreeMap<PeriodOrder, Decisive<'_>> = BTreeMap::new();
-    let mut void: Vec<(PeriodOrder, String)> = Vec::new();
-    let mut any = false;
-    for file in evidence.of(&address.name) {
-        any = true;
+    let mut void = Vec::new();
+    for file in evidence.of(&migration.address.name) {
         let report = &file.report;
         let period = match (Period::parse(unit, &report.period), rules) {
             (Ok(period), _) => period,
             // What was typed by hand may call a period as it likes.
             (Err(_), None) => Period::named(&report.period),
             (Err(why), Some(_)) => {
-                void.push(((None, report.period.clone()), refused(file, &why)));
+                void.push(((None, report.period.clone()), file, why));
                 continue;
             }
         };
@@ -133,7 +164,7 @@ fn one(parity: &Parity, migration: &ComparedMigration, evidence: &Evidence, now:
             Judgement::Equal => None,
             Judgement::Fails(why) => Some(why),
             Judgement::Void(why) => {
-                void.push((order, refused(file, &why)));
+                void.push((order, file, why));
                 continue;
             }
         };
@@ -143,6 +174,19 @@ fn one(parity: &Parity, migration: &ComparedMigration, evidence: &Evidence, now:
             _ => drop(decisive.insert(order, this)),
         }
     }
+    Judged { decisive, void }
+}
+
+fn one(parity: &Parity, migration: &ComparedMigration, evidence: &Evidence, now: Timestamp) -> (bool, String) {
+    let address = &migration.address;
+    if let ComparedRules::Unreadable(why) = &migration.rules {
+        return (false, format!("{address}: its `compare` cannot be read: {why}"));
+    }
+    let rules = migration.rules.of_manifest();
+    let Judged { decisive, void } = judged(parity, migration, evidence, now);
+    let any = !decisive.is_empty() || !void.is_empty();
+    let mut void: Vec<(PeriodOrder, String)> =
+        void.into_iter().map(|(order, file, why)| (order, refused(file, &why))).collect();
     let passes = row(&decisive);
     let wanted = parity.passes as usize;
     let last = decisive.last_key_value();
@@ -187,7 +231,7 @@ impl Decisive<'_> {
 }
 
 /// How many of the last periods are equal, one right after the other.
-fn row(decisive: &BTreeMap<PeriodOrder, Decisive<'_>>) -> usize {
+pub(super) fn row(decisive: &BTreeMap<PeriodOrder, Decisive<'_>>) -> usize {
     let newest: Vec<&Decisive<'_>> = decisive.values().rev().collect();
     let equal = newest.iter().take_while(|one| one.fails.is_none()).count();
     let gap = newest.windows(2).position(|pair| !is_next(&pair[1].period, &pair[0].period));

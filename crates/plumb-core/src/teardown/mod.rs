@@ -8,6 +8,7 @@ pub mod belief;
 pub mod compared;
 pub mod evidence;
 pub mod gates;
+pub mod parity_status;
 pub mod stages;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,9 @@ pub use belief::{Belief, Commits};
 pub use compared::{ComparedMigration, ComparedRules, ManifestRules};
 pub use evidence::{Evidence, EvidenceFile};
 pub use gates::{Clock, Gate, Known, Starts, Successor, gates, starts};
+pub use parity_status::{
+    MigrationStatus, ParityMigration, PeriodStatus, PeriodVerdict, parity_migrations, parity_status,
+};
 
 use crate::kinds::Owner;
 use crate::kinds::old::{Marked, Old, TAG_BY, TAG_MARKED, TAG_NOT_BEFORE, marked_value, tag_value};

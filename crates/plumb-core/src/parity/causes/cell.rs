@@ -123,7 +123,8 @@ impl<'w, 'd> Cell<'w, 'd> {
             Holds::Floating { .. } | Holds::Split { .. } => {
                 format!("({} - {})", self.number(&self.b), self.number(&self.a))
             }
-            _ => d.attempt_subtract(&self.number(&self.b), &self.number(&self.a)),
+            // Numbers are narrow already.
+            _ => d.attempt_subtract(&self.number(&self.b), &self.number(&self.a), (37, 0)),
         }
     }
 

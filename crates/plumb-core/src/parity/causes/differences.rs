@@ -5,7 +5,7 @@ use super::table::BLANKS;
 use crate::parity::sql::{Dialect, JoinCounts, Joined, Statement, Writer};
 
 /// How many rows of a kind are looked at: a cause decides nothing.
-const AT_MOST: u64 = 1_000_000;
+const AT_MOST: u64 = 250_000;
 /// The table in which DuckDB keeps them.
 const KEPT: &str = "plumb_differences";
 

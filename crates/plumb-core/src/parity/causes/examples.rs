@@ -22,16 +22,19 @@ fn text(w: &Writer<'_>, holds: Holds, value: &str) -> String {
             let part = |name: &str| format!("{value}.{}", d.quote(name));
             // The rest has the sign of the whole; both are shown with one.
             let sign = format!("CASE WHEN {} < 0 OR {} < 0 THEN '-' ELSE '' END", part("whole"), part("rest"));
-            let digits = format!("substr({}, 3)", d.to_text(&format!("abs({}) + {}", part("rest"), unit(w, scale))));
+            // As narrow as it can be: Spark cuts the last place of a sum that could need more than 38 digits.
+            let rest = w.cast(&part("rest"), &of_unit(scale));
+            let digits =
+                format!("substr({}, 3)", d.to_text(&format!("abs({rest}) + {}", w.cast("1", &of_unit(scale)))));
             format!("concat({sign}, {}, '.', {digits})", d.to_text(&format!("abs({})", part("whole"))))
         }
         _ => d.to_text(value),
     }
 }
 
-/// One, as a decimal of that scale: added to a rest below one, it keeps the engine from writing an exponent.
-fn unit(w: &Writer<'_>, scale: u8) -> String {
-    w.cast("1", &DataType::Decimal { precision: scale.saturating_add(1).min(38), scale: scale.min(37) })
+/// The type of one as a decimal of that scale: added to a rest below one, it keeps the engine from writing an exponent.
+fn of_unit(scale: u8) -> DataType {
+    DataType::Decimal { precision: scale.saturating_add(1).min(38), scale: scale.min(37) }
 }
 
 /// The keys of a row of one side, or of both.

@@ -6,7 +6,7 @@
 //!
 //! | step | statement |
 //! |---|---|
-//! | `differences` | DuckDB only: the rows that differ or that one side lacks, at most 1,000,000 of each kind |
+//! | `differences` | DuckDB only: the rows that differ or that one side lacks, at most some 250,000 of each kind |
 //! | `causes` | of how many differing cells each hypothesis holds ([`table`]) |
 //! | `causes again` | only where most, not all cells share an offset, or where both sides may hold the same values |
 //! | `rows` | what explains rows that only one side has |
@@ -236,6 +236,7 @@ impl<'e> Explain<'e> {
             result.causes.entry(under.to_owned()).or_insert_with(|| cause.to_owned());
         }
         result.rows = explained.explanations;
+        result.notes.extend(explained.notes);
         result.spread = spread::spread(self.counts, &self.candidates, &self.values);
         result.same_rows = cells::same_rows(&self.columns);
         result.row_examples = self.row_examples;

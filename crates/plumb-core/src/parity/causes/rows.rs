@@ -47,7 +47,7 @@ pub(super) fn statement(differences: &Differences<'_>, counts: &JoinCounts) -> O
     }
     let texts: Vec<bool> = keys.clone().map(|i| Holds::of(joined.form_of(true, i)) == Holds::Text).collect();
     let can_fold = texts.contains(&true) && counts.only_old > 0 && counts.only_new > 0;
-    let blanks = w.text(BLANKS);
+    let blanks = if can_fold { w.text(BLANKS) } else { String::new() };
     let fold = |value: String, is_text: bool, whitespace: bool| match (is_text, whitespace) {
         (true, true) => d.without(&value, &blanks),
         (true, false) => format!("lower({value})"),
@@ -111,6 +111,8 @@ pub(super) struct ExplainedRows {
     /// Under `rows` or `key`, and its name.
     pub cause: Option<(&'static str, &'static str)>,
     pub explanations: Vec<Explanation>,
+    /// Where the rows lie, when nothing explains them.
+    pub notes: Vec<String>,
 }
 
 /// Chooses the cause, as for cells.
@@ -138,7 +140,30 @@ pub(super) fn explain(
     tried.extend(missing_partition(counts, candidates, values, true));
     let (cause, explanations) = choose(of, tried);
     let under = |cause: &str| if cause.starts_with("key_") { "key" } else { "rows" };
-    ExplainedRows { cause: cause.map(|cause| (under(cause), cause)), explanations }
+    let notes = if cause.is_none() { concentrated(counts, candidates, values) } else { Vec::new() };
+    ExplainedRows { cause: cause.map(|cause| (under(cause), cause)), explanations, notes }
+}
+
+/// That all rows that one side has alone have one value of a column, of which there are others: no partition is missing, and
+/// yet it says where to look.
+fn concentrated(counts: &JoinCounts, candidates: &[Candidate], values: &Values) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (is_old, lonely) in [(true, counts.only_old), (false, counts.only_new)] {
+        let side = if is_old { "old" } else { "new" };
+        let of = |value: &Value| if is_old { (value.old, value.only_old) } else { (value.new, value.only_new) };
+        let rows = counts.matched + lonely;
+        let found = candidates.iter().enumerate().filter(|(_, candidate)| !candidate.is_hidden).find_map(|(at, by)| {
+            let mut all = values.0.iter().filter(|value| value.candidate == at && of(value).1 > 0);
+            let (one, more) = (all.next()?, all.next());
+            let (has, only) = of(one);
+            (more.is_none() && only == lonely && has < rows)
+                .then(|| (by.by(), one.value.as_deref().unwrap_or("null"), has))
+        });
+        if let Some((by, value, has)) = found.filter(|_| lonely > 1) {
+            notes.push(format!("all {lonely} rows that only {side} has are of the {has} with {by}={value}"));
+        }
+    }
+    notes
 }
 
 fn duplicated(joined: &Joined<'_>, facts: &RowFacts) -> String {

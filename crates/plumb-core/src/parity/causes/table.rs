@@ -223,8 +223,9 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
             let d = cell.w.dialect;
             let (a, b) = (cell.digits(&cell.a), cell.digits(&cell.b));
             let year = |digits: &str| cell.w.try_cast(&format!("substr({digits}, 1, 4)"), &DataType::Integer(32));
-            // The days around the new year, or their months.
-            let turn = d.matches(&format!("substr({a}, 5)"), &cell.w.text("^(12(29|3[01])|010[1-3]|12$|01$)"));
+            // The days around the new year, or their months. American weeks begin on Sunday, and that with 1 January in it is
+            // the first: 26 December may be of the next year.
+            let turn = d.matches(&format!("substr({a}, 5)"), &cell.w.text("^(12(2[6-9]|3[01])|010[1-3]|12$|01$)"));
             format!("abs({} - {}) = 1 AND substr({a}, 5) = substr({b}, 5) AND {turn}", year(&a), year(&b))
         },
         "the year is off by one around the new year: the year of the week (`YYYY`)"

@@ -191,7 +191,7 @@ fn databricks_makes_each_statement_complete() {
 fn only_so_many_rows_are_looked_at_and_the_result_says_so() {
     let plan = plan(&[("id", "bigint"), ("region", "string")], &[("amount", "int")]);
     let joined = Joined::new(&plan, JoinPath::Unique { limit: 9 });
-    for (differing, is_sampled) in [(1_000_000, false), (4_000_000, true)] {
+    for (differing, is_sampled) in [(250_000, false), (1_000_000, true)] {
         let counts = counts(0, &[differing]);
         let mut explain = Explain::new(&joined, &Duckdb, &counts);
         let statements = steps(&mut explain, &[]);

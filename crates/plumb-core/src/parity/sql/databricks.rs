@@ -1,6 +1,6 @@
 //! What Databricks SQL writes differently. Tried on Spark 4.3 with ANSI on, which has the same functions.
 
-use super::{Dialect, SqlParameter};
+use super::{Dialect, SqlParameter, same_name};
 use crate::kinds::emr::compare::{CsvOptions, FileFormat};
 use crate::parity::plan::{FileRelation, Relation};
 use crate::parity::types::DataType;
@@ -13,7 +13,7 @@ pub(super) fn identifier(name: &str) -> String {
 }
 
 /// A text that plumb itself made: a path or an option, no value of a manifest's predicate.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
@@ -84,11 +84,25 @@ impl Dialect for Databricks {
     fn composed(&self, expression: &str) -> String {
         expression.to_owned()
     }
-    fn attempt_subtract(&self, a: &str, b: &str) -> String {
-        format!("try_subtract({a}, {b})")
+    // A sum or product that could need more than 38 digits is rounded to what has room by its type (Spark's
+    // `DecimalPrecision`; tried on 4.3: 1e-18 apart in DECIMAL(38,18) is no difference). One that is too narrow is null.
+    fn attempt_subtract(&self, a: &str, b: &str, (precision, scale): (u8, u8)) -> String {
+        if precision < 38 {
+            return format!("try_subtract({a}, {b})");
+        }
+        if scale > 37 {
+            return "CAST(NULL AS DECIMAL(38,38))".to_owned();
+        }
+        format!("try_subtract(try_cast({a} AS DECIMAL(37,{scale})), try_cast({b} AS DECIMAL(37,{scale})))")
     }
-    fn attempt_multiply(&self, a: &str, b: &str) -> String {
-        format!("try_multiply({a}, {b})")
+    fn attempt_multiply(&self, (a, a_digits): (&str, u8), (b, b_digits, scale): (&str, u8, u8)) -> Option<String> {
+        // The product of p and q digits has p + q + 1.
+        let room = 37u8.checked_sub(a_digits).filter(|room| *room >= scale && *room > 0)?;
+        Some(format!("try_multiply({a}, try_cast({b} AS DECIMAL({},{scale})))", room.min(b_digits)))
+    }
+    /// Spark keeps the digits before the point and rounds those behind it: nothing overflows.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String {
+        format!("({a} <= {b})")
     }
     fn repeated(&self, count: &str) -> String {
         format!("explode(sequence(1, CAST({count} AS INT)))")
@@ -114,7 +128,7 @@ impl Dialect for Databricks {
                     None => name.join("."),
                 }
             }
-            Relation::Files(files) => read_files(files),
+            Relation::Files(files) => rows_of(files),
         }
     }
     fn describe(&self, query: &str) -> String {
@@ -192,8 +206,35 @@ fn composed_letters() -> (String, String, String) {
     (composed, letters, marks)
 }
 
-/// `read_files`: a folder each, types given, and what a file holds in another type is an error.
-fn read_files(relation: &FileRelation) -> String {
+/// What the manifest or the files say of columns; what was put aside is no column, and an empty text of CSV is one again.
+fn rows_of(relation: &FileRelation) -> String {
+    let call = read_files(relation);
+    if relation.columns.is_empty() {
+        return format!("(SELECT * EXCEPT (`{RESCUED}`) FROM {call})");
+    }
+    let columns = schema(relation).map(|(name, of_type)| {
+        let name = identifier(name);
+        if relation.format == FileFormat::Csv && *of_type == DataType::String {
+            format!("CASE WHEN {name} = '\\u0001' THEN '' ELSE {name} END AS {name}")
+        } else {
+            name
+        }
+    });
+    format!("(SELECT {} FROM {call})", columns.collect::<Vec<_>>().join(", "))
+}
+
+/// The column in which `read_files` puts what is not of its column's type.
+const RESCUED: &str = "_rescued_data";
+
+/// All columns: those of files, and partitions that are not among them. A partition that is not in the schema is not read.
+fn schema(relation: &FileRelation) -> impl Iterator<Item = &(String, DataType)> {
+    let is_new = |name: &str| !relation.columns.iter().any(|(own, _)| same_name(own, name));
+    let partitions = relation.partition_types.iter().filter(move |(name, _)| is_new(name));
+    relation.columns.iter().chain(partitions)
+}
+
+/// `read_files`: a folder each, types given where they are known, and what a file holds in another type put aside.
+pub(super) fn read_files(relation: &FileRelation) -> String {
     let mut options = Vec::new();
     let mut option = |name: &str, value: String| options.push(format!("{name} => {value}"));
     option(
@@ -205,10 +246,11 @@ fn read_files(relation: &FileRelation) -> String {
             FileFormat::Delta => "delta",
         }),
     );
+    let ddl: Vec<String> = schema(relation).map(|(name, of_type)| format!("{} {of_type}", identifier(name))).collect();
     if !relation.columns.is_empty() {
-        let schema: Vec<String> =
-            relation.columns.iter().map(|(name, of_type)| format!("{} {of_type}", identifier(name))).collect();
-        option("schema", literal(&schema.join(", ")));
+        option("schema", literal(&ddl.join(", ")));
+    } else if !ddl.is_empty() {
+        option("schemaHints", literal(&ddl.join(", ")));
     }
     match relation.format {
         FileFormat::Csv => {
@@ -222,29 +264,14 @@ fn read_files(relation: &FileRelation) -> String {
             // Spark reads `""` back as null, which would hide '' against null.
             option("emptyValue", literal("\u{1}"));
             option("encoding", text(encoding, "UTF-8"));
+            // A text may have line breaks, which Spark writes in quotes and reads only so (tried on 4.3).
+            option("multiLine", "true".to_owned());
             option("mode", literal("FAILFAST"));
         }
         FileFormat::Json => option("mode", literal("FAILFAST")),
         FileFormat::Parquet | FileFormat::Delta => {}
     }
+    option("rescuedDataColumn", literal(RESCUED));
     let path = relation.files.first().map(|file| file.path.as_str()).unwrap_or_default();
-    let call = format!("read_files({}, {})", literal(path), options.join(", "));
-    let texts = relation.columns.iter().filter(|(_, of_type)| *of_type == DataType::String);
-    let restored: Vec<String> = texts
-        .filter(|_| relation.format == FileFormat::Csv)
-        .map(|(name, _)| {
-            let name = identifier(name);
-            format!("CASE WHEN {name} = '\\u0001' THEN '' ELSE {name} END AS {name}")
-        })
-        .collect();
-    if restored.is_empty() {
-        return call;
-    }
-    let names: Vec<String> = relation
-        .columns
-        .iter()
-        .filter(|(_, of_type)| *of_type == DataType::String)
-        .map(|(name, _)| identifier(name))
-        .collect();
-    format!("(SELECT * EXCEPT ({}), {} FROM {call})", names.join(", "), restored.join(", "))
+    format!("read_files({}, {})", literal(path), options.join(", "))
 }

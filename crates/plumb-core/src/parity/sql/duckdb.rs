@@ -98,11 +98,14 @@ impl Dialect for Duckdb {
     fn composed(&self, expression: &str) -> String {
         format!("nfc_normalize({expression})")
     }
-    fn attempt_subtract(&self, a: &str, b: &str) -> String {
+    fn attempt_subtract(&self, a: &str, b: &str, _of: (u8, u8)) -> String {
         format!("TRY({a} - {b})")
     }
-    fn attempt_multiply(&self, a: &str, b: &str) -> String {
-        format!("TRY({a} * {b})")
+    fn attempt_multiply(&self, (a, _): (&str, u8), (b, _, _): (&str, u8, u8)) -> Option<String> {
+        Some(format!("TRY({a} * {b})"))
+    }
+    fn attempt_at_most(&self, a: &str, b: &str) -> String {
+        format!("TRY({a} <= {b})")
     }
     fn repeated(&self, count: &str) -> String {
         format!("unnest(range(1, CAST({count} AS BIGINT) + 1))")
@@ -166,8 +169,22 @@ impl Dialect for Duckdb {
     }
 }
 
+/// No rows: Spark writes a file of no bytes for a result without rows, and no such file is read.
+fn no_rows(dialect: &Duckdb, relation: &FileRelation) -> String {
+    let columns: Vec<String> = relation
+        .columns
+        .iter()
+        .chain(&relation.partition_types)
+        .map(|(name, of_type)| format!("CAST(NULL AS {}) AS {}", dialect.type_name(of_type), identifier(name)))
+        .collect();
+    format!("(SELECT {} WHERE false)", columns.join(", "))
+}
+
 /// Files with the same partition values and calendar are read by one call, and the calls are put together by name.
 fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
+    if relation.files.is_empty() {
+        return no_rows(dialect, relation);
+    }
     type FileGroup<'p> = (&'p [(String, Option<String>)], bool);
     let mut groups: BTreeMap<FileGroup<'_>, Vec<&FilePart>> = BTreeMap::new();
     for file in &relation.files {
@@ -195,14 +212,6 @@ fn files_of(dialect: &Duckdb, relation: &FileRelation) -> String {
     match parts.as_slice() {
         // Nothing to union: the planner sees through it either way.
         [one] => format!("({one})"),
-        // Every file is empty, as Spark writes CSV and JSON without rows.
-        [] => {
-            let column = |(name, of_type): &(String, DataType)| {
-                format!("CAST(NULL AS {}) AS {}", dialect.type_name(of_type), identifier(name))
-            };
-            let columns: Vec<String> = relation.columns.iter().map(column).collect();
-            format!("(SELECT {} WHERE false)", columns.join(", "))
-        }
         many => format!("({})", many.join(" UNION ALL BY NAME ")),
     }
 }

@@ -266,7 +266,7 @@ impl JoinCounts {
             let mut cells = CellCounts { differing: number(row, at)?, ..CellCounts::default() };
             at += 1;
             if cell.rule.is_tolerant() && joined.has_distance(&w, i) {
-                (cells.within, cells.largest) = (number(row, at)?, row.get(at + 1).cloned().flatten());
+                (cells.within, cells.largest) = (number(row, at)?, row.get(at + 1).cloned().flatten().map(plain));
                 at += 2;
             }
             counts.cells.push(cells);
@@ -285,6 +285,15 @@ impl JoinCounts {
     /// both sides have occurs twice: Σ oₖnₖ = Σ oₖ forces every nₖ to be 1.
     pub fn account_for(&self, old: u64, new: u64) -> bool {
         self.matched + self.only_old == old && self.matched + self.only_new == new
+    }
+}
+
+/// A distance as one engine and the other writes it: `1e-07` of DuckDB and `1.0E-7` of Spark are `1e-7`. Decimals keep their
+/// digits.
+fn plain(text: String) -> String {
+    match text.parse::<f64>() {
+        Ok(value) if text.contains(['e', 'E']) => format!("{value:?}"),
+        _ => text,
     }
 }
 
@@ -326,4 +335,21 @@ pub fn read_explosion(rows: &[SqlRow], old: u64, new: u64) -> Result<bool, Strin
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let chance = old * new / buckets(old.max(new) as u64) as f64 + old.min(new);
     Ok(pairs > 4.0 * chance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_distance_is_written_in_one_way() {
+        for (text, wanted) in
+            [("1e-07", "1e-7"), ("1.0E-7", "1e-7"), ("5.551115123125783E-17", "5.551115123125783e-17")]
+        {
+            assert_eq!(plain(text.into()), wanted);
+        }
+        for text in ["0.000000000000000001", "12345678901234567890.5", "0.5"] {
+            assert_eq!(plain(text.into()), text);
+        }
+    }
 }

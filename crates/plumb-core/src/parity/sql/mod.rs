@@ -3,6 +3,7 @@
 //! A statement is complete in itself: an engine needs no session. Every column of an answer is a text, so that no engine's
 //! own way to print a number decides anything.
 
+pub mod cloud;
 mod databricks;
 mod duckdb;
 mod join;
@@ -80,10 +81,13 @@ pub trait Dialect {
     fn trimmed(&self, expression: &str, both: bool) -> String;
     /// Composed, where the engine can.
     fn composed(&self, expression: &str) -> String;
-    /// Null in place of an error.
-    fn attempt_subtract(&self, a: &str, b: &str) -> String;
-    /// The product, null in place of an error.
-    fn attempt_multiply(&self, a: &str, b: &str) -> String;
+    /// The difference of decimals of one type, given as precision and scale, to the last digit; null in place of an error.
+    fn attempt_subtract(&self, a: &str, b: &str, of: (u8, u8)) -> String;
+    /// The product of two decimals, each with its precision, the second with its scale, too: to the last digit; null in place
+    /// of an error. `None` where there is no room for any.
+    fn attempt_multiply(&self, a: (&str, u8), b: (&str, u8, u8)) -> Option<String>;
+    /// Whether a decimal is at most another one; null where no decimal has room for the digits of both.
+    fn attempt_at_most(&self, a: &str, b: &str) -> String;
     /// `expression`, once for each of 1 to `count`, as a column of a SELECT.
     fn repeated(&self, count: &str) -> String;
     /// A number below `buckets` that depends on these values only.

@@ -232,14 +232,15 @@ pub(super) fn distance(
             Some((format!("abs({a} - {b})"), doubles_within(w, rule, &a, &b)))
         }
         Form::Plain(of @ (DataType::Decimal { .. } | DataType::Integer(_))) => {
-            let decimal = match of {
-                DataType::Decimal { .. } => of.clone(),
-                _ => DataType::Decimal { precision: 20, scale: 0 },
+            let (precision, scale) = match of {
+                DataType::Decimal { precision, scale } => (*precision, *scale),
+                _ => (20, 0),
             };
+            let decimal = DataType::Decimal { precision, scale };
             let (x, y) = (w.cast(a, &decimal), w.cast(b, &decimal));
-            let apart = format!("abs({})", w.dialect.attempt_subtract(&x, &y));
+            let apart = format!("abs({})", w.dialect.attempt_subtract(&x, &y, (precision, scale)));
             let (a, b) = (w.cast(a, &double), w.cast(b, &double));
-            Some((apart.clone(), decimals_within(w, rule, &apart, (&x, &y), (&a, &b))))
+            Some((apart.clone(), decimals_within(w, rule, &apart, (&x, &y, precision, scale), (&a, &b))))
         }
         Form::Split { .. } => {
             let whole = |side: &str| format!("{side}.{}", w.dialect.quote("whole"));
@@ -265,41 +266,41 @@ fn doubles_within(w: &Writer<'_>, rule: &ColumnRule, a: &str, b: &str) -> String
     format!("coalesce(abs({a}) < {infinity} AND abs({b}) < {infinity} AND abs({a} - {b}) <= {bound}, false)")
 }
 
-/// The same in decimals, to the last digit; where a product has no room, in doubles.
+/// The same in decimals, to the last digit; where a product or both sides of `<=` have no room, in doubles.
 fn decimals_within(
     w: &Writer<'_>,
     rule: &ColumnRule,
     apart: &str,
-    (x, y): (&str, &str),
+    (x, y, precision, scale): (&str, &str, u8, u8),
     (a, b): (&str, &str),
 ) -> String {
     let mut tests = Vec::new();
     if let Some(abs) = rule.abs {
+        let in_doubles = doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b);
         tests.push(match exact(w, abs) {
-            Some(abs) => format!("coalesce({apart} <= {abs}, false)"),
-            None => doubles_within(w, &ColumnRule { abs: Some(abs), ..ColumnRule::default() }, a, b),
+            Some((abs, _)) => format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &abs)),
+            None => in_doubles,
         });
     }
     if let Some(rel) = rule.rel {
         let largest = format!("greatest(abs({x}), abs({y}))");
         let in_doubles = doubles_within(w, &ColumnRule { rel: Some(rel), ..ColumnRule::default() }, a, b);
-        tests.push(match exact(w, rel) {
-            Some(rel) => {
-                let product = w.dialect.attempt_multiply(&rel, &largest);
-                format!("coalesce({apart} <= {product}, {in_doubles})")
-            }
+        let product = exact(w, rel)
+            .and_then(|(rel, digits)| w.dialect.attempt_multiply((&rel, digits), (&largest, precision, scale)));
+        tests.push(match product {
+            Some(product) => format!("coalesce({}, {in_doubles})", w.dialect.attempt_at_most(apart, &product)),
             None => in_doubles,
         });
     }
     format!("({})", tests.join(" OR "))
 }
 
-/// A number as the decimal that a person wrote: `1e-9`.
-fn exact(w: &Writer<'_>, value: f64) -> Option<String> {
+/// A number as the decimal that a person wrote, `1e-9`, and its precision.
+fn exact(w: &Writer<'_>, value: f64) -> Option<(String, u8)> {
     let text = format!("{value}");
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let (whole, scale) = (u8::try_from(whole.len()).ok()?, u8::try_from(rest.len()).ok()?);
     // A product has both factors' digits after the point; more than these and little room is left.
     (scale <= 18 && whole + scale <= 38)
-        .then(|| w.cast(&format!("'{text}'"), &DataType::Decimal { precision: whole + scale, scale }))
+        .then(|| (w.cast(&format!("'{text}'"), &DataType::Decimal { precision: whole + scale, scale }), whole + scale))
 }

@@ -68,8 +68,8 @@ pub(super) fn output(out: &mut String, at: usize, output: &OutputResult) {
         ));
     }
     counts(out, output);
-    lonely_rows(out, output);
     columns(out, output);
+    lonely_rows(out, output);
     for spread in &output.spread {
         spread_of(out, spread);
     }
@@ -143,7 +143,10 @@ fn lonely_rows(out: &mut String, output: &OutputResult) {
             format!("<tr><td>{}</td><td class=\"v\">{}</td></tr>\n", safe(&example.only_in), key(&example.key))
         })
         .collect();
-    table(out, "Examples of such rows", &[("Only in", ""), ("Key", "v")], &lines);
+    let heads = [("Only in", ""), ("Key", "v")];
+    out.push_str("<details><summary>Examples of such rows</summary>\n");
+    table(out, "Examples of such rows", &heads, &lines);
+    out.push_str("</details>\n");
     hashed_note(out, output.row_examples.iter().flat_map(|example| &example.key));
 }
 

@@ -3,7 +3,7 @@
 use super::super::markup::{html as safe, page};
 use super::details::{badge, mark, output};
 use super::words::{known, took, verdict};
-use super::{ParityContext, Voice, cause, consequence, count, differing, next_step, void};
+use super::{ParityContext, Voice, cause, consequence, count, differing, next_step};
 use crate::parity::result::{OutputResult, Report, Verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -67,7 +67,7 @@ fn lead(out: &mut String, report: &Report, context: &ParityContext) {
     if of(Verdict::None) > 0 {
         says.push_str(&format!("; {} without a verdict", of(Verdict::None)));
     }
-    let counts = report.verdict() == Verdict::Equal && void(report, context).is_none();
+    let counts = report.verdict() == Verdict::Equal && context.void.is_none();
     let class = match report.verdict() {
         Verdict::Equal if counts => "ok",
         Verdict::Differs => "bad",

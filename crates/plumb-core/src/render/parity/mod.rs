@@ -21,7 +21,6 @@ pub use text::text;
 use super::json::shown;
 use super::value::{fitted, quoted, visible};
 use crate::parity::result::{OutputResult, Report, Verdict};
-use crate::parity::status::no_evidence;
 use words::{cause_title, percent};
 
 /// What is known beside the report.
@@ -31,7 +30,7 @@ pub struct ParityContext {
     pub gates: Vec<String>,
     /// Where the page of the report is.
     pub page: Option<String>,
-    /// Why the report does not count, if that does not follow from the report itself.
+    /// Why the report counts for nothing.
     pub void: Option<String>,
 }
 
@@ -45,11 +44,6 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
 /// How many outputs have a verdict.
 fn count(report: &Report, verdict: Verdict) -> usize {
     report.outputs.iter().filter(|output| output.verdict == verdict).count()
-}
-
-/// Why a report does not count for a gate; `None` where nothing is known against it.
-fn void(report: &Report, context: &ParityContext) -> Option<String> {
-    context.void.clone().or_else(|| no_evidence(report))
 }
 
 /// How a form writes outside text, and a word of plumb's own that is code.
@@ -67,7 +61,7 @@ fn consequence(report: &Report, context: &ParityContext, voice: &Voice) -> Strin
     } else {
         format!("the gate {parity} of {}", gates.join(", "))
     };
-    match (report.verdict(), void(report, context).map(|why| (voice.outside)(&why))) {
+    match (report.verdict(), context.void.as_ref().map(|why| (voice.outside)(&why))) {
         (Verdict::Equal, None) => {
             format!("Evidence of equality for {}: it counts for {gate}.", (voice.outside)(&report.period))
         }

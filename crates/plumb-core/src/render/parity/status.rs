@@ -3,7 +3,7 @@
 use super::super::json::shown;
 use super::super::markdown::code;
 use super::super::value::{columns, visible};
-use crate::parity::status::{MigrationStatus, PeriodState, PeriodStatus};
+use crate::teardown::{MigrationStatus, PeriodStatus, PeriodVerdict};
 
 const HEAD: [&str; 6] = ["MIGRATION", "PERIOD", "STATUS", "OUTPUTS EQUAL", "COMPARED", "WHY"];
 
@@ -44,7 +44,7 @@ pub fn status_markdown(all: &[MigrationStatus]) -> String {
     for one in all {
         for period in &one.periods {
             let [migration, name, state, equal, at, why] = row(one, period);
-            let state = if period.state == PeriodState::Equal { state } else { format!("**{state}**") };
+            let state = if period.state == PeriodVerdict::Equal { state } else { format!("**{state}**") };
             out.push_str(&format!(
                 "| {} | {} | {state} | {equal} | {at} | {} |\n",
                 cell(&migration),
@@ -89,9 +89,8 @@ fn summary(one: &MigrationStatus) -> String {
         passes => format!("the last {passes} periods are equal"),
     };
     let mut says = vec![format!("{}: {equal}", one.migration)];
-    let waiting: Vec<&str> = one.waiting().map(|gate| gate.address.as_str()).collect();
     for gate in &one.gates {
-        let ends = if waiting.contains(&gate.address.as_str()) { "and waits" } else { "and has them" };
+        let ends = if gate.holds { "and has them" } else { "and waits" };
         says.push(format!("the gate `parity` of {} wants {} {ends}", gate.address, gate.passes));
     }
     says.join("; ")

@@ -3,7 +3,7 @@
 use super::super::Style;
 use super::super::value::{columns, fitted, visible, wrapped};
 use super::words::{known, loud, percent, rows, score, thousands, took};
-use super::{ParityContext, Voice, cause, consequence, differing, lonely, next_step, value_words, void};
+use super::{ParityContext, Voice, cause, consequence, differing, lonely, next_step, value_words};
 use crate::parity::result::{CellExample, OutputResult, Report, Verdict};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -120,6 +120,14 @@ impl ParityText {
                 ),
             );
         }
+        self.notes(output);
+    }
+
+    /// What is worth knowing beside the counts.
+    fn notes(&mut self, output: &OutputResult) {
+        for note in &output.notes {
+            self.folded("      ", &format!("note  {}", visible(note)));
+        }
     }
 
     fn differences(&mut self, output: &OutputResult) {
@@ -167,7 +175,7 @@ impl ParityText {
 
     fn foot(&mut self, report: &Report, context: &ParityContext) {
         let verdict = report.verdict();
-        let ink = if verdict == Verdict::Equal && void(report, context).is_some() { WARN } else { ink(verdict) };
+        let ink = if verdict == Verdict::Equal && context.void.is_some() { WARN } else { ink(verdict) };
         let page = context.page.as_ref().map(|page| format!(" Report: {}", visible(page))).unwrap_or_default();
         for line in wrapped(&format!("{}{page}", consequence(report, context, &VOICE)), self.style.width.max(60)) {
             let line = self.coloured(ink, &line);
@@ -192,7 +200,7 @@ fn tolerance(output: &OutputResult) -> Vec<String> {
     let of = output.matched.or(output.old.rows);
     let one = |(column, within): (&String, &crate::parity::result::WithinTolerance)| {
         let share = of.map_or_else(|| thousands(within.cells), |of| percent(within.cells, of));
-        let largest = within.largest.as_ref().map(|l| format!(", largest {}", visible(l))).unwrap_or_default();
+        let largest = within.largest.as_ref().map(|l| format!(", largest {}", visible(&short(l)))).unwrap_or_default();
         format!(
             "{share} of {} differ within the tolerance{largest}; rule: {}",
             visible(column),
@@ -200,6 +208,14 @@ fn tolerance(output: &OutputResult) -> Vec<String> {
         )
     };
     output.within_tolerance.iter().filter(|(_, within)| within.cells > 0).map(one).collect()
+}
+
+/// A distance in three digits, where it is written with more: `9.98e-13`.
+fn short(distance: &str) -> String {
+    match distance.parse::<f64>() {
+        Ok(number) if distance.len() > 9 => format!("{number:.2e}"),
+        _ => distance.to_owned(),
+    }
 }
 
 /// `customer_id=#0a1b2c3d4e5f region=r2`.
