@@ -24,6 +24,7 @@ mod log;
 mod origins;
 mod ownership;
 mod parity_causes;
+mod parity_docs;
 mod parity_promises;
 mod parity_reports;
 mod parity_setup;
