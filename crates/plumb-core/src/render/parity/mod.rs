@@ -61,7 +61,7 @@ fn consequence(report: &Report, context: &ParityContext, voice: &Voice) -> Strin
     } else {
         format!("the gate {parity} of {}", gates.join(", "))
     };
-    match (report.verdict(), context.void.as_ref().map(|why| (voice.outside)(&why))) {
+    match (report.verdict(), context.void.as_ref().map(|why| (voice.outside)(why))) {
         (Verdict::Equal, None) => {
             format!("Evidence of equality for {}: it counts for {gate}.", (voice.outside)(&report.period))
         }
