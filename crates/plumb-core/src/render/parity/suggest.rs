@@ -4,6 +4,7 @@ use super::super::translation::text;
 use super::super::value::visible;
 use super::words::thousands;
 use crate::kinds::emr::compare::{CompareOutput, CompareRule};
+use crate::kinds::emr::migration::Migration;
 use crate::parity::suggest::OutputSuggestion;
 use serde_json::Value;
 use std::fmt::Write;
@@ -15,7 +16,7 @@ const INDENT: &str = "        ";
 /// same name are in them. `migration` and `period` say of what.
 pub fn suggestion(migration: &str, period: &str, output: &CompareOutput, suggestion: &OutputSuggestion) -> String {
     let mut yaml = SuggestedYaml { out: String::new() };
-    let of = format!("Migration/{migration}, output {}: what {period} suggests", output.name);
+    let of = format!("{}/{migration}, output {}: what {period} suggests", Migration::NAME, output.name);
     yaml.comment(&of);
     yaml.comment("It takes the place of the output's members of these names. Write your own reasons.");
     let all = suggestion.added_to(output);
