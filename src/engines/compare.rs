@@ -100,21 +100,34 @@ pub async fn explain(
 ) -> Result<Vec<Statement>, CompareFault> {
     let dialect = engine.dialect();
     let mut all = [&old, &new].map(|side| explain::describe(dialect, &side.relation)).to_vec();
+    let sides = described(engine, context, old, new).await?;
+    let (old, new) = sides.map_err(|why| CompareFault::Manifest(vec![why]))?;
+    let planned = schema::plan(context.output, context.zone, old, new).map_err(CompareFault::Manifest)?;
+    all.extend(explain::statements(dialect, context.output, &planned));
+    Ok(all)
+}
+
+/// The columns of both sides. The inner error says why one cannot be read.
+///
+/// # Errors
+/// As [`compare`].
+pub(super) async fn described(
+    engine: &mut Engine,
+    context: &CompareContext<'_>,
+    old: SideSource,
+    new: SideSource,
+) -> Result<Result<(DescribedSide, DescribedSide), String>, CompareFault> {
+    let dialect = engine.dialect();
     let mut comparison = Comparison { engine, context, old: old.result, new: new.result, notes: Vec::new() };
     let sides = async {
         let old = comparison.described(dialect, "old", old.relation).await?;
         Ok((old, comparison.described(dialect, "new", new.relation).await?))
     };
-    let (old, new) = match sides.await {
-        Ok(sides) => sides,
-        Err(Stop::Fault(fault)) => return Err(fault),
-        Err(Stop::Result(result)) => {
-            return Err(CompareFault::Manifest(result.because.into_iter().collect()));
-        }
-    };
-    let planned = schema::plan(context.output, context.zone, old, new).map_err(CompareFault::Manifest)?;
-    all.extend(explain::statements(dialect, context.output, &planned));
-    Ok(all)
+    match sides.await {
+        Ok(sides) => Ok(Ok(sides)),
+        Err(Stop::Fault(fault)) => Err(fault),
+        Err(Stop::Result(result)) => Ok(Err(result.because.unwrap_or_default())),
+    }
 }
 
 struct Comparison<'a, 'c> {

@@ -12,6 +12,7 @@ pub mod find;
 pub mod pin;
 mod selftest;
 pub mod setup;
+pub mod suggest;
 pub mod tables;
 pub mod warehouse;
 

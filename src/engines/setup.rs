@@ -54,7 +54,10 @@ pub(super) fn python(folders: &[PathBuf]) -> Option<PathBuf> {
     named("python3").or_else(|| named("python"))
 }
 
-/// A duckdb program: one that is there, or else the pinned one, installed now. Blocks.
+/// How long pip may try where nobody asked for it, and nobody may be waiting: without a network it would take minutes.
+const IMPATIENT: [&str; 4] = ["--retries", "1", "--timeout", "8"];
+
+/// A duckdb program: one that is there, or else the pinned one, installed now. Without a network it gives up soon. Blocks.
 ///
 /// # Errors
 /// Why there is none, and what helps.
@@ -62,7 +65,7 @@ pub fn ensure(places: &DuckdbPlaces) -> Result<DuckdbProgram, String> {
     match find::find(places) {
         Ok(program) => Ok(program),
         Err(why) if places.named.is_some() => Err(why),
-        Err(_) => install(places).map(|setup| setup.program),
+        Err(_) => install_with(places, &IMPATIENT).map(|setup| setup.program),
     }
 }
 
@@ -71,6 +74,11 @@ pub fn ensure(places: &DuckdbPlaces) -> Result<DuckdbProgram, String> {
 /// # Errors
 /// What is missing, and what helps.
 pub fn install(places: &DuckdbPlaces) -> Result<DuckdbSetup, String> {
+    install_with(places, &[])
+}
+
+/// The same with options for pip.
+fn install_with(places: &DuckdbPlaces, options: &[&str]) -> Result<DuckdbSetup, String> {
     let Some(cache) = places.cache.as_deref() else {
         return Err("there is no folder for it: set PLUMB_CACHE, XDG_CACHE_HOME or HOME".into());
     };
@@ -93,14 +101,14 @@ pub fn install(places: &DuckdbPlaces) -> Result<DuckdbSetup, String> {
     let ready = stage.path().join(VERSION);
     std::fs::create_dir(&ready).map_err(|e| failed(&ready, e))?;
     if there.is_none() {
-        let wheel = unpacked(&python, PROGRAM_WHEELS, &stage.path().join("program"))?;
+        let wheel = unpacked(&python, PROGRAM_WHEELS, options, &stage.path().join("program"))?;
         let program = ready.join(program_file());
         let inside = wheel.join("duckdb_cli").join(program_file());
         std::fs::rename(&inside, &program).map_err(|e| failed(&inside, e))?;
         private(&program).map_err(|e| failed(&program, e))?;
         runs(&program)?;
     }
-    let delta = unpacked(&python, DELTA_WHEELS, &stage.path().join("delta")).and_then(|wheel| {
+    let delta = unpacked(&python, DELTA_WHEELS, options, &stage.path().join("delta")).and_then(|wheel| {
         let inside = wheel.join("duckdb_extension_delta/extensions").join(format!("v{VERSION}")).join(DELTA_FILE);
         std::fs::rename(&inside, ready.join(DELTA_FILE)).map_err(|e| failed(&inside, e))
     });
@@ -127,13 +135,13 @@ fn put(ready: &Path, folder: &Path, is_there: bool) -> std::io::Result<()> {
 }
 
 /// The folder into which a wheel was unpacked that pip brought and whose hash it checked.
-fn unpacked(python: &Path, wheels: &str, into: &Path) -> Result<PathBuf, String> {
+fn unpacked(python: &Path, wheels: &str, options: &[&str], into: &Path) -> Result<PathBuf, String> {
     let failed = |e: std::io::Error| format!("{}: {e}", into.display());
     std::fs::create_dir_all(into).map_err(failed)?;
     std::fs::write(into.join("wheels.txt"), wheels).map_err(failed)?;
     let pip = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"];
     let wanted = ["--require-hashes", "--only-binary=:all:", "--dest", "wheels", "-r", "wheels.txt"];
-    run(python, &[&pip[..], &wanted[..]].concat(), into)?;
+    run(python, &[&pip[..], options, &wanted[..]].concat(), into)?;
     let wheel =
         std::fs::read_dir(into.join("wheels")).map_err(failed)?.filter_map(Result::ok).map(|entry| entry.path());
     let Some(wheel) = wheel.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "whl")) else {

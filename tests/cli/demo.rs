@@ -1,5 +1,6 @@
 //! The demo, as a new user runs it, and what it says when a step does not hold.
 
+use crate::duckdb_support;
 use plumb::cli::demo::{self, Demo, EMR, Stage, Story, WORKSPACE};
 use plumb::ui::{Colour, ExitCode, Failure, Streams, TerminalEnvironment, Ui, Volume};
 use serde_json::{Value, json};
@@ -37,16 +38,38 @@ fn ui(out: &Buffer) -> Ui {
 
 #[test]
 fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundings() {
-    holds(&["demo"], &WORKSPACE, 12, 28);
+    holds(&["demo"], &WORKSPACE, 12, 28, &[]);
 }
 
 #[test]
 fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
-    holds(&["demo", "emr"], &EMR, 7, 25);
+    duckdb_support::program();
+    let cache = duckdb_support::cache();
+    let out = holds(&["demo", "emr"], &EMR, 8, 28, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
+    let verdicts =
+        ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
+    let mut rest = out.as_str();
+    for verdict in verdicts {
+        rest = rest.split_once(verdict).unwrap_or_else(|| panic!("no {verdict}: {out}")).1;
+    }
+    assert!(out.contains(" ts  1,950   each is +1 h ") && out.contains("-> constant shift: a time zone?"), "{out}");
+    assert!(out.contains("2 of 2 periods compared equal"), "{out}");
+}
+
+/// No Python, no network and no cache: nothing is compared, and that is what it says.
+#[test]
+fn the_story_of_emr_holds_without_duckdb_and_says_what_is_missing() {
+    let out = holds(&["demo", "emr"], &EMR, 8, 25, &[("PATH", "/nowhere")]);
+    let told = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let skipped = "The comparison is skipped, because there is no duckdb here. `plumb parity setup` installs it: \
+                   Python is missing, whose pip brings it: install Python 3";
+    assert!(told.contains(skipped), "{out}");
+    assert!(told.contains("by Ben Okafor: Terminate the old insights clusters without a comparison"), "{out}");
+    assert!(!out.contains("$ plumb parity") && !out.contains("compared equal, the last"), "{out}");
 }
 
 /// Runs a story in an empty folder, in surroundings that it may not use, and counts what it proves.
-fn holds(args: &[&str], story: &Story, steps: usize, facts: usize) {
+fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: &[(&str, &str)]) -> String {
     let (empty, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let done = Command::new(PLUMB)
         .args(args)
@@ -61,6 +84,8 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize) {
         .env("PLUMB_TARGET", "prod")
         .env("GIT_DIR", "/nowhere")
         .env("TMPDIR", temporary.path())
+        .env_remove("PLUMB_CACHE")
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     let (out, err) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
@@ -81,15 +106,19 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize) {
     assert!(!out.contains("dapi-of-the-caller") && !out.contains("production.example.com"));
     let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
     assert_eq!((left(empty.path()), left(temporary.path())), (0, 0), "it left files behind");
+    out
 }
 
 #[test]
 fn the_repository_can_be_kept() {
     let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
-    let emr = ["Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ben Okafor"];
+    let emr = ["Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ben Okafor", "Ben Okafor"];
     for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
         let temporary = tempfile::tempdir().unwrap();
-        let done = Command::new(PLUMB).args(args).env("TMPDIR", temporary.path()).output().unwrap();
+        duckdb_support::program();
+        let cache = duckdb_support::cache();
+        let mut command = Command::new(PLUMB);
+        let done = command.args(args).env("TMPDIR", temporary.path()).env("PLUMB_CACHE", cache).output().unwrap();
         let out = String::from_utf8(done.stdout).unwrap();
         assert_eq!(done.status.code(), Some(0), "{out}");
         let folder = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
@@ -132,7 +161,8 @@ enum Sabotage {
 async fn play_to(story: &Story, number: usize, sabotage: Sabotage) -> Result<(), Failure> {
     let folder = tempfile::tempdir().unwrap();
     let ui = ui(&Buffer::default());
-    let stage = Stage::set(Path::new(PLUMB), folder.path(), &ui).await.unwrap();
+    let mut stage = Stage::set(Path::new(PLUMB), folder.path(), &ui).await.unwrap();
+    stage.places.cache = Some(duckdb_support::cache());
     let before = if matches!(sabotage, Sabotage::Skip) { number - 2 } else { number - 1 };
     for index in 0..before {
         demo::play(&stage, story, index).await.unwrap();
@@ -195,13 +225,14 @@ async fn a_cluster_more_is_noticed() {
 
 #[tokio::test]
 async fn a_gate_that_does_not_open_is_noticed() {
-    is_noticed(&EMR, 5, Sabotage::File("evidence/broken.json", "{}"), "after parity, {\"busy\", \"parity\"} wait")
-        .await;
+    duckdb_support::program();
+    is_noticed(&EMR, 6, Sabotage::File("evidence/broken.json", "{}"), "{\"parity\"} wait").await;
 }
 
 #[tokio::test]
 async fn a_cluster_that_is_not_taken_down_is_noticed() {
-    is_noticed(&EMR, 6, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+    duckdb_support::program();
+    is_noticed(&EMR, 7, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
 }
 
 /// A manifest that the story does not tell of.

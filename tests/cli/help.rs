@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "init",
     "validate",
     "plan",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 27] = [
     "parity run",
     "parity report",
     "parity status",
+    "parity suggest",
     "parity setup",
     "schema",
     "sandbox",

@@ -25,6 +25,10 @@ mod words;
 
 // Not all of it is needed here.
 #[allow(dead_code)]
+#[path = "../support/duckdb.rs"]
+mod duckdb_support;
+// Not all of it is needed here.
+#[allow(dead_code)]
 #[path = "../support/github/mod.rs"]
 mod github;
 #[path = "../support/parity_reports.rs"]

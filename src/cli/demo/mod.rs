@@ -40,8 +40,9 @@ pub enum DemoCommand {
     /// Show the way out of EMR: inventory, translation, old and new in parallel, teardown
     ///
     /// Emulates an AWS account with six monthly pipelines beside a workspace and an Airflow. The pipelines are
-    /// inventoried, translated to manifests and deployed beside the old ones; an old cluster is terminated once its
-    /// gates are open, and noticed when it comes back. What each step claims is checked, as in `plumb demo`.
+    /// inventoried, translated to manifests and deployed beside the old ones; what both write is compared, for which
+    /// duckdb is installed with pip where it is missing. An old cluster is terminated once its gates are open, and
+    /// noticed when it comes back. What each step claims is checked, as in `plumb demo`.
     #[command(after_help = "Examples:\n  plumb demo emr\n  plumb demo emr --pause\n  plumb demo emr --keep")]
     Emr,
 }

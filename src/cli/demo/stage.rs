@@ -2,6 +2,8 @@
 
 use super::page::StoryPage;
 use crate::cli::embedded;
+use crate::engines::find::{self, DuckdbPlaces};
+use crate::engines::setup;
 use crate::services::{Emr, http};
 use crate::settings;
 use crate::ui::{Failure, Ui};
@@ -11,7 +13,7 @@ use plumb_model::call::Service;
 use plumb_sandbox::Running;
 use plumb_sandbox::airflow::{self, Access};
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -36,6 +38,10 @@ pub struct Stage<'a> {
     bystanders: Vec<Value>,
     commits: Cell<i64>,
     proofs: Cell<usize>,
+    /// Where duckdb is looked for, and put.
+    pub places: DuckdbPlaces,
+    /// The program, once it was found.
+    duckdb: RefCell<Option<PathBuf>>,
 }
 
 /// What a command came to.
@@ -74,6 +80,8 @@ impl<'a> Stage<'a> {
             bystanders: Vec::new(),
             commits: Cell::new(0),
             proofs: Cell::new(0),
+            places: DuckdbPlaces::of_environment(),
+            duckdb: RefCell::new(None),
         };
         stage.write("../home/.databrickscfg", &format!("[demo]\nhost = {}\ntoken = {TOKEN}\n", stage.url()))?;
         let mut options = RepositoryInitOptions::new();
@@ -160,6 +168,19 @@ impl<'a> Stage<'a> {
         Ok(id.to_string().chars().take(12).collect())
     }
 
+    /// Finds the duckdb program or installs it, for the commands that follow. Where the user has no cache, it goes into the
+    /// folder of the story. The inner error says why there is none.
+    pub async fn find_duckdb(&self) -> Result<Result<(), String>, Failure> {
+        let mut places = self.places.clone();
+        places.cache.get_or_insert_with(|| self.folder.join("cache"));
+        if find::find(&places).is_err() {
+            self.page.instead("installing duckdb with pip, once")?;
+        }
+        let found = tokio::task::spawn_blocking(move || setup::ensure(&places)).await;
+        let found = found.map_err(|e| failed("duckdb", &e))?;
+        Ok(found.map(|program| drop(self.duckdb.replace(Some(program.path)))))
+    }
+
     /// Runs `plumb` in the repository, and shows the command line and all that it printed.
     pub async fn plumb(&self, args: &[&str]) -> Result<Ran, Failure> {
         self.page.command(&format!("plumb {}", args.join(" ")))?;
@@ -213,6 +234,9 @@ impl<'a> Stage<'a> {
             .env("COLUMNS", self.page.width().to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if let Some(duckdb) = &*self.duckdb.borrow() {
+            command.env("PLUMB_DUCKDB", duckdb).env("TMPDIR", &self.folder);
+        }
         // Without it Windows opens no socket.
         if let Some(root) = settings::env("SystemRoot") {
             command.env("SystemRoot", root).env("USERPROFILE", self.folder.join("home"));

@@ -1,13 +1,19 @@
 //! The engines of a run: each is started when the first output needs it.
 
+use super::jobs::Job;
 use crate::cli::embedded::Emulator;
 use crate::cli::session::Project;
 use crate::engines::compare::CompareFault;
+use crate::engines::files::SideError;
+use crate::engines::pin::Pins;
+use crate::engines::tables::PinnedSource;
 use crate::engines::{Duckdb, DuckdbOptions, Engine, EngineError, WarehouseEngine, find};
 use crate::services::databricks::statements::{StatementError, StatementProgress, Statements, Uncancelled};
 use crate::services::databricks::warehouse::Warehouse;
 use crate::ui::{Failure, Ui};
-use plumb_core::parity::engine::OutputEngine;
+use clap::{Args, ValueEnum};
+use plumb_core::kinds::emr::compare::{CompareOutput, CompareSide, EngineChoice};
+use plumb_core::parity::engine::{OutputEngine, engine_of};
 use plumb_model::call::{Service, System};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +22,68 @@ use std::time::Duration;
 
 /// How often is said that a statement is waited for.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What compares, and what it may use.
+#[derive(Args)]
+pub struct EngineArgs {
+    /// What compares [default: as the manifest says]
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    engine: Option<EngineArg>,
+    /// Memory that DuckDB may use before it spills to disk: `1GB` [default: 60 % of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+    /// Cores that DuckDB uses [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Disk that downloads from S3 may use
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "20GB")]
+    pub cache: u64,
+}
+
+impl EngineArgs {
+    /// What DuckDB is started with.
+    pub fn limits(&self) -> DuckdbLimits {
+        DuckdbLimits { memory: self.memory, threads: self.threads }
+    }
+
+    /// What compares an output.
+    ///
+    /// # Errors
+    /// Why it cannot be compared.
+    pub fn engine_of<'j>(&self, job: &'j Job, output: &CompareOutput) -> Result<OutputEngine<'j>, Failure> {
+        let choice = match self.engine {
+            None => job.compare.engine,
+            Some(EngineArg::Auto) => EngineChoice::Auto,
+            Some(EngineArg::Duckdb) => EngineChoice::Duckdb,
+            Some(EngineArg::Databricks) => EngineChoice::Databricks,
+        };
+        engine_of(choice, job.compare.warehouse.as_deref(), output)
+            .map_err(|(what, help)| Failure::error(format!("{}: {what}", job.at(output))).hint(help))
+    }
+}
+
+/// What compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineArg {
+    Auto,
+    Duckdb,
+    Databricks,
+}
+
+/// A size like `1GB` or `512MB`, in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err("expected a size like `1GB` or `512MB`".into()),
+    };
+    let number = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    number.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a size like `1GB` or `512MB`".to_owned())
+}
 
 /// What DuckDB is started with.
 #[derive(Clone, Copy, Debug)]
@@ -95,13 +163,54 @@ impl<'a> Engines<'a> {
         }
     }
 
+    /// Pins a side for an engine. The inner error says why there is no verdict about it.
+    ///
+    /// # Errors
+    /// Why the engine cannot be started.
+    pub async fn pin(
+        &mut self,
+        pins: &mut Pins,
+        wanted: OutputEngine<'_>,
+        side: &CompareSide,
+        at: &str,
+    ) -> Result<Result<PinnedSource, SideError>, Failure> {
+        if wanted == OutputEngine::Duckdb {
+            return Ok(pins.pin(side).await.map(|pinned| PinnedSource::Files(Box::new(pinned))));
+        }
+        let (waiting, ui) = (self.waiting(), self.ui);
+        let engine = self.get(wanted, Vec::new, at).await?;
+        Ok(waiting.shown(ui, PinnedSource::of_warehouse(engine, side)).await)
+    }
+
+    /// Does some work; `None` when it was interrupted. No statement is left behind.
+    pub async fn until_interrupted<T>(mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> Option<T> {
+        let done = {
+            // Dropped at the end of this block: what it waits for is cancelled then.
+            let mut work = std::pin::pin!(work(&mut self));
+            tokio::select! {
+                biased;
+                Ok(()) = tokio::signal::ctrl_c() => None,
+                done = &mut work => Some(done),
+            }
+        };
+        let left = tokio::select! {
+            left = self.settled() => left,
+            Ok(()) = tokio::signal::ctrl_c() => Vec::new(),
+        };
+        for (id, why) in left {
+            self.ui
+                .warn(&format!("statement {id} may still run on its warehouse, as it could not be cancelled: {why}"));
+        }
+        done
+    }
+
     /// Says now and then what is waited for.
     pub fn waiting(&self) -> Waiting {
         self.waiting.clone()
     }
 
     /// Waits until every statement that was interrupted is cancelled; returns those that may still run.
-    pub async fn settled(&self) -> Vec<Uncancelled> {
+    async fn settled(&self) -> Vec<Uncancelled> {
         let mut left = Vec::new();
         for statements in &self.statements {
             left.extend(statements.settled().await);

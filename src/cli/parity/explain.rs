@@ -1,7 +1,8 @@
 //! `plumb parity run --explain`: every statement, and what would be read.
 
 use super::engines::{Engines, failed};
-use super::run::{Comparisons, Job};
+use super::jobs::Job;
+use super::run::Comparisons;
 use crate::engines::compare::{CompareContext, explain};
 use crate::engines::files::SideError;
 use crate::engines::pin::Pins;

@@ -2,10 +2,12 @@
 
 mod engines;
 mod explain;
+mod jobs;
 mod report;
 mod run;
 mod setup;
 mod status;
+mod suggest;
 
 use super::Global;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -17,6 +19,7 @@ use clap::{Args, Subcommand};
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb parity setup                    install duckdb, once
+  plumb parity suggest audience         keys and rules that the last period suggests
   plumb parity run audience             compare the last period that is over
   plumb parity report audience          what the last comparison found
   plumb parity status                   which periods are equal, and what the gates wait for")]
@@ -30,6 +33,7 @@ enum ParityCommand {
     Run(run::ParityRun),
     Report(report::ParityReport),
     Status(status::ParityStatus),
+    Suggest(suggest::ParitySuggest),
     Setup(setup::Setup),
 }
 
@@ -39,6 +43,7 @@ pub async fn run(global: &Global, args: ParityArgs, ui: &Ui) -> Result<ExitCode,
         ParityCommand::Run(args) => run::run(global, args, ui).await,
         ParityCommand::Report(args) => report::run(global, args, ui),
         ParityCommand::Status(args) => status::run(global, args, ui),
+        ParityCommand::Suggest(args) => suggest::run(global, args, ui).await,
         ParityCommand::Setup(args) => setup::run(args, ui).await,
     }
 }

@@ -1,7 +1,8 @@
 //! `plumb parity run`.
 
-use super::engines::{DuckdbLimits, Engines, failed};
+use super::engines::{EngineArgs, Engines, failed};
 use super::explain;
+use super::jobs::{Job, JobSelection, jobs};
 use super::report::{ReportForm, evidence, of_manifests};
 use crate::cli::output::Output;
 use crate::cli::session::Project;
@@ -13,15 +14,12 @@ use crate::engines::pin::Pins;
 use crate::engines::tables::PinnedSource;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use plumb_core::kinds::emr::compare::{Compare, CompareOutput, CompareSide, EngineChoice};
-use plumb_core::kinds::emr::migration::Migration;
-use plumb_core::parity::engine::{OutputEngine, engine_of};
+use plumb_core::kinds::emr::compare::CompareOutput;
+use plumb_core::parity::engine::OutputEngine;
 use plumb_core::parity::mask::{MaskKey, mask};
-use plumb_core::parity::period::{self, Period, PeriodState};
-use plumb_core::parity::resolve::{compare_of, resolve};
 use plumb_core::parity::result::{ComparedBy, EngineName, FORMAT, OutputResult, Report, SideResult, Verdict};
 use plumb_core::parity::rules::rules_hash;
 use plumb_core::parity::signature::{EvidenceSignature, signed_text};
@@ -29,7 +27,6 @@ use plumb_core::parity::verdict::source;
 use plumb_core::render::Style;
 use plumb_core::render::parity;
 use plumb_core::teardown::EvidenceFile;
-use plumb_model::text::glob;
 use std::path::Path;
 use std::time::Instant;
 
@@ -60,18 +57,8 @@ pub struct ParityRun {
     /// Only these outputs; may be repeated. No evidence is written
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// What compares [default: as the manifest says]
-    #[arg(long, value_enum, value_name = "ENGINE")]
-    engine: Option<EngineArg>,
-    /// Memory that DuckDB may use before it spills to disk: `1GB` [default: 60 % of the machine's]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    memory: Option<u64>,
-    /// Cores that DuckDB uses [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-    /// Disk that downloads from S3 may use
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "20GB")]
-    cache: u64,
+    #[command(flatten)]
+    engines: EngineArgs,
     /// Show every statement and what would be read, and compare nothing
     #[arg(long)]
     explain: bool,
@@ -81,132 +68,23 @@ pub struct ParityRun {
     output: Output<ReportForm>,
 }
 
-/// What compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum EngineArg {
-    Auto,
-    Duckdb,
-    Databricks,
-}
-
-/// A size like `1GB` or `512MB`, in bytes.
-fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit: u64 = match text[digits.len()..].to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        _ => return Err("expected a size like `1GB` or `512MB`".into()),
-    };
-    let number = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    number.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a size like `1GB` or `512MB`".to_owned())
-}
-
-/// One migration, ready to be compared.
-pub struct Job {
-    pub name: String,
-    compare: Compare,
-    period: Period,
-    pub zone: TimeZone,
-    /// The outputs, the period filled in.
-    pub outputs: Vec<CompareOutput>,
-    /// Why it is too early, where it is.
-    early: Option<String>,
-}
-
 /// Compares.
 pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, Failure> {
     let project = Project::load(global, &args.targeted, ui)?;
     let (now, clock) = settings::now().map_err(Failure::error)?;
-    let jobs = jobs(&project, &args, now)?;
+    let selection = JobSelection { migrations: &args.migrations, only: &args.only, period: args.period.as_deref() };
+    let jobs = jobs(&project, &selection, now)?;
     if jobs.len() > 1 && matches!(args.output.output, ReportForm::Html | ReportForm::Junit) {
         let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         let failure = Failure::usage("this form holds the report of one migration");
         return Err(failure.hint(format!("name one of {}", names.join(", "))));
     }
-    let limits = DuckdbLimits { memory: args.memory, threads: args.threads };
-    let mut engines = Engines::new(&project, ui, limits);
+    let engines = Engines::new(&project, ui, args.engines.limits());
     let run = Comparisons { project: &project, args: &args, ui, now, clock };
-    let done = {
-        // Dropped at the end of this block: what it waits for is cancelled then.
-        let mut work = std::pin::pin!(run.work(jobs, &mut engines));
-        tokio::select! {
-            biased;
-            Ok(()) = tokio::signal::ctrl_c() => None,
-            done = &mut work => Some(done),
-        }
-    };
-    let left = tokio::select! {
-        left = engines.settled() => left,
-        Ok(()) = tokio::signal::ctrl_c() => Vec::new(),
-    };
-    for (id, why) in left {
-        ui.warn(&format!("statement {id} may still run on its warehouse, as it could not be cancelled: {why}"));
-    }
+    let done = engines.until_interrupted(async |engines| run.work(jobs, engines).await).await;
     done.unwrap_or_else(|| {
         Err(Failure::new(ExitCode::Interrupted, "interrupted; no evidence was written for what was being compared"))
     })
-}
-
-/// The migrations that are asked for.
-fn jobs(project: &Project, args: &ParityRun, now: Timestamp) -> Result<Vec<Job>, Failure> {
-    let mut jobs = Vec::new();
-    let mut known = Vec::new();
-    let kind = format!("{}/", Migration::NAME);
-    let wanted: Vec<&str> = args.migrations.iter().map(|name| name.strip_prefix(&*kind).unwrap_or(name)).collect();
-    for resource in &project.desired.resources {
-        let name = &resource.address.name;
-        let failed = |why: String| Failure::error(format!("{}: {why}", resource.address));
-        let Some(compare) = compare_of(resource).map_err(failed)? else { continue };
-        known.push(name.clone());
-        if !wanted.is_empty() && !wanted.iter().any(|pattern| glob(pattern, name)) {
-            continue;
-        }
-        let zone = period::zone(&compare).map_err(failed)?;
-        let settles = period::settles(&compare).map_err(failed)?;
-        let period = match &args.period {
-            Some(text) => Period::parse(compare.period, text).map_err(|why| failed(format!("--period: {why}")))?,
-            None => Period::last_over(compare.period, &zone, now)
-                .ok_or_else(|| failed("its `period` is `none`, so --period has to name the comparison".into()))?,
-        };
-        let at = |instant: Timestamp| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
-        let early = match period.state(&zone, settles, now) {
-            PeriodState::Settled => None,
-            PeriodState::Running(end) => Some(format!("{period} is not over before {}", at(end))),
-            PeriodState::Settling(end) => {
-                Some(format!("{period} is over, and may be compared from {} on (`settles`)", at(end)))
-            }
-        };
-        let mut outputs = resolve(&compare, &period).map_err(failed)?;
-        if !args.only.is_empty() {
-            outputs.retain(|output| args.only.iter().any(|only| glob(only, &output.name)));
-        }
-        jobs.push(Job { name: name.clone(), compare, period, zone, outputs, early });
-    }
-    for pattern in &wanted {
-        if !jobs.iter().any(|job| glob(pattern, &job.name)) {
-            let failure = Failure::error(format!("no Migration with `compare` is named `{pattern}`"));
-            return Err(failure.hint(list("there are", &known)));
-        }
-    }
-    if jobs.is_empty() {
-        let failure = Failure::error("no Migration has `spec.compare`, so there is nothing to compare");
-        return Err(failure.hint("docs/parity.md shows how it is written"));
-    }
-    let outputs: Vec<String> = jobs.iter().flat_map(|job| &job.compare.outputs).map(|o| o.name.clone()).collect();
-    for only in &args.only {
-        if !outputs.iter().any(|name| glob(only, name)) {
-            return Err(Failure::error(format!("no output is named `{only}`")).hint(list("there are", &outputs)));
-        }
-    }
-    jobs.retain(|job| !job.outputs.is_empty());
-    Ok(jobs)
-}
-
-fn list(start: &str, names: &[String]) -> String {
-    if names.is_empty() { "there is none".into() } else { format!("{start} {}", names.join(", ")) }
 }
 
 /// A run over some migrations.
@@ -236,7 +114,7 @@ impl Comparisons<'_> {
     }
 
     async fn all(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
-        let mut pins = Pins::new(&self.project.dir, self.args.cache);
+        let mut pins = Pins::new(&self.project.dir, self.args.engines.cache);
         let mut pinned = Vec::new();
         for job in &jobs {
             pinned.push(self.pinned(&mut pins, engines, job).await);
@@ -304,31 +182,7 @@ impl Comparisons<'_> {
 
     /// What compares an output.
     pub fn engine_of<'j>(&self, job: &'j Job, output: &CompareOutput) -> Result<OutputEngine<'j>, Failure> {
-        let choice = match self.args.engine {
-            None => job.compare.engine,
-            Some(EngineArg::Auto) => EngineChoice::Auto,
-            Some(EngineArg::Duckdb) => EngineChoice::Duckdb,
-            Some(EngineArg::Databricks) => EngineChoice::Databricks,
-        };
-        engine_of(choice, job.compare.warehouse.as_deref(), output)
-            .map_err(|(what, help)| Failure::error(format!("{}: {what}", job.at(output))).hint(help))
-    }
-
-    /// Pins a side for an engine.
-    async fn pinned_side(
-        &self,
-        pins: &mut Pins,
-        engines: &mut Engines<'_>,
-        wanted: OutputEngine<'_>,
-        side: &CompareSide,
-        at: &str,
-    ) -> Result<Result<PinnedSource, SideError>, Failure> {
-        if wanted == OutputEngine::Duckdb {
-            return Ok(pins.pin(side).await.map(|pinned| PinnedSource::Files(Box::new(pinned))));
-        }
-        let waiting = engines.waiting();
-        let engine = engines.get(wanted, Vec::new, at).await?;
-        Ok(waiting.shown(self.ui, PinnedSource::of_warehouse(engine, side)).await)
+        self.args.engines.engine_of(job, output)
     }
 
     async fn pinned_output(
@@ -350,8 +204,8 @@ impl Comparisons<'_> {
         let wanted = self.engine_of(job, output)?;
         let failed =
             |name: &str, why: String| Failure::error(format!("{at}, {name}: {why}")).hint("no evidence was written");
-        let old = self.pinned_side(pins, engines, wanted, &output.old, &at).await?;
-        let new = self.pinned_side(pins, engines, wanted, &output.new, &at).await?;
+        let old = engines.pin(pins, wanted, &output.old, &at).await?;
+        let new = engines.pin(pins, wanted, &output.new, &at).await?;
         match (old, new) {
             (Ok(old), Ok(new)) => Ok(Ready::Sides(Box::new((old, new)))),
             (Err(SideError::Failed(why)), _) => Err(failed("old", why)),
@@ -491,13 +345,6 @@ impl Comparisons<'_> {
             ReportForm::Junit => parity::junit(report),
         };
         output.write(&text, self.ui)
-    }
-}
-
-impl Job {
-    /// An output, as messages name it.
-    pub fn at(&self, output: &CompareOutput) -> String {
-        format!("{}/{}, output `{}`", Migration::NAME, self.name, output.name)
     }
 }
 

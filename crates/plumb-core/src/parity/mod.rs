@@ -18,6 +18,7 @@ pub mod rules;
 pub mod schema;
 pub mod signature;
 pub mod sql;
+pub mod suggest;
 pub mod verdict;
 
 pub use plumb_model::types;

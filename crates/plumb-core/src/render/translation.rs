@@ -113,7 +113,7 @@ impl ReportWriter<'_> {
 }
 
 /// A text as YAML: bare where it can only be read as that text, else in double quotes with JSON's escapes.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let inside =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '$' | '=' | '+' | '(' | ')');
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"];

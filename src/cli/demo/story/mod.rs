@@ -148,6 +148,12 @@ const EMR_STEPS: &[StoryStep] = &[
         play: |stage| Box::pin(emr::gates(stage)),
     },
     StoryStep {
+        title: "parity: old and new, compared",
+        words: "One gate is left: that the new pipeline writes what the old one writes, two months in a row. The import \
+                proposed a comparison; Ben reviews it: where both write, what names a row, what may differ and why.",
+        play: |stage| Box::pin(parity::compare(stage)),
+    },
+    StoryStep {
         title: "teardown: allowed",
         words: "Now it is due. That alone ends nothing: terminating takes --allow-teardown as well.",
         play: |stage| Box::pin(emr::take_down(stage)),

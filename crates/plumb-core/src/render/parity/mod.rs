@@ -7,6 +7,7 @@ mod junit;
 mod markdown;
 mod marks;
 mod status;
+mod suggest;
 mod text;
 mod words;
 
@@ -14,6 +15,7 @@ pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use status::{status_json, status_markdown, status_text};
+pub use suggest::suggestion;
 pub use text::text;
 
 use super::json::shown;
