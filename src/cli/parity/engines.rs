@@ -14,14 +14,15 @@ use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::kinds::emr::compare::{CompareOutput, CompareSide, EngineChoice};
 use plumb_core::parity::engine::{OutputEngine, engine_of};
+use plumb_core::render::parity::thousands;
 use plumb_model::call::{Service, System};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often is said that a statement is waited for.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What compares, and what it may use.
 #[derive(Args)]
@@ -268,7 +269,12 @@ fn unfound(at: &str, error: &StatementError) -> Failure {
 
 /// What is waited for.
 #[derive(Clone, Default)]
-pub struct Waiting(Arc<Mutex<Option<String>>>);
+pub struct Waiting {
+    /// What a warehouse says, until it is shown.
+    warehouse: Arc<Mutex<Option<String>>>,
+    /// The step that runs, and since when.
+    step: Arc<Mutex<Option<(String, Instant)>>>,
+}
 
 impl Waiting {
     fn set(&self, warehouse: &str, progress: StatementProgress<'_>) {
@@ -278,7 +284,22 @@ impl Waiting {
         } else {
             format!("a statement runs on SQL warehouse `{warehouse}`: {seconds} s")
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        *self.warehouse.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// A step of a comparison begins: of an output, over so many rows.
+    pub fn begins(&self, output: &str, step: &str, rows: Option<u64>) {
+        let rows = rows.map(|rows| format!(" of {} rows", thousands(rows))).unwrap_or_default();
+        let step = Some((format!("{output}: {step}{rows}"), Instant::now()));
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    /// What is waited for now.
+    fn text(&self) -> Option<String> {
+        let warehouse = self.warehouse.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = step.as_ref().map(|(text, since)| format!("{text}, {} s so far", since.elapsed().as_secs()));
+        warehouse.or(step)
     }
 
     /// Does some work, and says now and then what it waits for.
@@ -289,7 +310,7 @@ impl Waiting {
                 biased;
                 done = &mut work => return done,
                 () = tokio::time::sleep(TOLD_EVERY) => {
-                    if let Some(text) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    if let Some(text) = self.text() {
                         ui.status(&text);
                     }
                 }

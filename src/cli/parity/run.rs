@@ -239,8 +239,8 @@ impl Comparisons<'_> {
             today: self.now.to_zoned(TimeZone::UTC).date(),
             previous,
             progress: &|step, rows| {
-                let rows = rows.map(|rows| format!(" of {rows} rows")).unwrap_or_default();
-                self.ui.detail(&format!("{}: {step}{rows}", output.name));
+                waiting.begins(&output.name, step, rows);
+                self.ui.detail(&format!("{}: {step}", output.name));
             },
         };
         let sides = (old.source().clone(), new.source().clone());

@@ -17,6 +17,7 @@ pub use markdown::markdown;
 pub use status::{status_json, status_markdown, status_text};
 pub use suggest::suggestion;
 pub use text::text;
+pub use words::thousands;
 
 use super::json::shown;
 use super::value::{fitted, quoted, visible};

@@ -59,7 +59,7 @@ pub(super) fn cause_title(name: &str) -> String {
 }
 
 /// `9,999,870`.
-pub(super) fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
