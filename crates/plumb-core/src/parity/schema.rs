@@ -30,7 +30,8 @@ pub struct PlannedOutput {
     pub notes: Vec<SchemaNote>,
     /// Columns that are not compared, and why.
     pub ignored: BTreeMap<String, String>,
-    /// Whether rows can be told apart: false when a key is missing on a side, or is another type there.
+    /// Whether rows can be told apart: false when a key is missing on a side, or is another type there, or when no column is in
+    /// both.
     pub has_keys: bool,
 }
 
@@ -70,6 +71,12 @@ pub fn plan(
         let (tolerant, exact) = cells.into_iter().partition(|column| column.rule.is_tolerant());
         (keys, cells) = (exact, tolerant);
     }
+    // Without columns there would be nothing but a number of rows to compare, and that is no equality.
+    if keys.is_empty() && cells.is_empty() && !planner.notes.iter().any(|note| note.fails) {
+        planner.wrong.push("no column is left to compare: `ignore` names them all".into());
+    }
+    has_keys &= !keys.is_empty() || !cells.is_empty();
+    planner.ambiguous();
     let expect = planner.expectations(&cells);
     let sides = [&output.old, &output.new].map(|side| side.filter.clone().unwrap_or_default());
     let [old_filter, new_filter] = sides;
@@ -102,6 +109,18 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn is_somewhere(&self, name: &str) -> bool {
         self.old.columns.iter().chain(&self.new.columns).any(|(own, _)| same_name(own, name))
+    }
+
+    /// Names that are one to Spark, within a side: which of the two would be compared is anybody's guess.
+    fn ambiguous(&mut self) {
+        for (which, side) in [("old", self.old), ("new", self.new)] {
+            for (at, (name, _)) in side.columns.iter().enumerate() {
+                if let Some((other, _)) = side.columns[..at].iter().find(|(other, _)| same_name(other, name)) {
+                    let why = "only their case tells them apart, and Spark takes them for one";
+                    self.wrong.push(format!("`{which}` has the columns `{other}` and `{name}`: {why}"));
+                }
+            }
+        }
     }
 
     fn unknown(&mut self, place: &str, name: &str) {
@@ -449,3 +468,7 @@ fn scalar(value: &Value, of_type: &DataType, zone: &TimeZone) -> Result<FilterVa
         other => Err(format!("a {other} has no conditions")),
     }
 }
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

@@ -135,3 +135,7 @@ pub fn count(result: &mut OutputResult, plan: &OutputPlan, counts: &JoinCounts, 
         Verdict::Equal
     };
 }
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

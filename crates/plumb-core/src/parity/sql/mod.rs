@@ -13,7 +13,7 @@ mod value;
 
 pub use databricks::Databricks;
 pub use duckdb::Duckdb;
-pub use join::{JoinCounts, JoinPath, Joined, may_explode, read_explosion};
+pub use join::{CellCounts, JoinCounts, JoinPath, Joined, may_explode, read_explosion};
 pub use side::{count, describe, read_count, read_description};
 pub(crate) use value::same_name;
 pub use value::{Form, form};
