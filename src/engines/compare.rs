@@ -8,6 +8,7 @@ use plumb_core::parity::causes::Explain;
 use plumb_core::parity::explain;
 use plumb_core::parity::files::SideFault;
 use plumb_core::parity::footers;
+use plumb_core::parity::json_numbers;
 use plumb_core::parity::plan::{FileRelation, Relation, SidePlan};
 use plumb_core::parity::result::{OutputResult, SideResult, Verdict};
 use plumb_core::parity::schema::{self, DescribedSide, PlannedOutput};
@@ -214,11 +215,25 @@ impl Comparison<'_, '_> {
             if files.format == FileFormat::Parquet && matches!(self.engine, Engine::Duckdb(_)) {
                 required = Some(self.footers(side, files, &mut columns).await?);
             }
+            if files.format == FileFormat::Json && matches!(self.engine, Engine::Duckdb(_)) {
+                self.numbers(dialect, side, files).await?;
+            }
             if files.columns.is_empty() {
                 files.columns.clone_from(&columns);
             }
         }
         Ok(DescribedSide { relation, columns, required })
+    }
+
+    /// Whether DuckDB may have lost digits of JSON's numbers.
+    async fn numbers(&mut self, dialect: &dyn Dialect, side: &str, relation: &FileRelation) -> Result<(), Stop> {
+        let source = if side == "old" { self.old.source.clone() } else { self.new.source.clone() };
+        let asked = json_numbers::doubtful_decimals(&source, relation, dialect);
+        if let Some(statement) = asked.map_err(|fault| self.none(side, &fault))? {
+            let rows = self.ask(&statement, Some(side)).await?;
+            json_numbers::read_doubtful_decimals(&source, &rows).map_err(|fault| self.none(side, &fault))?;
+        }
+        Ok(())
     }
 
     /// What the footers say that DuckDB does not: calendars, instants, files of different schemas. Returns the columns that

@@ -307,7 +307,8 @@ impl Comparisons<'_> {
             engine,
             plumb: Some(env!("CARGO_PKG_VERSION").into()),
             commit: head.map(|head| head.trim_end_matches("-dirty").to_owned()),
-            dirty: self.project.dirty,
+            // Without a repository there is nothing that files could differ from.
+            dirty: self.project.dirty && head.is_some(),
             by: Some(ComparedBy { who: self.project.who(), run: settings::run().url }),
             duration_s: Some(tenths(started)),
             clock: self.clock.clone(),

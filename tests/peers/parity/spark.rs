@@ -53,6 +53,11 @@ fn as_tables(case: &Truth) -> Option<String> {
     if OTHERWISE.iter().any(|(name, _)| *name == case.name) {
         return None;
     }
+    // What only files can be: unreadable to one engine, read otherwise by another one, or with a column that cannot be null.
+    let is_of_files = case.truth["causes"]["rows"] == "unreadable" || case.truth["or_none"] == true;
+    if is_of_files || case.name.starts_with("nullability") {
+        return None;
+    }
     let has_nfc = output["rules"].as_array().into_iter().flatten().any(|rule| rule.get("unicode").is_some());
     for name in ["old", "new"] {
         let side = output[name].as_object_mut().unwrap();
@@ -84,6 +89,9 @@ fn comparable(mut report: Value, has_folders: bool) -> Value {
         let is_of_files = |note: &Value| note.as_str().unwrap().contains("is missing in some files");
         if let Some(notes) = output["notes"].as_array_mut() {
             notes.retain(|note| !is_of_files(note));
+            if notes.is_empty() {
+                remove(output, &["notes"]);
+            }
         }
         for side in ["old", "new"] {
             remove(&mut output[side], &["source", "fingerprint", "files", "bytes", "version"]);
@@ -205,7 +213,7 @@ fn spark_says_of_tables_what_duckdb_says_of_files() {
         }
     });
     say(&format!("{compared} pairs compared by Spark and by DuckDB"));
-    assert!(compared >= 280, "only {compared} pairs were compared");
+    assert!(compared >= 270, "only {compared} pairs were compared");
     assert_all_right(&wrong, compared);
 }
 

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod explain;
 pub mod files;
 pub mod footers;
+pub mod json_numbers;
 pub mod mask;
 pub mod period;
 pub mod plan;

@@ -210,10 +210,13 @@ fn tolerance(output: &OutputResult) -> Vec<String> {
     output.within_tolerance.iter().filter(|(_, within)| within.cells > 0).map(one).collect()
 }
 
-/// A distance in three digits, where it is written with more: `9.98e-13`.
+/// A distance in three digits, where it is written with more: `9.98e-13`, `0.25`.
 fn short(distance: &str) -> String {
     match distance.parse::<f64>() {
-        Ok(number) if distance.len() > 9 => format!("{number:.2e}"),
+        Ok(number) if distance.len() > 9 && !(0.001..1000.0).contains(&number) => format!("{number:.2e}"),
+        Ok(number) if distance.len() > 9 => {
+            format!("{number:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
         _ => distance.to_owned(),
     }
 }
