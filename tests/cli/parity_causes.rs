@@ -98,8 +98,8 @@ const COLUMNS: &[Column] = &[
     ),
     (
         "last_of_38",
-        "decimal(38,18)",
-        |i| (decimal(18, i as i128 * 1_000_000_007), decimal(18, i as i128 * 1_000_000_007 + 1)),
+        "decimal(15,12)",
+        |i| (decimal(12, i as i128 * 1_000_007), decimal(12, i as i128 * 1_000_007 + 1)),
         third,
         "last_place",
     ),

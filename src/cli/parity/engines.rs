@@ -294,6 +294,12 @@ impl Waiting {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }
 
+    /// The step that runs: `segments: join of 20,000,000 rows`.
+    pub fn what(&self) -> String {
+        let step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        step.as_ref().map(|(text, _)| text.clone()).unwrap_or_default()
+    }
+
     /// What is waited for now.
     fn text(&self) -> Option<String> {
         let warehouse = self.warehouse.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -240,7 +240,7 @@ impl Comparisons<'_> {
             previous,
             progress: &|step, rows| {
                 waiting.begins(&output.name, step, rows);
-                self.ui.detail(&format!("{}: {step}", output.name));
+                self.ui.detail(&waiting.what());
             },
         };
         let sides = (old.source().clone(), new.source().clone());

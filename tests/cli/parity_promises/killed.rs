@@ -113,7 +113,7 @@ fn a_run_that_is_interrupted_ends_its_child_and_writes_nothing() {
         std::fs::create_dir_all(&folder).unwrap();
         duckdb_support::write(&format!("COPY ({rows}) TO '{}/part.parquet' (FORMAT parquet)", folder.display()));
     }
-    for says in ["large: schema", "large: count", "large: join of 4000000 rows"] {
+    for says in ["large: schema", "large: count", "large: join of 4,000,000 rows"] {
         let mut started = world.start("parity run --period p -v");
         started.until(says);
         assert!(!processes_with(temp.to_str().unwrap()).is_empty());

@@ -1,5 +1,6 @@
 //! Decimals in JSON, which DuckDB reads through doubles: 12345678901234.5678 becomes ….5680 without a word (1.5.5, also as a text
-//! and as JSON). Fifteen digits survive that; what may have more has no verdict.
+//! and as JSON). Fifteen digits survive that; what may have more has no verdict. Decimals that stand in quotes are read to the
+//! last digit, and whole numbers of up to 64 bits, too.
 
 use super::files::SideFault;
 use super::plan::{FileRelation, Relation};
@@ -18,16 +19,19 @@ pub fn doubtful_decimals(
     relation: &FileRelation,
     dialect: &dyn Dialect,
 ) -> Result<Option<Statement>, SideFault> {
-    let mut conditions = Vec::new();
+    let (mut conditions, mut columns) = (Vec::new(), Vec::new());
     for (name, of_type) in &relation.columns {
         match of_type {
             DataType::Decimal { precision, scale } if *precision > SAFE_DIGITS => {
-                let name = dialect.quote(name);
+                let column = dialect.quote(name);
+                let number = Writer::new(dialect).cast(&column, &DataType::Double);
                 // A scale that large leaves no digit before the point.
-                conditions.push(match SAFE_DIGITS.checked_sub(*scale) {
-                    Some(whole) => format!("abs({name}) >= 1{}", "0".repeat(usize::from(whole))),
-                    None => format!("{name} <> 0"),
-                });
+                let is_long = match SAFE_DIGITS.checked_sub(*scale) {
+                    Some(whole) => format!("abs({number}) >= 1{}", "0".repeat(usize::from(whole))),
+                    None => format!("{number} <> 0"),
+                };
+                conditions.push(format!("(json_type({column}) = 'DOUBLE' AND {is_long})"));
+                columns.push((name.clone(), DataType::Other("JSON".into())));
             }
             DataType::Decimal { .. } => {}
             nested if has_long_decimal(nested) => return Err(fault(source, &format!("`{name}` is {nested}, and"))),
@@ -37,7 +41,8 @@ pub fn doubtful_decimals(
     if conditions.is_empty() {
         return Ok(None);
     }
-    let rows = dialect.relation(&Relation::Files(relation.clone()));
+    let raw = FileRelation { columns, ..relation.clone() };
+    let rows = dialect.relation(&Relation::Files(raw));
     let count = dialect.to_text("count(*)");
     let text = format!("SELECT {count} AS n FROM {rows} WHERE {}", conditions.join(" OR "));
     Ok(Some(Writer::new(dialect).statement("numbers", text)))
@@ -98,11 +103,12 @@ mod tests {
 
     #[test]
     fn only_what_a_double_may_cut_is_looked_for() {
+        let wanted = |long: &str| format!("(json_type(\"m\") = 'DOUBLE' AND {long})");
         assert_eq!(asked("decimal(15,2)"), Ok(None));
         assert_eq!(asked("double"), Ok(None));
-        assert_eq!(asked("decimal(18,4)"), Ok(Some("abs(\"m\") >= 100000000000".into())));
-        assert_eq!(asked("decimal(38,0)"), Ok(Some("abs(\"m\") >= 1000000000000000".into())));
-        assert_eq!(asked("decimal(38,18)"), Ok(Some("\"m\" <> 0".into())));
+        assert_eq!(asked("decimal(18,4)"), Ok(Some(wanted("abs(CAST(\"m\" AS DOUBLE)) >= 100000000000"))));
+        assert_eq!(asked("decimal(38,0)"), Ok(Some(wanted("abs(CAST(\"m\" AS DOUBLE)) >= 1000000000000000"))));
+        assert_eq!(asked("decimal(38,18)"), Ok(Some(wanted("CAST(\"m\" AS DOUBLE) <> 0"))));
         assert_eq!(asked("array<decimal(15,2)>"), Ok(None));
         assert!(asked("map<string,struct<a:decimal(16,2)>>").unwrap_err().contains("15 digits at most"));
     }
