@@ -67,9 +67,11 @@ impl Front {
         Front { world, proxy, services }
     }
 
-    /// Plans faithfully, so that every round has something to do, and applies in front of the unfaithful server.
+    /// Plans by answers that all arrive, so that every round has something to do, and applies in front of the unfaithful
+    /// server. Their shape is that which the apply sees: of a member that was not there before, a change would be stale.
     async fn round(&self, desired: &Desired, tricks: Tricks, what: &str) -> Plan {
-        let (live, decision) = self.world.plan(desired).await;
+        self.proxy.tricks(Tricks { writes: 0, reads: 0, ..tricks });
+        let (live, decision) = self.world.plan_through(&self.services, desired).await.unwrap();
         let plan = decision.plan.clone();
         assert!(world::blocked(&plan).is_empty(), "{what}: blocked\n{}", world::text(&plan));
         let before = self.world.state().await;
