@@ -56,6 +56,12 @@ pub(super) fn fault(text: &str) -> EngineFault {
         "IO Error" | "Invalid Input Error" | "Invalid Error" | "Conversion Error" | "Serialization Error" => {
             EngineFault::Unreadable(said)
         }
+        // The folder may be all right: it is this program that cannot read its log.
+        "Catalog Error" if text.contains("delta_scan") => EngineFault::Unreadable(
+            "this duckdb has no extension for Delta folders: `plumb parity setup` installs it, or `engine: databricks` reads \
+             the table"
+                .into(),
+        ),
         "FATAL Error" | "INTERNAL Error" | "INTERRUPT Error" => {
             EngineFault::Gone(format!("duckdb cannot go on: {}: {said}", kind.trim()))
         }
@@ -123,6 +129,13 @@ mod tests {
                 unreadable("No magic bytes found at end of file '/d/a.parquet'"),
             ),
             ("Invalid Error: TProtocolException: Invalid data", unreadable("TProtocolException: Invalid data")),
+            (
+                "Catalog Error: Table Function with name \"delta_scan\" is not in the catalog, but it exists in the delta",
+                unreadable(
+                    "this duckdb has no extension for Delta folders: `plumb parity setup` installs it, or `engine: \
+                     databricks` reads the table",
+                ),
+            ),
             ("Invalid Error: don't know what type: '\u{f}canary'", unreadable("don't know what type: …")),
             (
                 "IO Error: No files found that match the pattern \"/d/gone.parquet\"",

@@ -29,6 +29,7 @@ pub struct Pins {
     /// The folder of plumb.yaml.
     dir: PathBuf,
     inputs: Vec<PathBuf>,
+    has_delta: bool,
     /// The most bytes of downloads.
     most: u64,
     /// Made when something is downloaded first.
@@ -38,12 +39,17 @@ pub struct Pins {
 impl Pins {
     /// Those of a project, with room for so many bytes of downloads.
     pub fn new(dir: &Path, most: u64) -> Pins {
-        Pins { dir: dir.to_owned(), inputs: Vec::new(), most, cache: None }
+        Pins { dir: dir.to_owned(), inputs: Vec::new(), has_delta: false, most, cache: None }
     }
 
     /// What an engine has to be allowed to read.
     pub fn inputs(&self) -> Vec<PathBuf> {
         self.inputs.clone()
+    }
+
+    /// Whether some side is a Delta folder.
+    pub fn has_delta(&self) -> bool {
+        self.has_delta
     }
 
     /// Lists the files of a side.
@@ -52,6 +58,7 @@ impl Pins {
     /// Why there is no verdict about it, or what is wrong with rights.
     pub async fn pin(&mut self, side: &CompareSide) -> Result<Pinned, SideError> {
         let format = side.format.unwrap_or(FileFormat::Parquet);
+        self.has_delta |= format == FileFormat::Delta;
         let path = side.path.as_deref().unwrap_or_default();
         let (files, place) = if path.starts_with("s3://") || path.starts_with("s3a://") {
             self.download(side, format).await?

@@ -129,14 +129,14 @@ impl<'a> Engines<'a> {
         }
     }
 
-    /// An engine, started if it was not; DuckDB may read `inputs`.
+    /// An engine, started if it was not; DuckDB may read `inputs`, and Delta folders where there are any.
     ///
     /// # Errors
     /// Why it cannot be started. `at` is the output that needs it.
     pub async fn get(
         &mut self,
         wanted: OutputEngine<'_>,
-        inputs: impl FnOnce() -> Vec<PathBuf>,
+        inputs: impl FnOnce() -> (Vec<PathBuf>, bool),
         at: &str,
     ) -> Result<&mut Engine, Failure> {
         match wanted {
@@ -179,7 +179,7 @@ impl<'a> Engines<'a> {
             return Ok(pins.pin(side).await.map(|pinned| PinnedSource::Files(Box::new(pinned))));
         }
         let (waiting, ui) = (self.waiting(), self.ui);
-        let engine = self.get(wanted, Vec::new, at).await?;
+        let engine = self.get(wanted, || (Vec::new(), false), at).await?;
         Ok(waiting.shown(ui, PinnedSource::of_warehouse(engine, side)).await)
     }
 
@@ -219,11 +219,13 @@ impl<'a> Engines<'a> {
         left
     }
 
-    async fn start_duckdb(&self, inputs: Vec<PathBuf>) -> Result<Engine, Failure> {
+    async fn start_duckdb(&self, (inputs, has_delta): (Vec<PathBuf>, bool)) -> Result<Engine, Failure> {
         let places = find::DuckdbPlaces::of_environment();
         let program = find::find(&places).map_err(|why| Failure::error(why).hint(find::HINT))?;
         let DuckdbLimits { memory, threads } = self.limits;
-        let options = DuckdbOptions { inputs, memory, threads, delta: program.delta.clone() };
+        // It has 80 MB, whose signature is verified at each start.
+        let delta = program.delta.clone().filter(|_| has_delta);
+        let options = DuckdbOptions { inputs, memory, threads, delta };
         self.ui.detail(&format!("duckdb is {}", program.path.display()));
         let started = Duckdb::start(&program.path, options).await;
         let duckdb = started.map_err(|error| failed("duckdb", CompareFault::Engine(error)))?;

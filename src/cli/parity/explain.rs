@@ -79,7 +79,7 @@ async fn local(
     };
     // One of its own: it may read what this output has.
     engines.forget(OutputEngine::Duckdb);
-    let engine = engines.get(OutputEngine::Duckdb, || pins.inputs(), &job.at(output)).await?;
+    let engine = engines.get(OutputEngine::Duckdb, || (pins.inputs(), pins.has_delta()), &job.at(output)).await?;
     let statements = explain(engine, &context, old, new).await.map_err(|fault| failed(&job.at(output), fault))?;
     text.push_str(LIMIT);
     text.push_str(MORE);

@@ -231,7 +231,7 @@ impl Comparisons<'_> {
         let wanted = self.engine_of(job, output)?;
         let previous = self.previous(job, output)?;
         let waiting = engines.waiting();
-        let engine = engines.get(wanted, || pins.inputs(), &at).await?;
+        let engine = engines.get(wanted, || (pins.inputs(), pins.has_delta()), &at).await?;
         let name = EngineName { name: engine.name().into(), version: engine.version().into() };
         let context = CompareContext {
             output,

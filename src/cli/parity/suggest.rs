@@ -121,7 +121,7 @@ impl Suggesting<'_> {
             engines.forget(wanted);
         }
         let waiting = engines.waiting();
-        let engine = engines.get(wanted, || pins.inputs(), &at).await?;
+        let engine = engines.get(wanted, || (pins.inputs(), pins.has_delta()), &at).await?;
         match waiting.shown(self.ui, suggest(engine, &context, old, new)).await {
             Ok(found) => Ok(suggestion(&job.name, job.period.name(), written, &found)),
             Err(SuggestFault::NoVerdict(why)) => Err(nothing(why)),
