@@ -167,7 +167,10 @@ impl Comparison<'_, '_> {
         }
         if !planned.has_keys {
             result.verdict = Verdict::Differs;
-            result.notes.push("a key is missing on one side, or is of another type there: no row was compared".into());
+            result.notes.push(
+                "a key is missing on one side or of another type there, or no column is in both: no row was compared"
+                    .into(),
+            );
             return Ok(result);
         }
         let (joined, counts) = self.joined(dialect, &planned, old_rows, new_rows).await?;
@@ -186,10 +189,7 @@ impl Comparison<'_, '_> {
             Ok(rows) => Ok(rows),
             Err(EngineError { fault: EngineFault::Unreadable(why), .. }) => {
                 let side = side.map_or_else(|| "old or new cannot be read".to_owned(), str::to_owned);
-                let (old, new) = (self.old.clone(), self.new.clone());
-                let because = format!("{side}: {why}");
-                let name = &self.context.output.name;
-                Err(Stop::Result(Box::new(OutputResult::without_verdict(name, old, new, "unreadable", because))))
+                Err(self.none(&side, &SideFault { cause: "unreadable", says: why }))
             }
             Err(error) => Err(error.into()),
         }
@@ -227,7 +227,7 @@ impl Comparison<'_, '_> {
 
     /// Whether DuckDB may have lost digits of JSON's numbers.
     async fn numbers(&mut self, dialect: &dyn Dialect, side: &str, relation: &FileRelation) -> Result<(), Stop> {
-        let source = if side == "old" { self.old.source.clone() } else { self.new.source.clone() };
+        let source = self.source(side);
         let asked = json_numbers::doubtful_decimals(&source, relation, dialect);
         if let Some(statement) = asked.map_err(|fault| self.none(side, &fault))? {
             let rows = self.ask(&statement, Some(side)).await?;
@@ -244,7 +244,7 @@ impl Comparison<'_, '_> {
         relation: &mut FileRelation,
         columns: &mut [(String, DataType)],
     ) -> Result<Vec<String>, Stop> {
-        let source = if side == "old" { self.old.source.clone() } else { self.new.source.clone() };
+        let source = self.source(side);
         let rows = self.ask(&footers::schemas(&relation.files), Some(side)).await?;
         let schema = footers::read_schemas(&source, &rows).map_err(|fault| self.none(side, &fault))?;
         for (name, of_type) in columns.iter_mut() {
@@ -265,6 +265,11 @@ impl Comparison<'_, '_> {
             self.notes.push(format!("{side}: `{column}` is missing in some files, and null there: {file}"));
         }
         Ok(schema.columns.into_iter().filter(|column| column.is_required).map(|column| column.name).collect())
+    }
+
+    /// A side as reports name it.
+    fn source(&self, side: &str) -> String {
+        if side == "old" { self.old.source.clone() } else { self.new.source.clone() }
     }
 
     /// That there is no verdict, for a reason of one side.
@@ -315,7 +320,8 @@ impl Comparison<'_, '_> {
             if counts.account_for(old, new) {
                 return Ok((joined, counts));
             }
-            if path == JoinPath::Bag {
+            // By unique keys is the only way that is not the last.
+            if !matches!(path, JoinPath::Unique { .. }) {
                 break;
             }
         }

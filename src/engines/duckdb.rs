@@ -5,7 +5,7 @@
 //! statement ends, and where its errors do, marks say that nobody can guess.
 
 use super::{EngineError, EngineFault, answer, selftest};
-use plumb_core::parity::sql::{SqlRow, Statement};
+use plumb_core::parity::sql::{SqlRow, Statement, duckdb_literal as literal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -190,11 +190,6 @@ fn private_folder() -> Result<tempfile::TempDir, EngineFault> {
 
 fn unusable(path: &Path, e: &std::io::Error) -> EngineFault {
     EngineFault::Failed(format!("{} cannot be used: {e}", path.display()))
-}
-
-/// A text as DuckDB writes it.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Whether a version is one of those that are known.

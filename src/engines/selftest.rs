@@ -5,7 +5,7 @@
 //! null key, -0.0, the key 2^53 + 1, the last digit of decimal(38,18), a key that is there twice.
 
 use super::EngineFault;
-use plumb_core::parity::sql::{SqlRow, Statement};
+use plumb_core::parity::sql::{SqlRow, Statement, duckdb_literal};
 use std::path::Path;
 
 /// The files, by their names.
@@ -24,7 +24,7 @@ const EXPECTED: [(&str, &str); 6] = [
 
 /// The statement that counts, over the files in a folder.
 pub(super) fn statement(folder: &Path) -> Statement {
-    let file = |name: &str| super::duckdb::literal(&folder.join(name).to_string_lossy());
+    let file = |name: &str| duckdb_literal(&folder.join(name).to_string_lossy());
     let (old, new) = (file(FILES[0].0), file(FILES[1].0));
     let side = |file: &str| {
         format!(

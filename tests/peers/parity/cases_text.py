@@ -2,7 +2,7 @@
 
 Tried with PySpark 4.3.0: CSV has `""` for an empty text and nothing for null, `\\"` for a quote, `\\\\` for a backslash
 within quotes and `\\` for one alone; values are trimmed as they are written (`ignoreLeadingWhiteSpace`), instants lose
-their microseconds (`timestampFormat` ends in `[.SSS][XXX]`). Read back with its defaults, Spark makes null of `""` as
+their microseconds (`timestampFormat` ends in milliseconds and a zone). Read back with its defaults, Spark makes null of `""` as
 well; with `emptyValue` it does not. DuckDB 1.5.5 reads all of it as it was written, with auto_detect=false,
 escape='\\', nullstr='', allow_quoted_nulls=false, strict_mode=true.
 DuckDB refuses `\\N` for null while the escape is `\\`. Spark reads bytes that are no UTF-8 as U+FFFD, and a quote that

@@ -5,7 +5,7 @@
 
 use super::files::SideFault;
 use super::plan::FilePart;
-use super::sql::{SqlRow, Statement};
+use super::sql::{SqlRow, Statement, duckdb_identifier, duckdb_literal};
 use super::types::DataType;
 use std::collections::BTreeSet;
 
@@ -149,7 +149,7 @@ impl FooterType {
                 members
                     .iter()
                     .map(|(name, node)| {
-                        node.any(&format!("struct_extract({value}, {})", literal(name)), depth + 1, leaf)
+                        node.any(&format!("struct_extract({value}, {})", duckdb_literal(name)), depth + 1, leaf)
                     })
                     .collect(),
             ),
@@ -225,7 +225,8 @@ pub fn doubtful_times(files: &[FilePart], schema: &ParquetSchema, calendars: &Ca
     let lost =
         |value: &str, _: &DataType, nanos: bool, _: usize| nanos.then(|| format!("epoch_ns({value}) % 1000 <> 0"));
     let count = |leaf: &dyn Fn(&str, &DataType, bool, usize) -> Option<String>, files: &[FilePart]| {
-        let columns = schema.columns.iter().filter_map(|column| column.node.any(&quoted(&column.name), 0, leaf));
+        let columns =
+            schema.columns.iter().filter_map(|column| column.node.any(&duckdb_identifier(&column.name), 0, leaf));
         let conditions: Vec<String> = columns.collect();
         (!conditions.is_empty() && !files.is_empty()).then(|| {
             format!(
@@ -361,16 +362,8 @@ impl Tree<'_> {
 
 /// The paths, as a list of DuckDB's.
 fn paths(files: &[FilePart]) -> String {
-    let paths: Vec<String> = files.iter().map(|file| literal(&file.path)).collect();
+    let paths: Vec<String> = files.iter().map(|file| duckdb_literal(&file.path)).collect();
     format!("[{}]", paths.join(", "))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

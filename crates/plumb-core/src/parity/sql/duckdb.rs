@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 pub struct Duckdb;
 
 /// A text as a literal. NUL cannot stand in one.
-pub(super) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn identifier(name: &str) -> String {
+/// An identifier.
+pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -12,7 +12,8 @@ pub mod tables;
 mod value;
 
 pub use databricks::Databricks;
-pub use duckdb::Duckdb;
+pub(crate) use duckdb::identifier as duckdb_identifier;
+pub use duckdb::{Duckdb, literal as duckdb_literal};
 pub use join::{CellCounts, JoinCounts, JoinPath, Joined, may_explode, read_explosion};
 pub use side::{count, describe, read_count, read_description};
 pub(crate) use value::same_name;
