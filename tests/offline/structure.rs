@@ -17,8 +17,9 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 14] = [
     "detect",
+    "logs",
     "kinds",
     "manifest",
     "parity",
@@ -26,6 +27,7 @@ const ROOMS: [&str; 12] = [
     "plan",
     "inventory",
     "translate",
+    "diagnose",
     "render",
     "schemas",
     "writeback",

@@ -1,17 +1,19 @@
 //! What plumb decides. Pure: no file, no clock, no environment, no network, and nothing that waits. What was read comes in as
 //! data, and calls, texts and decisions go out as data; the crate's dependencies see to it.
 //!
-//! A room uses only those before it: detect, kinds, manifest, parity, teardown, plan, inventory, translate, render, schemas, writeback,
-//! import.
+//! A room uses only those before it: detect, logs, kinds, manifest, parity, teardown, plan, inventory, translate, diagnose, render,
+//! schemas, writeback, import.
 
 // What tests of this crate and of `plumb` share names it as the latter does.
 #[cfg(test)]
 extern crate self as plumb_core;
 
 pub mod detect;
+pub mod diagnose;
 pub mod import;
 pub mod inventory;
 pub mod kinds;
+pub mod logs;
 pub mod manifest;
 pub mod parity;
 pub mod plan;

@@ -1,0 +1,122 @@
+//! The catalogue of failures: data, one file a family, compiled in; a project adds `signatures/*.yaml`, which win.
+
+mod load;
+mod matcher;
+
+use super::clue::{ClueRole, Strength};
+use super::result::RetryAdvice;
+use crate::logs::FileKind;
+use std::sync::Arc;
+
+pub use load::{CatalogueError, Source};
+pub use matcher::{Matched, Matcher};
+
+/// The families that are compiled in, by the name of their file.
+pub const FAMILIES: &[(&str, &str)] = &[];
+
+/// A class of failures.
+#[derive(Clone, Debug)]
+pub struct FailureClass {
+    /// `SPOT_RECLAIM`.
+    pub name: Arc<str>,
+    /// The file that it is in: `capacity`.
+    pub family: String,
+    pub role: ClueRole,
+    /// One sentence for the docs.
+    pub says: String,
+    /// A sentence with slots, for a verdict: `{used} of {limit}`. A part in brackets is left out where a slot of it is not known.
+    pub title: String,
+    /// Two or three words for a chain: `node lost`.
+    pub words: String,
+    pub retry: Option<RetryAdvice>,
+    /// What to do, in a sentence, where no manifest's line is to change.
+    pub advice: Option<String>,
+    /// Classes that this one explains on the same host, executor or container, if it came before them.
+    pub explains: Vec<String>,
+    /// How long before, in seconds.
+    pub within: i64,
+    pub patterns: Vec<Pattern>,
+    pub codes: Vec<ServiceCode>,
+}
+
+/// A way in which a class shows in a line.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// A regular expression over bytes, without Unicode. Its named groups are slots.
+    pub re: String,
+    /// In which kinds of file; empty: any.
+    pub only_in: Vec<FileKind>,
+    /// In which not.
+    pub not_in: Vec<FileKind>,
+    /// What it means here, where it is not what the class means.
+    pub role: Option<ClueRole>,
+    pub strength: Strength,
+    /// Whether lines that say INFO or less can say it. Of these, only such patterns are looked for.
+    pub info: bool,
+    /// Lines that it matches, and lines that it must not match.
+    pub seen: Vec<String>,
+    pub not: Vec<String>,
+    /// Where the wording is from.
+    pub source: String,
+}
+
+/// A code of a service that says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceCode {
+    /// Where it stands: `databricks.termination` (of runs), `databricks.cluster` (termination reasons), `databricks.event`
+    /// (cluster events), `databricks.result` (`result_state`), `emr.cluster`, `emr.error`, `emr.instance`, `emr.step`.
+    pub place: String,
+    /// The code, as it is written there.
+    pub code: String,
+    pub role: Option<ClueRole>,
+}
+
+/// The catalogue, ready to be matched against lines and codes.
+pub struct Catalogue {
+    classes: Vec<FailureClass>,
+    matcher: Matcher,
+}
+
+impl Catalogue {
+    /// The one that is compiled in.
+    ///
+    /// # Errors
+    /// It is not valid; a test sees to it that it is.
+    pub fn builtin() -> Result<Catalogue, CatalogueError> {
+        Catalogue::with(&[])
+    }
+
+    /// The one that is compiled in, with a project's own files before it: their classes win over ours of the same name, their
+    /// patterns are tried first.
+    ///
+    /// # Errors
+    /// A file of the project is not valid; every mistake at its line.
+    pub fn with(project: &[Source]) -> Result<Catalogue, CatalogueError> {
+        let classes = load::classes(project)?;
+        let matcher = Matcher::new(&classes)?;
+        Ok(Catalogue { classes, matcher })
+    }
+
+    /// Every class, by family.
+    pub fn classes(&self) -> &[FailureClass] {
+        &self.classes
+    }
+
+    /// A class by its name.
+    pub fn class(&self, name: &str) -> Option<&FailureClass> {
+        self.classes.iter().find(|class| &*class.name == name)
+    }
+
+    /// What a code of a service says: the class and its role.
+    pub fn code(&self, place: &str, code: &str) -> Option<(&FailureClass, ClueRole)> {
+        let says = |class: &&FailureClass| class.codes.iter().any(|c| c.place == place && c.code == code);
+        let class = self.classes.iter().find(says)?;
+        let role = class.codes.iter().find(|c| c.place == place && c.code == code).and_then(|c| c.role);
+        Some((class, role.unwrap_or(class.role)))
+    }
+
+    /// What finds patterns in lines.
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+}

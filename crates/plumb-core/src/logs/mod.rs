@@ -1,0 +1,10 @@
+//! Logs: what a file is, told from its path, and what the head of a line says.
+//!
+//! Pure: bytes and paths come in. Nothing here knows what a failure looks like: `diagnose` does. Files are opened, unpacked
+//! and fed by `src/logs`.
+
+pub mod head;
+pub mod place;
+
+pub use head::{LineHead, LogLevel, head_of};
+pub use place::{FileKind, LogPlace, place_of};
