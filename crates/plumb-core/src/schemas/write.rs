@@ -27,6 +27,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("Project.json".to_owned(), project()));
     documents.push(("plan.json".to_owned(), plain(schema_for!(crate::plan::Plan).to_value())));
     documents.push(("apply.json".to_owned(), plain(schema_for!(crate::render::Applied).to_value())));
+    let diagnosis = schema_for!(crate::diagnose::Diagnosis).to_value();
+    documents.push(("diagnosis.json".to_owned(), plain(diagnosis)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let mut names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();

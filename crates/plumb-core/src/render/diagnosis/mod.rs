@@ -1,0 +1,40 @@
+//! Diagnoses in every form. All are made of the [`Diagnosis`] alone, and what comes from logs is shown with nothing hidden or
+//! active in it.
+
+mod html;
+mod markdown;
+mod overview;
+mod text;
+mod words;
+
+pub use html::html;
+pub use markdown::markdown;
+pub use overview::overview;
+pub use text::text;
+
+use super::json::shown;
+use crate::diagnose::Diagnosis;
+
+/// What is known beside the diagnosis.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiagnosisContext {
+    /// The command that writes the proposed change: `plumb diagnose DatabricksJob/x --patch`.
+    pub patch_with: Option<String>,
+    /// Of earlier failures, as far as they were kept: how many had this cause, of how many, since when.
+    pub before: Option<String>,
+    /// Whether everything below the place was read: then `--all` is not offered.
+    pub all: bool,
+}
+
+/// The diagnoses themselves, indented, hidden characters escaped, ending in a newline: one as an object, several as a list.
+pub fn json(diagnoses: &[Diagnosis]) -> Result<String, serde_json::Error> {
+    let mut text = match diagnoses {
+        [one] => shown(&serde_json::to_string_pretty(one)?),
+        several => shown(&serde_json::to_string_pretty(several)?),
+    };
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
