@@ -262,7 +262,10 @@ fn airflow_task(folders: &[&str], file: &str) -> Option<String> {
 fn loose_file(folders: &[&str], file: &str) -> FileKind {
     let name = file.to_ascii_lowercase();
     let has = |word: &str| name.contains(word);
-    let below = |word: &str| folders.last().is_some_and(|folder| folder.to_ascii_lowercase().starts_with(word));
+    let below = |word: &str| {
+        let rest = folders.last().and_then(|folder| folder.strip_prefix(word));
+        rest.is_some_and(|rest| rest.trim_start_matches(['s', '-', '_']).bytes().all(|b| b.is_ascii_digit()))
+    };
     let out = is_stdout(&name);
     if has("instance-state") || has("instance_state") {
         FileKind::InstanceState

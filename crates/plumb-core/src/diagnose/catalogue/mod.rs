@@ -3,7 +3,7 @@
 mod literals;
 mod load;
 mod matcher;
-pub mod title;
+mod title;
 
 use super::clue::{ClueRole, Strength};
 use super::result::RetryAdvice;

@@ -75,7 +75,10 @@ impl ClueKeeper {
         let mut clues: Vec<Clue> = Vec::new();
         for kept in self.classes.into_values() {
             let count = kept.total - (kept.first.len() + kept.last.len()) as u64;
-            clues.extend(kept.first.into_iter().chain(kept.last).map(|one| Clue { count, ..one.clue }));
+            // Once: whoever adds them up must not count them six times.
+            let counts = std::iter::once(count).chain(std::iter::repeat(0));
+            let kept = kept.first.into_iter().chain(kept.last);
+            clues.extend(kept.zip(counts).map(|(one, count)| Clue { count, ..one.clue }));
         }
         clues.sort_by(|a, b| (a.place.line, a.event, a.depth).cmp(&(b.place.line, b.event, b.depth)));
         clues
