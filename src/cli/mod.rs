@@ -4,6 +4,7 @@ mod apply;
 mod ci;
 mod completions;
 pub mod demo;
+mod diagnose;
 mod drift;
 mod embedded;
 mod emr;
@@ -157,6 +158,7 @@ enum Command {
     Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
+    Diagnose(diagnose::DiagnoseArgs),
     Import(import::Import),
     Release(release::Release),
     Unlock(unlock::Unlock),
@@ -228,6 +230,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
+        Command::Diagnose(args) => diagnose::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
         Command::Unlock(args) => unlock::run(global, args, ui).await,

@@ -138,6 +138,12 @@ impl Services {
         self.all.values().map(|connected| connected.requests.count()).sum()
     }
 
+    /// The Databricks workspace itself, for files that are read piece by piece. `None` where there is none, or one's own service
+    /// stands in its place.
+    pub fn workspace(&self) -> Option<Arc<Databricks>> {
+        self.workspace.clone()
+    }
+
     /// The id of the Databricks workspace, as the last answer named it: after a reading it is known without a request.
     pub fn workspace_id(&self) -> Option<String> {
         self.workspace.as_ref()?.workspace_id()

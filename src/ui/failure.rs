@@ -11,6 +11,8 @@ pub enum ExitCode {
     Error,
     /// There are changes to apply (`drift`, and `plan --detailed-exitcode`).
     Changes,
+    /// The cause of a failure is not known (`diagnose`). The same number: there is something left to do.
+    NotKnown,
     /// A guard refused.
     Guard,
     /// The plan is stale, or not the one that was approved.
@@ -31,7 +33,7 @@ impl ExitCode {
         match self {
             ExitCode::Ok => 0,
             ExitCode::Error => 1,
-            ExitCode::Changes => 2,
+            ExitCode::Changes | ExitCode::NotKnown => 2,
             ExitCode::Guard => 3,
             ExitCode::Stale => 4,
             ExitCode::Lease => 5,

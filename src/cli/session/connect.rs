@@ -8,6 +8,7 @@ use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::settings;
 use crate::ui::{Failure, Ui};
 use plumb_core::kinds::Kind;
+use plumb_core::manifest::AirflowTarget;
 use plumb_model::call::System;
 use std::sync::Arc;
 
@@ -65,11 +66,7 @@ impl Project {
         let (mut services, workspace) = self.databricks(optional, ui)?;
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
-            let explicit = airflow::AirflowSettings { url: airflow.url.clone(), api: airflow.api.clone() };
-            let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {}: {e}", target.name));
-            let config = airflow::AirflowConfig::resolve(&settings::env, &explicit).map_err(failed)?;
-            ui.detail(&format!("the Airflow of target {} is {}, as {}", target.name, config.url, config.describe()));
-            services = services.with_airflow(Airflow::new(config).map_err(failed)?);
+            services = services.with_airflow(self.airflow(airflow, ui)?);
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
@@ -103,9 +100,19 @@ impl Project {
         Ok(workspace.map(|workspace| (services, workspace, None)))
     }
 
+    /// The Airflow that a target names.
+    pub fn airflow(&self, named: &AirflowTarget, ui: &Ui) -> Result<Airflow, Failure> {
+        let target = &self.desired.target.name;
+        let explicit = airflow::AirflowSettings { url: named.url.clone(), api: named.api.clone() };
+        let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {target}: {e}"));
+        let config = airflow::AirflowConfig::resolve(&settings::env, &explicit).map_err(failed)?;
+        ui.detail(&format!("the Airflow of target {target} is {}, as {}", config.url, config.describe()));
+        Airflow::new(config).map_err(failed)
+    }
+
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
     /// none, unless a manifest does.
-    fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
+    pub fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
         let target = &self.desired.target;
         let named = target.databricks.clone().unwrap_or_default();
         let explicit = DatabricksSettings { host: named.host, profile: named.profile };

@@ -43,6 +43,28 @@ pub struct Databricks {
     workspace_id: Mutex<Option<String>>,
 }
 
+/// What a call came to.
+enum Delivered {
+    Answer(Answer),
+    /// The body is still to come.
+    File(reqwest::Response),
+}
+
+/// A file on its way.
+pub struct Download {
+    line: String,
+    response: Option<reqwest::Response>,
+}
+
+impl Download {
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<bytes::Bytes>, ServiceError> {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        let broken = |e| ServiceError::Lost { line: self.line.clone(), why: http::Broken::of(e).why };
+        response.chunk().await.map_err(broken)
+    }
+}
+
 /// Told before each wait: the fault that is waited out, and for how long.
 pub type OnWait = dyn Fn(&ServiceError, Duration) + Send + Sync;
 
@@ -109,7 +131,18 @@ impl Databricks {
         self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn deliver(&self, call: &Call) -> Result<Answer, ServiceError> {
+    /// Begins to read the file that a call answers with, piece by piece: `GET /api/2.0/fs/files/…`.
+    ///
+    /// # Errors
+    /// As for any call. A connection that breaks later is not taken up again.
+    pub async fn download(&self, call: &Call) -> Result<Download, ServiceError> {
+        match self.deliver(call, true).await? {
+            Delivered::File(response) => Ok(Download { line: call.line(), response: Some(response) }),
+            Delivered::Answer(_) => Ok(Download { line: call.line(), response: None }),
+        }
+    }
+
+    async fn deliver(&self, call: &Call, as_file: bool) -> Result<Delivered, ServiceError> {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url(call).map_err(not_sent)?;
@@ -121,7 +154,7 @@ impl Databricks {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
             let pass = self.pace.enter().await;
-            let mut failed = match self.attempt(call, attempt, url.clone(), &header).await {
+            let mut failed = match self.attempt(call, attempt, url.clone(), &header, as_file).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);
                     return Ok(answer);
@@ -175,7 +208,8 @@ impl Databricks {
         attempt: u32,
         url: reqwest::Url,
         header: &Secret,
-    ) -> Result<Answer, Box<FailedAttempt>> {
+        as_file: bool,
+    ) -> Result<Delivered, Box<FailedAttempt>> {
         let line = call.line();
         let method = http::method(call.method);
         let authorization =
@@ -194,10 +228,14 @@ impl Databricks {
         if let Some(id) = errors::header(&headers, "x-databricks-org-id") {
             *self.workspace_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
         }
+        if as_file && (200..300).contains(&status) {
+            return Ok(Delivered::File(response));
+        }
         let body = http::body(response).await;
         if (200..300).contains(&status) {
             let body = body.map_err(|broken| FailedAttempt::broken(&line, broken))?;
-            return answer(&line, status, errors::request_id(&headers), &body, "a workspace");
+            let answer = answer(&line, status, errors::request_id(&headers), &body, "a workspace")?;
+            return Ok(Delivered::Answer(answer));
         }
         // An error that breaks off is still an error: the status says it.
         let body = body.unwrap_or_default();
@@ -221,6 +259,11 @@ impl Databricks {
 
 impl Service for Databricks {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
-        Box::pin(self.deliver(call))
+        Box::pin(async move {
+            match self.deliver(call, false).await? {
+                Delivered::Answer(answer) => Ok(answer),
+                Delivered::File(_) => Err(super::odd_answer(call, 200, "it answered with a file")),
+            }
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! A bucket of S3, or of a store that speaks its protocol: listings of any length, objects, refusals with what helps.
 
 pub(crate) mod answer;
+mod download;
+
+pub(crate) use download::S3Download;
 
 use self::answer::{S3Error, S3Listing, S3Object, page, refusal};
 use super::aws::{self, Aws, AwsError, Endpoint};
@@ -57,12 +60,26 @@ pub(crate) struct S3Request<'a> {
     pub longest: Option<u64>,
     /// Where the object is written to, in place of being held in memory.
     pub into: Option<&'a Path>,
+    /// Whether the body is left to come piece by piece.
+    pub pieces: bool,
+    /// From which byte on, for an object that is read on.
+    pub from: u64,
 }
 
 pub(crate) struct S3Reply {
     pub headers: HeaderMap,
-    /// `None` when it was too long to be read, or written to a file.
+    /// `None` when it was too long to be read, written to a file, or is still to come.
     pub body: Option<Vec<u8>>,
+    /// The body that is still to come.
+    rest: Option<reqwest::Response>,
+}
+
+/// A listing, or the beginning of one.
+pub(crate) struct S3Listed {
+    pub objects: Vec<S3Object>,
+    /// Whether there is more.
+    pub cut: bool,
+    pub pages: u64,
 }
 
 /// How a conditional read of an object ended.
@@ -95,6 +112,12 @@ impl S3Client {
 
     /// Every object whose key begins so, over all pages; nothing of it when a page fails.
     pub(crate) async fn list(&self, call: &Call, prefix: &str) -> Result<Vec<S3Object>, ServiceError> {
+        let listed = self.list_most(call, prefix, usize::MAX).await?;
+        Ok(listed.objects)
+    }
+
+    /// The objects whose key begins so, `most` of them at most, over as many pages as that takes.
+    pub(crate) async fn list_most(&self, call: &Call, prefix: &str, most: usize) -> Result<S3Listed, ServiceError> {
         let (mut objects, mut token): (Vec<S3Object>, Option<String>) = (Vec::new(), None);
         for pages in 1.. {
             let page = self.page(call, prefix, token.as_deref()).await?;
@@ -103,15 +126,19 @@ impl S3Client {
             }
             objects.extend(page.contents);
             let next = page.next_continuation_token.filter(|next| !next.is_empty());
+            if objects.len() >= most && (objects.len() > most || page.is_truncated) {
+                objects.truncate(most);
+                return Ok(S3Listed { objects, cut: true, pages: pages as u64 });
+            }
             match (page.is_truncated, next) {
-                (false, _) => break,
+                (false, _) => return Ok(S3Listed { objects, cut: false, pages: pages as u64 }),
                 (true, None) => return Err(self.odd(call, "it says that there is more, but not where")),
                 (true, next) if next == token => return Err(self.odd(call, "the listing would never end")),
                 (true, _) if pages >= MOST_PAGES => return Err(self.odd(call, "the listing has too many pages")),
                 (true, next) => token = next,
             }
         }
-        Ok(objects)
+        Ok(S3Listed { objects, cut: true, pages: MOST_PAGES as u64 })
     }
 
     /// Writes an object to a file, if it is the one that was listed.
@@ -254,6 +281,9 @@ impl S3Client {
         if let Some(content_type) = ask.content_type {
             request = request.header("content-type", content_type);
         }
+        if ask.from > 0 {
+            request = request.header("range", format!("bytes={}-", ask.from));
+        }
         let (mut head, ()) = request.body(()).map_err(|e| unsent(e.to_string()))?.into_parts();
         self.aws.sign("s3", &self.region(), &mut head).await.map_err(unsent)?;
         let request = self.client.request(ask.method.clone(), &url).headers(head.headers).body(ask.body.to_owned());
@@ -268,14 +298,17 @@ impl S3Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if (200..300).contains(&status) {
             if ask.longest.is_some_and(|longest| response.content_length().is_some_and(|length| length > longest)) {
-                return Ok(Ok(S3Reply { headers, body: None }));
+                return Ok(Ok(S3Reply { headers, body: None, rest: None }));
+            }
+            if ask.pieces {
+                return Ok(Ok(S3Reply { headers, body: None, rest: Some(response) }));
             }
             if let Some(into) = ask.into {
                 written(response, into).await.map_err(broken)?;
-                return Ok(Ok(S3Reply { headers, body: None }));
+                return Ok(Ok(S3Reply { headers, body: None, rest: None }));
             }
             let body = web::body(response).await.map_err(broken)?;
-            return Ok(Ok(S3Reply { headers, body: Some(body) }));
+            return Ok(Ok(S3Reply { headers, body: Some(body), rest: None }));
         }
         // An error that breaks off is still an error: the status says it.
         let body = web::body(response).await.unwrap_or_default();

@@ -1,15 +1,19 @@
-//! Diagnoses in every form. All are made of the [`Diagnosis`] alone, and what comes from logs is shown with nothing hidden or
-//! active in it.
+//! Diagnoses in every form. All are made of the [`Diagnosis`] alone.
+//!
+//! What logs and services say is foreign text: [`hidden`] takes secrets out of the whole diagnosis before any form is made, and
+//! each form escapes what could act on a terminal, in a comment or on a page.
 
 mod html;
 mod markdown;
 mod overview;
+mod safe;
 mod text;
 mod words;
 
 pub use html::html;
 pub use markdown::markdown;
 pub use overview::overview;
+pub use safe::hidden;
 pub use text::text;
 
 use super::json::shown;

@@ -1,0 +1,386 @@
+//! `plumb diagnose`.
+
+mod connect;
+mod inputs;
+
+use super::output::{Forms, Output};
+use super::session::Project;
+use super::{Global, Targeted};
+use crate::disk::Disk;
+use crate::observe::failure::{
+    ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, is_host, name_of, not_green,
+    read_folder, read_run, read_stream,
+};
+use crate::settings;
+use crate::ui::{ExitCode, Failure, Ui};
+use clap::{Args, ValueEnum};
+use connect::Reached;
+use inputs::DiagnoseInput;
+use jiff::tz::TimeZone;
+use plumb_core::diagnose::catalogue::Source;
+use plumb_core::diagnose::remedy::remedies;
+use plumb_core::diagnose::result::RunOutcome;
+use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
+use plumb_core::render::Style;
+use plumb_core::render::diagnosis::{self, DiagnosisContext};
+use plumb_model::address::Address;
+use plumb_model::call::ServiceError;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many bytes of logs are read at most of services, where nobody says how many.
+const MOST: u64 = 2 << 30;
+/// What a list of diagnoses ends with.
+const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
+
+/// Find why a run failed: the cause, the lines that show it, and what to change
+///
+/// Answers of services are read first, then logs, no further than needed; nothing is written anywhere. What is not there or may not be
+/// read is listed, with what it takes. Without a question: every job and DAG of the project whose last run is not green, a line each.
+/// A file or a folder needs no project and no network.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  plumb diagnose DatabricksJob/audience-aggregate --target prod
+  plumb diagnose Migration/audience --period 2026-10
+  plumb diagnose 88120
+  plumb diagnose airflow:audience-monthly
+  plumb diagnose j-2A7Q4M1N9KPLF/s-1K2LABCDEFGHI
+  plumb diagnose s3://acme-emr-logs/j-2A7Q4M1N9KPLF/
+  plumb diagnose logs/driver.log --log-zone Europe/Berlin --output json
+  plumb diagnose                            everything whose last run is not green
+
+Exit codes:
+    0  answered: the cause is found, or the run succeeded
+    2  the cause is not known, or the run is still going
+    1  something could not be read")]
+pub struct DiagnoseArgs {
+    /// A manifest (KIND/NAME), a run's id or address, airflow:DAG/RUN, j-ID[/s-ID], a file, a folder, s3://BUCKET/PREFIX, or -
+    #[arg(value_name = "WHAT")]
+    what: Vec<String>,
+    /// Which of the failed runs of a manifest: 1 is the newest
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    run: u16,
+    /// Only runs for this period: `2026-10`, as parameters, dates or names say it
+    #[arg(long, value_name = "PERIOD")]
+    period: Option<String>,
+    /// Read all logs, also when the cause is clear
+    #[arg(long)]
+    all: bool,
+    /// Read so many bytes of logs at most, as they are kept [default: 2GiB; of files on this machine, all]
+    #[arg(long, value_name = "SIZE", value_parser = inputs::size)]
+    most: Option<u64>,
+    /// Time zone of logs whose times name none
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = inputs::zone)]
+    log_zone: TimeZone,
+    /// Write the change into the manifest's file
+    #[arg(long)]
+    patch: bool,
+    #[command(flatten)]
+    targeted: Targeted,
+    #[command(flatten)]
+    output: Output<DiagnosisForm>,
+}
+
+/// The forms of a diagnosis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosisForm {
+    #[default]
+    Text,
+    Markdown,
+    Json,
+    Html,
+}
+
+impl Forms for DiagnosisForm {}
+
+/// Diagnoses what is asked about.
+pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    if args.patch {
+        return Err(Failure::usage("--patch is not there yet: the change is shown, and nothing is written"));
+    }
+    let questions = questions(global, &args, ui)?;
+    let local = !questions.is_empty() && questions.iter().all(|(_, input)| input.is_local());
+    // A file needs no project; a prefix of S3 uses one that is there.
+    let alone = questions.iter().all(|(_, input)| input.is_local() || matches!(input, DiagnoseInput::S3 { .. }));
+    let without = local || !questions.is_empty() && alone && settings::project_dir(global.project.as_deref()).is_err();
+    let project = if without { None } else { Some(Project::load(global, &args.targeted, ui)?) };
+    let reached = match &project {
+        Some(project) => Some(connect::reach(project, ui).await?),
+        None if local => None,
+        None => Some(connect::without_project()),
+    };
+    let (now, _) = settings::now().map_err(Failure::error)?;
+    let most = args.most.unwrap_or(if local { u64::MAX } else { MOST });
+    let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now };
+    let catalogue = Arc::new(catalogue(global)?);
+    let work = Diagnosing { args: &args, project: project.as_ref(), reached: reached.as_ref(), options, catalogue, ui };
+    if questions.is_empty() {
+        return work.everything().await;
+    }
+    work.each(questions).await
+}
+
+/// The questions, each with what was typed.
+fn questions(global: &Global, args: &DiagnoseArgs, ui: &Ui) -> Result<Vec<(String, DiagnoseInput)>, Failure> {
+    let exists = |path: &str| Path::new(path).exists();
+    let mut questions = Vec::new();
+    for text in &args.what {
+        match DiagnoseInput::parse(text, &exists) {
+            Ok(input) => questions.push((text.clone(), input)),
+            Err(failure) => {
+                // Names are only suggested where a project is at hand.
+                let known = settings::project_dir(global.project.as_deref()).ok();
+                let known = known.and_then(|_| Project::load(global, &args.targeted, ui).ok());
+                let known: Vec<Address> =
+                    known.iter().flat_map(|project| &project.desired.resources).map(|r| r.address.clone()).collect();
+                return Err(inputs::near(failure, text, &known));
+            }
+        }
+    }
+    let chosen = args.period.as_ref().map(|_| "--period").or((args.run > 1).then_some("--run"));
+    if let Some(option) = chosen
+        && !questions.iter().any(|(_, input)| input.chooses())
+    {
+        let failure = Failure::usage(format!("{option} chooses a run of a manifest or a DAG, and none is named"));
+        return Err(failure.hint(format!("for example `plumb diagnose DatabricksJob/NAME {option} …`")));
+    }
+    if questions.iter().filter(|(_, input)| *input == DiagnoseInput::Stream).count() > 1 {
+        return Err(Failure::usage("standard input can be read once only"));
+    }
+    Ok(questions)
+}
+
+/// The catalogue, with the signatures of the project that is at hand.
+fn catalogue(global: &Global) -> Result<Catalogue, Failure> {
+    let mut sources = Vec::new();
+    if let Ok(dir) = settings::project_dir(global.project.as_deref()) {
+        let failed = |e: String| Failure::error(format!("signatures/: {e}"));
+        let disk = Disk::new(&dir).map_err(|e| failed(e.to_string()))?;
+        for file in disk.files("signatures", ".yaml").map_err(failed)? {
+            let text = disk.text(&file).map_err(failed)?;
+            sources.push(Source { file: file.path, text });
+        }
+    }
+    Catalogue::with(&sources).map_err(|e| Failure::error(format!("the signatures have mistakes:\n{e}")))
+}
+
+struct Diagnosing<'a> {
+    args: &'a DiagnoseArgs,
+    project: Option<&'a Project>,
+    reached: Option<&'a Reached>,
+    options: FailureOptions,
+    catalogue: Arc<Catalogue>,
+    ui: &'a Ui,
+}
+
+impl Diagnosing<'_> {
+    /// Answers the questions one by one. One that cannot be read does not keep the others from being answered.
+    async fn each(&self, questions: Vec<(String, DiagnoseInput)>) -> Result<ExitCode, Failure> {
+        let is_one = questions.len() == 1;
+        let (mut answered, mut exit) = (Vec::new(), ExitCode::Ok);
+        for (text, input) in questions {
+            match self.one(input).await {
+                Ok(diagnosis) => answered.push(diagnosis),
+                Err(failure) if is_one || failure.exit == ExitCode::Usage => return Err(failure),
+                Err(failure) => {
+                    self.ui.failure(&Failure { message: format!("{text}: {}", failure.message), ..failure });
+                    exit = ExitCode::Error;
+                }
+            }
+        }
+        self.write(&answered, false)?;
+        Ok(answered.iter().map(exit_of).fold(exit, worst))
+    }
+
+    /// Every job and DAG whose last run is not green, a line each.
+    async fn everything(&self) -> Result<ExitCode, Failure> {
+        let (Some(project), Some(reached)) = (self.project, self.reached) else { return Ok(ExitCode::Ok) };
+        let (choices, unread) = not_green(&reached.services, &project.desired).await;
+        let mut exit = ExitCode::Ok;
+        for (address, why) in &unread {
+            self.ui.warn(&format!("{address}: its runs cannot be read: {why}"));
+            exit = ExitCode::Error;
+        }
+        let mut answered = Vec::new();
+        for choice in choices {
+            let of = choice.of.clone();
+            match self.chosen(choice).await {
+                Ok(diagnosis) => answered.push(diagnosis),
+                Err(failure) => {
+                    self.ui.failure(&Failure { message: format!("{of}: {}", failure.message), ..failure });
+                    exit = ExitCode::Error;
+                }
+            }
+        }
+        if answered.is_empty() && exit == ExitCode::Ok {
+            self.ui.status("the last run of every job and DAG is green");
+        }
+        self.write(&answered, true)?;
+        Ok(answered.iter().map(exit_of).fold(exit, worst))
+    }
+
+    async fn one(&self, input: DiagnoseInput) -> Result<Diagnosis, Failure> {
+        let run = match input {
+            DiagnoseInput::Stream => {
+                let (catalogue, options) = (self.catalogue.clone(), self.options.clone());
+                let read = move || read_stream(&catalogue, std::io::stdin(), &options);
+                return Ok(self.judged(blocking(read).await?, None));
+            }
+            DiagnoseInput::Path(path) => {
+                let (catalogue, options) = (self.catalogue.clone(), self.options.clone());
+                let read = blocking(move || read_folder(&catalogue, &path, &options)).await?;
+                return Ok(self.judged(read.map_err(Failure::error)?, None));
+            }
+            DiagnoseInput::Manifest(address) => return self.of_manifest(&address).await,
+            DiagnoseInput::Databricks { run_id, task, host } => {
+                self.is_ours(host.as_deref(), run_id)?;
+                FailedRun::Databricks { run_id, task }
+            }
+            DiagnoseInput::Airflow { dag, run, task, try_number, at } => {
+                self.is_our_airflow(at.as_deref())?;
+                match run {
+                    Some(run) => FailedRun::Airflow { dag, run, task, try_number },
+                    None => {
+                        let chosen = choose_dag(&self.reached()?.services, &dag, &self.selection()).await;
+                        chosen.map_err(unchosen)?
+                    }
+                }
+            }
+            DiagnoseInput::Emr { cluster, step } => FailedRun::Emr { cluster, step },
+            DiagnoseInput::Serverless { application, job_run } => FailedRun::Serverless { application, job_run },
+            DiagnoseInput::S3 { bucket, prefix } => FailedRun::Prefix { bucket, prefix },
+        };
+        let facts = self.read(run).await?;
+        Ok(self.judged(facts, None))
+    }
+
+    fn selection(&self) -> RunSelection {
+        RunSelection { number: self.args.run.into(), period: self.args.period.clone() }
+    }
+
+    fn reached(&self) -> Result<&Reached, Failure> {
+        self.reached.ok_or_else(|| Failure::error("there is no target to ask"))
+    }
+
+    async fn of_manifest(&self, address: &Address) -> Result<Diagnosis, Failure> {
+        let (Some(project), reached) = (self.project, self.reached()?) else {
+            return Err(Failure::error(format!("{address}: there is no project here")));
+        };
+        let resources = &project.desired.resources;
+        if !resources.iter().any(|resource| resource.address == *address) {
+            let known: Vec<Address> = resources.iter().map(|resource| resource.address.clone()).collect();
+            let failure = Failure::usage(format!("no manifest is {address}"));
+            return Err(inputs::near(failure, &address.name, &known));
+        }
+        let choice = choose(&reached.services, &project.desired, address, &self.selection()).await;
+        self.chosen(choice.map_err(unchosen)?).await
+    }
+
+    /// Reads and judges the chosen run of a manifest.
+    async fn chosen(&self, choice: RunChoice) -> Result<Diagnosis, Failure> {
+        self.ui.detail(&format!("{}: {}", choice.of, name_of(&choice.run)));
+        let mut facts = self.read(choice.run).await?;
+        facts.subject.name = choice.of.to_string();
+        facts.subject.period = choice.period.or(facts.subject.period);
+        facts.subject.started = facts.subject.started.or(choice.started);
+        Ok(self.judged(facts, Some(&choice.of)))
+    }
+
+    async fn read(&self, run: FailedRun) -> Result<RunFacts, Failure> {
+        let reached = self.reached()?;
+        let what = name_of(&run);
+        let read = read_run(self.catalogue.clone(), reached.services.clone(), self.options.clone(), run).await;
+        read.map_err(|fault| unread(&what, &fault))
+    }
+
+    /// The verdict, with what to change in the manifest of the run, and nothing secret in it.
+    fn judged(&self, facts: RunFacts, of: Option<&Address>) -> Diagnosis {
+        let mut diagnosis = diagnose(&self.catalogue, &facts);
+        if let (Some(project), Some(of)) = (self.project, of) {
+            let text = |file: &str| std::fs::read_to_string(project.dir.join(file)).ok();
+            let (patches, advice) = remedies(&diagnosis, &project.desired, &of.to_string(), &text);
+            diagnosis.change.extend(patches.into_iter().map(|patch| patch.shown));
+            diagnosis.advice.extend(advice);
+        }
+        let known = |text: &str| self.project.map_or_else(|| text.to_owned(), |p| p.desired.vault.hide_in(text));
+        diagnosis::hidden(&diagnosis, &known)
+    }
+
+    /// Refuses a run of another workspace than the target's.
+    fn is_ours(&self, host: Option<&str>, run_id: u64) -> Result<(), Failure> {
+        let (Some(host), Some(own)) = (host, &self.reached()?.services.workspace) else { return Ok(()) };
+        if is_host(own, host) {
+            return Ok(());
+        }
+        let failure = Failure::error(format!("run {run_id} is of the workspace {host}, and the target's is {own}"));
+        Err(failure.hint("name the target of that workspace with --target"))
+    }
+
+    fn is_our_airflow(&self, at: Option<&str>) -> Result<(), Failure> {
+        let (Some(at), Some(own)) = (at, &self.reached()?.airflow) else { return Ok(()) };
+        if own.trim_end_matches('/').eq_ignore_ascii_case(at.trim_end_matches('/')) {
+            return Ok(());
+        }
+        let failure = Failure::error(format!("the address is of the Airflow {at}, and the target's is {own}"));
+        Err(failure.hint("name the target of that Airflow with --target"))
+    }
+
+    fn write(&self, diagnoses: &[Diagnosis], lines: bool) -> Result<(), Failure> {
+        let style = Style { colour: self.ui.colour && self.args.output.out.is_none(), width: self.ui.width };
+        let context = |one: &Diagnosis| DiagnosisContext {
+            patch_with: (!one.change.is_empty()).then(|| format!("plumb diagnose {} --patch", one.name)),
+            before: None,
+            all: self.args.all,
+        };
+        let text = match self.args.output.output {
+            DiagnosisForm::Json => diagnosis::json(diagnoses).map_err(|e| Failure::error(e.to_string()))?,
+            DiagnosisForm::Text if lines => diagnosis::overview(diagnoses, MORE, style),
+            DiagnosisForm::Text => joined(diagnoses, |one| diagnosis::text(one, &context(one), style)),
+            DiagnosisForm::Markdown => joined(diagnoses, |one| diagnosis::markdown(one, &context(one))),
+            DiagnosisForm::Html => diagnosis::html(diagnoses, &DiagnosisContext::default()),
+        };
+        self.args.output.write(&text, self.ui)
+    }
+}
+
+/// Each in its form, with an empty line between them.
+fn joined(diagnoses: &[Diagnosis], form: impl Fn(&Diagnosis) -> String) -> String {
+    diagnoses.iter().map(form).collect::<Vec<_>>().join("\n")
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Failure::error(e.to_string()))
+}
+
+fn unread(what: &str, fault: &ServiceError) -> Failure {
+    let failure = Failure::error(format!("{what} cannot be read: {fault}"));
+    match fault {
+        ServiceError::Refused { status: 404, .. } => {
+            failure.hint("is it of this target, and not forgotten yet? Databricks keeps runs for about 60 days, EMR clusters for two months")
+        }
+        _ => failure,
+    }
+}
+
+fn unchosen(fault: ChoiceFault) -> Failure {
+    match fault {
+        ChoiceFault::Service(fault) => Failure::error(format!("the runs cannot be read: {fault}")),
+        ChoiceFault::None(why) => Failure::error(why),
+    }
+}
+
+/// What one diagnosis means for scripts.
+fn exit_of(diagnosis: &Diagnosis) -> ExitCode {
+    let answered = diagnosis.cause.is_some() || diagnosis.outcome == RunOutcome::Succeeded;
+    if answered { ExitCode::Ok } else { ExitCode::NotKnown }
+}
+
+/// The worse of two: what could not be read, then what is not known.
+fn worst(a: ExitCode, b: ExitCode) -> ExitCode {
+    let rank = |code: ExitCode| match code {
+        ExitCode::Ok => 0,
+        ExitCode::NotKnown => 1,
+        _ => 2,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
