@@ -1,6 +1,6 @@
 //! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
-use super::{airflow, databricks, emr, errors::Error, settings::SandboxSettings};
+use super::{airflow, databricks, emr, errors::Error, s3, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -25,6 +25,7 @@ pub struct Store {
     pub(crate) databricks: databricks::DatabricksState,
     pub(crate) airflow: airflow::AirflowState,
     pub(crate) emr: emr::EmrState,
+    pub(crate) s3: s3::S3State,
     /// What tests and demos may set.
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
@@ -52,6 +53,8 @@ struct Dump {
     airflow: airflow::AirflowState,
     #[serde(default)]
     emr: emr::EmrState,
+    #[serde(default)]
+    s3: s3::S3State,
 }
 
 const FORMAT: u32 = 1;
@@ -65,6 +68,7 @@ impl Store {
             databricks: databricks::DatabricksState::default(),
             airflow: airflow::AirflowState::default(),
             emr: emr::EmrState::default(),
+            s3: s3::S3State::default(),
             settings: SandboxSettings::default(),
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
@@ -116,6 +120,7 @@ impl Store {
             databricks: self.databricks.clone(),
             airflow: self.airflow.clone(),
             emr: self.emr.clone(),
+            s3: self.s3.clone(),
         };
         serde_json::to_value(dump).unwrap_or_default()
     }
@@ -133,6 +138,7 @@ impl Store {
         self.databricks = dump.databricks;
         self.airflow = dump.airflow;
         self.emr = dump.emr;
+        self.s3 = dump.s3;
         Ok(())
     }
 
