@@ -183,6 +183,9 @@ fn confidence(
     if many {
         return said(Confidence::Possible, "two causes are equally near the end");
     }
+    if sighting.fate == Fate::AfterStop {
+        return said(Confidence::Possible, "it was thrown after the session was stopped");
+    }
     let elsewhere = links.elsewhere.get(candidate.root).copied().unwrap_or_default();
     if candidate.link == Link::None {
         let of_a_node = sighting.clue.layer == Layer::Node && links.of.contains(&Link::End);
