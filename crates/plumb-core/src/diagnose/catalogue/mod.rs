@@ -11,6 +11,8 @@ use crate::logs::FileKind;
 use std::sync::Arc;
 
 pub use load::{CODE_PLACES, CatalogueError, ROLES, Source};
+#[cfg(test)]
+pub(crate) use matcher::TRIED;
 pub use matcher::{Matched, Matcher};
 
 /// The families that are compiled in, by the name of their file.
@@ -97,6 +99,14 @@ impl Catalogue {
         let classes = load::classes(project)?;
         let matcher = Matcher::new(&classes)?;
         Ok(Catalogue { classes, matcher })
+    }
+
+    /// One of a text alone, without ours.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Catalogue {
+        let classes = load::classes_of(&[("own", text)], &[]).unwrap();
+        let matcher = Matcher::new(&classes).unwrap();
+        Catalogue { classes, matcher }
     }
 
     /// Every class, by family.
