@@ -11,6 +11,8 @@ use crate::logs::FileKind;
 use std::sync::Arc;
 
 pub use load::{CODE_PLACES, CatalogueError, ROLES, Source};
+#[cfg(test)]
+pub(crate) use matcher::TRIED;
 pub use matcher::{Matched, Matcher};
 
 /// The families that are compiled in, by the name of their file.
@@ -116,6 +118,11 @@ impl Catalogue {
     #[cfg(test)]
     pub(crate) fn of(classes: Vec<FailureClass>) -> Catalogue {
         let matcher = Matcher::new(&[]).unwrap();
+    /// One of a text alone, without ours.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Catalogue {
+        let classes = load::classes_of(&[("own", text)], &[]).unwrap();
+        let matcher = Matcher::new(&classes).unwrap();
         Catalogue { classes, matcher }
     }
 
