@@ -114,10 +114,6 @@ impl Catalogue {
         Ok(Catalogue { classes, matcher })
     }
 
-    /// One of classes that are made by hand, without patterns.
-    #[cfg(test)]
-    pub(crate) fn of(classes: Vec<FailureClass>) -> Catalogue {
-        let matcher = Matcher::new(&[]).unwrap();
     /// One of a text alone, without ours.
     #[cfg(test)]
     pub(crate) fn of_text(text: &str) -> Catalogue {
@@ -147,5 +143,12 @@ impl Catalogue {
     /// What finds patterns in lines.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher
+    }
+
+    /// One of classes that are made by hand, without patterns.
+    #[cfg(test)]
+    pub(crate) fn of(classes: Vec<FailureClass>) -> Catalogue {
+        let matcher = Matcher::new(&[]).unwrap();
+        Catalogue { classes, matcher }
     }
 }
