@@ -56,6 +56,7 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
     let index = Index::of(case, |class| STOPS.contains(&class) || classes.iter().any(|c| &*c.name == class));
     let mut found: Vec<Option<Explained>> = vec![None; case.seen.len()];
     let mut going_on: HashMap<(&str, Option<usize>), (i64, Explained)> = HashMap::new();
+    let mut anywhere: HashMap<&str, (i64, Explained)> = HashMap::new();
     for (number, sighting) in case.seen.iter().enumerate() {
         if !sighting.is_trouble() || !may_explain(sighting) {
             continue;
@@ -64,9 +65,11 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
         let key = (sighting.class(), sighting.whereabouts.node);
         let explained = stopped(case, &index, number, sighting)
             .or_else(|| best(case, &index, number, sighting, by))
-            .or_else(|| still(going_on.get(&key).copied(), sighting));
+            .or_else(|| still(going_on.get(&key).copied(), sighting))
+            .or_else(|| still(anywhere.get(sighting.class()).copied().filter(|_| is_unnamed(sighting)), sighting));
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
             going_on.insert(key, (at, explained));
+            anywhere.insert(sighting.class(), (at, explained));
         }
         if let Some(place) = found.get_mut(number) {
             *place = explained;
@@ -80,9 +83,15 @@ fn may_explain(sighting: &Sighting<'_>) -> bool {
     matches!(sighting.fate, Fate::Kept | Fate::Recovered)
 }
 
+/// A symptom without a time stands in a traceback that is printed at the end.
 fn still(before: Option<(i64, Explained)>, sighting: &Sighting<'_>) -> Option<Explained> {
-    let (at, explained) = before?;
-    (sighting.at? - at <= GOES_ON).then_some(explained)
+    let (before, explained) = before?;
+    sighting.at.is_none_or(|at| at - before <= GOES_ON).then_some(explained)
+}
+
+/// Whether it is a symptom that names nobody: what the last one like it came from explains it.
+fn is_unnamed(sighting: &Sighting<'_>) -> bool {
+    sighting.is_of_the_run && !sighting.is_cause()
 }
 
 /// A person or a policy ended it within a minute before.
@@ -138,6 +147,10 @@ fn in_reach(
     for &candidate in numbers.get(from..)?.iter().take(reach).chain(untimed) {
         case.looked();
         let Some(other) = case.seen.get(candidate) else { continue };
+        // A cause is no consequence of a symptom.
+        if sighting.is_cause() && !other.is_cause() {
+            continue;
+        }
         if candidate == number || !in_time(sighting, other, earliest) || paths_differ(sighting, other) {
             continue;
         }
@@ -221,7 +234,7 @@ impl Index {
                 continue;
             }
             let keys = of.entry(class.to_owned()).or_default();
-            if sighting.is_of_the_run() || STOPS.contains(&class) {
+            if sighting.is_of_the_run || STOPS.contains(&class) {
                 push(keys, Key::Run, number);
             } else {
                 push(keys, Key::Any, number);
