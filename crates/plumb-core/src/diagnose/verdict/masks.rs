@@ -63,10 +63,13 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
         }
         let by = explainers.get(sighting.class()).map_or(&[] as &[_], Vec::as_slice);
         let key = (sighting.class(), sighting.whereabouts.node);
+        let best = best(case, &index, number, sighting, by);
+        let alike = || anywhere.get(sighting.class()).copied().filter(|(_, like)| is_alike(case, sighting, *like));
         let explained = stopped(case, &index, number, sighting)
-            .or_else(|| best(case, &index, number, sighting, by))
+            .or_else(|| best.filter(|best| best.proven))
             .or_else(|| still(going_on.get(&key).copied(), sighting))
-            .or_else(|| still(anywhere.get(sighting.class()).copied().filter(|_| is_unnamed(sighting)), sighting));
+            .or_else(|| still(alike(), sighting).map(|like| Explained { proven: like.proven && is_unnamed(sighting), ..like }))
+            .or(best);
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
             going_on.insert(key, (at, explained));
             anywhere.insert(sighting.class(), (at, explained));
@@ -89,7 +92,15 @@ fn still(before: Option<(i64, Explained)>, sighting: &Sighting<'_>) -> Option<Ex
     sighting.at.is_none_or(|at| at - before <= GOES_ON).then_some(explained)
 }
 
-/// Whether it is a symptom that names nobody: what the last one like it came from explains it.
+/// Whether what explained the last symptom like it explains this one: of executors that die in a row alike, the log of one is
+/// enough. What happened to a node happened to no other node.
+fn is_alike(case: &Case<'_>, sighting: &Sighting<'_>, like: Explained) -> bool {
+    let of_a_node = |by: &Sighting<'_>| by.clue.strength == Strength::Service || by.clue.layer == Layer::Node;
+    let is_of_a_node = case.seen.get(like.by).is_none_or(of_a_node);
+    !sighting.is_cause() && (is_unnamed(sighting) || !is_of_a_node)
+}
+
+/// Whether it is a symptom that names nobody.
 fn is_unnamed(sighting: &Sighting<'_>) -> bool {
     sighting.is_of_the_run && !sighting.is_cause()
 }

@@ -52,6 +52,11 @@ fn title(case: &Case<'_>, chosen: &Chosen, root: &Sighting<'_>) -> String {
 /// What a clue caught by name, and whom it is about.
 fn slots_of(case: &Case<'_>, sighting: &Sighting<'_>) -> BTreeMap<String, String> {
     let mut slots = sighting.clue.slots.clone();
+    // Patterns catch the end of a sentence with its last word.
+    for value in slots.values_mut() {
+        let end = value.trim_end_matches([' ', '.', ',', ';', ':']).len();
+        value.truncate(end);
+    }
     let subject = &sighting.clue.subject;
     let executor = sighting.whereabouts.executor.clone();
     let host = subject.host.clone().or_else(|| case.names.host_of(executor.as_deref()?).map(str::to_owned));
