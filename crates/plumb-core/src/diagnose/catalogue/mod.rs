@@ -16,7 +16,20 @@ pub(crate) use matcher::TRIED;
 pub use matcher::{Matched, Matcher};
 
 /// The families that are compiled in, by the name of their file.
-pub const FAMILIES: &[(&str, &str)] = &[];
+pub const FAMILIES: &[(&str, &str)] = &[
+    ("memory", include_str!("data/memory.yaml")),
+    ("capacity", include_str!("data/capacity.yaml")),
+    ("storage", include_str!("data/storage.yaml")),
+    ("versions", include_str!("data/versions.yaml")),
+    ("user", include_str!("data/user.yaml")),
+    ("sql", include_str!("data/sql.yaml")),
+    ("start", include_str!("data/start.yaml")),
+    ("airflow", include_str!("data/airflow.yaml")),
+    ("people", include_str!("data/people.yaml")),
+    ("platform", include_str!("data/platform.yaml")),
+    ("symptoms", include_str!("data/symptoms.yaml")),
+    ("runs", include_str!("data/runs.yaml")),
+];
 
 /// A class of failures.
 #[derive(Clone, Debug)]
