@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What decides is in `plumb-core`, on the words of `plumb-model`; here is what touches the world. A module only uses those
-//! to its right: cli → ci → apply → (explain, observe, engines) → (services, git, disk) → `plumb-core` → `plumb-model`.
+//! to its right: cli → ci → apply → (explain, observe, engines, logs) → (services, git, disk) → `plumb-core` → `plumb-model`.
 
 pub mod apply;
 pub mod ci;
@@ -18,6 +18,7 @@ pub mod engines;
 pub mod explain;
 pub mod git;
 pub mod lease;
+pub mod logs;
 pub mod observe;
 pub mod services;
 pub mod settings;

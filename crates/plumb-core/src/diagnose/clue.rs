@@ -99,7 +99,8 @@ pub struct Clue {
     pub event: u64,
     /// How deep in the event's chain of causes, from 0: the n-th `Caused by`, py4j's `: class`.
     pub depth: u32,
-    /// How many like it there are in the file: of one class, beyond the first and last that are kept.
+    /// How many like it there are in the file: of one class, beyond those that are kept. It stands at the first
+    /// of them; the others have 0.
     pub count: u64,
     /// The first frame of the user's own code in the event: `job.py:12, in clean`, `com.acme.Job.run(Job.scala:40)`.
     pub frame: Option<String>,

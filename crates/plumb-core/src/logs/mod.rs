@@ -6,5 +6,5 @@
 pub mod head;
 pub mod place;
 
-pub use head::{LineHead, LogLevel, head_of};
-pub use place::{FileKind, LogPlace, place_of};
+pub use head::{HeadShape, LineHead, LogLevel, head_of, shape_of, time_of};
+pub use place::{FileKind, LogPlace, container_parts, place_of};

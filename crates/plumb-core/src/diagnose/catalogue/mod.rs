@@ -1,14 +1,16 @@
 //! The catalogue of failures: data, one file a family, compiled in; a project adds `signatures/*.yaml`, which win.
 
+mod literals;
 mod load;
 mod matcher;
+mod title;
 
 use super::clue::{ClueRole, Strength};
 use super::result::RetryAdvice;
 use crate::logs::FileKind;
 use std::sync::Arc;
 
-pub use load::{CatalogueError, Source};
+pub use load::{CODE_PLACES, CatalogueError, ROLES, Source};
 pub use matcher::{Matched, Matcher};
 
 /// The families that are compiled in, by the name of their file.
