@@ -99,6 +99,13 @@ impl Catalogue {
         Ok(Catalogue { classes, matcher })
     }
 
+    /// One of classes that are made by hand, without patterns.
+    #[cfg(test)]
+    pub(crate) fn of(classes: Vec<FailureClass>) -> Catalogue {
+        let matcher = Matcher::new(&[]).unwrap();
+        Catalogue { classes, matcher }
+    }
+
     /// Every class, by family.
     pub fn classes(&self) -> &[FailureClass] {
         &self.classes

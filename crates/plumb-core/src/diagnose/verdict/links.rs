@@ -1,0 +1,127 @@
+//! Which clues are linked to what ended the run.
+
+use super::case::{Case, Fate, Sighting};
+use super::names::Kinship;
+use super::sift::{EXCEPTION, STAGE_ABORT, STOPS, is_exception, stage_number};
+use crate::diagnose::clue::{ClueRole, Layer};
+use std::collections::{HashMap, HashSet};
+
+/// How a clue is linked to the end, from the weakest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Link {
+    #[default]
+    None,
+    /// On the node that the stage was given up for.
+    Host,
+    /// On its executor.
+    Executor,
+    /// It is the task that the stage was given up for.
+    Task,
+    /// In the message that ended the run, or the service says it of the run itself.
+    End,
+}
+
+/// How long before the stage was given up its executor or node may say why, in milliseconds.
+const NEAR: i64 = 600_000;
+/// How close to the end a service's word must be to be of the end, in milliseconds.
+const CLOSE: i64 = 120_000;
+
+/// What the end of the run names.
+pub(super) struct Links {
+    /// Of each clue.
+    pub(super) of: Vec<Link>,
+    /// Of each clue: whether it is about another task, executor or node than the end names.
+    pub(super) elsewhere: Vec<bool>,
+}
+
+/// Links the clues of a sifted case.
+pub(super) fn links(case: &Case<'_>) -> Links {
+    let ends = end_messages(case);
+    let aborts: Vec<&Sighting<'_>> = case.kept().map(|(_, s)| s).filter(|s| s.class() == STAGE_ABORT).collect();
+    let tasks: HashSet<(&str, &str)> = aborts.iter().filter_map(|s| task(s)).collect();
+    // Of many stages that were given up, the first one counts: the rest follow.
+    let first = aborts.iter().find(|s| s.whereabouts.node.is_some() || s.whereabouts.executor.is_some());
+    let closing = closing_time(case);
+    let mut links = Links { of: Vec::with_capacity(case.seen.len()), elsewhere: Vec::with_capacity(case.seen.len()) };
+    for sighting in &case.seen {
+        case.looked();
+        let kinship = first.map(|abort| case.names.kinship(&abort.whereabouts, &sighting.whereabouts));
+        let near = || first.is_some_and(|abort| within_reach(abort, sighting));
+        let same_executor = || {
+            let executor = first.and_then(|abort| abort.whereabouts.executor.as_ref());
+            executor.is_some() && executor == sighting.whereabouts.executor.as_ref()
+        };
+        let link = if ends.contains(&sighting.message) || of_the_end(case, sighting, closing) {
+            Link::End
+        } else if task(sighting).is_some_and(|task| tasks.contains(&task)) {
+            Link::Task
+        } else if kinship == Some(Kinship::Same) && near() {
+            if same_executor() { Link::Executor } else { Link::Host }
+        } else {
+            Link::None
+        };
+        links.of.push(link);
+        let other_task = !tasks.is_empty() && task(sighting).is_some() && link < Link::Task;
+        let long_before = kinship == Some(Kinship::Same) && !near();
+        let elsewhere = kinship == Some(Kinship::Different) || other_task || long_before;
+        links.elsewhere.push(link == Link::None && elsewhere);
+    }
+    links
+}
+
+fn task<'s>(sighting: &'s Sighting<'_>) -> Option<(&'s str, &'s str)> {
+    let subject = &sighting.clue.subject;
+    Some((stage_number(subject.stage.as_deref()?), subject.tid.as_deref()?))
+}
+
+fn within_reach(abort: &Sighting<'_>, sighting: &Sighting<'_>) -> bool {
+    match (abort.at, sighting.at) {
+        (Some(abort), Some(at)) => at <= abort + 1_000 && abort - at <= NEAR,
+        _ => true,
+    }
+}
+
+/// The messages that end the run: what says so, and the last exception of each log of the program.
+fn end_messages(case: &Case<'_>) -> HashSet<usize> {
+    let mut ends: HashSet<usize> = HashSet::new();
+    let mut last: HashMap<&str, (Option<u64>, usize)> = HashMap::new();
+    let before_the_stop = case.kept().any(|(_, s)| s.is_cause());
+    for sighting in &case.seen {
+        let counts = sighting.fate == Fate::Kept || (sighting.fate == Fate::AfterStop && !before_the_stop);
+        if !counts || sighting.clue.layer > Layer::Driver {
+            continue;
+        }
+        if sighting.role() == ClueRole::Wrapper && sighting.class() != EXCEPTION {
+            ends.insert(sighting.message);
+        }
+        if is_exception(sighting) && sighting.clue.layer != Layer::Service {
+            let place = &sighting.clue.place;
+            let latest = last.entry(place.file.as_str()).or_insert((place.line, sighting.message));
+            if place.line >= latest.0 {
+                *latest = (place.line, sighting.message);
+            }
+        }
+    }
+    ends.extend(last.into_values().map(|(_, message)| message));
+    ends
+}
+
+/// When the run ended, as far as anything says.
+fn closing_time(case: &Case<'_>) -> Option<i64> {
+    let said = case.facts.subject.ended.map(|at| at.as_millisecond());
+    let logged = || case.kept().filter(|(_, s)| s.role() == ClueRole::Wrapper).filter_map(|(_, s)| s.at).max();
+    said.or_else(logged)
+}
+
+/// Whether it is a service's word on the run itself: without a time, or with one close to the end.
+fn of_the_end(case: &Case<'_>, sighting: &Sighting<'_>, closing: Option<i64>) -> bool {
+    let of_the_run = sighting.clue.layer == Layer::Service && sighting.is_of_the_run() && sighting.is_trouble();
+    if !of_the_run || sighting.fate != Fate::Kept {
+        return false;
+    }
+    case.looked();
+    match (sighting.at, closing) {
+        (Some(at), Some(closing)) => closing - at <= CLOSE || STOPS.contains(&sighting.class()),
+        _ => true,
+    }
+}

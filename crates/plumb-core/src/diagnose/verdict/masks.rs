@@ -1,0 +1,245 @@
+//! What explains what: a node that was taken back explains the executors that were lost with it.
+
+use super::case::{Case, Fate, Sighting, push};
+use super::names::Kinship;
+use super::sift::STOPS;
+use crate::diagnose::catalogue::FailureClass;
+use crate::diagnose::clue::{Layer, Strength};
+use std::collections::{BTreeMap, HashMap};
+
+/// How long after a stop what ends ends because of it, in milliseconds.
+const STOPPED: i64 = 60_000;
+/// How much later than what it explains something may be written: logs are flushed and clocks differ. In milliseconds.
+const SKEW: i64 = 5_000;
+/// The same for what a service tells of a node: EC2 notes the end of an instance after its processes are gone.
+const NODE_SKEW: i64 = 120_000;
+/// How long the same symptom of the same node goes on being explained after it was: stages are tried again. In milliseconds.
+const GOES_ON: i64 = 900_000;
+/// How many clues with incomparable names are looked at.
+const MOST_STRANGERS: usize = 8;
+
+/// What explains a clue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Explained {
+    pub(super) by: usize,
+    /// Whether names prove it, and not only times.
+    pub(super) proven: bool,
+}
+
+/// By what clues are looked up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// About the run as a whole.
+    Run,
+    Node(usize),
+    Executor(String),
+    Container(String),
+    Path(String),
+    /// About a node or an executor, whichever.
+    Any,
+}
+
+struct Index {
+    of: HashMap<String, BTreeMap<Key, Vec<usize>>>,
+}
+
+/// What explains each clue, by its number. Linear in the number of clues, up to the looking up.
+pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
+    let mut explainers: HashMap<&str, Vec<&FailureClass>> = HashMap::new();
+    let mut classes: Vec<&FailureClass> = case.classes().filter(|class| !class.explains.is_empty()).collect();
+    classes.sort_by(|a, b| a.name.cmp(&b.name));
+    for class in &classes {
+        for explains in &class.explains {
+            explainers.entry(explains.as_str()).or_default().push(class);
+        }
+    }
+    let index = Index::of(case, |class| STOPS.contains(&class) || classes.iter().any(|c| &*c.name == class));
+    let mut found: Vec<Option<Explained>> = vec![None; case.seen.len()];
+    let mut going_on: HashMap<(&str, Option<usize>), (i64, Explained)> = HashMap::new();
+    for (number, sighting) in case.seen.iter().enumerate() {
+        if !sighting.is_trouble() || !may_explain(sighting) {
+            continue;
+        }
+        let by = explainers.get(sighting.class()).map_or(&[] as &[_], Vec::as_slice);
+        let key = (sighting.class(), sighting.whereabouts.node);
+        let explained = stopped(case, &index, number, sighting)
+            .or_else(|| best(case, &index, number, sighting, by))
+            .or_else(|| still(going_on.get(&key).copied(), sighting));
+        if let (Some(explained), Some(at)) = (explained, sighting.at) {
+            going_on.insert(key, (at, explained));
+        }
+        if let Some(place) = found.get_mut(number) {
+            *place = explained;
+        }
+    }
+    found
+}
+
+/// What was recovered from may still explain what was not: an executor that is lost takes its shuffle files along.
+fn may_explain(sighting: &Sighting<'_>) -> bool {
+    matches!(sighting.fate, Fate::Kept | Fate::Recovered)
+}
+
+fn still(before: Option<(i64, Explained)>, sighting: &Sighting<'_>) -> Option<Explained> {
+    let (at, explained) = before?;
+    (sighting.at? - at <= GOES_ON).then_some(explained)
+}
+
+/// A person or a policy ended it within a minute before.
+fn stopped(case: &Case<'_>, index: &Index, number: usize, sighting: &Sighting<'_>) -> Option<Explained> {
+    let at = sighting.at?;
+    if STOPS.contains(&sighting.class()) {
+        return None;
+    }
+    let by = STOPS.iter().find_map(|class| {
+        let numbers = index.of.get(*class)?.get(&Key::Run)?;
+        first_in(case, numbers, Some(at - STOPPED), Some(at))
+    })?;
+    (by != number).then_some(Explained { by, proven: true })
+}
+
+/// The strongest clue of the classes that explain this one, in its time and place.
+fn best(
+    case: &Case<'_>,
+    index: &Index,
+    number: usize,
+    sighting: &Sighting<'_>,
+    by: &[&FailureClass],
+) -> Option<Explained> {
+    let mut found: Option<(Explained, (bool, bool, Strength, bool))> = None;
+    for class in by {
+        let Some(keys) = index.of.get(&*class.name) else { continue };
+        let earliest = sighting.at.map(|at| at - class.within * 1_000);
+        for key in keys_of(sighting, keys) {
+            let Some(numbers) = keys.get(&key) else { continue };
+            let Some(explained) = in_reach(case, numbers, earliest, number, sighting, &key) else { continue };
+            let Some(by) = case.seen.get(explained.by) else { continue };
+            let rank = (explained.proven, by.is_cause(), by.clue.strength, key != Key::Run);
+            if found.as_ref().is_none_or(|(_, best)| rank > *best) {
+                found = Some((explained, rank));
+            }
+        }
+    }
+    found.map(|(explained, _)| explained)
+}
+
+/// The first clue of a list that is not too early and not too late for what it is to explain.
+fn in_reach(
+    case: &Case<'_>,
+    numbers: &[usize],
+    earliest: Option<i64>,
+    number: usize,
+    sighting: &Sighting<'_>,
+    key: &Key,
+) -> Option<Explained> {
+    let from = start(case, numbers, earliest);
+    let reach = if *key == Key::Any { MOST_STRANGERS } else { 2 };
+    let untimed = numbers.iter().rev().take(1).filter(|n| case.seen.get(**n).is_some_and(|s| s.at.is_none()));
+    for &candidate in numbers.get(from..)?.iter().take(reach).chain(untimed) {
+        case.looked();
+        let Some(other) = case.seen.get(candidate) else { continue };
+        if candidate == number || !in_time(sighting, other, earliest) || paths_differ(sighting, other) {
+            continue;
+        }
+        let kinship = case.names.kinship(&sighting.whereabouts, &other.whereabouts);
+        let proven = *key != Key::Any;
+        // What names cannot prove explains a symptom, and never a cause.
+        if !proven && (kinship == Kinship::Different || sighting.is_cause()) {
+            continue;
+        }
+        return Some(Explained { by: candidate, proven });
+    }
+    None
+}
+
+fn in_time(sighting: &Sighting<'_>, by: &Sighting<'_>, earliest: Option<i64>) -> bool {
+    let skew = if by.clue.strength == Strength::Service || by.clue.layer == Layer::Node { NODE_SKEW } else { SKEW };
+    match (sighting.at, by.at) {
+        (Some(at), Some(before)) => before <= at + skew && earliest.is_none_or(|earliest| before >= earliest),
+        _ => true,
+    }
+}
+
+/// Where in a list, which is in order of time, the clues from `earliest` on begin.
+fn start(case: &Case<'_>, numbers: &[usize], earliest: Option<i64>) -> usize {
+    let Some(earliest) = earliest else { return 0 };
+    numbers.partition_point(|n| {
+        case.looked();
+        case.seen.get(*n).and_then(|s| s.at).is_some_and(|at| at < earliest)
+    })
+}
+
+fn first_in(case: &Case<'_>, numbers: &[usize], from: Option<i64>, to: Option<i64>) -> Option<usize> {
+    let number = *numbers.get(start(case, numbers, from))?;
+    let at = case.seen.get(number)?.at?;
+    to.is_none_or(|to| at <= to).then_some(number)
+}
+
+/// The keys under which what explains a clue may stand.
+fn keys_of(sighting: &Sighting<'_>, keys: &BTreeMap<Key, Vec<usize>>) -> Vec<Key> {
+    let about = &sighting.whereabouts;
+    let mut of: Vec<Key> = vec![Key::Run];
+    of.extend(about.node.map(Key::Node));
+    of.extend(about.executor.clone().map(Key::Executor));
+    of.extend(about.container.clone().map(Key::Container));
+    if let Some(path) = path_of(sighting) {
+        of.extend(parents(&path).map(|parent| Key::Path(parent.to_owned())));
+    }
+    of.push(Key::Any);
+    of.retain(|key| keys.contains_key(key));
+    of
+}
+
+/// Slots that name what was to be read.
+fn path_of(sighting: &Sighting<'_>) -> Option<String> {
+    let slot = ["path", "resource", "key"].iter().find_map(|name| sighting.clue.slots.get(*name))?;
+    let path = slot.trim_end_matches(['/', '*', '.', '\'', '"', ';', ',']);
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    path.contains('/').then(|| path.to_owned())
+}
+
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(parent, _)| parent)).take(12)
+}
+
+/// Whether both name what was to be read, and it is not the same.
+fn paths_differ(one: &Sighting<'_>, other: &Sighting<'_>) -> bool {
+    match (path_of(one), path_of(other)) {
+        (Some(one), Some(other)) => !one.starts_with(&other) && !other.starts_with(&one),
+        _ => false,
+    }
+}
+
+impl Index {
+    fn of(case: &Case<'_>, wanted: impl Fn(&str) -> bool) -> Index {
+        let mut of: HashMap<String, BTreeMap<Key, Vec<usize>>> = HashMap::new();
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        for (number, sighting) in case.seen.iter().enumerate() {
+            let class = sighting.class();
+            let wanted = *known.entry(class).or_insert_with(|| wanted(class));
+            if !wanted || !sighting.is_trouble() || !may_explain(sighting) {
+                continue;
+            }
+            let keys = of.entry(class.to_owned()).or_default();
+            if sighting.is_of_the_run() || STOPS.contains(&class) {
+                push(keys, Key::Run, number);
+            } else {
+                push(keys, Key::Any, number);
+            }
+            let about = &sighting.whereabouts;
+            if let Some(node) = about.node {
+                push(keys, Key::Node(node), number);
+            }
+            if let Some(executor) = &about.executor {
+                push(keys, Key::Executor(executor.clone()), number);
+            }
+            if let Some(container) = &about.container {
+                push(keys, Key::Container(container.clone()), number);
+            }
+            if let Some(path) = path_of(sighting) {
+                push(keys, Key::Path(path), number);
+            }
+        }
+        Index { of }
+    }
+}

@@ -1,0 +1,246 @@
+//! What means nothing: earlier attempts, other applications, what is said to be no failure, what was recovered from, and the
+//! clearing away after the end. What is left is unwrapped: one message says one thing.
+
+use super::case::{Case, Fate, Sighting};
+use crate::diagnose::clue::{ClueRole, Layer, Strength};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// An exception or a traceback of nobody's that the catalogue knows.
+pub(super) const EXCEPTION: &str = "EXCEPTION";
+/// An exception of the user's own code: it says less than any class that knows what happened.
+pub(super) const USER_CODE: &str = "USER_CODE";
+/// The stage that was given up: it names the task, the executor and the node.
+pub(super) const STAGE_ABORT: &str = "STAGE_ABORT";
+/// The application's own word that it failed.
+const FINAL_FAILED: &str = "FINAL_FAILED";
+/// A person or a policy ends a run; what comes after it follows from it, and what came before it does not.
+pub(super) const STOPS: [&str; 2] = ["USER_STOP", "AUTO_TERMINATED"];
+/// How long after the end of a run a service may still tell of it, in milliseconds.
+const LATE: i64 = 120_000;
+
+/// How many attempts failed before the last one. Their clues are settled.
+pub(super) fn attempts(case: &mut Case<'_>) -> u32 {
+    let mut of: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for sighting in &case.seen {
+        if let (Some(key), Some(attempt)) = (attempt_key(sighting), sighting.attempt) {
+            of.entry(key).or_default().insert(attempt);
+        }
+    }
+    case.settle(Fate::EarlierAttempt, |s| {
+        let last = attempt_key(s).and_then(|key| of.get(&key)).and_then(BTreeSet::last);
+        s.attempt.is_some_and(|attempt| last.is_some_and(|last| attempt < *last))
+    });
+    let mut before: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for sighting in case.seen.iter().filter(|s| s.fate == Fate::EarlierAttempt && says_failed(s)) {
+        if let (Some(key), Some(attempt)) = (attempt_key(sighting), sighting.attempt) {
+            before.entry(key).or_default().insert(attempt);
+        }
+    }
+    let most = before.values().map(BTreeSet::len).max().unwrap_or_default();
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
+fn says_failed(sighting: &Sighting<'_>) -> bool {
+    sighting.is_trouble() || sighting.role() == ClueRole::Wrapper
+}
+
+/// What is tried again as one: an application of YARN, a task of a job, a task of a DAG.
+fn attempt_key(sighting: &Sighting<'_>) -> Option<String> {
+    let task = sighting.clue.subject.task.as_deref().unwrap_or_default();
+    match (sighting.clue.layer, &sighting.application) {
+        (Layer::Airflow, _) => Some(format!("airflow {task}")),
+        (_, Some(application)) => Some(format!("yarn {application}")),
+        (Layer::Service, None) => Some(format!("task {task}")),
+        (_, None) => Some("driver".to_owned()),
+    }
+}
+
+/// Dismisses messages that say themselves that they are no failure, and tasks of which another attempt went well.
+pub(super) fn said_to_be_none(case: &mut Case<'_>) {
+    let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
+    let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
+    let tasks: HashSet<String> =
+        case.seen.iter().filter(ignored).filter_map(|s| s.clue.subject.tid.clone()).collect();
+    case.settle(Fate::Dismissed, |s| {
+        let is_task = s.clue.subject.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
+        messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
+    });
+}
+
+/// A point in a log: its time, and its place for what stands in the same file.
+#[derive(Clone)]
+struct Point {
+    at: Option<i64>,
+    file: String,
+    line: Option<u64>,
+    message: usize,
+}
+
+impl Point {
+    fn of(sighting: &Sighting<'_>) -> Point {
+        let place = &sighting.clue.place;
+        Point { at: sighting.at, file: place.file.clone(), line: place.line, message: sighting.message }
+    }
+
+    /// Whether a clue stands before this point; of what cannot be told, not.
+    fn is_after(&self, sighting: &Sighting<'_>) -> bool {
+        self.compare(sighting).is_some_and(|after| after)
+    }
+
+    /// Whether a clue stands after this point.
+    fn is_before(&self, sighting: &Sighting<'_>) -> bool {
+        self.compare(sighting).is_some_and(|after| !after) && sighting.message != self.message
+    }
+
+    /// Whether this point is after the clue.
+    fn compare(&self, sighting: &Sighting<'_>) -> Option<bool> {
+        let place = &sighting.clue.place;
+        match (self.line, place.line) {
+            (Some(mine), Some(other)) if place.file == self.file => Some(other < mine),
+            _ => Some(sighting.at? < self.at?),
+        }
+    }
+
+    fn later(self, sighting: &Sighting<'_>) -> Point {
+        if self.is_before(sighting) { Point::of(sighting) } else { self }
+    }
+}
+
+/// Settles what comes after the end of its stream, and what executors and nodes say after the end of their driver.
+pub(super) fn clearing(case: &mut Case<'_>) {
+    let mut work: HashMap<String, Point> = HashMap::new();
+    for (_, s) in case.kept().filter(|(_, s)| s.role() == ClueRole::Progress) {
+        let latest = work.remove(&s.stream).map_or_else(|| Point::of(s), |point| point.later(s));
+        work.insert(s.stream.clone(), latest);
+    }
+    let mut ends: HashMap<String, Point> = HashMap::new();
+    let mut hard: HashSet<String> = HashSet::new();
+    let mut drivers: HashMap<Option<String>, i64> = HashMap::new();
+    for (_, s) in case.kept() {
+        let last_word = s.class() == FINAL_FAILED && s.clue.layer == Layer::Driver;
+        let stops = s.role() == ClueRole::End && !work.get(&s.stream).is_some_and(|work| work.is_after(s));
+        if !(last_word || stops) {
+            continue;
+        }
+        if !ends.contains_key(&s.stream) {
+            ends.insert(s.stream.clone(), Point::of(s));
+            if last_word {
+                hard.insert(s.stream.clone());
+            }
+        }
+        if let (Layer::Step | Layer::Driver, Some(at)) = (s.clue.layer, s.at) {
+            let end = drivers.entry(s.application.clone()).or_insert(at);
+            *end = (*end).max(at);
+        }
+    }
+    let after_its_driver = |s: &Sighting<'_>| {
+        let end = drivers.get(&s.application);
+        s.clue.layer >= Layer::Executor && matches!((end, s.at), (Some(end), Some(at)) if at > *end)
+    };
+    let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
+    let says_the_end = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && ![STAGE_ABORT, EXCEPTION].contains(&s.class());
+    for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
+        if means_something(s) || says_the_end(s) {
+            continue;
+        }
+        if ends.get(&s.stream).is_some_and(|end| end.is_before(s)) {
+            let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !hard.contains(&s.stream);
+            s.fate = if uncaught { Fate::AfterStop } else { Fate::Cleared };
+        } else if after_its_driver(s) {
+            s.fate = Fate::Cleared;
+        }
+    }
+}
+
+/// Whether it is an exception and not a sentence.
+pub(super) fn is_exception(sighting: &Sighting<'_>) -> bool {
+    let structural = [EXCEPTION, USER_CODE].contains(&sighting.class());
+    structural || (sighting.is_cause() && sighting.clue.strength == Strength::Typed)
+}
+
+/// Settles what a person or a policy ended after the run had ended by itself, and what services tell long after the end.
+pub(super) fn after_the_run(case: &mut Case<'_>) {
+    let ends_it = |s: &&Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != EXCEPTION;
+    let failed = case.kept().map(|(_, s)| s).filter(ends_it).filter_map(|s| s.at).min();
+    let ended = case.facts.subject.ended.map(|at| at.as_millisecond() + LATE);
+    case.settle(Fate::Cleared, |s| {
+        let Some(at) = s.at else { return false };
+        let too_late = s.is_trouble() && s.clue.layer != Layer::Airflow && ended.is_some_and(|ended| at > ended);
+        let stopped_what_had_failed = STOPS.contains(&s.class()) && failed.is_some_and(|failed| at > failed);
+        too_late || stopped_what_had_failed
+    });
+}
+
+/// Settles what comes before the last work that was done, unless the stage that was given up was failing by then.
+pub(super) fn recovered(case: &mut Case<'_>) {
+    let mut last: HashMap<Option<String>, Point> = HashMap::new();
+    let mut streams: HashMap<(String, Option<String>), Point> = HashMap::new();
+    for (_, s) in case.kept() {
+        if !matches!(s.role(), ClueRole::Progress | ClueRole::Ok) {
+            continue;
+        }
+        let key = (s.stream.clone(), s.application.clone());
+        let latest = streams.remove(&key).map_or_else(|| Point::of(s), |point| point.later(s));
+        streams.insert(key, latest);
+        if s.clue.layer >= Layer::Step {
+            let latest = last.remove(&s.application).map_or_else(|| Point::of(s), |point| point.later(s));
+            last.insert(s.application.clone(), latest);
+        }
+    }
+    let before_work = |s: &Sighting<'_>| {
+        let elsewhere = s.clue.layer != Layer::Airflow
+            && last.get(&s.application).or_else(|| last.get(&None)).is_some_and(|work| work.is_after(s));
+        let here = |application: Option<String>| streams.get(&(s.stream.clone(), application));
+        elsewhere || here(s.application.clone()).or_else(|| here(None)).is_some_and(|work| work.is_after(s))
+    };
+    let aborted: HashSet<String> = case
+        .kept()
+        .filter(|(_, s)| s.class() == STAGE_ABORT && !before_work(s))
+        .filter_map(|(_, s)| s.clue.subject.stage.as_deref().map(|stage| stage_number(stage).to_owned()))
+        .collect();
+    case.settle(Fate::Recovered, |s| {
+        let stage = s.clue.subject.stage.as_deref().map(stage_number);
+        says_failed(s) && before_work(s) && !stage.is_some_and(|stage| aborted.contains(stage))
+    });
+    // A task of a stage that was not given up has failed fewer times than it may.
+    if !aborted.is_empty() {
+        case.settle(Fate::Recovered, |s| {
+            let stage = s.clue.subject.stage.as_deref().map(stage_number);
+            let of_a_task = s.clue.layer >= Layer::Driver && s.clue.subject.tid.is_some();
+            s.is_trouble() && of_a_task && stage.is_some_and(|stage| !aborted.contains(stage))
+        });
+    }
+}
+
+/// `7.0` is stage 7, its first attempt.
+pub(super) fn stage_number(stage: &str) -> &str {
+    stage.split('.').next().unwrap_or(stage)
+}
+
+/// Leaves one thing that each message says: the deepest cause that the catalogue knows. What wraps it goes.
+pub(super) fn unwrap(case: &mut Case<'_>) {
+    let mut goes: Vec<usize> = Vec::new();
+    for message in &case.messages {
+        let kept = || message.iter().copied().filter_map(|i| case.seen.get(i).map(|s| (i, s))).filter(|(_, s)| says(s));
+        let known = || kept().filter(|(_, s)| s.class() != USER_CODE);
+        let best = known().filter(|(_, s)| s.is_cause()).max_by_key(|(i, s)| {
+            case.looked();
+            (s.clue.depth, s.clue.strength, std::cmp::Reverse(*i))
+        });
+        if let Some((_, best)) = best {
+            let class = best.class().to_owned();
+            goes.extend(kept().filter(|(_, s)| s.is_cause() && s.class() != class).map(|(i, _)| i));
+        } else if known().next().is_some() {
+            goes.extend(kept().filter(|(_, s)| s.class() == USER_CODE).map(|(i, _)| i));
+        }
+    }
+    for index in goes {
+        if let Some(sighting) = case.seen.get_mut(index) {
+            sighting.fate = Fate::Unwrapped;
+        }
+    }
+}
+
+fn says(sighting: &Sighting<'_>) -> bool {
+    sighting.is_trouble() && matches!(sighting.fate, Fate::Kept | Fate::AfterStop)
+}
