@@ -107,26 +107,28 @@ impl Point {
 
 /// Settles what comes after the end of its stream, and what executors and nodes say after the end of their driver.
 pub(super) fn clearing(case: &mut Case<'_>) {
+    let last_word = |s: &Sighting<'_>| s.class() == FINAL_FAILED && s.clue.layer == Layer::Driver;
+    let mut last_words: HashMap<String, Point> = HashMap::new();
+    for (_, s) in case.kept().filter(|(_, s)| last_word(s)) {
+        last_words.entry(s.stream.clone()).or_insert_with(|| Point::of(s));
+    }
+    // A session may be stopped and another one begun; after its last word an application does no work.
+    let works = |s: &Sighting<'_>| {
+        s.role() == ClueRole::Progress && !last_words.get(&s.stream).is_some_and(|end| end.is_before(s))
+    };
     let mut work: HashMap<String, Point> = HashMap::new();
-    for (_, s) in case.kept().filter(|(_, s)| s.role() == ClueRole::Progress) {
+    for (_, s) in case.kept().filter(|(_, s)| works(s)) {
         let latest = work.remove(&s.stream).map_or_else(|| Point::of(s), |point| point.later(s));
         work.insert(s.stream.clone(), latest);
     }
     let mut ends: HashMap<String, Point> = HashMap::new();
-    let mut hard: HashSet<String> = HashSet::new();
     let mut drivers: HashMap<Option<String>, i64> = HashMap::new();
     for (_, s) in case.kept() {
-        let last_word = s.class() == FINAL_FAILED && s.clue.layer == Layer::Driver;
         let stops = s.role() == ClueRole::End && !work.get(&s.stream).is_some_and(|work| work.is_after(s));
-        if !(last_word || stops) {
+        if !(last_word(s) || stops) {
             continue;
         }
-        if !ends.contains_key(&s.stream) {
-            ends.insert(s.stream.clone(), Point::of(s));
-            if last_word {
-                hard.insert(s.stream.clone());
-            }
-        }
+        ends.entry(s.stream.clone()).or_insert_with(|| Point::of(s));
         if let (Layer::Step | Layer::Driver, Some(at)) = (s.clue.layer, s.at) {
             let end = drivers.entry(s.application.clone()).or_insert(at);
             *end = (*end).max(at);
@@ -144,7 +146,8 @@ pub(super) fn clearing(case: &mut Case<'_>) {
             continue;
         }
         if ends.get(&s.stream).is_some_and(|end| end.is_before(s)) {
-            let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !hard.contains(&s.stream);
+            let spoken = last_words.get(&s.stream).is_some_and(|end| end.is_before(s));
+            let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !spoken;
             s.fate = if uncaught { Fate::AfterStop } else { Fate::Cleared };
         } else if after_its_driver(s) {
             s.fate = Fate::Cleared;
