@@ -6,13 +6,15 @@
 //! run took, so that all evidence tells one story by the sandbox's clock. What any reader makes of it is none of the
 //! sandbox's business: it has no list of failures, only these stories.
 
-pub(crate) mod airflow;
 pub(crate) mod cast;
 mod data;
 pub(crate) mod databricks;
+#[cfg(test)]
+mod databricks_tests;
 pub(crate) mod emr;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 
+pub use databricks::RunScenario;
 pub use emr::{ClusterScenario, StepScenario};
