@@ -83,6 +83,12 @@ templates!(
     "databricks/trace-spot-lost",
     "databricks/trace-uc-permission",
     "databricks/trace-user-code",
+    "airflow/databricks-run",
+    "airflow/emr-step",
+    "airflow/import-error",
+    "airflow/sensor-timeout",
+    "airflow/success",
+    "airflow/zombie",
 );
 
 /// A template that has to be there.

@@ -6,6 +6,9 @@
 //! run took, so that all evidence tells one story by the sandbox's clock. What any reader makes of it is none of the
 //! sandbox's business: it has no list of failures, only these stories.
 
+pub(crate) mod airflow;
+#[cfg(test)]
+mod airflow_tests;
 pub(crate) mod cast;
 mod data;
 pub(crate) mod databricks;
@@ -16,5 +19,8 @@ pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use data::named as template_named;
+
+pub use airflow::DagScript;
 pub use databricks::RunScenario;
 pub use emr::{ClusterScenario, StepScenario};

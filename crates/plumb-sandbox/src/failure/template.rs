@@ -94,6 +94,11 @@ pub struct Printed {
 }
 
 impl Printed {
+    /// Whether it begins an entry, and does not continue one.
+    pub fn is_headed(&self) -> bool {
+        self.head != Head::Plain
+    }
+
     /// The line as its file has it.
     pub fn whole(&self) -> String {
         format!("{}{}", self.head.time(self.at), self.text)
