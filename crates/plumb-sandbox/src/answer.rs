@@ -26,6 +26,12 @@ pub enum Content {
         error: Option<String>,
         text: String,
     },
+    /// As S3 sends it, with headers of its own.
+    Object {
+        media: &'static str,
+        headers: Vec<(&'static str, String)>,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Content {
@@ -33,6 +39,14 @@ impl Content {
     pub fn error(&self) -> Option<&str> {
         match self {
             Content::Amazon { error, .. } => error.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The headers that only this answer has; with them it has its own ids as well.
+    pub fn headers(&self) -> Option<&[(&'static str, String)]> {
+        match self {
+            Content::Object { headers, .. } => Some(headers),
             _ => None,
         }
     }
@@ -80,6 +94,7 @@ impl Answer {
             Content::Plain(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
             Content::File { bytes, .. } => ("application/octet-stream", Bytes::from(bytes)),
             Content::Amazon { media, text, .. } => (media, Bytes::from(text)),
+            Content::Object { media, bytes, .. } => (media, Bytes::from(bytes)),
         };
         (Some(kind), Body::from(bytes))
     }

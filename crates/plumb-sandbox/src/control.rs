@@ -72,17 +72,20 @@ fn bad(why: String) -> ApiError {
 }
 
 /// Adds the objects of a seed; each system reads its own lists of it. Airflow's stand under `airflow`,
-/// EMR's under `emr`.
+/// EMR's under `emr`, those of S3 under `s3`.
 pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
     let mut databricks = seed.clone();
     let mut of = |name: &str| databricks.as_object_mut().and_then(|lists| lists.remove(name));
-    let (airflow, emr) = (of("airflow"), of("emr"));
+    let (airflow, emr, s3) = (of("airflow"), of("emr"), of("s3"));
     let mut names = super::databricks::seed::add(store, &databricks)?;
     if let Some(airflow) = airflow {
         names["airflow"] = super::airflow::seed::add(store, &airflow)?;
     }
     if let Some(emr) = emr {
         names["emr"] = super::emr::seed::add(store, &emr)?;
+    }
+    if let Some(s3) = s3 {
+        names["s3"] = super::s3::seed(store, &s3)?;
     }
     Ok(names)
 }

@@ -12,9 +12,11 @@ mod control;
 pub mod databricks;
 pub mod emr;
 pub mod errors;
+mod failure;
 mod faults;
 mod log;
 pub mod request;
+pub mod s3;
 pub mod settings;
 pub mod store;
 mod wire;
@@ -49,8 +51,8 @@ pub struct SandboxOptions {
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
     /// "instance_pools": […], "warehouses": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools":
-    /// […]}, "emr": {"clusters": […], "security_configurations": […], "applications": […]}}`. `"emr": "monthly"` is a
-    /// ready-made account.
+    /// […]}, "emr": {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}`. `"emr":
+    /// "monthly"` is a ready-made account.
     pub seed: Option<Value>,
     /// How long every answer takes.
     pub latency: Duration,
@@ -86,7 +88,7 @@ impl Default for SandboxOptions {
 pub(crate) enum System {
     Databricks,
     Airflow,
-    /// EMR, EMR Serverless and STS.
+    /// EMR, EMR Serverless, STS and S3.
     Emr,
 }
 
@@ -198,6 +200,7 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
+    lock(&frame).store.workspace = format!("http://{addr}");
     let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
     if let Some(listen) = airflow {
         let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;
@@ -284,6 +287,8 @@ async fn serve(
     let read = match bytes {
         // The body of an upload is opaque: it may be JSON, and broken JSON.
         Ok(ref bytes) if bare => Ok(json!({ "bytes": bytes.len() })),
+        // S3 is not asked in JSON.
+        Ok(_) if system == System::Emr && path.starts_with("/s3") && !own => Ok(Value::Null),
         // JSON of AWS has a type of its own; it is read as JSON under any media type.
         Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => Err(ApiError::new(413, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than 10 MB")),
@@ -456,10 +461,16 @@ fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> 
 fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Response {
     let (status, retry_after, error) = (answer.status, answer.retry_after, answer.content.error().map(str::to_owned));
     let modified = answer.content.modified();
+    let own: Option<Vec<(&'static str, String)>> = answer.content.headers().map(<[_]>::to_vec);
     let (kind, body) = answer.encode();
-    let mut builder = Response::builder()
-        .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .header(if system == System::Emr { "x-amzn-requestid" } else { "x-request-id" }, id);
+    let mut builder =
+        Response::builder().status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    if own.is_none() {
+        builder = builder.header(if system == System::Emr { "x-amzn-requestid" } else { "x-request-id" }, id);
+    }
+    for (name, value) in own.into_iter().flatten() {
+        builder = builder.header(name, value);
+    }
     if system != System::Emr {
         builder = builder.header("x-databricks-org-id", workspace);
     }

@@ -1,6 +1,6 @@
 //! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
-use super::{airflow, databricks::statement_script::ScriptedStatement, emr};
+use super::{airflow, databricks::statement_script::ScriptedStatement, emr, failure::RunScenario, s3};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,8 @@ pub struct SandboxSettings {
     pub airflow: airflow::AirflowSettings,
     /// Those of the emulated EMR.
     pub emr: emr::EmrSettings,
+    /// Those of the emulated S3.
+    pub s3: s3::S3Settings,
 }
 
 impl Default for SandboxSettings {
@@ -71,6 +73,7 @@ impl Default for SandboxSettings {
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::AirflowSettings::default(),
             emr: emr::EmrSettings::default(),
+            s3: s3::S3Settings::default(),
         }
     }
 }
@@ -91,4 +94,7 @@ pub struct RunOutcome {
     pub output: Option<String>,
     /// How long they run; `run_seconds` when absent.
     pub seconds: Option<i64>,
+    /// Why they fail, in place of `result` and errors: it leaves states, events, outputs and logs that fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<RunScenario>,
 }

@@ -1,6 +1,6 @@
 //! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
-use super::{airflow, databricks, emr, errors::Error, settings::SandboxSettings};
+use super::{airflow, databricks, emr, errors::Error, s3, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -25,11 +25,17 @@ pub struct Store {
     pub(crate) databricks: databricks::DatabricksState,
     pub(crate) airflow: airflow::AirflowState,
     pub(crate) emr: emr::EmrState,
+    pub(crate) s3: s3::S3State,
     /// What tests and demos may set.
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
+    /// Where the workspace is now. It is not saved: the next sandbox has another port.
+    pub(crate) workspace: String,
 }
+
+/// What stands for the workspace's address in what is kept.
+pub(crate) const WORKSPACE: &str = "http://workspace.sandbox";
 
 /// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,6 +58,8 @@ struct Dump {
     airflow: airflow::AirflowState,
     #[serde(default)]
     emr: emr::EmrState,
+    #[serde(default)]
+    s3: s3::S3State,
 }
 
 const FORMAT: u32 = 1;
@@ -65,9 +73,11 @@ impl Store {
             databricks: databricks::DatabricksState::default(),
             airflow: airflow::AirflowState::default(),
             emr: emr::EmrState::default(),
+            s3: s3::S3State::default(),
             settings: SandboxSettings::default(),
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
+            workspace: WORKSPACE.to_owned(),
         }
     }
 
@@ -81,6 +91,11 @@ impl Store {
             }
         };
         base.saturating_add(self.saved.advanced_ms)
+    }
+
+    /// A kept text, with the address that the workspace has now.
+    pub(crate) fn here(&self, text: &str) -> String {
+        text.replace(WORKSPACE, &self.workspace)
     }
 
     /// Moves the clock on.
@@ -116,6 +131,7 @@ impl Store {
             databricks: self.databricks.clone(),
             airflow: self.airflow.clone(),
             emr: self.emr.clone(),
+            s3: self.s3.clone(),
         };
         serde_json::to_value(dump).unwrap_or_default()
     }
@@ -133,6 +149,7 @@ impl Store {
         self.databricks = dump.databricks;
         self.airflow = dump.airflow;
         self.emr = dump.emr;
+        self.s3 = dump.s3;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::instances::{Fleet, Group};
 use super::replies::time;
+use crate::failure::{ClusterScenario, StepScenario};
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -135,6 +136,12 @@ pub struct Step {
     pub failure: Option<Value>,
     /// How long it takes, where it is known better than by the settings.
     pub seconds: Option<i64>,
+    /// Why it failed, where there is a story to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<StepScenario>,
+    /// Whether its logs have been delivered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 impl Step {
@@ -234,6 +241,12 @@ pub struct EmrCluster {
     /// How many ids were given to parts of it.
     #[serde(default)]
     pub made: u64,
+    /// Why it did not start, where there is a story to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<ClusterScenario>,
+    /// Whether the logs of that have been delivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 /// Members of RunJobFlow that DescribeCluster shows as they were requested.

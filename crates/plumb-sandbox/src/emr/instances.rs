@@ -22,6 +22,9 @@ pub struct Instance {
     pub ready: Option<i64>,
     #[serde(default)]
     pub ended: Option<i64>,
+    /// Why it ended, where that was not the end of its cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Value>,
 }
 
 /// An instance group.
@@ -104,7 +107,17 @@ impl Fleet {
 fn added(cluster: &mut EmrCluster, kind: &str, market: &str, units: i64, at: i64) -> Instance {
     let ready = cluster.ready.map(|ready| ready.max(at));
     let (id, ec2) = (cluster.part("ci-", 14), cluster.ec2());
-    Instance { id, ec2, kind: kind.to_owned(), market: market.to_owned(), units, created: at, ready, ended: None }
+    Instance {
+        id,
+        ec2,
+        kind: kind.to_owned(),
+        market: market.to_owned(),
+        units,
+        created: at,
+        ready,
+        ended: None,
+        reason: None,
+    }
 }
 
 /// Starts and ends instances until every group and fleet has its requested size.
@@ -428,21 +441,39 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
 }
 
 fn shown(cluster: &EmrCluster, member: &Instance, owner: &str, id: &str) -> Value {
-    let tail: Vec<u8> = member.ec2.bytes().rev().take(3).collect();
-    let address = format!("10.{}.{}.{}", tail[0], tail[1], tail[2]);
-    let region = cluster.arn.split(':').nth(3).unwrap_or_default();
+    let (address, host) = address(cluster, member);
     let mut shown = json!({
         "Id": member.id, "Ec2InstanceId": member.ec2, "PublicDnsName": "", "PrivateIpAddress": address,
-        "PrivateDnsName": format!("ip-{}.{region}.compute.internal", address.replace('.', "-")),
+        "PrivateDnsName": host,
         "Status": status(cluster, false, member.created, member.ready, member.ended),
         "Market": member.market, "InstanceType": member.kind, "EbsVolumes": [],
     });
     shown[owner] = json!(id);
+    if let Some(reason) = &member.reason {
+        shown["Status"]["StateChangeReason"] = reason.clone();
+    }
     // An instance knows no TERMINATING.
     if shown["Status"]["State"] == "TERMINATING" {
         shown["Status"]["State"] = json!("RUNNING");
     }
     shown
+}
+
+/// An instance's private address and name.
+pub fn address(cluster: &EmrCluster, member: &Instance) -> (String, String) {
+    let tail: Vec<u8> = member.ec2.bytes().rev().take(3).collect();
+    let address = format!("10.{}.{}.{}", tail[0], tail[1], tail[2]);
+    let region = cluster.arn.split(':').nth(3).unwrap_or_default();
+    let host = format!("ip-{}.{region}.compute.internal", address.replace('.', "-"));
+    (address, host)
+}
+
+/// EC2 takes an instance back. Which code EMR gives it is not recorded; its message is.
+pub fn reclaim(cluster: &mut EmrCluster, id: &str, at: i64, why: &str) {
+    for member in all_mut(cluster).filter(|member| member.id == id) {
+        member.ended = Some(at);
+        member.reason = Some(json!({ "Code": "INSTANCE_FAILURE", "Message": why }));
+    }
 }
 
 /// Only clusters that run are changed. Recorded: hashicorp/terraform#22116.

@@ -98,6 +98,8 @@ pub fn launched(store: &mut Store, region: &str, body: &Value) -> Result<EmrClus
         idle,
         idle_from: now,
         made: 0,
+        scenario: None,
+        told: false,
     };
     let mut groups = std::mem::take(&mut cluster.groups);
     groups.iter_mut().for_each(|group| group.id = cluster.part("ig-", 13));

@@ -4,8 +4,9 @@
 //! EMR says of each is from recorded answers (`StateChangeReason`).
 
 use super::cluster::{EmrCluster, EmrClusterState, Reason, Step, StepState};
-use super::settings::EmrSettings;
+use super::settings::{EmrSettings, Failure};
 use super::{instances, scaling};
+use crate::failure::emr as failing;
 use crate::store::Store;
 use serde_json::json;
 
@@ -36,6 +37,7 @@ pub fn tick(store: &mut Store) {
         let horizon = now.saturating_sub(settings.forget_days.saturating_mul(DAY));
         region.clusters.retain(|_, cluster| cluster.ended.is_none_or(|ended| ended > horizon));
     }
+    failing::deliver(store);
 }
 
 /// Lets everything happen that is due.
@@ -122,6 +124,10 @@ fn next_phase(cluster: &mut EmrCluster, settings: &EmrSettings, at: i64) {
             cluster.reason = Reason::said("Running bootstrap actions");
         }
         EmrClusterState::Bootstrapping => match settings.failures.get(cluster.name()) {
+            Some(Failure { scenario: Some(scenario), .. }) => {
+                let reason = failing::fail_to_start(cluster, *scenario);
+                end(cluster, at, reason, true);
+            }
             Some(failure) => {
                 cluster.errors = vec![json!({ "ErrorCode": failure.code, "ErrorMessage": failure.message })];
                 end(cluster, at, Reason::coded(&failure.code, &failure.message), true);
@@ -207,7 +213,17 @@ fn end_step(cluster: &mut EmrCluster, settings: &EmrSettings, place: usize, at: 
         step.phase = StepState::Cancelled;
         return;
     }
-    let outcome = settings.steps.get(step.name()).filter(|outcome| outcome.fails);
+    let outcome = settings.steps.get(step.name());
+    if let Some(scenario) = outcome.and_then(|outcome| outcome.scenario) {
+        let action = step.on_failure().to_owned();
+        failing::end_step(cluster, place, scenario, at);
+        // Cancelling a step is no failure of it.
+        if cluster.steps[place].phase == StepState::Failed {
+            failed(cluster, &action, at);
+        }
+        return;
+    }
+    let outcome = outcome.filter(|outcome| outcome.fails);
     let Some(outcome) = outcome else {
         step.phase = StepState::Completed;
         return;

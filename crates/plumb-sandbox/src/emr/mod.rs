@@ -1,14 +1,15 @@
-//! An AWS account's EMR, EMR Serverless and STS at one address: JSON 1.1, REST with JSON, query with XML.
+//! An AWS account's EMR, EMR Serverless and STS at one address: JSON 1.1, REST with JSON, query with XML. S3 is behind
+//! the same address, see [`crate::s3`].
 //!
 //! Requests have to be signed (Signature Version 4) with the access key [`KEY`] and the secret [`SECRET`], and the region
 //! that they are signed for is the region that they see. Shapes and errors are those of botocore's models; a text
 //! that was recorded from AWS names its source.
 
 mod check;
-mod cluster;
+pub(crate) mod cluster;
 mod clusters;
 mod instance_types;
-mod instances;
+pub(crate) mod instances;
 mod launch;
 pub mod life;
 mod monthly;
@@ -103,8 +104,12 @@ impl EmrState {
 }
 
 /// What the log and faults call the place of a request: `/elasticmapreduce/ListClusters`, `/emr-serverless/applications`,
-/// `/sts`. On the wire EMR has one address for all its operations.
+/// `/sts`, `/s3/BUCKET/KEY`. On the wire EMR has one address for all its operations.
 pub(crate) fn place(headers: &HeaderMap, uri: &Uri) -> String {
+    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if signed.contains("/s3/aws4_request") {
+        return format!("/s3{}", super::request::decode(uri.path()));
+    }
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     match target {
         Some(target) => format!("/elasticmapreduce/{}", target.rsplit('.').next().unwrap_or(target)),
@@ -117,6 +122,7 @@ pub(crate) fn place(headers: &HeaderMap, uri: &Uri) -> String {
 fn api_of(place: &str) -> AwsService {
     match place {
         "/sts" => AwsService::Identity,
+        place if place.starts_with("/s3/") => AwsService::Objects,
         place if place.starts_with("/elasticmapreduce/") => AwsService::Clusters,
         _ => AwsService::Serverless,
     }
@@ -136,6 +142,7 @@ pub(crate) fn handle(store: &mut Store, request: &Request, malformed: bool) -> A
     serverless::tick(store);
     let replied = match api {
         AwsService::Identity => return identity(store, request),
+        AwsService::Objects => return crate::s3::handle(store, request),
         AwsService::Serverless => serverless::handle(store, &region, request),
         AwsService::Clusters => operation(store, &region, request),
     };

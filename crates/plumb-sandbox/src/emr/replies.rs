@@ -13,6 +13,8 @@ pub enum AwsService {
     Clusters,
     Serverless,
     Identity,
+    /// S3.
+    Objects,
 }
 
 impl AwsService {
@@ -22,6 +24,7 @@ impl AwsService {
             AwsService::Clusters => "elasticmapreduce",
             AwsService::Serverless => "emr-serverless",
             AwsService::Identity => "sts",
+            AwsService::Objects => "s3",
         }
     }
 
@@ -30,6 +33,7 @@ impl AwsService {
             AwsService::Clusters => "application/x-amz-json-1.1",
             AwsService::Serverless => "application/json",
             AwsService::Identity => "text/xml",
+            AwsService::Objects => "application/xml",
         }
     }
 
@@ -42,6 +46,7 @@ impl AwsService {
     /// A refusal in this service's protocol.
     pub fn refused(self, status: u16, code: &str, message: &str, request_id: &str) -> Answer {
         let text = match self {
+            AwsService::Objects => return crate::s3::refused(status, code, message, "", request_id),
             AwsService::Clusters => json!({ "__type": code, "message": message }).to_string(),
             AwsService::Serverless => json!({ "message": message }).to_string(),
             AwsService::Identity => format!(
@@ -128,6 +133,13 @@ pub fn made_up(place: &str, status: u16, request_id: &str) -> Answer {
     let api = super::api_of(place);
     let words = format!("A fault of the sandbox: {status}");
     let (status, code, message) = match (status, api) {
+        (429 | 503, AwsService::Objects) => (503, "SlowDown", "Please reduce your request rate.".to_owned()),
+        (404, AwsService::Objects) => (404, "NoSuchKey", "The specified key does not exist.".to_owned()),
+        (401 | 403, AwsService::Objects) => (403, "AccessDenied", "Access Denied".to_owned()),
+        (500.., AwsService::Objects) => {
+            (status, "InternalError", "We encountered an internal error. Please try again.".to_owned())
+        }
+        (_, AwsService::Objects) => (status, "InvalidRequest", words),
         (400 | 429, AwsService::Clusters) => (400, "ThrottlingException", "Rate exceeded".to_owned()),
         (429, AwsService::Serverless) => (429, "ThrottlingException", "Rate exceeded".to_owned()),
         (429, AwsService::Identity) => (400, "Throttling", "Rate exceeded".to_owned()),

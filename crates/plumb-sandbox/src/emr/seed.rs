@@ -4,6 +4,7 @@ use super::cluster::{EmrCluster, EmrClusterState, Reason, StepState};
 use super::{REGION, instances, launch, replies::AwsResult, security, serverless};
 use crate::{
     answer::{Answer, Content},
+    failure::{self, ClusterScenario, StepScenario},
     store::Store,
 };
 use serde::Deserialize;
@@ -43,6 +44,9 @@ struct ClusterSeed {
     /// How its steps went, in the order of the request.
     #[serde(default)]
     steps: Vec<StepSeed>,
+    /// Why it did not start, in place of a reason.
+    #[serde(default)]
+    scenario: Option<ClusterScenario>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +60,8 @@ struct StepSeed {
     failure: Option<Value>,
     /// How long a running step takes.
     seconds: Option<i64>,
+    /// Why it failed, in place of a state and `failure`.
+    scenario: Option<StepScenario>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,6 +130,7 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
         ids["clusters"][cluster.name()] = json!(cluster.id);
         store.emr.region(&region).clusters.insert(cluster.id.clone(), cluster);
     }
+    failure::emr::deliver(store);
     for (at, one) in seed.applications.into_iter().enumerate() {
         let (name, id) = application(store, &region, &one).map_err(|why| format!("emr.applications[{at}]: {why}"))?;
         ids["applications"][name] = json!(id);
@@ -177,10 +184,14 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
         step.created = created;
         let untold = StepSeed::default();
         let told = seed.steps.get(place).unwrap_or(&untold);
-        step.phase = told.state.unwrap_or(StepState::Completed);
+        let ended_by = told.scenario.map(|scenario| match scenario {
+            StepScenario::Cancelled => StepState::Cancelled,
+            _ => StepState::Failed,
+        });
+        step.phase = told.state.or(ended_by).unwrap_or(StepState::Completed);
         step.started = time(told.started.as_deref())?;
         step.ended = time(told.ended.as_deref())?;
-        let has_run = !matches!(step.phase, StepState::Pending | StepState::Cancelled);
+        let has_run = told.scenario.is_some() || !matches!(step.phase, StepState::Pending | StepState::Cancelled);
         if has_run && step.started.is_none() {
             step.started = Some(last);
         }
@@ -191,9 +202,17 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
         step.failure = told.failure.clone();
         step.seconds = told.seconds;
     }
+    for (place, told) in seed.steps.iter().enumerate() {
+        if let (Some(scenario), Some(ended)) = (told.scenario, cluster.steps[place].ended) {
+            failure::emr::end_step(&mut cluster, place, scenario, ended);
+        }
+    }
     let text = |name: &str| seed.reason[name].as_str().map(str::to_owned);
     cluster.reason = Reason { code: text("Code"), message: text("Message") };
     cluster.errors = seed.reason["ErrorDetails"].as_array().cloned().unwrap_or_default();
+    if let Some(scenario) = seed.scenario {
+        cluster.reason = failure::emr::fail_to_start(&mut cluster, scenario);
+    }
     if let Some(ended) = ended {
         cluster.ended = Some(ended);
         instances::end(&mut cluster, ended);

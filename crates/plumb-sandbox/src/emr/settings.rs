@@ -1,5 +1,6 @@
 //! Settings of the emulated EMR, for tests and demos: how long clusters and steps take, and how they end.
 
+use crate::failure::{ClusterScenario, StepScenario};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub struct EmrSettings {
     pub spot_available: bool,
     /// Days that an ended cluster is still known.
     pub forget_days: i64,
+    /// Seconds from the end of a step to the moment at which its logs are in S3.
+    pub log_delay_seconds: i64,
 }
 
 impl Default for EmrSettings {
@@ -34,6 +37,7 @@ impl Default for EmrSettings {
             failures: BTreeMap::new(),
             spot_available: true,
             forget_days: 62,
+            log_delay_seconds: 0,
         }
     }
 }
@@ -50,6 +54,9 @@ pub struct StepOutcome {
     pub message: Option<String>,
     /// How long it takes, instead of `step_seconds`.
     pub seconds: Option<i64>,
+    /// Why it fails, in place of `fails`, `reason` and `message`: it leaves instances, logs and details that fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<StepScenario>,
 }
 
 /// Why a cluster fails to start.
@@ -58,7 +65,12 @@ pub struct StepOutcome {
 pub struct Failure {
     /// A code of `ClusterStateChangeReasonCode`: `BOOTSTRAP_FAILURE`, `INSTANCE_FAILURE`, `VALIDATION_ERROR`,
     /// `INTERNAL_ERROR`.
+    #[serde(default)]
     pub code: String,
     /// EMR's words.
+    #[serde(default)]
     pub message: String,
+    /// Why, in place of a code and a message: it leaves error details and logs that fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<ClusterScenario>,
 }

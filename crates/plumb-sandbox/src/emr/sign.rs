@@ -35,23 +35,28 @@ fn claim(authorization: &str) -> Option<Claim<'_>> {
 
 /// The region that a request was signed for, once the signature is found right.
 pub fn verify(api: AwsService, raw: &Raw) -> Result<String, SignatureError> {
-    let xml = api == AwsService::Identity;
+    let [missing, incomplete, unknown] = match api {
+        AwsService::Identity => ["MissingAuthenticationToken", "IncompleteSignature", "InvalidClientTokenId"],
+        AwsService::Objects => ["AccessDenied", "AuthorizationHeaderMalformed", "InvalidAccessKeyId"],
+        AwsService::Clusters | AwsService::Serverless => {
+            ["MissingAuthenticationTokenException", "IncompleteSignatureException", "UnrecognizedClientException"]
+        }
+    };
     let Some(authorization) = raw.header("authorization") else {
-        let code = if xml { "MissingAuthenticationToken" } else { "MissingAuthenticationTokenException" };
-        return Err((code, "Missing Authentication Token".to_owned()));
+        return Err((missing, "Missing Authentication Token".to_owned()));
     };
-    let incomplete = |why: &str| {
-        let code = if xml { "IncompleteSignature" } else { "IncompleteSignatureException" };
-        (code, format!("{why} Authorization={authorization}"))
-    };
+    let incomplete = |why: &str| (incomplete, format!("{why} Authorization={authorization}"));
     let claim = claim(authorization)
         .ok_or_else(|| incomplete("Authorization header requires 'Credential', 'Signature' and 'SignedHeaders'."))?;
     let date = raw.header("x-amz-date").ok_or_else(|| {
         incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     })?;
     if claim.key != super::KEY {
-        let code = if xml { "InvalidClientTokenId" } else { "UnrecognizedClientException" };
-        return Err((code, "The security token included in the request is invalid.".to_owned()));
+        let message = match api {
+            AwsService::Objects => "The AWS Access Key Id you provided does not exist in our records.",
+            _ => "The security token included in the request is invalid.",
+        };
+        return Err((unknown, message.to_owned()));
     }
     let wrong = |why: String| ("SignatureDoesNotMatch", why);
     if claim.service != api.signing_name() {
@@ -81,8 +86,7 @@ fn signature(claim: &Claim<'_>, date: &str, raw: &Raw) -> Option<String> {
     let canonical = format!(
         "{}\n{}\n{}\n{}\n\n{}\n{}",
         raw.method,
-        // Every service but S3 has the path encoded once more.
-        raw.path.split('/').map(percent_encoded).collect::<Vec<_>>().join("/"),
+        canonical_path(claim, &raw.path),
         canonical_query(&raw.query),
         claim
             .headers
@@ -91,7 +95,7 @@ fn signature(claim: &Claim<'_>, date: &str, raw: &Raw) -> Option<String> {
             .collect::<Option<Vec<_>>>()?
             .join("\n"),
         claim.headers.join(";"),
-        hex(&Sha256::digest(&raw.body)),
+        payload(claim, raw),
     );
     let scope = format!("{}/{}/{}/aws4_request", claim.date, claim.region, claim.service);
     let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
@@ -100,6 +104,24 @@ fn signature(claim: &Claim<'_>, date: &str, raw: &Raw) -> Option<String> {
         key = mac(&key, part)?;
     }
     Some(hex(&mac(&key, &to_sign)?))
+}
+
+/// Every service but S3 has the path encoded once more.
+fn canonical_path(claim: &Claim<'_>, path: &str) -> String {
+    let once = |segment: &str| percent_encoded(&decode(segment));
+    let segments = path.split('/');
+    let encoded: Vec<String> =
+        if claim.service == "s3" { segments.map(once).collect() } else { segments.map(percent_encoded).collect() };
+    encoded.join("/")
+}
+
+/// The hash of the body. Requests to S3 say it in a header, or that it is not signed.
+fn payload(claim: &Claim<'_>, raw: &Raw) -> String {
+    let own = hex(&Sha256::digest(&raw.body));
+    match raw.header("x-amz-content-sha256") {
+        Some("UNSIGNED-PAYLOAD") if claim.service == "s3" => "UNSIGNED-PAYLOAD".to_owned(),
+        _ => own,
+    }
 }
 
 /// A header's values, as they are signed: trimmed, with single spaces, joined by commas.

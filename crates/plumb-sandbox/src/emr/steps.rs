@@ -137,6 +137,9 @@ pub fn describe(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     let cluster = clusters::known(store, region, body)?;
     let step = cluster.steps.iter().find(|step| step.id == id).ok_or_else(|| no_step(id))?;
     let mut shown = step.shown();
+    if let Some(info) = crate::failure::emr::additional_info(cluster, step) {
+        shown["AdditionalInfo"] = info;
+    }
     if let Some(role) = &step.role {
         shown["ExecutionRoleArn"] = json!(role);
     }
