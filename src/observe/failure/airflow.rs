@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Of how many failed tasks the log is read.
 const MOST_TASKS: usize = 4;
 /// How many pages of task instances are read, a hundred a page, and of a log.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 50;
 /// The most of one log that is held, in bytes.
 const MOST_LOG: usize = 32 << 20;
 /// The XComs in which operators say what they started.
