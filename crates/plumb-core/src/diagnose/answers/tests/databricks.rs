@@ -76,7 +76,7 @@ fn a_run_tells_its_attempts_and_leaves_out_those_that_recovered() {
         [
             "RUN_EXECUTION_ERROR Wrapper",
             "RUN_EXECUTION_ERROR Wrapper",
-            "WORKLOAD_FAILED Wrapper",
+            "WORKLOAD_FAILED Wrapper 4",
             "RUN_EXECUTION_ERROR Wrapper load try 2",
             "WORKLOAD_FAILED Wrapper load try 2",
             "LIB_INSTALL Cause load try 1",
@@ -235,6 +235,16 @@ fn a_cluster_says_why_it_ended_and_who_its_nodes_are() {
     }
     let facts = asked(&cluster("SOMETHING_GOOD", "SUCCESS"));
     assert_eq!((outcome(&facts), told(&facts)), (RunOutcome::Unknown, vec![]));
+}
+
+#[test]
+fn a_jobs_cluster_is_named_after_its_run() {
+    let run = |name: &str| asked(&json!({"cluster_id": "c", "cluster_name": name, "state": "TERMINATED"})).subject.run;
+    assert_eq!(run("job-11-run-88120-main").as_deref(), Some("88120"));
+    assert_eq!(run("job-11-run-88120").as_deref(), Some("88120"));
+    for other in ["job-etl-run-5", "job-11-run-", "etl"] {
+        assert_eq!(run(other).as_deref(), Some("c"), "{other}");
+    }
 }
 
 #[test]
