@@ -28,6 +28,9 @@ const MOST_CONTAINERS: usize = 8;
 const MOST_NODES: usize = 4;
 const MOST_STEPS: usize = 3;
 
+/// What YARN lays beside a container's logs, and is none.
+const NO_LOGS: [&str; 3] = ["prelaunch.out", "launch_container.sh", "directory.info"];
+
 /// What is read of a cluster.
 pub(super) struct EmrReading {
     cluster: String,
@@ -57,7 +60,8 @@ impl EmrLogs {
         if let Some(listed) = self.listed.get(&prefix) {
             return listed.clone();
         }
-        let listed = book.list(&*self.store, &prefix, MOST_LISTED).await;
+        let mut listed = book.list(&*self.store, &prefix, MOST_LISTED).await;
+        listed.retain(|log| !NO_LOGS.contains(&plain_name(&log.key)));
         self.listed.insert(prefix, listed.clone());
         listed
     }
