@@ -19,9 +19,15 @@ fn audience() -> Value {
             "init_scripts": [{ "workspace": { "destination": "/Shared/init.sh" } }] } }] })
 }
 
+/// A time of day some days ago: clusters are forgotten after a month.
+fn ago(days: i64, time: &str) -> String {
+    let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+    format!("{}T{time}Z", &day.to_string()[..10])
+}
+
 fn run_of(job: &str, day: u32, outcome: &Value) -> Value {
-    json!({ "job": job, "started": format!("2024-05-{day:02}T04:00:00Z"), "ended": format!("2024-05-{day:02}T06:40:00Z"),
-        "outcome": outcome, "given": { "job_parameters": { "month": format!("2024-{day:02}") } } })
+    let days = 12 - i64::from(day);
+    json!({ "job": job, "started": ago(days, "04:00:00"), "ended": ago(days, "06:40:00"), "outcome": outcome, "given": { "job_parameters": { "month": format!("2024-{day:02}") } } })
 }
 
 /// A world with a workspace and an EMR that forgets nothing.
@@ -99,7 +105,7 @@ fn an_address_says_which_run_and_has_to_be_of_the_target() {
     }
     let other = format!("https://other.cloud.databricks.com/jobs/1/runs/{id}");
     world.plumb_with(&["diagnose", &other]).code(1).says("is of the workspace other.cloud.databricks.com");
-    world.plumb("diagnose 1").code(1).says("run 1 cannot be read").says("is it of this target");
+    world.plumb("diagnose 1").code(1).says("run 1 cannot be read").says("hint: is it of this target");
 }
 
 const MANIFEST: &str = "\
@@ -276,8 +282,8 @@ fn a_project_has_signatures_of_its_own() {
 fn a_red_dag_leads_to_the_run_that_it_started() {
     let seed = || {
         let run = |scenario: &str| {
-            json!({ "run_id": format!("scheduled__{scenario}"), "logical_date": "2024-05-20T04:00:00Z",
-                "end_date": "2024-05-20T09:00:00Z", "scenario": { "scenario": scenario, "job": "audience", "run": "spot-lost" } })
+            json!({ "run_id": format!("scheduled__{scenario}"), "logical_date": ago(5, "04:00:00"),
+                "end_date": ago(5, "09:00:00"), "scenario": { "scenario": scenario, "job": "audience", "run": "spot-lost" } })
         };
         let dag = |id: &str, operator: &str, scenario: &str| {
             json!({ "dag_id": id, "runs": [run(scenario)], "tasks": [

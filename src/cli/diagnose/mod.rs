@@ -353,11 +353,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn unread(what: &str, fault: &ServiceError) -> Failure {
     let failure = Failure::error(format!("{what} cannot be read: {fault}"));
-    match fault {
-        ServiceError::Refused { status: 404, .. } => {
-            failure.hint("is it of this target, and not forgotten yet? Databricks keeps runs for about 60 days, EMR clusters for two months")
-        }
-        _ => failure,
+    let is_gone = match fault {
+        // Databricks answers 400 to a run that it does not have.
+        ServiceError::Refused { status, message, .. } => *status == 404 || message.contains("does not exist"),
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => false,
+    };
+    if is_gone {
+        failure.hint("is it of this target? Runs and clusters are forgotten after about two months")
+    } else {
+        failure
     }
 }
 
