@@ -78,12 +78,8 @@ fn attempt_key(sighting: &Sighting<'_>) -> Option<String> {
 pub(super) fn said_to_be_none(case: &mut Case<'_>) {
     let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
     let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
-<<<<<<< HEAD
     let tasks: HashSet<String> =
         case.seen.iter().filter(ignored).filter_map(|s| s.tid.clone()).collect();
-=======
-    let tasks: HashSet<String> = case.seen.iter().filter(ignored).filter_map(|s| s.clue.subject.tid.clone()).collect();
->>>>>>> observe
     case.settle(Fate::Dismissed, |s| {
         let is_task = s.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
         messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
@@ -163,12 +159,7 @@ pub(super) fn clearing(case: &mut Case<'_>) {
         s.clue.layer >= Layer::Executor && matches!((end, s.at), (Some(end), Some(at)) if at > *end)
     };
     let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
-<<<<<<< HEAD
     let says_the_end = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != STAGE_ABORT && !PASSED_ON.contains(&s.class());
-=======
-    let says_the_end =
-        |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && ![STAGE_ABORT, EXCEPTION].contains(&s.class());
->>>>>>> observe
     for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
         if means_something(s) || says_the_end(s) {
             continue;
