@@ -58,9 +58,19 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
     Ok((services.with(System::Emr, Arc::new(emr), requests), Emulator { running, place }))
 }
 
-/// Connects to the emulated EMR of a target. What the environment says of AWS is not heeded: these are no credentials of
-/// AWS, and nothing goes there.
+/// Connects to the emulated EMR of a target.
 pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
+    let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
+    let explicit = EmrSettings {
+        region: Some(region.unwrap_or_else(|| plumb_sandbox::emr::REGION.to_owned())),
+        account: Some(account(target)),
+    };
+    Emr::new(aws(running)?, &explicit).map_err(|e| failed(&e))
+}
+
+/// The identity that the emulated services of AWS know, EMR and S3 among them. What the environment says of AWS is not
+/// heeded: these are no credentials of AWS, and nothing goes there.
+pub fn aws(running: &Running) -> Result<Aws, Failure> {
     let url = running.emr_url().unwrap_or_default();
     let env: aws::Env = Arc::new(move |name| match name {
         "AWS_ENDPOINT_URL" => Some(url.clone()),
@@ -69,13 +79,7 @@ pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
         "AWS_EC2_METADATA_DISABLED" => Some("true".to_owned()),
         _ => None,
     });
-    let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
-    let explicit = EmrSettings {
-        region: Some(region.unwrap_or_else(|| plumb_sandbox::emr::REGION.to_owned())),
-        account: Some(account(target)),
-    };
-    let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| failed(&e))?;
-    Emr::new(aws, &explicit).map_err(|e| failed(&e))
+    Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| failed(&e))
 }
 
 /// The account that is emulated: the one that the target names.

@@ -9,6 +9,7 @@ use super::databricks::RunScenario;
 use super::emr::StepScenario;
 use super::template::{self, Scene};
 use crate::airflow::evidence::{LogLine, PlayedTask, PlayedTry};
+use crate::airflow::pyjson::repr;
 use crate::airflow::runs::DagRun;
 use crate::databricks::runs;
 use crate::emr::{REGION, seed as emr};
@@ -192,16 +193,6 @@ fn zombie(version: u8, scene: &Scene) -> String {
     )
 }
 
-/// Quoted as Python's `repr` does.
-fn quoted(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\u{1b}', "\\x1b");
-    if text.contains('\'') && !text.contains('"') {
-        format!("\"{text}\"")
-    } else {
-        format!("'{}'", text.replace('\'', "\\'"))
-    }
-}
-
 /// A run of a job, shortly after the try began, until shortly before it ended.
 fn databricks(
     store: &mut Store,
@@ -222,7 +213,7 @@ fn databricks(
         let life = json!(run.life);
         scene.set("life", life.as_str().unwrap_or_default());
         scene.set("result", run.result.as_deref().unwrap_or_default());
-        scene.set("state_message", quoted(&run.message));
+        scene.set("state_message", repr(&json!(run.message)));
         let failed = run.ending.as_ref();
         let at = failed.and_then(|ending| {
             let tasks = run.settings["tasks"].as_array()?;
@@ -230,9 +221,13 @@ fn databricks(
         });
         scene.set("failed_task", failed.map(|ending| ending.task.as_str()).unwrap_or_default());
         scene.set("failed_run_id", at.and_then(|at| run.task_run_ids.get(at)).copied().unwrap_or(run_id));
-        scene.set("error", quoted(failed.and_then(|ending| ending.rest.error.as_deref()).unwrap_or_default()));
+        scene.set("error", repr(&json!(failed.and_then(|ending| ending.rest.error.as_deref()).unwrap_or_default())));
     }
-    vec![("run_id".to_owned(), json!(run_id)), ("run_page_url".to_owned(), json!(url))]
+    let mut pushed = vec![("run_id".to_owned(), json!(run_id)), ("run_page_url".to_owned(), json!(url))];
+    if store.settings.airflow.version != 2 {
+        pushed.insert(0, ("_link_DatabricksJobRunLink".to_owned(), json!(url)));
+    }
+    pushed
 }
 
 /// A cluster with one step, which fails.
