@@ -186,3 +186,19 @@ fn a_dag_run_of_now_fails_as_the_settings_say() {
     let run = &store.databricks.runs[&id.as_i64().unwrap()];
     assert!(run.message.contains("INIT_SCRIPT_FAILURE"), "{}", run.message);
 }
+
+#[test]
+fn a_story_that_cannot_be_told_is_refused() {
+    let run = json!({ "run_id": "r", "logical_date": "2026-11-20T04:00:00Z", "end_date": "2026-11-20T09:00:00Z",
+        "scenario": { "scenario": "databricks-run" } });
+    let dag =
+        json!({ "dag_id": "d", "runs": [run], "tasks": [{ "task_id": "t", "operator": "DatabricksRunNowOperator" }] });
+    let seed = |dag: &Value| json!({ "airflow": { "dags": [dag] } });
+    let mut store = Store::new(Clock::Fixed(NOW));
+    let why = crate::control::seed(&mut store, &seed(&dag)).unwrap_err();
+    assert!(why.starts_with("airflow.dags[0]: its scenario needs a task"), "{why}");
+    let mut odd = dag;
+    odd["runs"][0]["scenario"] = json!({ "scenario": "meteor" });
+    let why = crate::control::seed(&mut Store::new(Clock::Fixed(NOW)), &seed(&odd)).unwrap_err();
+    assert!(why.contains("runs[0].scenario: unknown variant `meteor`"), "{why}");
+}
