@@ -58,7 +58,8 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
     Ok((services.with(System::Emr, Arc::new(emr), requests), Emulator { running, place }))
 }
 
-/// Connects to the emulated EMR of a target.
+/// Connects to the emulated EMR of a target. What the environment says of AWS is not heeded: these are no credentials of
+/// AWS, and nothing goes there.
 pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
     let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
     let explicit = EmrSettings {
@@ -68,8 +69,7 @@ pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
     Emr::new(aws(running)?, &explicit).map_err(|e| failed(&e))
 }
 
-/// The identity that the emulated services of AWS know, EMR and S3 among them. What the environment says of AWS is not
-/// heeded: these are no credentials of AWS, and nothing goes there.
+/// The identity that the emulated services of AWS take.
 pub fn aws(running: &Running) -> Result<Aws, Failure> {
     let url = running.emr_url().unwrap_or_default();
     let env: aws::Env = Arc::new(move |name| match name {
