@@ -195,7 +195,8 @@ pub fn tries(api: ApiVersion, run: &DagRun, row: &Value, number: Option<&str>) -
         let total = rows.len();
         return ok(json!({ "task_instances": rows, "total_entries": total }));
     };
-    let found = rows.into_iter().find(|row| row["try_number"].to_string() == number);
+    let number: Option<u64> = number.parse().ok();
+    let found = rows.into_iter().find(|row| number.is_some() && row["try_number"].as_u64() == number);
     found.map_or_else(|| Err(missing(api, "Task instance not found")), ok)
 }
 
@@ -210,7 +211,8 @@ pub fn logs(
 ) -> AirflowResult {
     let task = row["task_id"].as_str().unwrap_or_default();
     let told = run.tasks.get(task).and_then(|task| task.tries.iter().find(|one| one.number.to_string() == number));
-    let is_current = row["try_number"].to_string() == number && number != "0";
+    let asked: Option<u64> = number.parse().ok().filter(|number| *number > 0);
+    let is_current = asked.is_some() && row["try_number"].as_u64() == asked;
     if told.is_none() && !is_current {
         return Err(missing(api, "TaskInstance not found"));
     }
