@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(of("(?i)spot termination notice"), ["spot termination notice"]);
         assert_eq!(of("[Tt]he driver (?:ran|is)"), ["the driv"]);
         assert_eq!(exact_literals("(?i)spot termination").unwrap().len(), 16);
-        assert_eq!(exact_literals("Spot (?i:termination)").unwrap(), [b"Spot "]);
+        assert!(exact_literals("Spot (?i:termination)").unwrap().iter().all(|text| text.starts_with(b"Spot ")));
     }
 
     #[test]
