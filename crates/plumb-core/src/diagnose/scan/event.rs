@@ -484,9 +484,10 @@ impl<'c> EventReader<'c> {
 
     /// An event's deepest exception, where no class says what it is.
     fn threw(&mut self, seen: SeenException, frame: Option<String>) {
-        let says = |class: &str, role: ClueRole| match role {
+        // A refused connection, an exit code: the user's own code that failed of it says more.
+        let says = |class: &str, role: ClueRole, strength: Strength| match role {
             ClueRole::Cause | ClueRole::Ignore => true,
-            ClueRole::Symptom => class != TASK_LOST,
+            ClueRole::Symptom => class != TASK_LOST && strength > Strength::ExitCode,
             _ => false,
         };
         if self.head.has_head && self.head.is_info || self.keeper.has_open(says) {

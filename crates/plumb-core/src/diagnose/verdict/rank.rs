@@ -4,7 +4,7 @@ use super::case::{Case, Fate, Sighting};
 use super::links::{Link, Links};
 use super::masks::Explained;
 use super::outcome::Ending;
-use super::sift::USER_CODE;
+use super::sift::{USER_CODE, is_exception};
 use crate::diagnose::clue::{Layer, Strength};
 use crate::diagnose::result::{Confidence, RunOutcome};
 use crate::diagnose::fingerprint::fingerprint;
@@ -169,7 +169,7 @@ fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Ran
 fn speaks_alone(case: &Case<'_>, candidate: &Candidate) -> bool {
     let Some(sighting) = case.seen.get(candidate.root) else { return false };
     let program = case.seen.iter().any(|s| matches!(s.clue.layer, Layer::Step | Layer::Driver));
-    let strong = sighting.clue.strength >= Strength::Typed;
+    let strong = sighting.clue.strength >= Strength::Typed || is_exception(sighting);
     sighting.is_cause() && sighting.fate == Fate::Kept && (strong || !program)
 }
 

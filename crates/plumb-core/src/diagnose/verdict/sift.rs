@@ -2,7 +2,7 @@
 //! clearing away after the end. What is left is unwrapped: one message says one thing.
 
 use super::case::{Case, Fate, Sighting};
-use crate::diagnose::clue::{ClueRole, Layer, Strength};
+use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An exception or a traceback of nobody's that the catalogue knows.
@@ -177,7 +177,16 @@ pub(super) fn clearing(case: &mut Case<'_>) {
 /// Whether it is an exception and not a sentence.
 pub(super) fn is_exception(sighting: &Sighting<'_>) -> bool {
     let structural = [EXCEPTION, USER_CODE].contains(&sighting.class());
-    structural || (sighting.is_cause() && sighting.clue.strength == Strength::Typed)
+    structural || (sighting.is_cause() && (sighting.clue.strength == Strength::Typed || looks_thrown(sighting.clue)))
+}
+
+/// Whether a sentence is that of an exception, and not of a line of the log: `Caused by: …`, `java.lang.X: …`.
+fn looks_thrown(clue: &Clue) -> bool {
+    let text = clue.text.trim_start();
+    let named = text.strip_prefix("Caused by: ").or_else(|| text.strip_prefix(": "));
+    let name = named.unwrap_or(text).split([':', ' ', '\n']).next().unwrap_or_default();
+    let is_exception = ["Exception", "Error"].iter().any(|end| name.ends_with(end));
+    clue.depth > 0 || named.is_some() || text.starts_with("Exception in thread ") || (is_exception && name.len() > 5)
 }
 
 /// Settles what a person or a policy ended after the run had ended by itself, and what services tell long after the end.
@@ -256,7 +265,7 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
         if let Some((_, best)) = best {
             let class = best.class().to_owned();
             goes.extend(kept().filter(|(_, s)| s.is_cause() && s.class() != class).map(|(i, _)| i));
-        } else if known().next().is_some() {
+        } else if known().any(|(_, s)| s.clue.strength > Strength::ExitCode) {
             goes.extend(kept().filter(|(_, s)| s.class() == USER_CODE).map(|(i, _)| i));
         }
     }
