@@ -493,7 +493,8 @@ impl<'c> EventReader<'c> {
         if self.head.has_head && self.head.is_info || self.keeper.has_open(says) {
             return;
         }
-        let is_own = seen.frame.is_some() && !(seen.is_python && seen.thrown.is_of_bridge());
+        let is_passed_on = seen.is_python && seen.thrown.is_of_bridge();
+        let is_own = seen.frame.is_some() && !is_passed_on && !seen.thrown.is_of_library();
         let (name, strength, role) = if is_own {
             (USER_CODE, Strength::Typed, ClueRole::Cause)
         } else {
