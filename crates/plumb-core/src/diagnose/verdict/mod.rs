@@ -34,9 +34,11 @@ pub fn diagnose(catalogue: &Catalogue, facts: &RunFacts) -> Diagnosis {
 }
 
 fn decided(case: &mut Case<'_>) -> Diagnosis {
+    sift::before_the_run(case);
     sift::said_to_be_none(case);
     let attempts_before = sift::attempts(case);
     sift::applications(case);
+    sift::before_the_last_attempt(case);
     sift::clearing(case);
     sift::recovered(case);
     sift::after_the_run(case);

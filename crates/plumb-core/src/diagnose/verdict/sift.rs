@@ -19,6 +19,8 @@ pub(super) const STAGE_ABORT: &str = "STAGE_ABORT";
 const FINAL_FAILED: &str = "FINAL_FAILED";
 /// A person or a policy ends a run; what comes after it follows from it, and what came before it does not.
 pub(super) const STOPS: [&str; 2] = ["USER_STOP", "AUTO_TERMINATED"];
+/// How long before its start a run may log already, in milliseconds.
+const EARLY: i64 = 60_000;
 /// How long after the end of a run a service may still tell of it, in milliseconds.
 const LATE: i64 = 120_000;
 
@@ -61,6 +63,19 @@ pub(super) fn applications(case: &mut Case<'_>) {
 
 fn says_failed(sighting: &Sighting<'_>) -> bool {
     sighting.is_trouble() || sighting.role() == ClueRole::Wrapper
+}
+
+/// What services, steps and nodes tell from before the end of an earlier attempt is of that attempt; unless nothing else is told:
+/// a sensor that is tried again asks after the same step.
+pub(super) fn before_the_last_attempt(case: &mut Case<'_>) {
+    let ended = |s: &&Sighting<'_>| s.fate == Fate::EarlierAttempt && s.role() == ClueRole::Wrapper;
+    let Some(end) = case.seen.iter().filter(ended).filter_map(|s| s.at).max() else { return };
+    let below = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.attempt.is_none() && s.is_trouble();
+    let before = |s: &Sighting<'_>| below(s) && s.at.is_some_and(|at| at <= end);
+    let after = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.is_trouble() && s.at.is_none_or(|at| at > end);
+    if case.kept().any(|(_, s)| after(s)) {
+        case.settle(Fate::EarlierAttempt, before);
+    }
 }
 
 /// What is tried again as one: an application of YARN, a task of a job, a task of a DAG.
@@ -187,6 +202,16 @@ fn looks_thrown(clue: &Clue) -> bool {
     let name = named.unwrap_or(text).split([':', ' ', '\n']).next().unwrap_or_default();
     let is_exception = ["Exception", "Error"].iter().any(|end| name.ends_with(end));
     clue.depth > 0 || named.is_some() || text.starts_with("Exception in thread ") || (is_exception && name.len() > 5)
+}
+
+/// Dismisses what the driver and executors say from before the run began: a cluster may have run others before. Where all of it
+/// is from before, clocks or zones differ, and it tells nothing.
+pub(super) fn before_the_run(case: &mut Case<'_>) {
+    let Some(started) = case.facts.subject.started.map(|at| at.as_millisecond() - EARLY) else { return };
+    let of_the_program = |s: &Sighting<'_>| matches!(s.clue.layer, Layer::Driver | Layer::Executor);
+    if case.kept().any(|(_, s)| of_the_program(s) && s.at.is_some_and(|at| at >= started)) {
+        case.settle(Fate::Dismissed, |s| of_the_program(s) && s.at.is_some_and(|at| at < started));
+    }
 }
 
 /// Settles what a person or a policy ended after the run had ended by itself, and what services tell long after the end.
