@@ -14,7 +14,6 @@ use crate::diagnose::facts::Relation;
 use crate::logs::{HeadShape, LogLevel, LogPlace, shape_of, time_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use memchr::memmem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -335,19 +334,17 @@ impl<'c> EventReader<'c> {
         self.java(line, text, is_indented);
         self.say(line);
         self.stack.goes_on = text.ends_with(b"stack trace below.");
-        if let Some(before) = memmem::find(text, TRACEBACK) {
+        if let Some(name) = text.strip_suffix(TRACEBACK).map(<[u8]>::trim_ascii_end) {
             // `ValueError        Traceback (most recent call last)`: a notebook's, which ends with that exception.
-            let name = text[..before].trim_ascii_end();
-            let is_notebooks = text.ends_with(TRACEBACK) && python_exception(name).is_some();
-            if is_notebooks {
+            if python_exception(name).is_some() {
                 if was_chained {
                     self.stack.next_part();
                 }
                 self.stack.notebook = Some(name.to_vec());
                 self.stack.python_opens();
-            } else {
-                self.opens_within(line);
             }
+        } else {
+            self.opens_within(line);
         }
     }
 

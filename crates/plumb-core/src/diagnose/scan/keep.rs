@@ -81,7 +81,7 @@ impl ClueKeeper {
             let kept = kept.first.into_iter().chain(kept.last);
             clues.extend(kept.zip(counts).map(|(one, count)| Clue { count, ..one.clue }));
         }
-        clues.sort_by(|a, b| (a.place.line, a.event, a.depth).cmp(&(b.place.line, b.event, b.depth)));
+        clues.sort_by_key(|clue| (clue.place.line, clue.event, clue.depth));
         clues
     }
 }

@@ -220,7 +220,7 @@ pub(super) fn leading_exception(line: &[u8]) -> Option<Thrown> {
 /// An exception that stands somewhere in a message: `Lost task 0.0 … executor 1): java.lang.RuntimeException: bad`.
 pub(super) fn exception_within(message: &[u8]) -> Option<Thrown> {
     let text = &message[..message.len().min(SEARCHED)];
-    let from = memmem::rfind(text, b"): ").map_or(0, |at| at + 3);
+    let from = memchr::memrchr_iter(b')', text).find(|at| text[*at..].starts_with(b"): ")).map_or(0, |at| at + 3);
     let text = &text[from..];
     let mut at = 0;
     loop {
