@@ -481,15 +481,17 @@ impl<'c> EventReader<'c> {
 
     /// An event's deepest exception, where no class says what it is.
     fn threw(&mut self, seen: SeenException, frame: Option<String>) {
-        let says = |class: &str, role: ClueRole| match role {
+        // A refused connection, an exit code: the user's own code that failed of it says more.
+        let says = |class: &str, role: ClueRole, strength: Strength| match role {
             ClueRole::Cause | ClueRole::Ignore => true,
-            ClueRole::Symptom => class != TASK_LOST,
+            ClueRole::Symptom => class != TASK_LOST && strength > Strength::ExitCode,
             _ => false,
         };
         if self.head.has_head && self.head.is_info || self.keeper.has_open(says) {
             return;
         }
-        let is_own = seen.frame.is_some() && !(seen.is_python && seen.thrown.is_of_bridge());
+        let is_passed_on = seen.is_python && seen.thrown.is_of_bridge();
+        let is_own = seen.frame.is_some() && !is_passed_on && !seen.thrown.is_of_library();
         let (name, strength, role) = if is_own {
             (USER_CODE, Strength::Typed, ClueRole::Cause)
         } else {
