@@ -11,6 +11,7 @@ fn run(pipeline: &str, system: &str, started: &str, hours: i64, class: Option<&s
         confidence: Confidence::Certain,
         reason: String::new(),
         evidence: Vec::new(),
+        slots: Default::default(),
     });
     let diagnosis = Diagnosis {
         format: String::new(),
