@@ -91,6 +91,26 @@ fn copy(text: impl Into<String>, snippet: impl Into<String>) -> Advice {
     Advice { text: text.into(), snippet: Some(snippet.into()) }
 }
 
+/// The job that ran: the manifest itself, or the one job that a DAG starts. Of several jobs of a DAG, the one that has the task.
+fn job<'a>(input: &RemedyInput<'a>, task: Option<&str>) -> Option<&'a Resource> {
+    let resources = &input.desired.resources;
+    let asked = resources.iter().find(|r| r.address.to_string() == input.address)?;
+    if asked.address.kind == DatabricksJob::NAME {
+        return Some(asked);
+    }
+    let is_started = |r: &&Resource| r.address.kind == DatabricksJob::NAME && asked.references.contains(&r.address);
+    let jobs: Vec<&Resource> = resources.iter().filter(is_started).collect();
+    if let [job] = jobs.as_slice() {
+        return Some(job);
+    }
+    let tasks = |job: &&&Resource| {
+        let tasks = job.spec.get("tasks").and_then(serde_json::Value::as_array);
+        task.is_some() && tasks.is_some_and(|tasks| tasks.iter().any(|one| one["task_key"].as_str() == task))
+    };
+    let with: Vec<&&Resource> = jobs.iter().filter(tasks).collect();
+    if let [job] = with.as_slice() { Some(job) } else { None }
+}
+
 /// A cause, and the manifests that it happened to.
 struct Case<'a> {
     input: &'a RemedyInput<'a>,
@@ -103,10 +123,8 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(input: &'a RemedyInput<'a>, cause: &'a DiagnosedCause) -> Case<'a> {
-        let is_it = |r: &&Resource| r.address.to_string() == input.address;
-        let resource = input.desired.resources.iter().find(is_it);
-        let job = resource.filter(|r| r.address.kind == DatabricksJob::NAME);
         let task = cause.slots.get(TASK_KEY).map(String::as_str);
+        let job = job(input, task);
         let sites = job.map(|job| site::sites(input.desired, job, task)).unwrap_or_default();
         Case { input, cause, job, sites }
     }
