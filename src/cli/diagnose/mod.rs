@@ -9,8 +9,8 @@ use super::session::Project;
 use super::{Global, Targeted};
 use crate::disk::Disk;
 use crate::observe::failure::{
-    ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, green_runs, is_host, name_of, not_green,
-    read_folder, read_run, read_stream,
+    ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, green_runs, is_host, name_of,
+    not_green, read_folder, read_run, read_stream,
 };
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -117,7 +117,15 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
     let most = args.most.unwrap_or(if local { u64::MAX } else { MOST });
     let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now };
     let catalogue = Arc::new(catalogue(global)?);
-    let work = Diagnosing { args: &args, project: project.as_ref(), reached: reached.as_ref(), options, catalogue, ui, patches: RefCell::default() };
+    let work = Diagnosing {
+        args: &args,
+        project: project.as_ref(),
+        reached: reached.as_ref(),
+        options,
+        catalogue,
+        ui,
+        patches: RefCell::default(),
+    };
     if questions.is_empty() {
         return work.everything().await;
     }
@@ -203,6 +211,13 @@ fn proposed(
     let reload = |texts: &BTreeMap<String, String>| {
         let mut all: BTreeMap<String, Vec<u8>> =
             files.ids().map(|id| (files.get(id).path.clone(), files.get(id).text.clone().into_bytes())).collect();
+        // A folder of manifests without a manifest in it has to be there all the same.
+        for folder in project.paths() {
+            let is_in = |path: &String| *path == folder || Path::new(path).starts_with(&folder);
+            if !all.keys().any(is_in) {
+                all.insert(format!("{folder}/.empty.yaml"), Vec::new());
+            }
+        }
         all.extend(texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
         project.reload(&InMemory(all)).map_err(|failure| {
             failure.problems.first().map_or_else(|| "it cannot be loaded".to_owned(), |problem| problem.message.clone())
@@ -373,7 +388,8 @@ impl Diagnosing<'_> {
         let patches = self.patches.borrow();
         let (Some(project), false) = (self.project, patches.is_empty()) else {
             let cause = answered.first().and_then(|one| one.cause.as_ref());
-            let why = if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to mend" };
+            let why =
+                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to mend" };
             self.ui.status(&format!("nothing was written: {why}"));
             return Ok(());
         };
@@ -405,7 +421,8 @@ impl Diagnosing<'_> {
     fn write(&self, diagnoses: &[Diagnosis], lines: bool) -> Result<(), Failure> {
         let style = Style { colour: self.ui.colour && self.args.output.out.is_none(), width: self.ui.width };
         let context = |one: &Diagnosis| DiagnosisContext {
-            patch_with: (!one.change.is_empty() && !self.args.patch).then(|| format!("plumb diagnose {} --patch", one.name)),
+            patch_with: (!one.change.is_empty() && !self.args.patch)
+                .then(|| format!("plumb diagnose {} --patch", one.name)),
             before: None,
             all: self.args.all,
         };

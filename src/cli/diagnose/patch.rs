@@ -21,7 +21,11 @@ pub(super) fn write(project: &Path, patches: &[FilePatch], ui: &Ui) -> Result<()
     for (patch, file) in ready {
         let name = visible(&patch.shown.file);
         replace(&file, &patch.text).map_err(|e| {
-            let before = if done.is_empty() { "nothing was written".to_owned() } else { format!("written before: {}", done.join(", ")) };
+            let before = if done.is_empty() {
+                "nothing was written".to_owned()
+            } else {
+                format!("written before: {}", done.join(", "))
+            };
             Failure::error(format!("{name}: {e}")).hint(before)
         })?;
         ui.status(&format!("wrote {name}: {}", visible(&patch.shown.what)));

@@ -79,9 +79,8 @@ pub(crate) fn cores(name: &str) -> Option<i64> {
 }
 
 /// Families that AWS has in the classes c, m and r alike, by what stands behind the letter.
-const SIBLINGS: [&str; 18] = [
-    "4", "5", "5a", "5ad", "5d", "5dn", "5n", "6g", "6gd", "6i", "6id", "6idn", "6in", "7a", "7g", "7gd", "7i", "8g",
-];
+const SIBLINGS: [&str; 18] =
+    ["4", "5", "5a", "5ad", "5d", "5dn", "5n", "6g", "6gd", "6i", "6id", "6idn", "6in", "7a", "7g", "7gd", "7i", "8g"];
 
 /// The machine type with the next larger memory: with as many cores where there is one (c, m, r), or else of the same family
 /// and twice the size. `None` where it is not certain that there is such a type.
@@ -153,7 +152,9 @@ mod tests {
         ] {
             assert_eq!(of(name).as_deref(), Some(bigger), "{name}");
         }
-        for unknown in ["c5.9xlarge", "m4.10xlarge", "i3en.2xlarge", "r5.16xlarge", "x1.32xlarge", "p3.2xlarge", "", "é.large"] {
+        for unknown in
+            ["c5.9xlarge", "m4.10xlarge", "i3en.2xlarge", "r5.16xlarge", "x1.32xlarge", "p3.2xlarge", "", "é.large"]
+        {
             assert_eq!(of(unknown), None, "{unknown}");
         }
         // Whatever is named has more memory than what there was.

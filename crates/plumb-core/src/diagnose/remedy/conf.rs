@@ -46,9 +46,11 @@ const MAX_RESULT: &str = "spark.driver.maxResultSize";
 pub(super) fn max_result<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     const MOST_GIB: f64 = 16.0;
     let needed = case.slot("used").and_then(bytes);
-    let why = "The message names the limit. The driver needs memory for what it lets through; writing the result needs none.";
+    let why =
+        "The message names the limit. The driver needs memory for what it lets through; writing the result needs none.";
     property(case, MAX_RESULT, why, |site| {
-        let limit = site.conf(MAX_RESULT).or_else(|| case.slot("limit")).and_then(bytes).filter(|limit| *limit > 0.0)?;
+        let limit =
+            site.conf(MAX_RESULT).or_else(|| case.slot("limit")).and_then(bytes).filter(|limit| *limit > 0.0)?;
         let gib = (limit * 2.0).max(needed? * 1.25) / (1024.0 * MIB);
         (gib <= MOST_GIB).then(|| format!("{}g", gib.ceil().max(1.0)))
     })
@@ -57,7 +59,8 @@ pub(super) fn max_result<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 pub(super) fn broadcast<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     let key = "spark.sql.autoBroadcastJoinThreshold";
     if case.sites.iter().any(|site| site.conf(key) == Some("-1")) {
-        let text = "Broadcasts by size are off already: the code asks for this one (a broadcast hint). Take the hint out.";
+        let text =
+            "Broadcasts by size are off already: the code asks for this one (a broadcast hint). Take the hint out.";
         return vec![Remedy::Say(say(text))];
     }
     if case.shows(&["Not enough memory to build and broadcast", "DRIVER_BROADCAST_JOIN_OOM"]) && case.sites.is_empty() {
@@ -101,7 +104,12 @@ pub(super) fn ansi<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 const LEGACY: [(&str, &[&str], &str); 5] = [
     (
         "spark.sql.legacy.timeParserPolicy",
-        &["timeParserPolicy", "PARSE_DATETIME_BY_NEW_PARSER", "DATETIME_PATTERN_RECOGNITION", "FORMAT_DATETIME_BY_NEW_PARSER"],
+        &[
+            "timeParserPolicy",
+            "PARSE_DATETIME_BY_NEW_PARSER",
+            "DATETIME_PATTERN_RECOGNITION",
+            "FORMAT_DATETIME_BY_NEW_PARSER",
+        ],
         "The parser of Spark 2. It hides patterns and texts that the new one refuses: some of them it reads as another day.",
     ),
     ("spark.sql.parquet.datetimeRebaseModeInRead", &["parquet.datetimeRebaseModeInRead"], READ),

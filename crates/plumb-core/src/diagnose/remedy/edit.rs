@@ -77,7 +77,11 @@ impl<'a> Case<'a> {
             let (before, text) = (before.remove(&file)?, texts.remove(&file)?);
             let (line, patch) = unified(&before, &text)?;
             let what = Proposal { settings, why: String::new() }.said();
-            Some(FilePatch { shown: ProposedChange { file, line, what, why: proposal.why.clone(), patch }, before, text })
+            Some(FilePatch {
+                shown: ProposedChange { file, line, what, why: proposal.why.clone(), patch },
+                before,
+                text,
+            })
         };
         let patches: Vec<FilePatch> = said.into_iter().filter_map(patch).collect();
         if patches.is_empty() { Err("it is written so already".to_owned()) } else { Ok(patches) }
@@ -85,7 +89,8 @@ impl<'a> Case<'a> {
 
     /// Loads the texts, and holds what they ask for against what they are to ask for.
     fn verify(&self, texts: &BTreeMap<String, String>, settings: &[Setting<'_>]) -> Result<(), String> {
-        let after = (self.input.reload)(texts).map_err(|why| format!("the changed manifest would not be valid: {why}"))?;
+        let after =
+            (self.input.reload)(texts).map_err(|why| format!("the changed manifest would not be valid: {why}"))?;
         match difference(self.input.desired, &after, settings) {
             None => Ok(()),
             Some(address) => Err(format!("the changed text would ask for something else of {address}")),

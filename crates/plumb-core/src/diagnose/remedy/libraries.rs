@@ -69,8 +69,10 @@ pub(super) fn module<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 pub(super) fn class<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     let Some(class) = case.slot("class").or_else(|| case.slot("main")) else { return Vec::new() };
     if class.starts_with("com.amazon.ws.emr") || class.starts_with("com/amazon/ws/emr") {
-        let text = format!("{class} is EMR only: no library brings it to Databricks. Take out what names it, and read s3:// by the \
-                            cluster's own file system.");
+        let text = format!(
+            "{class} is EMR only: no library brings it to Databricks. Take out what names it, and read s3:// by the \
+                            cluster's own file system."
+        );
         let mut found = named_at(case, "com.amazon.ws.emr", "The class");
         found.insert(0, Remedy::Say(say(text)));
         return found;

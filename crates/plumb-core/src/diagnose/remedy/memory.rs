@@ -79,7 +79,9 @@ fn bigger<'a>(case: &Case<'a>, why: &str, member: impl Fn(&ClusterSite<'a>) -> &
             // A fixed heap does not grow with the machine.
             if let Some(key) = size.into_iter().find(|key| site.conf(key).is_some()) {
                 let place = case.place(site.resource, &site.path(&["spark_conf", key]));
-                let text = format!("{key} is fixed at {place}: a larger machine does not change it. Raise it, or take it out.");
+                let text = format!(
+                    "{key} is fixed at {place}: a larger machine does not change it. Raise it, or take it out."
+                );
                 return vec![Remedy::Say(say(text))];
             }
             let Some(next) = next(site) else { return Vec::new() };

@@ -62,7 +62,9 @@ pub fn remedies(input: &RemedyInput<'_>) -> (Vec<FilePatch>, Vec<Advice>) {
             // One change at a time: a second one would be made to a text that the first has changed.
             Remedy::Set(proposal) if patches.is_empty() => match case.patched(&proposal) {
                 Ok(made) => patches.extend(made),
-                Err(why) => advice.push(say(format!("{} {}: not proposed as a patch: {why}", proposal.why, proposal.said()))),
+                Err(why) => {
+                    advice.push(say(format!("{} {}: not proposed as a patch: {why}", proposal.why, proposal.said())))
+                }
             },
             Remedy::Set(proposal) => advice.push(say(format!("{} {}", proposal.why, proposal.said()))),
         }

@@ -24,7 +24,9 @@ fn action<'a>(case: &Case<'a>) -> Option<&'a str> {
 /// The ARN that a message names, or that of a path of S3.
 fn resource(case: &Case<'_>) -> Option<String> {
     let is_narrow = |arn: &str| arn.starts_with("arn:") && !arn.contains('*') && arn.split(':').count() >= 6;
-    if let Some(arn) = case.slot("resource").map(|arn| arn.trim_matches(['"', '\'', '.', ','])).filter(|arn| is_narrow(arn)) {
+    if let Some(arn) =
+        case.slot("resource").map(|arn| arn.trim_matches(['"', '\'', '.', ','])).filter(|arn| is_narrow(arn))
+    {
         return Some(arn.to_owned());
     }
     let path = case.slot("path")?;
@@ -77,8 +79,18 @@ pub(super) fn key<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 
 /// Objects of Unity Catalog that GRANT knows.
 const SECURABLES: [&str; 12] = [
-    "CATALOG", "SCHEMA", "DATABASE", "TABLE", "VIEW", "VOLUME", "FUNCTION", "MODEL", "EXTERNAL LOCATION",
-    "STORAGE CREDENTIAL", "CONNECTION", "METASTORE",
+    "CATALOG",
+    "SCHEMA",
+    "DATABASE",
+    "TABLE",
+    "VIEW",
+    "VOLUME",
+    "FUNCTION",
+    "MODEL",
+    "EXTERNAL LOCATION",
+    "STORAGE CREDENTIAL",
+    "CONNECTION",
+    "METASTORE",
 ];
 
 pub(super) fn grant<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
@@ -100,7 +112,10 @@ pub(super) fn grant<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     });
     let Some(principal) = case.slot("principal").or(runs_as) else {
         let text = "Grant it to whom the job runs as; neither the message nor the manifest names them.";
-        return vec![Remedy::Say(copy(text, format!("GRANT {action} ON {kind} {} TO `PRINCIPAL`;", quoted_path(name))))];
+        return vec![Remedy::Say(copy(
+            text,
+            format!("GRANT {action} ON {kind} {} TO `PRINCIPAL`;", quoted_path(name)),
+        ))];
     };
     let sql = if kind == "METASTORE" {
         format!("GRANT {action} ON METASTORE TO {};", quoted(principal))
@@ -116,7 +131,11 @@ fn quoted(name: &str) -> String {
 }
 
 fn quoted_path(name: &str) -> String {
-    name.trim_matches(['`', '\'', '"']).split('.').map(|part| quoted(part.trim_matches('`'))).collect::<Vec<_>>().join(".")
+    name.trim_matches(['`', '\'', '"'])
+        .split('.')
+        .map(|part| quoted(part.trim_matches('`')))
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// A cluster without an access mode has no Unity Catalog.
@@ -149,5 +168,7 @@ pub(super) fn secret<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
         let text = format!("If the key {key} is in the scope, whom the job runs as may not read it.");
         return vec![Remedy::Say(copy(text, format!("databricks secrets put-acl {scope} {who} READ")))];
     }
-    vec![Remedy::Say(say(format!("See whether the scope {scope} is in this workspace: `databricks secrets list-scopes`.")))]
+    vec![Remedy::Say(say(format!(
+        "See whether the scope {scope} is in this workspace: `databricks secrets list-scopes`."
+    )))]
 }

@@ -30,7 +30,8 @@ impl Sum {
 fn cores(site: &ClusterSite<'_>) -> Option<i64> {
     let node = site.node_type()?;
     let driver = if site.is_pooled() { node } else { site.text(&["driver_node_type_id"]).unwrap_or(node) };
-    let workers = site.number(&["autoscale", "max_workers"]).or_else(|| site.number(&["num_workers"])).unwrap_or_default();
+    let workers =
+        site.number(&["autoscale", "max_workers"]).or_else(|| site.number(&["num_workers"])).unwrap_or_default();
     nodes::cores(node)?.checked_mul(workers.max(0))?.checked_add(nodes::cores(driver)?)
 }
 
@@ -82,7 +83,9 @@ pub(super) fn vcpus<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
         codes.iter().map(|code| format!("{} {code}", name(code))).collect::<Vec<_>>().join(", ")
     ));
     let ask = |code: &&str| {
-        format!("aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} --desired-value {asked}")
+        format!(
+            "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} --desired-value {asked}"
+        )
     };
     vec![Remedy::Say(copy(text, codes.iter().map(ask).collect::<Vec<_>>().join("\n")))]
 }

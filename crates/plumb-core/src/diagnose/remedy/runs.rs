@@ -28,7 +28,11 @@ pub(super) fn timeout<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
         );
         return vec![Remedy::Say(say(text))];
     };
-    let runs = if green.count == 1 { "the one green run".to_owned() } else { format!("the longest of {} green runs", green.count) };
+    let runs = if green.count == 1 {
+        "the one green run".to_owned()
+    } else {
+        format!("the longest of {} green runs", green.count)
+    };
     #[allow(clippy::cast_precision_loss)]
     let is_near = green.longest as f64 >= NEAR * limit as f64;
     if !is_near {

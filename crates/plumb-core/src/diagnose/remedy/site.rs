@@ -2,10 +2,11 @@
 
 use super::Case;
 use super::edit::Setting;
+use crate::kinds::Kind;
 use crate::kinds::databricks::cluster::DatabricksCluster;
+use crate::kinds::databricks::own_clusters::own_clusters;
 use crate::kinds::databricks::policy::DatabricksClusterPolicy;
 use crate::kinds::databricks::pool::DatabricksInstancePool;
-use crate::kinds::Kind;
 use crate::manifest::{Desired, Resource};
 use plumb_model::schema::{Path, Segment, find};
 use serde_json::Value;
@@ -85,7 +86,8 @@ impl<'a> ClusterSite<'a> {
             Some("fixed") => {
                 let path = Path::default().key("definition").key(&name).key("value");
                 // A number or a flag of a policy may be written as text.
-                let value = if rule["value"].is_string() && !value.is_string() { value.to_string().into() } else { value };
+                let value =
+                    if rule["value"].is_string() && !value.is_string() { value.to_string().into() } else { value };
                 let mut settings = vec![Setting { resource: policy, path, value }];
                 let is_written = find(self.resource.kind.rules(), &self.resource.spec, &own.path).is_some();
                 settings.extend(is_written.then_some(own));
@@ -123,31 +125,35 @@ pub(super) fn sites<'a>(desired: &'a Desired, job: &'a Resource, task: Option<&s
     sites
 }
 
-/// Every cluster of the manifests that a job starts for itself.
+/// Every cluster that a job starts for itself.
 pub(super) fn job_clusters<'a>(desired: &'a Desired, job: &'a Resource) -> Vec<ClusterSite<'a>> {
-    sites(desired, job, None).into_iter().filter(|site| site.resource.address == job.address).collect()
+    own_clusters(&job.spec).into_iter().map(|(at, spec)| site(desired, job, at, String::new(), spec)).collect()
 }
 
-fn of_task<'a>(desired: &'a Desired, job: &'a Resource, task: &'a Value, at: &Path, of: &str) -> Option<ClusterSite<'a>> {
-    let site = |resource: &'a Resource, at: Path, name: String, spec: &'a Value| ClusterSite {
-        resource,
-        at,
-        name,
-        spec,
-        pool: referred(desired, spec.get("instance_pool_id"), DatabricksInstancePool::NAME),
-        policy: referred(desired, spec.get("policy_id"), DatabricksClusterPolicy::NAME),
-    };
+fn site<'a>(desired: &'a Desired, resource: &'a Resource, at: Path, name: String, spec: &'a Value) -> ClusterSite<'a> {
+    let pool = referred(desired, spec.get("instance_pool_id"), DatabricksInstancePool::NAME);
+    let policy = referred(desired, spec.get("policy_id"), DatabricksClusterPolicy::NAME);
+    ClusterSite { resource, at, name, spec, pool, policy }
+}
+
+fn of_task<'a>(
+    desired: &'a Desired,
+    job: &'a Resource,
+    task: &'a Value,
+    at: &Path,
+    of: &str,
+) -> Option<ClusterSite<'a>> {
     if let Some(spec) = task.get("new_cluster").filter(|spec| spec.is_object()) {
-        return Some(site(job, at.key("new_cluster"), of.to_owned(), spec));
+        return Some(site(desired, job, at.key("new_cluster"), of.to_owned(), spec));
     }
     if let Some(key) = task["job_cluster_key"].as_str() {
         let clusters = job.spec.get("job_clusters")?.as_array()?;
         let spec = clusters.iter().find(|cluster| cluster["job_cluster_key"] == key)?.get("new_cluster")?;
         let at = Path::default().key("job_clusters").with(Segment::Item(key.to_owned())).key("new_cluster");
-        return spec.is_object().then(|| site(job, at, format!("job cluster {key}"), spec));
+        return spec.is_object().then(|| site(desired, job, at, format!("job cluster {key}"), spec));
     }
     let shared = referred(desired, task.get("existing_cluster_id"), DatabricksCluster.name())?;
-    Some(site(shared, Path::default(), shared.address.to_string(), &shared.spec))
+    Some(site(desired, shared, Path::default(), shared.address.to_string(), &shared.spec))
 }
 
 /// The manifest that `${resources.KIND.NAME}` means.

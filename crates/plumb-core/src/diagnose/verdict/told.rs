@@ -6,7 +6,7 @@ use super::rank::Chosen;
 use super::sift::{EXCEPTION, STAGE_ABORT};
 use super::title::filled;
 use crate::diagnose::clue::{Clue, ClueRole};
-use crate::diagnose::result::{TASK_KEY, ChainLink, DiagnosedCause, EvidenceLine};
+use crate::diagnose::result::{ChainLink, DiagnosedCause, EvidenceLine, TASK_KEY};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The most lines that show a cause.
