@@ -1,4 +1,5 @@
 use super::*;
+use crate::ui::{Colour, Streams, TerminalEnvironment, Volume};
 use plumb_core::diagnose::result::ProposedChange;
 
 fn patch(file: &str, before: &str, text: &str) -> FilePatch {
@@ -13,7 +14,16 @@ fn patch(file: &str, before: &str, text: &str) -> FilePatch {
 }
 
 fn quiet() -> Ui {
-    Ui::new(true, 0, false)
+    let streams = Streams {
+        input: Box::new(std::io::empty()),
+        out: Box::new(std::io::sink()),
+        err: Box::new(std::io::sink()),
+        input_terminal: false,
+        out_terminal: false,
+        err_terminal: false,
+        width: None,
+    };
+    Ui::new(streams, &TerminalEnvironment::default(), Colour::Never, Volume::Quiet)
 }
 
 #[test]
