@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "init",
     "validate",
     "plan",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 28] = [
     "ci drift",
     "status",
     "show",
+    "diagnose",
     "import",
     "import emr",
     "release",

@@ -78,7 +78,8 @@ fn cases(half: &str) -> Vec<CorpusCase> {
         .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
         .collect();
     lists.sort();
-    let list = |path: &PathBuf| -> Vec<CorpusCase> { serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
+    let list =
+        |path: &PathBuf| -> Vec<CorpusCase> { serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
     lists.iter().flat_map(list).collect()
 }
 
@@ -148,7 +149,10 @@ fn the_open_half_is_diagnosed_as_the_bar_asks() {
             let cause = diagnosis.cause.as_ref();
             let is = cause.map(|cause| (cause.class.as_str(), cause.confidence));
             let (was, word) = (case.class.as_deref().unwrap_or("-"), case.confidence);
-            eprintln!("{:44} {:?} {was} {:?} {word:?}: {:?} {is:?}", case.case, case.kind, case.outcome, diagnosis.outcome);
+            eprintln!(
+                "{:44} {:?} {was} {:?} {word:?}: {:?} {is:?}",
+                case.case, case.kind, case.outcome, diagnosis.outcome
+            );
         }
     });
     print("open", &tallies);

@@ -3,6 +3,7 @@
 use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
+    failure::{RunScenario, databricks as failing},
     request::Request,
     settings::RunOutcome,
     store::Store,
@@ -65,6 +66,35 @@ pub struct Run {
     pub queued: i64,
     #[serde(default)]
     pub repairs: repair::Repairs,
+    /// How the task that failed ended, where there is a story to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<RunEnding>,
+}
+
+/// How a run failed: the states of the task that failed, and what it leaves behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunEnding {
+    pub task: String,
+    pub life: LifeCycleState,
+    pub result: String,
+    pub message: String,
+    pub rest: TaskEnding,
+}
+
+/// What a failed attempt at a task leaves behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskEnding {
+    /// `termination_details`.
+    pub code: String,
+    pub kind: String,
+    /// What get-output has.
+    pub error: Option<String>,
+    pub error_trace: Option<String>,
+    pub logs: Option<String>,
+    /// Where it ran, and the id of the context, where one came to be.
+    pub cluster_id: Option<String>,
+    pub spark_context_id: Option<String>,
 }
 
 /// Answers `jobs/runs/VERB`.
@@ -116,10 +146,11 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
         return Err(ApiError::invalid("The parameters of the run exceed the limit of 10,000 bytes."));
     }
     let most = set(&job.settings, "max_concurrent_runs").and_then(Value::as_u64).unwrap_or(1);
-    let full = under_way(store, job_id) as u64 >= most;
-    let queue = set(&request.body, "queue").or_else(|| set(&job.settings, "queue"));
-    let queues = queue.and_then(|q| q.get("enabled")).and_then(Value::as_bool).unwrap_or(false);
     let outcome = outcome(store, &job);
+    let is_limited = outcome.scenario == Some(RunScenario::RunLimit);
+    let full = is_limited || under_way(store, job_id) as u64 >= most;
+    let queue = set(&request.body, "queue").or_else(|| set(&job.settings, "queue"));
+    let queues = queue.and_then(|q| q.get("enabled")).and_then(Value::as_bool).unwrap_or(false) && !is_limited;
     let run_as = job.run_as_user_name.clone();
     let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: token, given };
     let run_id = add(store, request, start);
@@ -128,13 +159,54 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
             run.life = LifeCycleState::Queued;
             run.message = format!("Queued due to reaching maximum concurrent runs of {most}.");
         } else {
-            run.life = LifeCycleState::Skipped;
-            run.ended = Some(run.created);
-            run.result = Some("MAXIMUM_CONCURRENT_RUNS_REACHED".to_owned());
-            run.message = "Run was skipped because the job reached its maximum number of concurrent runs.".to_owned();
+            skip(run);
         }
     }
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
+}
+
+/// A run that does not start because others of its job are under way.
+fn skip(run: &mut Run) {
+    run.life = LifeCycleState::Skipped;
+    run.ended = Some(run.created);
+    run.result = Some("MAXIMUM_CONCURRENT_RUNS_REACHED".to_owned());
+    run.message = "Run was skipped because the job reached its maximum number of concurrent runs.".to_owned();
+}
+
+/// The job of that id or name.
+pub fn job_called(store: &Store, which: &Value) -> Option<i64> {
+    let jobs = &store.databricks.jobs;
+    let called = |job: &&jobs::Job| which.as_str().is_some_and(|name| text(&job.settings, "name") == Some(name));
+    let id = which.as_i64().filter(|id| jobs.contains_key(id));
+    id.or_else(|| jobs.values().find(called).map(|job| job.job_id))
+}
+
+/// Adds a run of the past, from its beginning to its end; answers its id.
+pub fn past(
+    store: &mut Store,
+    job_id: i64,
+    outcome: RunOutcome,
+    given: Value,
+    (begin, end): (i64, i64),
+) -> Result<i64, ApiError> {
+    let job = jobs::find(store, job_id)?.clone();
+    let request = Request::internal("POST", "/api/2.2/jobs/run-now", &job.creator_user_name, Value::Null);
+    let is_limited = outcome.scenario == Some(RunScenario::RunLimit);
+    let run_as = job.run_as_user_name.clone();
+    let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: None, given };
+    let run_id = add(store, &request, start);
+    if let Some(run) = store.databricks.runs.get_mut(&run_id) {
+        run.created = begin;
+        if is_limited {
+            skip(run);
+        } else {
+            // Its cluster takes some minutes to come, as far as there is time.
+            run.started = Some(begin + ((end - begin) / 10).min(240_000));
+            finish(run, end);
+        }
+    }
+    failing::deliver(store);
+    Ok(run_id)
 }
 
 /// What run-now and repair take beside the job or the run.
@@ -196,6 +268,7 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         begins: None,
         queued: 0,
         repairs: repair::Repairs::default(),
+        ending: None,
     };
     store.databricks.runs.insert(run_id, run);
     run_id
@@ -275,6 +348,7 @@ pub fn tick(store: &mut Store) {
             break;
         }
     }
+    failing::deliver(store);
 }
 
 /// Starts queued runs where there is room; answers whether it started one. They begin when the room came to be.
@@ -321,6 +395,7 @@ fn step(store: &mut Store, run_id: i64) {
     } else {
         advance(store, run_id);
     }
+    failing::deliver(store);
     start_queued(store);
 }
 
@@ -340,8 +415,14 @@ fn advance(store: &mut Store, run_id: i64) {
 }
 
 fn finish(run: &mut Run, now: i64) {
-    let result = run.outcome.result.clone().unwrap_or_else(|| "SUCCESS".to_owned());
     run.ended = Some(now);
+    if let Some(scenario) = run.outcome.scenario {
+        // The rest is told when its evidence is made, in the same request.
+        let (life, result) = scenario.of_run();
+        (run.life, run.result) = (life, Some(result.to_owned()));
+        return;
+    }
+    let result = run.outcome.result.clone().unwrap_or_else(|| "SUCCESS".to_owned());
     run.message = run.outcome.error.clone().unwrap_or_default();
     if result == "INTERNAL_ERROR" {
         run.life = LifeCycleState::InternalError;
@@ -469,7 +550,16 @@ fn output(store: &mut Store, request: &Request) -> Handled {
     let metadata = run_view::of_task(run, task, now, &request.base);
     let failed = metadata["state"]["result_state"] == "FAILED";
     let mut answer = Map::new();
-    if failed {
+    if let Some(ending) = run_view::ending(run, task) {
+        for (name, part) in [("error", &ending.error), ("error_trace", &ending.error_trace), ("logs", &ending.logs)] {
+            if let Some(text) = part {
+                answer.insert(name.to_owned(), json!(text));
+            }
+        }
+        if ending.logs.is_some() {
+            answer.insert("logs_truncated".to_owned(), json!(false));
+        }
+    } else if failed {
         let error = run.outcome.error.as_deref().unwrap_or("Workload failed, see run output for details");
         answer.insert("error".to_owned(), json!(error));
         answer.insert("error_trace".to_owned(), json!(run.outcome.error_trace.as_deref().unwrap_or(error)));
@@ -532,162 +622,5 @@ fn delete(store: &mut Store, request: &Request) -> Handled {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::route;
-    use crate::{
-        errors::Handled,
-        request::Request,
-        settings::RunOutcome,
-        store::{Clock, Store},
-    };
-    use serde_json::{Value, json};
-
-    fn ask(store: &mut Store, method: &str, path: &str, body: Value) -> Handled {
-        route(store, &Request::internal(method, &format!("/api/2.2/jobs/{path}"), "me@example.com", body))
-    }
-
-    fn job(store: &mut Store, settings: Value) -> i64 {
-        ask(store, "POST", "create", settings).unwrap()["job_id"].as_i64().unwrap()
-    }
-
-    fn run(store: &mut Store, job_id: i64) -> i64 {
-        ask(store, "POST", "run-now", json!({ "job_id": job_id })).unwrap()["run_id"].as_i64().unwrap()
-    }
-
-    fn see(store: &mut Store, run_id: i64) -> Value {
-        ask(store, "GET", &format!("runs/get?run_id={run_id}"), Value::Null).unwrap()
-    }
-
-    fn two_tasks() -> Value {
-        json!({ "name": "j", "tasks": [
-            { "task_key": "a", "notebook_task": { "notebook_path": "/a" } },
-            { "task_key": "b", "depends_on": [{ "task_key": "a" }], "notebook_task": { "notebook_path": "/b" } },
-        ] })
-    }
-
-    #[test]
-    fn a_run_moves_on_with_every_get_unless_time_is_counted() {
-        let mut store = Store::new(Clock::Fixed(0));
-        let id = job(&mut store, two_tasks());
-        let run_id = run(&mut store, id);
-        assert_eq!(see(&mut store, run_id)["state"]["life_cycle_state"], "RUNNING");
-        let ended = see(&mut store, run_id);
-        assert_eq!(
-            (&ended["state"]["life_cycle_state"], &ended["state"]["result_state"]),
-            (&json!("TERMINATED"), &json!("SUCCESS"))
-        );
-
-        store.settings.run_pending_seconds = Some(5);
-        store.settings.run_seconds = Some(60);
-        let run_id = run(&mut store, id);
-        assert_eq!(see(&mut store, run_id)["state"]["life_cycle_state"], "PENDING");
-        store.advance(5);
-        assert_eq!(see(&mut store, run_id)["state"]["life_cycle_state"], "RUNNING");
-        store.advance(60);
-        assert_eq!(see(&mut store, run_id)["state"]["life_cycle_state"], "TERMINATED");
-    }
-
-    #[test]
-    fn a_failing_task_keeps_those_behind_it_from_running() {
-        let mut store = Store::new(Clock::Fixed(0));
-        let id = job(&mut store, two_tasks());
-        let outcome = RunOutcome {
-            result: Some("FAILED".to_owned()),
-            task: Some("a".to_owned()),
-            error: Some("AnalysisException: no such table".to_owned()),
-            ..RunOutcome::default()
-        };
-        store.settings.runs.insert("j".to_owned(), outcome);
-        let run_id = run(&mut store, id);
-        see(&mut store, run_id);
-        let ended = see(&mut store, run_id);
-        let results: Vec<_> =
-            ended["tasks"].as_array().unwrap().iter().map(|t| t["state"]["result_state"].clone()).collect();
-        assert_eq!(results, ["FAILED", "UPSTREAM_FAILED"]);
-        let task = ended["tasks"][0]["run_id"].as_i64().unwrap();
-        let output = ask(&mut store, "GET", &format!("runs/get-output?run_id={task}"), Value::Null).unwrap();
-        assert_eq!(output["error"], "AnalysisException: no such table");
-        assert!(ask(&mut store, "GET", &format!("runs/get-output?run_id={run_id}"), Value::Null).is_err());
-    }
-
-    #[test]
-    fn too_many_runs_queue_or_are_skipped() {
-        let mut store = Store::new(Clock::Fixed(0));
-        let id = job(&mut store, two_tasks());
-        let (first, second) = (run(&mut store, id), run(&mut store, id));
-        assert_eq!(see(&mut store, second)["state"]["life_cycle_state"], "QUEUED");
-        see(&mut store, first);
-        see(&mut store, first);
-        assert_eq!(see(&mut store, second)["state"]["life_cycle_state"], "RUNNING");
-        // Whoever looks at the queued run alone sees it start as well.
-        let (busy, waits) = (run(&mut store, id), run(&mut store, id));
-        let states: Vec<_> = (0..5).map(|_| see(&mut store, waits)["state"]["life_cycle_state"].clone()).collect();
-        assert_eq!(states, ["QUEUED", "QUEUED", "PENDING", "RUNNING", "TERMINATED"]);
-        assert_eq!(see(&mut store, busy)["state"]["life_cycle_state"], "TERMINATED");
-        let plain = job(&mut store, json!({ "queue": { "enabled": false } }));
-        run(&mut store, plain);
-        let skipped = run(&mut store, plain);
-        assert_eq!(see(&mut store, skipped)["state"]["life_cycle_state"], "SKIPPED");
-    }
-
-    #[test]
-    fn a_queued_run_begins_when_there_is_room_whenever_somebody_looks() {
-        let mut store = Store::new(Clock::Fixed(0));
-        store.settings.run_seconds = Some(60);
-        let id = job(&mut store, two_tasks());
-        let runs: Vec<i64> = (0..3).map(|_| run(&mut store, id)).collect();
-        store.advance(150);
-        let seen: Vec<Value> = runs.iter().map(|run| see(&mut store, *run)).collect();
-        let states: Vec<_> = seen.iter().map(|r| r["state"]["life_cycle_state"].clone()).collect();
-        assert_eq!(states, ["TERMINATED", "TERMINATED", "RUNNING"]);
-        let waited: Vec<_> = seen.iter().map(|r| r["queue_duration"].clone()).collect();
-        assert_eq!(waited, [Value::Null, json!(60_000), json!(120_000)]);
-        assert_eq!((&seen[1]["start_time"], &seen[1]["end_time"]), (&json!(0), &json!(120_000)));
-        store.advance(30);
-        assert_eq!(see(&mut store, runs[2])["state"]["life_cycle_state"], "TERMINATED");
-        // Two at a time: each begins when one of the two ends.
-        let pair = json!({ "name": "pair", "max_concurrent_runs": 2, "tasks": [{ "task_key": "a" }] });
-        let id = job(&mut store, pair);
-        let first = run(&mut store, id);
-        store.advance(20);
-        let others: Vec<i64> = (0..3).map(|_| run(&mut store, id)).collect();
-        store.advance(500);
-        let waited: Vec<_> = others.iter().map(|run| see(&mut store, *run)["queue_duration"].clone()).collect();
-        assert_eq!(waited, [Value::Null, json!(40_000), json!(60_000)]);
-        assert_eq!(see(&mut store, first)["state"]["life_cycle_state"], "TERMINATED");
-    }
-
-    #[test]
-    fn a_token_starts_one_run_and_deleting_the_job_ends_it() {
-        let mut store = Store::new(Clock::Fixed(0));
-        let id = job(&mut store, two_tasks());
-        let body = json!({ "job_id": id, "idempotency_token": "t" });
-        let first = ask(&mut store, "POST", "run-now", body.clone()).unwrap();
-        assert_eq!(first, ask(&mut store, "POST", "run-now", body).unwrap());
-        ask(&mut store, "POST", "delete", json!({ "job_id": id })).unwrap();
-        let ended = see(&mut store, first["run_id"].as_i64().unwrap());
-        assert_eq!(ended["state"]["result_state"], "CANCELED");
-    }
-
-    #[test]
-    fn a_policy_takes_hold_when_the_job_runs() {
-        let mut store = Store::new(Clock::Fixed(0));
-        let policy = Request::internal(
-            "POST",
-            "/api/2.0/policies/clusters/create",
-            "me",
-            json!({
-                "name": "p", "definition": json!({ "num_workers": { "type": "range", "maxValue": 2 } }).to_string(),
-            }),
-        );
-        let policy = route(&mut store, &policy).unwrap()["policy_id"].clone();
-        let id = job(
-            &mut store,
-            json!({ "tasks": [{ "task_key": "a", "new_cluster": { "policy_id": policy, "num_workers": 9 } }] }),
-        );
-        let run_id = run(&mut store, id);
-        let run = see(&mut store, run_id);
-        assert_eq!(run["state"]["life_cycle_state"], "INTERNAL_ERROR");
-        assert!(run["state"]["state_message"].as_str().unwrap().contains("less than or equal to 2"));
-    }
-}
+#[path = "run_tests.rs"]
+mod tests;

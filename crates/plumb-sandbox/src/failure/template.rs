@@ -3,16 +3,16 @@
 //! | line of a template | is |
 //! |---|---|
 //! | `%head WORD` | how the lines after it begin, see [`Head`] |
-//! | `%at 0.35` | lines from here on are of that part of the span |
+//! | `%at 0.35`, `%at SLOT` | lines from here on are of that part of the span |
 //! | `%step 2.5` | seconds from one line to the next, as far as there is room; 0.15 at first |
-//! | `%each NAME FROM TO` … `%end` | the lines between, for each number from the first up to the second, without that one |
+//! | `%each NAME FROM TO` … `%end` | the lines between, for each number from the first up to the second, without that one; either may be a slot |
 //! | `%include NAME` | another template |
 //! | `\|text` | a line as it is: a stack frame, a continuation |
 //! | `#text` | nothing |
 //! | `LEVEL Logger: text` | a line with a head |
 //!
 //! In a line `{{name}}` is a slot, `{{n+100}}` a number of a loop and something, `{{host:n}}` an entry of a list by such a
-//! number (it begins again at the end), `{{clock}}` the time of the line.
+//! number (it begins again at the end), `{{clock}}` the time of the line, `{{esc}}` what colours of a terminal begin with.
 
 use std::collections::BTreeMap;
 
@@ -94,6 +94,11 @@ pub struct Printed {
 }
 
 impl Printed {
+    /// Whether it begins an entry, and does not continue one.
+    pub fn is_headed(&self) -> bool {
+        self.head != Head::Plain
+    }
+
     /// The line as its file has it.
     pub fn whole(&self) -> String {
         format!("{}{}", self.head.time(self.at), self.text)
@@ -152,7 +157,7 @@ struct Printer<'s> {
 
 impl Printer<'_> {
     fn next_anchor(&self, rest: &[String]) -> i64 {
-        let parts = rest.iter().filter_map(|line| line.strip_prefix("%at ")?.trim().parse::<f64>().ok());
+        let parts = rest.iter().filter_map(|line| self.part(line.strip_prefix("%at ")?.trim()));
         parts.map(|part| self.scene.at(part)).next().unwrap_or(self.scene.end)
     }
 
@@ -164,7 +169,7 @@ impl Printer<'_> {
             match words.as_slice() {
                 ["%head", word] => self.head = Head::of(word),
                 ["%at", part] => {
-                    self.clock = self.clock.max(self.scene.at(part.parse().unwrap_or_default()));
+                    self.clock = self.clock.max(self.scene.at(self.part(part).unwrap_or_default()));
                     self.anchored = true;
                     self.limit = self.next_anchor(&lines[at..]);
                 }
@@ -184,6 +189,11 @@ impl Printer<'_> {
                 _ => self.print(line, vars),
             }
         }
+    }
+
+    /// A part of the span, or a slot that holds one.
+    fn part(&self, word: &str) -> Option<f64> {
+        self.scene.slots.get(word).map_or(word, String::as_str).parse().ok()
     }
 
     /// A number, or a slot that holds one.
@@ -231,6 +241,9 @@ impl Printer<'_> {
     fn slot(&self, inner: &str, vars: &BTreeMap<String, i64>) -> Option<String> {
         if inner == "clock" {
             return jiff::Timestamp::from_millisecond(self.clock).ok().map(|at| format!("{at:.3}"));
+        }
+        if inner == "esc" {
+            return Some("\u{1b}".to_owned());
         }
         if inner == "clock_ms" {
             return Some(self.clock.to_string());

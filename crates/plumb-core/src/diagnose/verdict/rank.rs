@@ -6,8 +6,8 @@ use super::masks::Explained;
 use super::outcome::Ending;
 use super::sift::USER_CODE;
 use crate::diagnose::clue::{Layer, Strength};
-use crate::diagnose::fingerprint::fingerprint;
 use crate::diagnose::result::{Confidence, RunOutcome};
+use crate::diagnose::fingerprint::fingerprint;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -74,19 +74,16 @@ fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], e
     let any_kept = case.kept().any(|(_, s)| s.is_cause());
     let counts = |s: &Sighting<'_>| {
         let fate = s.fate == Fate::Kept || (s.fate == Fate::AfterStop && !any_kept);
-        fate && s.is_trouble() && (!ending.lost_sight || s.clue.layer == Layer::Airflow)
+        fate && s.is_trouble() && (ending.lost_sight.is_none() || s.clue.layer == Layer::Airflow)
     };
     let mut by_root: BTreeMap<usize, Candidate> = BTreeMap::new();
     for (number, _) in case.seen.iter().enumerate().filter(|(_, s)| counts(s)) {
         let (way, proven) = way_up(case, explained, number);
         let Some(&root) = way.last() else { continue };
         let link = links.of.get(number).copied().unwrap_or_default();
-        let candidate = by_root.entry(root).or_insert_with(|| Candidate {
-            root,
-            members: Vec::new(),
-            link: Link::None,
-            proven: false,
-        });
+        let candidate = by_root
+            .entry(root)
+            .or_insert_with(|| Candidate { root, members: Vec::new(), link: Link::None, proven: false });
         let own = links.of.get(root).copied().unwrap_or_default();
         // What is itself linked needs no proof by what it explains.
         if link > candidate.link || (link == candidate.link && proven) {
