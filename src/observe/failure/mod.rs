@@ -11,12 +11,14 @@ mod choose;
 mod databricks;
 mod emr;
 mod folder;
+mod green;
 mod logs;
 mod started;
 mod store;
 
 pub use airflow::is_host;
 pub use choose::{ChoiceFault, RunChoice, RunSelection, choose, choose_dag, not_green};
+pub use green::green_runs;
 pub use started::{databricks_address, decoded, is_emr_id, is_serverless_id};
 pub use store::{DbfsLogs, LogBytes, LogListing, LogStore, S3Logs, StoredLog, Storing, VolumeLogs};
 
