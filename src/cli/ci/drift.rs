@@ -8,6 +8,7 @@ use crate::cli::lease::{self, LockArgs};
 use crate::cli::session::{Decided, Session};
 use crate::cli::{Global, Selected, Targeted, output};
 use crate::services::github::{GitHub, Issue, IssueEdit};
+use crate::disk::replace;
 use crate::services::{Secret, webhook as sender};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -19,8 +20,7 @@ use plumb_core::render::notice::{News, slack, webhook};
 use plumb_core::render::value::visible;
 use plumb_core::{kinds, render};
 use plumb_model::call::{ServiceError, System};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Look for drift from cron: keep one issue a target, tell others, and heal what may be healed
@@ -279,21 +279,4 @@ async fn say(github: &GitHub, me: &str, number: u64, text: &str) -> Result<(), S
         }
         said => said.map(drop),
     }
-}
-
-/// Writes a file in one go: whoever reads it sees the old one or the new one, whole.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        #[cfg(unix)]
-        {
-            // Others read it: the collector runs as somebody else.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path).map(drop).map_err(|e| e.error)
-    };
-    written().map_err(|e| e.to_string())
 }

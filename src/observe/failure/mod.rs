@@ -12,12 +12,14 @@ mod databricks;
 mod emr;
 mod files;
 mod folder;
+mod history;
 mod logs;
 mod started;
 mod store;
 
 pub use airflow::is_host;
 pub use choose::{ChoiceFault, RunChoice, RunSelection, choose, choose_dag, not_green};
+pub use history::{PastRun, RunHistory, history};
 pub use files::{read_folder, read_stream};
 pub use started::{databricks_address, decoded, is_emr_id, is_serverless_id};
 pub use store::{DbfsLogs, LogBytes, LogListing, LogStore, S3Logs, StoredLog, Storing, VolumeLogs};
