@@ -263,7 +263,7 @@ fn next_ring(book: &FailureBook, so_far: &Diagnosis, ring: Ring) -> Option<Wante
     if matches!(so_far.outcome, RunOutcome::Succeeded | RunOutcome::Running) {
         return None;
     }
-    let next = next::wanted(&book.facts, so_far, ring)?;
+    let next = next::wanted(&book.catalogue, &book.facts, so_far, ring)?;
     next.ring.filter(|next| *next > ring && *next < Ring::Everything)?;
     Some(next)
 }

@@ -28,7 +28,8 @@ pub fn batches(steps: &[Value]) -> Vec<Vec<&Value>> {
         }
         let end = time(step, "/Status/Timeline/EndDateTime");
         ended = ended.max(end);
-        if matches!(step.pointer("/Status/State").and_then(Value::as_str), Some("FAILED" | "CANCELLED" | "INTERRUPTED")) {
+        if matches!(step.pointer("/Status/State").and_then(Value::as_str), Some("FAILED" | "CANCELLED" | "INTERRUPTED"))
+        {
             failed = failed.max(end);
         }
         if let Some(batch) = all.last_mut() {

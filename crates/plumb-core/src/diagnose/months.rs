@@ -125,10 +125,8 @@ pub fn months(catalogue: &Catalogue, runs: &[RunOfMonths]) -> MonthsReport {
 
 /// The runs that ended, each once, by pipeline, name, period and start.
 fn ended(runs: &[RunOfMonths]) -> Vec<&RunOfMonths> {
-    let mut ended: Vec<&RunOfMonths> = runs
-        .iter()
-        .filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed))
-        .collect();
+    let mut ended: Vec<&RunOfMonths> =
+        runs.iter().filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed)).collect();
     type Key<'a> = ((&'a str, &'a str), &'a Option<String>, [Option<Timestamp>; 2], &'a str, &'a Option<String>);
     fn key(run: &RunOfMonths) -> Key<'_> {
         let d = &run.diagnosis;
@@ -194,7 +192,10 @@ fn group(catalogue: &Catalogue, class: Option<&str>, runs: &[(&RunOfMonths, Lost
         open: count(runs.iter().filter(|(_, lost)| lost.open).count()),
         pipelines: pipelines.into_iter().map(str::to_owned).collect(),
         last: runs.iter().filter_map(|(run, _)| run.diagnosis.started).max(),
-        on_databricks: MonthsShare { failed: count(runs.iter().filter(|(run, _)| is_new(run)).count()), runs: new_runs },
+        on_databricks: MonthsShare {
+            failed: count(runs.iter().filter(|(run, _)| is_new(run)).count()),
+            runs: new_runs,
+        },
         moved_along: class.is_some() && moved_along(runs),
         fingerprints,
     }

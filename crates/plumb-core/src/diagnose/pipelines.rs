@@ -77,7 +77,8 @@ pub fn once_each(runs: Vec<RunOfMonths>) -> Vec<RunOfMonths> {
     above.sort_by(|a, b| key(a).cmp(&key(b)));
     let mut kept: Vec<RunOfMonths> = Vec::new();
     for run in above {
-        let beside = || below.iter().filter(|other| other.pipeline == run.pipeline && overlap(&other.diagnosis, &run.diagnosis));
+        let beside =
+            || below.iter().filter(|other| other.pipeline == run.pipeline && overlap(&other.diagnosis, &run.diagnosis));
         let failed = |run: &RunOfMonths| run.diagnosis.outcome == RunOutcome::Failed;
         let makes_good = kept.last().is_some_and(|last| failed(last) && same(last, &run));
         let is_own = if failed(&run) { !beside().any(failed) } else { makes_good || beside().next().is_none() };

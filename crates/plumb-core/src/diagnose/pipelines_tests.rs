@@ -12,7 +12,11 @@ fn address(text: &str) -> Address {
 #[test]
 fn a_migration_names_both_sides_and_a_dag_what_it_starts() {
     let manifests: Vec<(Address, Value, Vec<Address>)> = [
-        ("Migration/audience", json!({"from": {"emr": ["EmrCluster/legacy"]}, "to": {"jobs": ["DatabricksJob/new"]}}), vec![]),
+        (
+            "Migration/audience",
+            json!({"from": {"emr": ["EmrCluster/legacy"]}, "to": {"jobs": ["DatabricksJob/new"]}}),
+            vec![],
+        ),
         ("EmrCluster/legacy", json!({}), vec![]),
         ("DatabricksJob/new", json!({}), vec![]),
         ("AirflowDag/monthly", json!({}), vec![address("DatabricksJob/a"), address("DatabricksJob/new")]),
@@ -24,10 +28,8 @@ fn a_migration_names_both_sides_and_a_dag_what_it_starts() {
     .into_iter()
     .map(|(name, spec, references)| (address(name), spec, references))
     .collect();
-    let manifests: Vec<PipelineManifest<'_>> = manifests
-        .iter()
-        .map(|(address, spec, references)| PipelineManifest { address, spec, references })
-        .collect();
+    let manifests: Vec<PipelineManifest<'_>> =
+        manifests.iter().map(|(address, spec, references)| PipelineManifest { address, spec, references }).collect();
     let found = pipelines(&manifests);
     let of = |name: &str| found.get(&address(name)).map(|m: &PipelineMember| (m.pipeline.as_str(), m.is_new));
     assert_eq!(of("EmrCluster/legacy"), Some(("audience", false)));

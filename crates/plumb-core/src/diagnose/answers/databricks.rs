@@ -182,8 +182,7 @@ pub(super) fn run(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>) {
     }
     let about = About::new(Layer::Service, reader.facts.subject.ended);
     // A task's own run has itself as its only task: told once, with the task's name.
-    let id = answer.get("run_id").value;
-    let is_of_task = tasks.len() == 1 && !id.is_null() && tasks[0].get("run_id").value == id;
+    let is_of_task = is_of_task(answer);
     if !is_of_task {
         failed(reader, &state, &about);
     }
@@ -206,6 +205,13 @@ pub(super) fn run(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>) {
     }
     let more = answer.get("next_page_token");
     reader.is_page(more);
+}
+
+/// Whether it is the run of one task.
+pub(super) fn is_of_task(run: AnswerMember<'_>) -> bool {
+    let id = run.get("run_id");
+    let mut tasks = run.get("tasks").items();
+    tasks.next().is_some_and(|task| !id.is_absent() && task.get("run_id").value == id.value) && tasks.next().is_none()
 }
 
 /// Says which members of a state are of a wrong type, and what the state says.

@@ -84,7 +84,10 @@ fn reasons(reader: &mut AnswerReader<'_>, place: &str, reason: AnswerMember<'_>,
     reader.next_event();
     let code = reader.text(reason.get("Code")).unwrap_or_default();
     let said = said(&code, reason.get("Message"));
-    let known = reader.code(place, &code, reason.get("Code"), &said, about);
+    let mut known = reader.code(place, &code, reason.get("Code"), &said, about);
+    if !known && let Some(message) = reader.text(reason.get("Message")) {
+        known = reader.code(place, &message, reason.get("Message"), &said, about);
+    }
     let told = reader.message(reason.get("Message"), about);
     if !known && !told && !NO_FAILURE.contains(&code.as_str()) {
         reader.unknown_code(&code, reason.get("Code"), &said, about);

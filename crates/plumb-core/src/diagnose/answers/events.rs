@@ -208,6 +208,7 @@ fn init_scripts(reader: &mut AnswerReader<'_>, scripts: AnswerMember<'_>, about:
             reader.next_event();
             let both = format!("INIT_SCRIPTS_FINISHED/{status}");
             let _known = reader.code("databricks.event", &both, member, &said, &about)
+                || reader.code("databricks.event", "INIT_SCRIPTS_FINISHED/FAILED", member, &said, &about)
                 || reader.code("databricks.cluster", code, member, &said, &about)
                 || {
                     reader.class("INIT_SCRIPT", ClueRole::Cause, member, &said, &about);

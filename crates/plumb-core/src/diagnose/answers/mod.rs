@@ -210,13 +210,14 @@ fn read_kinds(says: &dyn CodeMeaning, answers: &[(AnswerKind, ServiceAnswer<'_>)
         }
         told.push(Told { kind: *kind, member, file: answer.file, text: answer.text });
     }
-    // The lowest layer last, and of one layer the latest. Files' names decide between equals, so that order means nothing.
+    // In an order of their own: that in which they come means nothing.
     let text = |told: &Told<'_>| told.member.value.to_string();
-    told.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.file.cmp(b.file)).then_with(|| text(a).cmp(&text(b))));
+    told.sort_by(|a, b| (a.kind, a.file).cmp(&(b.kind, b.file)).then_with(|| text(a).cmp(&text(b))));
     let beside = Beside::of(&told);
-    let mut facts = RunFacts::default();
+    let mut read: Vec<(Precedence, RunFacts)> = Vec::new();
+    let mut event = 0;
     for answer in &told {
-        let mut reader = AnswerReader::new(says, answer.file, answer.text);
+        let mut reader = AnswerReader::new(says, answer.file, answer.text, event);
         let member = answer.member;
         match answer.kind {
             AnswerKind::DescribeCluster => emr::cluster(&mut reader, member),
@@ -236,7 +237,14 @@ fn read_kinds(says: &dyn CodeMeaning, answers: &[(AnswerKind, ServiceAnswer<'_>)
             AnswerKind::EventLogs => airflow::event_logs(&mut reader, member, &beside),
             AnswerKind::LookupEvents => trail::events(&mut reader, member, &beside),
         }
-        join(&mut facts, reader.facts);
+        // Pages of one call may have one name: no two messages are one.
+        event = reader.next_event();
+        read.push((Precedence::of(answer, &reader.facts), reader.facts));
+    }
+    read.sort_by_key(|(precedence, _)| *precedence);
+    let mut facts = RunFacts::default();
+    for (_, lower) in read {
+        join(&mut facts, lower);
     }
     emr::name_bootstrap_actions(&mut facts.clues, &beside.bootstrap);
     facts
@@ -259,28 +267,48 @@ fn join(facts: &mut RunFacts, mut lower: RunFacts) {
     }
 }
 
-/// The layer of an answer, from the top, and when what it tells began.
-fn order(told: &Told<'_>) -> (u8, u8, i64) {
-    let layer = match told.kind {
-        AnswerKind::TaskInstances => 0,
-        AnswerKind::DagRun => 1,
-        AnswerKind::ImportErrors | AnswerKind::EventLogs => 2,
-        AnswerKind::LookupEvents => 3,
-        AnswerKind::LibraryStatus | AnswerKind::ClusterEvents => 4,
-        AnswerKind::Cluster => 5,
-        AnswerKind::DescribeCluster | AnswerKind::ListBootstrapActions | AnswerKind::ListInstances => 6,
-        AnswerKind::ListSteps => 7,
-        AnswerKind::DescribeStep | AnswerKind::GetJobRun => 8,
-        AnswerKind::RunOutput => 9,
-        AnswerKind::Run => 10,
-    };
-    let run = told.member;
-    // A job's run decides over the runs of its tasks, which have themselves as their only task.
-    let tasks = run.get("tasks");
-    let is_of_task = tasks.items().count() == 1
-        && tasks
-            .items()
-            .any(|task| !task.get("run_id").is_absent() && task.get("run_id").value == run.get("run_id").value);
-    let began = times::time(run.first_of(&["start_time", "startedAt"]).value);
-    (layer, u8::from(!is_of_task), began.map_or(i64::MIN, Timestamp::as_millisecond))
+/// Which answer decides: the later of two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Precedence {
+    /// The layer, from the top.
+    layer: u8,
+    /// A job's run decides over the runs of its tasks.
+    is_whole: bool,
+    /// Of several steps, or pages of tasks, one that failed decides.
+    outcome: u8,
+    /// Of runs the latest, of steps the first.
+    began: i64,
+}
+
+impl Precedence {
+    fn of(told: &Told<'_>, facts: &RunFacts) -> Precedence {
+        let layer = match told.kind {
+            AnswerKind::TaskInstances => 0,
+            AnswerKind::DagRun => 1,
+            AnswerKind::ImportErrors | AnswerKind::EventLogs => 2,
+            AnswerKind::LookupEvents => 3,
+            AnswerKind::LibraryStatus | AnswerKind::ClusterEvents => 4,
+            AnswerKind::Cluster => 5,
+            AnswerKind::DescribeCluster | AnswerKind::ListBootstrapActions | AnswerKind::ListInstances => 6,
+            AnswerKind::ListSteps => 7,
+            AnswerKind::DescribeStep | AnswerKind::GetJobRun => 8,
+            AnswerKind::RunOutput => 9,
+            AnswerKind::Run => 10,
+        };
+        let outcome = match facts.outcomes.last().map(|said| said.outcome) {
+            None | Some(RunOutcome::Unknown) => 0,
+            Some(RunOutcome::Succeeded) => 1,
+            Some(RunOutcome::Running) => 2,
+            Some(RunOutcome::Failed) => 3,
+        };
+        let is_of_parts =
+            matches!(told.kind, AnswerKind::TaskInstances | AnswerKind::ListSteps | AnswerKind::DescribeStep);
+        let began = facts.subject.started.map(Timestamp::as_millisecond);
+        Precedence {
+            layer,
+            is_whole: !databricks::is_of_task(told.member),
+            outcome: if is_of_parts { outcome } else { 0 },
+            began: if is_of_parts { began.map_or(i64::MIN, |at| -at) } else { began.unwrap_or(i64::MIN) },
+        }
+    }
 }

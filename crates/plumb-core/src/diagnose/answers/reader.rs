@@ -48,13 +48,10 @@ pub(super) struct AnswerReader<'c> {
 }
 
 impl<'c> AnswerReader<'c> {
-    pub fn new(says: &'c dyn CodeMeaning, file: &'c str, text: Option<&'c str>) -> AnswerReader<'c> {
-        let mut facts = RunFacts::default();
-        if let Some(text) = text {
-            facts.read.files = 1;
-            facts.read.bytes = text.len() as u64;
-        }
-        AnswerReader { says, file, text, starts: text.map(line_starts).unwrap_or_default(), facts, event: 0 }
+    /// Begins an answer; its first message has the number `event`.
+    pub fn new(says: &'c dyn CodeMeaning, file: &'c str, text: Option<&'c str>, event: u64) -> AnswerReader<'c> {
+        let starts = text.map(line_starts).unwrap_or_default();
+        AnswerReader { says, file, text, starts, facts: RunFacts::default(), event }
     }
 
     /// A text; a number where an id is one. Empty ones are none.
@@ -130,8 +127,11 @@ impl<'c> AnswerReader<'c> {
         self.facts.missing.push(MissingEvidence { what, why, remedy: None });
     }
 
-    /// Says that the answer is a page, and that there are more.
+    /// Says that a file is a page, and that there are more. Who asks for answers asks for the next page himself.
     pub fn is_page(&mut self, next: AnswerMember<'_>) {
+        if self.text.is_none() {
+            return;
+        }
         if next.value.as_str().is_some_and(|next| !next.is_empty()) || next.value.is_object() {
             self.missing(self.file.to_owned(), "it is one page, and more follow".to_owned());
         }
@@ -141,9 +141,10 @@ impl<'c> AnswerReader<'c> {
         self.says.role(class)
     }
 
-    /// What follows is about another message than what was said before.
-    pub fn next_event(&mut self) {
+    /// What follows is about another message than what was said before: its number.
+    pub fn next_event(&mut self) -> u64 {
         self.event += 1;
+        self.event
     }
 
     /// Adds a clue.
@@ -218,7 +219,7 @@ impl<'c> AnswerReader<'c> {
                 continue;
             }
             any = true;
-            clue.event = clue.event.saturating_add(self.event);
+            clue.event = clue.event.saturating_add(self.event).min(u64::MAX / 2);
             last = last.max(clue.event);
             clue.layer = about.layer;
             clue.at = clue.at.or(about.at);

@@ -1,7 +1,7 @@
 //! Every line that a pattern is said to match is found through its literals, and what INFO lines say is not looked for twice.
 
 use super::*;
-use crate::diagnose::catalogue::{Catalogue, Source};
+use crate::diagnose::catalogue::Catalogue;
 
 const PATTERNS: &str = r#"
 - class: AAA
@@ -22,12 +22,12 @@ const PATTERNS: &str = r#"
 "#;
 
 fn catalogue() -> Catalogue {
-    Catalogue::with(&[Source { file: "a.yaml".into(), text: PATTERNS.into() }]).unwrap()
+    Catalogue::of_text(PATTERNS)
 }
 
 fn found(line: &str, kind: FileKind, info: bool) -> Vec<(String, usize)> {
     let catalogue = catalogue();
-    let found = catalogue.matcher().matches(catalogue.classes(), line.as_bytes(), kind, info);
+    let found = catalogue.matcher().matches(line.as_bytes(), kind, info);
     found.into_iter().map(|m| (catalogue.classes()[m.class].name.to_string(), m.pattern)).collect()
 }
 
@@ -44,7 +44,7 @@ fn kinds_and_levels_decide_what_is_looked_for() {
     assert_eq!(found("Job 3 finished: yes", FileKind::Driver, true), [of("BBB", 0), of("BBB", 1)]);
     assert_eq!(found("Job 3 finished: yes", FileKind::Driver, false), [of("BBB", 0), of("BBB", 1)]);
     let catalogue = catalogue();
-    let found = catalogue.matcher().matches(catalogue.classes(), b"disk of h\xff1 is full", FileKind::Driver, false);
+    let found = catalogue.matcher().matches(b"disk of h\xff1 is full", FileKind::Driver, false);
     assert_eq!(found[0].slots, [("host".to_owned(), "h\u{fffd}1".to_owned())]);
 }
 
@@ -58,7 +58,7 @@ fn every_seen_line_is_found_through_its_literals() {
         for (at, pattern) in class.patterns.iter().enumerate() {
             let kinds = if pattern.only_in.is_empty() { vec![FileKind::Unknown] } else { pattern.only_in.clone() };
             let matches = |line: &str, info: bool, kind: FileKind| {
-                let found = catalogue.matcher().matches(classes, line.as_bytes(), kind, info);
+                let found = catalogue.matcher().matches(line.as_bytes(), kind, info);
                 found.iter().any(|found| (found.class, found.pattern) == (class_at, at))
             };
             for kind in kinds {
@@ -88,5 +88,5 @@ fn a_literal_that_repeats_names_its_pattern_once() {
     let mut candidates = Vec::new();
     catalogue.matcher().all.candidates(&line, &mut candidates);
     assert!(candidates.len() <= 2, "{candidates:?}");
-    assert_eq!(catalogue.matcher().matches(catalogue.classes(), &line, FileKind::Executor, false).len(), 1);
+    assert_eq!(catalogue.matcher().matches(&line, FileKind::Executor, false).len(), 1);
 }

@@ -405,7 +405,7 @@ impl<'c> EventReader<'c> {
     }
 
     fn matched(&self, line: &[u8], info: bool) -> Vec<Matched> {
-        self.catalogue.matcher().matches(self.catalogue.classes(), line, self.place.kind, info)
+        self.catalogue.matcher().matches(line, self.place.kind, info)
     }
 
     fn clues(&mut self, found: Vec<Matched>, line: &[u8]) {

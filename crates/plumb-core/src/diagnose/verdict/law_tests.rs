@@ -10,33 +10,58 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const TROUBLE: &[&str] = &[
-    "SPOT_RECLAIM", "LOST_NODE", "DISK_FULL", "EXEC_OOM_CONTAINER", "EXEC_HEAP_OOM", "DRIVER_OOM", "CAPACITY", "IAM_ROLE",
-    "S3_403", "EXEC_137", "EXEC_143", "FETCH_FAILED", "RPC_DISASSOC", "HEARTBEAT", "CLOUD_LAUNCH", "PY_WORKER_CRASH",
-    "TIMEOUT", "NO_RESOURCES", "PATH_MISSING", "ANALYSIS", "METASTORE", "USER_CODE",
+    "SPOT_RECLAIM",
+    "LOST_NODE",
+    "DISK_FULL",
+    "EXEC_OOM_CONTAINER",
+    "EXEC_HEAP_OOM",
+    "DRIVER_OOM",
+    "CAPACITY",
+    "IAM_ROLE",
+    "S3_403",
+    "EXEC_137",
+    "EXEC_143",
+    "FETCH_FAILED",
+    "RPC_DISASSOC",
+    "HEARTBEAT",
+    "CLOUD_LAUNCH",
+    "PY_WORKER_CRASH",
+    "TIMEOUT",
+    "NO_RESOURCES",
+    "PATH_MISSING",
+    "ANALYSIS",
+    "METASTORE",
+    "USER_CODE",
 ];
-const OTHERS: &[&str] = &["STAGE_ABORT", "STEP_FAILED", "EXCEPTION", "JOB_FINISHED", "APP_END", "RETRYING", "JOIN", "FINAL_FAILED"];
+const OTHERS: &[&str] =
+    &["STAGE_ABORT", "STEP_FAILED", "EXCEPTION", "JOB_FINISHED", "APP_END", "RETRYING", "JOIN", "FINAL_FAILED"];
 /// The end that every case of these tests has.
 const END: i64 = 5_000;
 
 /// A clue anywhere before the end: who says it, of whom, and how strongly.
 fn any_clue(classes: &'static [&'static str]) -> impl Strategy<Value = Clue> {
     let who = (0..4_usize, 0..4_usize, 0..4_usize, 0..3_usize, any::<bool>());
-    (proptest::sample::select(classes), 1..2_000_i64, who).prop_map(|(class, second, (layer, host, executor, task, timed))| {
-        let mut clue = clue(class, second);
-        match layer {
-            0 => clue = clue.file(Layer::Executor, "executor.log"),
-            1 => clue = clue.file(Layer::Node, "nodemanager.log").strength(Strength::Message),
-            2 => clue = clue.file(Layer::Step, "steps/s-1/stderr").strength(Strength::Message),
-            _ => {}
-        }
-        let hosts = [None, Some("10.0.0.1"), Some("ip-10-0-0-2"), Some("i-0aa")];
-        clue.subject.host = hosts.get(host).copied().flatten().map(str::to_owned);
-        clue.subject.executor = [None, Some("1"), Some("2"), Some("3")].get(executor).copied().flatten().map(str::to_owned);
-        if task > 0 {
-            clue = clue.task("7.0", &task.to_string());
-        }
-        if layer != 3 && !timed { clue.untimed() } else { clue }
-    })
+    (proptest::sample::select(classes), 1..2_000_i64, who).prop_map(
+        |(class, second, (layer, host, executor, task, timed))| {
+            let mut clue = clue(class, second);
+            match layer {
+                0 => clue = clue.file(Layer::Executor, "executor.log"),
+                1 => clue = clue.file(Layer::Node, "nodemanager.log").strength(Strength::Message),
+                2 if timed => clue = clue.file(Layer::Step, "steps/s-1/stdout"),
+                2 => clue = clue.file(Layer::Step, "steps/s-1/stderr").strength(Strength::Message),
+                _ => {}
+            }
+            let hosts = [None, Some("10.0.0.1"), Some("ip-10-0-0-2"), Some("i-0aa")];
+            clue.subject.host = hosts.get(host).copied().flatten().map(str::to_owned);
+            clue.subject.executor =
+                [None, Some("1"), Some("2"), Some("3")].get(executor).copied().flatten().map(str::to_owned);
+            if task > 0 {
+                clue = clue.task("7.0", &task.to_string());
+            }
+            // A file has times or has none: a line between two with a time has theirs.
+            if layer == 0 || (layer == 2 && timed) { clue.untimed() } else { clue }
+        },
+    )
 }
 
 /// A run that failed, of any trouble.
@@ -48,7 +73,11 @@ fn any_facts() -> impl Strategy<Value = RunFacts> {
         if known {
             facts.relations.insert(Relation::SameHost("i-0aa".into(), "10.0.0.2".into()));
         }
-        facts.relations.insert(Relation::ExecutorOn { application: None, executor: "1".into(), host: "10.0.0.1".into() });
+        facts.relations.insert(Relation::ExecutorOn {
+            application: None,
+            executor: "1".into(),
+            host: "10.0.0.1".into(),
+        });
         facts
     })
 }
@@ -100,7 +129,8 @@ proptest! {
         green.outcomes.clear();
         green.clues.retain(|clue| clue.role != ClueRole::Wrapper || &*clue.class == "EXCEPTION");
         green.clues.push(clue("FINAL_OK", END));
-        prop_assert_eq!(told(&of(&green)), (RunOutcome::Succeeded, None, None, Vec::new()));
+        let diagnosis = of(&green);
+        prop_assert_eq!(told(&diagnosis), (RunOutcome::Succeeded, None, None, Vec::new()));
     }
 
     #[test]
@@ -116,6 +146,8 @@ proptest! {
                 c.at = at(second);
                 c.place.line = Some(u64::try_from(second).unwrap() * 10);
                 c.event = u64::try_from(second).unwrap() * 10;
+                // What it would say of names is true nevertheless.
+                c.subject.executor = None;
                 // Of a step, only what ends the step is its end.
                 if c.layer == Layer::Step { c.layer = Layer::Driver; c.place.file = "driver.log".to_owned(); }
             };
@@ -125,7 +157,8 @@ proptest! {
         noisy.clues.push(clue("JOB_FINISHED", END + 60));
         noisy.clues.push(clue("RETRYING", 3_000).with(|c| c.event = 999_999));
         noisy.clues.push(clue("JOIN", 3_001));
-        prop_assert_eq!(told(&of(&noisy)), told(&was));
+        let is = of(&noisy);
+        prop_assert_eq!(told(&is), told(&was));
         prop_assert_eq!(expected, RunOutcome::Failed);
     }
 
@@ -175,7 +208,8 @@ proptest! {
 /// Each pair of the table: with the stronger clue it wins, without it the weaker one is possible, or itself the cause.
 #[test]
 fn each_masked_pair() {
-    for (stronger, weaker, _) in PAIRS.iter().flat_map(|(s, all, within)| all.iter().map(move |weak| (s, weak, within))) {
+    for (stronger, weaker, _) in PAIRS.iter().flat_map(|(s, all, within)| all.iter().map(move |weak| (s, weak, within)))
+    {
         let end = clue("STEP_FAILED", 500).file(Layer::Step, "steps/s-1/controller");
         let weak = clue(weaker, 150).on("10.0.0.1").executor("5").file(Layer::Executor, "executor.log");
         let strong = clue(stronger, 100).on("10.0.0.1");
@@ -190,7 +224,8 @@ fn each_masked_pair() {
         }
         // On another node it explains nothing.
         let elsewhere = of(&facts(&[RunOutcome::Failed], vec![strong.on("10.0.0.2"), weak, end]));
-        assert!(!elsewhere.chain.iter().any(|link| link.class == **weaker) || names(&elsewhere) == [*weaker]);
+        let both_in_it = elsewhere.chain.len() > 1;
+        assert!(!both_in_it, "{stronger} elsewhere explains {weaker}: {:?}", told(&elsewhere));
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Links {
     pub(super) of: Vec<Link>,
     /// Of each clue: whether it is about another task, executor or node than the end names.
     pub(super) elsewhere: Vec<bool>,
+    /// Whether anything says how it ended.
+    pub(super) any_end: bool,
 }
 
 /// Links the clues of a sifted case.
@@ -42,7 +44,9 @@ pub(super) fn links(case: &Case<'_>) -> Links {
     // Of many stages that were given up, the first one counts: the rest follow.
     let first = aborts.iter().find(|s| s.whereabouts.node.is_some() || s.whereabouts.executor.is_some());
     let closing = closing_time(case);
-    let mut links = Links { of: Vec::with_capacity(case.seen.len()), elsewhere: Vec::with_capacity(case.seen.len()) };
+    let length = case.seen.len();
+    let any_end = !ends.is_empty();
+    let mut links = Links { of: Vec::with_capacity(length), elsewhere: Vec::with_capacity(length), any_end };
     for sighting in &case.seen {
         case.looked();
         let kinship = first.map(|abort| case.names.kinship(&abort.whereabouts, &sighting.whereabouts));

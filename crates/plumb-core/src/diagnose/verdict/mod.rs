@@ -47,6 +47,24 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     sift::unwrap(case);
     let links = links::links(case);
     let explained = masks::explained(case);
+    #[cfg(test)]
+    if std::env::var("DBG").is_ok() {
+        for (i, s) in case.seen.iter().enumerate() {
+            eprintln!(
+                "{i} {} {:?} {:?} at {:?} link {:?} else {:?} by {:?} {:?} {}:{:?}",
+                s.class(),
+                s.role(),
+                s.fate,
+                s.at,
+                links.of[i],
+                links.elsewhere[i],
+                explained[i],
+                s.whereabouts,
+                s.clue.place.file,
+                s.clue.place.line
+            );
+        }
+    }
     let (chosen, rivals) = rank::choose(case, &links, &explained, ending);
     let Some(chosen) = chosen else {
         diagnosis.look_at = told::look_at(case, &links);

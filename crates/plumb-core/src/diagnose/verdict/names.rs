@@ -57,6 +57,9 @@ impl Names {
     }
 
     fn told_together(&mut self, subject: &ClueSubject) {
+        if let Some(host) = &subject.host {
+            self.intern(host);
+        }
         if let (Some(executor), Some(host)) = (&subject.executor, &subject.host) {
             self.executor_on(subject.application.as_deref(), executor, host);
         }

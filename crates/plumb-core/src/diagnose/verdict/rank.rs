@@ -6,8 +6,8 @@ use super::masks::Explained;
 use super::outcome::Ending;
 use super::sift::USER_CODE;
 use crate::diagnose::clue::{Layer, Strength};
-use crate::diagnose::result::{Confidence, RunOutcome};
 use crate::diagnose::fingerprint::fingerprint;
+use crate::diagnose::result::{Confidence, RunOutcome};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -81,9 +81,12 @@ fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], e
         let (way, proven) = way_up(case, explained, number);
         let Some(&root) = way.last() else { continue };
         let link = links.of.get(number).copied().unwrap_or_default();
-        let candidate = by_root
-            .entry(root)
-            .or_insert_with(|| Candidate { root, members: Vec::new(), link: Link::None, proven: false });
+        let candidate = by_root.entry(root).or_insert_with(|| Candidate {
+            root,
+            members: Vec::new(),
+            link: Link::None,
+            proven: false,
+        });
         let own = links.of.get(root).copied().unwrap_or_default();
         // What is itself linked needs no proof by what it explains.
         if link > candidate.link || (link == candidate.link && proven) {
@@ -147,11 +150,16 @@ fn way_up(case: &Case<'_>, explained: &[Option<Explained>], from: usize) -> (Vec
     (way, proven)
 }
 
-fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Rank {
+/// Whether nothing links it to the end, and it is about another node, executor or task, or about some node at all.
+fn is_astray(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> bool {
     let elsewhere = links.elsewhere.get(candidate.root).copied().unwrap_or_default();
+    candidate.link == Link::None && (elsewhere || (sighting.clue.layer == Layer::Node && links.any_end))
+}
+
+fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Rank {
     let tier = match (sighting.is_cause(), candidate.link > Link::None) {
         (true, true) => 4,
-        (true, false) if !elsewhere => 3,
+        (true, false) if !is_astray(sighting, candidate, links) => 3,
         (false, true) => 2,
         (true, false) => 1,
         (false, false) => 0,
@@ -183,10 +191,11 @@ fn confidence(
     if many {
         return said(Confidence::Possible, "two causes are equally near the end");
     }
-    let elsewhere = links.elsewhere.get(candidate.root).copied().unwrap_or_default();
+    if sighting.fate == Fate::AfterStop {
+        return said(Confidence::Possible, "it was thrown after the session was stopped");
+    }
     if candidate.link == Link::None {
-        let of_a_node = sighting.clue.layer == Layer::Node && links.of.contains(&Link::End);
-        if elsewhere || of_a_node {
+        if is_astray(sighting, candidate, links) {
             return said(Confidence::Possible, "it is not on the node or in the task that the run ended with");
         }
         if symptom {

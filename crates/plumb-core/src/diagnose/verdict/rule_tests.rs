@@ -53,9 +53,8 @@ fn steps_decide_over_clusters() {
 
 #[test]
 fn without_a_word_the_log_decides() {
-    let end = |clues: &[&str]| {
-        said(&[], clues.iter().zip(1..).map(|(class, second)| clue(class, second)).collect()).outcome
-    };
+    let end =
+        |clues: &[&str]| said(&[], clues.iter().zip(1..).map(|(class, second)| clue(class, second)).collect()).outcome;
     assert_eq!(end(&["JOB_FINISHED", "FINAL_OK", "APP_END"]), Succeeded);
     assert_eq!(end(&["JOB_FINISHED", "FINAL_FAILED"]), Failed);
     assert_eq!(end(&["JOB_FINISHED", "STAGE_ABORT"]), Failed);
@@ -112,8 +111,10 @@ fn only_the_last_attempt_is_explained() {
 #[test]
 fn a_container_tells_its_attempt() {
     let container = |name: &str| name.to_owned();
-    let first = clue("EXEC_OOM_CONTAINER", 5).with(|c| c.subject.container = Some(container("container_1700_0001_01_000003")));
-    let last = clue("FINAL_FAILED", 26).with(|c| c.subject.container = Some(container("container_1700_0001_02_000001")));
+    let first =
+        clue("EXEC_OOM_CONTAINER", 5).with(|c| c.subject.container = Some(container("container_1700_0001_01_000003")));
+    let last =
+        clue("FINAL_FAILED", 26).with(|c| c.subject.container = Some(container("container_1700_0001_02_000001")));
     let diagnosis = said(&[Failed], vec![first, last]);
     assert_eq!((cause(&diagnosis), diagnosis.attempts_before), (None, 1));
 }
@@ -175,11 +176,8 @@ fn what_was_recovered_from_is_not_the_cause() {
 
 #[test]
 fn a_retry_that_is_said_to_be_one() {
-    let clues = vec![
-        clue("S3_403", 5).in_message(51, 1),
-        clue("RETRYING", 5).in_message(51, 0),
-        clue("FINAL_FAILED", 20),
-    ];
+    let clues =
+        vec![clue("S3_403", 5).in_message(51, 1), clue("RETRYING", 5).in_message(51, 0), clue("FINAL_FAILED", 20)];
     assert_eq!(cause(&said(&[Failed], clues)), None);
 }
 
@@ -324,7 +322,10 @@ fn two_layers_at_the_top_are_both_shown() {
     let also: Vec<&str> = diagnosis.also.iter().map(|cause| cause.class.as_str()).collect();
     assert_eq!(also, ["METASTORE"]);
     // Of one layer, the earliest.
-    let one = said(&[Failed], vec![clue("ANALYSIS", 5).in_message(51, 0), clue("METASTORE", 6).with(|c| c.place.file = "b".into())]);
+    let one = said(
+        &[Failed],
+        vec![clue("ANALYSIS", 5).in_message(51, 0), clue("METASTORE", 6).with(|c| c.place.file = "b".into())],
+    );
     assert_eq!((cause(&one), one.also.len()), (Some(("ANALYSIS", CERTAIN)), 0));
 }
 

@@ -59,8 +59,7 @@ fn attempt_key(sighting: &Sighting<'_>) -> Option<String> {
 pub(super) fn said_to_be_none(case: &mut Case<'_>) {
     let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
     let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
-    let tasks: HashSet<String> =
-        case.seen.iter().filter(ignored).filter_map(|s| s.clue.subject.tid.clone()).collect();
+    let tasks: HashSet<String> = case.seen.iter().filter(ignored).filter_map(|s| s.clue.subject.tid.clone()).collect();
     case.settle(Fate::Dismissed, |s| {
         let is_task = s.clue.subject.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
         messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
@@ -108,26 +107,28 @@ impl Point {
 
 /// Settles what comes after the end of its stream, and what executors and nodes say after the end of their driver.
 pub(super) fn clearing(case: &mut Case<'_>) {
+    let last_word = |s: &Sighting<'_>| s.class() == FINAL_FAILED && s.clue.layer == Layer::Driver;
+    let mut last_words: HashMap<String, Point> = HashMap::new();
+    for (_, s) in case.kept().filter(|(_, s)| last_word(s)) {
+        last_words.entry(s.stream.clone()).or_insert_with(|| Point::of(s));
+    }
+    // A session may be stopped and another one begun; after its last word an application does no work.
+    let works = |s: &Sighting<'_>| {
+        s.role() == ClueRole::Progress && !last_words.get(&s.stream).is_some_and(|end| end.is_before(s))
+    };
     let mut work: HashMap<String, Point> = HashMap::new();
-    for (_, s) in case.kept().filter(|(_, s)| s.role() == ClueRole::Progress) {
+    for (_, s) in case.kept().filter(|(_, s)| works(s)) {
         let latest = work.remove(&s.stream).map_or_else(|| Point::of(s), |point| point.later(s));
         work.insert(s.stream.clone(), latest);
     }
     let mut ends: HashMap<String, Point> = HashMap::new();
-    let mut hard: HashSet<String> = HashSet::new();
     let mut drivers: HashMap<Option<String>, i64> = HashMap::new();
     for (_, s) in case.kept() {
-        let last_word = s.class() == FINAL_FAILED && s.clue.layer == Layer::Driver;
         let stops = s.role() == ClueRole::End && !work.get(&s.stream).is_some_and(|work| work.is_after(s));
-        if !(last_word || stops) {
+        if !(last_word(s) || stops) {
             continue;
         }
-        if !ends.contains_key(&s.stream) {
-            ends.insert(s.stream.clone(), Point::of(s));
-            if last_word {
-                hard.insert(s.stream.clone());
-            }
-        }
+        ends.entry(s.stream.clone()).or_insert_with(|| Point::of(s));
         if let (Layer::Step | Layer::Driver, Some(at)) = (s.clue.layer, s.at) {
             let end = drivers.entry(s.application.clone()).or_insert(at);
             *end = (*end).max(at);
@@ -138,13 +139,15 @@ pub(super) fn clearing(case: &mut Case<'_>) {
         s.clue.layer >= Layer::Executor && matches!((end, s.at), (Some(end), Some(at)) if at > *end)
     };
     let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
-    let says_the_end = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && ![STAGE_ABORT, EXCEPTION].contains(&s.class());
+    let says_the_end =
+        |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && ![STAGE_ABORT, EXCEPTION].contains(&s.class());
     for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
         if means_something(s) || says_the_end(s) {
             continue;
         }
         if ends.get(&s.stream).is_some_and(|end| end.is_before(s)) {
-            let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !hard.contains(&s.stream);
+            let spoken = last_words.get(&s.stream).is_some_and(|end| end.is_before(s));
+            let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !spoken;
             s.fate = if uncaught { Fate::AfterStop } else { Fate::Cleared };
         } else if after_its_driver(s) {
             s.fate = Fate::Cleared;

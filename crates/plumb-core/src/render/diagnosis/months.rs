@@ -16,12 +16,12 @@ const RIGHT: [usize; 2] = [1, 2];
 /// The longest cause and the longest list of pipelines that a terminal's table shows whole.
 const CELL: usize = 42;
 /// What the hours are.
-const HOURS: &str =
-    "hours lost: from the start of a failed run to the end of the one that made good for it";
+const HOURS: &str = "hours lost: from the start of a failed run to the end of the one that made good for it";
 
 /// A table for a terminal.
 pub fn months_text(report: &MonthsReport, style: Style) -> String {
-    let rows: Vec<[String; 6]> = report.causes.iter().map(|cause| cells(cause).map(|cell| fitted(&visible(&cell), CELL))).collect();
+    let rows: Vec<[String; 6]> =
+        report.causes.iter().map(|cause| cells(cause).map(|cell| fitted(&visible(&cell), CELL))).collect();
     let mut widths = HEADS.map(columns);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -211,7 +211,12 @@ mod tests {
     fn nothing_foreign_is_active_in_any_form() {
         let report = report();
         let page = months_html(&report);
-        for form in [months_text(&report, Style::default()), months_markdown(&report), months_json(&report).unwrap(), page.clone()] {
+        for form in [
+            months_text(&report, Style::default()),
+            months_markdown(&report),
+            months_json(&report).unwrap(),
+            page.clone(),
+        ] {
             assert!(!form.contains('\u{1b}'), "{form}");
         }
         assert!(!page.contains("<b>") && page.contains("churn|&lt;b&gt;"), "{page}");

@@ -1,6 +1,5 @@
-//! Taking out of a diagnosis what must not be shown: secrets, whatever form follows, and what acts where a form is shown.
+//! Taking secrets out of a diagnosis, whatever form follows.
 
-use super::super::value::visible;
 use crate::detect::masked;
 use crate::diagnose::Diagnosis;
 use serde_json::Value;
@@ -9,18 +8,6 @@ use serde_json::Value;
 /// hides (a project's own).
 pub fn hidden(diagnosis: &Diagnosis, known: &dyn Fn(&str) -> String) -> Diagnosis {
     texts(diagnosis, &|_, text| masked(&known(text)))
-}
-
-/// The diagnosis with nothing in it that could move a cursor, reverse a line or start a command of a runner. Patches keep their
-/// lines. Twice is as once.
-pub fn displayed(diagnosis: &Diagnosis) -> Diagnosis {
-    texts(diagnosis, &|member, text| {
-        if matches!(member, "patch" | "snippet") {
-            let lines: Vec<String> = text.split('\n').map(visible).collect();
-            return lines.join("\n");
-        }
-        visible(text)
-    })
 }
 
 /// The diagnosis with each of its texts replaced, by the name of the member that it is in. Classes, times and the words of
@@ -64,9 +51,11 @@ fn withheld(diagnosis: &Diagnosis) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{DiagnosisContext, html, json, markdown, overview, text};
     use super::*;
     use crate::diagnose::result::{DiagnosedCause, EvidenceLine, MissingEvidence, ProposedChange};
     use crate::diagnose::{Catalogue, RunFacts, diagnose};
+    use crate::render::Style;
 
     fn diagnosis(text: &str) -> Diagnosis {
         let catalogue = Catalogue::builtin().unwrap();
@@ -95,11 +84,19 @@ mod tests {
     #[test]
     fn no_secret_is_in_any_form() {
         let secret = "hunter2hunter2";
-        let text = format!("spark-submit --password {secret} AKIAIOSFODNN7EXAMPLE s3://b/k");
+        let says = format!("spark-submit --password {secret} AKIAIOSFODNN7EXAMPLE s3://b/k");
         let known = |text: &str| text.replace("own-secret", "(known)");
-        let shown = hidden(&diagnosis(&format!("{text} own-secret")), &known);
-        let forms = [super::super::json(&shown).unwrap(), super::super::text(&shown), super::super::html(&shown)];
-        for form in forms.iter().chain([&super::super::markdown(&shown), &super::super::line(&shown)]) {
+        let shown = hidden(&diagnosis(&format!("{says} own-secret")), &known);
+        let context = DiagnosisContext::default();
+        let all = std::slice::from_ref(&shown);
+        let forms = [
+            json(all).unwrap(),
+            text(&shown, &context, Style::default()),
+            markdown(&shown, &context),
+            html(all, &context),
+            overview(all, "", Style::default()),
+        ];
+        for form in forms {
             assert!(!form.contains(secret) && !form.contains("own-secret"), "{form}");
         }
         assert_eq!(shown.cause.unwrap().class, "S3_403");
@@ -122,14 +119,12 @@ mod tests {
 
     #[test]
     fn nothing_of_a_log_acts_on_a_terminal() {
-        let shown = displayed(&diagnosis("\u{1b}[2J\u{202e}x\n##[error]y\r"));
-        let text = super::super::text(&shown);
+        let odd = diagnosis("\u{1b}[2J\u{202e}x\n##[error]y\r");
+        let shown = text(&odd, &DiagnosisContext::default(), Style::default());
         for acts in ["\u{1b}", "\u{202e}", "\n##[error]", "\r"] {
-            assert!(!text.contains(acts), "{text}");
+            assert!(!shown.contains(acts), "{shown}");
         }
-        assert!(shown.change[0].patch.contains("\n+"));
-        assert_eq!(displayed(&shown), shown);
-        let html = super::super::html(&diagnosis("<script>alert(1)</script>"));
-        assert!(!html.contains("<script>"), "{html}");
+        let page = html(&[diagnosis("<script>alert(1)</script>")], &DiagnosisContext::default());
+        assert!(!page.contains("<script>"), "{page}");
     }
 }

@@ -143,6 +143,29 @@ fn steps_decide_over_a_cluster_that_ended_without_a_reason() {
 }
 
 #[test]
+fn of_pages_and_steps_one_that_failed_decides() {
+    let step = |id: &str, state: &str, start: u64| {
+        let times = json!({"StartDateTime": start});
+        json!({"Id": id, "Name": id, "ActionOnFailure": "CONTINUE", "Status": {"State": state, "Timeline": times}})
+    };
+    let steps = [
+        step("s-1", "COMPLETED", 1_790_910_000),
+        step("s-2", "FAILED", 1_790_910_100),
+        step("s-3", "FAILED", 1_790_910_200),
+    ];
+    let pages: Vec<String> = steps.iter().map(|step| json!({"Steps": [step]}).to_string()).collect();
+    let described: Vec<String> = steps.iter().map(|step| json!({"Step": step}).to_string()).collect();
+    for texts in [pages, described] {
+        let mut named: Vec<(&str, &str)> = ["a", "b", "c"].into_iter().zip(texts.iter().map(String::as_str)).collect();
+        for _ in 0..3 {
+            named.rotate_left(1);
+            let facts = files(&named);
+            assert_eq!((outcome(&facts), facts.subject.run.as_deref()), (RunOutcome::Failed, Some("s-2")));
+        }
+    }
+}
+
+#[test]
 fn a_step_is_described_once() {
     let all = parsed("", STEPS);
     let one = json!({"Step": all["Steps"][1]}).to_string();
