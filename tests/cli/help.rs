@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "init",
     "validate",
     "plan",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 28] = [
     "ci plan",
     "ci apply",
     "ci drift",
+    "ci diagnose",
     "status",
     "show",
     "import",

@@ -64,7 +64,10 @@ impl KeptDiagnoses {
         let mut written = 0;
         for diagnosis in diagnoses {
             let Some(name) = kept::file_name(diagnosis) else {
-                ui.warn(&format!("{} is not kept: only a run that has ended, with an id of a service, has a file", diagnosis.name));
+                ui.warn(&format!(
+                    "{} is not kept: only a run that has ended, with an id of a service, has a file",
+                    diagnosis.name
+                ));
                 continue;
             };
             let newer = kept::to_keep(diagnosis);
@@ -102,7 +105,8 @@ fn checked(folder: &str) -> Result<String, Failure> {
         .filter(|part| *part != Component::CurDir)
         .map(|part| if let Component::Normal(name) = part { name.to_str() } else { None })
         .collect();
-    let wrong = |why: &str| Failure::usage(format!("--keep {folder}: {why}")).hint(format!("for example --keep {FOLDER}"));
+    let wrong =
+        |why: &str| Failure::usage(format!("--keep {folder}: {why}")).hint(format!("for example --keep {FOLDER}"));
     match parts.as_deref() {
         None | Some([]) => Err(wrong("expected a folder below the project's")),
         Some([REPORTS]) => Err(wrong("reports of comparisons are there, and every .json of it is read as one")),

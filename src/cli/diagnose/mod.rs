@@ -22,8 +22,8 @@ pub use inputs::{LookBack, look_back};
 use jiff::tz::TimeZone;
 use keep::KeptDiagnoses;
 use months::LookingBack;
-use plumb_core::diagnose::kept::before;
 use plumb_core::diagnose::catalogue::Source;
+use plumb_core::diagnose::kept::before;
 use plumb_core::diagnose::remedy::remedies;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
@@ -84,6 +84,9 @@ pub struct DiagnoseArgs {
     /// Read so many bytes of logs at most, as they are kept [default: 2GiB, with --since 256MiB of each run; of files on this machine, all]
     #[arg(long, value_name = "SIZE", value_parser = inputs::size)]
     most: Option<u64>,
+    /// The task has failed, whatever Airflow says yet: it notes the end of a task after its callbacks
+    #[arg(long)]
+    failed: bool,
     /// Time zone of logs whose times name none
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = inputs::zone)]
     log_zone: TimeZone,
@@ -125,9 +128,15 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
         None => Some(connect::without_project()),
     };
     let (now, _) = settings::now().map_err(Failure::error)?;
-    let usual = if local { u64::MAX } else if args.since.is_some() { MOST_OF_EACH } else { MOST };
+    let usual = if local {
+        u64::MAX
+    } else if args.since.is_some() {
+        MOST_OF_EACH
+    } else {
+        MOST
+    };
     let most = args.most.unwrap_or(usual);
-    let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now };
+    let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now, failed: args.failed };
     let catalogue = Arc::new(catalogue(global)?);
     if let Some(folder) = args.keep.as_deref().filter(|folder| inputs::is_question(folder)) {
         let failure = Failure::usage(format!("--keep {folder}: that is what to diagnose, and no folder"));

@@ -1,8 +1,8 @@
 //! `plumb diagnose --since`: every run since a time, the failed ones diagnosed, grouped by cause.
 
 use super::connect::Reached;
-use super::keep::KeptDiagnoses;
 use super::hidden_in;
+use super::keep::KeptDiagnoses;
 use crate::cli::session::Project;
 use crate::observe::failure::{FailureOptions, PastRun, history, name_of, read_run};
 use crate::ui::{Failure, Ui};
@@ -80,8 +80,11 @@ impl LookingBack<'_> {
             ended.extend(left);
         }
         let green: Vec<Diagnosis> = ended.into_iter().map(|run| run.listed).collect();
-        let mut fresh: Vec<Diagnosis> =
-            green.iter().filter(|one| one.outcome == RunOutcome::Succeeded).map(|one| hidden_in(self.project, one)).collect();
+        let mut fresh: Vec<Diagnosis> = green
+            .iter()
+            .filter(|one| one.outcome == RunOutcome::Succeeded)
+            .map(|one| hidden_in(self.project, one))
+            .collect();
         for (diagnosis, account, fault) in self.read(to_read).await? {
             read.add(&account);
             missing.extend(fault);
@@ -93,9 +96,11 @@ impl LookingBack<'_> {
 
         // What the services have forgotten.
         let is_meant = |one: &Diagnosis| only.is_empty() || members.contains_key(&one.name);
-        let forgotten = self.kept.all().into_iter().filter(|one| {
-            one.started.is_some_and(|at| at >= since) && !known.contains(&key(one)) && is_meant(one)
-        });
+        let forgotten = self
+            .kept
+            .all()
+            .into_iter()
+            .filter(|one| one.started.is_some_and(|at| at >= since) && !known.contains(&key(one)) && is_meant(one));
         let forgotten: Vec<Diagnosis> = forgotten.collect();
         let from_files: BTreeSet<_> = forgotten.iter().map(key).collect();
         diagnoses.extend(forgotten);
@@ -155,7 +160,11 @@ impl LookingBack<'_> {
             }
             Err(fault) => {
                 let missing = MissingEvidence { what: name_of(&past.run), why: fault.to_string(), remedy: None };
-                (hidden_in(self.project, &past.listed), ReadAccount { requests: 1, ..ReadAccount::default() }, Some(missing))
+                (
+                    hidden_in(self.project, &past.listed),
+                    ReadAccount { requests: 1, ..ReadAccount::default() },
+                    Some(missing),
+                )
             }
         }
     }

@@ -8,6 +8,7 @@ use super::book::{FailureBook, permission};
 use super::started::{StartedIds, started_in};
 use plumb_core::diagnose::answers::AnswerKind;
 use plumb_core::diagnose::next::Ring;
+use plumb_core::diagnose::result::RunOutcome;
 use plumb_model::call::{Call, ServiceError, System};
 use plumb_model::text::percent_encoded;
 use serde_json::Value;
@@ -52,6 +53,11 @@ impl AirflowReading {
         }
         subject.run.get_or_insert_with(|| format!("{}/{}", self.dag, self.run));
         let instances = self.instances(book).await;
+        if book.options.failed {
+            for said in book.facts.outcomes.iter_mut().filter(|said| said.outcome == RunOutcome::Running) {
+                said.outcome = RunOutcome::Failed;
+            }
+        }
         if run["state"] == "success" && self.task.is_none() {
             return Ok(Vec::new());
         }

@@ -428,7 +428,10 @@ async fn serverless_runs(services: &FailureServices, resource: &Resource) -> Res
 }
 
 /// The ids of the applications that a manifest selects.
-pub(super) async fn selected_applications(services: &FailureServices, pick: &Value) -> Result<Vec<String>, ServiceError> {
+pub(super) async fn selected_applications(
+    services: &FailureServices,
+    pick: &Value,
+) -> Result<Vec<String>, ServiceError> {
     let mut selected = list_pages(services, "/emr-serverless/applications", "applications").await?;
     selected.retain(|application| {
         let of_name = |name: &str| application["name"].as_str().is_some_and(|called| glob(name, called));
@@ -439,7 +442,11 @@ pub(super) async fn selected_applications(services: &FailureServices, pick: &Val
     Ok(selected.iter().filter_map(|application| application["id"].as_str().map(str::to_owned)).collect())
 }
 
-pub(super) async fn list_pages(services: &FailureServices, path: &str, items: &str) -> Result<Vec<Value>, ServiceError> {
+pub(super) async fn list_pages(
+    services: &FailureServices,
+    path: &str,
+    items: &str,
+) -> Result<Vec<Value>, ServiceError> {
     let (mut all, mut token) = (Vec::new(), None::<String>);
     for _ in 0..MOST_PAGES {
         let call = Call::get(System::Emr, path);

@@ -1,6 +1,6 @@
 //! All runs of what a project owns since a time, on every system, as the listings of the services tell them.
 //!
-//! Facts: `GET /api/2.2/jobs/runs/list` takes `start_time_from` in milliseconds and answers 25 runs a page at most, newest first;
+//! Facts: `GET /api/2.2/jobs/runs/list` takes `start_time_from` in milliseconds and takes a `limit` below 25 and answers the newest first;
 //! `GET /api/v2/dags/DAG/dagRuns` takes `start_date_gte` (v1 too); `ListClusters` tells of the clusters of two months, 50 a page,
 //! `ListSteps` 50 steps a page, newest first (botocore's model of `emr`).
 
@@ -32,8 +32,10 @@ const MOST_PAGES: usize = 400;
 /// How many clusters a manifest's runs are looked for in.
 const MOST_CLUSTERS: usize = 2_000;
 /// For how many days EMR remembers clusters that ended, and Databricks runs.
-const REMEMBERED: [(System, i64, &str); 2] =
-    [(System::Emr, 60, "EMR forgets clusters and steps two months after their end"), (System::Databricks, 60, "Databricks forgets runs after 60 days")];
+const REMEMBERED: [(System, i64, &str); 2] = [
+    (System::Emr, 60, "EMR forgets clusters and steps two months after their end"),
+    (System::Databricks, 60, "Databricks forgets runs after 60 days"),
+];
 
 /// A run of the past.
 #[derive(Clone, Debug)]
@@ -97,7 +99,10 @@ pub async fn history(
             Ok((runs, is_cut)) => {
                 all.runs.extend(runs);
                 if is_cut {
-                    all.missing.push(missing(&resource.address, "it has more runs than are looked at: the oldest are left out"));
+                    all.missing.push(missing(
+                        &resource.address,
+                        "it has more runs than are looked at: the oldest are left out",
+                    ));
                 }
             }
             Err(ChoiceFault::None(_)) => {}
@@ -106,7 +111,8 @@ pub async fn history(
     }
     for (system, days, why) in REMEMBERED {
         let until = now.checked_sub(SignedDuration::from_hours(days * 24)).unwrap_or(now);
-        let has_some = desired.resources.iter().any(|r| all.pipelines.contains_key(&r.address) && system_of(r) == system);
+        let has_some =
+            desired.resources.iter().any(|r| all.pipelines.contains_key(&r.address) && system_of(r) == system);
         if has_some && since < until {
             all.missing.push(MissingEvidence {
                 what: format!("runs of {} before {}", system.name(), until.strftime("%-d %b %Y")),
@@ -200,7 +206,7 @@ impl Listing<'_> {
     async fn job_runs(&self, of: &Address, job: &str) -> Listed {
         let first = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
             .query("job_id", job)
-            .query("limit", "25")
+            .query("limit", "24")
             // Tasks hold parameters that may name the period.
             .query("expand_tasks", "true")
             .query("start_time_from", self.since.as_millisecond().to_string());
@@ -254,7 +260,9 @@ impl Listing<'_> {
         let mut runs = Vec::new();
         for row in clusters {
             let ended = time(&row, "/Status/Timeline/EndDateTime");
-            let Some(cluster) = row["Id"].as_str().filter(|_| ended.is_none_or(|end| end >= self.since)) else { continue };
+            let Some(cluster) = row["Id"].as_str().filter(|_| ended.is_none_or(|end| end >= self.since)) else {
+                continue;
+            };
             if !is_selected(self.services, pick, cluster).await? {
                 continue;
             }
@@ -262,7 +270,9 @@ impl Listing<'_> {
             for batch in batches(&steps) {
                 runs.extend(self.batch(&resource.address, cluster, &batch));
             }
-            if steps.is_empty() && row.pointer("/Status/State").and_then(Value::as_str) == Some("TERMINATED_WITH_ERRORS") {
+            if steps.is_empty()
+                && row.pointer("/Status/State").and_then(Value::as_str) == Some("TERMINATED_WITH_ERRORS")
+            {
                 let run = FailedRun::Emr { cluster: cluster.to_owned(), step: None };
                 runs.extend(self.past(&resource.address, AnswerKind::DescribeCluster, &row, run, cluster.to_owned()));
             }

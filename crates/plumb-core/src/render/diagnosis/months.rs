@@ -156,8 +156,12 @@ fn foot_of(report: &MonthsReport, foreign: &dyn Fn(&str) -> String) -> Vec<Strin
     }
     let open: u64 = report.causes.iter().map(|cause| cause.open).sum();
     if open > 0 {
-        let have = if open == 1 { "failure has" } else { "failures have" };
-        out.push(format!("{open} {have} no run that made good yet, and count up to their own end"));
+        let sentence = if open == 1 {
+            "1 failure has no run that made good for it yet, and counts up to its own end".to_owned()
+        } else {
+            format!("{open} failures have no run that made good for them yet, and count up to their own end")
+        };
+        out.push(sentence);
     }
     if report.kept > 0 {
         out.push(format!("{} only known from kept diagnoses", counted(report.kept, "run is", "runs are")));
