@@ -4,7 +4,7 @@ use super::connect::Reached;
 use super::hidden_in;
 use super::keep::KeptDiagnoses;
 use crate::cli::session::Project;
-use crate::observe::failure::{FailureOptions, PastRun, history, name_of, read_run};
+use crate::observe::failure::{FailedRun, FailureOptions, PastRun, history, name_of, read_run};
 use crate::ui::{Failure, Ui};
 use jiff::Timestamp;
 use plumb_core::diagnose::kept;
@@ -14,7 +14,7 @@ use plumb_core::diagnose::result::{MissingEvidence, ReadAccount, RunOutcome};
 use plumb_core::diagnose::{Catalogue, Diagnosis, diagnose};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -58,58 +58,58 @@ impl LookingBack<'_> {
         let members: BTreeMap<String, PipelineMember> =
             listed.pipelines.into_iter().map(|(address, member)| (address.to_string(), member)).collect();
         let key = |one: &Diagnosis| (one.system.clone(), one.run.clone());
-        let known: BTreeSet<_> = listed.runs.iter().map(|run| key(&run.listed)).collect();
+        let mut asked: BTreeMap<_, FailedRun> = BTreeMap::new();
+        let mut diagnoses = Vec::new();
+        for past in listed.runs {
+            asked.insert(key(&past.listed), past.run);
+            diagnoses.push(past.listed);
+        }
+        // What the services have forgotten.
+        let is_meant = |one: &Diagnosis| only.is_empty() || members.contains_key(&one.name);
+        let forgotten =
+            self.kept.all().into_iter().filter(|one| one.started.is_some_and(|at| at >= since) && is_meant(one));
+        diagnoses.extend(forgotten.filter(|one| !asked.contains_key(&key(one))));
+        // What a DAG tells of its jobs is told by them: it is not read twice.
+        let mut runs = once_each(diagnoses.into_iter().map(|one| placed(one, &members)).collect());
+        let kept = runs.iter().filter(|run| !asked.contains_key(&key(&run.diagnosis))).count();
 
-        let (failed, mut ended): (Vec<PastRun>, Vec<PastRun>) =
-            listed.runs.into_iter().partition(|run| run.listed.outcome == RunOutcome::Failed);
-        let (mut diagnoses, mut to_read) = (Vec::new(), Vec::new());
-        for run in failed {
-            match self.kept.of(&run.listed).filter(|kept| !self.options.all && kept::is_settled(kept)) {
-                Some(kept) => diagnoses.push(as_listed(kept.clone(), &run.listed)),
-                None => to_read.push(run),
+        let mut to_read = Vec::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            let (Some(of), true) = (asked.get(&key(&run.diagnosis)), run.diagnosis.outcome == RunOutcome::Failed)
+            else {
+                continue;
+            };
+            match self.kept.of(&run.diagnosis).filter(|kept| !self.options.all && kept::is_settled(kept)) {
+                Some(kept) => run.diagnosis = as_listed(kept.clone(), &run.diagnosis),
+                None => to_read.push((number, PastRun { run: of.clone(), listed: run.diagnosis.clone() })),
             }
         }
-        to_read.sort_by(|a, b| (b.listed.started, &b.listed.run).cmp(&(a.listed.started, &a.listed.run)));
+        to_read.sort_by(|(_, a), (_, b)| (b.listed.started, &b.listed.run).cmp(&(a.listed.started, &a.listed.run)));
         if to_read.len() > MOST_READ {
-            let left = to_read.split_off(MOST_READ);
             missing.push(MissingEvidence {
-                what: format!("the causes of {} failed runs", left.len()),
+                what: format!("the causes of {} failed runs", to_read.len() - MOST_READ),
                 why: format!("the newest {MOST_READ} are read at a time"),
                 remedy: Some("`--keep` keeps what was read: the next look goes on from there".to_owned()),
             });
-            ended.extend(left);
+            for (number, past) in to_read.split_off(MOST_READ) {
+                if let Some(run) = runs.get_mut(number) {
+                    run.diagnosis = hidden_in(self.project, &past.listed);
+                }
+            }
         }
-        let green: Vec<Diagnosis> = ended.into_iter().map(|run| run.listed).collect();
-        let mut fresh: Vec<Diagnosis> = green
-            .iter()
-            .filter(|one| one.outcome == RunOutcome::Succeeded)
-            .map(|one| hidden_in(self.project, one))
-            .collect();
-        for (diagnosis, account, fault) in self.read(to_read).await? {
+        let green = runs.iter().map(|run| &run.diagnosis).filter(|one| one.outcome == RunOutcome::Succeeded);
+        let mut fresh: Vec<Diagnosis> = green.map(|one| hidden_in(self.project, one)).collect();
+        for (number, (diagnosis, account, fault)) in self.read(to_read).await? {
             read.add(&account);
             missing.extend(fault);
             let older = self.kept.of(&diagnosis).filter(|kept| !kept::replaces(&diagnosis, kept));
-            diagnoses.push(older.map_or_else(|| diagnosis.clone(), |kept| as_listed(kept.clone(), &diagnosis)));
+            if let Some(run) = runs.get_mut(number) {
+                run.diagnosis = older.map_or_else(|| diagnosis.clone(), |kept| as_listed(kept.clone(), &diagnosis));
+            }
             fresh.push(diagnosis);
         }
-        diagnoses.extend(green);
-
-        // What the services have forgotten.
-        let is_meant = |one: &Diagnosis| only.is_empty() || members.contains_key(&one.name);
-        let forgotten = self
-            .kept
-            .all()
-            .into_iter()
-            .filter(|one| one.started.is_some_and(|at| at >= since) && !known.contains(&key(one)) && is_meant(one));
-        let forgotten: Vec<Diagnosis> = forgotten.collect();
-        let from_files: BTreeSet<_> = forgotten.iter().map(key).collect();
-        diagnoses.extend(forgotten);
-
-        let runs = diagnoses.into_iter().map(|diagnosis| self.placed(diagnosis, &members)).collect();
-        let runs = once_each(runs);
         missing.sort();
         missing.dedup();
-        let kept = runs.iter().filter(|run| from_files.contains(&key(&run.diagnosis))).count();
         let report = MonthsReport {
             since: Some(since),
             until: Some(now),
@@ -121,33 +121,25 @@ impl LookingBack<'_> {
         Ok(LookedBack { report, runs, fresh, is_partial: !listed.unread.is_empty() })
     }
 
-    fn placed(&self, diagnosis: Diagnosis, members: &BTreeMap<String, PipelineMember>) -> RunOfMonths {
-        let member = members.get(&diagnosis.name);
-        // A run of what no manifest says any more stands for itself.
-        let pipeline = member.map_or_else(|| diagnosis.name.clone(), |member| member.pipeline.clone());
-        let is_new = member.map_or_else(|| diagnosis.system == NEW_SYSTEM, |member| member.is_new);
-        RunOfMonths { pipeline, is_new, diagnosis }
-    }
-
     /// Reads failed runs, a few at a time. One that cannot be read is what its listing says, and said to be missing.
-    async fn read(&self, runs: Vec<PastRun>) -> Result<Vec<ReadRun>, Failure> {
+    async fn read(&self, runs: Vec<(usize, PastRun)>) -> Result<Vec<(usize, ReadRun)>, Failure> {
         let (mut waiting, mut going, mut done) = (runs.into_iter(), JoinSet::new(), Vec::new());
         let total = waiting.len();
         loop {
             while going.len() < WIDTH
-                && let Some(past) = waiting.next()
+                && let Some((number, past)) = waiting.next()
             {
                 let (catalogue, services) = (self.catalogue.clone(), self.reached.services.clone());
                 let options = self.options.clone();
                 going.spawn(async move {
                     let facts = read_run(catalogue, services, options, past.run.clone()).await;
-                    (past, facts)
+                    (number, past, facts)
                 });
             }
             let Some(joined) = going.join_next().await else { break };
-            let (past, facts) = joined.map_err(|e| Failure::error(e.to_string()))?;
+            let (number, past, facts) = joined.map_err(|e| Failure::error(e.to_string()))?;
             self.ui.detail(&format!("{} of {total}: {}", done.len() + 1, name_of(&past.run)));
-            done.push(self.judged(past, facts));
+            done.push((number, self.judged(past, facts)));
         }
         Ok(done)
     }
@@ -168,6 +160,14 @@ impl LookingBack<'_> {
             }
         }
     }
+}
+
+fn placed(diagnosis: Diagnosis, members: &BTreeMap<String, PipelineMember>) -> RunOfMonths {
+    let member = members.get(&diagnosis.name);
+    // A run of what no manifest says any more stands for itself.
+    let pipeline = member.map_or_else(|| diagnosis.name.clone(), |member| member.pipeline.clone());
+    let is_new = member.map_or_else(|| diagnosis.system == NEW_SYSTEM, |member| member.is_new);
+    RunOfMonths { pipeline, is_new, diagnosis }
 }
 
 /// A diagnosis, what was read for it, and why it could not be read.
