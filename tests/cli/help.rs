@@ -16,6 +16,7 @@ const COMMANDS: [&str; 29] = [
     "ci diagnose",
     "status",
     "show",
+    "diagnose",
     "import",
     "import emr",
     "release",

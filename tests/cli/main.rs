@@ -14,6 +14,7 @@ mod ci;
 mod ci_drift;
 mod compute;
 mod demo;
+mod diagnose;
 mod embedded;
 mod failures;
 mod guards;

@@ -200,6 +200,7 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
+    lock(&frame).store.workspace = format!("http://{addr}");
     let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
     if let Some(listen) = airflow {
         let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;

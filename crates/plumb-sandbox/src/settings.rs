@@ -1,6 +1,6 @@
 //! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
-use super::{airflow, databricks::statement_script::ScriptedStatement, emr, s3};
+use super::{airflow, databricks::statement_script::ScriptedStatement, emr, failure::RunScenario, s3};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -94,4 +94,7 @@ pub struct RunOutcome {
     pub output: Option<String>,
     /// How long they run; `run_seconds` when absent.
     pub seconds: Option<i64>,
+    /// Why they fail, in place of `result` and errors: it leaves states, events, outputs and logs that fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<RunScenario>,
 }

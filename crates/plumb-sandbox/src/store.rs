@@ -30,7 +30,12 @@ pub struct Store {
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
+    /// Where the workspace is now. It is not saved: the next sandbox has another port.
+    pub(crate) workspace: String,
 }
+
+/// What stands for the workspace's address in what is kept.
+pub(crate) const WORKSPACE: &str = "http://workspace.sandbox";
 
 /// What of the store is written to `--state FILE`, and what `/_sandbox/state` shows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -72,6 +77,7 @@ impl Store {
             settings: SandboxSettings::default(),
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
+            workspace: WORKSPACE.to_owned(),
         }
     }
 
@@ -85,6 +91,11 @@ impl Store {
             }
         };
         base.saturating_add(self.saved.advanced_ms)
+    }
+
+    /// A kept text, with the address that the workspace has now.
+    pub(crate) fn here(&self, text: &str) -> String {
+        text.replace(WORKSPACE, &self.workspace)
     }
 
     /// Moves the clock on.

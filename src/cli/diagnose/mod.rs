@@ -9,9 +9,10 @@ use super::output::{Forms, Output};
 use super::session::Project;
 use super::{Global, Targeted};
 use crate::disk::Disk;
+use crate::logs::{self, LogError, LogInput, LogOptions, MOST_LOG_BYTES};
 use crate::observe::failure::{
     ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, is_host, name_of, not_green,
-    read_folder, read_run, read_stream,
+    read_run,
 };
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -81,7 +82,8 @@ pub struct DiagnoseArgs {
     /// Read all logs, also when the cause is clear
     #[arg(long)]
     all: bool,
-    /// Read so many bytes of logs at most, as they are kept [default: 2GiB, with --since 256MiB of each run; of files on this machine, all]
+    /// Read so many bytes of logs at most, as they are kept [default: 2GiB; with --since 256MiB of each run; of files of this
+    /// machine 16GiB]
     #[arg(long, value_name = "SIZE", value_parser = inputs::size)]
     most: Option<u64>,
     /// The task has failed, whatever Airflow says yet: it notes the end of a task after its callbacks
@@ -128,13 +130,7 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
         None => Some(connect::without_project()),
     };
     let (now, _) = settings::now().map_err(Failure::error)?;
-    let usual = if local {
-        u64::MAX
-    } else if args.since.is_some() {
-        MOST_OF_EACH
-    } else {
-        MOST
-    };
+    let usual = if args.since.is_some() { MOST_OF_EACH } else { MOST };
     let most = args.most.unwrap_or(usual);
     let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now, failed: args.failed };
     let catalogue = Arc::new(catalogue(global)?);
@@ -297,16 +293,8 @@ impl Diagnosing<'_> {
 
     async fn one(&self, input: DiagnoseInput) -> Result<Diagnosis, Failure> {
         let run = match input {
-            DiagnoseInput::Stream => {
-                let (catalogue, options) = (self.catalogue.clone(), self.options.clone());
-                let read = move || read_stream(&catalogue, std::io::stdin(), &options);
-                return Ok(self.judged(blocking(read).await?, None));
-            }
-            DiagnoseInput::Path(path) => {
-                let (catalogue, options) = (self.catalogue.clone(), self.options.clone());
-                let read = blocking(move || read_folder(&catalogue, &path, &options)).await?;
-                return Ok(self.judged(read.map_err(Failure::error)?, None));
-            }
+            DiagnoseInput::Stream => return self.of_logs(|log| log(LogInput::Stream(&mut std::io::stdin()))).await,
+            DiagnoseInput::Path(path) => return self.of_logs(move |log| log(LogInput::Path(&path))).await,
             DiagnoseInput::Manifest(address) => return self.of_manifest(&address).await,
             DiagnoseInput::Databricks { run_id, task, host } => {
                 self.is_ours(host.as_deref(), run_id)?;
@@ -327,6 +315,21 @@ impl Diagnosing<'_> {
             DiagnoseInput::S3 { bucket, prefix } => FailedRun::Prefix { bucket, prefix },
         };
         let facts = self.read(run).await?;
+        Ok(self.judged(facts, None))
+    }
+
+    /// Logs alone: on a thread of their own, as they are read with all cores.
+    async fn of_logs(
+        &self,
+        read: impl FnOnce(&dyn Fn(LogInput<'_>) -> Result<RunFacts, LogError>) -> Result<RunFacts, LogError>
+        + Send
+        + 'static,
+    ) -> Result<Diagnosis, Failure> {
+        let most = self.args.most.unwrap_or(MOST_LOG_BYTES);
+        let options = LogOptions { most, zone: self.args.log_zone.clone(), ..LogOptions::default() };
+        let catalogue = self.catalogue.clone();
+        let read = blocking(move || read(&|input| logs::read(&catalogue, input, &options))).await?;
+        let facts = read.map_err(|e| Failure::error(e.to_string()).hint(e.help()))?;
         Ok(self.judged(facts, None))
     }
 
@@ -444,11 +447,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn unread(what: &str, fault: &ServiceError) -> Failure {
     let failure = Failure::error(format!("{what} cannot be read: {fault}"));
-    match fault {
-        ServiceError::Refused { status: 404, .. } => {
-            failure.hint("is it of this target, and not forgotten yet? Databricks keeps runs for about 60 days, EMR clusters for two months")
-        }
-        _ => failure,
+    let is_gone = match fault {
+        // Databricks answers 400 to a run that it does not have.
+        ServiceError::Refused { status, message, .. } => *status == 404 || message.contains("does not exist"),
+        ServiceError::NotSent { .. } | ServiceError::Lost { .. } => false,
+    };
+    if is_gone {
+        failure.hint("is it of this target? Runs and clusters are forgotten after about two months")
+    } else {
+        failure
     }
 }
 

@@ -6,7 +6,6 @@
 use super::FailedRun;
 use super::book::{FailureBook, permission};
 use super::started::{StartedIds, started_in};
-use plumb_core::diagnose::answers::AnswerKind;
 use plumb_core::diagnose::next::Ring;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_model::call::{Call, ServiceError, System};
@@ -16,7 +15,7 @@ use serde_json::Value;
 /// Of how many failed tasks the log is read.
 const MOST_TASKS: usize = 4;
 /// How many pages of task instances are read, a hundred a page, and of a log.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 50;
 /// The most of one log that is held, in bytes.
 const MOST_LOG: usize = 32 << 20;
 /// The XComs in which operators say what they started.
@@ -45,7 +44,7 @@ impl AirflowReading {
             return Ok(Vec::new());
         }
         let run = book.send(&of_run(&self.dag, &self.run, "")).await?;
-        book.answer(AnswerKind::DagRun, &run, "api/dag-run");
+        book.answer(&run, "api/dag-run");
         let subject = &mut book.facts.subject;
         if subject.name.is_empty() {
             subject.name.clone_from(&self.dag);
@@ -90,7 +89,7 @@ impl AirflowReading {
             let call = of_run(&self.dag, &self.run, "/taskInstances").query("limit", "100");
             let call = if offset > 0 { call.query("offset", offset.to_string()) } else { call };
             let Some(page) = book.ask(&call, "the tasks of the run").await else { break };
-            book.answer(AnswerKind::TaskInstances, &page, "api/task-instances");
+            book.answer(&page, "api/task-instances");
             let rows = page["task_instances"].as_array().cloned().unwrap_or_default();
             offset += rows.len();
             let is_last = rows.is_empty() || page["total_entries"].as_u64().is_none_or(|total| offset as u64 >= total);
@@ -114,7 +113,7 @@ impl AirflowReading {
         let call =
             Call::get(System::Airflow, "/api/v2/importErrors").query("limit", "20").query("order_by", "-timestamp");
         if let Some(errors) = book.ask(&call, "the files that Airflow could not import").await {
-            book.answer(AnswerKind::ImportErrors, &errors, "api/import-errors");
+            book.answer(&errors, "api/import-errors");
         }
     }
 

@@ -5,7 +5,7 @@ use super::store::{LogStore, StoredLog};
 use super::{FailureOptions, FailureServices};
 use crate::observe::is_refused;
 use jiff::Timestamp;
-use plumb_core::diagnose::answers::{self, AnswerKind};
+use plumb_core::diagnose::answers::{ServiceAnswer, read_together};
 use plumb_core::diagnose::result::MissingEvidence;
 use plumb_core::diagnose::{Catalogue, RunFacts};
 use plumb_model::call::{Call, ServiceError, System};
@@ -24,7 +24,10 @@ pub(super) struct FailureBook {
     pub catalogue: Arc<Catalogue>,
     pub services: FailureServices,
     pub options: FailureOptions,
+    /// What was read beside answers, and what is noted.
     pub facts: RunFacts,
+    /// Answers, each with what evidence calls it. They are understood together: an output belongs to a task of its run.
+    answers: Vec<(Value, String)>,
     /// Applications that logs name, whether or not a clue is about them.
     pub applications: BTreeSet<String>,
     /// How many bytes may still be read.
@@ -36,8 +39,9 @@ pub(super) struct FailureBook {
 impl FailureBook {
     pub fn new(catalogue: Arc<Catalogue>, services: FailureServices, options: FailureOptions) -> FailureBook {
         let left = options.most;
-        let (facts, applications, done) = (RunFacts::default(), BTreeSet::new(), BTreeSet::new());
-        FailureBook { catalogue, services, options, facts, applications, left, done }
+        let (facts, answers) = (RunFacts::default(), Vec::new());
+        let (applications, done) = (BTreeSet::new(), BTreeSet::new());
+        FailureBook { catalogue, services, options, facts, answers, applications, left, done }
     }
 
     /// Sends a read. A refusal is an error here.
@@ -78,9 +82,23 @@ impl FailureBook {
     }
 
     /// Takes an answer in. `file` is what evidence calls it: `api/runs/get`.
-    pub fn answer(&mut self, kind: AnswerKind, answer: &Value, file: &str) {
-        let facts = answers::read(&self.catalogue, kind, answer, file, None);
-        self.facts.extend(facts);
+    pub fn answer(&mut self, answer: &Value, file: &str) {
+        self.answers.push((answer.clone(), file.to_owned()));
+    }
+
+    /// All that is known so far.
+    pub fn all(&self) -> RunFacts {
+        let answers = self.answers.iter();
+        let answers: Vec<ServiceAnswer<'_>> =
+            answers.map(|(answer, file)| ServiceAnswer { answer, file, text: None }).collect();
+        let mut all = read_together(&self.catalogue, &answers);
+        let subject = self.facts.subject.clone();
+        all.subject.run = subject.run.clone().or(all.subject.run);
+        (all.subject.name, all.subject.system) = (subject.name, subject.system);
+        all.extend(self.facts.clone());
+        all.missing.sort();
+        all.missing.dedup();
+        all
     }
 
     /// Takes a text in that a service answered with: a log of Airflow.

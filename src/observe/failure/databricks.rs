@@ -9,7 +9,6 @@ use super::logs::NamedLog;
 use super::store::{LogStore, StoredLog};
 use super::{FailedRun, key_of};
 use jiff::Timestamp;
-use plumb_core::diagnose::answers::AnswerKind;
 use plumb_core::diagnose::next::{Ring, Wanted};
 use plumb_model::call::{Call, Method, ServiceError, System};
 use serde_json::{Value, json};
@@ -64,7 +63,7 @@ impl DatabricksReading {
 
     async fn answers(&mut self, book: &mut FailureBook) -> Result<Vec<FailedRun>, ServiceError> {
         let run = self.run(book).await?;
-        book.answer(AnswerKind::Run, &run, "api/runs/get");
+        book.answer(&run, "api/runs/get");
         let subject = &mut book.facts.subject;
         subject.run.get_or_insert_with(|| self.run_id.to_string());
         if subject.name.is_empty() {
@@ -94,7 +93,7 @@ impl DatabricksReading {
                 let call = Call::get(System::Databricks, "/api/2.0/libraries/cluster-status");
                 let call = call.query("cluster_id", cluster.as_str());
                 if let Some(status) = book.ask(&call, &format!("the libraries of cluster {cluster}")).await {
-                    book.answer(AnswerKind::LibraryStatus, &status, "api/libraries/cluster-status");
+                    book.answer(&status, "api/libraries/cluster-status");
                 }
             }
         }
@@ -132,7 +131,7 @@ impl DatabricksReading {
         let key = task["task_key"].as_str().unwrap_or("the run").to_owned();
         let call = Call::get(System::Databricks, "/api/2.2/jobs/runs/get-output").query("run_id", run_id.to_string());
         let Some(output) = book.ask(&call, &format!("the output of task {key}")).await else { return Vec::new() };
-        book.answer(AnswerKind::RunOutput, &output, "api/runs/get-output");
+        book.answer(&output, "api/runs/get-output");
         let started = output.pointer("/run_job_output/run_id").and_then(Value::as_u64);
         started.map(|run_id| FailedRun::Databricks { run_id, task: None }).into_iter().collect()
     }
@@ -165,7 +164,7 @@ impl DatabricksReading {
             // It only reads, whatever its method says.
             let call = Call::set(System::Databricks, Method::Post, "/api/2.1/clusters/events", body.clone());
             let Some(page) = book.ask(&call, &format!("the events of cluster {cluster}")).await else { return };
-            book.answer(AnswerKind::ClusterEvents, &page, "api/clusters/events");
+            book.answer(&page, "api/clusters/events");
             match page["next_page_token"].as_str().filter(|token| !token.is_empty()) {
                 Some(token) => body["page_token"] = json!(token),
                 None => return,
@@ -178,7 +177,7 @@ impl DatabricksReading {
     async fn cluster(&mut self, book: &mut FailureBook, cluster: &str) {
         let call = Call::get(System::Databricks, "/api/2.1/clusters/get").query("cluster_id", cluster);
         let Some(answer) = book.ask(&call, &format!("cluster {cluster}")).await else { return };
-        book.answer(AnswerKind::Cluster, &answer, "api/clusters/get");
+        book.answer(&answer, "api/clusters/get");
         if let Some(known) = self.clusters.get_mut(cluster) {
             *known = known.take().or_else(|| destination(&answer));
         }
@@ -312,7 +311,7 @@ fn destination(spec: &Value) -> Option<String> {
 }
 
 fn says_library(book: &FailureBook) -> bool {
-    book.facts.clues.iter().any(|clue| clue.text.to_ascii_lowercase().contains("librar"))
+    book.all().clues.iter().any(|clue| clue.text.to_ascii_lowercase().contains("librar"))
 }
 
 /// Whether a run is still going.

@@ -9,7 +9,6 @@ use super::key_of;
 use super::logs::NamedLog;
 use super::store::{LogStore, StoredLog};
 use jiff::{SignedDuration, Timestamp};
-use plumb_core::diagnose::answers::AnswerKind;
 use plumb_core::diagnose::facts::Relation;
 use plumb_core::diagnose::next::{Ring, Wanted};
 use plumb_core::kinds::emr::api::{operation, time};
@@ -28,6 +27,9 @@ const AROUND: SignedDuration = SignedDuration::from_mins(70);
 const MOST_CONTAINERS: usize = 8;
 const MOST_NODES: usize = 4;
 const MOST_STEPS: usize = 3;
+
+/// What YARN lays beside a container's logs, and is none.
+const NO_LOGS: [&str; 3] = ["prelaunch.out", "launch_container.sh", "directory.info"];
 
 /// What is read of a cluster.
 pub(super) struct EmrReading {
@@ -58,7 +60,8 @@ impl EmrLogs {
         if let Some(listed) = self.listed.get(&prefix) {
             return listed.clone();
         }
-        let listed = book.list(&*self.store, &prefix, MOST_LISTED).await;
+        let mut listed = book.list(&*self.store, &prefix, MOST_LISTED).await;
+        listed.retain(|log| !NO_LOGS.contains(&plain_name(&log.key)));
         self.listed.insert(prefix, listed.clone());
         listed
     }
@@ -105,7 +108,7 @@ impl EmrReading {
     async fn answers(&mut self, book: &mut FailureBook) -> Result<(), ServiceError> {
         let id = json!({ "ClusterId": self.cluster });
         let cluster = book.send(&operation("DescribeCluster", id.clone())).await?;
-        book.answer(AnswerKind::DescribeCluster, &cluster, "api/describe-cluster");
+        book.answer(&cluster, "api/describe-cluster");
         self.ended = time(&cluster, "/Cluster/Status/Timeline/EndDateTime");
         let subject = &mut book.facts.subject;
         if subject.name.is_empty() {
@@ -127,7 +130,7 @@ impl EmrReading {
                     None => continue,
                 },
             };
-            book.answer(AnswerKind::DescribeStep, &answer, "api/describe-step");
+            book.answer(&answer, "api/describe-step");
             self.began = time(&answer, "/Step/Status/Timeline/StartDateTime").or(self.began);
             self.ended = time(&answer, "/Step/Status/Timeline/EndDateTime").or(self.ended);
             book.applications.extend(applications_in(&answer));
@@ -151,7 +154,7 @@ impl EmrReading {
         if reason == Some("BOOTSTRAP_FAILURE") {
             let call = operation("ListBootstrapActions", id);
             if let Some(answer) = book.ask(&call, "the bootstrap actions").await {
-                book.answer(AnswerKind::ListBootstrapActions, &answer, "api/list-bootstrap-actions");
+                book.answer(&answer, "api/list-bootstrap-actions");
             }
         }
         self.open_logs(book, &cluster);
@@ -162,7 +165,7 @@ impl EmrReading {
     async fn failed_steps(&mut self, book: &mut FailureBook) {
         let body = json!({ "ClusterId": self.cluster, "StepStates": ["FAILED"] });
         let Some(answer) = book.ask(&operation("ListSteps", body), "the steps").await else { return };
-        book.answer(AnswerKind::ListSteps, &answer, "api/list-steps");
+        book.answer(&answer, "api/list-steps");
         let steps = answer["Steps"].as_array().into_iter().flatten();
         self.steps = steps.filter_map(|step| step["Id"].as_str()).take(MOST_STEPS).map(str::to_owned).collect();
     }
@@ -172,7 +175,7 @@ impl EmrReading {
         for _ in 0..MOST_PAGES {
             let call = operation("ListInstances", body.clone());
             let Some(page) = book.ask(&call, "the nodes of the cluster").await else { return };
-            book.answer(AnswerKind::ListInstances, &page, "api/list-instances");
+            book.answer(&page, "api/list-instances");
             for node in page["Instances"].as_array().into_iter().flatten() {
                 let Some(id) = node["Ec2InstanceId"].as_str() else { continue };
                 self.nodes.insert(id.to_owned(), id.to_owned());
@@ -218,7 +221,8 @@ impl EmrReading {
             }
             logs.read(book, listed).await;
         }
-        let clues = book.facts.clues.iter().filter_map(|clue| clue.subject.application.clone());
+        let facts = book.all();
+        let clues = facts.clues.iter().filter_map(|clue| clue.subject.application.clone());
         let clued: Vec<String> = clues.filter(|name| name.starts_with("application_")).collect();
         book.applications.extend(clued);
         for application in book.applications.clone() {
@@ -252,7 +256,7 @@ impl EmrReading {
     /// The containers that are named, and those of executors and hosts that are.
     async fn executors(&mut self, book: &mut FailureBook, logs: &mut EmrLogs, wanted: &Wanted) {
         let mut containers: BTreeSet<String> = wanted.containers.iter().cloned().collect();
-        for relation in &book.facts.relations {
+        for relation in &book.all().relations {
             match relation {
                 Relation::ContainerOf { container, executor } if wanted.executors.contains(executor) => {
                     containers.insert(container.clone());
@@ -292,7 +296,8 @@ impl EmrReading {
             .iter()
             .filter_map(|host| self.nodes.get(host).cloned().or_else(|| host.starts_with("i-").then(|| host.clone())))
             .collect();
-        let clues = book.facts.clues.iter().filter_map(|clue| clue.at);
+        let facts = book.all();
+        let clues = facts.clues.iter().filter_map(|clue| clue.at);
         let (first, last) = clues.fold((self.ended, self.ended), |(first, last), at| {
             (Some(first.map_or(at, |first| first.min(at))), Some(last.map_or(at, |last: Timestamp| last.max(at))))
         });
@@ -311,7 +316,7 @@ impl EmrReading {
             let listed = logs.list(book, &format!("{}/node/{id}/applications/hadoop-yarn/", self.cluster)).await;
             chosen.extend(listed.into_iter().filter(|log| log.key.contains("resourcemanager") && is_near(&log.key)));
         }
-        if ids.is_empty() && book.facts.clues.iter().any(|clue| &*clue.class == "BOOTSTRAP") {
+        if ids.is_empty() && facts.clues.iter().any(|clue| &*clue.class == "BOOTSTRAP") {
             let listed = logs.list(book, &format!("{}/node/", self.cluster)).await;
             chosen.extend(listed.into_iter().filter(|log| log.key.contains("/bootstrap-actions/")));
         }
@@ -392,7 +397,7 @@ impl ServerlessReading {
     async fn answers(&mut self, book: &mut FailureBook) -> Result<(), ServiceError> {
         let path = format!("/emr-serverless/applications/{}/jobruns/{}", self.application, self.job_run);
         let answer = book.send(&Call::get(System::Emr, path)).await?;
-        book.answer(AnswerKind::GetJobRun, &answer, "api/get-job-run");
+        book.answer(&answer, "api/get-job-run");
         let subject = &mut book.facts.subject;
         if subject.name.is_empty() {
             subject.name = answer.pointer("/jobRun/name").and_then(Value::as_str).unwrap_or(&self.job_run).to_owned();

@@ -2,19 +2,17 @@
 
 use super::FailureOptions;
 use super::store::{LogBytes, LogStore, StoredLog};
+use crate::logs::LogOptions;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use plumb_core::diagnose::scan::FileScan;
+use plumb_core::diagnose::result::MissingEvidence;
 use plumb_core::diagnose::{Catalogue, RunFacts};
-use plumb_core::logs::place_of;
 use plumb_model::call::ServiceError;
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// How much is read at a time, in bytes.
-const BLOCK: usize = 1 << 20;
 /// How many pieces of a download wait for the scan.
 const WAITING: usize = 16;
 /// The most applications that one file is taken to name.
@@ -38,35 +36,36 @@ pub(super) struct ReadLog {
 
 /// Scans one log, packed or not.
 pub(super) fn scan(catalogue: &Catalogue, name: &str, input: impl Read, options: &FailureOptions) -> RunFacts {
-    let mut scan = FileScan::new(catalogue, name, place_of(name), options.zone.clone());
-    let (mut block, mut broken) = (vec![0; BLOCK], None);
-    match unpacked(input) {
-        Ok(mut input) => loop {
-            match input.read(&mut block) {
-                Ok(0) => break,
-                Ok(read) => scan.feed(&block[..read]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    broken = Some(e);
-                    break;
-                }
-            }
-        },
-        Err(e) => broken = Some(e),
-    }
-    let mut facts = scan.finish().into_facts();
+    let log = LogOptions { most: options.most, zone: options.zone.clone(), ..LogOptions::default() };
+    crate::logs::scan_reader(catalogue, name, input, &log)
+}
+
+/// Scans the log of a step, which names the application that it submitted, whether or not a line of it is a clue.
+fn scan_step(
+    catalogue: &Catalogue,
+    name: &str,
+    input: impl Read,
+    options: &FailureOptions,
+) -> (RunFacts, BTreeSet<String>) {
+    let mut names = ApplicationNames::default();
+    let mut broken = None;
+    let mut facts = match unpacked(input) {
+        Ok(input) => scan(catalogue, name, Listening { input, names: &mut names, broken: &mut broken }, options),
+        Err(e) => {
+            broken = Some(e);
+            RunFacts::default()
+        }
+    };
     if let Some(e) = broken {
-        facts.missing.push(plumb_core::diagnose::result::MissingEvidence {
-            what: name.to_owned(),
-            why: format!("it breaks off: {e}"),
-            remedy: None,
-        });
+        let (what, why) = (name.to_owned(), format!("it breaks off: {e}"));
+        let remedy = Some("a log that is still being written has no end yet: ask again".to_owned());
+        facts.missing.push(MissingEvidence { what, why, remedy });
     }
-    facts
+    (facts, names.found)
 }
 
 /// The bytes of a file, unpacked where it is packed.
-pub(super) fn unpacked<'r>(input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+fn unpacked<'r>(input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
     let mut input = BufReader::with_capacity(64 << 10, input);
     let packed = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     Ok(if packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
@@ -90,12 +89,10 @@ pub(super) async fn read_stored(
     let name = log.name.clone();
     let scanning = tokio::task::spawn_blocking(move || {
         let pieces = Pieces { from: pieces, rest: Bytes::new() };
-        let mut names = ApplicationNames::default();
-        let facts = match unpacked(pieces) {
-            Ok(input) => scan(&catalogue, &name, Listening { input, names: &mut names }, &options),
-            Err(_) => RunFacts::default(),
-        };
-        (facts, names.found)
+        if name.contains("/steps/") {
+            return scan_step(&catalogue, &name, pieces, &options);
+        }
+        (scan(&catalogue, &name, pieces, &options), BTreeSet::new())
     });
     let fault = loop {
         match next(&mut *body).await {
@@ -137,17 +134,26 @@ impl Read for Pieces {
     }
 }
 
-/// A reader whose bytes are listened to for names of applications.
+/// A reader whose bytes are listened to for names of applications. Where it breaks it ends, and keeps why.
 struct Listening<'n, R> {
     input: R,
     names: &'n mut ApplicationNames,
+    broken: &'n mut Option<io::Error>,
 }
 
 impl<R: Read> Read for Listening<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(into)?;
-        self.names.hear(&into[..read]);
-        Ok(read)
+        match self.input.read(into) {
+            Ok(read) => {
+                self.names.hear(&into[..read]);
+                Ok(read)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
+            Err(e) => {
+                *self.broken = Some(e);
+                Ok(0)
+            }
+        }
     }
 }
 

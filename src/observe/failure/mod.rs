@@ -10,7 +10,6 @@ mod book;
 mod choose;
 mod databricks;
 mod emr;
-mod files;
 mod folder;
 mod history;
 mod logs;
@@ -19,7 +18,6 @@ mod store;
 
 pub use airflow::is_host;
 pub use choose::{ChoiceFault, RunChoice, RunSelection, choose, choose_dag, not_green};
-pub use files::{read_folder, read_stream};
 pub use history::{PastRun, RunHistory, history};
 pub use started::{databricks_address, decoded, is_emr_id, is_serverless_id};
 pub use store::{DbfsLogs, LogBytes, LogListing, LogStore, S3Logs, StoredLog, Storing, VolumeLogs};
@@ -242,8 +240,9 @@ pub async fn read_run(
                 }
             }
         }
-        let so_far = diagnose(&book.catalogue, &book.facts);
-        match next_ring(&book, &so_far, ring) {
+        let facts = book.all();
+        let so_far = diagnose(&book.catalogue, &facts);
+        match next_ring(&book, &facts, &so_far, ring) {
             Some(next) => {
                 ring = next.ring.unwrap_or(Ring::Everything);
                 wanted = next;
@@ -251,21 +250,23 @@ pub async fn read_run(
             None => break,
         }
     }
-    book.facts.missing.sort();
-    book.facts.missing.dedup();
-    Ok(book.facts)
+    Ok(book.all())
 }
 
 /// What to read after a ring. It is always a larger one, so that reading ends.
-fn next_ring(book: &FailureBook, so_far: &Diagnosis, ring: Ring) -> Option<Wanted> {
+fn next_ring(book: &FailureBook, facts: &RunFacts, so_far: &Diagnosis, ring: Ring) -> Option<Wanted> {
     if book.options.all {
         let next = RINGS.into_iter().find(|next| *next > ring)?;
-        return Some(Wanted { ring: Some(next), ..named(&book.facts) });
+        return Some(Wanted { ring: Some(next), ..named(facts) });
     }
     if matches!(so_far.outcome, RunOutcome::Succeeded | RunOutcome::Running) {
         return None;
     }
+<<<<<<< HEAD
     let next = next::wanted(&book.catalogue, &book.facts, so_far, ring)?;
+=======
+    let next = next::wanted(&book.catalogue, facts, so_far, ring)?;
+>>>>>>> observe
     next.ring.filter(|next| *next > ring && *next < Ring::Everything)?;
     Some(next)
 }

@@ -5,17 +5,20 @@ use super::{
     body::{Type, optional, read, read_partial_v1, required},
     dags::missing,
     definition::Task,
+    evidence::{self, PlayedTask},
     listing::{Listing, all, page},
-    replies::{AirflowResult, bad, detail, misfit, ok, problem, unique, unprocessable},
+    replies::{AirflowResult, bad, detail, endpoint, misfit, ok, problem, unique, unprocessable},
     schedule, view,
 };
 use crate::{
     answer::{Answer, Content},
+    failure::{DagScript, airflow as failing},
     request::Request,
     store::Store,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// One run of a DAG. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,12 @@ pub struct DagRun {
     pub user: Option<String>,
     pub conf: Value,
     pub note: Option<String>,
+    /// How it fails, where there is a story to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<DagScript>,
+    /// What its tasks left, by their ids, where their story is told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<String, PlayedTask>,
 }
 
 impl DagRun {
@@ -66,7 +75,7 @@ pub fn tick(store: &mut Store, look: bool) {
     let now = store.now();
     let major = store.settings.airflow.version;
     let seconds = store.settings.airflow.run_seconds;
-    let ends = store.settings.airflow.runs.clone();
+    let (ends, scripts) = (store.settings.airflow.runs.clone(), store.settings.airflow.scenarios.clone());
     let state = &mut store.airflow;
     for run in state.runs.iter_mut().filter(|run| run.ended.is_none()) {
         let Some(dag) = state.dags.get(&run.dag_id) else { continue };
@@ -82,7 +91,9 @@ pub fn tick(store: &mut Store, look: bool) {
             None if step(run.queued) => (run.started, run.state) = (Some(now), "running".to_owned()),
             Some(started) if step(started) => {
                 run.ended = Some(now);
-                run.state = ends.get(&run.dag_id).map_or("success", String::as_str).to_owned();
+                run.script = scripts.get(&run.dag_id).cloned();
+                let usual = if run.script.is_some() { "failed" } else { "success" };
+                run.state = ends.get(&run.dag_id).map_or(usual, String::as_str).to_owned();
             }
             _ => {}
         }
@@ -112,6 +123,7 @@ pub fn tick(store: &mut Store, look: bool) {
             });
         }
     }
+    failing::deliver(store);
 }
 
 /// Answers `dags/DAG/dagRuns…`; `~` stands for all DAGs or all runs.
@@ -144,10 +156,19 @@ pub fn handle(
                     .collect();
             page(api, request, &INSTANCES, rows).map(|answer| with_cursors(api, answer))
         }
-        ("GET", [id, "taskInstances", task]) => find(store, api, dag, id).and_then(|_| {
+        ("GET", [id, "taskInstances", task, rest @ ..]) => find(store, api, dag, id).and_then(|at| {
             let rows = instances(store, api, |run| run.dag_id == dag && run.run_id == *id);
+            let run = &store.airflow.runs[at];
             match rows.into_iter().find(|row| row["task_id"] == *task) {
-                Some(row) => ok(row),
+                Some(row) => match rest {
+                    [] => ok(row),
+                    ["tries"] => evidence::tries(api, run, &row, None),
+                    ["tries", number] => evidence::tries(api, run, &row, Some(number)),
+                    ["logs", number] => evidence::logs(store, api, request, run, &row, number),
+                    ["xcomEntries"] => evidence::xcom(store, api, request, run, &row, None),
+                    ["xcomEntries", key] => evidence::xcom(store, api, request, run, &row, Some(key)),
+                    _ => Err(endpoint(api, &request.path, false)),
+                },
                 None => {
                     let words = format!(
                         "The Task Instance with dag_id: `{dag}`, run_id: `{id}` and task_id: `{task}` was not found"
@@ -450,6 +471,7 @@ fn instances(store: &Store, api: ApiVersion, chosen: impl Fn(&DagRun) -> bool) -
                     row["sla_miss"] = Value::Null;
                 }
             }
+            evidence::over(api, &mut row, run, &task.task_id);
             rows.push(row);
         }
     }

@@ -4,7 +4,7 @@ use super::{
     ApiVersion, body, connections, definition::Definition, files, pools, replies::AirflowResult, runs::DagRun,
     variables,
 };
-use crate::{answer::Content, request::Request, store::Store};
+use crate::{answer::Content, failure::DagScript, request::Request, store::Store};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,9 @@ struct DagSeed {
     /// Whether Airflow no longer sees it: its file went, or stopped defining it (`is_stale` of v2, `is_active` of v1).
     #[serde(default)]
     is_stale: bool,
+    /// Whether its file fails to import by now.
+    #[serde(default)]
+    import_error: bool,
     #[serde(default)]
     runs: Vec<Value>,
     #[serde(flatten)]
@@ -113,17 +116,32 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
     let major = store.settings.airflow.version;
     if let Some(dag) = store.airflow.dags.get_mut(&id) {
         dag.is_paused = seed.is_paused;
-        dag.is_stale = seed.is_stale;
+        dag.is_stale = seed.is_stale || seed.import_error;
+        dag.has_import_errors = seed.import_error;
         // It has been running all along: the tick before now was not missed.
         let definition = Definition { catchup: Some(false), ..dag.definition.clone() };
         let next = super::schedule::next(&definition, major, None, now);
         dag.last_end = next.filter(|next| next.run_after <= now).map(|next| next.end);
     }
+    if seed.import_error {
+        let mut scene = crate::failure::template::Scene { begin: now, end: now, ..Default::default() };
+        scene.set("file", super::view::location(&store.airflow, &file));
+        let template = crate::failure::template_named("airflow/import-error");
+        let stack_trace = crate::failure::template::text(template, &scene);
+        let id = store.serial();
+        store.airflow.errors.insert(file.clone(), files::ImportError { id, timestamp_ms: now, stack_trace });
+    }
     for (at, run) in seed.runs.into_iter().enumerate() {
         let time = |name: &str| run[name].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok());
         let logical = time("logical_date").map(|at| at.as_millisecond());
         let ended = time("end_date").map(|at| at.as_millisecond());
-        let state = run["state"].as_str().unwrap_or("success").to_owned();
+        let script = run.get("scenario").filter(|script| !script.is_null());
+        let script: Option<DagScript> = script
+            .map(|script| serde_json::from_value(script.clone()))
+            .transpose()
+            .map_err(|e| format!("runs[{at}].scenario: {e}"))?;
+        let usual = if script.is_some() { "failed" } else { "success" };
+        let state = run["state"].as_str().unwrap_or(usual).to_owned();
         let begun = logical.unwrap_or(now);
         store.airflow.runs.push(DagRun {
             dag_id: id.clone(),
@@ -139,8 +157,10 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
             run_after: begun,
             queued: begun,
             conf: json!({}),
+            script,
             ..DagRun::default()
         });
     }
+    crate::failure::airflow::deliver(store);
     Ok(id)
 }

@@ -1,5 +1,6 @@
 //! Settings of the emulated Airflow, for tests and demos: its version, and how long parsing and runs take.
 
+use crate::failure::DagScript;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +21,10 @@ pub struct AirflowSettings {
     pub missing: Vec<String>,
     /// Seconds that a token lives.
     pub token_seconds: i64,
+    /// How the runs of one DAG fail, by its id: with tries, logs, and what they started.
+    pub scenarios: BTreeMap<String, DagScript>,
+    /// How many lines of a task's log one answer has.
+    pub log_lines: usize,
 }
 
 impl Default for AirflowSettings {
@@ -32,6 +37,8 @@ impl Default for AirflowSettings {
             runs: BTreeMap::new(),
             missing: Vec::new(),
             token_seconds: 86_400,
+            scenarios: BTreeMap::new(),
+            log_lines: 1000,
         }
     }
 }

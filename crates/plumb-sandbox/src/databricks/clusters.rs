@@ -60,6 +60,12 @@ pub struct DatabricksCluster {
     pub pinned_by: Option<String>,
     pub events: Vec<Value>,
     pub libraries: Vec<libraries::Installed>,
+    /// Whether a job made it for a run of its own.
+    #[serde(default)]
+    pub of_job: bool,
+    /// `state_message`, where the state does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A terminated cluster that is not pinned is forgotten after 30 days.
@@ -185,7 +191,14 @@ fn enter(cluster: &mut DatabricksCluster, phase: DatabricksClusterState, at: i64
     }
 }
 
-fn event(cluster: &mut DatabricksCluster, at: i64, kind: &str, details: Value) {
+impl DatabricksCluster {
+    fn source(&self) -> &'static str {
+        if self.of_job { "JOB" } else { "API" }
+    }
+}
+
+/// Adds an event.
+pub fn event(cluster: &mut DatabricksCluster, at: i64, kind: &str, details: Value) {
     let entry = json!({ "cluster_id": cluster.cluster_id, "timestamp": at, "type": kind, "details": details });
     cluster.events.push(entry);
 }
@@ -270,6 +283,8 @@ fn create(store: &mut Store, request: &Request) -> Handled {
         pinned_by: None,
         events: Vec::new(),
         libraries: Vec::new(),
+        of_job: false,
+        message: None,
     };
     event(&mut cluster, now, "CREATING", json!({ "user": request.user }));
     store.databricks.clusters.insert(cluster_id.clone(), cluster);
@@ -287,6 +302,7 @@ fn shown(cluster: &DatabricksCluster) -> Value {
     let mut shown = cluster.effective.clone();
     let name = text(&shown, "cluster_name").unwrap_or_default().to_owned();
     let message = match (cluster.phase, cluster.reason.as_ref()) {
+        _ if cluster.message.is_some() => cluster.message.clone().unwrap_or_default(),
         (DatabricksClusterState::Pending, _) => {
             "Finding instances for new nodes, acquiring more instances if necessary".to_owned()
         }
@@ -309,7 +325,7 @@ fn shown(cluster: &DatabricksCluster) -> Value {
         "cluster_id": cluster.cluster_id,
         "cluster_name": name,
         "creator_user_name": cluster.creator_user_name,
-        "cluster_source": "API",
+        "cluster_source": cluster.source(),
         "state": cluster.phase,
         "state_message": message,
         "start_time": cluster.started,
@@ -368,7 +384,7 @@ fn list(store: &mut Store, request: &Request, version: &str) -> Handled {
             states.as_ref().is_none_or(|s| s.iter().any(|s| state == s.as_str()))
                 && policy.as_ref().is_none_or(|p| text(&c.effective, "policy_id") == p.first().map(String::as_str))
                 && pinned.as_ref().is_none_or(|p| c.pinned_by.is_some() == p[0].eq_ignore_ascii_case("true"))
-                && sources.as_ref().is_none_or(|s| s.iter().any(|s| s == "API"))
+                && sources.as_ref().is_none_or(|s| s.iter().any(|s| s == c.source()))
         })
         .map(|c| paging::Item { place: paging::place(c.created, &c.cluster_id), value: c })
         .collect();
@@ -536,13 +552,21 @@ fn change_owner(store: &mut Store, request: &Request) -> Handled {
 }
 
 fn events(store: &mut Store, request: &Request) -> Handled {
-    let limit = paging::limit(request, "limit", 50, 500)?;
+    // `page_size` and `page_token` are the newer way, `limit` and `offset` the older one (databricks-sdk-py, GetEvents).
+    let by_token = ["page_size", "page_token"].iter().any(|name| request.param(name).is_some());
+    let limit = paging::limit(request, if by_token { "page_size" } else { "limit" }, 50, 500)?;
+    let number = paging::page_number(request.param("page_token").as_deref())?;
     let offset = usize::try_from(request.number("offset")?.unwrap_or(0).max(0)).unwrap_or(0);
+    let offset = if by_token { number * limit } else { offset };
+    let (from, to) = (request.number("start_time")?, request.number("end_time")?);
     let ascending = request.param("order").is_some_and(|o| o == "ASC");
     let kinds = set(&request.body, "event_types").and_then(Value::as_array).cloned().unwrap_or_default();
     let cluster = named(store, request)?;
-    let mut all: Vec<Value> =
-        cluster.events.iter().filter(|e| kinds.is_empty() || kinds.contains(&e["type"])).cloned().collect();
+    let at = |event: &Value| event["timestamp"].as_i64().unwrap_or_default();
+    let within = |event: &Value| from.is_none_or(|from| at(event) >= from) && to.is_none_or(|to| at(event) <= to);
+    let wanted = |event: &&Value| within(event) && (kinds.is_empty() || kinds.contains(&event["type"]));
+    let mut all: Vec<Value> = cluster.events.iter().filter(wanted).cloned().collect();
+    all.sort_by_key(at);
     if !ascending {
         all.reverse();
     }
@@ -551,7 +575,9 @@ fn events(store: &mut Store, request: &Request) -> Handled {
     let more = offset + page.len() < total;
     let mut answer: Map<String, Value> = paging::listing("events", page);
     answer.insert("total_count".to_owned(), json!(total));
-    if more {
+    if more && by_token {
+        answer.insert("next_page_token".to_owned(), paging::page_token(number + 1));
+    } else if more {
         let order = if ascending { "ASC" } else { "DESC" };
         let next =
             json!({ "cluster_id": cluster.cluster_id, "offset": offset + limit, "limit": limit, "order": order });

@@ -16,8 +16,11 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Installed {
     pub library: Value,
-    /// `PENDING`, `INSTALLED` or `UNINSTALL_ON_RESTART`.
+    /// `PENDING`, `INSTALLED`, `FAILED` or `UNINSTALL_ON_RESTART`.
     pub status: String,
+    /// Why it could not be installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
 }
 
 /// Answers `libraries/VERB`.
@@ -60,7 +63,7 @@ fn install(store: &mut Store, request: &Request) -> Handled {
         match cluster.libraries.iter_mut().find(|i| i.library == library) {
             Some(installed) if installed.status == "UNINSTALL_ON_RESTART" => installed.status = "INSTALLED".to_owned(),
             Some(_) => {}
-            None => cluster.libraries.push(Installed { library, status: "PENDING".to_owned() }),
+            None => cluster.libraries.push(Installed { library, status: "PENDING".to_owned(), messages: Vec::new() }),
         }
     }
     Ok(json!({}))
@@ -87,17 +90,17 @@ pub fn restarted(cluster: &mut DatabricksCluster) {
     cluster.libraries.retain(|i| i.status != "UNINSTALL_ON_RESTART");
 }
 
-fn one(library: &Value, status: &str, for_all: bool) -> Value {
-    json!({ "library": library, "status": status, "messages": [], "is_library_for_all_clusters": for_all })
+fn one(library: &Value, status: &str, messages: &[String], for_all: bool) -> Value {
+    json!({ "library": library, "status": status, "messages": messages, "is_library_for_all_clusters": for_all })
 }
 
 /// The cluster's own libraries, then those that the workspace puts on every cluster (Libraries API reference,
 /// `is_library_for_all_clusters`).
 fn shown(cluster: &DatabricksCluster, of_workspace: &[Value]) -> Vec<Value> {
-    let own = cluster.libraries.iter().map(|i| one(&i.library, &i.status, false));
+    let own = cluster.libraries.iter().map(|i| one(&i.library, &i.status, &i.messages, false));
     let up = matches!(cluster.phase, DatabricksClusterState::Running | DatabricksClusterState::Resizing);
     let status = if up { "INSTALLED" } else { "PENDING" };
-    own.chain(of_workspace.iter().map(|library| one(library, status, true))).collect()
+    own.chain(of_workspace.iter().map(|library| one(library, status, &[], true))).collect()
 }
 
 fn status(store: &mut Store, request: &Request) -> Handled {

@@ -169,6 +169,7 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     run.life = if broken.is_some() { LifeCycleState::InternalError } else { LifeCycleState::Pending };
     run.result = broken.is_some().then(|| "FAILED".to_owned());
     run.message = broken.unwrap_or_default();
+    run.ending = None;
     store.databricks.runs.insert(run_id, run);
     Ok(json!({ "repair_id": id }))
 }

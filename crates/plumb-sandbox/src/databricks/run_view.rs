@@ -2,7 +2,7 @@
 
 use super::{
     defaults,
-    runs::{LifeCycleState, Run},
+    runs::{LifeCycleState, Run, TaskEnding},
     set, text,
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub fn whole(run: &Run, now: i64, base: &str) -> Value {
     let mut shown = frame(run, run.run_id, now);
     let (life, result) = (run.life, run.result.as_deref());
     state(&mut shown, life, result, &run.message);
+    if let Some(ending) = run.ending.as_ref().filter(|_| !life.active()) {
+        told(&mut shown, &ending.rest);
+    }
     shown["run_name"] = json!(run.run_name);
     shown["run_type"] = json!(run_type(run));
     shown["format"] = json!(text(&run.settings, "format").unwrap_or("MULTI_TASK"));
@@ -56,6 +59,9 @@ pub fn of_task(run: &Run, id: i64, now: i64, base: &str) -> Value {
     shown["run_name"] = own["task_key"].clone();
     shown["state"] = own["state"].clone();
     shown["status"] = own["status"].clone();
+    if let Some(instance) = set(&own, "cluster_instance") {
+        shown["cluster_instance"] = instance.clone();
+    }
     shown["run_type"] = json!(run_type(run));
     shown["format"] = json!("SINGLE_TASK");
     shown["run_page_url"] = json!(format!("{base}/#job/{}/run/{id}", run.job_id));
@@ -68,6 +74,7 @@ pub fn of_task(run: &Run, id: i64, now: i64, base: &str) -> Value {
 fn frame(run: &Run, run_id: i64, now: i64) -> Value {
     let mut shown = json!({
         "run_id": run_id,
+        "job_run_id": run.run_id,
         "creator_user_name": run.creator_user_name,
         "run_as_user_name": run.run_as_user_name,
         "start_time": run.created,
@@ -126,6 +133,19 @@ pub fn state(shown: &mut Value, life: LifeCycleState, result: Option<&str>, mess
     shown["status"] = status;
 }
 
+/// Says of a state what its story says.
+fn told(shown: &mut Value, ending: &TaskEnding) {
+    if let Some(details) = shown["status"].get_mut("termination_details") {
+        details["code"] = json!(ending.code);
+        details["type"] = json!(ending.kind);
+    }
+}
+
+/// What the failed attempt of that id left behind, where there is a story to it.
+pub fn ending(run: &Run, id: i64) -> Option<TaskEnding> {
+    attempts(run).into_iter().find(|attempt| attempt.run_id == id)?.ending
+}
+
 /// One attempt at a task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attempt {
@@ -140,6 +160,8 @@ pub struct Attempt {
     pub life: LifeCycleState,
     pub result: Option<String>,
     pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<TaskEnding>,
 }
 
 /// The latest attempt at a task.
@@ -150,12 +172,18 @@ pub fn current(run: &Run, at: usize) -> Attempt {
     let key = text(&tasks(run)[at], "task_key").unwrap_or_default();
     // A repair fails by what it did not run again, while all that it ran succeeded.
     let of_others = !run.repairs.kept.is_empty() && run.outcome.result.as_deref().is_none_or(|r| r == "SUCCESS");
-    let (result, message) = match run.result.as_deref() {
-        Some("FAILED") if run.life == LifeCycleState::Terminated && of_others => {
-            (Some("SUCCESS".to_owned()), String::new())
+    let story = run.ending.as_ref().filter(|_| !run.life.active());
+    let own = story.filter(|story| story.task == key);
+    let (life, result, message) = match (own, run.result.as_deref()) {
+        (Some(own), _) => (own.life, Some(own.result.clone()), own.message.clone()),
+        (None, Some("FAILED")) if run.life == LifeCycleState::Terminated && of_others => {
+            (run.life, Some("SUCCESS".to_owned()), String::new())
         }
-        Some("FAILED" | "TIMEDOUT") if run.life == LifeCycleState::Terminated => of_failed(run, key),
-        other => (other.map(str::to_owned), run.message.clone()),
+        (None, Some("FAILED" | "TIMEDOUT")) if run.life == LifeCycleState::Terminated || story.is_some() => {
+            let (result, message) = of_failed(run, key);
+            (LifeCycleState::Terminated, result, message)
+        }
+        (None, other) => (run.life, other.map(str::to_owned), run.message.clone()),
     };
     Attempt {
         run_id: run.task_run_ids[at],
@@ -164,9 +192,10 @@ pub fn current(run: &Run, at: usize) -> Attempt {
         created: if run.repairs.id.is_some() { run.begins.unwrap_or(run.created) } else { run.created },
         started: run.started,
         ended: run.ended,
-        life: run.life,
+        life,
         result,
         message,
+        ending: own.map(|own| own.rest.clone()),
     }
 }
 
@@ -199,6 +228,15 @@ fn task(run: &Run, attempt: &Attempt, now: i64) -> Value {
         }
     }
     state(&mut shown, attempt.life, attempt.result.as_deref(), &attempt.message);
+    if let Some(ending) = &attempt.ending {
+        told(&mut shown, ending);
+        if let Some(id) = &ending.cluster_id {
+            shown["cluster_instance"] = json!({ "cluster_id": id });
+            if let Some(context) = &ending.spark_context_id {
+                shown["cluster_instance"]["spark_context_id"] = json!(context);
+            }
+        }
+    }
     if waits && attempt.life == LifeCycleState::Running {
         // Tasks run in the order of the graph; the sandbox shows the first ones at work and the others waiting.
         shown["state"]["life_cycle_state"] = json!("BLOCKED");

@@ -3,6 +3,7 @@
 use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
+    failure::{RunScenario, databricks as failing},
     request::Request,
     settings::RunOutcome,
     store::Store,
@@ -65,6 +66,35 @@ pub struct Run {
     pub queued: i64,
     #[serde(default)]
     pub repairs: repair::Repairs,
+    /// How the task that failed ended, where there is a story to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<RunEnding>,
+}
+
+/// How a run failed: the states of the task that failed, and what it leaves behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunEnding {
+    pub task: String,
+    pub life: LifeCycleState,
+    pub result: String,
+    pub message: String,
+    pub rest: TaskEnding,
+}
+
+/// What a failed attempt at a task leaves behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskEnding {
+    /// `termination_details`.
+    pub code: String,
+    pub kind: String,
+    /// What get-output has.
+    pub error: Option<String>,
+    pub error_trace: Option<String>,
+    pub logs: Option<String>,
+    /// Where it ran, and the id of the context, where one came to be.
+    pub cluster_id: Option<String>,
+    pub spark_context_id: Option<String>,
 }
 
 /// Answers `jobs/runs/VERB`.
@@ -116,10 +146,11 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
         return Err(ApiError::invalid("The parameters of the run exceed the limit of 10,000 bytes."));
     }
     let most = set(&job.settings, "max_concurrent_runs").and_then(Value::as_u64).unwrap_or(1);
-    let full = under_way(store, job_id) as u64 >= most;
-    let queue = set(&request.body, "queue").or_else(|| set(&job.settings, "queue"));
-    let queues = queue.and_then(|q| q.get("enabled")).and_then(Value::as_bool).unwrap_or(false);
     let outcome = outcome(store, &job);
+    let is_limited = outcome.scenario == Some(RunScenario::RunLimit);
+    let full = is_limited || under_way(store, job_id) as u64 >= most;
+    let queue = set(&request.body, "queue").or_else(|| set(&job.settings, "queue"));
+    let queues = queue.and_then(|q| q.get("enabled")).and_then(Value::as_bool).unwrap_or(false) && !is_limited;
     let run_as = job.run_as_user_name.clone();
     let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: token, given };
     let run_id = add(store, request, start);
@@ -128,13 +159,54 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
             run.life = LifeCycleState::Queued;
             run.message = format!("Queued due to reaching maximum concurrent runs of {most}.");
         } else {
-            run.life = LifeCycleState::Skipped;
-            run.ended = Some(run.created);
-            run.result = Some("MAXIMUM_CONCURRENT_RUNS_REACHED".to_owned());
-            run.message = "Run was skipped because the job reached its maximum number of concurrent runs.".to_owned();
+            skip(run);
         }
     }
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
+}
+
+/// A run that does not start because others of its job are under way.
+fn skip(run: &mut Run) {
+    run.life = LifeCycleState::Skipped;
+    run.ended = Some(run.created);
+    run.result = Some("MAXIMUM_CONCURRENT_RUNS_REACHED".to_owned());
+    run.message = "Run was skipped because the job reached its maximum number of concurrent runs.".to_owned();
+}
+
+/// The job of that id or name.
+pub fn job_called(store: &Store, which: &Value) -> Option<i64> {
+    let jobs = &store.databricks.jobs;
+    let called = |job: &&jobs::Job| which.as_str().is_some_and(|name| text(&job.settings, "name") == Some(name));
+    let id = which.as_i64().filter(|id| jobs.contains_key(id));
+    id.or_else(|| jobs.values().find(called).map(|job| job.job_id))
+}
+
+/// Adds a run of the past, from its beginning to its end; answers its id.
+pub fn past(
+    store: &mut Store,
+    job_id: i64,
+    outcome: RunOutcome,
+    given: Value,
+    (begin, end): (i64, i64),
+) -> Result<i64, ApiError> {
+    let job = jobs::find(store, job_id)?.clone();
+    let request = Request::internal("POST", "/api/2.2/jobs/run-now", &job.creator_user_name, Value::Null);
+    let is_limited = outcome.scenario == Some(RunScenario::RunLimit);
+    let run_as = job.run_as_user_name.clone();
+    let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: None, given };
+    let run_id = add(store, &request, start);
+    if let Some(run) = store.databricks.runs.get_mut(&run_id) {
+        run.created = begin;
+        if is_limited {
+            skip(run);
+        } else {
+            // Its cluster takes some minutes to come, as far as there is time.
+            run.started = Some(begin + ((end - begin) / 10).min(240_000));
+            finish(run, end);
+        }
+    }
+    failing::deliver(store);
+    Ok(run_id)
 }
 
 /// What run-now and repair take beside the job or the run.
@@ -196,6 +268,7 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         begins: None,
         queued: 0,
         repairs: repair::Repairs::default(),
+        ending: None,
     };
     store.databricks.runs.insert(run_id, run);
     run_id
@@ -275,6 +348,7 @@ pub fn tick(store: &mut Store) {
             break;
         }
     }
+    failing::deliver(store);
 }
 
 /// Starts queued runs where there is room; answers whether it started one. They begin when the room came to be.
@@ -321,6 +395,7 @@ fn step(store: &mut Store, run_id: i64) {
     } else {
         advance(store, run_id);
     }
+    failing::deliver(store);
     start_queued(store);
 }
 
@@ -340,8 +415,14 @@ fn advance(store: &mut Store, run_id: i64) {
 }
 
 fn finish(run: &mut Run, now: i64) {
-    let result = run.outcome.result.clone().unwrap_or_else(|| "SUCCESS".to_owned());
     run.ended = Some(now);
+    if let Some(scenario) = run.outcome.scenario {
+        // The rest is told when its evidence is made, in the same request.
+        let (life, result) = scenario.of_run();
+        (run.life, run.result) = (life, Some(result.to_owned()));
+        return;
+    }
+    let result = run.outcome.result.clone().unwrap_or_else(|| "SUCCESS".to_owned());
     run.message = run.outcome.error.clone().unwrap_or_default();
     if result == "INTERNAL_ERROR" {
         run.life = LifeCycleState::InternalError;
@@ -469,7 +550,16 @@ fn output(store: &mut Store, request: &Request) -> Handled {
     let metadata = run_view::of_task(run, task, now, &request.base);
     let failed = metadata["state"]["result_state"] == "FAILED";
     let mut answer = Map::new();
-    if failed {
+    if let Some(ending) = run_view::ending(run, task) {
+        for (name, part) in [("error", &ending.error), ("error_trace", &ending.error_trace), ("logs", &ending.logs)] {
+            if let Some(text) = part {
+                answer.insert(name.to_owned(), json!(text));
+            }
+        }
+        if ending.logs.is_some() {
+            answer.insert("logs_truncated".to_owned(), json!(false));
+        }
+    } else if failed {
         let error = run.outcome.error.as_deref().unwrap_or("Workload failed, see run output for details");
         answer.insert("error".to_owned(), json!(error));
         answer.insert("error_trace".to_owned(), json!(run.outcome.error_trace.as_deref().unwrap_or(error)));

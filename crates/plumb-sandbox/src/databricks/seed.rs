@@ -1,7 +1,8 @@
 //! Seeding a workspace: creates its objects from JSON in the shape of the APIs.
 
-use super::{route, set, text};
-use crate::{request::Request, store::Store};
+use super::{route, runs, set, text};
+use crate::{request::Request, settings::RunOutcome, store::Store};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The lists of a seed in the order in which they are added: what others refer to comes first.
@@ -15,8 +16,11 @@ const LISTS: [(&str, &str, &str); 5] = [
 
 /// Adds a seed's objects as if a user had created them, and answers their ids. Each may name its own id, its
 /// `creator_user_name`, and its `permissions` (a list as in the permissions API); clusters also `state`, `pinned` and
-/// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it.
+/// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it. `runs`
+/// are runs of the past.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
+    let mut seed = seed.clone();
+    let runs = seed.as_object_mut().and_then(|lists| lists.remove("runs"));
     let lists = seed
         .as_object()
         .ok_or("it must be an object with lists of jobs, clusters, policies, instance_pools, warehouses")?;
@@ -43,8 +47,53 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
             }
         }
     }
+    for (at, run) in runs.as_ref().and_then(Value::as_array).into_iter().flatten().enumerate() {
+        match past_run(store, run) {
+            Ok(id) => {
+                if let Some(list) = ids["runs"].as_array_mut() {
+                    list.push(id);
+                } else {
+                    ids["runs"] = json!([id]);
+                }
+            }
+            Err(why) => result = result.and(Err(format!("runs[{at}]: {why}"))),
+        }
+    }
     (store.settings.list_delay_reads, store.settings.list_delay_seconds) = delays;
     result.map(|()| ids)
+}
+
+/// A run of the past: of which job, from when to when, and how it went.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunSeed {
+    /// The job's id or name.
+    job: Value,
+    /// As `2026-10-01T04:00:00Z`.
+    started: String,
+    ended: String,
+    /// How it went, as the setting `runs` has it.
+    #[serde(default)]
+    outcome: RunOutcome,
+    /// What run-now was given: `{"job_parameters": {"month": "2026-10"}}`.
+    #[serde(default)]
+    given: Option<Value>,
+}
+
+fn past_run(store: &mut Store, seed: &Value) -> Result<Value, String> {
+    let seed: RunSeed = serde_json::from_value(seed.clone()).map_err(|e| e.to_string())?;
+    let time = |text: &str| {
+        let read = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
+        read.map_err(|e| format!("a time is expected as 2026-10-01T04:00:00Z: {e}"))
+    };
+    let (begin, end) = (time(&seed.started)?, time(&seed.ended)?);
+    if end < begin {
+        return Err("it ends before it begins".to_owned());
+    }
+    let id = runs::job_called(store, &seed.job).ok_or_else(|| format!("there is no job {}", seed.job))?;
+    let given = seed.given.unwrap_or_else(|| json!({}));
+    let run = runs::past(store, id, seed.outcome, given, (begin, end));
+    run.map(|id| json!(id)).map_err(|e| e.body["message"].as_str().unwrap_or("refused").to_owned())
 }
 
 fn one(store: &mut Store, path: &str, key: &str, object: Value) -> Result<Value, String> {

@@ -7,12 +7,20 @@
 //! sandbox's business: it has no list of failures, only these stories.
 
 pub(crate) mod airflow;
+#[cfg(test)]
+mod airflow_tests;
 pub(crate) mod cast;
 mod data;
 pub(crate) mod databricks;
+#[cfg(test)]
+mod databricks_tests;
 pub(crate) mod emr;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use data::named as template_named;
+
+pub use airflow::DagScript;
+pub use databricks::RunScenario;
 pub use emr::{ClusterScenario, StepScenario};

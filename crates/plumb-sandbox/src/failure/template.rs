@@ -12,7 +12,7 @@
 //! | `LEVEL Logger: text` | a line with a head |
 //!
 //! In a line `{{name}}` is a slot, `{{n+100}}` a number of a loop and something, `{{host:n}}` an entry of a list by such a
-//! number (it begins again at the end), `{{clock}}` the time of the line.
+//! number (it begins again at the end), `{{clock}}` the time of the line, `{{esc}}` what colours of a terminal begin with.
 
 use std::collections::BTreeMap;
 
@@ -94,6 +94,11 @@ pub struct Printed {
 }
 
 impl Printed {
+    /// Whether it begins an entry, and does not continue one.
+    pub fn is_headed(&self) -> bool {
+        self.head != Head::Plain
+    }
+
     /// The line as its file has it.
     pub fn whole(&self) -> String {
         format!("{}{}", self.head.time(self.at), self.text)
@@ -231,6 +236,9 @@ impl Printer<'_> {
     fn slot(&self, inner: &str, vars: &BTreeMap<String, i64>) -> Option<String> {
         if inner == "clock" {
             return jiff::Timestamp::from_millisecond(self.clock).ok().map(|at| format!("{at:.3}"));
+        }
+        if inner == "esc" {
+            return Some("\u{1b}".to_owned());
         }
         if inner == "clock_ms" {
             return Some(self.clock.to_string());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
 
-const NOW: i64 = 1_795_345_200_000;
+pub const NOW: i64 = 1_795_345_200_000;
 
 /// What YARN itself leaves in double braces.
 const OF_YARN: [&str; 2] = ["{{PWD}}", "{{JAVA_HOME}}"];

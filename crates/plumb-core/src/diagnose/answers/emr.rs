@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// The class of a step that failed, whatever it was.
 const STEP_FAILED: &str = "STEP_FAILED";
+/// That of one that was cancelled: somebody or something else ended it.
+const RUN_CANCELED: &str = "RUN_CANCELED";
 
 /// Reasons of clusters and instances that say no failure. `USER_REQUEST` is told by the catalogue.
 const NO_FAILURE: &[&str] = &["", "NONE", "None", "ALL_STEPS_COMPLETED", "CLUSTER_TERMINATED"];
@@ -154,6 +156,11 @@ fn outcome_of(state: &str) -> Option<RunOutcome> {
     }
 }
 
+/// What the state of a step or run that is over says.
+fn class_of(state: &str) -> &'static str {
+    if matches!(state, "CANCELLED" | "INTERRUPTED") { RUN_CANCELED } else { STEP_FAILED }
+}
+
 /// `ListSteps`. The service lists the newest first.
 pub(super) fn steps(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>, beside: &Beside) {
     let listed = if answer.value.is_array() { answer } else { answer.get("Steps") };
@@ -240,7 +247,7 @@ fn say_step(reader: &mut AnswerReader<'_>, step: &ToldStep<'_>, beside: &Beside)
     if !step.state.is_empty() {
         let said = format!("{}: {}", step.name, step.state);
         // A cancelled step follows from what ended the cluster or the step before: it says no more than that it did not run.
-        reader.clue((STEP_FAILED, ClueRole::Wrapper), Strength::Service, status.get("State"), &said, &about);
+        reader.clue((class_of(&step.state), ClueRole::Wrapper), Strength::Service, status.get("State"), &said, &about);
     }
     reader.next_event();
     if let Some(code) = reader.text(failure.get("Reason")) {
@@ -334,7 +341,7 @@ pub(super) fn job_run(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>) {
     let mut about = About::new(Layer::Service, ended);
     about.subject.attempt = reader.number(run.get("attempt"));
     if !state.is_empty() && !reader.code("emr.serverless", &state, run.get("state"), &state, &about) {
-        reader.clue((STEP_FAILED, ClueRole::Wrapper), Strength::Service, run.get("state"), &state, &about);
+        reader.clue((class_of(&state), ClueRole::Wrapper), Strength::Service, run.get("state"), &state, &about);
     }
     reader.next_event();
     reader.message(run.get("stateDetails"), &about);

@@ -220,6 +220,14 @@ fn init_scripts(reader: &mut AnswerReader<'_>, scripts: AnswerMember<'_>, about:
     }
 }
 
+/// The run of a job's cluster, by the cluster's name: `job-11-run-88120-main`.
+fn run_in(name: &str) -> Option<&str> {
+    let (job, rest) = name.strip_prefix("job-")?.split_once("-run-")?;
+    let run = rest.split('-').next().unwrap_or_default();
+    let is_id = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_id(job) && is_id(run)).then_some(run)
+}
+
 /// `GET /api/2.1/clusters/get`.
 pub(super) fn cluster(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>, beside: &Beside) {
     let id = reader.text(answer.get("cluster_id"));
@@ -237,9 +245,10 @@ pub(super) fn cluster(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>, b
     let name = reader.text(answer.get("cluster_name"));
     let ended = reader.time(answer.get("terminated_time"));
     reader.facts.subject = RunSubject {
-        name: name.unwrap_or_default(),
+        name: name.clone().unwrap_or_default(),
         system: "databricks".to_owned(),
-        run: id.clone(),
+        // A job's cluster is named after its run.
+        run: name.as_deref().and_then(run_in).map(str::to_owned).or_else(|| id.clone()),
         started: reader.time(answer.get("start_time")),
         ended,
         ..RunSubject::default()

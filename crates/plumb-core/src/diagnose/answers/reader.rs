@@ -211,6 +211,8 @@ impl<'c> AnswerReader<'c> {
         let found = self.says.scan(self.file, kind, &without_escapes(&text));
         let place = self.place(member);
         let raw = self.raw(member).map(str::to_owned);
+        // The first message of a text is that of its code.
+        let first = found.clues.iter().map(|clue| clue.event).min().unwrap_or_default();
         let mut last = self.event;
         let mut any = false;
         for mut clue in found.clues {
@@ -219,7 +221,7 @@ impl<'c> AnswerReader<'c> {
                 continue;
             }
             any = true;
-            clue.event = clue.event.saturating_add(self.event).min(u64::MAX / 2);
+            clue.event = (clue.event - first).saturating_add(self.event).min(u64::MAX / 2);
             last = last.max(clue.event);
             clue.layer = about.layer;
             clue.at = clue.at.or(about.at);
@@ -295,15 +297,15 @@ fn complete(subject: &mut ClueSubject, known: &ClueSubject) {
         (&mut subject.container, &known.container),
         (&mut subject.executor, &known.executor),
         (&mut subject.host, &known.host),
-        (&mut subject.task, &known.task),
     ];
     for (field, known) in fields {
         if field.is_none() {
             known.clone_into(field);
         }
     }
-    // The service's own count: a message may number something else.
+    // The service knows them: a message may number something else, the tasks of a stage and their attempts.
     subject.attempt = known.attempt.or(subject.attempt);
+    subject.task = known.task.clone().or(subject.task.take());
 }
 
 /// A text without the colours of terminals: Databricks keeps IPython's.

@@ -1,6 +1,6 @@
 //! Finding the patterns of a catalogue in lines: literals first, expressions only where a literal of theirs stands.
 
-use super::literals::literals as literals_of;
+use super::literals::{beginning, exact_literals, literals};
 use super::{CatalogueError, FailureClass};
 use crate::logs::FileKind;
 use aho_corasick::automaton::Automaton;
@@ -9,11 +9,12 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-pub(super) use super::literals::literals;
-
 /// How much memory the states of one expression may take while it is matched, in bytes. There are hundreds of them, and a
 /// thread has its own.
 const MOST_STATES: usize = 128 << 10;
+
+/// What one search by vectors takes: it is that of Teddy.
+const MOST_GATE: usize = 64;
 
 /// What finds patterns in lines.
 pub struct Matcher {
@@ -22,8 +23,8 @@ pub struct Matcher {
     all: LiteralFinder,
     /// Over those of the patterns that INFO lines can say.
     info: LiteralFinder,
-    /// Whether a line has one of the latter: most lines are INFO, and only asked this.
-    gate: Option<packed::Searcher>,
+    /// Whether a line has one of the latter: most lines are INFO, and only asked this. `None` where vectors cannot tell.
+    gate: Option<Vec<packed::Searcher>>,
 }
 
 /// A pattern that matched.
@@ -116,13 +117,13 @@ impl Matcher {
         for (class_at, class) in classes.iter().enumerate() {
             for (at, pattern) in class.patterns.iter().enumerate() {
                 let id = patterns.len() as u32;
-                match literals_of(&pattern.re) {
+                match literals(&pattern.re) {
                     Ok(found) => {
-                        all.extend(found.iter().map(|text| (text.to_ascii_lowercase(), id)));
                         if pattern.info {
-                            info.extend(found.iter().map(|text| (text.to_ascii_lowercase(), id)));
-                            exact.extend(found);
+                            info.extend(found.iter().map(|text| (text.clone(), id)));
+                            exact.extend(exact_literals(&pattern.re).unwrap_or_default());
                         }
+                        all.extend(found.into_iter().map(|text| (text, id)));
                     }
                     Err(why) => wrong.push(format!("{}: {}: {why}", class.name, pattern.re)),
                 }
@@ -139,10 +140,7 @@ impl Matcher {
             return Err(CatalogueError(wrong));
         }
         let built = |found| LiteralFinder::new(found).map_err(|why| CatalogueError(vec![why]));
-        exact.sort();
-        exact.dedup();
-        let gate = packed::Config::new().builder().extend(&exact).build();
-        Ok(Matcher { patterns, all: built(all)?, info: built(info)?, gate })
+        Ok(Matcher { patterns, all: built(all)?, info: built(info)?, gate: gate_of(&exact) })
     }
 
     /// The patterns that match a line of such a file, in the catalogue's order. `info`: the line's head says INFO or less, and
@@ -152,7 +150,7 @@ impl Matcher {
             /// Room for the candidates of a line, kept from line to line.
             static FOUND: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
         }
-        if info && self.gate.as_ref().is_some_and(|gate| gate.find(line).is_none()) {
+        if info && self.gate.as_ref().is_some_and(|gate| gate.iter().all(|part| part.find(line).is_none())) {
             return Vec::new();
         }
         FOUND.with_borrow_mut(|found| {
@@ -163,6 +161,14 @@ impl Matcher {
             candidates.filter(|pattern| pattern.kinds & bit != 0).filter_map(|pattern| matched(pattern, line)).collect()
         })
     }
+}
+
+/// Searchers of which one finds something in a line that has one of the literals.
+fn gate_of(exact: &[Vec<u8>]) -> Option<Vec<packed::Searcher>> {
+    let mut exact: Vec<Vec<u8>> = exact.iter().map(|text| beginning(text).to_vec()).collect();
+    exact.sort();
+    exact.dedup();
+    exact.chunks(MOST_GATE).map(|part| packed::Config::new().builder().extend(part).build()).collect()
 }
 
 #[cfg(test)]

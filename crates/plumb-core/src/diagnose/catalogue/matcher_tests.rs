@@ -90,3 +90,27 @@ fn a_literal_that_repeats_names_its_pattern_once() {
     assert!(candidates.len() <= 2, "{candidates:?}");
     assert_eq!(catalogue.matcher().matches(&line, FileKind::Executor, false).len(), 1);
 }
+
+/// Most lines are INFO: they are asked by vector instructions whether one of few literals stands in them.
+#[test]
+fn lines_of_info_are_asked_quickly() {
+    let catalogue = Catalogue::builtin().unwrap();
+    let mut exact: Vec<Vec<u8>> = Vec::new();
+    for pattern in catalogue.classes().iter().flat_map(|class| &class.patterns).filter(|pattern| pattern.info) {
+        exact.extend(exact_literals(&pattern.re).unwrap());
+    }
+    let gate = gate_of(&exact);
+    exact.sort();
+    exact.dedup();
+    let listed: Vec<_> = exact.iter().map(|text| String::from_utf8_lossy(text)).collect();
+    assert!(gate.is_some_and(|gate| gate.len() <= 2), "{} literals: {listed:#?}", exact.len());
+    // And few of them pass.
+    let quiet = [
+        "26/10/02 04:31:40 INFO TaskSetManager: Starting task 7.0 in stage 3.0 (TID 19) (ip-10-0-1-2, executor 4, partition 7)",
+        "26/10/02 04:31:40 INFO BlockManagerInfo: Added broadcast_3_piece0 in memory on h:39315 (size: 1 KiB, free: 2.1 GiB)",
+    ];
+    for line in quiet {
+        let gate = catalogue.matcher().gate.as_ref().unwrap();
+        assert!(gate.iter().all(|part| part.find(line.as_bytes()).is_none()), "{line}");
+    }
+}

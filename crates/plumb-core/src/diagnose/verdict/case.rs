@@ -2,11 +2,16 @@
 
 use super::names::{Names, Whereabouts, of_container};
 use crate::diagnose::catalogue::{Catalogue, FailureClass};
-use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
+use crate::diagnose::clue::{Clue, ClueRole, ClueSubject, Layer, Strength};
 use crate::diagnose::facts::RunFacts;
 use std::cell::Cell;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A fetch failure is told by the task that fetched, and is about the executor that had the data.
+const FETCH_FAILED: &str = "FETCH_FAILED";
+/// More clues of one message name nobody new.
+const MOST_NAMED: usize = 8;
 
 /// What became of a clue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,11 @@ pub(super) struct Sighting<'a> {
     /// The number of its message: a file and an event in it.
     pub(super) message: usize,
     pub(super) whereabouts: Whereabouts,
+    /// `7.0`, and the id of the task's attempt: its own, or those that its message names.
+    pub(super) stage: Option<String>,
+    pub(super) tid: Option<String>,
+    /// Whether it is about the run as a whole, and not about a node or an executor of it.
+    pub(super) is_of_the_run: bool,
     pub(super) fate: Fate,
 }
 
@@ -59,12 +69,6 @@ impl Sighting<'_> {
     /// Whether it is a candidate at all.
     pub(super) fn is_trouble(&self) -> bool {
         matches!(self.role(), ClueRole::Cause | ClueRole::Symptom)
-    }
-
-    /// Whether it is about the run as a whole, and not about a node or an executor of it.
-    pub(super) fn is_of_the_run(&self) -> bool {
-        let subject = &self.clue.subject;
-        self.clue.layer <= Layer::Driver && subject.host.is_none() && subject.executor.is_none()
     }
 }
 
@@ -87,28 +91,44 @@ impl<'a> Case<'a> {
         clues.sort_by(|a, b| in_files(a, b));
         clues.dedup_by(|a, b| a == b);
         let times = times(&clues);
-        let applications: std::collections::BTreeSet<String> = clues.iter().filter_map(|c| application(c)).collect();
-        let only = if applications.len() == 1 { applications.into_iter().next() } else { None };
+        let applications = applications(&clues);
         let names = Names::of(facts.relations.iter(), clues.iter().map(|clue| &clue.subject));
         let mut numbers: HashMap<(&str, u64), usize> = HashMap::new();
+        let mut messages: Vec<Vec<usize>> = Vec::new();
+        let mut of_message: Vec<usize> = Vec::with_capacity(clues.len());
+        for (index, clue) in clues.iter().enumerate() {
+            let message = *numbers.entry((clue.place.file.as_str(), clue.event)).or_insert(messages.len());
+            if message == messages.len() {
+                messages.push(Vec::new());
+            }
+            if let Some(all) = messages.get_mut(message) {
+                all.push(index);
+            }
+            of_message.push(message);
+        }
         let mut seen: Vec<Sighting<'a>> = Vec::with_capacity(clues.len());
-        for (clue, at) in clues.iter().zip(times) {
-            let next = numbers.len();
-            let message = *numbers.entry((clue.place.file.as_str(), clue.event)).or_insert(next);
+        let heads: Vec<MessageNames<'_>> = messages.iter().map(|all| MessageNames::of(&clues, all)).collect();
+        for ((clue, at), message) in clues.iter().zip(times).zip(of_message) {
+            let subject = heads.get(message).map_or_else(|| clue.subject.clone(), |head| head.complete(clue));
+            let stream = stream(clue);
+            let by_stream = || applications.of_streams.get(&stream).cloned().flatten();
             seen.push(Sighting {
                 clue,
                 at,
-                application: application(clue).or_else(|| only.clone()),
+                application: application(clue).or_else(|| applications.only.clone()).or_else(by_stream),
                 attempt: clue.subject.attempt.or_else(|| in_container(clue).map(|(_, attempt)| attempt)),
-                stream: stream(clue),
+                stream,
                 message,
-                whereabouts: names.whereabouts(&clue.subject),
+                whereabouts: names.whereabouts(&subject),
+                is_of_the_run: clue.layer <= Layer::Driver && subject.host.is_none() && subject.executor.is_none(),
+                stage: subject.stage,
+                tid: subject.tid,
                 fate: Fate::Kept,
             });
         }
         // Stable: clues of one file and one time stay as they stand in it.
         seen.sort_by_key(|s| (s.at.is_none(), s.at, std::cmp::Reverse(s.clue.layer)));
-        let mut messages = vec![Vec::new(); numbers.len()];
+        let mut messages = vec![Vec::new(); messages.len()];
         for (index, sighting) in seen.iter().enumerate() {
             if let Some(message) = messages.get_mut(sighting.message) {
                 message.push(index);
@@ -148,6 +168,70 @@ impl<'a> Case<'a> {
     pub(super) fn work(&self) -> u64 {
         self.work.get()
     }
+}
+
+/// Whom the clues of one message name: `Lost task 3.1 in stage 7.0 (TID 41) (10.0.0.1 executor 5): java.lang.X` is one clue
+/// that names a task, and another one that does not.
+struct MessageNames<'c> {
+    clues: Vec<&'c Clue>,
+}
+
+impl<'c> MessageNames<'c> {
+    fn of(clues: &[&'c Clue], message: &[usize]) -> MessageNames<'c> {
+        let clues = message.iter().filter_map(|index| clues.get(*index).copied());
+        let names = |clue: &&Clue| clue.subject.executor.is_some() || clue.subject.host.is_some() || clue.subject.tid.is_some();
+        MessageNames { clues: clues.filter(names).take(MOST_NAMED).collect() }
+    }
+
+    /// The subject of a clue with what its message names.
+    fn complete(&self, clue: &Clue) -> ClueSubject {
+        let mut subject = clue.subject.clone();
+        if subject.stage.is_none()
+            && subject.tid.is_none()
+            && let Some(task) = self.clues.iter().find(|other| other.subject.tid.is_some())
+        {
+            (subject.stage, subject.tid) = (task.subject.stage.clone(), task.subject.tid.clone());
+        }
+        if !matches!(clue.layer, Layer::Step | Layer::Driver) || subject.executor.is_some() || subject.host.is_some() {
+            return subject;
+        }
+        // The container of a driver's log is the driver's, whomever its lines are about.
+        subject.container = None;
+        let named = |other: &&&Clue| other.subject.executor.is_some() || other.subject.host.is_some();
+        let of_its_class = self.clues.iter().filter(named).find(|other| other.class == clue.class);
+        // A task that could not fetch names itself, and fails of another executor.
+        let of_another = || self.clues.iter().find(named).filter(|_| &*clue.class != FETCH_FAILED);
+        if let Some(other) = of_its_class.or_else(of_another) {
+            subject.executor = other.subject.executor.clone();
+            subject.host = other.subject.host.clone();
+        }
+        subject
+    }
+}
+
+/// The applications of a run.
+struct Applications {
+    /// If there is but one.
+    only: Option<String>,
+    /// The one that the clues of a stream name; `None`: several.
+    of_streams: HashMap<String, Option<String>>,
+}
+
+fn applications(clues: &[&Clue]) -> Applications {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    let mut of_streams: HashMap<String, Option<String>> = HashMap::new();
+    for clue in clues {
+        let Some(application) = application(clue) else { continue };
+        if clue.layer == Layer::Step {
+            let of = of_streams.entry(stream(clue)).or_insert_with(|| Some(application.clone()));
+            if of.as_ref() != Some(&application) {
+                *of = None;
+            }
+        }
+        all.insert(application);
+    }
+    let only = if all.len() == 1 { all.into_iter().next() } else { None };
+    Applications { only, of_streams }
 }
 
 /// The order of files, lines, and depths: what is left of it decides nothing but which of two equal clues is shown.

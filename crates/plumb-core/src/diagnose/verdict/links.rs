@@ -2,7 +2,7 @@
 
 use super::case::{Case, Fate, Sighting};
 use super::names::Kinship;
-use super::sift::{EXCEPTION, STAGE_ABORT, STOPS, is_exception, stage_number};
+use super::sift::{PASSED_ON, STAGE_ABORT, STOPS, is_exception, stage_number};
 use crate::diagnose::clue::{ClueRole, Layer};
 use std::collections::{HashMap, HashSet};
 
@@ -41,6 +41,7 @@ pub(super) fn links(case: &Case<'_>) -> Links {
     let ends = end_messages(case);
     let aborts: Vec<&Sighting<'_>> = case.kept().map(|(_, s)| s).filter(|s| s.class() == STAGE_ABORT).collect();
     let tasks: HashSet<(&str, &str)> = aborts.iter().filter_map(|s| task(s)).collect();
+    let stages: HashSet<&str> = tasks.iter().map(|(stage, _)| *stage).collect();
     // Of many stages that were given up, the first one counts: the rest follow.
     let first = aborts.iter().find(|s| s.whereabouts.node.is_some() || s.whereabouts.executor.is_some());
     let closing = closing_time(case);
@@ -65,7 +66,7 @@ pub(super) fn links(case: &Case<'_>) -> Links {
             Link::None
         };
         links.of.push(link);
-        let other_task = !tasks.is_empty() && task(sighting).is_some() && link < Link::Task;
+        let other_task = task(sighting).is_some_and(|(stage, _)| !tasks.is_empty() && !stages.contains(stage));
         let long_before = kinship == Some(Kinship::Same) && !near();
         let elsewhere = kinship == Some(Kinship::Different) || other_task || long_before;
         links.elsewhere.push(link == Link::None && elsewhere);
@@ -74,8 +75,7 @@ pub(super) fn links(case: &Case<'_>) -> Links {
 }
 
 fn task<'s>(sighting: &'s Sighting<'_>) -> Option<(&'s str, &'s str)> {
-    let subject = &sighting.clue.subject;
-    Some((stage_number(subject.stage.as_deref()?), subject.tid.as_deref()?))
+    Some((stage_number(sighting.stage.as_deref()?), sighting.tid.as_deref()?))
 }
 
 fn within_reach(abort: &Sighting<'_>, sighting: &Sighting<'_>) -> bool {
@@ -95,7 +95,7 @@ fn end_messages(case: &Case<'_>) -> HashSet<usize> {
         if !counts || sighting.clue.layer > Layer::Driver {
             continue;
         }
-        if sighting.role() == ClueRole::Wrapper && sighting.class() != EXCEPTION {
+        if sighting.role() == ClueRole::Wrapper && !PASSED_ON.contains(&sighting.class()) {
             ends.insert(sighting.message);
         }
         if is_exception(sighting) && sighting.clue.layer != Layer::Service {
@@ -119,7 +119,7 @@ fn closing_time(case: &Case<'_>) -> Option<i64> {
 
 /// Whether it is a service's word on the run itself: without a time, or with one close to the end.
 fn of_the_end(case: &Case<'_>, sighting: &Sighting<'_>, closing: Option<i64>) -> bool {
-    let of_the_run = sighting.clue.layer == Layer::Service && sighting.is_of_the_run() && sighting.is_trouble();
+    let of_the_run = sighting.clue.layer == Layer::Service && sighting.is_of_the_run && sighting.is_trouble();
     if !of_the_run || sighting.fate != Fate::Kept {
         return false;
     }

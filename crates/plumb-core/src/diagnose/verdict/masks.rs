@@ -56,17 +56,23 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
     let index = Index::of(case, |class| STOPS.contains(&class) || classes.iter().any(|c| &*c.name == class));
     let mut found: Vec<Option<Explained>> = vec![None; case.seen.len()];
     let mut going_on: HashMap<(&str, Option<usize>), (i64, Explained)> = HashMap::new();
+    let mut anywhere: HashMap<&str, (i64, Explained)> = HashMap::new();
     for (number, sighting) in case.seen.iter().enumerate() {
         if !sighting.is_trouble() || !may_explain(sighting) {
             continue;
         }
         let by = explainers.get(sighting.class()).map_or(&[] as &[_], Vec::as_slice);
         let key = (sighting.class(), sighting.whereabouts.node);
+        let best = best(case, &index, number, sighting, by);
+        let alike = || anywhere.get(sighting.class()).copied().filter(|(_, like)| is_alike(case, sighting, *like));
         let explained = stopped(case, &index, number, sighting)
-            .or_else(|| best(case, &index, number, sighting, by))
-            .or_else(|| still(going_on.get(&key).copied(), sighting));
+            .or_else(|| best.filter(|best| best.proven))
+            .or_else(|| still(going_on.get(&key).copied(), sighting))
+            .or_else(|| still(alike(), sighting).map(|like| Explained { proven: like.proven && is_unnamed(sighting), ..like }))
+            .or(best);
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
             going_on.insert(key, (at, explained));
+            anywhere.insert(sighting.class(), (at, explained));
         }
         if let Some(place) = found.get_mut(number) {
             *place = explained;
@@ -80,9 +86,23 @@ fn may_explain(sighting: &Sighting<'_>) -> bool {
     matches!(sighting.fate, Fate::Kept | Fate::Recovered)
 }
 
+/// A symptom without a time stands in a traceback that is printed at the end.
 fn still(before: Option<(i64, Explained)>, sighting: &Sighting<'_>) -> Option<Explained> {
-    let (at, explained) = before?;
-    (sighting.at? - at <= GOES_ON).then_some(explained)
+    let (before, explained) = before?;
+    sighting.at.is_none_or(|at| at - before <= GOES_ON).then_some(explained)
+}
+
+/// Whether what explained the last symptom like it explains this one: of executors that die in a row alike, the log of one is
+/// enough. What happened to a node happened to no other node.
+fn is_alike(case: &Case<'_>, sighting: &Sighting<'_>, like: Explained) -> bool {
+    let of_a_node = |by: &Sighting<'_>| by.clue.strength == Strength::Service || by.clue.layer == Layer::Node;
+    let is_of_a_node = case.seen.get(like.by).is_none_or(of_a_node);
+    !sighting.is_cause() && (is_unnamed(sighting) || !is_of_a_node)
+}
+
+/// Whether it is a symptom that names nobody.
+fn is_unnamed(sighting: &Sighting<'_>) -> bool {
+    sighting.is_of_the_run && !sighting.is_cause()
 }
 
 /// A person or a policy ended it within a minute before.
@@ -138,6 +158,10 @@ fn in_reach(
     for &candidate in numbers.get(from..)?.iter().take(reach).chain(untimed) {
         case.looked();
         let Some(other) = case.seen.get(candidate) else { continue };
+        // A cause is no consequence of a symptom.
+        if sighting.is_cause() && !other.is_cause() {
+            continue;
+        }
         if candidate == number || !in_time(sighting, other, earliest) || paths_differ(sighting, other) {
             continue;
         }
@@ -221,7 +245,7 @@ impl Index {
                 continue;
             }
             let keys = of.entry(class.to_owned()).or_default();
-            if sighting.is_of_the_run() || STOPS.contains(&class) {
+            if sighting.is_of_the_run || STOPS.contains(&class) {
                 push(keys, Key::Run, number);
             } else {
                 push(keys, Key::Any, number);

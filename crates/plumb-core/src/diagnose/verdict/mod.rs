@@ -36,6 +36,7 @@ pub fn diagnose(catalogue: &Catalogue, facts: &RunFacts) -> Diagnosis {
 fn decided(case: &mut Case<'_>) -> Diagnosis {
     sift::said_to_be_none(case);
     let attempts_before = sift::attempts(case);
+    sift::applications(case);
     sift::clearing(case);
     sift::recovered(case);
     sift::after_the_run(case);
@@ -47,9 +48,11 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     sift::unwrap(case);
     let links = links::links(case);
     let explained = masks::explained(case);
-    #[cfg(test)]
     if std::env::var("DBG").is_ok() {
         for (i, s) in case.seen.iter().enumerate() {
+<<<<<<< HEAD
+            eprintln!("{i} {} {:?} {:?} {:?} {:?} at {} link {:?} else {:?} by {:?} {:?} {}:{:?} e{} d{} {:.140}", s.class(), s.role(), s.clue.strength, s.clue.layer, s.fate, s.clue.at.map_or("-".to_owned(),|a|a.to_string()), links.of[i], links.elsewhere[i], explained[i].map(|e| (e.by, e.proven)), s.clue.subject, s.clue.place.file.rsplit("/").take(4).collect::<Vec<_>>().join("<"), s.clue.place.line, s.clue.event, s.clue.depth, s.clue.text);
+=======
             eprintln!(
                 "{i} {} {:?} {:?} at {:?} link {:?} else {:?} by {:?} {:?} {}:{:?}",
                 s.class(),
@@ -63,6 +66,7 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
                 s.clue.place.file,
                 s.clue.place.line
             );
+>>>>>>> observe
         }
     }
     let (chosen, rivals) = rank::choose(case, &links, &explained, ending);
@@ -72,7 +76,7 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     };
     diagnosis.cause = told::cause(case, &chosen, ending.lost_sight);
     diagnosis.chain = told::chain(case, &chosen);
-    diagnosis.also = rivals.iter().filter_map(|rival| told::cause(case, rival, false)).collect();
+    diagnosis.also = rivals.iter().filter_map(|rival| told::cause(case, rival, None)).collect();
     if let Some(root) = case.seen.get(chosen.candidate.root) {
         let class = case.class(root.class());
         diagnosis.retry = class.and_then(|class| class.retry);

@@ -1,16 +1,19 @@
 //! How the run ended: a service's word first, and without one its log's.
 
-use super::case::{Case, Fate};
-use super::sift::{EXCEPTION, USER_CODE, is_exception};
+use super::case::{Case, Fate, Sighting};
+use super::sift::{PASSED_ON, USER_CODE, is_exception};
 use crate::diagnose::clue::{ClueRole, Layer};
 use crate::diagnose::result::RunOutcome;
+
+/// The slot with the code that a session stopped with.
+const CODE: &str = "code";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) outcome: RunOutcome,
-    /// The work was done, and Airflow failed nevertheless.
-    pub(super) lost_sight: bool,
+    /// Airflow failed, though the work was done or is still done: how that stands.
+    pub(super) lost_sight: Option<RunOutcome>,
 }
 
 /// The ending of a run whose clues are sifted.
@@ -18,10 +21,12 @@ pub(super) fn ending(case: &Case<'_>) -> Ending {
     let said: Vec<RunOutcome> =
         case.facts.outcomes.iter().map(|said| said.outcome).filter(|outcome| *outcome != RunOutcome::Unknown).collect();
     let Some((&lowest, above)) = said.split_last() else {
-        return Ending { outcome: logged(case), lost_sight: false };
+        return Ending { outcome: logged(case), lost_sight: None };
     };
-    let lost_sight = lowest == RunOutcome::Succeeded && airflow_failed(case, above);
-    Ending { outcome: if lost_sight { RunOutcome::Failed } else { lowest }, lost_sight }
+    let goes_well = matches!(lowest, RunOutcome::Succeeded | RunOutcome::Running);
+    let airflow_failed = goes_well && airflow_failed(case, above);
+    let lost_sight = airflow_failed.then_some(lowest);
+    Ending { outcome: if airflow_failed { RunOutcome::Failed } else { lowest }, lost_sight }
 }
 
 /// Whether Airflow says that it failed, and why: a red task above a green run.
@@ -32,7 +37,7 @@ fn airflow_failed(case: &Case<'_>, above: &[RunOutcome]) -> bool {
 
 /// What the log says of the end. A log that only stops says nothing.
 fn logged(case: &Case<'_>) -> RunOutcome {
-    let any = |role| case.kept().any(|(_, s)| s.role() == role && s.class() != EXCEPTION);
+    let any = |role| case.kept().any(|(_, s)| s.role() == role && !PASSED_ON.contains(&s.class()));
     if any(ClueRole::Wrapper) {
         return RunOutcome::Failed;
     }
@@ -43,5 +48,11 @@ fn logged(case: &Case<'_>) -> RunOutcome {
         let of_the_program = case.seen.iter().filter(move |s| s.fate == fate && s.clue.layer <= Layer::Driver);
         of_the_program.filter(|s| is_exception(s)).any(|s| fate == Fate::Kept || s.class() == USER_CODE)
     };
-    if uncaught(Fate::Kept) || uncaught(Fate::AfterStop) { RunOutcome::Failed } else { RunOutcome::Unknown }
+    if uncaught(Fate::Kept) || uncaught(Fate::AfterStop) {
+        return RunOutcome::Failed;
+    }
+    // PySpark stops with 0 whatever happened: it counts where nothing was thrown.
+    let stopped_well = |s: &Sighting<'_>| s.role() == ClueRole::End && s.clue.slots.get(CODE).is_some_and(|code| code == "0");
+    let stopped_well = case.kept().any(|(_, s)| stopped_well(s) && s.clue.layer <= Layer::Driver);
+    if stopped_well { RunOutcome::Succeeded } else { RunOutcome::Unknown }
 }

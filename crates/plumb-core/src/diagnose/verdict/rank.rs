@@ -74,7 +74,7 @@ fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], e
     let any_kept = case.kept().any(|(_, s)| s.is_cause());
     let counts = |s: &Sighting<'_>| {
         let fate = s.fate == Fate::Kept || (s.fate == Fate::AfterStop && !any_kept);
-        fate && s.is_trouble() && (!ending.lost_sight || s.clue.layer == Layer::Airflow)
+        fate && s.is_trouble() && (ending.lost_sight.is_none() || s.clue.layer == Layer::Airflow)
     };
     let mut by_root: BTreeMap<usize, Candidate> = BTreeMap::new();
     for (number, _) in case.seen.iter().enumerate().filter(|(_, s)| counts(s)) {

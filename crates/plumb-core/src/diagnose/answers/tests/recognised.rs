@@ -104,7 +104,8 @@ fn periods_are_told_from_names_and_parameters() {
     for (name, expected) in named {
         assert_eq!(period_in(name).as_deref(), expected, "{name}");
     }
-    let table: [(&[(&str, &str)], Option<&str>); 6] = [
+    type Named<'a> = &'a [(&'a str, &'a str)];
+    let table: [(Named<'_>, Option<&str>); 6] = [
         (&[("--month", "202610")], Some("2026-10")),
         (&[("run_date", "20261105"), ("month", "2026-10")], Some("2026-10")),
         (&[("from_month", "2026-09"), ("to_month", "2026-10")], None),
