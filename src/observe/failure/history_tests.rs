@@ -1,4 +1,5 @@
-use super::{FailureServices, RunHistory, history};
+use super::{FailedRun, FailureServices, RunHistory, history};
+use crate::observe::failure::{FailureOptions, read_run};
 use crate::services::fake::{Fake, FakeAnswer, refused};
 use crate::services::{Requests, Services};
 use jiff::Timestamp;
@@ -140,4 +141,34 @@ async fn what_cannot_be_asked_is_said() {
     let unread: Vec<&str> = found.unread.iter().map(|missing| missing.what.as_str()).collect();
     assert_eq!(unread, ["runs of AirflowDag/monthly", "runs of EmrCluster/legacy"]);
     assert!(found.unread[0].why.contains("Airflow"), "{:?}", found.unread);
+}
+
+/// A callback runs before Airflow notes that the task has failed.
+#[tokio::test]
+async fn a_task_that_has_failed_whatever_airflow_says_yet() {
+    let log = "[2026-10-02T04:00:00.000+0000] {taskinstance.py:1} ERROR - Task failed with exception\nTraceback (most recent call \
+               last):\n  File \"/dags/a.py\", line 7, in score\nValueError: no ledger\n";
+    let fake = Fake::new(move |call: &Call| {
+        let task = json!({"task_id": "load", "dag_id": "d", "dag_run_id": "r", "try_number": 1, "state": "running"});
+        Ok(match call.path.rsplit('/').next() {
+            Some("r") => json!({"dag_id": "d", "dag_run_id": "r", "state": "running"}),
+            Some("taskInstances") => json!({"task_instances": [task], "total_entries": 1}),
+            Some("1") => json!({"content": log}),
+            _ => json!({}),
+        })
+    });
+    let mut outcomes = Vec::new();
+    for failed in [false, true] {
+        let services =
+            FailureServices::new(Services::default().with(System::Airflow, fake.clone(), Requests::default()), None);
+        let zone = jiff::tz::TimeZone::UTC;
+        let options = FailureOptions { all: false, most: 1 << 20, zone, now: NOW.parse().unwrap(), failed };
+        let task = Some("load".to_owned());
+        let run = FailedRun::Airflow { dag: "d".into(), run: "r".into(), task, try_number: Some(1) };
+        let catalogue = Arc::new(Catalogue::builtin().unwrap());
+        let facts = read_run(catalogue.clone(), services, options, run).await.unwrap();
+        let told = plumb_core::diagnose::diagnose(&catalogue, &facts);
+        outcomes.push((told.outcome, told.cause.is_some()));
+    }
+    assert_eq!(outcomes, [(RunOutcome::Running, false), (RunOutcome::Failed, true)]);
 }

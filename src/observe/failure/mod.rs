@@ -262,11 +262,7 @@ fn next_ring(book: &FailureBook, facts: &RunFacts, so_far: &Diagnosis, ring: Rin
     if matches!(so_far.outcome, RunOutcome::Succeeded | RunOutcome::Running) {
         return None;
     }
-<<<<<<< HEAD
-    let next = next::wanted(&book.catalogue, &book.facts, so_far, ring)?;
-=======
     let next = next::wanted(&book.catalogue, facts, so_far, ring)?;
->>>>>>> observe
     next.ring.filter(|next| *next > ring && *next < Ring::Everything)?;
     Some(next)
 }

@@ -203,7 +203,8 @@ async fn of_the_logs_those_of_the_time_are_read_unless_all_are_asked_for() {
 
     // The ring of the driver alone.
     let world = World::new(databricks_logs(), workspace);
-    let options = FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH, failed: false };
+    let options =
+        FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH, failed: false };
     let mut book = FailureBook::new(Arc::new(Catalogue::builtin().unwrap()), world.services(), options);
     let mut layer = DatabricksReading::new(88120, None);
     layer.read(&mut book, Ring::Answers, &Wanted::default()).await.unwrap();
