@@ -15,7 +15,11 @@ spec:
   tasks:
     - task_key: main
       notebook_task: {notebook_path: /Shared/etl}
-      new_cluster: {spark_version: 16.4.x-scala2.12, node_type_id: r6id.2xlarge, num_workers: 2}
+      new_cluster:
+        spark_version: 16.4.x-scala2.12
+        node_type_id: r6id.2xlarge
+        num_workers: 4
+        cluster_log_conf: {s3: {destination: "s3://logs/dbx", region: eu-central-1}}
 ";
 const MIGRATION: &str = "\
 apiVersion: plumb/v1
