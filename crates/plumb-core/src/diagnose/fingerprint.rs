@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 /// The longest part of a line that counts, in bytes: what comes after it are values.
 const MOST_HEAD: usize = 400;
 /// What an id of AWS begins with.
-const ID_PREFIXES: &[&str] = &["i-", "j-", "s-", "app-", "application_", "container_", "job_", "attempt_", "subnet-", "sg-", "vol-"];
+const ID_PREFIXES: &[&str] =
+    &["i-", "j-", "s-", "app-", "application_", "container_", "job_", "attempt_", "subnet-", "sg-", "vol-"];
 
 /// 8 hexadecimal digits of SHA-256 over the class, the normalised text and the first frame of the user's own code.
 pub fn fingerprint(clue: &Clue) -> String {
@@ -103,7 +104,9 @@ fn is_id(word: &str) -> bool {
     let hexadecimal = word.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b'_' | b'.'));
     let upper_id = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    digits > 0 && ((hexadecimal && (digits == word.len() || word.len() >= 6)) || (upper_id && digits >= 2 && digits * 5 >= word.len()))
+    digits > 0
+        && ((hexadecimal && (digits == word.len() || word.len() >= 6))
+            || (upper_id && digits >= 2 && digits * 5 >= word.len()))
 }
 
 #[cfg(test)]

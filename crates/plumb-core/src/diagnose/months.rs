@@ -100,16 +100,17 @@ pub fn months(catalogue: &Catalogue, runs: &[RunOfMonths]) -> MonthsReport {
 
 /// The runs that ended, each once, by pipeline, period and start.
 fn ended(runs: &[RunOfMonths]) -> Vec<&RunOfMonths> {
-    let mut ended: Vec<&RunOfMonths> = runs
-        .iter()
-        .filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed))
-        .collect();
+    let mut ended: Vec<&RunOfMonths> =
+        runs.iter().filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed)).collect();
     fn key(run: &RunOfMonths) -> (&str, &Option<String>, Option<Timestamp>, Option<Timestamp>, &str, &Option<String>) {
         let d = &run.diagnosis;
         (&run.pipeline, &d.period, d.started, d.ended, &d.system, &d.run)
     }
     ended.sort_by(|a, b| {
-        key(a).cmp(&key(b)).then_with(|| class_of(a).cmp(&class_of(b))).then_with(|| a.diagnosis.name.cmp(&b.diagnosis.name))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| class_of(a).cmp(&class_of(b)))
+            .then_with(|| a.diagnosis.name.cmp(&b.diagnosis.name))
     });
     ended.dedup_by(|a, b| a.diagnosis.run.is_some() && key(a) == key(b));
     ended
@@ -127,7 +128,8 @@ fn lost(runs: &[&RunOfMonths]) -> Vec<Lost> {
     // From the back: what comes after a run in its pipeline and period.
     let mut next: Option<(&RunOfMonths, bool)> = None;
     for (number, run) in runs.iter().enumerate().rev() {
-        let after = next.filter(|(other, _)| other.pipeline == run.pipeline && other.diagnosis.period == run.diagnosis.period);
+        let after =
+            next.filter(|(other, _)| other.pipeline == run.pipeline && other.diagnosis.period == run.diagnosis.period);
         let made_good = match after {
             Some((other, good)) => !has_failed(other) || good,
             None => false,
@@ -169,7 +171,10 @@ fn group(catalogue: &Catalogue, class: Option<&str>, runs: &[(&RunOfMonths, Lost
         open: count(runs.iter().filter(|(_, lost)| lost.open).count()),
         pipelines: pipelines.into_iter().map(str::to_owned).collect(),
         last: runs.iter().filter_map(|(run, _)| run.diagnosis.started).max(),
-        on_databricks: MonthsShare { failed: count(runs.iter().filter(|(run, _)| is_new(run)).count()), runs: new_runs },
+        on_databricks: MonthsShare {
+            failed: count(runs.iter().filter(|(run, _)| is_new(run)).count()),
+            runs: new_runs,
+        },
         moved_along: class.is_some() && moved_along(runs),
         fingerprints,
     }

@@ -3,7 +3,14 @@ use crate::diagnose::result::{Confidence, DiagnosedCause, Diagnosis, RunOutcome}
 use crate::diagnose::verdict::by_hand::catalogue;
 use jiff::Timestamp;
 
-fn run(pipeline: &str, system: &str, started: &str, hours: i64, class: Option<&str>, outcome: RunOutcome) -> RunOfMonths {
+fn run(
+    pipeline: &str,
+    system: &str,
+    started: &str,
+    hours: i64,
+    class: Option<&str>,
+    outcome: RunOutcome,
+) -> RunOfMonths {
     let started: Timestamp = started.parse().unwrap();
     let cause = class.map(|class| DiagnosedCause {
         class: class.to_owned(),
