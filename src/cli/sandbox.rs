@@ -19,6 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
   plumb sandbox --emr monthly
+  curl $URL/_sandbox/settings -d '{\"runs\": {\"audience\": {\"scenario\": \"spot-lost\"}}}'
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
 pub struct SandboxArgs {
@@ -31,12 +32,12 @@ pub struct SandboxArgs {
     /// Folder that Airflow reads its DAG files from
     #[arg(long, value_name = "DIR", requires = "airflow")]
     dags: Option<PathBuf>,
-    /// Emulate EMR, EMR Serverless and STS too, at an address of their own (AWS_ENDPOINT_URL)
+    /// Emulate EMR, EMR Serverless, STS and S3 (read only) too, at an address of their own (AWS_ENDPOINT_URL)
     #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
     emr: Option<SandboxAccount>,
-    /// Objects to begin with: {"jobs": […], "clusters": […], "policies": […], "instance_pools": […],
+    /// Objects to begin with: {"jobs": […], "runs": […], "clusters": […], "policies": […], "instance_pools": […],
     /// "warehouses": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
-    /// {"clusters": […], "security_configurations": […], "applications": […]}}
+    /// {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// File to keep the objects in between two runs

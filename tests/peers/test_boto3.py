@@ -1,4 +1,4 @@
-"""Drives the emulated EMR, EMR Serverless and STS with the real boto3: what botocore cannot parse, or names otherwise than
+"""Drives the emulated EMR, EMR Serverless, STS and S3 with the real boto3: what botocore cannot parse, or names otherwise than
 AWS does, is a fault of the sandbox.
 
 The address comes in EMR_URL. It has the ready-made account (`monthly`) in eu-central-1; each test here works in a region
@@ -6,6 +6,7 @@ of its own.
 """
 
 import datetime
+import gzip
 import json
 import os
 import unittest
@@ -360,6 +361,66 @@ class Serverless(Case):
         pages = list(paginator.paginate(PaginationConfig={"PageSize": 3}))
         self.assertEqual([len(page["applications"]) for page in pages], [3, 3, 1])
         self.assertEqual(serverless.list_applications(states=["STARTED"])["applications"], [])
+
+
+class Logs(Case):
+    """S3, and what steps that fail for a reason leave there."""
+
+    def test_a_failed_step_is_told_by_instances_and_logs(self):
+        emr, s3 = client("emr", "eu-central-1"), client("s3", "eu-central-1")
+        ended = emr.list_clusters(ClusterStates=["TERMINATED_WITH_ERRORS"])["Clusters"][0]
+        failed = emr.list_steps(ClusterId=ended["Id"], StepStates=["FAILED"])["Steps"][0]
+        details = failed["Status"]["FailureDetails"]
+        self.assertEqual(details["Reason"], "Unknown Error.")
+        bucket, key = details["LogFile"].removeprefix("s3://").split("/", 1)
+        text = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).decode()
+        self.assertIn(details["Message"], text)
+        root = key.split("/steps/")[0]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root, PaginationConfig={"PageSize": 7})
+        keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+        self.assertEqual(keys, sorted(set(keys)))
+        lost = [
+            instance
+            for instance in emr.list_instances(ClusterId=ended["Id"])["Instances"]
+            if "not enough capacity" in instance["Status"]["StateChangeReason"]["Message"]
+        ]
+        self.assertEqual([instance["Market"] for instance in lost], ["SPOT", "SPOT"])
+        for instance in lost:
+            self.assertTrue(any(f"/node/{instance['Ec2InstanceId']}/" in key for key in keys))
+        folders = s3.list_objects_v2(Bucket=bucket, Prefix=f"{root}/", Delimiter="/")["CommonPrefixes"]
+        self.assertEqual([f["Prefix"].split("/")[-2] for f in folders], ["containers", "node", "steps"])
+
+    def test_objects_are_read_as_s3_has_them(self):
+        objects = {"a b/\u00fc&+.txt": "hello", "a/2": "x", "c": {"text": "packed", "gz": True}}
+        control("POST", "seed", {"s3": {"buckets": {"objects": objects}}})
+        s3 = client("s3", "eu-central-1")
+        self.assertEqual([o["Key"] for o in s3.list_objects_v2(Bucket="objects")["Contents"]], sorted(objects))
+        head = s3.head_object(Bucket="objects", Key="a b/\u00fc&+.txt")
+        self.assertEqual(head["ContentLength"], 5)
+        part = s3.get_object(Bucket="objects", Key="a b/\u00fc&+.txt", Range="bytes=1-2", IfMatch=head["ETag"])
+        self.assertEqual((part["Body"].read(), part["ContentRange"]), (b"el", "bytes 1-2/5"))
+        self.assertEqual(gzip.decompress(s3.get_object(Bucket="objects", Key="c")["Body"].read()), b"packed")
+        self.refuses("NoSuchBucket", lambda: s3.list_objects_v2(Bucket="none"))
+        self.refuses("NoSuchKey", lambda: s3.get_object(Bucket="objects", Key="none"))
+        self.refuses("MethodNotAllowed", lambda: s3.put_object(Bucket="objects", Key="c", Body=b""))
+        self.refuses("SignatureDoesNotMatch", lambda: client("s3", "eu-west-1", secret="other").list_buckets())
+        self.refuses("InvalidAccessKeyId", lambda: client("s3", "eu-west-1", key="other").list_buckets())
+        control("POST", "settings", {"s3": {"denied": [{"action": "s3:GetObject", "path": "objects/a/*"}]}})
+        self.refuses("AccessDenied", lambda: s3.get_object(Bucket="objects", Key="a/2"))
+        control("POST", "settings", {"s3": {}})
+
+    def test_a_cluster_that_does_not_start_says_why(self):
+        emr = client("emr", "me-south-1")
+        actions = [{"Name": "libs", "ScriptBootstrapAction": {"Path": "s3://b/libs.sh", "Args": ["shap==0.45.0"]}}]
+        control("POST", "settings", {"emr": {"failures": {"broken": {"scenario": "bootstrap"}}}})
+        cluster = emr.run_job_flow(**asked("broken", LogUri="s3://logs/", BootstrapActions=actions))["JobFlowId"]
+        for _ in range(6):
+            status = emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]
+        control("POST", "settings", {"emr": {}})
+        self.assertEqual(status["StateChangeReason"]["Code"], "BOOTSTRAP_FAILURE")
+        self.assertEqual(status["ErrorDetails"][0]["ErrorCode"], "BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE")
+        listed = client("s3", "me-south-1").list_objects_v2(Bucket="logs", Prefix=f"{cluster}/node/")["Contents"]
+        self.assertEqual(len(listed), 3)
 
 
 class Signatures(Case):

@@ -633,6 +633,67 @@ class Statements(unittest.TestCase):
         self.assertEqual((lost.state, lost.error.error_code), (sql.StatementState.FAILED, sql.ServiceErrorCode.ABORTED))
 
 
+class Failures(unittest.TestCase):
+    """Runs that fail for a reason: whatever the SDK has a type for is of that type."""
+
+    def test_every_scenario(self):
+        w = client()
+        for scenario, code, reason in (
+            ("spot-lost", jobs.TerminationCodeCode.RUN_EXECUTION_ERROR, "JOB_FINISHED"),
+            ("user-code", jobs.TerminationCodeCode.RUN_EXECUTION_ERROR, "JOB_FINISHED"),
+            ("uc-permission", jobs.TerminationCodeCode.RUN_EXECUTION_ERROR, "JOB_FINISHED"),
+            ("init-script", jobs.TerminationCodeCode.CLUSTER_ERROR, "INIT_SCRIPT_FAILURE"),
+            ("library", jobs.TerminationCodeCode.LIBRARY_INSTALLATION_ERROR, "JOB_FINISHED"),
+            ("capacity", jobs.TerminationCodeCode.CLOUD_FAILURE, "AWS_INSUFFICIENT_INSTANCE_CAPACITY_FAILURE"),
+            ("timeout", jobs.TerminationCodeCode.CANCELED, "JOB_FINISHED"),
+            ("run-limit", jobs.TerminationCodeCode.MAX_CONCURRENT_RUNS_EXCEEDED, None),
+        ):
+            with self.subTest(scenario):
+                name = unique(scenario)
+                cluster = compute.ClusterSpec(
+                    spark_version="16.4.x-scala2.12",
+                    node_type_id="r6id.2xlarge",
+                    num_workers=3,
+                    cluster_log_conf=compute.ClusterLogConf(
+                        volumes=compute.VolumesStorageInfo(destination="/Volumes/main/ops/logs")
+                    ),
+                )
+                job = w.jobs.create(name=name, tasks=[task("score", new_cluster=cluster)]).job_id
+                outcome = {"scenario": scenario}
+                past = {"job": job, "started": "2026-11-20T04:00:00Z", "ended": "2026-11-20T06:00:00Z", "outcome": outcome}
+                run = w.jobs.get_run(control("POST", "seed", {"runs": [past]})["runs"][0], include_history=True)
+                own = run.tasks[0]
+                self.assertEqual(own.status.termination_details.code, code)
+                self.assertIsNotNone(own.status.termination_details.type)
+                self.assertIsNotNone(own.state.result_state)
+                self.assertIsNotNone(own.state.life_cycle_state)
+                output = w.jobs.get_run_output(own.run_id)
+                self.assertEqual(output.metadata.run_id, own.run_id)
+                if reason is None:
+                    self.assertIsNone(own.cluster_instance)
+                    continue
+                seen = w.clusters.get(own.cluster_instance.cluster_id)
+                self.assertEqual((seen.state, seen.cluster_source), (compute.State.TERMINATED, compute.ClusterSource.JOB))
+                self.assertEqual(seen.termination_reason.code, compute.TerminationReasonCode[reason])
+                self.assertIsNotNone(seen.termination_reason.type)
+                events = list(w.clusters.events(seen.cluster_id, order=compute.GetEventsOrder.ASC, page_size=2))
+                self.assertGreater(len(events), 1)
+                for event in events:
+                    self.assertIsNotNone(event.type)
+                    for name in ("reason", "init_scripts"):
+                        part = getattr(event.details, name)
+                        if part is not None:
+                            self.assertNotIn(None, [part.code, part.type] if name == "reason" else [part.cluster])
+                if own.cluster_instance.spark_context_id:
+                    folder = f"/Volumes/main/ops/logs/{seen.cluster_id}/driver"
+                    names = [entry.name for entry in w.files.list_directory_contents(folder)]
+                    self.assertEqual(names, ["log4j-active.log", "stderr", "stdout"])
+                    self.assertIn(b"INFO ", w.files.download(f"{folder}/log4j-active.log").contents.read())
+                if scenario == "library":
+                    library = next(iter(w.libraries.cluster_status(seen.cluster_id)))
+                    self.assertEqual(library.status, compute.LibraryInstallStatus.FAILED)
+
+
 class Identity(unittest.TestCase):
     def test_machine_to_machine(self):
         w = WorkspaceClient(host=URL, client_id="sp-1", client_secret="hush", auth_type="oauth-m2m")

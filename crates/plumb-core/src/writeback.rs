@@ -218,7 +218,7 @@ impl One<'_> {
 
 /// The steps to a place in the document as it is written. What stands there by a reference is not to be edited: it is
 /// said somewhere else.
-fn steps(resource: &Resource, spec: &Node, path: &Path, sets: bool) -> Result<Vec<Step>, String> {
+pub(crate) fn steps(resource: &Resource, spec: &Node, path: &Path, sets: bool) -> Result<Vec<Step>, String> {
     let mut steps = vec![Step::Key("spec".into())];
     let mut here = Some(spec);
     let mut so_far = Path::default();

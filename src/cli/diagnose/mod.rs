@@ -4,6 +4,7 @@ pub mod connect;
 mod inputs;
 pub mod keep;
 pub mod months;
+mod patch;
 
 use super::output::{Forms, Output};
 use super::session::Project;
@@ -11,8 +12,8 @@ use super::{Global, Targeted};
 use crate::disk::Disk;
 use crate::logs::{self, LogError, LogInput, LogOptions, MOST_LOG_BYTES};
 use crate::observe::failure::{
-    ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, is_host, name_of, not_green,
-    read_run,
+    ChoiceFault, FailedRun, FailureOptions, RunChoice, RunSelection, choose, choose_dag, green_runs, is_host, name_of,
+    not_green, read_run,
 };
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -25,13 +26,16 @@ use keep::KeptDiagnoses;
 use months::LookingBack;
 use plumb_core::diagnose::catalogue::Source;
 use plumb_core::diagnose::kept::before;
-use plumb_core::diagnose::remedy::remedies;
-use plumb_core::diagnose::result::RunOutcome;
+use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies};
+use plumb_core::diagnose::result::{Advice, RunOutcome};
 use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
+use plumb_core::manifest::InMemory;
 use plumb_core::render::Style;
 use plumb_core::render::diagnosis::{self, DiagnosisContext};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +48,7 @@ const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
 
 /// Find why a run failed: the cause, the lines that show it, and what to change
 ///
-/// Answers of services are read first, then logs, no further than needed; nothing is written anywhere. What is not there or may not be
+/// Answers of services are read first, then logs, no further than needed; nothing live is changed. What is not there or may not be
 /// read is listed, with what it takes. Without a question: every job and DAG of the project whose last run is not green, a line each.
 /// A file or a folder needs no project and no network. With --since: all runs since then, what failed grouped by cause.
 #[derive(Args)]
@@ -92,7 +96,7 @@ pub struct DiagnoseArgs {
     /// Time zone of logs whose times name none
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = inputs::zone)]
     log_zone: TimeZone,
-    /// Write the change into the manifest's file
+    /// Write the change into the manifest's file, for a person to review; nothing live changes
     #[arg(long)]
     patch: bool,
     #[command(flatten)]
@@ -115,10 +119,10 @@ impl Forms for DiagnosisForm {}
 
 /// Diagnoses what is asked about.
 pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCode, Failure> {
-    if args.patch {
-        return Err(Failure::usage("--patch is not there yet: the change is shown, and nothing is written"));
-    }
     let questions = questions(global, &args, ui)?;
+    if args.patch {
+        may_patch(&questions)?;
+    }
     let local = !questions.is_empty() && questions.iter().all(|(_, input)| input.is_local());
     // A file needs no project; a prefix of S3 uses one that is there.
     let alone = questions.iter().all(|(_, input)| input.is_local() || matches!(input, DiagnoseInput::S3 { .. }));
@@ -144,7 +148,8 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
     let folder = args.keep.as_deref().unwrap_or(keep::FOLDER);
     let kept = project.as_ref().map(|p| KeptDiagnoses::read(&p.dir, folder, &p.desired.target.name, ui)).transpose()?;
     let (project, reached, kept) = (project.as_ref(), reached.as_ref(), kept.as_ref());
-    let work = Diagnosing { args: &args, project, reached, options, catalogue, kept, ui };
+    let patches = RefCell::default();
+    let work = Diagnosing { args: &args, project, reached, options, catalogue, kept, ui, patches };
     if let Some(since) = &args.since {
         return work.since(since, &questions).await;
     }
@@ -152,6 +157,15 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
         return work.everything().await;
     }
     work.each(questions).await
+}
+
+/// Refuses to write where it is not one manifest's change.
+fn may_patch(questions: &[(String, DiagnoseInput)]) -> Result<(), Failure> {
+    if let [(_, DiagnoseInput::Manifest(_))] = questions {
+        return Ok(());
+    }
+    let failure = Failure::usage("--patch writes the change of one manifest, and none is named");
+    Err(failure.hint("for example `plumb diagnose DatabricksJob/NAME --patch`"))
 }
 
 /// The questions, each with what was typed.
@@ -206,6 +220,42 @@ struct Diagnosing<'a> {
     catalogue: Arc<Catalogue>,
     kept: Option<&'a KeptDiagnoses>,
     ui: &'a Ui,
+    /// What was proposed so far.
+    patches: RefCell<Vec<FilePatch>>,
+}
+
+/// What to change in the manifests as they were loaded.
+fn proposed(
+    project: &Project,
+    diagnosis: &Diagnosis,
+    of: &Address,
+    green: Option<GreenRuns>,
+) -> (Vec<FilePatch>, Vec<Advice>) {
+    let files = &project.desired.files;
+    let loaded = |path: &str| files.ids().map(|id| files.get(id)).find(|file| file.path == path);
+    let reload = |texts: &BTreeMap<String, String>| {
+        let mut all: BTreeMap<String, Vec<u8>> =
+            files.ids().map(|id| (files.get(id).path.clone(), files.get(id).text.clone().into_bytes())).collect();
+        // A folder of manifests without a manifest in it has to be there all the same.
+        for folder in project.paths() {
+            let is_in = |path: &String| *path == folder || Path::new(path).starts_with(&folder);
+            if !all.keys().any(is_in) {
+                all.insert(format!("{folder}/.empty.yaml"), Vec::new());
+            }
+        }
+        all.extend(texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
+        project.reload(&InMemory(all)).map_err(|failure| {
+            failure.problems.first().map_or_else(|| "it cannot be loaded".to_owned(), |problem| problem.message.clone())
+        })
+    };
+    remedies(&RemedyInput {
+        diagnosis,
+        desired: &project.desired,
+        address: &of.to_string(),
+        text: &|path| loaded(path).map(|file| file.text.clone()),
+        green,
+        reload: &reload,
+    })
 }
 
 impl Diagnosing<'_> {
@@ -261,6 +311,9 @@ impl Diagnosing<'_> {
             }
         }
         self.write(&answered, false)?;
+        if self.args.patch {
+            self.patch(&answered)?;
+        }
         Ok(answered.iter().map(exit_of).fold(exit, worst))
     }
 
@@ -315,7 +368,7 @@ impl Diagnosing<'_> {
             DiagnoseInput::S3 { bucket, prefix } => FailedRun::Prefix { bucket, prefix },
         };
         let facts = self.read(run).await?;
-        Ok(self.judged(facts, None))
+        Ok(self.judged(facts, None).await)
     }
 
     /// Logs alone: on a thread of their own, as they are read with all cores.
@@ -330,7 +383,7 @@ impl Diagnosing<'_> {
         let catalogue = self.catalogue.clone();
         let read = blocking(move || read(&|input| logs::read(&catalogue, input, &options))).await?;
         let facts = read.map_err(|e| Failure::error(e.to_string()).hint(e.help()))?;
-        Ok(self.judged(facts, None))
+        Ok(self.judged(facts, None).await)
     }
 
     fn selection(&self) -> RunSelection {
@@ -362,7 +415,7 @@ impl Diagnosing<'_> {
         facts.subject.name = choice.of.to_string();
         facts.subject.period = choice.period.or(facts.subject.period);
         facts.subject.started = facts.subject.started.or(choice.started);
-        Ok(self.judged(facts, Some(&choice.of)))
+        Ok(self.judged(facts, Some(&choice.of)).await)
     }
 
     async fn read(&self, run: FailedRun) -> Result<RunFacts, Failure> {
@@ -373,18 +426,48 @@ impl Diagnosing<'_> {
     }
 
     /// The verdict, with what to change in the manifest of the run, and nothing secret in it.
-    fn judged(&self, facts: RunFacts, of: Option<&Address>) -> Diagnosis {
+    async fn judged(&self, facts: RunFacts, of: Option<&Address>) -> Diagnosis {
         let mut diagnosis = diagnose(&self.catalogue, &facts);
         if let (Some(project), Some(of)) = (self.project, of) {
-            let text = |file: &str| std::fs::read_to_string(project.dir.join(file)).ok();
-            let (patches, advice) = remedies(&diagnosis, &project.desired, &of.to_string(), &text);
-            diagnosis.change.extend(patches.into_iter().map(|patch| patch.shown));
+            let green = self.green(&diagnosis, of).await;
+            let (patches, advice) = proposed(project, &diagnosis, of, green);
+            diagnosis.change.extend(patches.iter().map(|patch| patch.shown.clone()));
             diagnosis.advice.extend(advice);
+            self.patches.borrow_mut().extend(patches);
         }
         match self.project {
             Some(project) => hidden_in(project, &diagnosis),
             None => diagnosis::hidden(&diagnosis, &str::to_owned),
         }
+    }
+
+    /// How long good runs take, where a run was over its limit.
+    async fn green(&self, diagnosis: &Diagnosis, of: &Address) -> Option<GreenRuns> {
+        let cause = diagnosis.cause.as_ref().filter(|cause| cause.class == "TIMEOUT")?;
+        let (project, reached) = (self.project?, self.reached?);
+        match green_runs(&reached.services, &project.desired, of).await {
+            Ok(green) => green,
+            Err(fault) => {
+                self.ui.detail(&format!("{of}: {}: how long its good runs take cannot be read: {fault}", cause.class));
+                None
+            }
+        }
+    }
+
+    /// Writes the proposed change, and says what comes next.
+    fn patch(&self, answered: &[Diagnosis]) -> Result<(), Failure> {
+        let patches = self.patches.borrow();
+        let (Some(project), false) = (self.project, patches.is_empty()) else {
+            let cause = answered.first().and_then(|one| one.cause.as_ref());
+            let why =
+                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to mend" };
+            self.ui.status(&format!("nothing was written: {why}"));
+            return Ok(());
+        };
+        patch::write(&project.dir, &patches, self.ui)?;
+        let target = &project.desired.target.name;
+        self.ui.status(&format!("nothing live was changed: `plumb plan --target {target}` shows what apply would do"));
+        Ok(())
     }
 
     /// Refuses a run of another workspace than the target's.
@@ -413,7 +496,8 @@ impl Diagnosing<'_> {
         let style = self.style();
         let earlier = self.kept.map(KeptDiagnoses::all).unwrap_or_default();
         let context = |one: &Diagnosis| DiagnosisContext {
-            patch_with: (!one.change.is_empty()).then(|| format!("plumb diagnose {} --patch", one.name)),
+            patch_with: (!one.change.is_empty() && !self.args.patch)
+                .then(|| format!("plumb diagnose {} --patch", one.name)),
             before: before(one, &earlier),
             all: self.args.all,
         };

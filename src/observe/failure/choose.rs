@@ -210,12 +210,12 @@ fn enough(runs: &[ListedRun], selection: &RunSelection) -> bool {
     runs.iter().filter(of_period).filter(|run| run.failed).count() >= selection.number
 }
 
-async fn job_runs(
+/// The id of the live job that a manifest is about.
+pub(super) async fn job_id(
     services: &FailureServices,
     desired: &Desired,
     resource: &Resource,
-    selection: &RunSelection,
-) -> Result<Vec<ListedRun>, ChoiceFault> {
+) -> Result<String, ChoiceFault> {
     let (live, refused) = observe::listed(&services.services, &[resource.kind], &UnwatchedRead).await?;
     if let Some((_, fault)) = refused.into_iter().next() {
         return Err(fault.into());
@@ -228,7 +228,17 @@ async fn job_runs(
         };
         return Err(ChoiceFault::None(format!("{}: {why}", resource.address)));
     };
-    let first = Call::get(System::Databricks, "/api/2.2/jobs/runs/list").query("job_id", job.seen.id.clone());
+    Ok(job.seen.id.clone())
+}
+
+async fn job_runs(
+    services: &FailureServices,
+    desired: &Desired,
+    resource: &Resource,
+    selection: &RunSelection,
+) -> Result<Vec<ListedRun>, ChoiceFault> {
+    let id = job_id(services, desired, resource).await?;
+    let first = Call::get(System::Databricks, "/api/2.2/jobs/runs/list").query("job_id", id);
     let first = first.query("limit", "24");
     let (mut runs, mut token) = (Vec::new(), None::<String>);
     for _ in 0..MOST_PAGES {

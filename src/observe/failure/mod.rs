@@ -11,6 +11,7 @@ mod choose;
 mod databricks;
 mod emr;
 mod folder;
+mod green;
 mod history;
 mod logs;
 mod started;
@@ -18,6 +19,7 @@ mod store;
 
 pub use airflow::is_host;
 pub use choose::{ChoiceFault, RunChoice, RunSelection, choose, choose_dag, not_green};
+pub use green::green_runs;
 pub use history::{PastRun, RunHistory, history};
 pub use started::{databricks_address, decoded, is_emr_id, is_serverless_id};
 pub use store::{DbfsLogs, LogBytes, LogListing, LogStore, S3Logs, StoredLog, Storing, VolumeLogs};

@@ -18,6 +18,7 @@ fn run(
         confidence: Confidence::Certain,
         reason: String::new(),
         evidence: Vec::new(),
+        slots: Default::default(),
     });
     let diagnosis = Diagnosis {
         format: String::new(),

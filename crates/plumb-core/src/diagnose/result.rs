@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the format is called.
 pub const FORMAT: &str = "plumb.diagnosis/v1";
@@ -94,7 +95,13 @@ pub struct DiagnosedCause {
     /// Why it is this sure.
     pub reason: String,
     pub evidence: Vec<EvidenceLine>,
+    /// What its clues caught by name: `principal`, `path`, [`TASK_KEY`]. For remedies only: it is not hidden, and in no output.
+    #[serde(skip)]
+    pub slots: BTreeMap<String, String>,
 }
+
+/// The slot that has the key of the task of a job, where all that shows a cause is of one.
+pub const TASK_KEY: &str = "task_key";
 
 /// A line that shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

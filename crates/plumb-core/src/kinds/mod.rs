@@ -39,6 +39,7 @@ pub mod databricks {
     pub mod libraries;
     mod limits;
     pub mod notifications;
+    pub(crate) mod own_clusters;
     mod permissions;
     pub mod policy_rule;
     pub mod pool_parts;

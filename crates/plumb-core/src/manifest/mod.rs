@@ -165,6 +165,7 @@ mod document;
 mod expand;
 mod json;
 mod load;
+mod log_delivery;
 mod patch;
 mod project;
 mod read;

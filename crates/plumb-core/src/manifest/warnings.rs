@@ -1,6 +1,6 @@
 //! What is no mistake in the manifests of a project, and yet worth knowing.
 
-use super::{Desired, PROJECT_FILE};
+use super::{Desired, PROJECT_FILE, log_delivery};
 use crate::detect;
 use plumb_model::secrets::SHORTEST_PART;
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, is_hidden, parse};
@@ -11,8 +11,8 @@ const MOST_HIDDEN: usize = 20;
 /// A warning, and the short, stable name of what is checked.
 pub type Warning = (&'static str, Problem);
 
-/// Secrets in plain text, secrets of the environment that are too short to be recognised, characters that do not show, and
-/// what the kinds say of their specs.
+/// Secrets in plain text, secrets of the environment that are too short to be recognised, characters that do not show, clusters
+/// whose logs go nowhere, and what the kinds say of their specs.
 /// `env` is the environment, of which only the names in `spec.env` are asked for. In the order of files and places.
 pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<Warning> {
     let mut all: Vec<Warning> = desired.noted.clone();
@@ -26,6 +26,7 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
     let project = project(&desired.files);
     add("short-secret", short(project.as_ref(), env));
     add("old-name", old_names(project.as_ref()));
+    add("log-delivery", log_delivery::undelivered(desired));
     all.sort_by(|(_, a), (_, b)| (a.span, &a.message).cmp(&(b.span, &b.message)));
     all
 }

@@ -17,7 +17,7 @@ mod flow;
 mod job;
 mod library;
 mod line;
-mod nodes;
+pub(crate) mod nodes;
 mod outputs;
 mod parts;
 mod pipeline;

@@ -53,7 +53,7 @@ pub(super) fn is_previous(name: &str) -> bool {
 }
 
 /// Databricks' fleet type for a machine type: several types of one class and size, the cheapest that there is.
-pub(super) fn fleet(name: &str) -> Option<String> {
+pub(crate) fn fleet(name: &str) -> Option<String> {
     let (family, size) = name.split_once('.')?;
     let disks = node(name)?.disks;
     let class = match (family.chars().next()?, disks) {
@@ -66,6 +66,58 @@ pub(super) fn fleet(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{class}-fleet.{size}"))
+}
+
+/// The cores of a machine type, fleet types included: of `m-fleet.xlarge` the size says them too.
+pub(crate) fn cores(name: &str) -> Option<i64> {
+    let (family, size) = name.split_once('.')?;
+    match family.strip_suffix("-fleet") {
+        // Any family of the same rule: only the size counts.
+        Some(_) => node(&format!("m5.{size}")).map(|node| node.cores),
+        None => node(name).map(|node| node.cores),
+    }
+}
+
+/// Families that AWS has in the classes c, m and r alike, by what stands behind the letter.
+const SIBLINGS: [&str; 18] =
+    ["4", "5", "5a", "5ad", "5d", "5dn", "5n", "6g", "6gd", "6i", "6id", "6idn", "6in", "7a", "7g", "7gd", "7i", "8g"];
+
+/// The machine type with the next larger memory: with as many cores where there is one (c, m, r), or else of the same family
+/// and twice the size. `None` where it is not certain that there is such a type.
+pub(crate) fn bigger_memory(name: &str) -> Option<String> {
+    let (family, size) = name.split_once('.')?;
+    if let Some(class) = family.strip_suffix("-fleet") {
+        let richer = match class {
+            "c" => Some("m"),
+            "m" => Some("r"),
+            "md" => Some("rd"),
+            _ => None,
+        };
+        let doubled = || doubled(size).filter(|_| matches!(class, "r" | "rd" | "i")).map(|size| (class, size));
+        let (class, size) = richer.map(|class| (class, size)).or_else(doubled)?;
+        return Some(format!("{class}-fleet.{size}"));
+    }
+    node(name)?;
+    let (letter, rest) = family.split_at_checked(1)?;
+    let richer = match letter {
+        "c" => Some("m"),
+        "m" => Some("r"),
+        _ => None,
+    };
+    // Sizes that all classes of these families have.
+    let common = ["large", "xlarge", "2xlarge", "4xlarge"].contains(&size)
+        || ["8xlarge", "12xlarge", "16xlarge", "24xlarge"].contains(&size) && !rest.starts_with('4');
+    if let Some(richer) = richer {
+        return (SIBLINGS.contains(&rest) && common).then(|| format!("{richer}{rest}.{size}"));
+    }
+    let is_doubling = letter == "r" && SIBLINGS.contains(&rest) || matches!(family, "i3" | "i4i");
+    doubled(size).filter(|_| is_doubling).map(|size| format!("{family}.{size}"))
+}
+
+/// The size with twice as much of everything, up to 16xlarge.
+fn doubled(size: &str) -> Option<&'static str> {
+    let sizes = ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"];
+    sizes.get(sizes.iter().position(|known| *known == size)? + 1).copied()
 }
 
 #[cfg(test)]
@@ -84,5 +136,31 @@ mod tests {
             assert_eq!(of(unknown), None, "{unknown}");
         }
         assert_eq!(fleet("r5d.2xlarge").as_deref(), Some("rd-fleet.2xlarge"));
+        assert_eq!((cores("m-fleet.2xlarge"), cores("r5.large"), cores("p3.2xlarge")), (Some(8), Some(2), None));
+    }
+
+    #[test]
+    fn more_memory_with_as_many_cores_where_there_is_such_a_type() {
+        let of = |name: &str| bigger_memory(name);
+        for (name, bigger) in [
+            ("c5.xlarge", "m5.xlarge"),
+            ("m5d.4xlarge", "r5d.4xlarge"),
+            ("r5.xlarge", "r5.2xlarge"),
+            ("i3.8xlarge", "i3.16xlarge"),
+            ("m-fleet.xlarge", "r-fleet.xlarge"),
+            ("rd-fleet.xlarge", "rd-fleet.2xlarge"),
+        ] {
+            assert_eq!(of(name).as_deref(), Some(bigger), "{name}");
+        }
+        for unknown in
+            ["c5.9xlarge", "m4.10xlarge", "i3en.2xlarge", "r5.16xlarge", "x1.32xlarge", "p3.2xlarge", "", "é.large"]
+        {
+            assert_eq!(of(unknown), None, "{unknown}");
+        }
+        // Whatever is named has more memory than what there was.
+        for name in ["c5.xlarge", "m6id.2xlarge", "r5.4xlarge", "i4i.large", "c4.large"] {
+            let memory = |name: &str| node(name).unwrap().memory;
+            assert!(memory(&of(name).unwrap()) > memory(name), "{name}");
+        }
     }
 }

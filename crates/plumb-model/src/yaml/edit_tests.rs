@@ -207,3 +207,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_comment_behind_a_quoted_value_stays() {
+    let text = "a:\n  b: 'SPOT' # quoted\nc:\n  # nothing yet\n";
+    let after = set(text, 0, &path("a.b"), &json!("X")).unwrap();
+    assert_eq!(after, "a:\n  b: X # quoted\nc:\n  # nothing yet\n");
+    let after = set(&after, 0, &path("a.d"), &json!(1)).unwrap();
+    assert_eq!(after, "a:\n  b: X # quoted\n  d: 1\nc:\n  # nothing yet\n");
+    for (written, left) in
+        [("'it''s # no'", "# yes 'it'"), ("\"a \\\" # no\"", "# \"yes\""), ("'two\n      lines'", "# yes")]
+    {
+        let text = format!("a:\n  - b: {written} {left}\n  - c\n");
+        assert_eq!(
+            set(&text, 0, &path("a.0.b"), &json!("X")).unwrap().trim_end(),
+            format!("a:\n  - b: X {left}\n  - c"),
+            "{text}"
+        );
+    }
+}

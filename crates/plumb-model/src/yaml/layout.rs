@@ -43,6 +43,8 @@ pub(super) fn layouts(text: &str) -> Option<Vec<Layout>> {
         let (start, end) = (byte(span.start.index()), byte(span.end.index()));
         let node = match event {
             Event::Scalar(_, style, anchor, tag) => {
+                // Of a quoted text the parser tells an end behind comments, too.
+                let end = quoted_end(text, start, style).unwrap_or(end);
                 let end = start + text[start..end.max(start)].trim_end().len();
                 // Some positions of a block scalar are those of its text, without its sign.
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
@@ -107,6 +109,29 @@ struct Open {
     layout: Layout,
     /// A key whose value comes next: its text, where it begins and ends.
     key: Option<(String, usize, usize)>,
+}
+
+/// Behind the closing quote of a text that begins with one there.
+fn quoted_end(text: &str, start: usize, style: ScalarStyle) -> Option<usize> {
+    let quote = match style {
+        ScalarStyle::SingleQuoted => b'\'',
+        ScalarStyle::DoubleQuoted => b'"',
+        _ => return None,
+    };
+    let bytes = text.as_bytes();
+    if bytes.get(start) != Some(&quote) {
+        return None;
+    }
+    let mut at = start + 1;
+    loop {
+        match (*bytes.get(at)?, quote) {
+            (b'\\', b'"') => at += 2,
+            // Two of them are one in the text.
+            (b'\'', b'\'') if bytes.get(at + 1) == Some(&quote) => at += 2,
+            (byte, _) if byte == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
 }
 
 /// Where the sign (`|`, `>`) of a block scalar stands that the parser places at or behind it.

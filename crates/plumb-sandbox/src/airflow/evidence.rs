@@ -2,6 +2,7 @@
 
 use super::{
     ApiVersion,
+    listing::{Listing, fits_exactly, page},
     replies::{AirflowResult, detail, ok, problem},
     runs::DagRun,
 };
@@ -93,12 +94,25 @@ impl LogLine {
         out
     }
 
-    /// The line as Airflow 3 writes it: a traceback is an object of frames.
-    fn object(&self) -> Value {
+    /// Whether only Airflow 2 writes it: in Airflow 3 a worker has other words for beginning and ending a task.
+    fn is_of_two(&self) -> bool {
+        let loggers = ["airflow.models.", "airflow.jobs.local", "airflow.cli.", "airflow.task.task_runner"];
+        loggers.iter().any(|logger| self.logger.starts_with(logger))
+    }
+
+    /// The line as Airflow 3 writes it: a traceback is an object of frames. Recorded from 3.3.2.
+    fn object(&self, of: &Value) -> Value {
         let (file, line) = self.place.split_once(':').unwrap_or((&self.place, "0"));
-        let mut shown = json!({ "timestamp": ApiVersion::V2.time(self.at), "event": self.event, "level": self.level.to_lowercase(),
-            "logger": self.logger, "filename": file, "lineno": line.parse::<i64>().unwrap_or(0) });
+        let (at, level) = (ApiVersion::V2.time(self.at), self.level.to_lowercase());
+        let mut shown = json!({ "timestamp": at, "event": self.event, "level": level });
+        if let (Some(shown), Some(of)) = (shown.as_object_mut(), of.as_object()) {
+            shown.extend(of.clone());
+        }
+        (shown["logger"], shown["filename"]) = (json!(self.logger), json!(file));
+        shown["lineno"] = json!(line.parse::<i64>().unwrap_or(0));
         if let Some(last) = self.more.last() {
+            (shown["logger"], shown["filename"], shown["lineno"]) =
+                (json!("task"), json!("task_runner.py"), json!(1651));
             let (kind, value) = last.split_once(": ").unwrap_or((last, ""));
             let frames = self.more.iter().filter_map(|line| {
                 let rest = line.trim_start().strip_prefix("File \"")?;
@@ -112,6 +126,26 @@ impl LogLine {
         }
         shown
     }
+}
+
+/// How Airflow 3 begins a task, before what the task says.
+fn begun(at: i64, file: &str) -> Vec<LogLine> {
+    let line = |place: &str, logger: &str, event: String| LogLine {
+        at,
+        level: "INFO".to_owned(),
+        place: place.to_owned(),
+        logger: logger.to_owned(),
+        event,
+        more: Vec::new(),
+    };
+    let bundles = "airflow.dag_processing.bundles.manager.DagBundlesManager";
+    let bag = "airflow.dag_processing.dagbag.BundleDagBag";
+    vec![
+        line("task_runner.py:2412", "task", "::group::Pre Execute".to_owned()),
+        line("manager.py:304", bundles, "DAG bundles loaded: dags-folder".to_owned()),
+        line("dagbag.py:460", bag, format!("Filling up the DagBag from {file}")),
+        line("task_runner.py:2232", "task", "::endgroup::".to_owned()),
+    ]
 }
 
 /// Puts what is told of a task over its row.
@@ -161,7 +195,8 @@ pub fn tries(api: ApiVersion, run: &DagRun, row: &Value, number: Option<&str>) -
         let total = rows.len();
         return ok(json!({ "task_instances": rows, "total_entries": total }));
     };
-    let found = rows.into_iter().find(|row| row["try_number"].to_string() == number);
+    let number: Option<u64> = number.parse().ok();
+    let found = rows.into_iter().find(|row| number.is_some() && row["try_number"].as_u64() == number);
     found.map_or_else(|| Err(missing(api, "Task instance not found")), ok)
 }
 
@@ -176,15 +211,18 @@ pub fn logs(
 ) -> AirflowResult {
     let task = row["task_id"].as_str().unwrap_or_default();
     let told = run.tasks.get(task).and_then(|task| task.tries.iter().find(|one| one.number.to_string() == number));
-    let is_current = row["try_number"].to_string() == number && number != "0";
+    let asked: Option<u64> = number.parse().ok().filter(|number| *number > 0);
+    let is_current = asked.is_some() && row["try_number"].as_u64() == asked;
     if told.is_none() && !is_current {
         return Err(missing(api, "TaskInstance not found"));
     }
-    let lines: Vec<LogLine> = told.map(|one| one.log.iter().map(|line| line.here(store)).collect()).unwrap_or_default();
-    let host = told.map_or("airflow-worker-1", |one| one.hostname.as_str());
-    let source =
-        format!("/opt/airflow/logs/dag_id={}/run_id={}/task_id={task}/attempt={number}.log", run.dag_id, run.run_id);
-    let accept = request.accept.as_deref().unwrap_or("*/*");
+    let mut lines: Vec<LogLine> =
+        told.map(|one| one.log.iter().map(|line| line.here(store)).collect()).unwrap_or_default();
+    if let (ApiVersion::V2, Some(one)) = (api, told) {
+        let file = store.airflow.dags.get(&run.dag_id).map(|dag| super::view::location(&store.airflow, &dag.file));
+        lines.retain(|line| !line.is_of_two());
+        lines.splice(0..0, begun(one.started, &file.unwrap_or_default()));
+    }
     let size = store.settings.airflow.log_lines.max(1);
     let from = match request.param("token").filter(|token| !token.is_empty()) {
         None => 0,
@@ -198,52 +236,65 @@ pub fn logs(
     };
     let from = from.min(lines.len());
     let to = if request.flag("full_content") { lines.len() } else { lines.len().min(from + size) };
-    match api {
-        ApiVersion::V2 => {
-            let mut content = Vec::new();
-            if from == 0 {
-                content.push(
-                    json!({ "timestamp": null, "event": "::group::Log message source details", "sources": [source] }),
-                );
-                content.push(json!({ "timestamp": null, "event": "::endgroup::" }));
-            }
-            content.extend(lines[from..to].iter().map(LogLine::object));
-            if accept.contains("application/x-ndjson") {
-                let text: String = content.iter().map(|line| format!("{line}\n")).collect();
-                let content =
-                    Content::Object { media: "application/x-ndjson", headers: Vec::new(), bytes: text.into_bytes() };
-                return Ok(Answer { status: 200, content, retry_after: None });
-            }
-            let token = (to < lines.len()).then(|| sealed(to));
-            ok(json!({ "content": content, "continuation_token": token }))
+    let host = told.map_or("airflow-worker-1", |one| one.hostname.as_str());
+    let file =
+        format!("/opt/airflow/logs/dag_id={}/run_id={}/task_id={task}/attempt={number}.log", run.dag_id, run.run_id);
+    let accept = request.accept.as_deref().unwrap_or("*/*");
+    let group = "::group::Log message source details";
+    if api == ApiVersion::V2 {
+        let of = json!({ "run_id": run.run_id, "task_id": task, "ti_id": row["id"], "dag_id": run.dag_id,
+            "try_number": number.parse::<i64>().unwrap_or(0), "map_index": -1 });
+        let mut content = Vec::new();
+        if from == 0 {
+            content.extend([group, &file, "::endgroup::"].map(|event| json!({ "event": event })));
         }
-        ApiVersion::V1 => {
-            let mut text = String::new();
-            if from == 0 {
-                text.push_str(&format!("{host}\n*** Found local files:\n***   * {source}\n"));
-            }
-            // Plain text is all of it.
-            let plain = !accept.contains("application/json");
-            let shown = if plain { &lines[..] } else { &lines[from..to] };
-            text.extend(shown.iter().map(LogLine::text));
-            if plain {
-                return Ok(Answer { status: 200, content: Content::Plain(text), retry_after: None });
-            }
-            // A list of pairs, as Python writes it; there always is a token.
-            let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\'', "\\'");
-            ok(json!({ "content": format!("[('{host}', '{text}')]"), "continuation_token": sealed(to) }))
+        if accept.contains("application/x-ndjson") {
+            // One stream of all of it, in which the first lines have a time of null.
+            content.iter_mut().for_each(|line| line["timestamp"] = Value::Null);
+            content.extend(lines[from..].iter().map(|line| line.object(&of)));
+            let text: String = content.iter().map(|line| format!("{line}\n")).collect();
+            let headers = vec![("airflow-continuation-token", sealed(lines.len(), true))];
+            let content = Content::Object { media: "application/x-ndjson", headers, bytes: text.into_bytes() };
+            return Ok(Answer { status: 200, content, retry_after: None });
         }
+        content.extend(lines[from..to].iter().map(|line| line.object(&of)));
+        let token = (to < lines.len()).then(|| sealed(to, false));
+        return ok(json!({ "content": content, "continuation_token": token }));
     }
+    // Of v1 plain text is all of it, and what a client gets that says nothing.
+    let is_plain = !accept.contains("application/json");
+    let mut text = String::new();
+    if from == 0 {
+        text = format!(" INFO - {group}\n*** Found local files:\n***   * {file}\n INFO - ::endgroup::\n");
+    }
+    let shown = if is_plain { &lines[..] } else { &lines[from..to] };
+    text.extend(shown.iter().map(LogLine::text));
+    if is_plain {
+        return Ok(Answer { status: 200, content: Content::Plain(format!("{host}\n{text}")), retry_after: None });
+    }
+    // A list of pairs, as Python writes it; there always is a token, which says whether there is more.
+    let text = super::pyjson::repr(&json!(text.trim_end_matches('\n')));
+    let token = sealed(to, to == lines.len());
+    ok(json!({ "content": format!("[('{host}', {text})]"), "continuation_token": token }))
 }
 
-fn sealed(position: usize) -> String {
-    URL_SAFE_NO_PAD.encode(json!({ "end_of_log": false, "log_pos": position }).to_string())
+/// A token, as itsdangerous makes them: what it says, and a signature.
+fn sealed(position: usize, is_end: bool) -> String {
+    let payload = json!({ "end_of_log": is_end, "log_pos": position }).to_string();
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(&payload), signature(&payload))
+}
+
+fn signature(payload: &str) -> String {
+    let sum = payload.bytes().fold(11_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    URL_SAFE_NO_PAD.encode(Store::scrambled(sum))
 }
 
 fn position(token: &str) -> Option<usize> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let metadata: Value = serde_json::from_slice(&bytes).ok()?;
-    usize::try_from(metadata["log_pos"].as_u64()?).ok()
+    let (payload, signed) = token.split_once('.')?;
+    let payload = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let metadata: Value = serde_json::from_str(&payload).ok()?;
+    let position = usize::try_from(metadata["log_pos"].as_u64()?).ok()?;
+    (signature(&payload) == signed).then_some(position)
 }
 
 /// `…/xcomEntries` and `…/xcomEntries/KEY`.
@@ -297,4 +348,52 @@ pub fn xcom(
     };
     let words = format!("XCom entry with key: `{key}` not found");
     pushed.iter().find(|(known, _)| known == key).map_or_else(|| Err(missing(api, &words)), |one| ok(shown(one, true)))
+}
+
+const EVENTS: Listing = Listing {
+    name: "event_logs",
+    filters: &["dag_id", "task_id", "run_id", "event", "map_index", "try_number", "owner"],
+    orders: &["event_log_id", "id", "when", "dag_id", "task_id", "run_id", "event"],
+};
+
+/// `eventLogs`: what tasks whose story is told did. What people did is not kept.
+pub fn events(store: &Store, api: ApiVersion, request: &Request) -> AirflowResult {
+    let mut rows = Vec::new();
+    for run in &store.airflow.runs {
+        for (task, played) in &run.tasks {
+            for one in &played.tries {
+                // A task that the scheduler lost sight of says nothing itself (SchedulerJobRunner of 2.11 and 3.1).
+                let is_lost = one.log.iter().any(|line| line.logger.starts_with("airflow.jobs.scheduler"));
+                let ended = if is_lost { "heartbeat timeout" } else { one.state.as_str() };
+                for (at, event) in [(one.started, "running"), (one.ended, ended)] {
+                    let extra = (event == "heartbeat timeout").then_some(
+                        "Task did not emit heartbeat within time limit (300 seconds) and will be terminated. See \
+                         https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/tasks.html\
+                         #task-instance-heartbeat-timeout",
+                    );
+                    let mut row = json!({ "when": api.time(at), "dag_id": run.dag_id, "task_id": task, "run_id": run.run_id,
+                        "map_index": -1, "try_number": one.number, "event": event, "owner": "airflow", "extra": extra });
+                    let logical = api.maybe_time(run.logical);
+                    if api == ApiVersion::V2 {
+                        row["logical_date"] = logical;
+                        row["dag_display_name"] = json!(run.dag_id);
+                        row["task_display_name"] = json!(task);
+                    } else {
+                        row["execution_date"] = logical;
+                    }
+                    rows.push((at, row));
+                }
+            }
+        }
+    }
+    rows.sort_by_key(|(at, _)| *at);
+    let numbered = rows.into_iter().enumerate().map(|(n, (_, mut row))| {
+        row["event_log_id"] = json!(n + 1);
+        row
+    });
+    let fit = |row: &Value| {
+        let wanted = ["dag_id", "task_id", "run_id", "event"];
+        wanted.iter().all(|name| fits_exactly(request, name, row[name].as_str().unwrap_or_default()))
+    };
+    page(api, request, &EVENTS, numbered.filter(fit).collect())
 }

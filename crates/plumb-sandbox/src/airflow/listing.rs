@@ -130,6 +130,11 @@ pub fn all<'a>(request: &'a Request, name: &str) -> Vec<&'a str> {
     request.query.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
 }
 
+/// Whether a text is what the parameter of that name says, if it is there.
+pub fn fits_exactly(request: &Request, name: &str, text: &str) -> bool {
+    all(request, name).first().is_none_or(|wanted| *wanted == text)
+}
+
 /// Whether a text fits the filter of that name, if it is there.
 pub fn fits(request: &Request, filter: &str, text: &str) -> bool {
     all(request, filter).first().is_none_or(|pattern| like(pattern, text))

@@ -14,7 +14,7 @@ mod listing;
 mod masking;
 pub(crate) mod parse;
 mod pools;
-mod pyjson;
+pub(crate) mod pyjson;
 pub(crate) mod replies;
 pub(crate) mod runs;
 mod schedule;
@@ -221,6 +221,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
         ["variables", rest @ ..] => variables::handle(store, api, request, rest),
         ["pools", rest @ ..] => pools::handle(store, api, request, rest),
         ["dags", dag, "dagRuns", rest @ ..] => runs::handle(store, api, request, dag, rest),
+        ["eventLogs"] if request.method == "GET" => Some(evidence::events(store, api, request)),
         _ => dags::handle(store, api, request, rest),
     };
     let known = rest.len() < 3 && rest.first().is_some_and(|first| KNOWN.contains(first));
@@ -228,7 +229,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
 }
 
 /// What paths may begin with: on these a wrong method is another error than an unknown path.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "version",
     "monitor",
     "health",
@@ -240,6 +241,7 @@ const KNOWN: [&str; 11] = [
     "dagTags",
     "importErrors",
     "parseDagFile",
+    "eventLogs",
 ];
 
 fn health(store: &Store, api: ApiVersion) -> Value {

@@ -95,8 +95,24 @@ pub fn repr(value: &Value) -> String {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
-        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
-        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n")),
+        Value::String(text) => {
+            let mut inner = String::new();
+            for c in text.chars() {
+                match c {
+                    '\\' => inner.push_str("\\\\"),
+                    '\n' => inner.push_str("\\n"),
+                    '\r' => inner.push_str("\\r"),
+                    '\t' => inner.push_str("\\t"),
+                    c if c.is_ascii_control() => inner.push_str(&format!("\\x{:02x}", u32::from(c))),
+                    c => inner.push(c),
+                }
+            }
+            if text.contains('\'') && !text.contains('"') {
+                format!("\"{inner}\"")
+            } else {
+                format!("'{}'", inner.replace('\'', "\\'"))
+            }
+        }
         Value::Array(list) => format!("[{}]", list.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
             let members: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", repr(&json!(k)), repr(v))).collect();

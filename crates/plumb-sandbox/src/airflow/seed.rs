@@ -162,5 +162,9 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
         });
     }
     crate::failure::airflow::deliver(store);
+    let mut told = store.airflow.runs.iter().filter(|run| run.dag_id == id && run.script.is_some());
+    if told.any(|run| run.ended.is_some() && run.tasks.is_empty()) {
+        return Err("its scenario needs a task, and a job of the workspace or a cluster that fits".to_owned());
+    }
     Ok(id)
 }

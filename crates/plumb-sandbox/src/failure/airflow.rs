@@ -9,6 +9,7 @@ use super::databricks::RunScenario;
 use super::emr::StepScenario;
 use super::template::{self, Scene};
 use crate::airflow::evidence::{LogLine, PlayedTask, PlayedTry};
+use crate::airflow::pyjson::repr;
 use crate::airflow::runs::DagRun;
 use crate::databricks::runs;
 use crate::emr::{REGION, seed as emr};
@@ -53,10 +54,16 @@ pub struct DagScript {
     /// The request of the cluster that the step runs on (RunJobFlow), with one step; one is made up when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Value>,
+    /// The region of that cluster; `eu-central-1` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The key that a sensor waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
+
+/// What a task leaves for others, by key.
+type Pushed = Vec<(String, Value)>;
 
 /// Tells the story of every run that has ended with one and has not been told.
 pub fn deliver(store: &mut Store) {
@@ -116,7 +123,8 @@ fn tell(store: &mut Store, at: usize) {
                 scene.set("tries", tries);
                 scene.set("marked", if number == tries { "FAILED" } else { "UP_FOR_RETRY" });
                 scene.set("seconds", (scene.end - scene.begin) / 1000);
-                played.xcom = started(store, &script, &mut scene);
+                let Some(pushed) = started(store, &script, &mut scene) else { return };
+                played.xcom = pushed;
                 let template = match script.scenario {
                     DagScenario::DatabricksRun => "airflow/databricks-run",
                     DagScenario::EmrStep => "airflow/emr-step",
@@ -158,8 +166,8 @@ fn time(ms: i64) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S+00:00").to_string()
 }
 
-/// Runs what a try starts, within its time, and answers what it pushes.
-fn started(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Vec<(String, Value)> {
+/// Runs what a try starts, within its time, and answers what it pushes; nothing where it cannot start.
+fn started(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Option<Pushed> {
     scene.set("zombie", zombie(store.settings.airflow.version, scene));
     scene.set("key", script.key.as_deref().unwrap_or("s3://acme-lake/raw/events/_SUCCESS"));
     match script.scenario {
@@ -168,7 +176,7 @@ fn started(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Vec<(Str
         }
         DagScenario::Zombie => databricks(store, script, scene, None),
         DagScenario::EmrStep => step(store, script, scene),
-        DagScenario::SensorTimeout => Vec::new(),
+        DagScenario::SensorTimeout => Some(Vec::new()),
     }
 }
 
@@ -192,29 +200,19 @@ fn zombie(version: u8, scene: &Scene) -> String {
     )
 }
 
-/// Quoted as Python's `repr` does.
-fn quoted(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\u{1b}', "\\x1b");
-    if text.contains('\'') && !text.contains('"') {
-        format!("\"{text}\"")
-    } else {
-        format!("'{}'", text.replace('\'', "\\'"))
-    }
-}
-
 /// A run of a job, shortly after the try began, until shortly before it ended.
 fn databricks(
     store: &mut Store,
     script: &DagScript,
     scene: &mut Scene,
     scenario: Option<RunScenario>,
-) -> Vec<(String, Value)> {
+) -> Option<Pushed> {
     let job = script.job.as_ref().and_then(|job| runs::job_called(store, job));
-    let Some(job) = job.or_else(|| store.databricks.jobs.keys().next().copied()) else { return Vec::new() };
+    let job = job.or_else(|| store.databricks.jobs.keys().next().copied())?;
     let outcome = RunOutcome { scenario, ..RunOutcome::default() };
     // A task that is lost is lost while its run goes on; by the end of the DAG run that is over.
     let span = (scene.at(0.003), scene.at(0.997));
-    let Ok(run_id) = runs::past(store, job, outcome, json!({}), span) else { return Vec::new() };
+    let run_id = runs::past(store, job, outcome, json!({}), span).ok()?;
     let url = format!("{WORKSPACE}/#job/{job}/run/{run_id}");
     scene.set("run_id", run_id);
     scene.set("run_page_url", &url);
@@ -222,7 +220,7 @@ fn databricks(
         let life = json!(run.life);
         scene.set("life", life.as_str().unwrap_or_default());
         scene.set("result", run.result.as_deref().unwrap_or_default());
-        scene.set("state_message", quoted(&run.message));
+        scene.set("state_message", repr(&json!(run.message)));
         let failed = run.ending.as_ref();
         let at = failed.and_then(|ending| {
             let tasks = run.settings["tasks"].as_array()?;
@@ -230,23 +228,28 @@ fn databricks(
         });
         scene.set("failed_task", failed.map(|ending| ending.task.as_str()).unwrap_or_default());
         scene.set("failed_run_id", at.and_then(|at| run.task_run_ids.get(at)).copied().unwrap_or(run_id));
-        scene.set("error", quoted(failed.and_then(|ending| ending.rest.error.as_deref()).unwrap_or_default()));
+        scene.set("error", repr(&json!(failed.and_then(|ending| ending.rest.error.as_deref()).unwrap_or_default())));
     }
-    vec![("run_id".to_owned(), json!(run_id)), ("run_page_url".to_owned(), json!(url))]
+    let mut pushed = vec![("run_id".to_owned(), json!(run_id)), ("run_page_url".to_owned(), json!(url))];
+    if store.settings.airflow.version != 2 {
+        pushed.insert(0, ("_link_DatabricksJobRunLink".to_owned(), json!(url)));
+    }
+    Some(pushed)
 }
 
 /// A cluster with one step, which fails.
-fn step(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Vec<(String, Value)> {
+fn step(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Option<Pushed> {
     let at = |part: f64| jiff::Timestamp::from_millisecond(scene.at(part)).unwrap_or_default().to_string();
     let run = script.cluster.clone().unwrap_or_else(request);
-    let seed = json!({ "clusters": [{ "run": run, "state": "TERMINATED", "created": at(0.001), "ready": at(0.06), "ended": at(0.999),
+    let region = script.region.as_deref().unwrap_or(REGION);
+    let seed = json!({ "region": region, "clusters": [{ "run": run, "state": "TERMINATED", "created": at(0.001), "ready": at(0.06), "ended": at(0.999),
         "reason": { "Message": "Steps completed with errors" },
         "steps": [{ "scenario": script.step.unwrap_or(StepScenario::ContainerMemory), "started": at(0.06), "ended": at(0.99) }] }] });
-    let Ok(ids) = emr::add(store, &seed) else { return Vec::new() };
+    let ids = emr::add(store, &seed).ok()?;
     let id =
         ids["clusters"].as_object().and_then(|all| all.values().next()).and_then(Value::as_str).unwrap_or_default();
-    let Some(cluster) = store.emr.region(REGION).clusters.get(id) else { return Vec::new() };
-    let Some(step) = cluster.steps.first() else { return Vec::new() };
+    let cluster = store.emr.region(region).clusters.get(id)?;
+    let step = cluster.steps.first()?;
     let failure = step.failure.clone().unwrap_or_default();
     let message = failure["Message"].as_str().unwrap_or_default();
     let application = message.split_whitespace().find(|word| word.starts_with("application_")).unwrap_or_default();
@@ -254,14 +257,14 @@ fn step(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Vec<(String
     scene.set("step", &step.id);
     scene.set("application", application);
     scene.set("log_file", failure["LogFile"].as_str().unwrap_or_default());
-    vec![
+    Some(vec![
         (
             "emr_cluster".to_owned(),
-            json!({ "region_name": REGION, "aws_domain": "aws.amazon.com", "aws_partition": "aws",
+            json!({ "region_name": region, "aws_domain": "aws.amazon.com", "aws_partition": "aws",
             "job_flow_id": id }),
         ),
         ("return_value".to_owned(), json!([step.id])),
-    ]
+    ])
 }
 
 /// A cluster as any.

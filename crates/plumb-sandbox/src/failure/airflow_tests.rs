@@ -75,6 +75,10 @@ fn a_red_task_leads_to_the_run_of_databricks_and_to_its_spot_nodes() {
     assert!(pages > 2, "{pages} pages");
     assert!(lines.iter().any(|line| line["event"] == format!("Run submitted with run_id: {id}")));
     let failure = lines.iter().find(|line| line["error_detail"].is_array()).unwrap();
+    assert_eq!(
+        (&failure["logger"], &failure["level"], &failure["ti_id"]),
+        (&json!("task"), &json!("error"), &rows[1]["id"])
+    );
     let said = failure["error_detail"][0]["exc_value"].as_str().unwrap();
     assert!(
         said.contains("failed with terminal state") && said.contains("maximum allowable number of times"),
@@ -118,7 +122,10 @@ fn a_red_task_leads_to_the_step_of_emr_and_to_the_node_manager() {
     assert_eq!(pushed, json!([step]).to_string(), "v1 makes a text of it");
     let page = ask(&mut store, &format!("{RUN}/work/logs/1"), "application/json").1;
     assert!(
-        page["content"].as_str().unwrap().starts_with("[('airflow-worker-1', '")
+        page["content"]
+            .as_str()
+            .unwrap()
+            .starts_with("[('airflow-worker-1', ' INFO - ::group::Log message source details\\n*** Found local files:")
             && page["continuation_token"].is_string()
     );
 }
@@ -134,6 +141,8 @@ fn a_task_that_is_lost_has_a_run_that_ended_well() {
         )
         .1;
         assert!(text.as_str().unwrap().contains(words), "{version}");
+        let events = ask(&mut store, "eventLogs?dag_id=monthly&event=heartbeat%20timeout", "*/*").1;
+        assert_eq!((&events["total_entries"], &events["event_logs"][0]["task_id"]), (&json!(1), &json!("work")));
         let run = store.databricks.runs.values().next().unwrap();
         assert_eq!(run.result.as_deref(), Some("SUCCESS"));
     }
@@ -176,4 +185,20 @@ fn a_dag_run_of_now_fails_as_the_settings_say() {
         ask(&mut store, "dags/monthly/dagRuns/again/taskInstances/work/xcomEntries/run_id", "*/*").1["value"].clone();
     let run = &store.databricks.runs[&id.as_i64().unwrap()];
     assert!(run.message.contains("INIT_SCRIPT_FAILURE"), "{}", run.message);
+}
+
+#[test]
+fn a_story_that_cannot_be_told_is_refused() {
+    let run = json!({ "run_id": "r", "logical_date": "2026-11-20T04:00:00Z", "end_date": "2026-11-20T09:00:00Z",
+        "scenario": { "scenario": "databricks-run" } });
+    let dag =
+        json!({ "dag_id": "d", "runs": [run], "tasks": [{ "task_id": "t", "operator": "DatabricksRunNowOperator" }] });
+    let seed = |dag: &Value| json!({ "airflow": { "dags": [dag] } });
+    let mut store = Store::new(Clock::Fixed(NOW));
+    let why = crate::control::seed(&mut store, &seed(&dag)).unwrap_err();
+    assert!(why.starts_with("airflow.dags[0]: its scenario needs a task"), "{why}");
+    let mut odd = dag;
+    odd["runs"][0]["scenario"] = json!({ "scenario": "meteor" });
+    let why = crate::control::seed(&mut Store::new(Clock::Fixed(NOW)), &seed(&odd)).unwrap_err();
+    assert!(why.contains("runs[0].scenario: unknown variant `meteor`"), "{why}");
 }

@@ -48,13 +48,18 @@ pub fn place(scene: &mut Scene, nodes: &[PlayedNode], container: impl Fn(usize) 
             scene.set(&format!("{name}.container{suffix}"), container(number));
         }
     }
+    // What comes in place of the first one that is lost, on the same node.
+    scene.set("new.exec", count + 1);
+    scene.set("new.container", container(count + 1));
 }
 
-/// The scene in which one node is the one that a file is of: its slots again as `x.…`.
-pub fn seen_from(scene: &Scene, who: &str, gone: f64) -> Scene {
+/// The scene in which one executor is the one that a file is of: the slots of `who` (`a`, or `a` and `2` for the other
+/// executor of its node) again as `x.…`. `gone` is when it ends.
+pub fn seen_from(scene: &Scene, who: &str, suffix: &str, gone: f64) -> Scene {
     let mut own = scene.clone();
     for what in ["instance", "host", "ip", "exec", "container", "exec2", "container2"] {
-        if let Some(value) = scene.slots.get(&format!("{who}.{what}")).cloned() {
+        let suffix = if matches!(what, "exec" | "container") { suffix } else { "" };
+        if let Some(value) = scene.slots.get(&format!("{who}.{what}{suffix}")).cloned() {
             own.set(&format!("x.{what}"), value);
         }
     }

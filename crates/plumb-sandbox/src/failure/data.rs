@@ -42,7 +42,7 @@ templates!(
     "emr/instance-state",
     "emr/job-done",
     "emr/nodemanager-begin",
-    "emr/nodemanager-container-memory",
+    "emr/nodemanager-killed",
     "emr/nodemanager-terminated",
     "emr/prelaunch-out",
     "emr/resourcemanager-begin",

@@ -505,7 +505,7 @@ fn logs(store: &mut Store, cluster: &DatabricksCluster, scene: &Scene, scenario:
     put("driver/stdout", of("databricks/stdout", scene), end);
     put("driver/stderr", of("databricks/stderr", scene), end);
     for (who, gone) in ["a", "b"].into_iter().zip(LOST) {
-        let own = cast::seen_from(scene, who, gone);
+        let own = cast::seen_from(scene, who, "", gone);
         let (template, at) = match scenario {
             RunScenario::SpotLost => ("databricks/executor-lost", own.at(gone)),
             _ => ("databricks/executor-healthy", end),

@@ -124,7 +124,7 @@ fn logs_go_where_the_cluster_says() {
 }
 
 #[test]
-fn a_run_of_now_tells_its_story_once_and_a_repair_begins_anew() {
+fn a_run_of_now_tells_its_story_once_and_a_repair_begins_again() {
     let (mut store, run) = failed("run-limit", &Value::Null);
     assert_eq!(run["state"]["life_cycle_state"], "SKIPPED");
     let script =

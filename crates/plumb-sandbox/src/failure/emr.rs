@@ -56,8 +56,9 @@ pub enum ClusterScenario {
 
 /// When the two nodes are reclaimed, as parts of the time that the step ran.
 const RECLAIMED: [f64; 2] = [0.62, 0.80];
-/// When the two containers are killed.
-const KILLED: [f64; 2] = [0.70, 0.98];
+/// The executors that are killed, and when: two of each node, and the one that came in place of the first.
+const KILLED: [(&str, &str, f64); 5] =
+    [("a", "", 0.70), ("b", "", 0.80), ("a", "2", 0.86), ("new", "", 0.92), ("b", "2", 0.985)];
 
 /// How EMR says that EC2 took an instance back.
 const NO_CAPACITY: &str = "Spot Instance was terminated due to not enough capacity in the Spot Instance pool.";
@@ -296,15 +297,18 @@ fn step_logs(cluster: &EmrCluster, place: usize, account: &str, put: &mut Put<'_
     if cluster_mode {
         container(&slot("driver.container"), &driver, &stdout, end);
     }
-    // Which executors are shown: the two of the story, and one that nothing happened to.
-    let (first, second, gone) = match scenario {
-        Some(StepScenario::SpotReclaim) => ("emr/executor-terminated", "emr/executor-terminated", RECLAIMED),
-        Some(StepScenario::ContainerMemory) => ("emr/executor-killed", "emr/executor-killed", KILLED),
-        _ => ("emr/executor-healthy", "emr/executor-healthy", [1.0, 1.0]),
+    // Which executors are shown: those of the story, and one that nothing happened to.
+    let (fate, ends): (&str, Vec<(&str, &str, f64)>) = match scenario {
+        Some(StepScenario::SpotReclaim) => {
+            ("emr/executor-terminated", vec![("a", "", RECLAIMED[0]), ("b", "", RECLAIMED[1])])
+        }
+        Some(StepScenario::ContainerMemory) => ("emr/executor-killed", KILLED.to_vec()),
+        _ => ("emr/executor-healthy", vec![("a", "", 1.0), ("b", "", 1.0)]),
     };
-    for (who, template, gone) in [("a", first, gone[0]), ("b", second, gone[1])] {
-        let own = cast::seen_from(&scene, who, gone);
-        container(&slot(&format!("{who}.container")), &template::text(data::named(template), &own), "", own.at(gone));
+    for (who, suffix, gone) in &ends {
+        let own = seen_from(&scene, who, suffix, *gone);
+        let id = own.slots.get("x.container").cloned().unwrap_or_default();
+        container(&id, &template::text(data::named(fate), &own), "", own.at(*gone));
     }
     let bystander = bystander(&scene);
     let fetching =
@@ -324,20 +328,38 @@ fn step_logs(cluster: &EmrCluster, place: usize, account: &str, put: &mut Put<'_
     let yarn = |instance: &str| format!("node/{instance}/applications/hadoop-yarn");
     let path = format!("{}/hadoop-yarn-resourcemanager-{}.log.gz", yarn(&master), slot("master.host"));
     put(&path, &of(manager), end);
-    let nodemanager = match scenario {
-        Some(StepScenario::SpotReclaim) => "emr/nodemanager-terminated",
-        Some(StepScenario::ContainerMemory) => "emr/nodemanager-container-memory",
-        _ => "emr/nodemanager-begin",
+    let said = match scenario {
+        Some(StepScenario::SpotReclaim) => Some("emr/nodemanager-terminated"),
+        Some(StepScenario::ContainerMemory) => Some("emr/nodemanager-killed"),
+        _ => None,
     };
-    for (who, gone) in [("a", gone[0]), ("b", gone[1])] {
-        let own = cast::seen_from(&scene, who, gone);
-        let (instance, host) = (slot(&format!("{who}.instance")), slot(&format!("{who}.host")));
-        let at = own.at(gone);
-        let path = format!("{}/hadoop-yarn-nodemanager-{host}.log.gz", yarn(&instance));
-        put(&path, &template::text(data::named(nodemanager), &own), at);
-        let path = format!("node/{instance}/daemons/instance-state/instance-state.log-{}.gz", minute(at));
-        put(&path, &instance_state(&own, begin.max(at - 60_000)), at);
+    for node in ["a", "b"] {
+        let (instance, host) = (slot(&format!("{node}.instance")), slot(&format!("{node}.host")));
+        let mut text = template::text(data::named("emr/nodemanager-begin"), &seen_from(&scene, node, "", 1.0));
+        let mut last = begin;
+        for (who, suffix, gone) in &ends {
+            let own = seen_from(&scene, who, suffix, *gone);
+            if own.slots.get("x.host") == Some(&host) {
+                text.push_str(&said.map(|said| template::text(data::named(said), &own)).unwrap_or_default());
+                last = own.at(*gone);
+            }
+        }
+        put(&format!("{}/hadoop-yarn-nodemanager-{host}.log.gz", yarn(&instance)), &text, last);
+        let path = format!("node/{instance}/daemons/instance-state/instance-state.log-{}.gz", minute(last));
+        put(&path, &instance_state(&seen_from(&scene, node, "", 1.0), begin.max(last - 60_000)), last);
     }
+}
+
+/// The scene of one executor. The new one is on the node of the first that was lost.
+fn seen_from(scene: &Scene, who: &str, suffix: &str, gone: f64) -> Scene {
+    let mut own = cast::seen_from(scene, if who == "new" { "a" } else { who }, suffix, gone);
+    if who == "new" {
+        for what in ["exec", "container"] {
+            let value = scene.slots.get(&format!("new.{what}")).cloned().unwrap_or_default();
+            own.set(&format!("x.{what}"), value);
+        }
+    }
+    own
 }
 
 /// What the application printed: its times are those of its own lines, the last of them that of its end.

@@ -3,9 +3,9 @@
 //! | line of a template | is |
 //! |---|---|
 //! | `%head WORD` | how the lines after it begin, see [`Head`] |
-//! | `%at 0.35` | lines from here on are of that part of the span |
+//! | `%at 0.35`, `%at SLOT` | lines from here on are of that part of the span |
 //! | `%step 2.5` | seconds from one line to the next, as far as there is room; 0.15 at first |
-//! | `%each NAME FROM TO` … `%end` | the lines between, for each number from the first up to the second, without that one |
+//! | `%each NAME FROM TO` … `%end` | the lines between, for each number from the first up to the second, without that one; either may be a slot |
 //! | `%include NAME` | another template |
 //! | `\|text` | a line as it is: a stack frame, a continuation |
 //! | `#text` | nothing |
@@ -157,7 +157,7 @@ struct Printer<'s> {
 
 impl Printer<'_> {
     fn next_anchor(&self, rest: &[String]) -> i64 {
-        let parts = rest.iter().filter_map(|line| line.strip_prefix("%at ")?.trim().parse::<f64>().ok());
+        let parts = rest.iter().filter_map(|line| self.part(line.strip_prefix("%at ")?.trim()));
         parts.map(|part| self.scene.at(part)).next().unwrap_or(self.scene.end)
     }
 
@@ -169,7 +169,7 @@ impl Printer<'_> {
             match words.as_slice() {
                 ["%head", word] => self.head = Head::of(word),
                 ["%at", part] => {
-                    self.clock = self.clock.max(self.scene.at(part.parse().unwrap_or_default()));
+                    self.clock = self.clock.max(self.scene.at(self.part(part).unwrap_or_default()));
                     self.anchored = true;
                     self.limit = self.next_anchor(&lines[at..]);
                 }
@@ -189,6 +189,11 @@ impl Printer<'_> {
                 _ => self.print(line, vars),
             }
         }
+    }
+
+    /// A part of the span, or a slot that holds one.
+    fn part(&self, word: &str) -> Option<f64> {
+        self.scene.slots.get(word).map_or(word, String::as_str).parse().ok()
     }
 
     /// A number, or a slot that holds one.

@@ -118,7 +118,10 @@ fn reclaimed_nodes_are_the_same_everywhere() {
         let host = crate::emr::instances::address(cluster, member).1;
         assert!(driver.contains(&format!("Yarn node state updated for host {host} to DECOMMISSIONING")), "{host}");
         let manager = one(&logs, &format!("node/{}/applications/hadoop-yarn", member.ec2));
-        assert!(manager.contains("RECEIVED SIGNAL 15: SIGTERM"));
+        let ended = jiff::Timestamp::from_millisecond(member.ended.unwrap()).unwrap();
+        let said = manager.lines().find(|line| line.contains("RECEIVED SIGNAL 15: SIGTERM")).unwrap();
+        let said = said[..19].replace(' ', "T") + "Z";
+        assert_eq!(said, format!("{ended:.0}"), "the node says when it goes");
         // The driver sees it when EMR says that it ended, to the minute.
         let at = jiff::Timestamp::from_millisecond(member.ended.unwrap()).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
         let minute = at.strftime("%y/%m/%d %H:%M").to_string();
@@ -237,7 +240,23 @@ fn every_template_is_used_and_filled() {
     let mut scene = Scene { begin: 0, end: 1000, ..Scene::default() };
     cast::place(&mut scene, &nodes, |n| n.to_string());
     for name in data::NAMES {
-        let made = text(data::named(name), &cast::seen_from(&scene, "a", 0.5));
+        let made = text(data::named(name), &cast::seen_from(&scene, "a", "", 0.5));
         assert!(!made.contains("%include") && !made.contains("%end"), "{name}");
+    }
+}
+
+#[test]
+fn what_the_driver_says_of_a_container_the_node_says_too() {
+    let store = seeded("container-memory");
+    let logs = logs(&store);
+    let driver = one(&logs, "_0002_01_000001/stderr");
+    let managers: String =
+        logs.iter().filter(|(key, _)| key.contains("nodemanager")).map(|(_, text)| text.as_str()).collect();
+    let of = |line: &str| line.split("Completed container ").nth(1).map(|rest| rest[..38].trim_end().to_owned());
+    let lost: Vec<String> = driver.lines().filter_map(of).collect();
+    assert_eq!(lost.len(), 5, "{lost:?}");
+    for container in lost {
+        assert!(managers.contains(&format!("containerID={container}] is running")), "{container}");
+        assert!(logs.keys().any(|key| key.contains(&format!("{container}/stderr"))), "{container}");
     }
 }

@@ -6,7 +6,7 @@ use super::rank::Chosen;
 use super::sift::{EXCEPTION, STAGE_ABORT};
 use super::title::filled;
 use crate::diagnose::clue::{Clue, ClueRole};
-use crate::diagnose::result::{ChainLink, DiagnosedCause, EvidenceLine, RunOutcome};
+use crate::diagnose::result::{ChainLink, DiagnosedCause, EvidenceLine, RunOutcome, TASK_KEY};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The most lines that show a cause.
@@ -20,7 +20,8 @@ const WORK_GOES_ON: &str = "; the work goes on: Airflow no longer waits for it";
 /// A cause as it is told.
 pub(super) fn cause(case: &Case<'_>, chosen: &Chosen, lost_sight: Option<RunOutcome>) -> Option<DiagnosedCause> {
     let root = case.seen.get(chosen.candidate.root)?;
-    let mut title = title(case, chosen, root);
+    let slots = slots(case, chosen, root);
+    let mut title = title(case, root, &slots);
     match lost_sight {
         Some(RunOutcome::Running) => title.push_str(WORK_GOES_ON),
         Some(_) => title.push_str(WORK_DONE),
@@ -32,10 +33,12 @@ pub(super) fn cause(case: &Case<'_>, chosen: &Chosen, lost_sight: Option<RunOutc
         confidence: chosen.confidence,
         reason: chosen.reason.clone(),
         evidence: evidence(case, chosen),
+        slots,
     })
 }
 
-fn title(case: &Case<'_>, chosen: &Chosen, root: &Sighting<'_>) -> String {
+/// What the clues of the cause caught by name, the root's first; `task_key` is the job's task that all of them are of.
+fn slots(case: &Case<'_>, chosen: &Chosen, root: &Sighting<'_>) -> BTreeMap<String, String> {
     let mut slots = slots_of(case, root);
     // Another line of the same class may name what this one does not.
     for member in chosen.candidate.members.iter().filter_map(|m| case.seen.get(*m)) {
@@ -45,8 +48,17 @@ fn title(case: &Case<'_>, chosen: &Chosen, root: &Sighting<'_>) -> String {
             }
         }
     }
+    let members = chosen.candidate.members.iter().filter_map(|m| case.seen.get(*m));
+    let tasks: BTreeSet<&String> = members.filter_map(|member| member.clue.subject.task.as_ref()).collect();
+    if let (Some(task), 1) = (tasks.first(), tasks.len()) {
+        slots.insert(TASK_KEY.to_owned(), (*task).clone());
+    }
+    slots
+}
+
+fn title(case: &Case<'_>, root: &Sighting<'_>, slots: &BTreeMap<String, String>) -> String {
     let Some(class) = case.class(root.class()) else { return root.class().to_owned() };
-    filled(&class.title, &slots).filter(|title| !title.is_empty()).unwrap_or_else(|| class.says.clone())
+    filled(&class.title, slots).filter(|title| !title.is_empty()).unwrap_or_else(|| class.says.clone())
 }
 
 /// What a clue caught by name, and whom it is about.

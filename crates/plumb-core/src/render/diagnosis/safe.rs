@@ -67,6 +67,7 @@ mod tests {
             confidence: crate::diagnose::result::Confidence::Likely,
             reason: text.into(),
             evidence: vec![line.clone()],
+            slots: Default::default(),
         });
         one.look_at = vec![line];
         one.name = text.into();
