@@ -5,7 +5,7 @@ use plumb_core::manifest::{
     MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
 };
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -160,6 +160,23 @@ pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, S
         return Err(format!("it is larger than {} MB", most / 1_000_000));
     }
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
+}
+
+/// Writes a file in one go: whoever reads it sees the old one or the new one, whole.
+pub fn replace(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        #[cfg(unix)]
+        {
+            // Others read it: the collector runs as somebody else.
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path).map(drop).map_err(|e| e.error)
+    };
+    written().map_err(|e| e.to_string())
 }
 
 enum DiskEntry {

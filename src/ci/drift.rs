@@ -1,5 +1,6 @@
 //! The issue that tells of a target's drift: there is one as long as there is drift. Pure.
 
+use super::issues::IssueChange;
 use crate::services::github::Issue;
 use plumb_core::plan::Plan;
 use plumb_core::render::notice::News;
@@ -11,14 +12,6 @@ pub const LABEL: &str = "plumb-drift";
 /// GitHub takes 65,536 characters; the markers of other tools may be added.
 const BUDGET: usize = 60_000;
 
-/// What is to be done to the issues of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssueChange {
-    Open { title: String, body: String },
-    Edit { number: u64, body: String },
-    Close { number: u64, why: &'static str },
-}
-
 /// What is to be done, and what has become of the drift since the last look. `mine` are issues with the label that one's
 /// own account wrote, the newest first; those of other targets and those that others wrote into are left alone.
 pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<IssueChange>, Option<News>) {
@@ -28,8 +21,8 @@ pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<IssueChan
     open.sort_by_key(|issue| issue.number);
     if drift.is_empty() {
         let news = (!open.is_empty()).then_some(News::Gone);
-        let why = "What is live is as git says again.";
-        return (open.iter().map(|i| IssueChange::Close { number: i.number, why }).collect(), news);
+        let why = || "What is live is as git says again.".to_owned();
+        return (open.iter().map(|i| IssueChange::Close { number: i.number, why: why() }).collect(), news);
     }
     let marker = format!("{start}{} -->", drift.digest);
     let Some((first, others)) = open.split_first() else {
@@ -37,8 +30,9 @@ pub fn steps(drift: &Plan, link: Option<&str>, mine: &[Issue]) -> (Vec<IssueChan
         return (vec![IssueChange::Open { title, body: body(drift, &marker, link) }], Some(News::Appeared));
     };
     // Two can come of two looks at the same time, or of an answer that was lost.
-    let why = "An older issue tells of the same target.";
-    let mut steps: Vec<IssueChange> = others.iter().map(|i| IssueChange::Close { number: i.number, why }).collect();
+    let why = || "An older issue tells of the same target.".to_owned();
+    let mut steps: Vec<IssueChange> =
+        others.iter().map(|i| IssueChange::Close { number: i.number, why: why() }).collect();
     let same = text(first).starts_with(&marker);
     if !same {
         steps.push(IssueChange::Edit { number: first.number, body: body(drift, &marker, link) });

@@ -3,8 +3,10 @@
 
 pub mod approval;
 pub mod comment;
+pub mod diagnose;
 pub mod drift;
 pub mod environment;
+pub mod issues;
 pub mod post;
 pub mod workflow;
 

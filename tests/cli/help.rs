@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "init",
     "validate",
     "plan",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 29] = [
     "ci plan",
     "ci apply",
     "ci drift",
+    "ci diagnose",
     "status",
     "show",
     "diagnose",

@@ -22,6 +22,7 @@ mod help;
 mod import;
 mod lease;
 mod log;
+mod months;
 mod origins;
 mod ownership;
 mod parity_causes;

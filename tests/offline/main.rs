@@ -6,6 +6,7 @@
 
 mod airflow_client;
 mod airflow_sandbox;
+mod dag_callback;
 mod develop;
 mod docs;
 mod github_client;

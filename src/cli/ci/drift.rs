@@ -1,13 +1,14 @@
 //! `plumb ci drift`.
 
+use super::issues::IssueKeeper;
 use crate::ci::Runner;
-use crate::ci::drift::{IssueChange, LABEL, steps};
+use crate::ci::drift::{LABEL, steps};
 use crate::cli::apply::{self, carry_out};
 use crate::cli::interrupt::stoppable;
 use crate::cli::lease::{self, LockArgs};
 use crate::cli::session::{Decided, Session};
 use crate::cli::{Global, Selected, Targeted, output};
-use crate::services::github::{GitHub, Issue, IssueEdit};
+use crate::disk::replace;
 use crate::services::{Secret, webhook as sender};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -18,9 +19,8 @@ use plumb_core::render::metrics::{Measured, metrics};
 use plumb_core::render::notice::{News, slack, webhook};
 use plumb_core::render::value::visible;
 use plumb_core::{kinds, render};
-use plumb_model::call::{ServiceError, System};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use plumb_model::call::System;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Look for drift from cron: keep one issue a target, tell others, and heal what may be healed
@@ -217,83 +217,14 @@ async fn issue(
     if args.no_issue {
         return Ok(None);
     }
-    let Some(config) = runner.github().map_err(|e| e.to_string())? else {
-        ui.detail("no issue is kept: the environment has no GITHUB_REPOSITORY");
-        return Ok(None);
-    };
-    if runner.token.is_none() {
-        return Err("the environment has no GITHUB_TOKEN; give it one that may write issues, or say --no-issue".into());
-    }
-    let github = GitHub::new(config).map_err(|e| e.to_string())?;
-    let run = runner.run_url();
-    let work = async {
-        let me = github.writes_as(args.login.as_deref()).await?;
-        let mine = github.issues(&[LABEL], Some(&me), true).await?;
-        let (steps, news) = steps(left, run.as_deref(), &mine);
-        let mut address = None;
-        for step in steps {
-            let (done, issue) = match step {
-                IssueChange::Open { title, body } => ("opened", open(&github, &me, &title, &body).await?),
-                IssueChange::Edit { number, body } => {
-                    let edit = IssueEdit { body: Some(body), ..IssueEdit::default() };
-                    ("edited", github.update_issue(number, &edit).await?)
-                }
-                IssueChange::Close { number, why } => {
-                    let seen = run.as_ref().map(|run| format!(" Seen by {run}.")).unwrap_or_default();
-                    say(&github, &me, number, &format!("{why}{seen}")).await?;
-                    let edit = IssueEdit { open: Some(false), ..IssueEdit::default() };
-                    ("closed", github.update_issue(number, &edit).await?)
-                }
-            };
-            ui.status(&format!("{done} issue #{}", issue.number));
-            address = Some(issue.html_url);
-        }
-        Ok::<_, ServiceError>((news, address))
-    };
-    work.await.map(Some).map_err(|fault| {
-        if fault.may_have_happened() {
-            format!("{fault}; it may have been done all the same, and the next run looks")
-        } else {
-            fault.to_string()
-        }
-    })
-}
-
-/// Opens the issue. When GitHub does not say whether it did, it is looked for: the next run would find it as well.
-async fn open(github: &GitHub, me: &str, title: &str, body: &str) -> Result<Issue, ServiceError> {
-    match github.create_issue(title, body, &[LABEL]).await {
-        Err(fault) if fault.may_have_happened() => {
-            let mine = github.issues(&[LABEL], Some(me), true).await?;
-            mine.into_iter().find(|issue| issue.title == title && issue.body.as_deref() == Some(body)).ok_or(fault)
-        }
-        opened => opened,
-    }
-}
-
-/// Writes a comment. When GitHub does not say whether it did, it is looked for, so that nobody reads it twice.
-async fn say(github: &GitHub, me: &str, number: u64, text: &str) -> Result<(), ServiceError> {
-    match github.create_comment(number, text).await {
-        Err(fault) if fault.may_have_happened() => {
-            let all = github.comments(number).await?;
-            if all.iter().any(|c| c.is_by(me) && c.text() == text) { Ok(()) } else { Err(fault) }
-        }
-        said => said.map(drop),
-    }
-}
-
-/// Writes a file in one go: whoever reads it sees the old one or the new one, whole.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        #[cfg(unix)]
-        {
-            // Others read it: the collector runs as somebody else.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path).map(drop).map_err(|e| e.error)
-    };
-    written().map_err(|e| e.to_string())
+    let Some(keeper) = IssueKeeper::of(runner, LABEL, args.login.as_deref(), ui)? else { return Ok(None) };
+    let mut news = None;
+    let address = keeper
+        .keep(true, &mut |mine, run| {
+            let (steps, of_issue) = steps(left, run, mine);
+            news = of_issue;
+            steps
+        })
+        .await?;
+    Ok(Some((news, address)))
 }

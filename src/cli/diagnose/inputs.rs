@@ -2,6 +2,8 @@
 
 use crate::observe::failure::{databricks_address, decoded, is_emr_id, is_serverless_id};
 use crate::ui::Failure;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::kinds::databricks::job::DatabricksJob;
 use plumb_core::kinds::emr::application::EmrServerlessApplication;
@@ -113,6 +115,11 @@ impl DiagnoseInput {
     }
 }
 
+/// Whether a text asks for a run: as a folder's name it was put in the wrong place.
+pub fn is_question(text: &str) -> bool {
+    !matches!(DiagnoseInput::parse(text, &|_| false), Err(_) | Ok(DiagnoseInput::Serverless { .. }))
+}
+
 fn unknown(text: &str) -> Failure {
     let failure = Failure::usage(format!("`{text}` is nothing that can be diagnosed, and no file or folder"));
     let kind = text.split('/').next().unwrap_or_default();
@@ -220,6 +227,50 @@ pub fn size(text: &str) -> Result<u64, String> {
     };
     let number: u64 = number.parse().map_err(|_| "expected a size such as 500MB or 2GiB".to_owned())?;
     number.checked_mul(factor).ok_or_else(|| "that is too large".to_owned())
+}
+
+/// From when on runs are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookBack {
+    Months(i32),
+    Days(i32),
+    Day(jiff::civil::Date),
+}
+
+impl LookBack {
+    /// The moment, in UTC: of a number of months or days before `now`, the beginning of that day.
+    ///
+    /// # Errors
+    /// It lies in the future, or before times that can be reckoned with.
+    pub fn from(&self, now: Timestamp) -> Result<Timestamp, String> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let day = match self {
+            LookBack::Months(months) => today.checked_sub(jiff::Span::new().months(*months)),
+            LookBack::Days(days) => today.checked_sub(jiff::Span::new().days(*days)),
+            LookBack::Day(day) => Ok(*day),
+        };
+        let at = day.and_then(|day| day.to_zoned(TimeZone::UTC)).map_err(|e| format!("--since: {e}"))?.timestamp();
+        if at > now { Err("--since names a day that is still to come".to_owned()) } else { Ok(at) }
+    }
+}
+
+/// Reads `6mo`, `12w`, `90d`, `1y`, `2026-05-01`.
+pub fn look_back(text: &str) -> Result<LookBack, String> {
+    let wrong = || "expected one like 6mo, 12w, 90d or 2026-05-01".to_owned();
+    if let Ok(day) = text.parse() {
+        return Ok(LookBack::Day(day));
+    }
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    // A hundred years are enough, and nothing overflows.
+    let number = number.parse::<i32>().ok().filter(|n| (1..=1_200).contains(n)).ok_or_else(wrong)?;
+    match unit {
+        "y" => Ok(LookBack::Months(number.min(100) * 12)),
+        "mo" => Ok(LookBack::Months(number)),
+        "w" => Ok(LookBack::Days(number * 7)),
+        "d" => Ok(LookBack::Days(number)),
+        _ => Err(wrong()),
+    }
 }
 
 /// Reads a time zone: `UTC`, `Europe/Berlin`, `+02:00`.

@@ -102,3 +102,21 @@ fn sizes_and_zones() {
     assert!(zone("Europe/Berlin").is_ok() && zone("UTC").is_ok() && zone("+02:00").is_ok() && zone("-0530").is_err());
     assert!(zone("Mars/Base").is_err() && zone("+25:00").is_err());
 }
+
+#[test]
+fn a_time_to_look_back_to() {
+    let now: Timestamp = "2026-11-30T08:00:00Z".parse().unwrap();
+    for (text, from) in [
+        ("6mo", "2026-05-30T00:00:00Z"),
+        ("90d", "2026-09-01T00:00:00Z"),
+        ("2w", "2026-11-16T00:00:00Z"),
+        ("1y", "2025-11-30T00:00:00Z"),
+        ("2026-05-01", "2026-05-01T00:00:00Z"),
+    ] {
+        assert_eq!(look_back(text).unwrap().from(now), Ok(from.parse().unwrap()), "{text}");
+    }
+    for text in ["6", "mo", "0d", "6m", "-3d", "99999999999d", "2026-13-01", ""] {
+        assert!(look_back(text).is_err(), "{text}");
+    }
+    assert!(look_back("2027-01-01").unwrap().from(now).is_err());
+}

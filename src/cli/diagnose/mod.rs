@@ -1,7 +1,9 @@
 //! `plumb diagnose`.
 
-mod connect;
+pub mod connect;
 mod inputs;
+pub mod keep;
+pub mod months;
 mod patch;
 
 use super::output::{Forms, Output};
@@ -18,8 +20,12 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
 use connect::Reached;
 use inputs::DiagnoseInput;
+pub use inputs::{LookBack, look_back};
 use jiff::tz::TimeZone;
+use keep::KeptDiagnoses;
+use months::LookingBack;
 use plumb_core::diagnose::catalogue::Source;
+use plumb_core::diagnose::kept::before;
 use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies};
 use plumb_core::diagnose::result::{Advice, RunOutcome};
 use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
@@ -35,6 +41,8 @@ use std::sync::Arc;
 
 /// How many bytes of logs are read at most of services, where nobody says how many.
 const MOST: u64 = 2 << 30;
+/// The same of each run, where all runs since a time are read.
+pub const MOST_OF_EACH: u64 = 256 << 20;
 /// What a list of diagnoses ends with.
 const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
 
@@ -42,7 +50,7 @@ const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
 ///
 /// Answers of services are read first, then logs, no further than needed; nothing live is changed. What is not there or may not be
 /// read is listed, with what it takes. Without a question: every job and DAG of the project whose last run is not green, a line each.
-/// A file or a folder needs no project and no network.
+/// A file or a folder needs no project and no network. With --since: all runs since then, what failed grouped by cause.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb diagnose DatabricksJob/audience-aggregate --target prod
@@ -53,6 +61,7 @@ const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
   plumb diagnose s3://acme-emr-logs/j-2A7Q4M1N9KPLF/
   plumb diagnose logs/driver.log --log-zone Europe/Berlin --output json
   plumb diagnose                            everything whose last run is not green
+  plumb diagnose --since 6mo --keep         what failed since May, and what it cost
 
 Exit codes:
     0  answered: the cause is found, or the run succeeded
@@ -68,12 +77,22 @@ pub struct DiagnoseArgs {
     /// Only runs for this period: `2026-10`, as parameters, dates or names say it
     #[arg(long, value_name = "PERIOD")]
     period: Option<String>,
+    /// All runs since then: `6mo`, `12w`, `90d`, `2026-05-01`. Which causes cost how much, and whether they moved along
+    #[arg(long, value_name = "WHEN", value_parser = look_back, conflicts_with_all = ["run", "period", "patch"])]
+    since: Option<LookBack>,
+    /// Keep each diagnosis as a small file of the project; --since reads them back when the services have forgotten the runs
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = keep::FOLDER)]
+    keep: Option<String>,
     /// Read all logs, also when the cause is clear
     #[arg(long)]
     all: bool,
-    /// Read so many bytes of logs at most, as they are kept [default: 2GiB; of files of this machine, 16GiB]
+    /// Read so many bytes of logs at most, as they are kept [default: 2GiB; with --since 256MiB of each run; of files of this
+    /// machine 16GiB]
     #[arg(long, value_name = "SIZE", value_parser = inputs::size)]
     most: Option<u64>,
+    /// The task has failed, whatever Airflow says yet: it notes the end of a task after its callbacks
+    #[arg(long)]
+    failed: bool,
     /// Time zone of logs whose times name none
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = inputs::zone)]
     log_zone: TimeZone,
@@ -115,18 +134,25 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
         None => Some(connect::without_project()),
     };
     let (now, _) = settings::now().map_err(Failure::error)?;
-    let most = args.most.unwrap_or(MOST);
-    let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now };
+    let usual = if args.since.is_some() { MOST_OF_EACH } else { MOST };
+    let most = args.most.unwrap_or(usual);
+    let options = FailureOptions { all: args.all, most, zone: args.log_zone.clone(), now, failed: args.failed };
     let catalogue = Arc::new(catalogue(global)?);
-    let work = Diagnosing {
-        args: &args,
-        project: project.as_ref(),
-        reached: reached.as_ref(),
-        options,
-        catalogue,
-        ui,
-        patches: RefCell::default(),
-    };
+    if let Some(folder) = args.keep.as_deref().filter(|folder| inputs::is_question(folder)) {
+        let failure = Failure::usage(format!("--keep {folder}: that is what to diagnose, and no folder"));
+        return Err(failure.hint("write --keep last, or with its folder: --keep=DIR"));
+    }
+    if args.keep.is_some() && project.is_none() {
+        return Err(Failure::usage("--keep keeps files in a project, and there is none to look at for logs alone"));
+    }
+    let folder = args.keep.as_deref().unwrap_or(keep::FOLDER);
+    let kept = project.as_ref().map(|p| KeptDiagnoses::read(&p.dir, folder, &p.desired.target.name, ui)).transpose()?;
+    let (project, reached, kept) = (project.as_ref(), reached.as_ref(), kept.as_ref());
+    let work =
+        Diagnosing { args: &args, project, reached, options, catalogue, kept, ui, patches: RefCell::default() };
+    if let Some(since) = &args.since {
+        return work.since(since, &questions).await;
+    }
     if questions.is_empty() {
         return work.everything().await;
     }
@@ -176,7 +202,7 @@ fn questions(global: &Global, args: &DiagnoseArgs, ui: &Ui) -> Result<Vec<(Strin
 }
 
 /// The catalogue, with the signatures of the project that is at hand.
-fn catalogue(global: &Global) -> Result<Catalogue, Failure> {
+pub fn catalogue(global: &Global) -> Result<Catalogue, Failure> {
     let mut sources = Vec::new();
     if let Ok(dir) = settings::project_dir(global.project.as_deref()) {
         let failed = |e: String| Failure::error(format!("signatures/: {e}"));
@@ -195,6 +221,7 @@ struct Diagnosing<'a> {
     reached: Option<&'a Reached>,
     options: FailureOptions,
     catalogue: Arc<Catalogue>,
+    kept: Option<&'a KeptDiagnoses>,
     ui: &'a Ui,
     /// What was proposed so far.
     patches: RefCell<Vec<FilePatch>>,
@@ -235,6 +262,43 @@ fn proposed(
 }
 
 impl Diagnosing<'_> {
+    /// All runs since a time, grouped by cause.
+    async fn since(&self, since: &LookBack, questions: &[(String, DiagnoseInput)]) -> Result<ExitCode, Failure> {
+        let (Some(project), Some(reached), Some(kept)) = (self.project, self.reached, self.kept) else {
+            return Err(Failure::usage("--since looks at the runs of a project's manifests, and there is none here"));
+        };
+        let mut only = Vec::new();
+        for (text, input) in questions {
+            match input {
+                DiagnoseInput::Manifest(address) if project.desired.resources.iter().any(|r| r.address == *address) => {
+                    only.push(address.clone());
+                }
+                DiagnoseInput::Manifest(address) => return Err(Failure::usage(format!("no manifest is {address}"))),
+                _ => return Err(Failure::usage(format!("--since looks at manifests, and `{text}` is none"))),
+            }
+        }
+        let from = since.from(self.options.now).map_err(Failure::usage)?;
+        let (options, catalogue) = (self.options.clone(), self.catalogue.clone());
+        let work = LookingBack { project, reached, options, catalogue, kept, ui: self.ui };
+        let found = work.look(from, &only).await?;
+        if self.args.keep.is_some() {
+            kept.write(&found.fresh, self.ui)?;
+        }
+        let report = &found.report;
+        let text = match self.args.output.output {
+            DiagnosisForm::Text => diagnosis::months_text(report, self.style()),
+            DiagnosisForm::Markdown => diagnosis::months_markdown(report),
+            DiagnosisForm::Json => diagnosis::months_json(report).map_err(|e| Failure::error(e.to_string()))?,
+            DiagnosisForm::Html => diagnosis::months_html(report),
+        };
+        self.args.output.write(&text, self.ui)?;
+        Ok(if found.is_partial { ExitCode::Error } else { ExitCode::Ok })
+    }
+
+    fn style(&self) -> Style {
+        Style { colour: self.ui.colour && self.args.output.out.is_none(), width: self.ui.width }
+    }
+
     /// Answers the questions one by one. One that cannot be read does not keep the others from being answered.
     async fn each(&self, questions: Vec<(String, DiagnoseInput)>) -> Result<ExitCode, Failure> {
         let is_one = questions.len() == 1;
@@ -374,8 +438,10 @@ impl Diagnosing<'_> {
             diagnosis.advice.extend(advice);
             self.patches.borrow_mut().extend(patches);
         }
-        let known = |text: &str| self.project.map_or_else(|| text.to_owned(), |p| p.desired.vault.hide_in(text));
-        diagnosis::hidden(&diagnosis, &known)
+        match self.project {
+            Some(project) => hidden_in(project, &diagnosis),
+            None => diagnosis::hidden(&diagnosis, &str::to_owned),
+        }
     }
 
     /// How long good runs take, where a run was over its limit.
@@ -427,11 +493,15 @@ impl Diagnosing<'_> {
     }
 
     fn write(&self, diagnoses: &[Diagnosis], lines: bool) -> Result<(), Failure> {
-        let style = Style { colour: self.ui.colour && self.args.output.out.is_none(), width: self.ui.width };
+        if let Some(kept) = self.kept.filter(|_| self.args.keep.is_some()) {
+            kept.write(diagnoses, self.ui)?;
+        }
+        let style = self.style();
+        let earlier = self.kept.map(KeptDiagnoses::all).unwrap_or_default();
         let context = |one: &Diagnosis| DiagnosisContext {
             patch_with: (!one.change.is_empty() && !self.args.patch)
                 .then(|| format!("plumb diagnose {} --patch", one.name)),
-            before: None,
+            before: before(one, &earlier),
             all: self.args.all,
         };
         let text = match self.args.output.output {
@@ -439,10 +509,18 @@ impl Diagnosing<'_> {
             DiagnosisForm::Text if lines => diagnosis::overview(diagnoses, MORE, style),
             DiagnosisForm::Text => joined(diagnoses, |one| diagnosis::text(one, &context(one), style)),
             DiagnosisForm::Markdown => joined(diagnoses, |one| diagnosis::markdown(one, &context(one))),
-            DiagnosisForm::Html => diagnosis::html(diagnoses, &DiagnosisContext::default()),
+            DiagnosisForm::Html => {
+                let one = if let [one] = diagnoses { context(one) } else { DiagnosisContext::default() };
+                diagnosis::html(diagnoses, &one)
+            }
         };
         self.args.output.write(&text, self.ui)
     }
+}
+
+/// A diagnosis without the secrets of a project, and without what looks like one.
+pub fn hidden_in(project: &Project, diagnosis: &Diagnosis) -> Diagnosis {
+    diagnosis::hidden(diagnosis, &|text| project.desired.vault.hide_in(text))
 }
 
 /// Each in its form, with an empty line between them.

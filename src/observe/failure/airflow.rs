@@ -11,6 +11,9 @@ use plumb_model::call::{Call, ServiceError, System};
 use plumb_model::text::percent_encoded;
 use serde_json::Value;
 
+/// What evidence calls the answers that say how far a run is.
+pub(super) const RUN_ANSWER: &str = "api/dag-run";
+pub(super) const TASKS_ANSWER: &str = "api/task-instances";
 /// Of how many failed tasks the log is read.
 const MOST_TASKS: usize = 4;
 /// How many pages of task instances are read, a hundred a page, and of a log.
@@ -43,7 +46,7 @@ impl AirflowReading {
             return Ok(Vec::new());
         }
         let run = book.send(&of_run(&self.dag, &self.run, "")).await?;
-        book.answer(&run, "api/dag-run");
+        book.answer(&run, RUN_ANSWER);
         let subject = &mut book.facts.subject;
         if subject.name.is_empty() {
             subject.name.clone_from(&self.dag);
@@ -83,7 +86,7 @@ impl AirflowReading {
             let call = of_run(&self.dag, &self.run, "/taskInstances").query("limit", "100");
             let call = if offset > 0 { call.query("offset", offset.to_string()) } else { call };
             let Some(page) = book.ask(&call, "the tasks of the run").await else { break };
-            book.answer(&page, "api/task-instances");
+            book.answer(&page, TASKS_ANSWER);
             let rows = page["task_instances"].as_array().cloned().unwrap_or_default();
             offset += rows.len();
             let is_last = rows.is_empty() || page["total_entries"].as_u64().is_none_or(|total| offset as u64 >= total);

@@ -1,12 +1,13 @@
 //! What was read about one run so far, and the ways to read more: answers and logs go in here, and nowhere else.
 
+use super::airflow::{RUN_ANSWER, TASKS_ANSWER};
 use super::logs::{self, NamedLog};
 use super::store::{LogStore, StoredLog};
 use super::{FailureOptions, FailureServices};
 use crate::observe::is_refused;
 use jiff::Timestamp;
 use plumb_core::diagnose::answers::{ServiceAnswer, read_together};
-use plumb_core::diagnose::result::MissingEvidence;
+use plumb_core::diagnose::result::{MissingEvidence, RunOutcome};
 use plumb_core::diagnose::{Catalogue, RunFacts};
 use plumb_model::call::{Call, ServiceError, System};
 use serde_json::Value;
@@ -92,6 +93,11 @@ impl FailureBook {
         let answers: Vec<ServiceAnswer<'_>> =
             answers.map(|(answer, file)| ServiceAnswer { answer, file, text: None }).collect();
         let mut all = read_together(&self.catalogue, &answers);
+        if self.options.failed {
+            let is_airflows = |file: &str| [RUN_ANSWER, TASKS_ANSWER].contains(&file);
+            let early = all.outcomes.iter_mut().filter(|said| said.outcome == RunOutcome::Running);
+            early.filter(|said| is_airflows(&said.place.file)).for_each(|said| said.outcome = RunOutcome::Failed);
+        }
         let subject = self.facts.subject.clone();
         all.subject.run = subject.run.clone().or(all.subject.run);
         (all.subject.name, all.subject.system) = (subject.name, subject.system);

@@ -331,41 +331,12 @@ async fn cluster_runs(
     selection: &RunSelection,
 ) -> Result<Vec<ListedRun>, ChoiceFault> {
     let pick = &resource.spec["match"];
-    let ids: Vec<&str> = pick["ids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let name = pick["name"].as_str();
-    let tags: BTreeMap<&str, &Value> =
-        pick["tags"].as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
-    let (mut clusters, mut marker) = (Vec::new(), None::<String>);
-    for _ in 0..MOST_PAGES {
-        let body = marker.as_ref().map_or(json!({}), |marker| json!({ "Marker": marker }));
-        let page = send(services, &operation("ListClusters", body)).await?;
-        let rows = page["Clusters"].as_array().into_iter().flatten();
-        clusters.extend(
-            rows.filter(|row| {
-                let of_name = |name| row["Name"].as_str().is_some_and(|called| glob(name, called));
-                let of_ids = ids.is_empty() || row["Id"].as_str().is_some_and(|id| ids.contains(&id));
-                of_ids && name.is_none_or(of_name)
-            })
-            .cloned(),
-        );
-        marker = page["Marker"].as_str().filter(|marker| !marker.is_empty()).map(str::to_owned);
-        if marker.is_none() || clusters.len() >= MOST_CLUSTERS {
-            break;
-        }
-    }
-    clusters.sort_by_key(|row| std::cmp::Reverse(time(row, "/Status/Timeline/CreationDateTime")));
+    let (clusters, _) = list_clusters(services, pick, MOST_PAGES, MOST_CLUSTERS).await?;
     let mut runs = Vec::new();
-    for row in clusters.into_iter().take(MOST_CLUSTERS) {
+    for row in clusters {
         let Some(cluster) = row["Id"].as_str().map(str::to_owned) else { continue };
-        if !tags.is_empty() {
-            let whole = send(services, &operation("DescribeCluster", json!({ "ClusterId": cluster }))).await?;
-            let has = |key: &str, value: &Value| {
-                let all = whole.pointer("/Cluster/Tags").and_then(Value::as_array).into_iter().flatten();
-                all.into_iter().any(|tag| tag["Key"] == key && tag["Value"] == *value)
-            };
-            if !tags.iter().all(|(key, value)| has(key, value)) {
-                continue;
-            }
+        if !is_selected(services, pick, &cluster).await? {
+            continue;
         }
         let steps = send(services, &operation("ListSteps", json!({ "ClusterId": cluster }))).await?;
         let steps = steps["Steps"].as_array().cloned().unwrap_or_default();
@@ -400,22 +371,62 @@ async fn cluster_runs(
     Ok(runs)
 }
 
-async fn serverless_runs(services: &FailureServices, resource: &Resource) -> Result<Vec<ListedRun>, ChoiceFault> {
-    let pick = &resource.spec["match"];
-    let mut runs = Vec::new();
-    let applications = pages(services, "/emr-serverless/applications", "applications").await?;
-    for application in applications {
-        let Some(id) = application["id"].as_str() else { continue };
-        let of_name = |name: &str| application["name"].as_str().is_some_and(|called| glob(name, called));
-        let ids = pick["ids"].as_array();
-        if !pick["name"].as_str().is_none_or(of_name) || !ids.is_none_or(|ids| ids.iter().any(|each| each == id)) {
-            continue;
+/// The clusters of the names and ids that a manifest selects, newest first, and whether there are more than were looked at.
+pub(super) async fn list_clusters(
+    services: &FailureServices,
+    pick: &Value,
+    most_pages: usize,
+    most: usize,
+) -> Result<(Vec<Value>, bool), ServiceError> {
+    let ids: Vec<&str> = pick["ids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let name = pick["name"].as_str();
+    let (mut clusters, mut marker) = (Vec::new(), None::<String>);
+    for _ in 0..most_pages {
+        let body = marker.as_ref().map_or(json!({}), |marker| json!({ "Marker": marker }));
+        let page = send(services, &operation("ListClusters", body)).await?;
+        let rows = page["Clusters"].as_array().into_iter().flatten();
+        clusters.extend(
+            rows.filter(|row| {
+                let of_name = |name| row["Name"].as_str().is_some_and(|called| glob(name, called));
+                let of_ids = ids.is_empty() || row["Id"].as_str().is_some_and(|id| ids.contains(&id));
+                of_ids && name.is_none_or(of_name)
+            })
+            .cloned(),
+        );
+        marker = page["Marker"].as_str().filter(|marker| !marker.is_empty()).map(str::to_owned);
+        if marker.is_none() || clusters.len() >= most {
+            break;
         }
-        for row in pages(services, &format!("/emr-serverless/applications/{id}/jobruns"), "jobRuns").await? {
+    }
+    clusters.sort_by_key(|row| std::cmp::Reverse(time(row, "/Status/Timeline/CreationDateTime")));
+    let is_cut = marker.is_some() || clusters.len() > most;
+    clusters.truncate(most);
+    Ok((clusters, is_cut))
+}
+
+/// Whether a cluster has the tags that a manifest asks for.
+pub(super) async fn is_selected(services: &FailureServices, pick: &Value, cluster: &str) -> Result<bool, ServiceError> {
+    let tags: BTreeMap<&str, &Value> =
+        pick["tags"].as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
+    if tags.is_empty() {
+        return Ok(true);
+    }
+    let whole = send(services, &operation("DescribeCluster", json!({ "ClusterId": cluster }))).await?;
+    let has = |key: &str, value: &Value| {
+        let all = whole.pointer("/Cluster/Tags").and_then(Value::as_array).into_iter().flatten();
+        all.into_iter().any(|tag| tag["Key"] == key && tag["Value"] == *value)
+    };
+    Ok(tags.iter().all(|(key, value)| has(key, value)))
+}
+
+async fn serverless_runs(services: &FailureServices, resource: &Resource) -> Result<Vec<ListedRun>, ChoiceFault> {
+    let mut runs = Vec::new();
+    for id in selected_applications(services, &resource.spec["match"]).await? {
+        for row in list_pages(services, &format!("/emr-serverless/applications/{id}/jobruns"), "jobRuns").await? {
             let Some(job_run) = row["id"].as_str().map(str::to_owned) else { continue };
             let state = row["state"].as_str().unwrap_or_default();
             runs.push(ListedRun {
-                run: FailedRun::Serverless { application: id.to_owned(), job_run },
+                run: FailedRun::Serverless { application: id.clone(), job_run },
                 started: time(&row, "/createdAt"),
                 failed: matches!(state, "FAILED" | "CANCELLED"),
                 active: !matches!(state, "FAILED" | "CANCELLED" | "SUCCESS"),
@@ -426,7 +437,26 @@ async fn serverless_runs(services: &FailureServices, resource: &Resource) -> Res
     Ok(runs)
 }
 
-async fn pages(services: &FailureServices, path: &str, items: &str) -> Result<Vec<Value>, ServiceError> {
+/// The ids of the applications that a manifest selects.
+pub(super) async fn selected_applications(
+    services: &FailureServices,
+    pick: &Value,
+) -> Result<Vec<String>, ServiceError> {
+    let mut selected = list_pages(services, "/emr-serverless/applications", "applications").await?;
+    selected.retain(|application| {
+        let of_name = |name: &str| application["name"].as_str().is_some_and(|called| glob(name, called));
+        let ids = pick["ids"].as_array();
+        let of_ids = ids.is_none_or(|ids| ids.contains(&application["id"]));
+        pick["name"].as_str().is_none_or(of_name) && of_ids
+    });
+    Ok(selected.iter().filter_map(|application| application["id"].as_str().map(str::to_owned)).collect())
+}
+
+pub(super) async fn list_pages(
+    services: &FailureServices,
+    path: &str,
+    items: &str,
+) -> Result<Vec<Value>, ServiceError> {
     let (mut all, mut token) = (Vec::new(), None::<String>);
     for _ in 0..MOST_PAGES {
         let call = Call::get(System::Emr, path);

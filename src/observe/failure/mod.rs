@@ -12,6 +12,7 @@ mod databricks;
 mod emr;
 mod folder;
 mod green;
+mod history;
 mod logs;
 mod started;
 mod store;
@@ -19,6 +20,7 @@ mod store;
 pub use airflow::is_host;
 pub use choose::{ChoiceFault, RunChoice, RunSelection, choose, choose_dag, not_green};
 pub use green::green_runs;
+pub use history::{PastRun, RunHistory, history};
 pub use started::{databricks_address, decoded, is_emr_id, is_serverless_id};
 pub use store::{DbfsLogs, LogBytes, LogListing, LogStore, S3Logs, StoredLog, Storing, VolumeLogs};
 
@@ -48,6 +50,8 @@ pub struct FailureOptions {
     /// The zone of times that name none.
     pub zone: TimeZone,
     pub now: Timestamp,
+    /// What is asked about has failed, also where Airflow does not say so yet: it notes the end of a task after its callbacks.
+    pub failed: bool,
 }
 
 /// One run.

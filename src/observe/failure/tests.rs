@@ -111,7 +111,7 @@ impl World {
 
     async fn try_read(&self, run: FailedRun, all: bool, most: u64) -> Result<RunFacts, ServiceError> {
         let now = "2026-11-02T05:12:00Z".parse().unwrap();
-        let options = FailureOptions { all, most, zone: TimeZone::UTC, now };
+        let options = FailureOptions { all, most, zone: TimeZone::UTC, now, failed: false };
         read_run(Arc::new(Catalogue::builtin().unwrap()), self.services(), options, run).await
     }
 
@@ -203,7 +203,8 @@ async fn of_the_logs_those_of_the_time_are_read_unless_all_are_asked_for() {
 
     // The ring of the driver alone.
     let world = World::new(databricks_logs(), workspace);
-    let options = FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH };
+    let options =
+        FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now: Timestamp::UNIX_EPOCH, failed: false };
     let mut book = FailureBook::new(Arc::new(Catalogue::builtin().unwrap()), world.services(), options);
     let mut layer = DatabricksReading::new(88120, None);
     layer.read(&mut book, Ring::Answers, &Wanted::default()).await.unwrap();
@@ -318,7 +319,7 @@ fn step() -> FailedRun {
 
 async fn layer_of_emr(world: &World, run: FailedRun, wanted: &Wanted, to: Ring) -> FailureBook {
     let now = "2026-11-02T05:12:00Z".parse().unwrap();
-    let options = FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now };
+    let options = FailureOptions { all: false, most: 1 << 20, zone: TimeZone::UTC, now, failed: false };
     let mut book = FailureBook::new(Arc::new(Catalogue::builtin().unwrap()), world.services(), options);
     let mut layer = LayerReading::of(run);
     for ring in RINGS.into_iter().take_while(|ring| *ring <= to) {

@@ -3,6 +3,7 @@
 //! `PLUMB_SKIP_AIRFLOW2=1` leaves Airflow 2 out.
 
 mod life;
+mod logs;
 mod project;
 mod same;
 mod server;
@@ -147,6 +148,21 @@ async fn schedules_live_on_airflow_2() {
     }
     let _one = ONE.lock().await;
     life::play(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn logs_of_airflow_3_are_read_to_the_line_that_says_why() {
+    let _turn = ONE.lock().await;
+    logs::play(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn logs_of_airflow_2_are_read_to_the_line_that_says_why() {
+    if without_airflow_2() {
+        return;
+    }
+    let _turn = ONE.lock().await;
+    logs::play(2).await;
 }
 
 fn without_airflow_2() -> bool {

@@ -5,12 +5,15 @@
 //! asks a service or knows the time: `src/logs` and `src/observe/failure` do.
 
 pub mod answers;
+pub mod batches;
 pub mod catalogue;
 pub mod clue;
 pub mod facts;
 pub mod fingerprint;
+pub mod kept;
 pub mod months;
 pub mod next;
+pub mod pipelines;
 pub mod remedy;
 pub mod result;
 pub mod scan;

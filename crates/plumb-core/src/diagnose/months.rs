@@ -1,7 +1,7 @@
 //! Failures over months: which causes cost how much, and whether they moved along.
 
 use super::catalogue::Catalogue;
-use super::result::{Diagnosis, RunOutcome};
+use super::result::{Diagnosis, MissingEvidence, ReadAccount, RunOutcome};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What the format is called.
 pub const MONTHS_FORMAT: &str = "plumb.months/v1";
-/// The system that pipelines move to, as [`Diagnosis::system`] names it.
-const NEW_SYSTEM: &str = "databricks";
 
 /// One run, diagnosed or green.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOfMonths {
     /// The pipeline, by its migration or its manifest.
     pub pipeline: String,
+    /// Whether it is of the side that pipelines move to.
+    pub is_new: bool,
     pub diagnosis: Diagnosis,
 }
 
@@ -25,10 +25,25 @@ pub struct RunOfMonths {
 pub struct MonthsReport {
     /// `plumb.months/v1`.
     pub format: String,
+    /// From when on runs were looked for, and when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
     /// Runs that ended, green or not. Runs whose outcome is not known, or that still run, are not counted.
     pub runs: u64,
     pub failed: u64,
     pub causes: Vec<MonthsCause>,
+    /// Of the runs, those that are only known from kept diagnoses: the services have forgotten them.
+    #[serde(default)]
+    pub kept: u64,
+    #[serde(default)]
+    pub read: ReadAccount,
+    /// What could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingEvidence>,
 }
 
 /// What one cause cost.
@@ -95,23 +110,29 @@ pub fn months(catalogue: &Catalogue, runs: &[RunOfMonths]) -> MonthsReport {
         let key = |cause: &MonthsCause| (cause.class.is_none(), std::cmp::Reverse((cause.seconds_lost, cause.failed)));
         key(a).cmp(&key(b)).then_with(|| a.class.cmp(&b.class))
     });
-    MonthsReport { format: MONTHS_FORMAT.to_owned(), runs: count(ended.len()), failed: count(failed), causes }
+    MonthsReport {
+        format: MONTHS_FORMAT.to_owned(),
+        since: None,
+        until: None,
+        runs: count(ended.len()),
+        failed: count(failed),
+        causes,
+        kept: 0,
+        read: ReadAccount::default(),
+        missing: Vec::new(),
+    }
 }
 
-/// The runs that ended, each once, by pipeline, period and start.
+/// The runs that ended, each once, by pipeline, name, period and start.
 fn ended(runs: &[RunOfMonths]) -> Vec<&RunOfMonths> {
     let mut ended: Vec<&RunOfMonths> =
         runs.iter().filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed)).collect();
-    fn key(run: &RunOfMonths) -> (&str, &Option<String>, Option<Timestamp>, Option<Timestamp>, &str, &Option<String>) {
+    type Key<'a> = ((&'a str, &'a str), &'a Option<String>, [Option<Timestamp>; 2], &'a str, &'a Option<String>);
+    fn key(run: &RunOfMonths) -> Key<'_> {
         let d = &run.diagnosis;
-        (&run.pipeline, &d.period, d.started, d.ended, &d.system, &d.run)
+        ((&run.pipeline, &d.name), &d.period, [d.started, d.ended], &d.system, &d.run)
     }
-    ended.sort_by(|a, b| {
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| class_of(a).cmp(&class_of(b)))
-            .then_with(|| a.diagnosis.name.cmp(&b.diagnosis.name))
-    });
+    ended.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| class_of(a).cmp(&class_of(b))));
     ended.dedup_by(|a, b| a.diagnosis.run.is_some() && key(a) == key(b));
     ended
 }
@@ -122,14 +143,14 @@ struct Lost {
     open: bool,
 }
 
-/// What each run lost. The runs are by pipeline, period and start.
+/// What each run lost. The runs are by pipeline, name, period and start: the job beside it makes good for nothing.
 fn lost(runs: &[&RunOfMonths]) -> Vec<Lost> {
     let mut lost = vec![Lost::default(); runs.len()];
-    // From the back: what comes after a run in its pipeline and period.
+    // From the back: what comes after a run of the same for the same period.
     let mut next: Option<(&RunOfMonths, bool)> = None;
     for (number, run) in runs.iter().enumerate().rev() {
-        let after =
-            next.filter(|(other, _)| other.pipeline == run.pipeline && other.diagnosis.period == run.diagnosis.period);
+        let key = |run: &RunOfMonths| (run.pipeline.clone(), run.diagnosis.name.clone(), run.diagnosis.period.clone());
+        let after = next.filter(|(other, _)| key(other) == key(run));
         let made_good = match after {
             Some((other, good)) => !has_failed(other) || good,
             None => false,
@@ -197,7 +218,7 @@ fn has_failed(run: &RunOfMonths) -> bool {
 }
 
 fn is_new(run: &RunOfMonths) -> bool {
-    run.diagnosis.system == NEW_SYSTEM
+    run.is_new
 }
 
 fn class_of(run: &RunOfMonths) -> Option<&str> {

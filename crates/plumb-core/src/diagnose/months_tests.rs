@@ -41,7 +41,7 @@ fn run(
         read: Default::default(),
         missing: Vec::new(),
     };
-    RunOfMonths { pipeline: pipeline.to_owned(), diagnosis }
+    RunOfMonths { pipeline: pipeline.to_owned(), is_new: system == "databricks", diagnosis }
 }
 
 fn of(runs: &[RunOfMonths]) -> MonthsReport {
@@ -116,4 +116,13 @@ fn it_is_read_back_as_it_was_written() {
     let text = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<MonthsReport>(&text).unwrap(), report);
     assert_eq!(of(&[]).causes, []);
+}
+
+#[test]
+fn the_job_beside_it_makes_good_for_nothing() {
+    let failed = run("audience", "databricks", "2026-06-02T00:00:00Z", 2, Some("DISK_FULL"), RunOutcome::Failed);
+    let mut beside = run("audience", "databricks", "2026-06-02T01:00:00Z", 5, None, RunOutcome::Succeeded);
+    beside.diagnosis.name = "DatabricksJob/export".to_owned();
+    let report = of(&[failed, beside]);
+    assert_eq!(report.causes.first().map(|cause| (cause.open, cause.seconds_lost)), Some((1, 7_200)));
 }

@@ -29,6 +29,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("apply.json".to_owned(), plain(schema_for!(crate::render::Applied).to_value())));
     let diagnosis = schema_for!(crate::diagnose::Diagnosis).to_value();
     documents.push(("diagnosis.json".to_owned(), plain(diagnosis)));
+    let months = schema_for!(crate::diagnose::months::MonthsReport).to_value();
+    documents.push(("months.json".to_owned(), plain(months)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let mut names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
@@ -361,7 +363,16 @@ mod tests {
         let names: Vec<&str> = documents.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
-            ["DatabricksJob.json", "Project.json", "apply.json", "evidence.json", "plan.json", "plumb.json"]
+            [
+                "DatabricksJob.json",
+                "Project.json",
+                "apply.json",
+                "diagnosis.json",
+                "evidence.json",
+                "months.json",
+                "plan.json",
+                "plumb.json"
+            ]
         );
         let at = |name: &str| format!("https://plumb.invalid/{name}");
         let registry = jsonschema::Registry::new()
@@ -372,7 +383,7 @@ mod tests {
         let any = jsonschema::draft202012::options()
             .with_base_uri(at("plumb.json"))
             .with_registry(&registry)
-            .build(&documents[5].1)
+            .build(&documents[7].1)
             .unwrap();
         let errors = |document: &Value| -> Vec<String> {
             any.iter_errors(document).map(|e| e.instance_path().to_string()).collect()

@@ -96,6 +96,14 @@ struct SeenException {
     is_python: bool,
 }
 
+/// What `onFailure: diagnose` begins each of its lines in a task's log with: they quote what other logs say.
+const OWN: &[u8] = b"plumb | ";
+
+/// Whether a message quotes an earlier diagnosis. In JSON, the message is the whole line.
+fn is_own(message: &[u8]) -> bool {
+    memmem::find(&message[..message.len().min(160)], OWN).is_some()
+}
+
 impl SeenException {
     /// Comparable within an event: what comes later in a chained traceback is less deep.
     fn rank(&self) -> i64 {
@@ -211,7 +219,7 @@ impl<'c> EventReader<'c> {
         self.head.is_info = shape.level.is_some_and(|level| level <= LogLevel::Info);
         if self.head.is_info {
             let found = self.matched(line, true);
-            if found.is_empty() {
+            if found.is_empty() || is_own(&line[shape.message.min(line.len())..]) {
                 return;
             }
             match shape.is_json.then(|| json_line(line)).flatten() {

@@ -411,6 +411,18 @@ fn bits() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|bits| bits.into_iter().flat_map(|(bit, end)| [bit, end.as_bytes().to_vec()].concat()).collect())
 }
 
+#[test]
+fn what_an_earlier_diagnosis_quotes_is_no_clue() {
+    for head in ["[2026-10-02T04:31:43.000+0000] {dag.py:30} INFO - ", "26/10/02 04:31:43 INFO X: "] {
+        assert_eq!(scanned("attempt=1.log", format!("{head}Job 3 finished\n")).clues.len(), 1, "{head}");
+        assert!(scanned("attempt=1.log", format!("{head}plumb | Job 3 finished\n")).clues.is_empty(), "{head}");
+    }
+    let json =
+        |event: &str| format!("{{\"timestamp\":\"2026-10-02T04:31:43Z\",\"level\":\"info\",\"event\":\"{event}\"}}\n");
+    assert_eq!(scanned("attempt=1.log", json("Job 3 finished")).clues.len(), 1);
+    assert!(scanned("attempt=1.log", json("plumb | Job 3 finished")).clues.is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

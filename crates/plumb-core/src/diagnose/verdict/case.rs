@@ -179,7 +179,8 @@ struct MessageNames<'c> {
 impl<'c> MessageNames<'c> {
     fn of(clues: &[&'c Clue], message: &[usize]) -> MessageNames<'c> {
         let clues = message.iter().filter_map(|index| clues.get(*index).copied());
-        let names = |clue: &&Clue| clue.subject.executor.is_some() || clue.subject.host.is_some() || clue.subject.tid.is_some();
+        let names =
+            |clue: &&Clue| clue.subject.executor.is_some() || clue.subject.host.is_some() || clue.subject.tid.is_some();
         MessageNames { clues: clues.filter(names).take(MOST_NAMED).collect() }
     }
 

@@ -68,7 +68,9 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
         let explained = stopped(case, &index, number, sighting)
             .or_else(|| best.filter(|best| best.proven))
             .or_else(|| still(going_on.get(&key).copied(), sighting))
-            .or_else(|| still(alike(), sighting).map(|like| Explained { proven: like.proven && is_unnamed(sighting), ..like }))
+            .or_else(|| {
+                still(alike(), sighting).map(|like| Explained { proven: like.proven && is_unnamed(sighting), ..like })
+            })
             .or(best);
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
             going_on.insert(key, (at, explained));

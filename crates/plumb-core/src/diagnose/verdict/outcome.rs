@@ -52,7 +52,8 @@ fn logged(case: &Case<'_>) -> RunOutcome {
         return RunOutcome::Failed;
     }
     // PySpark stops with 0 whatever happened: it counts where nothing was thrown.
-    let stopped_well = |s: &Sighting<'_>| s.role() == ClueRole::End && s.clue.slots.get(CODE).is_some_and(|code| code == "0");
+    let stopped_well =
+        |s: &Sighting<'_>| s.role() == ClueRole::End && s.clue.slots.get(CODE).is_some_and(|code| code == "0");
     let stopped_well = case.kept().any(|(_, s)| stopped_well(s) && s.clue.layer <= Layer::Driver);
     if stopped_well { RunOutcome::Succeeded } else { RunOutcome::Unknown }
 }

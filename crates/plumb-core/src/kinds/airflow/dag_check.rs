@@ -89,6 +89,7 @@ fn external(spec: &DagSpec, findings: &mut Findings) {
         ("dagrun_timeout", spec.dagrun_timeout.is_some()),
         ("deadline", spec.deadline.is_some()),
         ("deadline_callback", spec.deadline_callback.is_some()),
+        ("onFailure", spec.on_failure.is_some()),
         ("params", spec.params.is_some()),
         ("defaults", spec.defaults.is_some()),
         ("tasks", spec.tasks.is_some()),

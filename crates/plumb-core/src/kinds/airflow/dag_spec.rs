@@ -73,6 +73,10 @@ pub struct DagSpec {
     /// What Airflow 3.1 and later calls when the deadline is missed. Unset: the miss is only recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_callback: Option<Callback>,
+    /// What is done when a task has failed for good: `diagnose` writes the cause into the task's log, where `plumb` is
+    /// installed on the workers.
+    #[serde(rename = "onFailure", skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
     /// Parameters of a run, with their defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"verbatim": true, "why": "Airflow: a parameter whose default is null is a parameter"}))]
@@ -94,6 +98,14 @@ pub enum DagSource {
     Plumb,
     /// Somebody else.
     External,
+}
+
+/// What is done when a task has failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// `plumb diagnose` is asked why, and its answer written into the task's log.
+    Diagnose,
 }
 
 /// What starts runs: the clock (`cron`) or new data (`assets`).

@@ -4,7 +4,7 @@
 //! can ever be taken for code. The code around it depends only on which features the manifest uses. Reading the JSON
 //! back gives the live spec; writing the file again from it and comparing tells whether somebody edited the code.
 
-use super::dag_spec::{DagSpec, DagTask, DataInterval, Defaults, TriggerRule, When};
+use super::dag_spec::{DagSpec, DagTask, DataInterval, Defaults, OnFailure, TriggerRule, When};
 use crate::kinds::{Mark, MarkPlace};
 use plumb_model::text::seconds;
 use serde_json::{Value, json};
@@ -20,6 +20,11 @@ const OPEN: &str = "SPEC = json.loads(r\"\"\"\n";
 const CLOSE: &str = "\n\"\"\")\n";
 /// Airflow 2 wants every DAG to have a start; one that only people or assets start is given this.
 const EPOCH: &str = "2020-01-01";
+
+/// What tasks call when they failed. Facts: Airflow 2 and 3 call it in the task's process, with its log; before Airflow notes
+/// that the task failed, hence `--failed`. Up to 2.9 `try_number` of a task that has ended is that of the next try, and
+/// `_try_number` what it counts from; later there is no `_try_number` (airflow/models/taskinstance.py).
+const DIAGNOSE: &str = include_str!("diagnose.py");
 
 /// The name of a DAG's file.
 pub fn file_name(dag_id: &str) -> String {
@@ -101,6 +106,10 @@ pub fn write(spec: &DagSpec, mark: &str) -> String {
         out.line(0, "TASKS = {task[\"id\"]: task for task in SPEC[\"tasks\"]}");
     }
     out.deadline(spec);
+    if diagnoses(spec) {
+        out.line(0, "");
+        out.text.push_str(DIAGNOSE);
+    }
     out.line(0, "");
     out.dag(spec);
     let tasks = in_order(spec.tasks.as_deref().unwrap_or_default());
@@ -233,8 +242,15 @@ impl PythonText {
             self.line(0, "import functools");
         }
         self.line(0, "import json");
+        if diagnoses(spec) {
+            self.line(0, "import logging");
+        }
         if any {
             self.line(0, "import operator");
+        }
+        if diagnoses(spec) {
+            self.line(0, "import shutil");
+            self.line(0, "import subprocess");
         }
         if uses_durations(spec) {
             self.line(0, "from datetime import timedelta");
@@ -369,6 +385,9 @@ impl PythonText {
                 args.push(format!("\"polling_period_seconds\": {poll}"));
             }
         }
+        if diagnoses(spec) {
+            args.push("\"on_failure_callback\": diagnose".to_owned());
+        }
         if spec.deadline.is_some() {
             args.push("**SLA".to_owned());
         }
@@ -438,6 +457,11 @@ impl PythonText {
             );
         }
     }
+}
+
+/// Whether tasks that failed are diagnosed.
+fn diagnoses(spec: &DagSpec) -> bool {
+    spec.on_failure == Some(OnFailure::Diagnose) && spec.tasks.iter().flatten().next().is_some()
 }
 
 /// Whether the run is given anything.

@@ -5,6 +5,7 @@
 
 mod html;
 mod markdown;
+mod months;
 mod overview;
 mod safe;
 mod text;
@@ -12,12 +13,14 @@ mod words;
 
 pub use html::html;
 pub use markdown::markdown;
+pub use months::{months_html, months_json, months_markdown, months_text};
 pub use overview::overview;
 pub use safe::hidden;
 pub use text::text;
 
 use super::json::shown;
 use crate::diagnose::Diagnosis;
+use crate::diagnose::kept::KeptDiagnosis;
 
 /// What is known beside the diagnosis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +31,11 @@ pub struct DiagnosisContext {
     pub before: Option<String>,
     /// Whether everything below the place was read: then `--all` is not offered.
     pub all: bool,
+}
+
+/// The text of a file of `--keep`.
+pub fn kept_json(kept: &KeptDiagnosis) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(kept).map(|text| shown(&text) + "\n")
 }
 
 /// The diagnoses themselves, indented, hidden characters escaped, ending in a newline: one as an object, several as a list.
