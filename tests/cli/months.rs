@@ -19,7 +19,7 @@ spec:
         spark_version: 16.4.x-scala2.12
         node_type_id: r6id.2xlarge
         num_workers: 4
-        cluster_log_conf: {s3: {destination: "s3://logs/dbx", region: eu-central-1}}
+        cluster_log_conf: {s3: {destination: s3://logs/dbx, region: eu-central-1}}
 ";
 const MIGRATION: &str = "\
 apiVersion: plumb/v1
@@ -67,7 +67,7 @@ fn old_cluster() -> Value {
                 { "InstanceRole": "TASK", "InstanceType": "r5.2xlarge", "InstanceCount": 2, "Market": "SPOT" }] },
             "Steps": [step] },
         "created": "2024-04-20T04:00:00Z", "ready": "2024-04-20T04:10:00Z",
-        "steps": [{ "scenario": "spot-reclaim", "started": "2024-04-20T04:10:00Z", "ended": "2024-04-20T06:10:00Z" }],
+        "steps": [{ "scenario": "driver-traceback", "started": "2024-04-20T04:10:00Z", "ended": "2024-04-20T06:10:00Z" }],
     })
 }
 
@@ -79,30 +79,38 @@ fn causes_of_both_sides_are_counted_together() {
     seed(
         &world,
         &[
-            run_of(&name, 5, 2, Some("spot-lost")),
+            run_of(&name, 5, 2, Some("user-code")),
             run_of(&name, 5, 3, None),
-            run_of(&name, 5, 9, Some("user-code")),
-            run_of(&name, 1, 9, Some("user-code")),
+            run_of(&name, 5, 9, Some("capacity")),
+            run_of(&name, 1, 9, Some("capacity")),
         ],
     );
-    let ran = world.plumb("diagnose --since 2024-03-01 --output json").code(0);
-    let report = ran.json();
-    assert_eq!(
-        (&report["format"], &report["runs"], &report["failed"]),
-        (&json!("plumb.months/v1"), &json!(4), &json!(3)),
-        "{report:#}"
-    );
+    // What EMR has forgotten, and was kept.
+    let old = json!({ "target": "dev", "format": "plumb.diagnosis/v1", "name": "EmrCluster/legacy", "system": "emr", "run": "j-OLD/s-OLD",
+        "started": "2024-03-20T00:00:00Z", "ended": "2024-03-20T02:00:00Z", "outcome": "failed", "fingerprint": "00000000",
+        "cause": { "class": "CAPACITY", "title": "t", "confidence": "certain", "reason": "r", "evidence": [] },
+        "attempts_before": 0, "read": {} });
+    world.write("evidence/diagnoses/emr-j-OLD_s-OLD.json", &old.to_string());
+    let mut other = old.clone();
+    (other["target"], other["run"]) = (json!("prod"), json!("j-1/s-1"));
+    world.write("evidence/diagnoses/emr-other.json", &other.to_string());
+
+    let report = world.plumb("diagnose --since 2024-03-01 --output json").code(0).json();
+    assert_eq!(report["format"], "plumb.months/v1");
+    assert_eq!((&report["runs"], &report["failed"], &report["kept"]), (&json!(5), &json!(4), &json!(1)), "{report:#}");
     let of = |class: &str| report["causes"].as_array().unwrap().iter().find(|c| c["class"] == class).unwrap().clone();
-    let spot = of("SPOT_RECLAIM");
+    let capacity = of("CAPACITY");
+    let told = (&capacity["failed"], &capacity["moved_along"], &capacity["pipelines"]);
+    assert_eq!(told, (&json!(2), &json!(true), &json!(["audience"])), "{capacity:#}");
+    assert_eq!(capacity["on_databricks"], json!({ "failed": 1, "runs": 3 }));
+    // Both have no run that made good for them: 2.5 h and 2 h, up to their own ends.
+    assert_eq!((&capacity["seconds_lost"], &capacity["open"]), (&json!(9_000 + 7_200), &json!(2)));
+    // Up to the end of the run that made good, a day later.
+    let code = of("USER_CODE");
     assert_eq!(
-        (&spot["failed"], &spot["moved_along"], &spot["pipelines"]),
-        (&json!(2), &json!(true), &json!(["audience"])),
-        "{spot:#}"
+        (&code["seconds_lost"], &code["open"], &code["moved_along"]),
+        (&json!(95_400), &json!(0), &json!(false))
     );
-    assert_eq!(spot["on_databricks"], json!({ "failed": 1, "runs": 3 }));
-    // 26.5 h up to the end of the run that made good, and the step's own 2 h.
-    assert_eq!((&spot["seconds_lost"], &spot["open"]), (&json!(95_400 + 7_200), &json!(1)));
-    assert_eq!(of("USER_CODE")["failed"], 1);
     for form in ["text", "markdown", "html"] {
         world
             .plumb(&format!("diagnose --since 2024-03-01 --output {form}"))
@@ -111,7 +119,7 @@ fn causes_of_both_sides_are_counted_together() {
             .says("audience");
     }
     let one = world.plumb("diagnose EmrCluster/legacy --since 2024-03-01 --output json").json();
-    assert_eq!((&one["runs"], &one["failed"]), (&json!(1), &json!(1)));
+    assert_eq!((&one["runs"], &one["failed"]), (&json!(2), &json!(2)), "{one:#}");
     let both = world.plumb("diagnose Migration/audience --since 2024-03-01 --output json").json();
     assert_eq!(both["causes"], report["causes"]);
     world.plumb("diagnose 88 --since 6mo").code(64).says("--since looks at manifests");
@@ -124,7 +132,7 @@ fn what_is_kept_stays_known() {
     let (world, name) = world();
     let ids = seed(
         &world,
-        &[run_of(&name, 5, 2, Some("spot-lost")), run_of(&name, 5, 3, None), run_of(&name, 5, 9, Some("spot-lost"))],
+        &[run_of(&name, 5, 2, Some("capacity")), run_of(&name, 5, 3, None), run_of(&name, 5, 9, Some("capacity"))],
     );
     assert!(!world.dir().join("evidence").exists());
     let report = world
@@ -136,11 +144,11 @@ fn what_is_kept_stays_known() {
     let text = world.read(&first);
     let kept: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&kept["target"], &kept["name"]), (&json!("dev"), &json!("DatabricksJob/etl")));
-    assert_eq!((&kept["cause"]["class"], &kept["change"]), (&json!("SPOT_RECLAIM"), &Value::Null), "{text}");
+    assert_eq!((&kept["cause"]["class"], &kept["change"]), (&json!("CAPACITY"), &Value::Null), "{text}");
 
     // Looked at again, nothing is written, and what is settled is not read again.
     world.sandbox.requests();
-    world.plumb("diagnose --since 2024-03-01 --keep --output json").code(0).never_says("kept ");
+    world.plumb("diagnose --since 2024-03-01 --keep --output json").code(0).never_says("diagnoses in evidence");
     let asked = world.sandbox.requests();
     assert!(asked.iter().all(|r| !r.contains("runs/get") && !r.contains("clusters/events")), "{asked:?}");
     assert_eq!(world.read(&first), text);
@@ -201,19 +209,19 @@ fn a_cause_has_one_issue_until_it_is_over() {
     }
     let look = |world: &World| world.plumb("ci diagnose --since 2024-03-01").code(0);
     look(&world).never_says("issue #");
-    seed(&world, &[run_of(&name, 5, 2, Some("spot-lost"))]);
+    seed(&world, &[run_of(&name, 5, 2, Some("capacity"))]);
     look(&world).says("opened issue #1").says("1 failure in 1 run").never_says("ghs-never");
     let issue = issues(&github)[0].clone();
     let body = issue["body"].as_str().unwrap();
     assert_eq!((&issue["state"], &issue["labels"][0]["name"]), (&json!("open"), &json!("plumb-diagnose")));
-    assert!(body.starts_with("<!-- plumb:diagnose demo/dev ") && body.contains("SPOT_RECLAIM"), "{body}");
+    assert!(body.starts_with("<!-- plumb:diagnose demo/dev ") && body.contains("CAPACITY"), "{body}");
     assert!(body.contains("https://github.com/acme/data/actions/runs/42"), "{body}");
 
     github.requests();
     look(&world).never_says("issue #");
     assert!(github.requests().iter().all(|r| r.starts_with("GET ")));
 
-    seed(&world, &[run_of(&name, 5, 5, Some("spot-lost"))]);
+    seed(&world, &[run_of(&name, 5, 5, Some("capacity"))]);
     look(&world).says("edited issue #1");
     assert!(issues(&github)[0]["body"].as_str().unwrap().contains("failed 2 runs"));
 
@@ -229,7 +237,7 @@ fn a_cause_has_one_issue_until_it_is_over() {
     look(&world).never_says("issue #");
 
     // It comes back: the same issue.
-    seed(&world, &[run_of(&name, 5, 9, Some("spot-lost"))]);
+    seed(&world, &[run_of(&name, 5, 9, Some("capacity"))]);
     look(&world).says("opened again issue #1");
     assert_eq!((issues(&github).len(), &issues(&github)[0]["state"]), (1, &json!("open")));
 }

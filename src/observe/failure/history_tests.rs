@@ -146,7 +146,7 @@ async fn what_cannot_be_asked_is_said() {
 /// A callback runs before Airflow notes that the task has failed.
 #[tokio::test]
 async fn a_task_that_has_failed_whatever_airflow_says_yet() {
-    let log = "[2026-10-02T04:00:00.000+0000] {taskinstance.py:1} ERROR - Task failed with exception\nTraceback (most recent call \
+    let log = "[2026-10-02T04:00:00.000+0000] {a.py:1} ERROR - the ledger\nTraceback (most recent call \
                last):\n  File \"/dags/a.py\", line 7, in score\nValueError: no ledger\n";
     let fake = Fake::new(move |call: &Call| {
         let task = json!({"task_id": "load", "dag_id": "d", "dag_run_id": "r", "try_number": 1, "state": "running"});
