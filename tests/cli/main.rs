@@ -15,6 +15,7 @@ mod ci_drift;
 mod compute;
 mod demo;
 mod diagnose;
+mod diagnose_docs;
 mod embedded;
 mod failures;
 mod guards;
