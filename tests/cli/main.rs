@@ -16,6 +16,7 @@ mod compute;
 mod demo;
 mod diagnose;
 mod diagnose_docs;
+mod diagnose_patch;
 mod embedded;
 mod failures;
 mod guards;

@@ -121,7 +121,7 @@ impl Forms for DiagnosisForm {}
 pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let questions = questions(global, &args, ui)?;
     if args.patch {
-        may_patch(&args, &questions)?;
+        may_patch(&questions)?;
     }
     let local = !questions.is_empty() && questions.iter().all(|(_, input)| input.is_local());
     // A file needs no project; a prefix of S3 uses one that is there.
@@ -159,13 +159,10 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
     work.each(questions).await
 }
 
-/// Refuses to write where it is not one manifest's change, of the files as they are.
-fn may_patch(args: &DiagnoseArgs, questions: &[(String, DiagnoseInput)]) -> Result<(), Failure> {
+/// Refuses to write where it is not one manifest's change.
+fn may_patch(questions: &[(String, DiagnoseInput)]) -> Result<(), Failure> {
     if let [(_, DiagnoseInput::Manifest(_))] = questions {
-        return match &args.targeted.at {
-            Some(_) => Err(Failure::usage("--patch writes files as they are now, and --at reads them as they were")),
-            None => Ok(()),
-        };
+        return Ok(());
     }
     let failure = Failure::usage("--patch writes the change of one manifest, and none is named");
     Err(failure.hint("for example `plumb diagnose DatabricksJob/NAME --patch`"))

@@ -198,7 +198,24 @@ impl<'c> AnswerReader<'c> {
 
     /// Adds what the catalogue finds in a message. Returns whether it found anything.
     pub fn message(&mut self, member: AnswerMember<'_>, about: &About) -> bool {
-        self.scanned(member, FileKind::Answer, about)
+        let from = self.facts.clues.len();
+        let event = self.event;
+        let any = self.scanned(member, FileKind::Answer, about);
+        let text = member.value.as_str().unwrap_or_default();
+        let mut quoted = false;
+        for code in quoted_codes(text) {
+            let Some((class, role)) = self.says.code("databricks.cluster", code) else { continue };
+            let known = self.facts.clues.get(from..).is_some_and(|new| new.iter().any(|clue| clue.class == class));
+            if !known {
+                let mut about = about.clone();
+                about.slot("code", Some(code.to_owned()));
+                let last = std::mem::replace(&mut self.event, event);
+                self.clue((&class, role), Strength::Service, member, text, &about);
+                self.event = last;
+            }
+            quoted = true;
+        }
+        any || quoted
     }
 
     /// Adds what the catalogue finds in what a program printed.
@@ -270,6 +287,19 @@ impl<'c> AnswerReader<'c> {
         let MemberSpan { from, to, .. } = member.span?;
         self.text?.get(*from..*to)
     }
+}
+
+/// Why a cluster ended, as messages of Databricks quote it: `is in unexpected state Terminated:
+/// INIT_SCRIPT_FAILURE(CLIENT_ERROR)`, `Reason: AWS_AUTHORIZATION_FAILURE (CLOUD_FAILURE)`.
+fn quoted_codes(text: &str) -> impl Iterator<Item = &str> {
+    const KINDS: [&str; 3] = ["(CLIENT_ERROR)", "(CLOUD_FAILURE)", "(SERVICE_FAULT)"];
+    let ends = KINDS.iter().flat_map(move |kind| text.match_indices(kind).map(|(at, _)| at));
+    ends.filter_map(|at| {
+        let before = text.get(..at)?.trim_end();
+        let of_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let start = before.trim_end_matches(of_code).len();
+        before.get(start..).filter(|code| code.len() > 4)
+    })
 }
 
 /// The text of a clue as it stands in the raw text of its member: readable where nothing in it is escaped.

@@ -66,7 +66,10 @@ struct LiteralFinder {
 
 impl LiteralFinder {
     /// `found`: literals in small letters, with the pattern of each.
-    fn new(mut found: Vec<(Vec<u8>, u32)>) -> Result<LiteralFinder, String> {
+    fn new(found: Vec<(Vec<u8>, u32)>) -> Result<LiteralFinder, String> {
+        // A small automaton stays in the cache.
+        let mut found: Vec<(Vec<u8>, u32)> =
+            found.into_iter().map(|(text, id)| (beginning(&text).to_vec(), id)).collect();
         found.sort();
         found.dedup();
         let mut texts: Vec<Vec<u8>> = Vec::new();

@@ -111,11 +111,9 @@ fn zone<'a>(case: &Case<'a>, why: &str) -> Option<Remedy<'a>> {
 
 pub(super) fn capacity<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     let why = "With zone_id auto, Databricks tries another zone when AWS has no capacity in one.";
-    if let Some(remedy) = zone(case, why) {
-        return vec![remedy];
-    }
+    let mut found: Vec<Remedy<'a>> = zone(case, why).into_iter().collect();
     let has_fleet = |site: &ClusterSite<'_>| !site.is_pooled() && site.node_type().and_then(nodes::fleet).is_some();
-    let Ok(site) = case.only(has_fleet) else { return Vec::new() };
+    let Ok(site) = case.only(has_fleet) else { return found };
     let mut wanted = Vec::new();
     for member in ["node_type_id", "driver_node_type_id"] {
         if let Some(fleet) = site.text(&[member]).and_then(nodes::fleet) {
@@ -123,7 +121,8 @@ pub(super) fn capacity<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
         }
     }
     let why = "A fleet type stands for several machine types of one shape, of which AWS gives what it has.";
-    vec![set(site, &wanted, why)]
+    found.push(set(site, &wanted, why));
+    found
 }
 
 pub(super) fn subnet<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {

@@ -3,6 +3,8 @@
 use super::{Case, FilePatch, Proposal};
 use crate::diagnose::result::ProposedChange;
 use crate::manifest::{Desired, Resource, document_of};
+use crate::plan::compare::{Context, Difference, Pattern, Undeclared, compare};
+use crate::plan::normal::normal;
 use crate::writeback;
 use plumb_model::address::Address;
 use plumb_model::schema::{self, Path};
@@ -92,7 +94,7 @@ impl<'a> Case<'a> {
         let after =
             (self.input.reload)(texts).map_err(|why| format!("the changed manifest would not be valid: {why}"))?;
         match difference(self.input.desired, &after, settings) {
-            None => Ok(()),
+            None => planned(&after, settings),
             Some(address) => Err(format!("the changed text would ask for something else of {address}")),
         }
     }
@@ -118,6 +120,29 @@ pub(super) fn difference(before: &Desired, after: &Desired, settings: &[Setting<
     }
     let is_new = |resource: &&Resource| before.resources.iter().all(|other| other.address != resource.address);
     after.resources.iter().find(is_new).map(|resource| resource.address.clone())
+}
+
+/// Whether a plan against what is live now, which is what the manifests asked for before, changes these settings and no more.
+fn planned(after: &Desired, settings: &[Setting<'_>]) -> Result<(), String> {
+    for setting in settings {
+        let before = setting.resource;
+        let Some(now) = after.resources.iter().find(|resource| resource.address == before.address) else { continue };
+        let rules = before.kind.rules();
+        let ignored: Vec<Pattern> = now.lifecycle.ignore.iter().map(|ignore| Pattern::parse(&ignore.path)).collect();
+        let context = Context { supplied: &BTreeMap::new(), ignored: &ignored, undeclared: Undeclared::Remove };
+        let found = compare(rules, &normal(rules, &now.spec), &normal(rules, &before.spec), &context);
+        let is_of = |difference: &Difference, setting: &Setting<'_>| {
+            difference.path.is_in(&setting.path) || setting.path.is_in(&difference.path)
+        };
+        if !found.differences.iter().any(|difference| is_of(difference, setting)) {
+            return Err(format!("no plan would change {}: what is live counts as that, or is ignored", setting.path));
+        }
+        let is_said = |difference: &Difference| settings.iter().any(|setting| is_of(difference, setting));
+        if let Some(other) = found.differences.iter().find(|difference| difference.replaces || !is_said(difference)) {
+            return Err(format!("a plan would do more to {}", other.path));
+        }
+    }
+    Ok(())
 }
 
 /// The text with the setting in it.

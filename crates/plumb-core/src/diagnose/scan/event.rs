@@ -14,7 +14,6 @@ use crate::diagnose::facts::Relation;
 use crate::logs::{HeadShape, LogLevel, LogPlace, shape_of, time_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use memchr::memmem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -343,19 +342,17 @@ impl<'c> EventReader<'c> {
         self.java(line, text, is_indented);
         self.say(line);
         self.stack.goes_on = text.ends_with(b"stack trace below.");
-        if let Some(before) = memmem::find(text, TRACEBACK) {
+        if let Some(name) = text.strip_suffix(TRACEBACK).map(<[u8]>::trim_ascii_end) {
             // `ValueError        Traceback (most recent call last)`: a notebook's, which ends with that exception.
-            let name = text[..before].trim_ascii_end();
-            let is_notebooks = text.ends_with(TRACEBACK) && python_exception(name).is_some();
-            if is_notebooks {
+            if python_exception(name).is_some() {
                 if was_chained {
                     self.stack.next_part();
                 }
                 self.stack.notebook = Some(name.to_vec());
                 self.stack.python_opens();
-            } else {
-                self.opens_within(line);
             }
+        } else {
+            self.opens_within(line);
         }
     }
 
@@ -492,15 +489,17 @@ impl<'c> EventReader<'c> {
 
     /// An event's deepest exception, where no class says what it is.
     fn threw(&mut self, seen: SeenException, frame: Option<String>) {
-        let says = |class: &str, role: ClueRole| match role {
+        // A refused connection, an exit code: the user's own code that failed of it says more.
+        let says = |class: &str, role: ClueRole, strength: Strength| match role {
             ClueRole::Cause | ClueRole::Ignore => true,
-            ClueRole::Symptom => class != TASK_LOST,
+            ClueRole::Symptom => class != TASK_LOST && strength > Strength::ExitCode,
             _ => false,
         };
         if self.head.has_head && self.head.is_info || self.keeper.has_open(says) {
             return;
         }
-        let is_own = seen.frame.is_some() && !(seen.is_python && seen.thrown.is_of_bridge());
+        let is_passed_on = seen.is_python && seen.thrown.is_of_bridge();
+        let is_own = seen.frame.is_some() && !is_passed_on && !seen.thrown.is_of_library();
         let (name, strength, role) = if is_own {
             (USER_CODE, Strength::Typed, ClueRole::Cause)
         } else {

@@ -1,6 +1,6 @@
 //! Which clues are kept: of a class the first and last, and how many there were.
 
-use crate::diagnose::clue::{Clue, ClueRole};
+use crate::diagnose::clue::{Clue, ClueRole, Strength};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -30,14 +30,15 @@ struct KeptClass {
 pub(super) struct ClueKeeper {
     classes: BTreeMap<(Arc<str>, ClueRole), KeptClass>,
     /// Classes that the event that is being read has clues of.
-    open: Vec<(Arc<str>, ClueRole)>,
+    open: Vec<((Arc<str>, ClueRole), Strength)>,
 }
 
 impl ClueKeeper {
     pub(super) fn add(&mut self, clue: Clue, part: u32) {
         let key = (clue.class.clone(), clue.role);
-        if !self.open.contains(&key) {
-            self.open.push(key.clone());
+        match self.open.iter_mut().find(|(open, _)| *open == key) {
+            Some((_, strength)) => *strength = clue.strength.max(*strength),
+            None => self.open.push((key.clone(), clue.strength)),
         }
         let kept = self.classes.entry(key).or_default();
         kept.total += 1;
@@ -56,7 +57,7 @@ impl ClueKeeper {
     /// Ends an event of so many parts: the exceptions of a chained Python traceback stand in it from the deepest up. `frame`:
     /// the user's own code in it.
     pub(super) fn end_event(&mut self, event: u64, parts: u32, frame: Option<&str>) {
-        for key in self.open.drain(..) {
+        for (key, _) in self.open.drain(..) {
             let Some(kept) = self.classes.get_mut(&key) else { continue };
             for one in kept.first.iter_mut().chain(&mut kept.last).filter(|one| one.clue.event == event) {
                 one.clue.depth += parts.saturating_sub(one.part);
@@ -65,9 +66,9 @@ impl ClueKeeper {
         }
     }
 
-    /// Whether the event that is being read has a clue of such a class.
-    pub(super) fn has_open(&self, fits: impl Fn(&str, ClueRole) -> bool) -> bool {
-        self.open.iter().any(|(class, role)| fits(class, *role))
+    /// Whether the event that is being read has a clue of such a class, with the strongest way in which it says it.
+    pub(super) fn has_open(&self, fits: impl Fn(&str, ClueRole, Strength) -> bool) -> bool {
+        self.open.iter().any(|((class, role), strength)| fits(class, *role, *strength))
     }
 
     /// All that are kept, in the order of their lines.
@@ -80,7 +81,7 @@ impl ClueKeeper {
             let kept = kept.first.into_iter().chain(kept.last);
             clues.extend(kept.zip(counts).map(|(one, count)| Clue { count, ..one.clue }));
         }
-        clues.sort_by(|a, b| (a.place.line, a.event, a.depth).cmp(&(b.place.line, b.event, b.depth)));
+        clues.sort_by_key(|clue| (clue.place.line, clue.event, clue.depth));
         clues
     }
 }

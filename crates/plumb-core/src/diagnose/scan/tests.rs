@@ -5,6 +5,7 @@ use crate::diagnose::catalogue::TRIED;
 use crate::diagnose::clue::{ClueRole, Strength};
 use crate::logs::place_of;
 use proptest::prelude::*;
+use std::sync::OnceLock;
 
 const CATALOGUE: &str = r#"
 - class: USER_CODE
@@ -46,13 +47,14 @@ const CATALOGUE: &str = r#"
     - {re: 'Job \d+ finished', info: true, seen: ["Job 1 finished"], not: ["x"], source: s}
 "#;
 
-fn catalogue() -> Catalogue {
-    Catalogue::of_text(CATALOGUE)
+fn catalogue() -> &'static Catalogue {
+    static OURS: OnceLock<Catalogue> = OnceLock::new();
+    OURS.get_or_init(|| Catalogue::of_text(CATALOGUE))
 }
 
 fn scanned(path: &str, text: impl AsRef<[u8]>) -> FileFindings {
     let catalogue = catalogue();
-    let mut scan = FileScan::new(&catalogue, path, place_of(path), TimeZone::UTC);
+    let mut scan = FileScan::new(catalogue, path, place_of(path), TimeZone::UTC);
     scan.feed(text.as_ref());
     scan.finish()
 }
@@ -433,7 +435,7 @@ proptest! {
         let text = [b"x\n".repeat(filler * 5_000), text].concat();
         let catalogue = catalogue();
         let read = |blocks: &mut dyn Iterator<Item = &[u8]>| {
-            let mut scan = FileScan::new(&catalogue, "driver.log", place_of("driver.log"), TimeZone::UTC);
+            let mut scan = FileScan::new(catalogue, "driver.log", place_of("driver.log"), TimeZone::UTC);
             blocks.for_each(|block| scan.feed(block));
             scan.finish()
         };

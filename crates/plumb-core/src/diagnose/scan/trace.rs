@@ -171,6 +171,14 @@ impl Thrown {
     }
 
     /// Whether it was made by what stands between Python and the JVM: then the JVM says what happened.
+    /// Whether a library throws such exceptions, and not the user's own code, though it stands in the stack. The JDK and Scala
+    /// throw for whoever calls them: a number that is none is the user's.
+    pub(super) fn is_of_library(&self) -> bool {
+        let for_anybody = ["java.", "javax.", "jdk.", "sun.", "com.sun.", "scala."];
+        let of_library = LIBRARIES.iter().any(|start| self.class.starts_with(start));
+        of_library && !for_anybody.iter().any(|start| self.class.starts_with(start))
+    }
+
     pub(super) fn is_of_bridge(&self) -> bool {
         ["py4j.", "pyspark.", "Py4JJavaError"].iter().any(|start| self.class.starts_with(start))
     }
@@ -212,7 +220,7 @@ pub(super) fn leading_exception(line: &[u8]) -> Option<Thrown> {
 /// An exception that stands somewhere in a message: `Lost task 0.0 … executor 1): java.lang.RuntimeException: bad`.
 pub(super) fn exception_within(message: &[u8]) -> Option<Thrown> {
     let text = &message[..message.len().min(SEARCHED)];
-    let from = memmem::rfind(text, b"): ").map_or(0, |at| at + 3);
+    let from = memchr::memrchr_iter(b')', text).find(|at| text[*at..].starts_with(b"): ")).map_or(0, |at| at + 3);
     let text = &text[from..];
     let mut at = 0;
     loop {

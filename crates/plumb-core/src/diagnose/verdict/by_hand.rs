@@ -15,7 +15,7 @@ pub(crate) fn at(second: i64) -> Option<Timestamp> {
 fn class(name: &str, role: ClueRole, explains: &[&str], within: i64) -> FailureClass {
     FailureClass {
         name: name.into(),
-        family: "by_hand".to_owned(),
+        family: if matches!(name, "PATH_MISSING" | "ANALYSIS") { "sql" } else { "by_hand" }.to_owned(),
         role,
         says: format!("{name} happened."),
         title: format!("{name}[ on {{host}}]"),

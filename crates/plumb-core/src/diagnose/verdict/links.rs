@@ -85,25 +85,26 @@ fn within_reach(abort: &Sighting<'_>, sighting: &Sighting<'_>) -> bool {
     }
 }
 
-/// The messages that end the run: what says so, and the last exception of each log of the program.
+/// The messages that end the run: what says so, and of a log in which nothing that says so says why, the last exception.
 fn end_messages(case: &Case<'_>) -> HashSet<usize> {
-    let mut ends: HashSet<usize> = HashSet::new();
-    let mut last: HashMap<&str, (Option<u64>, usize)> = HashMap::new();
     let before_the_stop = case.kept().any(|(_, s)| s.is_cause());
-    for sighting in &case.seen {
-        let counts = sighting.fate == Fate::Kept || (sighting.fate == Fate::AfterStop && !before_the_stop);
-        if !counts || sighting.clue.layer > Layer::Driver {
+    let counts = |s: &Sighting<'_>| {
+        let fate = s.fate == Fate::Kept || (s.fate == Fate::AfterStop && !before_the_stop);
+        fate && s.clue.layer <= Layer::Driver
+    };
+    let says_so = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && !PASSED_ON.contains(&s.class());
+    let mut ends: HashSet<usize> = case.seen.iter().filter(|s| counts(s) && says_so(s)).map(|s| s.message).collect();
+    let says_why = |s: &&Sighting<'_>| counts(s) && s.is_trouble() && ends.contains(&s.message);
+    let told: HashSet<&str> = case.seen.iter().filter(says_why).map(|s| s.clue.place.file.as_str()).collect();
+    let mut last: HashMap<&str, (Option<u64>, usize)> = HashMap::new();
+    for sighting in case.seen.iter().filter(|s| counts(s) && is_exception(s) && s.clue.layer != Layer::Service) {
+        let place = &sighting.clue.place;
+        if told.contains(place.file.as_str()) {
             continue;
         }
-        if sighting.role() == ClueRole::Wrapper && !PASSED_ON.contains(&sighting.class()) {
-            ends.insert(sighting.message);
-        }
-        if is_exception(sighting) && sighting.clue.layer != Layer::Service {
-            let place = &sighting.clue.place;
-            let latest = last.entry(place.file.as_str()).or_insert((place.line, sighting.message));
-            if place.line >= latest.0 {
-                *latest = (place.line, sighting.message);
-            }
+        let latest = last.entry(place.file.as_str()).or_insert((place.line, sighting.message));
+        if place.line >= latest.0 {
+            *latest = (place.line, sighting.message);
         }
     }
     ends.extend(last.into_values().map(|(_, message)| message));

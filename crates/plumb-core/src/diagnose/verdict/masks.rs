@@ -15,6 +15,8 @@ const SKEW: i64 = 5_000;
 const NODE_SKEW: i64 = 120_000;
 /// How long the same symptom of the same node goes on being explained after it was: stages are tried again. In milliseconds.
 const GOES_ON: i64 = 900_000;
+/// How long before something may have befallen the same node, in seconds.
+const WHILE_BEFORE: i64 = 600;
 /// How many clues with incomparable names are looked at.
 const MOST_STRANGERS: usize = 8;
 
@@ -131,10 +133,18 @@ fn best(
     let mut found: Option<(Explained, (bool, bool, Strength, bool))> = None;
     for class in by {
         let Some(keys) = index.of.get(&*class.name) else { continue };
-        let earliest = sighting.at.map(|at| at - class.within * 1_000);
+        let from = |seconds: i64| sighting.at.map(|at| at - seconds * 1_000);
         for key in keys_of(sighting, keys) {
             let Some(numbers) = keys.get(&key) else { continue };
-            let Some(explained) = in_reach(case, numbers, earliest, number, sighting, &key) else { continue };
+            let close = in_reach(case, numbers, from(class.within), number, sighting, &key);
+            // What befell the same node a while before is likely why, though nothing proves it.
+            let while_before = || {
+                let named = !matches!(key, Key::Run | Key::Any | Key::Path(_)) && !sighting.is_cause();
+                let long = from(class.within.max(WHILE_BEFORE));
+                let found = if named { in_reach(case, numbers, long, number, sighting, &key) } else { None };
+                found.map(|explained| Explained { proven: false, ..explained })
+            };
+            let Some(explained) = close.or_else(while_before) else { continue };
             let Some(by) = case.seen.get(explained.by) else { continue };
             let rank = (explained.proven, by.is_cause(), by.clue.strength, key != Key::Run);
             if found.as_ref().is_none_or(|(_, best)| rank > *best) {
@@ -143,6 +153,14 @@ fn best(
         }
     }
     found.map(|(explained, _)| explained)
+}
+
+/// Whether one is an exception over data or a query, which says itself what it comes from, and the other stands in another message
+/// of the program: it may have been caught.
+fn speaks_for_itself(case: &Case<'_>, sighting: &Sighting<'_>, other: &Sighting<'_>) -> bool {
+    let of_data = case.class(sighting.class()).is_some_and(|class| matches!(class.family.as_str(), "sql" | "storage"));
+    let of_the_program = matches!(other.clue.layer, Layer::Step | Layer::Driver);
+    of_data && of_the_program && sighting.is_cause() && sighting.message != other.message
 }
 
 /// The first clue of a list that is not too early and not too late for what it is to explain.
@@ -160,6 +178,9 @@ fn in_reach(
     for &candidate in numbers.get(from..)?.iter().take(reach).chain(untimed) {
         case.looked();
         let Some(other) = case.seen.get(candidate) else { continue };
+        if *key == Key::Run && speaks_for_itself(case, sighting, other) {
+            continue;
+        }
         // A cause is no consequence of a symptom.
         if sighting.is_cause() && !other.is_cause() {
             continue;

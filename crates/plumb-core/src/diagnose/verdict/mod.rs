@@ -34,15 +34,17 @@ pub fn diagnose(catalogue: &Catalogue, facts: &RunFacts) -> Diagnosis {
 }
 
 fn decided(case: &mut Case<'_>) -> Diagnosis {
+    sift::before_the_run(case);
     sift::said_to_be_none(case);
     let attempts_before = sift::attempts(case);
     sift::applications(case);
+    sift::before_the_last_attempt(case);
     sift::clearing(case);
     sift::recovered(case);
     sift::after_the_run(case);
     let ending = outcome::ending(case);
     let mut diagnosis = Diagnosis { outcome: ending.outcome, attempts_before, ..blank(case.facts) };
-    if matches!(ending.outcome, RunOutcome::Succeeded | RunOutcome::Running) {
+    if ending.outcome == RunOutcome::Succeeded {
         return diagnosis;
     }
     sift::unwrap(case);
@@ -50,7 +52,9 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     let explained = masks::explained(case);
     let (chosen, rivals) = rank::choose(case, &links, &explained, ending);
     let Some(chosen) = chosen else {
-        diagnosis.look_at = told::look_at(case, &links);
+        if ending.outcome != RunOutcome::Running {
+            diagnosis.look_at = told::look_at(case, &links);
+        }
         return diagnosis;
     };
     diagnosis.cause = told::cause(case, &chosen, ending.lost_sight);

@@ -4,7 +4,7 @@ use super::case::{Case, Fate, Sighting};
 use super::links::{Link, Links};
 use super::masks::Explained;
 use super::outcome::Ending;
-use super::sift::USER_CODE;
+use super::sift::{USER_CODE, is_exception};
 use crate::diagnose::clue::{Layer, Strength};
 use crate::diagnose::result::{Confidence, RunOutcome};
 use crate::diagnose::fingerprint::fingerprint;
@@ -31,6 +31,11 @@ pub(super) struct Chosen {
     pub(super) reason: String,
 }
 
+/// What a run waits for that has begun.
+const NO_RESOURCES: &str = "NO_RESOURCES";
+/// How often it is said before it is believed.
+const AGAIN: u64 = 4;
+
 /// How good a candidate is, apart from when it was.
 type Rank = (u8, Link, bool, Strength);
 
@@ -43,7 +48,11 @@ pub(super) fn choose(
 ) -> (Option<Chosen>, Vec<Chosen>) {
     let candidates: Vec<Candidate> = candidates(case, links, explained, ending)
         .into_iter()
-        .filter(|candidate| ending.outcome == RunOutcome::Failed || speaks_alone(case, candidate))
+        .filter(|candidate| match ending.outcome {
+            RunOutcome::Failed => says_enough(case, candidate),
+            RunOutcome::Running => is_waiting(case, candidate),
+            _ => speaks_alone(case, candidate),
+        })
         .collect();
     let rank = |candidate: &Candidate| case.seen.get(candidate.root).map(|s| rank_of(s, candidate, links));
     let best = candidates.iter().max_by_key(|candidate| (rank(candidate), Reverse(candidate.root)));
@@ -169,8 +178,21 @@ fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Ran
 fn speaks_alone(case: &Case<'_>, candidate: &Candidate) -> bool {
     let Some(sighting) = case.seen.get(candidate.root) else { return false };
     let program = case.seen.iter().any(|s| matches!(s.clue.layer, Layer::Step | Layer::Driver));
-    let strong = sighting.clue.strength >= Strength::Typed;
+    let strong = sighting.clue.strength >= Strength::Typed || is_exception(sighting);
     sighting.is_cause() && sighting.fate == Fate::Kept && (strong || !program)
+}
+
+/// Whether a candidate says more than an exit code or a refused connection that nothing links to the end.
+fn says_enough(case: &Case<'_>, candidate: &Candidate) -> bool {
+    let weak = |s: &Sighting<'_>| !s.is_cause() && s.clue.strength == Strength::ExitCode;
+    candidate.link > Link::None || !case.seen.get(candidate.root).is_some_and(weak)
+}
+
+/// What a run that still goes on waits for: said again and again, and no work since.
+fn is_waiting(case: &Case<'_>, candidate: &Candidate) -> bool {
+    let Some(root) = case.seen.get(candidate.root) else { return false };
+    let said = candidate.members.iter().filter_map(|m| case.seen.get(*m)).filter(|s| s.class() == root.class());
+    root.class() == NO_RESOURCES && said.map(|s| s.clue.count + 1).sum::<u64>() >= AGAIN
 }
 
 fn confidence(

@@ -118,6 +118,42 @@ fn a_container_tells_its_attempt() {
     assert_eq!((cause(&diagnosis), diagnosis.attempts_before), (None, 1));
 }
 
+#[test]
+fn of_two_applications_the_last_one_is_explained() {
+    let of = |application: &str, class, second| clue(class, second).application(application);
+    let first = vec![of("application_1_1", "DISK_FULL", 5), of("application_1_1", "FINAL_FAILED", 6)];
+    let second = [of("application_1_2", "ANALYSIS", 25), of("application_1_2", "FINAL_FAILED", 26)];
+    let other = |c: Clue| c.with(|c| c.place.file = "second.log".into());
+    let both = [first, second.into_iter().map(other).collect()].concat();
+    assert_eq!(cause(&said(&[Failed], both)), Some(("ANALYSIS", CERTAIN)));
+}
+
+#[test]
+fn what_came_before_the_run_is_of_another() {
+    let before = |started: i64| {
+        let mut facts = facts(&[Failed], vec![clue("DISK_FULL", 100), clue("JOIN", 1_000)]);
+        facts.subject.started = at(started);
+        cause(&of(&facts)).map(|(class, _)| class == "DISK_FULL")
+    };
+    assert_eq!(before(500), None);
+    assert_eq!(before(50), Some(true));
+    // All of it is from before: the clocks differ.
+    assert_eq!(before(5_000), Some(true));
+}
+
+#[test]
+fn what_an_earlier_try_of_airflow_ended_with_is_of_that_try() {
+    let airflow = |try_number, second| {
+        clue("AIRFLOW_TASK_FAILED", second).file(Layer::Airflow, "attempt.log").attempt(try_number)
+    };
+    let node = |second| clue("DISK_FULL", second).of_node("10.0.0.1");
+    let tries = vec![airflow(1, 50), airflow(2, 500)];
+    let with = |more: Vec<Clue>| said(&[Failed], [tries.clone(), more].concat());
+    assert_eq!(cause(&with(vec![node(40), clue("ANALYSIS", 400)])).map(|c| c.0), Some("ANALYSIS"));
+    // Nothing else is told: both tries asked after the same run.
+    assert_eq!(cause(&with(vec![clue("ANALYSIS", 40)])).map(|c| c.0), Some("ANALYSIS"));
+}
+
 // Rule 3: unwrapping.
 
 #[test]
@@ -296,6 +332,47 @@ fn too_long_before_explains_nothing() {
 }
 
 #[test]
+fn an_exception_over_data_says_itself_what_it_comes_from() {
+    // S3_403 and PATH_MISSING of one message are one chain; in two messages, the first may have been caught.
+    let denied = |event| clue("S3_403", 5).in_message(event, 0);
+    let missing = clue("PATH_MISSING", 9).in_message(91, 1);
+    let of = |event| said(&[Failed], vec![denied(event), missing.clone()]).cause.map(|c| c.class);
+    assert_eq!(of(91).as_deref(), Some("S3_403"));
+    assert_eq!(of(51).as_deref(), Some("PATH_MISSING"));
+}
+
+#[test]
+fn executors_that_die_alike_die_of_one_cause() {
+    let died = |second, executor: &str, host: &str| {
+        clue("EXEC_137", second).executor(executor).on(host).strength(Strength::ExitCode)
+    };
+    let heap = clue("EXEC_HEAP_OOM", 9).executor("1").on("a").file(Layer::Executor, "stdout").untimed();
+    let end = abort(60, "7.0", "41", "4", "d");
+    let clues = vec![died(10, "1", "a"), died(30, "2", "b"), died(59, "4", "d"), heap, end];
+    assert_eq!(cause(&said(&[Failed], clues)), Some(("EXEC_HEAP_OOM", LIKELY)));
+}
+
+#[test]
+fn a_message_names_whom_its_clues_are_about() {
+    // `Lost task 3.1 in stage 7.0 (TID 41) (a executor 5): No space left on device` is two clues.
+    let clues = vec![
+        clue("JOIN", 8).in_message(81, 0).task("7.0", "41").executor("5").on("a"),
+        clue("DISK_FULL", 8).in_message(81, 1),
+        clue("ANALYSIS", 9).task("6.0", "30"),
+        abort(20, "7.0", "41", "5", "a"),
+    ];
+    assert_eq!(cause(&said(&[Failed], clues)), Some(("DISK_FULL", CERTAIN)));
+}
+
+#[test]
+fn what_a_running_run_waits_for() {
+    let waits = |times: i64| (1..=times).map(|second| clue("NO_RESOURCES", second).strength(Strength::Message)).collect();
+    assert_eq!(cause(&said(&[Running], waits(2))), None);
+    let waiting = said(&[Running], waits(9));
+    assert_eq!((waiting.outcome, cause(&waiting).map(|c| c.0)), (Running, Some("NO_RESOURCES")));
+}
+
+#[test]
 fn what_a_person_stopped() {
     let stop = clue("USER_STOP", 10).of_service();
     let ends = clue("HEARTBEAT", 20).on("a");
@@ -353,8 +430,11 @@ fn symptoms_are_possible_and_wrappers_are_nothing() {
     assert_eq!(cause(&nothing), None);
     let looks: Vec<&str> = nothing.look_at.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(looks, ["EXCEPTION at 5", "STEP_FAILED at 9"]);
-    let weak = said(&[Failed], vec![clue("PY_WORKER_CRASH", 5).strength(Strength::ExitCode)]);
-    assert_eq!(cause(&weak), Some(("PY_WORKER_CRASH", POSSIBLE)));
+    // An exit code that nothing links to the end says too little.
+    let weak = clue("PY_WORKER_CRASH", 5).strength(Strength::ExitCode);
+    assert_eq!(cause(&said(&[Failed], vec![weak.clone()])), None);
+    let linked = vec![weak.executor("5").on("a"), abort(9, "7.0", "41", "5", "a")];
+    assert_eq!(cause(&said(&[Failed], linked)), Some(("PY_WORKER_CRASH", POSSIBLE)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! clearing away after the end. What is left is unwrapped: one message says one thing.
 
 use super::case::{Case, Fate, Sighting};
-use crate::diagnose::clue::{ClueRole, Layer, Strength};
+use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An exception or a traceback of nobody's that the catalogue knows.
@@ -19,6 +19,8 @@ pub(super) const STAGE_ABORT: &str = "STAGE_ABORT";
 const FINAL_FAILED: &str = "FINAL_FAILED";
 /// A person or a policy ends a run; what comes after it follows from it, and what came before it does not.
 pub(super) const STOPS: [&str; 2] = ["USER_STOP", "AUTO_TERMINATED"];
+/// How long before its start a run may log already, in milliseconds.
+const EARLY: i64 = 60_000;
 /// How long after the end of a run a service may still tell of it, in milliseconds.
 const LATE: i64 = 120_000;
 
@@ -63,6 +65,19 @@ pub(super) fn applications(case: &mut Case<'_>) {
 
 fn says_failed(sighting: &Sighting<'_>) -> bool {
     sighting.is_trouble() || sighting.role() == ClueRole::Wrapper
+}
+
+/// What services, steps and nodes tell from before the end of an earlier attempt is of that attempt; unless nothing else is told:
+/// a sensor that is tried again asks after the same step.
+pub(super) fn before_the_last_attempt(case: &mut Case<'_>) {
+    let ended = |s: &&Sighting<'_>| s.fate == Fate::EarlierAttempt && s.role() == ClueRole::Wrapper;
+    let Some(end) = case.seen.iter().filter(ended).filter_map(|s| s.at).max() else { return };
+    let below = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.attempt.is_none() && s.is_trouble();
+    let before = |s: &Sighting<'_>| below(s) && s.at.is_some_and(|at| at <= end);
+    let after = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.is_trouble() && s.at.is_none_or(|at| at > end);
+    if case.kept().any(|(_, s)| after(s)) {
+        case.settle(Fate::EarlierAttempt, before);
+    }
 }
 
 /// What is tried again as one: an application of YARN, a task of a job, a task of a DAG.
@@ -179,7 +194,26 @@ pub(super) fn clearing(case: &mut Case<'_>) {
 /// Whether it is an exception and not a sentence.
 pub(super) fn is_exception(sighting: &Sighting<'_>) -> bool {
     let structural = [EXCEPTION, USER_CODE].contains(&sighting.class());
-    structural || (sighting.is_cause() && sighting.clue.strength == Strength::Typed)
+    structural || (sighting.is_cause() && (sighting.clue.strength == Strength::Typed || looks_thrown(sighting.clue)))
+}
+
+/// Whether a sentence is that of an exception, and not of a line of the log: `Caused by: …`, `java.lang.X: …`.
+fn looks_thrown(clue: &Clue) -> bool {
+    let text = clue.text.trim_start();
+    let named = text.strip_prefix("Caused by: ").or_else(|| text.strip_prefix(": "));
+    let name = named.unwrap_or(text).split([':', ' ', '\n']).next().unwrap_or_default();
+    let is_exception = ["Exception", "Error"].iter().any(|end| name.ends_with(end));
+    clue.depth > 0 || named.is_some() || text.starts_with("Exception in thread ") || (is_exception && name.len() > 5)
+}
+
+/// Dismisses what the driver and executors say from before the run began: a cluster may have run others before. Where all of it
+/// is from before, clocks or zones differ, and it tells nothing.
+pub(super) fn before_the_run(case: &mut Case<'_>) {
+    let Some(started) = case.facts.subject.started.map(|at| at.as_millisecond() - EARLY) else { return };
+    let of_the_program = |s: &Sighting<'_>| matches!(s.clue.layer, Layer::Driver | Layer::Executor);
+    if case.kept().any(|(_, s)| of_the_program(s) && s.at.is_some_and(|at| at >= started)) {
+        case.settle(Fate::Dismissed, |s| of_the_program(s) && s.at.is_some_and(|at| at < started));
+    }
 }
 
 /// Settles what a person or a policy ended after the run had ended by itself, and what services tell long after the end.
@@ -259,7 +293,7 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
         if let Some((_, best)) = best {
             let class = best.class().to_owned();
             goes.extend(kept().filter(|(_, s)| s.is_cause() && s.class() != class).map(|(i, _)| i));
-        } else if known().next().is_some() {
+        } else if known().any(|(_, s)| s.clue.strength > Strength::ExitCode) {
             goes.extend(kept().filter(|(_, s)| s.class() == USER_CODE).map(|(i, _)| i));
         }
     }

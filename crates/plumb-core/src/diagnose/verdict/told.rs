@@ -156,13 +156,7 @@ fn more(case: &Case<'_>, numbers: &[usize], shown: &BTreeSet<usize>) -> u64 {
 }
 
 fn line(clue: &Clue, more: u64) -> EvidenceLine {
-    EvidenceLine {
-        file: clue.place.file.clone(),
-        line: clue.place.line,
-        at: clue.at,
-        text: clue.text.clone(),
-        more,
-    }
+    EvidenceLine { file: clue.place.file.clone(), line: clue.place.line, at: clue.at, text: clue.text.clone(), more }
 }
 
 /// Without a cause: the exceptions that nobody knows, the words on the end, from the lowest layer up.

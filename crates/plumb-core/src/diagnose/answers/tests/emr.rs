@@ -115,7 +115,7 @@ fn the_step_that_failed_first_is_told_from_those_cancelled_after_it() {
     assert_eq!(
         told(&facts),
         [
-            "STEP_FAILED Wrapper".to_owned(),
+            "RUN_CANCELED Wrapper".to_owned(),
             format!("STEP_FAILED Wrapper {about}"),
             format!("PATH_EXISTS Cause {about}")
         ]

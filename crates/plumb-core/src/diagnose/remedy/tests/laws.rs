@@ -128,7 +128,7 @@ fn a_patch_of_any_fixture_is_what_it_says() {
             }
         }
     }
-    assert!(made > 20, "{made} patches");
+    assert!(made > 10, "{made} patches");
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn a_patch_of_any_layout_is_what_it_says() {
             let text = job(lines).replace("  tasks:", head).replace('\n', end);
             let world = World::of(&text, "");
             let found: usize = worlds(&world.files, "DatabricksJob/etl").iter().map(holds).sum();
-            assert!(found >= 8, "layout {number}: {found}");
+            assert!(found >= 7, "layout {number}: {found}");
             made += found;
         }
     }
-    assert!(made > 140, "{made}");
+    assert!(made > 90, "{made}");
 }
 
 #[test]
