@@ -155,7 +155,7 @@ fn what_is_kept_stays_known() {
 
     // A single diagnosis says what was before it.
     let before = "fingerprint";
-    world.plumb(&format!("diagnose DatabricksJob/etl")).says(before).says("1 of 1 earlier failure since May 2024");
+    world.plumb("diagnose DatabricksJob/etl").says(before).says("1 of 1 earlier failure since May 2024");
     world.plumb("diagnose DatabricksJob/etl --keep evidence/other").says("kept 1 diagnosis in evidence/other");
 
     // Databricks has forgotten all of it: the files know.

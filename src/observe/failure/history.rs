@@ -138,7 +138,7 @@ fn system_of(resource: &Resource) -> System {
 }
 
 /// Runs, and whether there are more than were looked at.
-type Listed = Result<(Vec<PastRun>, bool), ChoiceFault>;
+type ListedPast = Result<(Vec<PastRun>, bool), ChoiceFault>;
 
 struct Listing<'a> {
     services: &'a FailureServices,
@@ -170,7 +170,7 @@ impl Listing<'_> {
         Ok(jobs.iter().map(ids).collect())
     }
 
-    async fn runs(&self, resource: &Resource, jobs: &BTreeMap<Address, Vec<String>>) -> Listed {
+    async fn runs(&self, resource: &Resource, jobs: &BTreeMap<Address, Vec<String>>) -> ListedPast {
         match resource.address.kind.as_str() {
             DatabricksJob::NAME => {
                 let (mut runs, mut is_cut) = (Vec::new(), false);
@@ -203,7 +203,7 @@ impl Listing<'_> {
         (began && has_ended).then_some(PastRun { run, listed })
     }
 
-    async fn job_runs(&self, of: &Address, job: &str) -> Listed {
+    async fn job_runs(&self, of: &Address, job: &str) -> ListedPast {
         let first = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
             .query("job_id", job)
             .query("limit", "24")
@@ -227,7 +227,7 @@ impl Listing<'_> {
         Ok((runs, true))
     }
 
-    async fn dag_runs(&self, resource: &Resource) -> Listed {
+    async fn dag_runs(&self, resource: &Resource) -> ListedPast {
         let dag = resource.spec[resource.kind.title()].as_str().unwrap_or(&resource.address.name);
         let first = Call::get(System::Airflow, format!("/api/v2/dags/{}/dagRuns", percent_encoded(dag)))
             .query("order_by", "-start_date")
@@ -254,7 +254,7 @@ impl Listing<'_> {
 
     /// The runs in the clusters that a manifest selects: of what was submitted together, one; of a cluster that failed before
     /// its first step, itself.
-    async fn cluster_runs(&self, resource: &Resource) -> Listed {
+    async fn cluster_runs(&self, resource: &Resource) -> ListedPast {
         let pick = &resource.spec["match"];
         let (clusters, is_cut) = list_clusters(self.services, pick, MOST_PAGES, MOST_CLUSTERS).await?;
         let mut runs = Vec::new();
@@ -318,7 +318,7 @@ impl Listing<'_> {
         self.told(facts, FailedRun::Emr { cluster: cluster.to_owned(), step: asked })
     }
 
-    async fn job_runs_of_applications(&self, resource: &Resource) -> Listed {
+    async fn job_runs_of_applications(&self, resource: &Resource) -> ListedPast {
         let mut runs = Vec::new();
         for application in selected_applications(self.services, &resource.spec["match"]).await? {
             let path = format!("/emr-serverless/applications/{application}/jobruns");

@@ -127,8 +127,8 @@ pub fn months(catalogue: &Catalogue, runs: &[RunOfMonths]) -> MonthsReport {
 fn ended(runs: &[RunOfMonths]) -> Vec<&RunOfMonths> {
     let mut ended: Vec<&RunOfMonths> =
         runs.iter().filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed)).collect();
-    type Key<'a> = ((&'a str, &'a str), &'a Option<String>, [Option<Timestamp>; 2], &'a str, &'a Option<String>);
-    fn key(run: &RunOfMonths) -> Key<'_> {
+    type MonthsKey<'a> = ((&'a str, &'a str), &'a Option<String>, [Option<Timestamp>; 2], &'a str, &'a Option<String>);
+    fn key(run: &RunOfMonths) -> MonthsKey<'_> {
         let d = &run.diagnosis;
         ((&run.pipeline, &d.name), &d.period, [d.started, d.ended], &d.system, &d.run)
     }
