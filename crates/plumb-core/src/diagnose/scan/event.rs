@@ -100,7 +100,7 @@ const OWN: &[u8] = b"plumb | ";
 
 /// Whether a message quotes an earlier diagnosis. In JSON, the message is the whole line.
 fn is_own(message: &[u8]) -> bool {
-    memmem::find(&message[..message.len().min(160)], OWN).is_some()
+    memchr::memmem::find(&message[..message.len().min(160)], OWN).is_some()
 }
 
 impl SeenException {
