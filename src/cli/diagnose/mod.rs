@@ -148,8 +148,8 @@ pub async fn run(global: &Global, args: DiagnoseArgs, ui: &Ui) -> Result<ExitCod
     let folder = args.keep.as_deref().unwrap_or(keep::FOLDER);
     let kept = project.as_ref().map(|p| KeptDiagnoses::read(&p.dir, folder, &p.desired.target.name, ui)).transpose()?;
     let (project, reached, kept) = (project.as_ref(), reached.as_ref(), kept.as_ref());
-    let work =
-        Diagnosing { args: &args, project, reached, options, catalogue, kept, ui, patches: RefCell::default() };
+    let patches = RefCell::default();
+    let work = Diagnosing { args: &args, project, reached, options, catalogue, kept, ui, patches };
     if let Some(since) = &args.since {
         return work.since(since, &questions).await;
     }

@@ -50,6 +50,11 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     sift::unwrap(case);
     let links = links::links(case);
     let explained = masks::explained(case);
+    if std::env::var("DBG").is_ok() {
+        for (i, s) in case.seen.iter().enumerate() {
+            eprintln!("{i} {} {:?} {:?} {:?} {:?} at {} link {:?} else {:?} by {:?} {:?} {}:{:?} e{} d{} {:.140}", s.class(), s.role(), s.clue.strength, s.clue.layer, s.fate, s.clue.at.map_or("-".to_owned(),|a|a.to_string()), links.of[i], links.elsewhere[i], explained[i].map(|e| (e.by, e.proven)), s.clue.subject, s.clue.place.file.rsplit("/").take(4).collect::<Vec<_>>().join("<"), s.clue.place.line, s.clue.event, s.clue.depth, s.clue.text);
+        }
+    }
     let (chosen, rivals) = rank::choose(case, &links, &explained, ending);
     let Some(chosen) = chosen else {
         if ending.outcome != RunOutcome::Running {
