@@ -112,7 +112,7 @@ fn spot(page: &mut Document) {
     // Clusters are forgotten after a month.
     let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().checked_sub(jiff::Span::new().days(9)).unwrap();
     let job = world.sandbox.get("/api/2.2/jobs/list?limit=100")["jobs"][0]["settings"]["name"].clone();
-    let run = json!({ "job": job, "started": format!("{day}T04:00:00Z"), "ended": format!("{day}T06:40:00Z"),
+    let run = json!({ "job": job, "started": format!("{day}T04:00:00Z"), "ended": format!("{day}T04:50:00Z"),
         "outcome": { "scenario": "spot-lost" }, "given": { "job_parameters": { "month": "2026-10" } } });
     let run = world.sandbox.post("/_sandbox/seed", json!({ "runs": [run] }))["runs"][0].clone();
     let whole = world.sandbox.get(&format!("/api/2.2/jobs/runs/get?run_id={run}"));
@@ -142,10 +142,9 @@ fn unreadable(page: &mut Document) {
         "steps": [{ "scenario": "driver-traceback", "started": "2026-11-02T04:10:00Z", "ended": "2026-11-02T05:10:00Z" }],
     });
     world.sandbox.post("/_sandbox/settings", json!({ "emr": { "forget_days": 100_000 } }));
-    let seeded = world.sandbox.post("/_sandbox/seed", json!({ "emr": { "clusters": [cluster] } }));
+    world.sandbox.post("/_sandbox/seed", json!({ "emr": { "clusters": [cluster] } }));
     let denied = json!({ "denied": [{ "action": "s3:GetObject", "path": "acme-emr-logs/*/containers/*" }] });
     world.sandbox.post("/_sandbox/settings", json!({ "emr": { "forget_days": 100_000 }, "s3": denied }));
-    eprintln!("{seeded}");
     let manifest = "apiVersion: plumb/v1\nkind: EmrCluster\nmetadata: {name: audience}\nspec: {match: {name: \"audience-*\"}, desired: keep}\n";
     world.commit_file("manifests/audience.yaml", manifest, "Add audience");
     page.run("unknown", &world, &world.dir(), 2, &|text| text.to_owned());
