@@ -45,7 +45,7 @@ fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundin
 fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
     duckdb_support::program();
     let cache = duckdb_support::cache();
-    let out = holds(&["demo", "emr"], &EMR, 8, 28, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
+    let out = holds(&["demo", "emr"], &EMR, 9, 33, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
     let verdicts =
         ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
     let mut rest = out.as_str();
@@ -59,7 +59,7 @@ fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
 /// No Python, no network and no cache: nothing is compared, and that is what it says.
 #[test]
 fn the_story_of_emr_holds_without_duckdb_and_says_what_is_missing() {
-    let out = holds(&["demo", "emr"], &EMR, 8, 25, &[("PATH", "/nowhere")]);
+    let out = holds(&["demo", "emr"], &EMR, 9, 30, &[("PATH", "/nowhere")]);
     let told = out.split_whitespace().collect::<Vec<_>>().join(" ");
     let skipped = "The comparison is skipped, because there is no duckdb here. `plumb parity setup` installs it: \
                    Python is missing, whose pip brings it: install Python 3";
@@ -112,7 +112,8 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: 
 #[test]
 fn the_repository_can_be_kept() {
     let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
-    let emr = ["Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ann Lee", "Ben Okafor", "Ben Okafor"];
+    let [ann, ben] = ["Ann Lee", "Ben Okafor"];
+    let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben];
     for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
         let temporary = tempfile::tempdir().unwrap();
         duckdb_support::program();
@@ -223,16 +224,22 @@ async fn a_cluster_more_is_noticed() {
     is_noticed(&EMR, 1, Sabotage::Emr("RunJobFlow", one_more), "it found 7 pipelines").await;
 }
 
+/// Without the cluster's events nothing says what became of its nodes.
+#[tokio::test]
+async fn a_cause_that_cannot_be_proven_is_noticed() {
+    is_noticed(&EMR, 4, Sabotage::Fault("/api/2.1/clusters/events"), "the cause is").await;
+}
+
 #[tokio::test]
 async fn a_gate_that_does_not_open_is_noticed() {
     duckdb_support::program();
-    is_noticed(&EMR, 6, Sabotage::File("evidence/broken.json", "{}"), "{\"parity\"} wait").await;
+    is_noticed(&EMR, 7, Sabotage::File("evidence/broken.json", "{}"), "{\"parity\"} wait").await;
 }
 
 #[tokio::test]
 async fn a_cluster_that_is_not_taken_down_is_noticed() {
     duckdb_support::program();
-    is_noticed(&EMR, 7, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+    is_noticed(&EMR, 8, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
 }
 
 /// A manifest that the story does not tell of.

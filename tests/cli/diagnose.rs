@@ -267,7 +267,7 @@ fn what_cannot_be_asked_is_a_usage_error() {
 fn a_project_has_signatures_of_its_own() {
     let world = World::new();
     world.write("logs/driver.log", "24/05/02 04:51:09 ERROR Main: acme: ledger of month 2024-05 is still open\n");
-    world.plumb("diagnose logs").code(2).says("not known");
+    world.plumb("diagnose logs").code(2).says("not known").never_says("--all");
     world.write(
         "signatures/acme.yaml",
         "- class: ACME_LEDGER_OPEN\n  role: cause\n  says: the month is not closed\n  title: \"the ledger of {month} is open\"\n  words: ledger open\n  when:\n    - re: 'acme: ledger of month (?P<month>\\S+) is still open'\n      strength: typed\n      seen: ['acme: ledger of month 2024-05 is still open']\n      not: ['acme: ledger of month 2024-05 is closed']\n      source: acme's own program\n",

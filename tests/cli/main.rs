@@ -15,6 +15,7 @@ mod ci_drift;
 mod compute;
 mod demo;
 mod diagnose;
+mod diagnose_docs;
 mod diagnose_patch;
 mod embedded;
 mod failures;

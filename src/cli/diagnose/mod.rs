@@ -499,7 +499,8 @@ impl Diagnosing<'_> {
             patch_with: (!one.change.is_empty() && !self.args.patch)
                 .then(|| format!("plumb diagnose {} --patch", one.name)),
             before: before(one, &earlier),
-            all: self.args.all,
+            // Of logs alone everything is read.
+            all: self.args.all || self.reached.is_none(),
         };
         let text = match self.args.output.output {
             DiagnosisForm::Json => diagnosis::json(diagnoses).map_err(|e| Failure::error(e.to_string()))?,

@@ -282,7 +282,7 @@ pub(super) async fn waiting(stage: &Stage<'_>) -> Result<BTreeSet<String>, Failu
 }
 
 /// The clusters that have not ended, each as EMR describes it, without what changes by itself.
-async fn clusters(stage: &Stage<'_>) -> Result<Vec<Value>, Failure> {
+pub(super) async fn clusters(stage: &Stage<'_>) -> Result<Vec<Value>, Failure> {
     let states = json!({ "ClusterStates": ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"] });
     let listed = stage.emr("ListClusters", states).await?;
     let mut all = Vec::new();

@@ -2,6 +2,7 @@
 
 mod emr;
 mod facts;
+mod failure;
 mod parity;
 mod workspace;
 
@@ -134,6 +135,13 @@ const EMR_STEPS: &[StoryStep] = &[
         title: "apply: the new beside the old",
         words: "The translated jobs and DAGs are deployed. EMR goes on as before: old and new run in parallel.",
         play: |stage| Box::pin(emr::deploy(stage)),
+    },
+    StoryStep {
+        title: "diagnose: a month fails",
+        words: "This month EC2 took spot machines of the churn model back, on EMR. Ben runs its new job on spot machines \
+                alone, to save money, and it fails too. `diagnose` reads what the services and the logs say, names the \
+                cause with its evidence, and writes the change into the manifest.",
+        play: |stage| Box::pin(failure::diagnose(stage)),
     },
     StoryStep {
         title: "teardown: marked",

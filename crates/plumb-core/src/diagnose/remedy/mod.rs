@@ -35,6 +35,9 @@ pub struct FilePatch {
     pub text: String,
 }
 
+/// Loads manifests with other texts of some of their files.
+pub type ReloadManifests<'a> = &'a dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String>;
+
 /// What remedies are chosen by.
 pub struct RemedyInput<'a> {
     pub diagnosis: &'a Diagnosis,
@@ -46,7 +49,7 @@ pub struct RemedyInput<'a> {
     /// How long runs take that succeed, where that is known.
     pub green: Option<GreenRuns>,
     /// Loads the manifests with other texts of these files, as `plumb validate` does; an error says what is wrong.
-    pub reload: &'a dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String>,
+    pub reload: ReloadManifests<'a>,
 }
 
 /// The changes that a diagnosis proposes for the resource that ran, at most one a file, and what else helps. Nothing is proposed
