@@ -102,10 +102,10 @@ pub fn months(catalogue: &Catalogue, runs: &[RunOfMonths]) -> MonthsReport {
 fn ended(runs: &[RunOfMonths]) -> Vec<&RunOfMonths> {
     let mut ended: Vec<&RunOfMonths> =
         runs.iter().filter(|run| matches!(run.diagnosis.outcome, RunOutcome::Succeeded | RunOutcome::Failed)).collect();
-    fn key(run: &RunOfMonths) -> (&str, &Option<String>, Option<Timestamp>, Option<Timestamp>, &str, &Option<String>) {
+    let key = |run: &RunOfMonths| {
         let d = &run.diagnosis;
-        (&run.pipeline, &d.period, d.started, d.ended, &d.system, &d.run)
-    }
+        (run.pipeline.clone(), d.period.clone(), d.started, d.ended, d.system.clone(), d.run.clone())
+    };
     ended.sort_by(|a, b| {
         key(a)
             .cmp(&key(b))
