@@ -103,7 +103,8 @@ fn end_messages(case: &Case<'_>) -> HashSet<usize> {
             continue;
         }
         // What an exception is called says more than its sentence: a session that was stopped is complained of to the end.
-        let rank = (sighting.clue.strength >= Strength::Typed, place.line);
+        let is_named = sighting.clue.strength >= Strength::Typed || PASSED_ON.contains(&sighting.class());
+        let rank = (is_named, place.line);
         let latest = last.entry(place.file.as_str()).or_insert((rank, sighting.message));
         if rank >= latest.0 {
             *latest = (rank, sighting.message);

@@ -374,6 +374,23 @@ fn a_message_names_whom_its_clues_are_about() {
 }
 
 #[test]
+fn the_last_exception_by_name_ended_it() {
+    let sentence = |class, second| {
+        clue(class, second).strength(Strength::Message).with(|c| c.text = "java.lang.X.SomeException: stopped".into())
+    };
+    let clues = vec![
+        clue("ANALYSIS", 5),
+        sentence("METASTORE", 9),
+        clue("STEP_FAILED", 20).file(Layer::Step, "steps/s-1/controller"),
+    ];
+    assert_eq!(cause(&said(&[Failed], clues.clone())), Some(("ANALYSIS", CERTAIN)));
+    // An exception that nobody knows is one by name: what came before it did not end it.
+    let unknown = clue("EXCEPTION", 15).strength(Strength::Message);
+    let diagnosis = said(&[Failed], [clues, vec![unknown]].concat());
+    assert_eq!(cause(&diagnosis), Some(("ANALYSIS", LIKELY)));
+}
+
+#[test]
 fn what_a_running_run_waits_for() {
     let waits =
         |times: i64| (1..=times).map(|second| clue("NO_RESOURCES", second).strength(Strength::Message)).collect();
