@@ -176,7 +176,10 @@ fn the_deepest_class_of_a_message_wins() {
         clue("METASTORE", 9).in_message(9, 2),
         clue("EXCEPTION", 9).in_message(9, 3),
     ];
-    assert_eq!(cause(&said(&[Failed], chain)), Some(("METASTORE", CERTAIN)));
+    assert_eq!(cause(&said(&[Failed], chain.clone())), Some(("METASTORE", CERTAIN)));
+    // A sentence is no deeper cause than an exception by name.
+    let sentence = clue("DISK_FULL", 9).in_message(9, 4).strength(Strength::Message);
+    assert_eq!(cause(&said(&[Failed], [chain, vec![sentence]].concat())), Some(("METASTORE", CERTAIN)));
 }
 
 #[test]
