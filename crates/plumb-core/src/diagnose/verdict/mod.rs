@@ -1,9 +1,11 @@
 //! Choosing the cause: nine rules over the clues of one run.
 //!
-//! 1. The outcome comes first ([`outcome`]): a run that succeeded has no cause. 2. Only the last attempt is explained, 3. what
-//! wraps is unwrapped, 4. clearing away after the end means nothing, 5. nor does what was recovered from ([`sift`]). 6. What
-//! ended the run names tasks, executors and nodes ([`links`]). 7. What is stronger explains what is weaker in its time and
-//! place ([`masks`]). 8. The rest is ranked, and 9. symptoms alone are a possible cause, wrappers alone none ([`rank`]).
+//! - The outcome comes first ([`outcome`]): a run that succeeded has no cause.
+//! - Only the last attempt is explained, what wraps is unwrapped, clearing away after the end means nothing, nor does what was
+//!   recovered from ([`sift`]).
+//! - What ended the run names tasks, executors and nodes ([`links`]).
+//! - What is stronger explains what is weaker in its time and place ([`masks`]).
+//! - The rest is ranked; symptoms alone are a possible cause, wrappers alone none ([`rank`]).
 
 mod case;
 mod links;

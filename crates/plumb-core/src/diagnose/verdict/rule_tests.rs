@@ -176,7 +176,10 @@ fn the_deepest_class_of_a_message_wins() {
         clue("METASTORE", 9).in_message(9, 2),
         clue("EXCEPTION", 9).in_message(9, 3),
     ];
-    assert_eq!(cause(&said(&[Failed], chain)), Some(("METASTORE", CERTAIN)));
+    assert_eq!(cause(&said(&[Failed], chain.clone())), Some(("METASTORE", CERTAIN)));
+    // A sentence is no deeper cause than an exception by name.
+    let sentence = clue("DISK_FULL", 9).in_message(9, 4).strength(Strength::Message);
+    assert_eq!(cause(&said(&[Failed], [chain, vec![sentence]].concat())), Some(("METASTORE", CERTAIN)));
 }
 
 #[test]
@@ -371,6 +374,23 @@ fn a_message_names_whom_its_clues_are_about() {
         abort(20, "7.0", "41", "5", "a"),
     ];
     assert_eq!(cause(&said(&[Failed], clues)), Some(("DISK_FULL", CERTAIN)));
+}
+
+#[test]
+fn the_last_exception_by_name_ended_it() {
+    let sentence = |class, second| {
+        clue(class, second).strength(Strength::Message).with(|c| c.text = "java.lang.X.SomeException: stopped".into())
+    };
+    let clues = vec![
+        clue("ANALYSIS", 5),
+        sentence("METASTORE", 9),
+        clue("STEP_FAILED", 20).file(Layer::Step, "steps/s-1/controller"),
+    ];
+    assert_eq!(cause(&said(&[Failed], clues.clone())), Some(("ANALYSIS", CERTAIN)));
+    // An exception that nobody knows is one by name: what came before it did not end it.
+    let unknown = clue("EXCEPTION", 15).strength(Strength::Message);
+    let diagnosis = said(&[Failed], [clues, vec![unknown]].concat());
+    assert_eq!(cause(&diagnosis), Some(("ANALYSIS", LIKELY)));
 }
 
 #[test]

@@ -297,7 +297,13 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
         let known = || kept().filter(|(_, s)| s.class() != USER_CODE);
         let best = known().filter(|(_, s)| s.is_cause()).max_by_key(|(i, s)| {
             case.looked();
-            (!explained(s.class()), s.clue.depth, s.clue.strength, std::cmp::Reverse(*i))
+            (
+                !explained(s.class()),
+                s.clue.strength >= Strength::Typed,
+                s.clue.depth,
+                s.clue.strength,
+                std::cmp::Reverse(*i),
+            )
         });
         if let Some((_, best)) = best {
             let class = best.class().to_owned();
