@@ -30,6 +30,9 @@ const CHAINED: [&[u8]; 2] = [
     b"The above exception was the direct cause of the following exception:",
 ];
 
+/// How lines end that announce an exception on the next line: BoneCP prints the one that it wraps so.
+const ANNOUNCES: [&[u8]; 2] = [b"stack trace below.", b"Original Exception: ------"];
+
 /// Reads the lines of one file.
 pub(super) struct EventReader<'c> {
     catalogue: &'c Catalogue,
@@ -346,7 +349,7 @@ impl<'c> EventReader<'c> {
         }
         self.java(line, text, is_indented);
         self.say(line);
-        self.stack.goes_on = text.ends_with(b"stack trace below.");
+        self.stack.goes_on = ANNOUNCES.iter().any(|end| text.ends_with(end));
         if let Some(name) = text.strip_suffix(TRACEBACK).map(<[u8]>::trim_ascii_end) {
             // `ValueError        Traceback (most recent call last)`: a notebook's, which ends with that exception.
             if python_exception(name).is_some() {

@@ -40,6 +40,10 @@ pub(super) fn json_line(line: &[u8]) -> Option<JsonLine> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let event = text("event").or_else(|| text("msg")).or_else(|| text("message"))?;
     let mut read = JsonLine { event: event.to_owned(), ..JsonLine::default() };
+    // Airflow 3 names the signal beside its sentence; on a console it prints it so.
+    if let Some(signal) = text("signal_name") {
+        read.event.push_str(&format!(" signal_name={signal}"));
+    }
     let details = value.get("error_detail").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for (depth, detail) in details.iter().take(MOST).enumerate() {
         let part = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -496,3 +496,28 @@ fn what_a_program_prints_without_a_time_has_none() {
     assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stdout"), Some(None));
     assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stderr").map(|at| at.is_some()), Some(true));
 }
+
+#[test]
+fn what_a_pool_wraps_stands_in_the_same_message() {
+    let text = "Caused by: java.sql.SQLException: Unable to open a test connection to the given database. Original Exception: ------\njava.sql.SQLException: Access denied for user 'hive'@'10.0.0.1' (using password: YES)\n";
+    let text = format!(
+        "Exception in thread \"main\" java.lang.RuntimeException: Unable to instantiate org.apache.hadoop.hive.ql.metadata.SessionHiveMetaStoreClient\n{text}"
+    );
+    let clues = scanned("driver.log", &text).clues;
+    let event = |class: &str| clues.iter().find(|clue| &*clue.class == class).map(|clue| clue.event);
+    assert!(event("JDBC").is_some());
+    assert_eq!(event("METASTORE"), event("JDBC"));
+}
+
+#[test]
+fn a_signal_that_stands_beside_the_sentence_is_seen() {
+    let path = "dag_id=a/run_id=b/task_id=c/attempt=1.log";
+    let line = |signal: &str| {
+        format!(
+            "{{\"timestamp\":\"2025-09-03T02:30:38.7Z\",\"level\":\"critical\",\"event\":\"Process terminated by signal. For more information, see x\",\"signal_name\":\"{signal}\"}}\n"
+        )
+    };
+    let is_killed = |signal| scanned(path, &line(signal)).clues.iter().any(|c| &*c.class == "AIRFLOW_WORKER_KILLED");
+    assert!(is_killed("SIGKILL"));
+    assert!(!is_killed("SIGTERM"));
+}

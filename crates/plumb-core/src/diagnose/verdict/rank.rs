@@ -196,11 +196,11 @@ fn says_enough(case: &Case<'_>, candidate: &CauseCandidate) -> bool {
     candidate.link > Link::None || !case.seen.get(candidate.root).is_some_and(weak)
 }
 
-/// What a run that still goes on waits for: said again and again, and no work since.
+/// What a run that still goes on waits for, or what keeps it waiting: said again and again, and no work since.
 fn is_waiting(case: &Case<'_>, candidate: &CauseCandidate) -> bool {
     let Some(root) = case.seen.get(candidate.root) else { return false };
-    let said = candidate.members.iter().filter_map(|m| case.seen.get(*m)).filter(|s| s.class() == root.class());
-    root.class() == NO_RESOURCES && said.map(|s| s.clue.count + 1).sum::<u64>() >= AGAIN
+    let said = candidate.members.iter().filter_map(|m| case.seen.get(*m)).filter(|s| s.class() == NO_RESOURCES);
+    root.is_cause() && said.map(|s| s.clue.count + 1).sum::<u64>() >= AGAIN
 }
 
 fn confidence(
