@@ -400,6 +400,34 @@ fn what_a_running_run_waits_for() {
     assert_eq!(cause(&said(&[Running], waits(2))), None);
     let waiting = said(&[Running], waits(9));
     assert_eq!((waiting.outcome, cause(&waiting).map(|c| c.0)), (Running, Some("NO_RESOURCES")));
+    // What keeps it waiting says more.
+    let mut kept = waits(9);
+    kept.push(clue("QUOTA", 1));
+    assert_eq!(by_builtin(Running, kept).as_deref(), Some("QUOTA"));
+    assert_eq!(by_builtin(Running, vec![clue("QUOTA", 1)]), None);
+}
+
+/// The cause by the classes that are built in.
+fn by_builtin(outcome: RunOutcome, clues: Vec<Clue>) -> Option<String> {
+    let catalogue = crate::diagnose::Catalogue::builtin().unwrap();
+    diagnose(&catalogue, &facts(&[outcome], clues)).cause.map(|cause| cause.class)
+}
+
+#[test]
+fn what_a_sensor_waited_for() {
+    let sensor = clue("AIRFLOW_SENSOR", 90).file(Layer::Airflow, "attempt=1.log");
+    assert_eq!(by_builtin(Failed, vec![sensor.clone()]).as_deref(), Some("AIRFLOW_SENSOR"));
+    let wait = clue("NO_RESOURCES", 10).strength(Strength::Message);
+    assert_eq!(by_builtin(Failed, vec![wait, sensor]).as_deref(), Some("NO_RESOURCES"));
+}
+
+#[test]
+fn who_marked_a_task() {
+    let marked = clue("USER_STOP", 10).file(Layer::Airflow, "attempt=1.log");
+    assert_eq!(by_builtin(Failed, vec![marked.clone()]).as_deref(), Some("USER_STOP"));
+    // The scheduler says that it did it.
+    let zombie = clue("AIRFLOW_ZOMBIE", 9).file(Layer::Airflow, "scheduler.log");
+    assert_eq!(by_builtin(Failed, vec![zombie, marked]).as_deref(), Some("AIRFLOW_ZOMBIE"));
 }
 
 #[test]
