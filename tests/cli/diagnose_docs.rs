@@ -96,10 +96,8 @@ fn replaced(text: &str, pairs: &[(String, String)]) -> String {
 /// Days and ids of the workspace, as they stand in the document.
 fn as_documented(day: jiff::civil::Date, ids: &[(Value, &str)]) -> impl Fn(&str) -> String {
     let days = ["%-d %b %Y", "%Y-%m-%d", "%y/%m/%d"];
-    let mut pairs: Vec<(String, String)> = days
-        .iter()
-        .map(|form| (day.strftime(form).to_string(), DOCUMENTED.strftime(form).to_string()))
-        .collect();
+    let mut pairs: Vec<(String, String)> =
+        days.iter().map(|form| (day.strftime(form).to_string(), DOCUMENTED.strftime(form).to_string())).collect();
     let text = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
     pairs.extend(ids.iter().map(|(id, same)| (text(id), (*same).to_owned())));
     move |shown| same_instances(&replaced(shown, &pairs))
@@ -125,7 +123,8 @@ fn spot(page: &mut Document) {
     world.commit_file("manifests/audience.yaml", JOB, "Add audience");
     world.plumb("apply --yes").code(0);
     // Clusters are forgotten after a month.
-    let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().checked_sub(jiff::Span::new().days(9)).unwrap();
+    let day =
+        jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().checked_sub(jiff::Span::new().days(9)).unwrap();
     let job = world.sandbox.get("/api/2.2/jobs/list?limit=100")["jobs"][0]["settings"]["name"].clone();
     let run = json!({ "job": job, "started": format!("{day}T04:00:00Z"), "ended": format!("{day}T04:50:00Z"),
         "outcome": { "scenario": "spot-lost" }, "given": { "job_parameters": { "month": "2026-10" } } });
@@ -149,7 +148,8 @@ fn too_early(page: &mut Document) {
     world.env("PLUMB_NOW", Some("2026-11-02T05:12:00Z"));
     let step = json!({ "Name": "score", "ActionOnFailure": "CONTINUE", "HadoopJarStep": { "Jar": "command-runner.jar", "Args": [
         "spark-submit", "--deploy-mode", "cluster", "s3://acme-artifacts/jobs/score.py", "--month", "2026-10"] } });
-    let group = |role: &str, count: u32| json!({ "InstanceRole": role, "InstanceType": "r5.2xlarge", "InstanceCount": count });
+    let group =
+        |role: &str, count: u32| json!({ "InstanceRole": role, "InstanceType": "r5.2xlarge", "InstanceCount": count });
     let cluster = json!({
         "run": { "Name": "audience-2026-10", "ReleaseLabel": "emr-6.15.0", "LogUri": "s3://acme-emr-logs/audience/",
             "JobFlowRole": "r", "ServiceRole": "s", "Applications": [{ "Name": "Spark" }], "Steps": [step],
@@ -221,7 +221,11 @@ fn every_exit_code_and_class_of_the_page_is_the_programs() {
         assert_eq!(page.matches(&format!("\n| `{}` | ", class.name)).count(), 1, "{}", class.name);
     }
     let help = World::new().plumb("diagnose --help").code(0).out;
-    for code in ["0  answered: the cause is found, or the run succeeded", "2  the cause is not known", "1  something could not be read"] {
+    for code in [
+        "0  answered: the cause is found, or the run succeeded",
+        "2  the cause is not known",
+        "1  something could not be read",
+    ] {
         assert!(help.contains(code), "{help}");
     }
 }
