@@ -43,6 +43,8 @@ struct Tally {
     right: usize,
     /// A class was named that is not the true one.
     wrong: usize,
+    /// It was, and was said to be certain.
+    certain: usize,
     /// It was said not to be known, though it could be.
     unknown: usize,
     /// The class is right, and the outcome is not.
@@ -60,6 +62,7 @@ impl Tally {
         Tally {
             right: self.right + other.right,
             wrong: self.wrong + other.wrong,
+            certain: self.certain + other.certain,
             unknown: self.unknown + other.unknown,
             outcome: self.outcome + other.outcome,
             unsure: self.unsure + other.unsure,
@@ -100,7 +103,11 @@ fn score(half: &str, mut told: impl FnMut(&CorpusCase, &Diagnosis)) -> BTreeMap<
         let tally = tallies.entry(case.kind).or_default();
         match class {
             _ if is_right => tally.right += 1,
-            Some(_) => tally.wrong += 1,
+            Some(_) => {
+                let certain = diagnosis.cause.as_ref().is_some_and(|cause| cause.confidence == Confidence::Certain);
+                tally.wrong += 1;
+                tally.certain += usize::from(certain);
+            }
             None => tally.unknown += 1,
         }
         let outcome_differs = is_right && diagnosis.outcome != case.outcome;
@@ -116,10 +123,11 @@ fn score(half: &str, mut told: impl FnMut(&CorpusCase, &Diagnosis)) -> BTreeMap<
 }
 
 fn print(half: &str, tallies: &BTreeMap<CaseKind, Tally>) {
-    eprintln!("{half:8} {:>5} {:>5} {:>5} {:>7}   outcome, confidence differ", "all", "right", "wrong", "unknown");
+    eprintln!("{half:8}   all right wrong (certain) unknown   outcome, confidence differ");
     for (kind, tally) in tallies {
-        let Tally { right, wrong, unknown, outcome, unsure } = tally;
-        eprintln!("{:8} {:5} {right:5} {wrong:5} {unknown:7}   {outcome}, {unsure}", format!("{kind:?}"), tally.all());
+        let Tally { right, wrong, certain, unknown, outcome, unsure } = tally;
+        let (kind, all) = (format!("{kind:?}"), tally.all());
+        eprintln!("{kind:8} {all:5} {right:5} {wrong:5} {certain:9} {unknown:7}   {outcome}, {unsure}");
     }
 }
 

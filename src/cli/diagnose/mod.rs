@@ -310,7 +310,7 @@ impl Diagnosing<'_> {
                 }
             }
         }
-        self.write(&answered, false)?;
+        self.write(&answered, if is_one { AskedFor::One } else { AskedFor::Several })?;
         if self.args.patch {
             self.patch(&answered)?;
         }
@@ -340,7 +340,7 @@ impl Diagnosing<'_> {
         if answered.is_empty() && exit == ExitCode::Ok {
             self.ui.status("the last run of every job and DAG is green");
         }
-        self.write(&answered, true)?;
+        self.write(&answered, AskedFor::Everything)?;
         Ok(answered.iter().map(exit_of).fold(exit, worst))
     }
 
@@ -489,7 +489,7 @@ impl Diagnosing<'_> {
         Err(failure.hint("name the target of that Airflow with --target"))
     }
 
-    fn write(&self, diagnoses: &[Diagnosis], lines: bool) -> Result<(), Failure> {
+    fn write(&self, diagnoses: &[Diagnosis], asked: AskedFor) -> Result<(), Failure> {
         if let Some(kept) = self.kept.filter(|_| self.args.keep.is_some()) {
             kept.write(diagnoses, self.ui)?;
         }
@@ -503,8 +503,12 @@ impl Diagnosing<'_> {
             all: self.args.all || self.reached.is_none(),
         };
         let text = match self.args.output.output {
-            DiagnosisForm::Json => diagnosis::json(diagnoses).map_err(|e| Failure::error(e.to_string()))?,
-            DiagnosisForm::Text if lines => diagnosis::overview(diagnoses, MORE, style),
+            DiagnosisForm::Json => match (asked, diagnoses) {
+                (AskedFor::One, [one]) => diagnosis::json(one),
+                _ => diagnosis::json_list(diagnoses),
+            }
+            .map_err(|e| Failure::error(e.to_string()))?,
+            DiagnosisForm::Text if asked == AskedFor::Everything => diagnosis::overview(diagnoses, MORE, style),
             DiagnosisForm::Text => joined(diagnoses, |one| diagnosis::text(one, &context(one), style)),
             DiagnosisForm::Markdown => joined(diagnoses, |one| diagnosis::markdown(one, &context(one))),
             DiagnosisForm::Html => {
@@ -519,6 +523,15 @@ impl Diagnosing<'_> {
 /// A diagnosis without the secrets of a project, and without what looks like one.
 pub fn hidden_in(project: &Project, diagnosis: &Diagnosis) -> Diagnosis {
     diagnosis::hidden(diagnosis, &|text| project.desired.vault.hide_in(text))
+}
+
+/// How many diagnoses were asked for: one is an object in JSON, and whatever may be several is a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AskedFor {
+    One,
+    Several,
+    /// Nothing was named: a line each.
+    Everything,
 }
 
 /// Each in its form, with an empty line between them.

@@ -78,7 +78,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 fn placeholder(word: &str) -> String {
     let lower = word.to_ascii_lowercase();
-    if ID_PREFIXES.iter().any(|prefix| lower.strip_prefix(prefix).is_some_and(|id| is_id(id))) {
+    if ID_PREFIXES.iter().any(|prefix| lower.strip_prefix(prefix).is_some_and(is_id)) {
         return "#".to_owned();
     }
     let is_host = lower.starts_with("ip-") || lower.ends_with(".internal") || lower.ends_with(".amazonaws.com");

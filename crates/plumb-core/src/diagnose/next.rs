@@ -76,19 +76,22 @@ fn named(facts: &RunFacts) -> Wanted {
             containers.extend(subject.container.as_deref());
         }
     }
+    // Containers first: their nodes come after them.
     for relation in &facts.relations {
-        match relation {
-            Relation::ContainerOf { container, executor } if executors.contains(executor.as_str()) => {
-                add(&mut wanted.containers, Some(container));
-            }
-            Relation::ExecutorOn { executor, host, .. } if executors.contains(executor.as_str()) => {
-                add(&mut wanted.hosts, Some(host));
-            }
-            Relation::ContainerOn { container, host } if containers.contains(container.as_str()) => {
-                add(&mut wanted.hosts, Some(host));
-            }
-            _ => {}
+        if let Relation::ContainerOf { container, executor } = relation
+            && executors.contains(executor.as_str())
+            && add(&mut wanted.containers, Some(container))
+        {
+            containers.insert(container);
         }
+    }
+    for relation in &facts.relations {
+        let host = match relation {
+            Relation::ExecutorOn { executor, host, .. } if executors.contains(executor.as_str()) => host,
+            Relation::ContainerOn { container, host } if containers.contains(container.as_str()) => host,
+            _ => continue,
+        };
+        add(&mut wanted.hosts, Some(host));
     }
     wanted
 }
@@ -108,4 +111,75 @@ fn add(names: &mut Vec<String>, name: Option<&str>) -> bool {
         names.push(name.to_owned());
     }
     fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ring, Wanted, wanted};
+    use crate::diagnose::clue::Clue;
+    use crate::diagnose::facts::{Relation, RunFacts};
+    use crate::diagnose::result::RunOutcome;
+    use crate::diagnose::verdict::by_hand::{With, catalogue, clue, facts};
+    use crate::diagnose::verdict::diagnose;
+
+    fn next(facts: &RunFacts, read: Ring) -> Option<Wanted> {
+        wanted(&catalogue(), facts, &diagnose(&catalogue(), facts), read)
+    }
+
+    fn failed(clues: Vec<Clue>) -> RunFacts {
+        facts(&[RunOutcome::Failed], clues)
+    }
+
+    fn ring(facts: &RunFacts, read: Ring) -> Option<Ring> {
+        next(facts, read).and_then(|wanted| wanted.ring)
+    }
+
+    #[test]
+    fn nothing_more_of_a_run_that_is_clear() {
+        let clear = failed(vec![clue("ANALYSIS", 5)]);
+        assert_eq!(ring(&clear, Ring::Answers), None);
+        for outcome in [RunOutcome::Succeeded, RunOutcome::Running] {
+            assert_eq!(ring(&facts(&[outcome], vec![clue("FETCH_FAILED", 5).on("a")]), Ring::Answers), None);
+        }
+    }
+
+    #[test]
+    fn what_could_be_explained_is_read_on() {
+        // A timeout is sure, and what led to it may stand in the driver's log.
+        assert_eq!(ring(&failed(vec![clue("TIMEOUT", 5)]), Ring::Answers), Some(Ring::Driver));
+        assert_eq!(ring(&failed(vec![]), Ring::Answers), Some(Ring::Driver));
+        assert_eq!(ring(&failed(vec![]), Ring::Driver), None, "nobody is named");
+    }
+
+    #[test]
+    fn symptoms_name_what_is_read_next() {
+        let mut lost = failed(vec![
+            clue("EXEC_137", 5).executor("5").application("application_1_1"),
+            clue("JOIN", 1).executor("9").on("elsewhere"),
+        ]);
+        lost.relations.insert(Relation::ContainerOf { container: "c5".into(), executor: "5".into() });
+        lost.relations.insert(Relation::ContainerOn { container: "c5".into(), host: "10.0.0.5".into() });
+        lost.relations.insert(Relation::ContainerOf { container: "c9".into(), executor: "9".into() });
+        let wanted = next(&lost, Ring::Driver).unwrap();
+        assert_eq!(wanted.ring, Some(Ring::Executors));
+        assert_eq!(
+            (wanted.executors.as_slice(), wanted.containers.as_slice()),
+            (&["5".to_owned()][..], &["c5".to_owned()][..])
+        );
+        assert_eq!(wanted.applications, ["application_1_1"]);
+        // The container that the executor is in names the node.
+        assert_eq!(wanted.hosts, ["10.0.0.5"]);
+        assert_eq!(ring(&lost, Ring::Executors), Some(Ring::Nodes));
+        assert_eq!(ring(&lost, Ring::Nodes), None);
+    }
+
+    #[test]
+    fn no_more_names_than_can_be_read() {
+        let clues =
+            (0..30).map(|n| clue("FETCH_FAILED", n).executor(&n.to_string()).on(&format!("10.0.0.{n}"))).collect();
+        let wanted = next(&failed(clues), Ring::Driver).unwrap();
+        assert_eq!((wanted.executors.len(), wanted.hosts.len()), (8, 8));
+        // The last ones are nearest to the end.
+        assert!(wanted.executors.contains(&"29".to_owned()) && !wanted.executors.contains(&"0".to_owned()));
+    }
 }

@@ -288,6 +288,11 @@ impl<'c> EventReader<'c> {
     fn headless(&mut self, line: &[u8]) {
         if self.is_anew(line) {
             self.begin_event(false);
+            // What a program prints without a time was printed at any time after the last that has one.
+            let is_print = [FileKind::StepStdout, FileKind::DriverStdout, FileKind::ExecutorStdout];
+            if is_print.contains(&self.place.kind) {
+                self.head.time = HeadTime::default();
+            }
         }
         self.within(line);
     }

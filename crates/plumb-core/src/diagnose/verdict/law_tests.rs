@@ -10,35 +10,58 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const TROUBLE: &[&str] = &[
-    "SPOT_RECLAIM", "LOST_NODE", "DISK_FULL", "EXEC_OOM_CONTAINER", "EXEC_HEAP_OOM", "DRIVER_OOM", "CAPACITY", "IAM_ROLE",
-    "S3_403", "EXEC_137", "EXEC_143", "FETCH_FAILED", "RPC_DISASSOC", "HEARTBEAT", "CLOUD_LAUNCH", "PY_WORKER_CRASH",
-    "TIMEOUT", "NO_RESOURCES", "PATH_MISSING", "ANALYSIS", "METASTORE", "USER_CODE",
+    "SPOT_RECLAIM",
+    "LOST_NODE",
+    "DISK_FULL",
+    "EXEC_OOM_CONTAINER",
+    "EXEC_HEAP_OOM",
+    "DRIVER_OOM",
+    "CAPACITY",
+    "IAM_ROLE",
+    "S3_403",
+    "EXEC_137",
+    "EXEC_143",
+    "FETCH_FAILED",
+    "RPC_DISASSOC",
+    "HEARTBEAT",
+    "CLOUD_LAUNCH",
+    "PY_WORKER_CRASH",
+    "TIMEOUT",
+    "NO_RESOURCES",
+    "PATH_MISSING",
+    "ANALYSIS",
+    "METASTORE",
+    "USER_CODE",
 ];
-const OTHERS: &[&str] = &["STAGE_ABORT", "STEP_FAILED", "EXCEPTION", "JOB_FINISHED", "APP_END", "RETRYING", "JOIN", "FINAL_FAILED"];
+const OTHERS: &[&str] =
+    &["STAGE_ABORT", "STEP_FAILED", "EXCEPTION", "JOB_FINISHED", "APP_END", "RETRYING", "JOIN", "FINAL_FAILED"];
 /// The end that every case of these tests has.
 const END: i64 = 5_000;
 
 /// A clue anywhere before the end: who says it, of whom, and how strongly.
 fn any_clue(classes: &'static [&'static str]) -> impl Strategy<Value = Clue> {
     let who = (0..4_usize, 0..4_usize, 0..4_usize, 0..3_usize, any::<bool>());
-    (proptest::sample::select(classes), 1..2_000_i64, who).prop_map(|(class, second, (layer, host, executor, task, timed))| {
-        let mut clue = clue(class, second);
-        match layer {
-            0 => clue = clue.file(Layer::Executor, "executor.log"),
-            1 => clue = clue.file(Layer::Node, "nodemanager.log").strength(Strength::Message),
-            2 if timed => clue = clue.file(Layer::Step, "steps/s-1/stdout"),
-            2 => clue = clue.file(Layer::Step, "steps/s-1/stderr").strength(Strength::Message),
-            _ => {}
-        }
-        let hosts = [None, Some("10.0.0.1"), Some("ip-10-0-0-2"), Some("i-0aa")];
-        clue.subject.host = hosts.get(host).copied().flatten().map(str::to_owned);
-        clue.subject.executor = [None, Some("1"), Some("2"), Some("3")].get(executor).copied().flatten().map(str::to_owned);
-        if task > 0 {
-            clue = clue.task("7.0", &task.to_string());
-        }
-        // A file has times or has none: a line between two with a time has theirs.
-        if layer == 0 || (layer == 2 && timed) { clue.untimed() } else { clue }
-    })
+    (proptest::sample::select(classes), 1..2_000_i64, who).prop_map(
+        |(class, second, (layer, host, executor, task, timed))| {
+            let mut clue = clue(class, second);
+            match layer {
+                0 => clue = clue.file(Layer::Executor, "executor.log"),
+                1 => clue = clue.file(Layer::Node, "nodemanager.log").strength(Strength::Message),
+                2 if timed => clue = clue.file(Layer::Step, "steps/s-1/stdout"),
+                2 => clue = clue.file(Layer::Step, "steps/s-1/stderr").strength(Strength::Message),
+                _ => {}
+            }
+            let hosts = [None, Some("10.0.0.1"), Some("ip-10-0-0-2"), Some("i-0aa")];
+            clue.subject.host = hosts.get(host).copied().flatten().map(str::to_owned);
+            clue.subject.executor =
+                [None, Some("1"), Some("2"), Some("3")].get(executor).copied().flatten().map(str::to_owned);
+            if task > 0 {
+                clue = clue.task("7.0", &task.to_string());
+            }
+            // A file has times or has none: a line between two with a time has theirs.
+            if layer == 0 || (layer == 2 && timed) { clue.untimed() } else { clue }
+        },
+    )
 }
 
 /// A run that failed, of any trouble.
@@ -50,7 +73,11 @@ fn any_facts() -> impl Strategy<Value = RunFacts> {
         if known {
             facts.relations.insert(Relation::SameHost("i-0aa".into(), "10.0.0.2".into()));
         }
-        facts.relations.insert(Relation::ExecutorOn { application: None, executor: "1".into(), host: "10.0.0.1".into() });
+        facts.relations.insert(Relation::ExecutorOn {
+            application: None,
+            executor: "1".into(),
+            host: "10.0.0.1".into(),
+        });
         facts
     })
 }
@@ -181,7 +208,8 @@ proptest! {
 /// Each pair of the table: with the stronger clue it wins, without it the weaker one is possible, or itself the cause.
 #[test]
 fn each_masked_pair() {
-    for (stronger, weaker, _) in PAIRS.iter().flat_map(|(s, all, within)| all.iter().map(move |weak| (s, weak, within))) {
+    for (stronger, weaker, _) in PAIRS.iter().flat_map(|(s, all, within)| all.iter().map(move |weak| (s, weak, within)))
+    {
         let end = clue("STEP_FAILED", 500).file(Layer::Step, "steps/s-1/controller");
         let weak = clue(weaker, 150).on("10.0.0.1").executor("5").file(Layer::Executor, "executor.log");
         let strong = clue(stronger, 100).on("10.0.0.1");

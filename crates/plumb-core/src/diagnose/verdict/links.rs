@@ -3,7 +3,7 @@
 use super::case::{Case, Fate, Sighting};
 use super::names::Kinship;
 use super::sift::{PASSED_ON, STAGE_ABORT, STOPS, is_exception, stage_number};
-use crate::diagnose::clue::{ClueRole, Layer};
+use crate::diagnose::clue::{ClueRole, Layer, Strength};
 use std::collections::{HashMap, HashSet};
 
 /// How a clue is linked to the end, from the weakest.
@@ -96,15 +96,18 @@ fn end_messages(case: &Case<'_>) -> HashSet<usize> {
     let mut ends: HashSet<usize> = case.seen.iter().filter(|s| counts(s) && says_so(s)).map(|s| s.message).collect();
     let says_why = |s: &&Sighting<'_>| counts(s) && s.is_trouble() && ends.contains(&s.message);
     let told: HashSet<&str> = case.seen.iter().filter(says_why).map(|s| s.clue.place.file.as_str()).collect();
-    let mut last: HashMap<&str, (Option<u64>, usize)> = HashMap::new();
+    let mut last: HashMap<&str, ((bool, Option<u64>), usize)> = HashMap::new();
     for sighting in case.seen.iter().filter(|s| counts(s) && is_exception(s) && s.clue.layer != Layer::Service) {
         let place = &sighting.clue.place;
         if told.contains(place.file.as_str()) {
             continue;
         }
-        let latest = last.entry(place.file.as_str()).or_insert((place.line, sighting.message));
-        if place.line >= latest.0 {
-            *latest = (place.line, sighting.message);
+        // What an exception is called says more than its sentence: a session that was stopped is complained of to the end.
+        let is_named = sighting.clue.strength >= Strength::Typed || PASSED_ON.contains(&sighting.class());
+        let rank = (is_named, place.line);
+        let latest = last.entry(place.file.as_str()).or_insert((rank, sighting.message));
+        if rank >= latest.0 {
+            *latest = (rank, sighting.message);
         }
     }
     ends.extend(last.into_values().map(|(_, message)| message));

@@ -17,6 +17,9 @@ const NODE_SKEW: i64 = 120_000;
 const GOES_ON: i64 = 900_000;
 /// How long before something may have befallen the same node, in seconds.
 const WHILE_BEFORE: i64 = 600;
+/// The families whose exceptions say themselves what they come from, and the class among them that does not.
+const SAY_MUCH: [&str; 5] = ["sql", "storage", "versions", "memory", "user"];
+const SPARK_CONTEXT: &str = "SPARK_CONTEXT";
 /// How many clues with incomparable names are looked at.
 const MOST_STRANGERS: usize = 8;
 
@@ -155,12 +158,13 @@ fn best(
     found.map(|(explained, _)| explained)
 }
 
-/// Whether one is an exception over data or a query, which says itself what it comes from, and the other stands in another message
-/// of the program: it may have been caught.
+/// Whether one is an exception that says itself what it comes from, and the other stands in another message of the program: that
+/// one may have been caught. What says little (a session that was stopped, a limit of time) is explained by what came before.
 fn speaks_for_itself(case: &Case<'_>, sighting: &Sighting<'_>, other: &Sighting<'_>) -> bool {
-    let of_data = case.class(sighting.class()).is_some_and(|class| matches!(class.family.as_str(), "sql" | "storage"));
+    let family = case.class(sighting.class()).map_or("", |class| class.family.as_str());
+    let says_much = SAY_MUCH.contains(&family) && sighting.class() != SPARK_CONTEXT;
     let of_the_program = matches!(other.clue.layer, Layer::Step | Layer::Driver);
-    of_data && of_the_program && sighting.is_cause() && sighting.message != other.message
+    says_much && of_the_program && sighting.is_cause() && sighting.message != other.message
 }
 
 /// The first clue of a list that is not too early and not too late for what it is to explain.

@@ -1,9 +1,11 @@
 //! Choosing the cause: nine rules over the clues of one run.
 //!
-//! 1. The outcome comes first ([`outcome`]): a run that succeeded has no cause. 2. Only the last attempt is explained, 3. what
-//! wraps is unwrapped, 4. clearing away after the end means nothing, 5. nor does what was recovered from ([`sift`]). 6. What
-//! ended the run names tasks, executors and nodes ([`links`]). 7. What is stronger explains what is weaker in its time and
-//! place ([`masks`]). 8. The rest is ranked, and 9. symptoms alone are a possible cause, wrappers alone none ([`rank`]).
+//! - The outcome comes first ([`outcome`]): a run that succeeded has no cause.
+//! - Only the last attempt is explained, what wraps is unwrapped, clearing away after the end means nothing, nor does what was
+//!   recovered from ([`sift`]).
+//! - What ended the run names tasks, executors and nodes ([`links`]).
+//! - What is stronger explains what is weaker in its time and place ([`masks`]).
+//! - The rest is ranked; symptoms alone are a possible cause, wrappers alone none ([`rank`]).
 
 mod case;
 mod links;
@@ -50,11 +52,6 @@ fn decided(case: &mut Case<'_>) -> Diagnosis {
     sift::unwrap(case);
     let links = links::links(case);
     let explained = masks::explained(case);
-    if std::env::var("DBG").is_ok() {
-        for (i, s) in case.seen.iter().enumerate() {
-            eprintln!("{i} {} {:?} {:?} {:?} {:?} at {} link {:?} else {:?} by {:?} {:?} {}:{:?} e{} d{} {:.140}", s.class(), s.role(), s.clue.strength, s.clue.layer, s.fate, s.clue.at.map_or("-".to_owned(),|a|a.to_string()), links.of[i], links.elsewhere[i], explained[i].map(|e| (e.by, e.proven)), s.clue.subject, s.clue.place.file.rsplit("/").take(4).collect::<Vec<_>>().join("<"), s.clue.place.line, s.clue.event, s.clue.depth, s.clue.text);
-        }
-    }
     let (chosen, rivals) = rank::choose(case, &links, &explained, ending);
     let Some(chosen) = chosen else {
         if ending.outcome != RunOutcome::Running {

@@ -6,8 +6,8 @@ use super::masks::Explained;
 use super::outcome::Ending;
 use super::sift::{USER_CODE, is_exception};
 use crate::diagnose::clue::{Layer, Strength};
-use crate::diagnose::result::{Confidence, RunOutcome};
 use crate::diagnose::fingerprint::fingerprint;
+use crate::diagnose::result::{Confidence, RunOutcome};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -90,9 +90,12 @@ fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], e
         let (way, proven) = way_up(case, explained, number);
         let Some(&root) = way.last() else { continue };
         let link = links.of.get(number).copied().unwrap_or_default();
-        let candidate = by_root
-            .entry(root)
-            .or_insert_with(|| Candidate { root, members: Vec::new(), link: Link::None, proven: false });
+        let candidate = by_root.entry(root).or_insert_with(|| Candidate {
+            root,
+            members: Vec::new(),
+            link: Link::None,
+            proven: false,
+        });
         let own = links.of.get(root).copied().unwrap_or_default();
         // What is itself linked needs no proof by what it explains.
         if link > candidate.link || (link == candidate.link && proven) {

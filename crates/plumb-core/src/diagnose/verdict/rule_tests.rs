@@ -53,9 +53,8 @@ fn steps_decide_over_clusters() {
 
 #[test]
 fn without_a_word_the_log_decides() {
-    let end = |clues: &[&str]| {
-        said(&[], clues.iter().zip(1..).map(|(class, second)| clue(class, second)).collect()).outcome
-    };
+    let end =
+        |clues: &[&str]| said(&[], clues.iter().zip(1..).map(|(class, second)| clue(class, second)).collect()).outcome;
     assert_eq!(end(&["JOB_FINISHED", "FINAL_OK", "APP_END"]), Succeeded);
     assert_eq!(end(&["JOB_FINISHED", "FINAL_FAILED"]), Failed);
     assert_eq!(end(&["JOB_FINISHED", "STAGE_ABORT"]), Failed);
@@ -112,8 +111,10 @@ fn only_the_last_attempt_is_explained() {
 #[test]
 fn a_container_tells_its_attempt() {
     let container = |name: &str| name.to_owned();
-    let first = clue("EXEC_OOM_CONTAINER", 5).with(|c| c.subject.container = Some(container("container_1700_0001_01_000003")));
-    let last = clue("FINAL_FAILED", 26).with(|c| c.subject.container = Some(container("container_1700_0001_02_000001")));
+    let first =
+        clue("EXEC_OOM_CONTAINER", 5).with(|c| c.subject.container = Some(container("container_1700_0001_01_000003")));
+    let last =
+        clue("FINAL_FAILED", 26).with(|c| c.subject.container = Some(container("container_1700_0001_02_000001")));
     let diagnosis = said(&[Failed], vec![first, last]);
     assert_eq!((cause(&diagnosis), diagnosis.attempts_before), (None, 1));
 }
@@ -126,6 +127,17 @@ fn of_two_applications_the_last_one_is_explained() {
     let other = |c: Clue| c.with(|c| c.place.file = "second.log".into());
     let both = [first, second.into_iter().map(other).collect()].concat();
     assert_eq!(cause(&said(&[Failed], both)), Some(("ANALYSIS", CERTAIN)));
+}
+
+#[test]
+fn what_nodes_tell_of_other_applications_is_nothing() {
+    let of = |application: &str| {
+        let node = clue("EXEC_OOM_CONTAINER", 5).file(Layer::Node, "nodemanager.log").application(application);
+        cause(&said(&[Failed], vec![node, clue("FINAL_FAILED", 9).application("application_1_1")]))
+            .map(|c| c.0 == "EXEC_OOM_CONTAINER")
+    };
+    assert_eq!(of("application_1_2"), None);
+    assert_eq!(of("application_1_1"), Some(true));
 }
 
 #[test]
@@ -164,7 +176,10 @@ fn the_deepest_class_of_a_message_wins() {
         clue("METASTORE", 9).in_message(9, 2),
         clue("EXCEPTION", 9).in_message(9, 3),
     ];
-    assert_eq!(cause(&said(&[Failed], chain)), Some(("METASTORE", CERTAIN)));
+    assert_eq!(cause(&said(&[Failed], chain.clone())), Some(("METASTORE", CERTAIN)));
+    // A sentence is no deeper cause than an exception by name.
+    let sentence = clue("DISK_FULL", 9).in_message(9, 4).strength(Strength::Message);
+    assert_eq!(cause(&said(&[Failed], [chain, vec![sentence]].concat())), Some(("METASTORE", CERTAIN)));
 }
 
 #[test]
@@ -211,11 +226,8 @@ fn what_was_recovered_from_is_not_the_cause() {
 
 #[test]
 fn a_retry_that_is_said_to_be_one() {
-    let clues = vec![
-        clue("S3_403", 5).in_message(51, 1),
-        clue("RETRYING", 5).in_message(51, 0),
-        clue("FINAL_FAILED", 20),
-    ];
+    let clues =
+        vec![clue("S3_403", 5).in_message(51, 1), clue("RETRYING", 5).in_message(51, 0), clue("FINAL_FAILED", 20)];
     assert_eq!(cause(&said(&[Failed], clues)), None);
 }
 
@@ -365,8 +377,26 @@ fn a_message_names_whom_its_clues_are_about() {
 }
 
 #[test]
+fn the_last_exception_by_name_ended_it() {
+    let sentence = |class, second| {
+        clue(class, second).strength(Strength::Message).with(|c| c.text = "java.lang.X.SomeException: stopped".into())
+    };
+    let clues = vec![
+        clue("ANALYSIS", 5),
+        sentence("METASTORE", 9),
+        clue("STEP_FAILED", 20).file(Layer::Step, "steps/s-1/controller"),
+    ];
+    assert_eq!(cause(&said(&[Failed], clues.clone())), Some(("ANALYSIS", CERTAIN)));
+    // An exception that nobody knows is one by name: what came before it did not end it.
+    let unknown = clue("EXCEPTION", 15).strength(Strength::Message);
+    let diagnosis = said(&[Failed], [clues, vec![unknown]].concat());
+    assert_eq!(cause(&diagnosis), Some(("ANALYSIS", LIKELY)));
+}
+
+#[test]
 fn what_a_running_run_waits_for() {
-    let waits = |times: i64| (1..=times).map(|second| clue("NO_RESOURCES", second).strength(Strength::Message)).collect();
+    let waits =
+        |times: i64| (1..=times).map(|second| clue("NO_RESOURCES", second).strength(Strength::Message)).collect();
     assert_eq!(cause(&said(&[Running], waits(2))), None);
     let waiting = said(&[Running], waits(9));
     assert_eq!((waiting.outcome, cause(&waiting).map(|c| c.0)), (Running, Some("NO_RESOURCES")));
@@ -401,7 +431,10 @@ fn two_layers_at_the_top_are_both_shown() {
     let also: Vec<&str> = diagnosis.also.iter().map(|cause| cause.class.as_str()).collect();
     assert_eq!(also, ["METASTORE"]);
     // Of one layer, the earliest.
-    let one = said(&[Failed], vec![clue("ANALYSIS", 5).in_message(51, 0), clue("METASTORE", 6).with(|c| c.place.file = "b".into())]);
+    let one = said(
+        &[Failed],
+        vec![clue("ANALYSIS", 5).in_message(51, 0), clue("METASTORE", 6).with(|c| c.place.file = "b".into())],
+    );
     assert_eq!((cause(&one), one.also.len()), (Some(("ANALYSIS", CERTAIN)), 0));
 }
 

@@ -46,8 +46,17 @@ pub(super) fn attempts(case: &mut Case<'_>) -> u32 {
     u32::try_from(most).unwrap_or(u32::MAX)
 }
 
-/// Of several applications that failed, the last one is explained: what was tried again is another application.
+/// Of several applications that failed, the last one is explained: what was tried again is another application. What nodes tell
+/// of applications that no step or driver names is of somebody else's.
 pub(super) fn applications(case: &mut Case<'_>) {
+    let names_own = |s: &&Sighting<'_>| matches!(s.clue.layer, Layer::Step | Layer::Driver);
+    let own: HashSet<String> = case.seen.iter().filter(names_own).filter_map(|s| s.application.clone()).collect();
+    if !own.is_empty() {
+        case.settle(Fate::Dismissed, |s| {
+            s.clue.layer >= Layer::Executor
+                && s.application.as_ref().is_some_and(|application| !own.contains(application))
+        });
+    }
     let mut failed: BTreeMap<String, Option<i64>> = BTreeMap::new();
     for (_, s) in case.kept().filter(|(_, s)| s.class() == FINAL_FAILED && s.clue.layer >= Layer::Step) {
         if let Some(application) = &s.application {
@@ -55,7 +64,9 @@ pub(super) fn applications(case: &mut Case<'_>) {
             *at = (*at).max(s.at);
         }
     }
-    let Some(last) = failed.iter().max_by_key(|(_, at)| **at).map(|(application, _)| application.clone()) else { return };
+    let Some(last) = failed.iter().max_by_key(|(_, at)| **at).map(|(application, _)| application.clone()) else {
+        return;
+    };
     case.settle(Fate::EarlierAttempt, |s| {
         s.application.as_ref().is_some_and(|application| *application != last && failed.contains_key(application))
     });
@@ -93,8 +104,7 @@ fn attempt_key(sighting: &Sighting<'_>) -> Option<String> {
 pub(super) fn said_to_be_none(case: &mut Case<'_>) {
     let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
     let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
-    let tasks: HashSet<String> =
-        case.seen.iter().filter(ignored).filter_map(|s| s.tid.clone()).collect();
+    let tasks: HashSet<String> = case.seen.iter().filter(ignored).filter_map(|s| s.tid.clone()).collect();
     case.settle(Fate::Dismissed, |s| {
         let is_task = s.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
         messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
@@ -174,7 +184,8 @@ pub(super) fn clearing(case: &mut Case<'_>) {
         s.clue.layer >= Layer::Executor && matches!((end, s.at), (Some(end), Some(at)) if at > *end)
     };
     let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
-    let says_the_end = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != STAGE_ABORT && !PASSED_ON.contains(&s.class());
+    let says_the_end =
+        |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != STAGE_ABORT && !PASSED_ON.contains(&s.class());
     for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
         if means_something(s) || says_the_end(s) {
             continue;
@@ -280,12 +291,19 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
     for message in &case.messages {
         let kept = || message.iter().copied().filter_map(|i| case.seen.get(i).map(|s| (i, s))).filter(|(_, s)| says(s));
         let causes: BTreeSet<&str> = kept().filter(|(_, s)| s.is_cause()).map(|(_, s)| s.class()).collect();
-        let explains = |class: &str, other: &str| case.class(class).is_some_and(|c| c.explains.iter().any(|e| e == other));
+        let explains =
+            |class: &str, other: &str| case.class(class).is_some_and(|c| c.explains.iter().any(|e| e == other));
         let explained = |class: &str| causes.len() > 1 && causes.iter().any(|by| *by != class && explains(by, class));
         let known = || kept().filter(|(_, s)| s.class() != USER_CODE);
         let best = known().filter(|(_, s)| s.is_cause()).max_by_key(|(i, s)| {
             case.looked();
-            (!explained(s.class()), s.clue.depth, s.clue.strength, std::cmp::Reverse(*i))
+            (
+                !explained(s.class()),
+                s.clue.strength >= Strength::Typed,
+                s.clue.depth,
+                s.clue.strength,
+                std::cmp::Reverse(*i),
+            )
         });
         if let Some((_, best)) = best {
             let class = best.class().to_owned();

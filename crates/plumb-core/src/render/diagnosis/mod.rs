@@ -38,14 +38,20 @@ pub fn kept_json(kept: &KeptDiagnosis) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(kept).map(|text| shown(&text) + "\n")
 }
 
-/// The diagnoses themselves, indented, hidden characters escaped, ending in a newline: one as an object, several as a list.
-pub fn json(diagnoses: &[Diagnosis]) -> Result<String, serde_json::Error> {
-    let mut text = match diagnoses {
-        [one] => shown(&serde_json::to_string_pretty(one)?),
-        several => shown(&serde_json::to_string_pretty(several)?),
-    };
-    text.push('\n');
-    Ok(text)
+/// The diagnosis itself, indented, hidden characters escaped, ending in a newline.
+///
+/// # Errors
+/// None in practice: it serializes.
+pub fn json(diagnosis: &Diagnosis) -> Result<String, serde_json::Error> {
+    Ok(shown(&serde_json::to_string_pretty(diagnosis)?) + "\n")
+}
+
+/// Several, as a list.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_list(diagnoses: &[Diagnosis]) -> Result<String, serde_json::Error> {
+    Ok(shown(&serde_json::to_string_pretty(diagnoses)?) + "\n")
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ mod tests {
         let context = DiagnosisContext::default();
         let all = std::slice::from_ref(&shown);
         let forms = [
-            json(all).unwrap(),
+            json(&shown).unwrap(),
             text(&shown, &context, Style::default()),
             markdown(&shown, &context),
             html(all, &context),

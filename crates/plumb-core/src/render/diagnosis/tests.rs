@@ -1,6 +1,6 @@
 //! Every form of a diagnosis, of one with all that it can have and of those that have little.
 
-use super::{DiagnosisContext, html, json, markdown, overview, text};
+use super::{DiagnosisContext, html, json, json_list, markdown, overview, text};
 use crate::diagnose::Diagnosis;
 use crate::render::Style;
 use serde_json::json;
@@ -84,7 +84,7 @@ fn the_overview_has_a_line_for_each() {
 fn nothing_of_a_log_is_active_in_any_form() {
     let (spot, context) = (spot(), context());
     for form in
-        [text(&spot, &context, Style::default()), markdown(&spot, &context), json(std::slice::from_ref(&spot)).unwrap()]
+        [text(&spot, &context, Style::default()), markdown(&spot, &context), json(&spot).unwrap()]
     {
         assert!(!form.contains('\u{1b}'), "{form}");
     }
@@ -94,8 +94,8 @@ fn nothing_of_a_log_is_active_in_any_form() {
 
 #[test]
 fn one_diagnosis_is_an_object_and_several_are_a_list() {
-    assert!(json(&[spot()]).unwrap().starts_with('{'));
-    assert!(json(&[spot(), spot()]).unwrap().starts_with('['));
-    let read: Diagnosis = serde_json::from_str(&json(&[spot()]).unwrap()).unwrap();
+    assert!(json(&spot()).unwrap().starts_with('{'));
+    assert!(json_list(&[spot()]).unwrap().starts_with('['));
+    let read: Diagnosis = serde_json::from_str(&json(&spot()).unwrap()).unwrap();
     assert_eq!(read.fingerprint, spot().fingerprint);
 }
