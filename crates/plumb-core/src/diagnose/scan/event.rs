@@ -11,7 +11,7 @@ use super::trace::{
 use crate::diagnose::catalogue::{Catalogue, Matched};
 use crate::diagnose::clue::{Clue, CluePlace, ClueRole, Layer, MOST_TEXT, Strength};
 use crate::diagnose::facts::Relation;
-use crate::logs::{HeadShape, LogLevel, LogPlace, shape_of, time_of};
+use crate::logs::{FileKind, HeadShape, LogLevel, LogPlace, shape_of, time_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};

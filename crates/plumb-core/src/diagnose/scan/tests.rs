@@ -479,3 +479,12 @@ proptest! {
         prop_assert_eq!(said(&plain), said(&noisy));
     }
 }
+
+#[test]
+fn what_a_program_prints_without_a_time_has_none() {
+    let traceback = "Traceback (most recent call last):\n  File \"score.py\", line 41, in load\nKeyError: 'weigth'\n";
+    let text = format!("2026-11-20T05:03:28.000Z score.py: columns: user_id\n{traceback}");
+    let at = |path: &str| scanned(path, &text).clues.iter().find(|clue| &*clue.class == "USER_CODE").map(|clue| clue.at);
+    assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stdout"), Some(None));
+    assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stderr").map(|at| at.is_some()), Some(true));
+}
