@@ -9,7 +9,7 @@ use super::key_of;
 use super::logs::NamedLog;
 use super::store::{LogStore, StoredLog};
 use jiff::{SignedDuration, Timestamp};
-use plumb_core::diagnose::facts::Relation;
+use plumb_core::diagnose::facts::NameRelation;
 use plumb_core::diagnose::next::{Ring, Wanted};
 use plumb_core::kinds::emr::api::{operation, time};
 use plumb_model::call::{Call, ServiceError, System};
@@ -182,7 +182,7 @@ impl EmrReading {
                 for name in ["PrivateIpAddress", "PrivateDnsName", "PublicIpAddress", "PublicDnsName"] {
                     if let Some(name) = node[name].as_str().filter(|name| !name.is_empty()) {
                         self.nodes.insert(name.to_owned(), id.to_owned());
-                        book.facts.relations.insert(Relation::SameHost(id.to_owned(), name.to_owned()));
+                        book.facts.relations.insert(NameRelation::SameHost(id.to_owned(), name.to_owned()));
                     }
                 }
             }
@@ -258,7 +258,7 @@ impl EmrReading {
         let mut containers: BTreeSet<String> = wanted.containers.iter().cloned().collect();
         for relation in &book.all().relations {
             match relation {
-                Relation::ContainerOf { container, executor } if wanted.executors.contains(executor) => {
+                NameRelation::ContainerOf { container, executor } if wanted.executors.contains(executor) => {
                     containers.insert(container.clone());
                 }
                 _ => {}

@@ -22,7 +22,7 @@ pub struct RunSubject {
 
 /// Two names of one thing: of a node (`i-…`, its address, its host name), or a node and what ran on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Relation {
+pub enum NameRelation {
     /// Two names of one node.
     SameHost(String, String),
     /// An executor's number (within an application) and its node.
@@ -48,7 +48,7 @@ pub struct RunFacts {
     /// What services say of the outcome, the lowest layer that ran the work last: it decides.
     pub outcomes: Vec<SaidOutcome>,
     pub clues: Vec<Clue>,
-    pub relations: BTreeSet<Relation>,
+    pub relations: BTreeSet<NameRelation>,
     pub read: ReadAccount,
     pub missing: Vec<MissingEvidence>,
 }

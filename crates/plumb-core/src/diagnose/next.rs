@@ -2,7 +2,7 @@
 
 use super::catalogue::Catalogue;
 use super::clue::{Clue, ClueRole};
-use super::facts::{Relation, RunFacts};
+use super::facts::{NameRelation, RunFacts};
 use super::result::{Confidence, Diagnosis, RunOutcome};
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ fn named(facts: &RunFacts) -> Wanted {
     }
     // Containers first: their nodes come after them.
     for relation in &facts.relations {
-        if let Relation::ContainerOf { container, executor } = relation
+        if let NameRelation::ContainerOf { container, executor } = relation
             && executors.contains(executor.as_str())
             && add(&mut wanted.containers, Some(container))
         {
@@ -87,8 +87,8 @@ fn named(facts: &RunFacts) -> Wanted {
     }
     for relation in &facts.relations {
         let host = match relation {
-            Relation::ExecutorOn { executor, host, .. } if executors.contains(executor.as_str()) => host,
-            Relation::ContainerOn { container, host } if containers.contains(container.as_str()) => host,
+            NameRelation::ExecutorOn { executor, host, .. } if executors.contains(executor.as_str()) => host,
+            NameRelation::ContainerOn { container, host } if containers.contains(container.as_str()) => host,
             _ => continue,
         };
         add(&mut wanted.hosts, Some(host));
@@ -117,7 +117,7 @@ fn add(names: &mut Vec<String>, name: Option<&str>) -> bool {
 mod tests {
     use super::{Ring, Wanted, wanted};
     use crate::diagnose::clue::Clue;
-    use crate::diagnose::facts::{Relation, RunFacts};
+    use crate::diagnose::facts::{NameRelation, RunFacts};
     use crate::diagnose::result::RunOutcome;
     use crate::diagnose::verdict::by_hand::{With, catalogue, clue, facts};
     use crate::diagnose::verdict::diagnose;
@@ -157,9 +157,9 @@ mod tests {
             clue("EXEC_137", 5).executor("5").application("application_1_1"),
             clue("JOIN", 1).executor("9").on("elsewhere"),
         ]);
-        lost.relations.insert(Relation::ContainerOf { container: "c5".into(), executor: "5".into() });
-        lost.relations.insert(Relation::ContainerOn { container: "c5".into(), host: "10.0.0.5".into() });
-        lost.relations.insert(Relation::ContainerOf { container: "c9".into(), executor: "9".into() });
+        lost.relations.insert(NameRelation::ContainerOf { container: "c5".into(), executor: "5".into() });
+        lost.relations.insert(NameRelation::ContainerOn { container: "c5".into(), host: "10.0.0.5".into() });
+        lost.relations.insert(NameRelation::ContainerOf { container: "c9".into(), executor: "9".into() });
         let wanted = next(&lost, Ring::Driver).unwrap();
         assert_eq!(wanted.ring, Some(Ring::Executors));
         assert_eq!(

@@ -107,11 +107,11 @@ struct Beside {
 }
 
 impl Beside {
-    fn of(answers: &[Told<'_>]) -> Beside {
+    fn of(answers: &[AnswerFacts<'_>]) -> Beside {
         let mut beside = Beside::default();
         let text = databricks::id;
         let mut windows = Vec::new();
-        for Told { kind, member, .. } in answers {
+        for AnswerFacts { kind, member, .. } in answers {
             match kind {
                 AnswerKind::DescribeCluster => {
                     beside.emr_cluster = text(member.get("Id")).or(beside.emr_cluster.take())
@@ -191,7 +191,7 @@ impl Beside {
 }
 
 /// An answer without what is wrapped around it.
-struct Told<'a> {
+struct AnswerFacts<'a> {
     kind: AnswerKind,
     member: AnswerMember<'a>,
     file: &'a str,
@@ -200,7 +200,7 @@ struct Told<'a> {
 
 fn read_kinds(says: &dyn CodeMeaning, answers: &[(AnswerKind, ServiceAnswer<'_>)]) -> RunFacts {
     let spans: Vec<_> = answers.iter().map(|(_, answer)| answer.text.and_then(spans)).collect();
-    let mut told: Vec<Told<'_>> = Vec::new();
+    let mut told: Vec<AnswerFacts<'_>> = Vec::new();
     for ((kind, answer), span) in answers.iter().zip(&spans) {
         let mut member = AnswerMember::root(answer.answer, span.as_ref());
         if let Some((found, path)) = recognise::unwrapped(answer.answer)
@@ -208,10 +208,10 @@ fn read_kinds(says: &dyn CodeMeaning, answers: &[(AnswerKind, ServiceAnswer<'_>)
         {
             member = path.into_iter().fold(member, AnswerMember::get);
         }
-        told.push(Told { kind: *kind, member, file: answer.file, text: answer.text });
+        told.push(AnswerFacts { kind: *kind, member, file: answer.file, text: answer.text });
     }
     // In an order of their own: that in which they come means nothing.
-    let text = |told: &Told<'_>| told.member.value.to_string();
+    let text = |told: &AnswerFacts<'_>| told.member.value.to_string();
     told.sort_by(|a, b| (a.kind, a.file).cmp(&(b.kind, b.file)).then_with(|| text(a).cmp(&text(b))));
     let beside = Beside::of(&told);
     let mut read: Vec<(Precedence, RunFacts)> = Vec::new();
@@ -281,7 +281,7 @@ struct Precedence {
 }
 
 impl Precedence {
-    fn of(told: &Told<'_>, facts: &RunFacts) -> Precedence {
+    fn of(told: &AnswerFacts<'_>, facts: &RunFacts) -> Precedence {
         let layer = match told.kind {
             AnswerKind::TaskInstances => 0,
             AnswerKind::DagRun => 1,

@@ -4,7 +4,7 @@ use super::locate::{AnswerMember, MemberSpan, line_of, line_starts};
 use super::says::CodeMeaning;
 use super::times;
 use crate::diagnose::clue::{Clue, CluePlace, ClueRole, ClueSubject, Layer, MOST_TEXT, Strength};
-use crate::diagnose::facts::{Relation, RunFacts, SaidOutcome};
+use crate::diagnose::facts::{NameRelation, RunFacts, SaidOutcome};
 use crate::diagnose::result::{MissingEvidence, RunOutcome};
 use crate::logs::FileKind;
 use jiff::Timestamp;
@@ -268,7 +268,7 @@ impl<'c> AnswerReader<'c> {
         let mut names = names.iter().flatten();
         if let Some(first) = names.next() {
             let others = names.filter(|name| *name != first);
-            self.facts.relations.extend(others.map(|other| Relation::SameHost(first.clone(), other.clone())));
+            self.facts.relations.extend(others.map(|other| NameRelation::SameHost(first.clone(), other.clone())));
         }
     }
 

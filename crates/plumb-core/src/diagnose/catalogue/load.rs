@@ -2,7 +2,7 @@
 
 use super::literals::literals;
 use super::matcher::regex_of;
-use super::{FAMILIES, FailureClass, Pattern, ServiceCode, title};
+use super::{FAMILIES, FailureClass, FailurePattern, ServiceCode, title};
 use crate::diagnose::clue::{ClueRole, Strength};
 use crate::diagnose::result::RetryAdvice;
 use crate::logs::FileKind;
@@ -224,7 +224,7 @@ impl Loading {
         }
         let patterns =
             entry.when.into_iter().enumerate().map(|(at, pattern)| self.pattern(node, at, pattern, is_project));
-        let patterns: Vec<Pattern> = patterns.collect();
+        let patterns: Vec<FailurePattern> = patterns.collect();
         let codes = entry.codes.into_iter().enumerate().map(|(at, code)| self.code(node, at, code)).collect();
         let explains = entry
             .explains
@@ -249,7 +249,7 @@ impl Loading {
         self.classes.push(ReadClass { class, explains, has_role: entry.role.is_some() });
     }
 
-    fn pattern(&mut self, class: &Node, at: usize, entry: PatternEntry, is_project: bool) -> Pattern {
+    fn pattern(&mut self, class: &Node, at: usize, entry: PatternEntry, is_project: bool) -> FailurePattern {
         let node = class.at(&format!("when[{at}]"));
         let kinds = |loading: &mut Loading, member: &str, names: &[String]| -> Vec<FileKind> {
             let of = |(at, name): (usize, &String)| {
@@ -277,7 +277,7 @@ impl Loading {
                 self.wrong(node, member, format!("the pattern {why}"));
             }
         }
-        Pattern {
+        FailurePattern {
             re: entry.re,
             only_in,
             not_in,

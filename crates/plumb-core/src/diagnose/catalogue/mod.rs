@@ -52,13 +52,13 @@ pub struct FailureClass {
     pub explains: Vec<String>,
     /// How long before, in seconds.
     pub within: i64,
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<FailurePattern>,
     pub codes: Vec<ServiceCode>,
 }
 
 /// A way in which a class shows in a line.
 #[derive(Clone, Debug)]
-pub struct Pattern {
+pub struct FailurePattern {
     /// A regular expression over bytes, without Unicode. Its named groups are slots.
     pub re: String,
     /// In which kinds of file; empty: any.

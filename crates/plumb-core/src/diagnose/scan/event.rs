@@ -10,7 +10,7 @@ use super::trace::{
 };
 use crate::diagnose::catalogue::{Catalogue, Matched};
 use crate::diagnose::clue::{Clue, CluePlace, ClueRole, Layer, MOST_TEXT, Strength};
-use crate::diagnose::facts::Relation;
+use crate::diagnose::facts::NameRelation;
 use crate::logs::{FileKind, HeadShape, LogLevel, LogPlace, shape_of, time_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -38,7 +38,7 @@ pub(super) struct EventReader<'c> {
     layer: Layer,
     zone: TimeZone,
     keeper: ClueKeeper,
-    relations: BTreeSet<Relation>,
+    relations: BTreeSet<NameRelation>,
     /// The number of the line, from 1, and of the event.
     line: u64,
     event: u64,

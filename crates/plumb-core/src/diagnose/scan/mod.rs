@@ -9,7 +9,7 @@ mod trace;
 
 use super::catalogue::Catalogue;
 use super::clue::Clue;
-use super::facts::{Relation, RunFacts};
+use super::facts::{NameRelation, RunFacts};
 use super::result::MissingEvidence;
 use crate::logs::LogPlace;
 use event::EventReader;
@@ -43,7 +43,7 @@ pub struct FileScan<'c> {
 pub struct FileFindings {
     pub file: String,
     pub clues: Vec<Clue>,
-    pub relations: BTreeSet<Relation>,
+    pub relations: BTreeSet<NameRelation>,
     pub lines: u64,
     pub bytes: u64,
     /// Lines that were longer than [`LONGEST_LINE`].

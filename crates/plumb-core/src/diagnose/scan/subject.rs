@@ -1,7 +1,7 @@
 //! Whom a clue is about: what its pattern names, and what the path of its file says. And which names belong together.
 
 use crate::diagnose::clue::{ClueSubject, Layer};
-use crate::diagnose::facts::Relation;
+use crate::diagnose::facts::NameRelation;
 use crate::logs::{FileKind, LogPlace, container_parts};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,12 +64,12 @@ fn host_of(host: &str) -> String {
 }
 
 /// What a path joins: two names of its node, an executor and its container.
-pub(super) fn relate_place(place: &LogPlace, relations: &mut BTreeSet<Relation>) {
+pub(super) fn relate_place(place: &LogPlace, relations: &mut BTreeSet<NameRelation>) {
     if let (Some(id), Some(name)) = (&place.host, &place.host_name) {
-        relations.insert(Relation::SameHost(id.clone(), name.clone()));
+        relations.insert(NameRelation::SameHost(id.clone(), name.clone()));
     }
     if let (Some(container), Some(executor)) = (&place.container, &place.executor) {
-        relations.insert(Relation::ContainerOf { container: container.clone(), executor: executor.clone() });
+        relations.insert(NameRelation::ContainerOf { container: container.clone(), executor: executor.clone() });
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn relate(
     place: &LogPlace,
     subject: &ClueSubject,
     slots: &BTreeMap<String, String>,
-    relations: &mut BTreeSet<Relation>,
+    relations: &mut BTreeSet<NameRelation>,
 ) {
     if relations.len() >= MOST_RELATIONS {
         return;
@@ -93,7 +93,7 @@ pub(super) fn relate(
     };
     let container = subject.container.clone().or_else(|| place.container.clone().filter(|_| is_itself));
     if let (Some(executor), Some(host), true) = (&subject.executor, &subject.host, names_host && names_executor) {
-        relations.insert(Relation::ExecutorOn {
+        relations.insert(NameRelation::ExecutorOn {
             application: subject.application.clone(),
             executor: executor.clone(),
             host: host.clone(),
@@ -102,9 +102,9 @@ pub(super) fn relate(
     if let (Some(container), Some(host)) = (&container, &subject.host)
         && (names_host || named("container"))
     {
-        relations.insert(Relation::ContainerOn { container: container.clone(), host: host.clone() });
+        relations.insert(NameRelation::ContainerOn { container: container.clone(), host: host.clone() });
     }
     if let (Some(container), Some(executor), true) = (container, &subject.executor, names_executor) {
-        relations.insert(Relation::ContainerOf { container, executor: executor.clone() });
+        relations.insert(NameRelation::ContainerOf { container, executor: executor.clone() });
     }
 }

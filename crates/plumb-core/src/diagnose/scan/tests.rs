@@ -304,23 +304,30 @@ fn names_of_one_thing_are_joined() {
     assert_eq!(
         found,
         BTreeSet::from([
-            Relation::ExecutorOn { application: application.clone(), executor: executor.clone(), host: host.clone() },
-            Relation::ContainerOn { container: container.clone(), host: host.clone() },
-            Relation::ContainerOf { container, executor },
+            NameRelation::ExecutorOn {
+                application: application.clone(),
+                executor: executor.clone(),
+                host: host.clone()
+            },
+            NameRelation::ContainerOn { container: container.clone(), host: host.clone() },
+            NameRelation::ContainerOf { container, executor },
         ])
     );
     let registered = "26/10/02 04:31:40 INFO X: Registered BlockManager BlockManagerId(5, h5, 1)\n\
                       26/10/02 04:31:40 INFO X: Registered BlockManager BlockManagerId(driver, h1, 1)\n";
     let found = scanned(&format!("{containers}_000001/stderr"), registered).relations;
     let driver = "container_17_0001_01_000001".to_owned();
-    assert!(found.contains(&Relation::ContainerOn { container: driver.clone(), host: "h1".into() }), "{found:?}");
-    assert!(!found.contains(&Relation::ContainerOn { container: driver, host: "h5".into() }), "{found:?}");
+    assert!(found.contains(&NameRelation::ContainerOn { container: driver.clone(), host: "h1".into() }), "{found:?}");
+    assert!(!found.contains(&NameRelation::ContainerOn { container: driver, host: "h5".into() }), "{found:?}");
     let completed = "2026-10-02 04:31:40,123 INFO X (T): Completed container container_17_0001_01_000009 on host: h9\n";
     let path = "node/i-0feed001/applications/hadoop-yarn/yarn-yarn-resourcemanager-ip-10-0-0-9.log";
     let found = scanned(path, completed).relations;
-    assert!(found.contains(&Relation::SameHost("i-0feed001".into(), "ip-10-0-0-9".into())), "{found:?}");
+    assert!(found.contains(&NameRelation::SameHost("i-0feed001".into(), "ip-10-0-0-9".into())), "{found:?}");
     assert!(
-        found.contains(&Relation::ContainerOn { container: "container_17_0001_01_000009".into(), host: "h9".into() })
+        found.contains(&NameRelation::ContainerOn {
+            container: "container_17_0001_01_000009".into(),
+            host: "h9".into()
+        })
     );
 }
 
@@ -484,7 +491,8 @@ proptest! {
 fn what_a_program_prints_without_a_time_has_none() {
     let traceback = "Traceback (most recent call last):\n  File \"score.py\", line 41, in load\nKeyError: 'weigth'\n";
     let text = format!("2026-11-20T05:03:28.000Z score.py: columns: user_id\n{traceback}");
-    let at = |path: &str| scanned(path, &text).clues.iter().find(|clue| &*clue.class == "USER_CODE").map(|clue| clue.at);
+    let at =
+        |path: &str| scanned(path, &text).clues.iter().find(|clue| &*clue.class == "USER_CODE").map(|clue| clue.at);
     assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stdout"), Some(None));
     assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stderr").map(|at| at.is_some()), Some(true));
 }

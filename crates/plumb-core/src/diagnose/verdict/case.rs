@@ -1,6 +1,6 @@
 //! The clues of one run in one order, each with what the steps find out about it.
 
-use super::names::{Names, Whereabouts, of_container};
+use super::names::{NodeNames, Whereabouts, of_container};
 use crate::diagnose::catalogue::{Catalogue, FailureClass};
 use crate::diagnose::clue::{Clue, ClueRole, ClueSubject, Layer, Strength};
 use crate::diagnose::facts::RunFacts;
@@ -15,7 +15,7 @@ const MOST_NAMED: usize = 8;
 
 /// What became of a clue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum ClueFate {
     /// It may be the cause, or lead to it.
     Kept,
     /// Of an attempt before the last one.
@@ -49,7 +49,7 @@ pub(super) struct Sighting<'a> {
     pub(super) tid: Option<String>,
     /// Whether it is about the run as a whole, and not about a node or an executor of it.
     pub(super) is_of_the_run: bool,
-    pub(super) fate: Fate,
+    pub(super) fate: ClueFate,
 }
 
 impl Sighting<'_> {
@@ -77,7 +77,7 @@ pub(super) struct Case<'a> {
     pub(super) facts: &'a RunFacts,
     /// By time; those without one at the end.
     pub(super) seen: Vec<Sighting<'a>>,
-    pub(super) names: Names,
+    pub(super) names: NodeNames,
     classes: HashMap<&'a str, &'a FailureClass>,
     /// The clues of each message, by its number.
     pub(super) messages: Vec<Vec<usize>>,
@@ -92,7 +92,7 @@ impl<'a> Case<'a> {
         clues.dedup_by(|a, b| a == b);
         let times = times(&clues);
         let applications = applications(&clues);
-        let names = Names::of(facts.relations.iter(), clues.iter().map(|clue| &clue.subject));
+        let names = NodeNames::of(facts.relations.iter(), clues.iter().map(|clue| &clue.subject));
         let mut numbers: HashMap<(&str, u64), usize> = HashMap::new();
         let mut messages: Vec<Vec<usize>> = Vec::new();
         let mut of_message: Vec<usize> = Vec::with_capacity(clues.len());
@@ -123,7 +123,7 @@ impl<'a> Case<'a> {
                 is_of_the_run: clue.layer <= Layer::Driver && subject.host.is_none() && subject.executor.is_none(),
                 stage: subject.stage,
                 tid: subject.tid,
-                fate: Fate::Kept,
+                fate: ClueFate::Kept,
             });
         }
         // Stable: clues of one file and one time stay as they stand in it.
@@ -147,16 +147,16 @@ impl<'a> Case<'a> {
     }
 
     /// Sets the fate of those that are still kept and that `is` holds of.
-    pub(super) fn settle(&mut self, fate: Fate, is: impl Fn(&Sighting<'a>) -> bool) {
+    pub(super) fn settle(&mut self, fate: ClueFate, is: impl Fn(&Sighting<'a>) -> bool) {
         for sighting in &mut self.seen {
-            if sighting.fate == Fate::Kept && is(sighting) {
+            if sighting.fate == ClueFate::Kept && is(sighting) {
                 sighting.fate = fate;
             }
         }
     }
 
     pub(super) fn kept(&self) -> impl Iterator<Item = (usize, &Sighting<'a>)> {
-        self.seen.iter().enumerate().filter(|(_, s)| s.fate == Fate::Kept)
+        self.seen.iter().enumerate().filter(|(_, s)| s.fate == ClueFate::Kept)
     }
 
     /// Counts one look at a clue.

@@ -4,7 +4,7 @@ use super::by_hand::{PAIRS, With, at, catalogue, clue, facts};
 use super::case::Case;
 use super::{decided, diagnose};
 use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
-use crate::diagnose::facts::{Relation, RunFacts};
+use crate::diagnose::facts::{NameRelation, RunFacts};
 use crate::diagnose::result::{Confidence, Diagnosis, RunOutcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -71,9 +71,9 @@ fn any_facts() -> impl Strategy<Value = RunFacts> {
         clues.push(clue("STEP_FAILED", END).file(Layer::Step, "steps/s-1/controller"));
         let mut facts = facts(&[RunOutcome::Failed], clues);
         if known {
-            facts.relations.insert(Relation::SameHost("i-0aa".into(), "10.0.0.2".into()));
+            facts.relations.insert(NameRelation::SameHost("i-0aa".into(), "10.0.0.2".into()));
         }
-        facts.relations.insert(Relation::ExecutorOn {
+        facts.relations.insert(NameRelation::ExecutorOn {
             application: None,
             executor: "1".into(),
             host: "10.0.0.1".into(),

@@ -1,6 +1,6 @@
 //! Which clues are linked to what ended the run.
 
-use super::case::{Case, Fate, Sighting};
+use super::case::{Case, ClueFate, Sighting};
 use super::names::Kinship;
 use super::sift::{PASSED_ON, STAGE_ABORT, STOPS, is_exception, stage_number};
 use crate::diagnose::clue::{ClueRole, Layer, Strength};
@@ -89,7 +89,7 @@ fn within_reach(abort: &Sighting<'_>, sighting: &Sighting<'_>) -> bool {
 fn end_messages(case: &Case<'_>) -> HashSet<usize> {
     let before_the_stop = case.kept().any(|(_, s)| s.is_cause());
     let counts = |s: &Sighting<'_>| {
-        let fate = s.fate == Fate::Kept || (s.fate == Fate::AfterStop && !before_the_stop);
+        let fate = s.fate == ClueFate::Kept || (s.fate == ClueFate::AfterStop && !before_the_stop);
         fate && s.clue.layer <= Layer::Driver
     };
     let says_so = |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && !PASSED_ON.contains(&s.class());
@@ -124,7 +124,7 @@ fn closing_time(case: &Case<'_>) -> Option<i64> {
 /// Whether it is a service's word on the run itself: without a time, or with one close to the end.
 fn of_the_end(case: &Case<'_>, sighting: &Sighting<'_>, closing: Option<i64>) -> bool {
     let of_the_run = sighting.clue.layer == Layer::Service && sighting.is_of_the_run && sighting.is_trouble();
-    if !of_the_run || sighting.fate != Fate::Kept {
+    if !of_the_run || sighting.fate != ClueFate::Kept {
         return false;
     }
     case.looked();

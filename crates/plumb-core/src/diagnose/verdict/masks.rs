@@ -1,6 +1,6 @@
 //! What explains what: a node that was taken back explains the executors that were lost with it.
 
-use super::case::{Case, Fate, Sighting, push};
+use super::case::{Case, ClueFate, Sighting, push};
 use super::names::Kinship;
 use super::sift::STOPS;
 use crate::diagnose::catalogue::FailureClass;
@@ -90,7 +90,7 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
 
 /// What was recovered from may still explain what was not: an executor that is lost takes its shuffle files along.
 fn may_explain(sighting: &Sighting<'_>) -> bool {
-    matches!(sighting.fate, Fate::Kept | Fate::Recovered)
+    matches!(sighting.fate, ClueFate::Kept | ClueFate::Recovered)
 }
 
 /// A symptom without a time stands in a traceback that is printed at the end.

@@ -1,7 +1,7 @@
 //! Which names are of one node, one executor, one container.
 
 use crate::diagnose::clue::ClueSubject;
-use crate::diagnose::facts::Relation;
+use crate::diagnose::facts::NameRelation;
 use std::collections::{BTreeMap, HashMap};
 
 /// How two clues stand to each other.
@@ -15,7 +15,7 @@ pub(super) enum Kinship {
     Same,
 }
 
-/// What a clue is about, by the numbers of [`Names`].
+/// What a clue is about, by the numbers of [`NodeNames`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Whereabouts {
     pub(super) node: Option<usize>,
@@ -26,9 +26,9 @@ pub(super) struct Whereabouts {
 const ID: u8 = 1;
 const ADDRESS: u8 = 2;
 
-/// The names of nodes, and what ran on them. Names of one node are in one set.
+/// The names of nodes, and what ran on them. NodeNames of one node are in one set.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct NodeNames {
     parent: Vec<usize>,
     /// Which kinds of names a set has.
     kinds: Vec<u8>,
@@ -40,13 +40,13 @@ pub(super) struct Names {
     executor_hosts: BTreeMap<String, String>,
 }
 
-impl Names {
+impl NodeNames {
     /// Joins the names of `relations` first and then those that a clue itself says together.
     pub(super) fn of<'a>(
-        relations: impl Iterator<Item = &'a Relation>,
+        relations: impl Iterator<Item = &'a NameRelation>,
         subjects: impl Iterator<Item = &'a ClueSubject>,
-    ) -> Names {
-        let mut names = Names::default();
+    ) -> NodeNames {
+        let mut names = NodeNames::default();
         for relation in relations {
             names.join(relation);
         }
@@ -71,17 +71,17 @@ impl Names {
         }
     }
 
-    fn join(&mut self, relation: &Relation) {
+    fn join(&mut self, relation: &NameRelation) {
         match relation {
-            Relation::SameHost(one, other) => {
+            NameRelation::SameHost(one, other) => {
                 let (one, other) = (self.intern(one), self.intern(other));
                 self.unite(one, other);
             }
-            Relation::ExecutorOn { application, executor, host } => {
+            NameRelation::ExecutorOn { application, executor, host } => {
                 self.executor_on(application.as_deref(), executor, host);
             }
-            Relation::ContainerOn { container, host } => self.container_on(container, host),
-            Relation::ContainerOf { container, executor } => {
+            NameRelation::ContainerOn { container, host } => self.container_on(container, host),
+            NameRelation::ContainerOf { container, executor } => {
                 self.container_executors.entry(container.clone()).or_insert_with(|| executor.clone());
             }
         }
@@ -229,9 +229,9 @@ pub(super) fn of_container(container: &str) -> Option<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kinship, Names, host_name, of_container};
+    use super::{Kinship, NodeNames, host_name, of_container};
     use crate::diagnose::clue::ClueSubject;
-    use crate::diagnose::facts::Relation;
+    use crate::diagnose::facts::NameRelation;
 
     fn about(host: Option<&str>, executor: Option<&str>, container: Option<&str>) -> ClueSubject {
         ClueSubject {
@@ -263,13 +263,17 @@ mod tests {
     #[test]
     fn names_of_one_node_are_one() {
         let relations = [
-            Relation::SameHost("i-0a".into(), "10.0.1.7".into()),
-            Relation::SameHost("i-0b".into(), "10.0.1.8".into()),
-            Relation::ExecutorOn { application: None, executor: "5".into(), host: "ip-10-0-1-7.ec2.internal".into() },
-            Relation::ContainerOf { container: "c9".into(), executor: "5".into() },
+            NameRelation::SameHost("i-0a".into(), "10.0.1.7".into()),
+            NameRelation::SameHost("i-0b".into(), "10.0.1.8".into()),
+            NameRelation::ExecutorOn {
+                application: None,
+                executor: "5".into(),
+                host: "ip-10-0-1-7.ec2.internal".into(),
+            },
+            NameRelation::ContainerOf { container: "c9".into(), executor: "5".into() },
         ];
         let subjects = [about(Some("i-0c"), None, None), about(Some("10.0.9.9"), None, None)];
-        let names = Names::of(relations.iter(), subjects.iter());
+        let names = NodeNames::of(relations.iter(), subjects.iter());
         let at = |host, executor, container| names.whereabouts(&about(host, executor, container));
         let node = at(Some("i-0a"), None, None);
         assert_eq!(names.kinship(&node, &at(None, None, Some("c9"))), Kinship::Same);
@@ -281,7 +285,7 @@ mod tests {
     #[test]
     fn an_id_and_an_address_cannot_be_compared() {
         let subjects = [about(Some("i-0c"), None, None), about(Some("10.0.9.9"), None, None)];
-        let names = Names::of([].iter(), subjects.iter());
+        let names = NodeNames::of([].iter(), subjects.iter());
         let [one, other] = &subjects;
         assert_eq!(names.kinship(&names.whereabouts(one), &names.whereabouts(other)), Kinship::Unknown);
     }

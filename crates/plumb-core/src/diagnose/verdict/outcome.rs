@@ -1,6 +1,6 @@
 //! How the run ended: a service's word first, and without one its log's.
 
-use super::case::{Case, Fate, Sighting};
+use super::case::{Case, ClueFate, Sighting};
 use super::sift::{PASSED_ON, USER_CODE, is_exception};
 use crate::diagnose::clue::{ClueRole, Layer};
 use crate::diagnose::result::RunOutcome;
@@ -10,23 +10,23 @@ const CODE: &str = "code";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct RunEnding {
     pub(super) outcome: RunOutcome,
     /// Airflow failed, though the work was done or is still done: how that stands.
     pub(super) lost_sight: Option<RunOutcome>,
 }
 
 /// The ending of a run whose clues are sifted.
-pub(super) fn ending(case: &Case<'_>) -> Ending {
+pub(super) fn ending(case: &Case<'_>) -> RunEnding {
     let said: Vec<RunOutcome> =
         case.facts.outcomes.iter().map(|said| said.outcome).filter(|outcome| *outcome != RunOutcome::Unknown).collect();
     let Some((&lowest, above)) = said.split_last() else {
-        return Ending { outcome: logged(case), lost_sight: None };
+        return RunEnding { outcome: logged(case), lost_sight: None };
     };
     let goes_well = matches!(lowest, RunOutcome::Succeeded | RunOutcome::Running);
     let airflow_failed = goes_well && airflow_failed(case, above);
     let lost_sight = airflow_failed.then_some(lowest);
-    Ending { outcome: if airflow_failed { RunOutcome::Failed } else { lowest }, lost_sight }
+    RunEnding { outcome: if airflow_failed { RunOutcome::Failed } else { lowest }, lost_sight }
 }
 
 /// Whether Airflow says that it failed, and why: a red task above a green run.
@@ -46,9 +46,9 @@ fn logged(case: &Case<'_>) -> RunOutcome {
     }
     let uncaught = |fate| {
         let of_the_program = case.seen.iter().filter(move |s| s.fate == fate && s.clue.layer <= Layer::Driver);
-        of_the_program.filter(|s| is_exception(s)).any(|s| fate == Fate::Kept || s.class() == USER_CODE)
+        of_the_program.filter(|s| is_exception(s)).any(|s| fate == ClueFate::Kept || s.class() == USER_CODE)
     };
-    if uncaught(Fate::Kept) || uncaught(Fate::AfterStop) {
+    if uncaught(ClueFate::Kept) || uncaught(ClueFate::AfterStop) {
         return RunOutcome::Failed;
     }
     // PySpark stops with 0 whatever happened: it counts where nothing was thrown.

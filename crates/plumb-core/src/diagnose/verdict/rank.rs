@@ -1,9 +1,9 @@
 //! Which of the clues that are left is the cause, and how sure that is.
 
-use super::case::{Case, Fate, Sighting};
+use super::case::{Case, ClueFate, Sighting};
 use super::links::{Link, Links};
 use super::masks::Explained;
-use super::outcome::Ending;
+use super::outcome::RunEnding;
 use super::sift::{USER_CODE, is_exception};
 use crate::diagnose::clue::{Layer, Strength};
 use crate::diagnose::fingerprint::fingerprint;
@@ -14,7 +14,7 @@ use std::collections::btree_map::Entry;
 
 /// A clue that may be the cause, with what it explains.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
+pub(super) struct CauseCandidate {
     pub(super) root: usize,
     /// The clues that it explains, and itself, in order.
     pub(super) members: Vec<usize>,
@@ -26,7 +26,7 @@ pub(super) struct Candidate {
 /// What was chosen.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    pub(super) candidate: Candidate,
+    pub(super) candidate: CauseCandidate,
     pub(super) confidence: Confidence,
     pub(super) reason: String,
 }
@@ -37,16 +37,16 @@ const NO_RESOURCES: &str = "NO_RESOURCES";
 const AGAIN: u64 = 4;
 
 /// How good a candidate is, apart from when it was.
-type Rank = (u8, Link, bool, Strength);
+type ClueRank = (u8, Link, bool, Strength);
 
 /// The cause, and others that could be it as well.
 pub(super) fn choose(
     case: &Case<'_>,
     links: &Links,
     explained: &[Option<Explained>],
-    ending: Ending,
+    ending: RunEnding,
 ) -> (Option<Chosen>, Vec<Chosen>) {
-    let candidates: Vec<Candidate> = candidates(case, links, explained, ending)
+    let candidates: Vec<CauseCandidate> = candidates(case, links, explained, ending)
         .into_iter()
         .filter(|candidate| match ending.outcome {
             RunOutcome::Failed => says_enough(case, candidate),
@@ -54,11 +54,11 @@ pub(super) fn choose(
             _ => speaks_alone(case, candidate),
         })
         .collect();
-    let rank = |candidate: &Candidate| case.seen.get(candidate.root).map(|s| rank_of(s, candidate, links));
+    let rank = |candidate: &CauseCandidate| case.seen.get(candidate.root).map(|s| rank_of(s, candidate, links));
     let best = candidates.iter().max_by_key(|candidate| (rank(candidate), Reverse(candidate.root)));
     let Some(best) = best else { return (None, Vec::new()) };
     let Some(chosen) = case.seen.get(best.root) else { return (None, Vec::new()) };
-    let mut rivals: Vec<&Candidate> = Vec::new();
+    let mut rivals: Vec<&CauseCandidate> = Vec::new();
     for candidate in &candidates {
         let Some(other) = case.seen.get(candidate.root) else { continue };
         let new = rivals.iter().all(|r| case.seen.get(r.root).is_some_and(|r| r.class() != other.class()));
@@ -71,7 +71,7 @@ pub(super) fn choose(
         c.link >= Link::Executor && case.seen.get(c.root).is_some_and(|s| !s.is_cause()) && c.root != best.root
     });
     let many = !rivals.is_empty();
-    let told = |candidate: &Candidate| {
+    let told = |candidate: &CauseCandidate| {
         let (confidence, reason) = confidence(case, links, candidate, many, symptom);
         Chosen { candidate: candidate.clone(), confidence, reason }
     };
@@ -79,18 +79,23 @@ pub(super) fn choose(
 }
 
 /// The clues that nothing explains, each with what it explains.
-fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], ending: Ending) -> Vec<Candidate> {
+fn candidates(
+    case: &Case<'_>,
+    links: &Links,
+    explained: &[Option<Explained>],
+    ending: RunEnding,
+) -> Vec<CauseCandidate> {
     let any_kept = case.kept().any(|(_, s)| s.is_cause());
     let counts = |s: &Sighting<'_>| {
-        let fate = s.fate == Fate::Kept || (s.fate == Fate::AfterStop && !any_kept);
+        let fate = s.fate == ClueFate::Kept || (s.fate == ClueFate::AfterStop && !any_kept);
         fate && s.is_trouble() && (ending.lost_sight.is_none() || s.clue.layer == Layer::Airflow)
     };
-    let mut by_root: BTreeMap<usize, Candidate> = BTreeMap::new();
+    let mut by_root: BTreeMap<usize, CauseCandidate> = BTreeMap::new();
     for (number, _) in case.seen.iter().enumerate().filter(|(_, s)| counts(s)) {
         let (way, proven) = way_up(case, explained, number);
         let Some(&root) = way.last() else { continue };
         let link = links.of.get(number).copied().unwrap_or_default();
-        let candidate = by_root.entry(root).or_insert_with(|| Candidate {
+        let candidate = by_root.entry(root).or_insert_with(|| CauseCandidate {
             root,
             members: Vec::new(),
             link: Link::None,
@@ -117,8 +122,8 @@ fn candidates(case: &Case<'_>, links: &Links, explained: &[Option<Explained>], e
 }
 
 /// One candidate for each thing that happened: the best of those that say it, with what they all explain.
-fn one_of_each(case: &Case<'_>, links: &Links, all: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
-    let mut of: BTreeMap<(&str, String), Candidate> = BTreeMap::new();
+fn one_of_each(case: &Case<'_>, links: &Links, all: impl Iterator<Item = CauseCandidate>) -> Vec<CauseCandidate> {
+    let mut of: BTreeMap<(&str, String), CauseCandidate> = BTreeMap::new();
     for candidate in all {
         let Some(sighting) = case.seen.get(candidate.root) else { continue };
         // Two exceptions of the user's own are two things.
@@ -129,7 +134,7 @@ fn one_of_each(case: &Case<'_>, links: &Links, all: impl Iterator<Item = Candida
             }
             Entry::Occupied(mut place) => {
                 let before = place.get_mut();
-                let rank = |c: &Candidate| case.seen.get(c.root).map(|s| (rank_of(s, c, links), c.proven));
+                let rank = |c: &CauseCandidate| case.seen.get(c.root).map(|s| (rank_of(s, c, links), c.proven));
                 let mut members = std::mem::take(&mut before.members);
                 members.extend(candidate.members.iter().copied());
                 if rank(&candidate) > rank(before) {
@@ -160,12 +165,12 @@ fn way_up(case: &Case<'_>, explained: &[Option<Explained>], from: usize) -> (Vec
 }
 
 /// Whether nothing links it to the end, and it is about another node, executor or task, or about some node at all.
-fn is_astray(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> bool {
+fn is_astray(sighting: &Sighting<'_>, candidate: &CauseCandidate, links: &Links) -> bool {
     let elsewhere = links.elsewhere.get(candidate.root).copied().unwrap_or_default();
     candidate.link == Link::None && (elsewhere || (sighting.clue.layer == Layer::Node && links.any_end))
 }
 
-fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Rank {
+fn rank_of(sighting: &Sighting<'_>, candidate: &CauseCandidate, links: &Links) -> ClueRank {
     let tier = match (sighting.is_cause(), candidate.link > Link::None) {
         (true, true) => 4,
         (true, false) if !is_astray(sighting, candidate, links) => 3,
@@ -178,21 +183,21 @@ fn rank_of(sighting: &Sighting<'_>, candidate: &Candidate, links: &Links) -> Ran
 
 /// Where nothing says that the run failed, only an exception or a service's word is a cause; the log of a node or an executor
 /// alone may say it in a sentence.
-fn speaks_alone(case: &Case<'_>, candidate: &Candidate) -> bool {
+fn speaks_alone(case: &Case<'_>, candidate: &CauseCandidate) -> bool {
     let Some(sighting) = case.seen.get(candidate.root) else { return false };
     let program = case.seen.iter().any(|s| matches!(s.clue.layer, Layer::Step | Layer::Driver));
     let strong = sighting.clue.strength >= Strength::Typed || is_exception(sighting);
-    sighting.is_cause() && sighting.fate == Fate::Kept && (strong || !program)
+    sighting.is_cause() && sighting.fate == ClueFate::Kept && (strong || !program)
 }
 
 /// Whether a candidate says more than an exit code or a refused connection that nothing links to the end.
-fn says_enough(case: &Case<'_>, candidate: &Candidate) -> bool {
+fn says_enough(case: &Case<'_>, candidate: &CauseCandidate) -> bool {
     let weak = |s: &Sighting<'_>| !s.is_cause() && s.clue.strength == Strength::ExitCode;
     candidate.link > Link::None || !case.seen.get(candidate.root).is_some_and(weak)
 }
 
 /// What a run that still goes on waits for: said again and again, and no work since.
-fn is_waiting(case: &Case<'_>, candidate: &Candidate) -> bool {
+fn is_waiting(case: &Case<'_>, candidate: &CauseCandidate) -> bool {
     let Some(root) = case.seen.get(candidate.root) else { return false };
     let said = candidate.members.iter().filter_map(|m| case.seen.get(*m)).filter(|s| s.class() == root.class());
     root.class() == NO_RESOURCES && said.map(|s| s.clue.count + 1).sum::<u64>() >= AGAIN
@@ -201,7 +206,7 @@ fn is_waiting(case: &Case<'_>, candidate: &Candidate) -> bool {
 fn confidence(
     case: &Case<'_>,
     links: &Links,
-    candidate: &Candidate,
+    candidate: &CauseCandidate,
     many: bool,
     symptom: bool,
 ) -> (Confidence, String) {
@@ -213,7 +218,7 @@ fn confidence(
     if many {
         return said(Confidence::Possible, "two causes are equally near the end");
     }
-    if sighting.fate == Fate::AfterStop {
+    if sighting.fate == ClueFate::AfterStop {
         return said(Confidence::Possible, "it was thrown after the session was stopped");
     }
     if candidate.link == Link::None {

@@ -3,7 +3,7 @@
 use super::by_hand::{With, at, catalogue, clue, facts};
 use super::diagnose;
 use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
-use crate::diagnose::facts::{Relation, RunFacts};
+use crate::diagnose::facts::{NameRelation, RunFacts};
 use crate::diagnose::result::{Confidence, Diagnosis, MissingEvidence, RunOutcome};
 use RunOutcome::{Failed, Running, Succeeded, Unknown};
 
@@ -297,7 +297,7 @@ fn spot_case() -> RunFacts {
             abort(720, "19.3", "990", "7", "10.61.2.15"),
         ],
     );
-    facts.relations.insert(Relation::SameHost("i-0feed".into(), "10.61.2.14".into()));
+    facts.relations.insert(NameRelation::SameHost("i-0feed".into(), "10.61.2.14".into()));
     facts
 }
 
@@ -321,7 +321,7 @@ fn names_that_cannot_be_compared_prove_nothing() {
     facts.relations.clear();
     assert_eq!(cause(&of(&facts)), Some(("SPOT_RECLAIM", LIKELY)));
     // Another node, by a name that can be compared.
-    facts.relations.insert(Relation::SameHost("i-0feed".into(), "10.61.2.99".into()));
+    facts.relations.insert(NameRelation::SameHost("i-0feed".into(), "10.61.2.99".into()));
     let diagnosis = of(&facts);
     assert_eq!(cause(&diagnosis), Some(("LOST_NODE", POSSIBLE)));
 }

@@ -1,7 +1,7 @@
 //! What means nothing: earlier attempts, other applications, what is said to be no failure, what was recovered from, and the
 //! clearing away after the end. What is left is unwrapped: one message says one thing.
 
-use super::case::{Case, Fate, Sighting};
+use super::case::{Case, ClueFate, Sighting};
 use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -32,12 +32,12 @@ pub(super) fn attempts(case: &mut Case<'_>) -> u32 {
             of.entry(key).or_default().insert(attempt);
         }
     }
-    case.settle(Fate::EarlierAttempt, |s| {
+    case.settle(ClueFate::EarlierAttempt, |s| {
         let last = attempt_key(s).and_then(|key| of.get(&key)).and_then(BTreeSet::last);
         s.attempt.is_some_and(|attempt| last.is_some_and(|last| attempt < *last))
     });
     let mut before: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-    for sighting in case.seen.iter().filter(|s| s.fate == Fate::EarlierAttempt && says_failed(s)) {
+    for sighting in case.seen.iter().filter(|s| s.fate == ClueFate::EarlierAttempt && says_failed(s)) {
         if let (Some(key), Some(attempt)) = (attempt_key(sighting), sighting.attempt) {
             before.entry(key).or_default().insert(attempt);
         }
@@ -52,7 +52,7 @@ pub(super) fn applications(case: &mut Case<'_>) {
     let names_own = |s: &&Sighting<'_>| matches!(s.clue.layer, Layer::Step | Layer::Driver);
     let own: HashSet<String> = case.seen.iter().filter(names_own).filter_map(|s| s.application.clone()).collect();
     if !own.is_empty() {
-        case.settle(Fate::Dismissed, |s| {
+        case.settle(ClueFate::Dismissed, |s| {
             s.clue.layer >= Layer::Executor
                 && s.application.as_ref().is_some_and(|application| !own.contains(application))
         });
@@ -67,7 +67,7 @@ pub(super) fn applications(case: &mut Case<'_>) {
     let Some(last) = failed.iter().max_by_key(|(_, at)| **at).map(|(application, _)| application.clone()) else {
         return;
     };
-    case.settle(Fate::EarlierAttempt, |s| {
+    case.settle(ClueFate::EarlierAttempt, |s| {
         s.application.as_ref().is_some_and(|application| *application != last && failed.contains_key(application))
     });
 }
@@ -79,13 +79,13 @@ fn says_failed(sighting: &Sighting<'_>) -> bool {
 /// What services, steps and nodes tell from before the end of an earlier attempt is of that attempt; unless nothing else is told:
 /// a sensor that is tried again asks after the same step.
 pub(super) fn before_the_last_attempt(case: &mut Case<'_>) {
-    let ended = |s: &&Sighting<'_>| s.fate == Fate::EarlierAttempt && s.role() == ClueRole::Wrapper;
+    let ended = |s: &&Sighting<'_>| s.fate == ClueFate::EarlierAttempt && s.role() == ClueRole::Wrapper;
     let Some(end) = case.seen.iter().filter(ended).filter_map(|s| s.at).max() else { return };
     let below = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.attempt.is_none() && s.is_trouble();
     let before = |s: &Sighting<'_>| below(s) && s.at.is_some_and(|at| at <= end);
     let after = |s: &Sighting<'_>| s.clue.layer > Layer::Airflow && s.is_trouble() && s.at.is_none_or(|at| at > end);
     if case.kept().any(|(_, s)| after(s)) {
-        case.settle(Fate::EarlierAttempt, before);
+        case.settle(ClueFate::EarlierAttempt, before);
     }
 }
 
@@ -105,7 +105,7 @@ pub(super) fn said_to_be_none(case: &mut Case<'_>) {
     let ignored = |s: &&Sighting<'_>| s.role() == ClueRole::Ignore;
     let messages: HashSet<usize> = case.seen.iter().filter(ignored).map(|s| s.message).collect();
     let tasks: HashSet<String> = case.seen.iter().filter(ignored).filter_map(|s| s.tid.clone()).collect();
-    case.settle(Fate::Dismissed, |s| {
+    case.settle(ClueFate::Dismissed, |s| {
         let is_task = s.tid.as_ref().is_some_and(|tid| tasks.contains(tid));
         messages.contains(&s.message) || (is_task && s.role() != ClueRole::Wrapper)
     });
@@ -186,16 +186,16 @@ pub(super) fn clearing(case: &mut Case<'_>) {
     let means_something = |s: &Sighting<'_>| matches!(s.role(), ClueRole::Ok | ClueRole::Join | ClueRole::End);
     let says_the_end =
         |s: &Sighting<'_>| s.role() == ClueRole::Wrapper && s.class() != STAGE_ABORT && !PASSED_ON.contains(&s.class());
-    for s in case.seen.iter_mut().filter(|s| s.fate == Fate::Kept) {
+    for s in case.seen.iter_mut().filter(|s| s.fate == ClueFate::Kept) {
         if means_something(s) || says_the_end(s) {
             continue;
         }
         if ends.get(&s.stream).is_some_and(|end| end.is_before(s)) {
             let spoken = last_words.get(&s.stream).is_some_and(|end| end.is_before(s));
             let uncaught = is_exception(s) && s.clue.layer <= Layer::Driver && !spoken;
-            s.fate = if uncaught { Fate::AfterStop } else { Fate::Cleared };
+            s.fate = if uncaught { ClueFate::AfterStop } else { ClueFate::Cleared };
         } else if after_its_driver(s) {
-            s.fate = Fate::Cleared;
+            s.fate = ClueFate::Cleared;
         }
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn before_the_run(case: &mut Case<'_>) {
     let Some(started) = case.facts.subject.started.map(|at| at.as_millisecond() - EARLY) else { return };
     let of_the_program = |s: &Sighting<'_>| matches!(s.clue.layer, Layer::Driver | Layer::Executor);
     if case.kept().any(|(_, s)| of_the_program(s) && s.at.is_some_and(|at| at >= started)) {
-        case.settle(Fate::Dismissed, |s| of_the_program(s) && s.at.is_some_and(|at| at < started));
+        case.settle(ClueFate::Dismissed, |s| of_the_program(s) && s.at.is_some_and(|at| at < started));
     }
 }
 
@@ -231,7 +231,7 @@ pub(super) fn after_the_run(case: &mut Case<'_>) {
     let ends_it = |s: &&Sighting<'_>| s.role() == ClueRole::Wrapper && !says_nothing(s.class());
     let failed = case.kept().map(|(_, s)| s).filter(ends_it).filter_map(|s| s.at).min();
     let ended = case.facts.subject.ended.map(|at| at.as_millisecond() + LATE);
-    case.settle(Fate::Cleared, |s| {
+    case.settle(ClueFate::Cleared, |s| {
         let Some(at) = s.at else { return false };
         let too_late = s.is_trouble() && s.clue.layer != Layer::Airflow && ended.is_some_and(|ended| at > ended);
         let stopped_what_had_failed = STOPS.contains(&s.class()) && failed.is_some_and(|failed| at > failed);
@@ -266,13 +266,13 @@ pub(super) fn recovered(case: &mut Case<'_>) {
         .filter(|(_, s)| s.class() == STAGE_ABORT && !before_work(s))
         .filter_map(|(_, s)| s.stage.as_deref().map(|stage| stage_number(stage).to_owned()))
         .collect();
-    case.settle(Fate::Recovered, |s| {
+    case.settle(ClueFate::Recovered, |s| {
         let stage = s.stage.as_deref().map(stage_number);
         says_failed(s) && before_work(s) && !stage.is_some_and(|stage| aborted.contains(stage))
     });
     // A task of a stage that was not given up has failed fewer times than it may.
     if !aborted.is_empty() {
-        case.settle(Fate::Recovered, |s| {
+        case.settle(ClueFate::Recovered, |s| {
             let stage = s.stage.as_deref().map(stage_number);
             let of_a_task = s.clue.layer >= Layer::Driver && s.tid.is_some();
             s.is_trouble() && of_a_task && stage.is_some_and(|stage| !aborted.contains(stage))
@@ -314,11 +314,11 @@ pub(super) fn unwrap(case: &mut Case<'_>) {
     }
     for index in goes {
         if let Some(sighting) = case.seen.get_mut(index) {
-            sighting.fate = Fate::Unwrapped;
+            sighting.fate = ClueFate::Unwrapped;
         }
     }
 }
 
 fn says(sighting: &Sighting<'_>) -> bool {
-    sighting.is_trouble() && matches!(sighting.fate, Fate::Kept | Fate::AfterStop)
+    sighting.is_trouble() && matches!(sighting.fate, ClueFate::Kept | ClueFate::AfterStop)
 }

@@ -1,6 +1,6 @@
 //! What is told of a chosen cause: its title, its chain, the lines that show it.
 
-use super::case::{Case, Fate, Sighting};
+use super::case::{Case, ClueFate, Sighting};
 use super::links::Links;
 use super::rank::Chosen;
 use super::sift::{EXCEPTION, STAGE_ABORT};
@@ -165,7 +165,7 @@ pub(super) fn look_at(case: &Case<'_>, links: &Links) -> Vec<EvidenceLine> {
         .seen
         .iter()
         .enumerate()
-        .filter(|(_, s)| matches!(s.fate, Fate::Kept | Fate::AfterStop))
+        .filter(|(_, s)| matches!(s.fate, ClueFate::Kept | ClueFate::AfterStop))
         .filter(|(_, s)| matches!(s.role(), ClueRole::Wrapper | ClueRole::Symptom | ClueRole::Cause))
         .map(|(number, _)| number)
         .collect();

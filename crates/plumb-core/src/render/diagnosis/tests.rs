@@ -83,9 +83,7 @@ fn the_overview_has_a_line_for_each() {
 #[test]
 fn nothing_of_a_log_is_active_in_any_form() {
     let (spot, context) = (spot(), context());
-    for form in
-        [text(&spot, &context, Style::default()), markdown(&spot, &context), json(&spot).unwrap()]
-    {
+    for form in [text(&spot, &context, Style::default()), markdown(&spot, &context), json(&spot).unwrap()] {
         assert!(!form.contains('\u{1b}'), "{form}");
     }
     let page = html(&[spot, unknown("failed")], &context);

@@ -1,7 +1,7 @@
 //! Databricks: runs, outputs, events, clusters, libraries.
 
 use super::*;
-use crate::diagnose::facts::Relation;
+use crate::diagnose::facts::NameRelation;
 use serde_json::json;
 
 /// As `databricks jobs get-run` prints it: a task that was repaired once and failed again, one that recovered, and one that
@@ -194,7 +194,7 @@ fn events_say_what_came_over_a_cluster() {
     };
     assert!(numbers("run.json").is_disjoint(&numbers("events.json")), "two answers have no message in common");
     assert_eq!(of_events.clues[0].at.unwrap().to_string(), "2026-10-02T04:11:02Z");
-    assert_eq!(facts.relations, [Relation::SameHost("i-9".into(), "10.0.0.9".into())].into_iter().collect());
+    assert_eq!(facts.relations, [NameRelation::SameHost("i-9".into(), "10.0.0.9".into())].into_iter().collect());
     assert_eq!(facts.missing.len(), 1, "there is a next page");
     assert_eq!(facts.read.events, 9);
     assert_eq!(outcome(&facts), RunOutcome::Failed);

@@ -1,7 +1,7 @@
 //! EMR, EMR Serverless, CloudTrail.
 
 use super::*;
-use crate::diagnose::facts::Relation;
+use crate::diagnose::facts::NameRelation;
 use serde_json::json;
 
 /// As `aws emr describe-cluster` prints it.
@@ -238,7 +238,7 @@ fn instances_say_who_is_who_and_why_they_ended() {
     assert_eq!(facts.clues[0].event, facts.clues[1].event);
     assert_eq!(facts.clues[1].slots["market"], "SPOT");
     assert!(facts.clues.iter().all(|clue| clue.layer == Layer::Node));
-    let same = |other: &str| Relation::SameHost(node.to_owned(), other.to_owned());
+    let same = |other: &str| NameRelation::SameHost(node.to_owned(), other.to_owned());
     let expected = [same("10.61.2.14"), same("ip-10-61-2-14.eu-central-1.compute.internal")];
     assert_eq!(facts.relations, expected.into_iter().collect());
     assert_eq!(facts.outcomes, []);

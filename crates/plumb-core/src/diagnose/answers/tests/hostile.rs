@@ -222,7 +222,7 @@ proptest! {
             .iter()
             .map(|(file, kind, answer, text)| (*kind, ServiceAnswer { answer, file, text: Some(text) }))
             .collect();
-        let facts = read_kinds(&Known, &as_files);
+        let facts = read_kinds(&KnownText, &as_files);
         let with_lines = RunFacts {
             clues: facts.clues.iter().filter(|clue| clue.place.line.is_some()).cloned().collect(),
             outcomes: facts.outcomes.iter().filter(|said| said.place.line.is_some()).cloned().collect(),
@@ -230,10 +230,10 @@ proptest! {
         };
         quotes_stand(&with_lines, &texts);
         let reversed: Vec<_> = as_files.iter().rev().copied().collect();
-        prop_assert_eq!(summary(&facts), summary(&read_kinds(&Known, &reversed)));
+        prop_assert_eq!(summary(&facts), summary(&read_kinds(&KnownText, &reversed)));
         let asked: Vec<_> =
             as_files.iter().map(|(kind, answer)| (*kind, ServiceAnswer { text: None, ..*answer })).collect();
-        let asked = read_kinds(&Known, &asked);
+        let asked = read_kinds(&KnownText, &asked);
         prop_assert_eq!(asked.clues.len(), facts.clues.len());
         prop_assert!(asked.clues.iter().all(|clue| clue.place.line.is_none()));
         for (.., value, _) in &files {
@@ -244,7 +244,7 @@ proptest! {
     /// A text that is not the answer's own: lines may be wrong, nothing breaks.
     #[test]
     fn a_text_of_another_answer_breaks_nothing(kind in prop::sample::select(KINDS), value in arbitrary(), text in "\\PC{0,200}") {
-        let _facts = read_kinds(&Known, &[(kind, ServiceAnswer { answer: &value, file: "a", text: Some(&text) })]);
+        let _facts = read_kinds(&KnownText, &[(kind, ServiceAnswer { answer: &value, file: "a", text: Some(&text) })]);
         let _spans = spans(&text);
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Codes and words whose meaning these tests know. The catalogue's own are tested where it is.
-struct Known;
+struct KnownText;
 
 const CODES: &[(&str, &str, &str, ClueRole)] = &[
     ("databricks.termination", "LIBRARY_INSTALLATION_ERROR", "LIB_INSTALL", ClueRole::Cause),
@@ -49,7 +49,7 @@ const WORDS: &[(&str, &str, ClueRole)] = &[
     ("SparkContext is stopping", "APP_END", ClueRole::End),
 ];
 
-impl CodeMeaning for Known {
+impl CodeMeaning for KnownText {
     fn code(&self, place: &str, code: &str) -> Option<(Arc<str>, ClueRole)> {
         let found = CODES.iter().find(|known| known.0 == place && known.1 == code)?;
         Some((Arc::from(found.2), found.3))
@@ -99,7 +99,7 @@ fn files(texts: &[(&str, &str)]) -> RunFacts {
             (kind, ServiceAnswer { answer, file, text: Some(text) })
         })
         .collect();
-    let facts = read_kinds(&Known, &answers);
+    let facts = read_kinds(&KnownText, &answers);
     quotes_stand(&facts, texts);
     facts
 }
@@ -121,7 +121,7 @@ fn quotes_stand(facts: &RunFacts, texts: &[(&str, &str)]) {
 /// Reads one answer that was asked for.
 fn asked(answer: &Value) -> RunFacts {
     let kind = kind_of(answer).unwrap_or_else(|| panic!("not recognised: {answer}"));
-    read_kinds(&Known, &[(kind, ServiceAnswer { answer, file: "api/call", text: None })])
+    read_kinds(&KnownText, &[(kind, ServiceAnswer { answer, file: "api/call", text: None })])
 }
 
 /// Class, role, and whom it is about, of all clues.
