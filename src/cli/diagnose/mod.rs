@@ -460,7 +460,7 @@ impl Diagnosing<'_> {
         let (Some(project), false) = (self.project, patches.is_empty()) else {
             let cause = answered.first().and_then(|one| one.cause.as_ref());
             let why =
-                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to mend" };
+                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to fix" };
             self.ui.status(&format!("nothing was written: {why}"));
             return Ok(());
         };
