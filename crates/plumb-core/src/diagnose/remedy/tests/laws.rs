@@ -7,8 +7,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// A class, its slots, and the text of its line.
+type Changing = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// Every class that may change a manifest, with what it takes to.
-const CHANGING: [(&str, &[(&str, &str)], &str); 15] = [
+const CHANGING: [Changing; 15] = [
     ("SPOT_RECLAIM", &[], ""),
     ("CAPACITY", &[], ""),
     ("SUBNET_FULL", &[], ""),

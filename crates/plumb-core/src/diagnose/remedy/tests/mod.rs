@@ -12,6 +12,9 @@ use crate::kinds;
 use crate::manifest::{Desired, InMemory, Request, load};
 use std::collections::BTreeMap;
 
+/// How changed texts are loaded again.
+type Reload<'a> = dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String> + 'a;
+
 const PROJECT: &str = "\
 apiVersion: plumb/v1
 kind: Project
@@ -86,10 +89,7 @@ impl World {
         self.remedies_by(&reload)
     }
 
-    pub fn remedies_by(
-        &self,
-        reload: &dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String>,
-    ) -> (Vec<FilePatch>, Vec<Advice>) {
+    pub fn remedies_by(&self, reload: &Reload<'_>) -> (Vec<FilePatch>, Vec<Advice>) {
         let desired = loaded(&self.files).unwrap_or_else(|e| panic!("{e}"));
         let diagnosis = diagnosis(self.cause.clone());
         remedies(&RemedyInput {
