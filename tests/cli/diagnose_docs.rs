@@ -204,6 +204,13 @@ fn the_worked_cases_are_what_the_program_prints() {
     readme.end();
 }
 
+/// Whoever has given all logs is not told to read them all.
+#[test]
+fn logs_alone_offer_no_more_to_read() {
+    let folder = "tests/diagnose/corpus/open/emr-148";
+    World::new().plumb_in(Path::new(ROOT), &["diagnose", folder]).code(2).says("Look at").never_says("--all");
+}
+
 #[test]
 fn the_signature_of_the_page_is_loaded_and_found() {
     let page = Document::read(PAGE);
