@@ -100,7 +100,22 @@ fn as_documented(day: jiff::civil::Date, ids: &[(Value, &str)]) -> impl Fn(&str)
         days.iter().map(|form| (day.strftime(form).to_string(), DOCUMENTED.strftime(form).to_string())).collect();
     let text = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
     pairs.extend(ids.iter().map(|(id, same)| (text(id), (*same).to_owned())));
-    move |shown| replaced(shown, &pairs)
+    move |shown| same_instances(&replaced(shown, &pairs))
+}
+
+/// The ids of instances in their order: i-0feed000000000001 and on.
+fn same_instances(text: &str) -> String {
+    let mut known: Vec<&str> = Vec::new();
+    let is_id = |word: &&str| {
+        word.len() == 19 && word.strip_prefix("i-").is_some_and(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(is_id) {
+        if !known.contains(&word) {
+            known.push(word);
+        }
+    }
+    let pairs: Vec<_> = known.iter().zip(1..).map(|(id, n)| ((*id).to_owned(), format!("i-0feed{n:012}"))).collect();
+    replaced(text, &pairs)
 }
 
 fn spot(page: &mut Document) {
@@ -127,9 +142,10 @@ fn spot(page: &mut Document) {
     assert!(fields.iter().all(|path| path.contains("aws_attributes")), "{fields:?}");
 }
 
-/// A cluster of EMR whose step failed of memory, and whose containers' logs nobody may read.
-fn unreadable(page: &mut Document) {
-    let world = World::with_emr(&Value::Null);
+/// A cluster of EMR whose step failed a moment ago: its logs have not come to S3 yet.
+fn too_early(page: &mut Document) {
+    let mut world = World::with_emr(&Value::Null);
+    world.env("PLUMB_NOW", Some("2026-11-02T05:12:00Z"));
     let step = json!({ "Name": "score", "ActionOnFailure": "CONTINUE", "HadoopJarStep": { "Jar": "command-runner.jar", "Args": [
         "spark-submit", "--deploy-mode", "cluster", "s3://acme-artifacts/jobs/score.py", "--month", "2026-10"] } });
     let group =
@@ -141,10 +157,9 @@ fn unreadable(page: &mut Document) {
         "created": "2026-11-02T04:00:00Z", "ready": "2026-11-02T04:10:00Z",
         "steps": [{ "scenario": "driver-traceback", "started": "2026-11-02T04:10:00Z", "ended": "2026-11-02T05:10:00Z" }],
     });
-    world.sandbox.post("/_sandbox/settings", json!({ "emr": { "forget_days": 100_000 } }));
+    let emr = json!({ "forget_days": 100_000, "log_delay_seconds": 10_000_000_000_i64 });
+    world.sandbox.post("/_sandbox/settings", json!({ "emr": emr }));
     world.sandbox.post("/_sandbox/seed", json!({ "emr": { "clusters": [cluster] } }));
-    let denied = json!({ "denied": [{ "action": "s3:GetObject", "path": "acme-emr-logs/*/containers/*" }] });
-    world.sandbox.post("/_sandbox/settings", json!({ "emr": { "forget_days": 100_000 }, "s3": denied }));
     let manifest = "apiVersion: plumb/v1\nkind: EmrCluster\nmetadata: {name: audience}\nspec: {match: {name: \"audience-*\"}, desired: keep}\n";
     world.commit_file("manifests/audience.yaml", manifest, "Add audience");
     page.run("unknown", &world, &world.dir(), 2, &|text| text.to_owned());
@@ -178,7 +193,7 @@ fn the_worked_cases_are_what_the_program_prints() {
     for name in ["memory", "traceback", "green"] {
         page.run(name, &world, root, 0, &as_it_is);
     }
-    unreadable(&mut page);
+    too_early(&mut page);
     readme.run("memory", &world, root, 0, &as_it_is);
     assert!(world.sandbox.requests().is_empty(), "logs alone need no service");
     let (start, end) = ("<!-- classes -->\n", "<!-- end of the classes -->");
@@ -187,6 +202,13 @@ fn the_worked_cases_are_what_the_program_prints() {
     page.new.replace_range(from..to, &classes());
     page.end();
     readme.end();
+}
+
+/// Whoever has given all logs is not told to read them all.
+#[test]
+fn logs_alone_offer_no_more_to_read() {
+    let folder = "tests/diagnose/corpus/open/emr-148";
+    World::new().plumb_in(Path::new(ROOT), &["diagnose", folder]).code(2).says("Look at").never_says("--all");
 }
 
 #[test]

@@ -4,6 +4,6 @@
 //! `CORPUS_SHOW=1 cargo test --test diagnose -- --nocapture` lists what is wrong in `open`, `CORPUS_CASE=NAME` shows one.
 
 // Clippy exempts the tests themselves, not the functions that they share.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod corpus;

@@ -19,6 +19,7 @@ mod panics;
 mod parity;
 mod plans;
 mod readings;
+mod remedies;
 mod requests;
 mod rivals;
 mod secrecy;

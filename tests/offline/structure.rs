@@ -25,12 +25,12 @@ const ROOMS: [&str; 14] = [
     "parity",
     "teardown",
     "plan",
+    "writeback",
     "inventory",
     "translate",
     "diagnose",
     "render",
     "schemas",
-    "writeback",
     "import",
 ];
 /// What a crate that decides must not depend on, directly or through others.

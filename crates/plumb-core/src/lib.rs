@@ -1,8 +1,8 @@
 //! What plumb decides. Pure: no file, no clock, no environment, no network, and nothing that waits. What was read comes in as
 //! data, and calls, texts and decisions go out as data; the crate's dependencies see to it.
 //!
-//! A room uses only those before it: detect, logs, kinds, manifest, parity, teardown, plan, inventory, translate, diagnose, render,
-//! schemas, writeback, import.
+//! A room uses only those before it: detect, logs, kinds, manifest, parity, teardown, plan, writeback, inventory, translate,
+//! diagnose, render, schemas, import.
 
 // What tests of this crate and of `plumb` share names it as the latter does.
 #[cfg(test)]

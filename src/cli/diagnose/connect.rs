@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The services of a target, as far as they can be had.
-pub struct Reached {
+pub struct TargetServices {
     pub services: FailureServices,
     /// The address of the target's Airflow.
     pub airflow: Option<String>,
@@ -21,14 +21,14 @@ pub struct Reached {
 }
 
 /// Connects to the services of a project's target.
-pub async fn reach(project: &Project, ui: &Ui) -> Result<Reached, Failure> {
+pub async fn reach(project: &Project, ui: &Ui) -> Result<TargetServices, Failure> {
     let target = &project.desired.target;
     if target.sandbox {
         let (services, running) = embedded::start(&project.dir, target).await?;
         ui.detail(&running.describe(target));
         let services = FailureServices::new(services, Some(embedded::aws(&running.running)?));
         let airflow = running.running.airflow_url();
-        return Ok(Reached { services, airflow, _sandbox: Some(running) });
+        return Ok(TargetServices { services, airflow, _sandbox: Some(running) });
     }
     let mut absent = BTreeMap::new();
     let mut services = match project.databricks(true, ui) {
@@ -63,13 +63,13 @@ pub async fn reach(project: &Project, ui: &Ui) -> Result<Reached, Failure> {
     }
     let mut services = FailureServices::new(services, environment());
     services.absent = absent;
-    Ok(Reached { services, airflow: address, _sandbox: None })
+    Ok(TargetServices { services, airflow: address, _sandbox: None })
 }
 
 /// S3 alone, as the environment signs in to it.
-pub fn without_project() -> Reached {
+pub fn without_project() -> TargetServices {
     let services = FailureServices::new(Services::default(), environment());
-    Reached { services, airflow: None, _sandbox: None }
+    TargetServices { services, airflow: None, _sandbox: None }
 }
 
 /// The identity at AWS that the environment names. What is wrong with it is said when it is needed.

@@ -18,7 +18,7 @@ use crate::observe::failure::{
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
-use connect::Reached;
+use connect::TargetServices;
 use inputs::DiagnoseInput;
 pub use inputs::{LookBack, look_back};
 use jiff::tz::TimeZone;
@@ -215,7 +215,7 @@ pub fn catalogue(global: &Global) -> Result<Catalogue, Failure> {
 struct Diagnosing<'a> {
     args: &'a DiagnoseArgs,
     project: Option<&'a Project>,
-    reached: Option<&'a Reached>,
+    reached: Option<&'a TargetServices>,
     options: FailureOptions,
     catalogue: Arc<Catalogue>,
     kept: Option<&'a KeptDiagnoses>,
@@ -390,7 +390,7 @@ impl Diagnosing<'_> {
         RunSelection { number: self.args.run.into(), period: self.args.period.clone() }
     }
 
-    fn reached(&self) -> Result<&Reached, Failure> {
+    fn reached(&self) -> Result<&TargetServices, Failure> {
         self.reached.ok_or_else(|| Failure::error("there is no target to ask"))
     }
 
@@ -460,7 +460,7 @@ impl Diagnosing<'_> {
         let (Some(project), false) = (self.project, patches.is_empty()) else {
             let cause = answered.first().and_then(|one| one.cause.as_ref());
             let why =
-                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to mend" };
+                if cause.is_some() { "no change of a manifest is sure to help" } else { "there is no cause to fix" };
             self.ui.status(&format!("nothing was written: {why}"));
             return Ok(());
         };

@@ -1,6 +1,6 @@
 //! `plumb diagnose --since`: every run since a time, the failed ones diagnosed, grouped by cause.
 
-use super::connect::Reached;
+use super::connect::TargetServices;
 use super::hidden_in;
 use super::keep::KeptDiagnoses;
 use crate::cli::session::Project;
@@ -26,7 +26,7 @@ const WIDTH: usize = 3;
 /// What is needed to look back.
 pub struct LookingBack<'a> {
     pub project: &'a Project,
-    pub reached: &'a Reached,
+    pub reached: &'a TargetServices,
     pub options: FailureOptions,
     pub catalogue: Arc<Catalogue>,
     pub kept: &'a KeptDiagnoses,

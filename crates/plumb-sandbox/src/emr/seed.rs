@@ -84,12 +84,12 @@ struct ApplicationSeed {
     #[serde(default)]
     created: Option<String>,
     #[serde(default)]
-    runs: Vec<RunSeed>,
+    runs: Vec<JobRunSeed>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RunSeed {
+struct JobRunSeed {
     /// The request that began it (StartJobRun).
     start: Value,
     /// SUCCESS when absent.

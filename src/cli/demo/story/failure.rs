@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 /// The pipeline whose month fails: on EMR EC2 took its spot machines back as well.
 const PIPELINE: &str = "bau-churn";
 const MANIFEST: &str = "manifests/bau-churn/job.yaml";
+/// The task that failed, and with it the first of the cluster's two.
+const TASK: &str = "prepare-training-set";
 const FALLBACK: &str = "availability: SPOT_WITH_FALLBACK";
 const SPOT: &str = "availability: SPOT";
 /// What both sides failed of.
@@ -23,7 +25,7 @@ pub(super) async fn diagnose(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.apply_quietly().await?;
     let name = marked_job(stage, PIPELINE).await?["settings"]["name"].clone();
     let ago = |minutes| (Timestamp::now() - SignedDuration::from_mins(minutes)).to_string();
-    let run = json!({ "job": name, "started": ago(240), "ended": ago(190), "outcome": { "scenario": "spot-lost" } });
+    let run = json!({ "job": name, "started": ago(240), "ended": ago(190), "outcome": { "scenario": "spot-lost", "task": TASK } });
     stage.post("/_sandbox/seed", &json!({ "runs": [run] })).await?;
     let before = emr::clusters(stage).await?;
 

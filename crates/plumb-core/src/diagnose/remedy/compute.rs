@@ -1,7 +1,7 @@
 //! Machines: spot instances that were taken back, zones and subnets that have none left.
 
 use super::site::ClusterSite;
-use super::{Case, Proposal, Remedy, say};
+use super::{Proposal, Remedy, RemedyCase, say};
 use crate::translate::nodes;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn is_spot(site: &ClusterSite<'_>) -> bool {
     !site.is_pooled() && site.text(&AVAILABILITY).is_some_and(|text| text.starts_with("SPOT"))
 }
 
-pub(super) fn spot<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn spot<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let mut found = pooled(case);
     match case.only(is_spot) {
         Ok(site) => found.extend(fallback(case, site)),
@@ -29,7 +29,7 @@ pub(super) fn spot<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// A pool's market cannot be changed: plumb would replace the pool.
-fn pooled<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+fn pooled<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let at = plumb_model::schema::Path::default().key("aws_attributes").key("availability");
     let told = |site: &ClusterSite<'a>| {
         let pool = site.pool?;
@@ -51,7 +51,7 @@ fn pooled<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 
 /// What spot machines fall back to. The driver is on demand where `first_on_demand` is over 0 (databricks-sdk,
 /// compute.AwsAttributes).
-fn fallback<'a>(case: &Case<'a>, site: &ClusterSite<'a>) -> Vec<Remedy<'a>> {
+fn fallback<'a>(case: &RemedyCase<'a>, site: &ClusterSite<'a>) -> Vec<Remedy<'a>> {
     let mut wanted = Vec::new();
     if site.text(&AVAILABILITY) == Some("SPOT") {
         wanted.push((AVAILABILITY, json!("SPOT_WITH_FALLBACK")));
@@ -98,7 +98,7 @@ fn has_zone(site: &ClusterSite<'_>) -> bool {
     !site.is_pooled() && is_aws && !site.text(&ZONE).is_some_and(|zone| zone.eq_ignore_ascii_case("auto"))
 }
 
-fn zone<'a>(case: &Case<'a>, why: &str) -> Option<Remedy<'a>> {
+fn zone<'a>(case: &RemedyCase<'a>, why: &str) -> Option<Remedy<'a>> {
     match case.only(has_zone) {
         Ok(site) => Some(set(site, &[(ZONE, json!("auto"))], why)),
         Err(names) if names.is_empty() => None,
@@ -109,7 +109,7 @@ fn zone<'a>(case: &Case<'a>, why: &str) -> Option<Remedy<'a>> {
     }
 }
 
-pub(super) fn capacity<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn capacity<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let why = "With zone_id auto, Databricks tries another zone when AWS has no capacity in one.";
     let mut found: Vec<Remedy<'a>> = zone(case, why).into_iter().collect();
     let has_fleet = |site: &ClusterSite<'_>| !site.is_pooled() && site.node_type().and_then(nodes::fleet).is_some();
@@ -125,7 +125,7 @@ pub(super) fn capacity<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     found
 }
 
-pub(super) fn subnet<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn subnet<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let why = "With zone_id auto, Databricks chooses the zone by the free addresses of the workspace's subnets.";
     zone(case, why).into_iter().collect()
 }

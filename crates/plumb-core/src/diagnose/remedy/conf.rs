@@ -3,12 +3,12 @@
 use super::compute::set;
 use super::memory::{driver, several};
 use super::site::ClusterSite;
-use super::{Case, Remedy, say};
+use super::{Remedy, RemedyCase, say};
 use serde_json::json;
 
 /// Sets a property of the one cluster of which `next` gives a value that is not there yet.
 fn property<'a>(
-    case: &Case<'a>,
+    case: &RemedyCase<'a>,
     key: &'static str,
     why: &str,
     next: impl Fn(&ClusterSite<'a>) -> Option<String>,
@@ -43,7 +43,7 @@ const MIB: f64 = 1_048_576.0;
 const MAX_RESULT: &str = "spark.driver.maxResultSize";
 
 /// The limit is raised to twice what it was, or what was needed if that is more; a result of many gigabytes belongs in a table.
-pub(super) fn max_result<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn max_result<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     const MOST_GIB: f64 = 16.0;
     let needed = case.slot("used").and_then(bytes);
     let why =
@@ -56,7 +56,7 @@ pub(super) fn max_result<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     })
 }
 
-pub(super) fn broadcast<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn broadcast<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let key = "spark.sql.autoBroadcastJoinThreshold";
     if case.sites.iter().any(|site| site.conf(key) == Some("-1")) {
         let text =
@@ -71,7 +71,7 @@ pub(super) fn broadcast<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     property(case, key, why, |_| Some("-1".to_owned()))
 }
 
-pub(super) fn kryo<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn kryo<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     const KEY: &str = "spark.kryoserializer.buffer.max";
     // Under 2 GiB (Spark configuration: "must be less than 2048m"); 64m where nothing is set.
     const MOST: f64 = 2047.0;
@@ -94,9 +94,9 @@ pub(super) fn kryo<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     })
 }
 
-pub(super) fn ansi<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn ansi<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let why = "As older Spark did. It hides mistakes: what cannot be cast, divided or added becomes null or wraps around without \
-               a word, for all queries of the cluster. Mend the data, or use try_cast and its like, and take this out again.";
+               a word, for all queries of the cluster. Fix the data, or use try_cast and its like, and take this out again.";
     property(case, "spark.sql.ansi.enabled", why, |_| Some("false".to_owned()))
 }
 
@@ -122,7 +122,7 @@ const READ: &str = "Files are read as Spark 2 and Hive wrote them. It hides whic
 const WRITE: &str = "Dates are written as Spark 2 and Hive read them. It hides that other readers take dates before 1582 for \
                      other days.";
 
-pub(super) fn datetime<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn datetime<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let named: Vec<_> = LEGACY.iter().filter(|(_, words, _)| case.shows(words)).collect();
     // One is sure only where the message names one.
     let [(key, _, hides)] = named.as_slice() else { return Vec::new() };

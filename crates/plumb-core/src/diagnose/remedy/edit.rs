@@ -1,6 +1,6 @@
 //! From a setting to the text of a manifest, and the proof that the text asks for that setting and nothing else.
 
-use super::{Case, FilePatch, Proposal};
+use super::{FilePatch, Proposal, RemedyCase};
 use crate::diagnose::result::ProposedChange;
 use crate::manifest::{Desired, Resource, document_of};
 use crate::plan::compare::{Context, Difference, Pattern, Undeclared, compare};
@@ -55,7 +55,7 @@ impl Proposal<'_> {
     }
 }
 
-impl<'a> Case<'a> {
+impl<'a> RemedyCase<'a> {
     /// The files that a proposal changes. An error says why it cannot be proposed as a change of text.
     pub(super) fn patched(&self, proposal: &Proposal<'a>) -> Result<Vec<FilePatch>, String> {
         let mut before: BTreeMap<String, String> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Libraries, scripts and objects that a manifest names: where it does.
 
 use super::site::ClusterSite;
-use super::{Case, Remedy, say};
+use super::{Remedy, RemedyCase, say};
 use plumb_model::schema::Path;
 use plumb_model::yaml::{Node, Span};
 
@@ -9,7 +9,7 @@ use plumb_model::yaml::{Node, Span};
 const MOST_PLACES: usize = 3;
 
 /// Where a text is part of a value of a job or of its cluster's manifest.
-fn places(case: &Case<'_>, text: &str) -> Vec<String> {
+fn places(case: &RemedyCase<'_>, text: &str) -> Vec<String> {
     let mut spans: Vec<Span> = Vec::new();
     let own = case.job.map(|job| &job.node);
     let others = case.sites.iter().filter(|site| site.at == Path::default()).map(|site| &site.resource.node);
@@ -31,7 +31,7 @@ fn collect(node: &Node, text: &str, spans: &mut Vec<Span>) {
 }
 
 /// Where it is named, in a sentence.
-fn named_at<'a>(case: &Case<'a>, name: &str, what: &str) -> Vec<Remedy<'a>> {
+fn named_at<'a>(case: &RemedyCase<'a>, name: &str, what: &str) -> Vec<Remedy<'a>> {
     // A short name is a part of many.
     let places = if name.len() < 3 { Vec::new() } else { places(case, name) };
     if places.is_empty() {
@@ -40,7 +40,7 @@ fn named_at<'a>(case: &Case<'a>, name: &str, what: &str) -> Vec<Remedy<'a>> {
     vec![Remedy::Say(say(format!("{what} {name} stands at {}.", places.join(", "))))]
 }
 
-pub(super) fn install<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn install<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(package) = case.slot("package").or_else(|| case.slot("dependency")) else { return Vec::new() };
     let bare = package.split(['=', '<', '>', '!', '~', '[']).next().unwrap_or(package).trim();
     let found = named_at(case, package, "The library");
@@ -48,7 +48,7 @@ pub(super) fn install<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// The package of a module may have another name, so nothing is added by itself.
-pub(super) fn module<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn module<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(module) = case.slot("package") else { return Vec::new() };
     let top = module.split('.').next().unwrap_or(module);
     let is_named = named_at(case, top, "The package");
@@ -66,7 +66,7 @@ pub(super) fn module<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     vec![Remedy::Say(say(text))]
 }
 
-pub(super) fn class<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn class<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(class) = case.slot("class").or_else(|| case.slot("main")) else { return Vec::new() };
     if class.starts_with("com.amazon.ws.emr") || class.starts_with("com/amazon/ws/emr") {
         let text = format!(
@@ -80,7 +80,7 @@ pub(super) fn class<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     named_at(case, class, "The class")
 }
 
-pub(super) fn init_script<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn init_script<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if let Some(script) = case.slot("script") {
         let file = script.rsplit('/').next().unwrap_or(script);
         return named_at(case, file, "The script");
@@ -91,7 +91,7 @@ pub(super) fn init_script<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     vec![Remedy::Say(say(format!("The init scripts of {} stand at {place}.", site.name)))]
 }
 
-pub(super) fn named<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn named<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(name) = case.slot("resource").or_else(|| case.slot("path")) else { return Vec::new() };
     named_at(case, name.trim_matches(['"', '\'', '.', ',']), "What is missing,")
 }

@@ -2,7 +2,7 @@
 
 use super::compute::set;
 use super::site::ClusterSite;
-use super::{Case, Remedy, say};
+use super::{Remedy, RemedyCase, say};
 use crate::translate::nodes;
 use serde_json::json;
 
@@ -13,14 +13,14 @@ const DEFAULT_PARTITIONS: i64 = 200;
 const SPILLS: [&str; 4] = ["Unable to acquire", "SparkOutOfMemoryError", "spill", "UnsafeExternalSorter"];
 
 /// Memory outside the heap is the machine's: only more of it per core helps.
-pub(super) fn container<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn container<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if case.shows(&SPILLS) {
         return partitions(case);
     }
     workers(case, "An executor's container was over its limit and nothing says that it spilled: more memory a core.")
 }
 
-pub(super) fn heap<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn heap<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if case.shows(&["native thread"]) {
         let text = "Threads, not memory, ran out: look for pools and clients that the code makes in each task.";
         return vec![Remedy::Say(say(text))];
@@ -32,7 +32,7 @@ pub(super) fn heap<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// Twice as many partitions.
-fn partitions<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+fn partitions<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let why = "Memory for sorting or aggregating ran out after spilling: half as much data a task.";
     let next = |site: &ClusterSite<'_>| match site.conf(PARTITIONS) {
         Some(text) => text.trim().parse::<i64>().ok().filter(|n| (1..=50_000).contains(n)).map(|n| n * 2),
@@ -48,7 +48,7 @@ fn partitions<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// Machines with more memory for the workers.
-fn workers<'a>(case: &Case<'a>, why: &str) -> Vec<Remedy<'a>> {
+fn workers<'a>(case: &RemedyCase<'a>, why: &str) -> Vec<Remedy<'a>> {
     bigger(case, why, |site| match (is_single(site), site.text(&["driver_node_type_id"])) {
         // Without workers, the driver does the work.
         (true, Some(_)) => "driver_node_type_id",
@@ -56,7 +56,7 @@ fn workers<'a>(case: &Case<'a>, why: &str) -> Vec<Remedy<'a>> {
     })
 }
 
-pub(super) fn driver<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn driver<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let why = "The driver ran out of memory: a machine with more of it, for the driver alone.";
     bigger(case, why, |site| match (is_single(site), site.text(&["driver_node_type_id"])) {
         (true, None) => "node_type_id",
@@ -68,7 +68,7 @@ fn is_single(site: &ClusterSite<'_>) -> bool {
     site.value(&["autoscale"]).is_none() && site.number(&["num_workers"]).unwrap_or_default() == 0
 }
 
-fn bigger<'a>(case: &Case<'a>, why: &str, member: impl Fn(&ClusterSite<'a>) -> &'static str) -> Vec<Remedy<'a>> {
+fn bigger<'a>(case: &RemedyCase<'a>, why: &str, member: impl Fn(&ClusterSite<'a>) -> &'static str) -> Vec<Remedy<'a>> {
     let size = ["spark.executor.memory", "spark.driver.memory"];
     let next = |site: &ClusterSite<'a>| {
         let now = site.text(&[member(site)]).or_else(|| site.text(&["node_type_id"]))?;
@@ -92,7 +92,7 @@ fn bigger<'a>(case: &Case<'a>, why: &str, member: impl Fn(&ClusterSite<'a>) -> &
     }
 }
 
-fn pooled<'a>(case: &Case<'a>, why: &str) -> Vec<Remedy<'a>> {
+fn pooled<'a>(case: &RemedyCase<'a>, why: &str) -> Vec<Remedy<'a>> {
     let Some((site, pool)) = case.sites.iter().find_map(|site| Some((site, site.pool?))) else { return Vec::new() };
     let at = plumb_model::schema::Path::default().key("node_type_id");
     let bigger = site.node_type().and_then(nodes::bigger_memory).map(|node| format!(", for example {node}"));

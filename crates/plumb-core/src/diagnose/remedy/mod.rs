@@ -14,9 +14,6 @@ mod quota;
 mod runs;
 mod site;
 
-#[cfg(test)]
-mod tests;
-
 use super::result::{Advice, Confidence, DiagnosedCause, Diagnosis, ProposedChange, TASK_KEY};
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::manifest::{Desired, Resource};
@@ -56,7 +53,7 @@ pub struct RemedyInput<'a> {
 /// where nothing is sure.
 pub fn remedies(input: &RemedyInput<'_>) -> (Vec<FilePatch>, Vec<Advice>) {
     let Some(cause) = &input.diagnosis.cause else { return (Vec::new(), Vec::new()) };
-    let case = Case::new(input, cause);
+    let case = RemedyCase::new(input, cause);
     let mut patches: Vec<FilePatch> = Vec::new();
     let mut advice = Vec::new();
     for remedy in case.remedies() {
@@ -117,7 +114,7 @@ fn job<'a>(input: &RemedyInput<'a>, task: Option<&str>) -> Option<&'a Resource> 
 }
 
 /// A cause, and the manifests that it happened to.
-struct Case<'a> {
+struct RemedyCase<'a> {
     input: &'a RemedyInput<'a>,
     cause: &'a DiagnosedCause,
     /// The job that ran; `None` for what is no job of Databricks.
@@ -126,12 +123,12 @@ struct Case<'a> {
     sites: Vec<ClusterSite<'a>>,
 }
 
-impl<'a> Case<'a> {
-    fn new(input: &'a RemedyInput<'a>, cause: &'a DiagnosedCause) -> Case<'a> {
+impl<'a> RemedyCase<'a> {
+    fn new(input: &'a RemedyInput<'a>, cause: &'a DiagnosedCause) -> RemedyCase<'a> {
         let task = cause.slots.get(TASK_KEY).map(String::as_str);
         let job = job(input, task);
         let sites = job.map(|job| site::sites(input.desired, job, task)).unwrap_or_default();
-        Case { input, cause, job, sites }
+        RemedyCase { input, cause, job, sites }
     }
 
     fn slot(&self, name: &str) -> Option<&'a str> {

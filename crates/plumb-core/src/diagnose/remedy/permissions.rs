@@ -1,10 +1,10 @@
 //! Rights: what the message says is missing, and no more.
 
-use super::{Case, Remedy, copy, say};
+use super::{Remedy, RemedyCase, copy, say};
 use serde_json::{Value, json};
 
 /// `service:Action`, as IAM has it.
-fn action<'a>(case: &Case<'a>) -> Option<&'a str> {
+fn action<'a>(case: &RemedyCase<'a>) -> Option<&'a str> {
     let action = case.slot("action")?;
     let (service, verb) = action.split_once(':').unwrap_or_default();
     let is_plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -22,7 +22,7 @@ fn action<'a>(case: &Case<'a>) -> Option<&'a str> {
 }
 
 /// The ARN that a message names, or that of a path of S3.
-fn resource(case: &Case<'_>) -> Option<String> {
+fn resource(case: &RemedyCase<'_>) -> Option<String> {
     let is_narrow = |arn: &str| arn.starts_with("arn:") && !arn.contains('*') && arn.split(':').count() >= 6;
     if let Some(arn) =
         case.slot("resource").map(|arn| arn.trim_matches(['"', '\'', '.', ','])).filter(|arn| is_narrow(arn))
@@ -53,7 +53,7 @@ fn pretty(statement: &Value) -> String {
 }
 
 /// A statement for the policy of who was refused.
-pub(super) fn statement<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn statement<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let (Some(action), Some(resource)) = (action(case), resource(case)) else { return Vec::new() };
     let who = case.slot("principal").map(role);
     let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
@@ -66,7 +66,7 @@ pub(super) fn statement<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// The same for a key, whose own policy has to allow it too (AWS KMS, key policies).
-pub(super) fn key<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn key<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let mut found = statement(case);
     if !found.is_empty() {
         let who = case.slot("principal").map_or_else(|| "the role".to_owned(), role);
@@ -93,7 +93,7 @@ const SECURABLES: [&str; 12] = [
     "METASTORE",
 ];
 
-pub(super) fn grant<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn grant<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if case.shows(&["REQUIRES_SINGLE_PART_NAMESPACE", "UC_NOT_ENABLED", "UC_COMMAND_NOT_SUPPORTED"]) {
         return access_mode(case);
     }
@@ -139,7 +139,7 @@ fn quoted_path(name: &str) -> String {
 }
 
 /// A cluster without an access mode has no Unity Catalog.
-fn access_mode<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+fn access_mode<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let member = ["data_security_mode"];
     let is_without = |site: &super::ClusterSite<'a>| {
         site.text(&member).is_some_and(|mode| mode == "NONE" || mode.starts_with("LEGACY_"))
@@ -153,7 +153,7 @@ fn access_mode<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
     }
 }
 
-pub(super) fn secret<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn secret<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(scope) = case.slot("scope") else { return Vec::new() };
     let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.@".contains(c));
     if !is_plain(scope) {

@@ -1,7 +1,7 @@
 //! Limits of the AWS account.
 
 use super::site::{ClusterSite, job_clusters};
-use super::{Case, Remedy, copy};
+use super::{Remedy, RemedyCase, copy};
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::translate::nodes;
 
@@ -43,7 +43,7 @@ fn market<'a>(site: &ClusterSite<'a>) -> Option<&'a str> {
     }
 }
 
-pub(super) fn vcpus<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn vcpus<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let spot_words = ["MaxSpotInstanceCountExceeded", "pot instance count", "Spot"];
     // Other limits of an account have other codes, which no message here tells.
     let is_of_cores = case.cause.class == "VCPU_LIMIT"

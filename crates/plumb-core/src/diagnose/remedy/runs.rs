@@ -1,7 +1,7 @@
 //! Runs that took too long, and runs that were not allowed to start.
 
 use super::edit::Setting;
-use super::{Case, Proposal, Remedy, say};
+use super::{Proposal, Remedy, RemedyCase, say};
 use plumb_model::schema::{Path, Segment};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub struct GreenRuns {
 /// A green run of at least this part of the limit says that the job grew.
 const NEAR: f64 = 0.8;
 
-pub(super) fn timeout<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn timeout<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(job) = case.job else { return Vec::new() };
     let Some((path, limit)) = limit_of(case, &job.spec) else { return Vec::new() };
     let place = case.place(job, &path);
@@ -49,7 +49,7 @@ pub(super) fn timeout<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
 }
 
 /// The limit that a run was over: the task's, if one is known and has one; else the job's.
-fn limit_of(case: &Case<'_>, spec: &Value) -> Option<(Path, i64)> {
+fn limit_of(case: &RemedyCase<'_>, spec: &Value) -> Option<(Path, i64)> {
     let limit = |value: &Value| value.get("timeout_seconds").and_then(Value::as_i64).filter(|limit| *limit > 0);
     let own = case.task().and_then(|key| {
         let task = spec.get("tasks")?.as_array()?.iter().find(|task| task["task_key"] == key)?;
@@ -59,7 +59,7 @@ fn limit_of(case: &Case<'_>, spec: &Value) -> Option<(Path, i64)> {
     own.or_else(|| Some((Path::default().key("timeout_seconds"), limit(spec)?)))
 }
 
-pub(super) fn limit<'a>(case: &Case<'a>) -> Vec<Remedy<'a>> {
+pub(super) fn limit<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(job) = case.job else { return Vec::new() };
     if job.spec.get("max_concurrent_runs").and_then(Value::as_i64) == Some(0) {
         let place = case.place(job, &Path::default().key("max_concurrent_runs"));

@@ -1,6 +1,6 @@
 //! Where the manifests say what the cluster of a run is like.
 
-use super::Case;
+use super::RemedyCase;
 use super::edit::Setting;
 use crate::kinds::Kind;
 use crate::kinds::databricks::cluster::DatabricksCluster;
@@ -163,7 +163,7 @@ pub(super) fn referred<'a>(desired: &'a Desired, value: Option<&Value>, kind: &s
     desired.resources.iter().find(|r| r.address.kind == kind && r.address.name == name)
 }
 
-impl<'a> Case<'a> {
+impl<'a> RemedyCase<'a> {
     /// The one cluster that something holds for; an error names those that it may be, or says that it is none.
     pub(super) fn only(&self, holds: impl Fn(&ClusterSite<'a>) -> bool) -> Result<&ClusterSite<'a>, Vec<String>> {
         let found: Vec<&ClusterSite<'a>> = self.sites.iter().filter(|site| holds(site)).collect();

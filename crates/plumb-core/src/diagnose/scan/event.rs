@@ -56,6 +56,8 @@ struct EventHead {
     has_head: bool,
     /// INFO or less: of such events only few lines say anything.
     is_info: bool,
+    /// It says no level: what a program prints, and not what it logs.
+    is_print: bool,
     time: HeadTime,
 }
 
@@ -219,6 +221,7 @@ impl<'c> EventReader<'c> {
             }
         }
         self.head.is_info = shape.level.is_some_and(|level| level <= LogLevel::Info);
+        self.head.is_print = shape.level.is_none();
         if self.head.is_info {
             let found = self.matched(line, true);
             if found.is_empty() || is_own(&line[shape.message.min(line.len())..]) {
@@ -308,7 +311,7 @@ impl<'c> EventReader<'c> {
             return false;
         }
         if line.starts_with(TRACEBACK) || line.starts_with(b"Exception in thread ") {
-            return !self.head.has_head || self.head.is_info || self.stack.is_open();
+            return !self.head.has_head || self.head.is_info || self.head.is_print || self.stack.is_open();
         }
         if self.head.has_head {
             return self.head.is_info && leading_exception(line).is_some();
@@ -477,6 +480,7 @@ impl<'c> EventReader<'c> {
         self.event += 1;
         self.head.has_head = has_head;
         self.head.is_info = false;
+        self.head.is_print = false;
     }
 
     fn end_event(&mut self) {

@@ -494,7 +494,7 @@ fn what_a_program_prints_without_a_time_has_none() {
     let at =
         |path: &str| scanned(path, &text).clues.iter().find(|clue| &*clue.class == "USER_CODE").map(|clue| clue.at);
     assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stdout"), Some(None));
-    assert_eq!(at("containers/application_1_1/container_1_1_01_000001/stderr").map(|at| at.is_some()), Some(true));
+    assert!(at("containers/application_1_1/container_1_1_01_000001/stderr").is_some_and(|at| at.is_some()));
 }
 
 #[test]

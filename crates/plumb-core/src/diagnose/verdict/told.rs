@@ -14,7 +14,7 @@ const MOST_LINES: usize = 6;
 /// The most lines to look at without a cause.
 const MOST_LOOKS: usize = 3;
 /// What is added where the work was done, or goes on, and only Airflow failed.
-const WORK_DONE: &str = "; the work is done: Airflow lost sight of it";
+const WORK_DONE: &str = "; what it started succeeded: the work is done";
 const WORK_GOES_ON: &str = "; the work goes on: Airflow no longer waits for it";
 
 /// A cause as it is told.

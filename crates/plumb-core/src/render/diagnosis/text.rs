@@ -149,7 +149,7 @@ impl DiagnosisText {
         }
         if let Some(fingerprint) = &diagnosis.fingerprint {
             let before = context.before.as_ref().map(|before| format!(": {}", visible(before))).unwrap_or_default();
-            self.said("Before", &format!("fingerprint {fingerprint}{before}"));
+            self.said("", &format!("fingerprint {fingerprint}{before}"));
         }
         self.said("Read", &read(&diagnosis.read));
         for missing in &diagnosis.missing {

@@ -1,14 +1,17 @@
 //! What holds of every patch: it is what it says, and nothing else of the file or of the manifests changes.
 
-use super::super::GreenRuns;
 use super::{World, job, loaded};
-use crate::diagnose::result::Confidence;
+use plumb_core::diagnose::remedy::GreenRuns;
+use plumb_core::diagnose::result::Confidence;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// A class, its slots, and the text of its line.
+type Changing = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// Every class that may change a manifest, with what it takes to.
-const CHANGING: [(&str, &[(&str, &str)], &str); 15] = [
+const CHANGING: [Changing; 15] = [
     ("SPOT_RECLAIM", &[], ""),
     ("CAPACITY", &[], ""),
     ("SUBNET_FULL", &[], ""),
@@ -106,7 +109,7 @@ fn worlds(files: &BTreeMap<String, String>, address: &str) -> Vec<World> {
 
 #[test]
 fn a_patch_of_any_fixture_is_what_it_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kinds/DatabricksJob");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds/DatabricksJob");
     let mut made = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

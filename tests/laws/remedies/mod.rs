@@ -4,13 +4,16 @@ mod changes;
 mod laws;
 mod words;
 
-use super::{FilePatch, GreenRuns, RemedyInput, remedies};
-use crate::diagnose::result::{
+use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies};
+use plumb_core::diagnose::result::{
     Advice, Confidence, DiagnosedCause, Diagnosis, EvidenceLine, FORMAT, RunOutcome, TASK_KEY,
 };
-use crate::kinds;
-use crate::manifest::{Desired, InMemory, Request, load};
+use plumb_core::kinds;
+use plumb_core::manifest::{Desired, InMemory, Request, load};
 use std::collections::BTreeMap;
+
+/// How changed texts are loaded again.
+type Reload<'a> = dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String> + 'a;
 
 const PROJECT: &str = "\
 apiVersion: plumb/v1
@@ -25,7 +28,7 @@ spec:
 ";
 
 /// Manifests, and what their run failed of.
-pub(super) struct World {
+pub struct World {
     pub files: BTreeMap<String, String>,
     pub address: String,
     pub cause: DiagnosedCause,
@@ -86,10 +89,7 @@ impl World {
         self.remedies_by(&reload)
     }
 
-    pub fn remedies_by(
-        &self,
-        reload: &dyn Fn(&BTreeMap<String, String>) -> Result<Desired, String>,
-    ) -> (Vec<FilePatch>, Vec<Advice>) {
+    pub fn remedies_by(&self, reload: &Reload<'_>) -> (Vec<FilePatch>, Vec<Advice>) {
         let desired = loaded(&self.files).unwrap_or_else(|e| panic!("{e}"));
         let diagnosis = diagnosis(self.cause.clone());
         remedies(&RemedyInput {
@@ -122,7 +122,7 @@ impl World {
     }
 }
 
-pub(super) fn loaded(files: &BTreeMap<String, String>) -> Result<Desired, String> {
+pub fn loaded(files: &BTreeMap<String, String>) -> Result<Desired, String> {
     let all = files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
     let env = |name: &str| Some(format!("a value of {name}"));
     let request = Request { target: None, variables: BTreeMap::new(), env: &env, user: None };
@@ -161,7 +161,7 @@ fn diagnosis(cause: DiagnosedCause) -> Diagnosis {
 }
 
 /// A job with one shared cluster, whose members are given, each on a line of its own.
-pub(super) fn job(members: &[&str]) -> String {
+pub fn job(members: &[&str]) -> String {
     let mut text = "\
 # The monthly load.
 apiVersion: plumb/v1

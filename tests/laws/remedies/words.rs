@@ -1,7 +1,7 @@
 //! What is said where nothing is to be patched: limits, rights, places.
 
-use super::super::GreenRuns;
 use super::{World, job};
+use plumb_core::diagnose::remedy::GreenRuns;
 
 const M5: &str = "node_type_id: m5.xlarge";
 
