@@ -497,13 +497,21 @@ fn what_a_program_prints_without_a_time_has_none() {
     assert!(at("containers/application_1_1/container_1_1_01_000001/stderr").is_some_and(|at| at.is_some()));
 }
 
+/// What the classes that are built in find.
+fn by_builtin(path: &str, text: &str) -> FileFindings {
+    let catalogue = Catalogue::builtin().unwrap();
+    let mut scan = FileScan::new(&catalogue, path, place_of(path), TimeZone::UTC);
+    scan.feed(text.as_bytes());
+    scan.finish()
+}
+
 #[test]
 fn what_a_pool_wraps_stands_in_the_same_message() {
     let text = "Caused by: java.sql.SQLException: Unable to open a test connection to the given database. Original Exception: ------\njava.sql.SQLException: Access denied for user 'hive'@'10.0.0.1' (using password: YES)\n";
     let text = format!(
         "Exception in thread \"main\" java.lang.RuntimeException: Unable to instantiate org.apache.hadoop.hive.ql.metadata.SessionHiveMetaStoreClient\n{text}"
     );
-    let clues = scanned("driver.log", &text).clues;
+    let clues = by_builtin("driver.log", &text).clues;
     let event = |class: &str| clues.iter().find(|clue| &*clue.class == class).map(|clue| clue.event);
     assert!(event("JDBC").is_some());
     assert_eq!(event("METASTORE"), event("JDBC"));
@@ -517,7 +525,7 @@ fn a_signal_that_stands_beside_the_sentence_is_seen() {
             "{{\"timestamp\":\"2025-09-03T02:30:38.7Z\",\"level\":\"critical\",\"event\":\"Process terminated by signal. For more information, see x\",\"signal_name\":\"{signal}\"}}\n"
         )
     };
-    let is_killed = |signal| scanned(path, &line(signal)).clues.iter().any(|c| &*c.class == "AIRFLOW_WORKER_KILLED");
+    let is_killed = |signal| by_builtin(path, &line(signal)).clues.iter().any(|c| &*c.class == "AIRFLOW_WORKER_KILLED");
     assert!(is_killed("SIGKILL"));
     assert!(!is_killed("SIGTERM"));
 }
