@@ -105,11 +105,11 @@ fn causes_of_both_sides_are_counted_together() {
     assert_eq!(capacity["on_databricks"], json!({ "failed": 1, "runs": 3 }));
     // Both have no run that made good for them: 2.5 h and 2 h, up to their own ends.
     assert_eq!((&capacity["seconds_lost"], &capacity["open"]), (&json!(9_000 + 7_200), &json!(2)));
-    // Up to the end of the run that made good, a day later.
+    // Up to the end of the run that made good, a day later; and the step of EMR, which none made good for.
     let code = of("USER_CODE");
     assert_eq!(
         (&code["seconds_lost"], &code["open"], &code["moved_along"]),
-        (&json!(95_400), &json!(0), &json!(false))
+        (&json!(95_400 + 7_200), &json!(1), &json!(true))
     );
     for form in ["text", "markdown", "html"] {
         world

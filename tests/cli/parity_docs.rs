@@ -100,24 +100,13 @@ fn the_ten_minutes_are_true() {
     world.commit("Let amounts differ by a cent");
     write_data(&world, 0);
     told(&world, &mut fresh, "equal", &[0]);
-    // Later months are missing one day.
+    // As on the day of the page: whenever this runs, no later month is missing yet, and no report is of the future.
+    let evidence = "evidence/audience-2026-10.json";
+    let mut report: serde_json::Value = serde_json::from_str(&world.read(evidence)).unwrap();
+    report["checked_at"] = "2026-11-03T08:00:00Z".into();
+    world.write(evidence, &report.to_string());
     world.env("PLUMB_NOW", Some("2026-11-30T08:00:00Z"));
     told(&world, &mut fresh, "status", &[2]);
-    // When it was compared.
-    let range = block(&fresh, "status");
-    let levelled: String = fresh[range.clone()]
-        .split_inclusive(' ')
-        .map(|word| {
-            if word.len() == 11 && word.starts_with("20") {
-                "2026-11-03 "
-            } else if word.len() == 6 && word.as_bytes()[2] == b':' {
-                "08:00 "
-            } else {
-                word
-            }
-        })
-        .collect();
-    fresh.replace_range(range, &levelled);
     if std::env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
         return std::fs::write(PATH, fresh).unwrap();
     }

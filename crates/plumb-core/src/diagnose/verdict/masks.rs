@@ -20,6 +20,10 @@ const WHILE_BEFORE: i64 = 600;
 /// The families whose exceptions say themselves what they come from, and the class among them that does not.
 const SAY_MUCH: [&str; 5] = ["sql", "storage", "versions", "memory", "user"];
 const SPARK_CONTEXT: &str = "SPARK_CONTEXT";
+/// What a node does not come back from: whoever asks it for its files fails from then on, however often the stage is tried again.
+const GONE: [&str; 2] = ["SPOT_RECLAIM", "LOST_NODE"];
+/// What says that a peer did not answer.
+const ABOUT_PEERS: [&str; 3] = ["FETCH_FAILED", "RPC_DISASSOC", "BROADCAST_PIECE"];
 /// How many clues with incomparable names are looked at.
 const MOST_STRANGERS: usize = 8;
 
@@ -139,7 +143,10 @@ fn best(
         let from = |seconds: i64| sighting.at.map(|at| at - seconds * 1_000);
         for key in keys_of(sighting, keys) {
             let Some(numbers) = keys.get(&key) else { continue };
-            let close = in_reach(case, numbers, from(class.within), number, sighting, &key);
+            let named = matches!(key, Key::Node(_) | Key::Executor(_) | Key::Container(_));
+            let is_gone = named && is_about_a_peer(sighting) && GONE.contains(&&*class.name);
+            let earliest = if is_gone { None } else { from(class.within) };
+            let close = in_reach(case, numbers, earliest, number, sighting, &key);
             // What befell the same node a while before is likely why, though nothing proves it.
             let while_before = || {
                 let named = !matches!(key, Key::Run | Key::Any | Key::Path(_)) && !sighting.is_cause();
@@ -165,6 +172,10 @@ fn speaks_for_itself(case: &Case<'_>, sighting: &Sighting<'_>, other: &Sighting<
     let says_much = SAY_MUCH.contains(&family) && sighting.class() != SPARK_CONTEXT;
     let of_the_program = matches!(other.clue.layer, Layer::Step | Layer::Driver);
     says_much && of_the_program && sighting.is_cause() && sighting.message != other.message
+}
+
+fn is_about_a_peer(sighting: &Sighting<'_>) -> bool {
+    ABOUT_PEERS.contains(&sighting.class())
 }
 
 /// The first clue of a list that is not too early and not too late for what it is to explain.
