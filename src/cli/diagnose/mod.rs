@@ -26,7 +26,7 @@ use keep::KeptDiagnoses;
 use months::LookingBack;
 use plumb_core::diagnose::catalogue::Source;
 use plumb_core::diagnose::kept::before;
-use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies};
+use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies, rights};
 use plumb_core::diagnose::result::{Advice, RunOutcome};
 use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
 use plumb_core::manifest::InMemory;
@@ -434,6 +434,8 @@ impl Diagnosing<'_> {
             diagnosis.change.extend(patches.iter().map(|patch| patch.shown.clone()));
             diagnosis.advice.extend(advice);
             self.patches.borrow_mut().extend(patches);
+        } else {
+            diagnosis.advice.extend(rights(&diagnosis));
         }
         match self.project {
             Some(project) => hidden_in(project, &diagnosis),

@@ -136,7 +136,7 @@ pub fn loaded(files: &BTreeMap<String, String>) -> Result<Desired, String> {
     })
 }
 
-fn diagnosis(cause: DiagnosedCause) -> Diagnosis {
+pub fn diagnosis(cause: DiagnosedCause) -> Diagnosis {
     Diagnosis {
         format: FORMAT.into(),
         name: "DatabricksJob/etl".into(),

@@ -1,7 +1,7 @@
 //! What is said where nothing is to be patched: limits, rights, places.
 
-use super::{World, job};
-use plumb_core::diagnose::remedy::GreenRuns;
+use super::{World, diagnosis, job};
+use plumb_core::diagnose::remedy::{GreenRuns, rights};
 
 const M5: &str = "node_type_id: m5.xlarge";
 
@@ -73,6 +73,8 @@ fn a_statement_allows_what_the_message_says_and_no_more() {
         serde_json::json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-raw/2026/10/a.parquet"})
     );
     assert!(advice[0].text.contains("arn:aws:iam::123456789012:role/jobs"), "{}", advice[0].text);
+    // It takes no manifest.
+    assert_eq!(rights(&diagnosis(world.cause.clone())), advice);
     // A path of S3 and a call have a right as well.
     let said = World::of(&job(&[M5]), "S3_403").with("action", "PutObject").with("path", "s3a://acme-out/x/y").said();
     assert!(said.contains("\"s3:PutObject\"") && said.contains("\"arn:aws:s3:::acme-out/x/y\""), "{said}");

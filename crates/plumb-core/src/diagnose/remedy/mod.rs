@@ -18,6 +18,7 @@ use super::result::{Advice, Confidence, DiagnosedCause, Diagnosis, ProposedChang
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::manifest::{Desired, Resource};
 use edit::Setting;
+use permissions::Refusal;
 pub use runs::GreenRuns;
 use site::ClusterSite;
 use std::collections::BTreeMap;
@@ -70,6 +71,18 @@ pub fn remedies(input: &RemedyInput<'_>) -> (Vec<FilePatch>, Vec<Advice>) {
         }
     }
     (patches, advice)
+}
+
+/// The rights that a diagnosis asks for, where there is no manifest of what ran: statements to copy.
+pub fn rights(diagnosis: &Diagnosis) -> Vec<Advice> {
+    let Some(cause) = &diagnosis.cause else { return Vec::new() };
+    let refused = Refusal { cause, runs_as: None };
+    match cause.class.as_str() {
+        "S3_403" | "IAM_ROLE" => permissions::statement(&refused),
+        "KMS" => permissions::key(&refused),
+        "UC_PERMISSION" => permissions::grant(&refused),
+        _ => Vec::new(),
+    }
 }
 
 /// One thing that helps.
@@ -176,9 +189,9 @@ impl<'a> RemedyCase<'a> {
             "CLASS_NOT_FOUND" => libraries::class(self),
             "INIT_SCRIPT" => libraries::init_script(self),
             "RESOURCE_MISSING" => libraries::named(self),
-            "S3_403" | "IAM_ROLE" => permissions::statement(self),
-            "KMS" => permissions::key(self),
-            "UC_PERMISSION" => permissions::grant(self),
+            "S3_403" | "IAM_ROLE" => permissions::said(self, permissions::statement),
+            "KMS" => permissions::said(self, permissions::key),
+            "UC_PERMISSION" => permissions::unity(self),
             "SECRETS" => permissions::secret(self),
             _ => Vec::new(),
         };

@@ -1,11 +1,29 @@
 //! Rights: what the message says is missing, and no more.
 
 use super::{Remedy, RemedyCase, copy, say};
+use crate::diagnose::result::{Advice, DiagnosedCause};
 use serde_json::{Value, json};
 
+/// What was refused, as the message names it.
+pub(super) struct Refusal<'a> {
+    pub cause: &'a DiagnosedCause,
+    /// Whom the manifest of the job names, where there is one.
+    pub runs_as: Option<&'a str>,
+}
+
+impl<'a> Refusal<'a> {
+    fn of(case: &RemedyCase<'a>) -> Refusal<'a> {
+        Refusal { cause: case.cause, runs_as: runs_as(case) }
+    }
+
+    fn slot(&self, name: &str) -> Option<&'a str> {
+        self.cause.slots.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
 /// `service:Action`, as IAM has it.
-fn action<'a>(case: &RemedyCase<'a>) -> Option<&'a str> {
-    let action = case.slot("action")?;
+fn action<'a>(refused: &Refusal<'a>) -> Option<&'a str> {
+    let action = refused.slot("action")?;
     let (service, verb) = action.split_once(':').unwrap_or_default();
     let is_plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if is_plain(service) && is_plain(verb) {
@@ -22,22 +40,22 @@ fn action<'a>(case: &RemedyCase<'a>) -> Option<&'a str> {
 }
 
 /// The ARN that a message names, or that of a path of S3.
-fn resource(case: &RemedyCase<'_>) -> Option<String> {
+fn resource(refused: &Refusal<'_>) -> Option<String> {
     let is_narrow = |arn: &str| arn.starts_with("arn:") && !arn.contains('*') && arn.split(':').count() >= 6;
     if let Some(arn) =
-        case.slot("resource").map(|arn| arn.trim_matches(['"', '\'', '.', ','])).filter(|arn| is_narrow(arn))
+        refused.slot("resource").map(|arn| arn.trim_matches(['"', '\'', '.', ','])).filter(|arn| is_narrow(arn))
     {
         return Some(arn.to_owned());
     }
-    let path = case.slot("path")?;
+    let path = refused.slot("path")?;
     let path = path.split_once("://").filter(|(scheme, _)| matches!(*scheme, "s3" | "s3a" | "s3n"))?.1;
     if path.contains(['*', '?']) {
         return None;
     }
     let bucket = path.split('/').next().filter(|bucket| !bucket.is_empty())?;
     // `aws-cn` of `arn:aws-cn:sts::…`.
-    let partition = case.slot("principal").and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
-    let what = if action(case) == Some("s3:ListBucket") { bucket } else { path };
+    let partition = refused.slot("principal").and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
+    let what = if action(refused) == Some("s3:ListBucket") { bucket } else { path };
     Some(format!("arn:{partition}:s3:::{what}"))
 }
 
@@ -53,26 +71,26 @@ fn pretty(statement: &Value) -> String {
 }
 
 /// A statement for the policy of who was refused.
-pub(super) fn statement<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
-    let (Some(action), Some(resource)) = (action(case), resource(case)) else { return Vec::new() };
-    let who = case.slot("principal").map(role);
+pub(super) fn statement(refused: &Refusal<'_>) -> Vec<Advice> {
+    let (Some(action), Some(resource)) = (action(refused), resource(refused)) else { return Vec::new() };
+    let who = refused.slot("principal").map(role);
     let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
     let whose = who.as_deref().unwrap_or("the role of the cluster");
     let text = format!(
         "Add this statement to a policy of {whose}. If it is there, the policy of the bucket, of an endpoint or of the \
          organization refuses it."
     );
-    vec![Remedy::Say(copy(text, pretty(&statement)))]
+    vec![copy(text, pretty(&statement))]
 }
 
 /// The same for a key, whose own policy has to allow it too (AWS KMS, key policies).
-pub(super) fn key<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
-    let mut found = statement(case);
+pub(super) fn key(refused: &Refusal<'_>) -> Vec<Advice> {
+    let mut found = statement(refused);
     if !found.is_empty() {
-        let who = case.slot("principal").map_or_else(|| "the role".to_owned(), role);
-        found.push(Remedy::Say(say(format!(
+        let who = refused.slot("principal").map_or_else(|| "the role".to_owned(), role);
+        found.push(say(format!(
             "The key's own policy has to let {who} do it as well, or leave it to IAM; in another account it has to name the role."
-        ))));
+        )));
     }
     found
 }
@@ -93,11 +111,23 @@ const SECURABLES: [&str; 12] = [
     "METASTORE",
 ];
 
-pub(super) fn grant<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
+/// The statements of those functions, for what ran.
+pub(super) fn said<'a>(case: &RemedyCase<'a>, of: fn(&Refusal<'_>) -> Vec<Advice>) -> Vec<Remedy<'a>> {
+    of(&Refusal::of(case)).into_iter().map(Remedy::Say).collect()
+}
+
+pub(super) fn unity<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if case.shows(&["REQUIRES_SINGLE_PART_NAMESPACE", "UC_NOT_ENABLED", "UC_COMMAND_NOT_SUPPORTED"]) {
         return access_mode(case);
     }
-    let (Some(action), Some(kind), Some(name)) = (case.slot("action"), case.slot("kind"), case.slot("resource")) else {
+    said(case, grant)
+}
+
+/// The GRANT that a message asks for.
+pub(super) fn grant(refused: &Refusal<'_>) -> Vec<Advice> {
+    let (Some(action), Some(kind), Some(name)) =
+        (refused.slot("action"), refused.slot("kind"), refused.slot("resource"))
+    else {
         return Vec::new();
     };
     let action = action.trim().replace('_', " ").to_ascii_uppercase();
@@ -106,23 +136,16 @@ pub(super) fn grant<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     if !is_words(&action) || !SECURABLES.contains(&kind.as_str()) {
         return Vec::new();
     }
-    let runs_as = case.job.and_then(|job| {
-        let who = job.spec.get("run_as")?;
-        who.get("service_principal_name").or_else(|| who.get("user_name"))?.as_str()
-    });
-    let Some(principal) = case.slot("principal").or(runs_as) else {
+    let Some(principal) = refused.slot("principal").or(refused.runs_as) else {
         let text = "Grant it to whom the job runs as; neither the message nor the manifest names them.";
-        return vec![Remedy::Say(copy(
-            text,
-            format!("GRANT {action} ON {kind} {} TO `PRINCIPAL`;", quoted_path(name)),
-        ))];
+        return vec![copy(text, format!("GRANT {action} ON {kind} {} TO `PRINCIPAL`;", quoted_path(name)))];
     };
     let sql = if kind == "METASTORE" {
         format!("GRANT {action} ON METASTORE TO {};", quoted(principal))
     } else {
         format!("GRANT {action} ON {kind} {} TO {};", quoted_path(name), quoted(principal))
     };
-    vec![Remedy::Say(copy(format!("Run this as an owner of the {}.", kind.to_ascii_lowercase()), sql))]
+    vec![copy(format!("Run this as an owner of the {}.", kind.to_ascii_lowercase()), sql)]
 }
 
 /// A name between backticks, as SQL takes any.
@@ -153,17 +176,19 @@ fn access_mode<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     }
 }
 
+/// Whom the manifest of the job names.
+fn runs_as<'a>(case: &RemedyCase<'a>) -> Option<&'a str> {
+    let who = case.job?.spec.get("run_as")?;
+    who.get("service_principal_name").or_else(|| who.get("user_name"))?.as_str()
+}
+
 pub(super) fn secret<'a>(case: &RemedyCase<'a>) -> Vec<Remedy<'a>> {
     let Some(scope) = case.slot("scope") else { return Vec::new() };
     let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.@".contains(c));
     if !is_plain(scope) {
         return Vec::new();
     }
-    let runs_as = case.job.and_then(|job| {
-        let who = job.spec.get("run_as")?;
-        who.get("service_principal_name").or_else(|| who.get("user_name"))?.as_str()
-    });
-    let who = runs_as.filter(|who| is_plain(who)).unwrap_or("PRINCIPAL");
+    let who = runs_as(case).filter(|who| is_plain(who)).unwrap_or("PRINCIPAL");
     if let Some(key) = case.slot("key").filter(|key| is_plain(key)) {
         let text = format!("If the key {key} is in the scope, whom the job runs as may not read it.");
         return vec![Remedy::Say(copy(text, format!("databricks secrets put-acl {scope} {who} READ")))];
