@@ -19,16 +19,7 @@ pub(super) trait CodeMeaning {
 
 impl CodeMeaning for Catalogue {
     fn code(&self, place: &str, code: &str) -> Option<(Arc<str>, ClueRole)> {
-        let exact = Catalogue::code(self, place, code).map(|(class, role)| (class.name.clone(), role));
-        // `BOOTSTRAP_FAILURE_WORKER*` is every code that begins so; the longest beginning says most.
-        let begins = || {
-            let codes = self.classes().iter().flat_map(|class| class.codes.iter().map(move |known| (class, known)));
-            let like = codes.filter(|(_, known)| known.place == place);
-            let like = like.filter_map(|(class, known)| Some((class, known, known.code.strip_suffix('*')?)));
-            let best = like.filter(|(.., start)| code.starts_with(start)).max_by_key(|(.., start)| start.len());
-            best.map(|(class, known, _)| (class.name.clone(), known.role.unwrap_or(class.role)))
-        };
-        exact.or_else(begins)
+        Catalogue::code(self, place, code).map(|(class, role)| (class.name.clone(), role))
     }
 
     fn role(&self, class: &str) -> Option<ClueRole> {

@@ -132,12 +132,21 @@ impl Catalogue {
         self.classes.iter().find(|class| &*class.name == name)
     }
 
-    /// What a code of a service says: the class and its role.
+    /// What a code of a service says: the class and its role. `BOOTSTRAP_FAILURE_WORKER*` is every code that begins so; the
+    /// longest beginning says most, and the code itself more.
     pub fn code(&self, place: &str, code: &str) -> Option<(&FailureClass, ClueRole)> {
-        let says = |class: &&FailureClass| class.codes.iter().any(|c| c.place == place && c.code == code);
-        let class = self.classes.iter().find(says)?;
-        let role = class.codes.iter().find(|c| c.place == place && c.code == code).and_then(|c| c.role);
-        Some((class, role.unwrap_or(class.role)))
+        let codes = self.classes.iter().flat_map(|class| class.codes.iter().map(move |known| (class, known)));
+        let of_place = codes.filter(|(_, known)| known.place == place);
+        let exact = of_place.clone().find(|(_, known)| known.code == code);
+        let start =
+            |known: &ServiceCode| known.code.strip_suffix('*').filter(|start| code.starts_with(start)).map(str::len);
+        let begins = || {
+            of_place
+                .filter_map(|(class, known)| Some((start(known)?, (class, known))))
+                .max_by_key(|(length, _)| *length)
+        };
+        let (class, known) = exact.or_else(|| begins().map(|(_, found)| found))?;
+        Some((class, known.role.unwrap_or(class.role)))
     }
 
     /// What finds patterns in lines.
