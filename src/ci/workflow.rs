@@ -87,6 +87,8 @@ fn words(change: &Change) -> String {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
+        Action::CutOver => "will be cut over",
+        Action::Rollback => "will go back",
         Action::Terminate => return format!("will be {} for good", ending(&change.address.kind).done()),
     };
     words.to_owned()

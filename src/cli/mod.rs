@@ -3,6 +3,7 @@
 mod apply;
 mod ci;
 mod completions;
+mod cost;
 pub mod demo;
 mod diagnose;
 mod drift;
@@ -12,11 +13,13 @@ mod import;
 mod init;
 mod interrupt;
 mod lease;
+mod migrate;
 mod output;
 mod parity;
 mod permit;
 mod place;
 mod plan;
+mod prices;
 mod reading;
 mod release;
 mod sandbox;
@@ -164,6 +167,9 @@ enum Command {
     Unlock(unlock::Unlock),
     Emr(emr::EmrArgs),
     Parity(parity::ParityArgs),
+    Migrate(migrate::MigrateArgs),
+    Cost(cost::CostArgs),
+    Prices(prices::PricesArgs),
     Schema(schema::SchemaArgs),
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
@@ -236,6 +242,9 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Unlock(args) => unlock::run(global, args, ui).await,
         Command::Emr(args) => emr::run(global, args, ui).await,
         Command::Parity(args) => parity::run(global, args, ui).await,
+        Command::Migrate(args) => migrate::run(global, args, ui).await,
+        Command::Cost(args) => cost::run(global, args, ui).await,
+        Command::Prices(args) => prices::run(global, args, ui).await,
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,

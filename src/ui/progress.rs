@@ -62,6 +62,8 @@ pub(super) fn doing(step: ChangeStep<'_>) -> String {
         Action::Move => "moving",
         Action::Release => "releasing",
         Action::Mark => "marking",
+        Action::CutOver => "cutting over",
+        Action::Rollback => "rolling back",
         Action::Terminate => ending(&step.address.kind).doing(),
     };
     format!("{verb} {}", step.address)
@@ -78,6 +80,8 @@ pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
         Action::Move => "moved",
         Action::Release => "released",
         Action::Mark => "marked",
+        Action::CutOver => "cut over",
+        Action::Rollback => "rolled back",
         Action::Terminate => ending(&step.address.kind).done(),
     };
     match end {

@@ -17,18 +17,21 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 17] = [
     "detect",
     "logs",
     "kinds",
     "manifest",
     "parity",
     "teardown",
+    "cost",
+    "cutover",
     "plan",
     "writeback",
     "inventory",
     "translate",
     "diagnose",
+    "migrate",
     "render",
     "schemas",
     "import",

@@ -7,6 +7,7 @@ pub mod read;
 pub mod schema;
 pub mod secrets;
 pub mod signature;
+pub mod stats;
 pub mod text;
 pub mod types;
 pub mod yaml;

@@ -1,6 +1,7 @@
 //! `plumb ci`: the commands that a pipeline runs. One command, one file.
 
 mod apply;
+mod board;
 mod context;
 mod diagnose;
 mod drift;
@@ -32,6 +33,7 @@ enum CiCommand {
     Apply(Box<apply::CiApply>),
     Drift(drift::CiDriftArgs),
     Diagnose(diagnose::CiDiagnoseArgs),
+    Board(board::CiBoard),
 }
 
 /// Runs a command of the group.
@@ -41,5 +43,6 @@ pub async fn run(global: &Global, args: Ci, ui: &Ui) -> Result<ExitCode, Failure
         CiCommand::Apply(args) => apply::run(global, *args, ui).await,
         CiCommand::Drift(args) => drift::run(global, args, ui).await,
         CiCommand::Diagnose(args) => diagnose::run(global, args, ui).await,
+        CiCommand::Board(args) => board::run(global, args, ui).await,
     }
 }

@@ -3,6 +3,7 @@
 mod engines;
 mod explain;
 mod jobs;
+mod replay;
 mod report;
 mod run;
 mod setup;
@@ -31,6 +32,7 @@ pub struct ParityArgs {
 #[derive(Subcommand)]
 enum ParityCommand {
     Run(run::ParityRun),
+    Replay(replay::ParityReplay),
     Report(report::ParityReport),
     Status(status::ParityStatus),
     Suggest(suggest::ParitySuggest),
@@ -41,6 +43,7 @@ enum ParityCommand {
 pub async fn run(global: &Global, args: ParityArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     match args.command {
         ParityCommand::Run(args) => run::run(global, args, ui).await,
+        ParityCommand::Replay(args) => replay::run(global, args, ui).await,
         ParityCommand::Report(args) => report::run(global, args, ui),
         ParityCommand::Status(args) => status::run(global, args, ui),
         ParityCommand::Suggest(args) => suggest::run(global, args, ui).await,

@@ -34,9 +34,35 @@ pub struct Project {
     /// other kind is a mistake.
     #[serde(default)]
     pub kinds: Option<Vec<String>>,
+    /// What `plumb migrate forecast` rests on where too little was seen.
+    #[serde(default)]
+    pub forecast: Option<ForecastSettings>,
     /// Folders of policies. Kept for a later version.
     #[serde(default)]
     pub policies: Vec<String>,
+}
+
+/// What a forecast of the migration rests on where too little was seen.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastSettings {
+    /// How many people work on it.
+    #[serde(default)]
+    pub people: Option<u32>,
+    /// The day by which it has to be done: `2026-12-18`.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Days on which nobody works, beside Saturdays and Sundays.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    /// How many replays may run at once, of all pipelines together. Default: 1.
+    #[serde(default)]
+    pub replays_at_once: Option<u32>,
+    /// Working days that a stage takes: least, most likely, most: `translate: [1, 2, 4]`. The stages are `inventory`,
+    /// `translate`, `decide`, `deploy`, `parity` and `teardown`.
+    #[serde(default)]
+    pub days: BTreeMap<String, [f64; 3]>,
 }
 
 /// A variable: its value, or its default with a description.

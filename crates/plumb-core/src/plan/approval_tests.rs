@@ -43,6 +43,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         changes,
         blocked: Vec::new(),
         teardown: Vec::new(),
+        cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 0,
     };

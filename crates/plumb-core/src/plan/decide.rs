@@ -77,6 +77,7 @@ impl Decision {
             changes,
             blocked: Vec::new(),
             teardown: Vec::new(),
+            cutovers: Vec::new(),
             notes: Vec::new(),
             unchanged: 0,
         };

@@ -16,6 +16,7 @@ pub fn drift(plan: &Plan) -> Plan {
             Action::Create => !waits(change.origin),
             // What is marked because it came back has fields that drifted.
             Action::Update | Action::Replace | Action::Mark => !change.fields.is_empty(),
+            Action::CutOver | Action::Rollback => false,
             Action::Terminate | Action::Delete | Action::Adopt | Action::Move | Action::Release => false,
         }
     });
@@ -23,6 +24,7 @@ pub fn drift(plan: &Plan) -> Plan {
     plan.blocked.retain(|blocked| blocked.guard.is_none());
     plan.notes.clear();
     plan.teardown.clear();
+    plan.cutovers.clear();
     plan.digest = digest(&plan);
     plan
 }

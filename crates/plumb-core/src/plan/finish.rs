@@ -63,6 +63,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         changes: all.changes,
         blocked: all.blocked,
         teardown: all.teardown,
+        cutovers: Vec::new(),
         notes: all.notes,
         unchanged: all.unchanged,
     };

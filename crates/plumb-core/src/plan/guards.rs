@@ -26,6 +26,8 @@ fn touches(change: &Change, owned: &Owned<'_>) -> bool {
         Action::Update | Action::Replace | Action::Delete => true,
         Action::Move => !change.fields.is_empty(),
         Action::Create | Action::Adopt | Action::Release | Action::Mark | Action::Terminate => false,
+        // Its DAGs are named one by one, and approved so.
+        Action::CutOver | Action::Rollback => false,
     };
     does && change.id.as_deref().is_some_and(|id| owned.contains(&(change.address.kind.as_str(), id)))
 }

@@ -1,6 +1,8 @@
 //! What the services have, in the shape of the specs.
 
 use super::compare::Supplied;
+use crate::cost::facts::KeptRuns;
+use crate::cutover::Holds;
 use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
 use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
@@ -48,6 +50,10 @@ pub struct Live {
     pub unread_runs: BTreeMap<String, String>,
     /// The reports of comparisons that the repository has.
     pub evidence: Arc<Evidence>,
+    /// The facts of runs that the repository has: `evidence/runs/*.json`.
+    pub kept_runs: Arc<Vec<KeptRuns>>,
+    /// Waves that were rolled back. Read only where a migration has a date.
+    pub holds: Holds,
     /// Which of the commits that marks for teardown name the repository has.
     pub commits: Commits,
     /// The id of the Databricks workspace that was read, where there is one and it says so.

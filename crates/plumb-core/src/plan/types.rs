@@ -1,6 +1,7 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
 use super::Partial;
+use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
 use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
@@ -48,6 +49,9 @@ pub struct Plan {
     /// Pending teardowns, and the gates before each. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teardown: Vec<PendingTeardown>,
+    /// Waves that are not cut over yet, and the gates before each. For reading only: it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cutovers: Vec<PendingCutover>,
     /// What is worth knowing and needs no action.
     pub notes: Vec<Note>,
     /// How many resources are up to date.
@@ -66,6 +70,8 @@ pub struct Counts {
     pub other: usize,
     pub mark: usize,
     pub terminate: usize,
+    /// Waves that are cut over or go back.
+    pub cut_over: usize,
 }
 
 /// What is done to one resource.
@@ -87,6 +93,10 @@ pub enum Action {
     Mark,
     /// Its teardown ends: a cluster is terminated, anything else deleted.
     Terminate,
+    /// A wave's old DAGs are paused and its new ones run.
+    CutOver,
+    /// A wave's new DAGs are paused and its old ones run again.
+    Rollback,
 }
 
 /// What will be done to one resource.
@@ -130,6 +140,9 @@ pub struct Change {
     #[serde(serialize_with = "as_lines")]
     #[schemars(with = "Vec<String>")]
     pub calls: Vec<Call>,
+    /// The same requests phase by phase, of a wave.
+    #[serde(skip)]
+    pub cutover: Option<Box<CutoverCalls>>,
     /// A hash of what was read of the live object; a different one before the write means that the plan is stale.
     #[serde(skip)]
     pub read: Option<String>,
@@ -157,6 +170,7 @@ impl Change {
             source: None,
             digest: String::new(),
             calls: Vec::new(),
+            cutover: None,
             read: None,
             shown_read: None,
         }
@@ -369,6 +383,7 @@ impl Plan {
                 Action::Release => &mut counts.other,
                 Action::Mark => &mut counts.mark,
                 Action::Terminate => &mut counts.terminate,
+                Action::CutOver | Action::Rollback => &mut counts.cut_over,
             } += 1;
         }
         counts

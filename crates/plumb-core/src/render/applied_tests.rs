@@ -28,6 +28,7 @@ fn plan(names: &[&str]) -> Plan {
         changes: names.iter().map(change).collect(),
         blocked: Vec::new(),
         teardown: Vec::new(),
+        cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 0,
     }

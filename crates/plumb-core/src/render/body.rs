@@ -250,6 +250,8 @@ pub(super) fn done_to(change: &Change) -> String {
         Action::Release => "will be released; its object stays".to_owned(),
         Action::Mark => "will be marked for teardown; nothing else happens to it".to_owned(),
         Action::Terminate => format!("will be {} for good", ending(&change.address.kind).done()),
+        Action::CutOver => "will be cut over, all of it".to_owned(),
+        Action::Rollback => "will go back, all of it".to_owned(),
     }
 }
 
@@ -270,6 +272,7 @@ pub(super) fn glyph(action: Action) -> &'static str {
         Action::Release => ".",
         Action::Mark => "*",
         Action::Terminate => "!",
+        Action::CutOver | Action::Rollback => "<>",
     }
 }
 
@@ -285,6 +288,8 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::Release => "release: take the marks off",
         Action::Mark => "mark for teardown",
         Action::Terminate => "terminate for good",
+        Action::CutOver => "cut over: pause the old, switch on the new",
+        Action::Rollback => "go back: pause the new, switch on the old",
     }
 }
 

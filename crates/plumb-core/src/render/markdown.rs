@@ -285,6 +285,7 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
         Action::Update => Rank::Update,
         Action::Adopt => Rank::Adopt,
         Action::Move | Action::Release | Action::Mark => Rank::Rename,
+        Action::CutOver | Action::Rollback => Rank::Delete,
         Action::Create => Rank::Create,
     };
     let mut title = format!(
@@ -301,7 +302,14 @@ fn item(change: &Change, fields: &[&FieldChange]) -> Item {
     }
     let lines = body_lines(change, fields);
     let fence = fence(lines.lines());
-    let open = if matches!(change.action, Action::Delete | Action::Replace | Action::Terminate) { " open" } else { "" };
+    let open = if matches!(
+        change.action,
+        Action::Delete | Action::Replace | Action::Terminate | Action::CutOver | Action::Rollback
+    ) {
+        " open"
+    } else {
+        ""
+    };
     let short = format!("<p>{title}</p>\n\n");
     let whole = format!("<details{open}><summary>{title}</summary>\n\n{fence}diff\n{lines}{fence}\n\n</details>\n\n");
     Item { rank, whole, short, shown: Shown::Whole }
@@ -317,7 +325,7 @@ fn done_shortly(change: &Change) -> String {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
-        Action::Terminate => return body::done_to(change),
+        Action::Terminate | Action::CutOver | Action::Rollback => return body::done_to(change),
     };
     done.to_owned()
 }

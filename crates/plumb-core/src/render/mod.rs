@@ -146,6 +146,7 @@ mod tests {
             changes: Vec::new(),
             blocked: Vec::new(),
             teardown: Vec::new(),
+            cutovers: Vec::new(),
             notes: Vec::new(),
             unchanged: 1,
         };

@@ -48,7 +48,7 @@ fn ink(action: Action) -> Ink {
     match action {
         Action::Create => GOOD,
         Action::Update | Action::Adopt | Action::Move | Action::Release | Action::Mark => WARN,
-        Action::Delete | Action::Replace | Action::Terminate => BAD,
+        Action::Delete | Action::Replace | Action::CutOver | Action::Rollback | Action::Terminate => BAD,
     }
 }
 

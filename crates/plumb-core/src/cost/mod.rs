@@ -1,0 +1,6 @@
+//! What runs took and cost: facts that are kept because services forget them, prices that are applied when they are shown,
+//! and what can be said of the difference. Uses kinds and manifests; knows no service and no clock.
+//!
+//! A number that is not known is an interval with its reason, or missing, and never 0.
+
+pub mod facts;

@@ -1,0 +1,8 @@
+//! Numbers that are known, and how well: money, intervals, exact bounds, values that were seen, draws from a seed. Pure, and
+//! without a number of its own: whoever asks brings what was seen.
+
+pub mod interval;
+pub mod money;
+
+pub use interval::Interval;
+pub use money::Money;
