@@ -45,6 +45,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         changes,
         blocked: Vec::new(),
         teardown: Vec::new(),
+        cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 5,
     }
