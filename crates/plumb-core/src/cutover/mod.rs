@@ -4,8 +4,10 @@
 //! where a wave stands is which of its DAGs are paused and which parameters they have. Uses kinds, manifests, teardown's
 //! gates and kept facts; knows no plan.
 
+pub mod facts;
 pub mod hold;
 
+pub use facts::WaveFacts;
 pub use hold::{Hold, Holds};
 
 use crate::teardown::Gate;
