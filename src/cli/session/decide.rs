@@ -3,7 +3,7 @@
 use super::Session;
 use crate::cli::select::selection;
 use crate::cli::time::day;
-use crate::cli::{Selected, reading, select};
+use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
@@ -31,8 +31,9 @@ impl Session {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = Arc::new(self.project.evidence()?);
         let workspace = self.services.workspace_id();
-        let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
-        live.map(whole).map_err(|fault| self.unread(&fault))
+        let live = live.map_err(|fault| self.unread(&fault))?;
+        let holds = lease::read_holds(self).await?;
+        Ok(Live { evidence, commits: self.project.commits(&live), workspace, holds, ..live })
     }
 
     /// Reads what the listings show, and which kinds a service refuses to list.

@@ -5,6 +5,7 @@
 //! gates and kept facts; knows no plan.
 
 pub mod hold;
+pub mod rollback;
 
 pub use hold::{Hold, Holds};
 
