@@ -269,3 +269,7 @@ fn both(first: Option<Broken>, then: Broken) -> Broken {
         Some(first) => Broken { why: format!("{}; {}", first.why, then.why), known: first.known && then.known },
     }
 }
+
+#[cfg(test)]
+#[path = "cutover_tests.rs"]
+mod tests;
