@@ -4,9 +4,11 @@
 //! where a wave stands is which of its DAGs are paused and which parameters they have. Uses kinds, manifests, teardown's
 //! gates and kept facts; knows no plan.
 
+pub mod facts;
 pub mod hold;
 pub mod rollback;
 
+pub use facts::WaveFacts;
 pub use hold::{Hold, Holds};
 
 use crate::teardown::Gate;
