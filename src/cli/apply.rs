@@ -110,6 +110,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     permit.name_target(&mut args.targeted)?;
     permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
+    session.check_clock()?;
     session.allow_teardown(args.irreversible.allow_teardown);
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {

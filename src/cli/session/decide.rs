@@ -56,6 +56,9 @@ impl Session {
         let selection = selection(selected);
         select::check(&selection, &self.project.desired.resources, ui)?;
         self.check_base(base)?;
+        if let Some(set) = self.clock.set_to() {
+            ui.status(&format!("as of {set}, which PLUMB_NOW says"));
+        }
         let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
@@ -141,7 +144,7 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
-        let now = jiff::Timestamp::now();
+        let now = self.clock.now();
         decide(&Input {
             desired,
             live,
