@@ -7,7 +7,7 @@ use super::send::{self, CallFailure, Stands};
 use super::{Ended, Shared};
 use crate::observe;
 use plumb_core::cutover::CutoverCalls;
-use plumb_core::cutover::rollback::WaveDags;
+use plumb_core::cutover::rollback::dated;
 use plumb_core::kinds::Kind;
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::manifest::Desired;
@@ -32,15 +32,15 @@ pub(super) struct WaveDag {
 /// The DAGs of each wave that a plan changes.
 pub(super) fn waves(changes: &[Change], desired: &Desired, live: &Live) -> BTreeMap<Address, Vec<WaveDag>> {
     let of_change = |change: &Change| {
-        let named = WaveDags::of(desired, &change.address.name);
         let mut dags = Vec::new();
-        for address in named.all() {
-            let Some(kind) = plumb_core::kinds::find(&address.kind) else { continue };
-            let found = observe::of(live, desired, address);
-            dags.extend(found.into_iter().map(|found| WaveDag {
+        let wave = dated(desired, &change.address.name);
+        let (old, new) = (wave.iter().flat_map(|wave| wave.old()), wave.iter().flat_map(|wave| wave.new_ones()));
+        for (object, is_new) in old.map(|object| (object, false)).chain(new.map(|object| (object, true))) {
+            let (address, kind) = (&object.resource.address, object.resource.kind);
+            dags.extend(observe::of(live, desired, address).into_iter().map(|found| WaveDag {
                 address: address.clone(),
                 kind,
-                is_new: named.new.contains(address),
+                is_new,
                 id: found.seen.id.clone(),
                 facts: found.seen.facts.clone(),
                 spec: form(kind, found),

@@ -61,7 +61,7 @@ pub fn hold_store(session: &Session) -> Result<Option<HoldStore>, Failure> {
 
 /// Reads the holds of the waves that have a day to cut over. Without any nothing is asked.
 pub async fn read_holds(session: &Session) -> Result<Holds, Failure> {
-    let waves = rollback::waves(&session.project.desired);
+    let waves = rollback::days(&session.project.desired);
     if waves.is_empty() || session.project.desired.target.mode == Mode::Development {
         return Ok(Holds::default());
     }

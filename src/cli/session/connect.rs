@@ -7,6 +7,7 @@ use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSetting
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
 use crate::settings::{self, Clock};
 use crate::ui::{Failure, Ui};
+use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
 use plumb_model::call::System;
@@ -25,6 +26,10 @@ pub struct Session {
     pub(super) workspace: Option<String>,
     /// What tells the time that is decided for.
     pub(super) clock: Clock,
+    /// The wave that somebody cuts over by hand.
+    pub(super) by_hand: Option<String>,
+    /// A hold that is about to be left.
+    pub(super) hold: Option<Hold>,
     /// The services that are not on this machine.
     far: Vec<System>,
     /// Kept running for as long as the session.
@@ -40,6 +45,21 @@ impl Session {
     /// Allows the teardown of what is due.
     pub fn allow_teardown(&mut self, allow: bool) {
         self.allow_teardown = allow;
+    }
+
+    /// The time that is decided for.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// Decides about a wave as somebody who cuts it over by hand.
+    pub fn cut_over_by_hand(&mut self, wave: &str) {
+        self.by_hand = Some(wave.to_owned());
+    }
+
+    /// Decides as if a hold had been left.
+    pub fn assume_hold(&mut self, hold: Hold) {
+        self.hold = Some(hold);
     }
 
     /// Refuses to change anything as if it were another time, unless all that could be changed is on this machine.
@@ -75,6 +95,8 @@ impl Project {
                 absent,
                 workspace: None,
                 clock,
+                by_hand: None,
+                hold: None,
                 far: Vec::new(),
                 allow_teardown: false,
                 _sandbox: Some(running),
@@ -119,7 +141,7 @@ impl Project {
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
         }
-        Ok(Session { services, absent, workspace, clock, far, allow_teardown: false, _sandbox: None, project: self })
+        Ok(Session { by_hand: None, hold: None, services, absent, workspace, clock, far, allow_teardown: false, _sandbox: None, project: self })
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.

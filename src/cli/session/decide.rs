@@ -31,9 +31,21 @@ impl Session {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = Arc::new(self.project.evidence()?);
         let workspace = self.services.workspace_id();
-        let live = live.map_err(|fault| self.unread(&fault))?;
-        let holds = lease::read_holds(self).await?;
-        Ok(Live { evidence, commits: self.project.commits(&live), workspace, holds, ..live })
+        let mut live = live.map_err(|fault| self.unread(&fault))?;
+        self.waves(&mut live).await?;
+        Ok(Live { evidence, commits: self.project.commits(&live), workspace, ..live })
+    }
+
+    /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
+    async fn waves(&self, live: &mut Live) -> Result<(), Failure> {
+        let desired = &self.project.desired;
+        live.holds = lease::read_holds(self).await?;
+        if let Some(hold) = self.hold.as_ref().filter(|hold| live.holds.of(&hold.wave, &hold.cutover).is_none()) {
+            live.holds.holds.push(hold.clone());
+        }
+        live.waves.by_hand = self.by_hand.clone();
+        live.waves.committed = self.project.committed(self.now());
+        observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 
     /// Reads what the listings show, and which kinds a service refuses to list.
