@@ -4,20 +4,27 @@
 
 use super::{WIDTH, joined, of, refusal};
 use crate::services::{self, Services};
+use jiff::Timestamp;
+use plumb_core::cutover::Standing;
+use plumb_core::cutover::standing::{WaveState, standing};
 use plumb_core::cutover::wave::{Wave, WaveObject, waves};
 use plumb_core::kinds::cutover::{CutoverKind, WaveRuns};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, LiveObject};
 use plumb_model::call::ServiceError;
 use plumb_model::read::Pages;
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 /// The waves of a target whose day has come.
 pub fn reached(desired: &Desired, now: Timestamp) -> Vec<(Wave<'_>, Timestamp)> {
-    let begins = |wave: Wave<'_>| wave.begins().filter(|begins| *begins <= now).map(|begins| (wave, begins));
-    waves(desired).into_iter().filter_map(|wave| begins(wave)).collect()
+    let mut reached = Vec::new();
+    for wave in waves(desired).into_iter().filter(|wave| wave.cutover.is_some()) {
+        if let Some(begins) = wave.begins().filter(|begins| *begins <= now) {
+            reached.push((wave, begins));
+        }
+    }
+    reached
 }
 
 /// The one live object of a DAG of a wave.
@@ -32,6 +39,9 @@ pub fn live_of<'l>(live: &'l Live, desired: &Desired, object: &WaveObject<'_>) -
 pub async fn runs(services: &Services, desired: &Desired, live: &mut Live, now: Timestamp) -> Result<(), ServiceError> {
     let mut wanted: BTreeMap<String, (&'static dyn CutoverKind, Timestamp)> = BTreeMap::new();
     for (wave, begins) in reached(desired, now) {
+        if is_over(live, desired, &wave) {
+            continue;
+        }
         for object in wave.old().chain(wave.new_ones()) {
             if let Some(found) = live_of(live, desired, object) {
                 wanted.insert(found.seen.id.clone(), (object.kind, begins));
@@ -54,6 +64,18 @@ pub async fn runs(services: &Services, desired: &Desired, live: &mut Live, now: 
         let (id, seen) = joined(done)?;
         live.waves.runs.insert(id, seen);
     }
+}
+
+/// Whether a wave is cut over, and all that is left to be known of it is whether it is held.
+fn is_over(live: &Live, desired: &Desired, wave: &Wave<'_>) -> bool {
+    fn state<'w>(live: &'w Live, desired: &Desired, object: &'w WaveObject<'w>, is_new: bool) -> WaveState<'w> {
+        let found = live_of(live, desired, object).map(|found| &found.seen);
+        WaveState { object, is_new, live: found.ok_or_else(|| "it is not live".to_owned()) }
+    }
+    let old = wave.old().map(|object| state(live, desired, object, false));
+    let states: Vec<WaveState<'_>> =
+        old.chain(wave.new_ones().map(|object| state(live, desired, object, true))).collect();
+    standing(&states, true) == Standing::New
 }
 
 async fn of_one(services: &Services, kind: &dyn CutoverKind, id: &str, since: Timestamp) -> Result<WaveRuns, String> {

@@ -40,7 +40,10 @@ impl WaveWork {
     pub fn begin(&self, session: &mut Session) -> Result<(), Failure> {
         let target = &session.project.desired.target;
         if target.mode == Mode::Development {
-            return Err(Failure::usage(format!("target {} is in development mode, where nothing is cut over", target.name)));
+            return Err(Failure::usage(format!(
+                "target {} is in development mode, where nothing is cut over",
+                target.name
+            )));
         }
         if rollback::dated(&session.project.desired, &self.name).is_none() {
             return Err(self.unknown(session));
@@ -124,7 +127,11 @@ impl WaveWork {
             }
             (Some(pending), None) => {
                 let open = open(pending);
-                let many = if open.len() == 1 { "1 gate does not hold".to_owned() } else { format!("{} gates do not hold", open.len()) };
+                let many = if open.len() == 1 {
+                    "1 gate does not hold".to_owned()
+                } else {
+                    format!("{} gates do not hold", open.len())
+                };
                 let failure =
                     Failure::new(ExitCode::Guard, format!("wave {name} was not cut over: {many}; nothing was sent"));
                 Err(open.into_iter().fold(failure, Failure::hint))
@@ -188,12 +195,10 @@ async fn runs(session: &Session, decided: &Decided, wave: &Wave<'_>) -> (Vec<rol
         let address = object.resource.address.to_string();
         match observe::waves::live_of(&decided.live, &session.project.desired, object) {
             None => unread.push((address, "it is not live".to_owned())),
-            Some(found) => {
-                match observe::waves::pages(&session.services, object.kind, &found.seen.id, since).await {
-                    Ok(pages) => runs.extend(rollback::new_runs(&found.seen.id, &pages, since)),
-                    Err(why) => unread.push((address, why)),
-                }
-            }
+            Some(found) => match observe::waves::pages(&session.services, object.kind, &found.seen.id, since).await {
+                Ok(pages) => runs.extend(rollback::new_runs(&found.seen.id, &pages, since)),
+                Err(why) => unread.push((address, why)),
+            },
         }
     }
     (runs, unread)

@@ -141,7 +141,18 @@ impl Project {
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
         }
-        Ok(Session { by_hand: None, hold: None, services, absent, workspace, clock, far, allow_teardown: false, _sandbox: None, project: self })
+        Ok(Session {
+            by_hand: None,
+            hold: None,
+            services,
+            absent,
+            workspace,
+            clock,
+            far,
+            allow_teardown: false,
+            _sandbox: None,
+            project: self,
+        })
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.

@@ -98,7 +98,9 @@ pub fn cannot_undo(wave: &Wave<'_>, runs: &[NewRun], unread: &[(String, String)]
         let places: Vec<String> = places.into_iter().collect();
         lines.push(format!("the new DAGs write with {}", places.join(", ")));
     }
-    lines.push("readers that were switched by hand to what the new pipeline writes stay there until switched back".to_owned());
+    lines.push(
+        "readers that were switched by hand to what the new pipeline writes stay there until switched back".to_owned(),
+    );
     lines
 }
 
