@@ -4,8 +4,8 @@
 //! knows no kind by name.
 
 use super::airflow::dag::AirflowDag;
-use super::teardown::StarterKind;
-use super::{Observed, Unsupported};
+use super::teardown::{StarterKind, successor};
+use super::{Kind, Observed, Unsupported};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumb_model::address::Address;
@@ -104,6 +104,13 @@ pub enum NextRun {
     Never,
     /// It cannot be told; why.
     Unknown(String),
+}
+
+/// A job as DAGs start it, by its manifest's spec.
+pub fn started(address: &Address, kind: &dyn Kind, spec: &Value) -> Option<StartedJob> {
+    let title = spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let parameters = successor(kind.name())?.parameters(spec);
+    Some(StartedJob { address: address.clone(), title, parameters })
 }
 
 /// The kind of that name, if a cutover pauses and starts its objects.

@@ -92,6 +92,7 @@ pub mod emr {
     pub mod compare_text;
     #[cfg(test)]
     mod tests;
+    pub mod ties;
 }
 
 use plumb_model::call::{Call, Ready, System};
