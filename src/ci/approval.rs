@@ -222,6 +222,7 @@ mod tests {
         // The digests are part of what is signed.
         let key = Secret::new("key");
         let signed = waves.line("acme/data", Some(&key));
+        assert_eq!(Shown::find(&signed, "acme/data", Some(&key)), Some(Ok(waves)));
         let without =
             signed.split(" cutovers=").next().unwrap().to_owned() + " mac=" + signed.split(" mac=").nth(1).unwrap();
         assert_eq!(Shown::find(&without, "acme/data", Some(&key)), Some(Err(Unbelieved::Unsigned)));
