@@ -315,6 +315,7 @@ async fn an_apply_that_a_rollback_overtook_mixes_nothing() {
     let (before, free, held) = (target.looks().await, Holds::default(), target.held());
     let state = target.world.state().await;
     let calls = calls_of(&target, &free).await;
+    assert!(calls.len() > 20, "{calls:#?}");
     for at in 0..calls.len() {
         let what = format!("overtaken before call {at}");
         target.world.put_state(&state).await;
