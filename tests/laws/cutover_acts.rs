@@ -145,6 +145,13 @@ impl Target {
     }
 }
 
+/// Names what is not as it was.
+fn same(now: &BTreeMap<String, String>, before: &BTreeMap<String, String>, what: &str) {
+    for name in now.keys().chain(before.keys()) {
+        assert_eq!(now.get(name), before.get(name), "{what}: {name}");
+    }
+}
+
 async fn on(world: &World) -> Vec<String> {
     let state = world.state().await;
     let dags = state["airflow"]["dags"].as_object().unwrap().iter();
@@ -227,7 +234,7 @@ async fn a_cutover_that_anything_happened_to_goes_on_or_back_and_can_be_taken_ba
             let broken = target.world.state().await;
             // Somebody takes it back from there: it is as it was.
             target.apply(&held, &format!("{what}, then a rollback")).await;
-            assert_eq!(target.looks().await, before, "{what}, then a rollback");
+            same(&target.looks().await, &before, &format!("{what}, then a rollback"));
             target.rests(&held, OLD, &format!("{what}, then a rollback")).await;
             // Or the next apply goes on: it ends on one side, and the one after that on the new one.
             target.world.put_state(&broken).await;
@@ -253,7 +260,7 @@ async fn a_rollback_that_anything_happened_to_is_finished_by_the_next_apply() {
             target.world.put_state(&state).await;
             in_trouble(&target, &held, trouble, n).await;
             target.apply(&held, &what).await;
-            assert_eq!(target.looks().await, before, "{what}");
+            same(&target.looks().await, &before, &what);
             target.rests(&held, OLD, &what).await;
         }
     }
@@ -325,7 +332,7 @@ async fn an_apply_that_a_rollback_overtook_mixes_nothing() {
         let outcome = target.carry_out(&target.world.through(overtaken), &live, decision).await;
         let ended = outcome.changes.values().next().unwrap();
         assert!(!matches!(ended, Ended::Done { left, .. } if left.is_empty()), "{what}: {ended:?}");
-        assert_eq!(target.looks().await, before, "{what}");
+        same(&target.looks().await, &before, &what);
         target.rests(&held, OLD, &what).await;
     }
 }
