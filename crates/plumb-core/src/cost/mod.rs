@@ -4,3 +4,4 @@
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
 pub mod facts;
+pub mod sla;
