@@ -4,5 +4,6 @@
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
 pub mod facts;
+pub mod replay_use;
 pub mod run_end;
 pub mod sla;
