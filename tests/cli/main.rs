@@ -34,6 +34,7 @@ mod parity_reports;
 mod parity_setup;
 mod parity_suggest;
 mod parity_warehouse;
+mod replay;
 mod secrets;
 mod selection;
 mod server_filled;
