@@ -7,3 +7,4 @@ pub mod facts;
 pub mod replay_use;
 pub mod run_end;
 pub mod sla;
+pub mod under_way;

@@ -14,7 +14,7 @@ pub struct TaskProgress {
     /// The tasks before it.
     pub after: Vec<String>,
     pub phase: TaskPhase,
-    /// How many seconds the same task took in earlier runs that ended well, its tries and the waiting between them included.
+    /// How many seconds the same task took in earlier runs that ended well, its last try alone.
     pub took: Vec<u64>,
 }
 
