@@ -38,6 +38,7 @@ mod replay;
 mod secrets;
 mod selection;
 mod server_filled;
+mod sla;
 mod teardown;
 mod unfaithful;
 mod unknown;

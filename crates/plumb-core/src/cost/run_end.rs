@@ -153,7 +153,8 @@ impl RunEndForecast {
             ([], 0) => {}
             ([], seen) => says.push_str(&format!("; from {seen} earlier {}", if seen == 1 { "run" } else { "runs" })),
             (unseen, _) => {
-                says.push_str(&format!("; how long {} takes is not known: no earlier run", unseen.join(", ")))
+                let take = if unseen.len() == 1 { "takes" } else { "take" };
+                says.push_str(&format!("; how long {} {take} is not known: no earlier run", unseen.join(", ")));
             }
         }
         says

@@ -4,10 +4,13 @@
 //! Facts: REST API v2, `dagRuns` and `taskInstances` (`state`, `start_date`, `end_date`, `run_after`); v1 has no `run_after` of a
 //! task. A task's times are those of its last try.
 
+use super::facts::{KeptRuns, RunResult};
 use super::run_end::{EarlierRun, RunEndForecast, TaskPhase, TaskProgress, as_far, forecast};
 use super::sla::deadline_of;
 use crate::kinds::airflow::dag_runs;
 use crate::kinds::airflow::dag_spec::DagSpec;
+use crate::kinds::databricks::job::DatabricksJob;
+use crate::manifest::Desired;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumb_model::read::Pages;
@@ -132,6 +135,24 @@ fn earlier_runs(tasks: &[TaskProgress], before: &[&Value], deadline: SignedDurat
     let all: BTreeSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
     let is_whole = |run: &EarlierRun| all.iter().all(|id| run.ended_after.contains_key(*id));
     runs.into_values().filter(is_whole).collect()
+}
+
+/// How many seconds the kept runs of the job of a task took that ended well, by the manifests: of any side and migration.
+pub fn job_times(desired: &Desired, dag: &serde_json::Value, task: &str, kept: &[KeptRuns]) -> Vec<u64> {
+    let tasks = dag["tasks"].as_array().into_iter().flatten();
+    let found = tasks.into_iter().find(|one| one["id"] == task);
+    let Some(found) = found else { return Vec::new() };
+    let of_manifest = |run: &str| {
+        let name = run.strip_prefix(&format!("${{resources.{}.", DatabricksJob::NAME))?.strip_suffix('}')?;
+        let job =
+            desired.resources.iter().find(|one| one.kind.name() == DatabricksJob::NAME && one.address.name == name)?;
+        job.spec["name"].as_str()
+    };
+    let name = found["job"].as_str().or_else(|| of_manifest(found["run"].as_str()?));
+    let of = kept.iter().filter(|one| one.target == desired.target.name).flat_map(|one| &one.runs);
+    let good = of.filter(|run| Some(run.name.as_str()) == name && run.outcome == RunResult::Succeeded);
+    let took = good.filter_map(|run| run.ended?.duration_since(run.started?).as_secs().try_into().ok());
+    took.collect()
 }
 
 fn time(row: &Value, name: &str) -> Option<Timestamp> {
