@@ -8,4 +8,8 @@ pub mod emr;
 pub mod facts;
 pub mod merge;
 pub mod place;
+pub mod replay_use;
+pub mod run_end;
 pub mod serverless;
+pub mod sla;
+pub mod under_way;
