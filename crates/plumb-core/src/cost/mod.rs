@@ -3,4 +3,12 @@
 //!
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
+pub mod book;
+pub mod break_even;
+pub mod compare;
+pub mod extra;
 pub mod facts;
+pub mod price;
+
+pub use book::Prices;
+pub use extra::{Cheaper, is_cheaper};
