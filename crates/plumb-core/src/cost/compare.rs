@@ -19,7 +19,6 @@ const MOST_PAIRS: usize = 120;
 #[serde(deny_unknown_fields)]
 pub struct PricedRun {
     pub period: String,
-    #[serde(flatten)]
     pub facts: PricedFacts,
     pub cost: CostSum,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod extra;
 pub mod facts;
 pub mod price;
+pub mod report;
 
 pub use book::Prices;
 pub use extra::{Cheaper, is_cheaper};
