@@ -30,8 +30,13 @@ impl Session {
     async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = Arc::new(self.project.evidence()?);
+        let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
-        let whole = |live| Live { evidence, commits: self.project.commits(&live), workspace, ..live };
+        let whole = |mut live: Live| {
+            live.notes.extend(kept.notes());
+            let kept_runs = Arc::new(kept.runs());
+            Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live }
+        };
         live.map(whole).map_err(|fault| self.unread(&fault))
     }
 

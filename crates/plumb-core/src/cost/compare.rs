@@ -2,7 +2,7 @@
 //! verdict is spoken only where intervals do not overlap.
 
 use super::book::Prices;
-use super::facts::{KeptRuns, RunFacts, RunResult, RunSide, RunTrigger};
+use super::facts::{KeptRun, KeptRuns, RunResult, RunSide, RunTrigger};
 use super::price::{CostSum, CostTerm, price_run};
 use plumb_model::stats::{Interval, Money};
 use schemars::JsonSchema;
@@ -110,7 +110,7 @@ pub struct MedianRatio {
 
 /// Splits a migration's facts into priced runs, by period, then as the facts have them.
 pub fn priced_runs(kept: &[&KeptRuns], prices: Option<&Prices>, explain: bool) -> Vec<PricedRun> {
-    let mut by_period: BTreeMap<&str, Vec<&RunFacts>> = BTreeMap::new();
+    let mut by_period: BTreeMap<&str, Vec<&KeptRun>> = BTreeMap::new();
     for one in kept {
         by_period.entry(one.period.as_str()).or_default().extend(&one.runs);
     }
@@ -142,7 +142,7 @@ pub fn priced_runs(kept: &[&KeptRuns], prices: Option<&Prices>, explain: bool) -
 
 /// Which of a period's runs count for its comparison: all but replays; where a side has only replays, of each name the last
 /// that ended well.
-fn counted(runs: &[&RunFacts]) -> BTreeSet<usize> {
+fn counted(runs: &[&KeptRun]) -> BTreeSet<usize> {
     let mut counts = BTreeSet::new();
     for side in [RunSide::Old, RunSide::New] {
         let of_side = || runs.iter().enumerate().filter(move |(_, run)| run.side == side);
@@ -152,7 +152,7 @@ fn counted(runs: &[&RunFacts]) -> BTreeSet<usize> {
             counts.extend(natural);
             continue;
         }
-        let mut last: BTreeMap<&str, (usize, &RunFacts)> = BTreeMap::new();
+        let mut last: BTreeMap<&str, (usize, &KeptRun)> = BTreeMap::new();
         for (at, run) in of_side().filter(|(_, run)| run.outcome == RunResult::Succeeded) {
             let is_later = last.get(run.name.as_str()).is_none_or(|(_, known)| known.started <= run.started);
             if is_later {
@@ -164,7 +164,7 @@ fn counted(runs: &[&RunFacts]) -> BTreeSet<usize> {
     counts
 }
 
-fn seconds(run: &RunFacts) -> Option<u64> {
+fn seconds(run: &KeptRun) -> Option<u64> {
     let (started, ended) = run.started.zip(run.ended)?;
     u64::try_from(ended.as_second() - started.as_second()).ok()
 }

@@ -8,7 +8,7 @@ use crate::cost::price::tests::{book, nodes, run, used};
 use crate::kinds::prices::PriceRange;
 use proptest::prelude::*;
 
-fn kept(period: &str, runs: Vec<RunFacts>) -> KeptRuns {
+fn kept(period: &str, runs: Vec<KeptRun>) -> KeptRuns {
     KeptRuns {
         format: RUNS_FORMAT.into(),
         target: "prod".into(),
@@ -19,7 +19,7 @@ fn kept(period: &str, runs: Vec<RunFacts>) -> KeptRuns {
 }
 
 /// A run of so many hours of an m5.xlarge on demand: 0.2875 an hour on EMR, 0.3335 on Databricks.
-fn hours(system: RunSystem, id: &str, hours: u64) -> RunFacts {
+fn hours(system: RunSystem, id: &str, hours: u64) -> KeptRun {
     let mut run = run(system);
     run.id = id.into();
     run.nodes = vec![nodes("m5.xlarge", Market::OnDemand, hours * 3600, hours * 3600)];
@@ -27,11 +27,11 @@ fn hours(system: RunSystem, id: &str, hours: u64) -> RunFacts {
     run
 }
 
-fn old(id: &str, of: u64) -> RunFacts {
+fn old(id: &str, of: u64) -> KeptRun {
     hours(RunSystem::Emr, id, of)
 }
 
-fn new(id: &str, of: u64) -> RunFacts {
+fn new(id: &str, of: u64) -> KeptRun {
     hours(RunSystem::Databricks, id, of)
 }
 
@@ -76,16 +76,16 @@ fn a_verdict_needs_a_gap_prices_and_a_run_that_ended_well() {
 
 #[test]
 fn replays_count_only_where_nothing_else_ran_and_failed_runs_always_do() {
-    let replay = |id: &str, of: u64| RunFacts { trigger: RunTrigger::Replay, ..new(id, of) };
+    let replay = |id: &str, of: u64| KeptRun { trigger: RunTrigger::Replay, ..new(id, of) };
     let (periods, _) = compared(&[kept("2026-09", vec![old("a", 100), new("b", 10), replay("c", 20)])]);
     let side = periods[0].new.clone().unwrap();
     assert_eq!((side.cost.node_seconds.low, side.apart.unwrap().node_seconds.low), (36_000, 72_000));
-    let failed = RunFacts { outcome: RunResult::Failed, ..replay("d", 5) };
+    let failed = KeptRun { outcome: RunResult::Failed, ..replay("d", 5) };
     let (periods, runs) = compared(&[kept("2026-09", vec![old("a", 100), replay("c", 20), failed])]);
     let side = periods[0].new.clone().unwrap();
     assert_eq!((side.cost.node_seconds.low, side.replayed, side.runs), (72_000, true, 1));
     assert_eq!(extra(&periods, &runs).unwrap().cost.node_seconds.low, 90_000, "both replays were paid for");
-    let broken = RunFacts { outcome: RunResult::Failed, cause: Some("SPOT_RECLAIM".into()), ..old("e", 50) };
+    let broken = KeptRun { outcome: RunResult::Failed, cause: Some("SPOT_RECLAIM".into()), ..old("e", 50) };
     let (periods, runs) = compared(&[kept("2026-09", vec![old("a", 100), broken])]);
     assert_eq!(periods[0].old.as_ref().unwrap().cost.node_seconds.low, 150 * 3600);
     let named: Vec<(&str, &PricedRun)> = runs.iter().map(|run| ("audience", run)).collect();
@@ -96,7 +96,7 @@ fn replays_count_only_where_nothing_else_ran_and_failed_runs_always_do() {
 
 #[test]
 fn how_long_something_ran_counts_what_overlaps_once() {
-    let at = |run: RunFacts, from: &str, to: &str| RunFacts {
+    let at = |run: KeptRun, from: &str, to: &str| KeptRun {
         started: Some(format!("2026-09-02T{from}:00Z").parse().unwrap()),
         ended: Some(format!("2026-09-02T{to}:00Z").parse().unwrap()),
         ..run
@@ -167,7 +167,7 @@ fn the_gate_wants_every_priced_period_cheaper_and_one_at_least() {
     assert_eq!((percent(44), percent(40), percent(184)), ("4.4 %".into(), "4 %".into(), "18 %".into()));
 }
 
-fn any_run() -> impl Strategy<Value = RunFacts> {
+fn any_run() -> impl Strategy<Value = KeptRun> {
     let node = ("m5\\.(x|2x)large", 0_u64..90_000, 0_u64..9_000, 0_u8..3);
     let machines = prop::collection::vec(node, 0..3);
     (any::<bool>(), machines, prop::option::of(0_u64..50_000), any::<bool>(), 0_u8..4, any::<bool>()).prop_map(
@@ -195,7 +195,7 @@ fn any_run() -> impl Strategy<Value = RunFacts> {
 }
 
 fn any_kept() -> impl Strategy<Value = Vec<KeptRuns>> {
-    let numbered = |period: usize, mut runs: Vec<RunFacts>| {
+    let numbered = |period: usize, mut runs: Vec<KeptRun>| {
         runs.iter_mut().enumerate().for_each(|(at, run)| run.id = format!("{period}-{at}"));
         kept(&format!("2026-{:02}", period + 1), runs)
     };

@@ -6,10 +6,15 @@
 pub mod book;
 pub mod break_even;
 pub mod compare;
+pub mod databricks;
+pub mod emr;
 pub mod extra;
 pub mod facts;
+pub mod merge;
+pub mod place;
 pub mod price;
 pub mod report;
+pub mod serverless;
 
 pub use book::Prices;
 pub use extra::{Cheaper, is_cheaper};

@@ -1,7 +1,7 @@
 //! Facts of a run times a price book: terms with both ends, each with its reason and its source.
 
 use super::book::Prices;
-use super::facts::{DatabricksCompute, DatabricksUse, Market, NodeSeconds, RunFacts, RunResult, RunSystem};
+use super::facts::{DatabricksCompute, DatabricksUse, KeptRun, Market, NodeSeconds, RunResult, RunSystem};
 use crate::kinds::prices::{NodePrice, PriceRange};
 use plumb_model::stats::{Interval, Money};
 use schemars::JsonSchema;
@@ -133,7 +133,7 @@ impl CostSum {
 }
 
 /// What a run cost by a price book; without one nothing has a price.
-pub fn price_run(run: &RunFacts, prices: Option<&Prices>) -> RunCost {
+pub fn price_run(run: &KeptRun, prices: Option<&Prices>) -> RunCost {
     let mut bill = Bill { prices, run: RunCost::default() };
     match run.system {
         RunSystem::Emr => bill.emr(run),
@@ -160,7 +160,7 @@ struct Priced {
 }
 
 impl Bill<'_> {
-    fn emr(&mut self, run: &RunFacts) {
+    fn emr(&mut self, run: &KeptRun) {
         if run.nodes.is_empty() {
             match run.normalized_instance_hours {
                 Some(hours) => self.normalized(hours),
@@ -179,7 +179,7 @@ impl Bill<'_> {
         }
     }
 
-    fn serverless(&mut self, run: &RunFacts) {
+    fn serverless(&mut self, run: &KeptRun) {
         let Some(used) = &run.serverless else { return self.nothing_known(run, "what EMR Serverless billed") };
         let Some(prices) = self.prices.and_then(|prices| prices.spec.emr_serverless.clone()) else {
             let hours = format!(
@@ -201,7 +201,7 @@ impl Bill<'_> {
         }
     }
 
-    fn databricks(&mut self, run: &RunFacts) {
+    fn databricks(&mut self, run: &KeptRun) {
         let Some(used) = &run.databricks else { return self.nothing_known(run, "what Databricks bills") };
         for nodes in &run.nodes {
             self.node_time(nodes);
@@ -423,7 +423,7 @@ impl Bill<'_> {
         self.run.sum.add_unpriced(&one);
     }
 
-    fn nothing_known(&mut self, run: &RunFacts, what: &str) {
+    fn nothing_known(&mut self, run: &KeptRun, what: &str) {
         let why = match run.unknown.first() {
             Some(why) => why.trim_end_matches('.').to_owned(),
             None => "it is not in the facts".to_owned(),

@@ -10,8 +10,8 @@ pub fn book() -> Prices {
 }
 
 /// A run of nothing that ended well.
-pub fn run(system: RunSystem) -> RunFacts {
-    RunFacts {
+pub fn run(system: RunSystem) -> KeptRun {
+    KeptRun {
         side: if system == RunSystem::Databricks { RunSide::New } else { RunSide::Old },
         system,
         id: "1".into(),
@@ -46,7 +46,7 @@ fn money(text: &str) -> Money {
     text.parse().unwrap()
 }
 
-fn told(run: &RunFacts) -> (String, Vec<String>) {
+fn told(run: &KeptRun) -> (String, Vec<String>) {
     let priced = price_run(run, Some(&book()));
     let unpriced = priced.sum.unpriced.iter().map(|one| format!("{}: {}", one.what, one.why));
     (range(priced.sum.priced), unpriced.collect())

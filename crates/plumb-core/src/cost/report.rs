@@ -223,7 +223,7 @@ mod tests {
 
     fn file(path: &str, migration: &str, period: &str, ids: &[&str]) -> (String, KeptRuns) {
         let runs =
-            ids.iter().map(|id| crate::cost::facts::RunFacts { id: (*id).into(), ..run(RunSystem::Emr) }).collect();
+            ids.iter().map(|id| crate::cost::facts::KeptRun { id: (*id).into(), ..run(RunSystem::Emr) }).collect();
         let (format, target) = (RUNS_FORMAT.to_owned(), "prod".to_owned());
         let kept = KeptRuns { format, target, migration: migration.into(), period: period.into(), runs };
         (path.into(), kept)
