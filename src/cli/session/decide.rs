@@ -30,10 +30,13 @@ impl Session {
     async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = Arc::new(self.project.evidence()?);
+        let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
         let mut live = live.map_err(|fault| self.unread(&fault))?;
         self.waves(&mut live).await?;
-        Ok(Live { evidence, commits: self.project.commits(&live), workspace, ..live })
+        live.notes.extend(kept.notes());
+        let kept_runs = Arc::new(kept.runs());
+        Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
     }
 
     /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
