@@ -7,5 +7,6 @@ pub mod databricks;
 pub mod emr;
 pub mod facts;
 pub mod merge;
+mod nodes;
 pub mod place;
 pub mod serverless;
