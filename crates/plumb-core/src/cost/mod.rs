@@ -11,6 +11,7 @@ pub mod emr;
 pub mod extra;
 pub mod facts;
 pub mod merge;
+mod nodes;
 pub mod place;
 pub mod price;
 pub mod replay_use;
