@@ -10,6 +10,7 @@ pub mod databricks;
 pub mod emr;
 pub mod extra;
 pub mod facts;
+pub mod fetch;
 pub mod merge;
 mod nodes;
 pub mod place;
