@@ -13,6 +13,8 @@ mod basics;
 mod ci;
 mod ci_drift;
 mod compute;
+mod cost_keep;
+mod cutover;
 mod demo;
 mod diagnose;
 mod diagnose_docs;
