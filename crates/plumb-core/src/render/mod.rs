@@ -8,6 +8,7 @@ mod body;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
+pub mod forecast;
 mod json;
 mod junit;
 mod manifest;
