@@ -1,8 +1,10 @@
 //! `plumb migrate`: where a migration stands, when it will be done, its cutover and the way back. One command, one file.
 
+pub mod board;
 mod cutover;
 mod forecast;
 mod rollback;
+pub mod sources;
 mod status;
 
 use super::Global;
