@@ -1,15 +1,17 @@
 //! `plumb migrate forecast`.
 
-use super::sources::{Sources, sources};
+use super::board::make;
+use super::sources::sources;
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use plumb_core::manifest::forecast_place;
-use plumb_core::migrate::forecast::of_project::{ForecastAsked, ForecastStanding, forecast_input};
+use plumb_core::migrate::forecast::of_project::{ForecastAsked, ForecastStanding, forecast_input, stage_at_least};
 use plumb_core::migrate::forecast::times::SeenStages;
 use plumb_core::migrate::forecast::{self, Forecast, ForecastInput, MOST_DRAWS, MissingInput, PastForecast};
 use plumb_core::migrate::manifests::board_manifests;
@@ -68,11 +70,10 @@ fn date(text: &str) -> Result<Date, String> {
 /// Says when the migration will be done.
 pub async fn run(global: &Global, args: MigrateForecast, ui: &Ui) -> Result<ExitCode, Failure> {
     let targeted = Targeted { at: args.at.clone(), ..args.targeted.clone() };
-    let project = Project::load(global, &targeted, ui)?;
-    let read = Standings::read(&project, ui)?;
-    let (forecast, input) = make(&project, &read, &args)?;
+    let read = Standings::read(global, &targeted, args.offline, ui).await?;
+    let (forecast, input) = made(&read, &args)?;
     let past = match &args.at {
-        Some(_) => Some(held_against_today(global, &args, &forecast, &input, ui)?),
+        Some(_) => Some(held_against_today(global, &args, &forecast, &input, ui).await?),
         None => None,
     };
     let text = match args.output.output {
@@ -88,45 +89,63 @@ pub async fn run(global: &Global, args: MigrateForecast, ui: &Ui) -> Result<Exit
 
 /// Where the pipelines stand.
 struct Standings {
-    sources: Sources,
+    project: Project,
+    now: Timestamp,
     of: BTreeMap<String, ForecastStanding>,
+    /// Pipelines that no Migration is about.
+    outside: usize,
+    /// What could not be read.
+    unread: Vec<String>,
 }
 
 impl Standings {
-    /// As git and evidence tell.
-    fn read(project: &Project, ui: &Ui) -> Result<Standings, Failure> {
-        let sources = sources(project, ui)?;
-        let one = |migration: &plumb_core::migrate::manifests::BoardManifest<'_>| {
-            let dates = sources.dates(migration.name(), &migration.spec);
+    /// As the board has it, and when each stage was reached.
+    async fn read(global: &Global, targeted: &Targeted, offline: bool, ui: &Ui) -> Result<Standings, Failure> {
+        let board = make(global, targeted, offline, ui).await?.board;
+        let project = Project::load(global, targeted, ui)?;
+        let sources = sources(&project, ui)?;
+        let mut of = BTreeMap::new();
+        for migration in board_manifests(&project.desired) {
+            let row = board.pipelines.iter().find(|row| row.name == migration.name());
+            let mut dates = sources.dates(migration.name(), &migration.spec);
+            dates.reached.extend(row.iter().flat_map(|row| &row.reached).map(|(stage, at)| (*stage, *at)));
             let periods = sources.periods(migration.name(), &migration.spec);
             let mut ended: Vec<_> = periods.parallel.values().flatten().copied().collect();
             ended.sort_unstable();
-            let required = u32::try_from(periods.wanted).unwrap_or(u32::MAX);
             // Without kept runs a period counts from its comparison, which says nothing of how long one took.
             let complete = ended.get(periods.wanted.saturating_sub(1)).copied().filter(|_| periods.has_runs);
             let standing = ForecastStanding {
-                stage: dates.reached.keys().next_back().copied(),
+                stage: row.and_then(|row| stage_at_least(&row.conditions)),
                 passes: u32::try_from(periods.equal).unwrap_or(u32::MAX),
-                required,
+                required: u32::try_from(periods.wanted).unwrap_or(u32::MAX),
                 seen: SeenStages { dates, complete, grace: 0 },
             };
-            (migration.name().to_owned(), standing)
-        };
-        let of = board_manifests(&project.desired).iter().map(one).collect();
-        Ok(Standings { sources, of })
-    }
-
-    fn dates(&self) -> Vec<StageDates> {
-        self.of.values().map(|one| one.seen.dates.clone()).collect()
+            of.insert(migration.name().to_owned(), standing);
+        }
+        let outside = board.pipelines.iter().filter(|row| !of.contains_key(&row.name)).count();
+        let mut unread = board.unread;
+        if offline {
+            unread.push(
+                "no service was asked: what is deployed, cut over or gone counts only where evidence tells".into(),
+            );
+        } else if targeted.at.is_some() {
+            unread.push(
+                "what was live then: what was deployed, cut over or gone counts only where evidence tells".into(),
+            );
+        }
+        Ok(Standings { now: sources.now, project, of, outside, unread })
     }
 }
 
-fn make(project: &Project, read: &Standings, args: &MigrateForecast) -> Result<(Forecast, ForecastInput), Failure> {
+fn made(read: &Standings, args: &MigrateForecast) -> Result<(Forecast, ForecastInput), Failure> {
+    let desired = &read.project.desired;
     let asked = ForecastAsked { people: args.people, by: args.by, draws: args.draws };
-    let input = forecast_input(&project.desired, &read.of, asked, read.sources.now);
+    let mut input = forecast_input(desired, &read.of, asked, read.now);
+    input.outside = read.outside;
+    input.unread.clone_from(&read.unread);
     let today = day(input.now);
     if let Some(by) = input.by.filter(|by| *by < today) {
-        let place = || forecast_place(&project.desired.files, "by").unwrap_or_else(|| "plumb.yaml".into());
+        let place = || forecast_place(&desired.files, "by").unwrap_or_else(|| "plumb.yaml".into());
         let place = if args.by.is_some() { "--by".to_owned() } else { place() };
         let failure = Failure::error(format!("{place}: {by} is over, and today is {today}"));
         return Err(failure.hint("name a day to come: `--by DATE`, or `forecast.by` of plumb.yaml"));
@@ -136,7 +155,7 @@ fn make(project: &Project, read: &Standings, args: &MigrateForecast) -> Result<(
         let failure = Failure::error("there is no forecast: too little is known");
         let failure = said.into_iter().fold(failure, |failure, missing| failure.hint(missing));
         let is_range = none.missing.iter().any(|missing| matches!(missing, MissingInput::Range(_)));
-        match forecast_place(&project.desired.files, "days").filter(|_| is_range) {
+        match forecast_place(&desired.files, "days").filter(|_| is_range) {
             Some(place) => failure.hint(format!("`forecast.days` stands at {place}")),
             None => failure,
         }
@@ -145,17 +164,17 @@ fn make(project: &Project, read: &Standings, args: &MigrateForecast) -> Result<(
 }
 
 /// Reads where the pipelines of an earlier forecast stand now.
-fn held_against_today(
+async fn held_against_today(
     global: &Global,
     args: &MigrateForecast,
     earlier: &Forecast,
     input: &ForecastInput,
     ui: &Ui,
 ) -> Result<PastForecast, Failure> {
-    let project = Project::load(global, &args.targeted, ui)?;
-    let read = Standings::read(&project, ui)?;
+    let read = Standings::read(global, &args.targeted, args.offline, ui).await?;
     let about: Vec<String> = input.pipelines.iter().map(|one| one.name.clone()).collect();
     let stage = |(name, one): (&String, &ForecastStanding)| Some((name.clone(), one.stage?));
     let stages: BTreeMap<String, MigrationStage> = read.of.iter().filter_map(stage).collect();
-    Ok(forecast::past(earlier, &about, &stages, &read.dates(), day(read.sources.now)))
+    let dates: Vec<StageDates> = read.of.values().map(|one| one.seen.dates.clone()).collect();
+    Ok(forecast::past(earlier, &about, &stages, &dates, day(read.now)))
 }

@@ -197,6 +197,11 @@ fn sentences(forecast: &Forecast) -> Vec<String> {
         said.extend(forecast.periods.iter().map(|one| in_reach(one, by)));
     }
     said.extend(calendar(forecast));
+    if forecast.outside > 0 {
+        let outside = counted(forecast.outside, "pipeline is", "pipelines are");
+        said.push(format!("{outside} not in it: no Migration is about them."));
+    }
+    said.extend(forecast.unread.iter().map(|unread| format!("Not known: {unread}.")));
     said
 }
 

@@ -98,6 +98,8 @@ fn share_that_holds(seen: usize, worlds: usize) -> (f64, f64) {
             holidays: BTreeSet::new(),
             by: None,
             draws: 200,
+            outside: 0,
+            unread: Vec::new(),
         };
         let mut walk = MigrationWalk::of(&input, &tables(&input).unwrap());
         let mut ends = run(&mut walk, 200, 0).ends;

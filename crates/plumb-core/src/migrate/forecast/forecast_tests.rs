@@ -64,6 +64,8 @@ fn six() -> ForecastInput {
         holidays: BTreeSet::from(["2026-12-25".parse().unwrap()]),
         by: Some("2026-12-18".parse().unwrap()),
         draws: 1000,
+        outside: 0,
+        unread: Vec::new(),
     }
 }
 

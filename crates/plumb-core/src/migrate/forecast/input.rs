@@ -58,6 +58,10 @@ pub struct ForecastInput {
     /// The day by which it has to be done.
     pub by: Option<Date>,
     pub draws: u32,
+    /// Pipelines that no Migration is about: they are not in it.
+    pub outside: usize,
+    /// What could not be read.
+    pub unread: Vec<String>,
 }
 
 impl ForecastInput {

@@ -63,6 +63,11 @@ pub struct Forecast {
     /// When it would be done if no work took any time: periods, cutovers and grace periods alone.
     #[schemars(with = "Option<String>")]
     pub calendar_alone: Option<Date>,
+    /// Pipelines that run and that no Migration is about: they are not in it.
+    pub outside: usize,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 /// When it will be done.
@@ -214,6 +219,8 @@ pub fn forecast(input: &ForecastInput) -> Result<Forecast, NoForecast> {
         rests_on: input.left().iter().map(rests_on).collect(),
         periods: periods::in_reach(input),
         calendar_alone,
+        outside: input.outside,
+        unread: input.unread.clone(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::kinds::airflow::dag_spec::DagSpec;
 use crate::kinds::emr::migration::{Migration, MigrationSpec};
 use crate::kinds::teardown_spec::grace_seconds;
 use crate::manifest::{Desired, ForecastSettings};
-use crate::migrate::stage::MigrationStage;
+use crate::migrate::stage::{Condition, MigrationStage, StageCondition};
 use crate::parity::period::Period;
 use crate::teardown::{ComparedMigration, ManifestRules};
 use jiff::Timestamp;
@@ -26,6 +26,13 @@ pub struct ForecastStanding {
     /// How many of its last periods are equal, one after the other, and how many have to be.
     pub passes: u32,
     pub required: u32,
+}
+
+/// The highest stage that holds and before which nothing is missing: what could not be read counts as done where a later stage
+/// holds, and only there.
+pub fn stage_at_least(conditions: &[StageCondition]) -> Option<MigrationStage> {
+    let before = conditions.iter().take_while(|one| one.state != Condition::Missing);
+    before.filter(|one| one.state == Condition::Holds).last().map(|one| one.stage)
 }
 
 /// What a forecast is asked for, over what plumb.yaml says.
@@ -90,6 +97,8 @@ pub fn forecast_input(
         holidays,
         by: asked.by.or_else(|| settings.by.as_deref()?.parse().ok()),
         draws: asked.draws.unwrap_or(DRAWS),
+        outside: 0,
+        unread: Vec::new(),
     }
 }
 
