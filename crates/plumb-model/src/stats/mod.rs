@@ -2,8 +2,11 @@
 //! without a number of its own: whoever asks brings what was seen.
 
 pub mod draw;
+pub mod exact;
 pub mod interval;
 pub mod money;
+pub mod order;
 
 pub use interval::Interval;
 pub use money::Money;
+pub use order::SeenValues;

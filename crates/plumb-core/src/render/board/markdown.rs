@@ -32,11 +32,16 @@ pub fn markdown(board: &Board, most: Option<usize>) -> String {
     for (at, row) in board.pipelines.iter().enumerate() {
         let [wave, name, stage, since, health, next] = cells(row, board);
         let health = match row.health.state {
-            HealthState::Ok => health,
             HealthState::Failing | HealthState::WentBack => format!("**{}**", cell(&health)),
-            _ => cell(&health),
+            HealthState::Ok | HealthState::Waiting | HealthState::Unknown => cell(&health),
         };
-        let line = format!("| {} | {} | {stage} | {since} | {health} | {} |\n", cell(&wave), cell(&name), cell(&next));
+        let line = format!(
+            "| {} | {} | {} | {since} | {health} | {} |\n",
+            cell(&wave),
+            cell(&name),
+            cell(&stage),
+            cell(&next)
+        );
         if out.len() + line.len() + below.len() + 200 > most {
             out.push_str(&format!("\n{} more: `plumb migrate status` shows them.\n", board.pipelines.len() - at));
             break;

@@ -103,6 +103,11 @@ fn a_page_does_nothing_and_needs_nothing() {
 }
 
 #[test]
+fn the_page_of_a_board() {
+    insta::assert_snapshot!(html(&a_board()));
+}
+
+#[test]
 fn nothing_of_others_is_markup() {
     let mut board = a_board();
     let bad = "</svg><b onmouseover=\"x\">&\u{202e}|`\n::error::";
