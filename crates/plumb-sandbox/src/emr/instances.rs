@@ -409,6 +409,7 @@ pub fn fleets(store: &mut Store, region: &str, body: &Value) -> AwsResult {
 }
 
 pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
+    let horizon = store.now().saturating_sub(store.settings.emr.forget_instance_days.saturating_mul(86_400_000));
     let cluster = clusters::known(store, region, body)?;
     let (group, fleet) = (check::maybe_text(body, "InstanceGroupId")?, check::maybe_text(body, "InstanceFleetId")?);
     let (roles, role) = (check::texts(body, "InstanceGroupTypes")?, check::maybe_text(body, "InstanceFleetType")?);
@@ -423,17 +424,23 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
     if !cluster.has_fleets() && (fleet.is_some() || role.is_some()) {
         return Err(has_groups("ListInstances"));
     }
+    // "all active Amazon EC2 instances and Amazon EC2 instances terminated in the last 30 days" (ListInstances).
+    let known = |member: &&Instance| member.ended.is_none_or(|ended| ended > horizon);
     let mut all = Vec::new();
     let of_groups = cluster.groups.iter().filter(|g| {
         group.is_none_or(|id| g.id == id) && (roles.is_empty() || roles.iter().any(|role| role == g.role()))
     });
     for group in of_groups {
-        all.extend(group.members.iter().map(|member| shown(cluster, member, "InstanceGroupId", &group.id)));
+        all.extend(
+            group.members.iter().filter(known).map(|member| shown(cluster, member, "InstanceGroupId", &group.id)),
+        );
     }
     let of_fleets =
         cluster.fleets.iter().filter(|f| fleet.is_none_or(|id| f.id == id) && role.is_none_or(|role| f.role() == role));
     for fleet in of_fleets {
-        all.extend(fleet.members.iter().map(|member| shown(cluster, member, "InstanceFleetId", &fleet.id)));
+        all.extend(
+            fleet.members.iter().filter(known).map(|member| shown(cluster, member, "InstanceFleetId", &fleet.id)),
+        );
     }
     let wanted = |one: &Value| states.is_empty() || states.iter().any(|state| one["Status"]["State"] == **state);
     all.retain(wanted);

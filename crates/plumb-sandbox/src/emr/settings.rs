@@ -23,6 +23,8 @@ pub struct EmrSettings {
     pub spot_available: bool,
     /// Days that an ended cluster is still known.
     pub forget_days: i64,
+    /// Days that an ended instance is still listed.
+    pub forget_instance_days: i64,
     /// Seconds from the end of a step to the moment at which its logs are in S3.
     pub log_delay_seconds: i64,
 }
@@ -37,6 +39,7 @@ impl Default for EmrSettings {
             failures: BTreeMap::new(),
             spot_available: true,
             forget_days: 62,
+            forget_instance_days: 30,
             log_delay_seconds: 0,
         }
     }
