@@ -6,6 +6,7 @@
 pub mod failure;
 pub mod inventory;
 mod teardown;
+pub mod waves;
 
 use crate::services::{self, Services};
 use plumb_core::kinds::{Details, Kind, Unreadable, Whose};

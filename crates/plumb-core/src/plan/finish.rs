@@ -20,7 +20,10 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     for change in &mut all.changes {
         // Before anything is hidden that only git tells of: what is approved with a history has to be what is
         // applied without one.
-        change.digest = digest::of_change(change, workspace, key);
+        // That of a wave is of the whole of it, whatever is left to be done.
+        if change.cutover.is_none() {
+            change.digest = digest::of_change(change, workspace, key);
+        }
         change.shown_read = change.read.as_deref().map(|read| digest::of_read(read, key));
         if let (Some(kind), Some(wanted)) = (kinds::find(&change.address.kind), all.wanted.get(&change.address)) {
             hide(change, kind.rules(), &wanted.earlier);
@@ -37,6 +40,10 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     }
     for note in &mut all.notes {
         note.message = shown(&note.message);
+    }
+    for pending in &mut all.cutovers {
+        pending.next = shown(&pending.next);
+        pending.gates.iter_mut().for_each(|gate| gate.gate.says = shown(&gate.gate.says));
     }
     for field in all.changes.iter_mut().flat_map(|change| &mut change.fields) {
         field.path = numbers.show_text(&field.path);
@@ -63,7 +70,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         changes: all.changes,
         blocked: all.blocked,
         teardown: all.teardown,
-        cutovers: Vec::new(),
+        cutovers: all.cutovers,
         notes: all.notes,
         unchanged: all.unchanged,
     };

@@ -4,6 +4,7 @@ pub mod approval;
 mod attribute;
 pub mod compare;
 mod context;
+mod cutover;
 mod decide;
 pub mod digest;
 pub mod drift;
