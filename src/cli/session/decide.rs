@@ -30,8 +30,11 @@ impl Session {
     async fn read(&self, selection: &Selection, watch: &dyn observe::ReadWatch) -> Result<Live, Failure> {
         let live = observe::observe(&self.services, &self.kinds(), &self.project.desired, selection, watch).await;
         let evidence = Arc::new(self.project.evidence()?);
+        let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
         let mut live = live.map_err(|fault| self.unread(&fault))?;
+        live.notes.extend(kept.notes());
+        live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
         Ok(Live { evidence, commits: self.project.commits(&live), workspace, ..live })
     }

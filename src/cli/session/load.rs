@@ -7,6 +7,7 @@ use crate::git::Repo;
 use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
+use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::kinds::{Kind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::{Commit, Live};
@@ -164,6 +165,18 @@ impl Project {
         Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file))), key.as_deref()))
     }
 
+    /// The facts of runs that the repository has: `evidence/runs/*.json`, of all targets. Files that are none are in the answer.
+    pub fn kept_runs(&self) -> Result<KeptFiles, Failure> {
+        let failed = |e: String| Failure::error(format!("{RUNS_FOLDER}/: {e}")).hint("nothing was changed");
+        if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
+            let files = repo.files_of("HEAD").and_then(|files| files.folder(RUNS_FOLDER, ".json"));
+            let files = files.map_err(|e| failed(e.to_string()))?;
+            return Ok(KeptFiles::read(files.into_iter().map(|(path, text)| (path, Ok(text)))));
+        }
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        kept_runs_in(&disk, RUNS_FOLDER).map_err(failed)
+    }
+
     /// Which of the commits that marks for teardown name the repository has.
     pub(super) fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
@@ -208,6 +221,15 @@ impl Project {
             self.desired.vault.seal_everywhere(&secret);
         }
     }
+}
+
+/// The facts of runs in a folder of a project.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn kept_runs_in(disk: &Disk, folder: &str) -> Result<KeptFiles, String> {
+    let files = disk.files(folder, ".json")?;
+    Ok(KeptFiles::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
 }
 
 /// The project file with more names under `spec.env`. `None` when it has them all.

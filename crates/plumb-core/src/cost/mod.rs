@@ -3,4 +3,9 @@
 //!
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
+pub mod databricks;
+pub mod emr;
 pub mod facts;
+pub mod merge;
+pub mod place;
+pub mod serverless;

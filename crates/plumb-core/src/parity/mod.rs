@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod causes;
+pub(crate) mod dates;
 pub mod engine;
 pub mod explain;
 pub mod files;
