@@ -3,9 +3,18 @@
 //!
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
+pub mod book;
+pub mod break_even;
+pub mod compare;
 pub mod databricks;
 pub mod emr;
+pub mod extra;
 pub mod facts;
 pub mod merge;
 pub mod place;
+pub mod price;
+pub mod report;
 pub mod serverless;
+
+pub use book::Prices;
+pub use extra::{Cheaper, is_cheaper};

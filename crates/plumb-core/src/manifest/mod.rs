@@ -168,6 +168,7 @@ mod json;
 mod load;
 mod log_delivery;
 mod patch;
+mod price_books;
 mod project;
 mod read;
 mod refs;
@@ -184,6 +185,7 @@ pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
+pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{
     AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
     Variable,

@@ -5,6 +5,7 @@
 
 mod applied;
 mod body;
+pub mod cost;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
