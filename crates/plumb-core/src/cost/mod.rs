@@ -13,8 +13,11 @@ pub mod facts;
 pub mod merge;
 pub mod place;
 pub mod price;
+pub mod replay_use;
 pub mod report;
+pub mod run_end;
 pub mod serverless;
+pub mod sla;
 
 pub use book::Prices;
 pub use extra::{Cheaper, is_cheaper};
