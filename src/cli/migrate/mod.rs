@@ -3,6 +3,7 @@
 mod cutover;
 mod forecast;
 mod rollback;
+pub mod sources;
 mod status;
 mod wave;
 
