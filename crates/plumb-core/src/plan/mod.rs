@@ -31,6 +31,8 @@ mod unreadable;
 mod verdict;
 
 #[cfg(test)]
+mod cutover_tests;
+#[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
 mod plan_world;
 #[cfg(test)]

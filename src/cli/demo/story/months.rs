@@ -219,23 +219,26 @@ pub(super) async fn waits(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.plumb(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
     let plan = stage.plan("plan").await?;
     nothing_refused(&plan)?;
-    let wave = wave(&plan)?;
-    let open: Vec<&str> = gates(wave, false);
-    must(open.contains(&"date") && !open.contains(&"noGap") && !open.contains(&"closed"), || {
-        format!("{open:?} wait: {wave}")
-    })?;
-    must(wave["standing"] == "old" && wave["digest"].is_string(), || format!("the wave is {wave}"))?;
-    stage.proven(&format!("every gate is named days before; what waits: {}", open.join(", ")))?;
-    let holds = gates(wave, true);
-    must(holds.contains(&"successors") && holds.contains(&"wayBack"), || format!("{holds:?} hold"))?;
-    stage.proven(&format!("{} gates hold by now, the good runs and the way back among them", holds.len()))?;
-    // What is yet to be deployed of it (its start) is deployed.
+    let says = says(wave(&plan)?, "noGap");
+    must(says.contains("would be run twice") && says.contains("`start_date: "), || format!("it says {says}"))?;
+    stage
+        .proven("the plan sees that a month would be run twice, and says which start_date begins with the right one")?;
+    starts(stage, cutover)?;
+    stage.commit("Ann Lee", "Begin with the month that EMR would run next")?;
     stage.apply_quietly().await?;
     must(!old_is_paused(stage).await? && new_dag(stage).await?.1, || "a DAG was switched".into())?;
-    stage.proven("an apply before the day deploys what changed, and leaves both DAGs as they are; nothing turns red")
+    stage.proven("an apply before the day deploys that, and leaves both DAGs as they are; nothing turns red")?;
+    let plan = stage.plan("plan").await?;
+    let wave = wave(&plan)?;
+    let open: Vec<&str> = gates(wave, false);
+    must(open == ["date", "quiet"], || format!("{open:?} wait: {wave}"))?;
+    must(wave["standing"] == "old" && wave["digest"].is_string(), || format!("the wave is {wave}"))?;
+    let holds = gates(wave, true);
+    must(holds.contains(&"successors") && holds.contains(&"wayBack"), || format!("{holds:?} hold"))?;
+    stage.proven(&format!("{} hold days before; {} are for the day itself", holds.join(", "), open.join(" and ")))
 }
 
-/// Writes the day into the migration, and a start into the new DAG that begins with the period that the old would run next.
+/// Writes the day into the migration.
 fn dated(stage: &Stage<'_>, before: Option<Date>, cutover: Date) -> Result<(), Failure> {
     let text = stage.read(MIGRATION)?;
     let line = format!("  cutover: {cutover}\n");
@@ -243,7 +246,11 @@ fn dated(stage: &Stage<'_>, before: Option<Date>, cutover: Date) -> Result<(), F
         Some(before) => project::edited(&text, &format!("  cutover: {before}\n"), &line)?,
         None => text.trim_end().to_owned() + "\n" + &line,
     };
-    stage.write(MIGRATION, &text)?;
+    stage.write(MIGRATION, &text)
+}
+
+/// Writes a start into the new DAG that begins with the period that the old would run next.
+fn starts(stage: &Stage<'_>, cutover: Date) -> Result<(), Failure> {
     let text = stage.read(DAG)?;
     let start = text.lines().find(|line| line.trim_start().starts_with("start_date:")).unwrap_or_default().to_owned();
     stage.write(DAG, &project::edited(&text, &start, &format!("  start_date: {}", cutover.first_of_month()))?)
@@ -254,6 +261,12 @@ fn wave(plan: &Value) -> Result<&Value, Failure> {
         Some([wave]) => Ok(wave),
         _ => Err(Failure::error(format!("not one wave but {}", plan["cutovers"]))),
     }
+}
+
+fn says(wave: &Value, name: &str) -> String {
+    let all = wave["gates"].as_array().into_iter().flatten();
+    let mut gate = all.filter(|gate| gate["name"] == name).filter_map(|gate| gate["says"].as_str());
+    gate.next().unwrap_or_default().to_owned()
 }
 
 fn gates(wave: &Value, holds: bool) -> Vec<&str> {
@@ -297,8 +310,7 @@ pub(super) async fn back(stage: &Stage<'_>) -> Result<(), Failure> {
     must(!old_is_paused(stage).await? && paused && given["output"] == SHADOW, || format!("the new DAG is {given}"))?;
     stage.proven("one command: the new DAG is paused and has its shadow again, the old one is on")?;
     let plan = stage.plan("plan").await?;
-    let held = wave(&plan)?["gates"].as_array().into_iter().flatten().find(|gate| gate["name"] == "held").cloned();
-    let says = held.as_ref().and_then(|gate| gate["says"].as_str()).unwrap_or_default();
+    let says = says(wave(&plan)?, "held");
     must(actions(&plan).is_empty() && says.contains(reason), || format!("the plan is {plan}"))?;
     stage.apply_quietly().await?;
     must(!old_is_paused(stage).await?, || "the old DAG was paused again".into())?;
@@ -321,6 +333,7 @@ pub(super) async fn again(stage: &Stage<'_>) -> Result<(), Failure> {
     let before: Date = line.trim().parse().map_err(|e| Failure::error(format!("{MIGRATION}: {e}")))?;
     let cutover = now + 2.days();
     dated(stage, Some(before), cutover)?;
+    starts(stage, cutover)?;
     stage.commit("Ann Lee", "Cut wave 1 over: the report reads the new place now")?;
     stage.apply_quietly().await?;
     stage.until(cutover).await?;
