@@ -221,7 +221,7 @@ async fn review(
     if let Some(wave) = &args.wave {
         wave.only(&mut decided.decision.plan);
     }
-    if let Err(failure) = permit.check(&mut decided.decision.plan, ui) {
+    if let Err(failure) = permit.check(&mut decided.decision.plan, &decided.live.holds, ui) {
         return Err(teller.refused(&decided.decision.plan, failure));
     }
     check_place(session, &mut decided.decision.plan).await?;

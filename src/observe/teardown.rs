@@ -119,7 +119,7 @@ async fn runs(
     }
     for wave in plumb_core::cutover::wave::waves(desired).iter().filter(|wave| wave.cutover.is_some()) {
         for member in &wave.members {
-            let Some(runs) = member.spec.requires.as_ref().and_then(|requires| requires.green_runs) else { continue };
+            let runs = member.spec.requires.as_ref().and_then(|requires| requires.green_runs).unwrap_or(0);
             for job in &member.jobs {
                 let most = wanted.entry(job.address.clone()).or_insert(0);
                 *most = runs.max(*most);

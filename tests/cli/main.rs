@@ -14,6 +14,7 @@ mod ci;
 mod ci_drift;
 mod compute;
 mod cost_keep;
+mod cutover;
 mod demo;
 mod diagnose;
 mod diagnose_docs;
