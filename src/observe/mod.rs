@@ -7,6 +7,7 @@ pub mod cost;
 pub mod failure;
 pub mod inventory;
 mod teardown;
+pub mod under_way;
 pub mod waves;
 
 use crate::services::{self, Services};

@@ -18,6 +18,7 @@ pub mod report;
 pub mod run_end;
 pub mod serverless;
 pub mod sla;
+pub mod under_way;
 
 pub use book::Prices;
 pub use extra::{Cheaper, is_cheaper};

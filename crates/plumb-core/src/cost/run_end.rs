@@ -14,7 +14,7 @@ pub struct TaskProgress {
     /// The tasks before it.
     pub after: Vec<String>,
     pub phase: TaskPhase,
-    /// How many seconds the same task took in earlier runs that ended well, its tries and the waiting between them included.
+    /// How many seconds the same task took in earlier runs that ended well, its last try alone.
     pub took: Vec<u64>,
 }
 
@@ -153,7 +153,8 @@ impl RunEndForecast {
             ([], 0) => {}
             ([], seen) => says.push_str(&format!("; from {seen} earlier {}", if seen == 1 { "run" } else { "runs" })),
             (unseen, _) => {
-                says.push_str(&format!("; how long {} takes is not known: no earlier run", unseen.join(", ")))
+                let take = if unseen.len() == 1 { "takes" } else { "take" };
+                says.push_str(&format!("; how long {} {take} is not known: no earlier run", unseen.join(", ")));
             }
         }
         says
