@@ -188,6 +188,11 @@ impl<'a> Stage<'a> {
         Ok(found.map(|program| drop(self.duckdb.replace(Some(program.path)))))
     }
 
+    /// Whether it was found.
+    pub fn has_duckdb(&self) -> bool {
+        self.duckdb.borrow().is_some()
+    }
+
     /// Runs `plumb` in the repository, and shows the command line and all that it printed.
     pub async fn plumb(&self, args: &[&str]) -> Result<Ran, Failure> {
         self.page.command(&format!("plumb {}", args.join(" ")))?;
