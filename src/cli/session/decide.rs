@@ -36,7 +36,9 @@ impl Session {
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
-        Ok(Live { evidence, commits: self.project.commits(&live), workspace, ..live })
+        live.notes.extend(kept.notes());
+        let kept_runs = Arc::new(kept.runs());
+        Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
     }
 
     /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
