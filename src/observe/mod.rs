@@ -49,6 +49,19 @@ pub async fn observe(
     Ok(live)
 }
 
+/// Reads what the manifests of teardowns match, where only its listing is known.
+pub async fn old(
+    services: &Services,
+    kinds: &[&'static dyn Kind],
+    desired: &Desired,
+    selection: &Selection,
+    live: &mut Live,
+) -> Result<(), ServiceError> {
+    teardown::old(services, kinds, desired, selection, live).await?;
+    live.sort_unreadable();
+    Ok(())
+}
+
 /// The kinds that a service refuses to list, and why.
 pub type RefusedKinds = Vec<(&'static dyn Kind, ServiceError)>;
 

@@ -24,8 +24,22 @@ pub(super) async fn complete(
     selection: &Selection,
     live: &mut Live,
 ) -> Result<(), ServiceError> {
+    // What a gate of one that is selected waits for may be what another one is about.
+    old(services, managed, desired, &Selection::default(), live).await?;
+    runs(services, desired, selection, live).await
+}
+
+/// The same without the runs that their gates look at; of the manifests that are selected.
+pub(super) async fn old(
+    services: &Services,
+    managed: &[&'static dyn Kind],
+    desired: &Desired,
+    selection: &Selection,
+    live: &mut Live,
+) -> Result<(), ServiceError> {
+    let selected = desired.resources.iter().filter(|r| selection.has(r));
     let teardowns: Vec<(&str, &TeardownManifest)> =
-        desired.resources.iter().filter_map(|r| Some((r.kind.name(), r.teardown.as_ref()?))).collect();
+        selected.filter_map(|r| Some((r.kind.name(), r.teardown.as_ref()?))).collect();
     for kind in managed.iter().copied() {
         let Some(teardown) = kinds::teardown::find(kind.name()) else { continue }; // What uses a thing, only the users say, each of them.
         let are_users = teardowns
@@ -48,7 +62,7 @@ pub(super) async fn complete(
         }
         singly(services, kind, wanted, live).await?;
     }
-    runs(services, desired, selection, live).await
+    Ok(())
 }
 
 /// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.

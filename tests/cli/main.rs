@@ -10,6 +10,7 @@ mod airflow;
 mod applied;
 mod attribution;
 mod basics;
+mod board;
 mod ci;
 mod ci_drift;
 mod compute;

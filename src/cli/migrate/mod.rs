@@ -1,5 +1,6 @@
 //! `plumb migrate`: where a migration stands, when it will be done, its cutover and the way back. One command, one file.
 
+pub mod board;
 mod cutover;
 mod forecast;
 mod rollback;

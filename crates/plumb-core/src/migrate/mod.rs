@@ -3,7 +3,7 @@
 
 pub mod board;
 #[cfg(test)]
-mod board_tests;
+pub(crate) mod board_tests;
 pub mod dates;
 pub mod facts;
 pub mod files;

@@ -4,6 +4,7 @@
 //! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
 
 mod applied;
+pub mod board;
 mod body;
 pub mod cost;
 mod cutover;
