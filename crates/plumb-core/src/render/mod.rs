@@ -11,6 +11,7 @@ mod cutover;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
+pub mod forecast;
 mod json;
 mod junit;
 mod manifest;
