@@ -8,8 +8,11 @@ use crate::disk::{Disk, replace};
 use crate::observe::cost::{AlreadyKnown, CostReading, PlacedRun, RunsFound, migrations};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use plumb_core::cost::facts::{KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSystem};
+use plumb_core::cost::facts::{
+    KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSide, RunSystem, RunTrigger,
+};
 use plumb_core::cost::merge::merge;
+use plumb_core::cost::place::{DagRunFacts, belongs_to, dag_run_at};
 use plumb_core::diagnose::kept::read_kept;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::kinds::emr::migration::Migration;
@@ -150,6 +153,9 @@ fn causes(disk: &Disk, target: &str, ui: &Ui) -> Result<Causes, Failure> {
     Ok(causes)
 }
 
+/// The runs of DAGs by migration and side.
+type DagRunsOfSides = BTreeMap<(String, RunSide), Vec<DagRunFacts>>;
+
 /// What became of one file.
 struct KeptFile {
     migration: String,
@@ -195,7 +201,7 @@ impl Keeping<'_> {
         }
         let mut told = Vec::new();
         for ((migration, period), runs) in groups {
-            match self.keep_one(&migration, &period, runs)? {
+            match self.keep_one((&migration, &period), runs, &found.dag_runs)? {
                 KeptOrNot::Kept(file) => told.push(file),
                 KeptOrNot::Occupied(path) => {
                     let what = format!("the runs of {migration} for {period}");
@@ -237,7 +243,12 @@ impl Keeping<'_> {
         }
     }
 
-    fn keep_one(&self, migration: &str, period: &str, mut runs: Vec<KeptRun>) -> Result<KeptOrNot, Failure> {
+    fn keep_one(
+        &self,
+        (migration, period): (&str, &str),
+        mut runs: Vec<KeptRun>,
+        dag_runs: &DagRunsOfSides,
+    ) -> Result<KeptOrNot, Failure> {
         let is_its =
             |kept: &KeptRuns| kept.target == self.target && kept.migration == migration && kept.period == period;
         let before = self.files.files.iter().find(|(_, kept)| is_its(kept));
@@ -245,6 +256,12 @@ impl Keeping<'_> {
         let was = before.map(|(_, kept)| kept.clone());
         for run in runs.iter_mut().chain(&mut kept.runs) {
             run.cause = self.cause(run).or(run.cause.take());
+        }
+        for run in kept.runs.iter_mut().filter(|run| run.dag_run.is_none() && run.trigger != RunTrigger::Replay) {
+            let known = dag_runs.get(&(migration.to_owned(), run.side)).map_or(&[][..], Vec::as_slice);
+            if let Some(dag_run) = run.started.and_then(|at| dag_run_at(known, at)) {
+                belongs_to(run, dag_run);
+            }
         }
         let merged = merge(kept, runs);
         let path = match before {
