@@ -41,6 +41,8 @@ pub struct Stage<'a> {
     emr: Emr,
     bystanders: Vec<Value>,
     commits: Cell<i64>,
+    /// The day before the first commit.
+    first_day: Cell<i64>,
     proofs: Cell<usize>,
     /// Where duckdb is looked for, and put.
     pub places: DuckdbPlaces,
@@ -85,6 +87,7 @@ impl<'a> Stage<'a> {
             emr,
             bystanders: Vec::new(),
             commits: Cell::new(0),
+            first_day: Cell::new(FIRST_DAY),
             proofs: Cell::new(0),
             places: DuckdbPlaces::of_environment(),
             duckdb: RefCell::new(None),
@@ -151,14 +154,29 @@ impl<'a> Stage<'a> {
         std::fs::remove_file(self.repository().join(path)).map_err(|e| failed(path, &e))
     }
 
+    /// Has the first commits be of the last days: who tells of since when something is looks at them.
+    pub fn begin_lately(&self) {
+        self.first_day.set(Timestamp::now().as_second() - 14 * 86_400);
+    }
+
     /// Commits everything, as somebody, and answers the commit's first 12 characters.
     pub fn commit(&self, author: &str, message: &str) -> Result<String, Failure> {
-        let id = self.try_commit(author, message).map_err(|e| failed("git", &e))?;
+        self.commits.set(self.commits.get() + 1);
+        let when = self.first_day.get() + 86_400 * self.commits.get();
+        let id = self.try_commit(author, message, when).map_err(|e| failed("git", &e))?;
         self.page.commit(&id, author, message)?;
         Ok(id)
     }
 
-    fn try_commit(&self, author: &str, message: &str) -> Result<String, git2::Error> {
+    /// The same, at the sandbox's time.
+    pub async fn commit_now(&self, author: &str, message: &str) -> Result<String, Failure> {
+        let now = self.now().await?.as_second();
+        let id = self.try_commit(author, message, now).map_err(|e| failed("git", &e))?;
+        self.page.commit(&id, author, message)?;
+        Ok(id)
+    }
+
+    fn try_commit(&self, author: &str, message: &str, when: i64) -> Result<String, git2::Error> {
         let repo = Repository::open(self.repository())?;
         let mut index = repo.index()?;
         index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
@@ -166,8 +184,7 @@ impl<'a> Stage<'a> {
         index.write()?;
         let tree = repo.find_tree(index.write_tree()?)?;
         let mail = author.split(' ').next().unwrap_or(author).to_lowercase();
-        self.commits.set(self.commits.get() + 1);
-        let when = Time::new(FIRST_DAY + 86_400 * self.commits.get(), 0);
+        let when = Time::new(when, 0);
         let who = Signature::new(author, &format!("{mail}@example.com"), &when)?;
         let parent = repo.head().ok().map(|head| head.peel_to_commit()).transpose()?;
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
