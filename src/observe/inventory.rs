@@ -130,13 +130,18 @@ fn newest(listed: &BTreeMap<String, Value>) -> BTreeSet<String> {
 }
 
 /// All pages of a listing of EMR.
-async fn all(service: &dyn Service, name: &str, body: Value, items: &str) -> Result<Vec<Value>, ServiceError> {
+pub(super) async fn all(
+    service: &dyn Service,
+    name: &str,
+    body: Value,
+    items: &str,
+) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "Marker", next: "/Marker" };
     pages(service, Read { call: operation(name, body), paging }, items).await
 }
 
 /// All pages of a listing of EMR Serverless.
-async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, ServiceError> {
+pub(super) async fn rest(service: &dyn Service, call: Call, items: &str) -> Result<Vec<Value>, ServiceError> {
     let paging = Paging::Token { param: "nextToken", next: "/nextToken" };
     pages(service, Read { call, paging }, items).await
 }

@@ -254,10 +254,10 @@ impl LookBack {
     }
 }
 
-/// Reads `6mo`, `12w`, `90d`, `1y`, `2026-05-01`.
+/// Reads `6mo`, `12w`, `90d`, `1y`, `2026-05-01`, `2026-05`.
 pub fn look_back(text: &str) -> Result<LookBack, String> {
     let wrong = || "expected one like 6mo, 12w, 90d or 2026-05-01".to_owned();
-    if let Ok(day) = text.parse() {
+    if let Ok(day) = text.parse().or_else(|_| format!("{text}-01").parse()) {
         return Ok(LookBack::Day(day));
     }
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;

@@ -28,7 +28,7 @@ impl KeptDiagnoses {
     /// # Errors
     /// The folder is none that diagnoses may be kept in, or cannot be listed.
     pub fn read(project: &Path, folder: &str, target: &str, ui: &Ui) -> Result<KeptDiagnoses, Failure> {
-        let folder = checked(folder)?;
+        let folder = checked(folder, FOLDER)?;
         let failed = |e: String| Failure::error(format!("{folder}: {e}"));
         let disk = Disk::new(project).map_err(|e| failed(e.to_string()))?;
         let mut kept = BTreeMap::new();
@@ -98,15 +98,15 @@ impl KeptDiagnoses {
     }
 }
 
-/// The folder's name, if diagnoses may be kept there.
-fn checked(folder: &str) -> Result<String, Failure> {
+/// The folder's name, if small facts may be kept there: below the project's, and not beside the reports of comparisons.
+pub fn checked(folder: &str, example: &str) -> Result<String, Failure> {
     let parts: Option<Vec<&str>> = Path::new(folder)
         .components()
         .filter(|part| *part != Component::CurDir)
         .map(|part| if let Component::Normal(name) = part { name.to_str() } else { None })
         .collect();
     let wrong =
-        |why: &str| Failure::usage(format!("--keep {folder}: {why}")).hint(format!("for example --keep {FOLDER}"));
+        |why: &str| Failure::usage(format!("--keep {folder}: {why}")).hint(format!("for example --keep {example}"));
     match parts.as_deref() {
         None | Some([]) => Err(wrong("expected a folder below the project's")),
         Some([REPORTS]) => Err(wrong("reports of comparisons are there, and every .json of it is read as one")),
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn a_folder_is_below_the_project_and_not_that_of_reports() {
-        assert_eq!(checked("./evidence/diagnoses/").ok().as_deref(), Some("evidence/diagnoses"));
+        assert_eq!(checked("./evidence/diagnoses/", FOLDER).ok().as_deref(), Some("evidence/diagnoses"));
         for wrong in ["/tmp/x", "../x", "a/../../b", "evidence", "evidence/", ".", ""] {
-            assert!(checked(wrong).is_err(), "{wrong}");
+            assert!(checked(wrong, FOLDER).is_err(), "{wrong}");
         }
     }
 }

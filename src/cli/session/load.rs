@@ -4,13 +4,17 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::explain::History;
 use crate::git::Repo;
+use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
+use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::kinds::{Kind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
-use plumb_core::plan::Live;
+use plumb_core::plan::{Commit, Live};
 use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
+use plumb_model::address::Address;
+use plumb_model::schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -161,6 +165,18 @@ impl Project {
         Ok(Evidence::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file))), key.as_deref()))
     }
 
+    /// The facts of runs that the repository has: `evidence/runs/*.json`, of all targets. Files that are none are in the answer.
+    pub fn kept_runs(&self) -> Result<KeptFiles, Failure> {
+        let failed = |e: String| Failure::error(format!("{RUNS_FOLDER}/: {e}")).hint("nothing was changed");
+        if let (Some(repo), Some(_)) = (&self.repo, &self.targeted.at) {
+            let files = repo.files_of("HEAD").and_then(|files| files.folder(RUNS_FOLDER, ".json"));
+            let files = files.map_err(|e| failed(e.to_string()))?;
+            return Ok(KeptFiles::read(files.into_iter().map(|(path, text)| (path, Ok(text)))));
+        }
+        let disk = Disk::new(&self.dir).map_err(|e| failed(e.to_string()))?;
+        kept_runs_in(&disk, RUNS_FOLDER).map_err(failed)
+    }
+
     /// Which of the commits that marks for teardown name the repository has.
     pub(super) fn commits(&self, live: &Live) -> Commits {
         let Some(repo) = &self.repo else { return Commits::NoRepository };
@@ -169,6 +185,27 @@ impl Project {
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
         Commits::Repository { known, shallow: repo.is_shallow() }
+    }
+
+    /// The commit that brought the `cutover` of each migration of the waves whose day has come, where git can tell.
+    pub fn cutover_commits(&self, now: jiff::Timestamp) -> Vec<(Address, Commit)> {
+        let Some(repo) = &self.repo else { return Vec::new() };
+        let mut commits = Vec::new();
+        for (wave, _) in observe::waves::reached(&self.desired, now) {
+            for member in &wave.members {
+                let span = member.resource.locate(&schema::Path::default().key("cutover"));
+                let (file, line) = (&self.desired.files.get(span.file).path, self.desired.files.position(span).0);
+                let commit = repo.blame(file, line).ok().flatten();
+                commits.extend(commit.map(|commit| (member.resource.address.clone(), commit)));
+            }
+        }
+        commits
+    }
+
+    /// The days of these commits, by the addresses of the migrations.
+    pub(super) fn committed(&self, now: jiff::Timestamp) -> BTreeMap<String, jiff::civil::Date> {
+        let commits = self.cutover_commits(now).into_iter();
+        commits.filter_map(|(address, commit)| Some((address.to_string(), commit.date.parse().ok()?))).collect()
     }
 
     /// Who works here, for what is written on things that others made.
@@ -184,6 +221,15 @@ impl Project {
             self.desired.vault.seal_everywhere(&secret);
         }
     }
+}
+
+/// The facts of runs in a folder of a project.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn kept_runs_in(disk: &Disk, folder: &str) -> Result<KeptFiles, String> {
+    let files = disk.files(folder, ".json")?;
+    Ok(KeptFiles::read(files.into_iter().map(|file| (file.path.clone(), disk.text(&file)))))
 }
 
 /// The project file with more names under `spec.env`. `None` when it has them all.

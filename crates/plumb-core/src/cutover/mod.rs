@@ -11,6 +11,7 @@ pub mod facts;
 pub mod gates;
 pub mod hold;
 mod no_gap;
+pub mod rollback;
 pub mod standing;
 pub mod wave;
 

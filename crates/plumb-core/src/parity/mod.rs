@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod causes;
+pub(crate) mod dates;
 pub mod engine;
 pub mod explain;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod json_numbers;
 pub mod mask;
 pub mod period;
 pub mod plan;
+pub mod replay;
 pub mod resolve;
 pub mod result;
 pub mod rules;

@@ -6,6 +6,7 @@ use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::verdict::Collected;
 use super::{Change, Plan, PlanFormat, digest, guards, order, partial};
+use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
@@ -51,6 +52,13 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         field.to = field.to.as_ref().map(|v| numbers.show(v));
     }
     let desired = context.input.desired;
+    for change in &mut all.changes {
+        let kept = &context.input.live.kept_runs;
+        for field in change.fields.iter_mut().filter(|field| field.path == "deadline" && field.note.is_none()) {
+            let note = |to: &_| dag_deadline_note(desired, kept, &change.address, to, context.input.now);
+            field.note = field.to.as_ref().and_then(note);
+        }
+    }
     all.notes.extend(std::mem::take(&mut all.unknown).into_notes());
     // Keys of elements may be what is a secret elsewhere.
     all.notes.iter_mut().for_each(|note| note.message = numbers.show_text(&note.message));

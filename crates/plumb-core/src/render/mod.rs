@@ -4,11 +4,14 @@
 //! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
 
 mod applied;
+pub mod board;
 mod body;
+pub mod cost;
 mod cutover;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
+pub mod forecast;
 mod json;
 mod junit;
 mod manifest;

@@ -4,10 +4,10 @@
 use super::Beside;
 use super::locate::AnswerMember;
 use super::reader::{About, AnswerReader};
-use super::times::{period_between, period_in, period_of};
 use crate::diagnose::clue::{ClueRole, Layer, Strength};
 use crate::diagnose::facts::RunSubject;
 use crate::diagnose::result::RunOutcome;
+use crate::parity::dates::{period_between, period_in, period_of};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(super) fn dag_run(reader: &mut AnswerReader<'_>, answer: AnswerMember<'_>) {
         let runs = reader.list(listed);
         let when = |run: &AnswerMember<'_>| {
             let times = ["start_date", "queued_at", "run_after", "logical_date", "execution_date"];
-            times.iter().find_map(|name| super::times::time(run.get(name).value))
+            times.iter().find_map(|name| crate::parity::dates::time(run.get(name).value))
         };
         let Some(newest) = runs.into_iter().max_by_key(when) else { return };
         newest

@@ -4,10 +4,10 @@
 use super::Beside;
 use super::locate::AnswerMember;
 use super::reader::{About, AnswerReader};
-use super::times::{period_in, period_of};
 use crate::diagnose::clue::{ClueRole, Layer, Strength};
 use crate::diagnose::facts::RunSubject;
 use crate::diagnose::result::RunOutcome;
+use crate::parity::dates::{period_in, period_of};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -408,7 +408,7 @@ fn package(library: AnswerMember<'_>) -> Option<String> {
 /// The time in which a run's events are, with room around it; `None` where the run does not say it.
 pub(super) fn window(run: AnswerMember<'_>) -> Option<(Timestamp, Timestamp)> {
     const ROOM: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
-    let started = super::times::time(run.get("start_time").value)?;
-    let ended = super::times::time(run.get("end_time").value).unwrap_or(Timestamp::MAX);
+    let started = crate::parity::dates::time(run.get("start_time").value)?;
+    let ended = crate::parity::dates::time(run.get("end_time").value).unwrap_or(Timestamp::MAX);
     Some((started.saturating_sub(ROOM).ok()?, ended.saturating_add(ROOM).ok()?))
 }

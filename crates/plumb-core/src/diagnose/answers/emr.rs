@@ -4,10 +4,10 @@
 use super::Beside;
 use super::locate::AnswerMember;
 use super::reader::{About, AnswerReader};
-use super::times::{period_in, period_of};
 use crate::diagnose::clue::{Clue, ClueRole, Layer, Strength};
 use crate::diagnose::facts::RunSubject;
 use crate::diagnose::result::RunOutcome;
+use crate::parity::dates::{period_in, period_of};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 

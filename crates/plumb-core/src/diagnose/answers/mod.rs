@@ -10,7 +10,6 @@ mod recognise;
 mod says;
 #[cfg(test)]
 mod tests;
-mod times;
 mod trail;
 
 use super::catalogue::Catalogue;

@@ -2,11 +2,11 @@
 
 use super::locate::{AnswerMember, MemberSpan, line_of, line_starts};
 use super::says::CodeMeaning;
-use super::times;
 use crate::diagnose::clue::{Clue, CluePlace, ClueRole, ClueSubject, Layer, MOST_TEXT, Strength};
 use crate::diagnose::facts::{NameRelation, RunFacts, SaidOutcome};
 use crate::diagnose::result::{MissingEvidence, RunOutcome};
 use crate::logs::FileKind;
+use crate::parity::dates;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,13 +75,13 @@ impl<'c> AnswerReader<'c> {
         }
     }
 
-    /// A time; see [`times::time`].
+    /// A time; see [`dates::time`].
     pub fn time(&mut self, member: AnswerMember<'_>) -> Option<Timestamp> {
         match member.value {
             Value::Null => None,
-            Value::Number(_) => times::time(member.value),
+            Value::Number(_) => dates::time(member.value),
             Value::String(text) if text.trim().is_empty() => None,
-            _ => times::time(member.value).or_else(|| self.is_wrong(member, "a time")),
+            _ => dates::time(member.value).or_else(|| self.is_wrong(member, "a time")),
         }
     }
 

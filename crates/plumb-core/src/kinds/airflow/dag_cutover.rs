@@ -70,7 +70,16 @@ impl CutoverKind for AirflowDag {
     }
 
     fn rewrite(&self, live: &Observed, body: &Value) -> Result<Call, Unsupported> {
-        put_of(live, body)
+        let mut body = body.clone();
+        if let Some(body) = body.as_object_mut() {
+            // What reading fills in does not stand in the file: it is to be the very one that an apply writes.
+            body.retain(|name, value| match name.as_str() {
+                "source" => value != "plumb",
+                "tags" => value.as_array().is_none_or(|tags| !tags.is_empty()),
+                _ => true,
+            });
+        }
+        put_of(live, &body)
     }
 
     fn under_way(&self, id: &str) -> Call {

@@ -1,7 +1,7 @@
 //! Which call an answer is of, and times and periods in it.
 
-use super::super::times::{period_between, period_in, period_of, time};
 use super::*;
+use crate::parity::dates::{period_between, period_in, period_of, time};
 use serde_json::json;
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// A time: seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or its text, or a text of ISO 8601. `0`
 /// is Databricks' way to say that it has not come yet. Without a zone it is in UTC.
-pub(super) fn time(value: &Value) -> Option<Timestamp> {
+pub(crate) fn time(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => since_1970(number.as_f64()?),
         Value::String(text) => {
@@ -40,7 +40,7 @@ fn since_1970(number: f64) -> Option<Timestamp> {
 
 /// The period that an interval of data is of: its month or its day. In UTC an interval of another zone begins on the day
 /// before; its middle is inside it.
-pub(super) fn period_between(from: Timestamp, to: Timestamp) -> Option<String> {
+pub(crate) fn period_between(from: Timestamp, to: Timestamp) -> Option<String> {
     let length = to.duration_since(from);
     let middle = from.checked_add(length / 2).ok()?.to_zoned(TimeZone::UTC).date();
     let days = length.as_hours() / 24;
@@ -55,7 +55,7 @@ pub(super) fn period_between(from: Timestamp, to: Timestamp) -> Option<String> {
 
 /// The period that named values say, parameters for one: the value of a name such as `month`, else of one such as `run_date`.
 /// Nothing where two disagree.
-pub(super) fn period_of<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+pub(crate) fn period_of<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
     const PERIODS: &[&str] = &["period", "month"];
     const DAYS: &[&str] = &["date", "day", "week", "ds", "as_of", "asof", "partition"];
     let mut found: [Vec<String>; 2] = [Vec::new(), Vec::new()];
@@ -81,7 +81,7 @@ pub(super) fn period_of<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> 
 }
 
 /// The period in a name: `mart 2026-10`. Nothing where there are two.
-pub(super) fn period_in(name: &str) -> Option<String> {
+pub(crate) fn period_in(name: &str) -> Option<String> {
     let is_part = |c: char| c.is_ascii_digit() || c == '-';
     let mut found: Vec<String> = Vec::new();
     let mut before = None;
@@ -112,7 +112,7 @@ fn parts(text: &str, is_part: impl Fn(char) -> bool + Copy) -> impl Iterator<Ite
 }
 
 /// `2026-10`, `2026-10-05`, `2026-W40`, `202610` or `20261005`, as the first three.
-fn whole_period(text: &str) -> Option<String> {
+pub(crate) fn whole_period(text: &str) -> Option<String> {
     let text = text.trim();
     let is_like = |shape: &str| {
         let fits = |(c, like): (char, char)| if like == '0' { c.is_ascii_digit() } else { c == like };
