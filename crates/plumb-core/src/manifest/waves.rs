@@ -366,3 +366,7 @@ fn spoken_for(migration: &Named<'_>, dag: &Resource, kind: &dyn CutoverKind, pro
             .help("delete this line: it stays paused until its wave is cut over, and is on from then on");
     }
 }
+
+#[cfg(test)]
+#[path = "waves_tests.rs"]
+mod tests;
