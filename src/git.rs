@@ -5,8 +5,10 @@
 
 mod since;
 mod tree;
+mod walk;
 
 pub use tree::CommitFiles;
+pub use walk::{WalkEnd, WalkedCommit, WalkedFiles};
 
 use git2::{BlameOptions, ErrorCode, ObjectType, Oid, Repository, StatusOptions};
 use plumb_core::plan::Commit;

@@ -2,6 +2,7 @@
 //! approved in it, and what the runner is told.
 
 pub mod approval;
+pub mod board;
 pub mod comment;
 pub mod diagnose;
 pub mod drift;

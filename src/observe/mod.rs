@@ -6,7 +6,10 @@
 pub mod cost;
 pub mod failure;
 pub mod inventory;
+pub mod prices;
 mod teardown;
+pub mod under_way;
+pub mod waves;
 
 use crate::services::{self, Services};
 use plumb_core::kinds::{Details, Kind, Unreadable, Whose};
@@ -45,6 +48,19 @@ pub async fn observe(
     teardown::complete(services, kinds, desired, selection, &mut live).await?;
     live.sort_unreadable();
     Ok(live)
+}
+
+/// Reads what the manifests of teardowns match, where only its listing is known.
+pub async fn old(
+    services: &Services,
+    kinds: &[&'static dyn Kind],
+    desired: &Desired,
+    selection: &Selection,
+    live: &mut Live,
+) -> Result<(), ServiceError> {
+    teardown::old(services, kinds, desired, selection, live).await?;
+    live.sort_unreadable();
+    Ok(())
 }
 
 /// The kinds that a service refuses to list, and why.

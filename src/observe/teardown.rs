@@ -24,8 +24,22 @@ pub(super) async fn complete(
     selection: &Selection,
     live: &mut Live,
 ) -> Result<(), ServiceError> {
+    // What a gate of one that is selected waits for may be what another one is about.
+    old(services, managed, desired, &Selection::default(), live).await?;
+    runs(services, desired, selection, live).await
+}
+
+/// The same without the runs that their gates look at; of the manifests that are selected.
+pub(super) async fn old(
+    services: &Services,
+    managed: &[&'static dyn Kind],
+    desired: &Desired,
+    selection: &Selection,
+    live: &mut Live,
+) -> Result<(), ServiceError> {
+    let selected = desired.resources.iter().filter(|r| selection.has(r));
     let teardowns: Vec<(&str, &TeardownManifest)> =
-        desired.resources.iter().filter_map(|r| Some((r.kind.name(), r.teardown.as_ref()?))).collect();
+        selected.filter_map(|r| Some((r.kind.name(), r.teardown.as_ref()?))).collect();
     for kind in managed.iter().copied() {
         let Some(teardown) = kinds::teardown::find(kind.name()) else { continue }; // What uses a thing, only the users say, each of them.
         let are_users = teardowns
@@ -48,7 +62,7 @@ pub(super) async fn complete(
         }
         singly(services, kind, wanted, live).await?;
     }
-    runs(services, desired, selection, live).await
+    Ok(())
 }
 
 /// Reads each of them whole. What went meanwhile is left out; what cannot be read is kept as such.
@@ -115,6 +129,15 @@ async fn runs(
         for address in rules.replaced_by.unwrap_or_default().into_iter().filter_map(|a| Address::try_from(a).ok()) {
             let most = wanted.entry(address).or_insert(0);
             *most = runs.max(*most);
+        }
+    }
+    for wave in plumb_core::cutover::wave::waves(desired).iter().filter(|wave| wave.cutover.is_some()) {
+        for member in &wave.members {
+            let runs = member.spec.requires.as_ref().and_then(|requires| requires.green_runs).unwrap_or(0);
+            for job in &member.jobs {
+                let most = wanted.entry(job.address.clone()).or_insert(0);
+                *most = runs.max(*most);
+            }
         }
     }
     let mut owned: BTreeMap<Address, Vec<String>> = BTreeMap::new();

@@ -3,16 +3,17 @@
 use super::Session;
 use crate::cli::select::selection;
 use crate::cli::time::day;
-use crate::cli::{Selected, reading, select};
+use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
-use plumb_core::kinds::Mark;
+use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::{Desired, ManifestSource};
 use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, decide};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A plan and all that it was made of.
@@ -32,12 +33,25 @@ impl Session {
         let evidence = Arc::new(self.project.evidence()?);
         let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
-        let whole = |mut live: Live| {
-            live.notes.extend(kept.notes());
-            let kept_runs = Arc::new(kept.runs());
-            Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live }
-        };
-        live.map(whole).map_err(|fault| self.unread(&fault))
+        let mut live = live.map_err(|fault| self.unread(&fault))?;
+        live.notes.extend(kept.notes());
+        live.kept_runs = Arc::new(kept.runs());
+        self.waves(&mut live).await?;
+        live.notes.extend(kept.notes());
+        let kept_runs = Arc::new(kept.runs());
+        Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
+    }
+
+    /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
+    async fn waves(&self, live: &mut Live) -> Result<(), Failure> {
+        let desired = &self.project.desired;
+        live.holds = lease::read_holds(self).await?;
+        if let Some(hold) = self.hold.as_ref().filter(|hold| live.holds.of(&hold.wave, &hold.cutover).is_none()) {
+            live.holds.holds.push(hold.clone());
+        }
+        live.waves.by_hand = self.by_hand.clone();
+        live.waves.committed = self.project.committed(self.now());
+        observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 
     /// Reads what the listings show, and which kinds a service refuses to list.
@@ -45,6 +59,64 @@ impl Session {
         let kinds = self.kinds();
         let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, watch).await;
         reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
+    }
+
+    /// Reads what listings show, system by system: one that fails is left out. Answers why each kind is not known that was not
+    /// read, and whether a system failed that should have answered.
+    pub async fn listed_by_system(&self, ui: &Ui) -> Result<(Live, BTreeMap<String, String>, bool), Failure> {
+        let mut live = Live::default();
+        let (mut unread, mut is_partial) = (BTreeMap::new(), false);
+        let kinds = self.kinds();
+        for kind in self.project.kinds() {
+            let name = kind.name().to_owned();
+            if kinds.iter().all(|served| served.name() != name) {
+                let target = &self.project.desired.target.name;
+                unread.insert(name, format!("target {target} has no `{}`", kind.system().setting()));
+            }
+        }
+        let systems: BTreeSet<&str> = kinds.iter().map(|kind| kind.system().setting()).collect();
+        for system in systems {
+            let of: Vec<_> = kinds.iter().copied().filter(|kind| kind.system().setting() == system).collect();
+            let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &of, watch).await;
+            match reading::counted_of(&self.services, ui, read).await {
+                Ok((part, refused)) => {
+                    live.kinds.extend(part.kinds);
+                    live.unreadable.extend(part.unreadable);
+                    live.notes.extend(part.notes);
+                    unread.extend(refused.into_iter().map(|(kind, why)| (kind.name().to_owned(), why.to_string())));
+                }
+                Err(fault) => {
+                    is_partial = true;
+                    let why = format!("reading {system} failed: {fault}");
+                    ui.warn(&why);
+                    unread.extend(of.iter().map(|kind| (kind.name().to_owned(), why.clone())));
+                }
+            }
+        }
+        live.evidence = Arc::new(self.project.evidence()?);
+        live.commits = self.project.commits(&live);
+        live.workspace = self.services.workspace_id();
+        live.sort_unreadable();
+        if let Err(failure) = self.waves(&mut live).await {
+            is_partial = true;
+            let why = format!("what waves wait for: {}", failure.message);
+            ui.warn(&why);
+            live.holds.unread = Some(failure.message);
+            live.notes.push(why);
+        }
+        Ok((live, unread, is_partial))
+    }
+
+    /// Decides by what listings show. Of kinds that were not read nothing is decided.
+    pub fn decide_listed(&self, live: &Live, unread: &BTreeMap<String, String>) -> Decision {
+        let mut kinds = self.kinds();
+        kinds.retain(|kind| !unread.contains_key(kind.name()));
+        self.decision_by(&self.project.desired, live, &kinds, (&Baselines::new(), None), &Selection::default())
+    }
+
+    /// Reads the tags of what is old, of the manifests that are selected.
+    pub async fn read_old(&self, selection: &Selection, live: &mut Live) -> Result<(), ServiceError> {
+        observe::old(&self.services, &self.kinds(), &self.project.desired, selection, live).await
     }
 
     fn unread(&self, fault: &ServiceError) -> Failure {
@@ -60,6 +132,9 @@ impl Session {
         let selection = selection(selected);
         select::check(&selection, &self.project.desired.resources, ui)?;
         self.check_base(base)?;
+        if let Some(set) = self.clock.set_to() {
+            ui.status(&format!("as of {set}, which PLUMB_NOW says"));
+        }
         let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
@@ -145,11 +220,22 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
-        let now = jiff::Timestamp::now();
+        self.decision_by(desired, live, &self.kinds(), (bases, base), selection)
+    }
+
+    fn decision_by(
+        &self,
+        desired: &Desired,
+        live: &Live,
+        kinds: &[&'static dyn Kind],
+        (baselines, base): (&Baselines, Option<&str>),
+        selection: &Selection,
+    ) -> Decision {
+        let now = self.clock.now();
         decide(&Input {
             desired,
             live,
-            baselines: bases,
+            baselines,
             selection,
             head: self.project.head.as_deref(),
             base,
@@ -157,7 +243,7 @@ impl Session {
             now,
             who: &self.project.who(),
             allow_teardown: self.allow_teardown,
-            kinds: &self.kinds(),
+            kinds,
             approval_key: settings::approval_key().as_deref(),
             absent: &self.absent,
         })

@@ -4,11 +4,13 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 mod circle;
+pub mod cutover;
 mod findings;
 pub mod impact;
 pub mod managed;
 pub mod mark;
 pub mod old;
+pub mod prices;
 pub mod reading;
 mod spec;
 pub mod teardown;
@@ -64,6 +66,7 @@ pub mod airflow {
     // their parts, and what several kinds share
     mod check;
     mod dag_check;
+    mod dag_cutover;
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;
@@ -90,6 +93,7 @@ pub mod emr {
     pub mod compare_text;
     #[cfg(test)]
     mod tests;
+    pub mod ties;
 }
 
 use plumb_model::call::{Call, Ready, System};
@@ -124,6 +128,7 @@ const ALL: &[&dyn Kind] = &[
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,
     &emr::migration::Migration,
+    &prices::PriceBook,
 ];
 
 /// The kinds whose manifests each make one object: those that are compared, made and deleted by the common rules.

@@ -1,5 +1,6 @@
 //! Numbers for Prometheus' textfile collector.
 
+use crate::migrate::board::{Board, BoardRow};
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 
@@ -25,8 +26,7 @@ pub fn metrics(drift: &Plan, measured: &Measured) -> String {
         measured.kinds.iter().map(|kind| (format!("{},{target}", label("kind", kind)), count(kind).to_string()));
     let by_system = measured.requests.iter().map(|(s, n)| (format!("{},{target}", label("system", s)), n.to_string()));
     let one = |value: String| vec![(target.clone(), value)];
-    let mut out = String::new();
-    for (name, help, values) in [
+    text(&[
         ("plumb_drift_api_requests", "Requests that the last look took, repetitions included.", by_system.collect()),
         (
             "plumb_drift_last_success_timestamp_seconds",
@@ -44,7 +44,44 @@ pub fn metrics(drift: &Plan, measured: &Measured) -> String {
             one(drift.blocked.len().to_string()),
         ),
         ("plumb_drift_resources", "Resources that are not as git says.", by_kind.collect::<Vec<_>>()),
-    ] {
+    ])
+}
+
+/// The stage and the health of each pipeline: the stage's place among all (0: seen, 9: torn down), and 1 for the health that it
+/// has.
+pub fn board_metrics(board: &Board) -> String {
+    let labels = |row: &BoardRow| {
+        let wave = row.wave.as_deref().unwrap_or_default();
+        format!("{},{},{}", label("pipeline", &row.name), label("target", &board.target), label("wave", wave))
+    };
+    let health =
+        |row: &BoardRow| (format!("{},{}", label("health", row.health.state.word()), labels(row)), "1".to_owned());
+    let stage = |row: &BoardRow| (labels(row), row.stage.ordinal().to_string());
+    text(&[
+        (
+            "plumb_migration_health",
+            "Which health a pipeline's migration has.",
+            board.pipelines.iter().map(health).collect(),
+        ),
+        (
+            "plumb_migration_last_success_timestamp_seconds",
+            "As of when the board is, in seconds since 1970.",
+            vec![(label("target", &board.target), board.at.as_second().to_string())],
+        ),
+        (
+            "plumb_migration_stage",
+            "How far a pipeline's migration is: 0 seen, 4 deployed, 6 parity, 7 cut over, 9 torn down.",
+            board.pipelines.iter().map(stage).collect(),
+        ),
+    ])
+}
+
+/// A metric: its name, its help, and its values by labels.
+type Metric<'a> = (&'a str, &'a str, Vec<(String, String)>);
+
+fn text(metrics: &[Metric<'_>]) -> String {
+    let mut out = String::new();
+    for (name, help, values) in metrics {
         out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
         for (labels, value) in values {
             out.push_str(&format!("{name}{{{labels}}} {value}\n"));

@@ -4,10 +4,14 @@
 //! Whatever comes from manifests or live objects goes through [`value`], which leaves nothing hidden or active in it.
 
 mod applied;
+pub mod board;
 mod body;
+pub mod cost;
+mod cutover;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
+pub mod forecast;
 mod json;
 mod junit;
 mod manifest;
@@ -102,10 +106,11 @@ fn summary(plan: &Plan) -> String {
 
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
-    match (plan.teardown.is_empty(), &plan.partial) {
-        (false, _) => "Pending teardowns wait for their gates.",
-        (true, None) => "The workspace equals the manifests.",
-        (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
+    match (plan.teardown.is_empty(), plan.cutovers.is_empty(), &plan.partial) {
+        (false, ..) => "Pending teardowns wait for their gates.",
+        (true, false, _) => "Waves wait for their gates.",
+        (true, true, None) => "The workspace equals the manifests.",
+        (true, true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }
 }
 

@@ -31,6 +31,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("diagnosis.json".to_owned(), plain(diagnosis)));
     let months = schema_for!(crate::diagnose::months::MonthsReport).to_value();
     documents.push(("months.json".to_owned(), plain(months)));
+    let board = schema_for!(crate::migrate::board::Board).to_value();
+    documents.push(("board.json".to_owned(), plain(board)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let runs = schema_for!(crate::cost::facts::KeptRuns).to_value();
