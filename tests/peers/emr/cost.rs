@@ -34,14 +34,15 @@ spec: {from: {emr: [EmrCluster/legacy]}, to: {jobs: [DatabricksJob/etl]}}
 #[test]
 fn what_motos_clusters_used_is_kept() {
     fill_gaps(REGION);
-    let created = jiff::Timestamp::now().as_second() - 5 * 24 * 3600;
+    // moto's nodes begin when they are made, whatever becomes of their cluster: it still runs.
+    let created = jiff::Timestamp::now().as_second() - 600;
     let groups = json!([
         { "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 },
         { "InstanceRole": "CORE", "InstanceType": "r5.2xlarge", "InstanceCount": 2 }]);
     let step = json!({ "Name": "clean", "ActionOnFailure": "CONTINUE", "HadoopJarStep": { "Jar": "command-runner.jar",
         "Args": ["spark-submit", "s3://acme/etl.py", "--month", "2026-09"] } });
     let args = json!({ "Instances": { "InstanceGroups": groups }, "Steps": [step], "Tags": [{ "Key": "pipeline", "Value": "etl" }] });
-    let told = json!({ "state": "TERMINATED", "created": created, "ended": created + 7200 });
+    let told = json!({ "state": "RUNNING", "created": created });
     let id = cluster(REGION, "bau-etl-2026-09", &args, told.clone());
     // The name fits and the tags do not.
     cluster(REGION, "bau-etl-other", &json!({ "Instances": { "InstanceGroups": groups } }), told);
@@ -70,6 +71,15 @@ fn what_motos_clusters_used_is_kept() {
         (&runs[0]["id"], &runs[0]["name"], &runs[0]["side"]),
         (&json!(id), &json!("bau-etl-2026-09"), &json!("old"))
     );
-    let types: Vec<&str> = runs[0]["nodes"].as_array().unwrap().iter().map(|n| n["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["m5.xlarge", "r5.2xlarge"], "{text}\n{said}");
+    let mut nodes = runs[0]["nodes"].as_array().unwrap_or_else(|| panic!("{text}\n{said}")).iter();
+    for (kind, count) in [("m5.xlarge", 1), ("r5.2xlarge", 2)] {
+        let node = nodes.next().unwrap();
+        assert_eq!((&node["type"], &node["market"]), (&json!(kind), &json!("on-demand")), "{text}");
+        // A minute at least each.
+        assert!(
+            node["seconds"]["high"].as_u64().is_some_and(|seconds| (60 * count..600 * count).contains(&seconds)),
+            "{text}"
+        );
+    }
+    assert_eq!(runs[0]["outcome"], "running", "{text}");
 }
