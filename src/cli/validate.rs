@@ -7,8 +7,9 @@ use crate::git::Repo;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use jiff::tz::TimeZone;
 use plumb_core::kinds;
-use plumb_core::manifest::{self, Warning};
+use plumb_core::manifest::{self, Desired, Warning};
 use plumb_core::render::{self, Level, ReportedFinding};
 use plumb_model::yaml::{Files, Problem};
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         for resource in &project.desired.resources {
             *counts.entry(resource.kind.name()).or_default() += 1;
         }
-        let warnings = manifest::warnings(&project.desired, &settings::env);
+        let warnings = warnings(&project.desired);
         if !warnings.is_empty() {
             let problems: Vec<Problem> = warnings.into_iter().map(|(_, problem)| problem).collect();
             ui.laid_out(&render::warnings(&project.desired.files, &problems, ui.colours_stderr()));
@@ -73,13 +74,22 @@ struct Validation {
     warnings: Vec<Warning>,
 }
 
+/// What is worth knowing of manifests without mistakes. Where the time cannot be told no prices are old.
+fn warnings(desired: &Desired) -> Vec<Warning> {
+    let mut all = manifest::warnings(desired, &settings::env);
+    if let Ok((now, _)) = settings::now() {
+        all.extend(manifest::price_book_warnings(desired, now.to_zoned(TimeZone::UTC).date()));
+    }
+    all
+}
+
 fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
     let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
     let read = session::with_source(&dir, repo.as_ref(), targeted, |source| {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
             Ok(desired) => {
-                let warnings = manifest::warnings(&desired, &settings::env);
+                let warnings = warnings(&desired);
                 Ok(Validation { files: desired.files, problems: Vec::new(), warnings })
             }
             Err(failure) => match session::usage(&failure) {

@@ -269,6 +269,45 @@ fn what_cannot_be_imported_is_said() {
 }
 
 #[test]
+fn init_writes_workflows_and_overwrites_none() {
+    let world = World::new();
+    world.remove("plumb.yaml");
+    world.write(".github/workflows/drift.yml", "name: ours\n");
+    world
+        .plumb("init --name demo --ci github")
+        .code(0)
+        .says("plumb.yaml\n.github/actions/plumb/action.yml\n.github/workflows/build.yml\n.github/workflows/plan.yml\n")
+        .says(".github/workflows/cost.yml\n")
+        .says(".github/workflows/drift.yml is there and differs; it stays as it is")
+        .says("PLUMB_VERSION and PLUMB_SHA256");
+    assert_eq!(world.read(".github/workflows/drift.yml"), "name: ours\n");
+    // Those that plumb's own repository runs, but for the one that builds plumb.
+    let own =
+        |path: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    for name in ["plan", "apply", "diagnose", "parity", "cost"] {
+        let path = format!(".github/workflows/{name}.yml");
+        assert_eq!(world.read(&path), own(&path));
+    }
+    assert!(!world.read(".github/workflows/build.yml").contains("cargo"));
+    // Into a project that is there already, and again.
+    world.commit("Begin");
+    world.remove(".github/workflows/cost.yml");
+    world
+        .plumb("init --ci github")
+        .code(0)
+        .says(".github/workflows/cost.yml\n")
+        .says("plan.yml is there\n")
+        .never_says("plan.yml is there and");
+    world.plumb("init --ci github").code(0).never_says("Next:");
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    world.plumb("init --ci github --name other").code(64).says("has a name already");
+    // They would not run in a folder.
+    world.write("inner/plumb.yaml", &world.read("plumb.yaml"));
+    world.plumb("-C inner init --ci github").code(1).says("plumb.yaml is in a folder of it");
+    assert!(!world.dir().join("inner/.github").exists());
+}
+
+#[test]
 fn a_new_project_begins_with_init() {
     let world = World::new();
     world.remove("plumb.yaml");

@@ -115,6 +115,34 @@ fn the_linters_find_nothing() {
 }
 
 #[test]
+fn what_init_writes_is_linted_too() {
+    let linters = linters();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
+    command.args(["init", "--name", "demo", "--ci", "github"]).current_dir(folder.path());
+    let done = command.env_clear().env("HOME", folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let workflows = std::fs::read_dir(folder.path().join(".github/workflows")).unwrap();
+    let paths: Vec<PathBuf> = workflows.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(paths.len(), 7, "{paths:?}");
+    let done = actionlint(&linters, &paths);
+    assert!(done.status.success(), "{}", said(&done));
+    let done = zizmor(&linters, &folder.path().join(".github"));
+    assert!(done.status.success(), "{}", said(&done));
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (name, job) in jobs(&path.display().to_string(), &text) {
+            assert_eq!(wrong_with_a_builder(&job), [""; 0], "{name}");
+            // What it calls in the repository is there.
+            for uses in job.to_string().split("\"uses\":\"./").skip(1) {
+                let uses = uses.split('"').next().unwrap().trim_start_matches("base/");
+                assert!(folder.path().join(uses).exists(), "{name} uses {uses}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_linters_find_what_is_wrong() {
     let linters = linters();
     let folder = tempfile::tempdir().unwrap();

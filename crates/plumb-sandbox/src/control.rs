@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET state`, `PUT state` | shows all the objects; replaces them |
 //! | `POST seed` | adds objects (see [`super::databricks::seed`], [`super::airflow::seed`], [`super::emr::seed`]) and answers their ids |
-//! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on |
+//! | `GET clock`, `POST clock {"advance_seconds": n}` | the sandbox's time; moves it on, and all services with it (see [`super::play`]) |
 //! | `GET settings`, `POST settings {…}`, `PUT settings {…}` | [`super::settings::SandboxSettings`]: shows, merges, replaces |
 //! | `GET faults`, `POST faults {…}` or `[…]`, `DELETE faults` | [`super::faults::Fault`]: shows, adds, clears |
 //! | `GET requests`, `DELETE requests` | the log of what was asked; forgets it |
@@ -14,6 +14,7 @@ use super::{
     Shared,
     errors::{ApiError, Handled},
     faults::Fault,
+    play,
     request::Request,
     store::Store,
 };
@@ -28,7 +29,7 @@ pub(super) fn handle(shared: &mut Shared, request: &Request) -> Handled {
         ("POST", "seed") => seed(&mut shared.store, &request.body).map_err(bad),
         ("POST", "clock") => {
             let seconds = request.required_number("advance_seconds")?;
-            shared.store.advance(seconds);
+            play::advance(&mut shared.store, seconds);
             Ok(json!({ "now_ms": shared.store.now() }))
         }
         ("GET", "clock") => Ok(json!({ "now_ms": shared.store.now() })),

@@ -15,6 +15,9 @@ pub mod errors;
 mod failure;
 mod faults;
 mod log;
+mod play;
+#[cfg(test)]
+mod play_tests;
 pub mod request;
 pub mod s3;
 pub mod settings;

@@ -21,6 +21,8 @@ pub enum Clock {
 #[derive(Debug)]
 pub struct Store {
     clock: Clock,
+    /// Where the clock is held while time is played, see [`crate::play`].
+    held: Option<i64>,
     saved: Saved,
     pub(crate) databricks: databricks::DatabricksState,
     pub(crate) airflow: airflow::AirflowState,
@@ -69,6 +71,7 @@ impl Store {
     pub fn new(clock: Clock) -> Self {
         Store {
             clock,
+            held: None,
             saved: Saved { format: FORMAT, ..Saved::default() },
             databricks: databricks::DatabricksState::default(),
             airflow: airflow::AirflowState::default(),
@@ -83,14 +86,29 @@ impl Store {
 
     /// Milliseconds since 1970, as the sandbox counts them.
     pub fn now(&self) -> i64 {
-        let base = match self.clock {
+        self.held.unwrap_or_else(|| self.base().saturating_add(self.saved.advanced_ms))
+    }
+
+    /// The clock's own time, as it was never moved on.
+    fn base(&self) -> i64 {
+        match self.clock {
             Clock::Fixed(ms) => ms,
             Clock::Real => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
-        };
-        base.saturating_add(self.saved.advanced_ms)
+        }
+    }
+
+    /// Holds the clock at a time, whatever the machine's clock does.
+    pub(crate) fn hold(&mut self, ms: i64) {
+        self.held = Some(ms);
+    }
+
+    /// Lets the clock go on from a time.
+    pub(crate) fn go_on(&mut self, ms: i64) {
+        self.held = None;
+        self.saved.advanced_ms = ms.saturating_sub(self.base());
     }
 
     /// A kept text, with the address that the workspace has now.

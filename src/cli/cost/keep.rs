@@ -8,15 +8,18 @@ use crate::disk::{Disk, replace};
 use crate::observe::cost::{AlreadyKnown, CostReading, PlacedRun, RunsFound, migrations};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
-use plumb_core::cost::facts::{KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSystem};
+use plumb_core::cost::facts::{
+    KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSide, RunSystem, RunTrigger,
+};
 use plumb_core::cost::merge::merge;
+use plumb_core::cost::place::{DagRunFacts, belongs_to, dag_run_at};
 use plumb_core::diagnose::kept::read_kept;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::read_json;
+use plumb_core::parity::replay::{REPLAY_FORMAT, ReplayRecord, ReplayRun};
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::nearest;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -96,25 +99,19 @@ fn hide(run: &mut KeptRun, vault: &Vault) {
     }
 }
 
-/// A file of `plumb parity replay`, as far as it is needed here.
-#[derive(Deserialize)]
-struct ReplayFile {
-    migration: String,
-    period: String,
-    #[serde(default)]
-    run_ids: Vec<serde_json::Value>,
-}
-
 /// Which runs were replays: the migration, the period, the run's id.
 fn replays(disk: &Disk, ui: &Ui) -> Result<Vec<(String, String, String)>, Failure> {
     let mut all = Vec::new();
     let files = disk.files(REPLAYS, ".json").map_err(|e| Failure::error(format!("{REPLAYS}: {e}")))?;
     for file in files {
-        match disk.text(&file).and_then(|text| read_json::<ReplayFile>(&text)) {
-            Ok(replay) => all.extend(replay.run_ids.iter().map(|id| {
-                let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-                (replay.migration.clone(), replay.period.clone(), id)
-            })),
+        match disk.text(&file).and_then(|text| read_json::<ReplayRecord>(&text)) {
+            Ok(replay) if replay.format != REPLAY_FORMAT => {
+                ui.warn(&format!("{} is not read: it is no `{REPLAY_FORMAT}`", file.path));
+            }
+            Ok(replay) => {
+                let of = |run: &ReplayRun| (replay.migration.clone(), replay.period.clone(), run.run_id.to_string());
+                all.extend(replay.runs.iter().map(of));
+            }
             Err(why) => ui.warn(&format!("{} is not read: {why}", file.path)),
         }
     }
@@ -149,6 +146,9 @@ fn causes(disk: &Disk, target: &str, ui: &Ui) -> Result<Causes, Failure> {
     }
     Ok(causes)
 }
+
+/// The runs of DAGs by migration and side.
+type DagRunsOfSides = BTreeMap<(String, RunSide), Vec<DagRunFacts>>;
 
 /// What became of one file.
 struct KeptFile {
@@ -195,7 +195,7 @@ impl Keeping<'_> {
         }
         let mut told = Vec::new();
         for ((migration, period), runs) in groups {
-            match self.keep_one(&migration, &period, runs)? {
+            match self.keep_one((&migration, &period), runs, &found.dag_runs)? {
                 KeptOrNot::Kept(file) => told.push(file),
                 KeptOrNot::Occupied(path) => {
                     let what = format!("the runs of {migration} for {period}");
@@ -237,7 +237,12 @@ impl Keeping<'_> {
         }
     }
 
-    fn keep_one(&self, migration: &str, period: &str, mut runs: Vec<KeptRun>) -> Result<KeptOrNot, Failure> {
+    fn keep_one(
+        &self,
+        (migration, period): (&str, &str),
+        mut runs: Vec<KeptRun>,
+        dag_runs: &DagRunsOfSides,
+    ) -> Result<KeptOrNot, Failure> {
         let is_its =
             |kept: &KeptRuns| kept.target == self.target && kept.migration == migration && kept.period == period;
         let before = self.files.files.iter().find(|(_, kept)| is_its(kept));
@@ -245,6 +250,12 @@ impl Keeping<'_> {
         let was = before.map(|(_, kept)| kept.clone());
         for run in runs.iter_mut().chain(&mut kept.runs) {
             run.cause = self.cause(run).or(run.cause.take());
+        }
+        for run in kept.runs.iter_mut().filter(|run| run.dag_run.is_none() && run.trigger != RunTrigger::Replay) {
+            let known = dag_runs.get(&(migration.to_owned(), run.side)).map_or(&[][..], Vec::as_slice);
+            if let Some(dag_run) = run.started.and_then(|at| dag_run_at(known, at)) {
+                belongs_to(run, dag_run);
+            }
         }
         let merged = merge(kept, runs);
         let path = match before {

@@ -8,6 +8,7 @@ use crate::services::{Emr, http};
 use crate::settings;
 use crate::ui::{Failure, Ui};
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use plumb_core::manifest::Target;
 use plumb_model::call::Service;
 use plumb_sandbox::Running;
@@ -16,11 +17,14 @@ use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 /// The job that was made by hand, and that the story takes over.
 pub const BY_HAND: u64 = 710_001;
 /// Jobs that are nobody's business here: one has no mark, one has another project's.
 pub const BYSTANDERS: [u64; 2] = [710_002, 710_003];
+/// How often the clock is moved on while something is waited for.
+const BLINK: Duration = Duration::from_millis(60);
 /// What signs in to the emulator, where any token does.
 const TOKEN: &str = "demo";
 /// Midnight of the first of April 2024, in seconds since 1970: commits have fixed times, so that their ids are the same
@@ -37,11 +41,15 @@ pub struct Stage<'a> {
     emr: Emr,
     bystanders: Vec<Value>,
     commits: Cell<i64>,
+    /// The day before the first commit.
+    first_day: Cell<i64>,
     proofs: Cell<usize>,
     /// Where duckdb is looked for, and put.
     pub places: DuckdbPlaces,
     /// The program, once it was found.
     duckdb: RefCell<Option<PathBuf>>,
+    /// Whether time is played: commands then get the sandbox's.
+    plays: Cell<bool>,
 }
 
 /// What a command came to.
@@ -79,9 +87,11 @@ impl<'a> Stage<'a> {
             emr,
             bystanders: Vec::new(),
             commits: Cell::new(0),
+            first_day: Cell::new(FIRST_DAY),
             proofs: Cell::new(0),
             places: DuckdbPlaces::of_environment(),
             duckdb: RefCell::new(None),
+            plays: Cell::new(false),
         };
         stage.write("../home/.databrickscfg", &format!("[demo]\nhost = {}\ntoken = {TOKEN}\n", stage.url()))?;
         let mut options = RepositoryInitOptions::new();
@@ -144,14 +154,29 @@ impl<'a> Stage<'a> {
         std::fs::remove_file(self.repository().join(path)).map_err(|e| failed(path, &e))
     }
 
+    /// Has the first commits be of the last days: who tells of since when something is looks at them.
+    pub fn begin_lately(&self) {
+        self.first_day.set(Timestamp::now().as_second() - 14 * 86_400);
+    }
+
     /// Commits everything, as somebody, and answers the commit's first 12 characters.
     pub fn commit(&self, author: &str, message: &str) -> Result<String, Failure> {
-        let id = self.try_commit(author, message).map_err(|e| failed("git", &e))?;
+        self.commits.set(self.commits.get() + 1);
+        let when = self.first_day.get() + 86_400 * self.commits.get();
+        let id = self.try_commit(author, message, when).map_err(|e| failed("git", &e))?;
         self.page.commit(&id, author, message)?;
         Ok(id)
     }
 
-    fn try_commit(&self, author: &str, message: &str) -> Result<String, git2::Error> {
+    /// The same, at the sandbox's time.
+    pub async fn commit_now(&self, author: &str, message: &str) -> Result<String, Failure> {
+        let now = self.now().await?.as_second();
+        let id = self.try_commit(author, message, now).map_err(|e| failed("git", &e))?;
+        self.page.commit(&id, author, message)?;
+        Ok(id)
+    }
+
+    fn try_commit(&self, author: &str, message: &str, when: i64) -> Result<String, git2::Error> {
         let repo = Repository::open(self.repository())?;
         let mut index = repo.index()?;
         index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
@@ -159,8 +184,7 @@ impl<'a> Stage<'a> {
         index.write()?;
         let tree = repo.find_tree(index.write_tree()?)?;
         let mail = author.split(' ').next().unwrap_or(author).to_lowercase();
-        self.commits.set(self.commits.get() + 1);
-        let when = Time::new(FIRST_DAY + 86_400 * self.commits.get(), 0);
+        let when = Time::new(when, 0);
         let who = Signature::new(author, &format!("{mail}@example.com"), &when)?;
         let parent = repo.head().ok().map(|head| head.peel_to_commit()).transpose()?;
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
@@ -179,6 +203,11 @@ impl<'a> Stage<'a> {
         let found = tokio::task::spawn_blocking(move || setup::ensure(&places)).await;
         let found = found.map_err(|e| failed("duckdb", &e))?;
         Ok(found.map(|program| drop(self.duckdb.replace(Some(program.path)))))
+    }
+
+    /// Whether it was found.
+    pub fn has_duckdb(&self) -> bool {
+        self.duckdb.borrow().is_some()
     }
 
     /// Runs `plumb` in the repository, and shows the command line and all that it printed.
@@ -234,6 +263,9 @@ impl<'a> Stage<'a> {
             .env("COLUMNS", self.page.width().to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if self.plays.get() {
+            command.env("PLUMB_NOW", self.now().await?.to_string());
+        }
         if let Some(duckdb) = &*self.duckdb.borrow() {
             command.env("PLUMB_DUCKDB", duckdb).env("TMPDIR", &self.folder);
         }
@@ -247,6 +279,44 @@ impl<'a> Stage<'a> {
             out: String::from_utf8_lossy(&done.stdout).into_owned(),
             err: String::from_utf8_lossy(&done.stderr).into_owned(),
         })
+    }
+
+    /// The sandbox's time, in whole seconds.
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
+        let ms = self.ask("/_sandbox/clock").await?["now_ms"].as_i64().unwrap_or_default();
+        Timestamp::from_second(ms / 1000).map_err(|e| failed("the clock", &e))
+    }
+
+    /// Lets seconds pass on the sandbox's clock. From then on commands get its time.
+    pub async fn pass(&self, seconds: i64) -> Result<Value, Failure> {
+        self.plays.set(true);
+        self.post("/_sandbox/clock", &json!({ "advance_seconds": seconds })).await
+    }
+
+    /// Lets time pass until noon of a day, and says so.
+    pub async fn until(&self, day: Date) -> Result<(), Failure> {
+        // Noon is no tick of anything here.
+        let then = TimeZone::UTC.to_zoned(day.at(12, 0, 0, 0)).map_err(|e| failed("the clock", &e))?.timestamp();
+        let seconds = then.as_second() - self.now().await?.as_second();
+        self.page.instead(&format!("time passes, until {}", then.strftime("%-d %b %Y, %H:%M UTC")))?;
+        self.pass(seconds).await.map(drop)
+    }
+
+    /// Waits for something while the sandbox's clock runs, an hour each blink.
+    pub async fn while_time_passes<T>(&self, what: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let mut what = std::pin::pin!(what);
+        loop {
+            tokio::select! {
+                done = &mut what => return done,
+                () = tokio::time::sleep(BLINK) => drop(self.post("/_sandbox/clock", &json!({ "advance_seconds": 600 })).await?),
+            }
+        }
+    }
+
+    /// The names of the files in a folder of the repository.
+    pub fn files(&self, folder: &str) -> Result<Vec<String>, Failure> {
+        let entries = std::fs::read_dir(self.repository().join(folder)).map_err(|e| failed(folder, &e))?;
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
     /// The plan, as programs read it.

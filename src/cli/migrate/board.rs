@@ -1,5 +1,6 @@
 //! Making the board: what is known without a service, what is live, and what follows from both.
 
+use super::forecast::of_board;
 use super::sources::{Sources, sources};
 use crate::cli::session::{Project, Session};
 use crate::cli::{Global, Targeted};
@@ -208,7 +209,7 @@ impl Whole<'_> {
             let deadlines = [old.or(new), new];
             (one.name().to_owned(), board_periods(sources.kept(one.name()), deadlines, sources.now, &|_, _| None))
         });
-        board(BoardInput {
+        let mut made = board(BoardInput {
             project: &desired.project.name,
             target: &desired.target.name,
             commit: self.project.head.as_deref(),
@@ -221,7 +222,9 @@ impl Whole<'_> {
             causes: board_causes(&sources.diagnoses),
             forecast: None,
             unread: self.unread.into_iter().chain(sources.unread.iter().cloned()).collect(),
-        })
+        });
+        made.forecast = of_board(self.project, sources, &made);
+        made
     }
 }
 

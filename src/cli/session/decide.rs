@@ -34,6 +34,8 @@ impl Session {
         let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
         let mut live = live.map_err(|fault| self.unread(&fault))?;
+        live.notes.extend(kept.notes());
+        live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
         live.notes.extend(kept.notes());
         let kept_runs = Arc::new(kept.runs());

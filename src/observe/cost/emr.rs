@@ -18,9 +18,12 @@ use std::collections::BTreeMap;
 /// How long a cluster may have been there before the time that is looked at, and still have worked since.
 const LONGEST: SignedDuration = SignedDuration::from_hours(40 * 24);
 
+/// The states of clusters that may work again.
+const ALIVE: [&str; 5] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"];
+
 /// Takes no notice of the listing.
-struct Unwatched;
-impl inventory::InventoryWatch for Unwatched {
+struct Unlistened;
+impl inventory::InventoryWatch for Unlistened {
     fn listed(&self, _what: &str, _count: usize) {}
 }
 
@@ -42,13 +45,18 @@ impl CostReading<'_> {
         }
         let service = self.services.for_system(System::Emr)?;
         let from = self.since.checked_sub(LONGEST).unwrap_or(self.since);
-        let listed = match inventory::list(&service, Some(from), self.now, &Unwatched).await {
-            Ok(listed) => listed,
+        // Of those that live on, all, however old they are.
+        let alive = json!({ "CreatedBefore": from.as_second(), "ClusterStates": ALIVE });
+        let alive = inventory::all(&*service, "ListClusters", alive, "Clusters").await;
+        let listed = inventory::list(&service, Some(from), self.now, &Unlistened).await;
+        let (mut listed, alive) = match listed.and_then(|listed| Ok((listed, alive?))) {
+            Ok(both) => both,
             Err(fault) => {
                 found.unread.push((unread(), refusal(fault)));
                 return Ok(found);
             }
         };
+        listed.extend(alive.into_iter().filter_map(|row| Some((row["Id"].as_str()?.to_owned(), row))));
         let mut wanted = Vec::new();
         for (id, summary) in listed {
             let ended = time(&summary, "/Status/Timeline/EndDateTime");
@@ -100,8 +108,17 @@ impl CostReading<'_> {
         found: &mut RunsFound,
     ) {
         let steps: &[Value] = answers.steps.as_deref().unwrap_or_default();
-        let said = |step: &Value| said_by_arguments(&migration.rules, &arguments(step));
-        let several = parts(&answers.cluster, steps, said, self.now);
+        let rules = &migration.rules;
+        let said = |step: &Value| said_by_arguments(rules, &arguments(step));
+        // A cluster that lives on works for period after period, whether or not its steps say for which.
+        let of_cluster = |name: &str| time(&answers.cluster, &format!("/Status/Timeline/{name}"));
+        let until = of_cluster("EndDateTime").unwrap_or(self.now);
+        let lives_on = of_cluster("CreationDateTime").is_some_and(|from| until.duration_since(from) > LONGEST);
+        let by_time = |step: &Value| {
+            let at = time(step, "/Status/Timeline/CreationDateTime").filter(|_| lives_on)?;
+            rules.over_at(at)
+        };
+        let several = parts(&answers.cluster, steps, |step| said(step).or_else(|| by_time(step)), self.now);
         let mut add = |part: Option<&ClusterPart>, period: Option<&str>| {
             let run = facts(answers, part, self.now);
             let dag_run = run.started.and_then(|at| dag_run_at(dag_runs, at));

@@ -11,8 +11,8 @@ mod serverless;
 use super::{WIDTH, joined};
 use crate::services::Services;
 use jiff::Timestamp;
-use plumb_core::cost::facts::{KeptRun, KeptRuns, RunSide, RunSystem, RunTrigger};
-use plumb_core::cost::place::{DagRunFacts, PeriodRules, SaidPeriod};
+use plumb_core::cost::facts::{KeptRun, KeptRuns, RunSide, RunSystem};
+use plumb_core::cost::place::{DagRunFacts, PeriodRules, SaidPeriod, belongs_to};
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::kinds::databricks::job::DatabricksJob;
 use plumb_core::kinds::emr::application::EmrServerlessApplication;
@@ -143,6 +143,8 @@ pub struct RunsFound {
     pub unread: Vec<(String, String)>,
     /// How many runs were not asked for again, because all of them is kept.
     pub settled: usize,
+    /// The runs of the DAGs of each side of a migration: runs that are kept may belong to them.
+    pub dag_runs: BTreeMap<(String, RunSide), Vec<DagRunFacts>>,
 }
 
 impl RunsFound {
@@ -163,11 +165,7 @@ impl RunsFound {
         what: &str,
     ) {
         if let Some(dag_run) = dag_run {
-            run.dag_run = Some(dag_run.id.clone());
-            if run.trigger == RunTrigger::Unknown {
-                run.trigger = dag_run.trigger;
-                run.tick = dag_run.tick;
-            }
+            belongs_to(&mut run, dag_run);
         }
         match said.period {
             Some(period) => {
@@ -209,6 +207,11 @@ impl CostReading<'_> {
         found.add(clusters?);
         found.add(applications?);
         found.add(jobs?);
+        for migration in migrations {
+            for (side, ids) in [(RunSide::Old, &migration.old_dags), (RunSide::New, &migration.new_dags)] {
+                found.dag_runs.insert((migration.name.to_owned(), side), of_dags(&dags, ids));
+            }
+        }
         found.runs.sort_by(|a, b| (&a.migration, &a.period).cmp(&(&b.migration, &b.period)));
         found.unplaced.sort();
         found.unread.sort();

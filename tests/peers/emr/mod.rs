@@ -4,6 +4,7 @@
 use crate::moto;
 use crate::world;
 mod client;
+mod cost;
 mod hostile;
 mod import;
 mod inventory;

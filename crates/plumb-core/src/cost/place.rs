@@ -4,7 +4,7 @@
 //! fell into; of an old run at last the schedule. Two that disagree are told, and nothing that is not written is guessed for a
 //! new run.
 
-use super::facts::RunTrigger;
+use super::facts::{KeptRun, RunTrigger};
 use crate::kinds::emr::compare::PeriodUnit;
 use crate::kinds::emr::migration::{MigrationSpec, RunPeriod};
 use crate::parity::dates::{period_between, period_in, time, whole_period};
@@ -68,7 +68,7 @@ impl PeriodRules {
     }
 
     /// The last period that is over at an instant.
-    fn over_at(&self, at: Timestamp) -> Option<String> {
+    pub fn over_at(&self, at: Timestamp) -> Option<String> {
         Period::last_over(self.unit, &self.zone, at).map(|period| period.name().to_owned())
     }
 }
@@ -122,6 +122,15 @@ impl DagRunFacts {
 pub fn dag_run_at(runs: &[DagRunFacts], at: Timestamp) -> Option<&DagRunFacts> {
     let mut during = runs.iter().filter(|run| run.has(at));
     during.next().filter(|_| during.next().is_none())
+}
+
+/// Adds to a run what the DAG's run that it fell into says: of one that is kept, too, it may be known later only.
+pub fn belongs_to(run: &mut KeptRun, dag_run: &DagRunFacts) {
+    run.dag_run = Some(dag_run.id.clone());
+    if matches!(run.trigger, RunTrigger::Unknown | RunTrigger::Manual) {
+        run.trigger = dag_run.trigger;
+        run.tick = dag_run.tick;
+    }
 }
 
 /// What a run says of its period.

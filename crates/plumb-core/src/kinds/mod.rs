@@ -10,6 +10,7 @@ pub mod impact;
 pub mod managed;
 pub mod mark;
 pub mod old;
+pub mod prices;
 pub mod reading;
 mod spec;
 pub mod teardown;
@@ -127,6 +128,7 @@ const ALL: &[&dyn Kind] = &[
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,
     &emr::migration::Migration,
+    &prices::PriceBook,
 ];
 
 /// The kinds whose manifests each make one object: those that are compared, made and deleted by the common rules.

@@ -10,6 +10,7 @@ use super::emr::cluster::EmrCluster;
 use super::emr::migration::{Migration, MigrationSpec};
 use super::emr::security::EmrSecurityConfiguration;
 use super::old::Old;
+use super::prices::PriceBook;
 use super::teardown_spec::TeardownSpec;
 use super::{Impact, Observed};
 use plumb_model::read::{Pages, Read};
@@ -138,6 +139,7 @@ pub fn starter(kind: &str) -> Option<&'static dyn StarterKind> {
 pub fn relation(kind: &str) -> Option<&'static dyn RelationKind> {
     match kind {
         Migration::NAME => Some(&Migration),
+        PriceBook::NAME => Some(&PriceBook),
         _ => None,
     }
 }

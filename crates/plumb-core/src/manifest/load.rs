@@ -6,7 +6,7 @@ use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, Lifecycle, ManifestSource, Removal, Request, Resource, Vault, Warning, accept::accept, checks,
-    develop, patch, refs, teardown_guard, waves,
+    develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
@@ -199,6 +199,7 @@ fn run(
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
     waves::check(&resources, problems);
+    price_books::one_a_region(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted })
 }

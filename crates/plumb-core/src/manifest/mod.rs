@@ -164,10 +164,12 @@ mod checks;
 mod develop;
 mod document;
 mod expand;
+mod forecast_check;
 mod json;
 mod load;
 mod log_delivery;
 mod patch;
+mod price_books;
 mod project;
 mod read;
 mod refs;
@@ -182,11 +184,13 @@ mod waves;
 
 pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use forecast_check::forecast_place;
 pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
+pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{
-    AirflowTarget, DatabricksTarget, EmrTarget, GitTarget, Guards, Mode, Project, RequiredGate, Target, TeardownGuard,
-    Variable,
+    AirflowTarget, DatabricksTarget, EmrTarget, ForecastSettings, GitTarget, Guards, Mode, Project, RequiredGate,
+    Target, TeardownGuard, Variable,
 };
 pub use source::{
     InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml, tidy,

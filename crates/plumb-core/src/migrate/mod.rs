@@ -7,6 +7,7 @@ pub(crate) mod board_tests;
 pub mod dates;
 pub mod facts;
 pub mod files;
+pub mod forecast;
 pub mod health;
 pub mod live;
 pub mod manifests;

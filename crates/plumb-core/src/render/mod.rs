@@ -6,10 +6,12 @@
 mod applied;
 pub mod board;
 mod body;
+pub mod cost;
 mod cutover;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
+pub mod forecast;
 mod json;
 mod junit;
 mod manifest;

@@ -35,6 +35,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("board.json".to_owned(), plain(board)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
+    let runs = schema_for!(crate::cost::facts::KeptRuns).to_value();
+    documents.push(("runs.json".to_owned(), plain(runs)));
     let mut names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
     names.push("Project");
     names.sort_unstable();
@@ -373,7 +375,8 @@ mod tests {
                 "evidence.json",
                 "months.json",
                 "plan.json",
-                "plumb.json"
+                "plumb.json",
+                "runs.json"
             ]
         );
         let at = |name: &str| format!("https://plumb.invalid/{name}");

@@ -1,4 +1,5 @@
-//! Money: whole millionths of a currency's unit. Never a floating-point number, so sums of runs are the sum of a month.
+//! Money: whole billionths of a currency's unit. Never a floating-point number, so sums of runs are the sum of a month.
+//! AWS states prices of a second or a GB-hour with up to ten digits, of which those beyond the ninth are 0.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,9 +8,11 @@ use std::ops::{Add, Neg, Sub};
 use std::str::FromStr;
 
 /// How many of them a unit has.
-const UNIT: i128 = 1_000_000;
+const UNIT: i128 = 1_000_000_000;
+/// How many of them a millionth has.
+const MICRO: i128 = 1_000;
 
-/// An amount in millionths of a unit. Which currency it is in, the price book says.
+/// An amount in billionths of a unit. Which currency it is in, the price book says.
 ///
 /// In JSON and YAML a decimal as text: `"0.192"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +24,21 @@ impl Money {
 
     /// So many millionths.
     pub fn of_micros(micros: i128) -> Money {
-        Money(micros)
+        Money(micros * MICRO)
     }
 
-    /// In millionths.
+    /// So many billionths.
+    pub fn of_nanos(nanos: i128) -> Money {
+        Money(nanos)
+    }
+
+    /// In millionths, rounded towards zero.
     pub fn micros(self) -> i128 {
+        self.0 / MICRO
+    }
+
+    /// In billionths.
+    pub fn nanos(self) -> i128 {
         self.0
     }
 
@@ -77,7 +90,7 @@ impl fmt::Display for Money {
     /// `405.25`: two digits behind the point at least, and as many as it has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, rest) = (self.0.unsigned_abs() / UNIT.unsigned_abs(), self.0.unsigned_abs() % UNIT.unsigned_abs());
-        let digits = format!("{rest:06}");
+        let digits = format!("{rest:09}");
         let kept = digits.trim_end_matches('0').len().max(2);
         write!(f, "{}{whole}.{}", if self.0 < 0 { "-" } else { "" }, &digits[..kept])
     }
@@ -86,21 +99,21 @@ impl fmt::Display for Money {
 impl FromStr for Money {
     type Err = String;
 
-    /// Reads `0.192`. No exponent, no sign but `-`, six digits behind the point at most.
+    /// Reads `0.192`. No exponent, no sign but `-`, nine digits behind the point at most.
     fn from_str(text: &str) -> Result<Money, String> {
         let wrong = || {
-            format!("`{text}` is no amount: expected a decimal like `0.192`, of six digits behind the point at most")
+            format!("`{text}` is no amount: expected a decimal like `0.192`, of nine digits behind the point at most")
         };
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
         let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !is_number(whole) || !is_number(rest) || rest.len() > 6 {
+        if !is_number(whole) || !is_number(rest) || rest.len() > 9 {
             return Err(wrong());
         }
         let whole: i128 = whole.parse().map_err(|_| wrong())?;
-        let rest: i128 = format!("{rest:0<6}").parse().map_err(|_| wrong())?;
-        let micros = whole.checked_mul(UNIT).and_then(|m| m.checked_add(rest)).ok_or_else(wrong)?;
-        Ok(Money(sign * micros))
+        let rest: i128 = format!("{rest:0<9}").parse().map_err(|_| wrong())?;
+        let nanos = whole.checked_mul(UNIT).and_then(|m| m.checked_add(rest)).ok_or_else(wrong)?;
+        Ok(Money(sign * nanos))
     }
 }
 
@@ -136,9 +149,9 @@ impl JsonSchema for Money {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "An amount as a decimal: 0.192, of six digits behind the point at most.",
+            "description": "An amount as a decimal: 0.192, of nine digits behind the point at most.",
             "anyOf": [
-                {"type": "string", "pattern": r"^-?\d+(\.\d{1,6})?$"},
+                {"type": "string", "pattern": r"^-?\d+(\.\d{1,9})?$"},
                 {"type": "number"}
             ]
         })
@@ -158,9 +171,18 @@ mod tests {
             assert_eq!((money.micros(), money.to_string().as_str()), (micros, shown));
             assert_eq!(shown.parse(), Ok(money));
         }
-        for bad in
-            ["", "1e3", "0.1234567", "1.", ".5", "+1", "--1", "1,5", "NaN", "9999999999999999999999999999999999999999"]
-        {
+        for bad in [
+            "",
+            "1e3",
+            "0.1234567891",
+            "1.",
+            ".5",
+            "+1",
+            "--1",
+            "1,5",
+            "NaN",
+            "9999999999999999999999999999999999999999",
+        ] {
             assert!(bad.parse::<Money>().is_err(), "{bad}");
         }
         assert_eq!(serde_json::from_str::<Money>("0.192").unwrap(), "0.192".parse().unwrap());
@@ -171,9 +193,9 @@ mod tests {
     fn a_product_is_rounded_once() {
         let price: Money = "0.192".parse().unwrap();
         assert_eq!(price.times(5400, 3600), Some(Money::of_micros(288_000)));
-        assert_eq!(Money::of_micros(1).times(1, 2), Some(Money::of_micros(1)));
-        assert_eq!(Money::of_micros(-1).times(1, 2), Some(Money::of_micros(-1)));
-        assert_eq!((price.times(1, 0), Money::of_micros(i128::MAX).times(2, 1)), (None, None));
+        assert_eq!(Money::of_nanos(1).times(1, 2), Some(Money::of_nanos(1)));
+        assert_eq!(Money::of_nanos(-1).times(1, 2), Some(Money::of_nanos(-1)));
+        assert_eq!((price.times(1, 0), Money::of_nanos(i128::MAX).times(2, 1)), (None, None));
         assert_eq!(("1.5".parse::<Money>().unwrap().units(), "-1.5".parse::<Money>().unwrap().units()), (2, -2));
     }
 }

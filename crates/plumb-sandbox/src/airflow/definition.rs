@@ -70,6 +70,11 @@ impl Definition {
         ms(self.end_date.as_ref())
     }
 
+    /// Whether a task of it starts something.
+    pub fn does_something(&self) -> bool {
+        self.tasks.iter().any(|task| task.starts.is_some())
+    }
+
     /// Who owns the tasks; `airflow` where no owner is named.
     pub fn owners(&self) -> Vec<String> {
         let mut owners: Vec<String> =
@@ -112,4 +117,30 @@ pub struct Task {
     pub execution_timeout_seconds: Option<i64>,
     pub trigger_rule: Option<String>,
     pub deferrable: bool,
+    /// What it starts, and waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Starts>,
+}
+
+/// What a task starts, where the sandbox plays what tasks do ([`super::settings::AirflowSettings::plays`]). Texts in it are
+/// templates ([`super::jinja`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Starts {
+    /// A run of a job of the workspace: what run-now is asked, the job by `job_id` or by `job_name`.
+    Job(Value),
+    /// A cluster of EMR with its steps.
+    Cluster(StartedCluster),
+}
+
+/// A cluster that a task starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartedCluster {
+    /// Where; `eu-central-1` when absent.
+    pub region: Option<String>,
+    /// The request (RunJobFlow).
+    pub run: Value,
+    /// How long its steps take, in their order; those that are not named take what the settings say.
+    pub step_seconds: Vec<i64>,
 }

@@ -97,6 +97,20 @@ def schedule(dag, zone):
     return {k: v for k, v in made.items() if v is not None}
 
 
+def starts(operator, get):
+    """What a task asks of Databricks: the body of run-now, its templates as they are."""
+    if operator != "DatabricksRunNowOperator":
+        return None
+    body = plain(get("json"))
+    body = body if isinstance(body, dict) else {}
+    for name in ("job_id", "job_name", "job_parameters", "notebook_params", "python_params", "python_named_params",
+                 "jar_params", "spark_submit_params", "dbt_commands"):
+        value = plain(get(name))
+        if value is not None:
+            body[name] = value
+    return {"job": body}
+
+
 def described(dag):
     kwargs = dag.kwargs
     start, zone = moment(kwargs.get("start_date"))
@@ -116,6 +130,7 @@ def described(dag):
             "retry_delay_seconds": seconds(get("retry_delay")),
             "execution_timeout_seconds": seconds(get("execution_timeout")),
             "trigger_rule": text(get("trigger_rule")), "deferrable": get("deferrable") is True,
+            "starts": starts(name, get),
         })
     made = {
         "dag_id": kwargs["dag_id"],

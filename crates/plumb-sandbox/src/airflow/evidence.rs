@@ -2,7 +2,6 @@
 
 use super::{
     ApiVersion,
-    listing::{Listing, fits_exactly, page},
     replies::{AirflowResult, detail, ok, problem},
     runs::DagRun,
 };
@@ -150,7 +149,16 @@ fn begun(at: i64, file: &str) -> Vec<LogLine> {
 
 /// Puts what is told of a task over its row.
 pub fn over(api: ApiVersion, row: &mut Value, run: &DagRun, task_id: &str) {
-    let Some(task) = run.tasks.get(task_id) else { return };
+    let Some(task) = run.tasks.get(task_id) else {
+        if run.played {
+            let begun = run.under_way.get(task_id).map(|waits| waits.started);
+            row["state"] = begun.map_or(Value::Null, |_| json!("running"));
+            row["start_date"] = api.maybe_time(begun);
+            (row["end_date"], row["duration"]) = (Value::Null, Value::Null);
+            row["try_number"] = json!(i64::from(begun.is_some()));
+        }
+        return;
+    };
     if let Some(state) = &task.state {
         row["state"] = json!(state);
         (row["try_number"], row["duration"]) = (json!(0), Value::Null);
@@ -348,52 +356,4 @@ pub fn xcom(
     };
     let words = format!("XCom entry with key: `{key}` not found");
     pushed.iter().find(|(known, _)| known == key).map_or_else(|| Err(missing(api, &words)), |one| ok(shown(one, true)))
-}
-
-const EVENTS: Listing = Listing {
-    name: "event_logs",
-    filters: &["dag_id", "task_id", "run_id", "event", "map_index", "try_number", "owner"],
-    orders: &["event_log_id", "id", "when", "dag_id", "task_id", "run_id", "event"],
-};
-
-/// `eventLogs`: what tasks whose story is told did. What people did is not kept.
-pub fn events(store: &Store, api: ApiVersion, request: &Request) -> AirflowResult {
-    let mut rows = Vec::new();
-    for run in &store.airflow.runs {
-        for (task, played) in &run.tasks {
-            for one in &played.tries {
-                // A task that the scheduler lost sight of says nothing itself (SchedulerJobRunner of 2.11 and 3.1).
-                let is_lost = one.log.iter().any(|line| line.logger.starts_with("airflow.jobs.scheduler"));
-                let ended = if is_lost { "heartbeat timeout" } else { one.state.as_str() };
-                for (at, event) in [(one.started, "running"), (one.ended, ended)] {
-                    let extra = (event == "heartbeat timeout").then_some(
-                        "Task did not emit heartbeat within time limit (300 seconds) and will be terminated. See \
-                         https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/tasks.html\
-                         #task-instance-heartbeat-timeout",
-                    );
-                    let mut row = json!({ "when": api.time(at), "dag_id": run.dag_id, "task_id": task, "run_id": run.run_id,
-                        "map_index": -1, "try_number": one.number, "event": event, "owner": "airflow", "extra": extra });
-                    let logical = api.maybe_time(run.logical);
-                    if api == ApiVersion::V2 {
-                        row["logical_date"] = logical;
-                        row["dag_display_name"] = json!(run.dag_id);
-                        row["task_display_name"] = json!(task);
-                    } else {
-                        row["execution_date"] = logical;
-                    }
-                    rows.push((at, row));
-                }
-            }
-        }
-    }
-    rows.sort_by_key(|(at, _)| *at);
-    let numbered = rows.into_iter().enumerate().map(|(n, (_, mut row))| {
-        row["event_log_id"] = json!(n + 1);
-        row
-    });
-    let fit = |row: &Value| {
-        let wanted = ["dag_id", "task_id", "run_id", "event"];
-        wanted.iter().all(|name| fits_exactly(request, name, row[name].as_str().unwrap_or_default()))
-    };
-    page(api, request, &EVENTS, numbered.filter(fit).collect())
 }

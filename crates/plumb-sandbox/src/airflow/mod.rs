@@ -1,15 +1,17 @@
 //! An Airflow server: connections, variables, pools, DAGs out of a folder, runs by the clock. REST v2 when it is
 //! Airflow 3, REST v1 when it is Airflow 2; each with the habits recorded from 3.3.2 and 2.11.2.
 
+mod audit;
 pub(crate) mod auth;
 mod body;
 mod bulk;
 mod child;
 mod connections;
 mod dags;
-mod definition;
+pub(crate) mod definition;
 pub(crate) mod evidence;
 pub(crate) mod files;
+mod jinja;
 mod listing;
 mod masking;
 pub(crate) mod parse;
@@ -22,6 +24,7 @@ pub(crate) mod seed;
 mod settings;
 mod variables;
 mod view;
+pub(crate) mod work;
 
 pub use auth::Access;
 pub use settings::AirflowSettings;
@@ -147,6 +150,8 @@ pub(crate) struct AirflowState {
     pub errors: BTreeMap<String, files::ImportError>,
     /// The DAG folder, which file names begin with.
     pub folder: String,
+    /// What people and programs did to DAGs.
+    pub audit: Vec<audit::AuditRow>,
 }
 
 impl Default for AirflowState {
@@ -167,6 +172,7 @@ impl Default for AirflowState {
             files: BTreeMap::new(),
             errors: BTreeMap::new(),
             folder: "/opt/airflow/dags".to_owned(),
+            audit: Vec::new(),
         }
     }
 }
@@ -213,6 +219,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
         return Err(replies::malformed(api));
     }
     runs::tick(store, looks(request));
+    audit::note(store, api, request, rest);
     let replied = match rest {
         [kind @ ("connections" | "variables" | "pools")] if api == ApiVersion::V2 && request.method == "PATCH" => {
             Some(bulk::handle(store, request, kind))
@@ -221,7 +228,7 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
         ["variables", rest @ ..] => variables::handle(store, api, request, rest),
         ["pools", rest @ ..] => pools::handle(store, api, request, rest),
         ["dags", dag, "dagRuns", rest @ ..] => runs::handle(store, api, request, dag, rest),
-        ["eventLogs"] if request.method == "GET" => Some(evidence::events(store, api, request)),
+        ["eventLogs"] if request.method == "GET" => Some(audit::events(store, api, request)),
         _ => dags::handle(store, api, request, rest),
     };
     let known = rest.len() < 3 && rest.first().is_some_and(|first| KNOWN.contains(first));

@@ -9,6 +9,7 @@ use super::{
     listing::{Listing, all, page},
     replies::{AirflowResult, bad, detail, endpoint, misfit, ok, problem, unique, unprocessable},
     schedule, view,
+    work::{self, UnderWay},
 };
 use crate::{
     answer::{Answer, Content},
@@ -46,6 +47,12 @@ pub struct DagRun {
     /// What its tasks left, by their ids, where their story is told.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<String, PlayedTask>,
+    /// Whether its tasks do their work (see [`super::work`]).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub played: bool,
+    /// What its tasks wait for, by their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub under_way: BTreeMap<String, UnderWay>,
 }
 
 impl DagRun {
@@ -76,11 +83,16 @@ pub fn tick(store: &mut Store, look: bool) {
     let major = store.settings.airflow.version;
     let seconds = store.settings.airflow.run_seconds;
     let (ends, scripts) = (store.settings.airflow.runs.clone(), store.settings.airflow.scenarios.clone());
+    let plays = store.settings.airflow.plays;
     let state = &mut store.airflow;
     for run in state.runs.iter_mut().filter(|run| run.ended.is_none()) {
         let Some(dag) = state.dags.get(&run.dag_id) else { continue };
         // The runs of a paused DAG stay in the queue.
         if run.started.is_none() && dag.is_paused {
+            continue;
+        }
+        let is_told = scripts.contains_key(&run.dag_id) || ends.contains_key(&run.dag_id);
+        if run.played || (plays && !is_told && dag.definition.does_something()) {
             continue;
         }
         let step = |since: i64| match seconds {
@@ -123,7 +135,25 @@ pub fn tick(store: &mut Store, look: bool) {
             });
         }
     }
+    if plays {
+        work::go_on(store);
+    }
     failing::deliver(store);
+}
+
+/// When the scheduler next has something to do by itself, after a time: runs to make and, where they take seconds, to move
+/// on.
+pub fn due(store: &Store, after: i64) -> Option<i64> {
+    let settings = &store.settings.airflow;
+    let ticks = store.airflow.dags.values().filter(|dag| !dag.is_paused && !dag.is_stale);
+    let ticks = ticks.filter_map(|dag| schedule::next(&dag.definition, settings.version, dag.last_end, after));
+    let moves = store
+        .airflow
+        .runs
+        .iter()
+        .filter(|run| run.ended.is_none() && !run.played)
+        .filter_map(|run| Some(run.started.unwrap_or(run.queued) + settings.run_seconds?.saturating_mul(1000)));
+    ticks.map(|next| next.run_after).chain(moves).filter(|at| *at > after).min()
 }
 
 /// Answers `dags/DAG/dagRuns…`; `~` stands for all DAGs or all runs.

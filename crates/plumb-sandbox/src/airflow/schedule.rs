@@ -102,7 +102,8 @@ pub fn next(definition: &Definition, major: u8, last: Option<i64>, now: i64) -> 
     };
     let until = definition.end().unwrap_or(i64::MAX);
     let next = if schedule.interval.unwrap_or(major == 2) {
-        let mut begin = last.or(first);
+        // A start that was moved into the future counts for a DAG that has run before, too.
+        let mut begin = last.max(first);
         if !catchup {
             // Not earlier than the latest interval that is over.
             let latest = ticks.before(ticks.before(now, true)?, false)?;
@@ -116,7 +117,7 @@ pub fn next(definition: &Definition, major: u8, last: Option<i64>, now: i64) -> 
             Some(last) => Some(ticks.after(last, false)?),
             None => first,
         };
-        let at = if catchup { following? } else { following.max(Some(ticks.before(now, true)?))? };
+        let at = if catchup { following? } else { following.max(first).max(Some(ticks.before(now, true)?))? };
         Next { logical: at, start: at, end: at, run_after: at }
     };
     (next.logical <= until).then_some(next)
@@ -222,6 +223,18 @@ mod tests {
         definition.start_date = Some("2027-03-15T00:00:00Z".to_owned());
         let next = next(&definition, 3, None, ms("2026-11-22T11:00:00Z")).unwrap();
         assert_eq!(next.run_after, ms("2027-04-01T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_start_moved_into_the_future_counts_for_a_dag_that_has_run() {
+        let mut definition = monthly();
+        definition.start_date = Some("2026-11-01T00:00:00+01:00".to_owned());
+        let now = ms("2026-11-22T11:00:00Z");
+        for major in [2, 3] {
+            let run = next(&definition, major, Some(ms("2026-09-01T01:00:00Z")), now).unwrap();
+            // On Airflow 2 October's run would be the next without it: its interval is over.
+            assert_eq!(run.run_after, ms(if major == 2 { "2026-12-01T02:00:00Z" } else { "2026-11-01T02:00:00Z" }));
+        }
     }
 
     #[test]

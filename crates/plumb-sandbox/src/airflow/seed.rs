@@ -1,10 +1,14 @@
 //! Seeding an Airflow: adds connections, variables, pools and DAGs as if they had been there before.
 
 use super::{
-    ApiVersion, body, connections, definition::Definition, files, pools, replies::AirflowResult, runs::DagRun,
+    ApiVersion, body, connections,
+    definition::{Definition, Starts},
+    files, pools,
+    replies::AirflowResult,
+    runs::DagRun,
     variables,
 };
-use crate::{answer::Content, failure::DagScript, request::Request, store::Store};
+use crate::{answer::Content, emr::monthly, failure::DagScript, request::Request, store::Store};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +16,8 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct AirflowSeed {
+    /// Whether the DAGs that start the pipelines of EMR's ready-made account are wanted as well.
+    monthly: bool,
     connections: Vec<Value>,
     variables: Vec<Value>,
     pools: Vec<Value>,
@@ -42,7 +48,7 @@ struct DagSeed {
 
 /// Adds a seed's objects, and answers their names.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
-    let seed: AirflowSeed = serde_json::from_value(seed.clone()).map_err(|e| format!("airflow: {e}"))?;
+    let mut seed: AirflowSeed = serde_json::from_value(seed.clone()).map_err(|e| format!("airflow: {e}"))?;
     let mut names = json!({ "connections": [], "variables": [], "pools": [], "dags": [] });
     for (kind, objects) in [("connections", &seed.connections), ("variables", &seed.variables), ("pools", &seed.pools)]
     {
@@ -56,11 +62,43 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
             push(&mut names[kind], &object[key]);
         }
     }
+    if seed.monthly {
+        for (pipeline, dag_id, cron) in monthly::SCHEDULES {
+            let of = monthly_dag(pipeline, dag_id, cron);
+            seed.dags.push(serde_json::from_value(of).map_err(|e| format!("airflow.monthly: {e}"))?);
+        }
+    }
     for (at, dag) in seed.dags.into_iter().enumerate() {
         let id = one_dag(store, dag).map_err(|why| format!("airflow.dags[{at}]: {why}"))?;
         push(&mut names["dags"], &json!(id));
     }
     Ok(names)
+}
+
+/// A DAG of other people that starts a pipeline's cluster each month.
+fn monthly_dag(pipeline: &str, dag_id: &str, cron: &str) -> Value {
+    json!({
+        "dag_id": dag_id, "tags": ["emr"], "owners": ["data-platform"], "start_date": "2024-01-01T00:00:00+01:00",
+        "catchup": false, "max_active_runs": 1,
+        "schedule": { "cron": cron, "timezone": "Europe/Berlin", "interval": true },
+        "tasks": [{ "task_id": "run", "operator": "EmrCreateJobFlowOperator",
+            "module": "airflow.providers.amazon.aws.operators.emr", "starts": { "cluster": { "run": pipeline } } }],
+    })
+}
+
+/// Puts the request of a pipeline of EMR's ready-made account where only its name stands.
+fn named_clusters(definition: &mut Definition) -> Result<(), String> {
+    for task in &mut definition.tasks {
+        let Some(Starts::Cluster(cluster)) = &mut task.starts else { continue };
+        let Some(name) = cluster.run.as_str().map(str::to_owned) else { continue };
+        let (run, seconds) = monthly::pipeline(&name)
+            .ok_or_else(|| format!("tasks: {}: there is no pipeline {name} to start", task.task_id))?;
+        cluster.run = run;
+        if cluster.step_seconds.is_empty() {
+            cluster.step_seconds = seconds;
+        }
+    }
+    Ok(())
 }
 
 fn push(list: &mut Value, name: &Value) {
@@ -102,7 +140,8 @@ fn why(refused: AirflowResult) -> String {
 }
 
 fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
-    let definition: Definition = serde_json::from_value(seed.rest.into()).map_err(|e| e.to_string())?;
+    let mut definition: Definition = serde_json::from_value(seed.rest.into()).map_err(|e| e.to_string())?;
+    named_clusters(&mut definition)?;
     let id = definition.dag_id.clone();
     if id.is_empty() {
         return Err("dag_id is missing".to_owned());

@@ -25,6 +25,9 @@ pub struct AirflowSettings {
     pub scenarios: BTreeMap<String, DagScript>,
     /// How many lines of a task's log one answer has.
     pub log_lines: usize,
+    /// Whether tasks start what they name: runs of jobs in the workspace, clusters of EMR. A task then takes as long as
+    /// what it started, and ends as that does.
+    pub plays: bool,
 }
 
 impl Default for AirflowSettings {
@@ -39,6 +42,7 @@ impl Default for AirflowSettings {
             token_seconds: 86_400,
             scenarios: BTreeMap::new(),
             log_lines: 1000,
+            plays: false,
         }
     }
 }

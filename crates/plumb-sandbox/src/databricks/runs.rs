@@ -351,6 +351,19 @@ pub fn tick(store: &mut Store) {
     failing::deliver(store);
 }
 
+/// When next a run begins or ends by the clock, after a time.
+pub fn due(store: &Store, after: i64) -> Option<i64> {
+    let settings = &store.settings;
+    let active = store.databricks.runs.values().filter(|run| run.life.active());
+    let times = active.filter_map(|run| {
+        let seconds = run.outcome.seconds.or(settings.run_seconds)?;
+        let pending = settings.run_pending_seconds.unwrap_or(0) * 1000;
+        let begun = run.started.unwrap_or(run.begins.unwrap_or(run.created) + pending);
+        Some([begun, begun + seconds * 1000])
+    });
+    times.flatten().filter(|at| *at > after).min()
+}
+
 /// Starts queued runs where there is room; answers whether it started one. They begin when the room came to be.
 fn start_queued(store: &mut Store) -> bool {
     let mut queued: BTreeMap<i64, Vec<i64>> = BTreeMap::new();

@@ -40,6 +40,16 @@ pub fn tick(store: &mut Store) {
     failing::deliver(store);
 }
 
+/// When next something happens to a cluster by the clock, after a time.
+pub fn due(store: &Store, after: i64) -> Option<i64> {
+    let clusters = store.emr.regions.values().flat_map(|region| region.clusters.values());
+    let all = clusters.filter(|cluster| !cluster.phase.has_ended());
+    all.flat_map(|cluster| pending(cluster, &store.settings.emr))
+        .filter_map(|(due, _)| due)
+        .filter(|at| *at > after)
+        .min()
+}
+
 /// Lets everything happen that is due.
 fn catch_up(cluster: &mut EmrCluster, settings: &EmrSettings, now: i64) {
     loop {

@@ -37,6 +37,42 @@ pub fn seed(now: i64) -> Value {
     })
 }
 
+/// What a DAG starts each month for one of the pipelines: the request, in which the month is a template, and how many
+/// seconds its steps take. `bau-insights` is not among them: its cluster waits, and is started by people.
+pub fn pipeline(name: &str) -> Option<(Value, Vec<i64>)> {
+    // A month that no other text of a request looks like.
+    const THEN: i64 = 40_000_000_000;
+    let told = match name {
+        "bau-audience" => audience(THEN, 0),
+        // Its latest month failed, the ones before did not.
+        "bau-churn" => churn(THEN + MONTH, 1),
+        "bau-revenue" => revenue(THEN),
+        "bau-attribution" => attribution(THEN),
+        "bau-export" => export(THEN),
+        _ => return None,
+    };
+    let text = told["run"].to_string().replace(&month(THEN, 0), MONTH_TEMPLATE);
+    let ms = |step: &Value, name: &str| step[name].as_str()?.parse::<Timestamp>().ok().map(Timestamp::as_millisecond);
+    let seconds = |step: &Value| {
+        let took = ms(step, "ended").zip(ms(step, "started")).map(|(end, start)| (end - start) / 1000);
+        took.or(step["seconds"].as_i64()).unwrap_or(600)
+    };
+    let steps = told["steps"].as_array().map(|steps| steps.iter().map(seconds).collect());
+    Some((serde_json::from_str(&text).ok()?, steps.unwrap_or_default()))
+}
+
+/// The month that a run is for: its data interval begins in it.
+const MONTH_TEMPLATE: &str = "{{ ds[:7] }}";
+
+/// The pipelines that a DAG starts, and when: the DAG's id and the cron, in Berlin.
+pub const SCHEDULES: [(&str, &str, &str); 5] = [
+    ("bau-audience", "legacy_audience", "0 3 2 * *"),
+    ("bau-churn", "legacy_churn", "30 1 2 * *"),
+    ("bau-revenue", "legacy_revenue", "0 5 3 * *"),
+    ("bau-attribution", "legacy_attribution", "0 2 4 * *"),
+    ("bau-export", "legacy_export", "0 6 5 * *"),
+];
+
 /// A time as seeds have it.
 fn at(ms: i64) -> String {
     Timestamp::from_millisecond(ms).unwrap_or_default().to_string()

@@ -147,7 +147,7 @@ fn said(replied: AwsResult) -> Result<Value, String> {
 }
 
 /// A refusal in words.
-fn refusal(answer: Answer) -> String {
+pub(crate) fn refusal(answer: Answer) -> String {
     let Content::Amazon { text, .. } = answer.content else { return "refused".to_owned() };
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     body["message"].as_str().or(body["Message"].as_str()).unwrap_or(&text).to_owned()

@@ -8,11 +8,13 @@ use super::data;
 use super::databricks::RunScenario;
 use super::emr::StepScenario;
 use super::template::{self, Scene};
+use crate::airflow::definition::Task;
 use crate::airflow::evidence::{LogLine, PlayedTask, PlayedTry};
 use crate::airflow::pyjson::repr;
 use crate::airflow::runs::DagRun;
+use crate::airflow::work::StartedThing;
 use crate::databricks::runs;
-use crate::emr::{REGION, seed as emr};
+use crate::emr::{REGION, cluster::EmrCluster, seed as emr};
 use crate::settings::RunOutcome;
 use crate::store::{Store, WORKSPACE};
 use serde::{Deserialize, Serialize};
@@ -148,7 +150,7 @@ fn tell(store: &mut Store, at: usize) {
     }
 }
 
-const HOST: &str = "airflow-worker-1";
+pub const HOST: &str = "airflow-worker-1";
 
 fn one(number: usize, state: &str, template: &str, scene: &Scene) -> PlayedTry {
     PlayedTry {
@@ -213,6 +215,11 @@ fn databricks(
     // A task that is lost is lost while its run goes on; by the end of the DAG run that is over.
     let span = (scene.at(0.003), scene.at(0.997));
     let run_id = runs::past(store, job, outcome, json!({}), span).ok()?;
+    Some(of_run(store, scene, job, run_id))
+}
+
+/// What a task says and pushes of the run that it started.
+fn of_run(store: &Store, scene: &mut Scene, job: i64, run_id: i64) -> Pushed {
     let url = format!("{WORKSPACE}/#job/{job}/run/{run_id}");
     scene.set("run_id", run_id);
     scene.set("run_page_url", &url);
@@ -234,7 +241,7 @@ fn databricks(
     if store.settings.airflow.version != 2 {
         pushed.insert(0, ("_link_DatabricksJobRunLink".to_owned(), json!(url)));
     }
-    Some(pushed)
+    pushed
 }
 
 /// A cluster with one step, which fails.
@@ -248,23 +255,65 @@ fn step(store: &mut Store, script: &DagScript, scene: &mut Scene) -> Option<Push
     let ids = emr::add(store, &seed).ok()?;
     let id =
         ids["clusters"].as_object().and_then(|all| all.values().next()).and_then(Value::as_str).unwrap_or_default();
-    let cluster = store.emr.region(region).clusters.get(id)?;
-    let step = cluster.steps.first()?;
-    let failure = step.failure.clone().unwrap_or_default();
+    let (region, id) = (region.to_owned(), id.to_owned());
+    let cluster = store.emr.region(&region).clusters.get(&id)?;
+    Some(of_cluster(scene, &region, cluster))
+}
+
+/// What a task says and pushes of the cluster that it started.
+fn of_cluster(scene: &mut Scene, region: &str, cluster: &EmrCluster) -> Pushed {
+    let failed = cluster.steps.iter().find(|step| step.failure.is_some());
+    let step = failed.or(cluster.steps.first());
+    let failure = step.and_then(|step| step.failure.clone()).unwrap_or_default();
     let message = failure["Message"].as_str().unwrap_or_default();
     let application = message.split_whitespace().find(|word| word.starts_with("application_")).unwrap_or_default();
-    scene.set("cluster", id);
-    scene.set("step", &step.id);
+    scene.set("cluster", &cluster.id);
+    scene.set("step", step.map(|step| step.id.as_str()).unwrap_or_default());
     scene.set("application", application);
     scene.set("log_file", failure["LogFile"].as_str().unwrap_or_default());
-    Some(vec![
+    vec![
         (
             "emr_cluster".to_owned(),
             json!({ "region_name": region, "aws_domain": "aws.amazon.com", "aws_partition": "aws",
-            "job_flow_id": id }),
+            "job_flow_id": cluster.id }),
         ),
-        ("return_value".to_owned(), json!([step.id])),
-    ])
+        ("return_value".to_owned(), json!([step.map(|step| &step.id)])),
+    ]
+}
+
+/// The log of a task that started something and waited for it, and what it pushed.
+pub fn played(
+    store: &mut Store,
+    run: &DagRun,
+    task: &Task,
+    what: &StartedThing,
+    (begin, end): (i64, i64),
+    is_well: bool,
+) -> (Vec<LogLine>, Pushed) {
+    let mut scene = Scene { begin, end, ..Scene::default() };
+    scene.set("operator", if task.operator.is_empty() { "BaseOperator" } else { &task.operator });
+    let names = [("dag", run.dag_id.as_str()), ("task", &task.task_id), ("run", &run.run_id), ("hostname", HOST)];
+    for (name, value) in names {
+        scene.set(name, value);
+    }
+    scene.set("logical", time(run.logical.unwrap_or(begin)));
+    for (name, value) in [("try", "1"), ("tries", "1"), ("marked", "FAILED")] {
+        scene.set(name, value);
+    }
+    scene.set("seconds", (end - begin) / 1000);
+    let (pushed, template) = match what {
+        StartedThing::JobRun(id) => {
+            let job = store.databricks.runs.get(id).map_or(0, |run| run.job_id);
+            (of_run(store, &mut scene, job, *id), "airflow/databricks-run")
+        }
+        StartedThing::Cluster { region, id } => {
+            let cluster = store.emr.region(region).clusters.get(id);
+            let pushed = cluster.map(|cluster| of_cluster(&mut scene, region, cluster)).unwrap_or_default();
+            (pushed, "airflow/emr-step")
+        }
+    };
+    let template = if is_well { "airflow/success" } else { template };
+    (LogLine::all(&template::lines(data::named(template), &scene)), pushed)
 }
 
 /// A cluster as any.

@@ -3,6 +3,7 @@
 mod emr;
 mod facts;
 mod failure;
+mod months;
 mod parity;
 mod workspace;
 
@@ -171,6 +172,39 @@ const EMR_STEPS: &[StoryStep] = &[
         words: "Erin starts a cluster of that name again. The manifest is still there, and the nightly drift check \
                 reads it.",
         play: |stage| Box::pin(emr::comes_back(stage)),
+    },
+    StoryStep {
+        title: "replays: two months on one day",
+        words: "The audience is next, and its old DAG starts a cluster each month. Ben tells the new job its month by a \
+                parameter, and where it writes until the cutover. From here on the sandbox's clock is played. A month comes \
+                once a month; replays run the new job for months that are over, and compare them.",
+        play: |stage| Box::pin(months::replay(stage)),
+    },
+    StoryStep {
+        title: "cost: kept before it is forgotten",
+        words: "EMR forgets machines after 30 days. What runs used is kept in small files, without prices; prices are a \
+                reviewed file, too.",
+        play: |stage| Box::pin(months::keep(stage)),
+    },
+    StoryStep {
+        title: "a wave waits for its day",
+        words: "Months pass. Ann writes the day of the cutover. Until then each plan says what holds and what does not.",
+        play: |stage| Box::pin(months::waits(stage)),
+    },
+    StoryStep {
+        title: "cut over",
+        words: "The day has come. One change pauses the old DAG, gives the new one its real parameters, and switches it on.",
+        play: |stage| Box::pin(months::cut_over(stage)),
+    },
+    StoryStep {
+        title: "and back, in one command",
+        words: "Two days later sales call: a report still reads the old place. Erin takes the wave back, without a merge.",
+        play: |stage| Box::pin(months::back(stage)),
+    },
+    StoryStep {
+        title: "a new day",
+        words: "The report is corrected. Ann writes a new day, and this time cuts the wave over by hand.",
+        play: |stage| Box::pin(months::again(stage)),
     },
 ];
 

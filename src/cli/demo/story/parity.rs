@@ -112,34 +112,49 @@ fn differs(report: &Value) -> Result<(), Failure> {
     must(is_so, || format!("the report is {report}"))
 }
 
+/// Has both sides write the same month into a folder.
+pub(super) fn write_month(stage: &Stage<'_>, lake: &str, month: Date) -> Result<(), Failure> {
+    write_in(stage, lake, "old", month, LakeWriter::Old)?;
+    write_in(stage, lake, "new", month, LakeWriter::New { off: SignedDuration::ZERO })
+}
+
 /// Has a pipeline write a month.
 fn write(stage: &Stage<'_>, side: &str, month: Date, writer: LakeWriter) -> Result<(), Failure> {
-    let folder = stage.repository().join(format!("{LAKE}/{side}/month={}", month.strftime("%Y-%m")));
+    write_in(stage, LAKE, side, month, writer)
+}
+
+fn write_in(stage: &Stage<'_>, lake: &str, side: &str, month: Date, writer: LakeWriter) -> Result<(), Failure> {
+    let folder = stage.repository().join(format!("{lake}/{side}/month={}", month.strftime("%Y-%m")));
     // Spark overwrites: the files of the last time go.
     if folder.is_dir() {
         std::fs::remove_dir_all(&folder).map_err(|e| Failure::error(format!("{}: {e}", folder.display())))?;
     }
     lake::month(month, writer)
         .iter()
-        .try_for_each(|file| stage.write(&format!("{LAKE}/{side}/{}", file.path), &file.text))
+        .try_for_each(|file| stage.write(&format!("{lake}/{side}/{}", file.path), &file.text))
 }
 
 /// A generated manifest with the comparison that people wrote in place of the proposed one.
 fn with_compare(text: &str) -> Result<String, Failure> {
+    reviewed_as(text, MIGRATION, "insights", LAKE)
+}
+
+/// The same of any manifest: with what its output is called, and the folder that both sides write into.
+pub(super) fn reviewed_as(text: &str, path: &str, name: &str, lake: &str) -> Result<String, Failure> {
     let start = text.find("  compare:\n");
     let end = start.and_then(|start| Some(start + text[start..].find("\n  from:")? + 1));
     match start.zip(end) {
-        Some((start, end)) => Ok(format!("{}{}{}", &text[..start], reviewed(), &text[end..])),
-        None => Err(Failure::error(format!("{MIGRATION} has no `compare` before `from`"))),
+        Some((start, end)) => Ok(format!("{}{}{}", &text[..start], reviewed(name, lake), &text[end..])),
+        None => Err(Failure::error(format!("{path} has no `compare` before `from`"))),
     }
 }
 
-fn reviewed() -> String {
+fn reviewed(name: &str, lake: &str) -> String {
     let columns: Vec<String> = COLUMNS.iter().map(|(name, of_type)| format!("{name}: \"{of_type}\"")).collect();
     let side = |side: &str| {
         format!(
             "        {side}:
-          path: \"{LAKE}/{side}/month={{period}}\"
+          path: \"{lake}/{side}/month={{period}}\"
           format: csv
           done: _SUCCESS
           csv: {{header: true}}
@@ -152,7 +167,7 @@ fn reviewed() -> String {
         "  compare:
     period: month
     outputs:
-      - name: insights
+      - name: {name}
 {}{}        keys: [{}]
         rows: {{min: {}}}
         rules:
