@@ -17,6 +17,8 @@ use serde::Serialize;
 const WIDTH: usize = 12;
 /// Levers that are shown; JSON has all.
 const MOST_LEVERS: usize = 5;
+/// Waves that are.
+const MOST_WAVES: usize = 12;
 
 /// A forecast for a terminal.
 pub fn text(forecast: &Forecast, past: Option<&PastForecast>) -> String {
@@ -155,7 +157,9 @@ fn notes(forecast: &Forecast) -> Vec<(&'static str, String)> {
         let wave =
             |wave: &crate::migrate::forecast::WaveForecast| format!("{} {}", wave.wave, shown_day(wave.cut_over.p85));
         if drawn.waves.len() > 1 {
-            notes.push(("waves, 85 %", joined(drawn.waves.iter().map(wave))));
+            let more = drawn.waves.len().saturating_sub(MOST_WAVES);
+            let more = (more > 0).then(|| format!("{more} more with `--output json`"));
+            notes.push(("waves, 85 %", joined(drawn.waves.iter().take(MOST_WAVES).map(wave).chain(more))));
         }
         let lever = |lever: &crate::migrate::forecast::ForecastLever| {
             let sign = |number: i64| if number < 0 { "−" } else { "+" };
