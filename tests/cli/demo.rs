@@ -45,7 +45,7 @@ fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundin
 fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
     duckdb_support::program();
     let cache = duckdb_support::cache();
-    let out = holds(&["demo", "emr"], &EMR, 9, 33, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
+    let out = holds(&["demo", "emr"], &EMR, 15, 54, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
     let verdicts =
         ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
     let mut rest = out.as_str();
@@ -59,7 +59,7 @@ fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
 /// No Python, no network and no cache: nothing is compared, and that is what it says.
 #[test]
 fn the_story_of_emr_holds_without_duckdb_and_says_what_is_missing() {
-    let out = holds(&["demo", "emr"], &EMR, 9, 30, &[("PATH", "/nowhere")]);
+    let out = holds(&["demo", "emr"], &EMR, 15, 50, &[("PATH", "/nowhere")]);
     let told = out.split_whitespace().collect::<Vec<_>>().join(" ");
     let skipped = "The comparison is skipped, because there is no duckdb here. `plumb parity setup` installs it: \
                    Python is missing, whose pip brings it: install Python 3";
@@ -113,7 +113,7 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: 
 fn the_repository_can_be_kept() {
     let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
     let [ann, ben] = ["Ann Lee", "Ben Okafor"];
-    let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben];
+    let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben, ben, ben, ann, ann, ann, ann, ann];
     for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
         let temporary = tempfile::tempdir().unwrap();
         duckdb_support::program();
