@@ -228,7 +228,7 @@ pub(super) async fn waits(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.proven(&format!("the old DAG started its cluster again, for {}; the new one rests", old.join(", ")))?;
     stage.plumb(&["migrate", "status", TARGET[0], TARGET[1]]).await?.exits(0)?;
     let row = board(stage).await?;
-    must(row["stage"] == if stage.has_duckdb() { "parity" } else { "deployed" }, || format!("the board has {row}"))?;
+    must(row["stage"] == if stage.has_duckdb() { "parity" } else { "in-parallel" }, || format!("the board has {row}"))?;
     stage.proven("the board reads each stage off git, services and evidence: nobody typed one in")?;
     forecast(stage, until).await?;
     let cutover = until + 3.days();
