@@ -6,6 +6,7 @@
 pub mod cost;
 pub mod failure;
 pub mod inventory;
+pub mod prices;
 mod teardown;
 pub mod under_way;
 pub mod waves;

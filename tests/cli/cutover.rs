@@ -53,7 +53,7 @@ spec:
 
 /// A workspace and an Airflow whose old DAG runs, and the new pipeline deployed.
 pub fn world() -> World {
-    let mut world = World::with_airflow(&json!({ "airflow": { "dags": [{ "dag_id": "old_code" }] } }));
+    let mut world = World::with_airflow_and_emr(&json!({ "airflow": { "dags": [{ "dag_id": "old_code" }] } }));
     world.env("PLUMB_NOW", Some(BEFORE));
     world
 }

@@ -22,6 +22,7 @@ mod diagnose_docs;
 mod diagnose_patch;
 mod embedded;
 mod failures;
+mod forecast;
 mod guards;
 mod help;
 mod import;

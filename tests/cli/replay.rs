@@ -177,7 +177,8 @@ fn what_speaks_against_it_is_said_before_anything_is_asked() {
         .says("nothing was started");
     let told = format!("  period: {{parameter: month}}\n{SHADOW}");
     manifests("{name: month, default: ''}", &told);
-    refused("2024-07", 1).says("`shadow.parameters` names `output`, which DatabricksJob/aggregate does not have");
+    refused("2024-07", 1)
+        .says("DatabricksJob/aggregate has no parameter of `shadow.parameters`, so it would write where the old wrote");
     manifests(BOTH, &told);
     refused("2024-09..2024-07", 64).says("did you mean `2024-07..2024-09`?");
     refused("2999-01", 1).says("2999-01 is not over before 2999-02-01 00:00 UTC");

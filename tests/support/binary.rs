@@ -204,6 +204,26 @@ impl World {
         world
     }
 
+    /// A world with an Airflow and an EMR beside the workspace.
+    pub fn with_airflow_and_emr(seed: &Value) -> World {
+        let mut world = World::begin(seed, true, true);
+        let (airflow, emr) = (world.sandbox.airflow.clone().unwrap(), world.sandbox.emr.clone().unwrap());
+        let target = format!(
+            "{{default: true, databricks: {{}}, airflow: {{url: \"{airflow}\", dags: dags}}, emr: {{region: eu-central-1, \
+             account: \"123456789012\"}}}}"
+        );
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        for (name, value) in [("AIRFLOW_URL", airflow.as_str()), ("AWS_ENDPOINT_URL", emr.as_str())] {
+            world.env(name, Some(value));
+        }
+        for (name, value) in [("AIRFLOW_USERNAME", "ann"), ("AIRFLOW_PASSWORD", "any")] {
+            world.env(name, Some(value));
+        }
+        world.env("AWS_ACCESS_KEY_ID", Some("plumb"));
+        world.env("AWS_SECRET_ACCESS_KEY", Some("sandbox"));
+        world
+    }
+
     /// A world with an EMR beside the workspace.
     pub fn with_emr(seed: &Value) -> World {
         let mut world = World::begin(seed, false, true);

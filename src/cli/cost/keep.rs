@@ -17,9 +17,9 @@ use plumb_core::diagnose::kept::read_kept;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::read_json;
+use plumb_core::parity::replay::{REPLAY_FORMAT, ReplayRecord, ReplayRun};
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::nearest;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -99,25 +99,19 @@ fn hide(run: &mut KeptRun, vault: &Vault) {
     }
 }
 
-/// A file of `plumb parity replay`, as far as it is needed here.
-#[derive(Deserialize)]
-struct ReplayFile {
-    migration: String,
-    period: String,
-    #[serde(default)]
-    run_ids: Vec<serde_json::Value>,
-}
-
 /// Which runs were replays: the migration, the period, the run's id.
 fn replays(disk: &Disk, ui: &Ui) -> Result<Vec<(String, String, String)>, Failure> {
     let mut all = Vec::new();
     let files = disk.files(REPLAYS, ".json").map_err(|e| Failure::error(format!("{REPLAYS}: {e}")))?;
     for file in files {
-        match disk.text(&file).and_then(|text| read_json::<ReplayFile>(&text)) {
-            Ok(replay) => all.extend(replay.run_ids.iter().map(|id| {
-                let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-                (replay.migration.clone(), replay.period.clone(), id)
-            })),
+        match disk.text(&file).and_then(|text| read_json::<ReplayRecord>(&text)) {
+            Ok(replay) if replay.format != REPLAY_FORMAT => {
+                ui.warn(&format!("{} is not read: it is no `{REPLAY_FORMAT}`", file.path));
+            }
+            Ok(replay) => {
+                let of = |run: &ReplayRun| (replay.migration.clone(), replay.period.clone(), run.run_id.to_string());
+                all.extend(replay.runs.iter().map(of));
+            }
             Err(why) => ui.warn(&format!("{} is not read: {why}", file.path)),
         }
     }

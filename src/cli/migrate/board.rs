@@ -1,10 +1,10 @@
 //! Making the board: what is known without a service, what is live, and what follows from both.
 
+use super::forecast::of_board;
 use super::sources::{Sources, sources};
 use crate::cli::session::{Project, Session};
 use crate::cli::{Global, Targeted};
 use crate::ui::{Failure, Ui};
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use plumb_core::inventory::pattern;
 use plumb_core::kinds::emr::application::EmrServerlessApplication;
@@ -20,7 +20,6 @@ use plumb_core::migrate::stage::{MigrationStage, stage};
 use plumb_core::migrate::ties::ties;
 use plumb_core::plan::{Decision, Live, Selection};
 use plumb_core::teardown::PeriodVerdict;
-use plumb_model::text::seconds;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -82,7 +81,7 @@ async fn live(session: &Session, sources: &Sources, ui: &Ui) -> Result<Made, Fai
         of.filter(|name| seen.only_listed(std::slice::from_ref(name)) > 0).collect()
     };
     let count = BoardLive { desired, live: &live, plan: &decision.plan, unread: &unread }.only_listed(&old);
-    let mut said: Vec<String> = unread.values().cloned().collect();
+    let mut said: Vec<String> = unread.values().chain(&live.notes).cloned().collect();
     if count > MOST_OLD {
         said.push(format!("whether what is old is marked: {count} clusters, which are not read one by one"));
     } else if count > 0 {
@@ -159,7 +158,7 @@ fn facts(
         let of = sources.diagnoses.iter().find(|one| one.run.as_deref() == Some(id))?;
         of.cause.as_ref().map(|cause| cause.class.clone())
     };
-    let (last, last_old) = last_runs(&kept, &cause);
+    let (last, last_old) = last_runs(kept, &cause);
     let missing = sources.compared(name).into_iter().flat_map(|status| &status.periods);
     let missing = missing.filter(|period| period.state == PeriodVerdict::Missing);
     let job = spec.to.jobs.first().and_then(|job| {
@@ -204,15 +203,13 @@ impl Whole<'_> {
         let (desired, sources) = (&self.project.desired, self.sources);
         let manifests = board_manifests(desired);
         let periods = manifests.iter().map(|one| {
-            let due = |dags| {
-                let text = deadline(desired, dags)?;
-                Some(SignedDuration::from_secs(i64::try_from(seconds(text)?).ok()?))
-            };
-            let deadlines = [due(one.spec.from.dags.as_ref()), due(one.spec.to.dags.as_ref())];
-            let kept = sources.kept(one.name());
-            (one.name().to_owned(), board_periods(&kept, deadlines, sources.now, &|_, _| None))
+            let old = deadline(desired, one.spec.from.dags.as_ref());
+            let new = deadline(desired, one.spec.to.dags.as_ref());
+            // What the old one does not say is what the new one promises.
+            let deadlines = [old.or(new), new];
+            (one.name().to_owned(), board_periods(sources.kept(one.name()), deadlines, sources.now, &|_, _| None))
         });
-        board(BoardInput {
+        let mut made = board(BoardInput {
             project: &desired.project.name,
             target: &desired.target.name,
             commit: self.project.head.as_deref(),
@@ -225,7 +222,9 @@ impl Whole<'_> {
             causes: board_causes(&sources.diagnoses),
             forecast: None,
             unread: self.unread.into_iter().chain(sources.unread.iter().cloned()).collect(),
-        })
+        });
+        made.forecast = of_board(self.project, sources, &made);
+        made
     }
 }
 

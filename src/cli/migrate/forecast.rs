@@ -1,7 +1,7 @@
 //! `plumb migrate forecast`.
 
 use super::board::make;
-use super::sources::sources;
+use super::sources::{Sources, sources};
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
 use crate::cli::time::day;
@@ -11,13 +11,17 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use plumb_core::manifest::forecast_place;
+use plumb_core::migrate::board::{Board, BoardForecast};
 use plumb_core::migrate::forecast::of_project::{ForecastAsked, ForecastStanding, forecast_input, stage_at_least};
 use plumb_core::migrate::forecast::times::SeenStages;
-use plumb_core::migrate::forecast::{self, Forecast, ForecastInput, MOST_DRAWS, MissingInput, PastForecast};
+use plumb_core::migrate::forecast::{self, DRAWS, Forecast, ForecastInput, MOST_DRAWS, MissingInput, PastForecast};
 use plumb_core::migrate::manifests::board_manifests;
 use plumb_core::migrate::stage::{MigrationStage, StageDates};
 use plumb_core::render;
 use std::collections::BTreeMap;
+
+/// A board is to cost little: the draws times the pipelines.
+const MOST_PIPELINE_DRAWS: u32 = 800_000;
 
 /// Say when the migration will be done
 ///
@@ -104,24 +108,7 @@ impl Standings {
         let board = make(global, targeted, offline, ui).await?.board;
         let project = Project::load(global, targeted, ui)?;
         let sources = sources(&project, ui)?;
-        let mut of = BTreeMap::new();
-        for migration in board_manifests(&project.desired) {
-            let row = board.pipelines.iter().find(|row| row.name == migration.name());
-            let mut dates = sources.dates(migration.name(), &migration.spec);
-            dates.reached.extend(row.iter().flat_map(|row| &row.reached).map(|(stage, at)| (*stage, *at)));
-            let periods = sources.periods(migration.name(), &migration.spec);
-            let mut ended: Vec<_> = periods.parallel.values().flatten().copied().collect();
-            ended.sort_unstable();
-            // Without kept runs a period counts from its comparison, which says nothing of how long one took.
-            let complete = ended.get(periods.wanted.saturating_sub(1)).copied().filter(|_| periods.has_runs);
-            let standing = ForecastStanding {
-                stage: row.and_then(|row| stage_at_least(&row.conditions)),
-                passes: u32::try_from(periods.equal).unwrap_or(u32::MAX),
-                required: u32::try_from(periods.wanted).unwrap_or(u32::MAX),
-                seen: SeenStages { dates, complete, grace: 0 },
-            };
-            of.insert(migration.name().to_owned(), standing);
-        }
+        let of = standings(&project, &sources, &board);
         let outside = board.pipelines.iter().filter(|row| !of.contains_key(&row.name)).count();
         let mut unread = board.unread;
         if offline {
@@ -135,6 +122,39 @@ impl Standings {
         }
         Ok(Standings { now: sources.now, project, of, outside, unread })
     }
+}
+
+/// Where each pipeline stands as the board has it, and when it reached its stages.
+fn standings(project: &Project, sources: &Sources, board: &Board) -> BTreeMap<String, ForecastStanding> {
+    let mut of = BTreeMap::new();
+    for migration in board_manifests(&project.desired) {
+        let row = board.pipelines.iter().find(|row| row.name == migration.name());
+        let mut dates = sources.dates(migration.name(), &migration.spec);
+        dates.reached.extend(row.iter().flat_map(|row| &row.reached).map(|(stage, at)| (*stage, *at)));
+        let periods = sources.periods(migration.name(), &migration.spec);
+        let mut ended: Vec<_> = periods.parallel.values().flatten().copied().collect();
+        ended.sort_unstable();
+        // Without kept runs a period counts from its comparison, which says nothing of how long one took.
+        let complete = ended.get(periods.wanted.saturating_sub(1)).copied().filter(|_| periods.has_runs);
+        let standing = ForecastStanding {
+            stage: row.and_then(|row| stage_at_least(&row.conditions)),
+            passes: u32::try_from(periods.equal).unwrap_or(u32::MAX),
+            required: u32::try_from(periods.wanted).unwrap_or(u32::MAX),
+            seen: SeenStages { dates, complete, grace: 0 },
+        };
+        of.insert(migration.name().to_owned(), standing);
+    }
+    of
+}
+
+/// The forecast of a board, where plumb.yaml says something of forecasts; `None` where no draws can be made.
+pub fn of_board(project: &Project, sources: &Sources, board: &Board) -> Option<BoardForecast> {
+    project.desired.project.forecast.as_ref()?;
+    let standings = standings(project, sources, board);
+    let draws = DRAWS.min(MOST_PIPELINE_DRAWS / u32::try_from(standings.len().max(1)).ok()?);
+    let asked = ForecastAsked { draws: Some(draws), ..ForecastAsked::default() };
+    let input = forecast_input(&project.desired, &standings, asked, sources.now);
+    forecast::forecast(&input).ok()?.for_board()
 }
 
 fn made(read: &Standings, args: &MigrateForecast) -> Result<(Forecast, ForecastInput), Failure> {

@@ -7,11 +7,11 @@ use crate::git::{Repo, WalkedFiles};
 use crate::settings;
 use crate::ui::{Failure, Ui};
 use jiff::Timestamp;
-use plumb_core::cost::facts::{KeptRuns, RUNS_FORMAT};
+use plumb_core::cost::facts::KeptRuns;
 use plumb_core::diagnose::Diagnosis;
 use plumb_core::diagnose::kept::read_kept;
 use plumb_core::kinds::emr::migration::MigrationSpec;
-use plumb_core::manifest::{is_yaml, read_json, tidy};
+use plumb_core::manifest::{is_yaml, tidy};
 use plumb_core::migrate::dates::{DatesOfFiles, EarlierFiles};
 use plumb_core::migrate::files::{RECORD, StageFiles, stage_file};
 use plumb_core::migrate::manifests::{board_manifests, compared_by};
@@ -21,8 +21,6 @@ use plumb_core::teardown::{Evidence, MigrationStatus, parity_status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where runs are kept.
-const RUNS: &str = "evidence/runs";
 /// Where diagnoses are kept.
 const DIAGNOSES: &str = "evidence/diagnoses";
 /// Where reports of comparisons are kept.
@@ -88,17 +86,11 @@ pub fn sources(project: &Project, ui: &Ui) -> Result<Sources, Failure> {
     }
     let compared = parity_status(&compared_by(&project.desired), &evidence, now);
     let target = &project.desired.target.name;
-    let mut kept = Vec::new();
-    for (path, text) in texts(project, RUNS)? {
-        match text.and_then(|text| kept_runs(&text)) {
-            Ok(one) if one.target == *target => kept.push(one),
-            Ok(_) => {}
-            Err(why) => {
-                ui.warn(&format!("{path} keeps no runs: {why}"));
-                unread.push(format!("{path} keeps no runs: {why}"));
-            }
-        }
-    }
+    let kept_files = project.kept_runs()?;
+    kept_files.notes().iter().for_each(|note| ui.warn(note));
+    unread.extend(kept_files.notes());
+    let mut kept = kept_files.runs();
+    kept.retain(|one| one.target == *target);
     kept.sort_by(|a, b| (&a.migration, &a.period).cmp(&(&b.migration, &b.period)));
     let mut diagnoses = Vec::new();
     for (path, text) in texts(project, DIAGNOSES)? {
@@ -121,14 +113,16 @@ impl Sources {
     }
 
     /// The kept runs of a migration, by period.
-    pub fn kept(&self, migration: &str) -> Vec<&KeptRuns> {
-        self.kept.iter().filter(|one| one.migration == migration).collect()
+    pub fn kept(&self, migration: &str) -> &[KeptRuns] {
+        let from = self.kept.partition_point(|one| one.migration.as_str() < migration);
+        let of = self.kept.get(from..).unwrap_or_default();
+        of.get(..of.partition_point(|one| one.migration == migration)).unwrap_or_default()
     }
 
     /// What is known of the periods of a migration.
     pub fn periods(&self, migration: &str, spec: &MigrationSpec) -> PeriodsSeen {
         let compared = self.compared(migration);
-        periods_seen(wanted(spec, compared), &self.kept(migration), compared)
+        periods_seen(wanted(spec, compared), self.kept(migration), compared)
     }
 
     /// When a migration reached its stages, as far as git and evidence tell.
@@ -137,7 +131,7 @@ impl Sources {
         migration.clone_into(&mut dates.migration);
         dates.wave.clone_from(&spec.wave);
         let periods = self.periods(migration, spec);
-        let runs = self.kept(migration).into_iter().flat_map(|one| &one.runs).filter_map(|run| run.started).min();
+        let runs = self.kept(migration).iter().flat_map(|one| &one.runs).filter_map(|run| run.started).min();
         let first = runs.into_iter().chain(dates.reached.get(&MigrationStage::Inventoried).copied()).min();
         for (stage, at) in [
             (MigrationStage::Seen, first),
@@ -210,10 +204,4 @@ fn texts(project: &Project, folder: &str) -> Result<Vec<(String, Result<String, 
     let disk = Disk::new(&project.dir).map_err(|e| failed(e.to_string()))?;
     let files = disk.files(folder, ".json").map_err(failed)?;
     Ok(files.into_iter().map(|file| (file.path.clone(), disk.text(&file))).collect())
-}
-
-/// Reads a file of kept runs.
-fn kept_runs(text: &str) -> Result<KeptRuns, String> {
-    let kept: KeptRuns = read_json(text)?;
-    if kept.format == RUNS_FORMAT { Ok(kept) } else { Err(format!("its `format` is not `{RUNS_FORMAT}`")) }
 }

@@ -8,12 +8,10 @@ use super::run::Comparisons;
 use crate::cli::output::{Output, PlainForm};
 use crate::cli::session::{Decided, Project, Session};
 use crate::cli::{Global, Selected, Targeted};
-use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, services, settings};
 use clap::Args;
 use jiff::Timestamp;
-use plumb_core::cost::facts::KeptRuns;
 use plumb_core::cost::replay_use::replay_use;
 use plumb_core::kinds::emr::migration::{Migration, MigrationSpec, RunPeriod};
 use plumb_core::manifest::Resource;
@@ -127,7 +125,7 @@ fn wanted(project: &Project, args: &ParityReplay, now: Timestamp) -> Result<Want
     let periods =
         replay_periods(compare.period, &args.periods).map_err(|why| Failure::usage(format!("--periods: {why}")))?;
     let steps = replay_steps(desired, &spec);
-    let mut refused = refusals(desired, name, &spec, &steps);
+    let mut refused = refusals(name, &spec, &steps);
     let (zone, settles) = (zone(&compare).map_err(at)?, settles(&compare).map_err(at)?);
     for period in &periods {
         let when = |instant: Timestamp| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string();
@@ -307,7 +305,9 @@ fn asked(
     };
     let names: Vec<String> = wanted.steps.iter().map(|step| name_of(&step.job)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let used = replay_use(&kept_runs(project, ui)?, (&runs.target, &wanted.name), &names, open.len() as u64);
+    let kept = project.kept_runs()?;
+    let used = replay_use(&kept.runs(), (&runs.target, &wanted.name), &names, open.len() as u64);
+    kept.notes().iter().for_each(|note| ui.warn(note));
     let periods: Vec<&str> = open.iter().map(Period::name).collect();
     ui.status(&format!("{} for {}: {}", wanted.name, periods.join(", "), used.says()));
     let mut shadow: Vec<String> = runs.shadow.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -326,21 +326,6 @@ fn asked(
         return Err(Failure::error("not confirmed; nothing was started"));
     }
     Ok(())
-}
-
-/// The facts of runs that the repository has: `evidence/runs/*.json`. A file that is none is warned of.
-fn kept_runs(project: &Project, ui: &Ui) -> Result<Vec<KeptRuns>, Failure> {
-    let failed = |e: String| Failure::error(format!("evidence/runs: {e}")).hint("nothing was started");
-    let disk = Disk::new(&project.dir).map_err(|e| failed(e.to_string()))?;
-    let mut all = Vec::new();
-    for file in disk.files("evidence/runs", ".json").map_err(failed)? {
-        let read = disk.text(&file).and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
-        match read {
-            Ok(kept) => all.push(kept),
-            Err(why) => ui.warn(&format!("{} has no facts of runs: {why}", file.path)),
-        }
-    }
-    Ok(all)
 }
 
 /// How many periods run at once: as plumb.yaml has it, and no more than a job without a queue lets.

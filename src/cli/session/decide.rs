@@ -97,6 +97,13 @@ impl Session {
         live.commits = self.project.commits(&live);
         live.workspace = self.services.workspace_id();
         live.sort_unreadable();
+        if let Err(failure) = self.waves(&mut live).await {
+            is_partial = true;
+            let why = format!("what waves wait for: {}", failure.message);
+            ui.warn(&why);
+            live.holds.unread = Some(failure.message);
+            live.notes.push(why);
+        }
         Ok((live, unread, is_partial))
     }
 

@@ -84,7 +84,7 @@ impl CostReading<'_> {
                 let all = of.get(&id).map(Vec::as_slice).unwrap_or_default();
                 let is_open =
                     |m: &&MigrationRuns<'_>| !self.known.is_settled(m.name, RunSystem::Databricks, &run, ended);
-                if !all.iter().any(|m| is_open(m)) {
+                if !all.iter().any(is_open) {
                     found.settled += 1;
                     continue;
                 }

@@ -27,7 +27,11 @@ pub(super) fn way(call: &Call) -> Way {
     let parts: Vec<&str> = path.split('/').collect();
     let missing = |what: &str| Way::Missing(format!("Airflow 2 has no {what}"));
     let to = |path: String| {
-        let query = query(parts[0], &call.query);
+        let mut query = query(parts[0], &call.query);
+        // v1 lists task instances in an order of its own (openapi v1.yaml, get_task_instances).
+        if parts.last() == Some(&"taskInstances") {
+            query.retain(|(name, _)| name != "order_by");
+        }
         let body = call.body.as_ref().map(|body| request(parts[0], call.method, body));
         Call { path: format!("/api/v1/{path}"), query, body, ..call.clone() }
     };
@@ -279,6 +283,11 @@ mod tests {
         assert_eq!(one(variable).line(), "PATCH /api/v1/variables/k?update_mask=val,description");
         let dags = Call::get(air, "/api/v2/dags").query("exclude_stale", "false").query("limit", "100");
         assert_eq!(one(dags).line(), "GET /api/v1/dags?only_active=false&limit=100");
+        let tasks = Call::get(air, "/api/v2/dags/d/dagRuns/~/taskInstances").query("state", "success");
+        let tasks = tasks.query("order_by", "-start_date");
+        assert_eq!(one(tasks).line(), "GET /api/v1/dags/d/dagRuns/~/taskInstances?state=success");
+        let runs = Call::get(air, "/api/v2/dags/d/dagRuns").query("order_by", "-start_date");
+        assert_eq!(one(runs).line(), "GET /api/v1/dags/d/dagRuns?order_by=-start_date");
         assert_eq!(one(Call::get(air, "/api/v2/monitor/health")).path, "/api/v1/health");
         let run = Call::create(air, "/api/v2/dags/x/dagRuns", json!({"logical_date": null, "conf": {}}), "/dag_run_id");
         assert_eq!(one(run).body, Some(json!({"conf": {}})));

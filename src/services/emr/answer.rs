@@ -126,8 +126,10 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 pub(super) fn body(api: EmrApi, body: &[u8]) -> Result<Value, String> {
     match api {
         EmrApi::Identity => caller(body),
-        EmrApi::Clusters | EmrApi::Serverless if body.iter().all(u8::is_ascii_whitespace) => Ok(Value::Null),
-        EmrApi::Clusters | EmrApi::Serverless => {
+        EmrApi::Clusters | EmrApi::Serverless | EmrApi::Prices if body.iter().all(u8::is_ascii_whitespace) => {
+            Ok(Value::Null)
+        }
+        EmrApi::Clusters | EmrApi::Serverless | EmrApi::Prices => {
             serde_json::from_slice(body).map_err(|e| format!("that is not JSON ({e})"))
         }
     }

@@ -1,7 +1,8 @@
 //! Amazon EMR and EMR Serverless in one account and region.
 //!
 //! A call's path begins with the signing name of the service that it goes to: `/elasticmapreduce/ListClusters` (JSON 1.1:
-//! one address, the operation in a header), `/emr-serverless/applications` (REST with JSON), `/sts/GetCallerIdentity`.
+//! one address, the operation in a header), `/emr-serverless/applications` (REST with JSON), `/sts/GetCallerIdentity`,
+//! `/pricing/GetProducts` (JSON 1.1; what nodes cost).
 //! Where the target names an account, nothing is sent to EMR before STS has said that the credentials are of that account.
 
 mod answer;
@@ -48,7 +49,7 @@ pub struct Emr {
     aws: Aws,
     region: String,
     account: Option<String>,
-    services: [Reached; 3],
+    services: [Reached; 4],
     caller: OnceCell<Caller>,
     policy: Policy,
     requests: Requests,
@@ -96,7 +97,8 @@ impl Emr {
             let pace = RateLimiter::new(endpoint.is_none().then_some(PER_SECOND));
             Ok(Reached { api, endpoint, client, pace })
         };
-        let services = [reach(EmrApi::Clusters)?, reach(EmrApi::Serverless)?, reach(EmrApi::Identity)?];
+        let services =
+            [reach(EmrApi::Clusters)?, reach(EmrApi::Serverless)?, reach(EmrApi::Identity)?, reach(EmrApi::Prices)?];
         let (account, caller, requests) = (explicit.account.clone(), OnceCell::new(), Requests::default());
         Ok(Emr { aws, region, account, services, caller, policy, requests })
     }
@@ -137,11 +139,12 @@ impl Emr {
     }
 
     fn reached(&self, api: EmrApi) -> &Reached {
-        let [clusters, serverless, identity] = &self.services;
+        let [clusters, serverless, identity, prices] = &self.services;
         match api {
             EmrApi::Clusters => clusters,
             EmrApi::Serverless => serverless,
             EmrApi::Identity => identity,
+            EmrApi::Prices => prices,
         }
     }
 
@@ -204,7 +207,7 @@ impl Emr {
         let unsent = |why: String| (not_sent(call, why), true);
         let base = match &to.endpoint {
             Some(endpoint) => endpoint.url.clone(),
-            None => format!("https://{}.{}.{}", wire.api.signing_name(), self.region, aws::domain(&self.region)),
+            None => format!("https://{}.{}", wire.api.host(&self.region), aws::domain(&self.region)),
         };
         let url = format!("{base}{}", wire.target);
         // What an address means must not change on the way: it is signed as it stands here.
@@ -219,7 +222,7 @@ impl Emr {
             request = request.header(*name, value);
         }
         let (mut head, ()) = request.body(()).map_err(|e| unsent(e.to_string()))?.into_parts();
-        self.aws.sign(wire.api.signing_name(), &self.region, &mut head).await.map_err(unsent)?;
+        self.aws.sign(wire.api.signing_name(), wire.api.region(&self.region), &mut head).await.map_err(unsent)?;
         let request = to.client.request(head.method, &url).headers(head.headers).body(wire.body.clone());
         self.requests.add_one();
         let broken = |broken: Broken| {
@@ -247,7 +250,7 @@ impl Emr {
     fn place(&self, reached: &Reached) -> String {
         match &reached.endpoint {
             Some(endpoint) => format!("{} ({})", endpoint.url, endpoint.from),
-            None => format!("{} in {}", reached.api.name(), self.region),
+            None => format!("{} in {}", reached.api.name(), reached.api.region(&self.region)),
         }
     }
 

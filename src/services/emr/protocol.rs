@@ -1,7 +1,8 @@
 //! How a call looks on the wire. Pure.
 //!
 //! Facts: botocore's service models `emr/2009-03-31` (JSON 1.1, target prefix `ElasticMapReduce`),
-//! `emr-serverless/2021-07-13` (REST with JSON) and `sts/2011-06-15` (query, answers in XML).
+//! `emr-serverless/2021-07-13` (REST with JSON), `sts/2011-06-15` (query, answers in XML) and `pricing/2017-10-15` (JSON 1.1,
+//! target prefix `AWSPriceListService`; its endpoints are in three regions, and have the prices of all).
 
 use plumb_model::call::{Call, Method};
 use plumb_model::text::percent_encoded;
@@ -13,6 +14,7 @@ pub(super) enum EmrApi {
     Clusters,
     Serverless,
     Identity,
+    Prices,
 }
 
 impl EmrApi {
@@ -22,6 +24,7 @@ impl EmrApi {
             EmrApi::Clusters => "elasticmapreduce",
             EmrApi::Serverless => "emr-serverless",
             EmrApi::Identity => "sts",
+            EmrApi::Prices => "pricing",
         }
     }
 
@@ -31,6 +34,7 @@ impl EmrApi {
             EmrApi::Clusters => "EMR",
             EmrApi::Serverless => "EMR Serverless",
             EmrApi::Identity => "STS",
+            EmrApi::Prices => "the price list of AWS",
         }
     }
 
@@ -40,6 +44,25 @@ impl EmrApi {
             EmrApi::Clusters => "AWS_ENDPOINT_URL_EMR",
             EmrApi::Serverless => "AWS_ENDPOINT_URL_EMR_SERVERLESS",
             EmrApi::Identity => "AWS_ENDPOINT_URL_STS",
+            EmrApi::Prices => "AWS_ENDPOINT_URL_PRICING",
+        }
+    }
+
+    /// The host's name without the domain, for a region.
+    pub(super) fn host(self, region: &str) -> String {
+        match self {
+            EmrApi::Prices => format!("api.pricing.{}", self.region(region)),
+            _ => format!("{}.{region}", self.signing_name()),
+        }
+    }
+
+    /// The region that is asked about another one.
+    pub(super) fn region(self, region: &str) -> &str {
+        match self {
+            EmrApi::Prices if region.starts_with("eu-") => "eu-central-1",
+            EmrApi::Prices if region.starts_with("ap-") => "ap-south-1",
+            EmrApi::Prices => "us-east-1",
+            _ => region,
         }
     }
 }
@@ -62,7 +85,8 @@ pub(super) fn wire(call: &Call) -> Result<Wire, String> {
     let unknown = || format!("the path `{}` begins with the name of no service", call.path);
     let (service, rest) = call.path.strip_prefix('/').and_then(|path| path.split_once('/')).ok_or_else(unknown)?;
     match service {
-        "elasticmapreduce" => clusters(call, rest),
+        "elasticmapreduce" => operation(call, rest, EmrApi::Clusters, "ElasticMapReduce"),
+        "pricing" => operation(call, rest, EmrApi::Prices, "AWSPriceListService"),
         "emr-serverless" => serverless(call, rest),
         "sts" if is_operation(rest) => Ok(Wire {
             api: EmrApi::Identity,
@@ -77,9 +101,9 @@ pub(super) fn wire(call: &Call) -> Result<Wire, String> {
 }
 
 /// The operation is a header and all its parameters are the body: those of the query go there too.
-fn clusters(call: &Call, operation: &str) -> Result<Wire, String> {
+fn operation(call: &Call, operation: &str, api: EmrApi, prefix: &str) -> Result<Wire, String> {
     if !is_operation(operation) || call.method != Method::Post {
-        return Err(format!("`{}` is no operation of EMR", call.line()));
+        return Err(format!("`{}` is no operation of {}", call.line(), api.name()));
     }
     let mut body = match &call.body {
         Some(Value::Object(members)) => members.clone(),
@@ -88,15 +112,15 @@ fn clusters(call: &Call, operation: &str) -> Result<Wire, String> {
     };
     body.extend(call.query.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))));
     Ok(Wire {
-        api: EmrApi::Clusters,
+        api,
         method: Method::Post,
         target: "/".to_owned(),
         headers: vec![
             ("content-type", "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target", format!("ElasticMapReduce.{operation}")),
+            ("x-amz-target", format!("{prefix}.{operation}")),
         ],
         body: Value::Object(body).to_string().into_bytes(),
-        action: format!("elasticmapreduce:{operation}"),
+        action: format!("{}:{operation}", api.signing_name()),
     })
 }
 
@@ -177,6 +201,24 @@ mod tests {
         assert_eq!((wire.target.as_str(), wire.action.as_str()), ("/", "elasticmapreduce:ListSteps"));
         assert_eq!(wire.headers[1], ("x-amz-target", "ElasticMapReduce.ListSteps".to_owned()));
         assert_eq!(serde_json::from_slice::<Value>(&wire.body).unwrap(), json!({"ClusterId": "j-1", "Marker": "a b"}));
+    }
+
+    #[test]
+    fn prices_are_asked_where_there_is_an_endpoint_for_them() {
+        let call = Call::set(System::Emr, Method::Post, "/pricing/GetProducts", json!({ "ServiceCode": "AmazonEC2" }));
+        let wire = wire(&call).unwrap();
+        assert_eq!(wire.headers[1], ("x-amz-target", "AWSPriceListService.GetProducts".to_owned()));
+        assert_eq!((wire.api, wire.action.as_str()), (EmrApi::Prices, "pricing:GetProducts"));
+        for (region, asked) in [
+            ("eu-west-2", "eu-central-1"),
+            ("ap-southeast-1", "ap-south-1"),
+            ("us-west-2", "us-east-1"),
+            ("sa-east-1", "us-east-1"),
+        ] {
+            assert_eq!(EmrApi::Prices.region(region), asked);
+            assert_eq!(EmrApi::Prices.host(region), format!("api.pricing.{asked}"));
+        }
+        assert_eq!(EmrApi::Clusters.host("eu-west-2"), "elasticmapreduce.eu-west-2");
     }
 
     #[test]

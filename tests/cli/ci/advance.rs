@@ -1,14 +1,11 @@
 //! A cutover that was approved in advance: the merge sets its day, and a scheduled apply does it.
 
 use super::{Host, job};
-use crate::cutover::{BEFORE, ON_THE_DAY, PIPELINES, migration, on};
-use crate::world::World;
-use serde_json::json;
+use crate::cutover::{ON_THE_DAY, PIPELINES, migration, on, world};
 
 /// Pull request 7 sets the day of the wave of a pipeline that is deployed.
 fn host() -> Host {
-    let mut world = World::with_airflow(&json!({ "airflow": { "dags": [{ "dag_id": "old_code" }] } }));
-    world.env("PLUMB_NOW", Some(BEFORE));
+    let world = world();
     world.write("manifests/pipelines.yaml", PIPELINES);
     world.commit_file("manifests/migration.yaml", &migration(""), "Deploy");
     let mut host = Host::of(world);
@@ -61,10 +58,15 @@ fn a_wave_that_grew_since_is_another_one() {
         .replace("name: audience", "name: churn")
         .replace("DatabricksJob/audience", "DatabricksJob/churn")
         .replace("AirflowDag/new", "AirflowDag/newer")
-        .replace(", dags: [AirflowDag/old]", "");
-    host.world.commit_file("manifests/churn.yaml", &format!("{more}---\n{joined}"), "Join the wave");
+        .replace("AirflowDag/old", "AirflowDag/older");
+    let older = "apiVersion: plumb/v1\nkind: AirflowDag\nmetadata: {name: older}\nspec: {tasks: [{id: x, job: etl}]}\n";
+    host.world.commit_file("manifests/churn.yaml", &format!("{more}---\n{older}---\n{joined}"), "Join the wave");
     host.world.plumb("apply --yes").code(0);
     host.world.env("PLUMB_NOW", Some(ON_THE_DAY));
     let ran = host.scheduled().code(0).says("Wave/1").never_says("Apply:");
-    assert_eq!(on(&host.world), ["old_code"], "{}", ran.shown);
+    assert_eq!(on(&host.world), ["old_code", "older"], "{}", ran.shown);
+    // A person who saw it may do it.
+    let digest = host.world.plumb("plan --output json").json()["cutovers"][0]["digest"].as_str().unwrap().to_owned();
+    host.world.plumb(&format!("migrate cutover 1 --yes --approved {digest}")).code(0);
+    assert_eq!(on(&host.world), ["new", "newer"]);
 }

@@ -46,7 +46,10 @@ impl Project {
     /// A project without manifests, over a new Airflow and a new workspace.
     pub async fn begin(major: u8) -> Project {
         let airflow = Airflow::start(major, None);
-        let workspace = plumb_sandbox::start(plumb_sandbox::SandboxOptions::default()).await.unwrap();
+        let workspace = {
+            let emr = Some(plumb_sandbox::emr::EmrOptions::default());
+            plumb_sandbox::start(plumb_sandbox::SandboxOptions { emr, ..Default::default() }).await.unwrap()
+        };
         let (user, password) = (&airflow.user, &airflow.password);
         let person = Side::new("Airflow", &airflow.url, user, password, airflow.dags.clone(), major).await;
         let folder = tempfile::tempdir().unwrap();
@@ -57,7 +60,7 @@ impl Project {
         let (url, dags) = (&project.airflow.url, project.airflow.dags.display());
         let text = format!(
             "apiVersion: plumb/v1\nkind: Project\nmetadata: {{name: real}}\nspec:\n  env: [{names}]\n  variables: {{port: \
-             {}}}\n  targets:\n    test: {{databricks: {{}}, airflow: {{url: \"{url}\", dags: \"{dags}\"}}}}\n",
+             {}}}\n  targets:\n    test: {{databricks: {{}}, emr: {{region: eu-central-1, account: \"123456789012\"}}, airflow: {{url: \"{url}\", dags: \"{dags}\"}}}}\n",
             project.workspace.addr.port()
         );
         project.write("plumb.yaml", &text);
@@ -89,6 +92,8 @@ impl Project {
         command.env("DATABRICKS_AUTH_TYPE", "pat");
         command.envs([("AIRFLOW_USERNAME", &self.airflow.user), ("AIRFLOW_PASSWORD", &self.airflow.password)]);
         command.env("AIRFLOW_URL", &self.airflow.url);
+        command.env("AWS_ENDPOINT_URL", self.workspace.emr_url().unwrap());
+        command.envs([("AWS_ACCESS_KEY_ID", "plumb"), ("AWS_SECRET_ACCESS_KEY", "sandbox")]);
         for name in ["CONNECTION_PASSWORD", "CONNECTION_TOKEN", "CONNECTION_SECRET", "AIRFLOW_CLIENT_SECRET"] {
             command.env(name, format!("plain-{name}"));
         }

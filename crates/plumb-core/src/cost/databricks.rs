@@ -6,13 +6,14 @@
 //! demand, the others as `availability` says; `SPOT_WITH_FALLBACK` may be either.
 
 use super::facts::{
-    DatabricksCompute, DatabricksUse, KeptRun, Market, NOT_READ, NodeSeconds, RunResult, RunSide, RunSystem,
-    RunTrigger, StageSeconds,
+    DatabricksCompute, DatabricksUse, KeptRun, Market, NOT_READ, RunResult, RunSide, RunSystem, RunTrigger,
+    StageSeconds,
 };
+use super::nodes::NodeTotals;
 use jiff::Timestamp;
 use plumb_model::stats::Interval;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why nodes of a start count or not.
 const STARTS: &str = "nodes that start are billed from a moment between their request and the cluster's being ready";
@@ -168,7 +169,7 @@ pub fn facts(answers: &RunAnswers, now: Timestamp) -> KeptRun {
         unknown.push("how it ended: it does not say a state that is known".to_owned());
     }
     let clusters = clusters(run);
-    let mut sums = Sums::default();
+    let mut sums = NodeTotals::default();
     let mut has_photon = false;
     for cluster in &clusters {
         has_photon |= of_cluster(answers, cluster, now, &mut sums, &mut unknown);
@@ -281,22 +282,6 @@ fn together(mut spans: Vec<(i64, i64)>) -> i64 {
     total
 }
 
-/// Node-milliseconds by type and market, with why their ends differ.
-#[derive(Default)]
-struct Sums(BTreeMap<(String, Market), (Interval<i64>, BTreeSet<&'static str>)>);
-
-impl Sums {
-    fn listed(self) -> Vec<NodeSeconds> {
-        let seconds = |millis: i64| u64::try_from((millis + 500) / 1000).unwrap_or(0);
-        let one = |((node_type, market), (millis, why)): ((String, Market), (Interval<i64>, BTreeSet<&str>))| {
-            let seconds = Interval { low: seconds(millis.low), high: seconds(millis.high) };
-            let why = why.into_iter().collect::<Vec<_>>().join("; ");
-            NodeSeconds { node_type, market, seconds, why: Some(why).filter(|_| !seconds.is_exact()) }
-        };
-        self.0.into_iter().map(one).filter(|nodes| nodes.seconds.high > 0).collect()
-    }
-}
-
 /// How many nodes there were between two moments, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stretch {
@@ -347,7 +332,7 @@ fn of_cluster(
     answers: &RunAnswers,
     cluster: &RunCluster<'_>,
     now: Timestamp,
-    sums: &mut Sums,
+    sums: &mut NodeTotals,
     unknown: &mut Vec<String>,
 ) -> bool {
     let trail = cluster.id.and_then(|id| answers.clusters.get(id));
@@ -478,17 +463,12 @@ fn stretches(
     found
 }
 
-fn add(sums: &mut Sums, stretch: &Stretch, shape: &NodeShape<'_>, driver: &str, worker: &str) {
-    let length = stretch.to - stretch.from;
+fn add(sums: &mut NodeTotals, stretch: &Stretch, shape: &NodeShape<'_>, driver: &str, worker: &str) {
+    let length = u64::try_from(stretch.to - stretch.from).unwrap_or(0);
     let mut count = |node_type: &str, market: Market, nodes: Interval<u64>| {
-        if nodes.high == 0 {
-            return;
-        }
-        let times = |nodes: u64| i64::try_from(nodes).unwrap_or(0).saturating_mul(length);
-        let entry = sums.0.entry((node_type.to_owned(), market)).or_default();
-        entry.0 = entry.0 + Interval { low: times(nodes.low), high: times(nodes.high) };
-        if !nodes.is_exact() {
-            entry.1.insert(stretch.why);
+        if nodes.high > 0 {
+            let times = |nodes: u64| nodes.saturating_mul(length);
+            sums.add(node_type, market, Interval { low: times(nodes.low), high: times(nodes.high) }, stretch.why);
         }
     };
     let is_on_demand = shape.first_on_demand.is_some_and(|first| first > 0);

@@ -8,6 +8,7 @@
 use super::facts::{
     KeptRun, Market, NOT_READ, NodeSeconds, RunResult, RunSide, RunSystem, RunTrigger, STILL_UP, StageSeconds,
 };
+use super::nodes::NodeTotals;
 use crate::kinds::emr::api::time;
 use jiff::{SignedDuration, Timestamp};
 use plumb_model::stats::Interval;
@@ -195,28 +196,6 @@ fn stages(steps: &[&Value], created: Option<Timestamp>, ready: Option<Timestamp>
     stages
 }
 
-/// Node-seconds by type and market, with why their ends differ.
-#[derive(Default)]
-struct NodeSums(BTreeMap<(String, Market), (Interval<u64>, BTreeSet<String>)>);
-
-impl NodeSums {
-    fn add(&mut self, node_type: &str, market: Market, seconds: Interval<u64>, why: &str) {
-        let entry = self.0.entry((node_type.to_owned(), market)).or_default();
-        entry.0 = entry.0 + seconds;
-        if !seconds.is_exact() {
-            entry.1.insert(why.to_owned());
-        }
-    }
-
-    fn listed(self) -> Vec<NodeSeconds> {
-        let one = |((node_type, market), (seconds, why)): ((String, Market), (Interval<u64>, BTreeSet<String>))| {
-            let why = why.into_iter().collect::<Vec<_>>().join("; ");
-            NodeSeconds { node_type, market, seconds, why: Some(why).filter(|_| !seconds.is_exact()) }
-        };
-        self.0.into_iter().filter(|(_, (seconds, _))| seconds.high > 0).map(one).collect()
-    }
-}
-
 fn market(says: &str) -> Market {
     match says {
         "ON_DEMAND" => Market::OnDemand,
@@ -237,13 +216,13 @@ fn nodes(
         Ok(instances) => measured(instances, end, part, unknown),
         Err(why) => {
             unknown.push(format!("{NOT_READ}: its nodes: {why}"));
-            NodeSums::default()
+            NodeTotals::default()
         }
     };
     if !needs_groups(cluster, &answers.instances, now) {
         return measured.listed();
     }
-    let mut asked = NodeSums::default();
+    let mut asked = NodeTotals::default();
     for told in [&answers.groups, &answers.fleets].into_iter().flatten() {
         match told {
             Ok(all) if answers.groups.is_some() => {
@@ -263,11 +242,11 @@ fn nodes(
     // Some are remembered, others may be forgotten: at least those, at most what could have been.
     let mut both = measured;
     let mut has_gap = false;
-    for ((node_type, market), (most, _)) in asked.0 {
-        let entry = both.0.entry((node_type, market)).or_default();
-        if most.high > entry.0.high {
-            entry.0.high = most.high;
-            entry.1.insert("EMR forgets nodes 30 days after their end, and some may be".to_owned());
+    for (key, most) in asked.0 {
+        let known = both.0.entry(key).or_default();
+        if most.millis.high > known.millis.high {
+            known.millis.high = most.millis.high;
+            known.why.insert("EMR forgets nodes 30 days after their end, and some may be");
             has_gap = true;
         }
     }
@@ -275,6 +254,10 @@ fn nodes(
         unknown.push("its nodes: those that ended more than 30 days ago are forgotten".to_owned());
     }
     both.listed()
+}
+
+fn in_millis(seconds: Interval<u64>) -> Interval<u64> {
+    Interval { low: seconds.low.saturating_mul(1000), high: seconds.high.saturating_mul(1000) }
 }
 
 /// From when to when something counted, within a part: least and most.
@@ -293,8 +276,8 @@ fn within([low, high]: [Option<Timestamp>; 2], end: Timestamp, part: Option<&Clu
     Interval { low, high: length(high, part.map(|part| part.held)).max(low) }
 }
 
-fn measured(instances: &[Value], end: Timestamp, part: Option<&ClusterPart>, unknown: &mut Vec<String>) -> NodeSums {
-    let mut sums = NodeSums::default();
+fn measured(instances: &[Value], end: Timestamp, part: Option<&ClusterPart>, unknown: &mut Vec<String>) -> NodeTotals {
+    let mut sums = NodeTotals::default();
     let mut illegible = 0;
     for node in instances {
         // It waits for EC2 to give it.
@@ -314,7 +297,12 @@ fn measured(instances: &[Value], end: Timestamp, part: Option<&ClusterPart>, unk
         } else {
             LAUNCH
         };
-        sums.add(node_type, market(text(node, "/Market")), within([ready, created.or(ready)], end, part), why);
+        sums.add(
+            node_type,
+            market(text(node, "/Market")),
+            in_millis(within([ready, created.or(ready)], end, part)),
+            why,
+        );
     }
     if illegible > 0 {
         let nodes = if illegible == 1 { "1 node says" } else { &format!("{illegible} nodes say") };
@@ -333,7 +321,7 @@ fn groups(
     scaling: Option<&Value>,
     end: Timestamp,
     part: Option<&ClusterPart>,
-    sums: &mut NodeSums,
+    sums: &mut NodeTotals,
 ) {
     let limits = scaling.and_then(|policy| policy.pointer("/ManagedScalingPolicy/ComputeLimits"));
     let most = limits.and_then(|limits| limits["MaximumCapacityUnits"].as_u64());
@@ -366,13 +354,13 @@ fn groups(
         let each = within(begun, until, part);
         if !node_type.is_empty() {
             let seconds = Interval { low: each.low.saturating_mul(low), high: each.high.saturating_mul(high) };
-            sums.add(node_type, market, seconds, why);
+            sums.add(node_type, market, in_millis(seconds), why);
         }
     }
 }
 
 /// What fleets asked for. Which of its types a fleet got is forgotten with the nodes.
-fn fleets(fleets: &[Value], cluster: &Value, end: Timestamp, part: Option<&ClusterPart>, sums: &mut NodeSums) {
+fn fleets(fleets: &[Value], cluster: &Value, end: Timestamp, part: Option<&ClusterPart>, sums: &mut NodeTotals) {
     for fleet in fleets {
         let types: Vec<(&str, u64)> = fleet["InstanceTypeSpecifications"]
             .as_array()
@@ -401,7 +389,7 @@ fn fleets(fleets: &[Value], cluster: &Value, end: Timestamp, part: Option<&Clust
                 } else {
                     "a fleet, and EMR no longer says which types it got and how many of each"
                 };
-                sums.add(node_type, market, seconds, why);
+                sums.add(node_type, market, in_millis(seconds), why);
             }
         }
     }

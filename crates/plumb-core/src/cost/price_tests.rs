@@ -5,7 +5,8 @@ use crate::cost::facts::{RunSide, RunTrigger, ServerlessUse};
 
 /// The book of the fixtures.
 pub fn book() -> Prices {
-    let manifest: serde_json::Value = serde_yaml::from_str(include_str!("../../../../tests/cost/prices.yaml")).unwrap();
+    let manifest: serde_json::Value =
+        serde_yaml::from_str(include_str!("../../../../tests/cost/project/manifests/prices.yaml")).unwrap();
     Prices::of("eu-central-1", serde_json::from_value(manifest["spec"].clone()).unwrap())
 }
 

@@ -6,6 +6,7 @@ use super::standing::WaveState;
 use super::wave::{Wave, WaveMember};
 use super::{Holds, WaveFacts, WaveGate};
 use crate::cost::facts::KeptRuns;
+use crate::cost::sla;
 use crate::kinds::cutover::NextRun;
 use crate::kinds::emr::migration::CutoverRequires;
 use crate::kinds::emr::ties::WaveEdge;
@@ -22,6 +23,8 @@ const MOST_NAMED: usize = 3;
 
 /// What the gates of a wave look at.
 pub struct WaveKnown<'k> {
+    /// The target's name.
+    pub target: &'k str,
     pub states: &'k [WaveState<'k>],
     /// How the last runs of each member's jobs ended.
     pub successors: Vec<(Address, Vec<Successor>)>,
@@ -63,7 +66,7 @@ pub fn gates(wave: &Wave<'_>, known: &WaveKnown<'_>) -> Vec<WaveGate> {
             gate(address, "successors", green(job, requires.green_runs.unwrap_or(0)));
         }
         if let Some(wanted) = requires.on_time.filter(|wanted| *wanted > 0) {
-            gate(address, "onTime", on_time(member, wanted, known.kept_runs));
+            gate(address, "onTime", on_time(member, wanted, known));
         }
         if requires.cheaper == Some(true) {
             gate(address, "cheaper", cheaper(member, &requires, known.kept_runs));
@@ -135,9 +138,13 @@ fn late(wave: &Wave<'_>, facts: &WaveFacts) -> Option<String> {
     committed.max().and_then(|committed| committed_late(*committed, day))
 }
 
-/// How many runs of the new pipeline were on time, one after the other. Not known yet: no deadlines are kept with runs.
-fn on_time(_member: &WaveMember<'_>, wanted: u32, _kept: &[KeptRuns]) -> (bool, String) {
-    (false, format!("whether its last {wanted} runs were on time is not known"))
+/// Whether the last runs of the new pipeline were on time, one after the other: by the shortest deadline of its DAGs.
+fn on_time(member: &WaveMember<'_>, wanted: u32, known: &WaveKnown<'_>) -> (bool, String) {
+    let deadlines = member.new.iter().filter_map(|dag| sla::deadline_of(&dag.resource.spec));
+    let shortest = deadlines.min_by_key(|(_, deadline)| *deadline);
+    let name = member.resource.address.name.as_str();
+    let verdict = sla::on_time(known.kept_runs, (known.target, name), shortest.as_ref(), wanted, known.now);
+    (verdict.holds, verdict.says)
 }
 
 /// Whether the new pipeline was cheaper. Not known yet: no prices are read.

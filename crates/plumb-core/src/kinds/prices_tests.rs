@@ -3,7 +3,7 @@
 use super::*;
 use plumb_model::yaml::{Files, Limits, Problems, parse};
 
-const WHOLE: &str = include_str!("../../../../tests/cost/prices.yaml");
+const WHOLE: &str = include_str!("../../../../tests/cost/project/manifests/prices.yaml");
 
 /// `LINE: message (label)` of every mistake of a spec.
 fn told(manifest: &str) -> Vec<String> {

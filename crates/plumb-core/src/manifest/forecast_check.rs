@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(forecast_place(&files, "days"), None);
         for (wrong, said) in [
             ("    by: soon\n", "7:9 `soon` is no day: expected one like `2026-12-18`"),
-            ("    by: 20261218\n", "7:9 `20261218` is no day: expected one like `2026-12-18`"),
+            ("    by: \"20261218\"\n", "7:9 `20261218` is no day: expected one like `2026-12-18`"),
             ("    holidays: [2026-12-25, 2026-02-30]\n", "7:28 `2026-02-30` is no day: expected one like `2026-12-18`"),
             ("    people: 0\n", "7:13 `0` is too few or too many: expected a number from 1 to 1000"),
             ("    replaysAtOnce: 0\n", "7:20 `0` is too few or too many: expected a number from 1 to 1000"),

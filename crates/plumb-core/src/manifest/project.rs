@@ -136,6 +136,9 @@ pub struct DatabricksTarget {
     pub workspace_id: Option<String>,
     /// The folder of the workspace in which applies take the lease. Default: `/Shared/.plumb`.
     pub leases: Option<String>,
+    /// The SQL warehouse, by name or id, that is asked for measured usage (`system.billing.usage`) and list prices: `plumb cost
+    /// --keep`, `plumb prices fetch`.
+    pub warehouse: Option<String>,
 }
 
 /// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or

@@ -76,7 +76,7 @@ pub struct LastRun {
 /// The last run of each side that ended, and when the last scheduled one of the old began. `cause` knows the class of a run's
 /// diagnosis, by its id.
 pub fn last_runs(
-    kept: &[&KeptRuns],
+    kept: &[KeptRuns],
     cause: &dyn Fn(&str) -> Option<String>,
 ) -> (BTreeMap<RunSide, LastRun>, Option<Timestamp>) {
     let mut last: BTreeMap<RunSide, LastRun> = BTreeMap::new();

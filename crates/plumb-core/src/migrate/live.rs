@@ -1,12 +1,14 @@
 //! What is live of a pipeline, out of listings and a plan made of them.
 
 use super::manifests::BoardManifest;
+use crate::cost::sla::deadline_of;
+use crate::kinds::Whose;
 use crate::kinds::old::Old;
 use crate::kinds::teardown::{find, starter};
 use crate::kinds::teardown_spec::Outcome;
-use crate::kinds::{Whose, airflow::dag::AirflowDag};
 use crate::manifest::{Desired, Resource};
 use crate::plan::{Live, LiveObject, Plan, is_apart};
+use jiff::SignedDuration;
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -247,10 +249,9 @@ fn is_marked(old: &Old, resource: &Resource) -> bool {
     old.marked().is_some_and(|marked| marked.mark.owner.address == resource.address)
 }
 
-/// The DAG whose deadline counts for a side.
-pub fn deadline<'d>(desired: &'d Desired, dags: Option<&Vec<String>>) -> Option<&'d str> {
+/// The deadline of a side: that of the first of its DAGs that has one.
+pub fn deadline(desired: &Desired, dags: Option<&Vec<String>>) -> Option<SignedDuration> {
     let dags: BTreeSet<&str> = dags.into_iter().flatten().map(String::as_str).collect();
-    let of = desired.resources.iter().filter(|one| one.kind.name() == AirflowDag::NAME);
-    of.filter(|one| dags.contains(one.address.to_string().as_str()))
-        .find_map(|one| one.spec.get("deadline").and_then(serde_json::Value::as_str))
+    let of = desired.resources.iter().filter(|one| starter(one.kind.name()).is_some());
+    of.filter(|one| dags.contains(one.address.to_string().as_str())).find_map(|one| Some(deadline_of(&one.spec)?.1))
 }

@@ -1,6 +1,7 @@
 //! What pictures of a board are made of: how long runs took, what they cost, which were late, and what failed, by period.
 
 use crate::cost::facts::{KeptRuns, RunResult, RunSide, RunTrigger};
+use crate::cost::sla::{Punctuality, SlaSubject, deliveries};
 use crate::diagnose::Diagnosis;
 use crate::diagnose::result::RunOutcome;
 use jiff::tz::TimeZone;
@@ -44,7 +45,7 @@ pub type Priced<'a> = &'a dyn Fn(&KeptRuns, RunSide) -> Option<Interval<Money>>;
 
 /// The periods of a pipeline, the earliest first. `deadlines`: how long after its tick each side has to be done.
 pub fn board_periods(
-    kept: &[&KeptRuns],
+    kept: &[KeptRuns],
     deadlines: [Option<SignedDuration>; 2],
     now: Timestamp,
     priced: Priced<'_>,
@@ -73,24 +74,28 @@ fn side(
     let first = started.and_then(|all| all.into_iter().min());
     let last = ended.and_then(|all| all.into_iter().max());
     let seconds = first.zip(last).and_then(|(first, last)| u64::try_from(last.as_second() - first.as_second()).ok());
-    let good = || runs().filter(|run| run.outcome == RunResult::Succeeded);
-    let tick = runs().filter_map(|run| run.tick).min();
-    let due = tick.zip(deadline).and_then(|(tick, deadline)| tick.checked_add(deadline).ok());
-    // The last good run delivered. Without one it is late as soon as it is due.
-    let delivered = good().filter_map(|run| run.ended).max();
-    let on_time = due.and_then(|due| match delivered {
-        Some(at) => Some(at <= due),
-        None if good().next().is_some() => None,
-        None => (now > due).then_some(false),
-    });
     Some(BoardSide {
         seconds,
         cost: priced(kept, side),
-        succeeded: good().next().is_some(),
+        succeeded: runs().any(|run| run.outcome == RunResult::Succeeded),
         failed: runs().filter(|run| run.outcome == RunResult::Failed).count().try_into().unwrap_or(u64::MAX),
         is_replay: runs().all(|run| run.trigger == RunTrigger::Replay),
-        on_time,
+        on_time: deadline.and_then(|deadline| on_time(kept, side, deadline, now)),
     })
+}
+
+/// Whether every delivery of the schedule was in time: one that was late makes it late, and one that is not known not known.
+fn on_time(kept: &KeptRuns, side: RunSide, deadline: SignedDuration, now: Timestamp) -> Option<bool> {
+    let subject = SlaSubject { target: &kept.target, migration: &kept.migration, side };
+    let all = deliveries(std::slice::from_ref(kept), subject);
+    let of = all.iter().filter(|one| one.tick.is_some()).map(|one| one.punctuality(deadline, now));
+    let all: Vec<Punctuality> = of.collect();
+    match &all[..] {
+        [] => None,
+        all if all.contains(&Punctuality::Late) => Some(false),
+        all if all.iter().all(|one| *one == Punctuality::OnTime) => Some(true),
+        _ => None,
+    }
 }
 
 /// How often a cause was seen, by month.

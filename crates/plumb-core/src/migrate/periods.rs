@@ -46,7 +46,7 @@ pub fn wanted(spec: &MigrationSpec, status: Option<&MigrationStatus>) -> usize {
 
 /// Looks at the periods of a migration: its kept runs, which are of one target, and its comparisons. What both wrote and was
 /// found equal, both finished, whether or not runs were kept.
-pub fn periods_seen(wanted: usize, kept: &[&KeptRuns], status: Option<&MigrationStatus>) -> PeriodsSeen {
+pub fn periods_seen(wanted: usize, kept: &[KeptRuns], status: Option<&MigrationStatus>) -> PeriodsSeen {
     let mut seen =
         PeriodsSeen { wanted, has_runs: kept.iter().any(|one| !one.runs.is_empty()), ..PeriodsSeen::default() };
     for one in kept {
@@ -120,11 +120,11 @@ mod tests {
             &[("old", "failed", 1), ("old", "succeeded", 2), ("new", "succeeded", 3), ("new", "succeeded", 9)],
         );
         let b = kept("2026-09", &[("old", "succeeded", 4), ("new", "failed", 5)]);
-        let seen = periods_seen(3, &[&a, &b], None);
+        let seen = periods_seen(3, &[a, b.clone()], None);
         assert_eq!(seen.parallel, [("2026-08".to_owned(), Some(at(3)))].into());
         assert_eq!((seen.equal, seen.is_enough(), seen.first_parallel(), seen.has_runs), (0, false, Some(at(3)), true));
         let compared = status(&[("2026-09", PeriodVerdict::Equal, 7)], 1);
-        assert_eq!(periods_seen(3, &[&b], Some(&compared)).parallel, [("2026-09".to_owned(), Some(at(7)))].into());
+        assert_eq!(periods_seen(3, &[b], Some(&compared)).parallel, [("2026-09".to_owned(), Some(at(7)))].into());
     }
 
     #[test]

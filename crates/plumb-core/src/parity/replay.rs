@@ -68,6 +68,8 @@ pub struct ReplayStep {
     pub given: BTreeMap<String, String>,
     /// Parameters that Airflow fills in: a replay cannot know what with.
     pub filled: BTreeSet<String>,
+    /// The parameters that the job declares.
+    pub declared: BTreeSet<String>,
 }
 
 /// The runs of one period, in the order that they have to follow: as the tasks of the DAGs of `to.dags` wait for each other,
@@ -98,8 +100,12 @@ pub fn replay_steps(desired: &Desired, migration: &MigrationSpec) -> Vec<ReplayS
     }
     for job in jobs {
         if steps.iter().all(|step: &ReplayStep| step.job != job) {
-            steps.push(ReplayStep { job, task: None, given: BTreeMap::new(), filled: BTreeSet::new() });
+            steps.push(step_of(job, &DagTask::default()));
         }
+    }
+    for step in &mut steps {
+        let job = desired.resources.iter().find(|one| one.address == step.job);
+        step.declared = job.map(parameters_of).unwrap_or_default();
     }
     steps
 }
@@ -123,10 +129,12 @@ fn step_of(job: Address, task: &DagTask) -> ReplayStep {
     let all = given.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
     let (filled, given): (Vec<_>, Vec<_>) = all.partition(|(_, value)| value.contains("{{") || value.contains("{%"));
     let filled = filled.into_iter().map(|(name, _)| name).collect();
-    ReplayStep { job, task: Some(task.id.clone()), given: given.into_iter().collect(), filled }
+    let id = Some(task.id.clone()).filter(|id| !id.is_empty());
+    ReplayStep { job, task: id, given: given.into_iter().collect(), filled, declared: BTreeSet::new() }
 }
 
-/// What a run is given: what its task gives, then the period, and the shadow place over all.
+/// What a run is given: what its task gives, then the period, and over all the parameters of the shadow place that its job
+/// has.
 pub fn run_parameters(
     step: &ReplayStep,
     told: (&str, String),
@@ -134,17 +142,13 @@ pub fn run_parameters(
 ) -> BTreeMap<String, String> {
     let mut all = step.given.clone();
     all.insert(told.0.to_owned(), told.1);
-    all.extend(shadow.clone());
+    let of_job = shadow.iter().filter(|(name, _)| step.declared.contains(*name));
+    all.extend(of_job.map(|(name, value)| (name.clone(), value.clone())));
     all
 }
 
 /// What keeps a migration from being replayed, as far as its manifests say: what is wrong, and what to do.
-pub fn refusals(
-    desired: &Desired,
-    name: &str,
-    migration: &MigrationSpec,
-    steps: &[ReplayStep],
-) -> Vec<(String, String)> {
+pub fn refusals(name: &str, migration: &MigrationSpec, steps: &[ReplayStep]) -> Vec<(String, String)> {
     let mut refused = Vec::new();
     let at = format!("{}/{name}", Migration::NAME);
     let shadow = migration.shadow.as_ref().map(|shadow| &shadow.parameters).filter(|given| !given.is_empty());
@@ -162,16 +166,37 @@ pub fn refusals(
         ));
         return refused;
     };
+    let has = |step: &ReplayStep| match step.declared.len() {
+        0 => "it has none".to_owned(),
+        _ => format!("it has {}", joined(&step.declared)),
+    };
     for step in steps {
-        let Some(job) = desired.resources.iter().find(|one| one.address == step.job) else { continue };
-        let names = parameters_of(job);
-        let wanted = [("period.parameter", &told.parameter)].into_iter();
-        let wanted = wanted.chain(shadow.into_iter().flatten().map(|(name, _)| ("shadow.parameters", name)));
-        for (place, parameter) in wanted.filter(|(_, parameter)| !names.contains(parameter.as_str())) {
-            let there = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", joined(&names)) };
+        let job = &step.job;
+        if !step.declared.contains(&told.parameter) {
             refused.push((
-                format!("{at}: `{place}` names `{parameter}`, which {} does not have: {there}", step.job),
-                format!("add it to `parameters` of {}, and let its tasks use it", step.job),
+                format!(
+                    "{at}: `period.parameter` names `{}`, which {job} does not have: {}",
+                    told.parameter,
+                    has(step)
+                ),
+                format!("add it to `parameters` of {job}, and let its tasks use it"),
+            ));
+        }
+        if shadow.is_some_and(|given| !given.keys().any(|name| step.declared.contains(name))) {
+            refused.push((
+                format!(
+                    "{at}: {job} has no parameter of `shadow.parameters`, so it would write where the old wrote: {}",
+                    has(step)
+                ),
+                format!("give {job} a parameter for where it writes, and name it in `shadow.parameters`"),
+            ));
+        }
+    }
+    for name in shadow.into_iter().flatten().map(|(name, _)| name) {
+        if !steps.iter().any(|step| step.declared.contains(name)) {
+            refused.push((
+                format!("{at}: `shadow.parameters` names `{name}`, which no job of `to.jobs` has"),
+                "correct it, or add it to `parameters` of the job that is to write elsewhere".to_owned(),
             ));
         }
     }
@@ -181,12 +206,12 @@ pub fn refusals(
 }
 
 /// The parameters that a job declares.
-fn parameters_of(job: &Resource) -> BTreeSet<&str> {
+fn parameters_of(job: &Resource) -> BTreeSet<String> {
     let declared = job.spec["parameters"].as_array().into_iter().flatten();
-    declared.filter_map(|parameter| parameter["name"].as_str()).collect()
+    declared.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
 }
 
-fn joined(names: &BTreeSet<&str>) -> String {
+fn joined(names: &BTreeSet<String>) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

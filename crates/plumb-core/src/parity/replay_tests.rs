@@ -128,9 +128,9 @@ fn a_run_is_given_what_its_task_gives_and_the_shadow_place_over_all() {
 #[test]
 fn nothing_is_replayed_over_what_the_old_wrote_or_with_a_parameter_that_a_job_lacks() {
     let refused = |more: &str, parameters: &str| {
-        let (desired, migration) = project(more, &task("a", "aggregate", ""), parameters);
+        let (desired, migration) = project(more, &task("c", "cleanse", ""), parameters);
         let steps = replay_steps(&desired, &migration);
-        refusals(&desired, "audience", &migration, &steps).into_iter().map(|(what, _)| what).collect::<Vec<_>>()
+        refusals("audience", &migration, &steps).into_iter().map(|(what, _)| what).collect::<Vec<_>>()
     };
     assert_eq!(refused(READY, BOTH), Vec::<String>::new());
     let no_shadow = "Migration/audience has no `shadow` place: the new would overwrite what the old wrote";
@@ -138,17 +138,34 @@ fn nothing_is_replayed_over_what_the_old_wrote_or_with_a_parameter_that_a_job_la
     let both = refused("", BOTH);
     assert_eq!((both.len(), both[0].as_str()), (2, no_shadow));
     assert_eq!(both[1], "Migration/audience has no `period`, so no run can be told which period it is for");
-    let lacks = refused(READY, "{name: month, default: ''}");
-    assert_eq!(
-        lacks,
-        [
-            "Migration/audience: `shadow.parameters` names `output`, which DatabricksJob/aggregate does not have: it has `month`"
-        ]
-    );
+    let lacks = "Migration/audience: DatabricksJob/aggregate has no parameter of `shadow.parameters`, so it would write \
+                 where the old wrote: it has `month`";
+    assert_eq!(refused(READY, "{name: month, default: ''}"), [lacks]);
     let lacks = refused(READY, "");
     assert_eq!(lacks.len(), 2, "the period too: {lacks:?}");
+    let period = "`period.parameter` names `month`, which DatabricksJob/aggregate does not have: it has none";
+    assert!(lacks[1].contains(period), "{lacks:?}");
+}
+
+#[test]
+fn a_job_is_given_the_parameters_of_the_shadow_place_that_it_has() {
+    let more = "  period: {parameter: month}\n  shadow: {parameters: {output: 's3://shadow', sums: 's3://sums'}}\n";
+    let declared = "{name: month, default: ''}, {name: sums, default: ''}";
+    let (desired, migration) = project(more, &task("c", "cleanse", ""), declared);
+    let steps = replay_steps(&desired, &migration);
+    assert_eq!(refusals("audience", &migration, &steps), []);
+    let shadow = migration.shadow.unwrap().parameters;
+    let given = |index: usize| json!(run_parameters(&steps[index], ("month", "2026-07".into()), &shadow));
+    assert_eq!(given(0), json!({"month": "2026-07", "output": "s3://shadow"}));
+    assert_eq!(given(1), json!({"month": "2026-07", "sums": "s3://sums"}));
+    // One that no job has is a mistake, whether or not the manifests were checked.
+    let other = BTreeMap::from([("outptu".to_owned(), String::new()), ("output".to_owned(), String::new())]);
+    let migration =
+        MigrationSpec { shadow: Some(crate::kinds::emr::migration::Shadow { parameters: other }), ..migration };
+    let refused = refusals("audience", &migration, &steps);
     assert!(
-        lacks[0].contains("`period.parameter` names `month`, which DatabricksJob/aggregate does not have: it has none")
+        refused.iter().any(|(what, _)| what.contains("`shadow.parameters` names `outptu`, which no job")),
+        "{refused:?}"
     );
 }
 

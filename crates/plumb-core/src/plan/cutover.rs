@@ -178,6 +178,7 @@ fn one(context: &PlanContext<'_>, wave: &Wave<'_>, waves: &[Wave<'_>], all: &mut
     let has_come = reached(wave, now);
     let rewrite = |state: &WaveState<'_>, side: WaveSide| rewritten(context, &found, state, side);
     let known = WaveKnown {
+        target: &context.input.desired.target.name,
         states: &states,
         successors: wave.members.iter().map(|member| successors(context, member)).collect(),
         evidence: &live.evidence,

@@ -289,6 +289,30 @@ fn a_gate_that_does_not_hold_in_one_member_holds_all_back() {
 }
 
 #[test]
+fn runs_that_were_kept_open_the_gate_of_the_deadline() {
+    let kept = |target: &str, ended: &str| {
+        let kept = json!({"format": "plumb.runs/v1", "target": target, "migration": "churn", "period": "2024-04", "runs": [
+            {"side": "new", "system": "databricks", "id": "1", "name": "churn", "trigger": "replay", "outcome": "succeeded",
+             "started": "2024-06-02T04:00:00Z", "ended": ended}]});
+        std::sync::Arc::new(vec![serde_json::from_value(kept).unwrap()])
+    };
+    let with = |target: &str, ended: &str| {
+        let mut world = world();
+        let asks = migration("churn", &json!({"requires": {"onTime": 1}}));
+        world.manifests = world.manifests.replace(&migration("churn", &json!({})), &asks);
+        world.manifests = world.manifests.replace("\"start_date\":", "\"deadline\":\"6h\",\"start_date\":");
+        let mut world = deployed(world);
+        world.live.kept_runs = kept(target, ended);
+        let plan = world.plan();
+        (wave(&plan).is_some(), open(&plan).concat())
+    };
+    assert_eq!(with("prod", "2024-06-02T10:00:00Z"), (true, String::new()));
+    let (is_cut, says) = with("prod", "2024-06-02T10:00:01Z");
+    assert!(!is_cut && says.contains("0 of the last 1 kept runs ended within 6h; 2024-04 was late"), "{says}");
+    assert!(!with("dev", "2024-06-02T10:00:00Z").0, "another target's");
+}
+
+#[test]
 fn what_is_not_live_or_not_readable_is_left_alone() {
     let mut gone = deployed(world());
     gone.live.kinds.get_mut(DAG).unwrap().retain(|dag| dag.seen.id != "churn");

@@ -280,7 +280,7 @@ fn standing(forecast: &Forecast, past: &PastForecast) -> String {
         }
         PastStanding::DoneAtSomeTime => format!("said 85 %: {p85}. All are done; since when is not known."),
         PastStanding::Missed { days: over } => format!("said 85 %: {p85}. That was {} ago, and {so_far}.", days(over)),
-        PastStanding::Open { days: left } => format!("said 85 %: {p85}. {} are left, and {so_far}.", days(left)),
+        PastStanding::Open { days: left } => format!("said 85 %: {p85}. {} to go, and {so_far}.", days(left)),
         PastStanding::NoDate => format!("had no day of 85 %; {so_far}."),
     };
     format!("Today, {today}: the forecast of {now} {how}")

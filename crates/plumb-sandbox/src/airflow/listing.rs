@@ -41,11 +41,13 @@ pub fn page(api: ApiVersion, request: &Request, listing: &Listing, mut rows: Vec
 /// v2 passes over parameters that it does not know; v1 refuses them.
 fn known(api: ApiVersion, request: &Request, listing: &Listing) -> Result<(), Answer> {
     let usual = ["limit", "offset", "order_by", "fields"];
+    // v1 has no order of them to choose (openapi v1.yaml, get_task_instances).
+    let is_fixed = listing.name == "task_instances";
     let odd: Vec<&str> = request
         .query
         .iter()
         .map(|(name, _)| name.as_str())
-        .filter(|name| !usual.contains(name) && !listing.filters.contains(name))
+        .filter(|name| !usual.contains(name) && !listing.filters.contains(name) || is_fixed && *name == "order_by")
         .collect();
     match api {
         ApiVersion::V1 if !odd.is_empty() => {

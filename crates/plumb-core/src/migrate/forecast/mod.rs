@@ -17,6 +17,7 @@ pub use past::{PastForecast, past};
 pub use periods::PeriodsInReach;
 pub use times::TimedStage;
 
+use crate::migrate::board::BoardForecast;
 use crate::migrate::stage::MigrationStage;
 use calendar::WorkingDays;
 use jiff::Timestamp;
@@ -222,6 +223,26 @@ pub fn forecast(input: &ForecastInput) -> Result<Forecast, NoForecast> {
         outside: input.outside,
         unread: input.unread.clone(),
     })
+}
+
+impl Forecast {
+    /// What a board shows of it: the days by which all is cut over, as its burn-up counts. `None` without draws.
+    pub fn for_board(&self) -> Option<BoardForecast> {
+        let Outlook::Draws(drawn) = &self.outlook else { return None };
+        let ForecastDates { p50, p85, p95 } = drawn.cut_over;
+        let day = |day: Date| day.strftime("%-d %b %Y").to_string();
+        let mut says = format!(
+            "In 85 of 100 draws all is cut over by {}, and nothing old is left by {}",
+            day(p85),
+            day(drawn.done.p85)
+        );
+        if let Some(by) = drawn.by {
+            let share = u64::from(by.draws_cut_over) * 100 / u64::from(drawn.draws.max(1));
+            says.push_str(&format!("; in {share} of 100 it is cut over by {}", day(by.day)));
+        }
+        says.push_str(". `plumb migrate forecast` says why.");
+        Some(BoardForecast { by: self.by, days: vec![p50, p85, p95], says })
+    }
 }
 
 /// The times of each stage that is left.

@@ -3,6 +3,7 @@
 use super::super::markup::{html as safe, page};
 use super::pictures::{burn_up, costs, graph, strip, times};
 use super::words::{cells, date, head, health, on_time};
+use crate::cost::sla::OnTimeShare;
 use crate::migrate::board::{Board, BoardRow};
 use crate::migrate::health::HealthState;
 use crate::migrate::months::{BoardPeriod, BoardSide};
@@ -178,7 +179,7 @@ fn ticks(board: &Board) -> String {
             }
             let ticks: Vec<Option<bool>> =
                 of.iter().map(|side| side.filter(|side| !side.is_replay).and_then(|side| side.on_time)).collect();
-            Some(format!("{} {good} of {known}", strip(&ticks)))
+            Some(format!("{} {}", strip(&ticks), OnTimeShare::of(good, known).says()))
         };
         let cells = sides.each_ref().map(cell);
         if cells.iter().any(Option::is_some) {
@@ -193,7 +194,7 @@ fn ticks(board: &Board) -> String {
         return "<p class=\"soft\">No kept run has a tick and a deadline: <code>deadline</code> of its AirflowDag.</p>\n".into();
     }
     format!(
-        "<p class=\"soft\">A tick a period, the earliest first: full height on time, half height late, grey not known or a replay.</p>\n\
+        "<p class=\"soft\">A tick a period, the earliest first: full height on time, half height late, grey not known or a replay. In brackets what the share is at least, with 95 % confidence.</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"On time\"><table><thead><tr><th scope=\"col\">Pipeline</th>\
          <th scope=\"col\">Old</th><th scope=\"col\">New</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )

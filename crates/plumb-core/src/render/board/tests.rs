@@ -94,7 +94,7 @@ fn a_page_does_nothing_and_needs_nothing() {
         "50 %: 8 Jan 2027, 85 %: 15 Jan 2027, 95 %: 20 Jan 2027",
         "6 h 23 min",
         "405.00 – 459.00",
-        "4 of 5",
+        "4 of 5 (at least 34 %)",
         "of two waves, not bridged",
         ">4</td>",
     ] {

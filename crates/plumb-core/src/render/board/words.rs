@@ -57,7 +57,7 @@ pub(super) fn head(board: &Board) -> String {
 }
 
 /// How many of a side's ticks were on time, and of how many that is known; replays are counted apart.
-pub(super) fn on_time<'b>(sides: impl Iterator<Item = Option<&'b BoardSide>>) -> (usize, usize) {
+pub(super) fn on_time<'b>(sides: impl Iterator<Item = Option<&'b BoardSide>>) -> (u64, u64) {
     let known = sides.flatten().filter(|side| !side.is_replay).filter_map(|side| side.on_time);
-    known.fold((0, 0), |(good, of), on_time| (good + usize::from(on_time), of + 1))
+    known.fold((0, 0), |(good, of), on_time| (good + u64::from(on_time), of + 1))
 }
