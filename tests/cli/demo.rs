@@ -154,6 +154,8 @@ enum Sabotage {
     Meddled(&'static str),
     /// EMR is asked this.
     Emr(&'static str, Value),
+    /// Somebody switches this DAG on.
+    SwitchedOn(&'static str),
     /// Nothing, but the step before is left out.
     Skip,
 }
@@ -184,6 +186,12 @@ async fn play_to(story: &Story, number: usize, sabotage: Sabotage) -> Result<(),
         Sabotage::Meddled(name) => std::fs::write(folder.path().join("dags").join(name), "# by hand\n").unwrap(),
         Sabotage::Emr(operation, body) => {
             stage.emr(operation, body).await.unwrap();
+        }
+        Sabotage::SwitchedOn(dag) => {
+            let state = stage.ask("/_sandbox/state").await.unwrap();
+            let mut state = state.clone();
+            state["airflow"]["dags"][dag]["is_paused"] = json!(false);
+            stage.put("/_sandbox/state", &state).await.unwrap();
         }
         Sabotage::Skip => {}
     }
@@ -240,6 +248,13 @@ async fn a_gate_that_does_not_open_is_noticed() {
 async fn a_cluster_that_is_not_taken_down_is_noticed() {
     duckdb_support::program();
     is_noticed(&EMR, 8, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+}
+
+/// An old and a new DAG would both be on.
+#[tokio::test]
+async fn a_new_dag_that_somebody_switched_on_before_the_cutover_is_noticed() {
+    duckdb_support::program();
+    is_noticed(&EMR, 13, Sabotage::SwitchedOn("bau_audience"), "it sent").await;
 }
 
 /// A manifest that the story does not tell of.
