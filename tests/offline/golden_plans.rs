@@ -1,5 +1,6 @@
 //! The plans that are rendered, one a folder beside this file.
 
+use plumb_core::cutover::{CutoverCalls, PendingCutover, Standing, WaveGate};
 use plumb_core::plan::unknown::{Member, Notes};
 use plumb_core::plan::{
     Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Note, Op, Partial, Plan, PlanFormat,
@@ -29,6 +30,10 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("secrets", secrets()),
         ("unicode", unicode()),
         ("partial", partial()),
+        ("wave-waits", wave_waits()),
+        ("wave-cuts-over", wave_cuts_over()),
+        ("wave-between", wave_between()),
+        ("wave-held", wave_held()),
     ]
 }
 
@@ -427,4 +432,94 @@ fn unicode() -> Plan {
     );
     job.title = "Umsätze 数据".into();
     plan(vec![job])
+}
+
+/// A wave of two pipelines with these gates; those without a member are the whole wave's.
+fn wave(standing: Standing, next: &str, gates: &[(&str, &'static str, bool, &str)]) -> PendingCutover {
+    let gate = |(member, name, holds, says): &(&str, &'static str, bool, &str)| WaveGate {
+        member: (!member.is_empty()).then(|| address(member)),
+        gate: Gate { name, holds: *holds, says: (*says).into() },
+    };
+    PendingCutover {
+        address: address("Wave/1"),
+        cutover: "2026-11-02".into(),
+        members: vec![address("Migration/audience"), address("Migration/churn")],
+        standing,
+        gates: gates.iter().map(gate).collect(),
+        digest: "1f0e6a2b7d9c4e55".into(),
+        next: next.into(),
+    }
+}
+
+fn flip(action: Action, reason: &str, fields: Vec<FieldChange>) -> Change {
+    let pause = |id: &str, on: bool| {
+        Call::set(System::Airflow, Method::Patch, format!("/api/v2/dags/{id}"), json!({"is_paused": on}))
+            .query("update_mask", "is_paused")
+    };
+    let put = Call::set(System::DagFiles, Method::Put, "/dags/audience.py", json!({"text": "…", "dag_id": "audience"}));
+    let calls = CutoverCalls {
+        pause: vec![pause("legacy_audience", true)],
+        still: Vec::new(),
+        switch: vec![put],
+        start: vec![pause("audience", false)],
+        back: vec![pause("legacy_audience", false)],
+    };
+    Change {
+        title: "wave 1".into(),
+        reason: Some(reason.into()),
+        fields,
+        source: Some(source("manifests/audience/migration.yaml", 7, ann())),
+        digest: "1f0e6a2b7d9c4e55".into(),
+        calls: calls.sent().cloned().collect(),
+        cutover: Some(Box::new(calls)),
+        ..Change::new(address("Wave/1"), action)
+    }
+}
+
+const OUTPUT: &str = "AirflowDag/audience.tasks[run].params.job_parameters.output";
+
+fn wave_waits() -> Plan {
+    let waits = [
+        ("", "date", false, "not before 2026-11-02 (Europe/London)"),
+        ("Migration/audience", "parity", false, "2 of 3 periods were compared and found equal"),
+        ("Migration/audience", "successors", true, "DatabricksJob/audience: its last 3 runs ended well"),
+        ("Migration/churn", "successors", false, "DatabricksJob/churn: 0 of 3 runs so far"),
+        (
+            "",
+            "closed",
+            false,
+            "tied to another wave, and no `bridges` says how that is bridged: Migration/audience reads \
+             s3://acme-curated/profiles, which Migration/profiles writes",
+        ),
+        ("", "held", true, "nobody rolled this cutover back"),
+    ];
+    let pending = wave(Standing::Old, "it waits for 4 of 6 gates", &waits);
+    Plan { cutovers: vec![pending], ..plan(Vec::new()) }
+}
+
+fn wave_cuts_over() -> Plan {
+    let holds = [("", "date", true, "2026-11-02 (Europe/London), reached")];
+    let fields = vec![
+        changed("AirflowDag/legacy-audience.paused", json!(false), json!(true)),
+        field(OUTPUT, Op::Remove, Some(json!("s3://acme-shadow/audience")), None),
+        changed("AirflowDag/audience.paused", json!(true), json!(false)),
+    ];
+    let change = flip(Action::CutOver, "its day has come, and every gate holds", fields);
+    Plan { cutovers: vec![wave(Standing::Old, "it is cut over", &holds)], ..plan(vec![change]) }
+}
+
+fn wave_between() -> Plan {
+    let gates =
+        [("", "quiet", false, "AirflowDag/legacy-churn runs next at 2026-11-02 04:00 UTC, in less than 30 minutes")];
+    let fields = vec![changed("AirflowDag/legacy-audience.paused", json!(true), json!(false))];
+    let change = flip(Action::Rollback, "it was begun, and the old DAGs are not at rest", fields);
+    let pending = wave(Standing::Between, "what is missing until it is as it was is done", &gates);
+    Plan { cutovers: vec![pending], ..plan(vec![change]) }
+}
+
+fn wave_held() -> Plan {
+    let says = "rolled back by ann at 2026-11-02T05:00:00Z: totals are off; a new `cutover` date lifts it";
+    let pending = wave(Standing::Old, "it stays as it was until it has a new day", &[("", "held", false, says)]);
+    let notes = vec![Note::new(&address("Wave/1"), format!("the wave is held: {says}"))];
+    Plan { cutovers: vec![pending], notes, ..plan(Vec::new()) }
 }

@@ -20,7 +20,7 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -
     let ask = Ask {
         what: "when the DAG runs".into(),
         why: "EMR does not know what starts its clusters and steps: the old DAG, or whatever does, says it",
-        options: &["its schedule and start_date, once the old one is paused", "nothing: people start it"],
+        options: &["its schedule, and a start_date that goes on where the old one ends", "nothing: people start it"],
         default: "no schedule, and paused",
         place: String::new(),
     };

@@ -22,6 +22,7 @@ mod outputs;
 mod parts;
 mod pipeline;
 mod place;
+mod places;
 mod runtime;
 mod serverless;
 mod shape;

@@ -2,7 +2,7 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
-use super::{TranslatedManifest, Translation, TranslationOptions, address, escape, translate};
+use super::{TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::{FailedRead, pattern};
@@ -201,16 +201,36 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
     if jobs.is_empty() {
         return legacy.to_string();
     }
+    // It stays paused until it is cut over: the migration says so, and nothing else does.
+    for document in translation.documents.iter_mut().filter(|d| dags.contains(&d.address.to_string())) {
+        if let Some(spec) = document.spec.as_object_mut() {
+            spec.remove("paused");
+        }
+    }
     let migration = address(Migration::NAME, name);
     translation.decisions.push(decision(
         migration.to_string(),
         "",
         "when it is cut over, and with which others".into(),
         "pipelines that read each other's outputs have to be cut over together",
-        &["`wave`, a name that they share, and `cutover`, a day", "later"],
-        "neither is set",
+        &[
+            "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the old \
+             DAGs are paused and the new ones switched on",
+            "later",
+        ],
+        "no day is set, and the new DAG stays paused",
     ));
     let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    let (reads, writes) = places::of(input);
+    for (member, places) in [("reads", reads), ("writes", writes)] {
+        if !places.is_empty() {
+            spec[member] = json!(places);
+        }
+    }
+    if let Some(owner) = places::owner(input) {
+        spec["owner"] = json!(owner);
+    }
+    escape(&mut spec);
     if let Some((compare, questions)) = outputs::compare(input) {
         spec["compare"] = compare;
         for CompareQuestion { place, what, why, options, default } in questions {
@@ -252,7 +272,17 @@ mod tests {
 
     #[test]
     fn old_and_new_are_tied() {
-        let args = ["spark-submit", "s3://a/b.py", "--month", "2026-10", "--out", "s3://x/2026-10/", "(secret)"];
+        let args = [
+            "spark-submit",
+            "s3://a/b.py",
+            "--month",
+            "2026-10",
+            "--out",
+            "s3://x/out/2026-10/",
+            "--input",
+            "s3://y/raw",
+            "(secret)",
+        ];
         let translation = made(&EmrSource::Clusters(ClusterSelector::Name("sales-*".into())), &args);
         let all = ["DatabricksJob/sales", "AirflowDag/sales", "EmrCluster/legacy-sales", "Migration/sales"];
         assert_eq!(addresses(&translation), all);
@@ -261,13 +291,15 @@ mod tests {
             json!({ "match": { "name": "sales-*" }, "desired": "keep", "teardown": { "grace": "14d",
                 "replacedBy": ["DatabricksJob/sales"], "requires": { "greenRuns": 2, "parity": { "passes": 2 } } } })
         );
+        assert!(translation.documents[1].spec.get("paused").is_none(), "the migration says it");
         assert_eq!(
             translation.documents[3].spec,
             json!({ "from": { "emr": ["EmrCluster/legacy-sales"] },
                     "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] },
+                    "reads": ["s3://y/raw"], "writes": ["s3://x/out"],
                     "compare": { "period": "month", "outputs": [{ "name": "output", "keys": [],
-                        "old": { "path": "s3://x/{period}/", "format": "parquet" },
-                        "new": { "path": "s3://x/databricks/{period}/", "format": "parquet" } }] } })
+                        "old": { "path": "s3://x/out/{period}/", "format": "parquet" },
+                        "new": { "path": "s3://x/databricks/out/{period}/", "format": "parquet" } }] } })
         );
         let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
         assert_eq!(asked(&translation, "the date in"), [parameters]);
