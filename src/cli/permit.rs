@@ -139,6 +139,8 @@ impl Permit {
             Leave::InAdvance(approval) => {
                 let covered: BTreeSet<String> = approval.changes.union(&taken_back(plan, holds)).cloned().collect();
                 wait_with_the_rest(plan, &covered, ui);
+                // What waits is no part of what is reported.
+                found.plan = Some(plan.clone());
                 Ok(())
             }
             Leave::Approved(approval) => {

@@ -67,7 +67,7 @@ pub async fn runs(services: &Services, desired: &Desired, live: &mut Live, now: 
 }
 
 /// Whether a wave is cut over, and all that is left to be known of it is whether it is held.
-fn is_over(live: &Live, desired: &Desired, wave: &Wave<'_>) -> bool {
+pub fn is_over(live: &Live, desired: &Desired, wave: &Wave<'_>) -> bool {
     fn state<'w>(live: &'w Live, desired: &Desired, object: &'w WaveObject<'w>, is_new: bool) -> WaveState<'w> {
         let found = live_of(live, desired, object).map(|found| &found.seen);
         WaveState { object, is_new, live: found.ok_or_else(|| "it is not live".to_owned()) }

@@ -161,3 +161,22 @@ fn another_time_changes_nothing_far_away() {
     world.plumb("plan").code(64).says("`yesterday` is no time");
     assert_eq!(world.sandbox.writes(), [""; 0]);
 }
+
+#[test]
+fn a_rollback_waits_for_the_apply_that_cuts_over_and_mixes_nothing() {
+    let mut world = world();
+    world.write("manifests/pipelines.yaml", PIPELINES);
+    world.commit_file("manifests/migration.yaml", &migration("2030-02-01"), "Set the day");
+    world.plumb("apply --yes").code(0);
+    world.env("PLUMB_NOW", Some(ON_THE_DAY));
+    world.sandbox.fault(json!({"path": "/api/v2/dags/old_code", "method": "PATCH", "delay_ms": 4000}));
+    let mut apply = world.start("apply --yes");
+    apply.until("Wave/1");
+    world.plumb("migrate rollback 1 --yes --reason late").code(5).says("the lease is held");
+    let rollback = world.start("migrate rollback 1 --yes --reason late --lock-timeout 60s");
+    apply.wait().code(0);
+    // It reads once it has the lease: all of the cutover is taken back.
+    rollback.wait().code(0);
+    assert_eq!(on(&world), ["old_code"]);
+    world.plumb("plan --detailed-exitcode").code(0).says("rolled back by");
+}

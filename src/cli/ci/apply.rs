@@ -112,7 +112,7 @@ async fn in_advance(
     ui: &Ui,
 ) -> Result<Vec<(Pull, ApprovedPlan)>, Failure> {
     let clock = Clock::read().map_err(Failure::usage)?;
-    let commits = project.cutover_commits(clock.now());
+    let commits = project.cutover_commits(clock.now(), |_| true);
     if commits.is_empty() {
         return Ok(Vec::new());
     }

@@ -134,7 +134,8 @@ impl WaveWork {
                 };
                 let failure =
                     Failure::new(ExitCode::Guard, format!("wave {name} was not cut over: {many}; nothing was sent"));
-                Err(open.into_iter().fold(failure, Failure::hint))
+                let failure = open.into_iter().fold(failure, Failure::hint);
+                Err(failure.hint(visible(&pending.next).to_string()))
             }
         }
     }

@@ -50,7 +50,7 @@ impl Session {
             live.holds.holds.push(hold.clone());
         }
         live.waves.by_hand = self.by_hand.clone();
-        live.waves.committed = self.project.committed(self.now());
+        live.waves.committed = self.project.committed(live, self.now());
         observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 

@@ -8,6 +8,7 @@ use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
+use plumb_core::cutover::Wave;
 use plumb_core::kinds::{Kind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
 use plumb_core::plan::{Commit, Live};
@@ -187,11 +188,16 @@ impl Project {
         Commits::Repository { known, shallow: repo.is_shallow() }
     }
 
-    /// The commit that brought the `cutover` of each migration of the waves whose day has come, where git can tell.
-    pub fn cutover_commits(&self, now: jiff::Timestamp) -> Vec<(Address, Commit)> {
+    /// The commit that brought the `cutover` of each migration of the waves whose day has come and that are asked for, where git
+    /// can tell.
+    pub fn cutover_commits(
+        &self,
+        now: jiff::Timestamp,
+        is_asked: impl Fn(&Wave<'_>) -> bool,
+    ) -> Vec<(Address, Commit)> {
         let Some(repo) = &self.repo else { return Vec::new() };
         let mut commits = Vec::new();
-        for (wave, _) in observe::waves::reached(&self.desired, now) {
+        for (wave, _) in observe::waves::reached(&self.desired, now).iter().filter(|(wave, _)| is_asked(wave)) {
             for member in &wave.members {
                 let span = member.resource.locate(&schema::Path::default().key("cutover"));
                 let (file, line) = (&self.desired.files.get(span.file).path, self.desired.files.position(span).0);
@@ -202,9 +208,10 @@ impl Project {
         commits
     }
 
-    /// The days of these commits, by the addresses of the migrations.
-    pub(super) fn committed(&self, now: jiff::Timestamp) -> BTreeMap<String, jiff::civil::Date> {
-        let commits = self.cutover_commits(now).into_iter();
+    /// The days of these commits, of the waves that are not cut over, by the addresses of the migrations.
+    pub(super) fn committed(&self, live: &Live, now: jiff::Timestamp) -> BTreeMap<String, jiff::civil::Date> {
+        let is_open = |wave: &Wave<'_>| !observe::waves::is_over(live, &self.desired, wave);
+        let commits = self.cutover_commits(now, is_open).into_iter();
         commits.filter_map(|(address, commit)| Some((address.to_string(), commit.date.parse().ok()?))).collect()
     }
 

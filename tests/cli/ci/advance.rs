@@ -42,6 +42,7 @@ fn what_a_merge_approved_is_done_on_its_day_and_nothing_else() {
     assert_eq!(host.timeout(), 100);
     let comment = host.comment();
     assert!(comment.contains("**Applied.**") && comment.contains("plumb:approval v1"), "{comment}");
+    assert!(!comment.contains("DatabricksJob/etl"), "what waits was not applied: {comment}");
     // And from then on there is nothing to do.
     host.scheduled().code(0).never_says("Apply:");
 }
