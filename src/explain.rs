@@ -3,6 +3,7 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::Repo;
+use plumb_core::cutover::wave::sides;
 use plumb_core::kinds::Mark;
 use plumb_core::manifest::{Desired, InMemory, ManifestSource};
 use plumb_core::plan::{
@@ -42,8 +43,9 @@ pub struct Known {
     pub commits: BTreeMap<Address, String>,
 }
 
-/// The manifests of a commit, by address.
-type Specs = BTreeMap<Address, Value>;
+/// The manifests of a commit, by address: each as it is written, and where a wave sets a part of it, as it is on either side of
+/// the cutover.
+type Specs = BTreeMap<Address, Vec<Value>>;
 
 /// An object whose earlier manifest is wanted.
 struct Asked<'m> {
@@ -69,7 +71,7 @@ impl History<'_> {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests there have mistakes: {first}")
         })?;
-        Ok((desired.resources.into_iter().map(|r| (r.address, r.spec)).collect(), desired.vault))
+        Ok((specs_of(&desired), desired.vault))
     }
 
     /// The manifests at the point where this branch left a revision, for every address that a plan may speak of.
@@ -79,9 +81,11 @@ impl History<'_> {
         let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
         let (specs, vault) = self.specs(&fork)?;
         let mut bases: Baselines = addresses.iter().map(|address| (address.clone(), Baseline::Nothing)).collect();
-        specs.iter().for_each(|(address, spec)| bases.hide(address, spec));
+        specs.iter().for_each(|(address, forms)| forms.iter().for_each(|spec| bases.hide(address, spec)));
         bases.learn(&vault);
-        bases.extend(specs.into_iter().map(|(address, spec)| (address, Baseline::Spec(spec))));
+        let written =
+            |(address, forms): (Address, Vec<Value>)| Some((address, Baseline::Spec(forms.into_iter().next()?)));
+        bases.extend(specs.into_iter().filter_map(written));
         let commits = addresses.iter().map(|address| (address.clone(), fork.clone())).collect();
         Ok(Known { bases, notes: Vec::new(), commits })
     }
@@ -145,10 +149,10 @@ impl History<'_> {
                     for Wanted { address, was, hash, .. } in wanted {
                         // Its secrets are hidden even where it is not quite what was applied: the hash of one that is
                         // not set now is another.
-                        if let Some(spec) = specs.get(*was) {
+                        for spec in specs.get(*was).into_iter().flatten() {
                             known.bases.hide(address, spec);
                         }
-                        if let Some(spec) = specs.get(*was).filter(|spec| is_that(address, spec, hash)) {
+                        if let Some(spec) = that(specs.get(*was), address, hash) {
                             known.bases.insert((*address).clone(), Baseline::Spec(spec.clone()));
                             known.commits.insert((*address).clone(), (*commit).to_owned());
                         } else if planned.contains(address) {
@@ -199,8 +203,8 @@ impl History<'_> {
             let Some(specs) = states.at(self, commit) else { return };
             for (one, said) in wanted.iter().zip(&mut said) {
                 // One that said anything else of the object would have been written with a mark of its own.
-                let spec = specs.get(one.address).or_else(|| specs.get(one.was));
-                let spec = spec.filter(|spec| is_that(one.address, spec, one.hash));
+                let forms = specs.get(one.address).or_else(|| specs.get(one.was));
+                let spec = that(forms, one.address, one.hash);
                 said.extend(spec.map(|spec| apart(one.address, spec)));
             }
         }
@@ -218,7 +222,9 @@ impl History<'_> {
             // A new object is explained by its first line, a change that lists fields by them, and a teardown without any
             // by the line that asks for it.
             let is_teardown = matches!(change.action, Action::Mark | Action::Terminate | Action::Release);
-            if (change.action == Action::Create || is_teardown && change.fields.is_empty())
+            // That of a wave is the line of its day, whose commit somebody approved.
+            let is_wave = change.cutover.is_some();
+            if (change.action == Action::Create || is_wave || is_teardown && change.fields.is_empty())
                 && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
             {
                 source.commit = last(source);
@@ -264,7 +270,7 @@ impl States {
         if !self.known.contains_key(commit) {
             let files = || history.repo.files_at(commit, history.paths).ok();
             let load = |files| (history.load)(&InMemory(files)).ok();
-            let of = |desired: Desired| desired.resources.into_iter().map(|r| (r.address, r.spec)).collect();
+            let of = |desired: Desired| specs_of(&desired);
             let specs = if self.known.len() < MOST_STATES {
                 files().map(|files| load(files).map(of).unwrap_or_default())
             } else {
@@ -284,10 +290,20 @@ fn apart(address: &Address, spec: &Value) -> Value {
     members.map(|(member, value)| (member.clone(), value.clone())).collect()
 }
 
-/// Whether a spec is the one that the mark's hash is of. It is not when the apply came from files that were never
-/// committed, and then that commit explains nothing.
-fn is_that(address: &Address, spec: &Value, hash: &str) -> bool {
-    kinds::find(&address.kind).is_some_and(|kind| normal::identity(kind.rules(), spec) == hash)
+/// The manifests, by address.
+fn specs_of(desired: &Desired) -> Specs {
+    let mut specs: Specs = desired.resources.iter().map(|r| (r.address.clone(), vec![r.spec.clone()])).collect();
+    for (address, forms) in sides(desired) {
+        specs.entry(address).or_default().extend(forms);
+    }
+    specs
+}
+
+/// The form of a manifest that the mark's hash is of. There is none when the apply came from files that were never committed,
+/// and then that commit explains nothing.
+fn that<'s>(forms: Option<&'s Vec<Value>>, address: &Address, hash: &str) -> Option<&'s Value> {
+    let rules = kinds::find(&address.kind)?.rules();
+    forms?.iter().find(|spec| normal::identity(rules, spec) == hash)
 }
 
 #[cfg(test)]

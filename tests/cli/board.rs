@@ -202,7 +202,7 @@ fn the_same_state_gives_the_same_bytes_in_every_form() {
     }
     world.plumb("migrate status --output html --out board.html").code(0).says("wrote board.html");
     assert!(world.read("board.html").starts_with("<!DOCTYPE html>"));
-    world.plumb("migrate status chrun").code(1).says("did you mean `churn`?");
+    world.plumb("migrate status chrun").code(64).says("did you mean `churn`?");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundin
 fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
     duckdb_support::program();
     let cache = duckdb_support::cache();
-    let out = holds(&["demo", "emr"], &EMR, 9, 33, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
+    let out = holds(&["demo", "emr"], &EMR, 15, 54, &[("PLUMB_CACHE", cache.to_str().unwrap())]);
     let verdicts =
         ["equal   1 of 1 output equal, ", "DIFFERS   0 of 1 output equal, ", "equal   1 of 1 output equal, "];
     let mut rest = out.as_str();
@@ -59,7 +59,7 @@ fn the_story_of_emr_holds_anywhere_and_takes_nothing_from_its_surroundings() {
 /// No Python, no network and no cache: nothing is compared, and that is what it says.
 #[test]
 fn the_story_of_emr_holds_without_duckdb_and_says_what_is_missing() {
-    let out = holds(&["demo", "emr"], &EMR, 9, 30, &[("PATH", "/nowhere")]);
+    let out = holds(&["demo", "emr"], &EMR, 15, 50, &[("PATH", "/nowhere")]);
     let told = out.split_whitespace().collect::<Vec<_>>().join(" ");
     let skipped = "The comparison is skipped, because there is no duckdb here. `plumb parity setup` installs it: \
                    Python is missing, whose pip brings it: install Python 3";
@@ -113,7 +113,7 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: 
 fn the_repository_can_be_kept() {
     let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
     let [ann, ben] = ["Ann Lee", "Ben Okafor"];
-    let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben];
+    let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben, ben, ben, ann, ann, ann, ann, ann];
     for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
         let temporary = tempfile::tempdir().unwrap();
         duckdb_support::program();
@@ -154,6 +154,8 @@ enum Sabotage {
     Meddled(&'static str),
     /// EMR is asked this.
     Emr(&'static str, Value),
+    /// Somebody switches this DAG on.
+    SwitchedOn(&'static str),
     /// Nothing, but the step before is left out.
     Skip,
 }
@@ -184,6 +186,12 @@ async fn play_to(story: &Story, number: usize, sabotage: Sabotage) -> Result<(),
         Sabotage::Meddled(name) => std::fs::write(folder.path().join("dags").join(name), "# by hand\n").unwrap(),
         Sabotage::Emr(operation, body) => {
             stage.emr(operation, body).await.unwrap();
+        }
+        Sabotage::SwitchedOn(dag) => {
+            let state = stage.ask("/_sandbox/state").await.unwrap();
+            let mut state = state.clone();
+            state["airflow"]["dags"][dag]["is_paused"] = json!(false);
+            stage.put("/_sandbox/state", &state).await.unwrap();
         }
         Sabotage::Skip => {}
     }
@@ -240,6 +248,13 @@ async fn a_gate_that_does_not_open_is_noticed() {
 async fn a_cluster_that_is_not_taken_down_is_noticed() {
     duckdb_support::program();
     is_noticed(&EMR, 8, Sabotage::File("evidence/broken.json", "{}"), "the cluster is").await;
+}
+
+/// An old and a new DAG would both be on.
+#[tokio::test]
+async fn a_new_dag_that_somebody_switched_on_before_the_cutover_is_noticed() {
+    duckdb_support::program();
+    is_noticed(&EMR, 13, Sabotage::SwitchedOn("bau_audience"), "it sent").await;
 }
 
 /// A manifest that the story does not tell of.

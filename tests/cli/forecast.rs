@@ -60,11 +60,10 @@ fn pipeline(world: &World, name: &str, is_decided: bool) {
         "dag",
         format!(
             "{}\n  schedule: {{cron: \"0 4 2 * *\"}}\n  start_date: \"2026-01-01\"\n  paused: true\n  \
-             tasks: [{{key: run, job: DatabricksJob/{name}}}]\n",
+             tasks: [{{id: run, job: {name}}}]\n",
             head("AirflowDag", name)
         ),
     );
-    world.write(&format!("{folder}/translation.json"), "{\"values\": []}\n");
 }
 
 /// Commits everything on a day.

@@ -28,6 +28,7 @@ mod server_filled;
 mod shuffle;
 mod specs;
 mod teardown;
+mod two_years;
 mod undeclared;
 mod unfaithful;
 mod unknown;

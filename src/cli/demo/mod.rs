@@ -37,12 +37,14 @@ pub struct Demo {
 /// The stories beside the first.
 #[derive(Clone, Copy, Subcommand)]
 pub enum DemoCommand {
-    /// Show the way out of EMR: inventory, translation, old and new in parallel, teardown
+    /// Show the way out of EMR: inventory, translation, teardown; a cutover and the way back
     ///
     /// Emulates an AWS account with six monthly pipelines beside a workspace and an Airflow. The pipelines are
     /// inventoried, translated to manifests and deployed beside the old ones; what both write is compared, for which
     /// duckdb is installed with pip where it is missing. An old cluster is terminated once its gates are open, and
-    /// noticed when it comes back. What each step claims is checked, as in `plumb demo`.
+    /// noticed when it comes back. Then months are played on the emulator's clock: replays of past months, what runs
+    /// cost, a wave that waits for its day, its cutover, a rollback, and another day. What each step claims is checked,
+    /// as in `plumb demo`.
     #[command(after_help = "Examples:\n  plumb demo emr\n  plumb demo emr --pause\n  plumb demo emr --keep")]
     Emr,
 }

@@ -351,6 +351,11 @@ impl<'a> Stage<'a> {
         self.send(self.http.post(format!("{}{path}", self.url())).json(body)).await
     }
 
+    /// Replaces something whole, without showing it.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(self.http.put(format!("{}{path}", self.url())).json(body)).await
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
         let answer = request.bearer_auth(TOKEN).send().await.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|e| failed("the sandbox", &e))?;

@@ -6,6 +6,8 @@ use crate::cli::session::{Project, Session};
 use crate::cli::{Global, Targeted};
 use crate::ui::{Failure, Ui};
 use jiff::tz::TimeZone;
+use plumb_core::cost::Prices;
+use plumb_core::cost::facts::KeptRuns;
 use plumb_core::inventory::pattern;
 use plumb_core::kinds::emr::application::EmrServerlessApplication;
 use plumb_core::kinds::emr::cluster::EmrCluster;
@@ -15,7 +17,7 @@ use plumb_core::migrate::facts::{PipelineFacts, conditions, last_runs};
 use plumb_core::migrate::files::file_stage;
 use plumb_core::migrate::live::{BoardLive, PipelineLive, deadline};
 use plumb_core::migrate::manifests::{BoardManifest, board_manifests};
-use plumb_core::migrate::months::{board_causes, board_periods};
+use plumb_core::migrate::months::{board_causes, board_periods, side_cost};
 use plumb_core::migrate::stage::{MigrationStage, stage};
 use plumb_core::migrate::ties::ties;
 use plumb_core::plan::{Decision, Live, Selection};
@@ -202,12 +204,18 @@ impl Whole<'_> {
     ) -> Board {
         let (desired, sources) = (&self.project.desired, self.sources);
         let manifests = board_manifests(desired);
+        let mut unread = self.unread;
+        let prices = Prices::of_target(desired).unwrap_or_else(|why| {
+            unread.push(format!("what runs cost: {why}"));
+            None
+        });
+        let priced = |kept: &KeptRuns, side| side_cost(kept, side, prices.as_ref()?);
         let periods = manifests.iter().map(|one| {
             let old = deadline(desired, one.spec.from.dags.as_ref());
             let new = deadline(desired, one.spec.to.dags.as_ref());
             // What the old one does not say is what the new one promises.
             let deadlines = [old.or(new), new];
-            (one.name().to_owned(), board_periods(sources.kept(one.name()), deadlines, sources.now, &|_, _| None))
+            (one.name().to_owned(), board_periods(sources.kept(one.name()), deadlines, sources.now, &priced))
         });
         let mut made = board(BoardInput {
             project: &desired.project.name,
@@ -221,7 +229,7 @@ impl Whole<'_> {
             ties: ties.to_vec(),
             causes: board_causes(&sources.diagnoses),
             forecast: None,
-            unread: self.unread.into_iter().chain(sources.unread.iter().cloned()).collect(),
+            unread: unread.into_iter().chain(sources.unread.iter().cloned()).collect(),
         });
         made.forecast = of_board(self.project, sources, &made);
         made

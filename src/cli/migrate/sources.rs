@@ -42,17 +42,6 @@ pub struct Sources {
     pub diagnoses: Vec<Diagnosis>,
     /// What of all this could not be read.
     pub unread: Vec<String>,
-    /// Commits, trees and files of git that were read.
-    pub objects: usize,
-}
-
-/// When each pipeline reached its stages, as far as git and evidence tell. With `--at`, all is as of that commit.
-///
-/// # Errors
-/// The evidence or the repository cannot be read.
-pub fn stage_dates(project: &Project, ui: &Ui) -> Result<Vec<StageDates>, Failure> {
-    let sources = sources(project, ui)?;
-    Ok(board_manifests(&project.desired).iter().map(|one| sources.dates(one.name(), &one.spec)).collect())
 }
 
 /// Reads all of it.
@@ -61,7 +50,7 @@ pub fn stage_dates(project: &Project, ui: &Ui) -> Result<Vec<StageDates>, Failur
 /// The evidence or the repository cannot be read. A file that makes no sense is warned of, and passed over.
 pub fn sources(project: &Project, ui: &Ui) -> Result<Sources, Failure> {
     let (now, _) = settings::now().map_err(Failure::error)?;
-    let (mut unread, mut objects, mut earlier) = (Vec::new(), 0, BTreeMap::new());
+    let (mut unread, mut earlier) = (Vec::new(), BTreeMap::new());
     let now = match (&project.repo, &project.targeted.at) {
         (Some(repo), Some(_)) => repo.head_time().ok().flatten().unwrap_or(now),
         _ => now,
@@ -70,7 +59,7 @@ pub fn sources(project: &Project, ui: &Ui) -> Result<Sources, Failure> {
         match history(project, repo) {
             Ok((found, read)) => {
                 earlier = found.into_iter().map(|one| (one.dates.migration.clone(), one)).collect();
-                objects = read;
+                ui.detail(&format!("read {read} commits, trees and files of git"));
             }
             Err(why) => unread.push(format!("since when stages hold: git: {why}")),
         }
@@ -103,7 +92,7 @@ pub fn sources(project: &Project, ui: &Ui) -> Result<Sources, Failure> {
             }
         }
     }
-    Ok(Sources { now, files: files(project)?, earlier, compared, kept, diagnoses, unread, objects })
+    Ok(Sources { now, files: files(project)?, earlier, compared, kept, diagnoses, unread })
 }
 
 impl Sources {

@@ -59,3 +59,38 @@ pub fn step(facts: &StepFacts) -> WaveStep {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_decisions() {
+        let holds = [HoldState::Free, HoldState::Held, HoldState::Unknown];
+        let standings = [Standing::Old, Standing::Between, Standing::New, Standing::Unknown];
+        let mut seen = 0;
+        for standing in standings {
+            for hold in holds {
+                for bits in 0..16_u8 {
+                    let [reached, every_gate, steady_gates, old_rests] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+                    for new_ran in [None, Some(false), Some(true)] {
+                        let facts = StepFacts { standing, reached, hold, every_gate, steady_gates, old_rests, new_ran };
+                        let is = step(&facts);
+                        seen += 1;
+                        let may_begin = standing == Standing::Old && every_gate && hold == HoldState::Free;
+                        let goes_on = standing == Standing::Between
+                            && hold == HoldState::Free
+                            && (new_ran == Some(true) || new_ran == Some(false) && steady_gates && old_rests);
+                        assert_eq!(is == WaveStep::CutOver, reached && (may_begin || goes_on), "{facts:?}");
+                        let is_begun = matches!(standing, Standing::Between | Standing::New);
+                        let taken_back = is_begun && hold == HoldState::Held;
+                        // By itself only where it is known that no new DAG has run.
+                        let gives_up = standing == Standing::Between && !goes_on && new_ran == Some(false);
+                        assert_eq!(is == WaveStep::Rollback, reached && (taken_back || gives_up), "{facts:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 4 * 3 * 16 * 3);
+    }
+}

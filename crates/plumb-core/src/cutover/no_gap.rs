@@ -128,3 +128,173 @@ fn mismatch(state: &WaveState<'_>, new: &NextTick, before: &WaveState<'_>, old: 
         None => what,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cutover::wave::{WaveObject, waves};
+    use crate::kinds::airflow::dag_runs;
+    use crate::kinds::airflow::dag_spec::DagSpec;
+    use crate::kinds::{self, Observed};
+    use crate::manifest::{self, Desired, InMemory, Request, Resource};
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+
+    fn desired() -> Desired {
+        let job = "{name: a, tasks: [{task_key: t, notebook_task: {notebook_path: /x}}]}";
+        let texts = [
+            ("EmrCluster", "a", "{match: {name: a}, desired: keep}"),
+            ("DatabricksJob", "a", job),
+            ("AirflowDag", "old", "{source: external, dag_id: old}"),
+            ("AirflowDag", "new", "{tasks: [{id: t, run: \"${resources.DatabricksJob.a}\"}]}"),
+            (
+                "Migration",
+                "a",
+                "{from: {emr: [EmrCluster/a], dags: [AirflowDag/old]}, to: {jobs: [DatabricksJob/a], dags: [AirflowDag/new]}}",
+            ),
+        ];
+        let documents: String = texts
+            .iter()
+            .map(|(kind, name, spec)| {
+                format!("---\napiVersion: plumb/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+            })
+            .collect();
+        let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: bau}\nspec: {targets: {prod: {}}}\n";
+        let files = BTreeMap::from([
+            (manifest::PROJECT_FILE.to_owned(), project.as_bytes().to_vec()),
+            ("manifests/all.yaml".to_owned(), documents.into_bytes()),
+        ]);
+        let request = Request { target: Some("prod".into()), variables: BTreeMap::new(), env: &|_| None, user: None };
+        manifest::load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|f| panic!("{:#?}", f.problems))
+    }
+
+    /// A DAG as Airflow shows it, whose next run is this.
+    fn live(next: Option<&NextTick>) -> Observed {
+        let facts = next.map_or_else(
+            || json!({"known": true}),
+            |tick| {
+                json!({"known": true, "run_after": tick.at.to_string(), "start": tick.start.to_string(), "end": tick.end.to_string()})
+            },
+        );
+        Observed { id: "x".into(), spec: json!({"paused": true}), facts, ..Observed::default() }
+    }
+
+    fn tick(due: &dag_runs::Due) -> NextTick {
+        NextTick { at: due.at.timestamp(), start: due.start.timestamp(), end: due.end.timestamp() }
+    }
+
+    fn spec(cron: &str, zone: &str, interval: &str, start: &str) -> Value {
+        json!({"schedule": {"cron": cron, "timezone": zone, "data_interval": interval}, "start_date": start,
+               "catchup": false, "catchUpNow": true})
+    }
+
+    /// Every run of a schedule for two years.
+    fn all(spec: &Value) -> Vec<NextTick> {
+        let spec: DagSpec = serde_json::from_value(spec.clone()).unwrap();
+        let mut now: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+        let end: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+        let mut ticks = Vec::new();
+        while let Some(due) = dag_runs::next(&spec, now).filter(|due| due.at.timestamp() < end) {
+            now = due.at.timestamp();
+            ticks.push(tick(&due));
+        }
+        ticks
+    }
+
+    fn says(
+        desired: &Desired,
+        spec: &Value,
+        old: Option<&NextTick>,
+        new: Option<&NextTick>,
+        now: Timestamp,
+    ) -> (bool, String) {
+        let waves = waves(desired);
+        let (before, after) = (waves[0].old().next().unwrap(), waves[0].new_ones().next().unwrap());
+        let resource = Resource { spec: spec.clone(), ..after.resource.clone() };
+        let after = WaveObject { resource: &resource, kind: after.kind, settings: Vec::new() };
+        let (old, new) = (live(old), live(new));
+        let state = |object, is_new, live| WaveState { object, is_new, live: Ok(live) };
+        no_gap(&[&state(before, false, &old)], &[&state(&after, true, &new)], None, now)
+    }
+
+    #[test]
+    fn over_two_years_no_period_is_skipped_or_run_twice() {
+        let desired = desired();
+        let (mut good, mut bad) = (0, 0);
+        for (zone, old_cron, new_cron) in [
+            ("Europe/London", "0 4 2 * *", "0 4 2 * *"),
+            ("Europe/London", "0 4 2 * *", "30 5 2 * *"),
+            // Hours that the clock skips and has twice.
+            ("Europe/London", "30 1 * * *", "30 1 * * *"),
+            ("America/New_York", "30 2 * * *", "0 3 * * *"),
+            ("America/New_York", "0 3 * * 1", "0 3 * * 1"),
+            ("UTC", "0 6 * * MON-FRI", "0 7 * * MON-FRI"),
+        ] {
+            for interval in ["previous", "tick"] {
+                let old = all(&spec(old_cron, zone, interval, "2023-01-01"));
+                let new = all(&spec(new_cron, zone, interval, "2023-01-01"));
+                assert_eq!(old.len(), new.len(), "{zone} {old_cron}");
+                // Every ninth tick or so, and at least a day in each month.
+                let every = (old.len() / 40).max(1);
+                for (at, next) in old.iter().enumerate().skip(2).step_by(every).filter(|(at, _)| at + 2 < old.len()) {
+                    let last = &old[at - 1];
+                    // In the middle between two ticks of the old.
+                    let half = next.at.duration_since(last.at) / 2;
+                    let now = last.at + half;
+                    for start in [new[at].start, new[at - 2].start, new[at + 1].start] {
+                        let zoned = start.to_zoned(jiff::tz::TimeZone::get(zone).unwrap());
+                        let spec = spec(new_cron, zone, interval, &zoned.strftime("%Y-%m-%dT%H:%M").to_string());
+                        let typed: DagSpec = serde_json::from_value(spec.clone()).unwrap();
+                        let first = tick(&dag_runs::first(&typed, now).unwrap());
+                        let begins = new.iter().position(|tick| *tick == first).unwrap();
+                        let (holds, why) = says(&desired, &spec, Some(next), Some(&first), now);
+                        // The old ran all before `at`, and the new runs all from `begins` on.
+                        assert_eq!(holds, begins == at, "{zone} {old_cron} {interval} {now} {why}");
+                        if holds {
+                            good += 1;
+                            continue;
+                        }
+                        bad += 1;
+                        // And what it proposes is right.
+                        let (_, proposed) = why.split_once("start_date: ").unwrap();
+                        let mut spec = spec;
+                        spec["start_date"] = json!(proposed[..16]);
+                        let typed: DagSpec = serde_json::from_value(spec.clone()).unwrap();
+                        let first = tick(&dag_runs::first(&typed, now).unwrap());
+                        let is_shifted = old_cron != new_cron;
+                        let (holds, why) = says(&desired, &spec, Some(next), Some(&first), now);
+                        assert!(
+                            holds || is_shifted && zone == "America/New_York",
+                            "{zone} {old_cron} {interval} {now} {why}"
+                        );
+                    }
+                }
+            }
+        }
+        assert!(good > 300 && bad > 300, "{good} {bad}");
+    }
+
+    #[test]
+    fn what_the_clock_does_not_start_has_no_gap_unless_only_the_old_has() {
+        let desired = desired();
+        let now: Timestamp = "2024-06-15T12:00:00Z".parse().unwrap();
+        let tick = |start: &str, at: &str| NextTick {
+            at: at.parse().unwrap(),
+            start: start.parse().unwrap(),
+            end: at.parse().unwrap(),
+        };
+        let june = tick("2024-06-02T04:00:00Z", "2024-07-02T04:00:00Z");
+        let monthly = spec("0 4 2 * *", "UTC", "previous", "2024-06-02T04:00");
+        assert!(says(&desired, &monthly, None, None, now).0);
+        assert!(says(&desired, &monthly, None, Some(&june), now).0);
+        assert!(!says(&desired, &monthly, Some(&june), None, now).0);
+        // A tick that has passed starts a run at once, and the manifest has to mean it.
+        let passed = tick("2024-05-02T04:00:00Z", "2024-06-02T04:00:00Z");
+        assert!(says(&desired, &monthly, Some(&passed), Some(&passed), now).0);
+        let mut unmeant = monthly.clone();
+        unmeant["catchUpNow"] = json!(null);
+        let (holds, why) = says(&desired, &unmeant, Some(&passed), Some(&passed), now);
+        assert!(!holds && why.contains("catchUpNow: true"), "{why}");
+    }
+}

@@ -67,6 +67,18 @@ pub fn waves(desired: &Desired) -> Vec<Wave<'_>> {
     waves.into_values().collect()
 }
 
+/// What the manifests of new DAGs want on either side of their cutover, by address: what a mark's hash may be of.
+pub fn sides(desired: &Desired) -> Vec<(Address, [Value; 2])> {
+    let waves = waves(desired);
+    let objects = waves.iter().flat_map(Wave::new_ones);
+    let sides = objects.map(|object| {
+        let spec = &object.resource.spec;
+        let forms = [WaveSide::Before, WaveSide::After].map(|side| object.on_side(spec, side));
+        (object.resource.address.clone(), forms)
+    });
+    sides.collect()
+}
+
 fn member<'a>(
     resource: &'a Resource,
     spec: MigrationSpec,

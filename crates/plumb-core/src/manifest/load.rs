@@ -198,7 +198,10 @@ fn run(
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
-    waves::check(&resources, problems);
+    // What was applied once explains, whatever it would be called today.
+    if !earlier {
+        waves::check(&resources, problems);
+    }
     price_books::one_a_region(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted })

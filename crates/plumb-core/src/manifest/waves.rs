@@ -136,7 +136,7 @@ fn one_day(migrations: &[Named<'_>], problems: &mut Problems) {
             problems
                 .at(migration.at("wave"), message, "a migration without `wave` is a wave of its name")
                 .related(other.resource.span, "this one names no wave")
-                .help(format!("write `wave: {}` there too, or choose another name", shown(wave)));
+                .help(format!("write `wave: {}` there too, or choose another name", wave.escape_debug()));
         }
         if let Some((first, day)) = dated.get(wave.as_str()).filter(|_| migration.spec.cutover.is_none()) {
             let message = format!("a member of wave {} has no `cutover`, and another one has", shown(wave));
@@ -366,3 +366,7 @@ fn spoken_for(migration: &Named<'_>, dag: &Resource, kind: &dyn CutoverKind, pro
             .help("delete this line: it stays paused until its wave is cut over, and is on from then on");
     }
 }
+
+#[cfg(test)]
+#[path = "waves_tests.rs"]
+mod tests;

@@ -1,6 +1,8 @@
 //! What pictures of a board are made of: how long runs took, what they cost, which were late, and what failed, by period.
 
+use crate::cost::Prices;
 use crate::cost::facts::{KeptRuns, RunResult, RunSide, RunTrigger};
+use crate::cost::price::{CostSum, RunCost, price_run};
 use crate::cost::sla::{Punctuality, SlaSubject, deliveries};
 use crate::diagnose::Diagnosis;
 use crate::diagnose::result::RunOutcome;
@@ -96,6 +98,17 @@ fn on_time(kept: &KeptRuns, side: RunSide, deadline: SignedDuration, now: Timest
         all if all.iter().all(|one| *one == Punctuality::OnTime) => Some(true),
         _ => None,
     }
+}
+
+/// What the runs of a side cost together; `None` where something of them has no price.
+pub fn side_cost(kept: &KeptRuns, side: RunSide, prices: &Prices) -> Option<Interval<Money>> {
+    let runs: Vec<RunCost> =
+        kept.runs.iter().filter(|run| run.side == side).map(|run| price_run(run, Some(prices))).collect();
+    // Of a run of which nothing is known there is nothing to price, which is not the same as nothing to pay.
+    if runs.is_empty() || runs.iter().any(|run| run.terms.is_empty()) {
+        return None;
+    }
+    CostSum::of(runs.iter().map(|run| &run.sum)).known()
 }
 
 /// How often a cause was seen, by month.

@@ -59,9 +59,10 @@ pub(super) fn of_wave(
     workspace: Option<&str>,
     key: Option<&str>,
 ) -> String {
-    let fields: Vec<_> = fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
-    let effect = json!([address, cutover, members, fields, workspace]);
-    format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
+    let set = fields.iter().map(|field| json!([field.path, field.op, field.from, field.to]));
+    let effect = json!([address, cutover, members, set.collect::<Vec<_>>(), workspace]);
+    let digits = &sealed(&effect, key)[..DIGITS];
+    if key.is_some() { format!("{KEYED}{digits}") } else { digits.to_owned() }
 }
 
 /// What is shown of the hash of what was read: the same, keyed where there is a key, because it is of all fields.

@@ -17,6 +17,8 @@ use serde::Serialize;
 const WIDTH: usize = 12;
 /// Levers that are shown; JSON has all.
 const MOST_LEVERS: usize = 5;
+/// Waves that are.
+const MOST_WAVES: usize = 12;
 
 /// A forecast for a terminal.
 pub fn text(forecast: &Forecast, past: Option<&PastForecast>) -> String {
@@ -155,12 +157,21 @@ fn notes(forecast: &Forecast) -> Vec<(&'static str, String)> {
         let wave =
             |wave: &crate::migrate::forecast::WaveForecast| format!("{} {}", wave.wave, shown_day(wave.cut_over.p85));
         if drawn.waves.len() > 1 {
-            notes.push(("waves, 85 %", joined(drawn.waves.iter().map(wave))));
+            let more = drawn.waves.len().saturating_sub(MOST_WAVES);
+            let more = (more > 0).then(|| format!("{more} more with `--output json`"));
+            notes.push(("waves, 85 %", joined(drawn.waves.iter().take(MOST_WAVES).map(wave).chain(more))));
         }
         let lever = |lever: &crate::migrate::forecast::ForecastLever| {
-            let sign = if lever.days < 0 { "−" } else { "+" };
-            let days = counted(usize::try_from(lever.days.unsigned_abs()).unwrap_or(usize::MAX), "day", "days");
-            format!("{} {sign}{days}", lever.change.words())
+            let sign = |number: i64| if number < 0 { "−" } else { "+" };
+            let days = usize::try_from(lever.days.unsigned_abs()).unwrap_or(usize::MAX);
+            let mut moves = Vec::new();
+            if lever.days != 0 {
+                moves.push(format!("{}{}", sign(lever.days), counted(days, "day", "days")));
+            }
+            if lever.points != 0 {
+                moves.push(format!("{}{} in 100", sign(lever.points), lever.points.abs()));
+            }
+            format!("{} {}", lever.change.words(), moves.join(", "))
         };
         let levers = joined(drawn.levers.iter().take(MOST_LEVERS).map(lever));
         notes.push(("moves it", if levers.is_empty() { "nothing that was tried".into() } else { levers }));
@@ -228,7 +239,8 @@ fn in_reach(one: &PeriodsInReach, by: Date) -> String {
         _ if !one.replayable => {
             "nothing makes up for the rest, as it cannot replay without `period` and `shadow`".to_owned()
         }
-        replays => format!("{} make up for the rest", counted(replays as usize, "replay", "replays")),
+        1 => "1 replay makes up for the rest".to_owned(),
+        replays => format!("{replays} replays make up for the rest"),
     };
     format!("Until {}, {come} {who}{often}, and {needed}: {verdict}.", shown_day(by))
 }

@@ -23,8 +23,8 @@ fn drawn() -> Forecast {
             WaveForecast { wave: "`2|\u{1b}".into(), pipelines: 4, cut_over },
         ],
         levers: vec![
-            ForecastLever { change: LeverChange::NoReplays, days: 52 },
-            ForecastLever { change: LeverChange::OneMorePerson, days: -1 },
+            ForecastLever { change: LeverChange::NoReplays, days: 52, points: -32 },
+            ForecastLever { change: LeverChange::OneMorePerson, days: -1, points: 0 },
         ],
         fan: vec![FanStep { percent: 100, pipelines: 6, cut_over }],
     };
@@ -62,8 +62,8 @@ fn a_forecast_reads_like_this() {
                  50 %         85 %         95 %         by 18 Dec 2026
     cut over     4 Jan 2027   11 Jan 2027  18 Jan 2027  about 1 in 3 (32 %)
     done         19 Jan 2027  26 Jan 2027  2 Feb 2027   in none of 20,000 draws
-    waves, 85 %  1 11 Jan 2027 · `2|\u{1b} 11 Jan 2027
-    moves it     no replays +52 days · +1 person −1 day
+    waves, 85 %  1 11 Jan 2027 · `2|\u001b 11 Jan 2027
+    moves it     no replays +52 days, −32 in 100 · +1 person −1 day
     rests on     decide 5 seen · parity 3 seen, range 1–3–10 · deploy none seen, range 0.5–1–3
     Until 18 Dec 2026, 1 period comes by itself of each of 2 pipelines (every 30 days), and 3 comparisons are missing: 2 replays make up for the rest.
     If no work took any time, it would be done on 8 Jan 2027: periods, replays, cutovers and grace periods alone take 60 days, work adds 11 days. The calendar, not the work, is what it waits for.

@@ -91,6 +91,7 @@ fn summary(plan: &Plan) -> String {
         (counts.other, "release"),
         (counts.mark, "mark for teardown"),
         (counts.terminate, "terminate"),
+        (counts.cut_over, "cut over or take back"),
     ] {
         if count > 0 {
             parts.push(format!("{count} to {what}"));

@@ -297,7 +297,7 @@ mod tests {
             json!({ "from": { "emr": ["EmrCluster/legacy-sales"] },
                     "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] },
                     "reads": ["s3://y/raw"], "writes": ["s3://x/out"],
-                    "compare": { "period": "month", "outputs": [{ "name": "output", "keys": [],
+                    "compare": { "period": "month", "outputs": [{ "name": "out", "keys": [],
                         "old": { "path": "s3://x/out/{period}/", "format": "parquet" },
                         "new": { "path": "s3://x/databricks/out/{period}/", "format": "parquet" } }] } })
         );

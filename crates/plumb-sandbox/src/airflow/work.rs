@@ -118,10 +118,7 @@ fn is_well(task: &PlayedTask) -> bool {
 
 /// Begins a task: what it starts is under way, or it ended at once.
 fn begin(store: &mut Store, at: usize, run: &DagRun, task: &Task, now: i64) {
-    let started = match &task.starts {
-        None => None,
-        Some(starts) => Some(start(store, run, starts)),
-    };
+    let started = task.starts.as_ref().map(|starts| start(store, run, starts));
     let id = task.task_id.clone();
     let run = &mut store.airflow.runs[at];
     match started {

@@ -217,16 +217,18 @@ spec:
 }
 
 pub(super) async fn waits(stage: &Stage<'_>) -> Result<(), Failure> {
-    // Past the run of the month, and past that of the next, if this month's was not yet.
-    let until = day(stage.now().await?).first_of_month() + 1.month() + 5.days();
-    let before = old_months(stage).await?.len();
+    // Past the next run of the old one, while the latest comparison is young.
+    let runs = runs(stage).await?;
+    let latest = runs.last().map(|run| format!("{}-01", parameter(run, "month"))).unwrap_or_default();
+    let latest: Date = latest.parse().map_err(|e| Failure::error(format!("the runs are {runs:?}: {e}")))?;
+    let until = latest + 2.months() + 5.days();
     stage.until(until).await?;
     let old = old_months(stage).await?;
-    must(old.len() > before && new_months(stage).await?.is_empty(), || format!("the old ran {old:?}"))?;
+    must(!old.is_empty() && new_months(stage).await?.is_empty(), || format!("the old ran {old:?}"))?;
     stage.proven(&format!("the old DAG started its cluster again, for {}; the new one rests", old.join(", ")))?;
     stage.plumb(&["migrate", "status", TARGET[0], TARGET[1]]).await?.exits(0)?;
     let row = board(stage).await?;
-    must(row["stage"] == if stage.has_duckdb() { "parity" } else { "deployed" }, || format!("the board has {row}"))?;
+    must(row["stage"] == if stage.has_duckdb() { "parity" } else { "in-parallel" }, || format!("the board has {row}"))?;
     stage.proven("the board reads each stage off git, services and evidence: nobody typed one in")?;
     forecast(stage, until).await?;
     let cutover = until + 3.days();

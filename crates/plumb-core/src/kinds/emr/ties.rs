@@ -129,3 +129,67 @@ impl WaveEdge {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_place_touches_what_is_in_it_and_what_it_is_in() {
+        for (a, b, wanted) in [
+            ("s3://acme/a", "s3://acme/a", true),
+            ("s3://acme/a/", "s3a://acme/a", true),
+            ("s3://acme/a", "s3://acme/a/b", true),
+            ("s3://acme/a/b/*", "s3://acme/a", true),
+            ("s3://acme/a", "s3://acme/ab", false),
+            ("s3://acme", "s3://acme-curated/a", false),
+            ("main.sales.orders", "main.sales.orders", true),
+            // A schema is no folder.
+            ("main.sales", "main.sales.orders", false),
+            ("main/sales", "main/sales/orders", false),
+            ("", "", false),
+        ] {
+            assert_eq!((touch(a, b), touch(b, a)), (wanted, wanted), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_two_have_and_what_one_reads_of_the_other_ties_them() {
+        let spec = |more: Value| -> MigrationSpec {
+            let mut spec = json!({"from": {"emr": []}, "to": {"jobs": []}});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value(spec).unwrap()
+        };
+        let address = |name: &str| Address { kind: "Migration".into(), name: name.into() };
+        let of = |a: Value, b: Value| -> Vec<(String, bool)> {
+            let edges = ties(&[(&address("a"), &spec(a))], &[(&address("b"), &spec(b))]);
+            edges
+                .iter()
+                .map(|edge| (format!("{} {} {}", edge.words(), edge.path, edge.other_path), edge.bridged))
+                .collect()
+        };
+        let shared = json!({"from": {"emr": ["EmrCluster/x"], "dags": ["AirflowDag/d"]}});
+        assert_eq!(
+            of(shared.clone(), json!({"from": {"emr": ["EmrCluster/y", "EmrCluster/x"]}})),
+            [("Migration/a and Migration/b both have EmrCluster/x from.emr[0] from.emr[1]".into(), false)]
+        );
+        let reads = json!({"reads": ["s3://a/x"]});
+        let writes = json!({"writes": ["s3://a/x/y"]});
+        assert_eq!(
+            of(reads.clone(), writes.clone()),
+            [("Migration/a reads s3://a/x, which Migration/b writes reads[0] writes[0]".into(), false)]
+        );
+        assert_eq!(of(writes.clone(), reads.clone()).len(), 1);
+        // Two readers, or two writers, are no tie.
+        assert!(of(reads.clone(), reads.clone()).is_empty() && of(writes.clone(), writes.clone()).is_empty());
+        // Either of them may say how it is bridged.
+        let mut bridged = reads.clone();
+        bridged["bridges"] = json!(["s3://a/x: copied nightly"]);
+        assert!(of(bridged.clone(), writes.clone())[0].1 && of(writes, bridged)[0].1);
+        let mut cluster = shared.clone();
+        cluster["bridges"] = json!(["EmrCluster/x: it stays until both have left"]);
+        assert!(of(cluster, shared).iter().filter(|edge| edge.0.contains("EmrCluster")).all(|edge| edge.1));
+    }
+}

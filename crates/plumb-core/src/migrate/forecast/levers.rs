@@ -1,24 +1,43 @@
 //! What moves a forecast: the same draws with one input changed.
 
-use super::calendar::DAY;
+use super::calendar::{DAY, WorkingDays};
 use super::input::ForecastInput;
 use super::times::{StageTable, TimedStage};
 use super::walk::MigrationWalk;
 use super::{quantile, run};
 use crate::migrate::stage::MigrationStage;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Working days within which decisions would be answered.
 const DECIDED_WITHIN: u32 = 2;
+/// Chances that move by less are not told.
+const LEAST_POINTS: i64 = 5;
 
 /// One change of the input, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ForecastLever {
     pub change: LeverChange,
-    /// By how many days the day of 85 % moves; less than 0 is sooner.
+    /// By how many days the day of 85 % of `done` moves; less than 0 is sooner.
     pub days: i64,
+    /// In how many more of 100 draws all is cut over by the day. Dates keep to ticks, chances do not.
+    pub points: i64,
+}
+
+/// What levers are compared with: as many of the same draws.
+pub(super) struct Compared {
+    /// The minute of 85 %.
+    pub end: u32,
+    /// How many of 100 are cut over by the day.
+    pub chance: i64,
+}
+
+/// How many of 100 cutovers are not after a day.
+pub(super) fn chance(cuts: &[u32], days: &WorkingDays, by: Option<Date>) -> i64 {
+    let within = cuts.iter().filter(|cut| by.is_some_and(|by| days.day(**cut) <= by)).count();
+    (within * 100 / cuts.len().max(1)) as i64
 }
 
 /// What is changed.
@@ -118,22 +137,23 @@ impl LeverChange {
     }
 }
 
-/// What moves the day of 85 % by a day or more, the most first; `compared` is that day, by as many of the same draws.
+/// What moves the day of 85 % by a day or more, or the chance by 5 of 100; the most first.
 pub(super) fn of(
     input: &ForecastInput,
     tables: &BTreeMap<TimedStage, StageTable>,
     draws: u32,
-    compared: u32,
+    compared: &Compared,
 ) -> Vec<ForecastLever> {
     let day = |minute: u32| i64::from(minute / DAY);
     let one = |change: LeverChange| {
         let (changed, tables) = change.apply(input, tables)?;
         let mut walk = MigrationWalk::of(&changed, &tables);
-        let mut ends = run(&mut walk, draws, 0).ends;
-        let days = day(quantile(&mut ends, 85)) - day(compared);
-        (days != 0).then_some(ForecastLever { change, days })
+        let mut drawn = run(&mut walk, draws, 0);
+        let days = day(quantile(&mut drawn.ends, 85)) - day(compared.end);
+        let points = chance(&drawn.cuts, walk.days(), input.by) - compared.chance;
+        (days != 0 || points.abs() >= LEAST_POINTS).then_some(ForecastLever { change, days, points })
     };
     let mut levers: Vec<ForecastLever> = LeverChange::ALL.into_iter().filter_map(one).collect();
-    levers.sort_by_key(|lever| std::cmp::Reverse(lever.days.abs()));
+    levers.sort_by_key(|lever| std::cmp::Reverse((lever.days.abs(), lever.points.abs())));
     levers
 }

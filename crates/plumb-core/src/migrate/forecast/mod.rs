@@ -317,8 +317,12 @@ fn drawn(input: &ForecastInput, tables: &BTreeMap<TimedStage, StageTable>, walk:
     let draws = input.draws.clamp(1, MOST_DRAWS);
     let detailed = draws.min(DETAILED);
     let Drawn { mut cuts, mut ends, mut waves, mut steps } = run(walk, draws, detailed);
-    let compared = quantile(&mut ends[..detailed as usize].to_vec(), 85);
-    let levers = levers::of(input, tables, detailed, compared);
+    let first = detailed as usize;
+    let compared = levers::Compared {
+        end: quantile(&mut ends[..first].to_vec(), 85),
+        chance: levers::chance(&cuts[..first], walk.days(), input.by),
+    };
+    let levers = levers::of(input, tables, detailed, &compared);
     let days = walk.days();
     let by = input.by.map(|day| {
         let within = |ends: &[u32]| ends.iter().filter(|end| days.day(**end) <= day).count() as u32;

@@ -105,7 +105,9 @@ impl SeenStages {
             }
             _ => *self.dates.reached.get(&begin)?,
         };
-        Some((begin, *self.dates.reached.get(&end)?))
+        let end = *self.dates.reached.get(&end)?;
+        // What was first seen by its manifest tells nothing of how long it took to write one.
+        (stage != TimedStage::Inventory || begin < end).then_some((begin, end))
     }
 }
 

@@ -15,6 +15,8 @@ const STYLE: &str = concat!(include_str!("../parity/style.css"), include_str!("s
 const STEPS: [&str; 5] = ["Before", "Deployed", "In parallel", "Parity", "Cut over"];
 /// How many months and causes the table of causes has at most.
 const MOST_MONTHS: usize = 12;
+/// How many lines of a sort stand before the table at most.
+const MOST_NOTES: usize = 12;
 const MOST_CAUSES: usize = 20;
 
 /// The whole page.
@@ -61,12 +63,17 @@ fn notes(out: &mut String, board: &Board) {
     if let Some(forecast) = &board.forecast {
         out.push_str(&format!("<div class=\"box none\"><p class=\"any\">{}</p></div>\n", safe(&forecast.says)));
     }
-    let odd = board.pipelines.iter().filter_map(|row| Some(format!("{} is {}.", row.name, row.oddity.as_ref()?)));
+    let odd = board.pipelines.iter().filter_map(|row| Some(format!("{}: {}.", row.name, row.oddity.as_ref()?)));
     for (class, title, all) in
         [("none", "Waves", board.waits()), ("bad", "Odd", odd.collect()), ("none", "Not known", board.unread.clone())]
     {
         if !all.is_empty() {
-            let items: String = all.iter().map(|says| format!("<li>{}</li>", safe(says))).collect();
+            let mut items: String =
+                all.iter().take(MOST_NOTES).map(|says| format!("<li>{}</li>", safe(says))).collect();
+            let left = all.len().saturating_sub(MOST_NOTES);
+            if left > 0 {
+                items.push_str(&format!("<li>and {left} more: <code>plumb migrate status</code></li>"));
+            }
             out.push_str(&format!(
                 "<div class=\"box {class}\"><p><strong>{title}</strong></p><ul class=\"list any\">{items}</ul></div>\n"
             ));
@@ -83,7 +90,7 @@ fn rows(out: &mut String, board: &Board) {
         let [wave, name, stage, since, health, next] = cells(row, board).map(|cell| safe(&cell));
         let class = class(row.health.state);
         text.push_str(&format!(
-            "<tr><td>{wave}</td><th scope=\"row\"><bdi>{name}</bdi></th><td>{stage}</td><td>{since}</td><td class=\"{class}\">{health}</td><td>{next}</td></tr>\n"
+            "<tr><td data-is=\"wave\">{wave}</td><th scope=\"row\"><bdi>{name}</bdi></th><td>{stage}</td><td data-is=\"since\">{since}</td><td class=\"{class}\">{health}</td><td>{next}</td></tr>\n"
         ));
     }
     text.push_str("</tbody></table></div>\n");

@@ -19,7 +19,7 @@ pub fn markdown(board: &Board, most: Option<usize>) -> String {
         below.push_str(&format!("- not bridged: {from} and {to} are of two waves and both have {what}\n"));
     }
     for row in &board.pipelines {
-        let odd = row.oddity.iter().map(|says| format!("- odd: {} is {}\n", cell(&row.name), cell(says)));
+        let odd = row.oddity.iter().map(|says| format!("- odd: {}: {}\n", cell(&row.name), cell(says)));
         below.extend(odd);
     }
     below.extend(board.forecast.iter().map(|forecast| format!("- {}\n", cell(&forecast.says))));

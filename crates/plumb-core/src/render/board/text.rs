@@ -30,7 +30,7 @@ pub fn text(board: &Board) -> String {
         line(&format!("Not bridged: {} and {} are of two waves and both have {}.", tie.from, tie.to, tie.what));
     }
     for row in &board.pipelines {
-        row.oddity.iter().for_each(|says| line(&format!("Odd: {} is {says}.", row.name)));
+        row.oddity.iter().for_each(|says| line(&format!("Odd: {}: {says}.", row.name)));
     }
     board.forecast.iter().for_each(|forecast| line(&forecast.says));
     board.unread.iter().for_each(|why| line(&format!("Not known: {why}")));
