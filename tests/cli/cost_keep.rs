@@ -231,7 +231,7 @@ fn a_replay_and_a_cause_are_known_from_what_is_kept() {
     let runs = world.sandbox.get("/api/2.2/jobs/runs/list?limit=24");
     let replay =
         runs["runs"].as_array().unwrap().iter().find(|run| run["start_time"] == 1_717_473_600_000_i64).unwrap();
-    let replays = json!({ "format": "plumb.replay/v1", "target": "prod", "migration": "etl", "period": "2024-03", "at": "2024-06-04T00:00:00Z",
+    let replays = json!({ "format": "plumb.replay/v1", "target": "dev", "migration": "etl", "period": "2024-03", "at": "2024-06-04T00:00:00Z",
             "runs": [{"job": "DatabricksJob/etl", "run_id": replay["run_id"]}] });
     world.write("evidence/replays/etl-2024-03.json", &replays.to_string());
     let may = kept(&world, "etl-2024-05.json");

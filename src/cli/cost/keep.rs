@@ -55,7 +55,7 @@ pub async fn run(
     }
     let target = &desired.target.name;
     let of_target = files.files.iter().map(|(_, kept)| kept).filter(|kept| kept.target == *target);
-    let known = AlreadyKnown::new(of_target, replays(&disk, ui)?);
+    let known = AlreadyKnown::new(of_target, replays(&disk, target, ui)?);
     let reached = connect::reach(project, ui).await?;
     let services = &reached.services.services;
     let look = CostReading { services, absent: &reached.services.absent, desired, known: &known, since, now };
@@ -100,7 +100,7 @@ fn hide(run: &mut KeptRun, vault: &Vault) {
 }
 
 /// Which runs were replays: the migration, the period, the run's id.
-fn replays(disk: &Disk, ui: &Ui) -> Result<Vec<(String, String, String)>, Failure> {
+fn replays(disk: &Disk, target: &str, ui: &Ui) -> Result<Vec<(String, String, String)>, Failure> {
     let mut all = Vec::new();
     let files = disk.files(REPLAYS, ".json").map_err(|e| Failure::error(format!("{REPLAYS}: {e}")))?;
     for file in files {
@@ -108,6 +108,8 @@ fn replays(disk: &Disk, ui: &Ui) -> Result<Vec<(String, String, String)>, Failur
             Ok(replay) if replay.format != REPLAY_FORMAT => {
                 ui.warn(&format!("{} is not read: it is no `{REPLAY_FORMAT}`", file.path));
             }
+            // The ids of two workspaces are two worlds.
+            Ok(replay) if replay.target != target => {}
             Ok(replay) => {
                 let of = |run: &ReplayRun| (replay.migration.clone(), replay.period.clone(), run.run_id.to_string());
                 all.extend(replay.runs.iter().map(of));

@@ -371,6 +371,7 @@ mod tests {
                 "DatabricksJob.json",
                 "Project.json",
                 "apply.json",
+                "board.json",
                 "diagnosis.json",
                 "evidence.json",
                 "months.json",
@@ -388,7 +389,7 @@ mod tests {
         let any = jsonschema::draft202012::options()
             .with_base_uri(at("plumb.json"))
             .with_registry(&registry)
-            .build(&documents[7].1)
+            .build(&documents[8].1)
             .unwrap();
         let errors = |document: &Value| -> Vec<String> {
             any.iter_errors(document).map(|e| e.instance_path().to_string()).collect()
