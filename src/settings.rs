@@ -45,12 +45,37 @@ pub fn evidence_key() -> Option<String> {
 /// # Errors
 /// `PLUMB_NOW` is no time.
 pub fn now() -> Result<(jiff::Timestamp, Option<String>), String> {
-    match env("PLUMB_NOW") {
-        None => Ok((jiff::Timestamp::now(), None)),
-        Some(text) => match text.parse() {
-            Ok(now) => Ok((now, Some(text))),
+    let clock = Clock::read()?;
+    Ok((clock.now(), clock.set.map(|(_, text)| text)))
+}
+
+/// Tells the time: the present, or what `PLUMB_NOW` sets it to.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    set: Option<(jiff::Timestamp, String)>,
+}
+
+impl Clock {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// `PLUMB_NOW` is no time.
+    pub fn read() -> Result<Clock, String> {
+        let Some(text) = env("PLUMB_NOW") else { return Ok(Clock::default()) };
+        match text.parse() {
+            Ok(now) => Ok(Clock { set: Some((now, text)) }),
             Err(_) => Err(format!("PLUMB_NOW: `{text}` is no time: expected one like `2024-06-03T06:00:00Z`")),
-        },
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.set.as_ref().map_or_else(jiff::Timestamp::now, |(now, _)| *now)
+    }
+
+    /// What `PLUMB_NOW` says, where it says something.
+    pub fn set_to(&self) -> Option<&str> {
+        self.set.as_ref().map(|(_, text)| text.as_str())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Carrying out one change.
 
 use super::send::{self, Stands};
-use super::{Ended, Shared, teardown};
+use super::{Ended, Shared, cutover, teardown};
 use crate::observe;
 use crate::services;
 use plumb_core::kinds::{Kind, Role};
@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// came of them.
 pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     let change = &shared.decision.plan.changes[index];
+    if let Some(calls) = &change.cutover {
+        return cutover::run(shared, change, calls).await;
+    }
     let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
         return Ended::Failed { why: format!("no kind is called {}", change.address.kind), sent: Vec::new() };
     };

@@ -6,6 +6,7 @@
 //! was made. What is not known to be done, or not to be, is said to be not known.
 
 mod change;
+mod cutover;
 mod journal;
 mod lost;
 mod outage;
@@ -96,6 +97,8 @@ struct Shared {
     /// What was done and could not be read afterwards: what it supplies is not known.
     unread: Mutex<BTreeSet<Address>>,
     ids: Mutex<BTreeMap<Address, String>>,
+    /// The DAGs of waves that are cut over or go back, as they were when it was decided.
+    waves: BTreeMap<Address, Vec<cutover::WaveDag>>,
     /// Who plumb works as, once somebody needed to know.
     me: tokio::sync::OnceCell<String>,
     project: String,
@@ -177,6 +180,7 @@ pub async fn apply(
         planned: live.supplied(),
         unread: Mutex::default(),
         ids: Mutex::new(ids),
+        waves: cutover::waves(&decision.plan.changes, desired, live),
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
         target,

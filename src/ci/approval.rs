@@ -26,6 +26,8 @@ pub struct Shown {
     pub changes: Option<Vec<String>>,
     /// The digests of what the changes disrupt; none when the changes are not listed.
     pub impacts: Vec<String>,
+    /// The digests of the waves that wait for their day: merging approves them in advance.
+    pub cutovers: Vec<String>,
 }
 
 /// Why a line is not believed.
@@ -48,6 +50,7 @@ impl Shown {
             digest: plan.digest.clone(),
             changes: Some(plan.changes.iter().map(|c| c.digest.clone()).collect()),
             impacts: impacts(plan),
+            cutovers: plan.cutovers.iter().map(|pending| pending.digest.clone()).collect(),
         }
     }
 
@@ -63,9 +66,14 @@ impl Shown {
 
     /// What may be done because of it.
     pub fn approval(&self) -> Approval {
-        let changes = self.changes.iter().flatten().cloned().collect();
+        let changes = self.changes.iter().flatten().chain(&self.cutovers).cloned().collect();
         let impacts = self.impacts.iter().cloned().collect();
         Approval { changes, impacts, ..Approval::of_digest(&self.digest) }
+    }
+
+    /// The waves that may be cut over because of it, and nothing else.
+    pub fn in_advance(&self) -> Approval {
+        Approval { changes: self.cutovers.iter().cloned().collect(), ..Approval::default() }
     }
 
     /// The line, signed when there is a key. The repository is part of what is signed.
@@ -74,8 +82,12 @@ impl Shown {
     pub fn line(&self, repository: &str, key: Option<&Secret>) -> String {
         let list = |digests: &[String]| BASE64.encode(digests.iter().flat_map(|d| bytes(d)).collect::<Vec<u8>>());
         let changes = self.changes.as_ref().map_or_else(|| "*".to_owned(), |changes| list(changes));
+        let waves = match self.cutovers.as_slice() {
+            [] => String::new(),
+            waves => format!(" cutovers={}", list(waves)),
+        };
         let body = format!(
-            "project={} target={} pull={} head={} digest={} changes={changes} impacts={}",
+            "project={} target={} pull={} head={} digest={} changes={changes} impacts={}{waves}",
             BASE64.encode(&self.project),
             BASE64.encode(&self.target),
             self.pull,
@@ -132,8 +144,10 @@ impl Shown {
             text => Some(list(text)?),
         };
         let impacts = list(members.get("impacts")?)?;
+        let cutovers = list(members.get("cutovers").unwrap_or(&""))?;
         let pull = members.get("pull")?.parse().ok()?;
-        Some(Shown { project: text("project")?, target: text("target")?, pull, head, digest, changes, impacts })
+        let (project, target) = (text("project")?, text("target")?);
+        Some(Shown { project, target, pull, head, digest, changes, impacts, cutovers })
     }
 }
 
@@ -166,6 +180,7 @@ mod tests {
             digest: "0123456789abcdef".into(),
             changes: Some(vec!["00ff00ff00ff00ff".into(), "fedcba9876543210".into()]),
             impacts: vec!["0f0f0f0f0f0f0f0f".into()],
+            cutovers: Vec::new(),
         }
     }
 
@@ -191,6 +206,26 @@ mod tests {
         let keyed =
             Shown { digest: keyed(digest), changes, impacts: impacts.into_iter().map(keyed).collect(), ..shown() };
         assert_eq!(Shown::find(&keyed.line("acme/data", None), "acme/data", None), Some(Ok(keyed)));
+    }
+
+    #[test]
+    fn waves_that_wait_are_approved_in_advance_and_alone() {
+        let waves = Shown { cutovers: vec!["1111111111111111".into(), "2222222222222222".into()], ..shown() };
+        let line = waves.line("acme/data", None);
+        assert_eq!(Shown::find(&line, "acme/data", None), Some(Ok(waves.clone())));
+        assert!(!shown().line("acme/data", None).contains("cutovers"), "a line without waves is as it was");
+        let only = waves.in_advance();
+        assert_eq!((only.plans.len(), only.changes.len(), only.impacts.len()), (0, 2, 0));
+        assert_eq!(waves.approval().changes.len(), 4);
+        // However many changes there are, they stay.
+        assert_eq!(waves.within(0).cutovers, waves.cutovers);
+        // The digests are part of what is signed.
+        let key = Secret::new("key");
+        let signed = waves.line("acme/data", Some(&key));
+        assert_eq!(Shown::find(&signed, "acme/data", Some(&key)), Some(Ok(waves)));
+        let without =
+            signed.split(" cutovers=").next().unwrap().to_owned() + " mac=" + signed.split(" mac=").nth(1).unwrap();
+        assert_eq!(Shown::find(&without, "acme/data", Some(&key)), Some(Err(Unbelieved::Unsigned)));
     }
 
     #[test]

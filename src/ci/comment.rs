@@ -120,7 +120,9 @@ pub fn preview(plan: &Plan, shown: &Shown, line: &str, frame: &Frame<'_>) -> Str
     let target = render::code(&plan.target);
     out.push_str("\n#### How to apply\n\n");
     if plan.changes.is_empty() {
-        out.push_str("There is nothing to apply.\n");
+        let now =
+            if plan.cutovers.is_empty() { "There is nothing to apply." } else { "There is nothing to apply now." };
+        out.push_str(&format!("{now}\n"));
     } else {
         let less = match shown.changes {
             Some(_) => "this plan or less of it",
@@ -131,6 +133,22 @@ pub fn preview(plan: &Plan, shown: &Shown, line: &str, frame: &Frame<'_>) -> Str
              done. A later push needs a new preview. By hand: `plumb apply --approved {}` for target {target}.\n",
             render::code(shown.head.get(..12).unwrap_or_default()),
             plan.digest,
+        ));
+    }
+    for pending in &plan.cutovers {
+        out.push_str(&format!(
+            "\nMerging also approves in advance that wave {} is cut over from {} on, once every gate holds: its members and \
+             settings as they are in this plan, named by {}. A scheduled `plumb ci apply` does it then. By hand: `plumb \
+             migrate cutover {} --approved {}`.\n",
+            render::code(&pending.address.name),
+            render::code(&pending.cutover),
+            pending.digest,
+            if pending.address.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+                pending.address.name.as_str()
+            } else {
+                "WAVE"
+            },
+            pending.digest,
         ));
     }
     out.push_str(&format!("\n{line}\n"));

@@ -2,6 +2,7 @@
 
 use super::interrupt::{self, stoppable};
 use super::lease::{self, LockArgs};
+use super::migrate::WaveWork;
 use super::output::{Form, Output};
 use super::permit::{self, Permit, PermitFindings};
 use super::select::Dangling;
@@ -71,6 +72,42 @@ pub struct ApplyArgs {
     lock: LockArgs,
     #[command(flatten)]
     output: Output,
+    /// The one wave that it is of.
+    #[arg(skip)]
+    wave: Option<WaveWork>,
+}
+
+impl ApplyArgs {
+    /// Those of an apply that is of one wave alone.
+    pub fn of_wave(
+        wave: WaveWork,
+        targeted: Targeted,
+        yes: bool,
+        patience: u64,
+        lock: LockArgs,
+        output: Output,
+    ) -> ApplyArgs {
+        ApplyArgs {
+            targeted,
+            selected: Selected::default(),
+            seen: permit::PermitArgs::default(),
+            yes,
+            overrides: Vec::new(),
+            allow_run_now: false,
+            dangling: Dangling::default(),
+            irreversible: Irreversible::default(),
+            patience,
+            parallel: 1,
+            lock,
+            output,
+            wave: Some(wave),
+        }
+    }
+
+    /// What the lease says is being done.
+    fn command(&self) -> &'static str {
+        self.wave.as_ref().map_or("plumb apply", WaveWork::command)
+    }
 }
 
 /// A guard that the command line goes past.
@@ -110,13 +147,23 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     permit.name_target(&mut args.targeted)?;
     permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
+    session.check_clock()?;
     session.allow_teardown(args.irreversible.allow_teardown);
+    if let Some(wave) = &args.wave {
+        wave.begin(&mut session)?;
+    }
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),
         Reviewed::Go(decided) => {
             let teller = Teller { args: &args, permit, ui };
             let plan = teller.is_heard().then(|| decided.decision.plan.clone());
+            if let Some(wave) = &args.wave {
+                if shown.is_none() {
+                    wave.warn(session, &decided, ui).await;
+                }
+                wave.leave_hold(session, ui).await?;
+            }
             let mut carried = carry_out(session, *decided, options(&args), ui).await?;
             permit.note(outcome::counts(&carried.outcome));
             carried.code = permit.ended(carried.code);
@@ -127,21 +174,27 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
         }
     };
     if args.yes {
-        return lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, None).await).await;
+        return lease::under(&mut session, &lock, args.command(), ui, async |session| work(session, None).await).await;
     }
     // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made again.
     let shown = match review(&session, &args, permit, None, ui).await? {
         Reviewed::Over(code) => return Ok(permit.ended(code)),
-        Reviewed::Go(decided) => decided.decision.plan,
+        Reviewed::Go(decided) => {
+            if let Some(wave) = &args.wave {
+                wave.warn(&session, &decided, ui).await;
+            }
+            decided.decision.plan
+        }
     };
-    if !ui.confirm(&format!("Apply to target {}?", shown.target))? {
+    let question = match &args.wave {
+        Some(wave) => wave.question(&shown.target),
+        None => format!("Apply to target {}?", shown.target),
+    };
+    if !ui.confirm(&question)? {
         return Err(Failure::error("not confirmed; nothing was sent"));
     }
-    lease::under(&mut session, &lock, COMMAND, ui, async |session| work(session, Some(&shown)).await).await
+    lease::under(&mut session, &lock, args.command(), ui, async |session| work(session, Some(&shown)).await).await
 }
-
-/// What the lease says is being done.
-const COMMAND: &str = "plumb apply";
 
 /// Whether there is anything to carry out.
 enum Reviewed {
@@ -165,10 +218,16 @@ async fn review(
         deciding.await?
     };
     let teller = Teller { args, permit, ui };
-    if let Err(failure) = permit.check(&mut decided.decision.plan, ui) {
+    if let Some(wave) = &args.wave {
+        wave.only(&mut decided.decision.plan);
+    }
+    if let Err(failure) = permit.check(&mut decided.decision.plan, &decided.live.holds, ui) {
         return Err(teller.refused(&decided.decision.plan, failure));
     }
     check_place(session, &mut decided.decision.plan).await?;
+    if let Some(wave) = &args.wave {
+        decided.decision.plan.blocked.retain(|blocked| blocked.guard.is_none_or(|guard| wave.heeds(guard)));
+    }
     let allowed = args.allow_run_now.then_some(Override::RunNow);
     let allowed = allowed.into_iter().chain(args.dangling.allow_dangling.then_some(Override::Dangling));
     let overrides: Vec<Override> = args.overrides.iter().copied().chain(allowed).collect();
@@ -177,6 +236,8 @@ async fn review(
     match shown {
         // The result is what comes of it. Who is asked has to see what of.
         None if teller.is_heard() && args.yes => {}
+        // What it waits for would be told as if it were held by now.
+        None if plan.changes.is_empty() && args.wave.as_ref().is_some_and(|wave| wave.reason.is_some()) => {}
         None if teller.is_heard() => {
             ui.laid_out(&render::text(plan, Style { colour: ui.colours_stderr(), width: ui.width }));
         }
@@ -191,6 +252,14 @@ async fn review(
     if plan.blocked.iter().any(|b| b.guard.is_some()) {
         let failure = Failure::new(ExitCode::Guard, "a guard refused; nothing was sent");
         return Err(teller.refused(plan, failure));
+    }
+    if let (true, Some(wave)) = (plan.changes.is_empty() && plan.blocked.is_empty(), &args.wave) {
+        let code = wave.nothing(plan, ui).map_err(|failure| teller.refused(plan, failure))?;
+        if teller.is_heard() {
+            let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
+            teller.tell(plan, &FinishedApply { code, outcome, journal, stopped: None })?;
+        }
+        return Ok(Reviewed::Over(code));
     }
     if plan.changes.is_empty() {
         let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };

@@ -2,12 +2,14 @@
 
 use super::session::Session;
 use super::time::time;
+use crate::lease::holds::HoldStore;
 use crate::lease::protocol::Terms;
 use crate::lease::store::{Holder, Store};
 use crate::lease::{HeldLease, Lease, LeaseError};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::cutover::{Holds, rollback};
 use plumb_core::manifest::Mode;
 use plumb_core::render::value::visible;
 use plumb_model::call::{ServiceError, System};
@@ -45,6 +47,30 @@ pub fn store(session: &Session, id: &str, command: &str) -> Result<Option<Store>
         since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     Ok(Some(Store::new(service, folder(session), holder, Terms::USUAL)))
+}
+
+/// Where the holds of a session's target are; `None` when it has none, as it has no lease.
+pub fn hold_store(session: &Session) -> Result<Option<HoldStore>, Failure> {
+    let desired = &session.project.desired;
+    if !session.services.has(System::Databricks) || desired.target.mode == Mode::Development {
+        return Ok(None);
+    }
+    let service = session.services.for_system(System::Databricks).map_err(|e| Failure::error(e.to_string()))?;
+    Ok(Some(HoldStore::beside(service, &folder(session))))
+}
+
+/// Reads the holds of the waves that have a day to cut over. Without any nothing is asked.
+pub async fn read_holds(session: &Session) -> Result<Holds, Failure> {
+    let waves = rollback::days(&session.project.desired);
+    if waves.is_empty() || session.project.desired.target.mode == Mode::Development {
+        return Ok(Holds::default());
+    }
+    Ok(match hold_store(session)? {
+        Some(store) => store.read(&waves).await,
+        None => {
+            Holds { unread: Some("the target has no Databricks workspace to keep holds in".into()), ..Holds::default() }
+        }
+    })
 }
 
 fn folder(session: &Session) -> String {

@@ -5,12 +5,15 @@ use super::{Selected, Targeted};
 use crate::disk::named;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::cutover::Holds;
 use plumb_core::manifest::MOST_BYTES;
 use plumb_core::plan::Partial;
 use plumb_core::plan::approval::KeptChanges;
 use plumb_core::plan::approval::{self, Approval, ApprovalVerdict, OtherKey, Saved};
-use plumb_core::plan::{Change, Plan};
+use plumb_core::plan::{Action, Change, Plan};
 use plumb_core::render::{self, Style};
+use plumb_model::address::Address;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -56,6 +59,8 @@ enum Leave {
     Everything,
     Approved(Approval),
     Saved(Saved),
+    /// Waves that were approved in advance, and nothing else.
+    InAdvance(Approval),
 }
 
 /// Leave to apply.
@@ -94,6 +99,11 @@ impl Permit {
         Permit::new(Leave::Approved(approval))
     }
 
+    /// Leave for waves whose cutover was approved in advance. Everything else waits, and is said.
+    pub fn in_advance(approval: Approval) -> Permit {
+        Permit::new(Leave::InAdvance(approval))
+    }
+
     /// What it was held against last.
     pub fn found(&self) -> PermitFindings {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -121,13 +131,19 @@ impl Permit {
     }
 
     /// Holds a plan against the permit, and leaves in it what may be done. It is refused with exit code 4 when it does what was
-    /// not approved, or when nothing of a saved plan is as it was.
-    pub fn check(&self, plan: &mut Plan, ui: &Ui) -> Result<(), Failure> {
+    /// not approved, or when nothing of a saved plan is as it was. A rollback that left its hold needs no other approval.
+    pub fn check(&self, plan: &mut Plan, holds: &Holds, ui: &Ui) -> Result<(), Failure> {
         let mut found = PermitFindings { plan: Some(plan.clone()), ..PermitFindings::default() };
         let checked = match &self.leave {
             Leave::Everything => Ok(()),
+            Leave::InAdvance(approval) => {
+                let covered: BTreeSet<String> = approval.changes.union(&taken_back(plan, holds)).cloned().collect();
+                wait_with_the_rest(plan, &covered, ui);
+                Ok(())
+            }
             Leave::Approved(approval) => {
-                let verdict = approval.covers(plan);
+                let taken_back = Approval { changes: taken_back(plan, holds), ..Approval::default() };
+                let verdict = approval.clone().and(taken_back).covers(plan);
                 found.verdict = Some(verdict.clone());
                 covered(plan, &verdict, ui)
             }
@@ -146,6 +162,43 @@ impl Permit {
     pub fn ended(&self, code: ExitCode) -> ExitCode {
         if code == ExitCode::Ok && is_refused(&self.found().kept) { ExitCode::Partial } else { code }
     }
+}
+
+/// The digests of the changes that take a wave back whose hold says so.
+fn taken_back(plan: &Plan, holds: &Holds) -> BTreeSet<String> {
+    let is_held = |change: &&Change| {
+        let pending = plan.cutovers.iter().find(|pending| pending.address == change.address);
+        pending.is_some_and(|pending| holds.of(&change.address.name, &pending.cutover).is_some())
+    };
+    let back = plan.changes.iter().filter(|change| change.action == Action::Rollback).filter(is_held);
+    back.map(|change| change.digest.clone()).collect()
+}
+
+/// Leaves in a plan the waves that were approved in advance, and says what waits.
+fn wait_with_the_rest(plan: &mut Plan, covered: &BTreeSet<String>, ui: &Ui) {
+    let (now, rest): (Vec<Change>, Vec<Change>) = std::mem::take(&mut plan.changes)
+        .into_iter()
+        .partition(|change| change.cutover.is_some() && covered.contains(&change.digest));
+    plan.changes = now;
+    // What comes first of a wave's own is one of its gates.
+    plan.changes.iter_mut().for_each(|change| change.depends_on.clear());
+    for change in &rest {
+        let says = if change.cutover.is_some() {
+            let name = &change.address.name;
+            format!(
+                "nobody approved this in advance; by hand: `plumb migrate cutover {name} --approved {}`",
+                change.digest
+            )
+        } else {
+            "only waves that were approved in advance are applied on a schedule".to_owned()
+        };
+        ui.warn(&format!("{}: waits, because {says}", change.address));
+    }
+    for pending in plan.cutovers.iter().filter(|pending| plan.changes.iter().all(|c| c.address != pending.address)) {
+        ui.status(&format!("{}: {}", pending.address, pending.next));
+    }
+    let is_its = |address: &Address| plan.changes.iter().any(|change| change.address == *address);
+    plan.blocked.retain(|blocked| blocked.address.as_ref().is_some_and(is_its));
 }
 
 fn covered(plan: &Plan, verdict: &ApprovalVerdict, ui: &Ui) -> Result<(), Failure> {

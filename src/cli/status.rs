@@ -3,8 +3,8 @@
 use super::output::{Output, PlainForm};
 use super::session::Session;
 use super::{Global, Selected, Targeted};
-use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
+use crate::{observe, settings};
 use clap::Args;
 use plumb_core::plan::{Action, Plan};
 use plumb_core::render::value::{columns, visible};
@@ -12,6 +12,8 @@ use plumb_core::teardown::Stage;
 use serde_json::json;
 
 /// List every resource with its live object and whether the two are equal
+///
+/// Of DAGs with a `deadline` it also says when a run under way will end, from what the same tasks took before.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  plumb status --target prod\n  plumb status --output json | jq '.[] | select(.status != \"in sync\")'"
@@ -31,6 +33,8 @@ struct Row {
     id: String,
     state: String,
     commit: String,
+    /// When its runs under way end.
+    runs: Vec<String>,
 }
 
 /// Lists the resources.
@@ -42,6 +46,11 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
     let plan = &decided.decision.plan;
     let desired = &session.project.desired;
     let selection = super::select::selection(&args.selected);
+    let (now, _) = settings::now().map_err(Failure::error)?;
+    let mut ends = observe::under_way::ends_of_runs(&session.services, desired, &decided.live, &selection, now).await;
+    if let Err(fault) = &ends {
+        ui.warn(&format!("when runs under way end is not known: {fault}"));
+    }
     let mut rows: Vec<Row> = desired
         .resources
         .iter()
@@ -63,6 +72,7 @@ pub async fn run(global: &Global, args: Status, ui: &Ui) -> Result<ExitCode, Fai
                 id: ids.join(" "),
                 state: one.and_then(|f| f.seen.state.clone()).unwrap_or_default(),
                 commit: one.and_then(|f| Some(f.mark.as_ref()?.rev.as_ref()?.commit.clone())).unwrap_or_default(),
+                runs: ends.as_mut().ok().and_then(|ends| ends.remove(&address)).unwrap_or_default(),
                 address: address.to_string(),
                 status,
             }
@@ -95,9 +105,14 @@ fn shown(rows: &[Row], form: PlainForm) -> String {
     if form == PlainForm::Json {
         let list: Vec<_> = rows
             .iter()
-            .map(
-                |r| json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit}),
-            )
+            .map(|r| {
+                let mut row =
+                    json!({"address": r.address, "status": r.status, "id": r.id, "state": r.state, "commit": r.commit});
+                if !r.runs.is_empty() {
+                    row["runs"] = json!(r.runs);
+                }
+                row
+            })
             .collect();
         return plumb_core::render::shown(&format!("{:#}\n", json!(list)));
     }
@@ -115,6 +130,9 @@ fn shown(rows: &[Row], form: PlainForm) -> String {
             .collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
+    }
+    for (row, run) in rows.iter().flat_map(|row| row.runs.iter().map(move |run| (row, run))) {
+        text.push_str(&format!("{}, {}\n", visible(&row.address), visible(run)));
     }
     text
 }

@@ -4,6 +4,7 @@
 //! while an apply works, and closing a [`Gate`] before every write once it is lost. `docs/decisions/lease.md` says why two never
 //! hold it.
 
+pub mod holds;
 pub mod protocol;
 pub mod store;
 

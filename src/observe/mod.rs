@@ -3,11 +3,14 @@
 //! Cost grows with pages, not with objects. Only what the listings leave out is read singly, and only of objects that
 //! this project owns. A page that fails fails the whole reading: a partial one is never mistaken for absence.
 
+pub mod billing;
 pub mod cost;
 pub mod failure;
 pub mod inventory;
 pub mod prices;
 mod teardown;
+pub mod under_way;
+pub mod waves;
 
 use crate::services::{self, Services};
 use plumb_core::kinds::{Details, Kind, Unreadable, Whose};

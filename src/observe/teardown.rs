@@ -117,6 +117,15 @@ async fn runs(
             *most = runs.max(*most);
         }
     }
+    for wave in plumb_core::cutover::wave::waves(desired).iter().filter(|wave| wave.cutover.is_some()) {
+        for member in &wave.members {
+            let runs = member.spec.requires.as_ref().and_then(|requires| requires.green_runs).unwrap_or(0);
+            for job in &member.jobs {
+                let most = wanted.entry(job.address.clone()).or_insert(0);
+                *most = runs.max(*most);
+            }
+        }
+    }
     let mut owned: BTreeMap<Address, Vec<String>> = BTreeMap::new();
     for kind in wanted.keys().map(|a| a.kind.clone()).collect::<BTreeSet<_>>() {
         for (address, found) in live.owned(&kind, &desired.project.name, &desired.mark_target()) {

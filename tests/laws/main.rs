@@ -9,6 +9,7 @@
 mod answers;
 mod apart;
 mod crashes;
+mod cutover_acts;
 mod dags;
 mod edited;
 mod fixtures;

@@ -216,6 +216,24 @@ impl World {
         world
     }
 
+    /// A world with an Airflow and an EMR beside the workspace.
+    pub fn with_all(seed: &Value) -> World {
+        let mut world = World::begin(seed, true, true);
+        let (airflow, emr) = (world.sandbox.airflow.clone().unwrap(), world.sandbox.emr.clone().unwrap());
+        let target = format!(
+            "{{default: true, databricks: {{}}, airflow: {{url: \"{airflow}\", dags: dags}}, \
+             emr: {{region: eu-central-1, account: \"123456789012\"}}}}"
+        );
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        world.env("AIRFLOW_URL", Some(&airflow));
+        world.env("AIRFLOW_USERNAME", Some("ann"));
+        world.env("AIRFLOW_PASSWORD", Some("any"));
+        world.env("AWS_ENDPOINT_URL", Some(&emr));
+        world.env("AWS_ACCESS_KEY_ID", Some("plumb"));
+        world.env("AWS_SECRET_ACCESS_KEY", Some("sandbox"));
+        world
+    }
+
     fn begin(seed: &Value, airflow: bool, emr: bool) -> World {
         let root = tempfile::tempdir().unwrap();
         let mut options = Vec::new();

@@ -25,6 +25,7 @@ pub struct World {
     pub selection: Selection,
     pub kinds: Vec<&'static dyn Kind>,
     pub today: jiff::civil::Date,
+    pub now: jiff::Timestamp,
 }
 
 /// A manifest. `metadata` goes behind its name: `, adopt: p-1`.
@@ -66,6 +67,7 @@ impl World {
             selection: Selection::default(),
             kinds: kinds::objects().to_vec(),
             today: jiff::civil::date(2024, 6, 15),
+            now: "2024-06-15T12:00:00Z".parse().unwrap(),
         }
     }
 
@@ -132,7 +134,7 @@ impl World {
             head: None,
             base: None,
             today: self.today,
-            now: "2024-06-15T12:00:00Z".parse().unwrap(),
+            now: self.now,
             who: "",
             allow_teardown: false,
             kinds: &self.kinds,

@@ -10,16 +10,21 @@ use crate::ci::comment::{self, Frame};
 use crate::ci::post::PullComments;
 use crate::services::GitHub;
 use crate::services::github::Pull;
+use crate::settings::Clock;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::plan::approval::{Approval, ApprovalVerdict};
 use plumb_core::render;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Apply, after a merge, what the pull request's comment showed
 ///
 /// Finds the merged pull request of the commit that is checked out, reads in its comment what was approved, plans again,
 /// and goes on only when the plan is that or less. Otherwise it stops with exit code 4, says in the comment what differs,
 /// and how to approve it. It asks nothing. All options of `plumb apply` hold.
+///
+/// On a schedule (GitHub's event `schedule`, or --scheduled) it cuts waves over whose day has come and does nothing else: each
+/// only as the pull request showed it that brought its `cutover`. What else there is to apply waits, and is said.
 ///
 /// What is believed: a comment of the account that GITHUB_TOKEN belongs to, of the pull request's last commit. Who may
 /// edit others' comments can forge one; with PLUMB_APPROVAL_KEY set for both commands, comments are signed.
@@ -28,6 +33,7 @@ use plumb_core::render;
   plumb ci apply --target prod
   plumb ci apply --target prod --pull-request 7 --pull-request 8
   plumb ci apply --target prod --approved 9c1f0e6a2b7d4f50
+  plumb ci apply --target prod --scheduled
 
 Exit codes: as of apply; 4 when the plan is not what was approved")]
 pub struct CiApply {
@@ -36,6 +42,9 @@ pub struct CiApply {
     /// Number of a merged pull request; may be repeated [default: the one whose merge is checked out]
     #[arg(long, value_name = "N")]
     pull_request: Vec<u64>,
+    /// Do nothing but cut waves over that were approved in advance [default: in runs of GitHub's event `schedule`]
+    #[arg(long, conflicts_with_all = ["pull_request", "approved"])]
+    scheduled: bool,
     /// Login whose comment is believed [default: whoever GITHUB_TOKEN belongs to]
     #[arg(long, value_name = "LOGIN", env = "PLUMB_COMMENT_AUTHOR")]
     comment_author: Option<String>,
@@ -61,6 +70,20 @@ pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode
     let project = Project::load(global, &args.apply.targeted, ui)?;
     args.apply.yes = true;
     let author = args.comment_author.as_deref();
+    if args.scheduled || context.runner.event_name.as_deref() == Some("schedule") && args.apply.seen.approved.is_none()
+    {
+        let found = in_advance(&context, &project, author, ui).await?;
+        let all = found.iter().map(|(_, f)| f.shown.in_advance()).fold(Approval::default(), Approval::and);
+        let permit = Permit::in_advance(all);
+        let ended = apply::run_with(global, args.apply, &permit, ui).await;
+        // Only the pull requests of what was done hear of it: this runs every hour.
+        let done = permit.found().plan.map(|plan| plan.changes).unwrap_or_default();
+        let is_of = |shown: &Shown| done.iter().any(|change| shown.cutovers.contains(&change.digest));
+        let (pulls, found): (Vec<Pull>, Vec<ApprovedPlan>) =
+            found.into_iter().filter(|(_, found)| is_of(&found.shown)).unzip();
+        report(&context, &permit, &pulls, &found, author, &ended, ui).await;
+        return ended;
+    }
     let pulls = merged(&context, &project, &args, ui).await?;
     let (permit, found) = match &args.apply.seen.approved {
         // A person says it: the comments only hear how it ends.
@@ -79,6 +102,54 @@ pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode
     let ended = apply::run_with(global, args.apply, &permit, ui).await;
     report(&context, &permit, &pulls, &found, author, &ended, ui).await;
     ended
+}
+
+/// The pull requests that brought the `cutover` of the waves whose day has come, and that of the commit: what each showed.
+async fn in_advance(
+    context: &Context,
+    project: &Project,
+    author: Option<&str>,
+    ui: &Ui,
+) -> Result<Vec<(Pull, ApprovedPlan)>, Failure> {
+    let clock = Clock::read().map_err(Failure::usage)?;
+    let commits = project.cutover_commits(clock.now());
+    if commits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let head = head(context, project)?;
+    let mut ids: BTreeSet<String> = commits.into_iter().map(|(_, commit)| commit.id).collect();
+    ids.insert(head.clone());
+    let mut pulls: BTreeMap<u64, Pull> = BTreeMap::new();
+    let contains = |merge: &str| {
+        let repo = project.repo.as_ref();
+        repo.is_some_and(|r| r.merge_base(merge, &head).is_ok_and(|base| base.as_deref() == Some(merge)))
+    };
+    for id in ids {
+        // Blame says twelve characters.
+        let whole = project.repo.as_ref().and_then(|repo| repo.resolve(&id).ok()).unwrap_or(id);
+        let all = context.github()?.pulls_of_commit(&whole).await.map_err(|f| {
+            Failure::error(format!("looking for the pull request of {whole} failed: {f}; nothing was sent"))
+        })?;
+        let is_merged =
+            |pull: &Pull| pull.merged_at.is_some() && pull.merge_commit_sha.as_deref().is_some_and(contains);
+        pulls.extend(all.into_iter().filter(is_merged).map(|pull| (pull.number, pull)));
+    }
+    let mut found = Vec::new();
+    for (number, pull) in pulls {
+        match of_pull(context, project, &pull, author).await? {
+            Ok((shown, line)) if !shown.cutovers.is_empty() => {
+                ui.status(&format!("pull request #{number} approved {} in advance", waves(shown.cutovers.len())));
+                found.push((pull, ApprovedPlan { pull: number, shown, line }));
+            }
+            Ok(_) => {}
+            Err(why) => ui.warn(&format!("pull request #{number} approves nothing in advance: {why}")),
+        }
+    }
+    Ok(found)
+}
+
+fn waves(count: usize) -> String {
+    if count == 1 { "1 wave".to_owned() } else { format!("{count} waves") }
 }
 
 /// The merged pull requests that this is about.

@@ -5,15 +5,23 @@ use crate::cli::diagnose::{LookBack, connect};
 use crate::cli::reading;
 use crate::cli::session::{Project, kept_runs_in};
 use crate::disk::{Disk, replace};
+use crate::observe::billing::measure;
 use crate::observe::cost::{AlreadyKnown, CostReading, PlacedRun, RunsFound, migrations};
+use crate::services::Services;
+use crate::services::databricks::statements::{StatementError, Statements};
+use crate::services::databricks::warehouse::Warehouse;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use plumb_core::cost::billing::to_measure;
 use plumb_core::cost::facts::{KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSystem};
 use plumb_core::cost::merge::merge;
 use plumb_core::diagnose::kept::read_kept;
 use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::read_json;
+use plumb_model::call::System;
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::nearest;
 use serde::Deserialize;
@@ -59,6 +67,7 @@ pub async fn run(
     let progress = ui.progress();
     let read = reading::counted(&|| services.requests_of_all(), &*progress, look.read(&chosen)).await;
     let mut found = read.map_err(|fault| Failure::error(format!("reading the runs failed: {fault}")))?;
+    measured(project, services, &mut found, since, now, ui).await;
     for placed in &mut found.runs {
         hide(&mut placed.run, &desired.vault);
     }
@@ -67,6 +76,35 @@ pub async fn run(
     keeping.causes = causes(&keeping.disk, target, ui)?;
     let told = keeping.keep(&mut found, &is_whole)?;
     report(&found, &told, &keeping, ui)
+}
+
+/// Fills in the DBUs that Databricks measured, where the target names a warehouse. Without them they follow from the nodes.
+async fn measured(
+    project: &Project,
+    services: &Services,
+    found: &mut RunsFound,
+    since: Timestamp,
+    now: Timestamp,
+    ui: &Ui,
+) {
+    let target = project.desired.target.databricks.as_ref();
+    let Some(warehouse) = target.and_then(|databricks| databricks.warehouse.as_ref()) else { return };
+    let mut runs: Vec<&mut KeptRun> = found.runs.iter_mut().map(|placed| &mut placed.run).collect();
+    if to_measure(runs.iter().map(|run| &**run)).is_empty() {
+        return;
+    }
+    let read = async {
+        let service = services.for_system(System::Databricks).map_err(StatementError::from)?;
+        let statements = Statements::new(service.clone(), Warehouse::find(&*service, warehouse).await?);
+        measure(&statements, &mut runs, since.to_zoned(TimeZone::UTC).date(), now).await
+    };
+    match read.await {
+        Ok(count) => ui.detail(&format!("system.billing.usage has the DBUs of {count} runs")),
+        Err(error) => {
+            let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
+            ui.warn(&format!("measured DBUs were not read: {error}{help}"));
+        }
+    }
 }
 
 /// The names of migrations, with or without their kind.
@@ -161,6 +199,13 @@ struct KeptFile {
     unknown: Vec<String>,
 }
 
+/// Whether the facts of a migration and period have a file.
+enum KeptOrNot {
+    Kept(KeptFile),
+    /// What stands at its path is not understood.
+    Occupied(String),
+}
+
 /// The folder that facts are kept in.
 struct Keeping<'a> {
     disk: Disk,
@@ -188,7 +233,13 @@ impl Keeping<'_> {
         }
         let mut told = Vec::new();
         for ((migration, period), runs) in groups {
-            told.push(self.keep_one(&migration, &period, runs)?);
+            match self.keep_one(&migration, &period, runs)? {
+                KeptOrNot::Kept(file) => told.push(file),
+                KeptOrNot::Occupied(path) => {
+                    let what = format!("the runs of {migration} for {period}");
+                    found.unread.push((what, format!("{path} is there and does not count; put it right first")));
+                }
+            }
         }
         Ok(told)
     }
@@ -224,7 +275,7 @@ impl Keeping<'_> {
         }
     }
 
-    fn keep_one(&self, migration: &str, period: &str, mut runs: Vec<KeptRun>) -> Result<KeptFile, Failure> {
+    fn keep_one(&self, migration: &str, period: &str, mut runs: Vec<KeptRun>) -> Result<KeptOrNot, Failure> {
         let is_its =
             |kept: &KeptRuns| kept.target == self.target && kept.migration == migration && kept.period == period;
         let before = self.files.files.iter().find(|(_, kept)| is_its(kept));
@@ -236,7 +287,10 @@ impl Keeping<'_> {
         let merged = merge(kept, runs);
         let path = match before {
             Some((path, _)) => path.clone(),
-            None => self.free(&merged.kept)?,
+            None => match self.free(&merged.kept) {
+                Ok(path) => path,
+                Err(path) => return Ok(KeptOrNot::Occupied(path)),
+            },
         };
         let mut changed = merged.changed;
         if was.as_ref() != Some(&merged.kept) {
@@ -250,7 +304,7 @@ impl Keeping<'_> {
             let called = if run.name.is_empty() { run.id.clone() } else { format!("{} ({})", run.name, run.id) };
             run.unknown.iter().map(move |why| format!("{called}: {why}"))
         });
-        Ok(KeptFile {
+        Ok(KeptOrNot::Kept(KeptFile {
             migration: migration.to_owned(),
             period: period.to_owned(),
             path,
@@ -258,7 +312,7 @@ impl Keeping<'_> {
             new: merged.new,
             changed,
             unknown: unknown.collect(),
-        })
+        }))
     }
 
     fn cause(&self, run: &KeptRun) -> Option<String> {
@@ -269,17 +323,22 @@ impl Keeping<'_> {
         self.causes.get(&(family, run.id.clone())).cloned()
     }
 
-    /// A path that no file stands at.
-    fn free(&self, kept: &KeptRuns) -> Result<String, Failure> {
+    /// A path that no file stands at; the one that is taken by what is not understood, which is not overwritten.
+    fn free(&self, kept: &KeptRuns) -> Result<String, String> {
         let names = [kept.file_name(), kept.file_name_of_target()];
+        let mut taken = String::new();
         for name in &names {
             let path = format!("{}/{name}", self.folder);
             if !self.disk.root().join(&path).exists() {
                 return Ok(path);
             }
+            taken = path;
+            // Of another target's facts is known what they are; of this file not.
+            if self.files.broken.iter().any(|(broken, _)| *broken == taken) {
+                break;
+            }
         }
-        let failure = Failure::error(format!("{}/{} is there, and is of something else", self.folder, names[1]));
-        Err(failure.hint("move it away: what is not understood is not overwritten"))
+        Err(taken)
     }
 
     /// The folder, made where it is not there. A link that leads out of the project is none.
@@ -316,7 +375,7 @@ fn report(found: &RunsFound, told: &[KeptFile], keeping: &Keeping<'_>, ui: &Ui) 
         ui.warn(&format!("{run} of {migration} is not kept, because its period is not known: {why}"));
     }
     for (what, why) in &found.unread {
-        ui.warn(&format!("{what} cannot be read: {why}"));
+        ui.warn(&format!("{what} cannot be kept: {why}"));
     }
     if found.settled > 0 {
         let runs = if found.settled == 1 { "1 run is".to_owned() } else { format!("{} runs are", found.settled) };

@@ -4,6 +4,9 @@ mod cutover;
 mod forecast;
 mod rollback;
 mod status;
+mod wave;
+
+pub use wave::WaveWork;
 
 use super::Global;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -26,7 +29,7 @@ enum MigrateCommand {
     Status(status::MigrateStatus),
     Forecast(forecast::MigrateForecast),
     Cutover(Box<cutover::MigrateCutover>),
-    Rollback(rollback::MigrateRollback),
+    Rollback(Box<rollback::MigrateRollback>),
 }
 
 /// Runs the command below `plumb migrate`.
@@ -35,6 +38,6 @@ pub async fn run(global: &Global, args: MigrateArgs, ui: &Ui) -> Result<ExitCode
         MigrateCommand::Status(args) => status::run(global, args, ui).await,
         MigrateCommand::Forecast(args) => forecast::run(global, args, ui).await,
         MigrateCommand::Cutover(args) => cutover::run(global, *args, ui).await,
-        MigrateCommand::Rollback(args) => rollback::run(global, args, ui).await,
+        MigrateCommand::Rollback(args) => rollback::run(global, *args, ui).await,
     }
 }

@@ -4,6 +4,7 @@ mod engines;
 mod explain;
 mod jobs;
 mod replay;
+mod replay_runs;
 mod report;
 mod run;
 mod setup;
@@ -22,6 +23,8 @@ use clap::{Args, Subcommand};
   plumb parity setup                    install duckdb, once
   plumb parity suggest audience         keys and rules that the last period suggests
   plumb parity run audience             compare the last period that is over
+  plumb parity replay audience --periods 2026-07..2026-09
+                                        run the new for past periods, and compare them
   plumb parity report audience          what the last comparison found
   plumb parity status                   which periods are equal, and what the gates wait for")]
 pub struct ParityArgs {

@@ -25,7 +25,7 @@ use plumb_core::parity::rules::rules_hash;
 use plumb_core::parity::signature::{EvidenceSignature, signed_text};
 use plumb_core::parity::verdict::source;
 use plumb_core::render::Style;
-use plumb_core::render::parity;
+use plumb_core::render::parity::{self, ParityContext};
 use plumb_core::teardown::EvidenceFile;
 use std::path::Path;
 use std::time::Instant;
@@ -80,8 +80,17 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
         return Err(failure.hint(format!("name one of {}", names.join(", "))));
     }
     let engines = Engines::new(&project, ui, args.engines.limits());
-    let run = Comparisons { project: &project, args: &args, ui, now, clock };
-    let done = engines.until_interrupted(async |engines| run.work(jobs, engines).await).await;
+    let run = Comparisons { project: &project, engines: &args.engines, only: &args.only, ui, now, clock };
+    let work = async |engines: &mut Engines<'_>| {
+        if args.explain {
+            let text = explain::explained(&run, &jobs, engines).await?;
+            args.output.write(&text, ui)?;
+            return Ok(ExitCode::Ok);
+        }
+        let show = |report: &Report, context: &ParityContext| shown(report, context, &args.output, ui);
+        run.all(&jobs, engines, &show).await
+    };
+    let done = engines.until_interrupted(work).await;
     done.unwrap_or_else(|| {
         Err(Failure::new(ExitCode::Interrupted, "interrupted; no evidence was written for what was being compared"))
     })
@@ -90,12 +99,17 @@ pub async fn run(global: &Global, args: ParityRun, ui: &Ui) -> Result<ExitCode, 
 /// A run over some migrations.
 pub struct Comparisons<'a> {
     pub project: &'a Project,
-    args: &'a ParityRun,
+    pub engines: &'a EngineArgs,
+    /// Only these outputs, and no evidence; none: all of them.
+    pub only: &'a [String],
     pub ui: &'a Ui,
     pub now: Timestamp,
     /// What `PLUMB_NOW` said.
-    clock: Option<String>,
+    pub clock: Option<String>,
 }
+
+/// Shows a report that was made, and kept where it is whole.
+pub type ShowReport<'a> = &'a dyn Fn(&Report, &ParityContext) -> Result<(), Failure>;
 
 /// An output with both sides pinned, or what is said of it already.
 enum Ready {
@@ -104,19 +118,16 @@ enum Ready {
 }
 
 impl Comparisons<'_> {
-    async fn work(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
-        if self.args.explain {
-            let text = explain::explained(&self, &jobs, engines).await?;
-            self.args.output.write(&text, self.ui)?;
-            return Ok(ExitCode::Ok);
-        }
-        self.all(jobs, engines).await
-    }
-
-    async fn all(self, jobs: Vec<Job>, engines: &mut Engines<'_>) -> Result<ExitCode, Failure> {
-        let mut pins = Pins::new(&self.project.dir, self.args.engines.cache);
+    /// Compares migrations, writes their evidence and shows their reports. The exit code is of the worst verdict.
+    pub async fn all(
+        &self,
+        jobs: &[Job],
+        engines: &mut Engines<'_>,
+        show: ShowReport<'_>,
+    ) -> Result<ExitCode, Failure> {
+        let mut pins = Pins::new(&self.project.dir, self.engines.cache);
         let mut pinned = Vec::new();
-        for job in &jobs {
+        for job in jobs {
             pinned.push(self.pinned(&mut pins, engines, job).await);
         }
         let key = random()?;
@@ -124,7 +135,7 @@ impl Comparisons<'_> {
         let mut errors = Vec::new();
         for (job, ready) in jobs.iter().zip(pinned) {
             let done = match ready {
-                Ok(ready) => self.one(engines, &pins, job, ready, &key).await,
+                Ok(ready) => self.one(engines, &pins, job, ready, &key, show).await,
                 Err(failure) => Err(failure),
             };
             match done {
@@ -148,6 +159,7 @@ impl Comparisons<'_> {
         job: &Job,
         ready: Vec<Ready>,
         key: &MaskKey,
+        show: ShowReport<'_>,
     ) -> Result<Verdict, Failure> {
         let started = Instant::now();
         let mut results = Vec::new();
@@ -168,7 +180,8 @@ impl Comparisons<'_> {
             results.push(result);
         }
         let report = self.report(job, results, one_name(names), started);
-        self.tell(job, &report)?;
+        let context = self.keep(job, &report)?;
+        show(&report, &context)?;
         Ok(report.verdict())
     }
 
@@ -182,7 +195,7 @@ impl Comparisons<'_> {
 
     /// What compares an output.
     pub fn engine_of<'j>(&self, job: &'j Job, output: &CompareOutput) -> Result<OutputEngine<'j>, Failure> {
-        self.args.engines.engine_of(job, output)
+        self.engines.engine_of(job, output)
     }
 
     async fn pinned_output(
@@ -316,16 +329,15 @@ impl Comparisons<'_> {
         }
     }
 
-    /// Writes the evidence, where the run was whole, and shows the report.
-    fn tell(&self, job: &Job, report: &Report) -> Result<(), Failure> {
-        let error = |e: serde_json::Error| Failure::error(e.to_string());
+    /// Writes the evidence, where the run was whole; answers what the manifests add to the report.
+    fn keep(&self, job: &Job, report: &Report) -> Result<ParityContext, Failure> {
         let stem = format!("{}-{}", job.name, job.period.name());
         let path = format!("evidence/{stem}.json");
         let key = settings::evidence_key();
         let signature = key.as_ref().map_or(EvidenceSignature::Missing, |_| EvidenceSignature::Valid);
         let mut context =
             of_manifests(self.project, &EvidenceFile { path: path.clone(), report: report.clone(), signature });
-        if self.args.only.is_empty() {
+        if self.only.is_empty() {
             let page = format!("evidence/{stem}.html");
             context.page = Some(page.clone());
             let evidence = signed_text(report, key.as_deref()).map_err(Failure::error)?;
@@ -334,19 +346,23 @@ impl Comparisons<'_> {
         } else {
             context.void = Some("the run was narrowed by --only".into());
         }
-        let output = &self.args.output;
-        let text = match output.output {
-            ReportForm::Text => {
-                let style = Style { colour: self.ui.colour && output.out.is_none(), width: self.ui.width };
-                parity::text(report, &context, style)
-            }
-            ReportForm::Markdown => parity::markdown(report, &context),
-            ReportForm::Html => parity::html(report, &context),
-            ReportForm::Json => parity::json(report).map_err(error)?,
-            ReportForm::Junit => parity::junit(report),
-        };
-        output.write(&text, self.ui)
+        Ok(context)
     }
+}
+
+/// Shows a report in the form that is asked for.
+fn shown(report: &Report, context: &ParityContext, output: &Output<ReportForm>, ui: &Ui) -> Result<(), Failure> {
+    let text = match output.output {
+        ReportForm::Text => {
+            let style = Style { colour: ui.colour && output.out.is_none(), width: ui.width };
+            parity::text(report, context, style)
+        }
+        ReportForm::Markdown => parity::markdown(report, context),
+        ReportForm::Html => parity::html(report, context),
+        ReportForm::Json => parity::json(report).map_err(|e| Failure::error(e.to_string()))?,
+        ReportForm::Junit => parity::junit(report),
+    };
+    output.write(&text, ui)
 }
 
 /// The engines of one report: more than one where outputs lie in different places.
@@ -375,7 +391,7 @@ fn random() -> Result<MaskKey, Failure> {
 }
 
 /// Writes a file beside its place first, so that it is there whole or not at all.
-fn write(dir: &Path, path: &str, text: &str) -> Result<(), Failure> {
+pub fn write(dir: &Path, path: &str, text: &str) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::error(format!("{path}: {e}")).hint("no evidence was written");
     let at = dir.join(path);
     let folder = at.parent().unwrap_or(dir);

@@ -5,11 +5,13 @@ use crate::cli::embedded::{self, Emulator};
 use crate::cli::{Global, Targeted, emr};
 use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSettings, profile_path};
 use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
-use crate::settings;
+use crate::settings::{self, Clock};
 use crate::ui::{Failure, Ui};
+use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
 use plumb_model::call::System;
+use plumb_model::text::is_loopback;
 use std::sync::Arc;
 
 /// A project and its services.
@@ -22,6 +24,14 @@ pub struct Session {
     pub(super) allow_teardown: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     pub(super) workspace: Option<String>,
+    /// What tells the time that is decided for.
+    pub(super) clock: Clock,
+    /// The wave that somebody cuts over by hand.
+    pub(super) by_hand: Option<String>,
+    /// A hold that is about to be left.
+    pub(super) hold: Option<Hold>,
+    /// The services that are not on this machine.
+    far: Vec<System>,
     /// Kept running for as long as the session.
     _sandbox: Option<Emulator>,
 }
@@ -37,6 +47,33 @@ impl Session {
         self.allow_teardown = allow;
     }
 
+    /// The time that is decided for.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// Decides about a wave as somebody who cuts it over by hand.
+    pub fn cut_over_by_hand(&mut self, wave: &str) {
+        self.by_hand = Some(wave.to_owned());
+    }
+
+    /// Decides as if a hold had been left.
+    pub fn assume_hold(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// Refuses to change anything as if it were another time, unless all that could be changed is on this machine.
+    pub fn check_clock(&self) -> Result<(), Failure> {
+        let (Some(set), false) = (self.clock.set_to(), self.far.is_empty()) else { return Ok(()) };
+        let far: Vec<&str> = self.far.iter().map(|system| system.name()).collect();
+        let failure = Failure::usage(format!(
+            "PLUMB_NOW is set to {set}, and {} {} not on this machine; nothing was sent",
+            far.join(" and "),
+            if far.len() == 1 { "is" } else { "are" },
+        ));
+        Err(failure.hint("`plumb plan` shows what another time would bring; unset PLUMB_NOW to change anything"))
+    }
+
     /// The kinds that the project manages and the target has the systems for.
     pub(super) fn kinds(&self) -> Vec<&'static dyn Kind> {
         self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
@@ -47,6 +84,7 @@ impl Project {
     /// Connects to the target's services.
     pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
         let target = &self.desired.target;
+        let clock = Clock::read().map_err(Failure::usage)?;
         if target.sandbox {
             let (services, running) = embedded::start(&self.dir, target).await?;
             ui.detail(&running.describe(target));
@@ -56,6 +94,10 @@ impl Project {
                 services,
                 absent,
                 workspace: None,
+                clock,
+                by_hand: None,
+                hold: None,
+                far: Vec::new(),
                 allow_teardown: false,
                 _sandbox: Some(running),
             });
@@ -63,13 +105,23 @@ impl Project {
         let optional = target.databricks.is_none()
             && (target.airflow.is_some() || target.emr.is_some())
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
+        let mut far = Vec::new();
         let (mut services, workspace) = self.databricks(optional, ui)?;
+        if services.has(System::Databricks) && self.databricks_config().is_ok_and(|config| !config.host.loopback) {
+            far.push(System::Databricks);
+        }
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
             services = services.with_airflow(self.airflow(airflow, ui)?);
+            if self.airflow_config(airflow).is_ok_and(|config| !config.plain) {
+                far.push(System::Airflow);
+            }
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
+                    if place.starts_with("s3:") && !endpoint_is_here("AWS_ENDPOINT_URL_S3") {
+                        far.push(System::DagFiles);
+                    }
                     let opened = DagFiles::open(place, &self.dir, settings::env);
                     opened.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?
                 }
@@ -83,10 +135,24 @@ impl Project {
         if self.desired.resources.iter().any(|r| r.teardown.is_some()) && target.emr.is_some() {
             let emr = emr::account(target)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
+            if !endpoint_is_here("AWS_ENDPOINT_URL_EMR") {
+                far.push(System::Emr);
+            }
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);
         }
-        Ok(Session { services, absent, workspace, allow_teardown: false, _sandbox: None, project: self })
+        Ok(Session {
+            by_hand: None,
+            hold: None,
+            services,
+            absent,
+            workspace,
+            clock,
+            far,
+            allow_teardown: false,
+            _sandbox: None,
+            project: self,
+        })
     }
 
     /// The target's Databricks workspace and what to call it, where it has one.
@@ -103,21 +169,29 @@ impl Project {
     /// The Airflow that a target names.
     pub fn airflow(&self, named: &AirflowTarget, ui: &Ui) -> Result<Airflow, Failure> {
         let target = &self.desired.target.name;
-        let explicit = airflow::AirflowSettings { url: named.url.clone(), api: named.api.clone() };
         let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {target}: {e}"));
-        let config = airflow::AirflowConfig::resolve(&settings::env, &explicit).map_err(failed)?;
+        let config = self.airflow_config(named).map_err(failed)?;
         ui.detail(&format!("the Airflow of target {target} is {}, as {}", config.url, config.describe()));
         Airflow::new(config).map_err(failed)
+    }
+
+    fn airflow_config(&self, named: &AirflowTarget) -> Result<airflow::AirflowConfig, airflow::AirflowConfigError> {
+        let explicit = airflow::AirflowSettings { url: named.url.clone(), api: named.api.clone() };
+        airflow::AirflowConfig::resolve(&settings::env, &explicit)
+    }
+
+    fn databricks_config(&self) -> Result<DatabricksConfig, AuthError> {
+        let named = self.desired.target.databricks.clone().unwrap_or_default();
+        let explicit = DatabricksSettings { host: named.host, profile: named.profile };
+        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
+        DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit)
     }
 
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs
     /// none, unless a manifest does.
     pub fn databricks(&self, optional: bool, ui: &Ui) -> Result<(Services, Option<String>), Failure> {
         let target = &self.desired.target;
-        let named = target.databricks.clone().unwrap_or_default();
-        let explicit = DatabricksSettings { host: named.host, profile: named.profile };
-        let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        match DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit) {
+        match self.databricks_config() {
             Ok(config) => {
                 let workspace = format!("{}, signed in by {}", config.host.url, config.describe(None));
                 ui.detail(&format!("target {} is {workspace}", target.name));
@@ -130,6 +204,13 @@ impl Project {
             Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
         }
     }
+}
+
+/// Whether a service of AWS is emulated on this machine.
+fn endpoint_is_here(variable: &str) -> bool {
+    let url = settings::env(variable).or_else(|| settings::env("AWS_ENDPOINT_URL"));
+    let host = |url: String| Some(reqwest::Url::parse(&url).ok()?.host_str()?.to_owned());
+    url.and_then(host).is_some_and(|host| is_loopback(&host))
 }
 
 fn services(config: DatabricksConfig) -> Result<Services, Failure> {

@@ -3,7 +3,7 @@
 use super::Session;
 use crate::cli::select::selection;
 use crate::cli::time::day;
-use crate::cli::{Selected, reading, select};
+use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
@@ -32,12 +32,23 @@ impl Session {
         let evidence = Arc::new(self.project.evidence()?);
         let kept = self.project.kept_runs()?;
         let workspace = self.services.workspace_id();
-        let whole = |mut live: Live| {
-            live.notes.extend(kept.notes());
-            let kept_runs = Arc::new(kept.runs());
-            Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live }
-        };
-        live.map(whole).map_err(|fault| self.unread(&fault))
+        let mut live = live.map_err(|fault| self.unread(&fault))?;
+        self.waves(&mut live).await?;
+        live.notes.extend(kept.notes());
+        let kept_runs = Arc::new(kept.runs());
+        Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
+    }
+
+    /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
+    async fn waves(&self, live: &mut Live) -> Result<(), Failure> {
+        let desired = &self.project.desired;
+        live.holds = lease::read_holds(self).await?;
+        if let Some(hold) = self.hold.as_ref().filter(|hold| live.holds.of(&hold.wave, &hold.cutover).is_none()) {
+            live.holds.holds.push(hold.clone());
+        }
+        live.waves.by_hand = self.by_hand.clone();
+        live.waves.committed = self.project.committed(self.now());
+        observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 
     /// Reads what the listings show, and which kinds a service refuses to list.
@@ -60,6 +71,9 @@ impl Session {
         let selection = selection(selected);
         select::check(&selection, &self.project.desired.resources, ui)?;
         self.check_base(base)?;
+        if let Some(set) = self.clock.set_to() {
+            ui.status(&format!("as of {set}, which PLUMB_NOW says"));
+        }
         let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
@@ -145,7 +159,7 @@ impl Session {
         selection: &Selection,
         base: Option<&str>,
     ) -> Decision {
-        let now = jiff::Timestamp::now();
+        let now = self.clock.now();
         decide(&Input {
             desired,
             live,

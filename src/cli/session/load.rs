@@ -4,14 +4,17 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::explain::History;
 use crate::git::Repo;
+use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::kinds::{Kind, Role};
 use plumb_core::manifest::{Desired, ManifestSource, Request};
-use plumb_core::plan::Live;
+use plumb_core::plan::{Commit, Live};
 use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
+use plumb_model::address::Address;
+use plumb_model::schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -182,6 +185,27 @@ impl Project {
         let named: BTreeSet<&str> = marks.map(|rev| rev.commit.as_str()).collect();
         let known = named.into_iter().filter(|commit| repo.has_commit(commit)).map(str::to_owned).collect();
         Commits::Repository { known, shallow: repo.is_shallow() }
+    }
+
+    /// The commit that brought the `cutover` of each migration of the waves whose day has come, where git can tell.
+    pub fn cutover_commits(&self, now: jiff::Timestamp) -> Vec<(Address, Commit)> {
+        let Some(repo) = &self.repo else { return Vec::new() };
+        let mut commits = Vec::new();
+        for (wave, _) in observe::waves::reached(&self.desired, now) {
+            for member in &wave.members {
+                let span = member.resource.locate(&schema::Path::default().key("cutover"));
+                let (file, line) = (&self.desired.files.get(span.file).path, self.desired.files.position(span).0);
+                let commit = repo.blame(file, line).ok().flatten();
+                commits.extend(commit.map(|commit| (member.resource.address.clone(), commit)));
+            }
+        }
+        commits
+    }
+
+    /// The days of these commits, by the addresses of the migrations.
+    pub(super) fn committed(&self, now: jiff::Timestamp) -> BTreeMap<String, jiff::civil::Date> {
+        let commits = self.cutover_commits(now).into_iter();
+        commits.filter_map(|(address, commit)| Some((address.to_string(), commit.date.parse().ok()?))).collect()
     }
 
     /// Who works here, for what is written on things that others made.

@@ -2,6 +2,7 @@
 
 use crate::github;
 use crate::world;
+mod advance;
 mod forks;
 mod hostile;
 mod life;
@@ -22,7 +23,10 @@ struct Host {
 
 impl Host {
     fn new() -> Host {
-        let mut world = World::new();
+        Host::of(World::new())
+    }
+
+    fn of(mut world: World) -> Host {
         let github = GitHub::start();
         github.actions(TOKEN, Rights::Write);
         for (name, value) in [
@@ -114,6 +118,18 @@ impl Host {
         self.github.know(&sha);
         self.world.env("GITHUB_SHA", Some(&sha));
         let ran = self.ran(&format!("ci apply {more}"));
+        self.world.env("GITHUB_SHA", None);
+        ran
+    }
+
+    /// `plumb ci apply` in a run of the schedule.
+    fn scheduled(&mut self) -> Ran {
+        self.world.env("GITHUB_EVENT_PATH", None);
+        self.world.env("GITHUB_EVENT_NAME", Some("schedule"));
+        let sha = self.head();
+        self.github.know(&sha);
+        self.world.env("GITHUB_SHA", Some(&sha));
+        let ran = self.ran("ci apply");
         self.world.env("GITHUB_SHA", None);
         ran
     }

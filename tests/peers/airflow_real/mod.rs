@@ -7,6 +7,7 @@ mod logs;
 mod project;
 mod same;
 mod server;
+mod wave;
 
 use plumb_sandbox::{SandboxOptions, airflow};
 use same::{Exceptions, Side, play};
@@ -163,6 +164,21 @@ async fn logs_of_airflow_2_are_read_to_the_line_that_says_why() {
     }
     let _turn = ONE.lock().await;
     logs::play(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wave_is_cut_over_and_taken_back_on_airflow_3() {
+    let _turn = ONE.lock().await;
+    wave::play(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wave_is_cut_over_and_taken_back_on_airflow_2() {
+    if without_airflow_2() {
+        return;
+    }
+    let _turn = ONE.lock().await;
+    wave::play(2).await;
 }
 
 fn without_airflow_2() -> bool {

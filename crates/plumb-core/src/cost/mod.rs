@@ -3,8 +3,10 @@
 //!
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
+pub mod billing;
 pub mod book;
 pub mod break_even;
+pub mod change;
 pub mod compare;
 pub mod databricks;
 pub mod emr;
@@ -14,8 +16,12 @@ pub mod fetch;
 pub mod merge;
 pub mod place;
 pub mod price;
+pub mod replay_use;
 pub mod report;
+pub mod run_end;
 pub mod serverless;
+pub mod sla;
+pub mod under_way;
 
 pub use book::Prices;
 pub use extra::{Cheaper, is_cheaper};

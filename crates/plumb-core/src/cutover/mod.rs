@@ -4,9 +4,21 @@
 //! where a wave stands is which of its DAGs are paused and which parameters they have. Uses kinds, manifests, teardown's
 //! gates and kept facts; knows no plan.
 
+pub mod calls;
+pub mod closed;
+pub mod decide;
+pub mod facts;
+pub mod gates;
 pub mod hold;
+mod no_gap;
+pub mod rollback;
+pub mod standing;
+pub mod wave;
 
+pub use decide::{HoldState, StepFacts, WaveStep, step};
+pub use facts::WaveFacts;
 pub use hold::{Hold, Holds};
+pub use wave::{Wave, WaveMember, WaveObject, WaveSide, waves};
 
 use crate::teardown::Gate;
 use plumb_model::address::Address;

@@ -4,6 +4,7 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 mod circle;
+pub mod cutover;
 mod findings;
 pub mod impact;
 pub mod managed;
@@ -65,6 +66,7 @@ pub mod airflow {
     // their parts, and what several kinds share
     mod check;
     mod dag_check;
+    mod dag_cutover;
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;
@@ -91,6 +93,7 @@ pub mod emr {
     pub mod compare_text;
     #[cfg(test)]
     mod tests;
+    pub mod ties;
 }
 
 use plumb_model::call::{Call, Ready, System};

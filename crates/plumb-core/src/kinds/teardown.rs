@@ -7,7 +7,7 @@ use super::airflow::dag::AirflowDag;
 use super::databricks::job::DatabricksJob;
 use super::emr::application::EmrServerlessApplication;
 use super::emr::cluster::EmrCluster;
-use super::emr::migration::Migration;
+use super::emr::migration::{Migration, MigrationSpec};
 use super::emr::security::EmrSecurityConfiguration;
 use super::old::Old;
 use super::prices::PriceBook;
@@ -50,6 +50,8 @@ pub trait SuccessorKind: Sync {
     fn last_runs(&self, id: &str, limit: u32) -> Read;
     /// How they ended, the newest first, out of the pages of [`SuccessorKind::last_runs`].
     fn run_ends(&self, pages: &Pages) -> Vec<RunEnd>;
+    /// The parameters that a run of it can be given, by its manifest.
+    fn parameters(&self, spec: &Value) -> Vec<String>;
 }
 
 /// A kind that may start runs on what goes: that it is paused is a gate.
@@ -62,6 +64,10 @@ pub trait StarterKind: Sync {
 pub trait RelationKind: Sync {
     /// The addresses of the manifests of what is old.
     fn old<'s>(&self, spec: &'s Value) -> Vec<&'s str>;
+    /// What it says of old and new, and of the day between them.
+    fn migration(&self, spec: &Value) -> MigrationSpec {
+        serde_json::from_value(spec.clone()).unwrap_or_default()
+    }
 }
 
 /// What has to go before the things of a kind: things of another one.

@@ -26,6 +26,15 @@ pub(super) fn assume(spec: &mut Node, member: &str, value: Tree) {
     }
 }
 
+/// Writes something else in the place of what is assumed of a member.
+pub(super) fn assume_instead(spec: &mut Node, member: &str, value: Tree) {
+    if let Tree::Map(entries) = &mut spec.tree
+        && let Some(entry) = entries.iter_mut().find(|entry| entry.key == member)
+    {
+        entry.value.tree = value;
+    }
+}
+
 /// Puts tokens in the place of strings that a rule calls secret.
 pub(super) fn seal(spec: &mut Node, rules: &Rules, vault: &mut Vault) {
     seal_at(spec, &rules.root, rules, vault);

@@ -6,7 +6,7 @@ use super::read::Reader;
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, Lifecycle, ManifestSource, Removal, Request, Resource, Vault, Warning, accept::accept, checks,
-    develop, patch, price_books, refs, teardown_guard,
+    develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
@@ -154,6 +154,7 @@ fn run(
         }
         ready.push(Ready { address: document.address, kind: document.kind, span: document.span, metadata, spec });
     }
+    waves::assume_paused(ready.iter_mut().map(|ready| (&ready.address, ready.kind, &mut ready.spec)).collect());
 
     let targets: Vec<_> =
         ready.iter().map(|r| refs::Referrer { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
@@ -198,6 +199,7 @@ fn run(
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
     price_books::one_a_region(&resources, problems);
+    waves::check(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted })
 }

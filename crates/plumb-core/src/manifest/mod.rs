@@ -14,6 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A manifest that was read without a mistake.
+#[derive(Clone)]
 pub struct Resource {
     pub address: Address,
     pub kind: &'static dyn Kind,
@@ -178,6 +179,7 @@ mod teardown_guard;
 mod template;
 mod walk;
 mod warnings;
+mod waves;
 
 pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};

@@ -1,6 +1,6 @@
 //! What is no mistake in the manifests of a project, and yet worth knowing.
 
-use super::{Desired, PROJECT_FILE, log_delivery};
+use super::{Desired, PROJECT_FILE, log_delivery, waves};
 use crate::detect;
 use plumb_model::secrets::SHORTEST_PART;
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, is_hidden, parse};
@@ -27,6 +27,7 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
     add("short-secret", short(project.as_ref(), env));
     add("old-name", old_names(project.as_ref()));
     add("log-delivery", log_delivery::undelivered(desired));
+    waves::warnings(&desired.resources).into_iter().for_each(|(rule, problems)| add(rule, problems));
     all.sort_by(|(_, a), (_, b)| (a.span, &a.message).cmp(&(b.span, &b.message)));
     all
 }

@@ -14,6 +14,7 @@ pub mod json_numbers;
 pub mod mask;
 pub mod period;
 pub mod plan;
+pub mod replay;
 pub mod resolve;
 pub mod result;
 pub mod rules;

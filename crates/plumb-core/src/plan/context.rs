@@ -27,6 +27,8 @@ pub(super) struct PlanContext<'a> {
     pub owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a LiveObject>>>,
     /// What is live and could not be read.
     pub unread: UnreadObjects<'a>,
+    /// The specs of the DAGs of waves, as the side of the cutover has them that each is on.
+    pub settled: BTreeMap<Address, Value>,
 }
 
 impl<'a> PlanContext<'a> {
@@ -42,7 +44,13 @@ impl<'a> PlanContext<'a> {
             supplied: input.live.supplied(),
             owned,
             unread: UnreadObjects::new(input.live, input.kinds, project, target),
+            settled: BTreeMap::new(),
         }
+    }
+
+    /// What a manifest wants, on the side of the cutover that it is on.
+    pub fn spec_of<'r>(&'r self, resource: &'r Resource) -> &'r Value {
+        self.settled.get(&resource.address).unwrap_or(&resource.spec)
     }
 
     /// Whether a kind was read.

@@ -12,9 +12,10 @@ use super::selection::Selection;
 use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, finish, foreign, missing_systems, normal,
-    order, orphans, references, unreadable,
+    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, cutover, finish, foreign, missing_systems,
+    normal, order, orphans, references, unreadable,
 };
+use crate::cutover::waves;
 use crate::kinds::{Impact, ImpactClass, Kind, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
@@ -104,10 +105,14 @@ pub struct WantedObject {
 
 /// Decides.
 pub fn decide(input: &Input<'_>) -> Decision {
-    let context = PlanContext::new(input);
+    let mut context = PlanContext::new(input);
+    let waves = waves(input.desired);
+    context.settled = cutover::settle(&context, &waves);
+    let settled = cutover::resources(&context);
     let mut all = Collected::new(&context);
     for index in order::of_resources(&input.desired.resources) {
         let resource = &input.desired.resources[index];
+        let resource = settled.get(&resource.address).unwrap_or(resource);
         let verdict = match resource.kind.role() {
             Role::Relation => continue,
             _ if !context.reads(&resource.address.kind) || missing_systems::has_missing(resource, input.absent) => {
@@ -129,6 +134,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     }
     let contested = foreign::contested(&context);
     all.hold(contested);
+    cutover::decide(&context, &waves, &mut all);
     finish::finish(context, all)
 }
 

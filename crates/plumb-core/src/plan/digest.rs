@@ -5,7 +5,7 @@
 //! hashes whose key is no secret, and a short one could be guessed from the digest of its change by trying; where
 //! `PLUMB_APPROVAL_KEY` is set it keys the digests, and each of them says so by `k:`.
 
-use super::{Change, Partial, Plan, normal};
+use super::{Change, FieldChange, Partial, Plan, normal};
 use crate::kinds::ImpactClass;
 use hmac::{Hmac, KeyInit, Mac};
 use plumb_model::address::Address;
@@ -47,6 +47,20 @@ fn sealed(value: &Value, key: Option<&str>) -> String {
 pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&str>) -> String {
     let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
     let effect = json!([change.address, change.action, change.id, change.moved_from, fields, workspace]);
+    format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
+}
+
+/// Names a wave's change by the whole of what it sets, from what was before the cutover to what is after it: the same in every
+/// standing and on the way back, so that an approval given in advance covers what finishes it.
+pub(super) fn of_wave(
+    address: &Address,
+    (cutover, members): (&str, &[Address]),
+    fields: &[FieldChange],
+    workspace: Option<&str>,
+    key: Option<&str>,
+) -> String {
+    let fields: Vec<_> = fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
+    let effect = json!([address, cutover, members, fields, workspace]);
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
 }
 

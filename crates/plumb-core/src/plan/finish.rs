@@ -6,9 +6,12 @@ use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::verdict::Collected;
 use super::{Change, Plan, PlanFormat, digest, guards, order, partial};
+use crate::cost::change::{cost_note, is_priced};
+use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
+use serde_json::Value;
 
 /// Makes a plan of all that was decided.
 pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decision {
@@ -20,7 +23,10 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     for change in &mut all.changes {
         // Before anything is hidden that only git tells of: what is approved with a history has to be what is
         // applied without one.
-        change.digest = digest::of_change(change, workspace, key);
+        // That of a wave is of the whole of it, whatever is left to be done.
+        if change.cutover.is_none() {
+            change.digest = digest::of_change(change, workspace, key);
+        }
         change.shown_read = change.read.as_deref().map(|read| digest::of_read(read, key));
         if let (Some(kind), Some(wanted)) = (kinds::find(&change.address.kind), all.wanted.get(&change.address)) {
             hide(change, kind.rules(), &wanted.earlier);
@@ -38,12 +44,24 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     for note in &mut all.notes {
         note.message = shown(&note.message);
     }
+    for pending in &mut all.cutovers {
+        pending.next = shown(&pending.next);
+        pending.gates.iter_mut().for_each(|gate| gate.gate.says = shown(&gate.gate.says));
+    }
     for field in all.changes.iter_mut().flat_map(|change| &mut change.fields) {
         field.path = numbers.show_text(&field.path);
         field.from = field.from.as_ref().map(|v| numbers.show(v));
         field.to = field.to.as_ref().map(|v| numbers.show(v));
     }
     let desired = context.input.desired;
+    for change in &mut all.changes {
+        let kept = &context.input.live.kept_runs;
+        for field in change.fields.iter_mut().filter(|field| field.path == "deadline" && field.note.is_none()) {
+            let note = |to: &_| dag_deadline_note(desired, kept, &change.address, to, context.input.now);
+            field.note = field.to.as_ref().and_then(note);
+        }
+        say_cost(&context, change, all.wanted.get(&change.address).and_then(|wanted| wanted.live.as_ref()));
+    }
     all.notes.extend(std::mem::take(&mut all.unknown).into_notes());
     // Keys of elements may be what is a secret elsewhere.
     all.notes.iter_mut().for_each(|note| note.message = numbers.show_text(&note.message));
@@ -63,7 +81,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         changes: all.changes,
         blocked: all.blocked,
         teardown: all.teardown,
-        cutovers: Vec::new(),
+        cutovers: all.cutovers,
         notes: all.notes,
         unchanged: all.unchanged,
     };
@@ -73,6 +91,16 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
     plan.digest = digest::of_plan(&plan, key.is_some());
     Decision { plan, vault: context.vault, wanted: all.wanted, chosen: all.chosen }
+}
+
+/// Says beside the first field of a job's clusters that makes a run cost more or less how much that is, where it is known. No
+/// part of any digest.
+fn say_cost(context: &PlanContext<'_>, change: &mut Change, live: Option<&Value>) {
+    let Some(live) = live else { return };
+    let Some(field) = change.fields.iter_mut().find(|field| field.note.is_none() && is_priced(&field.path)) else {
+        return;
+    };
+    field.note = cost_note(context.input.desired, &context.input.live.kept_runs, &change.address, live);
 }
 
 /// Hides in the live values of a change what is or was a secret.

@@ -2,7 +2,7 @@
 
 use super::compare::Supplied;
 use crate::cost::facts::KeptRuns;
-use crate::cutover::Holds;
+use crate::cutover::{Holds, WaveFacts};
 use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
 use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
@@ -54,6 +54,8 @@ pub struct Live {
     pub kept_runs: Arc<Vec<KeptRuns>>,
     /// Waves that were rolled back. Read only where a migration has a date.
     pub holds: Holds,
+    /// What else waves ask for. Read only from the day of a wave on.
+    pub waves: WaveFacts,
     /// Which of the commits that marks for teardown name the repository has.
     pub commits: Commits,
     /// The id of the Databricks workspace that was read, where there is one and it says so.

@@ -4,6 +4,7 @@ pub mod approval;
 mod attribute;
 pub mod compare;
 mod context;
+mod cutover;
 mod decide;
 pub mod digest;
 pub mod drift;
@@ -29,6 +30,8 @@ pub mod unknown;
 mod unreadable;
 mod verdict;
 
+#[cfg(test)]
+mod cutover_tests;
 #[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
 mod plan_world;

@@ -213,7 +213,8 @@ impl<'a> PlanContext<'a> {
         }
     }
 
-    fn successor(&self, address: String) -> Successor {
+    /// A job that takes over, and how its last runs ended.
+    pub(super) fn successor(&self, address: String) -> Successor {
         let parsed = Address::try_from(address.clone()).ok();
         let found = parsed.and_then(|a| self.owned.get(a.kind.as_str())?.get(&a));
         let live = &self.input.live;
@@ -251,7 +252,7 @@ impl<'a> PlanContext<'a> {
             return Starts::Unknown(why);
         }
         let is_external = resource.kind.is_external(&resource.spec);
-        starts(kind, &resource.spec, live.map(|found| &found.seen.spec), is_external)
+        starts(kind, self.spec_of(resource), live.map(|found| &found.seen.spec), is_external)
     }
 
     /// The migrations that name a manifest among the old.

@@ -419,3 +419,33 @@ fn guards_count_what_is_done_to_what_is_owned() {
         assert_eq!(said.join(" "), wanted, "{guards}");
     }
 }
+
+#[test]
+fn a_deadline_is_told_with_what_was_kept_and_approved_without() {
+    let dag = manifest(
+        "AirflowDag",
+        "monthly",
+        "",
+        &json!({
+        "schedule": {"cron": "0 4 2 * *"}, "start_date": "2024-01-01", "deadline": "6h",
+        "tasks": [{"id": "a", "run": "${resources.DatabricksJob.new}"}]}),
+    );
+    let migration = json!({"from": {"emr": ["EmrCluster/old"]},
+        "to": {"jobs": ["DatabricksJob/new"], "dags": ["AirflowDag/monthly"]}});
+    let old = manifest("EmrCluster", "old", "", &json!({"match": {"name": "old"}, "desired": "keep"}));
+    let new = manifest("DatabricksJob", "new", "", &json!({"name": "new"}));
+    let mut world = World::of(dag + &old + &new + &manifest("Migration", "audience", "", &migration));
+    let deadline = |plan: &Plan| {
+        let change = plan.changes.iter().find(|change| change.address.kind == "AirflowDag").unwrap();
+        let field = change.fields.iter().find(|field| field.path == "deadline").unwrap();
+        (field.note.clone(), change.digest.clone(), plan.digest.clone())
+    };
+    let (note, digest, of_plan) = deadline(&world.plan());
+    assert_eq!(note, None);
+    let kept = json!({"format": "plumb.runs/v1", "target": "prod", "migration": "audience", "period": "2024-05", "runs": [
+        {"side": "new", "system": "databricks", "id": "1", "name": "new", "trigger": "scheduled", "outcome": "succeeded",
+         "tick": "2024-06-02T04:00:00Z", "started": "2024-06-02T04:10:00Z", "ended": "2024-06-02T09:12:00Z"}]});
+    world.live.kept_runs = std::sync::Arc::new(vec![serde_json::from_value(kept).unwrap()]);
+    let says = Some("1 of 1 kept runs ended within 6h; the longest took 5:12".to_owned());
+    assert_eq!(deadline(&world.plan()), (says, digest, of_plan));
+}

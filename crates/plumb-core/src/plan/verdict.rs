@@ -5,6 +5,7 @@ use super::decide::WantedObject;
 use super::matching::{ObjectMatch, Unmatched};
 use super::unknown::{self, Member};
 use super::{Action, Blocked, Change, Note, unreadable};
+use crate::cutover::PendingCutover;
 use crate::kinds::Kind;
 use crate::manifest::Resource;
 use crate::teardown::PendingTeardown;
@@ -81,6 +82,7 @@ pub(super) struct Collected<'a> {
     pub changes: Vec<Change>,
     pub blocked: Vec<Blocked>,
     pub teardown: Vec<PendingTeardown>,
+    pub cutovers: Vec<PendingCutover>,
     pub notes: Vec<Note>,
     /// What the specs do not model and stays.
     pub unknown: unknown::Notes,
@@ -103,6 +105,7 @@ impl<'a> Collected<'a> {
             changes: Vec::new(),
             blocked: Vec::new(),
             teardown: Vec::new(),
+            cutovers: Vec::new(),
             notes: unreadable::notes(context.input.live),
             unknown: unknown::Notes::default(),
             unchanged: 0,

@@ -5,7 +5,7 @@
 
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
-use super::{counted, nothing_to_do, partial, sort, summary, teardown};
+use super::{counted, cutover, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
@@ -55,6 +55,7 @@ enum Rank {
     Delete,
     Replace,
     Disruptive,
+    PendingCutover,
     PendingTeardown,
     Update,
     Adopt,
@@ -184,6 +185,7 @@ fn omission(sections: &[Section]) -> String {
             (Rank::Delete, "delete", "deletes"),
             (Rank::Replace, "replace", "replaces"),
             (Rank::Disruptive, "disruptive update", "disruptive updates"),
+            (Rank::PendingCutover, "wave that waits", "waves that wait"),
             (Rank::PendingTeardown, "teardown that waits", "teardowns that wait"),
             (Rank::Update, "update", "updates"),
             (Rank::Adopt, "adoption", "adoptions"),
@@ -227,11 +229,12 @@ fn sections(plan: &Plan) -> Vec<Section> {
         let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
         notes.push(one_line(Rank::Note, format!("# {about}{}\n", visible(&note.message))));
     }
-    let (mut dangerous, mut wanted, mut drifted) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut flipped, mut dangerous, mut wanted, mut drifted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for change in &plan.changes {
         let (live, other): (Vec<&FieldChange>, Vec<&FieldChange>) =
             change.fields.iter().partition(|field| field.origin == Some(ChangeOrigin::Drift));
         match change.action {
+            Action::CutOver | Action::Rollback => flipped.push(item(change, &change.fields.iter().collect::<Vec<_>>())),
             Action::Delete | Action::Replace | Action::Terminate => {
                 dangerous.push(item(change, &change.fields.iter().collect::<Vec<_>>()))
             }
@@ -245,11 +248,14 @@ fn sections(plan: &Plan) -> Vec<Section> {
     }
     let waiting =
         plan.teardown.iter().map(|pending| one_line(Rank::PendingTeardown, teardown::lines(pending))).collect();
+    let waves = plan.cutovers.iter().map(|pending| one_line(Rank::PendingCutover, cutover::lines(pending))).collect();
     let branch = if plan.base.is_some() { "What this branch changes" } else { "Changes" };
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
+        folded("Cut over or taken back", flipped),
         folded("Deleted, replaced or terminated", dangerous),
+        fenced("Cutover", waves),
         fenced("Teardown", waiting),
         folded(branch, wanted),
         folded("What had already drifted", drifted),

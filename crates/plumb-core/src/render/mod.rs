@@ -6,6 +6,7 @@
 mod applied;
 mod body;
 pub mod cost;
+mod cutover;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
@@ -103,10 +104,11 @@ fn summary(plan: &Plan) -> String {
 
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
-    match (plan.teardown.is_empty(), &plan.partial) {
-        (false, _) => "Pending teardowns wait for their gates.",
-        (true, None) => "The workspace equals the manifests.",
-        (true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
+    match (plan.teardown.is_empty(), plan.cutovers.is_empty(), &plan.partial) {
+        (false, ..) => "Pending teardowns wait for their gates.",
+        (true, false, _) => "Waves wait for their gates.",
+        (true, true, None) => "The workspace equals the manifests.",
+        (true, true, Some(_)) => "What is selected equals its manifests; nothing else was compared.",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, drifted, head, nothing_to_do, partial, sort, summary, teardown};
+use super::{Style, counted, cutover, drifted, head, nothing_to_do, partial, sort, summary, teardown};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -25,6 +25,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
             page.change(change);
         }
     }
+    page.cutovers(plan);
     page.teardown(plan);
     page.blocked(plan);
     page.gap();
@@ -164,6 +165,33 @@ impl Page {
         self.out.push('\n');
     }
 
+    fn cutovers(&mut self, plan: &Plan) {
+        if plan.cutovers.is_empty() {
+            return;
+        }
+        self.gap();
+        self.line(Ink::new().bold(), "Cutover:");
+        for pending in &plan.cutovers {
+            self.line(Ink::new().bold(), &format!("  {}", cutover::head(pending)));
+            for gate in &pending.gates {
+                self.gate(gate.gate.name, gate.gate.holds, &cutover::says(gate));
+            }
+            for line in cutover::tail(pending) {
+                self.line(FAINT, &format!("    {line}"));
+            }
+        }
+    }
+
+    /// A gate: whether it holds, and what it says, wrapped below itself.
+    fn gate(&mut self, name: &str, holds: bool, says: &str) {
+        let (ink, sign) = if holds { (GOOD, "holds") } else { (WARN, "waits") };
+        self.out.push_str("    ");
+        self.paint(ink, sign);
+        let indent = "\n".to_owned() + &" ".repeat(22);
+        let says = wrapped(says, self.style.width.saturating_sub(22).max(NARROWEST)).join(&indent);
+        self.line(Ink::new(), &format!("  {name:<10} {says}"));
+    }
+
     fn teardown(&mut self, plan: &Plan) {
         if plan.teardown.is_empty() {
             return;
@@ -176,13 +204,7 @@ impl Page {
                 self.line(WARN, &format!("    returned: {}", visible(back)));
             }
             for gate in &pending.gates {
-                let (ink, sign) = if gate.holds { (GOOD, "holds") } else { (WARN, "waits") };
-                self.out.push_str("    ");
-                self.paint(ink, sign);
-                let indent = "\n".to_owned() + &" ".repeat(22);
-                let says =
-                    wrapped(&teardown::says(gate), self.style.width.saturating_sub(22).max(NARROWEST)).join(&indent);
-                self.line(Ink::new(), &format!("  {:<10} {says}", gate.name));
+                self.gate(gate.name, gate.holds, &teardown::says(gate));
             }
             self.line(FAINT, &format!("    next: {}", visible(&pending.next)));
         }

@@ -180,7 +180,8 @@ fn grace(rules: &Teardown, marked: Option<&Marked>, clock: Clock) -> (bool, Stri
     }
 }
 
-fn green(successor: &Successor, wanted: u32) -> (bool, String) {
+/// Whether a job's last runs ended well, so many one after the other.
+pub fn green(successor: &Successor, wanted: u32) -> (bool, String) {
     let address = &successor.address;
     if let Some(why) = &successor.unread {
         return (false, format!("how the runs of {address} ended is not known: {why}"));

@@ -18,7 +18,8 @@ struct AirflowSeed {
     dags: Vec<DagSeed>,
 }
 
-/// A DAG that no file of the folder defines, as other people's code does. `runs` are what it has run.
+/// A DAG that no file of the folder defines, as other people's code does. `runs` are what it has run: `logical_date`, and where
+/// they differ from it `start_date`, `end_date`, `data_interval_start`, `data_interval_end`, `run_after`, `run_type`.
 #[derive(Debug, Deserialize)]
 struct DagSeed {
     #[serde(default)]
@@ -143,18 +144,20 @@ fn one_dag(store: &mut Store, seed: DagSeed) -> Result<String, String> {
         let usual = if script.is_some() { "failed" } else { "success" };
         let state = run["state"].as_str().unwrap_or(usual).to_owned();
         let begun = logical.unwrap_or(now);
+        let millis = |name: &str| time(name).map(|at| at.as_millisecond());
+        let (from, to) = (millis("data_interval_start").or(logical), millis("data_interval_end").or(logical));
         store.airflow.runs.push(DagRun {
             dag_id: id.clone(),
             run_id: run["run_id"].as_str().map_or_else(|| format!("seeded__{at}"), str::to_owned),
             version: 1,
-            kind: "scheduled".to_owned(),
+            kind: run["run_type"].as_str().unwrap_or("scheduled").to_owned(),
             ended: ended.or((state == "success" || state == "failed").then_some(begun)),
-            started: (state != "queued").then_some(begun),
+            started: (state != "queued").then_some(millis("start_date").unwrap_or(begun)),
             state,
             logical,
-            start_interval: logical,
-            end_interval: logical,
-            run_after: begun,
+            start_interval: from,
+            end_interval: to,
+            run_after: millis("run_after").or(to).unwrap_or(begun),
             queued: begun,
             conf: json!({}),
             script,

@@ -212,7 +212,8 @@ fn task(run: &Run, attempt: &Attempt, now: i64) -> Value {
     shown["run_id"] = json!(attempt.run_id);
     shown["attempt_number"] = json!(attempt.number);
     shown["start_time"] = json!(attempt.created);
-    shown["setup_duration"] = json!(0);
+    // Until it worked, its cluster came.
+    shown["setup_duration"] = json!(attempt.started.map_or(0, |started| (started - attempt.created).max(0)));
     shown["execution_duration"] = json!(attempt.ended.unwrap_or(now) - attempt.started.unwrap_or(now));
     shown["cleanup_duration"] = json!(0);
     if let Some(ended) = attempt.ended {

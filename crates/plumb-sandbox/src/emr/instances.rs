@@ -409,6 +409,8 @@ pub fn fleets(store: &mut Store, region: &str, body: &Value) -> AwsResult {
 }
 
 pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
+    let horizon = store.now().saturating_sub(store.settings.emr.instance_days().saturating_mul(86_400_000));
+    let is_known = |member: &&Instance| member.ended.is_none_or(|ended| ended > horizon);
     let cluster = clusters::known(store, region, body)?;
     let (group, fleet) = (check::maybe_text(body, "InstanceGroupId")?, check::maybe_text(body, "InstanceFleetId")?);
     let (roles, role) = (check::texts(body, "InstanceGroupTypes")?, check::maybe_text(body, "InstanceFleetType")?);
@@ -428,12 +430,14 @@ pub fn list(store: &mut Store, region: &str, body: &Value) -> AwsResult {
         group.is_none_or(|id| g.id == id) && (roles.is_empty() || roles.iter().any(|role| role == g.role()))
     });
     for group in of_groups {
-        all.extend(group.members.iter().map(|member| shown(cluster, member, "InstanceGroupId", &group.id)));
+        let members = group.members.iter().filter(is_known);
+        all.extend(members.map(|member| shown(cluster, member, "InstanceGroupId", &group.id)));
     }
     let of_fleets =
         cluster.fleets.iter().filter(|f| fleet.is_none_or(|id| f.id == id) && role.is_none_or(|role| f.role() == role));
     for fleet in of_fleets {
-        all.extend(fleet.members.iter().map(|member| shown(cluster, member, "InstanceFleetId", &fleet.id)));
+        let members = fleet.members.iter().filter(is_known);
+        all.extend(members.map(|member| shown(cluster, member, "InstanceFleetId", &fleet.id)));
     }
     let wanted = |one: &Value| states.is_empty() || states.iter().any(|state| one["Status"]["State"] == **state);
     all.retain(wanted);

@@ -501,6 +501,11 @@ fn get_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> AwsResult
     }
     if let Some(ended) = one.ended {
         shown["endedAt"] = time(ended);
+        if let Some(started) = one.started {
+            let (used, billed) = used(started, ended);
+            shown["totalResourceUtilization"] = used;
+            shown["billedResourceUtilization"] = billed;
+        }
     }
     let outcome = settings.steps.get(one.name());
     let counted = one.seconds.or_else(|| outcome?.seconds).or(settings.step_seconds);
@@ -508,6 +513,19 @@ fn get_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> AwsResult
         advance(one, outcome, now);
     }
     Ok(json!({ "jobRun": shown }))
+}
+
+/// What a run used, and what of it is billed: a driver and ten executors of four cores and 16 GB each, a minute at least a worker,
+/// storage above the 20 GB a worker that cost nothing.
+fn used(started: i64, ended: i64) -> (Value, Value) {
+    let of = |millis: i64| {
+        // Thousandths of an hour of eleven workers.
+        let worked = |units: i64| (11 * units * millis.max(0) / 3600) as f64 / 1000.0;
+        json!({ "vCPUHour": worked(4), "memoryGBHour": worked(16), "storageGBHour": worked(20) })
+    };
+    let mut billed = of((ended - started).max(60_000));
+    billed["storageGBHour"] = json!(0.0);
+    (of(ended - started), billed)
 }
 
 fn cancel_run(store: &mut Store, region: &str, id: &str, run_id: &str) -> AwsResult {

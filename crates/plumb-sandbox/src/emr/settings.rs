@@ -23,20 +23,34 @@ pub struct EmrSettings {
     pub spot_available: bool,
     /// Days that an ended cluster is still known.
     pub forget_days: i64,
+    /// Days that an instance that ended is still listed. `null`: thirty, and as long as ended clusters are known where that was
+    /// set.
+    pub forget_instance_days: Option<i64>,
     /// Seconds from the end of a step to the moment at which its logs are in S3.
     pub log_delay_seconds: i64,
 }
 
+/// "only job flows created within the last two months" (DescribeJobFlows).
+const FORGET_DAYS: i64 = 62;
+
+impl EmrSettings {
+    /// How many days an instance that ended is listed: "EC2 instances terminated within the last 30 days" (ListInstances).
+    pub fn instance_days(&self) -> i64 {
+        let usual = if self.forget_days == FORGET_DAYS { 30 } else { self.forget_days };
+        self.forget_instance_days.unwrap_or(usual)
+    }
+}
+
 impl Default for EmrSettings {
     fn default() -> Self {
-        // "only job flows created within the last two months" (DescribeJobFlows).
         EmrSettings {
             cluster_seconds: None,
             step_seconds: None,
             steps: BTreeMap::new(),
             failures: BTreeMap::new(),
             spot_available: true,
-            forget_days: 62,
+            forget_days: FORGET_DAYS,
+            forget_instance_days: None,
             log_delay_seconds: 0,
         }
     }

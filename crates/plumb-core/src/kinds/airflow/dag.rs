@@ -32,7 +32,7 @@ impl AirflowDag {
 /// The most runs that a plan counts when all missed ticks are made up for.
 const MOST_COUNTED: usize = 1000;
 
-fn pause(id: &str, on: bool) -> Call {
+pub(super) fn pause(id: &str, on: bool) -> Call {
     // Ids of others may hold letters of any script.
     let path = format!("/api/v2/dags/{}", percent_encoded(id));
     Call::set(System::Airflow, Method::Patch, path, json!({ "is_paused": on })).query("update_mask", "is_paused")
@@ -63,9 +63,17 @@ fn write(file: &str, id: &str, text: &str) -> Call {
     Call::set(System::DagFiles, Method::Put, format!("/dags/{file}"), body)
 }
 
-/// The text of the DAG's file as the step wants it.
-fn text_of(step: &Step<'_>) -> Result<(String, DagSpec), Unsupported> {
-    if step.body.to_string().contains("${secret.") {
+/// The call that writes a live DAG's file as a spec has it, the mark included.
+pub(super) fn put_of(live: &Observed, body: &Value) -> Result<Call, Unsupported> {
+    let (text, spec) = text_of(body)?;
+    let id = dag_id(&spec)?;
+    let file = fact(Some(live), "file").map_or_else(|| python::file_name(id), str::to_owned);
+    Ok(put(&file, id, &text))
+}
+
+/// The text of the DAG's file as a spec has it.
+fn text_of(body: &Value) -> Result<(String, DagSpec), Unsupported> {
+    if body.to_string().contains("${secret.") {
         return Err(Unsupported(
             "a secret would stand in the DAG file, where everybody can read it: keep it in an AirflowConnection or an \
              AirflowVariable and name that"
@@ -73,8 +81,8 @@ fn text_of(step: &Step<'_>) -> Result<(String, DagSpec), Unsupported> {
         ));
     }
     let spec: DagSpec =
-        serde_json::from_value(step.body.clone()).map_err(|e| Unsupported(format!("the spec cannot be read: {e}")))?;
-    let text = match step.body.get(HEADER).and_then(Value::as_str) {
+        serde_json::from_value(body.clone()).map_err(|e| Unsupported(format!("the spec cannot be read: {e}")))?;
+    let text = match body.get(HEADER).and_then(Value::as_str) {
         Some(mark) => python::write(&spec, mark),
         None => python::released(&spec),
     };
@@ -265,7 +273,7 @@ impl Kind for AirflowDag {
         if step.verb == Verb::Delete {
             return Ok(delete(step));
         }
-        let (text, spec) = text_of(step)?;
+        let (text, spec) = text_of(step.body)?;
         let id = dag_id(&spec)?;
         let paused = spec.paused.unwrap_or(false);
         if let Some(theirs) = fact(step.live, "fileloc").filter(|_| step.live.is_some_and(|l| l.facts["stale"] != true))

@@ -5,7 +5,7 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds},
 };
-use jiff::{Timestamp, Zoned, civil, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned, civil, tz::TimeZone};
 
 /// A run that is due by the clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +129,17 @@ pub fn missed(spec: &DagSpec, now: Timestamp, most: usize) -> usize {
         }
     }
     count
+}
+
+/// The shorter of the steps of a schedule before and after an instant.
+pub fn shortest_step(spec: &DagSpec, at: Timestamp) -> Option<SignedDuration> {
+    let cron = parse(spec.cron()?).ok()?;
+    let at = at.to_zoned(zone(spec)?);
+    let here = cron.find_next_occurrence(&at, true).ok()?;
+    let step = |later: &Zoned, sooner: &Zoned| later.timestamp().duration_since(sooner.timestamp());
+    let after = step(&cron.find_next_occurrence(&here, false).ok()?, &here);
+    let before = cron.find_previous_occurrence(&here, false).ok().map(|last| step(&here, &last));
+    Some(before.map_or(after, |before| before.min(after)))
 }
 
 fn of(spec: &DagSpec, cron: &Cron, start: Zoned) -> Option<Due> {

@@ -244,6 +244,11 @@ impl SuccessorKind for DatabricksJob {
     fn run_ends(&self, pages: &Pages) -> Vec<RunEnd> {
         pages.iter().filter_map(|page| page["runs"].as_array()).flatten().map(run_end).collect()
     }
+
+    fn parameters(&self, spec: &Value) -> Vec<String> {
+        let parameters = spec["parameters"].as_array().into_iter().flatten();
+        parameters.filter_map(|one| one["name"].as_str()).map(str::to_owned).collect()
+    }
 }
 
 fn run_end(run: &Value) -> RunEnd {

@@ -3,7 +3,7 @@
 use super::compare::Compare;
 use super::compare_check;
 use crate::kinds::teardown::{OLD, RelationKind, STARTERS, SUCCESSORS};
-use crate::kinds::teardown_spec::{Parity, listed};
+use crate::kinds::teardown_spec::{MOST_RUNS, Parity, listed};
 use crate::kinds::{Findings, Kind, MarkPlace, Named, Observed, Role, SpecType, Step, Unreadable, Unsupported};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
@@ -198,6 +198,14 @@ fn check(spec: &MigrationSpec, findings: &mut Findings) {
     }
     if spec.to.jobs.is_empty() {
         findings.at("to.jobs", "nothing new is named", "name the `DatabricksJob` manifests of the new pipeline");
+    }
+    let requires = spec.requires.clone().unwrap_or_default();
+    if let Some(n) = requires.green_runs.filter(|n| *n > MOST_RUNS) {
+        let label = format!("{MOST_RUNS} at most: as many as one page of runs has");
+        findings.at("requires.greenRuns", format!("{n} runs"), label);
+    }
+    if spec.shadow.as_ref().is_some_and(|shadow| shadow.parameters.is_empty()) && findings.is_whole("shadow") {
+        findings.at("shadow.parameters", "no parameter is named", "name one, or take `shadow` out");
     }
     if let Some(compare) = &spec.compare {
         compare_check::check(compare, findings);
