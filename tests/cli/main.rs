@@ -13,6 +13,7 @@ mod basics;
 mod ci;
 mod ci_drift;
 mod compute;
+mod cost;
 mod cost_keep;
 mod cutover;
 mod demo;

@@ -141,9 +141,9 @@ pub fn is_priced(path: &str) -> bool {
 }
 
 /// The note on a change of a job: `+18 to +24 USD a run, if it takes as long as its last 3`.
-pub fn cost_note(desired: &Desired, kept: &[KeptRuns], name: &str, before: &Value) -> Option<String> {
-    let resource =
-        desired.resources.iter().find(|r| r.address.kind == DatabricksJob::NAME && r.address.name == name)?;
+pub fn cost_note(desired: &Desired, kept: &[KeptRuns], address: &Address, before: &Value) -> Option<String> {
+    let is_it = |r: &&Resource| r.address == *address && r.address.kind == DatabricksJob::NAME;
+    let resource = desired.resources.iter().find(is_it)?;
     let prices = Prices::of_target(desired).ok()??;
     let title = resource.spec.get(DatabricksJob.title()).and_then(Value::as_str)?;
     let of_target = kept.iter().filter(|kept| kept.target == desired.target.name);

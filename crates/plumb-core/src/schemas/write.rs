@@ -31,6 +31,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("diagnosis.json".to_owned(), plain(diagnosis)));
     let months = schema_for!(crate::diagnose::months::MonthsReport).to_value();
     documents.push(("months.json".to_owned(), plain(months)));
+    let cost = schema_for!(crate::cost::report::CostReport).to_value();
+    documents.push(("cost.json".to_owned(), plain(cost)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let mut names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
@@ -367,6 +369,7 @@ mod tests {
                 "DatabricksJob.json",
                 "Project.json",
                 "apply.json",
+                "cost.json",
                 "diagnosis.json",
                 "evidence.json",
                 "months.json",
@@ -383,7 +386,7 @@ mod tests {
         let any = jsonschema::draft202012::options()
             .with_base_uri(at("plumb.json"))
             .with_registry(&registry)
-            .build(&documents[7].1)
+            .build(&documents[8].1)
             .unwrap();
         let errors = |document: &Value| -> Vec<String> {
             any.iter_errors(document).map(|e| e.instance_path().to_string()).collect()
