@@ -3,6 +3,7 @@
 //! Cost grows with pages, not with objects. Only what the listings leave out is read singly, and only of objects that
 //! this project owns. A page that fails fails the whole reading: a partial one is never mistaken for absence.
 
+pub mod billing;
 pub mod cost;
 pub mod failure;
 pub mod inventory;

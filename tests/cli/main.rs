@@ -14,6 +14,7 @@ mod board;
 mod ci;
 mod ci_drift;
 mod compute;
+mod cost;
 mod cost_keep;
 mod cutover;
 mod demo;

@@ -5,9 +5,16 @@ use crate::cli::diagnose::{LookBack, connect};
 use crate::cli::reading;
 use crate::cli::session::{Project, kept_runs_in};
 use crate::disk::{Disk, replace};
+use crate::observe::billing::measure;
 use crate::observe::cost::{AlreadyKnown, CostReading, PlacedRun, RunsFound, migrations};
+use crate::services::Services;
+use crate::services::databricks::statements::{StatementError, Statements};
+use crate::services::databricks::warehouse::Warehouse;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use plumb_core::cost::billing::to_measure;
 use plumb_core::cost::facts::{
     KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSide, RunSystem, RunTrigger,
 };
@@ -18,6 +25,7 @@ use plumb_core::diagnose::result::RunOutcome;
 use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::read_json;
 use plumb_core::parity::replay::{REPLAY_FORMAT, ReplayRecord, ReplayRun};
+use plumb_model::call::System;
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::nearest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +70,7 @@ pub async fn run(
     let progress = ui.progress();
     let read = reading::counted(&|| services.requests_of_all(), &*progress, look.read(&chosen)).await;
     let mut found = read.map_err(|fault| Failure::error(format!("reading the runs failed: {fault}")))?;
+    measured(project, services, &mut found, since, now, ui).await;
     for placed in &mut found.runs {
         hide(&mut placed.run, &desired.vault);
     }
@@ -70,6 +79,35 @@ pub async fn run(
     keeping.causes = causes(&keeping.disk, target, ui)?;
     let told = keeping.keep(&mut found, &is_whole)?;
     report(&found, &told, &keeping, ui)
+}
+
+/// Fills in the DBUs that Databricks measured, where the target names a warehouse. Without them they follow from the nodes.
+async fn measured(
+    project: &Project,
+    services: &Services,
+    found: &mut RunsFound,
+    since: Timestamp,
+    now: Timestamp,
+    ui: &Ui,
+) {
+    let target = project.desired.target.databricks.as_ref();
+    let Some(warehouse) = target.and_then(|databricks| databricks.warehouse.as_ref()) else { return };
+    let mut runs: Vec<&mut KeptRun> = found.runs.iter_mut().map(|placed| &mut placed.run).collect();
+    if to_measure(runs.iter().map(|run| &**run)).is_empty() {
+        return;
+    }
+    let read = async {
+        let service = services.for_system(System::Databricks).map_err(StatementError::from)?;
+        let statements = Statements::new(service.clone(), Warehouse::find(&*service, warehouse).await?);
+        measure(&statements, &mut runs, since.to_zoned(TimeZone::UTC).date(), now).await
+    };
+    match read.await {
+        Ok(count) => ui.detail(&format!("system.billing.usage has the DBUs of {count} runs")),
+        Err(error) => {
+            let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
+            ui.warn(&format!("measured DBUs were not read: {error}{help}"));
+        }
+    }
 }
 
 /// The names of migrations, with or without their kind.

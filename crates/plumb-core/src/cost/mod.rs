@@ -3,8 +3,10 @@
 //!
 //! A number that is not known is an interval with its reason, or missing, and never 0.
 
+pub mod billing;
 pub mod book;
 pub mod break_even;
+pub mod change;
 pub mod compare;
 pub mod databricks;
 pub mod emr;

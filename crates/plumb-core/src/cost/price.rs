@@ -147,6 +147,18 @@ pub fn price_run(run: &KeptRun, prices: Option<&Prices>) -> RunCost {
     bill.run
 }
 
+/// What an hour of a node of a job's cluster costs: EC2 and DBUs. `None` where a price of it is missing.
+pub fn node_hour(prices: &Prices, node_type: &str, market: Market, photon: bool) -> Option<Interval<Money>> {
+    let bill = Bill { prices: Some(prices), run: RunCost::default() };
+    let node = prices.node(node_type)?;
+    let ec2 = bill.ec2_price(node, market).ok()?.price;
+    let used = DatabricksUse { compute: DatabricksCompute::Jobs, photon, measured_millidbu: None, sku: None };
+    let price = bill.dbu_price(&used).ok()?.price;
+    let rate = if photon { node.dbu_photon } else { node.dbu }?;
+    let dbus = |price: Money| price.times(rate.nanos(), ONE);
+    Some(Interval { low: ec2.low + dbus(price.low)?, high: ec2.high + dbus(price.high)? })
+}
+
 struct Bill<'a> {
     prices: Option<&'a Prices>,
     run: RunCost,

@@ -7,8 +7,8 @@ use super::wave::{Wave, WaveMember};
 use super::{Holds, WaveFacts, WaveGate};
 use crate::cost::facts::KeptRuns;
 use crate::cost::sla;
+use crate::cost::{Prices, is_cheaper};
 use crate::kinds::cutover::NextRun;
-use crate::kinds::emr::migration::CutoverRequires;
 use crate::kinds::emr::ties::WaveEdge;
 use crate::teardown::compared::compared;
 use crate::teardown::gates::green;
@@ -30,6 +30,10 @@ pub struct WaveKnown<'k> {
     pub successors: Vec<(Address, Vec<Successor>)>,
     pub evidence: &'k Evidence,
     pub kept_runs: &'k [KeptRuns],
+    /// The target's name, of which the runs have to be.
+    pub target: &'k str,
+    /// What runs are priced by; why that cannot be told.
+    pub prices: Result<Option<Prices>, String>,
     pub edges: Vec<WaveEdge>,
     /// What is yet to be deployed of it, in a few words each.
     pub undeployed: Vec<String>,
@@ -69,7 +73,7 @@ pub fn gates(wave: &Wave<'_>, known: &WaveKnown<'_>) -> Vec<WaveGate> {
             gate(address, "onTime", on_time(member, wanted, known));
         }
         if requires.cheaper == Some(true) {
-            gate(address, "cheaper", cheaper(member, &requires, known.kept_runs));
+            gate(address, "cheaper", cheaper(member, known));
         }
     }
     gate(None, "closed", closed(&known.edges));
@@ -147,9 +151,11 @@ fn on_time(member: &WaveMember<'_>, wanted: u32, known: &WaveKnown<'_>) -> (bool
     (verdict.holds, verdict.says)
 }
 
-/// Whether the new pipeline was cheaper. Not known yet: no prices are read.
-fn cheaper(_member: &WaveMember<'_>, _requires: &CutoverRequires, _kept: &[KeptRuns]) -> (bool, String) {
-    (false, "whether it is cheaper is not known".to_owned())
+/// Whether the new pipeline was cheaper in every period of which both are priced.
+fn cheaper(member: &WaveMember<'_>, known: &WaveKnown<'_>) -> (bool, String) {
+    let prices = known.prices.as_ref().map(Option::as_ref).map_err(String::as_str);
+    let told = is_cheaper(known.kept_runs, known.target, &member.resource.address.name, prices);
+    (told.holds, told.says)
 }
 
 fn closed(edges: &[WaveEdge]) -> (bool, String) {

@@ -4,6 +4,7 @@ use super::context::PlanContext;
 use super::unreadable::unread_part;
 use super::verdict::Collected;
 use super::{Action, Change, FieldChange, LiveObject, Note, Op, SourceLine, digest, missing_systems, normal};
+use crate::cost::Prices;
 use crate::cutover::calls::calls;
 use crate::cutover::closed::edges;
 use crate::cutover::gates::{WaveKnown, gates, hold_of, new_ran, old_rests, reached, steady};
@@ -183,6 +184,8 @@ fn one(context: &PlanContext<'_>, wave: &Wave<'_>, waves: &[Wave<'_>], all: &mut
         successors: wave.members.iter().map(|member| successors(context, member)).collect(),
         evidence: &live.evidence,
         kept_runs: &live.kept_runs,
+        target: &context.input.desired.target.name,
+        prices: Prices::of_target(context.input.desired),
         edges: edges(wave, waves),
         undeployed: undeployed(context, wave, all),
         facts: &live.waves,

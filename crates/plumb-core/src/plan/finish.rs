@@ -6,10 +6,12 @@ use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::verdict::Collected;
 use super::{Change, Plan, PlanFormat, digest, guards, order, partial};
+use crate::cost::change::{cost_note, is_priced};
 use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
+use serde_json::Value;
 
 /// Makes a plan of all that was decided.
 pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decision {
@@ -58,6 +60,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
             let note = |to: &_| dag_deadline_note(desired, kept, &change.address, to, context.input.now);
             field.note = field.to.as_ref().and_then(note);
         }
+        say_cost(&context, change, all.wanted.get(&change.address).and_then(|wanted| wanted.live.as_ref()));
     }
     all.notes.extend(std::mem::take(&mut all.unknown).into_notes());
     // Keys of elements may be what is a secret elsewhere.
@@ -88,6 +91,16 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
     plan.digest = digest::of_plan(&plan, key.is_some());
     Decision { plan, vault: context.vault, wanted: all.wanted, chosen: all.chosen }
+}
+
+/// Says beside the first field of a job's clusters that makes a run cost more or less how much that is, where it is known. No
+/// part of any digest.
+fn say_cost(context: &PlanContext<'_>, change: &mut Change, live: Option<&Value>) {
+    let Some(live) = live else { return };
+    let Some(field) = change.fields.iter_mut().find(|field| field.note.is_none() && is_priced(&field.path)) else {
+        return;
+    };
+    field.note = cost_note(context.input.desired, &context.input.live.kept_runs, &change.address, live);
 }
 
 /// Hides in the live values of a change what is or was a secret.

@@ -33,6 +33,8 @@ pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     documents.push(("months.json".to_owned(), plain(months)));
     let board = schema_for!(crate::migrate::board::Board).to_value();
     documents.push(("board.json".to_owned(), plain(board)));
+    let cost = schema_for!(crate::cost::report::CostReport).to_value();
+    documents.push(("cost.json".to_owned(), plain(cost)));
     let report = schema_for!(crate::parity::result::Report).to_value();
     documents.push(("evidence.json".to_owned(), plain(report)));
     let runs = schema_for!(crate::cost::facts::KeptRuns).to_value();
@@ -372,6 +374,7 @@ mod tests {
                 "Project.json",
                 "apply.json",
                 "board.json",
+                "cost.json",
                 "diagnosis.json",
                 "evidence.json",
                 "months.json",
