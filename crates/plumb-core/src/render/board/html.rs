@@ -83,14 +83,14 @@ fn notes(out: &mut String, board: &Board) {
 
 fn rows(out: &mut String, board: &Board) {
     let mut text = String::from(
-        "<div class=\"rows\"><table><thead><tr><th scope=\"col\">Wave</th><th scope=\"col\">Pipeline</th><th scope=\"col\">Stage</th>\
+        "<div class=\"rows own\"><table><thead><tr><th scope=\"col\">Wave</th><th scope=\"col\">Pipeline</th><th scope=\"col\">Stage</th>\
          <th scope=\"col\">Since</th><th scope=\"col\">Health</th><th scope=\"col\">Next</th></tr></thead><tbody>\n",
     );
     for row in &board.pipelines {
         let [wave, name, stage, since, health, next] = cells(row, board).map(|cell| safe(&cell));
         let class = class(row.health.state);
         text.push_str(&format!(
-            "<tr><td data-is=\"wave\">{wave}</td><th scope=\"row\"><bdi>{name}</bdi></th><td>{stage}</td><td data-is=\"since\">{since}</td><td class=\"{class}\">{health}</td><td>{next}</td></tr>\n"
+            "<tr><td>{wave}</td><th scope=\"row\"><bdi>{name}</bdi></th><td>{stage}</td><td>{since}</td><td class=\"{class}\">{health}</td><td>{next}</td></tr>\n"
         ));
     }
     text.push_str("</tbody></table></div>\n");
