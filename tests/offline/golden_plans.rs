@@ -504,7 +504,7 @@ fn wave_cuts_over() -> Plan {
         field(OUTPUT, Op::Remove, Some(json!("s3://acme-shadow/audience")), None),
         changed("AirflowDag/audience.paused", json!(true), json!(false)),
     ];
-    let change = flip(Action::CutOver, "its day has come, and every gate holds", fields);
+    let change = flip(Action::CutOver, "its day is reached, and every gate holds", fields);
     Plan { cutovers: vec![wave(Standing::Old, "it is cut over", &holds)], ..plan(vec![change]) }
 }
 

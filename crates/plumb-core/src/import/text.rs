@@ -108,7 +108,7 @@ impl<'q> Asked<'q> {
         let was = base.unwrap_or(made);
         let before = pairs(&was.questions, &made.questions);
         let mut asked = Asked::default();
-        let mut stand = Standing::default();
+        let mut stand = CommentCounts::default();
         for (question, before) in made.questions.iter().zip(&before) {
             let Some(before) = before.and_then(|index| was.questions.get(index)) else {
                 asked.fresh.push(question);
@@ -167,9 +167,9 @@ fn is_answered(question: &DecisionComment, was: &Value, theirs: &Value) -> bool 
 
 /// Counts comments that stand in a text, where several questions have the same words.
 #[derive(Default)]
-struct Standing<'q>(BTreeMap<&'q [String], usize>);
+struct CommentCounts<'q>(BTreeMap<&'q [String], usize>);
 
-impl<'q> Standing<'q> {
+impl<'q> CommentCounts<'q> {
     fn takes(&mut self, text: &str, question: &'q DecisionComment) -> bool {
         let taken = self.0.entry(&question.lines).or_default();
         *taken += 1;

@@ -29,12 +29,12 @@ pub(super) fn assume_paused(mut specs: Vec<(&Address, &'static dyn Kind, &mut No
 }
 
 /// A migration, and what it says.
-struct Named<'a> {
+struct WaveMigration<'a> {
     resource: &'a Resource,
     spec: MigrationSpec,
 }
 
-impl Named<'_> {
+impl WaveMigration<'_> {
     fn wave(&self) -> &str {
         self.spec.wave.as_deref().unwrap_or(&self.resource.address.name)
     }
@@ -58,11 +58,11 @@ impl Named<'_> {
     }
 }
 
-fn named(resources: &[Resource]) -> Vec<Named<'_>> {
+fn named(resources: &[Resource]) -> Vec<WaveMigration<'_>> {
     let named = |resource| {
         let resource: &Resource = resource;
         let spec = teardown::relation(resource.kind.name())?.migration(&resource.spec);
-        Some(Named { resource, spec })
+        Some(WaveMigration { resource, spec })
     };
     resources.iter().filter_map(named).collect()
 }
@@ -86,8 +86,8 @@ pub(super) fn check(resources: &[Resource], problems: &mut Problems) {
 }
 
 /// A DAG belongs to one migration: two would pause and start it at different times.
-fn claimed_once(migrations: &[Named<'_>], problems: &mut Problems) {
-    let mut first: BTreeMap<&str, (&Named<'_>, String)> = BTreeMap::new();
+fn claimed_once(migrations: &[WaveMigration<'_>], problems: &mut Problems) {
+    let mut first: BTreeMap<&str, (&WaveMigration<'_>, String)> = BTreeMap::new();
     for migration in migrations {
         for (dag, path) in migration.dags() {
             match first.get(dag) {
@@ -110,8 +110,8 @@ fn claimed_once(migrations: &[Named<'_>], problems: &mut Problems) {
 }
 
 /// The members of a wave have one day, and its name means nothing else.
-fn one_day(migrations: &[Named<'_>], problems: &mut Problems) {
-    let mut dated: BTreeMap<&str, (&Named<'_>, &str)> = BTreeMap::new();
+fn one_day(migrations: &[WaveMigration<'_>], problems: &mut Problems) {
+    let mut dated: BTreeMap<&str, (&WaveMigration<'_>, &str)> = BTreeMap::new();
     for migration in migrations {
         if let Some(day) = &migration.spec.cutover {
             let (first, other) = *dated.entry(migration.wave()).or_insert((migration, day));
@@ -124,7 +124,7 @@ fn one_day(migrations: &[Named<'_>], problems: &mut Problems) {
             }
         }
     }
-    let unnamed: BTreeMap<&str, &Named<'_>> = migrations
+    let unnamed: BTreeMap<&str, &WaveMigration<'_>> = migrations
         .iter()
         .filter(|migration| migration.spec.wave.is_none())
         .map(|migration| (migration.resource.address.name.as_str(), migration))
@@ -154,7 +154,7 @@ fn shown(text: &str) -> String {
 }
 
 /// What is cut over has something to pause and something to switch on.
-fn is_whole(migration: &Named<'_>, problems: &mut Problems) {
+fn is_whole(migration: &WaveMigration<'_>, problems: &mut Problems) {
     let spec = &migration.spec;
     if let Some(wave) = spec.wave.as_deref().filter(|wave| !is_name(wave)) {
         let message = format!("{} is no name of a wave", shown(wave));
@@ -184,7 +184,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// One field, one voice: what the wave sets, no manifest does.
-fn one_voice(migration: &Named<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
+fn one_voice(migration: &WaveMigration<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
     for (dag, path) in migration.dags() {
         let Some((resource, kind)) = dag_of(by_address, dag) else { continue };
         let member = kind.paused_until_cutover().0;
@@ -209,7 +209,7 @@ fn dag_of<'a>(
 }
 
 /// The clock has to start each new DAG some time after the day: otherwise nothing runs any more.
-fn has_ticks(migration: &Named<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
+fn has_ticks(migration: &WaveMigration<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
     let Some(day) = migration.spec.cutover.as_deref().and_then(|day| day.parse::<Date>().ok()) else { return };
     for dag in migration.spec.to.dags.iter().flatten() {
         let Some((resource, kind)) = dag_of(by_address, dag) else { continue };
@@ -238,7 +238,7 @@ fn zone_start(zone: &TimeZone) -> jiff::Timestamp {
 }
 
 /// What runs are given until the cutover has to be something that they can be given.
-fn shadowed(migration: &Named<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
+fn shadowed(migration: &WaveMigration<'_>, by_address: &BTreeMap<String, &Resource>, problems: &mut Problems) {
     let Some(shadow) = &migration.spec.shadow else { return };
     let started = |job: &String| {
         let job = by_address.get(job)?;
@@ -280,10 +280,10 @@ fn shadowed(migration: &Named<'_>, by_address: &BTreeMap<String, &Resource>, pro
 }
 
 /// What is said to be bridged has to be something that ties the migration to another wave.
-fn bridges(migrations: &[Named<'_>], problems: &mut Problems) {
+fn bridges(migrations: &[WaveMigration<'_>], problems: &mut Problems) {
     for migration in migrations {
         let outside: Vec<Tied<'_>> =
-            migrations.iter().filter(|other| other.wave() != migration.wave()).map(Named::tied).collect();
+            migrations.iter().filter(|other| other.wave() != migration.wave()).map(WaveMigration::tied).collect();
         let edges = ties::ties(&[migration.tied()], &outside);
         for (index, bridge) in ties::bridges(&migration.spec).enumerate() {
             if edges.iter().any(|edge| ties::touch(bridge, &edge.what)) {
@@ -338,7 +338,7 @@ pub(super) fn warnings(resources: &[Resource]) -> Vec<(&'static str, Problems)> 
     vec![("open-wave", open), ("paused-twice", paused), ("no-tick", clock)]
 }
 
-fn open_ties(migration: &Named<'_>, other: &Named<'_>, problems: &mut Problems) {
+fn open_ties(migration: &WaveMigration<'_>, other: &WaveMigration<'_>, problems: &mut Problems) {
     for edge in ties::ties(&[migration.tied()], &[other.tied()]).iter().filter(|edge| !edge.bridged) {
         problems
             .at(
@@ -352,7 +352,7 @@ fn open_ties(migration: &Named<'_>, other: &Named<'_>, problems: &mut Problems) 
 }
 
 /// A `paused` that the wave will say for itself.
-fn spoken_for(migration: &Named<'_>, dag: &Resource, kind: &dyn CutoverKind, problems: &mut Problems) {
+fn spoken_for(migration: &WaveMigration<'_>, dag: &Resource, kind: &dyn CutoverKind, problems: &mut Problems) {
     let member = kind.paused_until_cutover().0;
     let is_others = dag.kind.is_external(&dag.spec);
     if let Some(node) = dag.node.get(member).filter(|node| node.span != dag.node.span && !is_others) {

@@ -334,7 +334,7 @@ fn change(
         (WaveStep::Rollback, HoldState::Held) => held.unwrap_or_default(),
         (WaveStep::Rollback, _) if open.is_empty() => "it was begun, and the old DAGs are not at rest".to_owned(),
         (WaveStep::Rollback, _) => format!("it was begun and cannot go on: {}", open.join("; ")),
-        _ if open.is_empty() => "its day has come, and every gate holds".to_owned(),
+        _ if open.is_empty() => "its day is reached, and every gate holds".to_owned(),
         _ => "it was begun, and goes on".to_owned(),
     };
     let missing = states.iter().flat_map(|state| fields(context, wave, state, side, true)).collect();
@@ -435,7 +435,7 @@ fn words(
             "nothing is done: whether a new DAG has run since, or whether it is held, is not known".to_owned()
         }
         (WaveStep::Nothing, Standing::Between) => {
-            "it is neither as before nor cut over, and its day has not come".to_owned()
+            "it is neither as before nor cut over, and its day is not reached".to_owned()
         }
         (WaveStep::Nothing, _) => format!("it waits for {open} of {} gates", gates.len()),
     }

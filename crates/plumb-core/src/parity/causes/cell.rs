@@ -5,7 +5,7 @@ use crate::parity::types::DataType;
 
 /// What a column holds, as far as the hypotheses care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(super) enum ColumnHolds {
     Text,
     Whole,
     Decimal {
@@ -28,42 +28,45 @@ pub(super) enum Holds {
     Other,
 }
 
-impl Holds {
-    pub fn of(form: &Form) -> Holds {
+impl ColumnHolds {
+    pub fn of(form: &Form) -> ColumnHolds {
         match form {
-            Form::Micros => Holds::Time,
-            Form::Split { scale } => Holds::Split { scale: *scale },
-            Form::Plain(DataType::String) => Holds::Text,
-            Form::Plain(DataType::Integer(_)) => Holds::Whole,
+            Form::Micros => ColumnHolds::Time,
+            Form::Split { scale } => ColumnHolds::Split { scale: *scale },
+            Form::Plain(DataType::String) => ColumnHolds::Text,
+            Form::Plain(DataType::Integer(_)) => ColumnHolds::Whole,
             Form::Plain(DataType::Decimal { precision, scale }) => {
-                Holds::Decimal { precision: *precision, scale: *scale }
+                ColumnHolds::Decimal { precision: *precision, scale: *scale }
             }
             Form::Plain(of @ (DataType::Float | DataType::Double)) => {
-                Holds::Floating { is_double: *of == DataType::Double }
+                ColumnHolds::Floating { is_double: *of == DataType::Double }
             }
-            Form::Plain(DataType::Boolean) => Holds::Boolean,
-            Form::Plain(DataType::Date) => Holds::Date,
-            Form::Plain(DataType::Array(_) | DataType::Map(..)) => Holds::List,
-            Form::Plain(_) => Holds::Other,
+            Form::Plain(DataType::Boolean) => ColumnHolds::Boolean,
+            Form::Plain(DataType::Date) => ColumnHolds::Date,
+            Form::Plain(DataType::Array(_) | DataType::Map(..)) => ColumnHolds::List,
+            Form::Plain(_) => ColumnHolds::Other,
         }
     }
 
     pub fn is_number(self) -> bool {
-        self.is_exact() || matches!(self, Holds::Floating { .. } | Holds::Split { .. })
+        self.is_exact() || matches!(self, ColumnHolds::Floating { .. } | ColumnHolds::Split { .. })
     }
 
     /// A number that SQL subtracts to the last digit.
     pub fn is_exact(self) -> bool {
-        matches!(self, Holds::Whole | Holds::Decimal { .. })
+        matches!(self, ColumnHolds::Whole | ColumnHolds::Decimal { .. })
     }
 
     pub fn is_day_or_time(self) -> bool {
-        matches!(self, Holds::Date | Holds::Time)
+        matches!(self, ColumnHolds::Date | ColumnHolds::Time)
     }
 
     /// Whether its values can be told apart by a few of them: differences are counted by such columns.
     pub fn is_category(self) -> bool {
-        matches!(self, Holds::Text | Holds::Whole | Holds::Boolean | Holds::Date | Holds::Time)
+        matches!(
+            self,
+            ColumnHolds::Text | ColumnHolds::Whole | ColumnHolds::Boolean | ColumnHolds::Date | ColumnHolds::Time
+        )
     }
 }
 
@@ -73,14 +76,14 @@ pub(super) const DAY: i64 = 86_400_000_000;
 /// Both values of a cell, as expressions.
 pub(super) struct Cell<'w, 'd> {
     pub w: &'w Writer<'d>,
-    pub holds: Holds,
+    pub holds: ColumnHolds,
     pub a: String,
     pub b: String,
 }
 
 impl<'w, 'd> Cell<'w, 'd> {
     /// The cell of a column in the relation of differences.
-    pub fn of(w: &'w Writer<'d>, holds: Holds, at: usize) -> Cell<'w, 'd> {
+    pub fn of(w: &'w Writer<'d>, holds: ColumnHolds, at: usize) -> Cell<'w, 'd> {
         Cell { w, holds, a: format!("ov{at}"), b: format!("nv{at}") }
     }
 
@@ -93,16 +96,16 @@ impl<'w, 'd> Cell<'w, 'd> {
     pub fn number(&self, value: &str) -> String {
         let double = DataType::Double;
         match self.holds {
-            Holds::Whole => self.w.cast(value, &DataType::Decimal { precision: 20, scale: 0 }),
+            ColumnHolds::Whole => self.w.cast(value, &DataType::Decimal { precision: 20, scale: 0 }),
             // Spark takes a digit off the scale of a difference that needs 39 digits.
-            Holds::Decimal { precision: 38, scale } => {
+            ColumnHolds::Decimal { precision: 38, scale } => {
                 self.w.try_cast(value, &DataType::Decimal { precision: 37, scale: scale.min(37) })
             }
-            Holds::Split { .. } => {
+            ColumnHolds::Split { .. } => {
                 let part = |name: &str| self.w.cast(&format!("{value}.{}", self.w.dialect.quote(name)), &double);
                 format!("({} + {})", part("whole"), part("rest"))
             }
-            Holds::Floating { is_double: false } => self.w.cast(value, &double),
+            ColumnHolds::Floating { is_double: false } => self.w.cast(value, &double),
             _ => value.to_owned(),
         }
     }
@@ -110,7 +113,7 @@ impl<'w, 'd> Cell<'w, 'd> {
     /// A value as a double.
     pub fn double(&self, value: &str) -> String {
         match self.holds {
-            Holds::Whole | Holds::Decimal { .. } => self.w.cast(value, &DataType::Double),
+            ColumnHolds::Whole | ColumnHolds::Decimal { .. } => self.w.cast(value, &DataType::Double),
             _ => self.number(value),
         }
     }
@@ -119,8 +122,8 @@ impl<'w, 'd> Cell<'w, 'd> {
     pub fn apart(&self) -> String {
         let d = self.w.dialect;
         match self.holds {
-            Holds::Date => format!("({} - {})", d.days(&self.b), d.days(&self.a)),
-            Holds::Floating { .. } | Holds::Split { .. } => {
+            ColumnHolds::Date => format!("({} - {})", d.days(&self.b), d.days(&self.a)),
+            ColumnHolds::Floating { .. } | ColumnHolds::Split { .. } => {
                 format!("({} - {})", self.number(&self.b), self.number(&self.a))
             }
             // Numbers are narrow already.
@@ -130,7 +133,7 @@ impl<'w, 'd> Cell<'w, 'd> {
 
     /// Whether both are finite: anything but a double is.
     pub fn is_finite(&self) -> String {
-        if !matches!(self.holds, Holds::Floating { .. }) {
+        if !matches!(self.holds, ColumnHolds::Floating { .. }) {
             return "true".into();
         }
         let infinity = self.w.cast("'Infinity'", &DataType::Double);
@@ -142,9 +145,9 @@ impl<'w, 'd> Cell<'w, 'd> {
     pub fn has_places(&self, value: &str, places: u8) -> String {
         let number = self.number(value);
         match self.holds {
-            Holds::Whole => "true".into(),
-            Holds::Decimal { scale, .. } if places >= scale => "true".into(),
-            Holds::Decimal { .. } => format!("{number} = round({number}, {places})"),
+            ColumnHolds::Whole => "true".into(),
+            ColumnHolds::Decimal { scale, .. } if places >= scale => "true".into(),
+            ColumnHolds::Decimal { .. } => format!("{number} = round({number}, {places})"),
             _ => {
                 let scaled = format!("({number} * {})", self.power(places));
                 // Above that a double has no digits left.
@@ -188,8 +191,8 @@ impl<'w, 'd> Cell<'w, 'd> {
     pub fn digits(&self, value: &str) -> String {
         let d = self.w.dialect;
         let text = match self.holds {
-            Holds::Text => value.to_owned(),
-            Holds::Time => d.to_text(&d.date(&d.divided(value, &DAY.to_string()))),
+            ColumnHolds::Text => value.to_owned(),
+            ColumnHolds::Time => d.to_text(&d.date(&d.divided(value, &DAY.to_string()))),
             _ => d.to_text(value),
         };
         d.without(&text, &self.w.text("[^0-9]"))
@@ -198,11 +201,11 @@ impl<'w, 'd> Cell<'w, 'd> {
     /// The number of a value's day.
     pub fn day(&self, value: &str) -> String {
         let d = self.w.dialect;
-        if self.holds == Holds::Time { d.divided(value, &DAY.to_string()) } else { d.days(value) }
+        if self.holds == ColumnHolds::Time { d.divided(value, &DAY.to_string()) } else { d.days(value) }
     }
 
     /// How far apart both are, in days or microseconds, of one day.
     pub fn one_day(&self) -> i64 {
-        if self.holds == Holds::Time { DAY } else { 1 }
+        if self.holds == ColumnHolds::Time { DAY } else { 1 }
     }
 }

@@ -1,6 +1,6 @@
 //! The relation `x`: rows that differ, and rows that one side lacks.
 
-use super::cell::Holds;
+use super::cell::ColumnHolds;
 use super::table::BLANKS;
 use crate::parity::sql::{Dialect, JoinCounts, Joined, Statement, Writer};
 
@@ -103,7 +103,7 @@ impl<'e> Differences<'e> {
 
     /// Whether a cell is in `x`: one that differs nowhere, and has no values to count differences by, need not be read.
     pub fn has(&self, cell: usize) -> bool {
-        self.differs(cell) || Holds::of(self.joined.form_of(false, cell)).is_category()
+        self.differs(cell) || ColumnHolds::of(self.joined.form_of(false, cell)).is_category()
     }
 
     fn some_cell_differs(&self) -> String {
@@ -115,7 +115,7 @@ impl<'e> Differences<'e> {
     /// The keys whose texts are the same in every engine.
     fn sampled_by(&self) -> Vec<usize> {
         let keys = 0..self.joined.plan.keys.len();
-        keys.filter(|at| Holds::of(self.joined.form_of(true, *at)).is_category()).collect()
+        keys.filter(|at| ColumnHolds::of(self.joined.form_of(true, *at)).is_category()).collect()
     }
 
     /// A condition that holds of about as many of `n` rows as are looked at, and of the same rows in every engine. Keys that
@@ -129,8 +129,8 @@ impl<'e> Differences<'e> {
             .iter()
             .map(|at| {
                 let text = self.dialect.to_text(&format!("coalesce(ok{at}, nk{at})"));
-                match Holds::of(self.joined.form_of(true, *at)) {
-                    Holds::Text => format!("coalesce({}, '')", folded(w, &text)),
+                match ColumnHolds::of(self.joined.form_of(true, *at)) {
+                    ColumnHolds::Text => format!("coalesce({}, '')", folded(w, &text)),
                     _ => format!("coalesce({text}, '')"),
                 }
             })

@@ -1,7 +1,7 @@
 //! Differences by example: cells and rows, in the order of their keys.
 
 use super::Column;
-use super::cell::Holds;
+use super::cell::ColumnHolds;
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::shown;
 use crate::parity::plan::ComparedColumn;
@@ -15,10 +15,10 @@ const EXAMPLES: usize = 20;
 const COLUMNS: usize = 100;
 
 /// A value as a text that can be read in any engine's answer.
-fn text(w: &Writer<'_>, holds: Holds, value: &str) -> String {
+fn text(w: &Writer<'_>, holds: ColumnHolds, value: &str) -> String {
     let d = w.dialect;
     match holds {
-        Holds::Split { scale } => {
+        ColumnHolds::Split { scale } => {
             let part = |name: &str| format!("{value}.{}", d.quote(name));
             // The rest has the sign of the whole; both are shown with one.
             let sign = format!("CASE WHEN {} < 0 OR {} < 0 THEN '-' ELSE '' END", part("whole"), part("rest"));
@@ -41,7 +41,7 @@ fn of_unit(scale: u8) -> DataType {
 fn keys(differences: &Differences<'_>, w: &Writer<'_>) -> Vec<String> {
     let joined = differences.joined;
     let keys = 0..joined.plan.keys.len();
-    keys.map(|at| text(w, Holds::of(joined.form_of(true, at)), &format!("coalesce(ok{at}, nk{at})"))).collect()
+    keys.map(|at| text(w, ColumnHolds::of(joined.form_of(true, at)), &format!("coalesce(ok{at}, nk{at})"))).collect()
 }
 
 /// The order of examples: by the keys, then by values, so that the same ones are shown by either engine.
@@ -190,19 +190,19 @@ fn read_keys(differences: &Differences<'_>, values: &[Option<String>]) -> Vec<(S
     let joined = differences.joined;
     let keys = joined.plan.keys.iter().enumerate().zip(values);
     keys.map(|((at, key), value)| {
-        let holds = Holds::of(joined.form_of(true, at));
+        let holds = ColumnHolds::of(joined.form_of(true, at));
         (key.name.clone(), shown_value(holds, key, value.as_deref()))
     })
     .collect()
 }
 
 /// A value of an answer as people read it.
-fn shown_value(holds: Holds, column: &ComparedColumn, value: Option<&str>) -> Option<String> {
+fn shown_value(holds: ColumnHolds, column: &ComparedColumn, value: Option<&str>) -> Option<String> {
     let value = value?;
     let is_wall = column.old_type == DataType::TimestampNtz && column.new_type == DataType::TimestampNtz;
     Some(match holds {
-        Holds::Time => shown::instant(value, is_wall),
-        Holds::Floating { .. } => match value.parse::<f64>() {
+        ColumnHolds::Time => shown::instant(value, is_wall),
+        ColumnHolds::Floating { .. } => match value.parse::<f64>() {
             Ok(number) => format!("{number:?}"),
             Err(_) => value.to_owned(),
         },

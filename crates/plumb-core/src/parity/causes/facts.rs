@@ -1,13 +1,13 @@
 //! What was counted of one column that differs, and which cause that makes.
 
-use super::cell::Holds;
+use super::cell::ColumnHolds;
 use super::table::HYPOTHESES;
 use crate::parity::result::Explanation;
 
 /// What the engine said of the differing cells of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    pub holds: Holds,
+    pub holds: ColumnHolds,
     /// How many differing cells were looked at.
     pub of: u64,
     /// Whether no value may be said.
@@ -24,7 +24,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub fn of(holds: Holds, is_hidden: bool) -> Facts {
+    pub fn of(holds: ColumnHolds, is_hidden: bool) -> Facts {
         Facts {
             holds,
             of: 0,
@@ -63,7 +63,7 @@ impl Facts {
     /// Whether all cells have the same `shift` or `offset`.
     fn is_constant(&self, what: &str) -> Option<bool> {
         let (least, most) = (format!("least_{what}"), format!("most_{what}"));
-        if !matches!(self.holds, Holds::Floating { .. } | Holds::Split { .. }) {
+        if !matches!(self.holds, ColumnHolds::Floating { .. } | ColumnHolds::Split { .. }) {
             return Some(self.raw(&least)? == self.raw(&most)?);
         }
         // What a difference of doubles leaves behind its digits is noise.

@@ -31,7 +31,7 @@ mod tests;
 
 use super::result::{ColumnResult, OutputResult};
 use super::sql::{Dialect, JoinCounts, Joined, SqlRow, Statement};
-use cell::Holds;
+use cell::ColumnHolds;
 use differences::Differences;
 use facts::Facts;
 use rows::RowFacts;
@@ -95,7 +95,7 @@ impl<'e> Explain<'e> {
             .map(|(at, (cell, counted))| Column {
                 at,
                 same_as: at,
-                facts: Facts::of(Holds::of(joined.form_of(false, at)), cell.sensitive),
+                facts: Facts::of(ColumnHolds::of(joined.form_of(false, at)), cell.sensitive),
                 result: ColumnResult {
                     name: cell.name.clone(),
                     old_type: cell.old_type.to_string(),

@@ -1,6 +1,6 @@
 //! What explains rows that only one side has.
 
-use super::cell::Holds;
+use super::cell::ColumnHolds;
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::facts::choose;
 use super::sides::{Profile, times};
@@ -45,7 +45,8 @@ pub(super) fn statement(differences: &Differences<'_>, counts: &JoinCounts) -> O
             same.join(" AND ")
         ));
     }
-    let texts: Vec<bool> = keys.clone().map(|i| Holds::of(joined.form_of(true, i)) == Holds::Text).collect();
+    let texts: Vec<bool> =
+        keys.clone().map(|i| ColumnHolds::of(joined.form_of(true, i)) == ColumnHolds::Text).collect();
     let can_fold = texts.contains(&true) && counts.only_old > 0 && counts.only_new > 0;
     let blanks = if can_fold { w.text(BLANKS) } else { String::new() };
     let fold = |value: String, is_text: bool, whitespace: bool| match (is_text, whitespace) {
@@ -79,8 +80,8 @@ pub(super) fn statement(differences: &Differences<'_>, counts: &JoinCounts) -> O
     for (is_key, at) in times(joined) {
         for (only, side) in [(ONLY_OLD, 'o'), (ONLY_NEW, 'n')] {
             let value = format!("{side}{}{at}", if is_key { "k" } else { "v" });
-            let value = match Holds::of(joined.form_of(is_key, at)) {
-                Holds::Date => d.days(&value),
+            let value = match ColumnHolds::of(joined.form_of(is_key, at)) {
+                ColumnHolds::Date => d.days(&value),
                 _ => value,
             };
             all.extend(["min", "max"].map(|function| format!("{function}(CASE WHEN {only} THEN {value} END)")));
@@ -180,7 +181,7 @@ fn missing_partition(
     by_instant: bool,
 ) -> Option<(&'static str, u64, String)> {
     let mut best: Option<(u64, usize, String)> = None;
-    let is_by = |candidate: &Candidate| (candidate.holds == Holds::Time) == by_instant;
+    let is_by = |candidate: &Candidate| (candidate.holds == ColumnHolds::Time) == by_instant;
     for (at, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| is_by(candidate)) {
         let missing: Vec<(&SpreadValue, u64, bool)> = values
             .0

@@ -1,6 +1,6 @@
 //! Values as people read them: the same text from either engine.
 
-use super::cell::{DAY, Holds};
+use super::cell::{ColumnHolds, DAY};
 use jiff::{SignedDuration, Timestamp};
 
 /// A number without zeros at its end: `0.0100` is `0.01`, `1.0E2` is `100`.
@@ -29,10 +29,10 @@ pub(super) fn double(value: f64) -> String {
 }
 
 /// A distance of days or times with its sign: `+1 h`, `-5 h 30 min`, `+1 day`.
-pub(super) fn span(holds: Holds, apart: i64) -> String {
+pub(super) fn span(holds: ColumnHolds, apart: i64) -> String {
     let sign = if apart < 0 { '-' } else { '+' };
     let mut rest = apart.unsigned_abs();
-    let day = if holds == Holds::Time { DAY.unsigned_abs() } else { 1 };
+    let day = if holds == ColumnHolds::Time { DAY.unsigned_abs() } else { 1 };
     let days = rest / day;
     let mut parts = Vec::new();
     if days > 0 {
@@ -105,9 +105,9 @@ mod tests {
             (1, "+0.000001 s"),
             (0, "+0"),
         ] {
-            assert_eq!(span(Holds::Time, micros), wanted);
+            assert_eq!(span(ColumnHolds::Time, micros), wanted);
         }
-        assert_eq!(span(Holds::Date, -7), "-7 days");
+        assert_eq!(span(ColumnHolds::Date, -7), "-7 days");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What both sides hold as a whole: how far values span, and their histograms.
 
 use super::Column;
-use super::cell::{Cell, Holds};
+use super::cell::{Cell, ColumnHolds};
 use super::differences::Differences;
 use super::shown;
 use crate::parity::result::Histogram;
@@ -18,7 +18,7 @@ const BINS: usize = 20;
 pub(super) fn times(joined: &Joined<'_>) -> Vec<(bool, usize)> {
     let keys = (0..joined.plan.keys.len()).map(|at| (true, at));
     let all = keys.chain((0..joined.plan.cells.len()).map(|at| (false, at)));
-    all.filter(|(is_key, at)| Holds::of(joined.form_of(*is_key, *at)).is_day_or_time()).take(TIMES).collect()
+    all.filter(|(is_key, at)| ColumnHolds::of(joined.form_of(*is_key, *at)).is_day_or_time()).take(TIMES).collect()
 }
 
 /// What is known of a column of both sides.
@@ -26,7 +26,7 @@ pub(super) fn times(joined: &Joined<'_>) -> Vec<(bool, usize)> {
 struct KnownEnds {
     is_key: bool,
     at: usize,
-    holds: Holds,
+    holds: ColumnHolds,
     /// The least and the largest finite value: numbers, days, microseconds.
     range: Option<(String, String)>,
     values_of_old: u64,
@@ -54,26 +54,26 @@ impl Profile {
 }
 
 /// The columns that are profiled: those that get a histogram, the times that differ, and those by which late rows are found.
-fn profiled(joined: &Joined<'_>, columns: &[Column], counts: &JoinCounts) -> Vec<(bool, usize, Holds)> {
+fn profiled(joined: &Joined<'_>, columns: &[Column], counts: &JoinCounts) -> Vec<(bool, usize, ColumnHolds)> {
     let differing =
         columns.iter().filter(|column| column.facts.holds.is_number() || column.facts.holds.is_day_or_time());
     let shown =
         differing.clone().filter(|column| !column.facts.is_hidden).take(HISTOGRAMS).map(|column| (false, column.at));
-    let shifted = differing.filter(|column| column.facts.holds == Holds::Time).map(|column| (false, column.at));
+    let shifted = differing.filter(|column| column.facts.holds == ColumnHolds::Time).map(|column| (false, column.at));
     let late = if counts.only_old.max(counts.only_new) > 1 { times(joined) } else { Vec::new() };
     let mut all: Vec<(bool, usize)> = shown.chain(shifted).chain(late).collect();
     all.sort_unstable();
     all.dedup();
-    all.into_iter().map(|(is_key, at)| (is_key, at, Holds::of(joined.form_of(is_key, at)))).collect()
+    all.into_iter().map(|(is_key, at)| (is_key, at, ColumnHolds::of(joined.form_of(is_key, at)))).collect()
 }
 
 /// A value of a side as something that has an order and a difference: a number, days or microseconds, and finite.
-fn measured(w: &Writer<'_>, holds: Holds, value: &str) -> String {
+fn measured(w: &Writer<'_>, holds: ColumnHolds, value: &str) -> String {
     let cell = Cell { w, holds, a: value.to_owned(), b: value.to_owned() };
     match holds {
-        Holds::Date => w.dialect.days(value),
-        Holds::Floating { .. } => format!("CASE WHEN {} THEN {} END", cell.is_finite(), cell.number(value)),
-        Holds::Split { .. } => cell.number(value),
+        ColumnHolds::Date => w.dialect.days(value),
+        ColumnHolds::Floating { .. } => format!("CASE WHEN {} THEN {} END", cell.is_finite(), cell.number(value)),
+        ColumnHolds::Split { .. } => cell.number(value),
         _ => value.to_owned(),
     }
 }
@@ -126,7 +126,7 @@ pub(super) fn read_profile(
 }
 
 /// The columns that get a histogram, each with its range.
-fn binned<'p>(profile: &'p Profile, columns: &[Column]) -> Vec<(usize, Holds, &'p str, &'p str)> {
+fn binned<'p>(profile: &'p Profile, columns: &[Column]) -> Vec<(usize, ColumnHolds, &'p str, &'p str)> {
     let shown = columns.iter().filter(|column| !column.facts.is_hidden).filter_map(|column| {
         let known = profile.of(false, column.at)?;
         let (least, most) = known.range.as_ref()?;
@@ -181,8 +181,8 @@ pub(super) fn read_histogram(profile: &Profile, columns: &mut [Column], answer: 
         let Some(column) = columns.iter_mut().find(|column| column.at == at) else { continue };
         let is_wall = column.result.old_type == "timestamp_ntz" && column.result.new_type == "timestamp_ntz";
         let text = |value: &str| match holds {
-            Holds::Time => shown::instant(value, is_wall),
-            Holds::Date => shown::day(value),
+            ColumnHolds::Time => shown::instant(value, is_wall),
+            ColumnHolds::Date => shown::day(value),
             _ => shown::number(value),
         };
         let [old, new] = bins.map(|bins| bins.to_vec());

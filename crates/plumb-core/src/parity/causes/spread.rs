@@ -1,6 +1,6 @@
 //! Where the differences are: by the values of a column.
 
-use super::cell::{Cell, Holds};
+use super::cell::{Cell, ColumnHolds};
 use super::differences::{Differences, ONLY_NEW, ONLY_OLD};
 use super::shown;
 use crate::parity::plan::{ComparedColumn, Relation};
@@ -18,7 +18,7 @@ const CANDIDATES: usize = 4;
 pub(super) struct Candidate {
     pub is_key: bool,
     pub at: usize,
-    pub holds: Holds,
+    pub holds: ColumnHolds,
     pub name: String,
     /// Whether folders are named after it.
     pub is_partition: bool,
@@ -48,14 +48,16 @@ impl Candidate {
 
     fn of(&self, w: &Writer<'_>, value: &str) -> String {
         match self.holds {
-            Holds::Time => Cell { w, holds: self.holds, a: String::new(), b: String::new() }.day(&format!("({value})")),
+            ColumnHolds::Time => {
+                Cell { w, holds: self.holds, a: String::new(), b: String::new() }.day(&format!("({value})"))
+            }
             _ => value.to_owned(),
         }
     }
 
     /// How reports name it.
     pub fn by(&self) -> String {
-        if self.holds == Holds::Time { format!("day of {}", self.name) } else { self.name.clone() }
+        if self.holds == ColumnHolds::Time { format!("day of {}", self.name) } else { self.name.clone() }
     }
 
     /// Whether it has few values, each of them often enough that a value says more than a row. `rows` may be part of them.
@@ -97,7 +99,7 @@ pub(super) fn candidates(joined: &Joined<'_>) -> Vec<Candidate> {
     let candidate = |is_key: bool, at: usize, column: &ComparedColumn| Candidate {
         is_key,
         at,
-        holds: Holds::of(joined.form_of(is_key, at)),
+        holds: ColumnHolds::of(joined.form_of(is_key, at)),
         name: column.name.clone(),
         is_partition: folders.contains(&column.old.to_lowercase()) || folders.contains(&column.new.to_lowercase()),
         is_hidden: column.sensitive,
@@ -206,7 +208,7 @@ pub(super) fn read(values: &mut Values, candidates: &[Candidate], answer: &[SqlR
         let candidate = candidate.ok_or_else(|| format!("the engine answered column {at}"))?;
         let value = row.get(1).cloned().flatten();
         let value = match candidates[candidate].holds {
-            Holds::Time => value.map(|days| shown::day(&days)),
+            ColumnHolds::Time => value.map(|days| shown::day(&days)),
             _ => value,
         };
         values.0.push(SpreadValue {

@@ -1,6 +1,6 @@
 //! The hypotheses about cells that differ, in the order in which they are tried: what is more specific comes first.
 
-use super::cell::{Cell, DAY, Holds};
+use super::cell::{Cell, ColumnHolds, DAY};
 use super::facts::Facts;
 use super::shown::{number, span};
 use crate::parity::types::DataType;
@@ -9,7 +9,7 @@ use crate::parity::types::DataType;
 pub(super) struct Hypothesis {
     /// As reports name it.
     pub name: &'static str,
-    pub fits: fn(Holds) -> bool,
+    pub fits: fn(ColumnHolds) -> bool,
     /// Conditions on one cell, each with the name under which those are counted that it holds of.
     pub tests: fn(&Cell<'_, '_>) -> Vec<(String, String)>,
     /// Other aggregates over the differing cells: a name, `min`, `max` or `mode`, and an expression.
@@ -57,10 +57,10 @@ macro_rules! simple {
 pub(super) const HYPOTHESES: &[Hypothesis] = &[
     Hypothesis {
         name: "null_vs_empty",
-        fits: |holds| matches!(holds, Holds::Text | Holds::List),
+        fits: |holds| matches!(holds, ColumnHolds::Text | ColumnHolds::List),
         tests: |cell| {
             let empty = |value: &str| match cell.holds {
-                Holds::List => format!("{} = 0", cell.w.dialect.length(value)),
+                ColumnHolds::List => format!("{} = 0", cell.w.dialect.length(value)),
                 _ => format!("{value} = ''"),
             };
             let test = format!(
@@ -74,7 +74,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
         },
         measures: no_measures,
         judge: |facts| {
-            let empty = if facts.holds == Holds::List { "empty" } else { "''" };
+            let empty = if facts.holds == ColumnHolds::List { "empty" } else { "''" };
             let says = match (facts.count("null_to_value"), facts.count("value_to_null")) {
                 (_, 0) => format!("null in old, {empty} in new"),
                 (0, _) => format!("{empty} in old, null in new"),
@@ -87,7 +87,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     simple!("null_to_value", |_| true, |cell| format!("{} IS NULL", cell.a), "null in old, a value in new"),
     simple!(
         "whitespace",
-        |holds| holds == Holds::Text,
+        |holds| holds == ColumnHolds::Text,
         |cell| {
             let blanks = cell.w.text(BLANKS);
             let without = |value: &str| cell.w.dialect.without(value, &blanks);
@@ -97,28 +97,28 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     simple!(
         "case",
-        |holds| holds == Holds::Text,
+        |holds| holds == ColumnHolds::Text,
         |cell| format!("lower({}) = lower({})", cell.a, cell.b),
         "the same but for upper and lower case"
     ),
     simple!(
         "unicode_normalisation",
-        |holds| holds == Holds::Text,
+        |holds| holds == ColumnHolds::Text,
         |cell| cell.w.dialect.same_composed(&cell.a, &cell.b),
         "the same letters, composed otherwise (NFC, NFD)"
     ),
     Hypothesis {
         name: "array_order",
-        fits: |holds| matches!(holds, Holds::Text | Holds::List),
+        fits: |holds| matches!(holds, ColumnHolds::Text | ColumnHolds::List),
         tests: |cell| {
             let d = cell.w.dialect;
             let sorted = |value: &str| match cell.holds {
-                Holds::List => d.sorted(value),
+                ColumnHolds::List => d.sorted(value),
                 // `a,b`, and JSON as well.
                 _ => d.sorted(&d.split(&d.without(value, &cell.w.text(r#"[\s\[\]{}"]"#)))),
             };
             let several = match cell.holds {
-                Holds::List => "",
+                ColumnHolds::List => "",
                 _ => " AND LIST LIKE '%,%'",
             };
             let several = several.replace("LIST", &cell.a);
@@ -126,23 +126,23 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
         },
         measures: no_measures,
         judge: |facts| {
-            let what = if facts.holds == Holds::List { "elements" } else { "parts between commas" };
+            let what = if facts.holds == ColumnHolds::List { "elements" } else { "parts between commas" };
             Some((facts.count("array_order"), format!("the same {what} in another order")))
         },
     },
     simple!(
         "sign",
-        Holds::is_number,
+        ColumnHolds::is_number,
         |cell| format!("{} = -{}", cell.number(&cell.a), cell.number(&cell.b)),
         "the sign is the other one"
     ),
     Hypothesis {
         name: "permuted",
-        fits: |holds| holds != Holds::Boolean,
+        fits: |holds| holds != ColumnHolds::Boolean,
         tests: no_tests,
         measures: |cell| {
             let text = |value: &str| match cell.holds {
-                Holds::List | Holds::Other | Holds::Split { .. } => cell.w.dialect.to_text(value),
+                ColumnHolds::List | ColumnHolds::Other | ColumnHolds::Split { .. } => cell.w.dialect.to_text(value),
                 _ => value.to_owned(),
             };
             vec![
@@ -159,7 +159,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     simple!(
         "generated",
-        |holds| holds == Holds::Text,
+        |holds| holds == ColumnHolds::Text,
         |cell| {
             let d = cell.w.dialect;
             let uuid = cell.w.text("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$");
@@ -179,7 +179,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     simple!(
         "number_format",
-        |holds| holds == Holds::Text,
+        |holds| holds == ColumnHolds::Text,
         |cell| {
             let wide = DataType::Decimal { precision: 38, scale: 12 };
             let test = |with: &str| {
@@ -195,7 +195,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     Hypothesis {
         name: "truncated",
-        fits: |holds| holds == Holds::Text,
+        fits: |holds| holds == ColumnHolds::Text,
         tests: |cell| {
             let test = |a: &str, b: &str| {
                 let begins = cell.w.dialect.begins_with(a, b);
@@ -218,7 +218,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     simple!(
         "week_year",
-        |holds| holds.is_day_or_time() || matches!(holds, Holds::Text | Holds::Whole),
+        |holds| holds.is_day_or_time() || matches!(holds, ColumnHolds::Text | ColumnHolds::Whole),
         |cell| {
             let d = cell.w.dialect;
             let (a, b) = (cell.digits(&cell.a), cell.digits(&cell.b));
@@ -232,7 +232,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     simple!(
         "float_noise",
-        |holds| matches!(holds, Holds::Floating { .. }),
+        |holds| matches!(holds, ColumnHolds::Floating { .. }),
         |cell| {
             let (a, b) = (cell.number(&cell.a), cell.number(&cell.b));
             let bound = format!("{} * greatest(abs({a}), abs({b}))", cell.w.double(1e-9));
@@ -242,7 +242,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     simple!(
         "float32",
-        |holds| holds == Holds::Floating { is_double: true },
+        |holds| holds == ColumnHolds::Floating { is_double: true },
         |cell| {
             let narrow = |value: &str| cell.w.cast(&cell.w.try_cast(value, &DataType::Float), &DataType::Double);
             format!(
@@ -258,7 +258,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     Hypothesis {
         name: "rounding",
-        fits: |holds| matches!(holds, Holds::Floating { .. } | Holds::Decimal { .. }),
+        fits: |holds| matches!(holds, ColumnHolds::Floating { .. } | ColumnHolds::Decimal { .. }),
         tests: |cell| {
             let mut tests = Vec::new();
             for (side, cell) in
@@ -285,13 +285,13 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     Hypothesis {
         name: "truncated",
-        fits: |holds| matches!(holds, Holds::Floating { .. } | Holds::Decimal { .. } | Holds::Time),
+        fits: |holds| matches!(holds, ColumnHolds::Floating { .. } | ColumnHolds::Decimal { .. } | ColumnHolds::Time),
         tests: |cell| {
             let mut tests = Vec::new();
             for (side, cell) in
                 [("new", Cell { a: cell.a.clone(), b: cell.b.clone(), ..*cell }), ("old", cell.mirrored())]
             {
-                if cell.holds == Holds::Time {
+                if cell.holds == ColumnHolds::Time {
                     for (unit, name) in UNITS {
                         let rest = cell.w.dialect.modulo(&cell.a, &unit.to_string());
                         tests.push((format!("truncated:{side}:{name}"), format!("{} - {rest} = {}", cell.a, cell.b)));
@@ -314,13 +314,13 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
         measures: no_measures,
         judge: |facts| {
             let (side, at, count) = facts.most("truncated")?;
-            let at = if facts.holds == Holds::Time { format!("to {at}") } else { format!("after {at} places") };
+            let at = if facts.holds == ColumnHolds::Time { format!("to {at}") } else { format!("after {at} places") };
             Some((count, format!("{side} is cut {at}")))
         },
     },
     simple!(
         "overflow",
-        Holds::is_exact,
+        ColumnHolds::is_exact,
         |cell| {
             let (a, b, apart) = (cell.number(&cell.a), cell.number(&cell.b), cell.apart());
             let ends = |x: &str, y: &str| {
@@ -332,10 +332,10 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     Hypothesis {
         name: "last_place",
-        fits: |holds| matches!(holds, Holds::Floating { .. } | Holds::Decimal { .. }),
+        fits: |holds| matches!(holds, ColumnHolds::Floating { .. } | ColumnHolds::Decimal { .. }),
         tests: |cell| {
             let of_type = match cell.holds {
-                Holds::Decimal { scale, .. } if scale < 37 => Some(scale),
+                ColumnHolds::Decimal { scale, .. } if scale < 37 => Some(scale),
                 _ => None,
             };
             let mut tests: Vec<String> = PLACES
@@ -366,13 +366,13 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     simple!(
         "precision_lost",
-        |holds| holds.is_exact() || matches!(holds, Holds::Split { .. }),
+        |holds| holds.is_exact() || matches!(holds, ColumnHolds::Split { .. }),
         |cell| format!("{} = {}", cell.double(&cell.a), cell.double(&cell.b)),
         "the same as a double: digits were lost on the way"
     ),
     simple!(
         "calendar_rebase",
-        Holds::is_day_or_time,
+        ColumnHolds::is_day_or_time,
         |cell| {
             let d = cell.w.dialect;
             let (a, b) = (cell.day(&cell.a), cell.day(&cell.b));
@@ -383,7 +383,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
                 format!("{} - {} - 2", d.divided(&year, "100"), d.divided(&year, "400"))
             };
             let whole = match cell.holds {
-                Holds::Time => format!("{} = 0", d.modulo(&cell.apart(), &DAY.to_string())),
+                ColumnHolds::Time => format!("{} = 0", d.modulo(&cell.apart(), &DAY.to_string())),
                 _ => "true".to_owned(),
             };
             // 1582-10-15, the first day of the Gregorian calendar.
@@ -397,7 +397,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     ),
     Hypothesis {
         name: "day_shift",
-        fits: Holds::is_day_or_time,
+        fits: ColumnHolds::is_day_or_time,
         tests: |cell| vec![("day_shift".into(), format!("abs({}) = {}", cell.apart(), cell.one_day()))],
         measures: |cell| {
             vec![
@@ -418,7 +418,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     Hypothesis {
         name: "timezone",
-        fits: |holds| holds == Holds::Time,
+        fits: |holds| holds == ColumnHolds::Time,
         tests: |cell| {
             let apart = cell.apart();
             let quarters = cell.w.dialect.modulo(&apart, "900000000");
@@ -438,7 +438,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     Hypothesis {
         name: "constant_shift",
-        fits: Holds::is_day_or_time,
+        fits: ColumnHolds::is_day_or_time,
         tests: |cell| vec![("shift".into(), format!("{} IS NOT NULL", cell.apart()))],
         measures: no_measures,
         judge: |facts| {
@@ -454,7 +454,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     Hypothesis {
         name: "constant_offset",
-        fits: Holds::is_number,
+        fits: ColumnHolds::is_number,
         tests: |cell| vec![("offset".into(), format!("{} AND {} IS NOT NULL", cell.is_finite(), cell.apart()))],
         measures: |cell| {
             let apart = format!("CASE WHEN {} THEN {} END", cell.is_finite(), cell.apart());
@@ -474,7 +474,7 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
     },
     Hypothesis {
         name: "constant_factor",
-        fits: Holds::is_number,
+        fits: ColumnHolds::is_number,
         tests: |cell| vec![("factor".into(), format!("{} IS NOT NULL", factor(cell)))],
         measures: |cell| vec![("least_factor", "min", factor(cell)), ("most_factor", "max", factor(cell))],
         judge: |facts| {
@@ -489,9 +489,9 @@ pub(super) const HYPOTHESES: &[Hypothesis] = &[
 ];
 
 /// The digits behind the point to which a number of a type may have been rounded.
-fn places(holds: Holds) -> impl Iterator<Item = u8> {
+fn places(holds: ColumnHolds) -> impl Iterator<Item = u8> {
     PLACES.filter(move |places| match holds {
-        Holds::Decimal { scale, .. } => *places < scale,
+        ColumnHolds::Decimal { scale, .. } => *places < scale,
         _ => true,
     })
 }

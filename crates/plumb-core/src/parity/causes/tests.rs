@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::cell::Holds;
+use super::cell::ColumnHolds;
 use super::facts::{Facts, choose};
 use super::*;
 use crate::parity::plan::{ColumnRule, ComparedColumn, OutputPlan, Relation, SidePlan};
@@ -48,7 +48,7 @@ fn counts(only_old: u64, differing: &[u64]) -> JoinCounts {
     counts
 }
 
-fn facts(holds: Holds, of: u64, counts: &[(&str, u64)], values: &[(&'static str, &str)]) -> Facts {
+fn facts(holds: ColumnHolds, of: u64, counts: &[(&str, u64)], values: &[(&'static str, &str)]) -> Facts {
     Facts {
         of,
         counts: counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
@@ -101,7 +101,7 @@ fn a_cause_explains_nearly_all_and_the_first_one_wins() {
 #[test]
 fn whether_other_cells_are_equal_tells_a_zone_from_a_shift() {
     let shift = [("least_shift", "3600000000"), ("most_shift", "3600000000")];
-    let mut facts = facts(Holds::Time, 10, &[("timezone", 10), ("shift", 10)], &shift);
+    let mut facts = facts(ColumnHolds::Time, 10, &[("timezone", 10), ("shift", 10)], &shift);
     let cause = |facts: &Facts| facts.explain().0;
     assert_eq!(cause(&facts), Some("constant_shift"));
     facts.has_equal_cells = true;
@@ -116,24 +116,39 @@ fn whether_other_cells_are_equal_tells_a_zone_from_a_shift() {
 #[test]
 fn most_cells_may_have_one_offset_and_a_single_one_proves_none() {
     let values = [("least_offset", "1"), ("most_offset", "5"), ("usual_offset", "5")];
-    let mut most = facts(Holds::Whole, 200, &[("offset", 200)], &values);
+    let mut most = facts(ColumnHolds::Whole, 200, &[("offset", 200)], &values);
     assert_eq!(most.unconfirmed("offset"), Some("5"));
     assert_eq!(most.explain().0, None);
     most.usual.push(("offset", 199));
     assert_eq!((most.explain().0, most.explain().1[0].says.as_str()), (Some("constant_offset"), "each is +5"));
-    let one = facts(Holds::Whole, 1, &[("offset", 1)], &[("least_offset", "5"), ("most_offset", "5")]);
+    let one = facts(ColumnHolds::Whole, 1, &[("offset", 1)], &[("least_offset", "5"), ("most_offset", "5")]);
     assert_eq!(one.explain(), (None, vec![]));
 }
 
 #[test]
 fn a_hidden_column_has_causes_without_values() {
     for (holds, counts, values, cause) in [
-        (Holds::Whole, vec![("offset", 9)], vec![("least_offset", "4711"), ("most_offset", "4711")], "constant_offset"),
-        (Holds::Whole, vec![("factor", 9)], vec![("least_factor", "4711"), ("most_factor", "4711")], "constant_factor"),
-        (Holds::Time, vec![("shift", 9)], vec![("least_shift", "4711"), ("most_shift", "4711")], "constant_shift"),
-        (Holds::Text, vec![("truncated:new", 9)], vec![("shortest", "4711"), ("longest", "4711")], "truncated"),
         (
-            Holds::Decimal { precision: 9, scale: 2 },
+            ColumnHolds::Whole,
+            vec![("offset", 9)],
+            vec![("least_offset", "4711"), ("most_offset", "4711")],
+            "constant_offset",
+        ),
+        (
+            ColumnHolds::Whole,
+            vec![("factor", 9)],
+            vec![("least_factor", "4711"), ("most_factor", "4711")],
+            "constant_factor",
+        ),
+        (
+            ColumnHolds::Time,
+            vec![("shift", 9)],
+            vec![("least_shift", "4711"), ("most_shift", "4711")],
+            "constant_shift",
+        ),
+        (ColumnHolds::Text, vec![("truncated:new", 9)], vec![("shortest", "4711"), ("longest", "4711")], "truncated"),
+        (
+            ColumnHolds::Decimal { precision: 9, scale: 2 },
             vec![("last_place", 9)],
             vec![("least_apart", "47.11"), ("most_apart", "47.11")],
             "last_place",
