@@ -193,7 +193,7 @@ const EMR_STEPS: &[StoryStep] = &[
     },
     StoryStep {
         title: "cut over",
-        words: "The day has come. One change pauses the old DAG, gives the new one its real parameters, and switches it on.",
+        words: "The day is reached. One change pauses the old DAG, gives the new one its real parameters, and switches it on.",
         play: |stage| Box::pin(months::cut_over(stage)),
     },
     StoryStep {
