@@ -30,8 +30,6 @@ pub struct WaveKnown<'k> {
     pub successors: Vec<(Address, Vec<Successor>)>,
     pub evidence: &'k Evidence,
     pub kept_runs: &'k [KeptRuns],
-    /// The target's name, of which the runs have to be.
-    pub target: &'k str,
     /// What runs are priced by; why that cannot be told.
     pub prices: Result<Option<Prices>, String>,
     pub edges: Vec<WaveEdge>,

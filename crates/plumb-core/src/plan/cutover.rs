@@ -184,7 +184,6 @@ fn one(context: &PlanContext<'_>, wave: &Wave<'_>, waves: &[Wave<'_>], all: &mut
         successors: wave.members.iter().map(|member| successors(context, member)).collect(),
         evidence: &live.evidence,
         kept_runs: &live.kept_runs,
-        target: &context.input.desired.target.name,
         prices: Prices::of_target(context.input.desired),
         edges: edges(wave, waves),
         undeployed: undeployed(context, wave, all),
