@@ -89,8 +89,8 @@ pub async fn play(major: u8) {
     let project = Project::begin(major).await;
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     // A tick that every month has, some days off.
-    let days = (10..=20).map(|days| today.checked_add(jiff::Span::new().days(days)).unwrap());
-    let tick = days.filter(|day| day.day() <= 28).next().unwrap();
+    let mut days = (10..=20).map(|days| today.checked_add(jiff::Span::new().days(days)).unwrap());
+    let tick = days.find(|day| day.day() <= 28).unwrap();
     let cron = format!("0 4 {} * *", tick.day());
     std::fs::write(project.airflow.dags.join("old_code.py"), old_code(&cron, today)).unwrap();
     project.person.until("dags/old_code", "the old DAG is parsed", |dag| dag["dag_id"] == "old_code").await;
