@@ -34,7 +34,7 @@ pub(super) async fn replay(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.post("/_sandbox/settings", &times()).await?;
     manifests(stage)?;
     stage.commit_now("Ben Okafor", "Tell the audience its month, and where it writes until the cutover").await?;
-    stage.quietly(&["validate", TARGET[0], TARGET[1]]).await?.exits(0)?;
+    stage.plumb(&["validate", TARGET[0], TARGET[1]]).await?.exits(0)?;
     stage.apply_quietly().await?;
     let parameters = new_dag(stage).await?;
     must(parameters.1 && parameters.0["output"] == SHADOW, || format!("the new DAG is {parameters:?}"))?;
