@@ -6,7 +6,7 @@ use crate::world::{self, Files, World, options};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned, civil::Date};
 use plumb::apply::{self, UnwatchedApply};
-use plumb_core::cutover::{Hold, Holds, rollback};
+use plumb_core::cutover::{Hold, Holds, PendingCutover, rollback};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Baselines, Decision, Live};
 use plumb_model::stats::draw::SeededDraws;
@@ -101,16 +101,18 @@ impl TwoYears {
         (live, decision)
     }
 
-    /// Plans and applies; whether the wave was in it, and the plan.
-    async fn apply(&self) -> (bool, Decision) {
+    /// Plans and applies; what was in it: whether the wave was, how many changes, and the waves that wait.
+    async fn apply(&self) -> (bool, usize, Vec<PendingCutover>) {
         let desired = self.desired();
         let (live, decision) = self.plan(&desired).await;
-        let kept = decision.clone();
+        let (changes, text) = (&decision.plan.changes, world::text(&decision.plan));
+        let wave = changes.iter().any(|change| change.address.kind == "Wave");
+        let told = (wave, changes.len(), decision.plan.cutovers.clone());
         let services = self.world.services();
         let stop = Arc::new(AtomicBool::new(false));
         let outcome = apply::apply(&services, &desired, &live, decision, options(), &UnwatchedApply, stop).await;
-        world::assert_done(&outcome, &world::text(&kept.plan));
-        (kept.plan.changes.iter().any(|change| change.address.kind == "Wave"), kept)
+        world::assert_done(&outcome, &text);
+        told
     }
 
     /// Has the wave cut over at a day, by what its plans say: waits where something runs, and takes the start that is named.
@@ -120,12 +122,11 @@ impl TwoYears {
         let begins: Zoned = day.to_zoned(self.zone.clone()).unwrap();
         self.until((begins.timestamp() + hour.hours()).max(self.now().await)).await;
         for _ in 0..60 {
-            let (done, decision) = self.apply().await;
+            let (done, _, waits) = self.apply().await;
             if done {
                 return;
             }
-            let gates = &decision.plan.cutovers[0].gates;
-            let gap = gates.iter().find(|gate| gate.gate.name == "noGap" && !gate.gate.holds);
+            let gap = waits[0].gates.iter().find(|gate| gate.gate.name == "noGap" && !gate.gate.holds);
             let named = gap.and_then(|gap| gap.gate.says.split_once("`start_date: "));
             match named.and_then(|(_, rest)| rest.split_once('`')) {
                 Some((start, _)) if start != self.start => self.start = start.to_owned(),
@@ -140,9 +141,9 @@ impl TwoYears {
         let wave = rollback::dated(&desired, "1").unwrap();
         let hold: Hold = rollback::hold(&wave, "ada", self.now().await, "late").unwrap();
         self.holds.holds.push(hold);
-        let (was_in_it, _) = self.apply().await;
+        let (was_in_it, ..) = self.apply().await;
         assert!(was_in_it, "it was not taken back");
-        assert_eq!(self.apply().await.1.plan.changes.len(), 0);
+        assert_eq!(self.apply().await.1, 0, "something is left to do");
     }
 
     /// How often each period was run, by a DAG.
