@@ -226,7 +226,10 @@ mod tests {
         git.commit(Some("HEAD"), &who, &who, "a commit", &tree, &parents).unwrap()
     }
 
-    fn walk(repo: &Repo) -> (Vec<(i64, Vec<(String, Option<String>)>)>, WalkEnd) {
+    /// When a commit was made, and the files that it changed with their texts.
+    type SeenCommit = (i64, Vec<(String, Option<String>)>);
+
+    fn walk(repo: &Repo) -> (Vec<SeenCommit>, WalkEnd) {
         let paths = ["manifests".to_owned()];
         let files = WalkedFiles {
             paths: &paths,

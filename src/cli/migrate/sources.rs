@@ -182,8 +182,11 @@ fn files(project: &Project) -> Result<StageFiles, Failure> {
     Ok(found)
 }
 
+/// The path of a file, and its text or why there is none.
+type ReadText = (String, Result<String, String>);
+
 /// The JSON files of a folder, in the project's folder or at the commit that is looked at.
-fn texts(project: &Project, folder: &str) -> Result<Vec<(String, Result<String, String>)>, Failure> {
+fn texts(project: &Project, folder: &str) -> Result<Vec<ReadText>, Failure> {
     let failed = |e: String| Failure::error(format!("{folder}/: {e}"));
     if let (Some(repo), Some(_)) = (&project.repo, &project.targeted.at) {
         let files = repo.files_of("HEAD").and_then(|files| files.folder(folder, ".json"));

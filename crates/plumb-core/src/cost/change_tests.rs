@@ -65,6 +65,6 @@ fn what_is_not_known_is_not_said() {
     assert_eq!(told(&before, &[of("r9.huge", 1, "ON_DEMAND")], &runs), None, "no price");
     assert_eq!(told(&before, &[before[0].clone(), after[0].clone()], &runs), None, "another cluster");
     let pool = json!({"instance_pool_id": "p", "num_workers": 2});
-    assert_eq!(told(&before, &[pool.clone()], &runs), None);
+    assert_eq!(told(&before, std::slice::from_ref(&pool), &runs), None);
     assert_eq!(told(&[pool.clone(), before[0].clone()], &[pool, after[0].clone()], &runs).unwrap(), "0.00 to +0.34");
 }

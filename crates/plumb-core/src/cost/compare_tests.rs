@@ -161,7 +161,7 @@ fn the_gate_wants_every_priced_period_cheaper_and_one_at_least() {
     assert!(!gate(&[]).holds && !gate(&[kept("2026-08", vec![old("a", 1)])]).holds);
     let other = KeptRuns { target: "test".into(), ..good.clone() };
     assert!(!gate(&[other]).holds, "of another target");
-    assert!(!is_cheaper(&[good.clone()], "prod", "audience", Ok(None)).holds);
+    assert!(!is_cheaper(std::slice::from_ref(&good), "prod", "audience", Ok(None)).holds);
     let why = is_cheaper(&[good], "prod", "audience", Err("two books")).says;
     assert_eq!(why, "not known: two books");
     assert_eq!((percent(44), percent(40), percent(184)), ("4.4 %".into(), "4 %".into(), "18 %".into()));

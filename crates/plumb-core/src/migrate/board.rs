@@ -188,7 +188,7 @@ pub fn board(input: BoardInput<'_>) -> Board {
         wave.needs.dedup();
     }
     let mut waves: Vec<BoardWave> = waves.into_values().collect();
-    waves.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+    waves.sort_by_cached_key(|wave| natural(&wave.name));
     rows.extend(input.strangers.iter().map(|name| stranger(name)));
     rows.sort_by(|a, b| {
         let key = |row: &BoardRow| (row.wave.is_none(), row.wave.as_deref().map(natural), row.name.clone());

@@ -53,6 +53,7 @@ pub struct Input<'a> {
 }
 
 /// A plan, and the secrets that its calls need.
+#[derive(Clone)]
 pub struct Decision {
     pub plan: Plan,
     pub vault: Vault,

@@ -143,13 +143,13 @@ pub(super) fn times(board: &Board) -> Option<String> {
         .pipelines
         .iter()
         .filter_map(|one| {
-            let both = one.periods.iter().filter_map(|period| {
+            let mut both = one.periods.iter().filter_map(|period| {
                 let of =
                     |side: &Option<crate::migrate::months::BoardSide>| side.as_ref().filter(|s| s.succeeded)?.seconds;
                 Some((&period.period, of(&period.old)?, of(&period.new)?))
             });
             let count = both.clone().count();
-            let (period, old, new) = both.last()?;
+            let (period, old, new) = both.next_back()?;
             Some(Pair { name: one.name.clone(), period: period.clone(), old, new, count })
         })
         .collect();
@@ -168,12 +168,12 @@ pub(super) fn costs(board: &Board) -> Option<String> {
         .pipelines
         .iter()
         .filter_map(|one| {
-            let both = one
+            let mut both = one
                 .periods
                 .iter()
                 .filter_map(|period| Some((&period.period, period.old.as_ref()?.cost?, period.new.as_ref()?.cost?)));
             let count = both.clone().count();
-            let (period, old, new) = both.last()?;
+            let (period, old, new) = both.next_back()?;
             Some(Pair { name: one.name.clone(), period: period.clone(), old, new, count })
         })
         .collect();

@@ -79,7 +79,7 @@ fn counted(periods: &[PeriodCost], unit: &str) -> Vec<String> {
     if rest > 0 {
         says.push(format!("Of {rest} of {count} compared {units} it cannot be told which is cheaper."));
     }
-    if let Some(number) = NUMBERS.get(pairs(periods).len()).filter(|_| pairs(periods).len() > 0) {
+    if let Some(number) = NUMBERS.get(pairs(periods).len()).filter(|_| !pairs(periods).is_empty()) {
         let are = if pairs(periods).len() == 1 { format!("{unit} is") } else { format!("{unit}s are") };
         says.push(format!("{number} {are} no trend."));
     }
