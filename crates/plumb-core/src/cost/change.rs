@@ -25,7 +25,7 @@ pub struct RunCostChange {
 
 /// The part of a cluster's spec that its price follows from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ClusterShape {
+struct BilledCluster {
     worker: String,
     driver: String,
     workers: Interval<u64>,
@@ -33,9 +33,9 @@ struct ClusterShape {
     photon: bool,
 }
 
-impl ClusterShape {
+impl BilledCluster {
     /// That of a spec; `None` where it says too little: a pool or a policy says the rest.
-    fn of(spec: &Value) -> Option<ClusterShape> {
+    fn of(spec: &Value) -> Option<BilledCluster> {
         let worker = spec["node_type_id"].as_str()?.to_owned();
         let driver = spec["driver_node_type_id"].as_str().map_or_else(|| worker.clone(), str::to_owned);
         let workers = match (&spec["autoscale"], spec["num_workers"].as_u64()) {
@@ -53,7 +53,7 @@ impl ClusterShape {
         };
         let photon = spec["runtime_engine"].as_str() == Some("PHOTON")
             || spec["spark_version"].as_str().is_some_and(|version| version.contains("-photon-"));
-        Some(ClusterShape { worker, driver, workers, market, photon })
+        Some(BilledCluster { worker, driver, workers, market, photon })
     }
 
     /// What an hour of it costs.
@@ -68,8 +68,8 @@ impl ClusterShape {
     }
 
     /// What an hour of `after` costs more. Where only the number of workers is another, what their price is counts once.
-    fn more(&self, after: &ClusterShape, prices: &Prices) -> Option<Interval<Money>> {
-        let same = ClusterShape { workers: after.workers, ..self.clone() } == *after;
+    fn more(&self, after: &BilledCluster, prices: &Prices) -> Option<Interval<Money>> {
+        let same = BilledCluster { workers: after.workers, ..self.clone() } == *after;
         if same && self.workers.is_exact() && after.workers.is_exact() {
             let worker = node_hour(prices, &self.worker, self.market, self.photon)?;
             let count = i128::from(after.workers.low) - i128::from(self.workers.low);
@@ -98,7 +98,7 @@ pub fn cost_of_change(before: &Value, after: &Value, runs: &[&KeptRun], prices: 
     let mut amount: Option<Interval<Money>> = None;
     for (path, before) in &before {
         let after = after.get(path)?;
-        let (before, after) = match (ClusterShape::of(before), ClusterShape::of(after)) {
+        let (before, after) = match (BilledCluster::of(before), BilledCluster::of(after)) {
             (Some(before), Some(after)) => (before, after),
             _ if before == after => continue,
             _ => return None,

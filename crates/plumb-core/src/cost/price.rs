@@ -165,7 +165,7 @@ struct Bill<'a> {
 }
 
 /// A price with its ends, why they differ, and where it is from.
-struct Priced {
+struct UnitPrice {
     price: Interval<Money>,
     why: Option<CostReason>,
     source: Option<String>,
@@ -207,7 +207,7 @@ impl Bill<'_> {
             ("GB-hours of memory", used.memory_gb_millihours, prices.memory_gb_hour),
             ("GB-hours of storage", used.storage_gb_millihours, prices.storage_gb_hour),
         ] {
-            let priced = Priced { price: Interval::exactly(price), why: None, source: prices.src.clone() };
+            let priced = UnitPrice { price: Interval::exactly(price), why: None, source: prices.src.clone() };
             let how = format!("{} {what} × {price}", thousandths(used));
             self.term(format!("EMR Serverless {what}"), Interval::exactly(i128::from(used)), 1000, how, priced, None);
         }
@@ -286,7 +286,7 @@ impl Bill<'_> {
         }
     }
 
-    fn dbu_price(&self, used: &DatabricksUse) -> Result<Priced, String> {
+    fn dbu_price(&self, used: &DatabricksUse) -> Result<UnitPrice, String> {
         let Some(book) = self.prices.and_then(|prices| prices.spec.databricks.as_ref()) else {
             return Err(self.no_price("`databricks.skus`"));
         };
@@ -307,7 +307,7 @@ impl Bill<'_> {
         let price = price.ok_or_else(|| self.no_price(&format!("`databricks.skus.{}`", sku_field(used.compute))))?;
         let left = 100 * ONE - book.discount_percent.unwrap_or_default().nanos();
         let discounted = |price: Money| price.times(left, 100 * ONE).unwrap_or(price);
-        Ok(Priced {
+        Ok(UnitPrice {
             price: Interval { low: discounted(price.low), high: discounted(price.high) },
             why,
             source: book.src.clone(),
@@ -324,7 +324,7 @@ impl Bill<'_> {
         self.node_term(format!("EC2 {} {market}", nodes.node_type), nodes, priced);
     }
 
-    fn ec2_price(&self, node: &NodePrice, market: Market) -> Result<Priced, String> {
+    fn ec2_price(&self, node: &NodePrice, market: Market) -> Result<UnitPrice, String> {
         let on_demand = node.ec2_on_demand;
         let no_price = || self.no_price("`ec2OnDemand`");
         let spot = || match (node.ec2_spot, on_demand) {
@@ -350,12 +350,12 @@ impl Bill<'_> {
                 (price.hull(&Interval::exactly(on_demand.ok_or_else(no_price)?)), Some(why))
             }
         };
-        Ok(Priced { price, why, source: node.src.clone() })
+        Ok(UnitPrice { price, why, source: node.src.clone() })
     }
 
-    fn uplift(&self, node: &NodePrice) -> Result<Priced, String> {
+    fn uplift(&self, node: &NodePrice) -> Result<UnitPrice, String> {
         if let Some(price) = node.emr {
-            return Ok(Priced { price: Interval::exactly(price), why: None, source: node.src.clone() });
+            return Ok(UnitPrice { price: Interval::exactly(price), why: None, source: node.src.clone() });
         }
         let book = self.prices.and_then(|prices| prices.spec.emr.as_ref());
         let percent = book.and_then(|emr| emr.uplift_percent);
@@ -363,7 +363,7 @@ impl Bill<'_> {
             percent.zip(node.ec2_on_demand).and_then(|(percent, price)| price.times(percent.nanos(), 100 * ONE));
         let price = price.ok_or_else(|| self.no_price("`emr`"))?;
         let source = book.and_then(|emr| emr.src.clone()).or_else(|| node.src.clone());
-        Ok(Priced { price: Interval::exactly(price), why: None, source })
+        Ok(UnitPrice { price: Interval::exactly(price), why: None, source })
     }
 
     /// Only EMR's own count is known. It is rounded up to whole hours, and says nothing of types.
@@ -388,14 +388,14 @@ impl Bill<'_> {
         let why = CostReason { short: "NormalizedInstanceHours".to_owned(), says: says.to_owned() };
         let amount = Interval { low: i128::from(hours), high: 2 * i128::from(hours) };
         let how = format!("{} to {hours} normalised hours × {}", thousandths(hours * 500), range(price));
-        self.term(what.to_owned(), amount, 2, how, Priced { price, why: None, source: None }, Some(why));
+        self.term(what.to_owned(), amount, 2, how, UnitPrice { price, why: None, source: None }, Some(why));
     }
 
     fn node_time(&mut self, nodes: &NodeSeconds) {
         self.run.sum.node_seconds = self.run.sum.node_seconds + nodes.seconds;
     }
 
-    fn node_term(&mut self, what: String, nodes: &NodeSeconds, priced: Result<Priced, String>) {
+    fn node_term(&mut self, what: String, nodes: &NodeSeconds, priced: Result<UnitPrice, String>) {
         match priced {
             Err(why) => self.unpriced(&what, Some(nodes.seconds), None, &why),
             Ok(priced) => {
@@ -413,7 +413,7 @@ impl Bill<'_> {
         quantity: Interval<i128>,
         divisor: i128,
         how: String,
-        priced: Priced,
+        priced: UnitPrice,
         of_quantity: Option<CostReason>,
     ) {
         let low = priced.price.low.times(quantity.low, divisor);

@@ -3,7 +3,7 @@
 use super::facts::{PipelineFacts, conditions};
 use super::health::{BoardHealth, HealthState, health, is_at, needs, next};
 use super::months::{BoardCause, BoardPeriod};
-use super::stage::{Condition, MigrationStage, StageCondition, StageReached, stage};
+use super::stage::{ConditionState, MigrationStage, StageCondition, StageReached, stage};
 use super::ties::BoardTie;
 use crate::cutover::PendingCutover;
 use crate::detect;
@@ -164,7 +164,7 @@ pub fn board(input: BoardInput<'_>) -> Board {
             wave: facts.has_wave.then(|| facts.wave.clone()),
             name: facts.name.clone(),
             stage: at,
-            or_later: reached.open.as_ref().is_some_and(|open| open.state == Condition::Unknown),
+            or_later: reached.open.as_ref().is_some_and(|open| open.state == ConditionState::Unknown),
             label: label(facts, &reached),
             since: since(facts, &reached),
             next: next(facts, &reached, &health, pending.map(|one| one.next.as_str())),
@@ -224,9 +224,9 @@ pub fn natural(name: &str) -> (u64, String) {
 }
 
 fn stranger(name: &str) -> BoardRow {
-    let seen = StageCondition { stage: MigrationStage::Seen, state: Condition::Holds, says: String::new() };
+    let seen = StageCondition { stage: MigrationStage::Seen, state: ConditionState::Holds, says: String::new() };
     let says = "no manifest is about it".to_owned();
-    let open = StageCondition { stage: MigrationStage::Inventoried, state: Condition::Missing, says };
+    let open = StageCondition { stage: MigrationStage::Inventoried, state: ConditionState::Missing, says };
     let health = BoardHealth { state: HealthState::Ok, says: String::new(), class: None, place: None, since: None };
     BoardRow {
         wave: None,
@@ -263,7 +263,7 @@ fn label(facts: &PipelineFacts, reached: &StageReached) -> String {
         MigrationStage::Marked => "cut over, marked".into(),
         at => at.word().to_owned(),
     };
-    if reached.open.as_ref().is_some_and(|open| open.state == Condition::Unknown) {
+    if reached.open.as_ref().is_some_and(|open| open.state == ConditionState::Unknown) {
         format!("{label} or later")
     } else {
         label

@@ -4,7 +4,7 @@ use super::board::{Board, BoardInput, board};
 use super::facts::{LastRun, PipelineFacts, conditions};
 use super::health::HealthState;
 use super::live::{LiveDag, OldSeen, PipelineLive};
-use super::stage::{Condition, MigrationStage, StageCondition, stage};
+use super::stage::{ConditionState, MigrationStage, StageCondition, stage};
 use crate::cost::facts::{RunResult, RunSide};
 use crate::teardown::PeriodVerdict;
 use jiff::Timestamp;
@@ -137,15 +137,15 @@ fn what_is_removed_or_not_read_raises_no_stage() {
 
 #[test]
 fn the_stage_is_the_highest_before_which_nothing_is_open() {
-    let of = |states: &[Condition]| {
-        let one = |(stage, state): (&MigrationStage, &Condition)| StageCondition {
+    let of = |states: &[ConditionState]| {
+        let one = |(stage, state): (&MigrationStage, &ConditionState)| StageCondition {
             stage: *stage,
             state: *state,
             says: format!("{} is not so", stage.word()),
         };
         stage(&MigrationStage::ALL.iter().zip(states).map(one).collect::<Vec<_>>())
     };
-    use Condition::{Holds, Missing, Unknown};
+    use ConditionState::{Holds, Missing, Unknown};
     assert_eq!(of(&[]).stage, None);
     assert_eq!(of(&[Holds; 10]).stage, Some(MigrationStage::TornDown));
     assert_eq!(of(&[Holds; 10]).open, None);

@@ -3,7 +3,7 @@
 use super::files::FileStage;
 use super::live::{LiveDag, PipelineLive};
 use super::periods::PeriodsSeen;
-use super::stage::{Condition, MigrationStage, StageCondition, StageDates};
+use super::stage::{ConditionState, MigrationStage, StageCondition, StageDates};
 use crate::cost::facts::{KeptRuns, RunResult, RunSide, RunTrigger};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -111,20 +111,20 @@ pub fn conditions(facts: &PipelineFacts) -> Vec<StageCondition> {
         .to_vec()
 }
 
-fn condition(facts: &PipelineFacts, stage: MigrationStage) -> (Condition, String) {
+fn condition(facts: &PipelineFacts, stage: MigrationStage) -> (ConditionState, String) {
     let holds = |holds: bool, else_says: String| {
-        if holds { (Condition::Holds, String::new()) } else { (Condition::Missing, else_says) }
+        if holds { (ConditionState::Holds, String::new()) } else { (ConditionState::Missing, else_says) }
     };
     let PipelineFacts { files, periods, .. } = facts;
     let live = match &facts.live {
         Ok(live) => live,
         Err(why) if matches!(stage, MigrationStage::Deployed) || stage >= MigrationStage::CutOver => {
-            return (Condition::Unknown, why.clone());
+            return (ConditionState::Unknown, why.clone());
         }
         Err(_) => &PipelineLive::default(),
     };
     match stage {
-        MigrationStage::Seen => (Condition::Holds, String::new()),
+        MigrationStage::Seen => (ConditionState::Holds, String::new()),
         MigrationStage::Inventoried => holds(files.inventoried, "no Migration names it".into()),
         MigrationStage::Translated => holds(
             files.translated,
@@ -135,70 +135,70 @@ fn condition(facts: &PipelineFacts, stage: MigrationStage) -> (Condition, String
             holds(open == 0, if open == 1 { "1 decision is open".into() } else { format!("{open} decisions are open") })
         }
         MigrationStage::Deployed => match (live.unknown.first(), live.missing.first(), live.differing.first()) {
-            (_, Some(missing), _) => (Condition::Missing, format!("{missing} is not live")),
-            (_, None, Some(differing)) => (Condition::Missing, format!("{differing} is not as its manifest says")),
-            (Some(why), None, None) => (Condition::Unknown, why.clone()),
-            (None, None, None) => (Condition::Holds, String::new()),
+            (_, Some(missing), _) => (ConditionState::Missing, format!("{missing} is not live")),
+            (_, None, Some(differing)) => (ConditionState::Missing, format!("{differing} is not as its manifest says")),
+            (Some(why), None, None) => (ConditionState::Unknown, why.clone()),
+            (None, None, None) => (ConditionState::Holds, String::new()),
         },
         MigrationStage::InParallel => {
             let says = format!("{} of {}", periods.parallel.len(), periods.wanted.max(periods.parallel.len()));
             if !periods.parallel.is_empty() {
-                (Condition::Holds, says)
+                (ConditionState::Holds, says)
             } else if periods.has_runs {
-                (Condition::Missing, "no period was finished by both sides".into())
+                (ConditionState::Missing, "no period was finished by both sides".into())
             } else {
-                (Condition::Unknown, "no runs of it are kept".into())
+                (ConditionState::Unknown, "no runs of it are kept".into())
             }
         }
         MigrationStage::Parity => {
             let says = format!("{} of {}", periods.equal, periods.wanted);
             if periods.is_enough() {
-                (Condition::Holds, says)
+                (ConditionState::Holds, says)
             } else {
-                (Condition::Missing, format!("{says} periods are equal"))
+                (ConditionState::Missing, format!("{says} periods are equal"))
             }
         }
         MigrationStage::CutOver => cut_over(facts, live),
         MigrationStage::Marked => match &live.teardown {
-            Err(why) => (Condition::Unknown, why.clone()),
-            Ok(seen) if !seen.is_wanted => (Condition::Missing, "no teardown of what is old is asked for".into()),
+            Err(why) => (ConditionState::Unknown, why.clone()),
+            Ok(seen) if !seen.is_wanted => (ConditionState::Missing, "no teardown of what is old is wanted".into()),
             Ok(seen) => holds(seen.marked == seen.live, format!("{} of {} are marked", seen.marked, seen.live)),
         },
         MigrationStage::TornDown => match &live.teardown {
-            Err(why) => (Condition::Unknown, why.clone()),
-            Ok(seen) if !seen.is_wanted => (Condition::Missing, "no teardown of what is old is asked for".into()),
+            Err(why) => (ConditionState::Unknown, why.clone()),
+            Ok(seen) if !seen.is_wanted => (ConditionState::Missing, "no teardown of what is old is wanted".into()),
             Ok(seen) => holds(seen.live == 0, seen.next.clone().unwrap_or_else(|| format!("{} are live", seen.live))),
         },
     }
 }
 
-fn cut_over(facts: &PipelineFacts, live: &PipelineLive) -> (Condition, String) {
+fn cut_over(facts: &PipelineFacts, live: &PipelineLive) -> (ConditionState, String) {
     if live.old.is_empty() || live.new.is_empty() {
         let side = if live.old.is_empty() { "from.dags" } else { "to.dags" };
-        return (Condition::Missing, format!("`{side}` names no DAG"));
+        return (ConditionState::Missing, format!("`{side}` names no DAG"));
     }
     let all = || live.old.iter().chain(&live.new);
     if let Some(why) = all().find_map(|(name, dag)| match dag {
         LiveDag::Unknown(why) => Some(format!("{name}: {why}")),
         _ => None,
     }) {
-        return (Condition::Unknown, why);
+        return (ConditionState::Unknown, why);
     }
     let runs = live.old.iter().find(|(_, dag)| **dag == LiveDag::On);
     let rests = live.new.iter().find(|(_, dag)| **dag != LiveDag::On);
     if let Some((name, _)) = runs {
-        return (Condition::Missing, format!("{name} is not paused"));
+        return (ConditionState::Missing, format!("{name} is not paused"));
     }
     if let Some((name, dag)) = rests {
         let how = if *dag == LiveDag::Gone { "is not in Airflow" } else { "is paused" };
-        return (Condition::Missing, format!("{name} {how}"));
+        return (ConditionState::Missing, format!("{name} {how}"));
     }
     // The whole day is the cutover's: a run of its early hours may be of before.
     let after = facts.cutover.and_then(|day| day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok());
     match facts.last_old.zip(after).filter(|(last, after)| *last >= after.timestamp()) {
         Some((last, _)) => {
-            (Condition::Missing, format!("a run of the old pipeline began {}", last.strftime("%Y-%m-%d")))
+            (ConditionState::Missing, format!("a run of the old pipeline began {}", last.strftime("%Y-%m-%d")))
         }
-        None => (Condition::Holds, String::new()),
+        None => (ConditionState::Holds, String::new()),
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a pipeline's migration, whatever its stage, and what is next for it.
 
 use super::facts::PipelineFacts;
-use super::stage::{Condition, MigrationStage, StageReached};
+use super::stage::{ConditionState, MigrationStage, StageReached};
 use crate::cost::facts::{RunResult, RunSide};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -89,7 +89,7 @@ pub fn health(facts: &PipelineFacts, reached: &StageReached, held: Option<&str>,
         let says = format!("it was {} until {}", stage.word(), at.strftime("%Y-%m-%d"));
         return of(HealthState::WentBack, says, Some(*at));
     }
-    if let Some(open) = reached.open.as_ref().filter(|open| open.state == Condition::Unknown) {
+    if let Some(open) = reached.open.as_ref().filter(|open| open.state == ConditionState::Unknown) {
         return of(HealthState::Unknown, open.says.clone(), None);
     }
     match reached.open.as_ref().map(|open| open.stage) {
@@ -124,7 +124,7 @@ pub fn next(facts: &PipelineFacts, reached: &StageReached, health: &BoardHealth,
     if health.state == HealthState::Failing && open.stage <= MigrationStage::CutOver {
         return "fix it, and run it again".into();
     }
-    if open.state == Condition::Unknown && open.stage != MigrationStage::InParallel {
+    if open.state == ConditionState::Unknown && open.stage != MigrationStage::InParallel {
         return format!("{} is not known", open.stage.word());
     }
     match open.stage {
@@ -180,7 +180,7 @@ pub fn needs(facts: &PipelineFacts, reached: &StageReached, health: &BoardHealth
         Some(open) if open.stage == MigrationStage::Decided => {
             needs.push(if decisions == 1 { "1 decision".into() } else { format!("{decisions} decisions") });
         }
-        Some(open) if open.stage == MigrationStage::Deployed && open.state == Condition::Unknown => {
+        Some(open) if open.stage == MigrationStage::Deployed && open.state == ConditionState::Unknown => {
             needs.push("what is live is not known".into());
         }
         Some(open) if open.stage == MigrationStage::Deployed => needs.push("deployed".into()),

@@ -50,7 +50,7 @@ impl MigrationStage {
 /// Whether a condition of a stage holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Condition {
+pub enum ConditionState {
     /// It does not hold.
     Missing,
     /// It could not be read.
@@ -62,7 +62,7 @@ pub enum Condition {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub struct StageCondition {
     pub stage: MigrationStage,
-    pub state: Condition,
+    pub state: ConditionState,
     /// What holds, what is missing, or why it is not known. Empty where there is nothing to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub says: String,
@@ -84,16 +84,16 @@ pub fn stage(conditions: &[StageCondition]) -> StageReached {
     let of = |stage: MigrationStage| {
         conditions.iter().find(|one| one.stage == stage).cloned().unwrap_or_else(|| StageCondition {
             stage,
-            state: Condition::Unknown,
+            state: ConditionState::Unknown,
             says: "it was not read".to_owned(),
         })
     };
     let all = MigrationStage::ALL.map(of);
-    let held = all.iter().take_while(|one| one.state == Condition::Holds).count();
+    let held = all.iter().take_while(|one| one.state == ConditionState::Holds).count();
     let (before, after) = all.split_at(held);
     let open = after.first().cloned();
-    let later = after.iter().rev().find(|one| one.state == Condition::Holds && one.stage.is_a_deed());
-    let oddity = open.as_ref().filter(|open| open.state == Condition::Missing).zip(later);
+    let later = after.iter().rev().find(|one| one.state == ConditionState::Holds && one.stage.is_a_deed());
+    let oddity = open.as_ref().filter(|open| open.state == ConditionState::Missing).zip(later);
     StageReached {
         stage: before.last().map(|one| one.stage),
         oddity: oddity.map(|(open, later)| format!("{}, but {}", later.stage.word(), open.says)),

@@ -392,7 +392,7 @@ mod tests {
         let any = jsonschema::draft202012::options()
             .with_base_uri(at("plumb.json"))
             .with_registry(&registry)
-            .build(&documents[8].1)
+            .build(&documents.iter().find(|(name, _)| name == "plumb.json").unwrap().1)
             .unwrap();
         let errors = |document: &Value| -> Vec<String> {
             any.iter_errors(document).map(|e| e.instance_path().to_string()).collect()

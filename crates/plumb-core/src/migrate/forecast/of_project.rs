@@ -10,7 +10,7 @@ use crate::kinds::airflow::dag_spec::DagSpec;
 use crate::kinds::emr::migration::{Migration, MigrationSpec};
 use crate::kinds::teardown_spec::grace_seconds;
 use crate::manifest::{Desired, ForecastSettings};
-use crate::migrate::stage::{Condition, MigrationStage, StageCondition};
+use crate::migrate::stage::{ConditionState, MigrationStage, StageCondition};
 use crate::parity::period::Period;
 use crate::teardown::{ComparedMigration, ManifestRules};
 use jiff::Timestamp;
@@ -31,8 +31,8 @@ pub struct ForecastStanding {
 /// The highest stage that holds and before which nothing is missing: what could not be read counts as done where a later stage
 /// holds, and only there.
 pub fn stage_at_least(conditions: &[StageCondition]) -> Option<MigrationStage> {
-    let before = conditions.iter().take_while(|one| one.state != Condition::Missing);
-    before.filter(|one| one.state == Condition::Holds).last().map(|one| one.stage)
+    let before = conditions.iter().take_while(|one| one.state != ConditionState::Missing);
+    before.filter(|one| one.state == ConditionState::Holds).last().map(|one| one.stage)
 }
 
 /// What a forecast is asked for, over what plumb.yaml says.

@@ -32,9 +32,9 @@ pub(super) fn mark(number: usize) -> String {
 
 /// Notes, each once.
 #[derive(Default)]
-struct Notes(Vec<String>);
+struct Footnotes(Vec<String>);
 
-impl Notes {
+impl Footnotes {
     /// Marks a cell with a note.
     fn on(&mut self, cell: &mut String, note: String) {
         let number = match self.0.iter().position(|known| *known == note) {
@@ -113,7 +113,7 @@ fn system(one: &PipelineCost, side: RunSide) -> &'static str {
 fn by_period(report: &CostReport, one: &PipelineCost) -> CostTable {
     let (old, new) = (system(one, RunSide::Old), system(one, RunSide::New));
     let unit = sentences::unit(&one.periods);
-    let mut notes = Notes::default();
+    let mut notes = Footnotes::default();
     let rows = one.periods.iter().map(|period| period_row(period, &mut notes)).collect();
     CostTable {
         title: format!("{}: {old} against {new}, by {unit} ({})", one.migration, prices(report)),
@@ -125,7 +125,7 @@ fn by_period(report: &CostReport, one: &PipelineCost) -> CostTable {
     }
 }
 
-fn period_row(period: &PeriodCost, notes: &mut Notes) -> Vec<String> {
+fn period_row(period: &PeriodCost, notes: &mut Footnotes) -> Vec<String> {
     let mut side = |side: &Option<SideCost>| match side {
         None => ("–".to_owned(), "–".to_owned()),
         Some(side) => {
@@ -159,7 +159,7 @@ fn difference(verdict: &CostVerdict) -> String {
 }
 
 fn by_pipeline(report: &CostReport) -> CostTable {
-    let mut notes = Notes::default();
+    let mut notes = Footnotes::default();
     let row = |one: &PipelineCost| {
         let pairs = pairs(&one.periods);
         let old = pairs.iter().map(|(_, old, _)| *old).sum::<Interval<_>>();
@@ -199,7 +199,7 @@ fn by_pipeline(report: &CostReport) -> CostTable {
 }
 
 fn by_run(report: &CostReport, one: &PipelineCost) -> CostTable {
-    let mut notes = Notes::default();
+    let mut notes = Footnotes::default();
     let row = |run: &PricedRun| {
         let facts = &run.facts;
         let side = if facts.side == RunSide::Old { "old" } else { "new" };
@@ -228,7 +228,7 @@ fn by_run(report: &CostReport, one: &PipelineCost) -> CostTable {
         ]
     };
     let rows = one.runs.iter().map(row).collect();
-    let mut all = Notes(notes.0);
+    let mut all = Footnotes(notes.0);
     let total = all.cost(&one.total);
     CostTable {
         title: format!("{}, by run ({})", one.migration, prices(report)),
@@ -241,7 +241,7 @@ fn by_run(report: &CostReport, one: &PipelineCost) -> CostTable {
 }
 
 fn by_cause(report: &CostReport) -> CostTable {
-    let mut notes = Notes::default();
+    let mut notes = Footnotes::default();
     let row = |one: &crate::cost::extra::CauseCost| {
         let names: Vec<&str> = one.migrations.iter().map(String::as_str).collect();
         vec![
