@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// Write down what nodes and DBUs cost, for `plumb cost`
 #[derive(Args)]
+#[command(after_help = "Examples:
+  plumb prices fetch --target prod      a PriceBook of the node types in use")]
 pub struct PricesArgs {
     #[command(subcommand)]
     command: PricesCommand,

@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 40] = [
     "init",
     "validate",
     "plan",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 30] = [
     "ci apply",
     "ci drift",
     "ci diagnose",
+    "ci board",
     "status",
     "show",
     "diagnose",
@@ -25,10 +26,19 @@ const COMMANDS: [&str; 30] = [
     "emr inventory",
     "parity",
     "parity run",
+    "parity replay",
     "parity report",
     "parity status",
     "parity suggest",
     "parity setup",
+    "migrate",
+    "migrate status",
+    "migrate forecast",
+    "migrate cutover",
+    "migrate rollback",
+    "cost",
+    "prices",
+    "prices fetch",
     "schema",
     "sandbox",
     "demo",
@@ -82,7 +92,7 @@ fn every_example_is_a_command_line_that_parses() {
                 }
                 // Two spaces begin the explanation.
                 let line = part.trim().split("  ").next().unwrap();
-                let mut words: Vec<String> = line.split_whitespace().skip(1).map(|w| w.replace('\'', "")).collect();
+                let mut words: Vec<String> = divided(line).into_iter().skip(1).collect();
                 words.push("--help".into());
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 // `--help` stops before anything is done, and only after the options before it were understood.
@@ -152,4 +162,23 @@ fn completions() {
     For more information, try '--help'.
     --- exit 64
     ");
+}
+
+/// The words of a line, as a shell divides it: what stands in quotes is one word.
+fn divided(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            (c, Some(_)) => word.get_or_insert_default().push(c),
+            ('\'' | '"', None) => {
+                word.get_or_insert_default();
+                quote = Some(c);
+            }
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, None) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }

@@ -513,7 +513,7 @@ fn wave_between() -> Plan {
         [("", "quiet", false, "AirflowDag/legacy-churn runs next at 2026-11-02 04:00 UTC, in less than 30 minutes")];
     let fields = vec![changed("AirflowDag/legacy-audience.paused", json!(true), json!(false))];
     let change = flip(Action::Rollback, "it was begun, and the old DAGs are not at rest", fields);
-    let pending = wave(Standing::Between, "what is missing until it is as it was is done", &gates);
+    let pending = wave(Standing::Between, "it goes back to what it was", &gates);
     Plan { cutovers: vec![pending], ..plan(vec![change]) }
 }
 

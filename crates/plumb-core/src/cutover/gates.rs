@@ -61,7 +61,10 @@ pub fn gates(wave: &Wave<'_>, known: &WaveKnown<'_>) -> Vec<WaveGate> {
         let requires = member.spec.requires.clone().unwrap_or_default();
         if let Some(parity) = requires.parity.as_ref().filter(|parity| parity.passes > 0) {
             let migrations = [ComparedMigration::of(member.resource)];
-            gate(address, "parity", compared(parity, &migrations, known.evidence, known.now));
+            let (holds, says) = compared(parity, &migrations, known.evidence, known.now);
+            // Whose gate it is stands before it already.
+            let says = says.strip_prefix(&format!("{}: ", member.resource.address)).unwrap_or(&says).to_owned();
+            gate(address, "parity", (holds, says));
         }
         let jobs = known.successors.iter().filter(|(of, _)| Some(of) == address).flat_map(|(_, jobs)| jobs);
         for job in jobs {

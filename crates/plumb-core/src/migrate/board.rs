@@ -148,18 +148,21 @@ pub fn board(input: BoardInput<'_>) -> Board {
         let held = pending.and_then(|one| one.gates.iter().find(|gate| gate.gate.name == "held" && !gate.gate.holds));
         let health = health(facts, &reached, held.map(|gate| gate.gate.says.as_str()), today);
         let at = reached.stage.unwrap_or(MigrationStage::Seen);
-        let wave = waves.entry(&facts.wave).or_insert_with(|| BoardWave {
-            name: facts.wave.clone(),
-            pipelines: Vec::new(),
-            stage: at,
-            cutover: facts.cutover,
-            needs: Vec::new(),
-        });
-        wave.stage = wave.stage.min(at);
-        wave.cutover = wave.cutover.or(facts.cutover);
-        wave.pipelines.push(facts.name.clone());
-        let needs = needs(facts, &reached, &health);
-        wave.needs.extend((!needs.is_empty()).then(|| format!("{} {}", facts.name, needs.join(", "))));
+        // What no Migration names is in no wave.
+        if facts.files.inventoried || facts.has_wave {
+            let wave = waves.entry(&facts.wave).or_insert_with(|| BoardWave {
+                name: facts.wave.clone(),
+                pipelines: Vec::new(),
+                stage: at,
+                cutover: facts.cutover,
+                needs: Vec::new(),
+            });
+            wave.stage = wave.stage.min(at);
+            wave.cutover = wave.cutover.or(facts.cutover);
+            wave.pipelines.push(facts.name.clone());
+            let needs = needs(facts, &reached, &health);
+            wave.needs.extend((!needs.is_empty()).then(|| format!("{} {}", facts.name, needs.join(", "))));
+        }
         rows.push(BoardRow {
             wave: facts.has_wave.then(|| facts.wave.clone()),
             name: facts.name.clone(),
@@ -168,7 +171,8 @@ pub fn board(input: BoardInput<'_>) -> Board {
             label: label(facts, &reached),
             since: since(facts, &reached),
             next: next(facts, &reached, &health, pending.map(|one| one.next.as_str())),
-            oddity: reached.oddity,
+            // Nothing is wanted of what no Migration names, so it cannot lag behind it.
+            oddity: reached.oddity.filter(|_| facts.files.inventoried),
             health,
             owner: facts.owner.clone(),
             conditions,

@@ -9,6 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// So many places of decisions are named.
+const MOST_PLACES: usize = 4;
+
 /// How a pipeline's migration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -159,13 +162,17 @@ fn parity(facts: &PipelineFacts) -> String {
     }
 }
 
-/// `manifests/revenue/job.yaml:12,31,40`.
+/// `manifests/revenue/job.yaml:12,31,40 and 4 more`: the first places.
 fn places(decisions: &[(String, usize)]) -> String {
     let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (path, line) in decisions {
+    for (path, line) in decisions.iter().take(MOST_PLACES) {
         files.entry(path).or_default().push(line.to_string());
     }
-    files.into_iter().map(|(path, lines)| format!("{path}:{}", lines.join(","))).collect::<Vec<_>>().join(" ")
+    let mut said = files.into_iter().map(|(path, lines)| format!("{path}:{}", lines.join(","))).collect::<Vec<_>>().join(" ");
+    if let Some(more) = decisions.len().checked_sub(MOST_PLACES).filter(|more| *more > 0) {
+        said.push_str(&format!(" and {more} more"));
+    }
+    said
 }
 
 /// What is still needed before it can be cut over, in a few words each.

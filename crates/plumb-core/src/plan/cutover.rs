@@ -425,7 +425,7 @@ fn words(
     match (step, stands) {
         (WaveStep::CutOver, Standing::Between) => "what is missing of its cutover is done".to_owned(),
         (WaveStep::CutOver, _) => "it is cut over".to_owned(),
-        (WaveStep::Rollback, _) => "what is missing until it is as it was is done".to_owned(),
+        (WaveStep::Rollback, _) => "it goes back to what it was".to_owned(),
         (WaveStep::Nothing, Standing::Unknown) => {
             format!("nothing is done until it can be read: {}", unknown(states).join("; "))
         }
