@@ -653,7 +653,23 @@ spec:
     33 |   cutover: soon
        |            ^^^^ expected one like `2024-05-01`
 
-    17 problems in 1 file
+    error: there is nothing to cut over: Migration/audience names no new DAGs to switch on
+      --> manifests/wrong.yaml:33:12
+       |
+    33 |   cutover: soon
+       |            ^^^^ `to.dags` is missing
+       |
+       = help: name them in `to.dags`, or take `cutover` out
+
+    error: there is nothing to cut over: Migration/audience names no old DAGs to pause
+      --> manifests/wrong.yaml:33:12
+       |
+    33 |   cutover: soon
+       |            ^^^^ `from.dags` is missing
+       |
+       = help: name them in `from.dags`, or take `cutover` out
+
+    19 problems in 1 file
     error: the manifests have mistakes; nothing was sent
     --- exit 1
     "#);

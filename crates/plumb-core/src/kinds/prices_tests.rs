@@ -48,7 +48,7 @@ fn what_no_book_can_say_is_a_mistake_at_its_place() {
         with("asOf: 2026-11-01", "asOf: 2026-13-01"),
         ["7: `2026-13-01` is no day (expected one like `2026-11-01`)"]
     );
-    let source = with("dbuSrc: table", "dbuSrc: tabel");
+    let source = with("dbuPhoton: 2.001, src: aws, dbuSrc: table", "dbuPhoton: 2.001, src: aws, dbuSrc: tabel");
     assert_eq!(source, ["20: there is no source `tabel` (no `id` under `sources` is this)"]);
     assert_eq!(with("discountPercent: 0", "discountPercent: 101").len(), 1);
 }

@@ -168,7 +168,8 @@ fn places(decisions: &[(String, usize)]) -> String {
     for (path, line) in decisions.iter().take(MOST_PLACES) {
         files.entry(path).or_default().push(line.to_string());
     }
-    let mut said = files.into_iter().map(|(path, lines)| format!("{path}:{}", lines.join(","))).collect::<Vec<_>>().join(" ");
+    let mut said =
+        files.into_iter().map(|(path, lines)| format!("{path}:{}", lines.join(","))).collect::<Vec<_>>().join(" ");
     if let Some(more) = decisions.len().checked_sub(MOST_PLACES).filter(|more| *more > 0) {
         said.push_str(&format!(" and {more} more"));
     }

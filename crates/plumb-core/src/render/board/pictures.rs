@@ -3,6 +3,7 @@
 use super::super::markup::html as safe;
 use super::words::{date, took};
 use crate::migrate::board::{Board, BoardWave};
+use crate::render::cost::amount;
 use jiff::civil::Date;
 use plumb_model::stats::{Interval, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,10 +184,7 @@ pub(super) fn costs(board: &Board) -> Option<String> {
     let drawn = |one: &Pair<Interval<Money>>| {
         let of = |cost: Interval<Money>| Interval { low: float(cost.low), high: float(cost.high) };
         let svg = self::pair(of(one.old), of(one.new), float(most));
-        let says = |cost: Interval<Money>| {
-            if cost.is_exact() { cost.low.to_string() } else { format!("{} – {}", cost.low, cost.high) }
-        };
-        row(one, &svg, &says(one.old), &says(one.new))
+        row(one, &svg, &amount(one.old), &amount(one.new))
     };
     Some(table(["Old", "New", "What runs cost"], pairs.iter().map(drawn)))
 }

@@ -93,7 +93,7 @@ fn a_page_does_nothing_and_needs_nothing() {
         "cut over: 1 of 5",
         "50 %: 8 Jan 2027, 85 %: 15 Jan 2027, 95 %: 20 Jan 2027",
         "6 h 23 min",
-        "405.00 – 459.00",
+        "405 – 459",
         "4 of 5 (at least 34 %)",
         "of two waves, not bridged",
         ">4</td>",

@@ -5,7 +5,7 @@ use crate::cost::price::{CostSum, between_thousandths, node_hours};
 use plumb_model::stats::{Interval, Money};
 
 /// `412 – 466`, `4.20`: fewer digits behind the point the more there are before it.
-pub(super) fn amount(of: Interval<Money>) -> String {
+pub(in crate::render) fn amount(of: Interval<Money>) -> String {
     let digits = match of.high.nanos().max(-of.low.nanos()) / 1_000_000_000 {
         0..=9 => 2,
         10..=99 => 1,

@@ -6,6 +6,7 @@ mod html;
 mod sentences;
 mod tables;
 
+pub(in crate::render) use amounts::amount;
 pub use amounts::signed_range;
 pub use csv::cost_csv;
 pub use html::cost_html;
