@@ -69,7 +69,7 @@ pub(super) async fn run(shared: &Shared, change: &Change, calls: &CutoverCalls) 
     let mut flip = Flip { shared, change, kind, calls, dags, sent: Vec::new() };
     match flip.phases().await {
         Ok(()) => {}
-        Err(Broken { why, known }) => {
+        Err(BrokenOff { why, known }) => {
             let (why, sent) = (shared.shown(&why), flip.sent);
             return if known { Ended::Failed { why, sent } } else { Ended::Unknown { why, sent } };
         }
@@ -114,14 +114,14 @@ async fn again(shared: &Shared, dag: &WaveDag) -> Result<Option<LiveObject>, Str
 }
 
 /// Why a wave's change did not come to its end, and whether all that was sent is known to be done or not.
-struct Broken {
+struct BrokenOff {
     why: String,
     known: bool,
 }
 
-impl Broken {
-    fn of(failed: CallFailure) -> Broken {
-        Broken { known: failed.call != Stands::NotKnown, why: failed.why }
+impl BrokenOff {
+    fn of(failed: CallFailure) -> BrokenOff {
+        BrokenOff { known: failed.call != Stands::NotKnown, why: failed.why }
     }
 }
 
@@ -138,20 +138,20 @@ struct Flip<'a> {
 
 impl Flip<'_> {
     /// All phases, in order.
-    async fn phases(&mut self) -> Result<(), Broken> {
+    async fn phases(&mut self) -> Result<(), BrokenOff> {
         let calls = self.calls;
         for (index, call) in calls.pause.iter().enumerate() {
             if let Err(failed) = self.send(call).await {
-                return Err(self.back(Broken::of(failed), &calls.pause[..=index]).await);
+                return Err(self.back(BrokenOff::of(failed), &calls.pause[..=index]).await);
             }
         }
         if let Err(why) = self.still().await {
-            return Err(self.back(Broken { why, known: true }, &calls.pause).await);
+            return Err(self.back(BrokenOff { why, known: true }, &calls.pause).await);
         }
         let mut broken = None;
         for call in &calls.switch {
             if let Err(failed) = self.send(call).await {
-                let failed = Broken::of(failed);
+                let failed = BrokenOff::of(failed);
                 if self.change.action != Action::Rollback {
                     return Err(self.back(failed, &calls.pause).await);
                 }
@@ -164,12 +164,12 @@ impl Flip<'_> {
             match self.send(call).await {
                 Ok(()) => is_any_on = true,
                 Err(failed) if !is_any_on && failed.call == Stands::NotDone && self.may_go_back() => {
-                    return Err(self.back(Broken::of(failed), &calls.pause).await);
+                    return Err(self.back(BrokenOff::of(failed), &calls.pause).await);
                 }
                 // One of them may be on: those of the other side stay paused, and the rest of this side is tried.
                 Err(failed) => {
                     is_any_on |= failed.call != Stands::NotDone;
-                    broken = Some(both(broken, Broken::of(failed)));
+                    broken = Some(both(broken, BrokenOff::of(failed)));
                 }
             }
         }
@@ -213,7 +213,7 @@ impl Flip<'_> {
     }
 
     /// Switches on again what these calls have paused, or may have.
-    async fn back(&mut self, broken: Broken, paused: &[Call]) -> Broken {
+    async fn back(&mut self, broken: BrokenOff, paused: &[Call]) -> BrokenOff {
         let calls = self.calls;
         let undo: Vec<&Call> =
             calls.back.iter().filter(|call| paused.iter().any(|paused| paused.path == call.path)).collect();
@@ -228,13 +228,13 @@ impl Flip<'_> {
         }
         if failures.is_empty() {
             let why = format!("{}; what had been paused is on again", broken.why);
-            return Broken { why, known: true };
+            return BrokenOff { why, known: true };
         }
         let known = broken.known && failures.iter().all(|failed| failed.call != Stands::NotKnown);
         let whys: Vec<String> = failures.into_iter().map(|failed| failed.why).collect();
         let why =
             format!("{}; what had been paused could not all be switched on again: {}", broken.why, whys.join("; "));
-        Broken { why, known }
+        BrokenOff { why, known }
     }
 
     /// What is not as wanted although every call was accepted.
@@ -263,10 +263,10 @@ impl Flip<'_> {
 }
 
 /// One failure after another.
-fn both(first: Option<Broken>, then: Broken) -> Broken {
+fn both(first: Option<BrokenOff>, then: BrokenOff) -> BrokenOff {
     match first {
         None => then,
-        Some(first) => Broken { why: format!("{}; {}", first.why, then.why), known: first.known && then.known },
+        Some(first) => BrokenOff { why: format!("{}; {}", first.why, then.why), known: first.known && then.known },
     }
 }
 

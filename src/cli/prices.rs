@@ -39,7 +39,7 @@ enum PricesCommand {
 ///
 /// The types are those of kept runs and of the clusters of jobs. AWS's price list says what they cost on demand and what EMR
 /// adds, about two requests a type; it takes `pricing:GetProducts`. Where the target names a SQL warehouse
-/// (`databricks.warehouse`), `system.billing.list_prices` says what a DBU costs. What no service says is asked for by `# PRICE:`.
+/// (`databricks.warehouse`), `system.billing.list_prices` says what a DBU costs. What no service says stands there as `# PRICE:`, for a person.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb prices fetch --target prod

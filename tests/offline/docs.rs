@@ -280,8 +280,8 @@ fn every_command_line_exists() {
     for (path, text) in documents() {
         for command in commands(&text) {
             let line = command.join(" ");
-            // `ci`, `emr` and `parity` are groups: their commands have helps of their own; and so have `import emr` and `demo emr`.
-            let group = matches!(&*command[1], "ci" | "emr" | "parity") && command.len() > 2
+            // `ci`, `emr`, `parity`, `migrate` and `prices` are groups: their commands have helps of their own; and so have `import emr` and `demo emr`.
+            let group = matches!(&*command[1], "ci" | "emr" | "parity" | "migrate" | "prices") && command.len() > 2
                 || matches!(&*command[1], "import" | "demo") && command.get(2).is_some_and(|word| word == "emr");
             let words = if group { &command[1..3] } else { &command[1..2] };
             let help = helps.entry(words.join(" ")).or_insert_with(|| {

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// and goes on only when the plan is that or less. Otherwise it stops with exit code 4, says in the comment what differs,
 /// and how to approve it. It asks nothing. All options of `plumb apply` hold.
 ///
-/// On a schedule (GitHub's event `schedule`, or --scheduled) it cuts waves over whose day has come and does nothing else: each
+/// On a schedule (GitHub's event `schedule`, or --scheduled) it cuts waves over whose day is reached, and does nothing else: each
 /// only as the pull request showed it that brought its `cutover`. What else there is to apply waits, and is said.
 ///
 /// What is believed: a comment of the account that GITHUB_TOKEN belongs to, of the pull request's last commit. Who may
@@ -104,7 +104,7 @@ pub async fn run(global: &Global, mut args: CiApply, ui: &Ui) -> Result<ExitCode
     ended
 }
 
-/// The pull requests that brought the `cutover` of the waves whose day has come, and that of the commit: what each showed.
+/// The pull requests that brought the `cutover` of the waves whose day is reached, and that of the commit: what each showed.
 async fn in_advance(
     context: &Context,
     project: &Project,

@@ -70,7 +70,7 @@ pub struct ParityReplay {
 }
 
 /// What is to be replayed, as the manifests have it.
-struct Wanted {
+struct WantedReplay {
     name: String,
     spec: MigrationSpec,
     told: RunPeriod,
@@ -110,7 +110,7 @@ pub async fn run(global: &Global, args: ParityReplay, ui: &Ui) -> Result<ExitCod
 }
 
 /// Reads the manifests: all that speaks against a replay, before anything is asked of a server.
-fn wanted(project: &Project, args: &ParityReplay, now: Timestamp) -> Result<Wanted, Failure> {
+fn wanted(project: &Project, args: &ParityReplay, now: Timestamp) -> Result<WantedReplay, Failure> {
     let desired = &project.desired;
     let kind = format!("{}/", Migration::NAME);
     let name = args.migration.strip_prefix(&kind).unwrap_or(&args.migration);
@@ -144,7 +144,7 @@ fn wanted(project: &Project, args: &ParityReplay, now: Timestamp) -> Result<Want
     }
     match (refusal(refused), spec.period.clone()) {
         (Some(failure), _) => Err(failure),
-        (None, Some(told)) => Ok(Wanted { name: name.to_owned(), spec, told, steps, periods }),
+        (None, Some(told)) => Ok(WantedReplay { name: name.to_owned(), spec, told, steps, periods }),
         (None, None) => Err(at("it has no `period`".into())),
     }
 }
@@ -200,7 +200,7 @@ fn passed_before(period: &Period) -> ReplayedPeriod {
 /// Reads what is live, and refuses jobs that are not as their manifests and DAGs of which a run is under way.
 async fn prepared(
     session: &mut Session,
-    wanted: &Wanted,
+    wanted: &WantedReplay,
     args: &ParityReplay,
     (compared, now): (BTreeMap<String, Timestamp>, Timestamp),
     ui: &Ui,
@@ -292,7 +292,7 @@ async fn under_way(session: &Session, decided: &Decided, dag: &Address) -> Optio
 /// Says what it costs, and asks.
 fn asked(
     project: &Project,
-    wanted: &Wanted,
+    wanted: &WantedReplay,
     runs: &ReplayRuns,
     open: &[Period],
     args: &ParityReplay,
@@ -406,7 +406,7 @@ fn ended_as(migration: &str, runs: PeriodRuns, report: Option<&Result<Report, St
 /// Shows what became of all periods, and says what still runs.
 fn finish(
     project: &Project,
-    wanted: &Wanted,
+    wanted: &WantedReplay,
     mut done: BTreeMap<String, ReplayedPeriod>,
     interrupted: bool,
     args: &ParityReplay,

@@ -102,13 +102,13 @@ impl RunLook {
 }
 
 /// What the runs of all periods are, as far as they were started.
-type Known = Arc<Mutex<BTreeMap<String, Vec<ReplayedRun>>>>;
+type KnownRuns = Arc<Mutex<BTreeMap<String, Vec<ReplayedRun>>>>;
 
 /// What a period's task is told, and tells.
 struct Wires {
     stop: watch::Receiver<bool>,
     says: mpsc::UnboundedSender<String>,
-    known: Known,
+    known: KnownRuns,
 }
 
 impl Wires {
@@ -140,7 +140,7 @@ impl Wires {
 pub async fn run_all(runs: &Arc<ReplayRuns>, periods: &[Period], at_once: usize, ui: &Ui) -> (Vec<PeriodRuns>, bool) {
     let (stop, stopped) = watch::channel(false);
     let (says, mut said) = mpsc::unbounded_channel();
-    let known = Known::default();
+    let known = KnownRuns::default();
     let (mut left, mut going, mut ends) = (periods.iter(), JoinSet::new(), BTreeMap::new());
     let mut interrupted = 0;
     let mut signal = Box::pin(tokio::signal::ctrl_c());
