@@ -5,14 +5,14 @@ use super::seed::{cluster, fill_gaps};
 use serde_json::{Value, json};
 use std::process::Command;
 
-const REGION: &str = "eu-west-3";
+const REGION: &str = "ap-southeast-2";
 const PROJECT: &str = "\
 apiVersion: plumb/v1
 kind: Project
 metadata: {name: demo}
 spec:
   targets:
-    prod: {default: true, databricks: {host: \"http://127.0.0.1:9\"}, emr: {region: eu-west-3, account: \"123456789012\"}}
+    prod: {default: true, databricks: {host: \"http://127.0.0.1:9\"}, emr: {region: ap-southeast-2, account: \"123456789012\"}}
 ";
 const MANIFESTS: &str = "\
 apiVersion: plumb/v1
