@@ -153,23 +153,11 @@ fn plain(text: &str) -> String {
 /// # Errors
 /// What is wrong with it and where, without a value of it.
 pub fn read_kept_runs(text: &str) -> Result<KeptRuns, String> {
-    // The format first: what is something else should not be called a mistaken file of facts.
-    let value: Value = read_json(text)?;
-    match value.get("format").and_then(Value::as_str) {
-        Some(RUNS_FORMAT) => {}
-        Some(_) => return Err(format!("its `format` is not `{RUNS_FORMAT}`, which this plumb reads")),
-        None => return Err(format!("it has no `format`: `{RUNS_FORMAT}`")),
-    }
-    let kept: KeptRuns = serde_json::from_str(text).map_err(|e| {
-        let said = e.to_string();
-        match said.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-            Some((name, _)) => {
-                let at = format!("line {}, column {}", e.line(), e.column());
-                format!("unknown member `{}`, {at}: a newer plumb may have written it", plain(name))
-            }
-            None => read_json::<KeptRuns>(text).err().unwrap_or(said),
-        }
-    })?;
+    // A year of them is read at once: what is as it has to be is parsed once.
+    let kept = match serde_json::from_str::<KeptRuns>(text) {
+        Ok(kept) if kept.format == RUNS_FORMAT => kept,
+        _ => read_with_reasons(text)?,
+    };
     for (name, says) in [("target", &kept.target), ("migration", &kept.migration), ("period", &kept.period)] {
         if says.is_empty() {
             return Err(format!("its `{name}` is empty"));
@@ -192,6 +180,27 @@ pub fn read_kept_runs(text: &str) -> Result<KeptRuns, String> {
         }
     }
     Ok(kept)
+}
+
+/// Reads a file that is not as it has to be, to say why. The format first: what is something else should not be called a
+/// mistaken file of facts.
+fn read_with_reasons(text: &str) -> Result<KeptRuns, String> {
+    let value: Value = read_json(text)?;
+    match value.get("format").and_then(Value::as_str) {
+        Some(RUNS_FORMAT) => {}
+        Some(_) => return Err(format!("its `format` is not `{RUNS_FORMAT}`, which this plumb reads")),
+        None => return Err(format!("it has no `format`: `{RUNS_FORMAT}`")),
+    }
+    serde_json::from_str(text).map_err(|e| {
+        let said = e.to_string();
+        match said.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+            Some((name, _)) => {
+                let at = format!("line {}, column {}", e.line(), e.column());
+                format!("unknown member `{}`, {at}: a newer plumb may have written it", plain(name))
+            }
+            None => read_json::<KeptRuns>(text).err().unwrap_or(said),
+        }
+    })
 }
 
 /// The files of facts of a repository, as they were read.
