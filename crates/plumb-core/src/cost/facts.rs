@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The old name of [`KeptRun`].
-pub use self::KeptRun as RunFacts;
-
 /// What the files are called, so that a reader can refuse those it does not know.
 pub const RUNS_FORMAT: &str = "plumb.runs/v1";
 /// Where the files are, below the project's folder.

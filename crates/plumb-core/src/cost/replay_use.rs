@@ -1,6 +1,6 @@
 //! What a replay will use, by the runs that were kept: from the least to the most that a run of each of its jobs took.
 
-use super::facts::{KeptRuns, RunFacts, RunResult, RunSide};
+use super::facts::{KeptRun, KeptRuns, RunResult, RunSide};
 use plumb_model::stats::Interval;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub fn replay_use(kept: &[KeptRuns], (target, migration): (&str, &str), jobs: &[
     let mut seen: BTreeMap<&str, Interval<u64>> = BTreeMap::new();
     let of = kept.iter().filter(|one| one.target == target && one.migration == migration);
     let is_whole =
-        |run: &&RunFacts| run.side == RunSide::New && run.outcome == RunResult::Succeeded && !run.nodes.is_empty();
+        |run: &&KeptRun| run.side == RunSide::New && run.outcome == RunResult::Succeeded && !run.nodes.is_empty();
     for run in of.flat_map(|one| &one.runs).filter(is_whole) {
         let used: Interval<u64> = run.nodes.iter().map(|node| node.seconds).sum();
         seen.entry(&run.name).and_modify(|known| *known = known.hull(&used)).or_insert(used);

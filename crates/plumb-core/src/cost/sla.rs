@@ -3,7 +3,7 @@
 //! What is counted is a delivery: all runs of one side for one tick of the schedule, retries and waiting included. Replays and
 //! runs that somebody started have no tick and wait for nothing, so they are counted apart, from their own start.
 
-use super::facts::{KeptRuns, RunFacts, RunResult, RunSide, RunTrigger};
+use super::facts::{KeptRun, KeptRuns, RunResult, RunSide, RunTrigger};
 use crate::kinds::emr::migration::Migration;
 use crate::manifest::Desired;
 use jiff::{SignedDuration, Timestamp};
@@ -116,15 +116,15 @@ pub fn deliveries(kept: &[KeptRuns], subject: SlaSubject<'_>) -> Vec<Delivery> {
     let mut all = Vec::new();
     let of = kept.iter().filter(|one| one.target == subject.target && one.migration == subject.migration);
     for one in of {
-        let runs: Vec<&RunFacts> = one.runs.iter().filter(|run| run.side == subject.side).collect();
-        let (replays, others): (Vec<&RunFacts>, Vec<&RunFacts>) =
+        let runs: Vec<&KeptRun> = one.runs.iter().filter(|run| run.side == subject.side).collect();
+        let (replays, others): (Vec<&KeptRun>, Vec<&KeptRun>) =
             runs.into_iter().partition(|run| run.trigger == RunTrigger::Replay);
         if !replays.is_empty() {
             all.push(delivery(&one.period, None, true, &replays));
         }
         let ticks: BTreeSet<Timestamp> =
             others.iter().filter(|run| run.trigger != RunTrigger::Manual).filter_map(|run| run.tick).collect();
-        let mut by_tick: BTreeMap<Option<Timestamp>, Vec<&RunFacts>> = BTreeMap::new();
+        let mut by_tick: BTreeMap<Option<Timestamp>, Vec<&KeptRun>> = BTreeMap::new();
         for run in others {
             // What somebody started again belongs to the tick before it.
             let own = run.tick.filter(|tick| ticks.contains(tick));
@@ -137,8 +137,8 @@ pub fn deliveries(kept: &[KeptRuns], subject: SlaSubject<'_>) -> Vec<Delivery> {
     all
 }
 
-fn delivery(period: &str, tick: Option<Timestamp>, is_replay: bool, runs: &[&RunFacts]) -> Delivery {
-    let mut last: BTreeMap<&str, &RunFacts> = BTreeMap::new();
+fn delivery(period: &str, tick: Option<Timestamp>, is_replay: bool, runs: &[&KeptRun]) -> Delivery {
+    let mut last: BTreeMap<&str, &KeptRun> = BTreeMap::new();
     for run in runs {
         let known = last.entry(run.name.as_str()).or_insert(run);
         if (run.started, &run.id) > (known.started, &known.id) {

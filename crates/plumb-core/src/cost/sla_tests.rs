@@ -16,10 +16,10 @@ fn now() -> Timestamp {
 }
 
 /// A run of a job for the tick of a day at 04:00, from so many minutes after it to so many.
-fn run(name: &str, tick: &str, trigger: RunTrigger, minutes: (i64, i64), outcome: RunResult) -> RunFacts {
+fn run(name: &str, tick: &str, trigger: RunTrigger, minutes: (i64, i64), outcome: RunResult) -> KeptRun {
     let tick = at(&format!("{tick}T04:00:00Z"));
     let minute = |minutes: i64| tick + SignedDuration::from_mins(minutes);
-    RunFacts {
+    KeptRun {
         side: RunSide::New,
         system: RunSystem::Databricks,
         id: format!("{name}-{}", minutes.0),
@@ -40,11 +40,11 @@ fn run(name: &str, tick: &str, trigger: RunTrigger, minutes: (i64, i64), outcome
     }
 }
 
-fn scheduled(name: &str, tick: &str, minutes: (i64, i64)) -> RunFacts {
+fn scheduled(name: &str, tick: &str, minutes: (i64, i64)) -> KeptRun {
     run(name, tick, RunTrigger::Scheduled, minutes, RunResult::Succeeded)
 }
 
-fn kept(period: &str, runs: Vec<RunFacts>) -> KeptRuns {
+fn kept(period: &str, runs: Vec<KeptRun>) -> KeptRuns {
     KeptRuns {
         format: RUNS_FORMAT.into(),
         target: "prod".into(),

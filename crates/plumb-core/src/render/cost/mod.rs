@@ -118,6 +118,3 @@ pub fn cost_markdown(report: &CostReport, view: CostView) -> String {
 pub fn cost_json(report: &CostReport) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(report).map(|text| shown(&text) + "\n")
 }
-
-#[cfg(test)]
-mod tests;
