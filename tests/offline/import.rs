@@ -7,7 +7,7 @@ use plumb_core::import::{self, ImportOutcome, ImportProject, ImportRecord, Impor
 use plumb_core::inventory::choose::{self, ClusterSelector};
 use plumb_core::inventory::{FailedRead, RawCluster, input};
 use plumb_core::manifest::{Desired, Resource};
-use plumb_core::translate::{EmrSource, Translation, pipeline};
+use plumb_core::translate::{EmrSource, PipelineSource, Translation, pipeline};
 use plumb_model::address::Address;
 use plumb_model::yaml::edit::{Step, remove, set};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn translations() -> Vec<(String, Translation)> {
     let old = EmrSource::Clusters(ClusterSelector::Name("x-*".into()));
     let one = |(name, case): (String, Value)| {
         let (input, options) = cases::case(&case);
-        (name, pipeline(&input, &options, "x", &old, &[]))
+        (name, pipeline(&PipelineSource::of(input, old.clone()), &options, "x"))
     };
     cases::files("clusters").into_iter().map(one).collect()
 }
@@ -149,11 +149,12 @@ fn outside_text_stays_text() {
             steps: vec![step],
             details: None,
         };
-        let unread = [FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
+        let unread = vec![FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
         let name = import::name(&groups[0].name, &|_| true).unwrap();
         let old = EmrSource::Clusters(choose::selector(&groups[0], &groups));
         let input = input::cluster(&read, &groups[0].name);
-        let translation = pipeline(&input, &cases::options(), &name, &old, &unread);
+        let source = PipelineSource { unread, ..PipelineSource::of(input.clone(), old) };
+        let translation = pipeline(&source, &cases::options(), &name);
         assert_eq!(import::unaccounted(&input, &translation), 0);
         let mut files = Files::default();
         let done = files.import(&translation);

@@ -189,8 +189,8 @@ pub use json::read_json;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
 pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{
-    AirflowTarget, DatabricksTarget, EmrTarget, ForecastSettings, GitTarget, Guards, Mode, Project, RequiredGate,
-    Target, TeardownGuard, Variable,
+    AirflowTarget, Answers, DatabricksTarget, DecisionGuard, EmrTarget, ForecastSettings, GitTarget, Guards, Mode,
+    Project, RequiredGate, RightsAnswer, SpotAnswer, Target, TeardownGuard, Variable,
 };
 pub use source::{
     InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml, tidy,

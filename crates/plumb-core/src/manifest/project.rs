@@ -37,6 +37,9 @@ pub struct Project {
     /// What `plumb migrate forecast` rests on where too little was seen.
     #[serde(default)]
     pub forecast: Option<ForecastSettings>,
+    /// What `plumb import emr` does in every pipeline alike.
+    #[serde(default)]
+    pub answers: Answers,
     /// Folders of policies. Kept for a later version.
     #[serde(default)]
     pub policies: Vec<String>,
@@ -186,6 +189,65 @@ pub struct Guards {
     pub max_change_percent: Option<u32>,
     /// The least that every teardown waits for. A manifest with less is refused.
     pub teardown: Option<TeardownGuard>,
+    /// What an apply does with a manifest in which a `# DECISION:` comment stands. Default: `block`, in development and sandbox
+    /// targets `warn`.
+    pub decisions: Option<DecisionGuard>,
+}
+
+/// What an apply does with a manifest in which a decision is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecisionGuard {
+    /// Creates and updates of it are blocked, unless `--override decisions`.
+    Block,
+    /// They are carried out, and a warning says so.
+    Warn,
+}
+
+/// Answers that hold for every pipeline that `plumb import emr` translates. What is not answered is asked once, beside it in
+/// plumb.yaml, and its default is taken meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+pub struct Answers {
+    /// The runtime of all jobs: `16.4.x-scala2.12`; `auto`: of each release the supported long-term one that is nearest.
+    pub runtime: Option<String>,
+    /// As whom jobs run: a user's name (`ann@acme.example`) or a service principal's application id; `creator`: whoever applies.
+    pub run_as: Option<String>,
+    /// With whose rights jobs read and write S3.
+    pub rights: Option<RightsAnswer>,
+    /// The machine type that takes the place of another one: `m5.xlarge: m6id.xlarge`. One that is not named stays.
+    pub node_types: Option<BTreeMap<String, String>>,
+    /// Where clusters write their logs: `s3://BUCKET/PREFIX`, `/Volumes/…`; `keep`: where EMR's did; `none`.
+    pub logs: Option<String>,
+    /// The zone of Spark's session where the application sets none: `UTC`, `Europe/Berlin`.
+    pub time_zone: Option<String>,
+    /// Whether workers may be spot machines.
+    pub spot: Option<SpotAnswer>,
+    /// What takes the place of the Hive metastore or Glue: a catalog of Unity Catalog by its name, `hive_metastore` or `glue`.
+    pub catalog: Option<String>,
+}
+
+/// With whose rights jobs read and write S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RightsAnswer {
+    /// Those of the clusters' instance profile, which has to be registered in the workspace.
+    InstanceProfile,
+    /// Those that Unity Catalog grants on external locations: no instance profile is written.
+    UnityCatalog,
+}
+
+/// Whether workers may be spot machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SpotAnswer {
+    /// As on EMR.
+    Keep,
+    /// Wherever EMR had any, with on-demand machines where none are to be had.
+    WithFallback,
+    /// Never.
+    Never,
 }
 
 /// The least that a manifest with `desired: teardown` has to ask for.

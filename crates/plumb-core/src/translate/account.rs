@@ -1,5 +1,6 @@
 //! What became of each value of the input: none is lost without a word.
 
+use super::answers::{TeamAnswer, TeamQuestion};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -160,6 +161,8 @@ pub struct TranslationDecision {
 pub(super) struct Book {
     pub account: Account,
     pub decisions: Vec<TranslationDecision>,
+    /// What plumb.yaml could answer for all pipelines and does not.
+    pub team: BTreeMap<TeamAnswer, TeamQuestion>,
     /// The address of the document that is being made.
     pub document: String,
 }
@@ -209,6 +212,11 @@ impl Book {
             place: ask.place,
         });
         self.decisions.len() - 1
+    }
+
+    /// A team decides once, for all of its pipelines; the value's own fate is told apart.
+    pub fn ask_team(&mut self, question: TeamQuestion) {
+        self.team.entry(question.answer).or_insert(question);
     }
 
     /// A later value has taken the place of a translated one.

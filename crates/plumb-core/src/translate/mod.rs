@@ -7,10 +7,12 @@
 //! without a word.
 
 mod account;
+mod answers;
 mod application;
 mod classes;
 mod cluster;
 mod conf;
+mod context;
 mod dag;
 mod extras;
 mod flow;
@@ -23,6 +25,7 @@ mod parts;
 mod pipeline;
 mod place;
 mod places;
+mod recurring;
 mod runtime;
 mod serverless;
 mod shape;
@@ -30,17 +33,21 @@ mod submit;
 mod words;
 
 pub use account::{Account, At, Fate, TranslationDecision};
+pub use answers::{TeamAnswer, TeamQuestion};
+pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
 
 use crate::detect;
 use crate::kinds::databricks::job::DatabricksJob;
+use crate::manifest::Answers;
 use account::{Ask, Book};
 use conf::{TargetPaths, Wants};
 use parts::CLUSTER;
 use plumb_model::address::{Address, slug};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// What a translation depends on beside its input.
 #[derive(Clone, Debug)]
@@ -58,6 +65,10 @@ pub struct TranslationOptions {
     pub pool: bool,
     /// Whether a cluster policy is written, which keeps clusters to the shape of the old one.
     pub policy: bool,
+    /// What plumb.yaml answers for all pipelines.
+    pub answers: Answers,
+    /// The shell scripts that steps and bootstrap actions run, by their address; those that nobody has read are absent.
+    pub scripts: BTreeMap<String, Script>,
 }
 
 impl TranslationOptions {
@@ -70,6 +81,8 @@ impl TranslationOptions {
             name: None,
             pool: false,
             policy: false,
+            answers: Answers::default(),
+            scripts: BTreeMap::new(),
         }
     }
 }
@@ -91,6 +104,8 @@ pub struct Translation {
     pub documents: Vec<TranslatedManifest>,
     /// In the order of their causes.
     pub decisions: Vec<TranslationDecision>,
+    /// What plumb.yaml could answer for all pipelines and does not: at most one of each [`TeamAnswer`], in its order.
+    pub team: Vec<TeamQuestion>,
     pub account: Account,
 }
 
@@ -105,7 +120,13 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         of_cluster(&mut book, &root, options)
     };
     book.rest(&root);
-    Translation { source, documents, decisions: book.decisions, account: book.account }
+    Translation {
+        source,
+        documents,
+        decisions: book.decisions,
+        team: book.team.into_values().collect(),
+        account: book.account,
+    }
 }
 
 /// A name for manifests, out of what people call the thing.

@@ -2,10 +2,10 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
-use super::{TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
+use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
-use crate::inventory::{FailedRead, pattern};
+use crate::inventory::pattern;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::emr::application::EmrServerlessApplication;
@@ -23,14 +23,8 @@ pub enum EmrSource {
 }
 
 /// Translates a pipeline, and writes what ties the old to the new: manifests of what is on EMR and of the migration.
-/// `input` is without secrets ([`crate::inventory::input`]); `unread` is what could not be read of it.
-pub fn pipeline(
-    input: &Value,
-    options: &TranslationOptions,
-    name: &str,
-    old: &EmrSource,
-    unread: &[FailedRead],
-) -> Translation {
+pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &str) -> Translation {
+    let PipelineSource { input, old, unread, .. } = source;
     let mut options = options.clone();
     options.name = Some(name.to_owned());
     let mut translation = translate(input, &options);
@@ -246,6 +240,7 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
 mod tests {
     use super::super::supported;
     use super::*;
+    use crate::inventory::FailedRead;
 
     fn made(old: &EmrSource, args: &[&str]) -> Translation {
         let steps = match args {
@@ -257,8 +252,9 @@ mod tests {
             "InstanceGroups": [{ "InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2 }],
             "Steps": steps,
         });
-        let unread = [FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: "403 no".into() }];
-        pipeline(&input, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))), "sales", old, &unread)
+        let unread = vec![FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: "403 no".into() }];
+        let source = PipelineSource { unread, ..PipelineSource::of(input, old.clone()) };
+        pipeline(&source, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))), "sales")
     }
 
     fn addresses(translation: &Translation) -> Vec<String> {

@@ -1,28 +1,27 @@
 //! `plumb import emr`.
 
-use super::super::reading::counted_by;
+mod sources;
+mod write;
+
 use super::{make_folder, schema};
-use crate::cli::emr::{InventoryProgress, connect, failed};
 use crate::cli::session::{Project, problems};
 use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
-use crate::observe::inventory as reading;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::detect;
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
-use plumb_core::inventory::choose::{PipelineFilter, chosen, groups, is_named, selector};
-use plumb_core::inventory::{self, EmrAccount, FailedRead};
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
-use plumb_core::translate::{self, EmrSource, Translation, TranslationOptions};
+use plumb_core::translate::{self, Translation, TranslationOptions};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, System};
 use serde_json::Value;
+use sources::{TranslationSource, sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use write::write;
 
 /// Translate EMR pipelines to manifests: jobs, the DAGs that run them, and what ties the old to the new
 ///
@@ -52,17 +51,6 @@ pub struct EmrImport {
     policy: bool,
     #[command(flatten)]
     targeted: Targeted,
-}
-
-/// Something to translate.
-struct TranslationSource {
-    /// What it is recorded as: it stays the same from run to run.
-    of: String,
-    title: String,
-    input: Value,
-    old: EmrSource,
-    unread: Vec<FailedRead>,
-    notes: Vec<String>,
 }
 
 /// Reads, translates, merges, writes.
@@ -120,99 +108,6 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
     let _ = std::fs::remove_dir(project.dir.join(out));
     Err(Failure::usage(format!("--out {out}: the project reads no manifests there; nothing was written"))
         .hint(format!("it reads them from {}: `manifests` of plumb.yaml", folders.join(", "))))
-}
-
-/// The chosen clusters and applications, as AWS has them.
-async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
-    let connected = connect(project, ui).await?;
-    let service = connected.emr.clone();
-    let seam: reading::Seam = service;
-    let wanted = match (&args.name, &args.cluster) {
-        (_, Some(id)) => PipelineFilter::Cluster(id.clone()),
-        (Some(name), None) => PipelineFilter::Named(name.clone()),
-        (None, None) => PipelineFilter::All,
-    };
-    let progress = ui.progress();
-    let watch = InventoryProgress(&*progress);
-    let read = async {
-        let listing: Vec<Value> =
-            reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
-        let groups = groups(&listing);
-        let meant: Vec<(inventory::choose::Group, inventory::choose::Listed)> =
-            chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
-        let mut account = EmrAccount::default();
-        let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
-        reading::clusters(&seam, ids.into_iter(), &mut account).await?;
-        if args.cluster.is_none() {
-            reading::applications(&seam, None, &mut account, &watch).await?;
-        }
-        Ok((groups, meant, account))
-    };
-    let read = counted_by(&connected.emr.requests(), &*progress, read).await;
-    let (groups, meant, account) = read.map_err(failed)?;
-    let unread = |of: &str| account.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect();
-    let mut sources = Vec::new();
-    for (group, listed) in &meant {
-        let Some(cluster) = account.clusters.iter().find(|cluster| cluster.id() == listed.id) else {
-            let (id, name) = (&listed.id, visible(&group.name));
-            ui.warn(&format!("AWS forgot cluster {id} while it was read: pipeline {name} is left as it is"));
-            continue;
-        };
-        let count = group.clusters.len();
-        sources.push(TranslationSource {
-            of: format!("pipeline {}", group.name),
-            title: group.name.clone(),
-            input: inventory::input::cluster(cluster, &group.name),
-            old: EmrSource::Clusters(selector(group, &groups)),
-            unread: unread(&listed.id),
-            notes: vec![format!(
-                "From cluster {} ({}), of {} that AWS still knows.",
-                listed.id,
-                listed.name,
-                counted(count, "cluster", "clusters")
-            )],
-        });
-    }
-    let applications = account.serverless.iter().map(|application| {
-        let text = |member: &str| detect::masked(application.described[member].as_str().unwrap_or_default());
-        (text("applicationId"), text("name"), application)
-    });
-    for (id, name, application) in applications {
-        if args.name.as_ref().is_some_and(|pattern| !is_named(&name, std::iter::empty(), pattern)) {
-            continue;
-        }
-        let runs = application.runs.as_ref().map_or(0, Vec::len);
-        sources.push(TranslationSource {
-            of: format!("application {id}"),
-            title: if name.is_empty() { id.clone() } else { name.clone() },
-            input: inventory::input::application(application),
-            unread: unread(&id),
-            notes: vec![format!(
-                "From application {id}: the newest run of each job, of {} that AWS still knows.",
-                counted(runs, "run", "runs")
-            )],
-            old: EmrSource::Application(id),
-        });
-    }
-    sources.sort_by(|a, b| (&a.title, &a.of).cmp(&(&b.title, &b.of)));
-    match (&wanted, sources.is_empty()) {
-        (PipelineFilter::Named(name), true) => {
-            let all = groups.iter().map(|group| group.name.clone());
-            let mut all: Vec<String> = all.collect();
-            all.extend(account.serverless.iter().filter_map(|a| Some(detect::masked(a.described["name"].as_str()?))));
-            let failure = Failure::error(format!("nothing on EMR is called `{name}`; nothing was written"));
-            Err(if all.is_empty() {
-                failure.hint("the account has no cluster and no application that AWS still knows")
-            } else {
-                failure.hint(format!("there are: {}", all.join(", ")))
-            })
-        }
-        (PipelineFilter::Cluster(id), true) => {
-            Err(Failure::error(format!("the account has no cluster {id} in this region; nothing was written"))
-                .hint("AWS forgets terminated clusters after about two months"))
-        }
-        _ => Ok(sources),
-    }
 }
 
 /// The runtimes and machine types to choose from, and whose they are.
@@ -311,7 +206,7 @@ impl Work<'_> {
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
         options.policy = self.args.policy || before.is_some_and(|(_, record)| record.policy);
-        let of = |name: &str| translate::pipeline(&source.input, &options, name, &source.old, &source.unread);
+        let of = |name: &str| translate::pipeline(&source.pipeline, &options, name);
         let (folder, name) = match before {
             Some((folder, record)) => (folder.clone(), record.name.clone()),
             None => {
@@ -322,7 +217,7 @@ impl Work<'_> {
             }
         };
         let translation = of(&name);
-        let lost = import::unaccounted(&source.input, &translation);
+        let lost = import::unaccounted(&source.pipeline.input, &translation);
         if lost > 0 {
             return Err(Failure::error(format!("{lost} values of {} have no account; nothing was written", source.of))
                 .hint("this is a mistake in plumb: please report it"));
@@ -388,48 +283,6 @@ fn validate(
             .hint("what people have edited and what EMR now says do not go together there: fix the manifests so that both fit")
             .hint("other pipelines can be imported meanwhile: --name PATTERN")
     })
-}
-
-/// Writes every file or none: each beside its place first, and then all into their places.
-fn write(dir: &Path, texts: &BTreeMap<String, String>, before: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let mut staged: Vec<(PathBuf, PathBuf, &String)> = Vec::new();
-    let undo = |staged: &[(PathBuf, PathBuf, &String)]| {
-        for (beside, ..) in staged {
-            let _ = std::fs::remove_file(beside);
-        }
-    };
-    for (path, text) in texts {
-        let at = dir.join(path);
-        // A link stays one.
-        let at = std::fs::canonicalize(&at).unwrap_or(at);
-        let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let beside = at.with_file_name(format!(".{name}.{}", std::process::id()));
-        let made = at.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&beside, text));
-        staged.push((beside, at, path));
-        if let Err(e) = made {
-            undo(&staged);
-            return Err(Failure::error(format!("{path}: {e}")).hint("nothing was written"));
-        }
-    }
-    for (number, (beside, at, path)) in staged.iter().enumerate() {
-        let Err(e) = std::fs::rename(beside, at) else { continue };
-        let failure = Failure::error(format!("{path}: {e}"));
-        let mut left = Vec::new();
-        for (_, at, path) in &staged[..number] {
-            let back = match before.get(*path) {
-                Some(text) => std::fs::write(at, text),
-                None => std::fs::remove_file(at),
-            };
-            left.extend(back.err().map(|_| path.as_str()));
-        }
-        undo(&staged[number..]);
-        return Err(if left.is_empty() {
-            failure.hint("nothing was written")
-        } else {
-            failure.hint(format!("these were written and could not be put back: {}", left.join(", ")))
-        });
-    }
-    Ok(())
 }
 
 /// Says what became of each file, what stays as people have it, and what is to be done.
