@@ -5,6 +5,7 @@
 
 mod names;
 pub mod record;
+pub mod team;
 mod text;
 pub mod values;
 

@@ -4,6 +4,7 @@ use crate::manifest::read_json;
 use plumb_model::address::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The name of its file.
 pub const FILE: &str = "translation.json";
@@ -25,6 +26,9 @@ pub struct ImportRecord {
     pub pool: bool,
     #[serde(default)]
     pub policy: bool,
+    /// The keys of `spec.answers` that plumb.yaml has been asked for: one whose question is gone was decided.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub asked: BTreeSet<String>,
     pub manifests: Vec<GeneratedManifest>,
 }
 
@@ -59,6 +63,7 @@ impl ImportRecord {
             of: of.to_owned(),
             pool: false,
             policy: false,
+            asked: BTreeSet::new(),
             manifests,
         }
     }

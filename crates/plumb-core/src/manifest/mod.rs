@@ -160,6 +160,7 @@ pub enum Author {
 }
 
 mod accept;
+mod answers_check;
 mod checks;
 mod develop;
 mod document;

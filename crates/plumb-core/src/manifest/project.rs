@@ -39,7 +39,7 @@ pub struct Project {
     pub forecast: Option<ForecastSettings>,
     /// What `plumb import emr` does in every pipeline alike.
     #[serde(default)]
-    pub answers: Answers,
+    pub answers: Option<Answers>,
     /// Folders of policies. Kept for a later version.
     #[serde(default)]
     pub policies: Vec<String>,

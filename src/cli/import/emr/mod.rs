@@ -1,5 +1,6 @@
 //! `plumb import emr`.
 
+mod answers;
 mod sources;
 mod write;
 
@@ -10,7 +11,7 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
+use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
@@ -64,7 +65,8 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
         ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
         return Ok(ExitCode::Ok);
     }
-    let (options, word) = choices(&project, ui).await?;
+    let (mut options, word) = choices(&project, ui).await?;
+    options.answers = project.desired.project.answers.clone().unwrap_or_default();
     let (files, records) = files(&project, &out)?;
     let all = args.name.is_none() && args.cluster.is_none();
     let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
@@ -75,7 +77,9 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     for source in sources {
         done.translate(source)?;
     }
-    let (outcome, pipelines) = done.merge()?;
+    let team = team::questions(done.translated.iter().flat_map(|pipeline| &pipeline.translation.team));
+    let (mut outcome, pipelines) = done.merge()?;
+    answers::ask(&mut outcome, &done.files.texts, &done.records, &team, ui);
     validate(&project, &done.files.texts, &outcome, ui)?;
     write(&project.dir, &outcome.texts, &done.files.texts)?;
     tell(&outcome, pipelines, &done.word, ui)
@@ -224,6 +228,8 @@ impl Work<'_> {
         }
         let mut record = ImportRecord::new(&name, &source.of, Vec::new());
         (record.pool, record.policy) = (options.pool, options.policy);
+        record.asked = before.map(|(_, record)| record.asked.clone()).unwrap_or_default();
+        record.asked.extend(translation.team.iter().map(|question| question.answer.key().to_owned()));
         let mut notes = source.notes;
         notes.push(self.word.clone());
         notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());
