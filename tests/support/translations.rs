@@ -78,6 +78,7 @@ kind: Project
 metadata: {name: translated}
 spec:
   manifests: [manifests]
+  variables: {output_root: s3://shadow}
   targets:
     test: {sandbox: true, default: true}
 ";

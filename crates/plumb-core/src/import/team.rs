@@ -1,8 +1,9 @@
 //! Questions that a team answers once: comments under `spec.answers` of plumb.yaml.
 
 use crate::render::value::visible;
-use crate::translate::{TeamAnswer, TeamQuestion};
-use plumb_model::yaml::{FileId, Limits, Node, Problems, parse};
+use crate::translate::{OUTPUT_ROOT, TeamAnswer, TeamQuestion};
+use plumb_model::yaml::{FileId, Limits, Node, Problems, edit, parse};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The questions of several translations: of each answer the first.
@@ -72,6 +73,44 @@ pub fn ask(text: &str, questions: &[TeamQuestion], asked: &BTreeSet<String>) -> 
     }
 }
 
+/// The text of plumb.yaml with a variable for the place below which everything is written until a cutover, unless it has
+/// one. An error says why it cannot be written.
+pub fn output_root(text: &str, place: &str) -> Result<String, String> {
+    let before = project(text)?;
+    let variable =
+        |node: &Node| node.get("spec")?.get("variables")?.entry(OUTPUT_ROOT).map(|entry| entry.key_span.start);
+    if variable(&before).is_some() {
+        return Ok(text.to_owned());
+    }
+    let path = ["spec", "variables", OUTPUT_ROOT].map(|key| edit::Step::Key(key.to_owned()));
+    let index = index_of_project(text)?;
+    let with = edit::set(text, index, &path, &json!(place))?;
+    let at = variable(&project(&with)?).ok_or("its `variables` cannot be added to")?;
+    let line = with[..at].rfind('\n').map_or(0, |at| at + 1);
+    if !with[line..at].trim().is_empty() {
+        // In a mapping of one line there is no place for a comment.
+        return Ok(with);
+    }
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let lines = [
+        "# DECISION: where new pipelines write until they are cut over".to_owned(),
+        "#   why: old and new run side by side and must not write to one place; until then: a folder beside the old outputs"
+            .to_owned(),
+    ];
+    let block: String = lines.iter().map(|text| format!("{}{text}{newline}", &with[line..at])).collect();
+    let out = format!("{}{block}{}", &with[..line], &with[line..]);
+    match (project(&out), project(&with)) {
+        (Ok(out_says), Ok(with_says)) if out_says.to_json() == with_says.to_json() => Ok(out),
+        _ => Ok(with),
+    }
+}
+
+fn index_of_project(text: &str) -> Result<usize, String> {
+    let documents = parse(text, FileId(0), &Limits::default(), &mut Problems::default());
+    let is_project = |node: &Node| node.get("kind").and_then(Node::as_str) == Some("Project");
+    documents.iter().position(is_project).ok_or_else(|| "it is not valid YAML".to_owned())
+}
+
 /// The document of the project.
 fn project(text: &str) -> Result<Node, String> {
     let mut problems = Problems::default();
@@ -122,7 +161,6 @@ fn written(value: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const HEAD: &str = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: p}\nspec:\n";
 
@@ -197,6 +235,24 @@ mod tests {
         let out = ask(&text, &two(), &BTreeSet::new()).unwrap();
         assert!(out.contains("\r\n  # runtime: auto\r\n"), "{out}");
         assert!(out.contains("  answers: {logs: keep}"), "{out}");
+    }
+
+    #[test]
+    fn the_place_until_the_cutover_is_a_variable_that_is_asked_about_once() {
+        for body in ["  targets: {dev: {}}\n", "  variables:\n    a: b\n", "  targets: {dev: {}}\n  variables: {}\n"] {
+            let text = format!("{HEAD}{body}");
+            let out = output_root(&text, "s3://lake/plumb-shadow").unwrap();
+            let asked = "    # DECISION: where new pipelines write until they are cut over\n    #   why: ";
+            assert!(out.contains(asked) && out.contains("\n    output_root: \"s3://lake/plumb-shadow\"\n"), "{out}");
+            assert_eq!(project(&out).unwrap().to_json()["spec"]["variables"]["output_root"], "s3://lake/plumb-shadow");
+            assert_eq!(output_root(&out, "s3://other").unwrap(), out);
+        }
+        let flow = format!("{HEAD}  variables: {{a: b}}\n");
+        let out = output_root(&flow, "s3://lake/x").unwrap();
+        assert_eq!(
+            project(&out).unwrap().to_json()["spec"]["variables"],
+            json!({ "a": "b", "output_root": "s3://lake/x" })
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Depends {
 
 /// What is done with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+pub(crate) enum Use {
     Code,
     Read,
     Written,
@@ -135,6 +135,13 @@ fn usages(jar: &str, args: &[String]) -> Vec<Use> {
     found
 }
 
+/// What is done with the path in each argument of an application.
+pub(crate) fn uses(arguments: &[String]) -> Vec<Use> {
+    let line: Vec<String> =
+        ["spark-submit", "application"].map(str::to_owned).into_iter().chain(arguments.iter().cloned()).collect();
+    usages("", &line).split_off(2)
+}
+
 /// The addresses in S3 that a step's arguments say are written, as they stand there.
 pub fn written(jar: &str, args: &[String]) -> Vec<String> {
     let writes = args.iter().zip(usages(jar, args)).filter(|(_, usage)| *usage == Use::Written);
@@ -149,7 +156,7 @@ pub fn written(jar: &str, args: &[String]) -> Vec<String> {
 const SCHEMES_OF_S3: [&str; 3] = ["s3://", "s3a://", "s3n://"];
 
 /// The addresses in a text that a pipeline may depend on.
-fn addresses(text: &str) -> Vec<&str> {
+pub(crate) fn addresses(text: &str) -> Vec<&str> {
     let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '|' | '<' | '>');
     // What stands for a secret ends with a bracket, and does not end an address.
     let end = |found: &str| {
@@ -201,7 +208,7 @@ fn of_option(name: &str) -> Use {
 }
 
 /// What a name says is done with the path that it names.
-fn of_name(name: &str) -> Use {
+pub(crate) fn of_name(name: &str) -> Use {
     let mut lower = String::new();
     let mut before = ' ';
     for c in name.chars() {

@@ -262,7 +262,6 @@ pub(super) fn job(
             book.dropped(master, "every step ran in cluster mode: its driver was on a worker")
         }
     }
-    addresses(book, made);
     let clusters: Vec<Value> =
         clusters.iter().map(|c| json!({ "job_cluster_key": c.key, "new_cluster": new_cluster(common, c) })).collect();
     let mut job = json!({ "name": name, "job_clusters": clusters, "tasks": tasks, "max_concurrent_runs": 1 });
@@ -389,24 +388,6 @@ fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
         place: format!("{CLUSTER}.data_security_mode"),
     };
     book.note(root, ask);
-}
-
-/// Where the tasks read and write: a parallel run must not write where EMR writes.
-fn addresses(book: &mut Book, made: &[StepTask<'_>]) {
-    for made in made.iter().filter(|m| !m.application.addresses.is_empty()) {
-        let list: BTreeSet<String> = made.application.addresses.iter().map(|a| masked(a)).collect();
-        let ask = Ask {
-            what: format!(
-                "which of these a parallel run may write to: {}",
-                list.into_iter().collect::<Vec<_>>().join(", ")
-            ),
-            why: "until the cutover EMR writes to its outputs, and plumb cannot tell outputs from inputs",
-            options: &["other outputs for the parallel run", "the same, once EMR no longer runs"],
-            default: "the same as on EMR",
-            place: format!("tasks[{}]", made.key),
-        };
-        book.note(&made.at, ask);
-    }
 }
 
 /// Keeps the accounts of sizes true: which member they went to is known only now.

@@ -28,6 +28,7 @@ mod places;
 mod recurring;
 mod runtime;
 mod serverless;
+mod shadow;
 mod shape;
 mod submit;
 mod words;
@@ -37,7 +38,9 @@ pub use answers::{TeamAnswer, TeamQuestion};
 pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
+pub use places::writes;
 pub use runtime::{Minor, Runtime, listed, supported};
+pub use shadow::OUTPUT_ROOT;
 
 use crate::detect;
 use crate::kinds::databricks::job::DatabricksJob;
@@ -106,6 +109,8 @@ pub struct Translation {
     pub decisions: Vec<TranslationDecision>,
     /// What plumb.yaml could answer for all pipelines and does not: at most one of each [`TeamAnswer`], in its order.
     pub team: Vec<TeamQuestion>,
+    /// Where the manifests name `${var.output_root}`, the place that it may be: nothing is there yet.
+    pub output_root: Option<String>,
     pub account: Account,
 }
 
@@ -125,6 +130,7 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         documents,
         decisions: book.decisions,
         team: book.team.into_values().collect(),
+        output_root: None,
         account: book.account,
     }
 }

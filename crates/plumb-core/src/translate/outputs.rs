@@ -1,5 +1,7 @@
 //! A first comparison of what the old and the new pipeline write, out of what the arguments of the old one say is written.
 
+use super::places;
+use super::shadow::ShadowPlaces;
 use crate::detect;
 use crate::inventory::depends::written;
 use crate::inventory::pattern;
@@ -31,8 +33,8 @@ struct OldOutput {
 }
 
 /// `spec.compare` for all outputs that the steps of a cluster or the runs of an application name, and what is to be asked
-/// about it; `None` where they name none.
-pub(super) fn compare(input: &Value) -> Option<(Value, Vec<CompareQuestion>)> {
+/// about it; `None` where they name none. `shadow` says where the new jobs write meanwhile.
+pub(super) fn compare(input: &Value, shadow: &ShadowPlaces) -> Option<(Value, Vec<CompareQuestion>)> {
     let outputs = old_outputs(input);
     let unit = outputs.iter().find_map(|output| output.unit).unwrap_or("month");
     let mut questions = Vec::new();
@@ -44,63 +46,61 @@ pub(super) fn compare(input: &Value) -> Option<(Value, Vec<CompareQuestion>)> {
             let place = format!("outputs[{}]{member}", output.name);
             questions.push(CompareQuestion { place, what, why, options, default });
         };
-        if pattern::of(path).contains("{date}") || !path.contains('{') {
+        if pattern::of(path).contains("{date}") {
             ask(
                 ".old.path",
                 format!("which period `{path}` is of"),
-                "EMR knows one run's arguments, and not what filled them in",
+                "no placeholder says its date in this form",
                 ["a placeholder: `{period}`, `{year}`, `{month}`, `{start}`, `{end}`", "all of it in every period"],
                 "all of it in every period",
             );
         }
-        ask(
-            ".old.format",
-            format!("how the files of `{path}` are written"),
-            "the code decides it, and EMR does not know the code",
-            ["`parquet`, `delta`", "`csv` or `json`, with `columns`: types are never guessed"],
-            "`parquet`",
-        );
-        ask(
-            ".new",
-            format!("where the new pipeline writes what the old one writes to `{path}`"),
-            "both run at the same time until the cutover, so they must not write to one place",
-            ["a `table` of Unity Catalog and `warehouse`, with `where` for the period", "a `path` of its own"],
-            "a path where nothing is yet: there is no verdict before this is answered",
-        );
-        ask(
-            ".keys",
-            format!("which columns name a row of `{}`", output.name),
-            "with keys it is known which cells differ, and not only that rows do",
-            ["the columns that name a row: `plumb parity suggest` proposes them", "none: rows are a bag"],
-            "none: rows are a bag",
-        );
+        let new = shadow.instead(path);
+        if new.is_none() {
+            ask(
+                ".new",
+                format!("where the new pipeline writes what the old one writes to `{path}`"),
+                "both run at the same time until the cutover, so they must not write to one place",
+                ["a `table` of Unity Catalog and `warehouse`, with `where` for the period", "a `path` of its own"],
+                "a path where nothing is yet: there is no verdict before this is answered",
+            );
+        }
         let (bucket, key) = path.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
         list.push(json!({
             "name": output.name,
             "old": { "path": path, "format": "parquet" },
-            "new": { "path": format!("s3://{bucket}/databricks/{key}"), "format": "parquet" },
+            "new": { "path": new.unwrap_or_else(|| format!("s3://{bucket}/databricks/{key}")), "format": "parquet" },
             "keys": [],
         }));
+    }
+    if !list.is_empty() {
+        let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
+        questions.insert(
+            0,
+            CompareQuestion {
+                place: "outputs".into(),
+                what: format!(
+                    "how the files of the outputs are written, and which columns name a row: {}",
+                    names.join(", ")
+                ),
+                why: "the code decides it, and EMR does not know the code; with keys it is known which cells differ",
+                options: [
+                    "`format` and `keys` of each: `plumb parity suggest` proposes them",
+                    "parquet, and rows are a bag: delete this comment",
+                ],
+                default: "parquet without keys: rows are a bag",
+            },
+        );
     }
     (!list.is_empty()).then(|| (json!({ "period": unit, "outputs": list }), questions))
 }
 
 fn old_outputs(input: &Value) -> Vec<OldOutput> {
-    let members = |place: &str| input.pointer(place).and_then(Value::as_array).into_iter().flatten();
-    let texts = |list: Option<&Value>| -> Vec<String> {
-        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let steps = members("/Steps").map(|step| {
-        let jar = step.pointer("/Config/Jar").and_then(Value::as_str).unwrap_or_default();
-        written(jar, &texts(step.pointer("/Config/Args")))
-    });
-    let runs =
-        members("/jobRuns").map(|run| written("", &texts(run.pointer("/jobDriver/sparkSubmit/entryPointArguments"))));
+    let lines = places::lines(input);
+    let written = lines.iter().flat_map(|(jar, args)| written(jar, args));
     let mut outputs: Vec<OldOutput> = Vec::new();
     let mut seen = BTreeSet::new();
-    // The API lists steps newest first; outputs stand in the order in which they are written.
-    let raws = steps.collect::<Vec<_>>().into_iter().rev().chain(runs).flatten();
-    for raw in raws.filter(|raw| is_output(raw)) {
+    for raw in written.filter(|raw| is_output(raw)) {
         let (path, unit) = placed(&raw);
         if seen.insert(path.trim_end_matches('/').to_owned()) {
             let name = name_of(&path, &outputs);
@@ -215,7 +215,8 @@ mod tests {
         let step = |args: &&[&str]| json!({ "Config": { "Jar": "command-runner.jar", "Args": args } });
         // The newest first, as the API has them.
         let input = json!({ "Steps": args.iter().rev().map(step).collect::<Vec<_>>() });
-        compare(&input).map(|(compare, questions)| (compare, questions.into_iter().map(|q| q.place).collect()))
+        compare(&input, &ShadowPlaces::default())
+            .map(|(compare, questions)| (compare, questions.into_iter().map(|q| q.place).collect()))
     }
 
     #[test]
@@ -267,9 +268,9 @@ mod tests {
         );
         let of =
             |name: &str, members: &[&str]| members.iter().map(|m| format!("outputs[{name}]{m}")).collect::<Vec<_>>();
-        let usual = [".old.format", ".new", ".keys"];
-        let all =
-            [of("clean", &usual), of("agg", &usual), of("latest", &[".old.path", ".old.format", ".new", ".keys"])];
+        let usual = [".new"];
+        let first = vec!["outputs".to_owned()];
+        let all = [first, of("clean", &usual), of("agg", &usual), of("latest", &usual)];
         assert_eq!(asked, all.concat());
         assert!(
             proposed(&[&["spark-submit", "s3://a/x.py", "--input", "s3://lake/raw/", "s3://lake/somewhere/"]])
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn runs_of_an_application_name_outputs_too() {
         let run = json!({ "jobDriver": { "sparkSubmit": { "entryPointArguments": ["--output", "s3://lake/x/2026-10-05/"] } } });
-        let (compare, _) = compare(&json!({ "jobRuns": [run] })).unwrap_or_default();
+        let (compare, _) = compare(&json!({ "jobRuns": [run] }), &ShadowPlaces::default()).unwrap_or_default();
         assert_eq!(
             (&compare["period"], &compare["outputs"][0]["old"]["path"]),
             (&json!("day"), &json!("s3://lake/x/{period}/"))

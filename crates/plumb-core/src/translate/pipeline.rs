@@ -2,6 +2,7 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
+use super::shadow::{self, ShadowPlaces};
 use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
@@ -24,10 +25,12 @@ pub enum EmrSource {
 
 /// Translates a pipeline, and writes what ties the old to the new: manifests of what is on EMR and of the migration.
 pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &str) -> Translation {
-    let PipelineSource { input, old, unread, .. } = source;
+    let PipelineSource { input, unread, .. } = source;
     let mut options = options.clone();
     options.name = Some(name.to_owned());
     let mut translation = translate(input, &options);
+    let others: Vec<String> = source.written_by_others.iter().map(|(place, _)| place.clone()).collect();
+    let shadow = shadow::wire(&mut translation, &others);
     // The id of a cluster would make every manifest another one each month.
     if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
         translation.source = format!("EMR pipeline {}", detect::masked(title));
@@ -49,7 +52,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
-    let legacy = tie(&mut translation, input, name, old);
+    let legacy = tie(&mut translation, source, name, &shadow);
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -133,20 +136,17 @@ impl Places<'_> {
 }
 
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
-fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource) -> String {
+fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shadow: &ShadowPlaces) -> String {
+    let PipelineSource { input, old, .. } = source;
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
     };
     let (jobs, dags) = (of(DatabricksJob::NAME), of(AirflowDag::NAME));
-    let (kind, what, matches) = match old {
-        EmrSource::Clusters(ClusterSelector::Name(glob)) => {
-            (EmrCluster::NAME, "the old clusters", json!({ "name": glob }))
-        }
-        EmrSource::Clusters(ClusterSelector::Ids(ids, _)) => {
-            (EmrCluster::NAME, "the old clusters", json!({ "ids": ids }))
-        }
-        EmrSource::Application(id) => (EmrServerlessApplication::NAME, "the old application", json!({ "ids": [id] })),
+    let (kind, matches) = match old {
+        EmrSource::Clusters(ClusterSelector::Name(glob)) => (EmrCluster::NAME, json!({ "name": glob })),
+        EmrSource::Clusters(ClusterSelector::Ids(ids, _)) => (EmrCluster::NAME, json!({ "ids": ids })),
+        EmrSource::Application(id) => (EmrServerlessApplication::NAME, json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
     let mut teardown = json!({ "grace": "14d" });
@@ -166,18 +166,6 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
             document,
             place: place.to_owned(),
         };
-    translation.decisions.push(decision(
-        legacy.to_string(),
-        "desired",
-        format!("when {} may go", what),
-        "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR",
-        &[
-            "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set `teardown.notBefore` \
-             and `desired: teardown`",
-            "it stays: leave `keep`",
-        ],
-        "it is kept, and nothing is done to it",
-    ));
     if let EmrSource::Clusters(ClusterSelector::Ids(_, why)) = old {
         translation.decisions.push(decision(
             legacy.to_string(),
@@ -202,18 +190,6 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         }
     }
     let migration = address(Migration::NAME, name);
-    translation.decisions.push(decision(
-        migration.to_string(),
-        "",
-        "when it is cut over, and with which others".into(),
-        "pipelines that read each other's outputs have to be cut over together",
-        &[
-            "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the old \
-             DAGs are paused and the new ones switched on",
-            "later",
-        ],
-        "no day is set, and the new DAG stays paused",
-    ));
     let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
     let (reads, writes) = places::of(input);
     for (member, places) in [("reads", reads), ("writes", writes)] {
@@ -225,7 +201,22 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         spec["owner"] = json!(owner);
     }
     escape(&mut spec);
-    if let Some((compare, questions)) = outputs::compare(input) {
+    match shadow.spec() {
+        Some(parameters) => spec["shadow"] = parameters,
+        None if shadow.unknown => translation.decisions.push(decision(
+            migration.to_string(),
+            "",
+            "where the new jobs write until the cutover".into(),
+            "no argument says where they write: a parallel run may write over what the old pipeline wrote",
+            &[
+                "a parameter of the jobs that says where they write, set in `shadow` until the cutover",
+                "they write nothing that the old ones write",
+            ],
+            "as on EMR: the new DAG stays paused until it is cut over",
+        )),
+        None => {}
+    }
+    if let Some((compare, questions)) = outputs::compare(input, shadow) {
         spec["compare"] = compare;
         for CompareQuestion { place, what, why, options, default } in questions {
             let place = format!("compare.{place}");
@@ -293,14 +284,14 @@ mod tests {
             json!({ "from": { "emr": ["EmrCluster/legacy-sales"] },
                     "to": { "jobs": ["DatabricksJob/sales"], "dags": ["AirflowDag/sales"] },
                     "reads": ["s3://y/raw"], "writes": ["s3://x/out"],
+                    "shadow": { "parameters": { "output": "${var.output_root}/x" } },
                     "compare": { "period": "month", "outputs": [{ "name": "out", "keys": [],
                         "old": { "path": "s3://x/out/{period}/", "format": "parquet" },
-                        "new": { "path": "s3://x/databricks/out/{period}/", "format": "parquet" } }] } })
+                        "new": { "path": "${var.output_root}/x/out/{period}/", "format": "parquet" } }] } })
         );
         let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
         assert_eq!(asked(&translation, "the date in"), [parameters]);
         assert_eq!(asked(&translation, "credential"), [parameters]);
-        assert_eq!(asked(&translation, "may go"), ["EmrCluster/legacy-sales desired"]);
         assert_eq!(asked(&translation, "ListBootstrapActions"), ["DatabricksJob/sales "]);
         assert!(asked(&translation, "which clusters").is_empty());
     }

@@ -12,20 +12,34 @@ const OWNERS: [&str; 4] = ["owner", "team", "contact", "created-by"];
 ///
 /// A date or anything else that changes from run to run ends a place: what ties pipelines together is what stands before it.
 pub(super) fn of(input: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut depends = Depends::default();
+    for (jar, args) in lines(input) {
+        depends.step(&jar, &args);
+    }
+    let places = |set: &BTreeSet<String>| set.iter().filter_map(|path| place(path)).collect();
+    (places(&depends.reads), places(&depends.writes))
+}
+
+/// The places that the steps of a cluster or the runs of an application write ([`crate::inventory::input`]).
+pub fn writes(input: &Value) -> BTreeSet<String> {
+    of(input).1
+}
+
+/// The JAR and the arguments of each step of a cluster and run of an application, in the order in which they ran.
+pub(super) fn lines(input: &Value) -> Vec<(String, Vec<String>)> {
     let members = |place: &str| input.pointer(place).and_then(Value::as_array).into_iter().flatten();
     let texts = |list: Option<&Value>| -> Vec<String> {
         list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let mut depends = Depends::default();
-    for step in members("/Steps") {
+    let step = |step: &Value| {
         let jar = step.pointer("/Config/Jar").and_then(Value::as_str).unwrap_or_default();
-        depends.step(jar, &texts(step.pointer("/Config/Args")));
-    }
-    for run in members("/jobRuns") {
-        depends.step("", &texts(run.pointer("/jobDriver/sparkSubmit/entryPointArguments")));
-    }
-    let places = |set: &BTreeSet<String>| set.iter().filter_map(|path| place(path)).collect();
-    (places(&depends.reads), places(&depends.writes))
+        (jar.to_owned(), texts(step.pointer("/Config/Args")))
+    };
+    // The API lists steps newest first.
+    let steps: Vec<_> = members("/Steps").map(step).collect();
+    let runs = members("/jobRuns")
+        .map(|run| (String::new(), texts(run.pointer("/jobDriver/sparkSubmit/entryPointArguments"))));
+    steps.into_iter().rev().chain(runs).collect()
 }
 
 /// The part of a path that every run has; `None` where that is a whole bucket, or has a secret in it.

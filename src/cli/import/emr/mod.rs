@@ -12,6 +12,7 @@ use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
@@ -73,12 +74,16 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     for (of, (folder, _)) in gone {
         ui.status(&format!("{folder} is left as it is: EMR has no {} any more, or AWS has forgotten it", visible(of)));
     }
+    let written = written(&project, &records, &sources);
     let mut done = Work { files, records, out, options, word, args: &args, translated: Vec::new() };
-    for source in sources {
+    for mut source in sources {
+        source.pipeline.written_by_others = written.iter().filter(|(_, of)| *of != source.of).cloned().collect();
         done.translate(source)?;
     }
     let team = team::questions(done.translated.iter().flat_map(|pipeline| &pipeline.translation.team));
+    let output_root = done.translated.iter().find_map(|pipeline| pipeline.translation.output_root.clone());
     let (mut outcome, pipelines) = done.merge()?;
+    answers::output_root(&mut outcome, &done.files.texts, output_root.as_ref())?;
     answers::ask(&mut outcome, &done.files.texts, &done.records, &team, ui);
     validate(&project, &done.files.texts, &outcome, ui)?;
     write(&project.dir, &outcome.texts, &done.files.texts)?;
@@ -191,6 +196,24 @@ fn files(project: &Project, out: &str) -> Result<(import::ImportProject, Records
         }
     }
     Ok((known, records))
+}
+
+/// What the pipelines write that are imported now, or were before, each with what it is recorded as.
+fn written(project: &Project, records: &Records, sources: &[TranslationSource]) -> Vec<(String, String)> {
+    let now = sources.iter().flat_map(|source| {
+        let places = translate::writes(&source.pipeline.input);
+        places.into_iter().map(|place| (place, source.of.clone())).collect::<Vec<_>>()
+    });
+    let of = |name: &str| records.iter().find(|(_, (_, record))| record.name == name).map(|(of, _)| of.clone());
+    let migrations = project.desired.resources.iter().filter(|resource| resource.address.kind == Migration::NAME);
+    let before = migrations.flat_map(|migration| {
+        let name = &migration.address.name;
+        let of = of(name).unwrap_or_else(|| format!("migration {name}"));
+        let places = migration.spec["writes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        places.map(move |place| (place.to_owned(), of.clone())).collect::<Vec<_>>()
+    });
+    let all: BTreeSet<(String, String)> = now.chain(before).collect();
+    all.into_iter().collect()
 }
 
 /// What is being done.
