@@ -135,8 +135,14 @@ pub fn step(request: &Value) -> Value {
 }
 
 /// The input under a name of the pipeline's, which may take the place of one with a date in it; names of steps lose theirs.
+///
+/// Each step of a request is one that was meant. On a cluster that stays up, steps that differ in figures only would be taken
+/// for runs of one step; so the cluster is said to end with its run, as that of the job does.
 pub fn named(mut input: Value, name: &str) -> Value {
     put(&mut input, "Cluster.Name", json!(name));
+    if input["Cluster"]["AutoTerminate"] == false {
+        input["Cluster"]["AutoTerminate"] = json!(true);
+    }
     if let Some(Value::Array(steps)) = input.get_mut("Steps").map(Value::take) {
         input["Steps"] = Value::from(undated(steps, "Name"));
     }
@@ -160,11 +166,7 @@ pub fn serverless(application: &Value, runs: &[Value]) -> Value {
 }
 
 /// `Instances` of the request: groups and fleets go into the input, most else into the cluster. What is left is not known.
-fn instances(
-    mut rest: Map<String, Value>,
-    cluster: &mut Value,
-    input: &mut Map<String, Value>,
-) -> Map<String, Value> {
+fn instances(mut rest: Map<String, Value>, cluster: &mut Value, input: &mut Map<String, Value>) -> Map<String, Value> {
     for (member, to) in INSTANCES {
         if let Some(value) = rest.remove(member) {
             put(cluster, to, value);
@@ -223,9 +225,7 @@ fn uniform(rest: &mut Map<String, Value>) -> Vec<Value> {
     if count.is_some() {
         rest.remove("InstanceCount");
     }
-    let group = |role: &str, kind: &Value, count: i64| {
-        json!({ "InstanceGroupType": role, "InstanceType": kind, "RequestedInstanceCount": count, "Market": "ON_DEMAND" })
-    };
+    let group = |role: &str, kind: &Value, count: i64| json!({ "InstanceGroupType": role, "InstanceType": kind, "RequestedInstanceCount": count, "Market": "ON_DEMAND" });
     let workers = count.unwrap_or(1).saturating_sub(1).max(0);
     let mut groups: Vec<Value> = master.iter().map(|kind| group("MASTER", kind, 1)).collect();
     // Without a type of their own the workers have the master's.
@@ -395,7 +395,8 @@ mod tests {
     #[test]
     fn machines_may_be_asked_for_the_old_way() {
         let groups = |instances: Value| run_job_flow(&json!({ "Instances": instances }))["InstanceGroups"].clone();
-        let both = groups(json!({ "MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "r5.xlarge", "InstanceCount": 4 }));
+        let both =
+            groups(json!({ "MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "r5.xlarge", "InstanceCount": 4 }));
         assert_eq!((&both[0]["InstanceType"], &both[1]["InstanceType"]), (&json!("m5.xlarge"), &json!("r5.xlarge")));
         assert_eq!((&both[0]["RequestedInstanceCount"], &both[1]["RequestedInstanceCount"]), (&json!(1), &json!(3)));
         let one = groups(json!({ "MasterInstanceType": "m5.xlarge", "InstanceCount": 1 }));
@@ -406,14 +407,20 @@ mod tests {
     #[test]
     fn what_is_no_request_stays_as_it_is() {
         // Text where a list or an object belongs: a template that was not rendered.
-        let odd = json!({ "Steps": "{{ steps }}", "Instances": "{{ i }}", "BootstrapActions": 3, "New": { "X": null } });
+        let odd =
+            json!({ "Steps": "{{ steps }}", "Instances": "{{ i }}", "BootstrapActions": 3, "New": { "X": null } });
         let input = run_job_flow(&odd);
-        assert_eq!(input, json!({ "Cluster": {}, "Steps": "{{ steps }}", "Instances": "{{ i }}", "BootstrapActions": 3,
-            "New": { "X": null } }));
+        assert_eq!(
+            input,
+            json!({ "Cluster": {}, "Steps": "{{ steps }}", "Instances": "{{ i }}", "BootstrapActions": 3,
+            "New": { "X": null } })
+        );
         assert_eq!(run_job_flow(&json!("text")), json!({}));
-        let twice = json!({ "HadoopJarStep": { "Properties": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] } });
+        let twice =
+            json!({ "HadoopJarStep": { "Properties": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] } });
         assert_eq!(step(&twice)["Config"]["Properties"].as_array().map(Vec::len), Some(2), "none of the two is lost");
-        let more = json!({ "StepMonitoringConfiguration": { "S3MonitoringConfiguration": { "LogUri": "a" }, "New": 1 } });
+        let more =
+            json!({ "StepMonitoringConfiguration": { "S3MonitoringConfiguration": { "LogUri": "a" }, "New": 1 } });
         assert_eq!(step(&more), more);
     }
 
@@ -422,7 +429,10 @@ mod tests {
         let fleet = json!({ "Instances": { "InstanceFleets": [{ "InstanceFleetType": "CORE", "TargetSpotCapacity": 4,
             "InstanceTypeConfigs": [{ "InstanceType": "r5.xlarge", "WeightedCapacity": 2, "BidPrice": null }] }] } });
         let fleets = run_job_flow(&fleet)["InstanceFleets"].clone();
-        assert_eq!(fleets[0]["InstanceTypeSpecifications"], json!([{ "InstanceType": "r5.xlarge", "WeightedCapacity": 2 }]));
+        assert_eq!(
+            fleets[0]["InstanceTypeSpecifications"],
+            json!([{ "InstanceType": "r5.xlarge", "WeightedCapacity": 2 }])
+        );
         let run = start_job_run(&json!({ "executionRoleArn": "arn:x", "name": "load", "tags": null }));
         assert_eq!(run, json!({ "executionRole": "arn:x", "name": "load" }));
         let input = serverless(&json!({ "applicationId": "00a" }), &[run]);
@@ -431,7 +441,8 @@ mod tests {
 
     #[test]
     fn names_lose_their_dates() {
-        let request = json!({ "Name": "sales-2026-10-02", "Steps": [{ "Name": "load 2026-10-02" }, { "Name": "mart" }] });
+        let request =
+            json!({ "Name": "sales-2026-10-02", "Steps": [{ "Name": "load 2026-10-02" }, { "Name": "mart" }] });
         let input = named(run_job_flow(&request), "sales");
         assert_eq!(input["Cluster"]["Name"], "sales");
     }

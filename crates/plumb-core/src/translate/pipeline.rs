@@ -2,7 +2,9 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
-use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
+use super::{
+    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate,
+};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::pattern;
@@ -27,6 +29,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
     let PipelineSource { input, old, unread, .. } = source;
     let mut options = options.clone();
     options.name = Some(name.to_owned());
+    options.dag.clone_from(&source.dag);
     let mut translation = translate(input, &options);
     // The id of a cluster would make every manifest another one each month.
     if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
@@ -34,11 +37,12 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
     }
     let first =
         translation.documents.iter().find(|d| d.address.kind == DatabricksJob::NAME).map(|d| d.address.to_string());
+    let who = if source.dag.is_some() { "Airflow" } else { "AWS" };
     for unknown in unread {
         translation.decisions.push(TranslationDecision {
             field: unknown.what.clone(),
             what: format!("what `{}` would have said", unknown.what),
-            why: format!("AWS refused to say it: {}", detect::masked(&unknown.why)),
+            why: format!("{} refused to say it: {}", who, detect::masked(&unknown.why)),
             options: vec!["allow it, and import again".into(), "there is none".into()],
             default: "as if there were none".into(),
             document: first.clone().unwrap_or_default(),
@@ -49,7 +53,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
-    let legacy = tie(&mut translation, input, name, old);
+    let legacy = tie(&mut translation, input, name, old, source.dag.as_ref());
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -132,8 +136,40 @@ impl Places<'_> {
     }
 }
 
+/// The manifest of the old DAG, as others write it: it is made, unless there is one already.
+fn starter(translation: &mut Translation, old: &OldDag, name: &str) -> String {
+    if let Some(known) = &old.known_as {
+        return known.clone();
+    }
+    let starter = address(AirflowDag::NAME, &format!("legacy-{name}"));
+    let mut spec = json!({ "dag_id": old.dag_id, "source": "external" });
+    escape(&mut spec);
+    translation.documents.push(TranslatedManifest { address: starter.clone(), spec });
+    starter.to_string()
+}
+
+/// Nothing says what is on EMR: there is nothing to be torn down, and nothing to migrate from.
+fn unknown(translation: &mut Translation, old: &EmrSource, job: Option<&String>) {
+    let why = match old {
+        EmrSource::Clusters(ClusterSelector::Ids(_, why)) => *why,
+        _ => "nothing says it",
+    };
+    translation.decisions.push(TranslationDecision {
+        field: String::new(),
+        what: "which clusters are the old ones".into(),
+        why: why.into(),
+        options: vec![
+            "add an EmrCluster that selects them, and a Migration".into(),
+            "import the pipeline from EMR, which knows them".into(),
+        ],
+        default: "neither is written: the new job and the old clusters are not tied".into(),
+        document: job.cloned().unwrap_or_default(),
+        place: String::new(),
+    });
+}
+
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
-fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource) -> String {
+fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource, old_dag: Option<&OldDag>) -> String {
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
@@ -149,10 +185,18 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         EmrSource::Application(id) => (EmrServerlessApplication::NAME, "the old application", json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
+    let starter = old_dag.map(|old| starter(translation, old, name));
+    if matches == json!({ "ids": [] }) {
+        unknown(translation, old, jobs.first());
+        return jobs.first().cloned().unwrap_or_else(|| legacy.to_string());
+    }
     let mut teardown = json!({ "grace": "14d" });
     if !jobs.is_empty() {
         teardown["replacedBy"] = json!(jobs);
         teardown["requires"] = json!({ "greenRuns": 2, "parity": { "passes": 2 } });
+    }
+    if let Some(starter) = &starter {
+        teardown["requires"]["dagPaused"] = json!([starter]);
     }
     let mut spec = json!({ "match": matches, "desired": "keep", "teardown": teardown });
     escape(&mut spec);
@@ -170,10 +214,18 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         legacy.to_string(),
         "desired",
         format!("when {} may go", what),
-        "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR",
+        if starter.is_some() {
+            "only people know when the new jobs have proved themselves"
+        } else {
+            "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR"
+        },
         &[
-            "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set `teardown.notBefore` \
-             and `desired: teardown`",
+            if starter.is_some() {
+                "set `teardown.notBefore` and `desired: teardown`"
+            } else {
+                "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set \
+                 `teardown.notBefore` and `desired: teardown`"
+            },
             "it stays: leave `keep`",
         ],
         "it is kept, and nothing is done to it",
@@ -208,20 +260,28 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         "when it is cut over, and with which others".into(),
         "pipelines that read each other's outputs have to be cut over together",
         &[
-            "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the old \
-             DAGs are paused and the new ones switched on",
+            if starter.is_some() {
+                "`wave`, a name that they share, and `cutover`, a day: on it the old DAGs are paused and the new ones \
+                 switched on"
+            } else {
+                "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the \
+                 old DAGs are paused and the new ones switched on"
+            },
             "later",
         ],
         "no day is set, and the new DAG stays paused",
     ));
     let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    if let Some(starter) = starter {
+        spec["from"]["dags"] = json!([starter]);
+    }
     let (reads, writes) = places::of(input);
     for (member, places) in [("reads", reads), ("writes", writes)] {
         if !places.is_empty() {
             spec[member] = json!(places);
         }
     }
-    if let Some(owner) = places::owner(input) {
+    if let Some(owner) = places::owner(input).or_else(|| old_dag.and_then(|old| old.owner.clone())) {
         spec["owner"] = json!(owner);
     }
     escape(&mut spec);
