@@ -5,6 +5,7 @@
 
 pub mod billing;
 pub mod cost;
+pub mod dags;
 pub mod failure;
 pub mod inventory;
 pub mod prices;

@@ -95,6 +95,10 @@ fn query(collection: &str, query: &[(String, String)]) -> Vec<(String, String)> 
     for (name, value) in query {
         match (collection, name.as_str()) {
             ("dags", "exclude_stale") => out.push(("only_active".to_owned(), value.clone())),
+            // A run of Airflow 2 has no time of its own that it starts after.
+            ("dags", "order_by") if value == "-run_after" => {
+                out.push((name.clone(), "-execution_date".to_owned()));
+            }
             (_, "update_mask") => {
                 // v1 means the column of its own database.
                 let member = if collection == "variables" && value == "value" { "val" } else { value };
@@ -144,6 +148,23 @@ pub(super) fn answer(call: &Call, answer: Value) -> Value {
             let mut one = answer;
             self::dag(&mut one);
             plain(one)
+        }
+        // What tasks were given and what they returned are users' own too.
+        ["dags", _, "dagRuns", _, "taskInstances", _, "xcomEntries", ..] => answer,
+        ["dags", _, "dagRuns", _, "taskInstances"] => {
+            let mut page = answer;
+            let mut fields = Vec::new();
+            for row in page.get_mut("task_instances").and_then(Value::as_array_mut).into_iter().flatten() {
+                fields.push(row.get_mut("rendered_fields").map(Value::take));
+            }
+            let mut page = plain(page);
+            let rows = page.get_mut("task_instances").and_then(Value::as_array_mut).into_iter().flatten();
+            for (row, fields) in rows.zip(fields) {
+                if let Some(fields) = fields {
+                    row["rendered_fields"] = fields;
+                }
+            }
+            page
         }
         ["dags", _, "dagRuns"] if call.method == Method::Get => {
             let mut page = plain(answer);

@@ -231,6 +231,8 @@ pub fn path(folder: &str, pipeline: &str, address: &Address) -> String {
         Some("") => format!("{folder}/{short}.yaml"),
         Some(rest) if rest.starts_with('-') => format!("{folder}/{short}{rest}.yaml"),
         _ if short == "legacy" => format!("{folder}/{short}.yaml"),
+        // The DAG that starts what is on EMR.
+        _ if short == "dag" && name.strip_prefix("legacy-") == Some(pipeline) => format!("{folder}/legacy-dag.yaml"),
         _ => format!("{folder}/{short}-of-{name}.yaml"),
     }
 }

@@ -53,7 +53,7 @@ pub fn application(read: &ServerlessApplication) -> Value {
 }
 
 /// Takes what changes from run to run out of names, unless two would then have the same.
-fn undated(mut all: Vec<Value>, member: &str) -> Vec<Value> {
+pub(super) fn undated(mut all: Vec<Value>, member: &str) -> Vec<Value> {
     let names: BTreeSet<String> = all.iter().filter_map(|one| one[member].as_str().map(str::to_owned)).collect();
     let grouped: BTreeMap<String, String> = pattern::group(names.iter().map(String::as_str));
     if grouped.values().collect::<BTreeSet<_>>().len() == names.len() {
@@ -67,7 +67,7 @@ fn undated(mut all: Vec<Value>, member: &str) -> Vec<Value> {
 }
 
 /// The same without secrets. Other than [`detect::masked_json`] it knows where EMR's API has pairs, properties and arguments.
-fn hidden(value: &Value) -> Value {
+pub(super) fn hidden(value: &Value) -> Value {
     let Value::Object(map) = value else {
         return match value {
             Value::Array(items) => items.iter().map(hidden).collect(),

@@ -10,6 +10,7 @@ pub mod input;
 pub mod pattern;
 mod pipeline;
 mod raw;
+pub mod request;
 pub mod serverless;
 mod summary;
 

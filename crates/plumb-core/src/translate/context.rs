@@ -2,6 +2,7 @@
 
 use super::EmrSource;
 use crate::inventory::FailedRead;
+use crate::kinds::airflow::dag_spec::DataInterval;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,8 +80,18 @@ pub struct OldDag {
     pub email: Vec<String>,
     pub email_on_failure: Option<bool>,
     pub email_on_retry: Option<bool>,
-    /// Names of template fields whose values were cut or masked, each with the task: nobody knows what they say.
+    /// Which time a run is for.
+    pub data_interval: Option<DataInterval>,
+    /// URIs of the assets whose update starts a run, where nothing else does.
+    pub assets: Vec<String>,
+    /// Fields of tasks that could not be read whole, each with why: "`create.job_flow_overrides`: Airflow cut it".
     pub unreadable: Vec<String>,
+    /// Tasks that have nothing to do with EMR, or with a part of it that plumb does not translate: "`check` (PythonOperator)".
+    pub others: Vec<String>,
+    /// How many pipelines it starts.
+    pub pipelines: usize,
+    /// The manifest of the DAG itself, where one has it already: `AirflowDag/legacy-sales`.
+    pub known_as: Option<String>,
     /// The text of its file, where it may be read.
     pub source: Option<String>,
 }

@@ -2,7 +2,8 @@
 
 use super::account::{Ask, At, Book};
 use super::application::parameter;
-use super::{TranslatedManifest, address};
+use super::context::OldDag;
+use super::{TranslatedManifest, address, old_dag};
 use crate::kinds::airflow::dag::AirflowDag;
 use serde_json::{Map, Value, json};
 
@@ -14,9 +15,19 @@ pub(super) struct DagJob {
     pub templates: Vec<String>,
 }
 
-/// A DAG that runs the jobs. What starts it, and in which order they run, is not known to EMR.
-pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -> TranslatedManifest {
+/// A DAG that runs the jobs. What starts it, and in which order they run, is not known to EMR; the old DAG may say it.
+pub(super) fn dag(
+    book: &mut Book,
+    root: &At<'_>,
+    name: &str,
+    runs: &[DagJob],
+    old: Option<&OldDag>,
+) -> TranslatedManifest {
     let before = std::mem::replace(&mut book.document, address(AirflowDag::NAME, name).to_string());
+    let mut spec = json!({ "paused": true, "max_active_runs": 1, "tags": ["migrated-from-emr"] });
+    if let Some(old) = old {
+        old_dag::take(book, root, &mut spec, old);
+    }
     let ask = Ask {
         what: "when the DAG runs".into(),
         why: "EMR does not know what starts its clusters and steps: the old DAG, or whatever does, says it",
@@ -24,7 +35,9 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -
         default: "no schedule, and paused",
         place: String::new(),
     };
-    book.note(root, ask);
+    if old.is_none() {
+        book.note(root, ask);
+    }
     if runs.len() > 1 {
         let ask = Ask {
             what: "in which order the jobs run".into(),
@@ -49,6 +62,6 @@ pub(super) fn dag(book: &mut Book, root: &At<'_>, name: &str, runs: &[DagJob]) -
         }
         tasks.push(task);
     }
-    let spec = json!({ "paused": true, "max_active_runs": 1, "tags": ["migrated-from-emr"], "tasks": tasks });
+    spec["tasks"] = Value::from(tasks);
     TranslatedManifest { address: address(AirflowDag::NAME, name), spec }
 }

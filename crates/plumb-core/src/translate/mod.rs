@@ -7,6 +7,7 @@
 //! without a word.
 
 mod account;
+pub mod airflow;
 mod answers;
 mod application;
 mod classes;
@@ -20,6 +21,7 @@ mod job;
 mod library;
 mod line;
 pub(crate) mod nodes;
+mod old_dag;
 mod outputs;
 mod parts;
 mod pipeline;
@@ -72,6 +74,8 @@ pub struct TranslationOptions {
     pub answers: Answers,
     /// The shell scripts that steps and bootstrap actions run, by their address; those that nobody has read are absent.
     pub scripts: BTreeMap<String, Script>,
+    /// The DAG that starts it on EMR, where it is known.
+    pub dag: Option<OldDag>,
 }
 
 impl TranslationOptions {
@@ -86,6 +90,7 @@ impl TranslationOptions {
             policy: false,
             answers: Answers::default(),
             scripts: BTreeMap::new(),
+            dag: None,
         }
     }
 }
@@ -125,6 +130,9 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         of_cluster(&mut book, &root, options)
     };
     book.rest(&root);
+    if let Some(old) = &options.dag {
+        old_dag::unreadable(&mut book, &root, old);
+    }
     Translation {
         source,
         documents,
@@ -206,6 +214,9 @@ fn finish(
         .into_iter()
         .map(|(n, mut spec)| {
             book.document = address(DatabricksJob::NAME, &n).to_string();
+            if let Some(old) = &options.dag {
+                old_dag::notify(&mut spec, old);
+            }
             scrub(book, root, &mut spec, "");
             escape(&mut spec);
             (n, spec)
@@ -220,7 +231,7 @@ fn finish(
     documents.extend(
         jobs.into_iter().map(|(n, spec)| TranslatedManifest { address: address(DatabricksJob::NAME, &n), spec }),
     );
-    documents.push(dag::dag(book, root, name, runs));
+    documents.push(dag::dag(book, root, name, runs, options.dag.as_ref()));
     documents
 }
 

@@ -2,8 +2,14 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
+<<<<<<< HEAD
 use super::shadow::{self, ShadowPlaces};
 use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
+=======
+use super::{
+    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate,
+};
+>>>>>>> d16-g
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::pattern;
@@ -28,6 +34,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
     let PipelineSource { input, unread, .. } = source;
     let mut options = options.clone();
     options.name = Some(name.to_owned());
+    options.dag.clone_from(&source.dag);
     let mut translation = translate(input, &options);
     let others: Vec<String> = source.written_by_others.iter().map(|(place, _)| place.clone()).collect();
     let shadow = shadow::wire(&mut translation, &others);
@@ -37,11 +44,12 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
     }
     let first =
         translation.documents.iter().find(|d| d.address.kind == DatabricksJob::NAME).map(|d| d.address.to_string());
+    let who = if source.dag.is_some() { "Airflow" } else { "AWS" };
     for unknown in unread {
         translation.decisions.push(TranslationDecision {
             field: unknown.what.clone(),
             what: format!("what `{}` would have said", unknown.what),
-            why: format!("AWS refused to say it: {}", detect::masked(&unknown.why)),
+            why: format!("{} refused to say it: {}", who, detect::masked(&unknown.why)),
             options: vec!["allow it, and import again".into(), "there is none".into()],
             default: "as if there were none".into(),
             document: first.clone().unwrap_or_default(),
@@ -52,7 +60,11 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
+<<<<<<< HEAD
     let legacy = tie(&mut translation, source, name, &shadow);
+=======
+    let legacy = tie(&mut translation, input, name, old, source.dag.as_ref());
+>>>>>>> d16-g
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -135,9 +147,45 @@ impl Places<'_> {
     }
 }
 
+/// The manifest of the old DAG, as others write it: it is made, unless there is one already.
+fn starter(translation: &mut Translation, old: &OldDag, name: &str) -> String {
+    if let Some(known) = &old.known_as {
+        return known.clone();
+    }
+    let starter = address(AirflowDag::NAME, &format!("legacy-{name}"));
+    let mut spec = json!({ "dag_id": old.dag_id, "source": "external" });
+    escape(&mut spec);
+    translation.documents.push(TranslatedManifest { address: starter.clone(), spec });
+    starter.to_string()
+}
+
+/// Nothing says what is on EMR: there is nothing to be torn down, and nothing to migrate from.
+fn unknown(translation: &mut Translation, old: &EmrSource, job: Option<&String>) {
+    let why = match old {
+        EmrSource::Clusters(ClusterSelector::Ids(_, why)) => *why,
+        _ => "nothing says it",
+    };
+    translation.decisions.push(TranslationDecision {
+        field: String::new(),
+        what: "which clusters are the old ones".into(),
+        why: why.into(),
+        options: vec![
+            "add an EmrCluster that selects them, and a Migration".into(),
+            "import the pipeline from EMR, which knows them".into(),
+        ],
+        default: "neither is written: the new job and the old clusters are not tied".into(),
+        document: job.cloned().unwrap_or_default(),
+        place: String::new(),
+    });
+}
+
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
+<<<<<<< HEAD
 fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shadow: &ShadowPlaces) -> String {
     let PipelineSource { input, old, .. } = source;
+=======
+fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource, old_dag: Option<&OldDag>) -> String {
+>>>>>>> d16-g
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
@@ -149,10 +197,18 @@ fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shado
         EmrSource::Application(id) => (EmrServerlessApplication::NAME, json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
+    let starter = old_dag.map(|old| starter(translation, old, name));
+    if matches == json!({ "ids": [] }) {
+        unknown(translation, old, jobs.first());
+        return jobs.first().cloned().unwrap_or_else(|| legacy.to_string());
+    }
     let mut teardown = json!({ "grace": "14d" });
     if !jobs.is_empty() {
         teardown["replacedBy"] = json!(jobs);
         teardown["requires"] = json!({ "greenRuns": 2, "parity": { "passes": 2 } });
+    }
+    if let Some(starter) = &starter {
+        teardown["requires"]["dagPaused"] = json!([starter]);
     }
     let mut spec = json!({ "match": matches, "desired": "keep", "teardown": teardown });
     escape(&mut spec);
@@ -166,6 +222,29 @@ fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shado
             document,
             place: place.to_owned(),
         };
+<<<<<<< HEAD
+=======
+    translation.decisions.push(decision(
+        legacy.to_string(),
+        "desired",
+        format!("when {} may go", what),
+        if starter.is_some() {
+            "only people know when the new jobs have proved themselves"
+        } else {
+            "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR"
+        },
+        &[
+            if starter.is_some() {
+                "set `teardown.notBefore` and `desired: teardown`"
+            } else {
+                "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set \
+                 `teardown.notBefore` and `desired: teardown`"
+            },
+            "it stays: leave `keep`",
+        ],
+        "it is kept, and nothing is done to it",
+    ));
+>>>>>>> d16-g
     if let EmrSource::Clusters(ClusterSelector::Ids(_, why)) = old {
         translation.decisions.push(decision(
             legacy.to_string(),
@@ -190,14 +269,37 @@ fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shado
         }
     }
     let migration = address(Migration::NAME, name);
+<<<<<<< HEAD
+=======
+    translation.decisions.push(decision(
+        migration.to_string(),
+        "",
+        "when it is cut over, and with which others".into(),
+        "pipelines that read each other's outputs have to be cut over together",
+        &[
+            if starter.is_some() {
+                "`wave`, a name that they share, and `cutover`, a day: on it the old DAGs are paused and the new ones \
+                 switched on"
+            } else {
+                "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the \
+                 old DAGs are paused and the new ones switched on"
+            },
+            "later",
+        ],
+        "no day is set, and the new DAG stays paused",
+    ));
+>>>>>>> d16-g
     let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
+    if let Some(starter) = starter {
+        spec["from"]["dags"] = json!([starter]);
+    }
     let (reads, writes) = places::of(input);
     for (member, places) in [("reads", reads), ("writes", writes)] {
         if !places.is_empty() {
             spec[member] = json!(places);
         }
     }
-    if let Some(owner) = places::owner(input) {
+    if let Some(owner) = places::owner(input).or_else(|| old_dag.and_then(|old| old.owner.clone())) {
         spec["owner"] = json!(owner);
     }
     escape(&mut spec);

@@ -1,6 +1,10 @@
 //! `plumb import emr`.
 
+<<<<<<< HEAD
 mod answers;
+=======
+mod from_airflow;
+>>>>>>> d16-g
 mod sources;
 mod write;
 
@@ -11,8 +15,14 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+<<<<<<< HEAD
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
 use plumb_core::kinds::emr::migration::Migration;
+=======
+use from_airflow::ImportFrom;
+use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
+use plumb_core::kinds::airflow::dag::AirflowDag;
+>>>>>>> d16-g
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
@@ -34,7 +44,8 @@ use write::write;
 #[command(after_help = "Examples:
   plumb import emr --target prod
   plumb import emr --target prod --name 'monthly-*' --pool
-  plumb import emr --cluster j-2A7Q4M1N9KPLF --out manifests/migration")]
+  plumb import emr --cluster j-2A7Q4M1N9KPLF --out manifests/migration
+  plumb import emr --from airflow:sales_monthly --target prod")]
 pub struct EmrImport {
     /// Only pipelines and applications of this name, or with a cluster of this name; `*` stands for any characters
     #[arg(long, value_name = "PATTERN", conflicts_with = "cluster")]
@@ -42,6 +53,11 @@ pub struct EmrImport {
     /// Only the pipeline of this cluster, as this cluster has it [default: the newest of each pipeline]
     #[arg(long, value_name = "ID")]
     cluster: Option<String>,
+    /// Read what is written in another place than EMR: `airflow`, or `airflow:DAG_ID` for one DAG of the target's Airflow
+    ///
+    /// Airflow says what operators of EMR were given in their last runs, so AWS is not asked. `--name` then means DAGs.
+    #[arg(long, value_name = "PLACE", conflicts_with = "cluster")]
+    from: Option<ImportFrom>,
     /// Folder to write to, relative to the project; a pipeline that was imported before stays where it is
     #[arg(long, value_name = "DIR", default_value = "manifests")]
     out: PathBuf,
@@ -61,21 +77,38 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     make_folder(global, &args.out)?;
     let project = Project::load(global, &args.targeted, ui)?;
     is_among_manifests(&project, &out)?;
-    let sources = sources(&project, &args, ui).await?;
+    let sources = match &args.from {
+        Some(ImportFrom::Airflow(dag)) => from_airflow::sources(&project, &args, dag.as_deref(), ui).await?,
+        None => sources(&project, &args, ui).await?,
+    };
     if sources.is_empty() {
-        ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
+        ui.status(match &args.from {
+            Some(_) => "Nothing to import: no DAG that was looked at has a run that started something on EMR.",
+            None => "Nothing to import: the account has no cluster and no application that AWS still knows.",
+        });
         return Ok(ExitCode::Ok);
     }
     let (mut options, word) = choices(&project, ui).await?;
     options.answers = project.desired.project.answers.clone().unwrap_or_default();
     let (files, records) = files(&project, &out)?;
-    let all = args.name.is_none() && args.cluster.is_none();
-    let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
+    let all = match &args.from {
+        Some(ImportFrom::Airflow(dag)) => args.name.is_none() && dag.is_none(),
+        None => args.name.is_none() && args.cluster.is_none(),
+    };
+    // What was imported from elsewhere is not looked for here.
+    let is_of_this = |of: &str| of.starts_with("dag ") == args.from.is_some();
+    let gone =
+        records.iter().filter(|(of, _)| all && is_of_this(of) && !sources.iter().any(|source| source.of == **of));
     for (of, (folder, _)) in gone {
-        ui.status(&format!("{folder} is left as it is: EMR has no {} any more, or AWS has forgotten it", visible(of)));
+        let why = match &args.from {
+            Some(_) => "Airflow shows no",
+            None => "EMR has no",
+        };
+        ui.status(&format!("{folder} is left as it is: {why} {} any more, or has forgotten it", visible(of)));
     }
     let written = written(&project, &records, &sources);
-    let mut done = Work { files, records, out, options, word, args: &args, translated: Vec::new() };
+    let starters = starters(&project);
+    let mut done = Work { files, records, out, options, word, args: &args, starters, translated: Vec::new() };
     for mut source in sources {
         source.pipeline.written_by_others = written.iter().filter(|(_, of)| *of != source.of).cloned().collect();
         done.translate(source)?;
@@ -198,6 +231,7 @@ fn files(project: &Project, out: &str) -> Result<(import::ImportProject, Records
     Ok((known, records))
 }
 
+<<<<<<< HEAD
 /// What the pipelines write that are imported now, or were before, each with what it is recorded as.
 fn written(project: &Project, records: &Records, sources: &[TranslationSource]) -> Vec<(String, String)> {
     let now = sources.iter().flat_map(|source| {
@@ -214,6 +248,19 @@ fn written(project: &Project, records: &Records, sources: &[TranslationSource]) 
     });
     let all: BTreeSet<(String, String)> = now.chain(before).collect();
     all.into_iter().collect()
+=======
+/// The manifests of DAGs that others write, by the ids of the DAGs.
+fn starters(project: &Project) -> BTreeMap<String, Vec<Address>> {
+    let mut starters: BTreeMap<String, Vec<Address>> = BTreeMap::new();
+    for resource in &project.desired.resources {
+        let spec = &resource.spec;
+        if resource.address.kind == AirflowDag::NAME && spec["source"] == "external" {
+            let id = spec["dag_id"].as_str().map_or_else(|| resource.address.name.replace('-', "_"), str::to_owned);
+            starters.entry(id).or_default().push(resource.address.clone());
+        }
+    }
+    starters
+>>>>>>> d16-g
 }
 
 /// What is being done.
@@ -224,12 +271,17 @@ struct Work<'a> {
     options: TranslationOptions,
     word: String,
     args: &'a EmrImport,
+    /// The manifests of DAGs that others write.
+    starters: BTreeMap<String, Vec<Address>>,
     translated: Vec<TranslatedPipeline>,
 }
 
 impl Work<'_> {
-    fn translate(&mut self, source: TranslationSource) -> Result<(), Failure> {
+    fn translate(&mut self, mut source: TranslationSource) -> Result<(), Failure> {
         let before = self.records.get(&source.of);
+        if let Some(dag) = &mut source.pipeline.dag {
+            dag.known_as = self.starter(&dag.dag_id, before.map(|(_, record)| record));
+        }
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
         options.policy = self.args.policy || before.is_some_and(|(_, record)| record.policy);
@@ -258,6 +310,17 @@ impl Work<'_> {
         notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());
         self.translated.push(TranslatedPipeline { folder, record, translation, notes });
         Ok(())
+    }
+
+    /// The manifest of a DAG that others write, if it is not this pipeline's own: two would be about one DAG.
+    fn starter(&self, dag_id: &str, own: Option<&ImportRecord>) -> Option<String> {
+        let is_own =
+            |address: &Address| own.is_some_and(|record| record.manifests.iter().any(|m| m.address == *address));
+        let written = self.starters.get(dag_id).into_iter().flatten().find(|address| !is_own(address));
+        let made = self.translated.iter().flat_map(|pipeline| &pipeline.translation.documents);
+        let mut made = made.filter(|d| d.address.kind == AirflowDag::NAME && d.spec["source"] == "external");
+        let made = made.find(|d| d.spec["dag_id"] == dag_id).map(|d| &d.address);
+        written.or(made).map(Address::to_string)
     }
 
     /// Whether nobody else has a folder or a manifest of a name.
