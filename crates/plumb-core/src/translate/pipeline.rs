@@ -2,14 +2,10 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
-<<<<<<< HEAD
 use super::shadow::{self, ShadowPlaces};
-use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
-=======
 use super::{
     OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate,
 };
->>>>>>> d16-g
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
 use crate::inventory::pattern;
@@ -60,11 +56,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
-<<<<<<< HEAD
     let legacy = tie(&mut translation, source, name, &shadow);
-=======
-    let legacy = tie(&mut translation, input, name, old, source.dag.as_ref());
->>>>>>> d16-g
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -180,12 +172,8 @@ fn unknown(translation: &mut Translation, old: &EmrSource, job: Option<&String>)
 }
 
 /// Adds the manifests of what is on EMR and of the migration; the address of the first.
-<<<<<<< HEAD
 fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shadow: &ShadowPlaces) -> String {
-    let PipelineSource { input, old, .. } = source;
-=======
-fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource, old_dag: Option<&OldDag>) -> String {
->>>>>>> d16-g
+    let PipelineSource { input, old, dag: old_dag, .. } = source;
     let of = |kind: &str| -> Vec<String> {
         let documents = translation.documents.iter().filter(|d| d.address.kind == kind);
         documents.map(|d| d.address.to_string()).collect()
@@ -197,7 +185,7 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         EmrSource::Application(id) => (EmrServerlessApplication::NAME, json!({ "ids": [id] })),
     };
     let legacy = address(kind, &format!("legacy-{name}"));
-    let starter = old_dag.map(|old| starter(translation, old, name));
+    let starter = old_dag.as_ref().map(|old| starter(translation, old, name));
     if matches == json!({ "ids": [] }) {
         unknown(translation, old, jobs.first());
         return jobs.first().cloned().unwrap_or_else(|| legacy.to_string());
@@ -222,29 +210,6 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
             document,
             place: place.to_owned(),
         };
-<<<<<<< HEAD
-=======
-    translation.decisions.push(decision(
-        legacy.to_string(),
-        "desired",
-        format!("when {} may go", what),
-        if starter.is_some() {
-            "only people know when the new jobs have proved themselves"
-        } else {
-            "only people know when the new jobs have proved themselves, and which DAG starts what is on EMR"
-        },
-        &[
-            if starter.is_some() {
-                "set `teardown.notBefore` and `desired: teardown`"
-            } else {
-                "add that DAG as an AirflowDag with `source: external` and to `requires.dagPaused`, set \
-                 `teardown.notBefore` and `desired: teardown`"
-            },
-            "it stays: leave `keep`",
-        ],
-        "it is kept, and nothing is done to it",
-    ));
->>>>>>> d16-g
     if let EmrSource::Clusters(ClusterSelector::Ids(_, why)) = old {
         translation.decisions.push(decision(
             legacy.to_string(),
@@ -269,26 +234,6 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
         }
     }
     let migration = address(Migration::NAME, name);
-<<<<<<< HEAD
-=======
-    translation.decisions.push(decision(
-        migration.to_string(),
-        "",
-        "when it is cut over, and with which others".into(),
-        "pipelines that read each other's outputs have to be cut over together",
-        &[
-            if starter.is_some() {
-                "`wave`, a name that they share, and `cutover`, a day: on it the old DAGs are paused and the new ones \
-                 switched on"
-            } else {
-                "`wave`, a name that they share, `from.dags`, the DAGs that start it now, and `cutover`, a day: on it the \
-                 old DAGs are paused and the new ones switched on"
-            },
-            "later",
-        ],
-        "no day is set, and the new DAG stays paused",
-    ));
->>>>>>> d16-g
     let mut spec = json!({ "from": { "emr": [legacy.to_string()] }, "to": { "jobs": jobs, "dags": dags } });
     if let Some(starter) = starter {
         spec["from"]["dags"] = json!([starter]);
@@ -299,7 +244,7 @@ fn tie(translation: &mut Translation, input: &Value, name: &str, old: &EmrSource
             spec[member] = json!(places);
         }
     }
-    if let Some(owner) = places::owner(input).or_else(|| old_dag.and_then(|old| old.owner.clone())) {
+    if let Some(owner) = places::owner(input).or_else(|| old_dag.as_ref().and_then(|old| old.owner.clone())) {
         spec["owner"] = json!(owner);
     }
     escape(&mut spec);
