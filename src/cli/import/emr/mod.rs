@@ -231,7 +231,6 @@ fn files(project: &Project, out: &str) -> Result<(import::ImportProject, Records
     Ok((known, records))
 }
 
-<<<<<<< HEAD
 /// What the pipelines write that are imported now, or were before, each with what it is recorded as.
 fn written(project: &Project, records: &Records, sources: &[TranslationSource]) -> Vec<(String, String)> {
     let now = sources.iter().flat_map(|source| {
@@ -248,7 +247,8 @@ fn written(project: &Project, records: &Records, sources: &[TranslationSource]) 
     });
     let all: BTreeSet<(String, String)> = now.chain(before).collect();
     all.into_iter().collect()
-=======
+}
+
 /// The manifests of DAGs that others write, by the ids of the DAGs.
 fn starters(project: &Project) -> BTreeMap<String, Vec<Address>> {
     let mut starters: BTreeMap<String, Vec<Address>> = BTreeMap::new();
@@ -260,7 +260,6 @@ fn starters(project: &Project) -> BTreeMap<String, Vec<Address>> {
         }
     }
     starters
->>>>>>> d16-g
 }
 
 /// What is being done.
