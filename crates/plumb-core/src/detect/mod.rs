@@ -9,6 +9,7 @@
 //! Pure, and linear in the length of the text.
 
 mod chance;
+mod commands;
 mod looks;
 mod names;
 mod yaml;
@@ -96,13 +97,18 @@ pub fn in_value(name: &str, text: &str) -> Vec<Spot> {
 /// The secrets in the arguments of a program: each with the number of its argument.
 pub fn in_arguments<T: AsRef<str>>(arguments: &[T]) -> Vec<(usize, Spot)> {
     let mut found = Vec::new();
-    let mut option = "";
+    let (mut option, mut command) = ("", commands::Command::default());
     for (number, argument) in arguments.iter().map(AsRef::as_ref).enumerate() {
+        if let Some(range) = command.next(argument) {
+            found.push((number, Spot { range, name: String::new() }));
+            option = "";
+            continue;
+        }
         let spots = match option {
             // A password may begin with one dash, hardly with two.
             _ if argument.starts_with("--") => in_option(argument),
             "" => in_text(argument),
-            "-u" | "--user" => in_user(argument),
+            "-u" | "--user" | "--basic-auth" => in_user(argument),
             name => in_value(name, argument),
         };
         found.extend(spots.into_iter().map(|spot| (number, spot)));
@@ -149,7 +155,8 @@ pub fn taken<T: AsRef<str>>(arguments: &[T]) -> Vec<Vec<Spot>> {
     let mut option = "";
     for (number, (argument, spots)) in arguments.iter().map(AsRef::as_ref).zip(&mut all).enumerate() {
         let hidden = argument.match_indices(HIDDEN).map(|(at, hidden)| {
-            let name = if matches!(option, "-u" | "--user") { "user" } else { name_before(&argument[..at]) };
+            let name =
+                if matches!(option, "-u" | "--user" | "--basic-auth") { "user" } else { name_before(&argument[..at]) };
             Spot { range: at..at + hidden.len(), name: name.to_owned() }
         });
         spots.extend(hidden);
@@ -207,6 +214,7 @@ fn in_text_of(name: &str, text: &str) -> Vec<Spot> {
     spots.extend(looks::logins(text).into_iter().map(by_form));
     spots.extend(looks::tokens(text).into_iter().map(by_form));
     spots.extend(chance::random(name, text));
+    spots.extend(commands::passwords(text).into_iter().map(by_form));
     apart(spots)
 }
 

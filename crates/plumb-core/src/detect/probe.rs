@@ -4,7 +4,7 @@
 use super::{HIDDEN, in_arguments, instead, masked, masked_arguments, taken};
 
 /// Arguments without a secret.
-const PLAIN: [&[&str]; 80] = [
+const PLAIN: [&[&str]; 84] = [
     // Columns and parts.
     &["--s3-key", "raw/x.csv"],
     &["--s3-key", "Raw/2026/Part-00001-b7f3e2a9.c000.snappy.parquet"],
@@ -48,6 +48,10 @@ const PLAIN: [&[&str]; 80] = [
     &["--rotate-secret", "weekly", "--reset-token", "never"],
     &["--require-password", "--mask-password", "full"],
     &["--bypass", "true", "--passes", "3", "--passthrough", "a", "--compass", "north"],
+    &["curl", "-u", "etl", "https://x:443/y"],
+    &["curl -p -s https://x ; spark-submit -p 2 -partitions 3"],
+    &["mysql -u etl -p -P 3306 && mkdir -parents a"],
+    &["curl -u $USER:$PASSWORD https://x", "sshpass -p \"$PW\" ssh h"],
     // Numbers of tokens.
     &["--max-tokens", "4096", "--token-limit=512", "--tokenizer", "bert-base-uncased", "--pad-token", "[PAD]"],
     &["--next-token", "17", "--author", "bob", "--monkey", "1"],
@@ -97,7 +101,7 @@ const PLAIN: [&[&str]; 80] = [
 ];
 
 /// Arguments with a secret, the secret, and the argument that has to be named.
-const SECRETS: [(&[&str], &str, &str); 83] = [
+const SECRETS: [(&[&str], &str, &str); 91] = [
     // Whatever stands under a well-known name.
     (&["--password", "hunter2"], "hunter2", "--password"),
     (&["--password", "1234"], "1234", "--password"),
@@ -193,6 +197,14 @@ const SECRETS: [(&[&str], &str, &str); 83] = [
         "9fceb02d0ae598e95dc970b74767f193",
         "--dsn",
     ),
+    (&["curl -u etl:hunter2 https://x"], "hunter2", "argument 1"),
+    (&["bash", "-c", "aws s3 cp s3://a/b . && mysql -u etl -phunter2 -h db"], "hunter2", "-c"),
+    (&["mysql", "-u", "etl", "-phunter2"], "hunter2", "argument 4"),
+    (&["sshpass", "-p", "hunter2", "ssh", "h"], "hunter2", "-p"),
+    (&["--pass-phrase", "abc"], "abc", "--pass-phrase"),
+    (&["es.net.http.auth.pass=abc"], "abc", "es.net.http.auth.pass"),
+    (&["--basic-auth", "etl:hunter2"], "hunter2", "user"),
+    (&["spark.redis.auth=hunter2"], "hunter2", "spark.redis.auth"),
     // As random as they come, under a name that says little or nothing.
     (&["--key", "q9X2vLr7Tz0BmK4sWc8Y"], "q9X2vLr7Tz0BmK4sWc8Y", "--key"),
     (&["--account-key", "9f86d081884c7d659a2feaa0c55ad015"], "9f86d081884c7d659a2feaa0c55ad015", "--account-key"),
