@@ -1,6 +1,7 @@
 //! What becomes of each case, as text.
 
 use super::cases::{self, SECRETS, all_text, files, folder, load, translated, with_steps, written};
+use plumb_core::detect::{HIDDEN, masked_arguments};
 use plumb_core::render;
 use plumb_core::translate::{Fate, Translation, translate};
 use serde_json::Value;
@@ -77,6 +78,24 @@ fn command_lines_become_these_tasks() {
     }
     assert!(count >= 60, "{count} lines");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is no secret stays, whatever it is called; and it makes no difference whether an import hid the secrets before.
+#[test]
+fn arguments_that_only_sound_like_secrets_stay() {
+    let lines: Vec<Vec<String>> = serde_json::from_value(files("spark-submit")["secrets-and-keys"].clone()).unwrap();
+    for args in lines {
+        let made = |args: &[String]| {
+            let translation = translate(&with_steps(&[args.to_vec()]), &cases::options());
+            shown(args, &translation).split_once('\n').unwrap().1.to_owned()
+        };
+        let task = made(&args);
+        let plain = |arg: &&String| !SECRETS.iter().any(|s| arg.contains(s)) && *arg != HIDDEN;
+        for arg in args.iter().skip_while(|arg| !arg.ends_with(".py")).filter(plain) {
+            assert!(task.contains(&Value::from(arg.as_str()).to_string()), "{arg} is not in {task}");
+        }
+        assert_eq!(made(&masked_arguments(&args)), task);
+    }
 }
 
 #[test]

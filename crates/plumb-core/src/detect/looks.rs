@@ -1,5 +1,6 @@
 //! What values look like: secrets that are known by their form, and what is plainly none.
 
+use super::chance;
 use std::ops::Range;
 
 /// How credentials of some services begin, and how long they are at least.
@@ -84,17 +85,17 @@ pub(super) fn is_random(text: &str) -> bool {
         && classes(text) >= 3
         && bits(text) >= 3.5
         && flips(text) >= 6;
-    hex || mixed
+    hex || mixed || chance::is_base64(text, 20)
 }
 
 /// Of small letters, great letters and digits, how many there are.
-fn classes(text: &str) -> usize {
+pub(super) fn classes(text: &str) -> usize {
     let of: [fn(&u8) -> bool; 3] = [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit];
     of.iter().filter(|of| text.bytes().any(|b| of(&b))).count()
 }
 
 /// How often the class of a character is another than that of the one before: words keep to one, random texts do not.
-fn flips(text: &str) -> usize {
+pub(super) fn flips(text: &str) -> usize {
     let class = |b: u8| match b {
         b'a'..=b'z' => 0,
         b'A'..=b'Z' => 1,
@@ -105,7 +106,7 @@ fn flips(text: &str) -> usize {
 }
 
 /// Shannon's entropy of a text, in bits a character.
-fn bits(text: &str) -> f64 {
+pub(super) fn bits(text: &str) -> f64 {
     let mut counts = [0_u32; 256];
     text.bytes().for_each(|b| counts[usize::from(b)] += 1);
     let all = text.len() as f64;
@@ -119,7 +120,7 @@ pub(super) fn is_reference(text: &str) -> bool {
     let inner = |open: &str, close: &str| text.starts_with(open) && text.ends_with(close);
     text.is_empty()
         || text.contains("{{")
-        || text.starts_with('$')
+        || is_variable(text)
         || text.contains("${")
         || text.starts_with("(secret")
         || inner("<", ">")
@@ -127,6 +128,26 @@ pub(super) fn is_reference(text: &str) -> bool {
         || ["arn:", "op://", "vault:", "akv:", "ssm:"].iter().any(|start| text.starts_with(start))
         || matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "none" | "null" | "yes" | "no")
         || text.len() >= 3 && text.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '.' | '•'))
+}
+
+/// Whether a text is a variable of a shell, `$DB_PASSWORD`, `$db_pw`, `$1` or `$(cat x)`, and not a password with a dollar
+/// in front, `$ecret1`.
+fn is_variable(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else { return false };
+    let lower = name.to_ascii_lowercase();
+    let speaks = ["pass", "pwd", "_pw", "token", "secret", "key", "cred"].iter().any(|word| lower.contains(word));
+    name.is_empty()
+        || name.starts_with(['(', '{'])
+        || name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && (speaks || !name.bytes().any(|b| b.is_ascii_lowercase()))
+}
+
+/// Whether a text names a key of AWS KMS: its id, that of one in several regions, or another name of it.
+pub(super) fn is_key_id_of_kms(text: &str) -> bool {
+    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts: Vec<&str> = text.split('-').collect();
+    let uuid = parts.len() == 5 && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| hex(part, length));
+    uuid || text.strip_prefix("mrk-").is_some_and(|id| hex(id, 32)) || text.starts_with("alias/")
 }
 
 /// Whether a text is an address of data, which no secret is, whatever it is called.
@@ -249,9 +270,27 @@ pub(super) fn private_keys(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The passwords of `scheme://user:password@host`.
+/// What stands in addresses: the passwords of `scheme://user:password@host` and of Oracle's `thin:user/password@host`, and
+/// the end of a webhook, with which everybody may post.
 pub(super) fn logins(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    for (from, rest) in behind(text, "jdbc:oracle:") {
+        let Some(sign) = rest.find('@') else { continue };
+        if let Some(slash) = rest[..sign].find('/')
+            && !is_reference(&rest[slash + 1..sign])
+        {
+            found.push(from + slash + 1..from + sign);
+        }
+    }
+    for hook in ["hooks.slack.com/services/", "discord.com/api/webhooks/"] {
+        for (from, rest) in behind(text, hook) {
+            if let Some(slash) = rest.rfind('/')
+                && !is_reference(&rest[slash + 1..])
+            {
+                found.push(from + slash + 1..from + rest.len());
+            }
+        }
+    }
     for (at, _) in text.match_indices("://") {
         let from = at + 3;
         let rest = &text[from..];
@@ -264,4 +303,17 @@ pub(super) fn logins(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// What stands behind each of the places where an address begins so, and from where on: up to its end, or the next one.
+fn behind<'t>(text: &'t str, start: &str) -> Vec<(usize, &'t str)> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '?' | '#' | ',');
+    let mut at = 0;
+    let mut parts = text.split(start).map(|part| {
+        let from = at;
+        at += part.len() + start.len();
+        (from, &part[..part.find(ends).unwrap_or(part.len())])
+    });
+    parts.next();
+    parts.collect()
 }

@@ -3,10 +3,13 @@
 //! Imports and translations take out what is found here, `validate` warns of it, messages mask it. So a miss puts a
 //! secret into git, and a false alarm destroys a value that a job needs: `--s3-key raw/x.csv`, `--business-key`, `--pass 2`.
 //! A value is a secret by its form (a prefix of a service's tokens, a login in an address, a private key), or by a name
-//! that is well known as a whole ([`names`]). Under other names it has to look random too.
+//! that is well known as a whole ([`names`]). Elsewhere it has to be as random as only secrets are, and stand under no name
+//! of an id or a hash.
 //!
 //! Pure, and linear in the length of the text.
 
+mod chance;
+mod commands;
 mod looks;
 mod names;
 mod yaml;
@@ -15,7 +18,7 @@ pub use looks::is_token;
 pub use names::names_secret;
 pub use yaml::{Mask, SecretPlace, mask, places};
 
-use looks::{is_address, is_path, is_random, is_reference};
+use looks::{is_address, is_key_id_of_kms, is_path, is_random, is_reference};
 use names::{Sure, sure};
 use serde_json::Value;
 use std::ops::Range;
@@ -63,6 +66,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     match sure(name) {
         Sure::No => false,
         Sure::IfRandom => is_random(value),
+        Sure::UnlessKeyId => !is_path(value) && !is_key_id_of_kms(value),
         Sure::UnlessPath => !is_path(value),
         Sure::Always => true,
     }
@@ -70,7 +74,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
 
 /// Whether a name is well known for that of a secret, so that nearly any value is one.
 pub fn is_credential(name: &str) -> bool {
-    sure(name) >= Sure::UnlessPath
+    sure(name) > Sure::IfRandom
 }
 
 /// Whether a text is or holds a secret by its form.
@@ -87,19 +91,24 @@ pub fn in_value(name: &str, text: &str) -> Vec<Spot> {
         let start = text.len() - value.len();
         return vec![Spot { range: start..text.len(), name: name.to_owned() }];
     }
-    in_text(text)
+    in_text_of(name, text)
 }
 
 /// The secrets in the arguments of a program: each with the number of its argument.
 pub fn in_arguments<T: AsRef<str>>(arguments: &[T]) -> Vec<(usize, Spot)> {
     let mut found = Vec::new();
-    let mut option = "";
+    let (mut option, mut command) = ("", commands::Command::default());
     for (number, argument) in arguments.iter().map(AsRef::as_ref).enumerate() {
+        if let Some(range) = command.next(argument) {
+            found.push((number, Spot { range, name: String::new() }));
+            option = "";
+            continue;
+        }
         let spots = match option {
             // A password may begin with one dash, hardly with two.
+            _ if argument.starts_with("--") => in_option(argument),
             "" => in_text(argument),
-            _ if argument.starts_with("--") => in_text(argument),
-            "-u" | "--user" => in_user(argument),
+            "-u" | "--user" | "--basic-auth" => in_user(argument),
             name => in_value(name, argument),
         };
         found.extend(spots.into_iter().map(|spot| (number, spot)));
@@ -108,9 +117,27 @@ pub fn in_arguments<T: AsRef<str>>(arguments: &[T]) -> Vec<(usize, Spot)> {
     found
 }
 
+/// `--password=a b&c`: of an argument that is an option with its value, all of the value counts. Behind a further option
+/// it is a line of several.
+fn in_option(argument: &str) -> Vec<Spot> {
+    match argument.split_once('=') {
+        Some((name, value))
+            if is_credential(name) && name.chars().all(is_name) && !value.contains(" -") && is_secret(name, value) =>
+        {
+            vec![Spot { range: name.len() + 1..argument.len(), name: name.to_owned() }]
+        }
+        _ => in_text(argument),
+    }
+}
+
+/// Whether an argument is an option whose value is the next one.
+pub fn is_option(argument: &str) -> bool {
+    argument.starts_with('-') && !argument.contains(['=', ' ', ':'])
+}
+
 /// The argument, if it is an option whose value is the next one; else nothing.
 fn as_option(argument: &str) -> &str {
-    if argument.starts_with('-') && !argument.contains(['=', ' ', ':']) { argument } else { "" }
+    if is_option(argument) { argument } else { "" }
 }
 
 /// Whether a value of a name is or holds a secret, or did before it was hidden.
@@ -128,8 +155,8 @@ pub fn taken<T: AsRef<str>>(arguments: &[T]) -> Vec<Vec<Spot>> {
     let mut option = "";
     for (number, (argument, spots)) in arguments.iter().map(AsRef::as_ref).zip(&mut all).enumerate() {
         let hidden = argument.match_indices(HIDDEN).map(|(at, hidden)| {
-            let before = argument[..at].trim_end_matches(['=', ':', '"', '\'', ' ', '\\']);
-            let name = before.rsplit(|c| !is_name(c)).next().unwrap_or_default();
+            let name =
+                if matches!(option, "-u" | "--user" | "--basic-auth") { "user" } else { name_before(&argument[..at]) };
             Spot { range: at..at + hidden.len(), name: name.to_owned() }
         });
         spots.extend(hidden);
@@ -140,6 +167,21 @@ pub fn taken<T: AsRef<str>>(arguments: &[T]) -> Vec<Vec<Spot>> {
         option = as_option(argument);
     }
     all
+}
+
+/// The name that a text ends with, of what follows: `--a b password=` is `password`. The user of a login is none.
+fn name_before(text: &str) -> &str {
+    let end = |text: &'_ str| text.trim_end_matches(['=', ':', '"', '\'', ' ', '\\', '{']).len();
+    let mut before = &text[..end(text)];
+    for scheme in ["bearer", "basic"] {
+        let start = before.len().saturating_sub(scheme.len());
+        if before.get(start..).is_some_and(|word| word.eq_ignore_ascii_case(scheme)) {
+            before = &before[..end(&before[..start])];
+        }
+    }
+    let name = before.rsplit(|c| !is_name(c)).next().unwrap_or_default();
+    let is_user = before[..before.len() - name.len()].ends_with("://");
+    if !is_user && (text[before.len()..].starts_with('=') || sure(name) != Sure::No) { name } else { "" }
 }
 
 /// The text with something else in the place of each of its secrets, which stand one behind the other.
@@ -161,11 +203,18 @@ fn in_user(argument: &str) -> Vec<Spot> {
 
 /// The secrets inside a text, in the order in which they stand, none inside another.
 pub fn in_text(text: &str) -> Vec<Spot> {
+    in_text_of("", text)
+}
+
+/// The secrets inside a text that is called something which makes none of it.
+fn in_text_of(name: &str, text: &str) -> Vec<Spot> {
     let by_form = |range| Spot { range, name: String::new() };
     let mut spots: Vec<Spot> = looks::private_keys(text).into_iter().map(by_form).collect();
     spots.extend(in_names(text));
     spots.extend(looks::logins(text).into_iter().map(by_form));
     spots.extend(looks::tokens(text).into_iter().map(by_form));
+    spots.extend(chance::random(name, text));
+    spots.extend(commands::passwords(text).into_iter().map(by_form));
     apart(spots)
 }
 
@@ -203,6 +252,10 @@ fn in_names(text: &str) -> Vec<Spot> {
         if sure(name) == Sure::No && !signed {
             continue;
         }
+        // `https://x-access-token:…@host` is a login.
+        if text[..from - length].ends_with("://") {
+            continue;
+        }
         let Some(written) = value_behind(name, &text[from..]) else { continue };
         let value = &text[from + written.start..from + written.end];
         // Prose has colons too: `the password: see the wiki`.
@@ -210,7 +263,7 @@ fn in_names(text: &str) -> Vec<Spot> {
         let is_one = if signed && written.sign == Some('=') {
             !is_reference(value)
         } else {
-            is_secret(name, value) && (!is_prose || !is_word(value))
+            is_secret(name, value) && !(is_prose && (is_word(value) || written.close && is_column(value)))
         };
         if is_one && !is_in_arn(&text[..from - length]) {
             found.push(Spot { range: from + written.start..from + written.end, name: name.to_owned() });
@@ -239,12 +292,37 @@ fn is_word(value: &str) -> bool {
     value.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\''))
 }
 
+/// Whether a value is another column or its type: `--rename password:pwd_hash`, `password:varchar(64)`.
+fn is_column(value: &str) -> bool {
+    const TYPES: [&str; 14] = [
+        "varchar",
+        "char",
+        "decimal",
+        "numeric",
+        "bigint",
+        "int",
+        "uint",
+        "float",
+        "double",
+        "string",
+        "timestamp",
+        "binary",
+        "array",
+        "map",
+    ];
+    let is_type = |rest: &str| rest.starts_with(['(', '<', '[']) || rest.bytes().all(|b| b.is_ascii_digit());
+    value.chars().all(|c| c.is_alphabetic() || c == '_')
+        || TYPES.iter().any(|name| value.strip_prefix(name).is_some_and(is_type))
+}
+
 /// A value behind a name.
 struct NamedValue {
     start: usize,
     end: usize,
     /// What stands between them: `=`, `:`, or a space.
     sign: Option<char>,
+    /// With nothing beside the sign.
+    close: bool,
     quoted: bool,
 }
 
@@ -275,9 +353,18 @@ fn value_behind(name: &str, rest: &str) -> Option<NamedValue> {
     };
     let skip = ["bearer ", "basic "].iter().find(|s| inner.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)));
     let skip = skip.map_or(0, |scheme| scheme.len());
-    let end = skip + inner[skip..].find(ends).unwrap_or(inner.len() - skip);
+    // In an address of SQL Server, braces quote: `password={a;b}`.
+    let braced =
+        if opening.is_empty() && inner.starts_with('{') && !inner.starts_with("{{") { inner.find('}') } else { None };
+    let end = braced.map_or_else(|| skip + inner[skip..].find(ends).unwrap_or(inner.len() - skip), |at| at + 1);
     let start = rest.len() - inner.len();
-    Some(NamedValue { start: start + skip, end: start + end, sign, quoted: name_is_quoted || !opening.is_empty() })
+    Some(NamedValue {
+        start: start + skip,
+        end: start + end,
+        sign,
+        close: start == 1,
+        quoted: name_is_quoted || !opening.is_empty(),
+    })
 }
 
 /// The secrets inside a JSON value: by names of members, of pairs (`{key, value}`, `{name, default}`), of arguments in a
@@ -418,5 +505,7 @@ fn pair(map: &serde_json::Map<String, Value>) -> Option<(&'static str, &str)> {
     })
 }
 
+#[cfg(test)]
+mod probe;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What names say: whether what is called so is a secret, whatever it looks like.
 //!
-//! A name is judged by how it ends, since that is what it is: a `password_file` is a file and a `token_count` a count. The
-//! lists are of the names that tools use; `key` and `pass` alone are columns, objects and numbers far more often.
+//! A name is split in words, and is what its last word says: a `password_file` is a file and a `token_count` a count. Words
+//! are compared whole, and all but `password` need one of the words before them that tools put there: a `sort_key`, a
+//! `next_token` and a `bypass` are none. `key` and `pass` alone are columns, objects and numbers far more often.
 
 /// How surely something of a name is a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +11,8 @@ pub(super) enum Sure {
     No,
     /// If it also looks like one: long, and random.
     IfRandom,
+    /// Unless it says where one is kept, or is the id of a key of AWS KMS.
+    UnlessKeyId,
     /// Unless it says where one is kept.
     UnlessPath,
     /// Whatever it is.
@@ -17,7 +20,7 @@ pub(super) enum Sure {
 }
 
 /// What a token, a key, a secret or a `pass` has to be called beside, to be one surely.
-const TOKENS: [&str; 27] = [
+const TOKENS: [&str; 52] = [
     "api",
     "access",
     "auth",
@@ -31,7 +34,9 @@ const TOKENS: [&str; 27] = [
     "oauth",
     "oauth2",
     "github",
+    "gh",
     "gitlab",
+    "git",
     "slack",
     "databricks",
     "personal",
@@ -42,12 +47,35 @@ const TOKENS: [&str; 27] = [
     "hf",
     "npm",
     "jwt",
+    "id",
     "registry",
     "webhook",
     "deploy",
+    "app",
+    "service",
+    "login",
+    "aws",
+    "azure",
+    "gcp",
+    "google",
+    "snowflake",
+    "salesforce",
+    "sf",
+    "influx",
+    "datadog",
+    "dd",
+    "jira",
+    "tableau",
+    "okta",
+    "sentry",
+    "airflow",
+    "dbt",
+    "mlflow",
+    "telegram",
+    "pypi",
 ];
-const KEYS: [&str; 5] = ["access", "private", "encryption", "signing", "sas"];
-const SECRETS: [&str; 12] = [
+const KEYS: [&str; 4] = ["access", "private", "signing", "sas"];
+const SECRETS: [&str; 17] = [
     "client",
     "app",
     "application",
@@ -60,10 +88,41 @@ const SECRETS: [&str; 12] = [
     "webhook",
     "authenticate",
     "signing",
+    "aws",
+    "s3",
+    "principal",
+    "sp",
+    "hmac",
 ];
-const PASSES: [&str; 16] = [
-    "db", "database", "user", "admin", "root", "mysql", "postgres", "pg", "smtp", "ftp", "sftp", "proxy", "ldap",
-    "jdbc", "store", "ssh",
+const PASSES: [&str; 28] = [
+    "db",
+    "database",
+    "user",
+    "admin",
+    "root",
+    "mysql",
+    "postgres",
+    "pg",
+    "smtp",
+    "ftp",
+    "sftp",
+    "proxy",
+    "ldap",
+    "jdbc",
+    "store",
+    "ssh",
+    "auth",
+    "es",
+    "elastic",
+    "redshift",
+    "snowflake",
+    "oracle",
+    "mongo",
+    "redis",
+    "rds",
+    "dw",
+    "dwh",
+    "etl",
 ];
 /// Keys that are a secret or a column: `account_key`.
 const KEYS_OR_COLUMNS: [&str; 16] = [
@@ -83,6 +142,12 @@ const KEYS_OR_COLUMNS: [&str; 16] = [
     "hmac",
     "aes",
     "webhook",
+];
+/// What makes a switch of a name: `--reset-password` and `no-password` are none.
+const VERBS: [&str; 30] = [
+    "no", "use", "uses", "reset", "ask", "has", "require", "requires", "mask", "hide", "show", "rotate", "hash",
+    "check", "validate", "prompt", "drop", "ignore", "skip", "enable", "disable", "forgot", "change", "allow", "with",
+    "without", "generate", "expire", "include", "exclude",
 ];
 /// Words that are written together.
 const JOINED: [(&str, [&str; 2]); 9] = [
@@ -128,24 +193,71 @@ pub(super) fn sure(name: &str) -> Sure {
     }
     let Some((last, before)) = words.split_last() else { return Sure::No };
     let last = last.trim_end_matches(|c: char| c.is_ascii_digit());
-    let before = before.last().copied().unwrap_or_default();
-    if ["password", "passwd", "passphrase", "passcode"].iter().any(|word| last.ends_with(word)) {
-        // `--reset-password` and `no-password` are switches, and have no value.
-        return Sure::Always;
+    let (first, before) = (before.first().copied().unwrap_or_default(), before.last().copied().unwrap_or_default());
+    let is_switch = [first, before].iter().any(|word| VERBS.contains(word));
+    // `dbpassword` and `PGPASSWORD` are one word each.
+    if let Some(joined) = ["password", "passwd", "passphrase", "passcode"].iter().find_map(|w| last.strip_suffix(w)) {
+        return if is_switch || VERBS.contains(&joined) { Sure::IfRandom } else { Sure::Always };
     }
     match last {
+        "token" | "secret" | "secrets" | "key" | "pass" | "pwd" if is_switch => Sure::IfRandom,
         "token" if before.is_empty() || TOKENS.contains(&before) => Sure::UnlessPath,
         "secret" if before.is_empty() || SECRETS.contains(&before) => Sure::UnlessPath,
         "key" if matches!(before, "api" | "secret") => Sure::Always,
+        "key" if before == "encryption" => Sure::UnlessKeyId,
         "key" if KEYS.contains(&before) => Sure::UnlessPath,
         "pass" if PASSES.contains(&before) => Sure::UnlessPath,
+        "phrase" | "word" if before == "pass" => Sure::Always,
+        "auth" if before == "redis" => Sure::UnlessPath,
         "storepass" | "keypass" | "sshpass" | "dbpass" | "authorization" => Sure::UnlessPath,
-        "pwd" if !before.is_empty() => Sure::UnlessPath,
+        "pwd" => Sure::UnlessPath,
         "key" if before.is_empty() || KEYS_OR_COLUMNS.contains(&before) => Sure::IfRandom,
-        "token" | "secret" | "secrets" | "pass" | "pwd" | "auth" | "credential" | "credentials" | "creds"
-        | "signature" => Sure::IfRandom,
+        "token" | "secret" | "secrets" | "pass" | "auth" | "credential" | "credentials" | "creds" | "signature" => {
+            Sure::IfRandom
+        }
         _ => Sure::No,
     }
+}
+
+/// Whether a name says that its value is an id, a hash or a place: such are as random as secrets.
+pub(super) fn names_an_id(name: &str) -> bool {
+    const ENDS: [&str; 34] = [
+        "id",
+        "ids",
+        "uuid",
+        "guid",
+        "sha",
+        "sha1",
+        "sha256",
+        "sha384",
+        "sha512",
+        "md5",
+        "crc",
+        "hash",
+        "hashes",
+        "checksum",
+        "checksums",
+        "digest",
+        "etag",
+        "fingerprint",
+        "commit",
+        "revision",
+        "rev",
+        "ref",
+        "version",
+        "build",
+        "column",
+        "columns",
+        "class",
+        "table",
+        "arn",
+        "path",
+        "uri",
+        "url",
+        "prefix",
+        "bucket",
+    ];
+    words(name).last().is_some_and(|last| ENDS.contains(&last.as_str()))
 }
 
 /// The words of a name in small letters: `apiKey`, `api-key`, `API_KEY` and `api.key` are two each.

@@ -111,7 +111,10 @@ mod tests {
         });
         let step = |name: &str, args: &[&str]| json!({ "Name": name, "Config": { "Args": args } });
         let steps = vec![
-            step("load 2026-10", &["spark-submit", "s3://a/b.py", "--password", "hunter22"]),
+            step(
+                "load 2026-10",
+                &["spark-submit", "s3://a/b.py", "--password", "hunter22", "--s3-key", "raw/x.csv", "key=id"],
+            ),
             step("mart 2026-10", &["key AKIAIOSFODNN7EXAMPLE"]),
         ];
         let details = ClusterDetails {
@@ -141,6 +144,8 @@ mod tests {
             ("/Steps/0/Name", "mart"),
             ("/Steps/1/Name", "load"),
             ("/Steps/1/Config/Args/3", detect::HIDDEN),
+            ("/Steps/1/Config/Args/5", "raw/x.csv"),
+            ("/Steps/1/Config/Args/6", "key=id"),
         ] {
             assert_eq!(input.pointer(pointer), Some(&json!(value)), "{pointer}");
         }

@@ -7,6 +7,7 @@ use super::line::{CommandLine, same_fate, task_fate};
 use super::submit::{Opt, Submit, parse};
 use crate::detect::{self, holds_secret, masked};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// A task, but for its key and what it depends on.
 #[derive(Clone, Debug, Default)]
@@ -197,12 +198,26 @@ fn arguments(
     let mut parameters = Vec::new();
     let texts: Vec<&str> = parsed.arguments.iter().map(|word| word.text.as_str()).collect();
     let taken = detect::taken(&texts);
-    for (word, taken) in parsed.arguments.iter().zip(&taken) {
+    let mut named = BTreeMap::new();
+    for (number, (word, taken)) in parsed.arguments.iter().zip(&taken).enumerate() {
         let (at, text) = (&rest.ats[word.position], word.text.as_str());
         if !taken.is_empty() {
+            let option = number.checked_sub(1).map_or("", |before| texts[before]);
+            let mut references = Vec::new();
             for spot in taken {
+                // Two `--token` are two secrets.
+                let times: &mut usize = named.entry(spot.name.trim_start_matches('-')).or_default();
+                *times += 1;
+                let again = if *times == 1 { String::new() } else { format!(" {times}") };
+                references.push(place.secret(&format!("{}{again}", spot.name)));
+                let within = if detect::is_option(option) && option != spot.name {
+                    format!(" in `{}`", masked(option))
+                } else {
+                    String::new()
+                };
+                let times = if *times == 1 { String::new() } else { format!(" (number {times} of that name)") };
                 let ask = Ask {
-                    what: format!("how the application gets the credential `{}`", spot.name),
+                    what: format!("how the application gets the credential `{}`{times}{within}", spot.name),
                     why: "credentials do not belong into manifests, and arguments of tasks do not resolve references to secrets",
                     options: &[
                         "read it in the code: `dbutils.secrets.get`",
@@ -213,7 +228,8 @@ fn arguments(
                 };
                 book.ask(at, ask);
             }
-            parameters.push(detect::instead(text, taken, &mut |spot| place.secret(&spot.name)));
+            // They are replaced from the last one on.
+            parameters.push(detect::instead(text, taken, &mut |_| references.pop().unwrap_or_default()));
             continue;
         }
         data(book, at, text, &to, made);

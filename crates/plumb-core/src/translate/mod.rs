@@ -239,8 +239,9 @@ fn finish(
 fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
     match value {
         Value::String(s) if detect::holds_secret(s) => {
+            *s = detect::masked(s);
             let ask = Ask {
-                what: format!("how the job gets the credential in `{}`", detect::masked(s)),
+                what: credential(s, place),
                 why: "credentials do not belong into manifests",
                 options: &[
                     "a secret scope, read in the code or by reference",
@@ -250,17 +251,27 @@ fn scrub(book: &mut Book, root: &At<'_>, value: &mut Value, place: &str) {
                 place: place.to_owned(),
             };
             book.note(root, ask);
-            *s = detect::masked(s);
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| scrub(book, root, item, place)),
+        Value::Array(items) => {
+            for item in items {
+                let place = place::of_item(place, item);
+                scrub(book, root, item, &place);
+            }
+        }
         Value::Object(map) => {
             for (key, value) in map {
-                let place = if place.is_empty() { key.clone() } else { place.to_owned() };
-                scrub(book, root, value, &place);
+                scrub(book, root, value, &place::of_member(place, key));
             }
         }
         _ => {}
     }
+}
+
+/// What is asked about a credential that was hidden in a text of a manifest; where nothing else is left of it, its place
+/// says which it is.
+fn credential(text: &str, place: &str) -> String {
+    let of = if text == detect::HIDDEN { format!("of `{place}`") } else { format!("in `{text}`") };
+    format!("how the job gets the credential {of}")
 }
 
 /// `${` is plumb's; what others mean by it has to pass through.

@@ -4,7 +4,8 @@ use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
 use super::shadow::{self, ShadowPlaces};
 use super::{
-    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate,
+    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, credential, escape, place,
+    places, translate,
 };
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
@@ -79,15 +80,12 @@ impl Places<'_> {
         match value {
             Value::Object(map) => {
                 for (key, value) in map {
-                    let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-                    self.value(value, &place);
+                    self.value(value, &place::of_member(place, key));
                 }
             }
             Value::Array(items) => {
                 for item in items {
-                    let key = ["task_key", "job_cluster_key", "id"].iter().find_map(|key| item.get(key)?.as_str());
-                    let place = key.map_or_else(|| place.to_owned(), |key| format!("{place}[{key}]"));
-                    self.value(item, &place);
+                    self.value(item, &place::of_item(place, item));
                 }
             }
             Value::String(text) => self.text(text, place),
@@ -96,7 +94,7 @@ impl Places<'_> {
     }
 
     fn text(&mut self, text: &str, place: &str) {
-        let credential = format!("how the job gets the credential in `{text}`");
+        let credential = credential(text, place);
         // One question a value, and not the same one twice.
         if text.contains(detect::HIDDEN) && !self.decisions.iter().any(|d| d.what == credential) {
             self.ask(
@@ -341,6 +339,17 @@ mod tests {
         assert_eq!(asked(&translation, "credential"), [parameters]);
         assert_eq!(asked(&translation, "ListBootstrapActions"), ["DatabricksJob/sales "]);
         assert!(asked(&translation, "which clusters").is_empty());
+    }
+
+    #[test]
+    fn a_credential_is_asked_about_once_and_named() {
+        let spec = json!({ "a": { "b": "(secret)", "c": "(secret)" }, "d": "k (secret)", "e": "k (secret)" });
+        let document = TranslatedManifest { address: address(DatabricksJob::NAME, "sales"), spec };
+        let mut decisions = Vec::new();
+        Places { document: &document, decisions: &mut decisions }.value(&document.spec, "");
+        let asked: Vec<&str> = decisions.iter().map(|d| d.what.as_str()).collect();
+        let of = ["of `a.b`", "of `a.c`", "in `k (secret)`"].map(|of| format!("how the job gets the credential {of}"));
+        assert_eq!(asked, of);
     }
 
     #[test]

@@ -48,6 +48,17 @@ fn below(at: &Value, pointer: String, rest: &str) -> (String, bool) {
     }
 }
 
+/// The place of a member of what is at a place.
+pub(super) fn of_member(place: &str, key: &str) -> String {
+    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
+}
+
+/// The place of an element of the list at a place: the list's own, where nothing names the element.
+pub(super) fn of_item(place: &str, item: &Value) -> String {
+    let key = ["task_key", "job_cluster_key", "id"].iter().find_map(|key| item.get(key)?.as_str());
+    key.map_or_else(|| place.to_owned(), |key| format!("{place}[{key}]"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

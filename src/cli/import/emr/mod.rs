@@ -1,10 +1,7 @@
 //! `plumb import emr`.
 
-<<<<<<< HEAD
 mod answers;
-=======
 mod from_airflow;
->>>>>>> d16-g
 mod sources;
 mod write;
 
@@ -15,14 +12,11 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-<<<<<<< HEAD
-use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
-use plumb_core::kinds::emr::migration::Migration;
-=======
 use from_airflow::ImportFrom;
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
+use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
 use plumb_core::kinds::airflow::dag::AirflowDag;
->>>>>>> d16-g
+use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::manifest::{InMemory, tidy};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
