@@ -86,10 +86,16 @@ impl Shown {
         })
     }
 
-    /// Whether a question's text has it.
-    pub fn is_quoted(&self, word: &str) -> bool {
+    /// Whether a question's text or a reason has it. A word that may stand there by chance has to stand in a question about
+    /// what is around its place.
+    pub fn is_quoted(&self, word: &str, place: &str) -> bool {
         let word = loose(word);
-        self.questions.iter().any(|(text, _)| has(text, &word)) || has(&self.reasons, &word)
+        let by_chance = word.len() < 4;
+        let quotes = |(text, field): &(String, String)| {
+            let is_around = !field.is_empty() && place.starts_with(field.as_str());
+            (is_around || !by_chance) && has(text, &word)
+        };
+        self.questions.iter().any(quotes) || !by_chance && has(&self.reasons, &word)
     }
 
     /// Whether a manifest has it.
@@ -129,21 +135,21 @@ impl Shown {
         }
         // A line of commands is more than its place: each of its words has to be found.
         if *is_whole && (self.is_dropped(place) || self.is_asked(place))
-            || self.is_quoted(value)
-            || self.is_quoted(word)
+            || self.is_quoted(value, place)
+            || self.is_quoted(word, place)
         {
             return ReadFate::Said;
         }
         let is_name = place.ends_with(".Name") || place.ends_with(".name");
-        if is_name && self.is_named(value, &case.varying) || self.has_word(word, case) {
+        if is_name && self.is_named(value, &case.varying) || self.has_word(word, place, case) {
             return ReadFate::Written;
         }
         if is_code(word) { ReadFate::Code } else { ReadFate::Wrong("is nowhere".to_owned()) }
     }
 
-    fn has_word(&self, word: &str, case: &Known) -> bool {
+    fn has_word(&self, word: &str, place: &str, case: &Known) -> bool {
         let one = |word: &str| {
-            self.is_written(word) || self.is_quoted(word) || self.is_written_as_expression(word, &case.varying)
+            self.is_written(word) || self.is_quoted(word, place) || self.is_written_as_expression(word, &case.varying)
         };
         // A variable of the environment is called by its own name.
         let key = |key: &str| one(key) || ENVIRONMENT.iter().any(|of| key.strip_prefix(of).is_some_and(one));
@@ -153,7 +159,7 @@ impl Shown {
 
     /// A secret is nowhere, and a question names what it is the secret of.
     fn secret_fault(&self, place: &str, value: &str, secret: &str, before: Option<&str>) -> Option<String> {
-        if self.is_written(value) || self.is_quoted(value) {
+        if self.is_written(value) || self.is_quoted(value, place) {
             return Some("a secret is shown".to_owned());
         }
         // `password` of `?user=x&password=…`, the option before an argument, the member of an object.

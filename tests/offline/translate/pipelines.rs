@@ -141,6 +141,9 @@ impl Case {
             run: Case::time(&self.request["run"]),
             earlier,
             dag: serde_json::from_value::<Option<OldDag>>(self.request["dag"].clone()).unwrap(),
+            written_by_others: serde_json::from_value::<Option<_>>(self.request["others"].clone())
+                .unwrap()
+                .unwrap_or_default(),
             ..PipelineSource::of(taken(answers, &name), old)
         }
     }
