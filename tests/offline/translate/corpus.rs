@@ -285,7 +285,7 @@ fn told(value: &Value, out: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map.iter().filter(|(key, _)| !BOOKKEEPING.contains(&key.as_str())) {
-                let is_property = key.contains('.') || key.contains("::");
+                let is_property = key.contains('.');
                 if is_property {
                     out.insert(key.clone());
                 }
@@ -359,6 +359,9 @@ fn each_pipeline_keeps_the_laws_and_is_valid() {
             wrong.push(format!("{}: {problems}", case.name));
         }
         assert_eq!(all_text(&translation), all_text(&case.translated()), "{}: two readings differ", case.name);
+        // Each decision stands in its manifest, once.
+        let asked: usize = written.values().map(|text| text.matches("# DECISION: ").count()).sum();
+        assert_eq!(asked, translation.decisions.len(), "{}", case.name);
         for secret in case.known().secrets {
             assert!(!all_text(&translation).contains(&secret), "{}: {secret}", case.name);
         }
