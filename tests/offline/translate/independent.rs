@@ -50,7 +50,14 @@ impl Shown {
         let mut all = BTreeSet::new();
         for text in manifests.values() {
             let read: Value = serde_yaml::from_str(text).unwrap();
-            collect(&read["spec"], &mut all);
+            let mut own = BTreeSet::new();
+            collect(&read["spec"], &mut own);
+            let parameters = read["spec"]["parameters"].as_array().into_iter().flatten();
+            let defaults: Vec<(String, String)> = parameters
+                .filter_map(|one| Some((one["name"].as_str()?.to_owned(), loose(one["default"].as_str()?))))
+                .collect();
+            all.extend(own.iter().map(|scalar| resolved(scalar, &defaults)));
+            all.extend(own);
         }
         let section = |name: &str| {
             let rest = report.split_once(&format!("\n## {name}\n")).map_or("", |(_, rest)| rest);
@@ -305,25 +312,36 @@ fn steady<'t>(text: &'t str, varying: &[String]) -> Vec<&'t str> {
     pieces
 }
 
-/// Whether a text is the pieces with one or more expressions between each two.
+/// A text with the defaults of a job's parameters in the place of their references.
+fn resolved(text: &str, defaults: &[(String, String)]) -> String {
+    defaults.iter().fold(text.to_owned(), |text, (name, default)| {
+        text.replace(&format!("{{{{job.parameters.{name}}}}}"), default)
+            .replace(&format!("{{{{ job.parameters.{name} }}}}"), default)
+    })
+}
+
+/// Whether a text has the pieces with expressions between each two: `s3://a/dt={{…}}/x`, `{{…}}/{{…}}/{{…}}`.
 fn fits(text: &str, pieces: &[&str]) -> bool {
     let Some((first, rest)) = pieces.split_first() else { return false };
-    let mut starts: Vec<usize> = text.match_indices(first).map(|(at, _)| at).collect();
-    if first.is_empty() {
-        starts = vec![0];
-    }
+    let starts = (0..=text.len()).filter(|at| text.is_char_boundary(*at) && text[*at..].starts_with(first));
     starts.into_iter().any(|start| {
-        let mut at = start + first.len();
+        let mut left = &text[start + first.len()..];
         rest.iter().all(|piece| {
-            let Some(open) = text[at..].strip_prefix("{{") else { return false };
-            let Some(end) = open.find("}}") else { return false };
-            at += 2 + end + 2;
-            if text[at..].starts_with(piece) {
-                at += piece.len();
-                true
-            } else {
-                false
+            let mut any = false;
+            // A date may be put together from several.
+            while let Some((_, after)) =
+                left.trim_start_matches(['-', '/', '_', '.']).strip_prefix("{{").and_then(|open| open.split_once("}}"))
+            {
+                (left, any) = (after, true);
+                if let Some(after) = left.strip_prefix(piece) {
+                    left = after;
+                    // One more expression may belong to the same part.
+                    if !piece.is_empty() || !left.trim_start_matches(['-', '/', '_', '.']).starts_with("{{") {
+                        return true;
+                    }
+                }
             }
+            any && piece.is_empty()
         })
     })
 }
@@ -332,4 +350,26 @@ fn fits(text: &str, pieces: &[&str]) -> bool {
 fn is_command(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.len() > 1 && words.iter().any(|word| word.starts_with('-') || word.contains("://"))
+}
+
+#[test]
+fn parts_that_vary_are_found_as_expressions() {
+    let varying = ["2026-10".to_owned(), "2026/11/19".to_owned(), "2026-11-19".to_owned()];
+    for (value, written, is) in [
+        ("2026-10", "{{job.parameters.month}}", true),
+        ("s3://a/month=2026-10/x", "s3://a/month={{job.parameters.month}}/x", true),
+        ("s3://a/2026/11/19/", "s3://a/{{job.parameters.year}}/{{job.parameters.month}}/{{job.parameters.day}}", true),
+        ("--day=2026-11-19", "--day={{job.start_time.iso_date}}", true),
+        ("s3://a/month=2026-10/x", "s3://a/month={{job.parameters.month}}/y", false),
+        ("s3://a/month=2026-10/x", "s3://a/month=/x", false),
+        ("2026-10", "month", false),
+        ("2026-11-19 to 2026-10", "{{a}} to {{b}}", true),
+    ] {
+        assert_eq!(fits(written, &steady(&loose(value), &varying)), is, "{value} as {written}");
+    }
+    let output = ("output".to_owned(), "s3://lake".to_owned());
+    assert_eq!(
+        resolved("{{job.parameters.output}}/x/{{job.parameters.day}}", &[output]),
+        "s3://lake/x/{{job.parameters.day}}"
+    );
 }
