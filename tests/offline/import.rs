@@ -27,7 +27,7 @@ fn translations() -> Vec<(String, Translation)> {
 
 /// A project's files.
 #[derive(Clone, Default)]
-struct Files(BTreeMap<String, String>);
+pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
 
 impl Files {
     fn manifests(&self) -> BTreeMap<String, String> {
@@ -35,25 +35,25 @@ impl Files {
         yaml.map(|(path, text)| (path.strip_prefix("manifests/").unwrap().to_owned(), text.clone())).collect()
     }
 
-    fn load(&self) -> Result<Desired, String> {
+    pub(crate) fn load(&self) -> Result<Desired, String> {
         cases::load(&self.manifests())
     }
 
     /// The file of each manifest.
-    fn homes(&self) -> BTreeMap<Address, String> {
+    pub(crate) fn homes(&self) -> BTreeMap<Address, String> {
         let desired = self.load().unwrap();
         let home = |r: &Resource| (r.address.clone(), desired.files.get(r.span.file).path.clone());
         desired.resources.iter().map(home).collect()
     }
 
-    fn import(&mut self, translation: &Translation) -> ImportOutcome {
+    pub(crate) fn import(&mut self, translation: &Translation) -> ImportOutcome {
         let done = self.imported(self.homes(), translation);
         self.0.extend(done.texts.clone());
         done
     }
 
     /// What an import would come to.
-    fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> ImportOutcome {
+    pub(crate) fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> ImportOutcome {
         let project = ImportProject { homes, texts: self.0.clone() };
         let (folder, translation) = ("manifests/x".into(), translation.clone());
         let record = ImportRecord::new("x", "pipeline x", Vec::new());
@@ -171,7 +171,7 @@ fn outside_text_stays_text() {
 }
 
 /// The places of a spec at which people may edit.
-fn places(value: &Value, at: &[Step], out: &mut Vec<Vec<Step>>) {
+pub(crate) fn places(value: &Value, at: &[Step], out: &mut Vec<Vec<Step>>) {
     let below: Vec<(Step, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(k, v)| (Step::Key(k.clone()), v)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(i, v)| (Step::Index(i), v)).collect(),

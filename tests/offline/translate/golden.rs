@@ -7,7 +7,7 @@ use plumb_core::translate::{Fate, Translation, translate};
 use serde_json::Value;
 use std::path::Path;
 
-fn same(path: &Path, text: &str, wrong: &mut Vec<String>) {
+pub(super) fn same(path: &Path, text: &str, wrong: &mut Vec<String>) {
     if std::env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
         std::fs::write(path, text).unwrap();
     }

@@ -37,7 +37,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Holds a translation against its input; what is wrong with it.
-fn faults(input: &Value, translation: &Translation) -> Vec<String> {
+pub(super) fn faults(input: &Value, translation: &Translation) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut all = BTreeMap::new();
     leaves(input, String::new(), &mut all);
