@@ -386,8 +386,10 @@ mod tests {
         assert_eq!(answer(&call, variable.clone()), variable);
         // What a task was given in a run: `{{ ts }}` of Airflow 2 stays what it is.
         let tasks = Call::get(System::Airflow, "/api/v2/dags/d/dagRuns/r/taskInstances");
-        let row = |at: &str| json!({"task_instances": [{"start_date": at, "rendered_fields": {
-            "steps": [{"Args": ["2026-10-01T04:00:00+00:00"]}]}}, {"start_date": null}], "total_entries": 2});
+        let row = |at: &str| {
+            json!({"task_instances": [{"start_date": at, "rendered_fields": {
+            "steps": [{"Args": ["2026-10-01T04:00:00+00:00"]}]}}, {"start_date": null}], "total_entries": 2})
+        };
         assert_eq!(answer(&tasks, row("2026-10-01T04:00:00+00:00")), row("2026-10-01T04:00:00Z"));
         let returned = Call::get(System::Airflow, "/api/v2/dags/d/dagRuns/r/taskInstances/t/xcomEntries/return_value");
         assert_eq!(answer(&returned, variable.clone()), variable);

@@ -177,6 +177,24 @@ fn what_airflow_cut_is_asked_about_and_not_used() {
 }
 
 #[test]
+fn a_run_that_goes_on_says_less_than_the_pipeline_is() {
+    let mut reading = sales();
+    let mut going = run("2026-12-02", "j-DEC");
+    for one in going.instances.iter_mut().filter(|one| one["task_id"] == "more") {
+        one["rendered_fields"] = json!({});
+    }
+    reading.runs.insert(0, going.clone());
+    let made = one(reading.clone());
+    assert_eq!(names(&made.source.input), ["mart", "load"], "of November, which was whole");
+    assert_eq!(made.source.earlier.len(), 1);
+    // Where no run was whole, the task that is missing is asked about.
+    reading.runs = vec![going];
+    let made = one(reading);
+    let unreadable = &made.source.dag.as_ref().unwrap().unreadable;
+    assert!(unreadable.len() == 1 && unreadable[0].starts_with("`more`"), "{unreadable:?}");
+}
+
+#[test]
 fn what_comes_from_a_connection_is_asked_about() {
     let mut reading = sales();
     reading.runs[0].instances[1]["rendered_fields"]["job_flow_overrides"] = json!({ "Name": "sales-2026-11-02" });
