@@ -48,9 +48,16 @@ fn a_dag_s_pipeline_is_imported_with_what_stands_around_it() {
     let done = world.plumb("import emr --from airflow").code(0);
     done.says("1 DAG starts nothing on EMR.").says("new       manifests/sales/legacy-dag.yaml").never_says("j-");
     let dag = world.read("manifests/sales/dag.yaml");
-    for line in
-        ["cron: 0 3 2 * *", "timezone: UTC", "catchup: false", "owner: bi", "retries: 2", "retry_delay: 10m", "- bi"]
-    {
+    for line in [
+        "cron: \"0 3 2 * *\"",
+        "timezone: UTC",
+        "catchup: false",
+        "owner: bi",
+        "retries: 2",
+        "retry_delay: \"10m\"",
+        "dag_id: sales_databricks",
+        "- bi",
+    ] {
         assert!(dag.contains(line), "`{line}` is not in {dag}");
     }
     assert!(dag.contains("`check` (PythonOperator)") && !dag.contains("when the DAG runs"), "{dag}");
@@ -60,7 +67,7 @@ fn a_dag_s_pipeline_is_imported_with_what_stands_around_it() {
     assert!(external.contains("source: external") && external.contains("dag_id: sales"), "{external}");
     let legacy = world.read("manifests/sales/legacy.yaml");
     assert!(legacy.contains("dagPaused") && legacy.contains("AirflowDag/legacy-sales"), "{legacy}");
-    assert!(legacy.contains("name: sales-*"), "{legacy}");
+    assert!(legacy.contains("name: \"sales-*\""), "{legacy}");
     let migration = world.read("manifests/sales/migration.yaml");
     assert!(migration.contains("AirflowDag/legacy-sales"), "{migration}");
     let report = world.read("manifests/sales/translation.md");

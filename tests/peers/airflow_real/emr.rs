@@ -91,14 +91,19 @@ pub async fn play(major: u8) {
     assert!(!job.contains("Truncated") && job.contains("what `mart.steps` of the old DAG says"), "{job}");
     let dag = project.read("manifests/sales/dag.yaml");
     let interval = if major == 2 { "data_interval: previous" } else { "data_interval: tick" };
-    for says in
-        ["cron: 0 3 2 * *", "timezone: Europe/Berlin", interval, "retries: 1", "retry_delay: 1m30s", "owner: bi"]
-    {
+    for says in [
+        "cron: \"0 3 2 * *\"",
+        "timezone: Europe/Berlin",
+        interval,
+        "retries: 1",
+        "retry_delay: \"1m30s\"",
+        "owner: bi",
+    ] {
         assert!(dag.contains(says), "`{says}` is not in {dag}");
     }
     assert!(dag.contains("`check` (PythonOperator)") && !dag.contains("when the DAG runs"), "{dag}");
     let legacy = project.read("manifests/sales/legacy.yaml");
-    assert!(legacy.contains("name: sales-*") && legacy.contains("AirflowDag/legacy-sales"), "{legacy}");
+    assert!(legacy.contains("name: \"sales-*\"") && legacy.contains("AirflowDag/legacy-sales"), "{legacy}");
     let report = project.read("manifests/sales/translation.md");
     assert!(report.contains("1 earlier run was compared"), "{report}");
     let lone = project.read("manifests/lone/job-start.yaml");

@@ -49,29 +49,22 @@ pub(super) fn take(book: &mut Book, root: &At<'_>, spec: &mut Value, old: &OldDa
     }
     // Tasks are not in it yet: all of it is other people's text.
     super::escape(spec);
-    let mut ask = |what: String, why: &str, options: &[&str], default: &str, place: &str| {
-        book.note(root, Ask { what, why, options, default, place: place.to_owned() });
-    };
     if !old.others.is_empty() {
-        ask(
-            format!("what takes the place of the tasks {} of the old DAG `{}`", old.others.join(", "), old.dag_id),
-            "only what runs on EMR is translated; these run in Airflow, or on something else",
-            &[
+        let ask = Ask {
+            what: format!(
+                "what takes the place of the tasks {} of the old DAG `{}`",
+                old.others.join(", "),
+                old.dag_id
+            ),
+            why: "only what runs on EMR is translated; these run in Airflow, or on something else",
+            options: &[
                 "a DAG of your own that runs them, and the new one by its asset or at its time",
                 "they checked or announced what the job now does or says by itself: nothing",
             ],
-            "nothing runs in their place",
-            "tasks",
-        );
-    }
-    if old.email_on_retry == Some(true) && !old.email.is_empty() && old.retries.is_some_and(|n| n > 0) {
-        ask(
-            format!("whether {} have to hear of every retry", old.email.join(", ")),
-            "the job writes to them when it fails for good; Airflow wrote at each retry too",
-            &["no", "a task of a DAG of your own that writes"],
-            "they hear of failures only",
-            "defaults",
-        );
+            default: "nothing runs in their place",
+            place: "tasks".to_owned(),
+        };
+        book.note(root, ask);
     }
 }
 

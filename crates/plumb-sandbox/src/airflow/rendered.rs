@@ -117,7 +117,7 @@ mod tests {
             ],
             ..Default::default()
         };
-        let mut store = Store::default();
+        let mut store = Store::new(crate::store::Clock::Fixed(0));
         let dag = Dag {
             definition,
             file: "sales.py".to_owned(),

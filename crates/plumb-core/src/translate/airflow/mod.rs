@@ -315,6 +315,12 @@ impl<'r> DagReader<'r> {
             notes.push(format!("DAG `{}` starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
         }
         let mut dag = schedule::old_dag(self.reading, &self.dag_id, &self.order);
+        if dag.email_on_retry == Some(true) && dag.retries.is_some_and(|n| n > 0) {
+            notes.push(format!(
+                "{} heard of each retry too; the new job writes when it fails for good.",
+                dag.email.join(", ")
+            ));
+        }
         dag.others = self.others();
         dag.unreadable = unreadable;
         dag.pipelines = count;
