@@ -27,6 +27,7 @@ mod forecast;
 mod guards;
 mod help;
 mod import;
+mod import_airflow;
 mod lease;
 mod log;
 mod months;

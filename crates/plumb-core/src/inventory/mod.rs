@@ -13,6 +13,7 @@ mod raw;
 pub mod request;
 pub mod serverless;
 mod summary;
+pub mod written;
 
 pub use depends::Depends;
 pub use history::Spread;

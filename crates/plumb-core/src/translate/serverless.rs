@@ -33,7 +33,8 @@ pub(super) fn translate(
         of_application(book, at, &mut tags);
     }
     let label = application.as_ref().and_then(|a| a.get("releaseLabel"));
-    let runtime = label.and_then(|at| runtime_of(book, &at, None, options));
+    // What is only written down may not say it.
+    let runtime = runtime_of(book, &label.unwrap_or_else(|| root.clone()), None, options);
     let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
     let mut base = Wants { cluster_mode: true, ..Wants::default() };
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
