@@ -7,6 +7,7 @@
 
 use crate::translations as cases;
 mod corpus;
+mod files;
 mod golden;
 mod independent;
 mod lawful;

@@ -2,6 +2,7 @@
 
 use super::EmrImport;
 use super::sources::TranslationSource;
+use crate::cli::session::Project;
 use crate::ui::{Failure, Ui};
 use plumb_core::inventory::choose::{self, ClusterSelector, is_named};
 use plumb_core::inventory::written::{self, WrittenPipeline};
@@ -14,7 +15,7 @@ use std::path::Path;
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The pipelines of a file.
-pub(super) fn sources(args: &EmrImport, path: &Path, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
+pub(super) fn sources(project: &Project, args: &EmrImport, path: &Path, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
     let shown = path.display();
     let failed = |what: String| Failure::error(format!("--from {shown}: {what}; nothing was written"));
     let size = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?.len();
@@ -22,12 +23,19 @@ pub(super) fn sources(args: &EmrImport, path: &Path, ui: &Ui) -> Result<Vec<Tran
         return Err(failed(format!("it has {size} bytes, of which plumb reads {MOST_BYTES} at most")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-    let file = written::read(&text).map_err(|why| {
+    let mut file = written::read(&text).map_err(|why| {
         failed(why).hint(
             "it reads requests of RunJobFlow and StartJobRun (JSON), `terraform show -json` of a state or plan, and \
              CloudFormation templates",
         )
     })?;
+    if let Some(emr) = &project.desired.target.emr {
+        for one in &mut file.pipelines {
+            for input in std::iter::once(&mut one.input).chain(&mut one.earlier) {
+                written::located(input, emr.region.as_deref(), emr.account.as_deref());
+            }
+        }
+    }
     for left in &file.left {
         ui.warn(&format!("left out: {}", visible(left)));
     }

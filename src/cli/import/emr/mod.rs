@@ -77,7 +77,7 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     is_among_manifests(&project, &out)?;
     let sources = match &args.from {
         Some(ImportFrom::Airflow(dag)) => from_airflow::sources(&project, &args, dag.as_deref(), ui).await?,
-        Some(ImportFrom::File(path)) => from_file::sources(&args, path, ui)?,
+        Some(ImportFrom::File(path)) => from_file::sources(&project, &args, path, ui)?,
         None => sources(&project, &args, ui).await?,
     };
     if sources.is_empty() {

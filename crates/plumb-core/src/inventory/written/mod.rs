@@ -116,8 +116,20 @@ fn requests(value: &Value) -> Result<Found, String> {
 
 fn pipelines(found: &Found) -> Vec<WrittenPipeline> {
     let name_of = |value: &Value, member: &str| detect::masked(value[member].as_str().unwrap_or_default());
-    let mut inputs: Vec<(String, Value)> =
-        found.clusters.iter().map(|one| (name_of(one, "Name"), request::run_job_flow(one))).collect();
+    let mut inputs: Vec<(String, Value)> = found
+        .clusters
+        .iter()
+        .map(|one| {
+            let mut request = one.clone();
+            // It says region and account; a request has none.
+            let arn = request.as_object_mut().and_then(|members| members.remove("ClusterArn"));
+            let mut input = request::run_job_flow(&request);
+            if let Some(arn) = arn {
+                input["Cluster"]["ClusterArn"] = arn;
+            }
+            (name_of(one, "Name"), input)
+        })
+        .collect();
     inputs.extend(found.answers.iter().map(|one| (name_of(&one["Cluster"], "Name"), one.clone())));
     let grouped = pattern::group(inputs.iter().map(|(name, _)| name.as_str()));
     let mut by: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
@@ -150,6 +162,16 @@ fn pipelines(found: &Found) -> Vec<WrittenPipeline> {
         });
     }
     all
+}
+
+/// Gives the clusters of a file a region and an account, where it does not say them: logs and instance profiles need them.
+pub fn located(input: &mut Value, region: Option<&str>, account: Option<&str>) {
+    if input["Cluster"].is_object()
+        && input["Cluster"].get("ClusterArn").is_none()
+        && let (Some(region), Some(account)) = (region, account)
+    {
+        input["Cluster"]["ClusterArn"] = json!(format!("arn:aws:elasticmapreduce:{region}:{account}:cluster/written"));
+    }
 }
 
 /// Whether a value says nothing: what is not set.

@@ -249,6 +249,9 @@ fn cluster(attributes: &Value, more: &[Vec<&Value>; 3]) -> Value {
     for (member, value) in instances.as_object().into_iter().flatten() {
         place(&mut request, &format!("Instances.{member}"), value.clone());
     }
+    if let Some(arn) = attributes["arn"].as_str() {
+        request["ClusterArn"] = json!(arn);
+    }
     // What is not known stays under its own name, and is asked about.
     if let Some(request) = request.as_object_mut() {
         request.extend(rest);
