@@ -25,6 +25,9 @@ pub fn drift(plan: &Plan) -> Plan {
     plan.notes.clear();
     plan.teardown.clear();
     plan.cutovers.clear();
+    // What is open is about what the manifests are to become.
+    plan.decisions = None;
+    plan.changes.iter_mut().for_each(|change| change.decisions.clear());
     plan.digest = digest(&plan);
     plan
 }
