@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the note begins on a target that only warns.
+const WARNED: &str = "decisions are open in what is made here";
+
 /// A decision that is open in the manifest of a change: its comment, `# DECISION:`, stands there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DecisionPlace {
@@ -57,9 +60,7 @@ pub(super) fn guard(context: &PlanContext<'_>, all: &mut Collected<'_>) {
         }
         DecisionGuard::Warn if !held.is_empty() => {
             let target = &desired.target.name;
-            all.notes.push(Note::general(format!(
-                "decisions are open in what is made here: target {target} only warns of it (`guards.decisions`)"
-            )));
+            all.notes.push(Note::general(format!("{WARNED}: target {target} only warns of it (`guards.decisions`)")));
         }
         DecisionGuard::Warn => {}
     }
@@ -113,4 +114,13 @@ pub fn hold_undecided(plan: &mut Plan) -> Vec<Address> {
     let is_moot = |b: &Blocked| b.guard.is_some() && b.address.as_ref().is_some_and(|address| held.contains(address));
     plan.blocked.retain(|blocked| blocked.guard == Some(Guard::Decisions) || !is_moot(blocked));
     out.into_iter().map(|change| change.address).collect()
+}
+
+/// Takes out of a plan all that it says of decisions. What is open is about what the manifests are to become: of what was changed
+/// live it says nothing.
+pub fn forget_decisions(plan: &mut Plan) {
+    plan.decisions = None;
+    plan.changes.iter_mut().for_each(|change| change.decisions.clear());
+    plan.blocked.retain(|blocked| blocked.guard != Some(Guard::Decisions));
+    plan.notes.retain(|note| note.address.is_some() || !note.message.starts_with(WARNED));
 }

@@ -126,6 +126,11 @@ fn drift_is_what_it_is() {
     let text = |plan: &Plan| render::text(plan, Style::default());
     let moved = text(&wanted).replace("all.yaml:2", "all.yaml:6").replace("all.yaml:5", "all.yaml:9");
     assert_eq!(moved, text(&found));
+    // Where it is only warned of, that is no part of it either.
+    let mut warned = World { guards: json!({"decisions": "warn"}), ..applied(open(&pool("a", ""), 4)) }.plan();
+    assert_eq!(warned.notes.len(), 1);
+    forget_decisions(&mut warned);
+    assert!(warned.notes.is_empty() && warned.changes[0].decisions.is_empty());
     // And so it is healed.
     let desired = undecided.desired();
     let mut decision = undecided.decision(&desired);

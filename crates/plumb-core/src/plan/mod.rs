@@ -42,7 +42,7 @@ mod plan_world;
 mod tests;
 
 pub use decide::{Decision, Input, WantedObject, decide};
-pub use decisions::{DecisionPlace, hold_undecided};
+pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};
 pub use live::{Live, LiveObject};
 pub use origin::is_apart;
