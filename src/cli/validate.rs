@@ -62,7 +62,10 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         ProblemForm::Text | ProblemForm::Json => {
             let warnings: Vec<Problem> = read.warnings.into_iter().map(|(_, problem)| problem).collect();
             let mut json = render::problems_json(&read.files, &read.problems);
-            json["decisions"] = read.decisions;
+            // Where there are mistakes it is not known what is open.
+            if read.problems.is_empty() {
+                json["decisions"] = read.decisions;
+            }
             json["warnings"] = render::problems_json(&read.files, &warnings)["problems"].take();
             render::shown(&format!("{json}\n"))
         }
