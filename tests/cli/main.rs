@@ -17,6 +17,7 @@ mod compute;
 mod cost;
 mod cost_keep;
 mod cutover;
+mod decisions;
 mod demo;
 mod diagnose;
 mod diagnose_docs;

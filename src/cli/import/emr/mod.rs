@@ -411,7 +411,10 @@ fn tell(outcome: &ImportOutcome, pipelines: usize, word: &str, ui: &Ui) -> Resul
     ui.status(match (outcome.texts.is_empty(), outcome.open) {
         (true, _) => "Nothing was written: all files are as they would be.",
         (false, 0) => "Next: `plumb plan`.",
-        (false, _) => "Next: read each translation.md, decide at each `# DECISION:` and delete it, then `plumb plan`.",
+        (false, _) => {
+            "Next: read each translation.md, decide at each `# DECISION:` and delete the comment, then `plumb plan`: an apply holds \
+             back what is open."
+        }
     });
     Ok(ExitCode::Ok)
 }
