@@ -46,6 +46,11 @@ fn shown(args: &[String], translation: &Translation) -> String {
     for decision in translation.decisions.iter().filter(|d| of_step(&d.field)) {
         out.push_str(&format!("  decision at {}: {}\n", decision.field, render::value::visible(&decision.what)));
     }
+    for (field, words) in translation.account.left_out.iter().filter(|(field, _)| of_step(field)) {
+        for gone in words {
+            out.push_str(&format!("  left out of {field}: {}: {}\n", gone.word, gone.why));
+        }
+    }
     for (field, fate) in translation.account.fates.iter().filter(|(field, _)| of_step(field)) {
         if let Fate::Dropped { why } = fate {
             out.push_str(&format!("  dropped {field}: {why}\n"));

@@ -63,6 +63,10 @@ pub(super) fn faults(input: &Value, translation: &Translation) -> Vec<String> {
             && let Some((_, key)) = to.split_once(".spark_conf.")
             && let Some(given) = all.get(field).map(text)
         {
+            if key.ends_with("JavaOptions") {
+                wrong.extend(words_lost(field, &given, key, translation));
+                continue;
+            }
             let clusters = translation.documents.iter().flat_map(|d| d.spec["job_clusters"].as_array().cloned());
             let mut values = clusters.flatten().filter_map(|c| c["new_cluster"]["spark_conf"].get(key).map(text));
             if !["--conf", "-c"].contains(&given.as_str()) && !values.any(|v| given.replace("${", "$${").ends_with(&v))
@@ -84,6 +88,25 @@ pub(super) fn faults(input: &Value, translation: &Translation) -> Vec<String> {
         wrong.push(problems);
     }
     wrong
+}
+
+/// Of options of the Java machine each word is in the manifest, or told as left out.
+fn words_lost(field: &str, given: &str, key: &str, translation: &Translation) -> Vec<String> {
+    let clusters = translation.documents.iter().flat_map(|d| d.spec["job_clusters"].as_array().cloned());
+    let values: Vec<String> =
+        clusters.flatten().filter_map(|c| c["new_cluster"]["spark_conf"].get(key).map(text)).collect();
+    let told: String = translation.account.left_out.get(field).into_iter().flatten().map(|w| w.word.as_str()).collect();
+    let options = given.split_once("JavaOptions=").map_or(given, |(_, options)| options);
+    let is_there = |word: &&str| {
+        let bare = word.replace(['"', '\''], "").replace("${", "$${");
+        let plain = bare.replace("$${", "${");
+        ["--conf", "-c", "--driver-java-options"].contains(word)
+            || values.iter().any(|v| v.contains(&bare))
+            || told.contains(&plain)
+            || told.contains(&format!("{}=(secret)", plain.split('=').next().unwrap_or_default()))
+    };
+    let lost = options.split_whitespace().filter(|word| !is_there(word));
+    lost.map(|word| format!("{field}: {word} is neither at {key} nor told as left out")).collect()
 }
 
 fn holds(input: &Value, translation: &Translation) {

@@ -209,19 +209,24 @@ pub fn report(translation: &Translation, since: &Since) -> String {
             out.push_str(&format!("- {}, in {}\n", code(&decision.what), code(&decision.document)));
         }
     }
-    let mut whys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut whys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (field, fate) in &translation.account.fates {
         match fate {
-            Fate::Dropped { why } => whys.entry(why).or_default().push(field),
+            Fate::Dropped { why } => whys.entry(why).or_default().push(code(field)),
             Fate::Translated { to } => places.entry(to).or_default().push(field),
             Fate::Decision(_) => {}
+        }
+    }
+    for (field, words) in &translation.account.left_out {
+        for gone in words {
+            whys.entry(&gone.why).or_default().push(format!("{} of {}", code(&gone.word), code(field)));
         }
     }
     let list = |fields: &[&str]| fields.iter().map(|f| code(f)).collect::<Vec<_>>().join(", ");
     out.push_str("\n## Dropped\n\n");
     for (why, fields) in whys {
-        out.push_str(&format!("- {}: {}\n", plain(why), list(&fields)));
+        out.push_str(&format!("- {}: {}\n", plain(why), fields.join(", ")));
     }
     out.push_str("\n## Translated\n\n");
     for (place, fields) in places {

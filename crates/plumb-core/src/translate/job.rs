@@ -2,11 +2,13 @@
 
 use super::account::{Ask, At, Book};
 use super::application::{SparkTask, parameter};
-use super::conf::{TargetPaths, Wants, object, pins};
+use super::conf::{TargetPaths, Wants, object};
 use super::flow::chain;
+use super::library;
 use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
+use super::pins::{NodeZone, join_java_options, pins, set_zone};
 use super::recurring::recurring;
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
@@ -34,6 +36,8 @@ pub(super) struct Common<'a> {
     pub runtime: Option<(Choice, Minor)>,
     pub cluster: Map<String, Value>,
     pub aws: Map<String, Value>,
+    /// The zone of the nodes, where the application sets none.
+    pub zone: NodeZone,
 }
 
 /// A key that no other task has: 100 characters at most (Jobs API 2.2).
@@ -49,7 +53,7 @@ pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
-pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<StepTask<'a>> {
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &TargetPaths<'_>) -> Vec<StepTask<'a>> {
     let mut steps = root.list("Steps");
     steps.reverse();
     let steps = recurring(book, root, steps);
@@ -59,7 +63,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
         let name = at.text_of("Name").unwrap_or_else(|| "step".into());
         let key = key(&name, &mut taken);
         let task = format!("tasks[{key}]");
-        let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
+        let place = TargetPaths { task: &task, ..*of };
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),
@@ -209,6 +213,9 @@ pub(super) fn job(
         let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
         conf.extend(wants.conf.clone());
         env.extend(wants.env.clone());
+        join_java_options(&mut conf);
+        let asked = book.decisions.len();
+        set_zone(book, &made.at, &mut conf, (&common.base, wants), &common.zone);
         let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
         let cluster = match found {
             Some(cluster) => {
@@ -222,13 +229,16 @@ pub(super) fn job(
                 key
             }
         };
+        // A question about the zone is about the cluster of this task.
+        for decision in book.decisions.iter_mut().skip(asked) {
+            decision.place = decision.place.replace("[*]", &format!("[{cluster}]"));
+        }
         let mut task = json!({ "task_key": made.key, "job_cluster_key": cluster });
         after.put(&mut task);
         for (member, value) in &made.application.task {
             task[member] = value.clone();
         }
-        let mut libraries = wants.libraries.clone();
-        libraries.extend(common.base.libraries.iter().filter(|l| !wants.libraries.contains(l)).cloned());
+        let libraries = library::all(wants, &common.base);
         if !libraries.is_empty() {
             task["libraries"] = Value::Array(libraries);
         }
@@ -243,6 +253,9 @@ pub(super) fn job(
         }
         tasks.push(task);
     }
+    let all: Vec<&Wants> = made.iter().map(|m| &m.application.wants).collect();
+    library::about_nothing(book, &common.base, &all);
+    common.base.hidden(book, &all);
     if clusters.len() > 1 {
         let ask = Ask {
             what: format!("whether the tasks need {} clusters", clusters.len()),

@@ -10,6 +10,7 @@ mod account;
 pub mod airflow;
 mod answers;
 mod application;
+mod catalog;
 mod classes;
 mod cluster;
 mod conf;
@@ -17,17 +18,21 @@ mod context;
 mod dag;
 mod extras;
 mod flow;
+mod java;
 mod job;
 mod library;
 mod line;
 pub(crate) mod nodes;
 mod old_dag;
 mod outputs;
+mod packages;
 mod parts;
+mod pins;
 mod pipeline;
 mod place;
 mod places;
 mod recurring;
+mod rules;
 mod runtime;
 mod serverless;
 mod shadow;
@@ -35,7 +40,7 @@ mod shape;
 mod submit;
 mod words;
 
-pub use account::{Account, At, Fate, TranslationDecision};
+pub use account::{Account, At, DroppedWord, Fate, TranslationDecision};
 pub use answers::{TeamAnswer, TeamQuestion};
 pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
 pub use pipeline::{EmrSource, pipeline};
@@ -155,8 +160,18 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
     book.document = address(DatabricksJob::NAME, &name).to_string();
-    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
     let around = cluster::around(book, root);
+    let release = root.path("Cluster.ReleaseLabel");
+    let spark = spark_of(root);
+    let runtime = runtime_of(book, &release.unwrap_or_else(|| root.clone()), spark, options);
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place = TargetPaths {
+        cluster: CLUSTER,
+        task: "tasks[*]",
+        scope: &name,
+        runtime: chosen.as_ref(),
+        answers: &options.answers,
+    };
     let mut base = Wants::default();
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &cluster_level, &place, &mut base);
@@ -174,11 +189,9 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     }
     let shape = shape::shape(book, root, options);
     let size = shape.size;
-    let release = root.path("Cluster.ReleaseLabel");
-    let spark = spark_of(root);
-    let runtime = runtime_of(book, &release.unwrap_or_else(|| root.clone()), spark, options);
-    let made = job::steps(book, root, &base, &name);
-    let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
+    let made = job::steps(book, root, &base, &place);
+    let zone = pins::NodeZone::of_cluster(root, options);
+    let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws, zone };
     let job = job::job(book, root, &title, &made, &common, around.tags);
     job::sizes(book, size);
     let source = if id.is_empty() { format!("EMR cluster {title}") } else { format!("EMR cluster {title} ({id})") };

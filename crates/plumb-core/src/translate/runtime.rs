@@ -73,6 +73,11 @@ fn table() -> impl Iterator<Item = Runtime> {
     })
 }
 
+/// The Java of a runtime of the table.
+pub(super) fn java(key: &str) -> Option<u8> {
+    rows(RUNTIMES).find(|cells| cells.first() == Some(&key))?.get(3)?.parse().ok()
+}
+
 fn known(key: &str) -> Option<Runtime> {
     table().find(|r| r.key == key)
 }

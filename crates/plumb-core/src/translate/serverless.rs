@@ -35,7 +35,14 @@ pub(super) fn translate(
     let label = application.as_ref().and_then(|a| a.get("releaseLabel"));
     // What is only written down may not say it.
     let runtime = runtime_of(book, &label.unwrap_or_else(|| root.clone()), None, options);
-    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place = TargetPaths {
+        cluster: CLUSTER,
+        task: "tasks[*]",
+        scope: &name,
+        runtime: chosen.as_ref(),
+        answers: &options.answers,
+    };
     let mut base = Wants { cluster_mode: true, ..Wants::default() };
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
         classes::take(book, &list.items(), &place, &mut base);
@@ -193,7 +200,20 @@ fn of_run(
     let mut taken = BTreeSet::new();
     let key = key(called, &mut taken);
     let task = format!("tasks[{key}]");
-    let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
+    let own_release = at.get("releaseLabel").and_then(|at| {
+        let spark = runtime.as_ref().map(|(_, spark)| *spark);
+        match super::runtime::release(&at.text().unwrap_or_default(), None) {
+            Some(release) if Some(release.spark) == spark => {
+                book.dropped(&at, "the application's");
+                None
+            }
+            _ => runtime_of(book, &at, None, options),
+        }
+    });
+    let runtime = own_release.or(runtime);
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place =
+        TargetPaths { cluster: CLUSTER, task: &task, scope, runtime: chosen.as_ref(), answers: &options.answers };
     let mut base = of.base.clone();
     let overrides = at.path("configurationOverrides.applicationConfiguration").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &overrides, &place, &mut base);
@@ -220,17 +240,6 @@ fn of_run(
     if let Some(at) = at.get("tags") {
         tag_map(book, &at, &mut tags);
     }
-    let own_release = at.get("releaseLabel").and_then(|at| {
-        let spark = runtime.as_ref().map(|(_, spark)| *spark);
-        match super::runtime::release(&at.text().unwrap_or_default(), None) {
-            Some(release) if Some(release.spark) == spark => {
-                book.dropped(&at, "the application's");
-                None
-            }
-            _ => runtime_of(book, &at, None, options),
-        }
-    });
-    let runtime = own_release.or(runtime);
     let mut application = spark(book, at, &place, &base)?;
     if let Some(limit) = at.get("executionTimeoutMinutes") {
         application.timeout = limit.int().filter(|n| (1..=525_600).contains(n)).map(|n| n * 60);
@@ -250,7 +259,8 @@ fn of_run(
     let shape = sized(book, at, &application.wants, &base, options);
     let size = shape.size;
     let made = [StepTask { key, at: at.clone(), stops: true, application }];
-    let common = Common { shape, base, runtime, cluster, aws: Map::new() };
+    let zone = super::pins::NodeZone::of_answers(options);
+    let common = Common { shape, base, runtime, cluster, aws: Map::new(), zone };
     let spec = job::job(book, at, &detect::masked(called), &made, &common, tags)?;
     job::sizes(book, size);
     let [made] = made;
