@@ -1,6 +1,7 @@
 //! Spark properties: which are kept, which mean nothing on Databricks, which a person has to look at.
 
 use super::account::{Ask, At, Book};
+use super::sizing::{ServerlessSizing, own_property};
 use crate::detect::is_taken;
 use plumb_model::address::slug;
 use plumb_model::text::glob;
@@ -45,11 +46,13 @@ pub(super) struct Sizing {
     /// In MiB.
     pub executor_memory: Option<i64>,
     pub driver_memory: Option<i64>,
+    /// What only EMR Serverless sizes its workers by.
+    pub serverless: ServerlessSizing,
 }
 
 /// What becomes of a property.
 #[derive(Clone, Debug, PartialEq)]
-enum PropertyVerdict {
+pub(super) enum PropertyVerdict {
     Drop(&'static str),
     Keep,
     /// Kept until a person has looked at it.
@@ -237,15 +240,23 @@ fn node_paths(value: &str) -> Option<PropertyVerdict> {
     })
 }
 
+/// What becomes of a variable of the environment that a property sets.
+pub(super) fn of_environment(name: &str) -> PropertyVerdict {
+    if name.starts_with("PYSPARK_") || !env_is_kept(name) {
+        PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
+    } else {
+        PropertyVerdict::Env(name.to_owned())
+    }
+}
+
 /// What becomes of a property: a variable of the environment, or what the first of [`RULES`] says that matches.
 fn verdict(key: &str, value: &str) -> PropertyVerdict {
     if let Some(name) = key.strip_prefix("spark.yarn.appMasterEnv.").or_else(|| key.strip_prefix("spark.executorEnv."))
     {
-        return if name.starts_with("PYSPARK_") || !env_is_kept(name) {
-            PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
-        } else {
-            PropertyVerdict::Env(name.to_owned())
-        };
+        return of_environment(name);
+    }
+    if let Some(own) = key.strip_prefix("spark.emr-serverless.") {
+        return own_property(own);
     }
     let matching = RULES.iter().filter(|(names, _)| names.iter().any(|name| glob(name, key)));
     let mut said = matching.filter_map(|(_, says)| match says {
@@ -268,6 +279,7 @@ pub(super) fn property(
     if !key.starts_with("spark.") {
         return book.dropped(at, "Spark ignores properties whose names do not start with `spark.`");
     }
+    wants.sizing.serverless.take(key, value);
     let verdict = verdict(key, value);
     let conf = format!("{}.spark_conf", place.cluster);
     if !matches!(verdict, PropertyVerdict::Drop(_)) && is_taken(key, value) {

@@ -4,13 +4,17 @@ use super::account::{Ask, At, Book};
 use super::application::{SparkTask, parameter};
 use super::conf::{TargetPaths, Wants, object, pins};
 use super::flow::chain;
+use super::library::s3;
 use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
+use super::outputs::is_output;
 use super::parts::CLUSTER;
 use super::recurring::recurring;
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
 use crate::detect::masked;
+use crate::inventory::depends::Depends;
+use crate::inventory::pattern;
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +36,8 @@ pub(super) struct Common<'a> {
     pub base: Wants,
     /// The chosen runtime, with the Spark that the release has.
     pub runtime: Option<(Choice, Minor)>,
+    /// `run_as` of the job.
+    pub run_as: Option<Value>,
     pub cluster: Map<String, Value>,
     pub aws: Map<String, Value>,
 }
@@ -139,13 +145,15 @@ fn step(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> 
     book.drop_of(&config, "Jar", "EMR's runner of commands");
     book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
     if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
-        let what = "whether the step's Java system properties are needed".to_owned();
+        let name = at.text_of("Name").unwrap_or_default();
+        let what = format!("whether the Java system properties of the step `{}` are needed", masked(&name));
         let why = "they were those of EMR's runner, not Spark's";
         let options = ["no", "`-D` in spark.driver.extraJavaOptions"];
         book.ask(&properties, Ask { what, why, options: &options, default: "left out", place: place.task.to_owned() });
     }
     if let Some(role) = at.get("ExecutionRoleArn") {
-        let what = "with whose rights the step reads and writes".to_owned();
+        let what =
+            format!("with whose rights a step of the role `{}` reads and writes", role.text().unwrap_or_default());
         let why = "it has a role of its own; a job runs as one user or service principal";
         let options = ["run_as of the job, and grants in Unity Catalog", "an instance profile of its own cluster"];
         book.ask(
@@ -174,10 +182,13 @@ pub(super) fn job(
     common: &Common<'_>,
     tags: Map<String, Value>,
 ) -> Option<Value> {
+    let level = root.path("Cluster.StepConcurrencyLevel");
     if made.is_empty() {
+        if let Some(level) = level {
+            book.dropped(&level, "there are no steps that could run beside each other");
+        }
         return None;
     }
-    let level = root.path("Cluster.StepConcurrencyLevel");
     let parallel = level.as_ref().and_then(At::int).unwrap_or(1) > 1 && made.len() > 1;
     if let Some(level) = level {
         if parallel {
@@ -205,7 +216,6 @@ pub(super) fn job(
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
         let wants = &made.application.wants;
-        memory(book, made, common);
         let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
         conf.extend(wants.conf.clone());
         env.extend(wants.env.clone());
@@ -254,7 +264,7 @@ pub(super) fn job(
         let at = root.get("Steps").unwrap_or_else(|| root.clone());
         book.note(&at, ask);
     }
-    identity(book, root, made);
+    memory(book, root, made, common);
     if let Some(master) = &common.shape.master {
         if clusters.iter().any(|c| c.client) {
             book.translated(master, format!("{CLUSTER}.driver_node_type_id"))
@@ -266,6 +276,9 @@ pub(super) fn job(
     let clusters: Vec<Value> =
         clusters.iter().map(|c| json!({ "job_cluster_key": c.key, "new_cluster": new_cluster(common, c) })).collect();
     let mut job = json!({ "name": name, "job_clusters": clusters, "tasks": tasks, "max_concurrent_runs": 1 });
+    if let Some(run_as) = &common.run_as {
+        job["run_as"] = run_as.clone();
+    }
     if !tags.is_empty() {
         job["tags"] = Value::Object(tags);
     }
@@ -301,7 +314,7 @@ fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
         cluster.insert("spark_version".into(), json!(choice.runtime.key));
     }
     cluster.insert("node_type_id".into(), json!(shape.node));
-    if let Some(master) = shape.master.as_ref().filter(|_| own.client).and_then(At::text) {
+    if let Some(master) = shape.driver.as_ref().filter(|_| own.client) {
         cluster.insert("driver_node_type_id".into(), json!(master));
     }
     match shape.size {
@@ -335,17 +348,19 @@ fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
     Value::Object(cluster)
 }
 
-/// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top.
-fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
-    let (own, base) = (&made.application.wants.sizing, &common.base.sizing);
-    let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
-    let shape = &common.shape;
+/// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top. Asks once,
+/// for the step that wants the most.
+fn memory(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>], common: &Common<'_>) {
+    let (base, shape) = (&common.base.sizing, &common.shape);
     let Some(worker) = node(&shape.node) else { return };
     let too_much = |asked: i64, has: i64| asked.saturating_mul(11) / 10 > has.saturating_mul(7) / 10;
-    if let Some(memory) = own.executor_memory.or(base.executor_memory)
-        && shape.is_given
-        && too_much(memory / cores, worker.memory / worker.cores)
-    {
+    let executors = made.iter().filter_map(|m| {
+        let own = &m.application.wants.sizing;
+        let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
+        let memory = own.executor_memory.or(base.executor_memory)?;
+        too_much(memory / cores, worker.memory / worker.cores).then_some((memory / cores, memory, cores))
+    });
+    if let Some((_, memory, cores)) = executors.max().filter(|_| shape.is_given) {
         let ask = Ask {
             what: format!(
                 "whether `{}` has the memory that the executors had: {memory} MiB for {cores} cores",
@@ -356,13 +371,15 @@ fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
             default: "the same type as before",
             place: format!("{CLUSTER}.node_type_id"),
         };
-        book.note(&made.at, ask);
+        book.note(root, ask);
     }
-    let client = !made.application.wants.cluster_mode;
-    let driver = shape.master.as_ref().filter(|_| client).and_then(At::text).unwrap_or_else(|| shape.node.clone());
-    if let (Some(memory), Some(has)) = (own.driver_memory.or(base.driver_memory), node(&driver))
-        && too_much(memory, has.memory)
-    {
+    let drivers = made.iter().filter_map(|m| {
+        let client = !m.application.wants.cluster_mode;
+        let driver = shape.driver.as_ref().filter(|_| client).unwrap_or(&shape.node);
+        let memory = m.application.wants.sizing.driver_memory.or(base.driver_memory)?;
+        too_much(memory, node(driver)?.memory).then_some(memory)
+    });
+    if let Some(memory) = drivers.max() {
         let ask = Ask {
             what: format!("which machine has the {memory} MiB that the driver had"),
             why: "the driver's machine is too small for it",
@@ -370,43 +387,82 @@ fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
             default: "the type as before",
             place: format!("{CLUSTER}.driver_node_type_id"),
         };
-        book.note(&made.at, ask);
+        book.note(root, ask);
     }
 }
 
-/// As whom the job runs, and how users are kept apart on its clusters.
-fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
-    let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
-    let ask = Ask {
-        what: "as whom the job runs, and in which access mode".into(),
-        why: if jars {
-            "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
-        } else {
-            "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
-        },
-        options: &["dedicated, with run_as a service principal", "standard, after a review of the code"],
-        default: "dedicated, as whoever creates the job",
-        place: format!("{CLUSTER}.data_security_mode"),
-    };
-    book.note(root, ask);
-}
-
-/// Where the tasks read and write: a parallel run must not write where EMR writes.
+/// What the tasks write that no comparison of outputs asks about: a parallel run must not write where EMR writes.
+///
+/// What is read is left alone; each output that the arguments name is a question of the migration's comparison.
 fn addresses(book: &mut Book, made: &[StepTask<'_>]) {
     for made in made.iter().filter(|m| !m.application.addresses.is_empty()) {
-        let list: BTreeSet<String> = made.application.addresses.iter().map(|a| masked(a)).collect();
-        let ask = Ask {
-            what: format!(
-                "which of these a parallel run may write to: {}",
-                list.into_iter().collect::<Vec<_>>().join(", ")
-            ),
-            why: "until the cutover EMR writes to its outputs, and plumb cannot tell outputs from inputs",
-            options: &["other outputs for the parallel run", "the same, once EMR no longer runs"],
-            default: "the same as on EMR",
-            place: format!("tasks[{}]", made.key),
-        };
-        book.note(&made.at, ask);
+        let depends = depends(&made.at);
+        let (mut unknown, mut own) = (BTreeSet::new(), BTreeSet::new());
+        for address in &made.application.addresses {
+            let place = s3(address);
+            match usage(&place, &depends) {
+                AddressUse::Written => own.extend((!is_output(&place)).then(|| masked(&place))),
+                AddressUse::Unknown => unknown.extend(Some(masked(&place))),
+                AddressUse::Read => {}
+            }
+        }
+        let list = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
+        let place = format!("tasks[{}]", made.key);
+        if !unknown.is_empty() {
+            let ask = Ask {
+                what: format!("whether the job writes to these: {}", list(unknown)),
+                why: "until the cutover EMR writes to its outputs, and the arguments do not say what these are for",
+                options: &["it only reads them", "it writes: another place for the parallel run"],
+                default: "the same as on EMR",
+                place: place.clone(),
+            };
+            book.note(&made.at, ask);
+        }
+        if !own.is_empty() {
+            let ask = Ask {
+                what: format!("where the parallel run keeps what EMR keeps in {}", list(own)),
+                why: "until the cutover EMR writes there, and two jobs must not share it",
+                options: &["a place of its own", "the same, once EMR no longer runs"],
+                default: "the same as on EMR",
+                place,
+            };
+            book.note(&made.at, ask);
+        }
     }
+}
+
+/// What the arguments say is done with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AddressUse {
+    Read,
+    Written,
+    Unknown,
+}
+
+/// What a step's or a run's arguments say of addresses.
+fn depends(at: &At<'_>) -> Depends {
+    let args = at.path("Config.Args").or_else(|| at.path("jobDriver.sparkSubmit.entryPointArguments"));
+    let args: Vec<String> = args.map(|a| a.items().iter().filter_map(At::text).collect()).unwrap_or_default();
+    let jar = at.path("Config.Jar").and_then(|jar| jar.text()).unwrap_or_default();
+    let mut depends = Depends::default();
+    depends.step(&jar, &args);
+    depends
+}
+
+/// An address in S3 by the name that stands before it. Where it is cut off before a placeholder, what it begins counts.
+fn usage(address: &str, depends: &Depends) -> AddressUse {
+    let place = pattern::of(address);
+    let of = |is: &dyn Fn(&str) -> bool| {
+        let any = |set: &BTreeSet<String>| set.iter().any(|known| is(known));
+        if any(&depends.writes) || any(&depends.logs) {
+            Some(AddressUse::Written)
+        } else if any(&depends.mentions) {
+            Some(AddressUse::Unknown)
+        } else {
+            (any(&depends.reads) || any(&depends.code)).then_some(AddressUse::Read)
+        }
+    };
+    of(&|known| known == place).or_else(|| of(&|known| known.starts_with(&place))).unwrap_or(AddressUse::Unknown)
 }
 
 /// Keeps the accounts of sizes true: which member they went to is known only now.

@@ -1,7 +1,7 @@
 //! Seeding an AWS account: adds EMR clusters, security configurations and EMR Serverless applications of the past.
 
 use super::cluster::{EmrCluster, EmrClusterState, Reason, StepState};
-use super::{REGION, instances, launch, replies::AwsResult, security, serverless};
+use super::{REGION, instances, launch, life, replies::AwsResult, security, serverless};
 use crate::{
     answer::{Answer, Content},
     failure::{self, ClusterScenario, StepScenario},
@@ -207,6 +207,7 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
             failure::emr::end_step(&mut cluster, place, scenario, ended);
         }
     }
+    run_or_wait(&mut cluster, now);
     let text = |name: &str| seed.reason[name].as_str().map(str::to_owned);
     cluster.reason = Reason { code: text("Code"), message: text("Message") };
     cluster.errors = seed.reason["ErrorDetails"].as_array().cloned().unwrap_or_default();
@@ -218,6 +219,22 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
         instances::end(&mut cluster, ended);
     }
     Ok(cluster)
+}
+
+/// A cluster runs while a step of it does, and waits otherwise, whatever state a seed gives it among these two.
+fn run_or_wait(cluster: &mut EmrCluster, now: i64) {
+    if !matches!(cluster.phase, EmrClusterState::Running | EmrClusterState::Waiting) {
+        return;
+    }
+    let is = |phase: StepState| cluster.steps.iter().any(|step| step.phase == phase);
+    if is(StepState::Running) || is(StepState::CancelPending) {
+        cluster.phase = EmrClusterState::Running;
+    } else if is(StepState::Pending) {
+        // A step that waits begins where nothing runs.
+        life::settle(cluster, now);
+    } else {
+        cluster.phase = EmrClusterState::Waiting;
+    }
 }
 
 fn application(store: &mut Store, region: &str, seed: &ApplicationSeed) -> Result<(String, String), String> {

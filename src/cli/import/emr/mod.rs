@@ -64,7 +64,8 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
         ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
         return Ok(ExitCode::Ok);
     }
-    let (options, word) = choices(&project, ui).await?;
+    let (mut options, word) = choices(&project, ui).await?;
+    options.region = project.desired.target.emr.as_ref().and_then(|emr| emr.region.clone());
     let (files, records) = files(&project, &out)?;
     let all = args.name.is_none() && args.cluster.is_none();
     let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
@@ -112,8 +113,9 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 
 /// The runtimes and machine types to choose from, and whose they are.
 async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, String), Failure> {
+    let (now, _) = crate::settings::now().map_err(Failure::usage)?;
+    let today = day(now);
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
-        let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
         return Ok((TranslationOptions::new(translate::supported(today)), word.to_owned()));
@@ -135,7 +137,7 @@ async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, Stri
     let types = ask("list-node-types").await?;
     let types = types["node_types"].as_array().into_iter().flatten();
     let types: Vec<String> = types.filter_map(|one| one["node_type_id"].as_str().map(str::to_owned)).collect();
-    let mut options = TranslationOptions::new(translate::listed(&versions));
+    let mut options = TranslationOptions::new(translate::listed(&versions, today));
     options.node_types = Some(types).filter(|types| !types.is_empty());
     let whose = if project.desired.target.sandbox { workspace } else { "the target's workspace".to_owned() };
     Ok((options, format!("Runtimes and machine types are those that {whose} lists.")))
