@@ -8,3 +8,4 @@ use crate::translations as cases;
 mod golden;
 mod lawful;
 mod sandbox;
+mod team;

@@ -145,7 +145,7 @@ fn applications(book: &mut Book, root: &At<'_>, cluster: &At<'_>) {
     let steps = root.get("Steps").map(|at| at.value.to_string().to_ascii_lowercase()).unwrap_or_default();
     for at in cluster.list("Applications") {
         let name = at.text_of("Name").unwrap_or_default();
-        let is_named = !name.is_empty() && steps.contains(&name.to_ascii_lowercase());
+        let is_named = names(&steps, &name.to_ascii_lowercase());
         if PLAIN.contains(&name.as_str()) {
             book.dropped(&at, "Spark, or a tool that every workspace has in another form");
         } else if ["Hive", "HCatalog"].contains(&name.as_str()) {
@@ -166,6 +166,13 @@ fn applications(book: &mut Book, root: &At<'_>, cluster: &At<'_>) {
             book.dropped(&at, "Databricks has no such application, and no step names it");
         }
     }
+}
+
+/// Whether a text names an application: a short name only as a word of its own (`pig-script`, not `pigment`).
+fn names(text: &str, application: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    !application.is_empty()
+        && words.any(|word| word == application || application.len() > 4 && word.contains(application))
 }
 
 /// The instance profile, whose name EMR gives and whose ARN Databricks wants.

@@ -183,6 +183,9 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
         }
         None => {
             nothing_runs(book);
+            if let Some(master) = &common.shape.master {
+                book.dropped(master, "no job is written, and so no driver");
+            }
             let what = "whether there is anything to run".to_owned();
             let why = "none of the steps came to a task; a cluster that others feed has its steps in their code";
             let options = ["nothing: tear it down", "translate the steps by hand"];

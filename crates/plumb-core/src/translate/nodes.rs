@@ -31,12 +31,16 @@ pub(super) fn node(name: &str) -> Option<Node> {
     let generation = rest.chars().next()?.to_digit(10)?;
     // Mebibytes a core. The oldest generations follow no rule.
     let memory = match (letters, generation) {
-        ("c", 3..) if rest.contains('n') => 2_688,
-        ("c", 3..) => 1_920,
+        ("c", 5) if rest.contains('n') => 2_688,
+        ("c", 3 | 4) => 1_920,
+        ("c", 5..) => 2_048,
         ("m", 3) => 3_840,
         ("m", 4..) => 4_096,
-        ("r", 3..) => 7_808,
-        ("i", 2..) | ("d", 2..) => 7_808,
+        ("r", 3 | 4) => 7_808,
+        ("r", 5..) => 8_192,
+        ("i", 3) if rest.contains("en") => 8_192,
+        ("i", 2 | 3) | ("d", 2) => 7_808,
+        ("i", 4..) | ("d", 3..) => 8_192,
         ("h", 1..) => 4_096,
         ("z", 1..) => 8_192,
         ("x", 1) | ("x", 8) => 15_616,
@@ -109,7 +113,8 @@ fn best(wanted: Node, like: &str, among: &[String]) -> Option<String> {
         let each = |node: Node| node.memory / node.cores.max(1);
         // A sixteenth less memory is another way to count, not another class.
         let lacks = each(has) * 16 < each(wanted) * 15;
-        let memory = each(has).abs_diff(each(wanted));
+        let gibibytes = |node: Node| (each(node) + 512) / 1024;
+        let memory = gibibytes(has).abs_diff(gibibytes(wanted));
         let generations = generation(name)?.0.abs_diff(age);
         let (disks, other) = (has.disks != wanted.disks, class(name) != class(like));
         let size = (has.cores < wanted.cores, has.cores.abs_diff(wanted.cores), lacks, memory);
@@ -195,9 +200,10 @@ mod tests {
     fn names_say_what_a_machine_has() {
         let of = |name: &str| node(name).map(|n| (n.cores, n.memory, n.disks));
         assert_eq!(of("m5.xlarge"), Some((4, 16_384, false)));
-        assert_eq!(of("r6id.4xlarge"), Some((16, 124_928, true)));
+        assert_eq!(of("r6id.4xlarge"), Some((16, 131_072, true)));
+        assert_eq!(of("i3en.3xlarge"), Some((12, 98_304, true)));
         assert_eq!(of("i3.2xlarge"), Some((8, 62_464, true)));
-        assert_eq!(of("c5.18xlarge"), Some((72, 138_240, false)));
+        assert_eq!(of("c5.18xlarge"), Some((72, 147_456, false)));
         assert_eq!(of("m3.xlarge"), Some((4, 15_360, true)));
         for unknown in ["p3.2xlarge", "m5.metal", "m1.small", "", "x", "m5.99999999999xlarge", "m5.-1xlarge"] {
             assert_eq!(of(unknown), None, "{unknown}");

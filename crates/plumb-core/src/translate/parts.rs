@@ -63,11 +63,9 @@ pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
         root.list("InstanceGroups").iter().filter_map(|at| group(book, at, spot)).collect();
     parts.extend(root.list("InstanceFleets").iter().filter_map(|at| fleet(book, at, spot)));
     for part in &mut parts {
-        let node = offered(book, &part.node, &part.node_at, options);
+        let (node, why) = offered(book, &part.node, &part.node_at, options);
         if node != part.node {
-            let why =
-                format!("`{node}` takes its place: `answers.nodeTypes` of plumb.yaml, or the nearest that is offered");
-            book.dropped(&part.node_at, why);
+            book.dropped(&part.node_at, format!("`{node}` takes its place: {why}"));
             part.node = node;
         }
     }
@@ -75,18 +73,18 @@ pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
 }
 
 /// The type that is taken for one of EMR's: that of the answers, itself where it is offered, or else the nearest.
-fn offered(book: &mut Book, old: &str, at: &At<'_>, options: &TranslationOptions) -> String {
+fn offered(book: &mut Book, old: &str, at: &At<'_>, options: &TranslationOptions) -> (String, &'static str) {
     let answered = options.answers.node_types.as_ref().and_then(|types| types.get(old));
     let wanted = answered.map_or(old, String::as_str);
     let list = options.node_types.as_ref();
     if list.map_or(!nodes::is_previous(wanted), |list| list.iter().any(|one| one == wanted)) {
-        return wanted.to_owned();
+        return (wanted.to_owned(), "`answers.nodeTypes` of plumb.yaml says so");
     }
     let usual = nodes::usual();
     match nodes::nearest(wanted, list.unwrap_or(&usual)) {
         Some(near) => {
             team::node_type(book, old, &near);
-            near
+            (near, "Databricks does not offer it here, and this is the nearest by cores, memory and disks")
         }
         None => {
             let ask = Ask {
@@ -97,7 +95,7 @@ fn offered(book: &mut Book, old: &str, at: &At<'_>, options: &TranslationOptions
                 place: format!("{CLUSTER}.node_type_id"),
             };
             book.note(at, ask);
-            wanted.to_owned()
+            (wanted.to_owned(), "`answers.nodeTypes` of plumb.yaml says so")
         }
     }
 }

@@ -42,7 +42,8 @@ pub(super) fn translate(
     let label = application.as_ref().and_then(|a| a.get("releaseLabel"));
     let runtime = label.and_then(|at| runtime_of(book, &at, None, options));
     let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
-    let mut base = Wants { cluster_mode: true, ..Wants::default() };
+    // The driver is a worker of its own size: as if it had run on a master.
+    let mut base = Wants::default();
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
         classes::take(book, &list.items(), &place, &mut base);
     }
@@ -173,11 +174,12 @@ fn of_run(
         "attemptCreatedAt",
         "attemptUpdatedAt",
         "mode",
-        "networkConfiguration",
-        "executionIamPolicy",
     ] {
         book.drop_of(at, member, HISTORY);
     }
+    book.drop_of(at, "networkConfiguration", cluster::NETWORK);
+    let policy = "it narrowed the run's role: on Databricks rights are those that `answers.rights` of plumb.yaml says";
+    book.drop_of(at, "executionIamPolicy", policy);
     let mut taken = BTreeSet::new();
     let key = key(called, &mut taken);
     let task = format!("tasks[{key}]");

@@ -189,6 +189,18 @@ pub(super) fn sized<'a>(
             Size::Fixed(count)
         }
     };
+    // What a machine of that many cores leaves to Spark is less than an executor had.
+    let lacks = |needs: i64| node(&worker).is_some_and(|n| n.memory * 7 / 10 / n.cores * cores < needs);
+    if let Some(needs) = needs.filter(|needs| lacks(*needs)) {
+        let ask = Ask {
+            what: format!("whether `{worker}` has the memory of `{called}`: {needs} MiB for {cores} cores"),
+            why: "of the machine types to choose from none has more memory for as many cores",
+            options: &["a type with more memory a core", "leave it: try it in the parallel run"],
+            default: "the type that comes nearest",
+            place: format!("{CLUSTER}.node_type_id"),
+        };
+        book.note(at, ask);
+    }
     let driver = (own.driver_memory.or(base.driver_memory), serverless.driver_cores);
     let driver = match driver {
         (None, None) => None,
@@ -207,7 +219,8 @@ pub(super) fn sized<'a>(
         size,
         elastic_disk: aws.is_empty() && !node(&worker).is_some_and(|n| n.disks),
         aws,
-        is_given: true,
+        // It has been held against what the executors had.
+        is_given: false,
         node: worker,
     }
 }

@@ -260,3 +260,35 @@ fn application(store: &mut Store, region: &str, seed: &ApplicationSeed) -> Resul
     store.emr.region(region).applications.insert(id.clone(), one);
     Ok((name, id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Clock;
+
+    #[test]
+    fn a_cluster_runs_while_a_step_of_it_does_and_waits_otherwise() {
+        let mut store = Store::new(Clock::Fixed(1_790_000_000_000));
+        let step =
+            json!({ "Name": "s", "HadoopJarStep": { "Jar": "command-runner.jar" }, "ActionOnFailure": "CONTINUE" });
+        let run = json!({ "Name": "c", "ReleaseLabel": "emr-7.1.0", "Steps": [step, step], "Instances": {
+            "KeepJobFlowAliveWhenNoSteps": true, "InstanceGroups": [
+            { "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 }] } });
+        let mut seeded = |state: Option<&str>, steps: [&str; 2]| {
+            let steps: Vec<Value> = steps.iter().map(|state| json!({ "state": state })).collect();
+            let mut one = json!({ "run": run, "steps": steps });
+            if let Some(state) = state {
+                one["state"] = json!(state);
+            }
+            let cluster = cluster(&mut store, REGION, &serde_json::from_value(one).unwrap()).unwrap();
+            (cluster.phase.name(), cluster.steps.iter().map(|step| step.phase.name()).collect::<Vec<_>>())
+        };
+        for state in [None, Some("RUNNING"), Some("WAITING")] {
+            assert_eq!(seeded(state, ["COMPLETED", "FAILED"]).0, "WAITING", "{state:?}");
+            assert_eq!(seeded(state, ["COMPLETED", "RUNNING"]).0, "RUNNING", "{state:?}");
+            // One that waits begins where there is room.
+            assert_eq!(seeded(state, ["COMPLETED", "PENDING"]), ("RUNNING", vec!["COMPLETED", "RUNNING"]), "{state:?}");
+            assert_eq!(seeded(state, ["RUNNING", "PENDING"]), ("RUNNING", vec!["RUNNING", "PENDING"]), "{state:?}");
+        }
+    }
+}
