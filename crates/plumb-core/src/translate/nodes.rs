@@ -233,6 +233,8 @@ mod tests {
         // Fewer cores only where there are no types with as many.
         let few = ["m5d.xlarge".to_owned(), "m5d.2xlarge".to_owned()];
         assert_eq!(nearest("m5.24xlarge", &few).as_deref(), Some("m5d.2xlarge"));
+        let around = ["m5d.xlarge".to_owned(), "m5d.4xlarge".to_owned()];
+        assert_eq!(nearest("m5.2xlarge", &around).as_deref(), Some("m5d.4xlarge"));
         assert_eq!(nearest("m5.large", &few).as_deref(), Some("m5d.xlarge"));
     }
 

@@ -271,7 +271,8 @@ mod tests {
         let mut store = Store::new(Clock::Fixed(1_790_000_000_000));
         let step =
             json!({ "Name": "s", "HadoopJarStep": { "Jar": "command-runner.jar" }, "ActionOnFailure": "CONTINUE" });
-        let run = json!({ "Name": "c", "ReleaseLabel": "emr-7.1.0", "Steps": [step, step], "Instances": {
+        let run = json!({ "Name": "c", "ReleaseLabel": "emr-7.1.0", "JobFlowRole": "EMR_EC2_DefaultRole", "ServiceRole": "EMR_DefaultRole",
+            "Steps": [step, step], "Instances": {
             "KeepJobFlowAliveWhenNoSteps": true, "InstanceGroups": [
             { "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 }] } });
         let mut seeded = |state: Option<&str>, steps: [&str; 2]| {
