@@ -13,3 +13,4 @@ mod independent;
 mod lawful;
 mod pipelines;
 mod sandbox;
+mod team;

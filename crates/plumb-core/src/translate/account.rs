@@ -232,8 +232,12 @@ impl Book {
         self.decisions.iter().position(same).unwrap_or_else(|| self.note(at, ask))
     }
 
-    /// A person decides something that this value only gave rise to: its own fate is told apart.
+    /// A person decides something that this value only gave rise to: its own fate is told apart. What was asked before is
+    /// not asked again: the first question stands for all values that give rise to it.
     pub fn note(&mut self, at: &At<'_>, ask: Ask<'_>) -> usize {
+        if let Some(before) = self.decisions.iter().position(|d| d.what == ask.what) {
+            return before;
+        }
         self.decisions.push(TranslationDecision {
             field: at.field.clone(),
             what: ask.what,
@@ -248,7 +252,29 @@ impl Book {
 
     /// A team decides once, for all of its pipelines; the value's own fate is told apart.
     pub fn ask_team(&mut self, question: TeamQuestion) {
-        self.team.entry(question.answer).or_insert(question);
+        match self.team.get_mut(&question.answer) {
+            Some(before) => before.add(question),
+            None => {
+                self.team.insert(question.answer, question);
+            }
+        }
+    }
+
+    /// Takes questions back that have become moot; the values that gave rise to them are dropped for a reason.
+    pub fn withdraw(&mut self, is_moot: impl Fn(&TranslationDecision) -> bool, why: &str) {
+        let kept: Vec<bool> = self.decisions.iter().map(|d| !is_moot(d)).collect();
+        let index = |old: usize| kept.iter().take(old).filter(|kept| **kept).count();
+        for fate in self.account.fates.values_mut() {
+            if let Fate::Decision(old) = *fate {
+                *fate = if kept.get(old) == Some(&true) {
+                    Fate::Decision(index(old))
+                } else {
+                    Fate::Dropped { why: why.to_owned() }
+                };
+            }
+        }
+        let mut kept = kept.iter();
+        self.decisions.retain(|_| kept.next() == Some(&true));
     }
 
     /// A later value has taken the place of a translated one.

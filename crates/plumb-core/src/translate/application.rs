@@ -151,10 +151,10 @@ fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Targ
         "--proxy-user" => book.ask(
             at,
             Ask {
-                what: "as whom the task runs".into(),
-                why: "a job runs as one user or service principal",
-                options: &["set the job's run_as"],
-                default: "as whoever creates the job",
+                what: format!("whether the job's run_as has the rights of the user `{}`", masked(value)),
+                why: "spark-submit was to run as that user; a job runs as one user or service principal",
+                options: &["it has", "set the job's run_as"],
+                default: "as the other jobs run",
                 place: "run_as".into(),
             },
         ),

@@ -48,6 +48,11 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, want
                 }
             }
         }
+        // Nested exports of `hadoop-env`, `yarn-env` and the like are variables of daemons that do not run here.
+        (of, "export") if of != "spark-env" => {
+            let of = if of.is_empty() { name.as_str() } else { of };
+            book.dropped(at, format!("`{of}` sets the environment of a part of Hadoop that Databricks does not have"));
+        }
         (_, "spark") => {
             book.dropped(at, "`maximizeResourceAllocation`: Databricks always fills the machines");
         }

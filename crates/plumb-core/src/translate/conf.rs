@@ -5,6 +5,7 @@ use super::java::{self, JavaVerdict};
 use super::pins::DriverZone;
 use super::rules::{PropertyVerdict, SIZED, verdict};
 use super::runtime::Runtime;
+use super::sizing::ServerlessSizing;
 use super::{catalog, library};
 use crate::detect::{holds_secret, is_taken, masked};
 use crate::manifest::Answers;
@@ -71,6 +72,8 @@ pub(super) struct Sizing {
     /// In MiB.
     pub executor_memory: Option<i64>,
     pub driver_memory: Option<i64>,
+    /// What only EMR Serverless sizes its workers by.
+    pub serverless: ServerlessSizing,
 }
 
 /// Takes a property in. `place` is the new cluster, as `job_clusters[main].new_cluster`.
@@ -85,9 +88,16 @@ pub(super) fn property(
     if !key.starts_with("spark.") {
         return book.dropped(at, "Spark ignores properties whose names do not start with `spark.`");
     }
+    wants.sizing.serverless.take(key, value);
     let verdict = verdict(key, value);
-    if ["spark.yarn.appMasterEnv.TZ", "spark.emr-serverless.driverEnv.TZ"].contains(&key) {
-        wants.zone.on_worker = Some(value.to_owned());
+    match key {
+        "spark.yarn.appMasterEnv.TZ" => wants.zone.on_worker = Some(value.to_owned()),
+        // The driver of EMR Serverless is a worker by itself.
+        "spark.emr-serverless.driverEnv.TZ" => {
+            wants.zone.on_worker = Some(value.to_owned());
+            wants.zone.on_master = Some(value.to_owned());
+        }
+        _ => {}
     }
     let conf = format!("{}.spark_conf", place.cluster);
     // These look at each of their words.

@@ -111,7 +111,7 @@ fn old_outputs(input: &Value) -> Vec<OldOutput> {
 }
 
 /// Whether an address can be one of `compare`, and is of more than the pipeline's own work.
-fn is_output(address: &str) -> bool {
+pub(super) fn is_output(address: &str) -> bool {
     let key = address.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let has_key = key.is_some_and(|(bucket, key)| !bucket.is_empty() && !key.trim_matches('/').is_empty());
     let is_plain = !address.contains(|c: char| "*?[]{}$\\".contains(c) || c.is_control() || c.is_whitespace());

@@ -16,6 +16,7 @@ use crate::kinds::emr::application::EmrServerlessApplication;
 use crate::kinds::emr::cluster::EmrCluster;
 use crate::kinds::emr::migration::Migration;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What is on EMR.
 #[derive(Clone, Debug)]
@@ -66,7 +67,15 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
             None => (decision.document, decision.place) = (legacy.clone(), String::new()),
         }
     }
+    once(&mut translation);
     translation
+}
+
+/// Takes out what was asked before. Fates only refer to the questions of the translation itself, which come first and are
+/// all different.
+fn once(translation: &mut Translation) {
+    let mut asked = BTreeSet::new();
+    translation.decisions.retain(|decision| asked.insert(decision.what.clone()));
 }
 
 /// Asks about values of a manifest that are not what the job needs in the long run.

@@ -1,6 +1,7 @@
 //! The rules for Spark properties: which are kept, which mean nothing on Databricks, which a person has to look at.
 
 use super::conf::env_is_kept;
+use super::sizing::own_property;
 use plumb_model::text::glob;
 
 /// What becomes of a property.
@@ -87,13 +88,7 @@ static RULES: &[(&[&str], RuleVerdict)] = &[
     (&["spark.scheduler.allocation.file"], without("a file of fair pools: it has to be where the driver finds it")),
     (&["spark.sql.catalogImplementation", "spark.sql.warehouse.dir"], RuleVerdict::Always(PropertyVerdict::Catalog)),
     (
-        &[
-            "*emr_internal*",
-            "spark.emr.*",
-            "spark.sql.emr.*",
-            "spark.sql.parquet.fs.optimized.committer.*",
-            "spark.emr-serverless.*",
-        ],
+        &["*emr_internal*", "spark.emr.*", "spark.sql.emr.*", "spark.sql.parquet.fs.optimized.committer.*"],
         drop_it("EMR's own: the Spark of Databricks does not have it"),
     ),
     (
@@ -230,15 +225,24 @@ fn node_paths(value: &str) -> Option<PropertyVerdict> {
     })
 }
 
-/// What becomes of a property: a variable of the environment, or what the first of [`RULES`] says that matches.
+/// What becomes of a variable of the environment that a property sets.
+pub(super) fn of_environment(name: &str) -> PropertyVerdict {
+    if name.starts_with("PYSPARK_") || !env_is_kept(name) {
+        PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
+    } else {
+        PropertyVerdict::Env(name.to_owned())
+    }
+}
+
+/// What becomes of a property: a variable of the environment, one of EMR Serverless, or what the first of [`RULES`] says that
+/// matches.
 pub(super) fn verdict(key: &str, value: &str) -> PropertyVerdict {
-    let of_environment = ["spark.yarn.appMasterEnv.", "spark.executorEnv.", "spark.emr-serverless.driverEnv."];
-    if let Some(name) = of_environment.iter().find_map(|prefix| key.strip_prefix(prefix)) {
-        return if name.starts_with("PYSPARK_") || !env_is_kept(name) {
-            PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
-        } else {
-            PropertyVerdict::Env(name.to_owned())
-        };
+    if let Some(name) = key.strip_prefix("spark.yarn.appMasterEnv.").or_else(|| key.strip_prefix("spark.executorEnv."))
+    {
+        return of_environment(name);
+    }
+    if let Some(own) = key.strip_prefix("spark.emr-serverless.") {
+        return own_property(own);
     }
     let matching = RULES.iter().filter(|(names, _)| names.iter().any(|name| glob(name, key)));
     let mut said = matching.filter_map(|(_, says)| match says {

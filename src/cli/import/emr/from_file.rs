@@ -15,7 +15,12 @@ use std::path::Path;
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The pipelines of a file.
-pub(super) fn sources(project: &Project, args: &EmrImport, path: &Path, ui: &Ui) -> Result<Vec<TranslationSource>, Failure> {
+pub(super) fn sources(
+    project: &Project,
+    args: &EmrImport,
+    path: &Path,
+    ui: &Ui,
+) -> Result<Vec<TranslationSource>, Failure> {
     let shown = path.display();
     let failed = |what: String| Failure::error(format!("--from {shown}: {what}; nothing was written"));
     let size = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?.len();

@@ -90,6 +90,7 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     }
     let (mut options, word) = choices(&project, ui).await?;
     options.answers = project.desired.project.answers.clone().unwrap_or_default();
+    options.region = project.desired.target.emr.as_ref().and_then(|emr| emr.region.clone());
     let (files, records) = files(&project, &out)?;
     let all = match &args.from {
         Some(ImportFrom::Airflow(dag)) => args.name.is_none() && dag.is_none(),
@@ -156,8 +157,9 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 
 /// The runtimes and machine types to choose from, and whose they are.
 async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, String), Failure> {
+    let (now, _) = crate::settings::now().map_err(Failure::usage)?;
+    let today = day(now);
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
-        let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
         return Ok((TranslationOptions::new(translate::supported(today)), word.to_owned()));
@@ -179,7 +181,7 @@ async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, Stri
     let types = ask("list-node-types").await?;
     let types = types["node_types"].as_array().into_iter().flatten();
     let types: Vec<String> = types.filter_map(|one| one["node_type_id"].as_str().map(str::to_owned)).collect();
-    let mut options = TranslationOptions::new(translate::listed(&versions));
+    let mut options = TranslationOptions::new(translate::listed(&versions, today));
     options.node_types = Some(types).filter(|types| !types.is_empty());
     let whose = if project.desired.target.sandbox { workspace } else { "the target's workspace".to_owned() };
     Ok((options, format!("Runtimes and machine types are those that {whose} lists.")))
