@@ -14,6 +14,7 @@ mod cluster;
 mod conf;
 mod context;
 mod dag;
+mod dates;
 mod extras;
 mod flow;
 mod job;
@@ -35,6 +36,7 @@ mod words;
 pub use account::{Account, At, Fate, TranslationDecision};
 pub use answers::{TeamAnswer, TeamQuestion};
 pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
+pub use dates::RecoveredValue;
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
 pub use runtime::{Minor, Runtime, listed, supported};
@@ -107,6 +109,8 @@ pub struct Translation {
     /// What plumb.yaml could answer for all pipelines and does not: at most one of each [`TeamAnswer`], in its order.
     pub team: Vec<TeamQuestion>,
     pub account: Account,
+    /// Dates and serials that became parameters of jobs: what stood in their places is in no manifest.
+    pub recovered: Vec<RecoveredValue>,
 }
 
 /// Translates what EMR's API answered about one cluster, or about the runs of one EMR Serverless application.
@@ -126,6 +130,7 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         decisions: book.decisions,
         team: book.team.into_values().collect(),
         account: book.account,
+        recovered: Vec::new(),
     }
 }
 

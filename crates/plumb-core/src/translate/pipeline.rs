@@ -2,10 +2,11 @@
 
 use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
-use super::{PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, escape, places, translate};
+use super::{
+    PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, dates, escape, places, translate,
+};
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
-use crate::inventory::pattern;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::emr::application::EmrServerlessApplication;
@@ -45,11 +46,13 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
             place: String::new(),
         });
     }
+    dates::recover(&mut translation, source, &options);
     for document in translation.documents.clone() {
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
     let legacy = tie(&mut translation, input, name, old);
+    dates::period(&mut translation);
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -100,23 +103,6 @@ impl Places<'_> {
                 "hidden: the value is not whole",
             );
         }
-        if place.ends_with(".parameters") && pattern::of(text).contains("{date}") && !self.is_asked(place, "the date") {
-            self.ask(
-                place,
-                format!("where the job gets the date in `{text}`"),
-                "it is that of the cluster's own run, and what filled it in is not known to EMR",
-                [
-                    "a parameter of the job, which the DAG fills in: `{{job.parameters.month}}`",
-                    "this date in every run",
-                ],
-                "this date in every run",
-            );
-        }
-    }
-
-    fn is_asked(&self, place: &str, about: &str) -> bool {
-        let document = self.document.address.to_string();
-        self.decisions.iter().any(|d| d.document == document && d.place == place && d.what.contains(about))
     }
 
     fn ask(&mut self, place: &str, what: String, why: &str, options: [&str; 2], default: &str) {
@@ -298,7 +284,9 @@ mod tests {
                         "new": { "path": "s3://x/databricks/out/{period}/", "format": "parquet" } }] } })
         );
         let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
-        assert_eq!(asked(&translation, "the date in"), [parameters]);
+        // Nothing tells when the run was, so that its month may be any.
+        let months = [format!("{parameters}[1]"), format!("{parameters}[3]")];
+        assert_eq!(asked(&translation, "a date, period, month, day or serial"), months);
         assert_eq!(asked(&translation, "credential"), [parameters]);
         assert_eq!(asked(&translation, "may go"), ["EmrCluster/legacy-sales desired"]);
         assert_eq!(asked(&translation, "ListBootstrapActions"), ["DatabricksJob/sales "]);
