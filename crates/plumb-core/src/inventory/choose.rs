@@ -17,7 +17,7 @@ pub struct Listed {
     /// Whether a secret was hidden in the name, so that it is not what EMR calls the cluster.
     pub masked: bool,
     pub ended: bool,
-    created: Option<Timestamp>,
+    pub created: Option<Timestamp>,
 }
 
 /// Clusters of one name, dates and serials apart; the oldest first.

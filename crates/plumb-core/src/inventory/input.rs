@@ -168,7 +168,10 @@ mod tests {
         };
         assert_eq!(named(&["load 2026-09", "load 2026-10"]), ["load", "load"]);
         assert_eq!(named(&["load 2026-10", "load 2026-10", "x"]), ["load", "load", "x"]);
-        assert_eq!(named(&["part-1 2026-10", "part-2 2026-10", "part-3 2026-10"]), ["part-1", "part-2", "part-3"]);
+        assert_eq!(
+            named(&["part-1 of 2026-10", "part-2 of 2026-10", "part-3 of 2026-10"]),
+            ["part-1 of", "part-2 of", "part-3 of"]
+        );
     }
 
     #[test]

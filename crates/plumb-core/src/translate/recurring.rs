@@ -31,7 +31,7 @@ pub(super) fn recurring<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) 
         return steps.into_iter().map(|at| PipelineStep { name: named(&at), at }).collect();
     }
     let values: Vec<&Value> = steps.iter().map(|at| at.value).collect();
-    let (mut kept, mut tasks) = (BTreeMap::new(), tasks(&values));
+    let (mut kept, mut tasks) = (BTreeMap::new(), tasks(&values, has_ended(root.value)));
     tasks.sort_by_key(|task| task.runs.last().copied());
     for task in &tasks {
         let Some((last, before)) = task.runs.split_last() else { continue };
@@ -46,7 +46,7 @@ pub(super) fn recurring<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) 
         let apart = task.doubt == Some(Doubt::Apart);
         let ask = Ask {
             what: format!("whether the steps called `{}` are runs of one step", masked(name)),
-            why: "the cluster stays up, and too few of them are known to tell",
+            why: "the cluster stays up, and what is known of its steps does not tell",
             options: &["they are: one task", "they are not: a task each"],
             default: if apart { "they are not: a task each" } else { "they are: the newest one is taken" },
             place: "tasks".into(),
@@ -64,6 +64,10 @@ pub(super) fn stays(input: &Value) -> bool {
     input.pointer("/Cluster/AutoTerminate") == Some(&Value::Bool(false))
 }
 
+fn has_ended(input: &Value) -> bool {
+    input.pointer("/Cluster/Status/State").and_then(Value::as_str).is_some_and(|state| state.starts_with("TERMINAT"))
+}
+
 /// When a step was submitted.
 pub(super) fn submitted(step: &Value) -> Option<Timestamp> {
     time(step, "/Status/Timeline/CreationDateTime")
@@ -76,7 +80,7 @@ pub(super) fn rounds(input: &Value) -> Vec<Value> {
     if !stays(input) {
         return Vec::new();
     }
-    let tasks = tasks(&steps);
+    let tasks = tasks(&steps, has_ended(input));
     let round = |number: usize| {
         let chosen = tasks.iter().filter_map(|task| {
             let times: Vec<Option<Timestamp>> = task.runs.iter().map(|run| submitted(steps[*run])).collect();
@@ -112,7 +116,10 @@ enum Doubt {
 }
 
 /// The tasks of steps that are in the order in which they were submitted.
-fn tasks(steps: &[&Value]) -> Vec<Task> {
+fn tasks(steps: &[&Value], ended: bool) -> Vec<Task> {
+    // A cluster that was made for a run and ended with it had one round, also where it did not end by itself.
+    let all: Vec<usize> = (0..steps.len()).collect();
+    let single = ended && at_once(steps, &all, ROUND) == Some(true);
     let name = |step: &Value| step["Name"].as_str().filter(|name| !name.is_empty()).unwrap_or("step").to_owned();
     let names: Vec<String> = steps.iter().map(|step| name(step)).collect();
     let grouped = pattern::group(names.iter().map(String::as_str));
@@ -123,7 +130,7 @@ fn tasks(steps: &[&Value]) -> Vec<Task> {
     }
     let mut tasks = Vec::new();
     for ((undated, _), runs) in by {
-        let (parts, doubt) = told_apart(steps, &runs);
+        let (parts, doubt) = told_apart(steps, &runs, single);
         let alone = parts.len() == 1;
         for runs in parts {
             // `part-1` and `part-2` keep the figures that tell them apart.
@@ -159,7 +166,7 @@ fn figureless(text: &str) -> String {
 }
 
 /// Steps of one name and program as the runs of each task.
-fn told_apart(steps: &[&Value], runs: &[usize]) -> (Vec<Vec<usize>>, Option<Doubt>) {
+fn told_apart(steps: &[&Value], runs: &[usize], single: bool) -> (Vec<Vec<usize>>, Option<Doubt>) {
     let one = |doubt| (vec![runs.to_vec()], doubt);
     let said = |of: &dyn Fn(&str) -> String| -> Vec<String> {
         let args = |run: &usize| {
@@ -171,36 +178,53 @@ fn told_apart(steps: &[&Value], runs: &[usize]) -> (Vec<Vec<usize>>, Option<Doub
         runs.iter().map(args).collect()
     };
     let times: Vec<Option<Timestamp>> = runs.iter().map(|run| submitted(steps[*run])).collect();
+    let by = |forms: &[String]| -> Vec<Vec<usize>> {
+        let mut by: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+        for (form, run) in forms.iter().zip(runs) {
+            by.entry(form).or_default().push(*run);
+        }
+        by.into_values().collect()
+    };
+    let raw = said(&str::to_owned);
+    if single {
+        // What is the very same was tried again.
+        return (by(&raw), None);
+    }
     let undated = said(&|text| pattern::of(text));
     if undated.iter().all(|form| *form == undated[0]) {
-        return one(None);
+        // Two dates at once may be those of each round, or what was made up for.
+        let near = |at: &usize| {
+            raw[*at] != raw[*at + 1]
+                && at_once(steps, &runs[*at..=*at + 1], SignedDuration::from_hours(1)) == Some(true)
+        };
+        return one((0..runs.len() - 1).any(|at| near(&at)).then_some(Doubt::One));
     }
     let figureless = said(&|text| figureless(&pattern::of(text)));
     let same_but_figures = figureless.iter().all(|form| *form == figureless[0]);
     for forms in [&undated, &figureless] {
         if are_together(forms, &times) {
-            let mut by: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
-            for (form, run) in forms.iter().zip(runs) {
-                by.entry(form).or_default().push(*run);
-            }
-            return (by.into_values().collect(), None);
+            return (by(forms), None);
         }
     }
     // Where none recurs, nothing but their times tells rounds apart.
     let kinds: BTreeSet<&String> = undated.iter().collect();
     if kinds.len() < runs.len() {
-        return one(None);
+        // One that took the other's place is its successor; where they take turns, nothing tells.
+        let turns = undated.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        return one((turns >= kinds.len()).then_some(Doubt::One));
     }
-    let known: Option<Vec<Timestamp>> = times.into_iter().collect();
-    let at_once = known.as_ref().map(|times| {
-        let (first, last) = (times.iter().min().copied(), times.iter().max().copied());
-        first.zip(last).is_some_and(|(first, last)| last.duration_since(first) < ROUND)
-    });
-    match (at_once, same_but_figures) {
+    match (at_once(steps, runs, ROUND), same_but_figures) {
         (Some(false), _) => one(None),
         (Some(true), false) => (runs.iter().map(|run| vec![*run]).collect(), Some(Doubt::Apart)),
         (Some(true), true) | (None, _) => one(Some(Doubt::One)),
     }
+}
+
+/// Whether steps were submitted within some time; `None` where that of one is not known.
+fn at_once(steps: &[&Value], runs: &[usize], within: SignedDuration) -> Option<bool> {
+    let times: Option<Vec<Timestamp>> = runs.iter().map(|run| submitted(steps[*run])).collect();
+    let times = times?;
+    Some(times.iter().max()?.duration_since(*times.iter().min()?) < within)
 }
 
 /// Whether steps of different forms occur together in each round: at least twice all of them, and nearer to each other
@@ -227,7 +251,7 @@ fn are_together(forms: &[String], times: &[Option<Timestamp>]) -> bool {
     let ends: Option<Vec<Timestamp>> = rounds.iter().map(|round| times[*round.last()?]).collect();
     let (Some(starts), Some(ends)) = (starts, ends) else { return true };
     let longest = starts.iter().zip(&ends).map(|(start, end)| end.duration_since(*start)).max();
-    let apart = starts.windows(2).map(|pair| pair[1].duration_since(pair[0])).min();
+    let apart = starts.iter().skip(1).zip(&ends).map(|(start, end)| start.duration_since(*end)).min();
     longest.zip(apart).is_none_or(|(longest, apart)| longest < apart)
 }
 
@@ -237,6 +261,10 @@ mod tests {
 
     /// Steps by name, arguments behind the application and hour, the oldest first.
     fn kept(steps: &[(&str, &str, i64)]) -> (Vec<String>, usize) {
+        kept_of("WAITING", steps)
+    }
+
+    fn kept_of(state: &str, steps: &[(&str, &str, i64)]) -> (Vec<String>, usize) {
         let step = |(name, args, hour): &(&str, &str, i64)| {
             let mut words = vec!["spark-submit", "s3://a/load.py"];
             words.extend(args.split(' '));
@@ -244,7 +272,8 @@ mod tests {
                     "Status": { "Timeline": { "CreationDateTime": 1_793_500_000 + hour * 3600 } } })
         };
         let steps: Vec<Value> = steps.iter().rev().map(step).collect();
-        let input = json!({ "Cluster": { "AutoTerminate": false }, "Steps": steps });
+        let cluster = json!({ "AutoTerminate": false, "Status": { "State": state } });
+        let input = json!({ "Cluster": cluster, "Steps": steps });
         let mut book = Book::default();
         let root = At::root(&input);
         let mut all = root.list("Steps");
@@ -298,6 +327,20 @@ mod tests {
         assert_eq!((all.len(), asked), (2, 1));
         let (all, asked) = kept(&[("load", "--shard 1", 0), ("load", "--shard 2", 1)]);
         assert_eq!((all.len(), asked), (1, 1));
+        let (all, asked) = kept(&[("load 2026-09", "2026-09", 0), ("load 2026-10", "2026-10", 0)]);
+        assert_eq!((all, asked), (vec!["load: 2026-10".into()], 1));
+        let (all, asked) =
+            kept(&[("load", "--full", 0), ("load", "--less", 24), ("load", "--less", 48), ("load", "--full", 72)]);
+        assert_eq!((all, asked), (vec!["load: --full".into()], 1));
+        // A cluster that a DAG makes and ends has one round.
+        let (all, asked) = kept_of("TERMINATED", &[("load", "--shard 1", 0), ("load", "--shard 2", 1)]);
+        assert_eq!((all.len(), asked), (2, 0));
+        let (all, asked) = kept_of("TERMINATED", &[("load 2026-09", "2026-09", 0), ("load 2026-10", "2026-10", 0)]);
+        assert_eq!((all.len(), asked), (2, 0));
+        let (all, asked) = kept_of("TERMINATED", &[("load", "--shard 1", 0), ("load", "--shard 1", 1)]);
+        assert_eq!((all.len(), asked), (1, 0));
+        let (all, asked) = kept_of("TERMINATED", &[("load", "--shard 1", 0), ("load", "--shard 2", 25)]);
+        assert_eq!((all.len(), asked), (1, 0));
     }
 
     #[test]

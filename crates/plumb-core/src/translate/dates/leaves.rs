@@ -76,7 +76,7 @@ impl Leaf {
             before => before.strip_suffix('=')?,
         };
         let name = name.trim_start_matches("-D").trim_start_matches('-');
-        let name = name.rsplit('.').next().unwrap_or(name);
+        let name = name.rsplit(['.', '/']).next().unwrap_or(name);
         let is_part = |c: char| c.is_ascii_alphanumeric();
         let words: Vec<String> =
             name.split(|c| !is_part(c)).filter(|w| !w.is_empty()).map(str::to_ascii_lowercase).collect();

@@ -84,16 +84,16 @@ fn what_runs_of_one_month_have_in_common_is_not_proven_constant() {
 
 #[test]
 fn one_run_asks_once_for_what_is_near_and_at_its_line_for_what_is_not() {
-    let args =
+    let given_args =
         ["--day", "2026-11-01", "--out", "s3://lake/dt=2026-11-01/", "--from", "2020-01-01", "-Dx.week=2026-W44"];
-    let translation = of(&[("2026-11-02", NONE, &args)]);
+    let translation = of(&[("2026-11-02", NONE, &given_args)]);
     let parameters = "tasks[load].spark_python_task.parameters";
     let (from, week) = (format!("{parameters}[5]"), format!("{parameters}[6]"));
     let mut places = asked(&translation);
     places.sort();
     assert_eq!(places, [from.as_str(), &week, "tasks[sales].params.job_parameters.day"]);
     assert_eq!(given(&translation)["day"], "{{ data_interval_end.subtract(days=1).strftime('%Y-%m-%d') }}");
-    assert_eq!(super::args(&translation)[3], "s3://lake/dt={{job.parameters.day}}/");
+    assert_eq!(args(&translation)[3], "s3://lake/dt={{job.parameters.day}}/");
     assert_eq!(super::super::find(spec(&translation, "DatabricksJob"), &from).1, true);
 }
 
@@ -152,7 +152,7 @@ fn an_offset_that_no_two_runs_share_is_asked_once() {
         asked(&translation),
         ["tasks[sales].params.job_parameters.day", "tasks[sales].params.job_parameters.date"]
     );
-    assert_eq!(super::args(&translation)[3], "s3://y/{{job.parameters.date}}/");
+    assert_eq!(args(&translation)[3], "s3://y/{{job.parameters.date}}/");
 }
 
 #[test]
