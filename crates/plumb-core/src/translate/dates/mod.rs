@@ -259,6 +259,10 @@ impl Found {
             for (start, end, parameter) in edits {
                 text.replace_range(start..end, &parameter);
             }
+            let address = translation.documents[document].address.to_string();
+            for decision in translation.decisions.iter_mut().filter(|d| d.document == address) {
+                decision.what = reworded(&decision.what, &leaf.text, &text);
+            }
             if let Some(value) = translation.documents[document].spec.pointer_mut(&leaf.pointer) {
                 *value = json!(text);
             }
@@ -287,6 +291,16 @@ impl Found {
                 place: leaf.place.clone(),
             });
         }
+    }
+}
+
+/// What a question says of a place, as it is now: the old date would be another one in each month.
+fn reworded(what: &str, was: &str, is: &str) -> String {
+    // Questions have addresses as EMR has them, with another scheme or without the flag.
+    let tail = |text: &str| text.split_once("://").map_or(text, |(_, tail)| tail).to_owned();
+    match tail(was) {
+        short if short.len() >= 8 => what.replace(&short, &tail(is)),
+        _ => what.to_owned(),
     }
 }
 
