@@ -1,6 +1,7 @@
 //! The texts of a job, each with its place.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Members that name an element of a list, as places do.
 const KEYS: [&str; 4] = ["task_key", "job_cluster_key", "id", "name"];
@@ -45,17 +46,10 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    /// The text at the same place among those of another run. In a list of another length it is behind the same flag.
-    pub fn same<'l>(&self, others: &'l [Leaf]) -> Option<&'l Leaf> {
-        match others.iter().find(|other| other.place == self.place) {
-            Some(other) if other.list == self.list => Some(other),
-            None if self.list.is_none() => None,
-            _ => {
-                let list = |leaf: &Leaf| leaf.place.rsplit_once('[').map(|(list, _)| list.to_owned());
-                let flag = self.named()?;
-                others.iter().find(|other| list(other) == list(self) && other.named().as_deref() == Some(&flag))
-            }
-        }
+    /// The list that it stands in, and its flag there.
+    fn flagged(&self) -> Option<(String, String)> {
+        let (list, _) = self.place.rsplit_once('[').filter(|_| self.list.is_some())?;
+        Some((list.to_owned(), self.named()?))
     }
 
     /// The flag that it is the value of: `--month 2026-10`, `--month=2026-10`.
@@ -89,6 +83,28 @@ impl Leaf {
         let flag = self.before.clone().unwrap_or_default();
         let words = self.text[..start].split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
         format!("{flag} {}", words.last().unwrap_or_default()).to_ascii_lowercase()
+    }
+}
+
+/// The texts of another run of a job.
+pub(super) struct Leaves {
+    places: BTreeMap<String, Leaf>,
+    /// By the list and the flag that they are the value of.
+    flags: BTreeMap<(String, String), String>,
+}
+
+impl Leaves {
+    pub fn of(all: Vec<Leaf>) -> Self {
+        let flags = all.iter().rev().filter_map(|leaf| Some((leaf.flagged()?, leaf.place.clone()))).collect();
+        Leaves { places: all.into_iter().map(|leaf| (leaf.place.clone(), leaf)).collect(), flags }
+    }
+
+    /// The text at the same place. In a list of another length it is behind the same flag.
+    pub fn same(&self, leaf: &Leaf) -> Option<&Leaf> {
+        match self.places.get(&leaf.place) {
+            Some(other) if other.list == leaf.list => Some(other),
+            _ => self.places.get(self.flags.get(&leaf.flagged()?)?),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::kinds::emr::api::time;
 use crate::kinds::emr::migration::Migration;
 use forms::DateUnit;
 use jiff::Timestamp;
-use leaves::{Leaf, leaves};
+use leaves::{Leaf, Leaves, leaves};
 use parts::{Part, PartKind, Seen, Varying, parts};
 use plumb_model::address::slug;
 use serde_json::{Value, json};
@@ -51,8 +51,8 @@ struct Run<'a> {
     /// What it came to.
     made: Translation,
     time: RunTime,
-    /// Whether its steps have times of their own, being fed to a cluster that stays up.
-    steps: bool,
+    /// When the step of each task was submitted, where steps are fed to a cluster that stays up.
+    steps: Option<BTreeMap<String, Timestamp>>,
 }
 
 impl Run<'_> {
@@ -66,18 +66,24 @@ impl Run<'_> {
             let is_it = |run: &&Value| own(run).as_deref() == Some(job);
             return runs.iter().filter(is_it).find_map(|run| time(run, "/createdAt"));
         }
-        if !self.steps {
-            return self.time.created.or(self.time.logical);
+        match (&self.steps, task) {
+            (Some(steps), task) => steps.get(task?).copied(),
+            (None, _) => self.time.created.or(self.time.logical),
         }
-        let to = format!("tasks[{}].task_key", task?);
-        let is_name = |(field, fate): (&String, &Fate)| {
-            matches!(fate, Fate::Translated { to: place } if *place == to).then(|| field.clone())
-        };
-        let field = self.made.account.fates.iter().find_map(is_name)?;
-        let steps = At::root(self.input).list("Steps");
-        let step = steps.iter().find(|step| field == format!("{}.Name", step.field))?;
-        submitted(step.value)
     }
+}
+
+/// When the step of each task was submitted: the account says which step it is.
+fn submissions(input: &Value, made: &Translation) -> BTreeMap<String, Timestamp> {
+    let task = |fate: &Fate| match fate {
+        Fate::Translated { to } => Some(to.strip_prefix("tasks[")?.strip_suffix("].task_key")?.to_owned()),
+        _ => None,
+    };
+    let of = |step: At<'_>| {
+        let task = made.account.fates.get(&format!("{}.Name", step.field)).and_then(task)?;
+        Some((task, submitted(step.value)?))
+    };
+    At::root(input).list("Steps").into_iter().filter_map(of).collect()
 }
 
 /// A date or serial of the jobs, and everywhere it stands.
@@ -107,11 +113,17 @@ struct Spot {
 pub(super) fn recover(translation: &mut Translation, source: &PipelineSource, options: &TranslationOptions) {
     let fed: Vec<Value> = rounds(&source.input);
     let name = options.name.as_deref().unwrap_or_default();
-    let run = |input, time, steps| Run { name, input, made: translate(input, options), time, steps };
-    let (input, time) = (&source.input, source.run);
-    let mut runs = vec![Run { name, input, made: translation.clone(), time, steps: stays(input) }];
-    runs.extend(fed.iter().map(|input| run(input, RunTime::default(), true)));
-    runs.extend(source.earlier.iter().map(|EarlierRun { run: time, input }| run(input, *time, stays(input))));
+    let run = |input, made: Translation, time, fed: bool| {
+        let steps = fed.then(|| submissions(input, &made));
+        Run { name, input, made, time, steps }
+    };
+    let input = &source.input;
+    let mut runs = vec![run(input, translation.clone(), source.run, stays(input))];
+    runs.extend(fed.iter().map(|input| run(input, translate(input, options), RunTime::default(), true)));
+    let earlier = source.earlier.iter();
+    runs.extend(
+        earlier.map(|EarlierRun { run: time, input }| run(input, translate(input, options), *time, stays(input))),
+    );
     let mut found = Found::default();
     for (index, document) in translation.documents.iter().enumerate() {
         if document.address.kind == DatabricksJob::NAME {
@@ -140,18 +152,18 @@ impl Found {
         let document = &newest.made.documents[index];
         let address = &document.address;
         let own = leaves(&document.spec);
-        let others: Vec<(&Run<'_>, Vec<Leaf>)> = earlier
+        let others: Vec<(&Run<'_>, Leaves)> = earlier
             .iter()
             .filter_map(|run| {
                 let same = run.made.documents.iter().find(|other| other.address == *address)?;
-                Some((run, leaves(&same.spec)))
+                Some((run, Leaves::of(leaves(&same.spec))))
             })
             .collect();
         for (number, leaf) in own.iter().enumerate() {
             let task = leaf.task.as_deref();
             let mut seen = vec![Seen { text: leaf.text.clone(), moment: newest.moment(&address.name, task) }];
             for (run, others) in &others {
-                if let Some(other) = leaf.same(others) {
+                if let Some(other) = others.same(leaf) {
                     seen.push(Seen { text: other.text.clone(), moment: run.moment(&address.name, task) });
                 }
             }
@@ -218,9 +230,9 @@ impl Found {
                 PartKind::Unknown(_) => continue,
             };
             let same = |other: &&mut Group| {
-                other.form == group.form
-                    && other.now == group.now
-                    && (group.proven.is_none() || other.rule == group.rule && other.serial == group.serial)
+                let is_rule = group.proven.and(other.proven).and(group.rule).is_some();
+                let fits = if is_rule { other.rule == group.rule } else { other.now == group.now };
+                other.form == group.form && fits && (group.proven.is_none() || other.serial == group.serial)
             };
             match self.groups.iter_mut().find(same) {
                 Some(other) => other.spots.push(spot),

@@ -189,8 +189,8 @@ fn rounds_of_a_cluster_that_stays_up_are_runs() {
     let tasks = spec(&translation, "DatabricksJob")["tasks"].as_array().unwrap();
     let keys: Vec<&str> = tasks.iter().filter_map(|task| task["task_key"].as_str()).collect();
     assert_eq!(keys, ["weekly", "daily"]);
-    // Each by the time of its own step.
-    assert_eq!(given(&translation)["day"], "{{ data_interval_end.subtract(days=1).strftime('%Y-%m-%d') }}");
+    // Each by the time of its own step, and so one parameter.
+    assert_eq!(*given(&translation), json!({ "day": "{{ data_interval_end.subtract(days=1).strftime('%Y-%m-%d') }}" }));
     assert_eq!(asked(&translation), [""; 0]);
 }
 
@@ -215,6 +215,17 @@ fn jobs_of_an_application_share_names_and_the_migration_says_the_period() {
     assert_eq!(translation.recovered[0].jobs.len(), 2);
     let dag = spec(&translation, "AirflowDag");
     assert_eq!(dag["tasks"][1]["params"], dag["tasks"][0]["params"]);
+}
+
+#[test]
+fn an_argument_more_hides_no_date() {
+    let translation = of(&[
+        ("2026-11-02", NONE, &["--new", "--month", "2026-10", "--out=s3://x/2026-10/"]),
+        ("2026-10-02", NONE, &["--month", "2026-09", "--out=s3://x/2026-09/"]),
+    ]);
+    let month = "{{job.parameters.month}}";
+    assert_eq!(*args(&translation), json!(["--new", "--month", month, format!("--out=s3://x/{month}/")]));
+    assert_eq!(asked(&translation), [""; 0]);
 }
 
 #[test]
