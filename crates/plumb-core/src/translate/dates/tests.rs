@@ -140,6 +140,12 @@ fn serials_are_the_runs_own() {
         ("2026-10-31", NONE, &["--parallel", "400"]),
     ]);
     assert_eq!((args(&translation), asked(&translation).len()), (&json!(["--parallel", "800"]), 0));
+    let translation = of(&[
+        ("2026-11-02", NONE, &["--commit", "0b3e9f1c"]),
+        ("2026-11-01", NONE, &["--commit", "1a2b3c4d"]),
+        ("2026-10-31", NONE, &["--commit", "1a2b3c4d"]),
+    ]);
+    assert_eq!((args(&translation), asked(&translation).len()), (&json!(["--commit", "0b3e9f1c"]), 0));
 }
 
 #[test]
