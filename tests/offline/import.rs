@@ -7,7 +7,7 @@ use plumb_core::import::{self, ImportOutcome, ImportProject, ImportRecord, Impor
 use plumb_core::inventory::choose::{self, ClusterSelector};
 use plumb_core::inventory::{FailedRead, RawCluster, input};
 use plumb_core::manifest::{Desired, Resource};
-use plumb_core::translate::{EmrSource, PipelineSource, Translation, pipeline};
+use plumb_core::translate::{EarlierRun, EmrSource, PipelineSource, RunTime, Translation, pipeline};
 use plumb_model::address::Address;
 use plumb_model::yaml::edit::{Step, remove, set};
 use proptest::prelude::*;
@@ -120,6 +120,85 @@ fn what_nobody_touched_becomes_what_is_generated_from_any_case_to_another() {
             let again = files.import(second);
             assert!(again.texts.is_empty() && files.0 == before, "{from} to {to}: the same again is no change");
         }
+    }
+}
+
+/// A run of a monthly pipeline: when its cluster was made, and of which month it is.
+fn monthly(created: &str, month: &str) -> EarlierRun {
+    let (year, only) = month.split_once('-').unwrap();
+    let args = [
+        "spark-submit",
+        "--conf",
+        &format!("spark.app.month={month}"),
+        "s3://code/load.py",
+        "--month",
+        month,
+        "--output",
+        &format!("s3://lake/out/year={year}/month={only}/"),
+        "--since",
+        "2020-01-01",
+    ];
+    let step = json!({ "Name": "load", "Config": { "Jar": "command-runner.jar", "Args": args } });
+    let input = json!({
+        "Cluster": { "Name": "sales", "ReleaseLabel": "emr-7.1.0", "AutoTerminate": true },
+        "InstanceGroups": [{ "InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2 }],
+        "Steps": [step],
+    });
+    let created = format!("{created}T03:10:00Z").parse().ok();
+    EarlierRun { run: RunTime { created, ..RunTime::default() }, input }
+}
+
+/// The translation of runs, the newest first.
+fn translation_of(runs: &[EarlierRun]) -> Translation {
+    let old = EmrSource::Clusters(ClusterSelector::Name("sales-*".into()));
+    let mut source = PipelineSource::of(runs[0].input.clone(), old);
+    (source.run, source.earlier) = (runs[0].run, runs[1..].to_vec());
+    pipeline(&source, &cases::options(), "x")
+}
+
+#[test]
+fn a_month_later_only_what_could_not_be_a_parameter_is_another_one() {
+    let runs = [monthly("2026-12-02", "2026-11"), monthly("2026-11-02", "2026-10"), monthly("2026-10-02", "2026-09")];
+    let mut files = Files::default();
+    files.import(&translation_of(&runs[1..]));
+    files.load().unwrap();
+    let before = files.clone();
+    files.import(&translation_of(&runs));
+    let yaml = |files: &Files| -> String { files.manifests().into_values().collect() };
+    let (was, is) = (yaml(&before), yaml(&files));
+    let diff = similar::TextDiff::from_lines(&was, &is);
+    let changed: Vec<String> = diff
+        .iter_all_changes()
+        .filter(|change| change.tag() != similar::ChangeTag::Equal)
+        .map(|change| format!("{}{}", change.tag(), change.value().trim()))
+        .collect();
+    // A property of the cluster stays EMR's, and so does the question above it.
+    assert_eq!(changed.len(), 4, "{changed:?}");
+    assert!(
+        changed.iter().all(|line| line.contains("spark.app.month") || line.contains("# DECISION: what `2026-1")),
+        "{changed:?}"
+    );
+    assert!(
+        is.contains("- \"{{job.parameters.month}}\"")
+            && is.contains("s3://lake/out/{{job.parameters.month_partition}}/")
+    );
+    assert!(is.contains("{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}"), "{is}");
+    // What is the same in both months is a constant.
+    assert!(is.contains("2020-01-01") && !is.contains("what `2020-01-01`"), "{is}");
+    let (bytes, again) = (files.0.clone(), files.import(&translation_of(&runs)));
+    assert!(again.texts.is_empty() && files.0 == bytes, "the same again is no change");
+}
+
+#[test]
+fn a_date_that_is_not_understood_is_asked_about_right_above_its_line() {
+    let mut files = Files::default();
+    files.import(&translation_of(&[monthly("2026-11-02", "2026-10")]));
+    let job = files.manifests().into_iter().find(|(path, _)| path.ends_with("job.yaml")).unwrap().1;
+    let lines: Vec<&str> = job.lines().map(str::trim).collect();
+    let at = lines.iter().position(|line| *line == "- \"2020-01-01\"").unwrap();
+    assert!(lines[at - 2].starts_with("# DECISION: what `2020-01-01` is"), "{job}");
+    for word in ["date", "period", "month", "day", "serial"] {
+        assert!(lines[at - 2].contains(word), "{job}");
     }
 }
 

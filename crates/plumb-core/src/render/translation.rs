@@ -4,7 +4,7 @@ use super::counted;
 use super::manifest::order;
 use super::markdown::code;
 use super::value::{is_hidden, push_escape, visible};
-use crate::translate::{Fate, TranslatedManifest, Translation, TranslationDecision, find};
+use crate::translate::{Fate, RecoveredValue, TranslatedManifest, Translation, TranslationDecision, find};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -187,6 +187,13 @@ pub fn report(translation: &Translation, since: &Since) -> String {
         out.push_str("\n## Kept\n\nWhat people have otherwise than EMR says.\n\n");
         for (place, theirs, made) in &since.kept {
             out.push_str(&format!("- {}: {}; EMR says {}\n", code(place), shown(theirs), shown(made)));
+        }
+    }
+    if !translation.recovered.is_empty() {
+        out.push_str("\n## Dates and serials\n\nWhat changes from run to run is a parameter of the job.\n\n");
+        for RecoveredValue { parameter, was, meaning, proven, .. } in &translation.recovered {
+            let proof = proven.map_or("asked".to_owned(), |runs| format!("proven by {}", counted(runs, "run", "runs")));
+            out.push_str(&format!("- {}: {}, {}; {proof}\n", code(parameter), code(was), plain(meaning)));
         }
     }
     out.push_str("\n## Decisions\n");

@@ -3,13 +3,14 @@
 use super::account::{Ask, At, Book};
 use super::application::{SparkTask, parameter};
 use super::conf::{TargetPaths, Wants, object};
+use super::dates::wire::default_of;
 use super::flow::chain;
 use super::library;
 use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
 use super::pins::{NodeZone, join_java_options, pins, set_zone};
-use super::recurring::recurring;
+use super::recurring::{PipelineStep, recurring};
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
 use crate::detect::masked;
@@ -61,9 +62,8 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &Targe
     let steps = recurring(book, root, steps);
     let mut taken = BTreeSet::new();
     let mut made = Vec::new();
-    for at in &steps {
-        let name = at.text_of("Name").unwrap_or_else(|| "step".into());
-        let key = key(&name, &mut taken);
+    for PipelineStep { at, name } in &steps {
+        let key = key(name, &mut taken);
         let task = format!("tasks[{key}]");
         let place = TargetPaths { task: &task, ..*of };
         for (member, why) in [
@@ -76,7 +76,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &Targe
             book.drop_of(at, member, why);
         }
         if made.len() >= MOST_TASKS {
-            let what = format!("what becomes of the step `{}`", masked(&name));
+            let what = format!("what becomes of the step `{}`", masked(name));
             let why = "a job has 1000 tasks at most";
             book.ask(at, Ask { what, why, options: &["a second job"], default: "left out", place: "tasks".into() });
             continue;
@@ -291,8 +291,10 @@ pub(super) fn job(
         job["tags"] = Value::Object(tags);
     }
     if !parameters.is_empty() {
-        // The DAG gives them; a run by hand has to.
-        job["parameters"] = parameters.keys().map(|name| json!({ "name": name, "default": "" })).collect();
+        // The DAG gives them; a run by hand has those of its own start, where they are known.
+        let default =
+            |(name, expression): (&String, &String)| json!({ "name": name, "default": default_of(expression) });
+        job["parameters"] = parameters.iter().map(default).collect();
     }
     Some(job)
 }

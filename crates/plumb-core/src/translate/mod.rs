@@ -16,6 +16,7 @@ mod cluster;
 mod conf;
 mod context;
 mod dag;
+mod dates;
 mod extras;
 mod flow;
 mod java;
@@ -45,6 +46,7 @@ mod words;
 pub use account::{Account, At, DroppedWord, Fate, TranslationDecision};
 pub use answers::{TeamAnswer, TeamQuestion};
 pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
+pub use dates::RecoveredValue;
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
 pub use places::writes;
@@ -127,6 +129,8 @@ pub struct Translation {
     /// Where the manifests name `${var.output_root}`, the place that it may be: nothing is there yet.
     pub output_root: Option<String>,
     pub account: Account,
+    /// Dates and serials that became parameters of jobs: what stood in their places is in no manifest.
+    pub recovered: Vec<RecoveredValue>,
 }
 
 /// Translates what EMR's API answered about one cluster, or about the runs of one EMR Serverless application.
@@ -150,6 +154,7 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         team: book.team.into_values().collect(),
         output_root: None,
         account: book.account,
+        recovered: Vec::new(),
     }
 }
 
