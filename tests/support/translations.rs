@@ -1,7 +1,7 @@
 //! The cases, and the way from them to manifests.
 
 use plumb_core::manifest::{self, Desired, InMemory, Request};
-use plumb_core::translate::{Translation, TranslationOptions, supported, translate};
+use plumb_core::translate::{Script, Translation, TranslationOptions, supported, translate};
 use plumb_core::{kinds, render};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -40,6 +40,14 @@ pub fn case(value: &Value) -> (Value, TranslationOptions) {
     options.policy = wanted["policy"] == true;
     options.node_types =
         wanted["node_types"].as_array().map(|l| l.iter().map(|n| n.as_str().unwrap().to_owned()).collect());
+    // A text, or why nobody could read it.
+    for (address, script) in wanted["scripts"].as_object().into_iter().flatten() {
+        let script = match script["unread"].as_str() {
+            Some(why) => Script::Unread(why.to_owned()),
+            None => Script::Text(script.as_str().unwrap().to_owned()),
+        };
+        options.scripts.insert(address.clone(), script);
+    }
     (input.clone(), options)
 }
 

@@ -1,6 +1,8 @@
 //! What became of each value of the input: none is lost without a word.
 
 use super::answers::{TeamAnswer, TeamQuestion};
+use super::line::FAILS;
+use super::paths::KnownPaths;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -165,6 +167,8 @@ pub(super) struct Book {
     pub team: BTreeMap<TeamAnswer, TeamQuestion>,
     /// The address of the document that is being made.
     pub document: String,
+    /// Paths that only EMR has.
+    pub paths: KnownPaths,
 }
 
 /// A question, in the words of [`TranslationDecision`].
@@ -217,6 +221,13 @@ impl Book {
     /// A team decides once, for all of its pipelines; the value's own fate is told apart.
     pub fn ask_team(&mut self, question: TeamQuestion) {
         self.team.entry(question.answer).or_insert(question);
+    }
+
+    /// No job is written: nothing fails in the place of a step.
+    pub fn without_tasks(&mut self) {
+        for decision in self.decisions.iter_mut().filter(|d| d.default == FAILS) {
+            decision.default = "no task".into();
+        }
     }
 
     /// A later value has taken the place of a translated one.

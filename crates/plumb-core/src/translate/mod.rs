@@ -22,6 +22,7 @@ mod line;
 pub(crate) mod nodes;
 mod outputs;
 mod parts;
+mod paths;
 mod pipeline;
 mod place;
 mod places;
@@ -29,6 +30,8 @@ mod recurring;
 mod runtime;
 mod serverless;
 mod shape;
+mod shell;
+mod steps;
 mod submit;
 mod words;
 
@@ -129,6 +132,12 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
     }
 }
 
+/// The addresses of the scripts in S3 that the steps and bootstrap actions of a pipeline run: what
+/// [`TranslationOptions::scripts`] can have.
+pub fn script_addresses(input: &Value) -> Vec<String> {
+    steps::addresses(&At::root(input))
+}
+
 /// A name for manifests, out of what people call the thing.
 fn name_of(title: Option<&str>, options: &TranslationOptions) -> String {
     let made = title.and_then(slug).unwrap_or_else(|| "emr".into());
@@ -142,8 +151,8 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
     book.document = address(DatabricksJob::NAME, &name).to_string();
     let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
-    let around = cluster::around(book, root);
-    let mut base = Wants::default();
+    let around = cluster::around(book, root, &options.scripts);
+    let mut base = Wants { libraries: around.libraries, ..Wants::default() };
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &cluster_level, &place, &mut base);
     // Those of a group override the cluster's; of the groups the workers' do, which are the most machines.
@@ -163,7 +172,8 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let release = root.path("Cluster.ReleaseLabel");
     let spark = spark_of(root);
     let runtime = runtime_of(book, &release.unwrap_or_else(|| root.clone()), spark, options);
-    let made = job::steps(book, root, &base, &name);
+    let context = job::StepsContext { base: &base, scope: &name, scripts: &options.scripts, fetched: &around.fetched };
+    let made = job::steps(book, root, &context);
     let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
     let job = job::job(book, root, &title, &made, &common, around.tags);
     job::sizes(book, size);

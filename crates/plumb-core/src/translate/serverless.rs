@@ -56,7 +56,10 @@ pub(super) fn translate(
                 runs.push(dag::DagJob { job: own.clone(), templates });
                 jobs.push((own, spec));
             }
-            None => book.moved(&format!("{}.", at.field), |_| None, "the run came to no task"),
+            None => {
+                book.without_tasks();
+                book.moved(&format!("{}.", at.field), |_| None, "the run came to no task");
+            }
         }
     }
     let mut documents = Vec::new();
@@ -248,7 +251,7 @@ fn of_run(
     book.drop_of(at, "retryPolicy", HISTORY);
     let shape = sized(book, at, &application.wants, &base, options);
     let size = shape.size;
-    let made = [StepTask { key, at: at.clone(), stops: true, application }];
+    let made = [StepTask { key, at: at.clone(), stops: true, binds: false, application }];
     let common = Common { shape, base, runtime, cluster, aws: Map::new() };
     let spec = job::job(book, at, &detect::masked(called), &made, &common, tags)?;
     job::sizes(book, size);
@@ -309,7 +312,7 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
         first.value = &Value::Null;
         first.field = format!("{}.sparkSubmit", at.field);
     }
-    let made = submit(book, at, &line, place, base);
+    let made = submit(book, at, &line, place, base).ok();
     book.account.fates.remove(&format!("{}.sparkSubmit", at.field));
     made
 }

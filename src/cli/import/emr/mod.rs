@@ -1,5 +1,6 @@
 //! `plumb import emr`.
 
+mod scripts;
 mod sources;
 mod write;
 
@@ -49,6 +50,9 @@ pub struct EmrImport {
     /// Write a cluster policy for each pipeline, which keeps clusters to the shape of the old ones
     #[arg(long)]
     policy: bool,
+    /// Read the shell scripts in S3 that steps and bootstrap actions run, and translate what they run; nothing of them is run
+    #[arg(long)]
+    read_scripts: bool,
     #[command(flatten)]
     targeted: Targeted,
 }
@@ -64,7 +68,10 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
         ui.status("Nothing to import: the account has no cluster and no application that AWS still knows.");
         return Ok(ExitCode::Ok);
     }
-    let (options, word) = choices(&project, ui).await?;
+    let (mut options, word) = choices(&project, ui).await?;
+    if args.read_scripts {
+        options.scripts = scripts::read(&project, &sources, ui).await?;
+    }
     let (files, records) = files(&project, &out)?;
     let all = args.name.is_none() && args.cluster.is_none();
     let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
