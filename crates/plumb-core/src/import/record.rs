@@ -25,6 +25,9 @@ pub struct ImportRecord {
     pub pool: bool,
     #[serde(default)]
     pub policy: bool,
+    /// Whether scripts were read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scripts: bool,
     pub manifests: Vec<GeneratedManifest>,
 }
 
@@ -59,6 +62,7 @@ impl ImportRecord {
             of: of.to_owned(),
             pool: false,
             policy: false,
+            scripts: false,
             manifests,
         }
     }

@@ -311,11 +311,9 @@ fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut SparkTask
         };
         book.ask(at, ask);
     }
-    for scheme in ["s3://", "s3a://", "s3n://"] {
-        if let Some(start) = text.find(scheme) {
-            let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
-            made.addresses.push(text[start..end].to_owned());
-        }
+    for (start, _) in text.match_indices("s3://") {
+        let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
+        made.addresses.push(text[start..end].to_owned());
     }
 }
 
@@ -383,7 +381,10 @@ fn main(
         body.insert("parameters".into(), json!(parameters));
     }
     if python {
-        body.insert("python_file".into(), json!(masked(&address)));
+        // A relative path is none that a job can have; it was one below the folder that EMR runs steps in.
+        let is_whole = address.starts_with('/') || address.contains("://");
+        let file = if is_whole { address.clone() } else { format!("/home/hadoop/{address}") };
+        body.insert("python_file".into(), json!(masked(&file)));
         made.task.insert("spark_python_task".into(), Value::Object(body));
     } else {
         if reachable(&address) && !holds_secret(&address) {

@@ -463,7 +463,7 @@ fn scratch(book: &mut Book, root: &At<'_>) -> Option<Value> {
     let list = |set: &BTreeSet<String>| set.iter().map(|p| masked(p)).collect::<Vec<_>>().join("`, `");
     let settings = list(&book.paths.settings);
     let also = match (book.paths.is_parameter, settings.is_empty()) {
-        (true, false) => format!("; `{settings}` take no parameter, and have to be changed with it"),
+        (true, false) => format!("; change with it what takes no parameter: `{settings}`"),
         _ => String::new(),
     };
     let stays = root.path("Cluster.AutoTerminate").is_some_and(|at| at.value == &Value::Bool(false));

@@ -510,7 +510,10 @@ mod tests {
         assert_eq!(followed(&both[1..], &[mention(4, "--output", "/out")]), [false]);
         // More than it is needed.
         assert_eq!(followed(&[copy(1, "s3://in/a", "hdfs:///in/a")], &[mention(2, "--input", "hdfs:///in")]), [false]);
-        assert_eq!(followed(&[copy(1, "s3://in/a", "hdfs:///in/a")], &[mention(2, "--input", "hdfs:///in/*")]), [false]);
+        assert_eq!(
+            followed(&[copy(1, "s3://in/a", "hdfs:///in/a")], &[mention(2, "--input", "hdfs:///in/*")]),
+            [false]
+        );
         // Two make one folder, and one goes in and out.
         let two = [into.clone(), copy(1, "s3://in/b", "hdfs:///in/more")];
         assert_eq!(followed(&two, &job), [false, false]);

@@ -122,7 +122,9 @@ impl Plans<'_> {
                         timeout: None,
                         parts: self.script(&line.ats[0], text, &line.words[1..], 0),
                     }),
-                    Some(Script::Unread(why)) => StepRun::Unread { line, why: masked(why) },
+                    Some(Script::Unread(why)) => {
+                        StepRun::Unread { line, why: format!("the script could not be read: {}", masked(why)) }
+                    }
                     None => {
                         let why = "nobody has read the script: `plumb import emr --read-scripts` does";
                         StepRun::Unread { line, why: why.into() }
@@ -214,7 +216,7 @@ impl Plans<'_> {
                 ShellLine::Command(command) => {
                     let line = CommandLine::within(at, command.words);
                     let bare = wrapped(&mut Book::default(), &line).0;
-                    let shown = line.words.join(" ");
+                    let shown = shell::with_env(&command.env, &line.words.join(" "));
                     if let (Some((_, text, args)), true) = (shell_of(&line), depth < 3) {
                         parts.extend(self.script(at, &text, &args, depth + 1));
                         continue;

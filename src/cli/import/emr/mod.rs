@@ -69,10 +69,11 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
         return Ok(ExitCode::Ok);
     }
     let (mut options, word) = choices(&project, ui).await?;
-    if args.read_scripts {
-        options.scripts = scripts::read(&project, &sources, ui).await?;
-    }
     let (files, records) = files(&project, &out)?;
+    let reads = |source: &&TranslationSource| {
+        args.read_scripts || records.get(&source.of).is_some_and(|(_, record)| record.scripts)
+    };
+    options.scripts = scripts::read(&project, sources.iter().filter(reads), ui).await?;
     let all = args.name.is_none() && args.cluster.is_none();
     let gone = records.iter().filter(|(of, _)| all && !sources.iter().any(|source| source.of == **of));
     for (of, (folder, _)) in gone {
@@ -213,6 +214,10 @@ impl Work<'_> {
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
         options.policy = self.args.policy || before.is_some_and(|(_, record)| record.policy);
+        let reads = self.args.read_scripts || before.is_some_and(|(_, record)| record.scripts);
+        if !reads {
+            options.scripts.clear();
+        }
         let of = |name: &str| translate::pipeline(&source.pipeline, &options, name);
         let (folder, name) = match before {
             Some((folder, record)) => (folder.clone(), record.name.clone()),
@@ -230,7 +235,7 @@ impl Work<'_> {
                 .hint("this is a mistake in plumb: please report it"));
         }
         let mut record = ImportRecord::new(&name, &source.of, Vec::new());
-        (record.pool, record.policy) = (options.pool, options.policy);
+        (record.pool, record.policy, record.scripts) = (options.pool, options.policy, reads);
         let mut notes = source.notes;
         notes.push(self.word.clone());
         notes.push("Each import overwrites this file: what is added here by hand is lost.".to_owned());

@@ -18,11 +18,11 @@ const LONGEST: u64 = 256 * 1024;
 /// Reads each script once. One that cannot be read is a question, and does not end the import.
 pub(super) async fn read(
     project: &Project,
-    sources: &[TranslationSource],
+    sources: impl Iterator<Item = &TranslationSource>,
     ui: &Ui,
 ) -> Result<BTreeMap<String, Script>, Failure> {
     let addresses: BTreeSet<String> =
-        sources.iter().flat_map(|source| translate::script_addresses(&source.pipeline.input)).collect();
+        sources.flat_map(|source| translate::script_addresses(&source.pipeline.input)).collect();
     let mut scripts = BTreeMap::new();
     if addresses.is_empty() {
         return Ok(scripts);

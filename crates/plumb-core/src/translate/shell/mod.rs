@@ -156,6 +156,7 @@ impl Reader<'_> {
             shown = shown.chars().take(LONGEST_QUOTE).collect::<String>() + "…";
         }
         if !shown.is_empty() {
+            let shown = with_env(&self.exported, &shown);
             self.lines.push(ShellLine::Quoted(shown));
         }
     }
@@ -339,6 +340,12 @@ impl Reader<'_> {
             (_, None) => None,
         }
     }
+}
+
+/// A command as it is shown: with the variables that it gets.
+pub(super) fn with_env(env: &BTreeMap<String, String>, command: &str) -> String {
+    let env: String = env.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    format!("{env}{command}")
 }
 
 /// The packages that `pip install` installs, by the words behind it; `None` where they are not all that it says.
