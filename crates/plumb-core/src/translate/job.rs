@@ -70,6 +70,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, context: &StepsContext<'
     let steps = recurring(book, root, steps);
     let StepPlans { steps, copies, followed, known } = plans(&steps, context.scripts, context.fetched);
     book.paths = known;
+    let staged = Staged { copies, followed };
     let mut taken = BTreeSet::new();
     let mut made: Vec<StepTask<'a>> = Vec::new();
     let mut installed: Vec<(At<'a>, usize, Vec<Value>)> = Vec::new();
@@ -90,15 +91,14 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, context: &StepsContext<'
             book.ask(at, Ask { what, why, options: &["a second job"], default: "left out", place: "tasks".into() });
             continue;
         }
-        let is_followed = |index: &usize| followed.get(*index) == Some(&true);
         let before = made.len();
         match run {
-            StepRun::Command { copy: Some(index), .. } if is_followed(index) => {
-                book.dropped(at, staged(copies.get(*index)));
+            StepRun::Command { copy: Some(index), .. } if staged.needs_none(*index).is_some() => {
+                book.dropped(at, staged.needs_none(*index).unwrap_or_default());
                 continue;
             }
             StepRun::Script(script) => {
-                let packages = of_script(book, at, script, context, &mut taken, &mut made, &copies, &is_followed);
+                let packages = of_script(book, at, script, context, &mut taken, &mut made, &staged);
                 if !packages.is_empty() {
                     installed.push((at.clone(), before, packages));
                 }
@@ -151,21 +151,28 @@ impl<'a> StepTask<'a> {
     }
 }
 
-/// Why a copy that is followed is no task.
-fn staged(copy: Option<&StagedCopy>) -> String {
-    let Some(copy) = copy else { return String::new() };
-    let (from, to) = (steps::shown(&copy.from), steps::shown(&copy.to));
-    match copy.from {
-        Location::S3(_) => format!("the tasks read {from} themselves, of which it made a copy in {to}"),
-        _ => format!(
-            "the tasks write {to} themselves, to which it copied {from}; it added files, so a task that overwrites \
-             replaces what older runs have left there"
-        ),
+/// The copies of all steps, and which of them are followed.
+struct Staged {
+    copies: Vec<StagedCopy>,
+    followed: Vec<bool>,
+}
+
+impl Staged {
+    /// Why a copy needs no task; `None` where it needs one.
+    fn needs_none(&self, index: usize) -> Option<String> {
+        let copy = self.copies.get(index).filter(|_| self.followed.get(index) == Some(&true))?;
+        let (from, to) = (steps::shown(&copy.from), steps::shown(&copy.to));
+        Some(match copy.from {
+            Location::S3(_) => format!("the tasks read {from} themselves, of which it made a copy in {to}"),
+            _ => format!(
+                "the tasks write {to} themselves, to which it copied {from}; it added files, so a task that overwrites \
+                 replaces what older runs have left there"
+            ),
+        })
     }
 }
 
 /// The tasks of a script, and the libraries that it installs.
-#[allow(clippy::too_many_arguments)]
 fn of_script<'a>(
     book: &mut Book,
     at: &At<'a>,
@@ -173,8 +180,7 @@ fn of_script<'a>(
     context: &StepsContext<'_>,
     taken: &mut BTreeSet<String>,
     made: &mut Vec<StepTask<'a>>,
-    copies: &[StagedCopy],
-    is_followed: &dyn Fn(&usize) -> bool,
+    staged: &Staged,
 ) -> Vec<Value> {
     let name = at.text_of("Name").unwrap_or_else(|| "step".into());
     let (mut quoted, mut quoted_from, mut libraries, mut told) = (Vec::new(), None, Vec::new(), Vec::new());
@@ -202,7 +208,9 @@ fn of_script<'a>(
                     Err(failing) => made.push(StepTask::of(key, at, *failing)),
                 }
             }
-            ScriptPart::Copy { index, .. } if is_followed(index) => told.push(staged(copies.get(*index))),
+            ScriptPart::Copy { index, .. } if staged.needs_none(*index).is_some() => {
+                told.extend(staged.needs_none(*index));
+            }
             ScriptPart::Packages(packages) => {
                 libraries.extend(packages.iter().map(|(name, repository)| match repository {
                     Some(repository) => json!({ "pypi": { "package": name, "repo": masked(repository) } }),
@@ -489,7 +497,7 @@ fn scratch(book: &mut Book, root: &At<'_>) -> Option<Value> {
 
 /// Steps after whose failure EMR went on: the DAG that waited for them may not have.
 fn goes_on(book: &mut Book, made: &[StepTask<'_>]) {
-    let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops);
+    let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops && !m.binds);
     let keys: Vec<&str> = followed.map(|m| m.key.as_str()).collect();
     let Some(first) = made.iter().find(|m| keys.first() == Some(&m.key.as_str())) else { return };
     let ask = Ask {

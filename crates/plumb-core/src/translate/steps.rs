@@ -175,11 +175,14 @@ impl Plans<'_> {
 
     /// Notes the words of a command. Code that an application brings along has no scheme where it lies on the node.
     fn mention(&mut self, line: &CommandLine<'_>, is_opaque: bool) {
+        let parsed = line.words.get(1..).and_then(|rest| submit::parse(rest).ok()).filter(|_| !is_opaque);
+        let parsed =
+            parsed.filter(|p| p.application.as_ref().is_some_and(|a| !a.text.to_ascii_lowercase().ends_with(".r")));
+        let is_opaque = parsed.is_none();
         let mut push = |text: &str, flag: Option<&str>| {
             let (text, flag) = (templates(text).0, flag.map(str::to_owned));
             self.mentions.push(Mention { position: self.position, text, flag, is_opaque });
         };
-        let parsed = line.words.get(1..).and_then(|rest| submit::parse(rest).ok()).filter(|_| !is_opaque);
         let Some(parsed) = parsed else {
             let mut before: Option<&str> = None;
             for word in &line.words {

@@ -9,8 +9,8 @@ pub(super) enum Piece {
         default: Option<String>,
         quoted: bool,
     },
-    /// What only running it would tell: `$(date)`, `$((1+1))`.
-    Unknown,
+    /// What only running it would tell, by the text between its brackets: `$(date)`, `$((1+1))`.
+    Unknown(String),
 }
 
 /// A word.
@@ -76,7 +76,13 @@ impl RawWord {
 impl RawCommand {
     /// Whether a part of a word is not known without running it.
     pub fn has_unknown(&self) -> bool {
-        self.words.iter().any(|word| word.pieces.contains(&Piece::Unknown))
+        self.words.iter().any(|word| word.pieces.iter().any(|piece| matches!(piece, Piece::Unknown(_))))
+    }
+
+    /// Whether a command inside its words may do more than tell something.
+    pub fn acts_inside(&self) -> bool {
+        let acts = |piece: &Piece| matches!(piece, Piece::Unknown(text) if !only_tells(text));
+        self.words.iter().any(|word| word.pieces.iter().any(acts))
     }
 
     /// The assignments before the command, and its words.
@@ -303,17 +309,15 @@ impl Lexer<'_> {
     }
 
     fn backticks(&mut self) {
-        self.word().pieces.push(Piece::Unknown);
-        let length = self.text[self.at..].find('`').map_or(self.text.len() - self.at, |n| n + 1);
-        self.at += length;
+        let length = self.text[self.at..].find('`').unwrap_or(self.text.len() - self.at);
+        let inside = self.text[self.at..self.at + length].to_owned();
+        self.word().pieces.push(Piece::Unknown(inside));
+        self.at = (self.at + length + 1).min(self.text.len());
     }
 
     fn dollar(&mut self, quoted: bool) {
         let piece = match self.peek() {
-            Some('(') => {
-                self.nested('(', ')');
-                Piece::Unknown
-            }
+            Some('(') => Piece::Unknown(self.nested('(', ')')),
             Some('{') => {
                 let inner = self.nested('{', '}');
                 let (name, rest) = inner.split_at(inner.find(|c: char| !is_name(c)).unwrap_or(inner.len()));
@@ -326,7 +330,8 @@ impl Lexer<'_> {
                         let default = default.trim_matches(['"', '\'']).to_owned();
                         Piece::Variable { name: name.to_owned(), default: Some(default), quoted }
                     }
-                    _ => Piece::Unknown,
+                    // `${A#x}`, `${A:=$(date)}`: nothing but its value is unknown, unless a command is in it.
+                    _ => Piece::Unknown(if rest.contains(['(', '`']) { rest.to_owned() } else { String::new() }),
                 }
             }
             Some(c @ ('@' | '*' | '#' | '?' | '$' | '!')) => {
@@ -362,6 +367,18 @@ impl Lexer<'_> {
         self.command.is_odd = true;
         self.text.get(start..).unwrap_or_default().to_owned()
     }
+}
+
+/// Whether all commands of a pipeline only tell something, as far as their names say.
+fn only_tells(text: &str) -> bool {
+    const TELL: [&str; 20] = [
+        "date", "hostname", "whoami", "pwd", "basename", "dirname", "cat", "grep", "awk", "sed", "cut", "tr", "head",
+        "tail", "sort", "uniq", "wc", "echo", "printf", "jq",
+    ];
+    let is_arithmetic = text.starts_with('(') || text.is_empty();
+    let is_plain = !text.contains([';', '>', '&', '`', '\n']) && !text.contains("$(");
+    let first = |part: &str| part.split_whitespace().next().map(str::to_owned).unwrap_or_default();
+    is_arithmetic || is_plain && text.split('|').all(|part| TELL.contains(&first(part).as_str()))
 }
 
 fn is_name(c: char) -> bool {

@@ -222,7 +222,11 @@ impl Reader<'_> {
         let (assigned, words) = command.split();
         let known = words.iter().map(|word| self.words(word)).collect::<Option<Vec<_>>>().map(|w| w.concat());
         let program = words.first().map(|w| w.literal()).unwrap_or_default();
+        let acts = command.acts_inside();
         if words.is_empty() {
+            if acts {
+                self.quote(command.range.0, end);
+            }
             // A variable that another command fills in is unknown, and that is told where it is used.
             for (name, value) in assigned {
                 let value = self.words(&value.quoted()).map(|w| w.concat());
@@ -253,6 +257,9 @@ impl Reader<'_> {
                 return false;
             }
             "export" | "readonly" | "declare" | "typeset" | "local" => {
+                if acts {
+                    self.quote(command.range.0, end);
+                }
                 for word in words.iter().skip(1) {
                     let (name, value) = match word.assignment() {
                         Some((name, value)) => (name, self.words(&value.quoted()).map(|w| w.concat())),
@@ -265,7 +272,9 @@ impl Reader<'_> {
                 }
                 return false;
             }
-            name if HARMLESS.contains(&name) && handled && !command.writes => return false,
+            name if HARMLESS.contains(&name) && handled && !command.writes && !acts => return false,
+            // What another file sets is not known.
+            "source" | "." | "eval" | "read" => self.variables.values_mut().for_each(|value| *value = None),
             _ => {}
         }
         let mut env = self.exported.clone();
@@ -290,8 +299,11 @@ impl Reader<'_> {
         let (mut all, mut current): (Vec<String>, Option<String>) = (Vec::new(), None);
         for piece in &word.pieces {
             match piece {
-                Piece::Text(text) => current.get_or_insert_default().push_str(text),
-                Piece::Unknown => return None,
+                Piece::Text(text) => match text.strip_prefix("~/").filter(|_| current.is_none()) {
+                    Some(rest) => current = Some(format!("/home/hadoop/{rest}")),
+                    None => current.get_or_insert_default().push_str(text),
+                },
+                Piece::Unknown(_) => return None,
                 Piece::Variable { name, default, quoted } => {
                     if name == "@" || name == "*" && !quoted {
                         let mut args = self.args.iter();

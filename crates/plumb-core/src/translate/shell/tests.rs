@@ -58,6 +58,14 @@ fn guards_and_ends_are_passed_over() {
         shown(script, &["x"]),
         ["!spark-submit|s3://a/b.py", "!spark-submit|s3://a/c.py", "spark-submit|s3://a/d.py"]
     );
+    // What is inside a word is run, too.
+    assert_eq!(
+        shown(
+            "echo \"$(spark-submit s3://a/b.py)\"\nX=`aws emr add-steps`\necho `date`\nY=$(date +%F)\n. ./env.sh\nspark-submit ~/b.py $HOME\n",
+            &[]
+        ),
+        ["?echo \"$(spark-submit s3://a/b.py)\"", "?X=`aws emr add-steps`", ".|./env.sh", "?spark-submit ~/b.py $HOME"]
+    );
     // A guard on what a command prints decides whether the script does anything.
     assert!(shown("if [ $(date +%d) != 01 ]; then exit 0; fi\n", &[])[0].starts_with('?'));
     assert!(shown("if [ -f x ]; then exit 0; fi\n", &[])[0].starts_with('?'));
