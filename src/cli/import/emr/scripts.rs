@@ -29,13 +29,10 @@ pub(super) async fn read(
     }
     let connected = connect(project, ui).await?;
     for address in addresses {
-        let script = match one(&connected.emr.identity(), &address).await {
-            Ok(text) => Script::Text(text),
-            Err(why) => {
-                ui.warn(&format!("{} could not be read: {}", visible(&address), visible(&why)));
-                Script::Unread(why)
-            }
-        };
+        let script = one(&connected.emr.identity(), &address).await?;
+        if let Script::Unread(why) = &script {
+            ui.warn(&format!("{} could not be read: {}", visible(&address), visible(why)));
+        }
         scripts.insert(address, script);
     }
     let read = scripts.values().filter(|script| matches!(script, Script::Text(_))).count();
@@ -43,21 +40,37 @@ pub(super) async fn read(
     Ok(scripts)
 }
 
-async fn one(aws: &crate::services::Aws, address: &str) -> Result<String, String> {
+/// A script, or why S3 does not give it: in words that are the same in every import. Only a connection that fails ends the
+/// import, as another one would then give other manifests.
+async fn one(aws: &crate::services::Aws, address: &str) -> Result<Script, Failure> {
     let (bucket, key) = address.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
     if bucket.is_empty() || key.is_empty() {
-        return Err("it is no address of a file in S3".to_owned());
+        return Ok(Script::Unread("it is no address of a file in S3".to_owned()));
     }
+    let failed =
+        |why: String| Failure::error(format!("reading {} failed: {why}", visible(address))).hint("nothing was written");
     let client = S3Client::new(aws.clone(), bucket.to_owned(), String::new(), "the step", Requests::default());
-    let client = client.map_err(|e| e.to_string())?;
+    let client = client.map_err(|e| failed(e.to_string()))?;
     // Only for messages: the client forms its own requests.
     let call = Call::get(System::Emr, address.to_owned());
     let ask = S3Request { key, action: "s3:GetObject", longest: Some(LONGEST), ..S3Request::default() };
-    let reply = match client.ask(&call, &ask).await.map_err(|fault| fault.to_string())? {
+    let reply = match client.ask(&call, &ask).await.map_err(|fault| failed(fault.to_string()))? {
         Ok(reply) => reply,
-        Err(refusal) => return Err(client.explained(&call, &ask, refusal).await.to_string()),
+        Err(refusal) if refusal.status == 404 => {
+            return Ok(Script::Unread(format!("there is none at {address}: {}", refusal.code)));
+        }
+        Err(refusal) if matches!(refusal.status, 400..=403) => {
+            let right = format!("it takes s3:GetObject on arn:aws:s3:::{bucket}/{key}: {}", refusal.code);
+            return Ok(Script::Unread(right));
+        }
+        Err(refusal) => return Err(failed(client.explained(&call, &ask, refusal).await.to_string())),
     };
-    let bytes = reply.body.filter(|body| body.len() as u64 <= LONGEST);
-    let bytes = bytes.ok_or_else(|| format!("it is longer than {} KiB", LONGEST / 1024))?;
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(|| "it is no text".to_owned())
+    let unread = |why: String| Ok(Script::Unread(why));
+    let Some(bytes) = reply.body.filter(|body| body.len() as u64 <= LONGEST) else {
+        return unread(format!("it is longer than {} KiB", LONGEST / 1024));
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Ok(Script::Text(text)),
+        _ => unread("it is no text".to_owned()),
+    }
 }
