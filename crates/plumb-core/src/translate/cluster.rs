@@ -3,7 +3,7 @@
 use super::account::{Ask, At, Book};
 use super::library::s3;
 use super::parts::CLUSTER;
-use super::paths::Location;
+use super::paths::PathLocation;
 use super::shell::{self, ShellLine, pip};
 use super::{Script, steps};
 use crate::detect::{is_taken, masked};
@@ -296,7 +296,7 @@ fn read(text: &str, args: &[String]) -> ActionRead {
                     None => json!({ "pypi": { "package": name } }),
                 }))
             }
-            (None, Some((Location::S3(from), Location::Local(to), true))) => read.fetched.push((to, from)),
+            (None, Some((PathLocation::S3(from), PathLocation::Local(to), true))) => read.fetched.push((to, from)),
             _ => read.other.push(masked(&command.words.join(" "))),
         }
     }

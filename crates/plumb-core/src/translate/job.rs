@@ -4,11 +4,11 @@ use super::Script;
 use super::account::{Ask, At, Book, Fate};
 use super::application::{self, SparkTask, parameter};
 use super::conf::{self, TargetPaths, Wants, object, pins};
-use super::flow::{Link, chain};
+use super::flow::{TaskLink, chain};
 use super::line::{CommandOutcome, FAILS, command, failing, wrapped};
 use super::nodes::node;
 use super::parts::CLUSTER;
-use super::paths::{Location, SCRATCH, SCRATCH_ROOT, StagedCopy};
+use super::paths::{PathLocation, SCRATCH, SCRATCH_ROOT, StagedCopy};
 use super::recurring::recurring;
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
@@ -27,7 +27,7 @@ pub(super) struct StepTask<'a> {
     pub at: At<'a>,
     /// Whether its failure stops all behind it.
     pub stops: bool,
-    /// Whether its failure stops the next one only: see [`Link`].
+    /// Whether its failure stops the next one only: see [`TaskLink`].
     pub binds: bool,
     pub application: SparkTask,
 }
@@ -163,7 +163,7 @@ impl Staged {
         let copy = self.copies.get(index).filter(|_| self.followed.get(index) == Some(&true))?;
         let (from, to) = (steps::shown(&copy.from), steps::shown(&copy.to));
         Some(match copy.from {
-            Location::S3(_) => format!("the tasks read {from} themselves, of which it made a copy in {to}"),
+            PathLocation::S3(_) => format!("the tasks read {from} themselves, of which it made a copy in {to}"),
             _ => format!(
                 "the tasks write {to} themselves, to which it copied {from}; it added files, so a task that overwrites \
                  replaces what older runs have left there"
@@ -356,8 +356,8 @@ pub(super) fn job(
     if !parallel {
         goes_on(book, made);
     }
-    let link = |m: &StepTask<'_>| Link { key: m.key.clone(), stops: m.stops, binds: m.binds };
-    let order: Vec<Link> = made.iter().map(link).collect();
+    let link = |m: &StepTask<'_>| TaskLink { key: m.key.clone(), stops: m.stops, binds: m.binds };
+    let order: Vec<TaskLink> = made.iter().map(link).collect();
     let chain = if parallel { vec![super::flow::TaskDependencies::default(); made.len()] } else { chain(&order) };
     let mut clusters: Vec<SharedCluster> = Vec::new();
     let mut tasks = Vec::new();

@@ -17,7 +17,7 @@ pub(super) const SCRATCH_ROOT: &str = "/Volumes/main/default/scratch";
 
 /// Where a path is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Location {
+pub(super) enum PathLocation {
     /// `s3://bucket/key`.
     S3(String),
     /// In the cluster's HDFS: absolute, without a slash at the end.
@@ -33,8 +33,8 @@ pub(super) enum Location {
 pub(super) struct StagedCopy {
     /// Counts the commands of the pipeline, in the order in which they run.
     pub position: usize,
-    pub from: Location,
-    pub to: Location,
+    pub from: PathLocation,
+    pub to: PathLocation,
     /// Whether all of it is copied, as it is.
     pub is_plain: bool,
 }
@@ -116,21 +116,21 @@ fn of_hdfs(address: &str) -> Option<String> {
 }
 
 /// Where a word is, for a program that takes a path without a scheme for one in HDFS, or for one on the node.
-pub(super) fn location(word: &str, bare_is_hdfs: bool) -> Location {
+pub(super) fn location(word: &str, bare_is_hdfs: bool) -> PathLocation {
     let word = s3(word);
     if word.starts_with("s3://") {
-        return Location::S3(word);
+        return PathLocation::S3(word);
     }
     if word.starts_with("hdfs:") {
-        return of_hdfs(&word).map_or(Location::Elsewhere, Location::Hdfs);
+        return of_hdfs(&word).map_or(PathLocation::Elsewhere, PathLocation::Hdfs);
     }
     if let Some(rest) = word.strip_prefix("file:") {
-        return Location::Local(tidy(rest));
+        return PathLocation::Local(tidy(rest));
     }
     match (word.starts_with('/'), bare_is_hdfs) {
-        (true, true) => Location::Hdfs(tidy(&word)),
-        (true, false) => Location::Local(tidy(&word)),
-        _ => Location::Elsewhere,
+        (true, true) => PathLocation::Hdfs(tidy(&word)),
+        (true, false) => PathLocation::Local(tidy(&word)),
+        _ => PathLocation::Elsewhere,
     }
 }
 
@@ -233,7 +233,7 @@ impl KnownPaths {
         }
         for copy in copies {
             for end in [&copy.from, &copy.to] {
-                if let Location::Hdfs(path) = end {
+                if let PathLocation::Hdfs(path) = end {
                     known.said.insert(path.clone());
                 }
             }
@@ -251,10 +251,10 @@ impl KnownPaths {
         let followed: Vec<bool> = copies.iter().map(|copy| is_followed(copy, copies, &met)).collect();
         for (copy, _) in copies.iter().zip(&followed).filter(|(_, followed)| **followed) {
             match (&copy.from, &copy.to) {
-                (Location::S3(s3), Location::Hdfs(path)) | (Location::Hdfs(path), Location::S3(s3)) => {
+                (PathLocation::S3(s3), PathLocation::Hdfs(path)) | (PathLocation::Hdfs(path), PathLocation::S3(s3)) => {
                     known.hdfs.insert(path.clone(), s3.clone());
                 }
-                (Location::S3(s3), Location::Local(path)) => {
+                (PathLocation::S3(s3), PathLocation::Local(path)) => {
                     known.local.insert(path.clone(), s3.clone());
                 }
                 _ => {}
@@ -342,8 +342,8 @@ impl KnownPaths {
     /// The address of a file that is code: `None` where it is one of EMR's paths whose source is not known.
     pub fn code(&self, word: &str) -> Option<String> {
         match location(word.strip_prefix("local://").unwrap_or(word), false) {
-            Location::Hdfs(path) => nearest(&self.hdfs, &path),
-            Location::Local(path) => nearest(&self.local, &path).or_else(|| nearest(&self.hdfs, &path)),
+            PathLocation::Hdfs(path) => nearest(&self.hdfs, &path),
+            PathLocation::Local(path) => nearest(&self.local, &path).or_else(|| nearest(&self.hdfs, &path)),
             _ => None,
         }
     }
@@ -396,16 +396,16 @@ fn addresses(text: &str, scheme: &str) -> Vec<Range<usize>> {
 /// Whether the tasks may read or write S3 in the place of a copy: nothing else may touch what it makes, an application has to
 /// name it, and none may need more than it.
 fn is_followed(copy: &StagedCopy, copies: &[StagedCopy], met: &[(&Mention, PathSpan)]) -> bool {
-    let of = |end: &Location| match end {
-        Location::Hdfs(path) => Some((true, path.clone())),
-        Location::Local(path) => Some((false, path.clone())),
+    let of = |end: &PathLocation| match end {
+        PathLocation::Hdfs(path) => Some((true, path.clone())),
+        PathLocation::Local(path) => Some((false, path.clone())),
         _ => None,
     };
     let ends = |copy: &StagedCopy| [of(&copy.from), of(&copy.to)].into_iter().flatten().collect::<Vec<_>>();
     let (own, is_in) = match (&copy.from, &copy.to) {
-        (Location::S3(_), Location::Hdfs(path)) => ((true, path), true),
-        (Location::S3(_), Location::Local(path)) => ((false, path), true),
-        (Location::Hdfs(path), Location::S3(_)) => ((true, path), false),
+        (PathLocation::S3(_), PathLocation::Hdfs(path)) => ((true, path), true),
+        (PathLocation::S3(_), PathLocation::Local(path)) => ((false, path), true),
+        (PathLocation::Hdfs(path), PathLocation::S3(_)) => ((true, path), false),
         _ => return false,
     };
     let others = copies.iter().filter(|other| *other != copy).flat_map(ends);

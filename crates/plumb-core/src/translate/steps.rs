@@ -4,7 +4,7 @@ use super::account::{At, Book};
 use super::application::templates;
 use super::library::s3;
 use super::line::{CommandLine, wrapped};
-use super::paths::{KnownPaths, Location, Mention, StagedCopy, location};
+use super::paths::{KnownPaths, Mention, PathLocation, StagedCopy, location};
 use super::shell::{self, ShellLine, pip};
 use super::{Script, submit, words};
 use crate::detect::masked;
@@ -250,7 +250,7 @@ fn shell_of<'a>(line: &CommandLine<'a>) -> Option<(At<'a>, String, Vec<String>)>
 }
 
 /// What a command copies: from where, to where, and whether all of it, as it is.
-pub(super) fn copy(words: &[String]) -> Option<(Location, Location, bool)> {
+pub(super) fn copy(words: &[String]) -> Option<(PathLocation, PathLocation, bool)> {
     let program = words.first()?.rsplit('/').next()?;
     let by_jar = words.iter().position(|w| w.ends_with("s3-dist-cp.jar"));
     let rest = match (program, by_jar) {
@@ -276,12 +276,12 @@ pub(super) fn copy(words: &[String]) -> Option<(Location, Location, bool)> {
     }
     let (from, to) = (location(&from, true), location(&to, true));
     // What is moved out of S3 is not there for the next run.
-    is_plain &= !(moves && matches!(from, Location::S3(_)));
+    is_plain &= !(moves && matches!(from, PathLocation::S3(_)));
     Some((from, to, is_plain))
 }
 
 /// `aws s3 cp FROM TO`.
-fn aws(words: &[String]) -> Option<(Location, Location, bool)> {
+fn aws(words: &[String]) -> Option<(PathLocation, PathLocation, bool)> {
     if words.get(1)? != "s3" || !matches!(words.get(2)?.as_str(), "cp" | "sync") {
         return None;
     }
@@ -299,16 +299,16 @@ fn aws(words: &[String]) -> Option<(Location, Location, bool)> {
     }
     let [from, to] = places.as_slice() else { return None };
     let (source, mut target) = (location(from, false), location(to, false));
-    if let (false, true, Location::Local(folder), Some(file)) =
+    if let (false, true, PathLocation::Local(folder), Some(file)) =
         (is_folder, to.ends_with('/'), &target, from.rsplit('/').next())
     {
-        target = Location::Local(format!("{}/{file}", folder.trim_end_matches('/')));
+        target = PathLocation::Local(format!("{}/{file}", folder.trim_end_matches('/')));
     }
     Some((source, target, is_plain))
 }
 
 /// `hadoop fs -copyToLocal FROM TO`, `hdfs dfs -get FROM TO`.
-fn fetched(words: &[String]) -> Option<(Location, Location, bool)> {
+fn fetched(words: &[String]) -> Option<(PathLocation, PathLocation, bool)> {
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [_, "fs" | "dfs", "-get" | "-copyToLocal", from, to] => {
             Some((location(from, true), location(to, false), !to.ends_with('/')))
@@ -324,11 +324,11 @@ fn fetched(words: &[String]) -> Option<(Location, Location, bool)> {
 }
 
 /// A place of a copy, to be shown.
-pub(super) fn shown(end: &Location) -> String {
+pub(super) fn shown(end: &PathLocation) -> String {
     match end {
-        Location::S3(address) => masked(address),
-        Location::Hdfs(path) => masked(&format!("hdfs://{path}")),
-        Location::Local(path) => masked(path),
-        Location::Elsewhere => "elsewhere".into(),
+        PathLocation::S3(address) => masked(address),
+        PathLocation::Hdfs(path) => masked(&format!("hdfs://{path}")),
+        PathLocation::Local(path) => masked(path),
+        PathLocation::Elsewhere => "elsewhere".into(),
     }
 }

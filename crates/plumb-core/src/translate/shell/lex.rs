@@ -2,7 +2,7 @@
 
 /// A part of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum WordPiece {
     Text(String),
     Variable {
         name: String,
@@ -16,7 +16,7 @@ pub(super) enum Piece {
 /// A word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawWord {
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<WordPiece>,
 }
 
 /// A command up to what ends it.
@@ -37,7 +37,7 @@ impl RawWord {
     /// Its text, where it is one: variables are empty.
     pub fn literal(&self) -> String {
         let texts = self.pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => text.as_str(),
+            WordPiece::Text(text) => text.as_str(),
             _ => "",
         });
         texts.collect()
@@ -45,27 +45,27 @@ impl RawWord {
 
     /// Whether it names a variable.
     pub fn names(&self, variable: &str) -> bool {
-        self.pieces.iter().any(|p| matches!(p, Piece::Variable { name, .. } if name == variable))
+        self.pieces.iter().any(|p| matches!(p, WordPiece::Variable { name, .. } if name == variable))
     }
 
     /// `NAME=value`.
     pub fn assignment(&self) -> Option<(String, RawWord)> {
-        let Some(Piece::Text(first)) = self.pieces.first() else { return None };
+        let Some(WordPiece::Text(first)) = self.pieces.first() else { return None };
         let (name, rest) = first.split_once('=')?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(is_name) || name.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
         }
-        let mut pieces = vec![Piece::Text(rest.to_owned())];
+        let mut pieces = vec![WordPiece::Text(rest.to_owned())];
         pieces.extend(self.pieces[1..].iter().cloned());
         Some((name.to_owned(), RawWord { pieces }))
     }
 
     /// The same, not to be split where a variable has blanks: what is assigned is one word.
     pub fn quoted(&self) -> RawWord {
-        let whole = |piece: &Piece| match piece {
-            Piece::Variable { name, default, .. } => {
-                Piece::Variable { name: name.clone(), default: default.clone(), quoted: true }
+        let whole = |piece: &WordPiece| match piece {
+            WordPiece::Variable { name, default, .. } => {
+                WordPiece::Variable { name: name.clone(), default: default.clone(), quoted: true }
             }
             other => other.clone(),
         };
@@ -76,12 +76,12 @@ impl RawWord {
 impl RawCommand {
     /// Whether a part of a word is not known without running it.
     pub fn has_unknown(&self) -> bool {
-        self.words.iter().any(|word| word.pieces.iter().any(|piece| matches!(piece, Piece::Unknown(_))))
+        self.words.iter().any(|word| word.pieces.iter().any(|piece| matches!(piece, WordPiece::Unknown(_))))
     }
 
     /// Whether a command inside its words may do more than tell something.
     pub fn acts_inside(&self) -> bool {
-        let acts = |piece: &Piece| matches!(piece, Piece::Unknown(text) if !only_tells(text));
+        let acts = |piece: &WordPiece| matches!(piece, WordPiece::Unknown(text) if !only_tells(text));
         self.words.iter().any(|word| word.pieces.iter().any(acts))
     }
 
@@ -133,8 +133,8 @@ impl Lexer<'_> {
     fn push(&mut self, text: &str) {
         let word = self.word();
         match word.pieces.last_mut() {
-            Some(Piece::Text(before)) => before.push_str(text),
-            _ => word.pieces.push(Piece::Text(text.to_owned())),
+            Some(WordPiece::Text(before)) => before.push_str(text),
+            _ => word.pieces.push(WordPiece::Text(text.to_owned())),
         }
     }
 
@@ -311,43 +311,43 @@ impl Lexer<'_> {
     fn backticks(&mut self) {
         let length = self.text[self.at..].find('`').unwrap_or(self.text.len() - self.at);
         let inside = self.text[self.at..self.at + length].to_owned();
-        self.word().pieces.push(Piece::Unknown(inside));
+        self.word().pieces.push(WordPiece::Unknown(inside));
         self.at = (self.at + length + 1).min(self.text.len());
     }
 
     fn dollar(&mut self, quoted: bool) {
         let piece = match self.peek() {
-            Some('(') => Piece::Unknown(self.nested('(', ')')),
+            Some('(') => WordPiece::Unknown(self.nested('(', ')')),
             Some('{') => {
                 let inner = self.nested('{', '}');
                 let (name, rest) = inner.split_at(inner.find(|c: char| !is_name(c)).unwrap_or(inner.len()));
                 let is_special = name.is_empty() && matches!(inner.as_str(), "@" | "*" | "#" | "?");
                 let default = rest.strip_prefix(":-").or_else(|| rest.strip_prefix('-'));
                 match (rest, default) {
-                    _ if is_special => Piece::Variable { name: inner.clone(), default: None, quoted },
-                    ("", _) => Piece::Variable { name: name.to_owned(), default: None, quoted },
+                    _ if is_special => WordPiece::Variable { name: inner.clone(), default: None, quoted },
+                    ("", _) => WordPiece::Variable { name: name.to_owned(), default: None, quoted },
                     (_, Some(default)) if !default.contains(['$', '`']) => {
                         let default = default.trim_matches(['"', '\'']).to_owned();
-                        Piece::Variable { name: name.to_owned(), default: Some(default), quoted }
+                        WordPiece::Variable { name: name.to_owned(), default: Some(default), quoted }
                     }
                     // `${A#x}`, `${A:=$(date)}`: nothing but its value is unknown, unless a command is in it.
-                    _ => Piece::Unknown(if rest.contains(['(', '`']) { rest.to_owned() } else { String::new() }),
+                    _ => WordPiece::Unknown(if rest.contains(['(', '`']) { rest.to_owned() } else { String::new() }),
                 }
             }
             Some(c @ ('@' | '*' | '#' | '?' | '$' | '!')) => {
                 self.take();
-                Piece::Variable { name: c.to_string(), default: None, quoted }
+                WordPiece::Variable { name: c.to_string(), default: None, quoted }
             }
             Some(c) if c.is_ascii_digit() => {
                 self.take();
-                Piece::Variable { name: c.to_string(), default: None, quoted }
+                WordPiece::Variable { name: c.to_string(), default: None, quoted }
             }
             Some(c) if is_name(c) => {
                 let rest = &self.text[self.at..];
                 let length = rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
                 let name = rest[..length].to_owned();
                 self.at += length;
-                Piece::Variable { name, default: None, quoted }
+                WordPiece::Variable { name, default: None, quoted }
             }
             _ => return self.push("$"),
         };

@@ -6,7 +6,7 @@
 
 mod lex;
 
-use lex::{Piece, RawCommand, RawWord, commands};
+use lex::{RawCommand, RawWord, WordPiece, commands};
 use std::collections::BTreeMap;
 
 /// What a script comes to, in order.
@@ -36,7 +36,7 @@ const HARMLESS: [&str; 17] = [
 const LONGEST_QUOTE: usize = 200;
 
 /// What is known while a script is read.
-struct Reader<'a> {
+struct ScriptReader<'a> {
     /// `None` is a variable whose value nobody knows.
     variables: BTreeMap<String, Option<String>>,
     exported: BTreeMap<String, String>,
@@ -55,7 +55,7 @@ pub(super) fn read(text: &str, args: &[String]) -> Vec<ShellLine> {
     let first = text.lines().next().unwrap_or_default();
     let errexit = first.starts_with("#!") && first.split(' ').skip(1).any(|w| w.starts_with('-') && w.contains('e'));
     let exported = BTreeMap::new();
-    let mut reader = Reader { variables, exported, args: args.to_vec(), errexit, lines: Vec::new(), text };
+    let mut reader = ScriptReader { variables, exported, args: args.to_vec(), errexit, lines: Vec::new(), text };
     let all = commands(text);
     let mut at = 0;
     while at < all.len() {
@@ -147,7 +147,7 @@ fn compound(all: &[RawCommand]) -> Option<usize> {
     (!open.is_empty()).then_some(all.len())
 }
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     fn quote(&mut self, from: usize, to: usize) {
         let text = self.text.get(from..to).unwrap_or_default();
         let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "\\").collect();
@@ -299,12 +299,12 @@ impl Reader<'_> {
         let (mut all, mut current): (Vec<String>, Option<String>) = (Vec::new(), None);
         for piece in &word.pieces {
             match piece {
-                Piece::Text(text) => match text.strip_prefix("~/").filter(|_| current.is_none()) {
+                WordPiece::Text(text) => match text.strip_prefix("~/").filter(|_| current.is_none()) {
                     Some(rest) => current = Some(format!("/home/hadoop/{rest}")),
                     None => current.get_or_insert_default().push_str(text),
                 },
-                Piece::Unknown(_) => return None,
-                Piece::Variable { name, default, quoted } => {
+                WordPiece::Unknown(_) => return None,
+                WordPiece::Variable { name, default, quoted } => {
                     if name == "@" || name == "*" && !quoted {
                         let mut args = self.args.iter();
                         if let (Some(current), Some(first)) = (&mut current, args.next()) {
