@@ -12,7 +12,7 @@ use super::context::{EarlierRun, PipelineSource, RunTime};
 use super::pipeline::EmrSource;
 use crate::inventory::choose::{self, ClusterSelector};
 use crate::inventory::{FailedRead, pattern, request};
-use fields::{Field, field};
+use fields::{RenderedField, field};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,7 +163,7 @@ fn started(readings: &[AirflowReading]) -> StartedClusters {
             dag.with(TaskRole::Cluster).into_iter().map(of).collect::<Vec<_>>()
         }) {
             let overrides = instances(run, task).first().map(|one| field(one, "job_flow_overrides"));
-            let Some(Field::Read(overrides)) = overrides else { continue };
+            let Some(RenderedField::Read(overrides)) = overrides else { continue };
             let Some(name) = overrides["Name"].as_str() else { continue };
             let created = fields::time(&run.run, "start_date").map(|at| at.as_second());
             listing.push(json!({ "Id": cluster, "Name": name, "Status": { "State": "TERMINATED",
@@ -370,7 +370,7 @@ impl<'r> DagReader<'r> {
         let mut standing: BTreeMap<String, Vec<&(&str, &Value)>> = BTreeMap::new();
         for feeder in feeders.iter().filter(|(_, one)| fields::is_rendered(one) && self.maker_of(run, one).is_none()) {
             let said = ["job_flow_id", "job_flow_name"].iter().find_map(|name| match field(feeder.1, name) {
-                Field::Read(Value::String(text)) if !text.is_empty() && text != "None" => Some(text),
+                RenderedField::Read(Value::String(text)) if !text.is_empty() && text != "None" => Some(text),
                 _ => None,
             });
             standing.entry(said.unwrap_or_else(|| "unknown".to_owned())).or_default().push(feeder);
@@ -392,7 +392,7 @@ impl<'r> DagReader<'r> {
 
     /// The task that started the cluster which a step was for.
     fn maker_of(&self, run: &AirflowRun, feeder: &Value) -> Option<&'r str> {
-        let Field::Read(Value::String(cluster)) = field(feeder, "job_flow_id") else { return None };
+        let RenderedField::Read(Value::String(cluster)) = field(feeder, "job_flow_id") else { return None };
         let makers = self.with(TaskRole::Cluster);
         let joined = makers.iter().find(|maker| run.returned.get(**maker).is_some_and(|id| *id == cluster.as_str()));
         // Without its XCom it can only be the one that there is; an id that another run has too is of a cluster that stays.
@@ -402,7 +402,7 @@ impl<'r> DagReader<'r> {
                 && one
                     .instances
                     .iter()
-                    .any(|i| matches!(field(i, "job_flow_id"), Field::Read(Value::String(o)) if o == cluster))
+                    .any(|i| matches!(field(i, "job_flow_id"), RenderedField::Read(Value::String(o)) if o == cluster))
         };
         let only = || match makers.as_slice() {
             [one] if !run.returned.contains_key(*one) && !self.reading.runs.iter().any(other) => Some(one),
@@ -494,7 +494,7 @@ fn cluster_request(task: &str, instance: &Value, unreadable: &mut Vec<String>) -
         .collect();
     if !missing.is_empty() {
         let connection = match field(instance, "emr_conn_id") {
-            Field::Read(Value::String(name)) => format!("`{name}`"),
+            RenderedField::Read(Value::String(name)) => format!("`{name}`"),
             _ => "of the operator".to_owned(),
         };
         unreadable.push(format!(
@@ -521,7 +521,7 @@ fn fed_with<'f>(
     };
     for (task, instance) in fed {
         let role = match field(instance, "execution_role_arn") {
-            Field::Read(role @ Value::String(_)) => Some(role),
+            RenderedField::Read(role @ Value::String(_)) => Some(role),
             _ => None,
         };
         match fields::read(task, instance, "steps", unreadable) {
