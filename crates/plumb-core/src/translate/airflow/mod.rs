@@ -141,6 +141,9 @@ pub fn pipelines(readings: &[AirflowReading]) -> Vec<AirflowPipeline> {
     all
 }
 
+/// What stands for the id of what a step or a run was for, where it could not be read.
+const UNKNOWN: &str = "unknown";
+
 /// What stands for the id of a cluster that no XCom names; no id begins so.
 const NO_ID: &str = "of task ";
 
@@ -229,6 +232,15 @@ struct RunInput {
     given: usize,
 }
 
+/// What a run started on an application of EMR Serverless.
+#[derive(Default)]
+struct ApplicationRuns {
+    id: String,
+    /// Each with what its task is called.
+    runs: Vec<(String, Value)>,
+    unreadable: Vec<String>,
+}
+
 struct DagReader<'r> {
     reading: &'r AirflowReading,
     dag_id: String,
@@ -278,12 +290,19 @@ impl<'r> DagReader<'r> {
                 (format!("task {task}"), task, EmrSource::Clusters(selector), name)
             }
             PipelineKey::Standing(cluster) => {
-                let selector = if cluster.starts_with("j-") {
+                let selector = if cluster == UNKNOWN {
+                    ClusterSelector::Ids(Vec::new(), "the field with the cluster's id could not be read")
+                } else if cluster.starts_with("j-") {
                     ClusterSelector::Ids(vec![cluster.clone()], "the DAG feeds a cluster that it did not start")
                 } else {
                     ClusterSelector::Name(cluster.clone())
                 };
                 (format!("cluster {cluster}"), cluster, EmrSource::Clusters(selector), None)
+            }
+            PipelineKey::Application(application) if application == UNKNOWN => {
+                let why = "the field with the application's id could not be read";
+                let old = EmrSource::Clusters(ClusterSelector::Ids(Vec::new(), why));
+                (format!("application {application}"), application, old, None)
             }
             PipelineKey::Application(application) => {
                 (format!("application {application}"), application, EmrSource::Application(shown.clone()), None)
@@ -373,7 +392,7 @@ impl<'r> DagReader<'r> {
                 RenderedField::Read(Value::String(text)) if !text.is_empty() && text != "None" => Some(text),
                 _ => None,
             });
-            standing.entry(said.unwrap_or_else(|| "unknown".to_owned())).or_default().push(feeder);
+            standing.entry(said.unwrap_or_else(|| UNKNOWN.to_owned())).or_default().push(feeder);
         }
         for (cluster, fed) in standing {
             let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id: Some(cluster.clone()), given: 0 };
@@ -412,26 +431,27 @@ impl<'r> DagReader<'r> {
     }
 
     fn serverless(&self, run: &AirflowRun, inputs: &mut BTreeMap<PipelineKey, RunInput>) {
-        let mut by: BTreeMap<PipelineKey, (String, Vec<(String, Value)>, Vec<String>)> = BTreeMap::new();
+        let mut by: BTreeMap<PipelineKey, ApplicationRuns> = BTreeMap::new();
         for task in self.with(TaskRole::Serverless) {
             let all: Vec<&Value> = instances(run, task).into_iter().filter(|one| fields::is_rendered(one)).collect();
             let many = all.len() > 1;
             for instance in all {
                 let mut unreadable = Vec::new();
                 let request = run_request(task, instance, &mut unreadable);
-                let application = request.get("applicationId").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+                let application = request.get("applicationId").and_then(Value::as_str).unwrap_or(UNKNOWN).to_owned();
                 let maker = run.returned.iter().find(|(_, returned)| **returned == application.as_str());
                 let key = maker.map_or(&application, |(maker, _)| maker).clone();
                 let called = match instance["map_index"].as_i64() {
                     Some(index) if many => format!("{task}-{index}"),
                     _ => task.to_owned(),
                 };
-                let entry = by.entry(PipelineKey::Application(key)).or_insert((application, Vec::new(), Vec::new()));
-                entry.1.push((called, request::start_job_run(&Value::Object(request))));
-                entry.2.extend(unreadable);
+                let of = by.entry(PipelineKey::Application(key)).or_default();
+                of.id = application;
+                of.runs.push((called, request::start_job_run(&Value::Object(request))));
+                of.unreadable.extend(unreadable);
             }
         }
-        for (key, (application, mut runs, unreadable)) in by {
+        for (key, ApplicationRuns { id: application, mut runs, unreadable }) in by {
             let given: Vec<String> =
                 runs.iter().filter_map(|(_, run)| Some(run["name"].as_str()?.to_owned())).collect();
             let grouped = pattern::group(given.iter().map(String::as_str));

@@ -306,6 +306,20 @@ fn jobs_of_serverless_are_runs_of_its_application() {
 }
 
 #[test]
+fn what_is_on_emr_is_not_guessed() {
+    let mut reading = serverless("2026-09-15");
+    for one in &mut reading.runs[0].instances {
+        one["rendered_fields"]["application_id"] = json!("***");
+    }
+    let made = one(reading);
+    let addresses: Vec<String> = translated(&made.source).documents.iter().map(|d| d.address.kind.clone()).collect();
+    assert_eq!(addresses, ["DatabricksJob", "DatabricksJob", "AirflowDag", "AirflowDag"], "nothing to tear down");
+    let asked =
+        translated(&made.source).decisions.iter().filter(|d| d.what == "which clusters are the old ones").count();
+    assert_eq!(asked, 1);
+}
+
+#[test]
 fn runs_on_the_schedule_come_first() {
     let run = |kind: &str, day: u32| json!({ "run_type": kind, "logical_date": format!("2026-11-{day:02}T00:00:00Z"), "day": day });
     let days = |runs: &[Value]| worth_reading(runs).iter().filter_map(|run| run["day"].as_u64()).collect::<Vec<_>>();
