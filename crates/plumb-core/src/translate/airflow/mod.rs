@@ -319,7 +319,7 @@ impl<'r> DagReader<'r> {
             }
         }
         let mut notes = vec![format!(
-            "From the run `{}` of DAG `{}`, as Airflow rendered its fields, on {} {shown}; {} compared with it.",
+            "From the run {} of DAG {}, as Airflow rendered its fields, on {} {shown}; {} compared with it.",
             newest.run["dag_run_id"].as_str().unwrap_or_default(),
             self.dag_id,
             if is_serverless { "application" } else { "cluster" },
@@ -331,7 +331,7 @@ impl<'r> DagReader<'r> {
         )];
         notes.extend(self.said());
         if count > 1 {
-            notes.push(format!("DAG `{}` starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
+            notes.push(format!("DAG {} starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
         }
         let mut dag = schedule::old_dag(self.reading, &self.dag_id, &self.order);
         if dag.email_on_retry == Some(true) && dag.retries.is_some_and(|n| n > 0) {
@@ -474,7 +474,8 @@ impl<'r> DagReader<'r> {
         if around.is_empty() {
             return Vec::new();
         }
-        let them = around.join(", ");
+        // The report shows the sentences of notes as they are, without code in them.
+        let them = around.join(", ").replace('`', "");
         vec![format!("{them}: a job starts its cluster, waits for its tasks and ends it by itself.")]
     }
 

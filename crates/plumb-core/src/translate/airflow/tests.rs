@@ -150,7 +150,7 @@ fn the_old_dag_comes_along() {
     assert_eq!(spec("Migration/sales")["to"]["dags"], json!(["AirflowDag/sales"]));
     let asked = |what: &str| translation.decisions.iter().filter(|d| d.what.contains(what)).count();
     assert_eq!((asked("when the DAG runs"), asked("`check` (PythonOperator)"), asked("time zone")), (0, 1, 0));
-    assert!(made.notes.iter().any(|note| note.contains("`end` (EmrTerminateJobFlowOperator)")), "{:?}", made.notes);
+    assert!(made.notes.iter().any(|note| note.contains("end (EmrTerminateJobFlowOperator)")), "{:?}", made.notes);
 }
 
 #[test]
