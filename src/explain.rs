@@ -254,6 +254,9 @@ impl History<'_> {
         {
             source.file = format!("{prefix}{}", source.file);
         }
+        for decision in plan.changes.iter_mut().flat_map(|change| &mut change.decisions) {
+            decision.file = format!("{prefix}{}", decision.file);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use plumb_core::plan::Action;
 use plumb_core::plan::guards::ApplyPlace;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
-use plumb_core::plan::{Change, Guard, Plan, guards};
+use plumb_core::plan::{Change, Guard, Plan, guards, hold_undecided};
 use plumb_core::render;
 use plumb_core::render::Style;
 use plumb_core::render::{Level, outcome};
@@ -120,6 +120,7 @@ pub enum Override {
     Workspace,
     RunNow,
     Dangling,
+    Decisions,
 }
 
 impl Override {
@@ -132,6 +133,7 @@ impl Override {
             Override::Workspace => Guard::Workspace,
             Override::RunNow => Guard::RunNow,
             Override::Dangling => Guard::Dangling,
+            Override::Decisions => Guard::Decisions,
         }
     }
 }
@@ -155,9 +157,8 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     let lock = args.lock.clone();
     let work = async |session: &Session, shown: Option<&Plan>| match review(session, &args, permit, shown, ui).await? {
         Reviewed::Over(code) => Ok(permit.ended(code)),
-        Reviewed::Go(decided) => {
+        Reviewed::Go(decided, whole) => {
             let teller = Teller { args: &args, permit, ui };
-            let plan = teller.is_heard().then(|| decided.decision.plan.clone());
             if let Some(wave) = &args.wave {
                 if shown.is_none() {
                     wave.warn(session, &decided, ui).await;
@@ -167,8 +168,8 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
             let mut carried = carry_out(session, *decided, options(&args), ui).await?;
             permit.note(outcome::counts(&carried.outcome));
             carried.code = permit.ended(carried.code);
-            if let Some(plan) = plan {
-                teller.tell(&plan, &carried)?;
+            if teller.is_heard() {
+                teller.tell(&whole, &carried)?;
             }
             carried.ended()
         }
@@ -179,7 +180,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     // Nobody holds up others while making up their mind: the lease is taken after the answer, and the plan made again.
     let shown = match review(&session, &args, permit, None, ui).await? {
         Reviewed::Over(code) => return Ok(permit.ended(code)),
-        Reviewed::Go(decided) => {
+        Reviewed::Go(decided, _) => {
             if let Some(wave) = &args.wave {
                 wave.warn(&session, &decided, ui).await;
             }
@@ -199,7 +200,8 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
 /// Whether there is anything to carry out.
 enum Reviewed {
     Over(ExitCode),
-    Go(Box<Decided>),
+    /// With the whole plan: what waits for decisions is no longer in what is carried out.
+    Go(Box<Decided>, Box<Plan>),
 }
 
 /// Decides, shows the plan, and lets the guards speak. A plan that was shown before has to be the same.
@@ -249,9 +251,21 @@ async fn review(
             return Err(teller.refused(plan, failure));
         }
     }
-    if plan.blocked.iter().any(|b| b.guard.is_some()) {
+    let whole = plan.clone();
+    let held = hold_undecided(&mut decided.decision.plan);
+    let plan = &decided.decision.plan;
+    if plan.blocked.iter().any(|b| b.guard.is_some_and(|guard| guard != Guard::Decisions)) {
         let failure = Failure::new(ExitCode::Guard, "a guard refused; nothing was sent");
-        return Err(teller.refused(plan, failure));
+        return Err(teller.refused(&whole, failure));
+    }
+    if !held.is_empty() && plan.changes.is_empty() {
+        let failure = Failure::new(ExitCode::Guard, "all of it waits for open decisions; nothing was sent");
+        let failure = failure.hint("decide, and delete each `# DECISION:` comment; or `--override decisions`");
+        return Err(teller.refused(&whole, failure));
+    }
+    if !held.is_empty() && shown.is_none() {
+        let count = render::counted(held.len(), "change waits", "changes wait");
+        ui.warn(&format!("{count} for open decisions, and will not be made"));
     }
     if let (true, Some(wave)) = (plan.changes.is_empty() && plan.blocked.is_empty(), &args.wave) {
         let code = wave.nothing(plan, ui).map_err(|failure| teller.refused(plan, failure))?;
@@ -269,7 +283,7 @@ async fn review(
         }
         return Ok(Reviewed::Over(code));
     }
-    Ok(Reviewed::Go(Box::new(decided)))
+    Ok(Reviewed::Go(Box::new(decided), Box::new(whole)))
 }
 
 /// Tells programs what came of an apply.

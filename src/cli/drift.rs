@@ -9,6 +9,7 @@ use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::manifest::InMemory;
+use plumb_core::plan::forget_decisions;
 use plumb_core::render::value::visible;
 use plumb_core::writeback::{self, Texts};
 use plumb_model::address::Address;
@@ -38,7 +39,8 @@ pub struct DriftArgs {
 /// Shows what differs.
 pub async fn run(global: &Global, args: DriftArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
-    let decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
+    let mut decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
+    forget_decisions(&mut decided.decision.plan);
     let plan = &decided.decision.plan;
     args.output.plan(plan, ui)?;
     if args.write {

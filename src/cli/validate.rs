@@ -12,11 +12,12 @@ use plumb_core::kinds;
 use plumb_core::manifest::{self, Desired, Warning};
 use plumb_core::render::{self, Level, ReportedFinding};
 use plumb_model::yaml::{Files, Problem};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake
 ///
-/// Nothing is sent anywhere. Secrets in plain text, characters that do not show, and what the service takes although its type
+/// Nothing is sent anywhere. Decisions that are open are counted and listed; they fail nothing. Secrets in plain text, characters that do not show, and what the service takes although its type
 /// is another, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
 /// stderr.
 #[derive(Args)]
@@ -44,7 +45,8 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         let list: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let target = &project.desired.target.name;
         let all = if list.is_empty() { "no resources".into() } else { list.join(", ") };
-        args.output.write(&format!("The manifests are valid for target {target}: {all}.\n"), ui)?;
+        let open = render::decisions(&project.desired);
+        args.output.write(&format!("The manifests are valid for target {target}: {all}.\n{open}"), ui)?;
         return Ok(ExitCode::Ok);
     }
     let read = read(global, &args.targeted)?;
@@ -53,12 +55,17 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
     // A suite knows passed and failed; what exits with 0 has failed nothing.
     let level = if args.output.output == ProblemForm::Junit { Level::Note } else { Level::Warning };
     all.extend(read.warnings.iter().map(|(rule, problem)| finding(&read.files, problem, rule, level)));
+    all.extend(read.open);
     let text = match args.output.output {
         ProblemForm::Junit => render::junit("plumb validate", &all),
         ProblemForm::Sarif => sarif(&all)?,
         ProblemForm::Text | ProblemForm::Json => {
             let warnings: Vec<Problem> = read.warnings.into_iter().map(|(_, problem)| problem).collect();
             let mut json = render::problems_json(&read.files, &read.problems);
+            // Where there are mistakes it is not known what is open.
+            if read.problems.is_empty() {
+                json["decisions"] = read.decisions;
+            }
             json["warnings"] = render::problems_json(&read.files, &warnings)["problems"].take();
             render::shown(&format!("{json}\n"))
         }
@@ -72,6 +79,9 @@ struct Validation {
     files: Files,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
+    /// The decisions that are open, when there are no mistakes: for programs, and as findings.
+    decisions: Value,
+    open: Vec<ReportedFinding>,
 }
 
 /// What is worth knowing of manifests without mistakes. Where the time cannot be told no prices are old.
@@ -90,11 +100,18 @@ fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
             Ok(desired) => {
                 let warnings = warnings(&desired);
-                Ok(Validation { files: desired.files, problems: Vec::new(), warnings })
+                let (decisions, open) = (render::decisions_json(&desired), render::decision_findings(&desired));
+                Ok(Validation { files: desired.files, problems: Vec::new(), warnings, decisions, open })
             }
             Err(failure) => match session::usage(&failure) {
                 Some(usage) => Err(usage),
-                None => Ok(Validation { files: failure.files, problems: failure.problems, warnings: Vec::new() }),
+                None => Ok(Validation {
+                    files: failure.files,
+                    problems: failure.problems,
+                    warnings: Vec::new(),
+                    decisions: Value::Null,
+                    open: Vec::new(),
+                }),
             },
         }
     });

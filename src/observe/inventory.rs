@@ -6,6 +6,7 @@
 
 use crate::services;
 use jiff::{SignedDuration, Timestamp};
+use plumb_core::inventory::choose::two_before;
 use plumb_core::inventory::{
     ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ServerlessApplication, pattern, serverless,
 };
@@ -98,6 +99,62 @@ pub async fn clusters(
     account.clusters.sort_by_key(|cluster| (cluster.created(), cluster.id()));
     account.unknown.sort_by(|a, b| (&a.what, &a.of).cmp(&(&b.what, &b.of)));
     Ok(())
+}
+
+/// An earlier run that could not be read: its id, and why. What it would have shown is not known, and nothing else.
+pub type UnreadRun = (String, String);
+
+/// Reads clusters that are earlier runs of a pipeline: two requests each, or a page of steps more. One that cannot be read
+/// is left out.
+pub async fn earlier_clusters(service: &Seam, ids: Vec<String>) -> (Vec<RawCluster>, Vec<UnreadRun>) {
+    let mut reading = JoinSet::new();
+    for id in ids {
+        let service = service.clone();
+        reading.spawn(async move { (id.clone(), cluster(&*service, id, false).await) });
+    }
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    while let Some(done) = reading.join_next().await {
+        match done {
+            Ok((_, Ok((Some(cluster), _)))) => read.push(cluster),
+            Ok((id, Ok((None, _)))) => unread.push((id, "AWS has forgotten it".to_owned())),
+            Ok((id, Err(fault))) => unread.push((id, fault.to_string())),
+            Err(_) => {}
+        }
+    }
+    read.sort_by_key(|cluster| (cluster.created(), cluster.id()));
+    unread.sort();
+    (read, unread)
+}
+
+/// Reads of each job of the applications the two runs before the newest: a request each. One that cannot be read is left
+/// out.
+pub async fn earlier_runs(service: &Seam, account: &mut EmrAccount) -> Vec<UnreadRun> {
+    let mut unread = Vec::new();
+    for application in &mut account.serverless {
+        let id = application.described["applicationId"].as_str().unwrap_or_default().to_owned();
+        let runs = application.runs.as_deref_mut().unwrap_or_default();
+        let names: Vec<String> = runs.iter().map(serverless::name).collect();
+        let grouped = pattern::group(names.iter().map(String::as_str));
+        let mut by: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            by.entry(grouped.get(name).unwrap_or(name)).or_default().push(at);
+        }
+        for mut of in by.into_values() {
+            let created = |at: &usize| time(&runs[*at].listed, "/createdAt");
+            of.sort_by_key(created);
+            let times: Vec<Option<Timestamp>> = of.iter().map(created).collect();
+            for before in two_before(&times) {
+                let run = &mut runs[of[before]];
+                let Some(run_id) = run.listed["id"].as_str().map(str::to_owned) else { continue };
+                let path = format!("/emr-serverless/applications/{id}/jobruns/{run_id}");
+                match service.send(&Call::get(System::Emr, path)).await {
+                    Ok(mut answer) => run.described = Some(answer.body["jobRun"].take()).filter(Value::is_object),
+                    Err(fault) => unread.push((run_id, fault.to_string())),
+                }
+            }
+        }
+    }
+    unread
 }
 
 /// The times that listings cover: after, before. The last one has no end, as clocks differ.
@@ -311,7 +368,56 @@ fn newest_runs(runs: &mut [JobRun]) -> Vec<&mut JobRun> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::services::fake::{Fake, refused};
+
+    #[tokio::test]
+    async fn an_earlier_run_costs_two_requests_and_fails_nothing() {
+        let fake = Fake::new(|call: &Call| {
+            match (call.path.as_str(), call.body.as_ref().map(|body| body["ClusterId"] == "j-9")) {
+                ("/elasticmapreduce/DescribeCluster", Some(false)) => Ok(json!({ "Cluster": { "Id": "j-1" } })),
+                ("/elasticmapreduce/ListSteps", Some(false)) => Ok(json!({ "Steps": [] })),
+                _ => Err(refused(403, "AccessDenied")),
+            }
+        });
+        let seam: Seam = fake.clone();
+        let (read, unread) = earlier_clusters(&seam, vec!["j-1".into()]).await;
+        assert_eq!((read.len(), unread.len(), fake.asked().len()), (1, 0, 2));
+        let (read, unread) = earlier_clusters(&seam, vec!["j-9".into(), "j-1".into()]).await;
+        assert_eq!((read.len(), unread.len(), fake.asked().len()), (1, 1, 5));
+        assert_eq!(unread[0].0, "j-9");
+    }
+
+    #[tokio::test]
+    async fn of_each_job_the_two_runs_before_the_newest_are_read() {
+        let fake = Fake::new(|call: &Call| {
+            let run = || json!({ "jobRun": { "jobRunId": "x" } });
+            if call.path.ends_with("/c") { Err(refused(404, "ResourceNotFoundException")) } else { Ok(run()) }
+        });
+        let run = |id: &str, name: &str, day: &str| JobRun {
+            listed: json!({ "id": id, "name": name, "createdAt": format!("{day}T04:00:00Z") }),
+            described: None,
+        };
+        let runs = vec![
+            run("a", "load-2026-08", "2026-09-02"),
+            run("b", "load-2026-09", "2026-10-02"),
+            run("c", "load-2026-10", "2026-11-02"),
+            run("d", "load-2026-11", "2026-12-02"),
+            run("e", "mart-2026-11", "2026-12-02"),
+        ];
+        let application = ServerlessApplication { described: json!({ "applicationId": "00a" }), runs: Some(runs) };
+        let mut account = EmrAccount { serverless: vec![application], ..EmrAccount::default() };
+        let seam: Seam = fake.clone();
+        let unread = earlier_runs(&seam, &mut account).await;
+        let asked: Vec<String> = fake.asked().iter().map(|call| call.path.clone()).collect();
+        assert_eq!(asked, ["c", "b"].map(|id| format!("/emr-serverless/applications/00a/jobruns/{id}")));
+        assert_eq!(unread.len(), 1);
+        let read = account.serverless[0].runs.iter().flatten().filter(|run| run.described.is_some());
+        assert_eq!(read.map(|run| run.listed["id"].clone()).collect::<Vec<_>>(), ["b"]);
+        assert!(account.unknown.is_empty(), "no failure of the import");
+    }
 
     #[test]
     fn windows_cover_all_time_and_meet() {

@@ -357,3 +357,45 @@ fn a_new_project_begins_with_init() {
     world.write("plumb.yaml", PROJECT);
     world.plumb("plan --detailed-exitcode").code(0);
 }
+
+/// An account with a monthly pipeline of which these months ran, each on the second day of the next.
+fn monthly(months: &[(&str, &str)]) -> World {
+    let cluster = |(month, created): &(&str, &str)| {
+        let args =
+            ["spark-submit", "s3://code/load.py", "--month", month, "--output", &format!("s3://lake/out/{month}/")];
+        // AWS forgets clusters that ended two months ago: these wait.
+        json!({"created": format!("{created}T04:00:00Z"),
+            "run": {"Name": format!("sales-{month}"), "ReleaseLabel": "emr-7.1.0", "JobFlowRole": "R", "ServiceRole": "S",
+                "Instances": {"KeepJobFlowAliveWhenNoSteps": true, "InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]},
+                "Steps": [{"Name": format!("load {month}"), "ActionOnFailure": "TERMINATE_CLUSTER",
+                    "HadoopJarStep": {"Jar": "command-runner.jar", "Args": args}}]}})
+    };
+    World::with_emr(&json!({"emr": {"clusters": months.iter().map(cluster).collect::<Vec<_>>()}}))
+}
+
+#[test]
+fn dates_of_emr_become_parameters_that_the_next_months_import_leaves_alone() {
+    let months = [("2026-08", "2026-09-02"), ("2026-09", "2026-10-02"), ("2026-10", "2026-11-02")];
+    let world = monthly(&months[..2]);
+    world.plumb("import emr").code(0);
+    let job = world.read("manifests/sales/job.yaml");
+    assert!(job.contains("- \"{{job.parameters.month}}\"\n") && !job.contains("2026-"), "{job}");
+    assert!(job.contains("s3://lake/out/{{job.parameters.month}}/"), "{job}");
+    assert!(job.contains("default: \"{{job.start_time.year}}-{{job.start_time.month}}\""), "{job}");
+    let dag = world.read("manifests/sales/dag.yaml");
+    assert!(dag.contains("month: \"{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}\""), "{dag}");
+    assert!(world.read("manifests/sales/migration.yaml").contains("parameter: month"));
+    let report = world.read("manifests/sales/translation.md");
+    assert!(report.contains("told by comparing it with j-") && report.contains("proven by 2 runs"), "{report}");
+    world.plumb("validate").code(0);
+
+    let later = monthly(&months);
+    for file in ["job.yaml", "dag.yaml", "legacy.yaml", "migration.yaml", "translation.md", "translation.json"] {
+        let path = format!("manifests/sales/{file}");
+        later.write(&path, &world.read(&path));
+    }
+    let mut ran = later.plumb("import emr").code(0);
+    for file in ["job", "dag", "legacy", "migration"] {
+        ran = ran.says(&format!("unchanged manifests/sales/{file}.yaml"));
+    }
+}

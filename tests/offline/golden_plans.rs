@@ -53,6 +53,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 5,
+        decisions: None,
     }
 }
 

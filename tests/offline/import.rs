@@ -7,7 +7,7 @@ use plumb_core::import::{self, ImportOutcome, ImportProject, ImportRecord, Impor
 use plumb_core::inventory::choose::{self, ClusterSelector};
 use plumb_core::inventory::{FailedRead, RawCluster, input};
 use plumb_core::manifest::{Desired, Resource};
-use plumb_core::translate::{EmrSource, PipelineSource, Translation, pipeline};
+use plumb_core::translate::{EarlierRun, EmrSource, PipelineSource, RunTime, Translation, pipeline};
 use plumb_model::address::Address;
 use plumb_model::yaml::edit::{Step, remove, set};
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn translations() -> Vec<(String, Translation)> {
 
 /// A project's files.
 #[derive(Clone, Default)]
-struct Files(BTreeMap<String, String>);
+pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
 
 impl Files {
     fn manifests(&self) -> BTreeMap<String, String> {
@@ -35,25 +35,25 @@ impl Files {
         yaml.map(|(path, text)| (path.strip_prefix("manifests/").unwrap().to_owned(), text.clone())).collect()
     }
 
-    fn load(&self) -> Result<Desired, String> {
+    pub(crate) fn load(&self) -> Result<Desired, String> {
         cases::load(&self.manifests())
     }
 
     /// The file of each manifest.
-    fn homes(&self) -> BTreeMap<Address, String> {
+    pub(crate) fn homes(&self) -> BTreeMap<Address, String> {
         let desired = self.load().unwrap();
         let home = |r: &Resource| (r.address.clone(), desired.files.get(r.span.file).path.clone());
         desired.resources.iter().map(home).collect()
     }
 
-    fn import(&mut self, translation: &Translation) -> ImportOutcome {
+    pub(crate) fn import(&mut self, translation: &Translation) -> ImportOutcome {
         let done = self.imported(self.homes(), translation);
         self.0.extend(done.texts.clone());
         done
     }
 
     /// What an import would come to.
-    fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> ImportOutcome {
+    pub(crate) fn imported(&self, homes: BTreeMap<Address, String>, translation: &Translation) -> ImportOutcome {
         let project = ImportProject { homes, texts: self.0.clone() };
         let (folder, translation) = ("manifests/x".into(), translation.clone());
         let record = ImportRecord::new("x", "pipeline x", Vec::new());
@@ -123,6 +123,85 @@ fn what_nobody_touched_becomes_what_is_generated_from_any_case_to_another() {
     }
 }
 
+/// A run of a monthly pipeline: when its cluster was made, and of which month it is.
+fn monthly(created: &str, month: &str) -> EarlierRun {
+    let (year, only) = month.split_once('-').unwrap();
+    let args = [
+        "spark-submit",
+        "--conf",
+        &format!("spark.app.month={month}"),
+        "s3://code/load.py",
+        "--month",
+        month,
+        "--output",
+        &format!("s3://lake/out/year={year}/month={only}/"),
+        "--since",
+        "2020-01-01",
+    ];
+    let step = json!({ "Name": "load", "Config": { "Jar": "command-runner.jar", "Args": args } });
+    let input = json!({
+        "Cluster": { "Name": "sales", "ReleaseLabel": "emr-7.1.0", "AutoTerminate": true },
+        "InstanceGroups": [{ "InstanceGroupType": "CORE", "InstanceType": "m5d.xlarge", "RequestedInstanceCount": 2 }],
+        "Steps": [step],
+    });
+    let created = format!("{created}T03:10:00Z").parse().ok();
+    EarlierRun { run: RunTime { created, ..RunTime::default() }, input }
+}
+
+/// The translation of runs, the newest first.
+fn translation_of(runs: &[EarlierRun]) -> Translation {
+    let old = EmrSource::Clusters(ClusterSelector::Name("sales-*".into()));
+    let mut source = PipelineSource::of(runs[0].input.clone(), old);
+    (source.run, source.earlier) = (runs[0].run, runs[1..].to_vec());
+    pipeline(&source, &cases::options(), "x")
+}
+
+#[test]
+fn a_month_later_only_what_could_not_be_a_parameter_is_another_one() {
+    let runs = [monthly("2026-12-02", "2026-11"), monthly("2026-11-02", "2026-10"), monthly("2026-10-02", "2026-09")];
+    let mut files = Files::default();
+    files.import(&translation_of(&runs[1..]));
+    files.load().unwrap();
+    let before = files.clone();
+    files.import(&translation_of(&runs));
+    let yaml = |files: &Files| -> String { files.manifests().into_values().collect() };
+    let (was, is) = (yaml(&before), yaml(&files));
+    let diff = similar::TextDiff::from_lines(&was, &is);
+    let changed: Vec<String> = diff
+        .iter_all_changes()
+        .filter(|change| change.tag() != similar::ChangeTag::Equal)
+        .map(|change| format!("{}{}", change.tag(), change.value().trim()))
+        .collect();
+    // A property of the cluster stays EMR's, and so does the question above it.
+    assert_eq!(changed.len(), 4, "{changed:?}");
+    assert!(
+        changed.iter().all(|line| line.contains("spark.app.month") || line.contains("# DECISION: what `2026-1")),
+        "{changed:?}"
+    );
+    assert!(
+        is.contains("- \"{{job.parameters.month}}\"")
+            && is.contains("s3://lake/out/{{job.parameters.month_partition}}/")
+    );
+    assert!(is.contains("{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}"), "{is}");
+    // What is the same in both months is a constant.
+    assert!(is.contains("2020-01-01") && !is.contains("what `2020-01-01`"), "{is}");
+    let (bytes, again) = (files.0.clone(), files.import(&translation_of(&runs)));
+    assert!(again.texts.is_empty() && files.0 == bytes, "the same again is no change");
+}
+
+#[test]
+fn a_date_that_is_not_understood_is_asked_about_right_above_its_line() {
+    let mut files = Files::default();
+    files.import(&translation_of(&[monthly("2026-11-02", "2026-10")]));
+    let job = files.manifests().into_iter().find(|(path, _)| path.ends_with("job.yaml")).unwrap().1;
+    let lines: Vec<&str> = job.lines().map(str::trim).collect();
+    let at = lines.iter().position(|line| *line == "- \"2020-01-01\"").unwrap();
+    assert!(lines[at - 2].starts_with("# DECISION: what `2020-01-01` is"), "{job}");
+    for word in ["date", "period", "month", "day", "serial"] {
+        assert!(lines[at - 2].contains(word), "{job}");
+    }
+}
+
 /// Names and arguments that want to be something else than text.
 #[test]
 fn outside_text_stays_text() {
@@ -171,7 +250,7 @@ fn outside_text_stays_text() {
 }
 
 /// The places of a spec at which people may edit.
-fn places(value: &Value, at: &[Step], out: &mut Vec<Vec<Step>>) {
+pub(crate) fn places(value: &Value, at: &[Step], out: &mut Vec<Vec<Step>>) {
     let below: Vec<(Step, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(k, v)| (Step::Key(k.clone()), v)).collect(),
         Value::Array(items) => items.iter().enumerate().map(|(i, v)| (Step::Index(i), v)).collect(),

@@ -40,6 +40,9 @@ pub fn case(value: &Value) -> (Value, TranslationOptions) {
     options.policy = wanted["policy"] == true;
     options.node_types =
         wanted["node_types"].as_array().map(|l| l.iter().map(|n| n.as_str().unwrap().to_owned()).collect());
+    if let Some(answers) = wanted.get("answers") {
+        options.answers = serde_json::from_value(answers.clone()).unwrap();
+    }
     (input.clone(), options)
 }
 

@@ -14,3 +14,7 @@ pub mod yaml;
 
 /// EMR's releases and what is in each, a line a release: known to the translation and to the emulator.
 pub const EMR_RELEASES: &str = include_str!("data/releases.tsv");
+
+/// Databricks' runtimes and how long they are supported (Databricks' release notes, read on 2026-11-22): key, Spark, Scala,
+/// Java, Python, first and last day, and more.
+pub const DATABRICKS_RUNTIMES: &str = include_str!("data/runtimes.tsv");

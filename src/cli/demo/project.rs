@@ -44,7 +44,8 @@ pub fn edited(text: &str, from: &str, to: &str) -> Result<String, Failure> {
     }
 }
 
-/// The project file with one target more: the workspace and the Airflow that the demo starts.
+/// The project file with one target more: the workspace and the Airflow that the demo starts. Both are emulated, so what is
+/// undecided is tried out there, as in a target with `sandbox: true`.
 pub fn with_target(text: &str, airflow: &str) -> Result<String, Failure> {
     let target = format!(
         "    demo:\n      databricks: {{profile: demo}}\n      airflow: {{url: \"{airflow}\", dags: ../dags}}\n      \
@@ -52,7 +53,8 @@ pub fn with_target(text: &str, airflow: &str) -> Result<String, Failure> {
         emr::REGION,
         emr::ACCOUNT
     );
-    edited(text, "  targets:\n", &format!("  targets:\n{target}"))
+    let text = edited(text, "  guards: {", "  guards: {decisions: warn, ")?;
+    edited(&text, "  targets:\n", &format!("  targets:\n{target}"))
 }
 
 /// A manifest that takes over an existing object.

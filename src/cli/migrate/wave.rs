@@ -95,6 +95,7 @@ impl WaveWork {
         plan.notes.retain(|note| note.address.as_ref() == Some(&address));
         plan.teardown.clear();
         plan.unchanged = 0;
+        plan.decisions = None;
         // It is approved by the digest that the plan shows beside the wave.
         let change = plan.changes.first().map(|change| &change.digest);
         if let Some(digest) = change.or(plan.cutovers.first().map(|pending| &pending.digest)) {

@@ -309,6 +309,8 @@ mod tests {
         assert_eq!(one(tasks).line(), "GET /api/v1/dags/d/dagRuns/~/taskInstances?state=success");
         let runs = Call::get(air, "/api/v2/dags/d/dagRuns").query("order_by", "-start_date");
         assert_eq!(one(runs).line(), "GET /api/v1/dags/d/dagRuns?order_by=-start_date");
+        let newest = Call::get(air, "/api/v2/dags/d/dagRuns").query("order_by", "-run_after");
+        assert_eq!(one(newest).line(), "GET /api/v1/dags/d/dagRuns?order_by=-execution_date");
         assert_eq!(one(Call::get(air, "/api/v2/monitor/health")).path, "/api/v1/health");
         let run = Call::create(air, "/api/v2/dags/x/dagRuns", json!({"logical_date": null, "conf": {}}), "/dag_run_id");
         assert_eq!(one(run).body, Some(json!({"conf": {}})));
@@ -382,5 +384,14 @@ mod tests {
         let call = Call::get(System::Airflow, "/api/v2/variables/x");
         let variable = json!({"key": "x", "value": "2026-10-01T04:00:00+00:00"});
         assert_eq!(answer(&call, variable.clone()), variable);
+        // What a task was given in a run: `{{ ts }}` of Airflow 2 stays what it is.
+        let tasks = Call::get(System::Airflow, "/api/v2/dags/d/dagRuns/r/taskInstances");
+        let row = |at: &str| {
+            json!({"task_instances": [{"start_date": at, "rendered_fields": {
+            "steps": [{"Args": ["2026-10-01T04:00:00+00:00"]}]}}, {"start_date": null}], "total_entries": 2})
+        };
+        assert_eq!(answer(&tasks, row("2026-10-01T04:00:00+00:00")), row("2026-10-01T04:00:00Z"));
+        let returned = Call::get(System::Airflow, "/api/v2/dags/d/dagRuns/r/taskInstances/t/xcomEntries/return_value");
+        assert_eq!(answer(&returned, variable.clone()), variable);
     }
 }

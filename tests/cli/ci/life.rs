@@ -55,6 +55,32 @@ fn the_comment_says_what_is_not_known() {
 }
 
 #[test]
+fn open_decisions_are_said_and_wait() {
+    let mut host = Host::new();
+    host.branch(200);
+    let undecided = job("churn", "  # DECISION: how long @team\n  timeout_seconds: 600\n");
+    host.world.commit_file("manifests/churn/job.yaml", &undecided, "Add churn");
+    host.open(REPOSITORY);
+    host.preview("").code(3);
+    let shown = host.comment();
+    assert!(shown.contains("\n**1 decision open in 1 pipeline; `plumb validate` lists them.**\n"), "{shown}");
+    let open =
+        "! DatabricksJob/churn: a decision is open in its manifest: how long @team\n  to allow it: decide, and delete";
+    assert!(shown.contains(open), "{shown}");
+    assert!(shown.contains("\n! to decide: how long @team (manifests/churn/job.yaml:11)\n"), "{shown}");
+    host.merge();
+    // What is decided was approved with it, and is done.
+    host.apply("").code(3).says("the plan is the one that was approved").says("Apply: 1 done.");
+    assert_eq!(host.timeout(), 200);
+    assert!(!host.world.sandbox.has_job("churn"));
+    let ended = host.comment();
+    assert!(ended.contains("**Not wholly applied: 1 done, exit code 3.**"), "{ended}");
+    // Whoever may goes past it: merging has approved it.
+    host.apply("--override decisions").code(0).says("overridden: a decision is open");
+    assert!(host.world.sandbox.has_job("churn"));
+}
+
+#[test]
 fn an_edit_between_review_and_merge_is_refused_shown_and_approved_anew() {
     let mut host = Host::new();
     host.branch(200);

@@ -7,7 +7,7 @@ use plumb_core::translate::{Fate, Translation, translate};
 use serde_json::Value;
 use std::path::Path;
 
-fn same(path: &Path, text: &str, wrong: &mut Vec<String>) {
+pub(super) fn same(path: &Path, text: &str, wrong: &mut Vec<String>) {
     if std::env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
         std::fs::write(path, text).unwrap();
     }
@@ -45,6 +45,11 @@ fn shown(args: &[String], translation: &Translation) -> String {
     let of_step = |field: &str| field.starts_with("Steps[0]");
     for decision in translation.decisions.iter().filter(|d| of_step(&d.field)) {
         out.push_str(&format!("  decision at {}: {}\n", decision.field, render::value::visible(&decision.what)));
+    }
+    for (field, words) in translation.account.left_out.iter().filter(|(field, _)| of_step(field)) {
+        for gone in words {
+            out.push_str(&format!("  left out of {field}: {}: {}\n", gone.word, gone.why));
+        }
     }
     for (field, fate) in translation.account.fates.iter().filter(|(field, _)| of_step(field)) {
         if let Fate::Dropped { why } = fate {

@@ -1,11 +1,12 @@
 //! What holds for every input: nothing is lost, nothing is claimed that is not so, nothing panics.
 
 use super::cases::{self, all_text, files, load, translated, with_steps, written};
-use plumb_core::translate::{Fate, Translation, find, translate};
+use plumb_core::inventory::choose::ClusterSelector;
+use plumb_core::translate::{EmrSource, Fate, PipelineSource, Translation, find, pipeline, translate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every scalar of a value by its place, walked here anew: the account has to have the very same.
 fn leaves(value: &Value, at: String, out: &mut BTreeMap<String, Value>) {
@@ -37,7 +38,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Holds a translation against its input; what is wrong with it.
-fn faults(input: &Value, translation: &Translation) -> Vec<String> {
+pub(super) fn faults(input: &Value, translation: &Translation) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut all = BTreeMap::new();
     leaves(input, String::new(), &mut all);
@@ -63,6 +64,10 @@ fn faults(input: &Value, translation: &Translation) -> Vec<String> {
             && let Some((_, key)) = to.split_once(".spark_conf.")
             && let Some(given) = all.get(field).map(text)
         {
+            if key.ends_with("JavaOptions") {
+                wrong.extend(words_lost(field, &given, key, translation));
+                continue;
+            }
             let clusters = translation.documents.iter().flat_map(|d| d.spec["job_clusters"].as_array().cloned());
             let mut values = clusters.flatten().filter_map(|c| c["new_cluster"]["spark_conf"].get(key).map(text));
             if !["--conf", "-c"].contains(&given.as_str()) && !values.any(|v| given.replace("${", "$${").ends_with(&v))
@@ -71,6 +76,7 @@ fn faults(input: &Value, translation: &Translation) -> Vec<String> {
             }
         }
     }
+    wrong.extend(repeated(translation));
     for decision in &translation.decisions {
         if decision.what.is_empty()
             || decision.why.is_empty()
@@ -84,6 +90,32 @@ fn faults(input: &Value, translation: &Translation) -> Vec<String> {
         wrong.push(problems);
     }
     wrong
+}
+
+/// Of options of the Java machine each word is in the manifest, or told as left out.
+fn words_lost(field: &str, given: &str, key: &str, translation: &Translation) -> Vec<String> {
+    let clusters = translation.documents.iter().flat_map(|d| d.spec["job_clusters"].as_array().cloned());
+    let values: Vec<String> =
+        clusters.flatten().filter_map(|c| c["new_cluster"]["spark_conf"].get(key).map(text)).collect();
+    let told: String = translation.account.left_out.get(field).into_iter().flatten().map(|w| w.word.as_str()).collect();
+    let options = given.split_once("JavaOptions=").map_or(given, |(_, options)| options);
+    let is_there = |word: &&str| {
+        let bare = word.replace(['"', '\''], "").replace("${", "$${");
+        let plain = bare.replace("$${", "${");
+        ["--conf", "-c", "--driver-java-options"].contains(word)
+            || values.iter().any(|v| v.contains(&bare))
+            || told.contains(&plain)
+            || told.contains(&format!("{}=(secret)", plain.split('=').next().unwrap_or_default()))
+    };
+    let lost = options.split_whitespace().filter(|word| !is_there(word));
+    lost.map(|word| format!("{field}: {word} is neither at {key} nor told as left out")).collect()
+}
+
+/// Questions that are asked more than once.
+fn repeated(translation: &Translation) -> Vec<String> {
+    let mut asked = BTreeSet::new();
+    let again = translation.decisions.iter().filter(|d| !asked.insert(d.what.as_str()));
+    again.map(|d| format!("asked again: {} at {}", d.what, d.field)).collect()
 }
 
 fn holds(input: &Value, translation: &Translation) {
@@ -106,6 +138,23 @@ fn every_value_of_every_case_is_accounted_for() {
 }
 
 #[test]
+fn no_pipeline_asks_the_same_twice() {
+    for (name, case) in files("clusters") {
+        let (input, options) = cases::case(&case);
+        for old in [
+            EmrSource::Clusters(ClusterSelector::Ids(vec!["j-1".into()], "no pattern selects them alone")),
+            EmrSource::Application("00app".into()),
+        ] {
+            let translation = pipeline(&PipelineSource::of(input.clone(), old), &options, "nightly");
+            assert_eq!(repeated(&translation), [""; 0], "{name}");
+            for fate in translation.account.fates.values() {
+                assert!(!matches!(fate, Fate::Decision(i) if translation.decisions.get(*i).is_none()), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_law_can_be_broken() {
     let input = with_steps(&[vec!["spark-submit".into(), "s3://a/b.py".into()]]);
     let whole = translate(&input, &cases::options());
@@ -113,6 +162,9 @@ fn the_law_can_be_broken() {
     let mut less = whole.clone();
     less.account.fates.pop_first();
     assert!(!faults(&input, &less).is_empty());
+    let mut again = whole.clone();
+    again.decisions.extend(whole.decisions.first().cloned());
+    assert!(!faults(&input, &again).is_empty());
     let mut moved = whole.clone();
     let fate = Fate::Translated { to: "tasks[nobody]".into() };
     moved.account.fates.insert("Cluster.Name".into(), fate);

@@ -2,6 +2,7 @@
 //!
 //! `PLUMB_SKIP_AIRFLOW2=1` leaves Airflow 2 out.
 
+mod emr;
 mod life;
 mod logs;
 mod project;
@@ -179,6 +180,21 @@ async fn a_wave_is_cut_over_and_taken_back_on_airflow_2() {
     }
     let _turn = ONE.lock().await;
     wave::play(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pipelines_are_taken_from_airflow_3() {
+    let _turn = ONE.lock().await;
+    emr::play(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pipelines_are_taken_from_airflow_2() {
+    if without_airflow_2() {
+        return;
+    }
+    let _turn = ONE.lock().await;
+    emr::play(2).await;
 }
 
 fn without_airflow_2() -> bool {

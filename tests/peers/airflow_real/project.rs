@@ -77,6 +77,16 @@ impl Project {
         std::fs::write(path, text).unwrap();
     }
 
+    /// The text of a file of the project.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// The address of the emulated EMR.
+    pub fn emr(&self) -> String {
+        self.workspace.emr_url().unwrap()
+    }
+
     /// Removes every manifest.
     pub fn clear(&self) {
         std::fs::remove_dir_all(self.path("manifests")).unwrap();

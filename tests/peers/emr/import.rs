@@ -201,12 +201,13 @@ fn what_people_did_stays_and_the_rest_follows() {
     let job = "manifests/sales/job.yaml";
     world.edit(job, "max_concurrent_runs: 1", "max_concurrent_runs: 2   # as agreed");
     world.edit(job, "node_type_id: m5d.2xlarge", "node_type_id: i3.xlarge");
-    let question = "# DECISION: as whom the job runs, and in which access mode";
     let before = world.read(job);
     let lines: Vec<&str> = before.lines().collect();
-    let start = lines.iter().position(|line| line.trim() == question).unwrap_or_else(|| panic!("{before}"));
-    let block = lines[start..].iter().take_while(|line| line.trim().starts_with("#"));
-    let block: String = block.take(2).map(|line| format!("{line}\n")).collect();
+    let is_question = |line: &str| line.trim().starts_with("# DECISION: ");
+    let start = lines.iter().position(|line| is_question(line)).unwrap_or_else(|| panic!("{before}"));
+    let question = lines[start].trim();
+    let rest = lines[start + 1..].iter().take_while(|line| line.trim().starts_with("#") && !is_question(line));
+    let block: String = lines[start..=start].iter().chain(rest).map(|line| format!("{line}\n")).collect();
     world.edit(job, &block, "");
     world.edit(job, "  tags:\n    team: bi\n", "");
     std::fs::remove_file(world.folder.path().join("manifests/sales-eu/migration.yaml")).unwrap();
@@ -427,7 +428,7 @@ fn the_workspace_says_which_runtimes_there_are() {
     assert!(done.status.success() && err.contains("those that the target's workspace lists"), "{out}{err}");
     let files = world.files();
     assert!(
-        files["manifests/etl/job.yaml"].contains("spark_version: \"13.3.x-scala2.12\""),
+        files["manifests/etl/job.yaml"].contains("spark_version: \"16.4.x-scala2.12\""),
         "{:?}",
         files["manifests/etl/job.yaml"]
     );

@@ -48,7 +48,7 @@ pub struct RunEndForecast {
 
 /// An earlier run of the same DAG: when each task ended, in seconds after the tick, and whether it made its deadline.
 #[derive(Clone, Debug)]
-pub struct EarlierRun {
+pub struct RunEndSample {
     pub ended_after: BTreeMap<String, u64>,
     pub was_in_time: bool,
 }
@@ -116,13 +116,13 @@ fn end_of(task: &TaskProgress, begin: Ends, now: Timestamp, forecast: &mut RunEn
 
 /// Of the earlier runs that had no more of these tasks done at this time after their tick, how many made their deadline, and
 /// how many there are.
-pub fn as_far(earlier: &[EarlierRun], tasks: &[TaskProgress], after_tick: u64) -> (usize, usize) {
+pub fn as_far(earlier: &[RunEndSample], tasks: &[TaskProgress], after_tick: u64) -> (usize, usize) {
     let open = |task: &&TaskProgress| !matches!(task.phase, TaskPhase::Done { .. });
-    let is_as_far = |run: &&EarlierRun| {
+    let is_as_far = |run: &&RunEndSample| {
         let done_then = |task: &TaskProgress| run.ended_after.get(&task.id).is_some_and(|ended| *ended <= after_tick);
         tasks.iter().all(|task| run.ended_after.contains_key(&task.id)) && !tasks.iter().filter(open).any(done_then)
     };
-    let alike: Vec<&EarlierRun> = earlier.iter().filter(is_as_far).collect();
+    let alike: Vec<&RunEndSample> = earlier.iter().filter(is_as_far).collect();
     (alike.iter().filter(|run| run.was_in_time).count(), alike.len())
 }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn earlier_runs_that_were_no_further_tell_how_it_went_on() {
-        let run = |ends: [u64; 4], was_in_time| EarlierRun {
+        let run = |ends: [u64; 4], was_in_time| RunEndSample {
             ended_after: ["a", "b", "c", "d"].into_iter().map(str::to_owned).zip(ends).collect(),
             was_in_time,
         };

@@ -5,7 +5,7 @@
 //! task. A task's times are those of its last try.
 
 use super::facts::{KeptRuns, RunResult};
-use super::run_end::{EarlierRun, RunEndForecast, TaskPhase, TaskProgress, as_far, forecast};
+use super::run_end::{RunEndForecast, RunEndSample, TaskPhase, TaskProgress, as_far, forecast};
 use super::sla::deadline_of;
 use crate::kinds::airflow::dag_runs;
 use crate::kinds::airflow::dag_spec::DagSpec;
@@ -122,18 +122,18 @@ fn progress(dag: &DagSpec, current: &[Value], before: &[&Value], kept: &dyn Fn(&
 }
 
 /// The earlier runs of which every task ended well and the tick is known.
-fn earlier_runs(tasks: &[TaskProgress], before: &[&Value], deadline: SignedDuration) -> Vec<EarlierRun> {
-    let mut runs: BTreeMap<&str, EarlierRun> = BTreeMap::new();
+fn earlier_runs(tasks: &[TaskProgress], before: &[&Value], deadline: SignedDuration) -> Vec<RunEndSample> {
+    let mut runs: BTreeMap<&str, RunEndSample> = BTreeMap::new();
     for row in before.iter().filter(|row| row["state"] == "success") {
         let (Some(run), Some(task)) = (row["dag_run_id"].as_str(), row["task_id"].as_str()) else { continue };
         let (Some(tick), Some(ended)) = (time(row, "run_after"), time(row, "end_date")) else { continue };
-        let one = runs.entry(run).or_insert_with(|| EarlierRun { ended_after: BTreeMap::new(), was_in_time: true });
+        let one = runs.entry(run).or_insert_with(|| RunEndSample { ended_after: BTreeMap::new(), was_in_time: true });
         let after = ended.duration_since(tick);
         one.was_in_time &= after <= deadline;
         one.ended_after.insert(task.to_owned(), u64::try_from(after.as_secs()).unwrap_or(0));
     }
     let all: BTreeSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-    let is_whole = |run: &EarlierRun| all.iter().all(|id| run.ended_after.contains_key(*id));
+    let is_whole = |run: &RunEndSample| all.iter().all(|id| run.ended_after.contains_key(*id));
     runs.into_values().filter(is_whole).collect()
 }
 

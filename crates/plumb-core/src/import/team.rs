@@ -6,13 +6,18 @@ use plumb_model::yaml::{FileId, Limits, Node, Problems, edit, parse};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The questions of several translations: of each answer the first.
+/// The questions of several translations: one of each answer, with all that they gave rise to.
 pub fn questions<'t>(all: impl IntoIterator<Item = &'t TeamQuestion>) -> Vec<TeamQuestion> {
-    let mut by: BTreeMap<TeamAnswer, &TeamQuestion> = BTreeMap::new();
+    let mut by: BTreeMap<TeamAnswer, TeamQuestion> = BTreeMap::new();
     for question in all {
-        by.entry(question.answer).or_insert(question);
+        match by.get_mut(&question.answer) {
+            Some(known) => known.add(question.clone()),
+            None => {
+                by.insert(question.answer, question.clone());
+            }
+        }
     }
-    by.into_values().cloned().collect()
+    by.into_values().collect()
 }
 
 /// The text of plumb.yaml with the questions that are neither answered in it, nor stand in it, nor were `asked` before. An

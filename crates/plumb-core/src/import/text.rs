@@ -47,16 +47,20 @@ pub fn merged(text: &str, base: Option<&GeneratedManifest>, made: &GeneratedMani
         }
     }
     for (old, new) in &asked.reworded {
+        // One that stood inside a value that is another now went with it.
         let after = instead(&out.text, old, new);
-        out.take(address, after, &says);
+        if !out.take(address, after, &says) {
+            out.ask(address, new, &says);
+        }
+    }
+    let mut stand = CommentCounts::default();
+    for question in &asked.same {
+        if !stand.takes(&out.text, question) {
+            out.ask(address, question, &says);
+        }
     }
     for question in &asked.fresh {
-        // Where its own line cannot have a comment, the whole spec's can.
-        for place in [question.place.as_str(), ""] {
-            if out.take(address, beside(&out.text, address, question, place), &says) {
-                break;
-            }
-        }
+        out.ask(address, question, &says);
     }
     out.open = asked.open;
     Some(out)
@@ -68,6 +72,15 @@ impl Text {
         let Some(text) = text.filter(|text| spec(text, address).as_ref() == Some(says)) else { return false };
         self.text = text;
         true
+    }
+
+    /// Puts a question above its line; where that cannot have a comment, the whole spec's can.
+    fn ask(&mut self, address: &Address, question: &DecisionComment, says: &Value) {
+        for place in [question.place.as_str(), ""] {
+            if self.take(address, beside(&self.text, address, question, place), says) {
+                break;
+            }
+        }
     }
 }
 
@@ -97,6 +110,8 @@ struct Asked<'q> {
     gone: Vec<&'q DecisionComment>,
     /// Those that are asked in other words: the old ones and the new.
     reworded: Vec<(&'q DecisionComment, &'q DecisionComment)>,
+    /// Those that are asked in the same words, and are open.
+    same: Vec<&'q DecisionComment>,
     /// Those that are asked for the first time.
     fresh: Vec<&'q DecisionComment>,
     open: Vec<bool>,
@@ -116,8 +131,10 @@ impl<'q> Asked<'q> {
                 continue;
             };
             let open = stand.takes(text, before) && !is_answered(question, &was.spec, theirs);
-            if open && before.lines != question.lines {
-                asked.reworded.push((before, question));
+            match (open, before.lines == question.lines) {
+                (true, true) => asked.same.push(question),
+                (true, false) => asked.reworded.push((before, question)),
+                (false, _) => {}
             }
             asked.open.push(open);
         }

@@ -83,6 +83,35 @@ fn what_emr_says_anew_is_written_and_nothing_else() {
 }
 
 #[test]
+fn a_question_about_an_element_stands_above_it_also_when_the_list_is_another_one() {
+    let of = |month: &str, words: &str| {
+        let mut made = made(4, "m5", month);
+        made.questions =
+            vec![question("tasks[load].args[1]", words), question("tasks[load].args[0]", "whether it stays")];
+        made
+    };
+    let (first, second) = (of("2026-09", "whether 2026-09 stays"), of("2026-10", "whether 2026-10 stays"));
+    let text = TEXT.replace("args: [--month, '2026-09']", "args:\n        - --month\n        - '2026-09'");
+    let without =
+        text.lines().filter(|line| !line.trim_start().starts_with("# DECISION") && !line.contains("until then"));
+    let without: String = without.map(|line| format!("{line}\n")).collect();
+    let none = GeneratedManifest { questions: Vec::new(), ..first.clone() };
+    let begun = merged(&without, Some(&none), &first).unwrap().text;
+    let above = |text: &str, item: &str, asked: &str| {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let at = lines.iter().position(|line| line.trim_matches(|c| "- \"'".contains(c)) == item).unwrap();
+        assert_eq!(lines[at - 2], format!("# DECISION: {asked}"), "{text}");
+    };
+    above(&begun, "2026-09", "whether 2026-09 stays");
+    let (told, open) = lines(&begun, Some(&first), &second);
+    assert_eq!(open, [true, true], "{told}");
+    let after = merged(&begun, Some(&first), &second).unwrap().text;
+    above(&after, "2026-10", "whether 2026-10 stays");
+    above(&after, "month", "whether it stays");
+    assert_eq!(after.matches("# DECISION").count(), 2, "{after}");
+}
+
+#[test]
 fn what_was_decided_does_not_come_back() {
     let base = made(4, "m5", "2026-09");
     let now = made(6, "m5", "2026-09");

@@ -17,7 +17,7 @@ pub struct Listed {
     /// Whether a secret was hidden in the name, so that it is not what EMR calls the cluster.
     pub masked: bool,
     pub ended: bool,
-    created: Option<Timestamp>,
+    pub created: Option<Timestamp>,
 }
 
 /// Clusters of one name, dates and serials apart; the oldest first.
@@ -150,6 +150,25 @@ fn candidates(names: &BTreeSet<&str>) -> Vec<String> {
     globs
 }
 
+/// Which two of the runs before the newest show best what changes from run to run, the newer first. `times` are those of
+/// all runs, the oldest first.
+///
+/// The first is of another day than the newest, and the second of another month or at least of another day again: two runs
+/// of one day do not show what a day changes. Where there are no such ones, the runs right before.
+pub fn two_before(times: &[Option<Timestamp>]) -> Vec<usize> {
+    let Some((newest, before)) = times.split_last() else { return Vec::new() };
+    let day = |time: &Option<Timestamp>| time.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date());
+    let month = |time: &Option<Timestamp>| day(time).map(|day| day.first_of_month());
+    let last = |is: &dyn Fn(usize) -> bool| (0..before.len()).rev().find(|at| is(*at));
+    let first = last(&|at| day(&before[at]) != day(newest)).or_else(|| before.len().checked_sub(1));
+    let Some(first) = first else { return Vec::new() };
+    let months = [month(newest), month(&before[first])];
+    let second = last(&|at| at < first && months[0] == months[1] && month(&before[at]) != months[0])
+        .or_else(|| last(&|at| at < first && day(&before[at]) != day(&before[first])))
+        .or_else(|| last(&|at| at != first));
+    std::iter::once(first).chain(second).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +181,21 @@ mod tests {
                     "Status": { "State": state, "Timeline": { "CreationDateTime": 1_790_000_000 + at } } })
         };
         names.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn the_runs_before_are_of_other_days_and_months() {
+        let two = |days: &[&str]| {
+            let times: Vec<Option<Timestamp>> =
+                days.iter().map(|day| format!("{day}T04:00:00Z").parse().ok()).collect();
+            two_before(&times)
+        };
+        assert_eq!(two(&["2026-08-02", "2026-09-02", "2026-10-02"]), [1, 0]);
+        assert_eq!(two(&["2026-09-29", "2026-09-30", "2026-10-01", "2026-10-02", "2026-10-02"]), [2, 1]);
+        assert_eq!(two(&["2026-10-01", "2026-10-02", "2026-10-03"]), [1, 0]);
+        assert_eq!(two(&["2026-10-03", "2026-10-03"]), [0]);
+        assert_eq!(two(&["2026-10-03"]), [0; 0]);
+        assert_eq!(two_before(&[None, None, None]), [1, 0]);
     }
 
     #[test]

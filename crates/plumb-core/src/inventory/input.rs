@@ -17,7 +17,9 @@ pub fn cluster(cluster: &RawCluster, name: &str) -> Value {
     input.insert("Cluster".into(), described);
     // A translation takes them as the API lists them: the newest first.
     let steps: Vec<Value> = cluster.steps.iter().rev().map(hidden).collect();
-    input.insert("Steps".into(), Value::from(undated(steps, "Name")));
+    // Of a cluster that stays up the names tell which steps are runs of one: the translation takes the dates out of them.
+    let stays = cluster.described["AutoTerminate"] == false;
+    input.insert("Steps".into(), Value::from(if stays { steps } else { undated(steps, "Name") }));
     let Some(details) = &cluster.details else { return Value::Object(input) };
     let lists = [
         ("InstanceGroups", &details.groups),
@@ -39,28 +41,38 @@ pub fn cluster(cluster: &RawCluster, name: &str) -> Value {
 
 /// All that was said of an application of EMR Serverless and of the newest run of each of its jobs.
 pub fn application(read: &ServerlessApplication) -> Value {
+    application_before(read, 0)
+}
+
+/// The same of the run before the newest of each job, the one before that and so on, of those that were read.
+pub fn application_before(read: &ServerlessApplication, number: usize) -> Value {
     let mut runs: Vec<&JobRun> = read.runs.iter().flatten().collect();
     runs.sort_by_key(|run| (std::cmp::Reverse(time(&run.listed, "/createdAt")), run.listed["id"].to_string()));
     // Named together with the others: a run that is alone with its number would not be known for one of many.
     let names: Vec<String> = runs.iter().map(|run| serverless::name(run)).collect();
     let grouped = pattern::group(names.iter().map(String::as_str));
+    let mut before: BTreeMap<&String, usize> = BTreeMap::new();
     let described = runs.iter().zip(&names).filter_map(|(run, name)| {
         let mut run = hidden(run.described.as_ref()?);
-        run["name"] = json!(grouped.get(name).unwrap_or(name));
-        Some(run)
+        let name = grouped.get(name).unwrap_or(name);
+        let count = before.entry(name).or_default();
+        *count += 1;
+        run["name"] = json!(name);
+        (*count == number + 1).then_some(run)
     });
-    json!({ "application": hidden(&read.described), "jobRuns": described.collect::<Vec<_>>() })
+    let described: Vec<Value> = described.collect();
+    json!({ "application": hidden(&read.described), "jobRuns": described })
 }
 
-/// Takes what changes from run to run out of names, unless two would then have the same.
+/// Takes what changes from run to run out of names. Names that small numbers tell apart keep those, and others that are then
+/// the same are numbered by whoever needs them apart: a date in a name would be another task in each month.
 pub(super) fn undated(mut all: Vec<Value>, member: &str) -> Vec<Value> {
     let names: BTreeSet<String> = all.iter().filter_map(|one| one[member].as_str().map(str::to_owned)).collect();
     let grouped: BTreeMap<String, String> = pattern::group(names.iter().map(String::as_str));
-    if grouped.values().collect::<BTreeSet<_>>().len() == names.len() {
-        for one in &mut all {
-            if let Some(name) = one[member].as_str().and_then(|name| grouped.get(name)) {
-                one[member] = json!(name);
-            }
+    let alone = |name: &String| grouped.values().filter(|other| *other == name).count() == 1;
+    for one in &mut all {
+        if let Some((name, grouped)) = one[member].as_str().and_then(|name| Some((name, grouped.get(name)?))) {
+            one[member] = json!(if alone(grouped) { grouped.clone() } else { pattern::undated(name) });
         }
     }
     all
@@ -154,10 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_a_month_tells_apart_stay() {
-        let named = |names: &[&str]| undated(names.iter().map(|n| json!({ "Name": n })).collect(), "Name");
-        assert_eq!(named(&["load 2026-09", "load 2026-10"])[1]["Name"], "load 2026-10");
-        assert_eq!(named(&["load 2026-10", "load 2026-10", "x"])[0]["Name"], "load");
+    fn no_date_stays_in_a_name_and_small_numbers_do() {
+        let named = |names: &[&str]| -> Vec<String> {
+            let all = undated(names.iter().map(|n| json!({ "Name": n })).collect(), "Name");
+            all.iter().filter_map(|one| one["Name"].as_str().map(str::to_owned)).collect()
+        };
+        assert_eq!(named(&["load 2026-09", "load 2026-10"]), ["load", "load"]);
+        assert_eq!(named(&["load 2026-10", "load 2026-10", "x"]), ["load", "load", "x"]);
+        assert_eq!(
+            named(&["part-1 of 2026-10", "part-2 of 2026-10", "part-3 of 2026-10"]),
+            ["part-1 of", "part-2 of", "part-3 of"]
+        );
+    }
+
+    #[test]
+    fn names_of_a_cluster_that_stays_up_keep_what_tells_rounds_apart() {
+        let mut read = of_account();
+        read.described["AutoTerminate"] = json!(false);
+        assert_eq!(cluster(&read, "sales")["Steps"][1]["Name"], "load 2026-10");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod request;
 pub mod serverless;
 mod summary;
 pub mod support;
+pub mod written;
 
 pub use depends::Depends;
 pub use history::Spread;

@@ -24,6 +24,11 @@ pub fn of(name: &str) -> String {
     shown(&parts(name))
 }
 
+/// What stays of the name by itself: unlike [`group`] it keeps small numbers.
+pub fn undated(name: &str) -> String {
+    lasting(&parts(name))
+}
+
 /// Which pipeline each of these names belongs to, by name. `sales` and `sales-2026-09` are one: both are called `sales`.
 pub fn group<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<&str, Vec<NamePart>> = names.into_iter().map(|name| (name, parts(name))).collect();

@@ -2,11 +2,11 @@
 
 use super::document::{self, DocumentRole, Metadata};
 use super::expand::Expander;
-use super::read::Reader;
+use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, Lifecycle, ManifestSource, Removal, Request, Resource, Vault, Warning, accept::accept, checks,
-    develop, patch, price_books, refs, teardown_guard, waves,
+    Address, Desired, Lifecycle, ManifestSource, OpenDecision, Removal, Request, Resource, Vault, Warning,
+    accept::accept, checks, develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
@@ -87,7 +87,8 @@ pub fn names(
     kinds: &[&'static dyn Kind],
 ) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
-    let nodes = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
+    let documents = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
+    let nodes = documents.into_iter().map(|document| document.node).collect();
     let setup = setup::open(nodes, kinds, &mut problems)?;
     let target = setup::choose(&setup, request, &mut problems)?;
     Some((setup.project.name.clone(), target.name.clone()))
@@ -102,7 +103,8 @@ fn run(
     problems: &mut Problems,
 ) -> Option<Desired> {
     let mut reader = Reader::new(source, files);
-    let nodes = reader.project(PROJECT_FILE, problems)?;
+    let documents = reader.project(PROJECT_FILE, problems)?;
+    let (nodes, questions): (Vec<_>, Vec<_>) = documents.into_iter().map(|one| (one.node, one.decisions)).unzip();
     let setup = setup::open(nodes, kinds, problems)?;
     let target = setup::choose(&setup, request, problems)?;
     let user = setup::developer(&target, request, problems);
@@ -120,8 +122,8 @@ fn run(
         astray: Vec::new(),
         guesser: Guesser::default(),
     };
-    manifests.into_iter().for_each(|node| documents.add(node, problems));
-    patches.into_iter().for_each(|node| documents.patch(node, problems));
+    manifests.into_iter().for_each(|one| documents.add(one, problems));
+    patches.into_iter().for_each(|one| documents.patch(one, problems));
     let Documents { known, list, astray, .. } = documents;
 
     let project = setup.project.clone();
@@ -152,7 +154,8 @@ fn run(
             document.kind.read(&spec, problems, &mut noted);
             continue;
         }
-        ready.push(Ready { address: document.address, kind: document.kind, span: document.span, metadata, spec });
+        let Document { address, kind, span, decisions, .. } = document;
+        ready.push(Ready { address, kind, span, metadata, spec, decisions });
     }
     waves::assume_paused(ready.iter_mut().map(|ready| (&ready.address, ready.kind, &mut ready.spec)).collect());
 
@@ -185,6 +188,7 @@ fn run(
                 node,
                 span: ready.span,
                 references: each_once(resolved.ids),
+                decisions: ready.decisions,
             });
         }
     }
@@ -204,7 +208,8 @@ fn run(
     }
     price_books::one_a_region(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
-    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted })
+    let questions = questions.into_iter().flatten().collect();
+    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted, questions })
 }
 
 /// A document whose kind and name are known.
@@ -215,6 +220,8 @@ struct Document {
     span: Span,
     metadata: Node,
     spec: Node,
+    /// What is open in it and in its patches.
+    decisions: Vec<OpenDecision>,
     /// Whether it has no place among the others: it has no name, or another one's. Its mistakes are told all the same.
     is_astray: bool,
 }
@@ -227,6 +234,7 @@ struct Ready {
     /// `None` when it has mistakes.
     metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
     spec: Node,
+    decisions: Vec<OpenDecision>,
 }
 
 struct Documents<'a> {
@@ -243,7 +251,8 @@ struct Documents<'a> {
 }
 
 impl Documents<'_> {
-    fn add(&mut self, node: Node, problems: &mut Problems) {
+    fn add(&mut self, document: ReadDocument, problems: &mut Problems) {
+        let ReadDocument { node, decisions } = document;
         let opened = document::open(&node, DocumentRole::Manifest, problems);
         let is_named = opened.is_some();
         let named = opened.or_else(|| Some((node.get("kind")?.as_str()?.to_owned(), String::new())));
@@ -269,13 +278,14 @@ impl Documents<'_> {
         let is_astray = !is_named || first.is_some();
         match (part(&node, "metadata"), spec) {
             (Some(metadata), Some(spec)) if !is_astray => {
-                let document = Document { address: address.clone(), kind, name_span, span, metadata, spec, is_astray };
-                self.list.insert(address, document);
+                let named = address.clone();
+                let document = Document { address, kind, name_span, span, metadata, spec, decisions, is_astray };
+                self.list.insert(named, document);
             }
             // Metadata that cannot be named has been looked at when the document was opened.
             (_, Some(spec)) if is_astray => {
                 let metadata = Node { span, tree: Tree::Null };
-                self.astray.push(Document { address, kind, name_span, span, metadata, spec, is_astray });
+                self.astray.push(Document { address, kind, name_span, span, metadata, spec, decisions, is_astray });
             }
             _ => {
                 self.known.insert(address);
@@ -283,7 +293,8 @@ impl Documents<'_> {
         }
     }
 
-    fn patch(&mut self, node: Node, problems: &mut Problems) {
+    fn patch(&mut self, patch: ReadDocument, problems: &mut Problems) {
+        let ReadDocument { node, decisions: more } = patch;
         let Some((kind, name)) = document::open(&node, DocumentRole::Patch, problems) else { return };
         let address = Address { kind, name };
         if self.kind(&address.kind, &node, problems).is_none() || self.known.contains(&address) {
@@ -308,7 +319,8 @@ impl Documents<'_> {
             Some(changes) => patch::merge(document.spec, changes, document.kind.rules(), problems),
             None => document.spec,
         };
-        self.list.insert(address, Document { metadata, spec, ..document });
+        let decisions = document.decisions.into_iter().chain(more).collect();
+        self.list.insert(address, Document { metadata, spec, decisions, ..document });
     }
 
     /// The kind of that name, unless the project leaves it alone.

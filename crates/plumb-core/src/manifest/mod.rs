@@ -38,6 +38,8 @@ pub struct Resource {
     pub span: Span,
     /// The resources that the spec refers to, in order, each once.
     pub references: Vec<Address>,
+    /// The decisions that are open in its document and in its patches, in their order.
+    pub decisions: Vec<OpenDecision>,
 }
 
 /// `metadata.lifecycle`.
@@ -93,6 +95,8 @@ pub struct Desired {
     pub developer: Option<String>,
     /// What is no mistake in the manifests, and yet worth knowing.
     pub noted: Vec<Warning>,
+    /// The questions that are open in plumb.yaml. They are of all manifests alike, and none waits for them.
+    pub questions: Vec<OpenDecision>,
 }
 
 impl Desired {
@@ -162,6 +166,7 @@ pub enum Author {
 mod accept;
 mod answers_check;
 mod checks;
+mod decisions;
 mod develop;
 mod document;
 mod expand;
@@ -183,6 +188,7 @@ mod walk;
 mod warnings;
 mod waves;
 
+pub use decisions::{DecisionCount, OpenDecision, decision_lines};
 pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use forecast_check::forecast_place;

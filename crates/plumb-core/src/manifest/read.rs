@@ -1,5 +1,6 @@
 //! Reading files of a [`ManifestSource`] within bounds.
 
+use super::decisions::{self, OpenDecision};
 use super::setup::Folder;
 use super::source::{MOST_BYTES, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_below};
 use plumb_model::yaml::{Files, Limits, Node, Problems, parse};
@@ -7,6 +8,12 @@ use std::collections::BTreeSet;
 
 /// The most values that all files may have together.
 const MOST_NODES: usize = 4_000_000;
+
+/// A document of a file, and what is open in it.
+pub(super) struct ReadDocument {
+    pub node: Node,
+    pub decisions: Vec<OpenDecision>,
+}
 
 /// Reads and parses files, and counts what they come to.
 pub(super) struct Reader<'a> {
@@ -25,7 +32,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The documents of the project file; `None` when it cannot be read, which is reported.
-    pub(super) fn project(&mut self, path: &str, problems: &mut Problems) -> Option<Vec<Node>> {
+    pub(super) fn project(&mut self, path: &str, problems: &mut Problems) -> Option<Vec<ReadDocument>> {
         let found = match self.source.list(path) {
             Ok(found) => found,
             Err(why) => {
@@ -38,7 +45,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The documents of every file in these folders, in the order of paths, without those in `except`.
-    pub(super) fn folders(&mut self, folders: &[Folder], except: &[String], problems: &mut Problems) -> Vec<Node> {
+    pub(super) fn folders(
+        &mut self,
+        folders: &[Folder],
+        except: &[String],
+        problems: &mut Problems,
+    ) -> Vec<ReadDocument> {
         let mut out = Vec::new();
         let mut seen = BTreeSet::new();
         for folder in folders {
@@ -66,7 +78,7 @@ impl<'a> Reader<'a> {
         out
     }
 
-    fn file(&mut self, file: &ManifestFile, problems: &mut Problems) -> Option<Vec<Node>> {
+    fn file(&mut self, file: &ManifestFile, problems: &mut Problems) -> Option<Vec<ReadDocument>> {
         let ManifestFile { path, kind, size } = file;
         if let Some(why) = file.refused() {
             let problem = problems.whole(why);
@@ -122,6 +134,7 @@ impl<'a> Reader<'a> {
             problems.whole(format!("the manifests hold more than {MOST_NODES} values together"));
             self.full = true;
         }
-        Some(nodes)
+        let decisions = decisions::of_documents(&self.files.get(id).text, id, nodes.len());
+        Some(nodes.into_iter().zip(decisions).map(|(node, decisions)| ReadDocument { node, decisions }).collect())
     }
 }

@@ -18,9 +18,6 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many earlier runs a translation is shown: they prove which parts change from run to run.
-const EARLIER: usize = 2;
-
 /// An inventory, and what leaving takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExitReport {
@@ -262,14 +259,18 @@ fn sources(read: &EmrAccount) -> BTreeMap<String, ExitSource> {
     let groups = choose::groups(&listing);
     let mut sources = BTreeMap::new();
     for group in &groups {
-        let mut clusters = group.clusters.iter().rev().filter_map(|listed| by_id.get(&listed.id).copied());
-        let Some(newest) = clusters.next() else { continue };
+        let clusters: Vec<&RawCluster> =
+            group.clusters.iter().filter_map(|listed| by_id.get(&listed.id).copied()).collect();
+        let Some(newest) = clusters.last() else { continue };
         let when = |cluster: &RawCluster| RunTime { created: cluster.created(), ..RunTime::default() };
-        let earlier = clusters.filter(|cluster| !cluster.steps.is_empty()).take(EARLIER);
+        let times: Vec<_> = clusters.iter().map(|cluster| cluster.created()).collect();
+        let earlier = choose::two_before(&times)
+            .into_iter()
+            .map(|at| EarlierRun { run: when(clusters[at]), input: input::cluster(clusters[at], &group.name) });
         let source = PipelineSource {
             unread: unread(&newest.id()),
             run: when(newest),
-            earlier: earlier.map(|c| EarlierRun { run: when(c), input: input::cluster(c, &group.name) }).collect(),
+            earlier: earlier.collect(),
             ..PipelineSource::of(input::cluster(newest, &group.name), EmrSource::Clusters(selector(group, &groups)))
         };
         sources.insert(format!("pipeline {}", group.name), ExitSource { title: group.name.clone(), source });

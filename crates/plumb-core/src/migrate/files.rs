@@ -1,12 +1,11 @@
 //! What the files of manifests tell of a migration's first stages, by their texts alone: so it can be asked of every commit.
 
 use crate::kinds::emr::migration::{Migration, MigrationSpec};
+use crate::manifest::decision_lines;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How a decision begins that `import emr` leaves to people.
-pub const DECISION: &str = "# DECISION:";
 /// What `import emr` keeps beside manifests: the account of every value.
 pub const RECORD: &str = "translation.json";
 
@@ -47,8 +46,7 @@ pub fn stage_file(path: &str, text: &str) -> StageFile {
         return StageFile { record: Some(serde_json::from_str(text).is_ok_and(is_record)), ..StageFile::default() };
     }
     let mut file = StageFile::default();
-    let is_open = |line: &str| line.trim_start().trim_start_matches("- ").trim_start().starts_with(DECISION);
-    file.decisions = text.lines().enumerate().filter(|(_, line)| is_open(line)).map(|(at, _)| at + 1).collect();
+    file.decisions = decision_lines(text);
     for document in documents(text) {
         let (Some(kind), Some(name)) = (top(document, "kind:"), name(document)) else { continue };
         if kind == Migration::NAME {

@@ -46,6 +46,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 0,
+        decisions: None,
     };
     for change in &mut plan.changes {
         change.digest = digest::of_change(change, Some(workspace), key);

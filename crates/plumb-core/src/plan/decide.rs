@@ -82,6 +82,7 @@ impl Decision {
             cutovers: Vec::new(),
             notes: Vec::new(),
             unchanged: 0,
+            decisions: None,
         };
         Decision { plan, vault, wanted: BTreeMap::new(), chosen: BTreeSet::new() }
     }

@@ -1,6 +1,8 @@
 //! What of a plan is drift, and what of it may be healed without applying anything else.
 
-use super::{Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, Plan, guards, normal};
+use super::{
+    Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, Plan, forget_decisions, guards, normal,
+};
 use crate::manifest::Desired;
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,7 @@ pub fn drift(plan: &Plan) -> Plan {
     plan.notes.clear();
     plan.teardown.clear();
     plan.cutovers.clear();
+    forget_decisions(&mut plan);
     plan.digest = digest(&plan);
     plan
 }

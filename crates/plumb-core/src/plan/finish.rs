@@ -5,7 +5,7 @@ use super::decide::Decision;
 use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::verdict::Collected;
-use super::{Change, Plan, PlanFormat, digest, guards, order, partial};
+use super::{Change, Plan, PlanFormat, decisions, digest, guards, order, partial};
 use crate::cost::change::{cost_note, is_priced};
 use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
@@ -18,6 +18,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     all.changes.sort_by(|a, b| a.address.cmp(&b.address));
     order::link(&mut all.changes, &all.touched);
     let partial = partial::of(&context, &mut all);
+    decisions::guard(&context, &mut all);
     let mut numbers = Numbers::default();
     let (workspace, key) = (context.input.live.workspace.as_deref(), context.input.approval_key);
     for change in &mut all.changes {
@@ -37,6 +38,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         change.title = shown(&change.title);
         change.reason = change.reason.as_deref().map(&mut shown);
         change.impacts = change.impacts.iter().map(|text| shown(text)).collect();
+        change.decisions.iter_mut().for_each(|one| one.what = shown(&one.what));
     }
     for blocked in &mut all.blocked {
         blocked.reason = shown(&blocked.reason);
@@ -84,6 +86,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         cutovers: all.cutovers,
         notes: all.notes,
         unchanged: all.unchanged,
+        decisions: desired.count_decisions(|resource| context.input.selection.has(resource)),
     };
     let owned = guards::owned(context.input.kinds, context.input.live, desired);
     plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.project.guards));

@@ -6,6 +6,7 @@ pub mod compare;
 mod context;
 mod cutover;
 mod decide;
+mod decisions;
 pub mod digest;
 pub mod drift;
 mod earlier;
@@ -33,12 +34,15 @@ mod verdict;
 #[cfg(test)]
 mod cutover_tests;
 #[cfg(test)]
+mod decisions_tests;
+#[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
 mod plan_world;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Decision, Input, WantedObject, decide};
+pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};
 pub use live::{Live, LiveObject};
 pub use origin::is_apart;

@@ -1,8 +1,9 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
-use super::Partial;
+use super::{DecisionPlace, Partial};
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
+use crate::manifest::DecisionCount;
 use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
 use plumb_model::call::Call;
@@ -56,6 +57,10 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// How many resources are up to date.
     pub unchanged: usize,
+    /// How many decisions are open in the manifests that the plan is of, those up to date included. For reading only: it is no
+    /// part of the digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<DecisionCount>,
 }
 
 /// How many changes of each sort a plan has.
@@ -125,6 +130,9 @@ pub struct Change {
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
+    /// What is open in its manifest, if it would make that live. For reading only: it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<DecisionPlace>,
     pub fields: Vec<FieldChange>,
     /// Changes that have to be done first.
     pub depends_on: Vec<Address>,
@@ -164,6 +172,7 @@ impl Change {
             impacts: Vec::new(),
             disrupts: BTreeSet::new(),
             next_run: None,
+            decisions: Vec::new(),
             fields: Vec::new(),
             depends_on: Vec::new(),
             moved_from: None,
@@ -278,7 +287,7 @@ pub struct Commit {
 /// Something that may not be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
-    /// The guard that refuses the whole plan; `None` when only one resource is refused.
+    /// The guard that refuses it; `None` where none can be overridden. All but `decisions` refuse the whole plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     /// What it is about; `None` when it is the whole plan (a guard).
@@ -326,6 +335,8 @@ pub enum Guard {
     RunNow,
     /// Nothing that a selection leaves out is to keep the id of what goes.
     Dangling,
+    /// `guards.decisions`: no manifest is to become live in which a decision is open. It holds those changes, and no others.
+    Decisions,
 }
 
 impl Guard {
@@ -339,6 +350,7 @@ impl Guard {
             Guard::Workspace => "workspace",
             Guard::RunNow => "run-now",
             Guard::Dangling => "dangling",
+            Guard::Decisions => "decisions",
         }
     }
 }

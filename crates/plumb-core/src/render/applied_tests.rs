@@ -31,6 +31,7 @@ fn plan(names: &[&str]) -> Plan {
         cutovers: Vec::new(),
         notes: Vec::new(),
         unchanged: 0,
+        decisions: None,
     }
 }
 

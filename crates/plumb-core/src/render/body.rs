@@ -11,6 +11,10 @@ const AROUND: usize = 3;
 
 /// How many columns a commit's first line gets.
 const SUMMARY: usize = 72;
+/// How many open decisions of a resource are shown.
+const UNDECIDED: usize = 3;
+/// How many columns each gets.
+const QUESTION: usize = 160;
 
 /// What a line says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,6 +295,16 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::CutOver => "cut over: pause the old, switch on the new",
         Action::Rollback => "go back: pause the new, switch on the old",
     }
+}
+
+/// What is open in the manifest of a change: the first few, and how many more there are.
+pub(super) fn undecided(change: &Change) -> Vec<String> {
+    let open = change.decisions.iter().take(UNDECIDED).map(|one| {
+        let what = fitted(&visible(&one.what), QUESTION);
+        format!("to decide: {what} ({}:{})", visible(&one.file), one.line)
+    });
+    let more = change.decisions.len().saturating_sub(UNDECIDED);
+    open.chain((more > 0).then(|| format!("to decide: {more} more"))).collect()
 }
 
 /// What is said of a change before its fields: why, where its manifest is, what it waits for, when it runs next.

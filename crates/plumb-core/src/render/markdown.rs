@@ -5,7 +5,7 @@
 
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
-use super::{counted, cutover, nothing_to_do, partial, sort, summary, teardown};
+use super::{counted, cutover, nothing_to_do, partial, sort, summary, teardown, undecided};
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
@@ -147,6 +147,9 @@ fn heading(plan: &Plan) -> String {
     out.push_str(&format!("| {} |\n", names.join(" | ")));
     out.push_str(&format!("|{}\n", "---:|".repeat(columns.len())));
     out.push_str(&format!("| {} |\n\n", numbers.join(" | ")));
+    if let Some(open) = undecided(plan) {
+        out.push_str(&format!("**{open}**\n\n"));
+    }
     out
 }
 
@@ -344,6 +347,9 @@ fn body_lines(change: &Change, fields: &[&FieldChange]) -> String {
     }
     for impact in &change.impacts {
         out.push_str(&format!("! {}\n", visible(impact)));
+    }
+    for open in body::undecided(change) {
+        out.push_str(&format!("! {open}\n"));
     }
     for line in body::lines(change, fields, None) {
         let sign = match line.sign {

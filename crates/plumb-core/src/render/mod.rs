@@ -8,6 +8,7 @@ pub mod board;
 mod body;
 pub mod cost;
 mod cutover;
+mod decisions;
 pub mod diagnosis;
 pub mod emr;
 mod findings;
@@ -31,6 +32,7 @@ mod translation;
 pub mod value;
 
 pub use applied::{Applied, applied, applied_json};
+pub use decisions::{decision_findings, decisions, decisions_json};
 pub use findings::{Level, ReportedFinding, drift};
 pub use json::{json, shown};
 pub use junit::junit;
@@ -105,6 +107,11 @@ fn summary(plan: &Plan) -> String {
     out
 }
 
+/// How many decisions are open, in a sentence.
+fn undecided(plan: &Plan) -> Option<String> {
+    plan.decisions.map(|count| format!("{count}; `plumb validate` lists them."))
+}
+
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
     match (plan.teardown.is_empty(), plan.cutovers.is_empty(), &plan.partial) {
@@ -155,6 +162,7 @@ mod tests {
             cutovers: Vec::new(),
             notes: Vec::new(),
             unchanged: 1,
+            decisions: None,
         };
         let whole = "The workspace equals the manifests.";
         for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {

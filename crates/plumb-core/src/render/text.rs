@@ -2,7 +2,7 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, cutover, drifted, head, nothing_to_do, partial, sort, summary, teardown};
+use super::{Style, counted, cutover, drifted, head, nothing_to_do, partial, sort, summary, teardown, undecided};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -34,6 +34,9 @@ pub fn text(plan: &Plan, style: Style) -> String {
         page.line(Ink::new(), &format!("{}.", counted(plan.unchanged, "resource up to date", "resources up to date")));
     } else {
         page.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
+    }
+    if let Some(open) = undecided(plan) {
+        page.line(WARN, &open);
     }
     let of_part = if plan.partial.is_some() { " (of a partial plan)" } else { "" };
     page.line(FAINT, &format!("Digest: {}{of_part}", visible(&plan.digest)));
@@ -128,6 +131,11 @@ impl Page {
         }
         for impact in &change.impacts {
             self.line(BAD, &format!("  ! {}", visible(impact)));
+        }
+        for open in body::undecided(change) {
+            for line in wrapped(&open, self.style.width - 4) {
+                self.line(WARN, &format!("  ! {line}"));
+            }
         }
         self.out.push_str("  ");
         self.paint(ink(change.action), body::glyph(change.action));

@@ -4,7 +4,7 @@ use super::counted;
 use super::manifest::order;
 use super::markdown::code;
 use super::value::{is_hidden, push_escape, visible};
-use crate::translate::{Fate, TranslatedManifest, Translation, TranslationDecision, find};
+use crate::translate::{Fate, RecoveredValue, TranslatedManifest, Translation, TranslationDecision, find};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,6 +189,13 @@ pub fn report(translation: &Translation, since: &Since) -> String {
             out.push_str(&format!("- {}: {}; EMR says {}\n", code(place), shown(theirs), shown(made)));
         }
     }
+    if !translation.recovered.is_empty() {
+        out.push_str("\n## Dates and serials\n\nWhat changes from run to run is a parameter of the job.\n\n");
+        for RecoveredValue { parameter, was, meaning, proven, .. } in &translation.recovered {
+            let proof = proven.map_or("asked".to_owned(), |runs| format!("proven by {}", counted(runs, "run", "runs")));
+            out.push_str(&format!("- {}: {}, {}; {proof}\n", code(parameter), code(was), plain(meaning)));
+        }
+    }
     out.push_str("\n## Decisions\n");
     for (i, decision) in translation.decisions.iter().enumerate().filter(|(i, _)| !since.answered.contains(i)) {
         let TranslationDecision { field, what, why, options, default, document, place } = decision;
@@ -209,19 +216,24 @@ pub fn report(translation: &Translation, since: &Since) -> String {
             out.push_str(&format!("- {}, in {}\n", code(&decision.what), code(&decision.document)));
         }
     }
-    let mut whys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut whys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (field, fate) in &translation.account.fates {
         match fate {
-            Fate::Dropped { why } => whys.entry(why).or_default().push(field),
+            Fate::Dropped { why } => whys.entry(why).or_default().push(code(field)),
             Fate::Translated { to } => places.entry(to).or_default().push(field),
             Fate::Decision(_) => {}
+        }
+    }
+    for (field, words) in &translation.account.left_out {
+        for gone in words {
+            whys.entry(&gone.why).or_default().push(format!("{} of {}", code(&gone.word), code(field)));
         }
     }
     let list = |fields: &[&str]| fields.iter().map(|f| code(f)).collect::<Vec<_>>().join(", ");
     out.push_str("\n## Dropped\n\n");
     for (why, fields) in whys {
-        out.push_str(&format!("- {}: {}\n", plain(why), list(&fields)));
+        out.push_str(&format!("- {}: {}\n", plain(why), fields.join(", ")));
     }
     out.push_str("\n## Translated\n\n");
     for (place, fields) in places {

@@ -1,6 +1,7 @@
 //! What became of each value of the input: none is lost without a word.
 
 use super::answers::{TeamAnswer, TeamQuestion};
+use crate::detect::masked;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -116,6 +117,16 @@ pub enum Fate {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub fates: BTreeMap<String, Fate>,
+    /// Of values that consist of several words (options of the Java machine, packages): the words that were left out,
+    /// each with its reason. What became of the rest is the value's own fate.
+    pub left_out: BTreeMap<String, Vec<DroppedWord>>,
+}
+
+/// A word of a value that has no place on the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedWord {
+    pub word: String,
+    pub why: String,
 }
 
 impl Account {
@@ -187,6 +198,15 @@ impl Book {
         self.account.put(at, &Fate::Dropped { why: why.into() });
     }
 
+    /// One word of the value has no place on the other side; the value's own fate is told apart.
+    pub fn leave_out(&mut self, at: &At<'_>, word: &str, why: impl Into<String>) {
+        let gone = DroppedWord { word: masked(word), why: why.into() };
+        let words = self.account.left_out.entry(at.field.clone()).or_default();
+        if !words.contains(&gone) {
+            words.push(gone);
+        }
+    }
+
     /// The same for a member, where it is there.
     pub fn drop_of(&mut self, at: &At<'_>, key: &str, why: &str) {
         if let Some(at) = at.path(key) {
@@ -200,8 +220,24 @@ impl Book {
         self.account.put(at, &Fate::Decision(index));
     }
 
-    /// A person decides something that this value only gave rise to: its own fate is told apart.
+    /// A person decides, once for all values that give rise to the same question: later ones share its fate.
+    pub fn ask_once(&mut self, at: &At<'_>, ask: Ask<'_>) {
+        let index = self.note_once(at, ask);
+        self.account.put(at, &Fate::Decision(index));
+    }
+
+    /// The same for a question that values only gave rise to: their own fates are told apart.
+    pub fn note_once(&mut self, at: &At<'_>, ask: Ask<'_>) -> usize {
+        let same = |d: &TranslationDecision| d.what == ask.what && d.document == self.document;
+        self.decisions.iter().position(same).unwrap_or_else(|| self.note(at, ask))
+    }
+
+    /// A person decides something that this value only gave rise to: its own fate is told apart. What was asked before is
+    /// not asked again: the first question stands for all values that give rise to it.
     pub fn note(&mut self, at: &At<'_>, ask: Ask<'_>) -> usize {
+        if let Some(before) = self.decisions.iter().position(|d| d.what == ask.what) {
+            return before;
+        }
         self.decisions.push(TranslationDecision {
             field: at.field.clone(),
             what: ask.what,
@@ -216,13 +252,42 @@ impl Book {
 
     /// A team decides once, for all of its pipelines; the value's own fate is told apart.
     pub fn ask_team(&mut self, question: TeamQuestion) {
-        self.team.entry(question.answer).or_insert(question);
+        match self.team.get_mut(&question.answer) {
+            Some(before) => before.add(question),
+            None => {
+                self.team.insert(question.answer, question);
+            }
+        }
+    }
+
+    /// Takes questions back that have become moot; the values that gave rise to them are dropped for a reason.
+    pub fn withdraw(&mut self, is_moot: impl Fn(&TranslationDecision) -> bool, why: &str) {
+        let kept: Vec<bool> = self.decisions.iter().map(|d| !is_moot(d)).collect();
+        let index = |old: usize| kept.iter().take(old).filter(|kept| **kept).count();
+        for fate in self.account.fates.values_mut() {
+            if let Fate::Decision(old) = *fate {
+                *fate = if kept.get(old) == Some(&true) {
+                    Fate::Decision(index(old))
+                } else {
+                    Fate::Dropped { why: why.to_owned() }
+                };
+            }
+        }
+        let mut kept = kept.iter();
+        self.decisions.retain(|_| kept.next() == Some(&true));
     }
 
     /// A later value has taken the place of a translated one.
     pub fn overridden(&mut self, field: &str) {
         if let Some(fate @ Fate::Translated { .. }) = self.account.fates.get_mut(field) {
             *fate = Fate::Dropped { why: "a later setting overrides it".into() };
+        }
+    }
+
+    /// A translated value turns out to have no place after all.
+    pub fn withdrawn(&mut self, field: &str, why: &str) {
+        if let Some(fate @ Fate::Translated { .. }) = self.account.fates.get_mut(field) {
+            *fate = Fate::Dropped { why: why.to_owned() };
         }
     }
 

@@ -45,3 +45,14 @@ pub struct TeamQuestion {
     /// The value of `spec.answers` that would say the default, where one does.
     pub value: Option<Value>,
 }
+
+impl TeamQuestion {
+    /// Adds what another value or pipeline gave rise to: a map of defaults (`nodeTypes`) gets the other's entries, too.
+    pub fn add(&mut self, other: TeamQuestion) {
+        if let (Some(Value::Object(mine)), Some(Value::Object(theirs))) = (&mut self.value, other.value) {
+            for (key, value) in theirs {
+                mine.entry(key).or_insert(value);
+            }
+        }
+    }
+}

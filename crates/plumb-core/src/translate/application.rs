@@ -77,6 +77,7 @@ pub(super) fn submit(
         option(book, opt, value, &parsed, place, &mut made);
         same_fate(book, flag, value);
     }
+    without_packages(book, &rest, &parsed, base, &made);
     let parameters = arguments(book, &rest, &parsed, place, &mut made);
     main(book, &rest, &parsed, parameters, place, &mut made);
     Some(made)
@@ -112,18 +113,12 @@ fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Targ
         "--executor-memory" => sized(book, at, &mut wants.sizing.executor_memory, mebibytes(value)),
         "--driver-memory" => sized(book, at, &mut wants.sizing.driver_memory, mebibytes(value)),
         "--driver-cores" => book.dropped(at, "the driver's machine type decides"),
-        "--jars" => {
-            for jar in value.split(',').map(str::trim).filter(|j| !j.is_empty()) {
-                library::jar(book, at, jar, place, wants);
-            }
-        }
+        "--jars" => library::jars(book, at, value, place, wants),
         "--packages" => {
             library::packages(book, at, value, &list("--repositories"), &list("--exclude-packages"), place, wants);
         }
-        "--repositories" | "--exclude-packages" => match parsed.last("--packages") {
-            Some(_) => book.translated(at, format!("{}.libraries", place.task)),
-            None => book.dropped(at, "there are no packages that it is about"),
-        },
+        "--repositories" => conf::property(book, at, "spark.jars.repositories", value, place, wants),
+        "--exclude-packages" => conf::property(book, at, "spark.jars.excludes", value, place, wants),
         "--py-files" => {
             for file in value.split(',').map(str::trim).filter(|f| !f.is_empty()) {
                 library::python(book, at, file, place, wants);
@@ -156,16 +151,34 @@ fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Targ
         "--proxy-user" => book.ask(
             at,
             Ask {
-                what: "as whom the task runs".into(),
-                why: "a job runs as one user or service principal",
-                options: &["set the job's run_as"],
-                default: "as whoever creates the job",
+                what: format!("whether the job's run_as has the rights of the user `{}`", masked(value)),
+                why: "spark-submit was to run as that user; a job runs as one user or service principal",
+                options: &["it has", "set the job's run_as"],
+                default: "as the other jobs run",
                 place: "run_as".into(),
             },
         ),
         "--master" | "--remote" => book.dropped(at, "the cluster's own Spark is used"),
         "--principal" | "--keytab" => book.dropped(at, "Databricks uses no Kerberos"),
         _ => book.dropped(at, "a switch of spark-submit itself"),
+    }
+}
+
+/// Repositories and exclusions are about packages: where there are none, they are about nothing.
+fn without_packages(book: &mut Book, rest: &CommandLine<'_>, parsed: &Submit, base: &Wants, made: &SparkTask) {
+    let has = |wants: &Wants| wants.packages.as_ref().is_some_and(|list| !list.is_empty());
+    if has(base) && made.wants.packages.is_none() || has(&made.wants) {
+        return;
+    }
+    let is_about_them = |opt: &&Opt| {
+        let key = opt.value.split('=').next().unwrap_or_default().trim();
+        ["--repositories", "--exclude-packages"].contains(&opt.name.as_str())
+            || opt.name == "--conf" && ["spark.jars.repositories", "spark.jars.excludes"].contains(&key)
+    };
+    for opt in parsed.options.iter().filter(is_about_them) {
+        for position in [opt.words.0, opt.words.1] {
+            book.withdrawn(&rest.ats[position].field, library::NO_PACKAGES);
+        }
     }
 }
 

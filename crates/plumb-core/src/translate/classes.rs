@@ -1,6 +1,7 @@
 //! EMR's configuration classifications.
 
 use super::account::{Ask, At, Book};
+use super::catalog;
 use super::conf::{self, TargetPaths, Wants};
 
 /// A member by EMR's name, or by that of EMR Serverless, which starts it with a small letter.
@@ -37,18 +38,28 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, want
         ("spark-env", "export") => {
             for (key, value) in members {
                 match value.text() {
-                    Some(text) => conf::variable(book, &value, key, &text, place, wants),
+                    Some(text) => {
+                        if key == "TZ" {
+                            wants.zone.on_master = Some(text.trim_matches('"').to_owned());
+                        }
+                        conf::variable(book, &value, key, &text, place, wants);
+                    }
                     None => book.dropped(&value, NO_TEXT),
                 }
             }
+        }
+        // Nested exports of `hadoop-env`, `yarn-env` and the like are variables of daemons that do not run here.
+        (of, "export") if of != "spark-env" => {
+            let of = if of.is_empty() { name.as_str() } else { of };
+            book.dropped(at, format!("`{of}` sets the environment of a part of Hadoop that Databricks does not have"));
         }
         (_, "spark") => {
             book.dropped(at, "`maximizeResourceAllocation`: Databricks always fills the machines");
         }
         (_, "delta-defaults") => book.dropped(at, "Delta is a part of every runtime"),
-        (_, "spark-hive-site" | "hive-site") => metastore(book, at, &members, place),
+        (_, "spark-hive-site" | "hive-site") => metastore(book, &name, &members, place, wants),
         (_, "core-site" | "emrfs-site" | "hdfs-site") => hadoop(book, &name, &members, place, wants),
-        (_, "spark-log4j" | "spark-log4j2" | "spark-metrics" | "iceberg-defaults") => ask(
+        (_, "spark-log4j" | "spark-log4j2" | "spark-metrics") => ask(
             book,
             at,
             format!("what takes the place of the classification `{name}`"),
@@ -64,14 +75,8 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, want
             &["nothing", "a cluster policy or pool for each team", "separate jobs"],
             cluster,
         ),
-        (_, name) if name.starts_with("hudi") => ask(
-            book,
-            at,
-            "how Hudi's tables are read and written".into(),
-            "Hudi is no part of the runtimes",
-            &["convert the tables to Delta", "add Hudi's package to the libraries"],
-            cluster,
-        ),
+        (_, name) if name.starts_with("hudi") => conf::tables(book, at, "Hudi", place),
+        (_, name) if name.starts_with("iceberg") => conf::tables(book, at, "Iceberg", place),
         (_, name) if of_others(name) => {
             book.dropped(at, format!("`{name}` configures a part of Hadoop that Databricks does not have"));
         }
@@ -131,36 +136,17 @@ fn of_others(name: &str) -> bool {
     prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The metastore is the catalog decision; the rest of Hive's settings mean nothing to Spark.
-fn metastore(book: &mut Book, at: &At<'_>, members: &[(&str, At<'_>)], place: &TargetPaths<'_>) {
-    let has_glue = members.iter().any(|(_, v)| v.text().is_some_and(|t| t.contains("AWSGlueDataCatalog")));
-    let of_metastore = |key: &str| key.starts_with("hive.metastore.") || key.starts_with("javax.jdo.");
-    let touched: Vec<&At<'_>> = members.iter().filter(|(k, _)| of_metastore(k)).map(|(_, v)| v).collect();
-    if !touched.is_empty() {
-        let what = if has_glue {
-            "which catalog takes the place of AWS Glue's"
+/// The metastore is the catalog's question. Of the rest Spark reads its own copy of Hive's settings, `spark-hive-site`.
+fn metastore(book: &mut Book, name: &str, members: &[(&str, At<'_>)], place: &TargetPaths<'_>, wants: &mut Wants) {
+    for (key, at) in members {
+        if catalog::is_of_metastore(key) {
+            catalog::setting(book, at, key, place, wants);
+        } else if name == "spark-hive-site" && key.starts_with("hive.exec.") {
+            let value = at.text().unwrap_or_default();
+            conf::property(book, at, &format!("spark.hadoop.{key}"), &value, place, wants);
         } else {
-            "which catalog takes the place of the Hive metastore"
-        };
-        let options = [
-            "Unity Catalog, with the tables upgraded",
-            "Unity Catalog federated with the old catalog",
-            "the old catalog: `spark.databricks.hive.metastore.glueCatalog.enabled` or `spark.sql.hive.metastore.*`, without Unity Catalog",
-        ];
-        let ask = Ask {
-            what: what.into(),
-            why: "it decides the names of all tables, and who may read them",
-            options: &options,
-            default: "none is set: the workspace's own catalog",
-            place: format!("{}.spark_conf", place.cluster),
-        };
-        let index = book.note(at, ask);
-        for at in touched {
-            book.account.put(at, &super::account::Fate::Decision(index));
+            book.dropped(at, "it configures Hive, which does not run on Databricks");
         }
-    }
-    for (_, at) in members {
-        book.dropped(at, "it configures Hive, which does not run on Databricks");
     }
 }
 

@@ -1,13 +1,20 @@
 //! What is left of an EMR cluster beside its machines: where it logs, what it is called, whose rights it has.
 
+use super::TranslationOptions;
 use super::account::{Ask, At, Book};
 use super::library::s3;
 use super::parts::CLUSTER;
+use super::team;
 use crate::detect::{is_taken, masked};
+use crate::manifest::RightsAnswer;
 use serde_json::{Map, Value, json};
 
+/// Why nothing of a network is asked: no setting of a job or its cluster could answer.
+pub(super) const NETWORK: &str =
+    "the workspace decides subnets and security groups: its network has to reach what the job talks to";
+
 /// Members that have no place on the other side, and why.
-const DROPPED: [(&str, &str); 30] = [
+const DROPPED: [(&str, &str); 36] = [
     ("Id", "of this one cluster: job clusters are new in every run"),
     ("ClusterArn", "of this one cluster; its region and account have been used"),
     ("Name", "the job is named after it"),
@@ -37,17 +44,21 @@ const DROPPED: [(&str, &str); 30] = [
     ("Ec2InstanceAttributes.ServiceAccessSecurityGroup", "the workspace's network decides"),
     ("Ec2InstanceAttributes.Ec2AvailabilityZone", "the workspace's subnets decide the zones"),
     ("Ec2InstanceAttributes.RequestedEc2AvailabilityZones", "the workspace's subnets decide the zones"),
+    ("Ec2InstanceAttributes.Ec2SubnetId", NETWORK),
+    ("Ec2InstanceAttributes.RequestedEc2SubnetIds", NETWORK),
+    ("Ec2InstanceAttributes.AdditionalMasterSecurityGroups", NETWORK),
+    ("Ec2InstanceAttributes.AdditionalSlaveSecurityGroups", NETWORK),
+    ("PlacementGroups", "Databricks places the machines"),
+    (
+        "SecurityConfiguration",
+        "an object of the account: encryption is the workspace's and the buckets', and who may read what is decided by \
+         Unity Catalog or the instance profile",
+    ),
     ("MonitoringConfiguration", "EMR's delivery of logs to CloudWatch"),
 ];
 
 /// Members that a person has to decide on: what, why, what there is to choose from.
-const ASKED: [(&str, &str, &str, [&str; 2]); 8] = [
-    (
-        "SecurityConfiguration",
-        "how data is encrypted, and who may read it",
-        "EMR keeps encryption, Kerberos and Lake Formation in one object of the account",
-        ["the workspace's and the buckets' encryption", "`enable_local_disk_encryption` too"],
-    ),
+const ASKED: [(&str, &str, &str, [&str; 2]); 3] = [
     (
         "KerberosAttributes",
         "what Kerberos was for",
@@ -56,34 +67,10 @@ const ASKED: [(&str, &str, &str, [&str; 2]); 8] = [
     ),
     ("OutpostArn", "where the job runs", "Databricks runs in no Outpost", ["in the region", "not on Databricks"]),
     (
-        "PlacementGroups",
-        "whether machines have to be near each other",
-        "Databricks places them",
-        ["no", "a zone of its own"],
-    ),
-    (
         "CustomAmiId",
         "what the machine image brought along",
         "Databricks starts no images of others",
         ["an init script", "a container image"],
-    ),
-    (
-        "Ec2InstanceAttributes.Ec2SubnetId",
-        "whether the workspace's network reaches what the job needs",
-        "the workspace decides the subnets",
-        ["it does", "peer the networks or add endpoints"],
-    ),
-    (
-        "Ec2InstanceAttributes.AdditionalMasterSecurityGroups",
-        "what the additional security groups allowed",
-        "the workspace decides the security groups",
-        ["nothing that is needed", "add the rule to the workspace's group"],
-    ),
-    (
-        "Ec2InstanceAttributes.AdditionalSlaveSecurityGroups",
-        "what the additional security groups allowed",
-        "the workspace decides the security groups",
-        ["nothing that is needed", "add the rule to the workspace's group"],
     ),
 ];
 
@@ -111,7 +98,7 @@ pub(super) struct Around {
 }
 
 /// Takes in all of `Cluster` but its machines, release, configurations and steps.
-pub(super) fn around(book: &mut Book, root: &At<'_>) -> Around {
+pub(super) fn around(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> Around {
     let mut around = Around::default();
     let Some(cluster) = root.get("Cluster") else { return around };
     for (path, why) in DROPPED {
@@ -124,11 +111,10 @@ pub(super) fn around(book: &mut Book, root: &At<'_>) -> Around {
         let ask = Ask { what: what.into(), why, options: &options, default: "nothing is set", place: CLUSTER.into() };
         book.ask(&at, ask);
     }
-    book.drop_of(&cluster, "Ec2InstanceAttributes.RequestedEc2SubnetIds", "the workspace decides the subnets");
-    applications(book, &cluster);
-    let region = arn(&cluster).and_then(|a| a.region);
-    profile(book, &cluster, &mut around);
-    logs(book, &cluster, region.as_deref(), &mut around);
+    applications(book, root, &cluster);
+    let region = arn(&cluster).and_then(|a| a.region).or_else(|| options.region.clone());
+    profile(book, &cluster, options, &mut around);
+    logs(book, &cluster, region.as_deref(), options, &mut around);
     tags(book, &cluster, &mut around);
     let scripts = bootstrap(book, root, region.as_deref());
     if !scripts.is_empty() {
@@ -154,9 +140,12 @@ fn arn(cluster: &At<'_>) -> Option<Arn> {
     Some(Arn { partition: partition.to_owned(), region, account: account.to_owned() })
 }
 
-fn applications(book: &mut Book, cluster: &At<'_>) {
+/// Applications beside Spark. One that no step names came with the cluster: nobody has to decide on it.
+fn applications(book: &mut Book, root: &At<'_>, cluster: &At<'_>) {
+    let steps = root.get("Steps").map(|at| at.value.to_string().to_ascii_lowercase()).unwrap_or_default();
     for at in cluster.list("Applications") {
         let name = at.text_of("Name").unwrap_or_default();
+        let is_named = names(&steps, &name.to_ascii_lowercase());
         if PLAIN.contains(&name.as_str()) {
             book.dropped(&at, "Spark, or a tool that every workspace has in another form");
         } else if ["Hive", "HCatalog"].contains(&name.as_str()) {
@@ -164,68 +153,136 @@ fn applications(book: &mut Book, cluster: &At<'_>) {
                 &at,
                 "Spark has tables without Hive; the catalog is a decision where a metastore is configured",
             );
-        } else {
-            let what = format!("whether the job needs `{}`", masked(&name));
-            let why = "Databricks has no such application";
+        } else if is_named {
             let ask = Ask {
-                what,
-                why,
-                options: &["it does not", "rewrite that part"],
+                what: format!("what takes the place of `{}`, which steps name", masked(&name)),
+                why: "Databricks has no such application",
+                options: &["nothing: they do not need it", "rewrite that part"],
                 default: "left out",
                 place: CLUSTER.into(),
             };
             book.ask(&at, ask);
+        } else {
+            book.dropped(&at, "Databricks has no such application, and no step names it");
         }
     }
 }
 
-/// The instance profile, whose name EMR gives and whose ARN Databricks wants.
-fn profile(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
-    let Some(at) = cluster.path("Ec2InstanceAttributes.IamInstanceProfile") else { return };
-    let Some(name) = at.text().filter(|n| !n.is_empty()) else { return };
-    let full = match (name.starts_with("arn:"), arn(cluster)) {
-        (true, _) => Some(name.clone()),
-        (false, Some(arn)) => Some(format!("arn:{}:iam::{}:instance-profile/{name}", arn.partition, arn.account)),
-        (false, None) => None,
-    };
-    let default = match full {
-        Some(_) => "the same instance profile, which an administrator of the workspace has to register",
-        None => "none: the input does not say of which account it is",
-    };
-    let ask = Ask {
-        what: "with whose rights the job reads and writes S3".into(),
-        why: "an instance profile has to be registered; Unity Catalog's external locations are the newer way",
-        options: &["register the instance profile", "external locations, and no instance profile"],
-        default,
-        place: format!("{CLUSTER}.aws_attributes.instance_profile_arn"),
-    };
-    book.ask(&at, ask);
-    if let Some(full) = full {
-        around.aws.insert("instance_profile_arn".into(), json!(full));
-    }
+/// Whether a text names an application: a short name only as a word of its own (`pig-script`, not `pigment`).
+fn names(text: &str, application: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    !application.is_empty()
+        && words.any(|word| word == application || application.len() > 4 && word.contains(application))
 }
 
-fn logs(book: &mut Book, cluster: &At<'_>, region: Option<&str>, around: &mut Around) {
-    let key = cluster.get("LogEncryptionKmsKeyId").filter(|k| k.text().is_some_and(|t| !t.is_empty()));
-    let Some(at) = cluster.get("LogUri") else {
-        book.drop_of(cluster, "LogEncryptionKmsKeyId", "no logs are kept");
-        return;
+/// The instance profile, whose name EMR gives and whose ARN Databricks wants.
+fn profile(book: &mut Book, cluster: &At<'_>, options: &TranslationOptions, around: &mut Around) {
+    let Some(at) = cluster.path("Ec2InstanceAttributes.IamInstanceProfile") else { return };
+    let Some(name) = at.text().filter(|n| !n.is_empty()) else { return };
+    match options.answers.rights {
+        Some(RightsAnswer::UnityCatalog) => {
+            return book.dropped(&at, "`answers.rights` of plumb.yaml: rights are those that Unity Catalog grants");
+        }
+        Some(RightsAnswer::InstanceProfile) => {}
+        None => team::rights(book),
+    }
+    let place = format!("{CLUSTER}.aws_attributes.instance_profile_arn");
+    let full = match (name.starts_with("arn:"), arn(cluster)) {
+        (true, _) => name,
+        (false, Some(arn)) => format!("arn:{}:iam::{}:instance-profile/{name}", arn.partition, arn.account),
+        (false, None) => {
+            let ask = Ask {
+                what: format!("which account the instance profile `{}` is of", masked(&name)),
+                why: "Databricks wants its ARN, and the input does not say of which account it is",
+                options: &["its ARN, once it is registered in the workspace", "none"],
+                default: "none is set",
+                place,
+            };
+            return book.ask(&at, ask);
+        }
     };
-    let Some(uri) = at.text().map(|t| s3(&t)).filter(|t| t.starts_with("s3://")) else {
-        return book.dropped(&at, "not a folder of S3");
+    book.translated(&at, place);
+    around.aws.insert("instance_profile_arn".into(), json!(full));
+}
+
+/// Where logs go, as `cluster_log_conf` says it: what a team has answered, or else where EMR's went. `None` where there is
+/// nothing to set, or nobody knows the region without which Databricks refuses a bucket.
+pub(super) fn log_conf(
+    book: &mut Book,
+    at: Option<&At<'_>>,
+    region: Option<&str>,
+    options: &TranslationOptions,
+) -> Option<Value> {
+    let place = format!("{CLUSTER}.cluster_log_conf");
+    let old = at.and_then(At::text).filter(|text| !text.is_empty()).map(|text| s3(&text));
+    let answer = options.answers.logs.as_deref();
+    if let (Some(at), Some("none")) = (at, answer) {
+        book.dropped(at, "`answers.logs` of plumb.yaml: clusters keep no logs");
+    }
+    let to = match answer {
+        Some("none") => return None,
+        None | Some("keep") => {
+            let at = at?;
+            let Some(to) = old.filter(|uri| uri.starts_with("s3://")) else {
+                book.dropped(at, "not a folder of S3");
+                return None;
+            };
+            if answer.is_none() {
+                team::logs(book);
+            }
+            to
+        }
+        Some(to) => {
+            if let Some(at) = at.filter(|_| old.as_deref() != Some(to)) {
+                book.dropped(at, format!("`answers.logs` of plumb.yaml: clusters write them to `{}`", masked(to)));
+            }
+            to.to_owned()
+        }
     };
-    let mut to = json!({ "destination": uri });
+    if to.starts_with("/Volumes/") {
+        return Some(json!({ "volumes": { "destination": to } }));
+    }
     if let Some(region) = region {
-        to["region"] = json!(region);
+        if let Some(at) = at {
+            book.translated(at, place);
+        }
+        return Some(json!({ "s3": { "destination": to, "region": region } }));
     }
+    let ask = Ask {
+        what: format!("in which region the bucket of the logs is: `{}`", masked(&to)),
+        why: "Databricks refuses a folder of S3 without its region or endpoint, and the input names neither",
+        options: &["`cluster_log_conf` with the region", "none"],
+        default: "no logs are kept",
+        place: CLUSTER.into(),
+    };
+    match at {
+        Some(at) => book.ask(at, ask),
+        None => {
+            book.note(&At { field: String::new(), value: &Value::Null }, ask);
+        }
+    }
+    None
+}
+
+fn logs(book: &mut Book, cluster: &At<'_>, region: Option<&str>, options: &TranslationOptions, around: &mut Around) {
+    let at = cluster.get("LogUri");
+    let key = cluster.get("LogEncryptionKmsKeyId").filter(|k| k.text().is_some_and(|t| !t.is_empty()));
+    let kept = at.as_ref().and_then(At::text).map(|uri| s3(&uri));
+    let Some(mut conf) = log_conf(book, at.as_ref(), region, options) else {
+        return book.drop_of(cluster, "LogEncryptionKmsKeyId", "no logs are kept");
+    };
+    let is_same = conf.pointer("/s3/destination").and_then(Value::as_str) == kept.as_deref();
     if let Some(key) = key {
-        to["enable_encryption"] = json!(true);
-        to["encryption_type"] = json!("sse-kms");
-        to["kms_key"] = json!(key.text());
-        book.translated(&key, format!("{CLUSTER}.cluster_log_conf"));
+        if is_same {
+            conf["s3"]["enable_encryption"] = json!(true);
+            conf["s3"]["encryption_type"] = json!("sse-kms");
+            conf["s3"]["kms_key"] = json!(key.text());
+            book.translated(&key, format!("{CLUSTER}.cluster_log_conf"));
+        } else {
+            book.dropped(&key, "the key of EMR's logs: those of Databricks go to another place");
+        }
     }
-    book.translated(&at, format!("{CLUSTER}.cluster_log_conf"));
-    around.cluster.insert("cluster_log_conf".into(), json!({ "s3": to }));
+    around.cluster.insert("cluster_log_conf".into(), conf);
 }
 
 /// Tags of the job, which its clusters get too. 25 at most, of which plumb needs 3 (Jobs API).

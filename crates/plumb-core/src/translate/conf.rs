@@ -1,9 +1,15 @@
-//! Spark properties: which are kept, which mean nothing on Databricks, which a person has to look at.
+//! Spark properties and variables of the environment: what becomes of each, and what they ask of cluster and task.
 
 use super::account::{Ask, At, Book};
-use crate::detect::is_taken;
+use super::java::{self, JavaVerdict};
+use super::pins::DriverZone;
+use super::rules::{PropertyVerdict, SIZED, verdict};
+use super::runtime::Runtime;
+use super::sizing::ServerlessSizing;
+use super::{catalog, library};
+use crate::detect::{holds_secret, is_taken, masked};
+use crate::manifest::Answers;
 use plumb_model::address::slug;
-use plumb_model::text::glob;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -13,6 +19,13 @@ pub(super) struct Wants {
     pub conf: BTreeMap<String, String>,
     pub env: BTreeMap<String, String>,
     pub libraries: Vec<Value>,
+    /// JARs and packages of properties and options: those of a task take the place of those of all tasks.
+    pub jars: Option<Vec<Value>>,
+    pub packages: Option<Vec<Value>>,
+    /// Where packages come from, and what is not to come with them; with the field that said so.
+    pub repositories: Option<(String, Vec<String>)>,
+    pub exclusions: Option<(String, Vec<String>)>,
+    pub zone: DriverZone,
     pub max_retries: Option<i64>,
     pub sizing: Sizing,
     /// Whether the driver ran on a worker, not on the master.
@@ -30,7 +43,21 @@ impl Wants {
         let Some((_, name)) = name else { return };
         map.insert(name.to_owned(), value.to_owned());
         book.translated(at, place.clone());
-        if let Some(before) = self.set_by.insert(place, at.field.clone()).filter(|before| *before != at.field) {
+        self.replaces(book, at, place);
+    }
+
+    /// Tells which settings for all tasks have no effect: every task has one of its own.
+    pub fn hidden(&self, book: &mut Book, tasks: &[&Wants]) {
+        for (what, field) in &self.set_by {
+            if tasks.iter().all(|task| task.set_by.contains_key(what)) {
+                book.overridden(field);
+            }
+        }
+    }
+
+    /// Remembers which field set something; one that set it before has had no effect.
+    pub fn replaces(&mut self, book: &mut Book, at: &At<'_>, what: String) {
+        if let Some(before) = self.set_by.insert(what, at.field.clone()).filter(|before| *before != at.field) {
             book.overridden(&before);
         }
     }
@@ -45,215 +72,8 @@ pub(super) struct Sizing {
     /// In MiB.
     pub executor_memory: Option<i64>,
     pub driver_memory: Option<i64>,
-}
-
-/// What becomes of a property.
-#[derive(Clone, Debug, PartialEq)]
-enum PropertyVerdict {
-    Drop(&'static str),
-    Keep,
-    /// Kept until a person has looked at it.
-    Review(&'static str),
-    /// Left out until a person has looked at it.
-    Without(&'static str),
-    Retries,
-    Env(String),
-    Sizing,
-    Jars,
-    Packages,
-    /// Options of the Java machine, of which some are EMR's.
-    Java,
-    DeployMode,
-}
-
-const SIZED: &str = "Databricks sets it from the machine type: one executor a worker";
-
-/// What a rule says of a property that it names.
-enum RuleVerdict {
-    Always(PropertyVerdict),
-    /// The value decides; `None` leaves it to the rules that follow.
-    ByValue(fn(&str) -> Option<PropertyVerdict>),
-}
-
-const fn drop_it(why: &'static str) -> RuleVerdict {
-    RuleVerdict::Always(PropertyVerdict::Drop(why))
-}
-
-const fn review(why: &'static str) -> RuleVerdict {
-    RuleVerdict::Always(PropertyVerdict::Review(why))
-}
-
-const fn without(why: &'static str) -> RuleVerdict {
-    RuleVerdict::Always(PropertyVerdict::Without(why))
-}
-
-const KEEP: RuleVerdict = RuleVerdict::Always(PropertyVerdict::Keep);
-
-/// The rules for properties, each with its reason. The first that matches counts; `*` stands for any characters.
-static RULES: &[(&[&str], RuleVerdict)] = &[
-    (&["spark.submit.deployMode"], RuleVerdict::Always(PropertyVerdict::DeployMode)),
-    (&["spark.yarn.maxAppAttempts"], RuleVerdict::Always(PropertyVerdict::Retries)),
-    (&["spark.yarn.queue"], without("a YARN queue: a cluster policy or a pool can limit what a team uses")),
-    (
-        &[
-            "spark.executor.instances",
-            "spark.executor.cores",
-            "spark.executor.memory",
-            "spark.driver.memory",
-            "spark.cores.max",
-        ],
-        RuleVerdict::Always(PropertyVerdict::Sizing),
-    ),
-    (&["spark.driver.maxResultSize"], KEEP),
-    (&["spark.jars", "spark.yarn.dist.jars"], RuleVerdict::Always(PropertyVerdict::Jars)),
-    (&["spark.jars.packages"], RuleVerdict::Always(PropertyVerdict::Packages)),
-    (
-        &[
-            "spark.files",
-            "spark.submit.pyFiles",
-            "spark.archives",
-            "spark.yarn.dist.files",
-            "spark.yarn.dist.archives",
-            "spark.jars.repositories",
-            "spark.jars.excludes",
-        ],
-        without("files beside the application: put them into a volume or a library, and change the paths in the code"),
-    ),
-    (
-        &[
-            "spark.driver.extraJavaOptions",
-            "spark.executor.extraJavaOptions",
-            "spark.driver.defaultJavaOptions",
-            "spark.executor.defaultJavaOptions",
-        ],
-        RuleVerdict::Always(PropertyVerdict::Java),
-    ),
-    (&["spark.local.dir"], drop_it("Databricks sets it, and overrides it with EBS volumes")),
-    (&["spark.sql.parquet.output.committer.class"], RuleVerdict::ByValue(committer)),
-    (
-        &["spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version"],
-        drop_it("Databricks' commit protocol takes its place"),
-    ),
-    (
-        &["spark.scheduler.mode", "spark.scheduler.allocation.file"],
-        review("fair scheduling inside an application: the file has to be where the driver finds it"),
-    ),
-    (
-        &["spark.sql.catalogImplementation", "spark.sql.warehouse.dir"],
-        without("which catalog the tables are in: Unity Catalog, a federated one, or Glue"),
-    ),
-    (
-        &["*emr_internal*", "spark.emr.*", "spark.sql.emr.*", "spark.sql.parquet.fs.optimized.committer.*"],
-        drop_it("EMR's own: the Spark of Databricks does not have it"),
-    ),
-    (
-        &[
-            "spark.blacklist.decommissioning.*",
-            "spark.excludeOnFailure.decommissioning.*",
-            "spark.decommissioning.timeout.threshold*",
-            "spark.resourceManager.cleanupExpiredHost*",
-            "spark.stage.attempt.ignoreOnDecommissionFetchFailure*",
-            "spark.files.fetchFailure.unRegisterOutputOnHost*",
-        ],
-        drop_it("EMR's patch for lost spot instances"),
-    ),
-    (
-        &["spark.master*", "spark.submit.*", "spark.yarn.*", "spark.hadoop.yarn.*"],
-        drop_it("there is no YARN, and master and deploy mode cannot be set"),
-    ),
-    (
-        &["spark.dynamicAllocation.*", "spark.shuffle.service.*"],
-        drop_it("the cluster's size and autoscaling decide: one executor a worker"),
-    ),
-    (
-        &["spark.executor.memory*", "spark.executor.pyspark.memory*", "spark.driver.memory*", "spark.driver.cores*"],
-        drop_it(SIZED),
-    ),
-    (&["spark.worker.*", "spark.deploy.*"], drop_it("of Spark's own cluster manager, which Databricks runs itself")),
-    (
-        &["spark.eventLog.*", "spark.history.*", "spark.ui.*"],
-        drop_it("Databricks keeps event logs and serves the Spark UI itself"),
-    ),
-    (&["spark.metrics.*"], review("a metrics sink: Databricks has its own metrics")),
-    (
-        &["spark.hadoop.fs.s3.*", "spark.hadoop.fs.s3n.*", "spark.hadoop.fs.s3bfs.*"],
-        drop_it("EMRFS: Databricks reads S3 itself, with the rights of an instance profile or an external location"),
-    ),
-    (&["spark.hadoop.fs.s3a.*"], review("refused in standard access mode")),
-    (&["*.extraClassPath", "*.extraLibraryPath"], RuleVerdict::ByValue(node_paths)),
-    (&["spark.pyspark.*"], drop_it("the runtime decides which Python there is")),
-    (
-        &["spark.sql.hive.*", "spark.hadoop.hive.*", "spark.hive.*"],
-        without("of the Hive metastore: which catalog the tables are in is to be decided"),
-    ),
-    (
-        &["spark.sql.extensions*", "spark.sql.catalog.*"],
-        without("catalogs and extensions of Delta, Iceberg and Hudi clash with those that the runtime has"),
-    ),
-    (
-        &[
-            "spark.databricks.*",
-            "spark.serializer*",
-            "spark.kryo*",
-            "spark.sql.shuffle.partitions*",
-            "spark.default.parallelism*",
-            "spark.sql.adaptive.*",
-            "spark.sql.autoBroadcastJoinThreshold*",
-            "spark.sql.broadcastTimeout*",
-            "spark.sql.files.*",
-            "spark.sql.sources.*",
-            "spark.sql.legacy.*",
-            "spark.sql.parquet.*",
-            "spark.sql.orc.*",
-            "spark.sql.session.timeZone*",
-            "spark.sql.ansi.enabled*",
-            "spark.sql.storeAssignmentPolicy*",
-            "spark.network.timeout*",
-            "spark.rpc.*",
-            "spark.task.maxFailures*",
-            "spark.speculation*",
-            "spark.memory.*",
-            "spark.sql.streaming.*",
-        ],
-        KEEP,
-    ),
-    (&["*"], review("plumb has no rule for it: an application's own property is fine, one of EMR is not")),
-];
-
-/// EMR's committer is left out; any other is a property like others.
-fn committer(value: &str) -> Option<PropertyVerdict> {
-    let is_emrs = value.starts_with("com.amazon");
-    is_emrs.then_some(PropertyVerdict::Drop("EMR's own committer: Databricks has one of its own"))
-}
-
-/// Paths of EMR's own software are left out; others are somebody's files.
-fn node_paths(value: &str) -> Option<PropertyVerdict> {
-    let parts: Vec<&str> = value.split(':').filter(|p| !p.is_empty()).collect();
-    let ours = ["/usr/lib/", "/usr/share/aws", "/docker", "/etc/h", "/usr/lib64", ":"];
-    Some(if parts.iter().all(|part| ours.iter().any(|o| part.starts_with(o))) {
-        PropertyVerdict::Drop("EMR's own paths")
-    } else {
-        PropertyVerdict::Without("a path on EMR's nodes: make the files libraries of the task")
-    })
-}
-
-/// What becomes of a property: a variable of the environment, or what the first of [`RULES`] says that matches.
-fn verdict(key: &str, value: &str) -> PropertyVerdict {
-    if let Some(name) = key.strip_prefix("spark.yarn.appMasterEnv.").or_else(|| key.strip_prefix("spark.executorEnv."))
-    {
-        return if name.starts_with("PYSPARK_") || !env_is_kept(name) {
-            PropertyVerdict::Drop("the runtime decides which Python and which Java there is")
-        } else {
-            PropertyVerdict::Env(name.to_owned())
-        };
-    }
-    let matching = RULES.iter().filter(|(names, _)| names.iter().any(|name| glob(name, key)));
-    let mut said = matching.filter_map(|(_, says)| match says {
-        RuleVerdict::Always(verdict) => Some(verdict.clone()),
-        RuleVerdict::ByValue(decide) => decide(value),
-    });
-    // The last rule is for all that have no other.
-    said.next().unwrap_or(PropertyVerdict::Keep)
+    /// What only EMR Serverless sizes its workers by.
+    pub serverless: ServerlessSizing,
 }
 
 /// Takes a property in. `place` is the new cluster, as `job_clusters[main].new_cluster`.
@@ -268,9 +88,28 @@ pub(super) fn property(
     if !key.starts_with("spark.") {
         return book.dropped(at, "Spark ignores properties whose names do not start with `spark.`");
     }
+    wants.sizing.serverless.take(key, value);
     let verdict = verdict(key, value);
+    match key {
+        "spark.yarn.appMasterEnv.TZ" => wants.zone.on_worker = Some(value.to_owned()),
+        // The driver of EMR Serverless is a worker by itself.
+        "spark.emr-serverless.driverEnv.TZ" => {
+            wants.zone.on_worker = Some(value.to_owned());
+            wants.zone.on_master = Some(value.to_owned());
+        }
+        _ => {}
+    }
     let conf = format!("{}.spark_conf", place.cluster);
-    if !matches!(verdict, PropertyVerdict::Drop(_)) && is_taken(key, value) {
+    // These look at each of their words.
+    let looks_itself = matches!(
+        verdict,
+        PropertyVerdict::Drop(_)
+            | PropertyVerdict::Catalog
+            | PropertyVerdict::Java
+            | PropertyVerdict::Repositories
+            | PropertyVerdict::Exclusions
+    );
+    if !looks_itself && is_taken(key, value) {
         let reference = place.secret(key);
         wants.conf.insert(key.to_owned(), reference);
         return secret(book, at, &format!("the Spark property `{key}`"), conf);
@@ -278,20 +117,24 @@ pub(super) fn property(
     match verdict {
         PropertyVerdict::Drop(why) => book.dropped(at, why),
         PropertyVerdict::Keep => keep(book, at, key, value, conf, wants),
-        PropertyVerdict::Review(why) => {
-            let what = format!("whether the Spark property `{key}` is still wanted");
-            book.ask(
-                at,
-                Ask { what, why, options: &["keep it", "remove it"], default: "kept as it is", place: conf.clone() },
-            );
-            keep(book, at, key, value, conf, wants);
-        }
         PropertyVerdict::Without(why) => {
-            let what = format!("what takes the place of the Spark property `{key}`");
-            book.ask(
+            let what = format!("what takes the place of the Spark property `{}`", masked(&format!("{key}={value}")));
+            book.ask_once(
                 at,
                 Ask { what, why, options: &["nothing", "set its successor"], default: "left out", place: conf },
             );
+        }
+        PropertyVerdict::Catalog => catalog::setting(book, at, key, place, wants),
+        PropertyVerdict::Tables(format) => tables(book, at, format, place),
+        PropertyVerdict::Repositories => {
+            wants.repositories = Some((at.field.clone(), listed(value)));
+            wants.replaces(book, at, key.to_owned());
+            book.translated(at, format!("{}.libraries", place.task));
+        }
+        PropertyVerdict::Exclusions => {
+            wants.exclusions = Some((at.field.clone(), listed(value)));
+            wants.replaces(book, at, key.to_owned());
+            book.translated(at, format!("{}.libraries", place.task));
         }
         PropertyVerdict::Retries => match value.trim().parse::<i64>() {
             Ok(attempts) => {
@@ -302,13 +145,9 @@ pub(super) fn property(
         },
         PropertyVerdict::Env(name) => variable(book, at, &name, value, place, wants),
         PropertyVerdict::Sizing => sizing(book, at, key, value, wants),
-        PropertyVerdict::Jars => {
-            for jar in value.split(',').map(str::trim).filter(|j| !j.is_empty()) {
-                super::library::jar(book, at, jar, place, wants);
-            }
-        }
-        PropertyVerdict::Packages => super::library::packages(book, at, value, &[], &[], place, wants),
-        PropertyVerdict::Java => java(book, at, key, value, conf, wants),
+        PropertyVerdict::Jars => library::jars(book, at, value, place, wants),
+        PropertyVerdict::Packages => library::packages(book, at, value, &[], &[], place, wants),
+        PropertyVerdict::Java => java_options(book, at, key, value, place, wants),
         PropertyVerdict::DeployMode => {
             wants.cluster_mode = value == "cluster";
             book.dropped(at, "the driver has a node of its own");
@@ -337,7 +176,7 @@ fn secret(book: &mut Book, at: &At<'_>, what: &str, place: String) {
 }
 
 /// What the environment of EMR's nodes needs, and Databricks' do not.
-fn env_is_kept(name: &str) -> bool {
+pub(super) fn env_is_kept(name: &str) -> bool {
     let dropped = ["JAVA_HOME", "SPARK_", "HADOOP_", "YARN_", "HIVE_", "PYSPARK_", "LD_LIBRARY_PATH", "PATH"];
     !dropped.iter().any(|d| if d.ends_with('_') { name.starts_with(d) } else { name == *d })
 }
@@ -365,33 +204,77 @@ pub(super) fn variable(
     wants.set(book, at, format!("{env}.{name}"), bare);
 }
 
-/// Options of the Java machine without those that only fit EMR's.
-fn java(book: &mut Book, at: &At<'_>, key: &str, value: &str, conf: String, wants: &mut Wants) {
-    let theirs = |word: &str| {
-        word.starts_with("-XX:") && (word.contains("GC") || word.contains("CMS") || word.contains("OnOutOfMemoryError"))
-            || ["-verbose:gc", "-Xloggc", "-Xms", "-Xmx", "-Xlog:gc"].iter().any(|p| word.starts_with(p))
-            || word.contains("/emr/")
-            || word.contains("/usr/lib/hadoop")
+/// The elements of a list that commas separate.
+pub(super) fn listed(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned).collect()
+}
+
+/// Asks how tables of a format are read; the settings for that format share the question.
+pub(super) fn tables(book: &mut Book, at: &At<'_>, format: &str, place: &TargetPaths<'_>) {
+    let ask = Ask {
+        what: format!("how {format}'s tables are read and written"),
+        why: "the runtimes have no catalog or extension of it, and one that is brought along clashes with Unity Catalog",
+        options: &[
+            "convert the tables to Delta",
+            "tables of Unity Catalog",
+            "add its package and its properties again",
+        ],
+        default: "left out: its settings are not on the cluster",
+        place: format!("{}.spark_conf", place.cluster),
     };
+    book.ask_once(at, ask);
+}
+
+/// Options of the Java machine: those that the runtime's Java takes, and that do not only fit EMR.
+fn java_options(book: &mut Book, at: &At<'_>, key: &str, value: &str, place: &TargetPaths<'_>, wants: &mut Wants) {
+    let version = java::version(place.runtime);
     // `-XX:OnOutOfMemoryError='kill -9 %p'` is one option of several words.
     let words = super::words::split(value, false).unwrap_or_else(|_| vec![value.to_owned()]);
-    let left: Vec<&str> = words.iter().map(String::as_str).filter(|word| !theirs(word)).collect();
-    if left.is_empty() {
-        return book.dropped(at, "options of the Java machine that fit EMR's only: newer ones refuse some of them");
+    let to = format!("{}.spark_conf.{}", place.cluster, key.replace("defaultJavaOptions", "extraJavaOptions"));
+    let mut left = Vec::new();
+    for (word, verdict) in words.iter().zip(java::judged(&words, version)) {
+        let (name, inside) = word.split_once('=').unwrap_or((word, ""));
+        if is_taken(name.trim_start_matches("-D"), inside) || holds_secret(word) {
+            let ask = Ask {
+                what: format!("how the application gets the credential in `{}`", masked(name)),
+                why: "credentials do not belong into manifests, and options of the Java machine are seen by all who see the cluster",
+                options: &[
+                    "read it in the code: `dbutils.secrets.get`",
+                    "an instance profile or Unity Catalog instead",
+                ],
+                default: "left out",
+                place: to.clone(),
+            };
+            book.leave_out(at, &format!("{name}=(secret)"), "a credential: it is asked about");
+            book.note_once(at, ask);
+            continue;
+        }
+        match verdict {
+            JavaVerdict::Keep => left.push(word.as_str()),
+            JavaVerdict::Drop(why) => book.leave_out(at, word, why),
+            JavaVerdict::Ask(why) => {
+                let ask = Ask {
+                    what: format!("what takes the place of `{}`, an option of the Java machine", masked(word)),
+                    why,
+                    options: &["nothing", "a file in a volume or the workspace", "an init script"],
+                    default: "left out",
+                    place: to.clone(),
+                };
+                if left.is_empty() && words.len() == 1 {
+                    book.ask_once(at, ask);
+                } else {
+                    book.leave_out(at, word, format!("left out, and asked about: {why}"));
+                    book.note_once(at, ask);
+                }
+            }
+        }
     }
-    let key = key.replace("defaultJavaOptions", "extraJavaOptions");
-    let what = format!("whether the options of the Java machine in `{key}` are still wanted");
-    book.ask(
-        at,
-        Ask {
-            what,
-            why: "runtimes have newer Java machines, which refuse some options",
-            options: &["keep them", "remove them"],
-            default: "kept, without those for garbage collection, memory and EMR's paths",
-            place: conf,
-        },
-    );
-    wants.conf.insert(key, left.join(" "));
+    if left.is_empty() {
+        return book.dropped(at, "no option of the Java machine is left: each is listed with its reason");
+    }
+    wants.conf.insert(key.to_owned(), java::joined(left));
+    book.translated(at, to);
+    wants.replaces(book, at, format!("{}.spark_conf.{key}", place.cluster));
 }
 
 fn sizing(book: &mut Book, at: &At<'_>, key: &str, value: &str, wants: &mut Wants) {
@@ -422,7 +305,7 @@ pub(super) fn mebibytes(text: &str) -> Option<i64> {
 }
 
 /// Where what is being translated goes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct TargetPaths<'a> {
     /// The new cluster: `job_clusters[*].new_cluster`.
     pub cluster: &'a str,
@@ -430,6 +313,10 @@ pub(super) struct TargetPaths<'a> {
     pub task: &'a str,
     /// The secret scope that stands in the place of credentials.
     pub scope: &'a str,
+    /// The runtime that was chosen: its Java and its Scala decide what may come along.
+    pub runtime: Option<&'a Runtime>,
+    /// What plumb.yaml answers for all pipelines.
+    pub answers: &'a Answers,
 }
 
 impl TargetPaths<'_> {
@@ -438,28 +325,6 @@ impl TargetPaths<'_> {
         let key = slug(name.trim_start_matches('-')).unwrap_or_else(|| "secret".into());
         format!("{{{{secrets/{}/{key}}}}}", self.scope)
     }
-}
-
-/// The properties that keep results equal when Spark's version jumps: for parity, to be lifted afterwards.
-///
-/// Sources: Spark's migration guides for SQL, 2.4 to 3.0 and 3.5 to 4.0.
-pub(super) fn pins(from: (u32, u32), to: (u32, u32), conf: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut pins = vec![("spark.sql.session.timeZone", "UTC")];
-    if from.0 < 3 && to.0 >= 3 {
-        pins.extend([
-            ("spark.sql.legacy.timeParserPolicy", "LEGACY"),
-            ("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY"),
-            ("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY"),
-            ("spark.sql.parquet.int96RebaseModeInRead", "LEGACY"),
-            ("spark.sql.parquet.int96RebaseModeInWrite", "LEGACY"),
-            ("spark.sql.storeAssignmentPolicy", "LEGACY"),
-        ]);
-    }
-    if from.0 < 4 && to.0 >= 4 {
-        pins.push(("spark.sql.ansi.enabled", "false"));
-    }
-    let missing = pins.into_iter().filter(|(key, _)| !conf.contains_key(*key));
-    missing.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// A map as a JSON object.
@@ -479,23 +344,5 @@ mod tests {
         }
         assert_eq!(mebibytes("a lot"), None);
         assert_eq!(mebibytes("9999999999999999g"), None);
-    }
-
-    #[test]
-    fn the_first_rule_wins() {
-        let is =
-            |key: &str, value: &str, want: fn(&PropertyVerdict) -> bool| assert!(want(&verdict(key, value)), "{key}");
-        is("spark.yarn.maxAppAttempts", "1", |v| *v == PropertyVerdict::Retries);
-        is("spark.yarn.am.memory", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
-        is("spark.executor.memoryOverhead", "1g", |v| matches!(v, PropertyVerdict::Drop(_)));
-        is("spark.driver.maxResultSize", "2g", |v| *v == PropertyVerdict::Keep);
-        is("spark.sql.parquet.output.committer.class", "com.amazon.X", |v| matches!(v, PropertyVerdict::Drop(_)));
-        is("spark.sql.parquet.output.committer.class", "org.apache.X", |v| *v == PropertyVerdict::Keep);
-        is("spark.driver.extraClassPath", "/usr/lib/hadoop-lzo/lib/*:/usr/share/aws/x", |v| {
-            matches!(v, PropertyVerdict::Drop(_))
-        });
-        is("spark.driver.extraClassPath", "/home/hadoop/x.jar", |v| matches!(v, PropertyVerdict::Without(_)));
-        is("spark.executorEnv.REGION", "x", |v| *v == PropertyVerdict::Env("REGION".into()));
-        is("spark.myapp.x", "x", |v| matches!(v, PropertyVerdict::Review(_)));
     }
 }

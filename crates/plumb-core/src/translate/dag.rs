@@ -26,7 +26,7 @@ pub(super) fn dag(
     let before = std::mem::replace(&mut book.document, address(AirflowDag::NAME, name).to_string());
     let mut spec = json!({ "paused": true, "max_active_runs": 1, "tags": ["migrated-from-emr"] });
     if let Some(old) = old {
-        old_dag::take(book, root, &mut spec, old);
+        old_dag::take(book, root, &mut spec, old, name);
     }
     let ask = Ask {
         what: "when the DAG runs".into(),

@@ -2,12 +2,15 @@
 
 use super::account::{Ask, At, Book};
 use super::application::{SparkTask, parameter};
-use super::conf::{TargetPaths, Wants, object, pins};
+use super::conf::{TargetPaths, Wants, object};
+use super::dates::wire::default_of;
 use super::flow::chain;
+use super::library;
 use super::line::{CommandLine, CommandOutcome, command};
 use super::nodes::node;
 use super::parts::CLUSTER;
-use super::recurring::recurring;
+use super::pins::{NodeZone, join_java_options, pins, set_zone};
+use super::recurring::{PipelineStep, recurring};
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
 use crate::detect::masked;
@@ -32,8 +35,12 @@ pub(super) struct Common<'a> {
     pub base: Wants,
     /// The chosen runtime, with the Spark that the release has.
     pub runtime: Option<(Choice, Minor)>,
+    /// `run_as` of the job.
+    pub run_as: Option<Value>,
     pub cluster: Map<String, Value>,
     pub aws: Map<String, Value>,
+    /// The zone of the nodes, where the application sets none.
+    pub zone: NodeZone,
 }
 
 /// A key that no other task has: 100 characters at most (Jobs API 2.2).
@@ -49,17 +56,16 @@ pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
-pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &str) -> Vec<StepTask<'a>> {
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &TargetPaths<'_>) -> Vec<StepTask<'a>> {
     let mut steps = root.list("Steps");
     steps.reverse();
     let steps = recurring(book, root, steps);
     let mut taken = BTreeSet::new();
     let mut made = Vec::new();
-    for at in &steps {
-        let name = at.text_of("Name").unwrap_or_else(|| "step".into());
-        let key = key(&name, &mut taken);
+    for PipelineStep { at, name } in &steps {
+        let key = key(name, &mut taken);
         let task = format!("tasks[{key}]");
-        let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
+        let place = TargetPaths { task: &task, ..*of };
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),
@@ -70,7 +76,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, scope: &st
             book.drop_of(at, member, why);
         }
         if made.len() >= MOST_TASKS {
-            let what = format!("what becomes of the step `{}`", masked(&name));
+            let what = format!("what becomes of the step `{}`", masked(name));
             let why = "a job has 1000 tasks at most";
             book.ask(at, Ask { what, why, options: &["a second job"], default: "left out", place: "tasks".into() });
             continue;
@@ -139,13 +145,15 @@ fn step(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> 
     book.drop_of(&config, "Jar", "EMR's runner of commands");
     book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
     if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
-        let what = "whether the step's Java system properties are needed".to_owned();
+        let name = at.text_of("Name").unwrap_or_default();
+        let what = format!("whether the Java system properties of the step `{}` are needed", masked(&name));
         let why = "they were those of EMR's runner, not Spark's";
         let options = ["no", "`-D` in spark.driver.extraJavaOptions"];
         book.ask(&properties, Ask { what, why, options: &options, default: "left out", place: place.task.to_owned() });
     }
     if let Some(role) = at.get("ExecutionRoleArn") {
-        let what = "with whose rights the step reads and writes".to_owned();
+        let what =
+            format!("with whose rights a step of the role `{}` reads and writes", role.text().unwrap_or_default());
         let why = "it has a role of its own; a job runs as one user or service principal";
         let options = ["run_as of the job, and grants in Unity Catalog", "an instance profile of its own cluster"];
         book.ask(
@@ -174,10 +182,13 @@ pub(super) fn job(
     common: &Common<'_>,
     tags: Map<String, Value>,
 ) -> Option<Value> {
+    let level = root.path("Cluster.StepConcurrencyLevel");
     if made.is_empty() {
+        if let Some(level) = level {
+            book.dropped(&level, "there are no steps that could run beside each other");
+        }
         return None;
     }
-    let level = root.path("Cluster.StepConcurrencyLevel");
     let parallel = level.as_ref().and_then(At::int).unwrap_or(1) > 1 && made.len() > 1;
     if let Some(level) = level {
         if parallel {
@@ -205,10 +216,12 @@ pub(super) fn job(
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
         let wants = &made.application.wants;
-        memory(book, made, common);
         let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
         conf.extend(wants.conf.clone());
         env.extend(wants.env.clone());
+        join_java_options(&mut conf);
+        let asked = book.decisions.len();
+        set_zone(book, &made.at, &mut conf, (&common.base, wants), &common.zone);
         let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
         let cluster = match found {
             Some(cluster) => {
@@ -222,13 +235,16 @@ pub(super) fn job(
                 key
             }
         };
+        // A question about the zone is about the cluster of this task.
+        for decision in book.decisions.iter_mut().skip(asked) {
+            decision.place = decision.place.replace("[*]", &format!("[{cluster}]"));
+        }
         let mut task = json!({ "task_key": made.key, "job_cluster_key": cluster });
         after.put(&mut task);
         for (member, value) in &made.application.task {
             task[member] = value.clone();
         }
-        let mut libraries = wants.libraries.clone();
-        libraries.extend(common.base.libraries.iter().filter(|l| !wants.libraries.contains(l)).cloned());
+        let libraries = library::all(wants, &common.base);
         if !libraries.is_empty() {
             task["libraries"] = Value::Array(libraries);
         }
@@ -243,6 +259,9 @@ pub(super) fn job(
         }
         tasks.push(task);
     }
+    let all: Vec<&Wants> = made.iter().map(|m| &m.application.wants).collect();
+    library::about_nothing(book, &common.base, &all);
+    common.base.hidden(book, &all);
     if clusters.len() > 1 {
         let ask = Ask {
             what: format!("whether the tasks need {} clusters", clusters.len()),
@@ -254,7 +273,7 @@ pub(super) fn job(
         let at = root.get("Steps").unwrap_or_else(|| root.clone());
         book.note(&at, ask);
     }
-    identity(book, root, made);
+    memory(book, root, made, common);
     if let Some(master) = &common.shape.master {
         if clusters.iter().any(|c| c.client) {
             book.translated(master, format!("{CLUSTER}.driver_node_type_id"))
@@ -265,12 +284,17 @@ pub(super) fn job(
     let clusters: Vec<Value> =
         clusters.iter().map(|c| json!({ "job_cluster_key": c.key, "new_cluster": new_cluster(common, c) })).collect();
     let mut job = json!({ "name": name, "job_clusters": clusters, "tasks": tasks, "max_concurrent_runs": 1 });
+    if let Some(run_as) = &common.run_as {
+        job["run_as"] = run_as.clone();
+    }
     if !tags.is_empty() {
         job["tags"] = Value::Object(tags);
     }
     if !parameters.is_empty() {
-        // The DAG gives them; a run by hand has to.
-        job["parameters"] = parameters.keys().map(|name| json!({ "name": name, "default": "" })).collect();
+        // The DAG gives them; a run by hand has those of its own start, where they are known.
+        let default =
+            |(name, expression): (&String, &String)| json!({ "name": name, "default": default_of(expression) });
+        job["parameters"] = parameters.iter().map(default).collect();
     }
     Some(job)
 }
@@ -300,7 +324,7 @@ fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
         cluster.insert("spark_version".into(), json!(choice.runtime.key));
     }
     cluster.insert("node_type_id".into(), json!(shape.node));
-    if let Some(master) = shape.master.as_ref().filter(|_| own.client).and_then(At::text) {
+    if let Some(master) = shape.driver.as_ref().filter(|_| own.client) {
         cluster.insert("driver_node_type_id".into(), json!(master));
     }
     match shape.size {
@@ -334,17 +358,19 @@ fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {
     Value::Object(cluster)
 }
 
-/// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top.
-fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
-    let (own, base) = (&made.application.wants.sizing, &common.base.sizing);
-    let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
-    let shape = &common.shape;
+/// Databricks gives Spark about seven tenths of a machine's memory; an executor took its own and a tenth on top. Asks once,
+/// for the step that wants the most.
+fn memory(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>], common: &Common<'_>) {
+    let (base, shape) = (&common.base.sizing, &common.shape);
     let Some(worker) = node(&shape.node) else { return };
     let too_much = |asked: i64, has: i64| asked.saturating_mul(11) / 10 > has.saturating_mul(7) / 10;
-    if let Some(memory) = own.executor_memory.or(base.executor_memory)
-        && shape.is_given
-        && too_much(memory / cores, worker.memory / worker.cores)
-    {
+    let executors = made.iter().filter_map(|m| {
+        let own = &m.application.wants.sizing;
+        let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
+        let memory = own.executor_memory.or(base.executor_memory)?;
+        too_much(memory / cores, worker.memory / worker.cores).then_some((memory / cores, memory, cores))
+    });
+    if let Some((_, memory, cores)) = executors.max().filter(|_| shape.is_given) {
         let ask = Ask {
             what: format!(
                 "whether `{}` has the memory that the executors had: {memory} MiB for {cores} cores",
@@ -355,13 +381,15 @@ fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
             default: "the same type as before",
             place: format!("{CLUSTER}.node_type_id"),
         };
-        book.note(&made.at, ask);
+        book.note(root, ask);
     }
-    let client = !made.application.wants.cluster_mode;
-    let driver = shape.master.as_ref().filter(|_| client).and_then(At::text).unwrap_or_else(|| shape.node.clone());
-    if let (Some(memory), Some(has)) = (own.driver_memory.or(base.driver_memory), node(&driver))
-        && too_much(memory, has.memory)
-    {
+    let drivers = made.iter().filter_map(|m| {
+        let client = !m.application.wants.cluster_mode;
+        let driver = shape.driver.as_ref().filter(|_| client).unwrap_or(&shape.node);
+        let memory = m.application.wants.sizing.driver_memory.or(base.driver_memory)?;
+        too_much(memory, node(driver)?.memory).then_some(memory)
+    });
+    if let Some(memory) = drivers.max() {
         let ask = Ask {
             what: format!("which machine has the {memory} MiB that the driver had"),
             why: "the driver's machine is too small for it",
@@ -369,25 +397,8 @@ fn memory(book: &mut Book, made: &StepTask<'_>, common: &Common<'_>) {
             default: "the type as before",
             place: format!("{CLUSTER}.driver_node_type_id"),
         };
-        book.note(&made.at, ask);
+        book.note(root, ask);
     }
-}
-
-/// As whom the job runs, and how users are kept apart on its clusters.
-fn identity(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>]) {
-    let jars = made.iter().any(|m| m.application.task.contains_key("spark_jar_task"));
-    let ask = Ask {
-        what: "as whom the job runs, and in which access mode".into(),
-        why: if jars {
-            "JARs that use RDDs or the SparkContext need a dedicated cluster; whose it is decides what it may read"
-        } else {
-            "code that uses RDDs or the SparkContext needs a dedicated cluster; whose it is decides what it may read"
-        },
-        options: &["dedicated, with run_as a service principal", "standard, after a review of the code"],
-        default: "dedicated, as whoever creates the job",
-        place: format!("{CLUSTER}.data_security_mode"),
-    };
-    book.note(root, ask);
 }
 
 /// Keeps the accounts of sizes true: which member they went to is known only now.

@@ -10,13 +10,16 @@ mod account;
 pub mod airflow;
 mod answers;
 mod application;
+mod catalog;
 mod classes;
 mod cluster;
 mod conf;
 mod context;
 mod dag;
+mod dates;
 mod extras;
 mod flow;
+mod java;
 mod job;
 mod library;
 mod light;
@@ -24,21 +27,27 @@ mod line;
 pub(crate) mod nodes;
 mod old_dag;
 mod outputs;
+mod packages;
 mod parts;
+mod pins;
 mod pipeline;
 mod place;
 mod places;
 mod recurring;
+mod rules;
 mod runtime;
 mod serverless;
 mod shadow;
 mod shape;
+mod sizing;
 mod submit;
+mod team;
 mod words;
 
-pub use account::{Account, At, Fate, TranslationDecision};
+pub use account::{Account, At, DroppedWord, Fate, TranslationDecision};
 pub use answers::{TeamAnswer, TeamQuestion};
 pub use context::{EarlierRun, OldDag, PipelineSource, RunTime, Script};
+pub use dates::RecoveredValue;
 pub use light::{Light, LightEffort, LightReason, light_of};
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
@@ -72,6 +81,8 @@ pub struct TranslationOptions {
     pub pool: bool,
     /// Whether a cluster policy is written, which keeps clusters to the shape of the old one.
     pub policy: bool,
+    /// The region of the account, where the input itself does not tell one.
+    pub region: Option<String>,
     /// What plumb.yaml answers for all pipelines.
     pub answers: Answers,
     /// The shell scripts that steps and bootstrap actions run, by their address; those that nobody has read are absent.
@@ -90,6 +101,7 @@ impl TranslationOptions {
             name: None,
             pool: false,
             policy: false,
+            region: None,
             answers: Answers::default(),
             scripts: BTreeMap::new(),
             dag: None,
@@ -119,6 +131,8 @@ pub struct Translation {
     /// Where the manifests name `${var.output_root}`, the place that it may be: nothing is there yet.
     pub output_root: Option<String>,
     pub account: Account,
+    /// Dates and serials that became parameters of jobs: what stood in their places is in no manifest.
+    pub recovered: Vec<RecoveredValue>,
 }
 
 /// Translates what EMR's API answered about one cluster, or about the runs of one EMR Serverless application.
@@ -142,6 +156,7 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         team: book.team.into_values().collect(),
         output_root: None,
         account: book.account,
+        recovered: Vec::new(),
     }
 }
 
@@ -157,8 +172,17 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let title = detect::masked(title.as_deref().filter(|t| !t.is_empty()).unwrap_or(&name));
     let id = root.path("Cluster.Id").and_then(|n| n.text()).unwrap_or_default();
     book.document = address(DatabricksJob::NAME, &name).to_string();
-    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
-    let around = cluster::around(book, root);
+    let around = cluster::around(book, root, options);
+    let release = root.path("Cluster.ReleaseLabel").unwrap_or_else(|| root.clone());
+    let runtime = runtime_of(book, &release, spark_of(root), options);
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place = TargetPaths {
+        cluster: CLUSTER,
+        task: "tasks[*]",
+        scope: &name,
+        runtime: chosen.as_ref(),
+        answers: &options.answers,
+    };
     let mut base = Wants::default();
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &cluster_level, &place, &mut base);
@@ -176,11 +200,11 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     }
     let shape = shape::shape(book, root, options);
     let size = shape.size;
-    let release = root.path("Cluster.ReleaseLabel");
-    let spark = spark_of(root);
-    let runtime = runtime_of(book, &release.unwrap_or_else(|| root.clone()), spark, options);
-    let made = job::steps(book, root, &base, &name);
-    let common = job::Common { shape, base, runtime, cluster: around.cluster, aws: around.aws };
+    let made = job::steps(book, root, &base, &place);
+    fits(book, &release, runtime.as_ref(), &base, &made);
+    let run_as = team::run_as(book, &options.answers);
+    let zone = pins::NodeZone::of_cluster(root, options);
+    let common = job::Common { shape, base, runtime, run_as, cluster: around.cluster, aws: around.aws, zone };
     let job = job::job(book, root, &title, &made, &common, around.tags);
     job::sizes(book, size);
     let source = if id.is_empty() { format!("EMR cluster {title}") } else { format!("EMR cluster {title} ({id})") };
@@ -192,6 +216,10 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
             documents.extend(finish(book, root, &name, vec![(name.clone(), spec)], &jobs, options));
         }
         None => {
+            nothing_runs(book);
+            if let Some(master) = &common.shape.master {
+                book.dropped(master, "no job is written, and so no driver");
+            }
             let what = "whether there is anything to run".to_owned();
             let why = "none of the steps came to a task; a cluster that others feed has its steps in their code";
             let options = ["nothing: tear it down", "translate the steps by hand"];
@@ -200,6 +228,14 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
         }
     }
     (source, documents)
+}
+
+/// Without a job there is no cluster to decide on: only what became of steps and runs is still a question.
+fn nothing_runs(book: &mut Book) {
+    let of_steps = |field: &str| field.starts_with("Steps[") || field.starts_with("jobRuns[");
+    let is_moot = |d: &TranslationDecision| !of_steps(&d.field) || d.place.starts_with(CLUSTER);
+    book.withdraw(is_moot, "it would shape the job's cluster, and no job is written");
+    book.team.clear();
 }
 
 /// Escapes what is plumb's, and adds what stands around the jobs.
@@ -309,35 +345,89 @@ fn runtime_of(
     let place = format!("{CLUSTER}.spark_version");
     let label = at.text().unwrap_or_default();
     let found = runtime::release(&label, spark);
-    let exact = found.as_ref().is_some_and(|r| r.exact);
+    if !found.as_ref().is_some_and(|r| r.exact) {
+        let (what, why) = if label.is_empty() {
+            ("which Spark the old jobs had".to_owned(), "nothing says the release of EMR")
+        } else {
+            let what = format!("which Spark the release `{}` has", detect::masked(&label));
+            (what, "plumb does not know the release; the nearest one before it stands in for it")
+        };
+        let ask = Ask {
+            what,
+            why,
+            options: &["the one that stands in for it", "another one: choose its runtime"],
+            default: "the runtime for the one that stands in for it",
+            place: place.clone(),
+        };
+        book.note(at, ask);
+    }
     let release =
         found.unwrap_or(runtime::Release { spark: spark.unwrap_or((3, 0)), scala: "2.12".into(), exact: false });
-    let choice = runtime::choose(&release, &options.runtimes);
+    let wanted = options.answers.runtime.as_deref();
+    let answer = wanted.filter(|key| *key != "auto");
+    let choice = match answer.and_then(|key| runtime::answered(key, &release, &options.runtimes)) {
+        Some(choice) => Some(choice),
+        None => {
+            if let Some(key) = answer {
+                let why = format!("`{}`, the answer, is not offered, or its support has ended", detect::masked(key));
+                team::runtime(book, Some(&why));
+            } else if wanted.is_none() {
+                team::runtime(book, None);
+            }
+            runtime::choose(&release, &options.runtimes)
+        }
+    };
     let Some(choice) = choice else {
         let what = "which runtime the job has".to_owned();
         let why = "there is no long-term runtime to choose from";
         book.ask(at, Ask { what, why, options: &["name one"], default: "none: the manifest is not complete", place });
         return None;
     };
-    let (from, to) = (release.spark, choice.runtime.spark);
-    let jump = format!("Spark {}.{} to {}.{}, as `{}`", from.0, from.1, to.0, to.1, choice.runtime.key);
-    let why = match (exact, choice.why) {
-        (_, Some(why)) => why,
-        (false, None) => "plumb does not know the release; the nearest one before it stands in for it",
-        (true, None) if from.0 != to.0 => {
-            "a major version of Spark changes results; properties are set that keep them alike"
-        }
-        _ => "Databricks' Spark is another build: results and running times have to be compared",
-    };
-    let what = format!("whether the jump is taken: {jump}");
-    let options = ["this runtime", "another one that is supported longer", "the newest, after a review"];
-    let default = "this runtime, with properties that keep results equal: lift them after the cutover";
-    if at.field.is_empty() {
-        book.note(at, Ask { what, why, options: &options, default, place });
-    } else {
-        book.ask(at, Ask { what, why, options: &options, default, place })
+    if !at.field.is_empty() {
+        book.translated(at, place);
     }
-    Some((choice, from))
+    Some((choice, release.spark))
+}
+
+/// Asks about what is a pipeline's own of its runtime: JARs of another Scala, a Spark that is older than the release's.
+fn fits(
+    book: &mut Book,
+    at: &At<'_>,
+    runtime: Option<&(runtime::Choice, Minor)>,
+    base: &Wants,
+    made: &[job::StepTask<'_>],
+) {
+    let Some((choice, from)) = runtime else { return };
+    let key = &choice.runtime.key;
+    let place = format!("{CLUSTER}.spark_version");
+    let has_jars = |wants: &Wants| wants.libraries.iter().any(|l| l.get("jar").or(l.get("maven")).is_some());
+    let compiled = has_jars(base)
+        || made.iter().any(|m| has_jars(&m.application.wants) || m.application.task.contains_key("spark_jar_task"));
+    match choice.misfit {
+        Some(runtime::Misfit::Scala) if compiled => {
+            let ask = Ask {
+                what: format!("who compiles the JARs for Scala {}, which `{key}` has", choice.runtime.scala),
+                why: "the release's Scala is another one, and code that was compiled for it fails at its first call",
+                options: &["whoever has their code", "another runtime, with the release's Scala, where there is one"],
+                default: "this runtime with the JARs as they are: their tasks fail",
+                place,
+            };
+            book.note(at, ask);
+        }
+        Some(runtime::Misfit::Spark) => {
+            let (major, minor) = from;
+            let ask = Ask {
+                what: format!("whether the code runs on `{key}`, whose Spark is older than {major}.{minor}"),
+                why: "no runtime with the release's Spark was to be chosen",
+                options: &["it does, after a test", "another runtime"],
+                default: "this runtime",
+                place,
+            };
+            book.note(at, ask);
+        }
+        // Python does not see which Scala Spark was compiled with.
+        _ => {}
+    }
 }
 
 /// A list of tags as EMR Serverless has them: an object.

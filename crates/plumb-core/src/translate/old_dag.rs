@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 const LONGEST_TAG: usize = 100;
 
 /// Adds to the new DAG what the old one says, and asks about what of it cannot be taken over.
-pub(super) fn take(book: &mut Book, root: &At<'_>, spec: &mut Value, old: &OldDag) {
+pub(super) fn take(book: &mut Book, root: &At<'_>, spec: &mut Value, old: &OldDag, name: &str) {
+    // Both are in Airflow until the old one goes.
+    if name.replace('-', "_") == old.dag_id {
+        spec["dag_id"] = json!(format!("{}_databricks", old.dag_id));
+    }
     let zone = schedule(book, root, spec, old);
     if let Some(start) = old.start_date.as_deref().and_then(|at| local(at, zone.as_deref().unwrap_or("UTC"))) {
         spec["start_date"] = json!(start);
@@ -43,29 +47,24 @@ pub(super) fn take(book: &mut Book, root: &At<'_>, spec: &mut Value, old: &OldDa
     if defaults != json!({}) {
         spec["defaults"] = defaults;
     }
-    let mut ask = |what: String, why: &str, options: &[&str], default: &str, place: &str| {
-        book.note(root, Ask { what, why, options, default, place: place.to_owned() });
-    };
+    // Tasks are not in it yet: all of it is other people's text.
+    super::escape(spec);
     if !old.others.is_empty() {
-        ask(
-            format!("what takes the place of the tasks {} of the old DAG `{}`", old.others.join(", "), old.dag_id),
-            "only what runs on EMR is translated; these run in Airflow, or on something else",
-            &[
+        let ask = Ask {
+            what: format!(
+                "what takes the place of the tasks {} of the old DAG `{}`",
+                old.others.join(", "),
+                old.dag_id
+            ),
+            why: "only what runs on EMR is translated; these run in Airflow, or on something else",
+            options: &[
                 "a DAG of your own that runs them, and the new one by its asset or at its time",
                 "they checked or announced what the job now does or says by itself: nothing",
             ],
-            "nothing runs in their place",
-            "tasks",
-        );
-    }
-    if old.email_on_retry == Some(true) && !old.email.is_empty() && old.retries.is_some_and(|n| n > 0) {
-        ask(
-            format!("whether {} have to hear of every retry", old.email.join(", ")),
-            "the job writes to them when it fails for good; Airflow wrote at each retry too",
-            &["no", "a task of a DAG of your own that writes"],
-            "they hear of failures only",
-            "defaults",
-        );
+            default: "nothing runs in their place",
+            place: "tasks".to_owned(),
+        };
+        book.note(root, ask);
     }
 }
 
@@ -163,7 +162,7 @@ mod tests {
 
     fn taken(old: &OldDag) -> (Value, Vec<String>) {
         let (mut book, input, mut spec) = (Book::default(), json!({}), json!({ "tasks": [] }));
-        take(&mut book, &At::root(&input), &mut spec, old);
+        take(&mut book, &At::root(&input), &mut spec, old, "sales-new");
         (spec, book.decisions.iter().map(|d| d.what.clone()).collect())
     }
 
@@ -183,7 +182,7 @@ mod tests {
         let old = OldDag {
             catchup: Some(false),
             max_active_runs: Some(2),
-            description: Some("Sales".into()),
+            description: Some("Sales of ${env}".into()),
             tags: vec!["bi".into(), "plumb".into(), String::new()],
             owner: Some("bi".into()),
             retries: Some(2),
@@ -194,7 +193,7 @@ mod tests {
         assert_eq!(asked, [""; 0]);
         assert_eq!(
             spec,
-            json!({ "tasks": [], "catchup": false, "max_active_runs": 2, "description": "Sales", "owner": "bi",
+            json!({ "tasks": [], "catchup": false, "max_active_runs": 2, "description": "Sales of $${env}", "owner": "bi",
                 "schedule": { "cron": "0 3 2 * *", "timezone": "Europe/Berlin", "data_interval": "previous" },
                 "start_date": "2026-12-02T03:00", "tags": ["bi", "migrated-from-emr"],
                 "defaults": { "retries": 2, "retry_delay": "1h30m" } })
@@ -217,6 +216,15 @@ mod tests {
         assert!(spec["schedule"] == json!({ "assets": ["s3://a/b"] }) && asked.is_empty());
         let (_, asked) = taken(&OldDag { others: vec!["`check` (PythonOperator)".into()], ..monthly() });
         assert!(asked.len() == 1 && asked[0].contains("`check` (PythonOperator)"), "{asked:?}");
+    }
+
+    #[test]
+    fn two_dags_never_have_one_id() {
+        let (mut book, input, mut spec) = (Book::default(), json!({}), json!({}));
+        let old = OldDag { dag_id: "sales_new".into(), ..monthly() };
+        take(&mut book, &At::root(&input), &mut spec, &old, "sales-new");
+        assert_eq!(spec["dag_id"], "sales_new_databricks");
+        assert!(taken(&monthly()).0.get("dag_id").is_none());
     }
 
     #[test]

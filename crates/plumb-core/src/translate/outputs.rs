@@ -1,5 +1,6 @@
 //! A first comparison of what the old and the new pipeline write, out of what the arguments of the old one say is written.
 
+use super::dates::forms::{self, DateUnit};
 use super::places;
 use super::shadow::ShadowPlaces;
 use crate::detect;
@@ -111,7 +112,7 @@ fn old_outputs(input: &Value) -> Vec<OldOutput> {
 }
 
 /// Whether an address can be one of `compare`, and is of more than the pipeline's own work.
-fn is_output(address: &str) -> bool {
+pub(super) fn is_output(address: &str) -> bool {
     let key = address.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let has_key = key.is_some_and(|(bucket, key)| !bucket.is_empty() && !key.trim_matches('/').is_empty());
     let is_plain = !address.contains(|c: char| "*?[]{}$\\".contains(c) || c.is_control() || c.is_whitespace());
@@ -153,37 +154,17 @@ fn placed(path: &str) -> (String, Option<&'static str>) {
     (placed, unit)
 }
 
-/// A date at the beginning of a text: how long it is, which period it is of, and what stands for it.
+/// A date at the beginning of a text: how long it is, which period it is of, and what stands for it. No placeholder says
+/// a day in another form than `2026-10-05`.
 fn date_at(text: &str) -> Option<(usize, &'static str, String)> {
-    let number = |from: usize, length: usize, least: u32, most: u32| -> bool {
-        let digits = text.get(from..from + length).filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
-        digits.and_then(|part| part.parse().ok()).is_some_and(|n: u32| (least..=most).contains(&n))
+    let spot = forms::date_at(text)?;
+    let (unit, placeholder) = match (spot.unit, spot.form.as_str()) {
+        (DateUnit::Day, "%Y-%m-%d") => ("day", "{period}".to_owned()),
+        (DateUnit::Month, "%Y-%m") => ("month", "{period}".to_owned()),
+        (DateUnit::Month, form) => ("month", form.replace("%Y", "{year}").replace("%m", "{month}")),
+        _ => return None,
     };
-    let ends = |at: usize| !text[at..].starts_with(|c: char| c.is_ascii_digit());
-    if !number(0, 4, 1990, 2099) {
-        return None;
-    }
-    let month = |from: usize| number(from, 2, 1, 12) && ends(from + 2);
-    if text[4..].starts_with('-') && month(5) {
-        let is_day = text[7..].starts_with('-') && number(8, 2, 1, 31) && ends(10);
-        let length = if is_day { 10 } else { 7 };
-        return Some((length, if is_day { "day" } else { "month" }, "{period}".into()));
-    }
-    if month(4) {
-        return Some((6, "month", "{year}{month}".into()));
-    }
-    // `2024/05`, `year=2024/month=05`: with a day below it, no placeholder says that day alone.
-    let between = text[4..].find(|c: char| c.is_ascii_digit()).map(|length| &text[4..4 + length])?;
-    let is_folder = between == "/" || (between.starts_with('/') && between.ends_with('='));
-    let after = 4 + between.len();
-    if !is_folder || between.matches('/').count() != 1 || !month(after) {
-        return None;
-    }
-    let below = text[after + 2..].trim_start_matches('/');
-    let below = below.split('/').next().unwrap_or_default();
-    let below = below.rsplit('=').next().unwrap_or_default();
-    let is_day = below.len() == 2 && below.bytes().all(|b| b.is_ascii_digit());
-    (!is_day).then(|| (after + 2, "month", format!("{{year}}{between}{{month}}")))
+    Some((spot.end, unit, placeholder))
 }
 
 #[cfg(test)]

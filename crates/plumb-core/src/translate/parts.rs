@@ -1,7 +1,8 @@
 //! Instance groups and fleets, brought into one form.
 
 use super::account::{Ask, At, Book};
-use super::nodes;
+use super::{TranslationOptions, nodes, team};
+use crate::manifest::SpotAnswer;
 
 /// One role's machines.
 #[derive(Clone, Debug)]
@@ -17,6 +18,9 @@ pub(super) struct RoleMachines<'a> {
     pub on_demand: i64,
     /// How many that are.
     pub spot: i64,
+    /// Whether its machines may be spot instances, also where none is wanted at the moment: automatic scaling sets their
+    /// number to what the load needs.
+    pub is_spot: bool,
     /// Whether spot instances that are not to be had are replaced by on-demand ones.
     pub fallback: bool,
     /// The most to pay for a spot instance, in percent of the on-demand price.
@@ -44,17 +48,56 @@ pub(super) struct Volume {
 }
 
 const DRIVER: &str = "a cluster has one driver, which is never a spot instance";
+const NEVER: &str = "`answers.spot` of plumb.yaml: workers are never spot machines";
 /// More machines than any account may have.
 const MOST: i64 = 100_000;
 /// Where the machines stand in the manifest.
 pub(super) const CLUSTER: &str = "job_clusters[*].new_cluster";
 
 /// The parts that make up the cluster.
-pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>) -> Vec<RoleMachines<'a>> {
+///
+/// All is taken from what was requested: how many machines run at the moment says how far EMR has got.
+pub(super) fn parts<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOptions) -> Vec<RoleMachines<'a>> {
+    let spot = options.answers.spot;
     let mut parts: Vec<RoleMachines<'a>> =
-        root.list("InstanceGroups").iter().filter_map(|at| group(book, at)).collect();
-    parts.extend(root.list("InstanceFleets").iter().filter_map(|at| fleet(book, at)));
+        root.list("InstanceGroups").iter().filter_map(|at| group(book, at, spot)).collect();
+    parts.extend(root.list("InstanceFleets").iter().filter_map(|at| fleet(book, at, spot)));
+    for part in &mut parts {
+        let (node, why) = offered(book, &part.node, &part.node_at, options);
+        if node != part.node {
+            book.dropped(&part.node_at, format!("`{node}` takes its place: {why}"));
+            part.node = node;
+        }
+    }
     parts
+}
+
+/// The type that is taken for one of EMR's: that of the answers, itself where it is offered, or else the nearest.
+fn offered(book: &mut Book, old: &str, at: &At<'_>, options: &TranslationOptions) -> (String, &'static str) {
+    let answered = options.answers.node_types.as_ref().and_then(|types| types.get(old));
+    let wanted = answered.map_or(old, String::as_str);
+    let list = options.node_types.as_ref();
+    if list.map_or(!nodes::is_previous(wanted), |list| list.iter().any(|one| one == wanted)) {
+        return (wanted.to_owned(), "`answers.nodeTypes` of plumb.yaml says so");
+    }
+    let usual = nodes::usual();
+    match nodes::nearest(wanted, list.unwrap_or(&usual)) {
+        Some(near) => {
+            team::node_type(book, old, &near);
+            (near, "Databricks does not offer it here, and this is the nearest by cores, memory and disks")
+        }
+        None => {
+            let ask = Ask {
+                what: format!("which machine type takes the place of `{wanted}`"),
+                why: "Databricks does not offer it here, and plumb does not know what it is made of",
+                options: &["a type of the same class and size"],
+                default: "left as it is: creating the cluster will be refused",
+                place: format!("{CLUSTER}.node_type_id"),
+            };
+            book.note(at, ask);
+            (wanted.to_owned(), "`answers.nodeTypes` of plumb.yaml says so")
+        }
+    }
 }
 
 fn role(at: &At<'_>, key: &str) -> Option<NodeRole> {
@@ -67,10 +110,11 @@ fn role(at: &At<'_>, key: &str) -> Option<NodeRole> {
 }
 
 fn history(book: &mut Book, at: &At<'_>) {
-    for key in
-        ["Id", "Name", "Status", "RunningInstanceCount", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity"]
-    {
+    for key in ["Id", "Name", "Status"] {
         book.drop_of(at, key, "what the machines are called, and how they fare at the moment");
+    }
+    for key in ["RunningInstanceCount", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity"] {
+        book.drop_of(at, key, "how many there are at the moment: what was requested counts");
     }
     for key in [
         "ConfigurationsVersion",
@@ -85,25 +129,26 @@ fn history(book: &mut Book, at: &At<'_>) {
     }
 }
 
-fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
+fn group<'a>(book: &mut Book, at: &At<'a>, answer: Option<SpotAnswer>) -> Option<RoleMachines<'a>> {
     let role = role(at, "InstanceGroupType")?;
     let (node_at, node) = (at.get("InstanceType")?, at.text_of("InstanceType")?);
     history(book, at);
     book.drop_of(at, "InstanceGroupType", "says which member the rest goes to");
     let count = at.int_of("RequestedInstanceCount").unwrap_or_default().clamp(0, MOST);
     if role == NodeRole::Master {
-        let extra = count > 1;
-        if extra && let Some(at) = at.get("RequestedInstanceCount") {
-            let what = format!("whether {count} masters were for more than staying up");
-            let why = "a job cluster has one driver, and a failed run is tried again";
-            let options = ["one driver, and retries", "nothing"];
-            book.ask(&at, Ask { what, why, options: &options, default: "one driver", place: CLUSTER.into() });
+        if count > 1 {
+            let why =
+                "several masters keep a cluster up for long: a job cluster has one driver, and a run is tried again";
+            book.drop_of(at, "RequestedInstanceCount", why);
         }
         book.drop_of(at, "RequestedInstanceCount", "a cluster has one driver");
     }
-    let is_spot = at.text_of("Market").as_deref() == Some("SPOT");
+    let was_spot = at.text_of("Market").as_deref() == Some("SPOT");
+    let is_spot = was_spot && role != NodeRole::Master && answer != Some(SpotAnswer::Never);
     if role == NodeRole::Master {
         book.drop_of(at, "Market", DRIVER);
+    } else if was_spot && !is_spot {
+        book.drop_of(at, "Market", NEVER);
     }
     for key in ["RequestedInstanceCount", "Market"] {
         if let Some(at) = at.get(key) {
@@ -117,15 +162,16 @@ fn group<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
         Some((least.clamp(0, MOST), most.clamp(0, MOST)))
     });
     book.drop_of(at, "AutoScalingPolicy", "rules by CloudWatch metrics: Databricks scales by load");
-    let spot = if is_spot && role != NodeRole::Master { count } else { 0 };
-    let bid = bid(book, at, spot > 0);
+    let spot = if is_spot { count } else { 0 };
+    let bid = bid(book, at, is_spot);
     Some(RoleMachines {
         role,
         node,
         node_at,
         weight: 1,
-        on_demand: if is_spot { 0 } else { count },
+        on_demand: count - spot,
         spot,
+        is_spot,
         fallback: true,
         bid,
         volumes: volumes(book, at),
@@ -143,18 +189,8 @@ fn bid(book: &mut Book, at: &At<'_>, spot: bool) -> Option<i64> {
         return None;
     }
     if let Some(price) = at.get("BidPrice").filter(|p| p.text().is_some_and(|t| !t.is_empty())) {
-        let what =
-            format!("the most to pay for a spot instance: EMR's was {} USD an hour", price.text().unwrap_or_default());
-        book.ask(
-            &price,
-            Ask {
-                what,
-                why: "Databricks takes a share of the on-demand price, and plumb has no price list",
-                options: &["100 percent", "the share that the price is"],
-                default: "100 percent, the service's default",
-                place: format!("{CLUSTER}.aws_attributes"),
-            },
-        );
+        let why = "a price in USD: Databricks bids a share of the on-demand price, all of it unless it is told less";
+        book.dropped(&price, why);
     }
     let percent = at.get("BidPriceAsPercentageOfOnDemandPrice")?;
     // Clusters API: 10000 at most.
@@ -186,7 +222,7 @@ fn volumes(book: &mut Book, at: &At<'_>) -> Vec<Volume> {
     volumes
 }
 
-fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
+fn fleet<'a>(book: &mut Book, at: &At<'a>, answer: Option<SpotAnswer>) -> Option<RoleMachines<'a>> {
     let role = role(at, "InstanceFleetType")?;
     let key = if at.get("InstanceTypeSpecifications").is_some() {
         "InstanceTypeSpecifications"
@@ -208,7 +244,10 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
         let units = at.int_of(key).unwrap_or_default().clamp(0, MOST);
         units / weight + i64::from(units % weight > 0)
     };
-    let (on_demand, spot) = (machines("TargetOnDemandCapacity"), machines("TargetSpotCapacity"));
+    let (mut on_demand, mut spot) = (machines("TargetOnDemandCapacity"), machines("TargetSpotCapacity"));
+    if answer == Some(SpotAnswer::Never) {
+        (on_demand, spot) = (on_demand + spot, 0);
+    }
     for key in ["TargetOnDemandCapacity", "TargetSpotCapacity"] {
         if let Some(at) = at.get(key) {
             match role {
@@ -219,34 +258,28 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
     }
     let spot_spec = at.path("LaunchSpecifications.SpotSpecification");
     let action = spot_spec.as_ref().and_then(|s| s.get("TimeoutAction"));
-    let fallback = action.as_ref().and_then(At::text).as_deref() != Some("TERMINATE_CLUSTER");
+    let ends = action.as_ref().and_then(At::text).as_deref() == Some("TERMINATE_CLUSTER");
+    let fallback = !ends || answer == Some(SpotAnswer::WithFallback);
     if let Some(action) = action.filter(|_| role != NodeRole::Master) {
-        book.translated(&action, format!("{CLUSTER}.aws_attributes"));
+        match answer {
+            Some(SpotAnswer::Never) => book.dropped(&action, NEVER),
+            Some(SpotAnswer::WithFallback) if ends => {
+                book.dropped(
+                    &action,
+                    "`answers.spot` of plumb.yaml: on-demand machines where no spot ones are to be had",
+                );
+            }
+            _ => book.translated(&action, format!("{CLUSTER}.aws_attributes")),
+        }
     }
     book.drop_of(at, "LaunchSpecifications", "how EMR allocates machines, and how long it waits for them");
     let bid = bid(book, first, spot > 0 && role != NodeRole::Master);
     let volumes = volumes(book, first);
-    if types.len() > 1 {
-        let fleet = nodes::fleet(&node);
-        let names: Vec<String> = types.iter().filter_map(|t| t.text_of("InstanceType")).collect();
-        let instead = fleet.map_or_else(|| "other types as fallbacks".to_owned(), |f| format!("the fleet type `{f}`"));
-        for other in types.iter().filter(|t| t.field != first.field) {
-            let ask = Ask {
-                what: format!("which machine type takes the place of {}", names.join(", ")),
-                why: "a cluster has one type for all its workers",
-                options: &[node.as_str(), instead.as_str()],
-                default: "the first of them",
-                place: format!(
-                    "{CLUSTER}.{}",
-                    if role == NodeRole::Master { "driver_node_type_id" } else { "node_type_id" }
-                ),
-            };
-            if other.field == types[0].field || other.field == types[1].field && first.field == types[0].field {
-                book.ask(other, ask)
-            } else {
-                book.dropped(other, "one of several types: the decision of the first one is for all")
-            }
-        }
+    let instead =
+        nodes::fleet(&node).map_or_else(String::new, |fleet| format!("; `{fleet}` would be Databricks' own fleet"));
+    for other in types.iter().filter(|t| t.field != first.field) {
+        let why = format!("a cluster has one type for its workers: `{node}`, which EMR was to take first{instead}");
+        book.dropped(other, why);
     }
     for key in ["WeightedCapacity", "Priority", "EbsOptimized"] {
         book.drop_of(first, key, "machines are counted one by one");
@@ -258,6 +291,7 @@ fn fleet<'a>(book: &mut Book, at: &At<'a>) -> Option<RoleMachines<'a>> {
         weight,
         on_demand,
         spot,
+        is_spot: spot > 0 && role != NodeRole::Master,
         fallback,
         bid,
         volumes,

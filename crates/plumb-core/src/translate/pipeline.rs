@@ -4,18 +4,18 @@ use super::account::TranslationDecision;
 use super::outputs::{self, CompareQuestion};
 use super::shadow::{self, ShadowPlaces};
 use super::{
-    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, credential, escape, place,
-    places, translate,
+    OldDag, PipelineSource, TranslatedManifest, Translation, TranslationOptions, address, credential, dates, escape,
+    place, places, translate,
 };
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
-use crate::inventory::pattern;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::emr::application::EmrServerlessApplication;
 use crate::kinds::emr::cluster::EmrCluster;
 use crate::kinds::emr::migration::Migration;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What is on EMR.
 #[derive(Clone, Debug)]
@@ -32,9 +32,7 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
     let mut options = options.clone();
     options.name = Some(name.to_owned());
     options.dag.clone_from(&source.dag);
-    let mut translation = translate(input, &options);
-    let others: Vec<String> = source.written_by_others.iter().map(|(place, _)| place.clone()).collect();
-    let shadow = shadow::wire(&mut translation, &others);
+    let (mut translation, shadow) = one_run(input, source, &options);
     // The id of a cluster would make every manifest another one each month.
     if let Some(title) = input.pointer("/Cluster/Name").and_then(Value::as_str) {
         translation.source = format!("EMR pipeline {}", detect::masked(title));
@@ -53,11 +51,13 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
             place: String::new(),
         });
     }
+    dates::recover(&mut translation, source, &options);
     for document in translation.documents.clone() {
         let mut ask = Places { document: &document, decisions: &mut translation.decisions };
         ask.value(&document.spec, "");
     }
     let legacy = tie(&mut translation, source, name, &shadow);
+    dates::period(&mut translation);
     // What is said of all jobs of an application stands in the first; where there is none, with what is on EMR.
     let addresses: Vec<String> = translation.documents.iter().map(|d| d.address.to_string()).collect();
     for decision in translation.decisions.iter_mut().filter(|d| !addresses.contains(&d.document)) {
@@ -66,7 +66,27 @@ pub fn pipeline(source: &PipelineSource, options: &TranslationOptions, name: &st
             None => (decision.document, decision.place) = (legacy.clone(), String::new()),
         }
     }
+    once(&mut translation);
     translation
+}
+
+/// Takes out what was asked before. Fates only refer to the questions of the translation itself, which come first and are
+/// all different.
+fn once(translation: &mut Translation) {
+    let mut asked = BTreeSet::new();
+    translation.decisions.retain(|decision| asked.insert(decision.what.clone()));
+}
+
+/// The jobs of one run of a pipeline, with the places that they write to until the cutover.
+pub(super) fn one_run(
+    input: &Value,
+    source: &PipelineSource,
+    options: &TranslationOptions,
+) -> (Translation, ShadowPlaces) {
+    let mut translation = translate(input, options);
+    let others: Vec<String> = source.written_by_others.iter().map(|(place, _)| place.clone()).collect();
+    let shadow = shadow::wire(&mut translation, &others);
+    (translation, shadow)
 }
 
 /// Asks about values of a manifest that are not what the job needs in the long run.
@@ -105,23 +125,6 @@ impl Places<'_> {
                 "hidden: the value is not whole",
             );
         }
-        if place.ends_with(".parameters") && pattern::of(text).contains("{date}") && !self.is_asked(place, "the date") {
-            self.ask(
-                place,
-                format!("where the job gets the date in `{text}`"),
-                "it is that of the cluster's own run, and what filled it in is not known to EMR",
-                [
-                    "a parameter of the job, which the DAG fills in: `{{job.parameters.month}}`",
-                    "this date in every run",
-                ],
-                "this date in every run",
-            );
-        }
-    }
-
-    fn is_asked(&self, place: &str, about: &str) -> bool {
-        let document = self.document.address.to_string();
-        self.decisions.iter().any(|d| d.document == document && d.place == place && d.what.contains(about))
     }
 
     fn ask(&mut self, place: &str, what: String, why: &str, options: [&str; 2], default: &str) {
@@ -335,7 +338,9 @@ mod tests {
                         "new": { "path": "${var.output_root}/x/out/{period}/", "format": "parquet" } }] } })
         );
         let parameters = "DatabricksJob/sales tasks[load].spark_python_task.parameters";
-        assert_eq!(asked(&translation, "the date in"), [parameters]);
+        // Nothing tells when the run was, so that its month may be any.
+        let months = [format!("{parameters}[1]"), format!("{parameters}[3]")];
+        assert_eq!(asked(&translation, "a date, period, month, day or serial"), months);
         assert_eq!(asked(&translation, "credential"), [parameters]);
         assert_eq!(asked(&translation, "ListBootstrapActions"), ["DatabricksJob/sales "]);
         assert!(asked(&translation, "which clusters").is_empty());

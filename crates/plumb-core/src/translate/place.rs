@@ -6,8 +6,8 @@ use serde_json::Value;
 const KEYS: [&str; 4] = ["task_key", "job_cluster_key", "id", "name"];
 
 /// The JSON pointer of a place as `tasks[load].libraries`, and whether it is there; of one that is not, that of the
-/// nearest place around it. `[*]` is the first element that has the rest, else the first one. A member's name may have
-/// dots in it (`spark_conf.spark.x`).
+/// nearest place around it. `[*]` is the first element that has the rest, else the first one; an element without a name is
+/// known by its number, from 0 (`parameters[3]`). A member's name may have dots in it (`spark_conf.spark.x`).
 pub fn find(spec: &Value, place: &str) -> (String, bool) {
     below(spec, String::new(), place)
 }
@@ -33,7 +33,11 @@ fn below(at: &Value, pointer: String, rest: &str) -> (String, bool) {
             let is = |item: &Value| KEYS.iter().any(|k| item.get(k).and_then(Value::as_str) == Some(key));
             match items.iter().position(is).and_then(|i| Some((i, items.get(i)?))) {
                 Some((i, item)) => further(&i.to_string(), item, left),
-                None => (pointer, false),
+                // Elements without a name are known by their place.
+                None => match key.parse::<usize>().ok().and_then(|i| Some((i, items.get(i)?))) {
+                    Some((i, item)) => further(&i.to_string(), item, left),
+                    None => (pointer, false),
+                },
             }
         }
         (Value::Object(map), None) => {
@@ -76,5 +80,10 @@ mod tests {
         is("tasks[*].none", "/tasks/0", false);
         is("run_as", "", false);
         is("", "", true);
+        let spec = json!({ "parameters": ["x", "y"], "list": [{ "name": "1" }, { "name": "0" }] });
+        let is = |place: &str, pointer: &str, there: bool| assert_eq!(find(&spec, place), (pointer.to_owned(), there));
+        is("parameters[1]", "/parameters/1", true);
+        is("parameters[2]", "/parameters", false);
+        is("list[0]", "/list/1", true);
     }
 }

@@ -3,10 +3,7 @@
 use jiff::civil::Date;
 use serde_json::Value;
 
-/// EMR's releases and their Spark (EMR's release guide and DescribeReleaseLabel, read on 2026-11-22).
-use plumb_model::EMR_RELEASES as RELEASES;
-/// Databricks' runtimes and how long they are supported (Databricks' release notes, read on 2026-11-22).
-const RUNTIMES: &str = include_str!("data/runtimes.tsv");
+use plumb_model::{DATABRICKS_RUNTIMES as RUNTIMES, EMR_RELEASES as RELEASES};
 
 /// A Spark version: major, minor.
 pub type Minor = (u32, u32);
@@ -36,12 +33,24 @@ pub(super) struct Release {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub runtime: Runtime,
-    /// No runtime fits: another Scala, or a Spark that is older than the release's.
-    pub why: Option<&'static str>,
+    /// How far the runtime does not fit the release.
+    pub misfit: Option<Misfit>,
 }
 
-/// The runtimes that `clusters/spark-versions` lists: long-term ones, without variants. What it lists is supported.
-pub fn listed(answer: &Value) -> Vec<Runtime> {
+/// What a release has and a runtime has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// Its Scala: JARs have to be compiled again.
+    Scala,
+    /// Its Spark: the runtime's is older.
+    Spark,
+}
+
+/// The runtimes that `clusters/spark-versions` lists: long-term ones, without variants, that are supported on a day.
+///
+/// A workspace goes on listing runtimes whose support has ended: clusters with them still start. Those that plumb's table
+/// does not know are newer than it, unless their number says that they are older than all in it.
+pub fn listed(answer: &Value, today: Date) -> Vec<Runtime> {
     let versions = answer.get("versions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let one = |version: &Value| {
         let (key, name) = (version.get("key")?.as_str()?, version.get("name")?.as_str()?);
@@ -51,9 +60,18 @@ pub fn listed(answer: &Value) -> Vec<Runtime> {
         }
         let spark = minor(name.split("Apache Spark ").nth(1)?)?;
         let scala = key.split("scala").nth(1)?.to_owned();
-        Some(Runtime { key: key.to_owned(), spark, scala, until: known(key).and_then(|r| r.until) })
+        let until = known(key).and_then(|r| r.until);
+        let has_ended = until.is_some_and(|until| until < today) || is_older_than_all(key);
+        (!has_ended).then(|| Runtime { key: key.to_owned(), spark, scala, until })
     };
     versions.iter().filter_map(one).collect()
+}
+
+/// Whether the number of a runtime is lower than those of the table.
+fn is_older_than_all(key: &str) -> bool {
+    let number = |key: &str| key.split('.').next().and_then(|n| n.parse::<u32>().ok());
+    let oldest = table().filter_map(|r| number(&r.key)).min();
+    number(key).zip(oldest).is_some_and(|(number, oldest)| number < oldest)
 }
 
 /// The long-term runtimes of plumb's own table that are supported on a day.
@@ -71,6 +89,11 @@ fn table() -> impl Iterator<Item = Runtime> {
             until: until.parse().ok(),
         })
     })
+}
+
+/// The Java of a runtime of the table.
+pub(super) fn java(key: &str) -> Option<u8> {
+    rows(RUNTIMES).find(|cells| cells.first() == Some(&key))?.get(3)?.parse().ok()
 }
 
 fn known(key: &str) -> Option<Runtime> {
@@ -124,14 +147,24 @@ pub(super) fn choose(release: &Release, among: &[Runtime]) -> Option<Choice> {
         list.first().map(|r| (*r).clone())
     };
     if let Some(runtime) = nearest(&|r| r.spark >= release.spark && r.scala == release.scala) {
-        return Some(Choice { runtime, why: None });
+        return Some(Choice { runtime, misfit: None });
     }
     if let Some(runtime) = nearest(&|r| r.spark >= release.spark) {
-        let why = "no supported runtime has the release's Scala: JARs have to be compiled again";
-        return Some(Choice { runtime, why: Some(why) });
+        return Some(Choice { runtime, misfit: Some(Misfit::Scala) });
     }
     let newest = among.iter().max_by(|a, b| (a.spark, a.until, &a.key).cmp(&(b.spark, b.until, &b.key)))?;
-    Some(Choice { runtime: newest.clone(), why: Some("every supported runtime has an older Spark than the release") })
+    Some(Choice { runtime: newest.clone(), misfit: Some(Misfit::Spark) })
+}
+
+/// The runtime that a team has answered with, and how it fits the release; `None` where it is not to be had.
+pub(super) fn answered(key: &str, release: &Release, among: &[Runtime]) -> Option<Choice> {
+    let runtime = among.iter().find(|r| r.key == key)?.clone();
+    let misfit = if runtime.spark < release.spark {
+        Some(Misfit::Spark)
+    } else {
+        (runtime.scala != release.scala).then_some(Misfit::Scala)
+    };
+    Some(Choice { runtime, misfit })
 }
 
 #[cfg(test)]
@@ -149,7 +182,7 @@ mod tests {
         for cells in rows(RELEASES) {
             let found = choose(&release(cells[0], None).unwrap(), &among).unwrap();
             assert_eq!(found.runtime.key, cells[3], "{}", cells[0]);
-            assert_eq!(found.why.is_some(), matches!(cells[2], "2.10" | "2.11"), "{}", cells[0]);
+            assert_eq!(found.misfit.is_some(), matches!(cells[2], "2.10" | "2.11"), "{}", cells[0]);
         }
     }
 
@@ -158,7 +191,7 @@ mod tests {
         let later = supported(jiff::civil::date(2028, 6, 1));
         let six = release("emr-6.15.0", None).unwrap();
         let found = choose(&six, &later).unwrap();
-        assert_eq!((found.runtime.key.as_str(), found.why.is_some()), ("17.3.x-scala2.13", true));
+        assert_eq!((found.runtime.key.as_str(), found.misfit.is_some()), ("17.3.x-scala2.13", true));
         let new = release("emr-7.99.1", None).unwrap();
         assert_eq!((new.spark, new.exact), ((3, 5), false));
         assert_eq!(release("emr-7.99.1", Some((3, 6))).unwrap().spark, (3, 6));
@@ -177,7 +210,37 @@ mod tests {
             {"key": "19.x-scala2.13", "name": "19 (includes Apache Spark 4.2.0, Scala 2.13)"},
             {"key": "18.x-scala2.13", "name": "18 LTS (includes Apache Spark 4.1.0, Scala 2.13)"},
         ]});
-        let keys: Vec<String> = listed(&answer).into_iter().map(|r| r.key).collect();
+        let keys: Vec<String> = listed(&answer, today()).into_iter().map(|r| r.key).collect();
         assert_eq!(keys, ["16.4.x-scala2.12", "18.x-scala2.13"]);
+    }
+
+    #[test]
+    fn a_runtime_past_its_end_is_not_chosen_though_the_workspace_lists_it() {
+        let version = |key: &str, spark: &str| {
+            let number = key.split(".x").next().unwrap();
+            json!({"key": key, "name": format!("{number} LTS (includes Apache Spark {spark}, Scala 2.12)")})
+        };
+        let answer = json!({"versions": [
+            version("16.4.x-scala2.12", "3.5.2"), version("14.3.x-scala2.12", "3.5.0"), version("13.3.x-scala2.12", "3.4.1"),
+            version("12.2.x-scala2.12", "3.3.2"), version("7.3.x-scala2.12", "3.0.1"), version("20.3.x-scala2.12", "4.3.0"),
+        ]});
+        let keys = |on: Date| listed(&answer, on).into_iter().map(|r| r.key).collect::<Vec<_>>();
+        assert_eq!(keys(today()), ["16.4.x-scala2.12", "14.3.x-scala2.12", "20.3.x-scala2.12"]);
+        // The last day is one of support.
+        assert!(keys(jiff::civil::date(2026, 8, 22)).contains(&"13.3.x-scala2.12".to_owned()));
+        assert!(!keys(jiff::civil::date(2026, 8, 23)).contains(&"13.3.x-scala2.12".to_owned()));
+        let six = release("emr-6.13.0", None).unwrap();
+        let chosen = choose(&six, &listed(&answer, today())).unwrap();
+        assert_eq!(chosen.runtime.key, "16.4.x-scala2.12");
+    }
+
+    #[test]
+    fn an_answered_runtime_is_taken_and_held_against_the_release() {
+        let among = supported(today());
+        let fits = |key: &str, label: &str| answered(key, &release(label, None).unwrap(), &among).map(|c| c.misfit);
+        assert_eq!(fits("15.4.x-scala2.12", "emr-6.15.0"), Some(None));
+        assert_eq!(fits("16.4.x-scala2.13", "emr-6.15.0"), Some(Some(Misfit::Scala)));
+        assert_eq!(fits("16.4.x-scala2.12", "emr-spark-8.0.0"), Some(Some(Misfit::Spark)));
+        assert_eq!(fits("13.3.x-scala2.12", "emr-6.13.0"), None);
     }
 }

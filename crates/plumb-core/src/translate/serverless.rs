@@ -5,17 +5,21 @@ use super::application::submit;
 use super::conf::{TargetPaths, Wants};
 use super::job::{Common, StepTask, key};
 use super::line::CommandLine;
-use super::nodes::node;
 use super::parts::CLUSTER;
-use super::shape::{ClusterCapacity, Size};
-use super::{TranslatedManifest, TranslationOptions, classes, dag, finish, job, name_of, runtime_of, tag_map, words};
+use super::sizing::{ApplicationSizing, sized};
+use super::{
+    TranslatedManifest, TranslationOptions, classes, cluster, dag, finish, fits, job, name_of, nothing_runs,
+    runtime_of, tag_map, team, words,
+};
 use crate::detect;
 use crate::kinds::databricks::job::DatabricksJob;
-use serde_json::{Map, Value, json};
+use crate::manifest::RightsAnswer;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// How the application and its runs fare, and what Databricks decides itself.
 const HISTORY: &str = "of this one run";
+const DELIVERY: &str = "EMR Serverless' own delivery of logs: clusters write theirs where `cluster_log_conf` says";
 const OWN: &str = "EMR Serverless' own: a job cluster starts with its run and ends with it";
 
 pub(super) fn translate(
@@ -29,17 +33,32 @@ pub(super) fn translate(
     let title = detect::masked(title.as_deref().unwrap_or(&name));
     book.document = super::address(DatabricksJob::NAME, &name).to_string();
     let mut tags = Map::new();
+    let mut sizing = ApplicationSizing::default();
     if let Some(at) = &application {
+        sizing = ApplicationSizing::of(book, at);
         of_application(book, at, &mut tags);
     }
+    let logs = application.as_ref().and_then(|a| a.path("monitoringConfiguration"));
     let label = application.as_ref().and_then(|a| a.get("releaseLabel"));
-    let runtime = label.and_then(|at| runtime_of(book, &at, None, options));
-    let place = TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope: &name };
-    let mut base = Wants { cluster_mode: true, ..Wants::default() };
+    // What is only written down may not say it.
+    let runtime = runtime_of(book, &label.unwrap_or_else(|| root.clone()), None, options);
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place = TargetPaths {
+        cluster: CLUSTER,
+        task: "tasks[*]",
+        scope: &name,
+        runtime: chosen.as_ref(),
+        answers: &options.answers,
+    };
+    // The driver is a worker of its own size: as if it had run on a master.
+    let mut base = Wants::default();
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {
         classes::take(book, &list.items(), &place, &mut base);
     }
-    let common = ApplicationBase { base: &base, runtime, tags: &tags, options };
+    let region = |at: &At<'_>| at.text_of("arn")?.split(':').nth(3).filter(|r| !r.is_empty()).map(str::to_owned);
+    let region = application.as_ref().and_then(region).or_else(|| root.list("jobRuns").iter().find_map(region));
+    let region = region.or_else(|| options.region.clone());
+    let common = ApplicationBase { base: &base, runtime, tags: &tags, sizing, logs: logs.clone(), region, options };
     let mut taken = BTreeSet::new();
     let (mut jobs, mut runs) = (Vec::new(), Vec::new());
     for (i, at) in root.list("jobRuns").iter().enumerate() {
@@ -60,7 +79,11 @@ pub(super) fn translate(
         }
     }
     let mut documents = Vec::new();
+    if let Some(at) = &logs {
+        book.dropped(at, DELIVERY);
+    }
     if jobs.is_empty() {
+        nothing_runs(book);
         let what = "whether there is anything to run".to_owned();
         let why = "none of the runs came to a task";
         book.note(
@@ -91,28 +114,11 @@ fn of_application(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
     ] {
         book.drop_of(at, member, OWN);
     }
+    book.drop_of(at, "networkConfiguration", cluster::NETWORK);
     if let Some(at) = at.get("tags") {
         tag_map(book, &at, tags);
     }
     for (member, what, why, options) in [
-        (
-            "initialCapacity",
-            "whether runs have to start at once",
-            "EMR Serverless keeps workers warm",
-            ["no", "an instance pool"],
-        ),
-        (
-            "maximumCapacity",
-            "what limits how much is used",
-            "EMR Serverless has a limit for all runs together",
-            ["the workers of each job", "a cluster policy"],
-        ),
-        (
-            "networkConfiguration",
-            "whether the workspace's network reaches what the job needs",
-            "the workspace decides subnets and security groups",
-            ["it does", "peer the networks or add endpoints"],
-        ),
         (
             "imageConfiguration",
             "what the image brought along",
@@ -124,18 +130,6 @@ fn of_application(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
             "what the image brought along",
             "the runtime decides the image",
             ["libraries", "a container image"],
-        ),
-        (
-            "architecture",
-            "which processors the job runs on",
-            "the machine type decides it",
-            ["x86", "arm: a Graviton type"],
-        ),
-        (
-            "monitoringConfiguration",
-            "where logs go",
-            "job clusters log where `cluster_log_conf` says",
-            ["nowhere", "a folder of S3 or a volume"],
         ),
     ] {
         if let Some(at) = at.get(member).filter(|a| !a.leaves().is_empty()) {
@@ -153,6 +147,10 @@ struct ApplicationBase<'a> {
     base: &'a Wants,
     runtime: Option<(super::runtime::Choice, super::Minor)>,
     tags: &'a Map<String, Value>,
+    sizing: ApplicationSizing,
+    /// `monitoringConfiguration` of the application: that of runs which have none.
+    logs: Option<At<'a>>,
+    region: Option<String>,
     options: &'a TranslationOptions,
 }
 
@@ -184,41 +182,15 @@ fn of_run(
         "attemptCreatedAt",
         "attemptUpdatedAt",
         "mode",
-        "networkConfiguration",
-        "executionIamPolicy",
     ] {
         book.drop_of(at, member, HISTORY);
     }
+    book.drop_of(at, "networkConfiguration", cluster::NETWORK);
+    let policy = "it narrowed the run's role: on Databricks rights are those that `answers.rights` of plumb.yaml says";
+    book.drop_of(at, "executionIamPolicy", policy);
     let mut taken = BTreeSet::new();
     let key = key(called, &mut taken);
     let task = format!("tasks[{key}]");
-    let place = TargetPaths { cluster: CLUSTER, task: &task, scope };
-    let mut base = of.base.clone();
-    let overrides = at.path("configurationOverrides.applicationConfiguration").map(|c| c.items()).unwrap_or_default();
-    classes::take(book, &overrides, &place, &mut base);
-    let mut cluster = Map::new();
-    if let Some(uri) = at.path("configurationOverrides.monitoringConfiguration.s3MonitoringConfiguration.logUri") {
-        let to = super::library::s3(&uri.text().unwrap_or_default());
-        if to.starts_with("s3://") {
-            cluster.insert("cluster_log_conf".into(), json!({ "s3": { "destination": to } }));
-            book.translated(&uri, format!("{CLUSTER}.cluster_log_conf"));
-        }
-    }
-    book.drop_of(at, "configurationOverrides.monitoringConfiguration", "EMR Serverless' own delivery of logs");
-    if let Some(role) = at.get("executionRole") {
-        let ask = Ask {
-            what: "with whose rights the job reads and writes S3".into(),
-            why: "EMR Serverless gives each run a role; clusters have instance profiles or Unity Catalog",
-            options: &["external locations, and run_as a service principal", "an instance profile for the role"],
-            default: "nothing is set",
-            place: format!("{CLUSTER}.data_security_mode"),
-        };
-        book.ask(&role, ask);
-    }
-    let mut tags = of.tags.clone();
-    if let Some(at) = at.get("tags") {
-        tag_map(book, &at, &mut tags);
-    }
     let own_release = at.get("releaseLabel").and_then(|at| {
         let spark = runtime.as_ref().map(|(_, spark)| *spark);
         match super::runtime::release(&at.text().unwrap_or_default(), None) {
@@ -230,7 +202,32 @@ fn of_run(
         }
     });
     let runtime = own_release.or(runtime);
+    let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
+    let place =
+        TargetPaths { cluster: CLUSTER, task: &task, scope, runtime: chosen.as_ref(), answers: &options.answers };
+    let mut base = of.base.clone();
+    let overrides = at.path("configurationOverrides.applicationConfiguration").map(|c| c.items()).unwrap_or_default();
+    classes::take(book, &overrides, &place, &mut base);
+    let mut cluster = Map::new();
+    let monitoring = at.path("configurationOverrides.monitoringConfiguration");
+    const LOGS: &str = "s3MonitoringConfiguration.logUri";
+    let own = monitoring.as_ref().and_then(|at| at.path(LOGS));
+    let uri = own.or_else(|| of.logs.as_ref().and_then(|at| at.path(LOGS)));
+    if let Some(conf) = cluster::log_conf(book, uri.as_ref(), of.region.as_deref(), options) {
+        cluster.insert("cluster_log_conf".into(), conf);
+    }
+    if let Some(at) = &monitoring {
+        book.dropped(at, DELIVERY);
+    }
+    if let Some(role) = at.get("executionRole") {
+        rights(book, &role, options);
+    }
+    let mut tags = of.tags.clone();
+    if let Some(at) = at.get("tags") {
+        tag_map(book, &at, &mut tags);
+    }
     let mut application = spark(book, at, &place, &base)?;
+    let run_as = team::run_as(book, &options.answers);
     if let Some(limit) = at.get("executionTimeoutMinutes") {
         application.timeout = limit.int().filter(|n| (1..=525_600).contains(n)).map(|n| n * 60);
         match application.timeout {
@@ -246,10 +243,12 @@ fn of_run(
         }
     }
     book.drop_of(at, "retryPolicy", HISTORY);
-    let shape = sized(book, at, &application.wants, &base, options);
+    let shape = sized(book, at, &detect::masked(called), &application.wants, &base, &of.sizing, options);
     let size = shape.size;
     let made = [StepTask { key, at: at.clone(), stops: true, application }];
-    let common = Common { shape, base, runtime, cluster, aws: Map::new() };
+    fits(book, at, runtime.as_ref(), &base, &made);
+    let zone = super::pins::NodeZone::of_answers(options);
+    let common = Common { shape, base, runtime, run_as, cluster, aws: Map::new(), zone };
     let spec = job::job(book, at, &detect::masked(called), &made, &common, tags)?;
     job::sizes(book, size);
     let [made] = made;
@@ -314,38 +313,29 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
     made
 }
 
-/// As many workers as the executors need, of the type that the options name.
-fn sized<'a>(
-    book: &mut Book,
-    at: &At<'_>,
-    own: &Wants,
-    base: &Wants,
-    options: &TranslationOptions,
-) -> ClusterCapacity<'a> {
-    let (own, base) = (&own.sizing, &base.sizing);
-    let each = own.cores.or(base.cores).unwrap_or(4).clamp(1, 1000);
-    let executors = own.executors.or(base.executors);
-    let cores =
-        own.total_cores.or_else(|| executors.map(|n| n.clamp(1, 100_000) * each)).map(|n| n.clamp(1, 10_000_000));
-    let per_worker = node(&options.node_type).map_or(4, |n| n.cores);
-    let workers = cores.map_or(2, |c| c / per_worker + i64::from(c % per_worker > 0));
-    let ask = Ask {
-        what: format!("which machines the job has, and how many: {workers} workers of `{}`", options.node_type),
-        why: match cores {
-            Some(_) => "EMR Serverless has workers by cores and memory; as many cores are taken as the executors had",
-            None => "EMR Serverless scales by itself, and nothing says how many executors there were",
-        },
-        options: &["this size", "autoscale, after a run has shown what it needs", "serverless compute"],
-        default: "this size",
-        place: format!("{CLUSTER}.num_workers"),
-    };
-    book.note(at, ask);
-    ClusterCapacity {
-        node: options.node_type.clone(),
-        master: None,
-        size: Size::Fixed(workers),
-        aws: Map::new(),
-        elastic_disk: !node(&options.node_type).is_some_and(|n| n.disks),
-        is_given: true,
+/// The role of a run: on Databricks clusters have instance profiles, or rights are those of Unity Catalog.
+fn rights(book: &mut Book, role: &At<'_>, options: &TranslationOptions) {
+    let name = role.text().unwrap_or_default();
+    match options.answers.rights {
+        Some(RightsAnswer::InstanceProfile) => {
+            let ask = Ask {
+                what: format!("which instance profile has the role `{}`", detect::masked(&name)),
+                why: "EMR Serverless gives each run a role; clusters have instance profiles, which are registered",
+                options: &["the ARN of one that has this role", "none: external locations of Unity Catalog"],
+                default: "none is set",
+                place: format!("{CLUSTER}.aws_attributes.instance_profile_arn"),
+            };
+            book.ask(role, ask);
+        }
+        Some(RightsAnswer::UnityCatalog) => {
+            book.dropped(role, "`answers.rights` of plumb.yaml: rights are those that Unity Catalog grants");
+        }
+        None => {
+            team::rights(book);
+            book.dropped(
+                role,
+                "a role of a run: clusters have none, and `answers.rights` of plumb.yaml says whose rights count",
+            );
+        }
     }
 }

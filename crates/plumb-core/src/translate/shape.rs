@@ -2,15 +2,19 @@
 
 use super::TranslationOptions;
 use super::account::{Ask, At, Book};
-use super::nodes::{self, node};
+use super::nodes::node;
 use super::parts::{CLUSTER, NodeRole, RoleMachines, Volume, parts};
+use super::team;
+use crate::manifest::SpotAnswer;
 use serde_json::{Map, Value, json};
 
 /// A cluster's shape.
 #[derive(Clone, Debug)]
 pub(super) struct ClusterCapacity<'a> {
     pub node: String,
-    /// The driver's type when the driver ran on the master.
+    /// The driver's type when the driver ran on the master, or has to have more memory than a worker.
+    pub driver: Option<String>,
+    /// Where the input names it.
     pub master: Option<At<'a>>,
     pub size: Size,
     pub aws: Map<String, Value>,
@@ -28,10 +32,14 @@ pub(super) enum Size {
 
 /// The shape that groups or fleets, and their scaling, come to.
 pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOptions) -> ClusterCapacity<'a> {
-    let parts = parts(book, root);
+    let mut parts = parts(book, root, options);
+    let main = main_part(&parts);
+    if let Some(main) = main {
+        as_many_cores(book, &mut parts, main);
+    }
+    let main = main.and_then(|at| parts.get(at));
     let master = parts.iter().find(|p| p.role == NodeRole::Master);
     let workers: Vec<&RoleMachines<'_>> = parts.iter().filter(|p| p.role != NodeRole::Master).collect();
-    let main = main_part(&workers);
     let given = main.or(master);
     let node_name = given.map_or_else(|| options.node_type.clone(), |p| p.node.clone());
     if given.is_none() {
@@ -47,14 +55,18 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
         };
         book.note(&at, ask);
     }
-    types(book, main, &workers, master, options);
-    let size = size(book, root, &workers, main, &node_name);
-    let mut aws = market(root, &workers, main, &node_name);
-    let disks = main.or(master).map(|p| p.volumes.clone()).unwrap_or_default();
-    volumes(book, &parts, main.or(master), &disks, &mut aws);
+    types(book, main, &workers, master);
+    let limits = limits(book, root, main, &node_name);
+    let spot = spot(root, &workers, limits.as_ref(), options);
+    let size = size(book, &workers, limits.as_ref(), spot, options);
+    let mut aws = market(book, &workers, limits.as_ref(), spot, options);
+    let disks = given.map(|p| p.volumes.clone()).unwrap_or_default();
+    volumes(book, &parts, given, &disks, &mut aws);
+    let apart = master.filter(|m| main.is_some() && m.node != node_name);
     ClusterCapacity {
         elastic_disk: disks.is_empty() && !node(&node_name).is_some_and(|n| n.disks),
-        master: master.filter(|m| main.is_some() && m.node != node_name).map(|m| m.node_at.clone()),
+        driver: apart.map(|m| m.node.clone()),
+        master: apart.map(|m| m.node_at.clone()),
         node: node_name,
         size,
         aws,
@@ -62,101 +74,173 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
     }
 }
 
-/// The part with the most cores: its type is the workers'.
-fn main_part<'p, 'a>(workers: &[&'p RoleMachines<'a>]) -> Option<&'p RoleMachines<'a>> {
+/// The workers with the most cores: their type is that of all.
+fn main_part(parts: &[RoleMachines<'_>]) -> Option<usize> {
     let cores = |p: &RoleMachines<'_>| {
         let most = p.scaling.map_or(0, |(_, most)| most).max(p.on_demand + p.spot);
         node(&p.node).map_or(1, |n| n.cores) * most
     };
+    let workers = parts.iter().enumerate().filter(|(_, p)| p.role != NodeRole::Master);
     // Of equals the first in the order core, task, and then that of the listing.
-    workers
-        .iter()
-        .copied()
-        .enumerate()
-        .max_by_key(|(i, p)| (cores(p), p.role == NodeRole::Core, usize::MAX - i))
-        .map(|(_, p)| p)
+    workers.max_by_key(|(i, p)| (cores(p), p.role == NodeRole::Core, usize::MAX - i)).map(|(i, _)| i)
 }
 
+/// Counts workers of another type than the main part's as so many of its type as have their cores.
+fn as_many_cores(book: &mut Book, parts: &mut [RoleMachines<'_>], main: usize) {
+    let Some(name) = parts.get(main).map(|p| p.node.clone()) else { return };
+    let to = format!("{CLUSTER}.node_type_id");
+    for part in parts.iter_mut().filter(|p| p.role != NodeRole::Master && p.node != name) {
+        let (old, new) = (node(&part.node), node(&name));
+        let richer = old.zip(new).is_none_or(|(old, new)| old.memory * new.cores > new.memory * old.cores);
+        if richer {
+            let ask = Ask {
+                what: format!("whether `{name}` may take the place of `{}`", part.node),
+                why: "a cluster has one type for all its workers, and this one has less memory for each core",
+                options: &[name.as_str(), part.node.as_str()],
+                default: "the type with the most cores is taken for all",
+                place: to.clone(),
+            };
+            book.ask(&part.node_at, ask);
+        } else {
+            let why =
+                format!("a cluster has one type for all its workers: `{name}`, as many as have these machines' cores");
+            book.dropped(&part.node_at, why);
+        }
+        let Some((old, new)) = old.zip(new) else { continue };
+        let machines = |n: i64| {
+            let cores = n.saturating_mul(old.cores);
+            cores / new.cores + i64::from(cores % new.cores > 0)
+        };
+        (part.on_demand, part.spot) = (machines(part.on_demand), machines(part.spot));
+        part.scaling = part.scaling.map(|(least, most)| (machines(least), machines(most)));
+    }
+}
+
+/// Says where the machine types went to.
 fn types(
     book: &mut Book,
     main: Option<&RoleMachines<'_>>,
     workers: &[&RoleMachines<'_>],
     master: Option<&RoleMachines<'_>>,
-    options: &TranslationOptions,
 ) {
     let to = format!("{CLUSTER}.node_type_id");
     for part in workers {
-        if main.is_some_and(|m| m.node != part.node) {
-            let (what, mine) =
-                (format!("whether `{}` may be replaced", part.node), main.map_or("", |m| m.node.as_str()));
-            let why = "a cluster has one type for all its workers";
-            let default = "the type with the most cores is taken for all, as many machines as before";
-            book.ask(
-                &part.node_at,
-                Ask { what, why, options: &[mine, part.node.as_str()], default, place: to.clone() },
-            );
-        }
         book.translated(&part.node_at, to.clone());
     }
-    if let Some(master) = master {
-        let alone = main.is_none();
-        let same = main.is_some_and(|m| m.node == master.node);
-        match (alone, same) {
-            (true, _) => book.translated(&master.node_at, to),
-            (_, true) => book.dropped(&master.node_at, "the driver's type is the workers', unless it is said"),
-            // Steps in cluster mode had their driver on a worker: the tasks decide.
-            _ => {}
+    let Some(master) = master else { return };
+    match main {
+        None => book.translated(&master.node_at, to),
+        Some(main) if main.node == master.node => {
+            book.dropped(&master.node_at, "the driver's type is the workers', unless it is said");
         }
+        // Steps in cluster mode had their driver on a worker: the tasks decide.
+        Some(_) => {}
     }
-    for part in workers.iter().copied().chain(master) {
-        let offered = options.node_types.as_ref().is_none_or(|list| list.contains(&part.node));
-        if !offered || nodes::is_previous(&part.node) {
-            let what = format!("which machine type takes the place of `{}`", part.node);
-            let why = "Databricks does not offer it here";
-            let ask = Ask {
-                what,
-                why,
-                options: &["a newer type of the same class and size"],
-                default: "left as it is: creating the cluster will be refused",
-                place: format!("{CLUSTER}.node_type_id"),
-            };
-            book.note(&part.node_at, ask);
-        }
+}
+
+/// Bounds of managed scaling, in workers.
+struct ScalingLimits<'a> {
+    least: i64,
+    most: i64,
+    on_demand: Option<i64>,
+    core: Option<i64>,
+    at: At<'a>,
+}
+
+impl ScalingLimits<'_> {
+    /// Whether fewer machines than there may be can be on-demand ones.
+    fn bounds_on_demand(&self) -> bool {
+        self.on_demand.is_some_and(|n| n < self.most)
     }
+}
+
+fn limits<'a>(
+    book: &mut Book,
+    root: &At<'a>,
+    main: Option<&RoleMachines<'_>>,
+    node_name: &str,
+) -> Option<ScalingLimits<'a>> {
+    let limits = root.path("ManagedScalingPolicy.ComputeLimits")?;
+    for key in ["UtilizationPerformanceIndex", "ScalingStrategy"] {
+        let path = format!("ManagedScalingPolicy.{key}");
+        book.drop_of(root, &path, "how eagerly EMR scales: Databricks has one way of its own");
+    }
+    let unit_name = limits.text_of("UnitType").unwrap_or_default();
+    let each = unit(&limits, main, node_name);
+    if each.is_none() {
+        let ask = Ask {
+            what: format!("how many workers {unit_name} units are"),
+            why: "plumb does not know how many cores the machine type has",
+            options: &["count them"],
+            default: "one unit is one worker",
+            place: format!("{CLUSTER}.autoscale"),
+        };
+        book.note(&limits, ask);
+    }
+    let each = each.unwrap_or(1).max(1);
+    let units = |key: &str| limits.int_of(key).map(|n| n.clamp(0, 1_000_000));
+    let at_least = |key: &str| units(key).map(|n| n / each + i64::from(n % each > 0));
+    // A bound is no bound where a part of a machine counts as one.
+    let at_most = |key: &str| units(key).map(|n| n / each);
+    let (least, most) = (at_least("MinimumCapacityUnits")?, at_least("MaximumCapacityUnits")?);
+    let (on_demand, core) = (at_most("MaximumOnDemandCapacityUnits"), at_most("MaximumCoreCapacityUnits"));
+    Some(ScalingLimits { least, most: most.max(least).max(1), on_demand, core, at: limits })
+}
+
+/// Whether any worker may be a spot machine, by what was requested: by the market of a group, the target of a fleet, or a
+/// bound that leaves fleets nothing but spot machines above it.
+fn spot(
+    root: &At<'_>,
+    workers: &[&RoleMachines<'_>],
+    limits: Option<&ScalingLimits<'_>>,
+    options: &TranslationOptions,
+) -> bool {
+    let scales = |p: &RoleMachines<'_>| limits.is_some() || p.scaling.is_some_and(|(_, most)| most > 0);
+    let by_bound = !root.list("InstanceFleets").is_empty() && limits.is_some_and(ScalingLimits::bounds_on_demand);
+    options.answers.spot != Some(SpotAnswer::Never)
+        && (by_bound || workers.iter().any(|p| p.spot > 0 || p.is_spot && scales(p)))
 }
 
 /// How many workers: scaling bounds where there are any, else the sum of what was asked for.
 fn size(
     book: &mut Book,
-    root: &At<'_>,
     workers: &[&RoleMachines<'_>],
-    main: Option<&RoleMachines<'_>>,
-    node_name: &str,
+    limits: Option<&ScalingLimits<'_>>,
+    spot: bool,
+    options: &TranslationOptions,
 ) -> Size {
     let total = |f: fn(&RoleMachines<'_>) -> i64| workers.iter().fold(0_i64, |sum, p| sum.saturating_add(f(p)));
-    if let Some(limits) = root.path("ManagedScalingPolicy.ComputeLimits") {
-        let unit = limits.text_of("UnitType").unwrap_or_default();
-        let each = self::unit(&limits, main, node_name);
-        if each.is_none() {
-            let what = format!("how many workers {unit} units are");
-            let why = "plumb does not know how many cores the machine type has";
-            let ask = Ask {
-                what,
-                why,
-                options: &["count them"],
-                default: "one unit is one worker",
-                place: format!("{CLUSTER}.autoscale"),
-            };
-            book.note(&limits, ask);
+    if let Some(limits) = limits {
+        let mut most = limits.most;
+        let on_demand = limits.at.get("MaximumOnDemandCapacityUnits");
+        match (on_demand, limits.on_demand) {
+            (Some(at), Some(_)) if limits.bounds_on_demand() && spot => {
+                book.translated(&at, format!("{CLUSTER}.aws_attributes.first_on_demand"));
+            }
+            (Some(at), _) if limits.bounds_on_demand() && options.answers.spot == Some(SpotAnswer::Never) => {
+                book.dropped(
+                    &at,
+                    "`answers.spot` of plumb.yaml: all workers are on demand, also those above this bound",
+                );
+            }
+            (Some(at), Some(bound)) if limits.bounds_on_demand() => {
+                most = bound.max(limits.least).max(1);
+                book.translated(&at, format!("{CLUSTER}.*size"));
+            }
+            (Some(at), _) => {
+                book.dropped(&at, "no bound of its own: `MaximumCapacityUnits` is no higher");
+            }
+            (None, _) => {}
         }
-        let each = each.unwrap_or(1).max(1);
-        let units =
-            |key: &str| limits.int_of(key).map(|n| n.clamp(0, 1_000_000)).map(|n| n / each + i64::from(n % each > 0));
-        if let (Some(least), Some(most)) = (units("MinimumCapacityUnits"), units("MaximumCapacityUnits")) {
-            book.drop_of(&limits, "MaximumCoreCapacityUnits", "workers are not told apart into core and task");
-            book.translated(&limits, format!("{CLUSTER}.*size"));
-            return between(least, most);
+        if let Some(at) = limits.at.get("MaximumCoreCapacityUnits") {
+            if spot && bound_by_core(workers, limits).is_some() {
+                book.translated(&at, format!("{CLUSTER}.aws_attributes.first_on_demand"));
+            } else {
+                book.dropped(&at, "core machines kept HDFS: the workers of a job cluster are all alike");
+            }
         }
+        book.translated(&limits.at, format!("{CLUSTER}.*size"));
+        return between(limits.least.min(most), most);
     }
     if workers.iter().any(|p| p.scaling.is_some()) {
         let least = total(|p| p.scaling.map_or(p.on_demand + p.spot, |(least, _)| least));
@@ -164,6 +248,16 @@ fn size(
         return between(least, most);
     }
     Size::Fixed(total(|p| p.on_demand + p.spot))
+}
+
+/// How many workers on demand there are at most where managed scaling bounds only the core machines, and all others are spot
+/// machines.
+fn bound_by_core(workers: &[&RoleMachines<'_>], limits: &ScalingLimits<'_>) -> Option<i64> {
+    let spot_of = |role: NodeRole| workers.iter().filter(move |p| p.role == role).map(|p| p.is_spot);
+    let tells = spot_of(NodeRole::Task).next().is_some()
+        && spot_of(NodeRole::Task).all(|is_spot| is_spot)
+        && !spot_of(NodeRole::Core).any(|is_spot| is_spot);
+    limits.core.filter(|n| tells && !limits.bounds_on_demand() && *n < limits.most)
 }
 
 /// How many of the policy's units one worker is.
@@ -185,31 +279,39 @@ fn between(least: i64, most: i64) -> Size {
     }
 }
 
+/// Which workers are spot machines, and what is paid for them.
 fn market(
-    root: &At<'_>,
+    book: &mut Book,
     workers: &[&RoleMachines<'_>],
-    main: Option<&RoleMachines<'_>>,
-    node_name: &str,
+    limits: Option<&ScalingLimits<'_>>,
+    spot: bool,
+    options: &TranslationOptions,
 ) -> Map<String, Value> {
     let mut aws = Map::new();
-    let spot: Vec<&&RoleMachines<'_>> = workers.iter().filter(|p| p.spot > 0).collect();
-    if spot.is_empty() {
+    if !spot {
         if !workers.is_empty() {
             aws.insert("availability".into(), json!("ON_DEMAND"));
         }
         return aws;
     }
-    let fallback = spot.iter().all(|p| p.fallback);
-    let available = if fallback { "SPOT_WITH_FALLBACK" } else { "SPOT" };
-    aws.insert("availability".into(), json!(available));
-    let scaled = root.path("ManagedScalingPolicy.ComputeLimits").and_then(|limits| {
-        let each = unit(&limits, main, node_name).unwrap_or(1).max(1);
-        limits.int_of("MaximumOnDemandCapacityUnits").map(|n| n.clamp(0, 1_000_000) / each)
+    if options.answers.spot.is_none() {
+        team::spot(book);
+    }
+    let of_spot: Vec<&&RoleMachines<'_>> = workers.iter().filter(|p| p.is_spot).collect();
+    // Where only a bound says that there are any, it is those of all fleets.
+    let fallback =
+        if of_spot.is_empty() { workers.iter().all(|p| p.fallback) } else { of_spot.iter().all(|p| p.fallback) };
+    let falls_back = fallback || options.answers.spot == Some(SpotAnswer::WithFallback);
+    aws.insert("availability".into(), json!(if falls_back { "SPOT_WITH_FALLBACK" } else { "SPOT" }));
+    let bound = limits.and_then(|l| l.on_demand.filter(|_| l.bounds_on_demand()).or_else(|| bound_by_core(workers, l)));
+    // Of machines on demand that scale by rules, as many as they may become: no more spot machines than EMR ever had.
+    let on_demand = workers.iter().fold(0_i64, |sum, p| {
+        let most = p.scaling.filter(|_| !p.is_spot).map_or(p.on_demand, |(_, most)| most);
+        sum.saturating_add(most)
     });
-    let on_demand = workers.iter().fold(0_i64, |sum, p| sum.saturating_add(p.on_demand));
     // The driver is the first machine.
-    aws.insert("first_on_demand".into(), json!(scaled.unwrap_or(on_demand).clamp(0, 99_999) + 1));
-    if let Some(bid) = spot.iter().filter_map(|p| p.bid).max() {
+    aws.insert("first_on_demand".into(), json!(bound.unwrap_or(on_demand).clamp(0, 99_999) + 1));
+    if let Some(bid) = of_spot.iter().filter_map(|p| p.bid).max() {
         aws.insert("spot_bid_price_percent".into(), json!(bid));
     }
     aws
@@ -254,7 +356,7 @@ fn volumes(
         let default = "as many as before up to 10, each as large as the largest up to 4096 GB";
         book.ask(&at, Ask { what, why, options: &options, default, place: to.clone() });
     } else if matches!(first.kind.as_str(), "io1" | "io2" | "standard") {
-        let what = format!("whether general purpose volumes are as good as `{}`", first.kind);
+        let what = format!("whether general purpose volumes are as good as those of type `{}`", first.kind);
         let why = "Databricks has general purpose and throughput-optimised volumes";
         let ask = Ask {
             what,

@@ -86,3 +86,61 @@ fn bounds_become_whole_workers_and_none_is_lost() {
     let both = cluster(json!({"InstanceGroups": [group("CORE", 2, "ON_DEMAND"), policy(1, 4)]}));
     assert_eq!(both["autoscale"], between(3, 6));
 }
+
+#[test]
+fn spot_and_bounds_come_from_the_request_and_not_from_what_runs() {
+    let limits = |unit: &str, most: i64, on_demand: i64, core: i64| {
+        json!({"ComputeLimits": {"UnitType": unit, "MinimumCapacityUnits": 2, "MaximumCapacityUnits": most,
+            "MaximumOnDemandCapacityUnits": on_demand, "MaximumCoreCapacityUnits": core}})
+    };
+    let running = |mut part: Value, count: i64| {
+        for key in ["RunningInstanceCount", "ProvisionedSpotCapacity", "ProvisionedOnDemandCapacity"] {
+            part[key] = json!(count);
+        }
+        part
+    };
+    for count in [0, 7] {
+        // Managed scaling has brought the spot machines to none: they come back with the load.
+        let core = running(group("CORE", 2, "ON_DEMAND"), count);
+        let task = running(group("TASK", 0, "SPOT"), count);
+        let made = |policy: &Value| cluster(json!({"InstanceGroups": [core, task], "ManagedScalingPolicy": policy}));
+        let aws = made(&limits("Instances", 12, 3, 4))["aws_attributes"].clone();
+        assert_eq!((&aws["availability"], &aws["first_on_demand"]), (&json!("SPOT_WITH_FALLBACK"), &json!(4)));
+        // No bound for machines on demand: that of the core machines is one, as all others are spot machines.
+        assert_eq!(made(&limits("Instances", 12, 12, 4))["aws_attributes"]["first_on_demand"], 5);
+        let fleets = json!([
+            running(fleet("CORE", 8, 0, "SWITCH_TO_ON_DEMAND"), count),
+            running(fleet("TASK", 0, 0, "TERMINATE_CLUSTER"), count)
+        ]);
+        let made = |policy: Value| cluster(json!({"InstanceFleets": fleets, "ManagedScalingPolicy": policy}));
+        let aws = made(limits("InstanceFleetUnits", 12, 3, 4))["aws_attributes"].clone();
+        assert_eq!((&aws["availability"], &aws["first_on_demand"]), (&json!("SPOT"), &json!(4)));
+        assert_eq!(
+            made(limits("InstanceFleetUnits", 12, 12, 12))["aws_attributes"],
+            json!({"availability": "ON_DEMAND"})
+        );
+    }
+    // Groups without spot machines get no further than their bound.
+    let bound = cluster(
+        json!({"InstanceGroups": [group("CORE", 2, "ON_DEMAND")], "ManagedScalingPolicy": limits("VCPU", 80, 42, 16)}),
+    );
+    assert_eq!(bound["autoscale"], json!({"min_workers": 1, "max_workers": 10}));
+    assert_eq!(bound["aws_attributes"], json!({"availability": "ON_DEMAND"}));
+}
+
+#[test]
+fn other_workers_count_by_their_cores() {
+    let of = |count: i64, node: &str| {
+        let mut group = group("TASK", count, "ON_DEMAND");
+        group["InstanceType"] = json!(node);
+        group
+    };
+    let workers = |count: i64, node: &str| {
+        let made = cluster(json!({"InstanceGroups": [group("CORE", 4, "ON_DEMAND"), of(count, node)]}));
+        (made["node_type_id"].clone(), made["num_workers"].clone())
+    };
+    assert_eq!(workers(1, "m5d.2xlarge"), (json!("m5d.xlarge"), json!(6)));
+    assert_eq!(workers(3, "m5d.large"), (json!("m5d.xlarge"), json!(6)));
+    // As many cores as the core machines have: those of the larger part.
+    assert_eq!(workers(4, "m5d.2xlarge"), (json!("m5d.2xlarge"), json!(6)));
+}

@@ -112,7 +112,7 @@ struct Open {
 }
 
 /// Behind the closing quote of a text that begins with one there.
-fn quoted_end(text: &str, start: usize, style: ScalarStyle) -> Option<usize> {
+pub(super) fn quoted_end(text: &str, start: usize, style: ScalarStyle) -> Option<usize> {
     let quote = match style {
         ScalarStyle::SingleQuoted => b'\'',
         ScalarStyle::DoubleQuoted => b'"',

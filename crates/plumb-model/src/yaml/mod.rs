@@ -1,6 +1,7 @@
 //! YAML that remembers where it came from: reading with a position on every value, typed reading that reports every
 //! mistake at once, and the mistakes themselves.
 
+mod comments;
 pub mod edit;
 mod gaps;
 mod hidden;
@@ -12,6 +13,7 @@ mod scalar;
 mod suggest;
 mod typed;
 
+pub use comments::{Comment, comments};
 pub use gaps::Gaps;
 pub use hidden::{hides, is_hidden, quoted};
 pub use node::{Entry, Node, Tree};

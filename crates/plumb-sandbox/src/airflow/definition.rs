@@ -117,6 +117,9 @@ pub struct Task {
     pub execution_timeout_seconds: Option<i64>,
     pub trigger_rule: Option<String>,
     pub deferrable: bool,
+    /// The template fields of an operator of EMR, as its file has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Map<String, Value>>,
     /// What it starts, and waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,

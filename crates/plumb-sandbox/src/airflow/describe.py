@@ -97,6 +97,37 @@ def schedule(dag, zone):
     return {k: v for k, v in made.items() if v is not None}
 
 
+FIELDS = {
+    "EmrCreateJobFlowOperator": ("job_flow_overrides", "emr_conn_id"),
+    "EmrAddStepsOperator": ("job_flow_id", "job_flow_name", "steps", "execution_role_arn"),
+    "EmrServerlessStartJobOperator": ("application_id", "config", "execution_role_arn", "job_driver",
+                                      "configuration_overrides", "name"),
+    "EmrTerminateJobFlowOperator": ("job_flow_id",),
+    "EmrJobFlowSensor": ("job_flow_id",),
+    "EmrStepSensor": ("job_flow_id", "step_id"),
+}
+OWN = {"emr_conn_id": "emr_default", "aws_conn_id": "aws_default"}
+
+
+def pulled(value):
+    """The value as JSON, with templates for what other tasks return."""
+    if isinstance(value, Call) and value.of == XCOM:
+        return f"{{{{ ti.xcom_pull(task_ids='{value.args[0]}') }}}}"
+    if isinstance(value, dict):
+        return {str(k): pulled(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [pulled(v) for v in value]
+    return plain(value)
+
+
+def fields(operator, get):
+    """The template fields of an operator of EMR, in the order of their names, as the API has them."""
+    if operator not in FIELDS:
+        return None
+    given = {name: pulled(get(name)) for name in (*FIELDS[operator], "aws_conn_id")}
+    return {name: OWN.get(name) if given[name] is None else given[name] for name in sorted(given)}
+
+
 def starts(operator, get):
     """What a task asks of Databricks: the body of run-now, its templates as they are."""
     if operator != "DatabricksRunNowOperator":
@@ -130,7 +161,7 @@ def described(dag):
             "retry_delay_seconds": seconds(get("retry_delay")),
             "execution_timeout_seconds": seconds(get("execution_timeout")),
             "trigger_rule": text(get("trigger_rule")), "deferrable": get("deferrable") is True,
-            "starts": starts(name, get),
+            "starts": starts(name, get), "fields": fields(name, get),
         })
     made = {
         "dag_id": kwargs["dag_id"],

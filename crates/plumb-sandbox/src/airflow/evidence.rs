@@ -1,7 +1,7 @@
 //! What a task instance left: its tries, the log of each, and what it pushed (XCom).
 
 use super::{
-    ApiVersion,
+    ApiVersion, rendered,
     replies::{AirflowResult, detail, ok, problem},
     runs::DagRun,
 };
@@ -315,7 +315,11 @@ pub fn xcom(
     key: Option<&str>,
 ) -> AirflowResult {
     let task = row["task_id"].as_str().unwrap_or_default();
-    let pushed = run.tasks.get(task).map(|task| task.xcom.as_slice()).unwrap_or_default();
+    let mut pushed = run.tasks.get(task).map(|task| task.xcom.clone()).unwrap_or_default();
+    if !pushed.iter().any(|(key, _)| key == rendered::RETURNED) {
+        let returned = rendered::returned(store, run, task).filter(|_| row["state"] == "success");
+        pushed.extend(returned.map(|value| (rendered::RETURNED.to_owned(), value)));
+    }
     let shown = |(key, value): &(String, Value), whole: bool| {
         let mut entry = Map::new();
         let mut add = |name: &str, value: Value| entry.insert(name.to_owned(), value);

@@ -329,6 +329,27 @@ mod tests {
         }
     }
 
+    /// As jinja2 and pendulum have them.
+    #[test]
+    fn what_an_import_writes_for_dates_is_worked_out() {
+        let at = |end: &str| {
+            let end = end.parse::<Timestamp>().unwrap().as_millisecond();
+            let context = TemplateContext { end, ..TemplateContext::default() };
+            [
+                "{{ data_interval_end.subtract(days=1).strftime('%Y%m%d') }}",
+                "{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}",
+                "{{ data_interval_end.subtract(months=1).start_of('month').strftime('%Y-%m-%d') }}",
+                "{{ data_interval_end.start_of('month').subtract(days=1).strftime('%Y-%m-%d') }}",
+                "{{ data_interval_end.add(months=1).start_of('month').subtract(days=1).strftime('%Y/%m/%d') }}",
+                "{{ data_interval_end.subtract(months=1).strftime('year=%Y/month=%m') }}",
+            ]
+            .map(|text| render(text, &context).unwrap())
+            .join(" ")
+        };
+        assert_eq!(at("2026-03-31T03:00:00Z"), "20260330 2026-02 2026-02-01 2026-02-28 2026/03/31 year=2026/month=02");
+        assert_eq!(at("2027-01-01T00:00:00Z"), "20261231 2026-12 2026-12-01 2026-12-31 2027/01/31 year=2026/month=12");
+    }
+
     #[test]
     fn what_is_not_known_is_refused_with_its_text() {
         for template in

@@ -17,6 +17,7 @@ mod masking;
 pub(crate) mod parse;
 mod pools;
 pub(crate) mod pyjson;
+mod rendered;
 pub(crate) mod replies;
 pub(crate) mod runs;
 mod schedule;

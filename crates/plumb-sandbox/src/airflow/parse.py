@@ -101,6 +101,9 @@ class Function:
         self.node, self.scope = node, scope
 
 
+# What a task returned, where another one is given it.
+XCOM = "airflow.xcom"
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range, datetime.datetime, datetime.date,
          datetime.time, datetime.timedelta, datetime.tzinfo)
 
@@ -447,6 +450,8 @@ class Reader:
         return str(self.value(node, scope))
 
     def attribute(self, of, attr):
+        if isinstance(of, Task) and attr == "output":
+            return Call(XCOM, [of.task_id], {})
         if isinstance(of, (Dag, Task, Group)):
             return (of, attr)
         if isinstance(of, Opaque):

@@ -7,6 +7,7 @@ use super::{
     definition::Task,
     evidence::{self, PlayedTask},
     listing::{Listing, all, page},
+    rendered,
     replies::{AirflowResult, bad, detail, endpoint, misfit, ok, problem, unique, unprocessable},
     schedule, view,
     work::{self, UnderWay},
@@ -502,6 +503,7 @@ fn instances(store: &Store, api: ApiVersion, chosen: impl Fn(&DagRun) -> bool) -
                 }
             }
             evidence::over(api, &mut row, run, &task.task_id);
+            row["rendered_fields"] = rendered::fields(store, api, run, task, &row["state"]);
             rows.push(row);
         }
     }

@@ -274,7 +274,7 @@ pub fn task(api: ApiVersion, dag: &Dag, task: &Task) -> Value {
         "weight_rule": "downstream",
         "ui_color": "#fff",
         "ui_fgcolor": "#000",
-        "template_fields": [],
+        "template_fields": super::rendered::names(task),
         "downstream_task_ids": task.downstream,
         "doc_md": null,
         "operator_name": task.operator,

@@ -94,7 +94,7 @@ pub fn handle(store: &mut Store, request: &Request, version: &str, verb: &str) -
         ("POST", "change-owner") => change_owner(store, request),
         ("POST" | "GET", "events") => events(store, request),
         ("GET", "list-node-types") => Ok(catalog::node_types()),
-        ("GET", "spark-versions") => Ok(catalog::spark_versions()),
+        ("GET", "spark-versions") => Ok(catalog::spark_versions(store.now())),
         ("GET", "list-zones") => Ok(catalog::zones()),
         _ => return None,
     };

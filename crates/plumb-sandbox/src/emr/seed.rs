@@ -1,7 +1,7 @@
 //! Seeding an AWS account: adds EMR clusters, security configurations and EMR Serverless applications of the past.
 
 use super::cluster::{EmrCluster, EmrClusterState, Reason, StepState};
-use super::{REGION, instances, launch, replies::AwsResult, security, serverless};
+use super::{REGION, instances, launch, life, replies::AwsResult, security, serverless};
 use crate::{
     answer::{Answer, Content},
     failure::{self, ClusterScenario, StepScenario},
@@ -207,6 +207,7 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
             failure::emr::end_step(&mut cluster, place, scenario, ended);
         }
     }
+    run_or_wait(&mut cluster, now);
     let text = |name: &str| seed.reason[name].as_str().map(str::to_owned);
     cluster.reason = Reason { code: text("Code"), message: text("Message") };
     cluster.errors = seed.reason["ErrorDetails"].as_array().cloned().unwrap_or_default();
@@ -218,6 +219,22 @@ fn cluster(store: &mut Store, region: &str, seed: &ClusterSeed) -> Result<EmrClu
         instances::end(&mut cluster, ended);
     }
     Ok(cluster)
+}
+
+/// A cluster runs while a step of it does, and waits otherwise, whatever state a seed gives it among these two.
+fn run_or_wait(cluster: &mut EmrCluster, now: i64) {
+    if !matches!(cluster.phase, EmrClusterState::Running | EmrClusterState::Waiting) {
+        return;
+    }
+    let is = |phase: StepState| cluster.steps.iter().any(|step| step.phase == phase);
+    if is(StepState::Running) || is(StepState::CancelPending) {
+        cluster.phase = EmrClusterState::Running;
+    } else if is(StepState::Pending) {
+        // A step that waits begins where nothing runs.
+        life::settle(cluster, now);
+    } else {
+        cluster.phase = EmrClusterState::Waiting;
+    }
 }
 
 fn application(store: &mut Store, region: &str, seed: &ApplicationSeed) -> Result<(String, String), String> {
@@ -242,4 +259,37 @@ fn application(store: &mut Store, region: &str, seed: &ApplicationSeed) -> Resul
     let id = one.id.clone();
     store.emr.region(region).applications.insert(id.clone(), one);
     Ok((name, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Clock;
+
+    #[test]
+    fn a_cluster_runs_while_a_step_of_it_does_and_waits_otherwise() {
+        let mut store = Store::new(Clock::Fixed(1_790_000_000_000));
+        let step =
+            json!({ "Name": "s", "HadoopJarStep": { "Jar": "command-runner.jar" }, "ActionOnFailure": "CONTINUE" });
+        let run = json!({ "Name": "c", "ReleaseLabel": "emr-7.1.0", "JobFlowRole": "EMR_EC2_DefaultRole", "ServiceRole": "EMR_DefaultRole",
+            "Steps": [step, step], "Instances": {
+            "KeepJobFlowAliveWhenNoSteps": true, "InstanceGroups": [
+            { "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 }] } });
+        let mut seeded = |state: Option<&str>, steps: [&str; 2]| {
+            let steps: Vec<Value> = steps.iter().map(|state| json!({ "state": state })).collect();
+            let mut one = json!({ "run": run, "steps": steps });
+            if let Some(state) = state {
+                one["state"] = json!(state);
+            }
+            let cluster = cluster(&mut store, REGION, &serde_json::from_value(one).unwrap()).unwrap();
+            (cluster.phase.name(), cluster.steps.iter().map(|step| step.phase.name()).collect::<Vec<_>>())
+        };
+        for state in [None, Some("RUNNING"), Some("WAITING")] {
+            assert_eq!(seeded(state, ["COMPLETED", "FAILED"]).0, "WAITING", "{state:?}");
+            assert_eq!(seeded(state, ["COMPLETED", "RUNNING"]).0, "RUNNING", "{state:?}");
+            // One that waits begins where there is room.
+            assert_eq!(seeded(state, ["COMPLETED", "PENDING"]), ("RUNNING", vec!["COMPLETED", "RUNNING"]), "{state:?}");
+            assert_eq!(seeded(state, ["RUNNING", "PENDING"]), ("RUNNING", vec!["RUNNING", "PENDING"]), "{state:?}");
+        }
+    }
 }

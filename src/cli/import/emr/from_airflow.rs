@@ -15,25 +15,6 @@ use plumb_model::call::{Service, ServiceError, System};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What `--from` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImportFrom {
-    /// The target's Airflow: one DAG, or all.
-    Airflow(Option<String>),
-}
-
-impl std::str::FromStr for ImportFrom {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("airflow", dag)) if !dag.is_empty() => Ok(ImportFrom::Airflow(Some(dag.to_owned()))),
-            None if text == "airflow" => Ok(ImportFrom::Airflow(None)),
-            _ => Err("expected `airflow`, or `airflow:` and the id of a DAG".to_owned()),
-        }
-    }
-}
-
 /// The pipelines that DAGs of the target's Airflow start on EMR.
 pub(super) async fn sources(
     project: &Project,
@@ -113,21 +94,6 @@ fn tell(read: &ReadDags, found: &[AirflowPipeline], ui: &Ui) {
                     None => String::new(),
                 }
             ));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn from_is_airflow_or_a_dag_of_it() {
-        assert_eq!("airflow".parse(), Ok(ImportFrom::Airflow(None)));
-        assert_eq!("airflow:bau.monthly".parse(), Ok(ImportFrom::Airflow(Some("bau.monthly".into()))));
-        assert_eq!("airflow:a:b".parse(), Ok(ImportFrom::Airflow(Some("a:b".into()))));
-        for wrong in ["", "airflow:", "emr", "x:airflow"] {
-            assert!(wrong.parse::<ImportFrom>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `plumb import emr`.
 
 mod answers;
+mod from;
 mod from_airflow;
+mod from_file;
 mod sources;
 mod write;
 
@@ -12,8 +14,7 @@ use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use from_airflow::ImportFrom;
-use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record};
+use from::ImportFrom;
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::kinds::emr::migration::Migration;
@@ -39,7 +40,8 @@ use write::write;
   plumb import emr --target prod
   plumb import emr --target prod --name 'monthly-*' --pool
   plumb import emr --cluster j-2A7Q4M1N9KPLF --out manifests/migration
-  plumb import emr --from airflow:sales_monthly --target prod")]
+  plumb import emr --from airflow:sales_monthly --target prod
+  terraform show -json > state.json && plumb import emr --from state.json --target prod")]
 pub struct EmrImport {
     /// Only pipelines and applications of this name, or with a cluster of this name; `*` stands for any characters
     #[arg(long, value_name = "PATTERN", conflicts_with = "cluster")]
@@ -47,9 +49,11 @@ pub struct EmrImport {
     /// Only the pipeline of this cluster, as this cluster has it [default: the newest of each pipeline]
     #[arg(long, value_name = "ID")]
     cluster: Option<String>,
-    /// Read what is written in another place than EMR: `airflow`, or `airflow:DAG_ID` for one DAG of the target's Airflow
+    /// Read what is written in another place than EMR: `airflow`, `airflow:DAG_ID` for one DAG, or a file
     ///
-    /// Airflow says what operators of EMR were given in their last runs, so AWS is not asked. `--name` then means DAGs.
+    /// Airflow, the target's, says what operators of EMR were given in their last runs; `--name` then means DAGs. A file
+    /// holds requests of RunJobFlow or StartJobRun as JSON, Terraform's state or plan (`terraform show -json`), or a
+    /// CloudFormation template. AWS is not asked.
     #[arg(long, value_name = "PLACE", conflicts_with = "cluster")]
     from: Option<ImportFrom>,
     /// Folder to write to, relative to the project; a pipeline that was imported before stays where it is
@@ -73,10 +77,12 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     is_among_manifests(&project, &out)?;
     let sources = match &args.from {
         Some(ImportFrom::Airflow(dag)) => from_airflow::sources(&project, &args, dag.as_deref(), ui).await?,
+        Some(ImportFrom::File(path)) => from_file::sources(&project, &args, path, ui)?,
         None => sources(&project, &args, ui).await?,
     };
     if sources.is_empty() {
         ui.status(match &args.from {
+            Some(ImportFrom::File(_)) => "Nothing to import: the file has no pipeline.",
             Some(_) => "Nothing to import: no DAG that was looked at has a run that started something on EMR.",
             None => "Nothing to import: the account has no cluster and no application that AWS still knows.",
         });
@@ -84,13 +90,16 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     }
     let (mut options, word) = choices(&project, ui).await?;
     options.answers = project.desired.project.answers.clone().unwrap_or_default();
+    options.region = project.desired.target.emr.as_ref().and_then(|emr| emr.region.clone());
     let (files, records) = files(&project, &out)?;
     let all = match &args.from {
         Some(ImportFrom::Airflow(dag)) => args.name.is_none() && dag.is_none(),
+        // A file is one of many.
+        Some(ImportFrom::File(_)) => false,
         None => args.name.is_none() && args.cluster.is_none(),
     };
     // What was imported from elsewhere is not looked for here.
-    let is_of_this = |of: &str| of.starts_with("dag ") == args.from.is_some();
+    let is_of_this = |of: &str| ImportFrom::is_source_of(args.from.as_ref(), of);
     let gone =
         records.iter().filter(|(of, _)| all && is_of_this(of) && !sources.iter().any(|source| source.of == **of));
     for (of, (folder, _)) in gone {
@@ -148,8 +157,9 @@ fn is_among_manifests(project: &Project, out: &str) -> Result<(), Failure> {
 
 /// The runtimes and machine types to choose from, and whose they are.
 async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, String), Failure> {
+    let (now, _) = crate::settings::now().map_err(Failure::usage)?;
+    let today = day(now);
     let Some((services, workspace, _running)) = project.workspace(ui).await? else {
-        let today = day(jiff::Timestamp::now());
         let word =
             "Runtimes are those of plumb's own table that are supported: the target has no Databricks workspace.";
         return Ok((TranslationOptions::new(translate::supported(today)), word.to_owned()));
@@ -171,7 +181,7 @@ async fn choices(project: &Project, ui: &Ui) -> Result<(TranslationOptions, Stri
     let types = ask("list-node-types").await?;
     let types = types["node_types"].as_array().into_iter().flatten();
     let types: Vec<String> = types.filter_map(|one| one["node_type_id"].as_str().map(str::to_owned)).collect();
-    let mut options = TranslationOptions::new(translate::listed(&versions));
+    let mut options = TranslationOptions::new(translate::listed(&versions, today));
     options.node_types = Some(types).filter(|types| !types.is_empty());
     let whose = if project.desired.target.sandbox { workspace } else { "the target's workspace".to_owned() };
     Ok((options, format!("Runtimes and machine types are those that {whose} lists.")))
@@ -403,7 +413,10 @@ fn tell(outcome: &ImportOutcome, pipelines: usize, word: &str, ui: &Ui) -> Resul
     ui.status(match (outcome.texts.is_empty(), outcome.open) {
         (true, _) => "Nothing was written: all files are as they would be.",
         (false, 0) => "Next: `plumb plan`.",
-        (false, _) => "Next: read each translation.md, decide at each `# DECISION:` and delete it, then `plumb plan`.",
+        (false, _) => {
+            "Next: read each translation.md, decide at each `# DECISION:` and delete the comment, then `plumb plan`: an apply holds \
+             back what is open."
+        }
     });
     Ok(ExitCode::Ok)
 }

@@ -98,7 +98,7 @@ fn summary(totals: &ExitTotals) -> String {
         parts.push(format!("{unknown} not known"));
     }
     let asked = if totals.questions > 0 {
-        format!(" {} to answer.", super::counted(totals.questions, "question is", "questions are"))
+        format!(" {} to answer.", super::counted(totals.questions, "question", "questions"))
     } else {
         String::new()
     };

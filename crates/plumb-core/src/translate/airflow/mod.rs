@@ -225,6 +225,8 @@ struct RunInput {
     unreadable: Vec<String>,
     /// The id of its cluster or application.
     id: Option<String>,
+    /// How many tasks of the DAG gave EMR something in this run.
+    given: usize,
 }
 
 struct DagReader<'r> {
@@ -262,8 +264,13 @@ impl<'r> DagReader<'r> {
         count: usize,
         clusters: &StartedClusters,
     ) -> Option<AirflowPipeline> {
-        let mut runs = runs.into_iter();
-        let (newest, RunInput { mut input, unreadable, id }) = runs.next()?;
+        // One that goes on, or failed before its last step, says less than the pipeline is.
+        let most = runs.iter().map(|(_, input)| input.given).max()?;
+        let mut runs = runs.into_iter().filter(|(_, input)| input.given == most);
+        let (newest, RunInput { mut input, mut unreadable, id, .. }) = runs.next()?;
+        for task in self.silent(newest) {
+            unreadable.push(format!("`{task}`: Airflow has no rendered fields of it of the run that was read"));
+        }
         let shown = id.clone().unwrap_or_else(|| "of an unknown id".to_owned());
         let (of, short, old, name) = match &key {
             PipelineKey::Task(task) => {
@@ -308,6 +315,12 @@ impl<'r> DagReader<'r> {
             notes.push(format!("DAG `{}` starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
         }
         let mut dag = schedule::old_dag(self.reading, &self.dag_id, &self.order);
+        if dag.email_on_retry == Some(true) && dag.retries.is_some_and(|n| n > 0) {
+            notes.push(format!(
+                "{} heard of each retry too; the new job writes when it fails for good.",
+                dag.email.join(", ")
+            ));
+        }
         dag.others = self.others();
         dag.unreadable = unreadable;
         dag.pipelines = count;
@@ -327,6 +340,13 @@ impl<'r> DagReader<'r> {
         })
     }
 
+    /// Tasks that give EMR something, and of which a run has nothing: a branch that it did not take.
+    fn silent(&self, run: &AirflowRun) -> Vec<&'r str> {
+        let all =
+            [TaskRole::Cluster, TaskRole::Steps, TaskRole::Serverless].into_iter().flat_map(|role| self.with(role));
+        all.filter(|task| !instances(run, task).into_iter().any(fields::is_rendered)).collect()
+    }
+
     /// What a run says of each pipeline, and nothing of those of which it says too little.
     fn inputs(&self, run: &AirflowRun) -> BTreeMap<PipelineKey, RunInput> {
         let mut inputs = BTreeMap::new();
@@ -342,7 +362,7 @@ impl<'r> DagReader<'r> {
             };
             let fed = feeders.iter().filter(|(_, one)| self.maker_of(run, one) == Some(*maker));
             let id = run.returned.get(*maker).and_then(Value::as_str).map(str::to_owned);
-            let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id };
+            let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id, given: 0 };
             let request = cluster_request(maker, instance, &mut made.unreadable);
             made.input = request::run_job_flow(&fed_with(request, fed, &mut made.unreadable));
             inputs.insert(PipelineKey::Task((*maker).to_owned()), made);
@@ -356,7 +376,7 @@ impl<'r> DagReader<'r> {
             standing.entry(said.unwrap_or_else(|| "unknown".to_owned())).or_default().push(feeder);
         }
         for (cluster, fed) in standing {
-            let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id: Some(cluster.clone()) };
+            let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id: Some(cluster.clone()), given: 0 };
             made.input = request::run_job_flow(&fed_with(Map::new(), fed.into_iter(), &mut made.unreadable));
             made.unreadable.push(format!(
                 "cluster {cluster}: the DAG did not start it, and Airflow knows of it no more than its name"
@@ -364,6 +384,9 @@ impl<'r> DagReader<'r> {
             inputs.insert(PipelineKey::Standing(cluster), made);
         }
         self.serverless(run, &mut inputs);
+        let all = [TaskRole::Cluster, TaskRole::Steps, TaskRole::Serverless];
+        let given = all.iter().map(|role| self.with(*role).len()).sum::<usize>() - self.silent(run).len();
+        inputs.values_mut().for_each(|input: &mut RunInput| input.given = given);
         inputs
     }
 
@@ -420,7 +443,7 @@ impl<'r> DagReader<'r> {
             }
             let runs: Vec<Value> = runs.into_iter().map(|(_, run)| run).collect();
             let input = request::serverless(&json!({ "applicationId": application }), &runs);
-            inputs.insert(key, RunInput { input, unreadable, id: Some(application) });
+            inputs.insert(key, RunInput { input, unreadable, id: Some(application), given: 0 });
         }
     }
 

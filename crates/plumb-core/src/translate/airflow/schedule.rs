@@ -225,6 +225,7 @@ mod tests {
         assert_eq!(zone_of(&both, berlin).as_deref(), Some("Europe/Berlin"));
         // Summer would be an hour off.
         assert_eq!(zone_of(&["2026-11-02T03:00:00Z", "2026-08-02T02:00:00Z"], berlin), None);
+        assert_eq!(zone_of(&["2026-11-02T02:00:00Z", "2026-08-02T02:00:00Z"], berlin), None, "one fits, one does not");
         assert_eq!(zone_of(&both, None), None, "no file, and not UTC");
         assert_eq!(zone_of(&["2026-11-02T03:00:00Z"], Some("schedule='0 3 2 * *'")).as_deref(), Some("UTC"));
         // London in winter.

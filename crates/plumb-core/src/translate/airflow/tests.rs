@@ -38,7 +38,8 @@ fn ran(task: &str, fields: Value) -> Value {
 
 /// The run of a day: the cluster is of that day, and the XCom names it.
 fn run(day: &str, cluster: &str) -> AirflowRun {
-    let at = format!("{day}T02:00:00Z");
+    // At three in Berlin, in summer and in winter.
+    let at = format!("{day}T0{}:00:00Z", if day < "2026-10-25" { 1 } else { 2 });
     AirflowRun {
         run: json!({ "dag_run_id": format!("scheduled__{day}"), "run_type": "scheduled", "logical_date": at,
             "data_interval_start": at, "data_interval_end": at, "start_date": at }),
@@ -117,7 +118,7 @@ fn runs_tell_what_varies_and_when_they_were() {
     let days = |run: &RunTime| run.logical.map(|at| at.to_string());
     assert_eq!(days(&source.run).as_deref(), Some("2026-11-02T02:00:00Z"));
     let [earlier] = source.earlier.as_slice() else { panic!("{:?}", source.earlier) };
-    assert_eq!(days(&earlier.run).as_deref(), Some("2026-10-02T02:00:00Z"));
+    assert_eq!(days(&earlier.run).as_deref(), Some("2026-10-02T01:00:00Z"));
     assert_eq!(earlier.input["Steps"][1]["Config"]["Args"][3], "2026-10-02");
     assert_eq!(earlier.input["Cluster"]["Name"], source.input["Cluster"]["Name"]);
 }
@@ -173,6 +174,24 @@ fn what_airflow_cut_is_asked_about_and_not_used() {
         asked,
         ["what `create.job_flow_overrides` of the old DAG says", "what `steps.steps` of the old DAG says"]
     );
+}
+
+#[test]
+fn a_run_that_goes_on_says_less_than_the_pipeline_is() {
+    let mut reading = sales();
+    let mut going = run("2026-12-02", "j-DEC");
+    for one in going.instances.iter_mut().filter(|one| one["task_id"] == "more") {
+        one["rendered_fields"] = json!({});
+    }
+    reading.runs.insert(0, going.clone());
+    let made = one(reading.clone());
+    assert_eq!(names(&made.source.input), ["mart", "load"], "of November, which was whole");
+    assert_eq!(made.source.earlier.len(), 1);
+    // Where no run was whole, the task that is missing is asked about.
+    reading.runs = vec![going];
+    let made = one(reading);
+    let unreadable = &made.source.dag.as_ref().unwrap().unreadable;
+    assert!(unreadable.len() == 1 && unreadable[0].starts_with("`more`"), "{unreadable:?}");
 }
 
 #[test]
