@@ -90,7 +90,7 @@ pub struct ExitWave {
     pub pipelines: Vec<String>,
     pub normalized_instance_hours: u64,
     pub questions: usize,
-    /// How many of its pipelines have a step to write anew.
+    /// How many of its pipelines have a step to rewrite.
     pub rewrite: usize,
 }
 

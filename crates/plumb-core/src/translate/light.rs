@@ -16,11 +16,11 @@ pub enum LightEffort {
     Automatic,
     /// Answer questions.
     Questions,
-    /// Write anew what one of its steps runs.
+    /// Rewrite what one of its steps runs.
     Rewrite,
 }
 
-/// A step to write anew, or a question.
+/// A step to rewrite, or a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LightReason {
     pub what: String,

@@ -27,6 +27,11 @@ pub fn text(report: &ExitReport, width: usize) -> String {
         out.push_str(&table(report));
         out.push('\n');
         waves(&mut Block { out: &mut out, width }, report);
+        if !report.team_questions.is_empty() {
+            out.push_str("\nDecided once for all pipelines, by `spec.answers` of plumb.yaml, and not counted above:\n");
+            let mut block = Block { out: &mut out, width };
+            block.rows("", report.team_questions.iter().map(|what| format!("- {}", visible(what))));
+        }
     }
     for row in &report.ranking {
         let of =
