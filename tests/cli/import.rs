@@ -399,3 +399,46 @@ fn dates_of_emr_become_parameters_that_the_next_months_import_leaves_alone() {
         ran = ran.says(&format!("unchanged manifests/sales/{file}.yaml"));
     }
 }
+
+#[test]
+fn scripts_are_read_where_that_is_wanted() {
+    let run = "#!/bin/bash\nset -e\npip3 install boto3==1.34.0\nspark-submit s3://acme-code/load.py --env \"$1\" --password hunter2\n";
+    let step = |name: &str, script: &str| {
+        json!({ "Name": name, "ActionOnFailure": "TERMINATE_CLUSTER", "HadoopJarStep": {
+            "Jar": "s3://eu-central-1.elasticmapreduce/libs/script-runner/script-runner.jar",
+            "Args": [format!("s3://acme-code/{script}"), "prod"] } })
+    };
+    let cluster = json!({ "created": "2024-05-02T04:00:00Z", "run": {
+        "Name": "nightly", "ReleaseLabel": "emr-7.1.0", "JobFlowRole": "R", "ServiceRole": "S",
+        "Applications": [{ "Name": "Spark" }], "Steps": [step("load", "run.sh"), step("gone", "gone.sh")],
+        "Instances": { "KeepJobFlowAliveWhenNoSteps": true,
+            "InstanceGroups": [{ "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1 }] } } });
+    let seed = json!({ "emr": { "clusters": [cluster] }, "s3": { "buckets": { "acme-code": { "run.sh": run } } } });
+    let world = World::with_emr(&seed);
+    world.commit("Begin");
+    // Nobody has read them: no step came to a task.
+    world.plumb("import emr").code(0);
+    assert!(!world.dir().join("manifests/nightly/job.yaml").exists());
+    world
+        .plumb("import emr --read-scripts")
+        .code(0)
+        .says("s3://acme-code/gone.sh could not be read")
+        .says("read 1 of 2 scripts");
+    let job = world.read("manifests/nightly/job.yaml");
+    for line in [
+        "python_file: s3://acme-code/load.py",
+        "- prod",
+        "package: boto3==1.34.0",
+        "/Workspace/plumb/untranslated/gone-needs-a-person",
+        "the script could not be read",
+    ] {
+        assert!(job.contains(line), "{line} is not in\n{job}");
+    }
+    for file in ["job.yaml", "translation.md", "translation.json"] {
+        assert!(!world.read(&format!("manifests/nightly/{file}")).contains("hunter2"), "{file}");
+    }
+    // Given once, it counts for this pipeline in every later import.
+    world.plumb("import emr").code(0).says("read 1 of 2 scripts");
+    assert_eq!(world.read("manifests/nightly/job.yaml"), job);
+    world.plumb("validate").code(0);
+}

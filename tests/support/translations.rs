@@ -1,7 +1,7 @@
 //! The cases, and the way from them to manifests.
 
 use plumb_core::manifest::{self, Desired, InMemory, Request};
-use plumb_core::translate::{Translation, TranslationOptions, supported, translate};
+use plumb_core::translate::{Script, Translation, TranslationOptions, supported, translate};
 use plumb_core::{kinds, render};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,6 +42,14 @@ pub fn case(value: &Value) -> (Value, TranslationOptions) {
         wanted["node_types"].as_array().map(|l| l.iter().map(|n| n.as_str().unwrap().to_owned()).collect());
     if let Some(answers) = wanted.get("answers") {
         options.answers = serde_json::from_value(answers.clone()).unwrap();
+    }
+    // A text, or why nobody could read it.
+    for (address, script) in wanted["scripts"].as_object().into_iter().flatten() {
+        let script = match script["unread"].as_str() {
+            Some(why) => Script::Unread(why.to_owned()),
+            None => Script::Text(script.as_str().unwrap().to_owned()),
+        };
+        options.scripts.insert(address.clone(), script);
     }
     (input.clone(), options)
 }

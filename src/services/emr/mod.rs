@@ -103,6 +103,11 @@ impl Emr {
         Ok(Emr { aws, region, account, services, caller, policy, requests })
     }
 
+    /// Who asks: other services of the same account are asked as the same.
+    pub fn identity(&self) -> Aws {
+        self.aws.clone()
+    }
+
     /// The region that is asked.
     pub fn region(&self) -> &str {
         &self.region

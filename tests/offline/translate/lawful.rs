@@ -77,6 +77,7 @@ pub(super) fn faults(input: &Value, translation: &Translation) -> Vec<String> {
         }
     }
     wrong.extend(repeated(translation));
+    wrong.extend(steps_without_a_word(&all, translation));
     for decision in &translation.decisions {
         if decision.what.is_empty()
             || decision.why.is_empty()
@@ -116,6 +117,28 @@ fn repeated(translation: &Translation) -> Vec<String> {
     let mut asked = BTreeSet::new();
     let again = translation.decisions.iter().filter(|d| !asked.insert(d.what.as_str()));
     again.map(|d| format!("asked again: {} at {}", d.what, d.field)).collect()
+}
+
+/// Steps that have neither a task, one that fails among them, nor a reason why they need none.
+fn steps_without_a_word(all: &BTreeMap<String, Value>, translation: &Translation) -> Vec<String> {
+    let job = translation.documents.iter().find(|d| d.address.kind == "DatabricksJob");
+    let Some(job) = job.filter(|_| all.keys().any(|field| field.starts_with("Steps["))) else { return Vec::new() };
+    let steps = (0..).map(|i| format!("Steps[{i}]")).take_while(|step| all.keys().any(|k| k.starts_with(step)));
+    let is_told = |step: &String| {
+        let own = |field: &String| field == step || field.starts_with(&format!("{step}."));
+        let mut fates = translation.account.fates.iter().filter(|(field, _)| own(field)).map(|(_, fate)| fate);
+        let has_task = |place: &str| place.starts_with("tasks[") && find(&job.spec, place).1;
+        let by_fate = |fate: &Fate| match fate {
+            Fate::Translated { to } => has_task(to),
+            // Of several runs of one step the newest is the task.
+            Fate::Decision(i) => {
+                translation.decisions.get(*i).is_some_and(|d| has_task(&d.place) || d.place == "tasks")
+            }
+            Fate::Dropped { .. } => false,
+        };
+        fates.clone().any(by_fate) || fates.all(|fate| matches!(fate, Fate::Dropped { .. }))
+    };
+    steps.filter(|step| !is_told(step)).map(|step| format!("{step} has no task and no reason")).collect()
 }
 
 fn holds(input: &Value, translation: &Translation) {

@@ -29,6 +29,9 @@ pub struct ImportRecord {
     /// The keys of `spec.answers` that plumb.yaml has been asked for: one whose question is gone was decided.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub asked: BTreeSet<String>,
+    /// Whether scripts were read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scripts: bool,
     pub manifests: Vec<GeneratedManifest>,
 }
 
@@ -64,6 +67,7 @@ impl ImportRecord {
             pool: false,
             policy: false,
             asked: BTreeSet::new(),
+            scripts: false,
             manifests,
         }
     }

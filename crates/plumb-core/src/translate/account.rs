@@ -1,6 +1,8 @@
 //! What became of each value of the input: none is lost without a word.
 
 use super::answers::{TeamAnswer, TeamQuestion};
+use super::line::FAILS;
+use super::paths::KnownPaths;
 use crate::detect::masked;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -176,6 +178,8 @@ pub(super) struct Book {
     pub team: BTreeMap<TeamAnswer, TeamQuestion>,
     /// The address of the document that is being made.
     pub document: String,
+    /// Paths that only EMR has.
+    pub paths: KnownPaths,
 }
 
 /// A question, in the words of [`TranslationDecision`].
@@ -275,6 +279,13 @@ impl Book {
         }
         let mut kept = kept.iter();
         self.decisions.retain(|_| kept.next() == Some(&true));
+    }
+
+    /// No job is written: nothing fails in the place of a step.
+    pub fn without_tasks(&mut self) {
+        for decision in self.decisions.iter_mut().filter(|d| d.default == FAILS) {
+            decision.default = "no task".into();
+        }
     }
 
     /// A later value has taken the place of a translated one.

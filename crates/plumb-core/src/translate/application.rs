@@ -3,7 +3,8 @@
 use super::account::{Ask, At, Book, Fate};
 use super::conf::{self, TargetPaths, Wants, mebibytes};
 use super::library::{self, reachable, s3};
-use super::line::{CommandLine, same_fate, task_fate};
+use super::line::{CommandLine, CommandOutcome, same_fate, task_fate};
+use super::paths::{PathKind, slashed};
 use super::submit::{Opt, Submit, parse};
 use crate::detect::{self, holds_secret, masked};
 use serde_json::{Map, Value, json};
@@ -23,6 +24,13 @@ pub(super) struct SparkTask {
     pub addresses: Vec<String>,
 }
 
+impl SparkTask {
+    /// Whether it only holds the place of a step that a person has to translate.
+    pub fn fails(&self) -> bool {
+        self.task.contains_key("notebook_task")
+    }
+}
+
 /// The task of `spark-submit …`. `at` is the whole step.
 pub(super) fn submit(
     book: &mut Book,
@@ -30,7 +38,7 @@ pub(super) fn submit(
     line: &CommandLine<'_>,
     place: &TargetPaths<'_>,
     base: &Wants,
-) -> Option<SparkTask> {
+) -> Result<SparkTask, Box<SparkTask>> {
     let rest = line.from(1);
     let parsed = match parse(&rest.words) {
         Ok(parsed)
@@ -46,21 +54,13 @@ pub(super) fn submit(
                 Err(refused) => refused.to_string(),
                 Ok(_) => "it submits nothing".to_owned(),
             };
-            super::line::without(book, at, line, place, &why, &["correct it", "retire it"]);
-            return None;
+            return Err(refused(super::line::without(book, at, line, place, &why, &["correct it", "retire it"])));
         }
     };
     let name = parsed.application.as_ref().map(|a| a.text.clone()).unwrap_or_default();
     if name.ends_with(".R") || name.ends_with(".r") {
-        super::line::without(
-            book,
-            at,
-            line,
-            place,
-            "jobs run no R files",
-            &["a notebook in R", "rewrite it", "retire it"],
-        );
-        return None;
+        let options = ["a notebook in R", "rewrite it", "retire it"];
+        return Err(refused(super::line::without(book, at, line, place, "jobs run no R files", &options)));
     }
     // Of a line inside one value, the value itself is what is accounted for.
     let shared = line.ats.windows(2).any(|pair| pair[0].field == pair[1].field);
@@ -80,7 +80,15 @@ pub(super) fn submit(
     without_packages(book, &rest, &parsed, base, &made);
     let parameters = arguments(book, &rest, &parsed, place, &mut made);
     main(book, &rest, &parsed, parameters, place, &mut made);
-    Some(made)
+    Ok(made)
+}
+
+/// The task that fails in the place of one.
+fn refused(outcome: CommandOutcome) -> Box<SparkTask> {
+    match outcome {
+        CommandOutcome::Task(task) => task,
+        CommandOutcome::Nothing => Box::default(),
+    }
 }
 
 fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &TargetPaths<'_>, made: &mut SparkTask) {
@@ -113,7 +121,11 @@ fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Targ
         "--executor-memory" => sized(book, at, &mut wants.sizing.executor_memory, mebibytes(value)),
         "--driver-memory" => sized(book, at, &mut wants.sizing.driver_memory, mebibytes(value)),
         "--driver-cores" => book.dropped(at, "the driver's machine type decides"),
-        "--jars" => library::jars(book, at, value, place, wants),
+        "--jars" => {
+            let code = |jar: &str| book.paths.code(jar).unwrap_or_else(|| jar.to_owned());
+            let jars: Vec<String> = value.split(',').map(str::trim).map(code).collect();
+            library::jars(book, at, &jars.join(","), place, wants);
+        }
         "--packages" => {
             library::packages(book, at, value, &list("--repositories"), &list("--exclude-packages"), place, wants);
         }
@@ -121,7 +133,8 @@ fn option(book: &mut Book, opt: &Opt, at: &At<'_>, parsed: &Submit, place: &Targ
         "--exclude-packages" => conf::property(book, at, "spark.jars.excludes", value, place, wants),
         "--py-files" => {
             for file in value.split(',').map(str::trim).filter(|f| !f.is_empty()) {
-                library::python(book, at, file, place, wants);
+                let file = book.paths.code(file).unwrap_or_else(|| file.to_owned());
+                library::python(book, at, &file, place, wants);
             }
         }
         "--files" | "--archives" => book.ask(
@@ -214,6 +227,7 @@ fn arguments(
     let mut named = BTreeMap::new();
     for (number, (word, taken)) in parsed.arguments.iter().zip(&taken).enumerate() {
         let (at, text) = (&rest.ats[word.position], word.text.as_str());
+        let flag = number.checked_sub(1).map(|i| texts[i]).filter(|word| word.starts_with('-') && !word.contains('='));
         if !taken.is_empty() {
             let option = number.checked_sub(1).map_or("", |before| texts[before]);
             let mut references = Vec::new();
@@ -245,7 +259,6 @@ fn arguments(
             parameters.push(detect::instead(text, taken, &mut |_| references.pop().unwrap_or_default()));
             continue;
         }
-        data(book, at, text, &to, made);
         // Hadoop has given up `s3n://`; `s3a://` is another word for the same.
         let text = text.replace("s3n://", "s3://").replace("s3a://", "s3://");
         let (text, found) = templates(&text);
@@ -260,29 +273,79 @@ fn arguments(
             };
             book.note(at, ask);
         }
+        let text = on_emr(book, at, &text, flag, &to);
+        data(book, at, &text, &to, made);
         book.translated(at, to.clone());
         parameters.push(text);
+    }
+    if !book.paths.unsure.is_empty() {
+        let list: Vec<String> = std::mem::take(&mut book.paths.unsure).into_iter().map(|p| masked(&p)).collect();
+        let ask = Ask {
+            what: format!("whether these are paths in HDFS: `{}`", list.join("`, `")),
+            why: "in Spark on EMR a path without a scheme is one in HDFS, which job clusters do not have",
+            options: &["they are: a path in S3 or a volume", "they are not: leave them"],
+            default: "left as they are",
+            place: to,
+        };
+        let at = rest.ats.first().cloned().unwrap_or_else(|| At::root(&serde_json::Value::Null));
+        book.note(&at, ask);
     }
     parameters
 }
 
-/// Addresses of data: those in HDFS are gone with EMR, those in S3 are listed for the parallel run.
+/// An argument with EMR's own paths replaced by those that take their place.
+fn on_emr(book: &mut Book, at: &At<'_>, text: &str, flag: Option<&str>, to: &str) -> String {
+    let (mut out, mut from) = (String::new(), 0);
+    for span in book.paths.spans(text, flag) {
+        let old = &text[span.range.clone()];
+        let new = match span.kind {
+            PathKind::Hdfs(path) => Some(book.paths.argument(&path)),
+            PathKind::Local(path) => {
+                let known = book.paths.local(&path);
+                if known.is_none() && book.paths.asked.insert(path.clone()) {
+                    let ask = Ask {
+                        what: format!("where the file `{}` comes from", masked(&path)),
+                        why: "it lay on EMR's nodes: a bootstrap action, an earlier step or the code itself has put it there",
+                        options: &[
+                            "its address in S3 or in a volume",
+                            "a folder of the node, as `/local_disk0/tmp`, for what one task writes and reads itself",
+                        ],
+                        default: "left as it is: the task will not find it",
+                        place: to.to_owned(),
+                    };
+                    book.ask(at, ask);
+                }
+                known
+            }
+            PathKind::Unsure(path) => {
+                if book.paths.asked.insert(path.clone()) {
+                    book.paths.unsure.insert(path);
+                }
+                None
+            }
+        };
+        out.push_str(&text[from..span.range.start]);
+        out.push_str(&new.map_or_else(|| old.to_owned(), |new| slashed(new, old)));
+        from = span.range.end;
+    }
+    out + &text[from..]
+}
+
+/// Addresses of data: those in another HDFS are asked about, those in S3 are listed for the parallel run.
 fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut SparkTask) {
     if text.contains("hdfs://") {
         let ask = Ask {
             what: format!("where `{}` is kept", masked(text)),
-            why: "job clusters have no HDFS",
+            why: "job clusters have no HDFS, and it is none of the cluster's own",
             options: &["a path in S3", "a volume", "nothing: pass it on inside one task"],
             default: "left as it is: the task will not find it",
             place: to.to_owned(),
         };
         book.ask(at, ask);
     }
-    for scheme in ["s3://", "s3a://", "s3n://"] {
-        if let Some(start) = text.find(scheme) {
-            let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
-            made.addresses.push(text[start..end].to_owned());
-        }
+    for (start, _) in text.match_indices("s3://") {
+        let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
+        made.addresses.push(text[start..end].to_owned());
     }
 }
 
@@ -322,7 +385,8 @@ fn main(
     made: &mut SparkTask,
 ) {
     let Some(word) = &parsed.application else { return };
-    let (at, address) = (&rest.ats[word.position], s3(&word.text));
+    let address = book.paths.code(&word.text).unwrap_or_else(|| s3(&word.text));
+    let at = &rest.ats[word.position];
     let python = is_python(parsed);
     let place_of_file = if python {
         format!("{}.spark_python_task.python_file", place.task)
@@ -349,7 +413,10 @@ fn main(
         body.insert("parameters".into(), json!(parameters));
     }
     if python {
-        body.insert("python_file".into(), json!(masked(&address)));
+        // A relative path is none that a job can have; it was one below the folder that EMR runs steps in.
+        let is_whole = address.starts_with('/') || address.contains("://");
+        let file = if is_whole { address.clone() } else { format!("/home/hadoop/{address}") };
+        body.insert("python_file".into(), json!(masked(&file)));
         made.task.insert("spark_python_task".into(), Value::Object(body));
     } else {
         if reachable(&address) && !holds_secret(&address) {

@@ -4,10 +4,14 @@ use super::TranslationOptions;
 use super::account::{Ask, At, Book};
 use super::library::s3;
 use super::parts::CLUSTER;
+use super::paths::PathLocation;
+use super::shell::{self, ShellLine, pip};
 use super::team;
+use super::{Script, steps};
 use crate::detect::{is_taken, masked};
 use crate::manifest::RightsAnswer;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why nothing of a network is asked: no setting of a job or its cluster could answer.
 pub(super) const NETWORK: &str =
@@ -95,6 +99,10 @@ pub(super) struct Around {
     pub aws: Map<String, Value>,
     /// Tags of the job.
     pub tags: Map<String, Value>,
+    /// What bootstrap actions install for every task.
+    pub libraries: Vec<Value>,
+    /// The files that they put on the nodes, each with where it came from.
+    pub fetched: Vec<(String, String)>,
 }
 
 /// Takes in all of `Cluster` but its machines, release, configurations and steps.
@@ -116,10 +124,7 @@ pub(super) fn around(book: &mut Book, root: &At<'_>, options: &TranslationOption
     profile(book, &cluster, options, &mut around);
     logs(book, &cluster, region.as_deref(), options, &mut around);
     tags(book, &cluster, &mut around);
-    let scripts = bootstrap(book, root, region.as_deref());
-    if !scripts.is_empty() {
-        around.cluster.insert("init_scripts".into(), Value::Array(scripts));
-    }
+    bootstrap(book, root, region.as_deref(), &options.scripts, &mut around);
     if let Some(policy) = root.get("AutoTerminationPolicy") {
         book.dropped(&policy, "a job cluster ends with its run");
     }
@@ -319,26 +324,104 @@ fn tags(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
     }
 }
 
-/// Bootstrap actions, as init scripts where that can be. Ten at most (Clusters API).
-fn bootstrap(book: &mut Book, root: &At<'_>, region: Option<&str>) -> Vec<Value> {
-    let mut scripts = Vec::new();
+/// What a bootstrap action's script does, as far as it was read.
+#[derive(Default)]
+struct ActionRead {
+    /// The packages that it installs.
+    packages: Vec<Value>,
+    /// The files that it fetches: where they are on the node, and where they came from.
+    fetched: Vec<(String, String)>,
+    /// What else it does, and what is not understood.
+    other: Vec<String>,
+}
+
+fn read(text: &str, args: &[String]) -> ActionRead {
+    let mut read = ActionRead::default();
+    for line in shell::read(text, args) {
+        let command = match line {
+            ShellLine::Command(command) => command,
+            ShellLine::Quoted(text) => {
+                read.other.push(masked(&text));
+                continue;
+            }
+        };
+        let words: Vec<String> = command.words.iter().skip_while(|w| *w == "sudo").cloned().collect();
+        match (pip(&command.words), steps::copy(&words)) {
+            (Some(packages), _) => {
+                read.packages.extend(packages.into_iter().map(|(name, repository)| match repository {
+                    Some(repository) => json!({ "pypi": { "package": name, "repo": masked(&repository) } }),
+                    None => json!({ "pypi": { "package": name } }),
+                }))
+            }
+            (None, Some((PathLocation::S3(from), PathLocation::Local(to), true))) => read.fetched.push((to, from)),
+            _ => read.other.push(masked(&command.words.join(" "))),
+        }
+    }
+    read
+}
+
+/// Bootstrap actions, as init scripts where that can be, and as libraries where they only install packages. A cluster has
+/// ten init scripts at most (Clusters API).
+fn bootstrap(
+    book: &mut Book,
+    root: &At<'_>,
+    region: Option<&str>,
+    texts: &BTreeMap<String, Script>,
+    around: &mut Around,
+) {
+    let mut scripts: Vec<Value> = Vec::new();
+    let mut told = BTreeSet::new();
     let place = format!("{CLUSTER}.init_scripts");
     for at in root.list("BootstrapActions") {
         let inner = at.get("ScriptBootstrapAction").unwrap_or_else(|| at.clone());
         let path = inner.text_of("ScriptPath").or_else(|| inner.text_of("Path")).unwrap_or_default();
         let path = s3(&path);
         let name = at.text_of("Name").unwrap_or_else(|| path.clone());
-        let args = inner.list("Args");
+        let args: Vec<String> = inner.list("Args").iter().filter_map(At::text).collect();
+        if !told.insert((path.clone(), args.clone())) {
+            book.dropped(&at, "the same bootstrap action once more");
+            continue;
+        }
         let theirs = path.contains("elasticmapreduce/")
             || path.starts_with("file:/usr/")
             || path.contains("/usr/share/aws/emr/");
+        let read = match texts.get(&path) {
+            Some(Script::Text(text)) => Some(read(text, &args)),
+            _ => None,
+        };
+        if let Some(read) = &read {
+            around.fetched.extend(read.fetched.iter().cloned());
+            if read.other.is_empty() && read.fetched.is_empty() {
+                if read.packages.is_empty() {
+                    book.dropped(&at, "it does nothing that a job needs");
+                } else {
+                    let new = read.packages.iter().filter(|l| !around.libraries.contains(l));
+                    let new: Vec<Value> = new.cloned().collect();
+                    around.libraries.extend(new);
+                    book.translated(&at, "tasks[*].libraries");
+                }
+                continue;
+            }
+        }
         let options =
             ["an init script that does the same", "a library of the task, where it only installs packages", "nothing"];
-        let what = format!("what takes the place of the bootstrap action `{}` ({})", masked(&name), masked(&path));
+        let does = match &read {
+            Some(read) if read.other.is_empty() => {
+                let files: Vec<String> =
+                    read.fetched.iter().map(|(to, from)| masked(&format!("{from} as {to}"))).collect();
+                format!(", which fetches `{}`", files.join("`, `"))
+            }
+            Some(read) => format!(", which does more than install packages: `{}`", read.other.join("`; `")),
+            None => String::new(),
+        };
+        let what =
+            format!("what takes the place of the bootstrap action `{}` ({}){does}", masked(&name), masked(&path));
         if theirs {
             let why = "it is EMR's own, and changes what only EMR has";
             book.ask(&at, Ask { what, why, options: &options, default: "left out", place: place.clone() });
         } else if !args.is_empty() {
+            let shown: Vec<String> = crate::detect::masked_arguments(&args);
+            let what = format!("{what}, with the arguments `{}`", shown.join(" "));
             let why = "init scripts get no arguments; and these run as root on Ubuntu, not as hadoop on Amazon Linux";
             let default = "left out: write a script that calls it with its arguments";
             book.ask(&at, Ask { what, why, options: &options, default, place: place.clone() });
@@ -346,7 +429,7 @@ fn bootstrap(book: &mut Book, root: &At<'_>, region: Option<&str>) -> Vec<Value>
             let why = "an init script is a file in S3, a volume or the workspace; a cluster has 10 at most";
             book.ask(&at, Ask { what, why, options: &options, default: "left out", place: place.clone() });
         } else {
-            let what = format!("whether the bootstrap action `{}` works as an init script", masked(&name));
+            let what = format!("whether the bootstrap action `{}` works as an init script{does}", masked(&name));
             let why = "it runs as root on Ubuntu, not as hadoop on Amazon Linux: `yum` is `apt-get`, and the driver is told by `DB_IS_DRIVER`";
             let default = "runs as it is; the instance profile has to be allowed to read it";
             book.ask(&at, Ask { what, why, options: &options, default, place: place.clone() });
@@ -357,5 +440,7 @@ fn bootstrap(book: &mut Book, root: &At<'_>, region: Option<&str>) -> Vec<Value>
             scripts.push(json!({ "s3": script }));
         }
     }
-    scripts
+    if !scripts.is_empty() {
+        around.cluster.insert("init_scripts".into(), Value::Array(scripts));
+    }
 }

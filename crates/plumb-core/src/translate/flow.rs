@@ -22,16 +22,26 @@ impl TaskDependencies {
     }
 }
 
-/// A chain of tasks in the order of the steps; each step by its key and whether its failure stops the ones after it.
+/// A task of the chain.
+#[derive(Clone, Debug)]
+pub(super) struct TaskLink {
+    pub key: String,
+    /// Whether its failure stops all that come after it.
+    pub stops: bool,
+    /// Whether its failure stops the next one only: both are of one script, which ends when a command fails.
+    pub binds: bool,
+}
+
+/// A chain of tasks in the order of the steps.
 ///
 /// Behind a step that may fail, a task waits for that step to end however (ALL_DONE) — but a failure further up has to
 /// stop it still. It therefore waits for the last stopping step, too, and runs when one or more of both succeeded: had
 /// the stopping one failed, the other would not have run. (Databricks, Run if: evaluated after all dependencies ended.)
-pub(super) fn chain(steps: &[(String, bool)]) -> Vec<TaskDependencies> {
+pub(super) fn chain(steps: &[TaskLink]) -> Vec<TaskDependencies> {
     let mut stopper: Option<&str> = None;
     let mut before: Option<(&str, bool)> = None;
     let mut after = Vec::new();
-    for (key, stops) in steps {
+    for TaskLink { key, stops, binds } in steps {
         after.push(match (before, stopper) {
             (None, _) => TaskDependencies::default(),
             (Some((last, true)), _) => TaskDependencies { depends_on: vec![last.to_owned()], run_if: None },
@@ -43,7 +53,7 @@ pub(super) fn chain(steps: &[(String, bool)]) -> Vec<TaskDependencies> {
                 run_if: Some("AT_LEAST_ONE_SUCCESS"),
             },
         });
-        before = Some((key, *stops));
+        before = Some((key, *stops || *binds));
         if *stops {
             stopper = Some(key);
         }
@@ -87,12 +97,25 @@ mod tests {
         const N: usize = 6;
         let bits = |n: usize| (0..N).map(|i| n >> i & 1 == 1).collect::<Vec<bool>>();
         for stops in (0..1 << N).map(bits) {
-            let steps: Vec<(String, bool)> = stops.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect();
+            let link = |(i, stops): (usize, &bool)| TaskLink { key: i.to_string(), stops: *stops, binds: false };
+            let steps: Vec<TaskLink> = stops.iter().enumerate().map(link).collect();
             let after = chain(&steps);
             for fails in (0..1 << N).map(bits) {
                 let ran: Vec<bool> = databricks(&after, &fails).iter().map(Option::is_some).collect();
                 assert_eq!(ran, emr(&stops, &fails), "{stops:?} {fails:?} {after:?}");
             }
         }
+    }
+
+    /// Tasks 1 and 2 are of a script that ends when a command fails; its step may fail.
+    #[test]
+    fn a_script_that_fails_stops_what_is_left_of_it() {
+        let link = |i: usize| TaskLink { key: i.to_string(), stops: i == 0, binds: i == 1 };
+        let after = chain(&(0..4).map(link).collect::<Vec<_>>());
+        let ran = |fails: [bool; 4]| databricks(&after, &fails).iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(ran([false; 4]), [true; 4]);
+        assert_eq!(ran([false, true, false, false]), [true, true, false, true]);
+        assert_eq!(ran([false, false, true, false]), [true; 4]);
+        assert_eq!(ran([true, false, false, false]), [true, false, false, false]);
     }
 }

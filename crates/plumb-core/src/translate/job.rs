@@ -1,18 +1,21 @@
 //! The job that takes the place of a cluster and its steps.
 
-use super::account::{Ask, At, Book};
-use super::application::{SparkTask, parameter};
-use super::conf::{TargetPaths, Wants, object};
+use super::Script;
+use super::account::{Ask, At, Book, Fate};
+use super::application::{self, SparkTask, parameter};
+use super::conf::{self, TargetPaths, Wants, object};
 use super::dates::wire::default_of;
-use super::flow::chain;
+use super::flow::{TaskLink, chain};
 use super::library;
-use super::line::{CommandLine, CommandOutcome, command};
+use super::line::{CommandOutcome, FAILS, command, failing, wrapped};
 use super::nodes::node;
 use super::parts::CLUSTER;
+use super::paths::{PathLocation, SCRATCH, SCRATCH_ROOT, StagedCopy};
 use super::pins::{NodeZone, join_java_options, pins, set_zone};
 use super::recurring::{PipelineStep, recurring};
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
+use super::steps::{self, ScriptPart, ScriptRun, StepForm, StepPlans, StepRun, plans};
 use crate::detect::masked;
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
@@ -25,7 +28,10 @@ const MOST_TASKS: usize = 1000;
 pub(super) struct StepTask<'a> {
     pub key: String,
     pub at: At<'a>,
+    /// Whether its failure stops all behind it.
     pub stops: bool,
+    /// Whether its failure stops the next one only: see [`TaskLink`].
+    pub binds: bool,
     pub application: SparkTask,
 }
 
@@ -55,17 +61,29 @@ pub(super) fn key(name: &str, taken: &mut BTreeSet<String>) -> String {
     key
 }
 
+/// What stands around the steps while they become tasks.
+pub(super) struct StepsContext<'c> {
+    pub base: &'c Wants,
+    /// Where tasks go to; each has its own place.
+    pub of: TargetPaths<'c>,
+    pub scripts: &'c BTreeMap<String, Script>,
+    /// Files that bootstrap actions put on the nodes, each with where it came from.
+    pub fetched: &'c [(String, String)],
+}
+
 /// The tasks of EMR's steps, in the order in which they were submitted (ListSteps has the newest first).
-pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &TargetPaths<'_>) -> Vec<StepTask<'a>> {
+pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, context: &StepsContext<'_>) -> Vec<StepTask<'a>> {
     let mut steps = root.list("Steps");
     steps.reverse();
     let steps = recurring(book, root, steps);
+    let ats: Vec<At<'a>> = steps.iter().map(|step| step.at.clone()).collect();
+    let StepPlans { steps: planned, copies, followed, known } = plans(&ats, context.scripts, context.fetched);
+    book.paths = known;
+    let staged = Staged { copies, followed };
     let mut taken = BTreeSet::new();
-    let mut made = Vec::new();
-    for PipelineStep { at, name } in &steps {
-        let key = key(name, &mut taken);
-        let task = format!("tasks[{key}]");
-        let place = TargetPaths { task: &task, ..*of };
+    let mut made: Vec<StepTask<'a>> = Vec::new();
+    let mut installed: Vec<(At<'a>, usize, Vec<Value>)> = Vec::new();
+    for (PipelineStep { at, name }, run) in steps.iter().zip(&planned) {
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),
@@ -81,87 +99,224 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, base: &Wants, of: &Targe
             book.ask(at, Ask { what, why, options: &["a second job"], default: "left out", place: "tasks".into() });
             continue;
         }
-        let Some(application) = step(book, at, &place, base) else {
-            taken.remove(&key);
+        let before = made.len();
+        match run {
+            StepRun::Command { copy: Some(index), .. } if staged.needs_none(*index).is_some() => {
+                book.dropped(at, staged.needs_none(*index).unwrap_or_default());
+                continue;
+            }
+            StepRun::Script(script) => {
+                let packages = of_script(book, (at, name), script, context, &mut taken, &mut made, &staged);
+                if !packages.is_empty() {
+                    installed.push((at.clone(), before, packages));
+                }
+            }
+            StepRun::Command { .. } | StepRun::Unread { .. } => {
+                let key = key(name, &mut taken);
+                let task = format!("tasks[{key}]");
+                let place = TargetPaths { task: &task, ..context.of };
+                match step(book, at, run, &place, context.base) {
+                    Some(application) => made.push(StepTask::of(key, at, application)),
+                    None => drop(taken.remove(&key)),
+                }
+            }
+        }
+        let Some(task) = made.get(before..).and_then(<[_]>::last).map(|last| format!("tasks[{}]", last.key)) else {
             continue;
         };
         if let Some(name) = at.get("Name") {
             book.translated(&name, format!("{task}.task_key"));
         }
-        let action = at.get("ActionOnFailure");
-        let stops = action.as_ref().and_then(At::text).as_deref() != Some("CONTINUE");
-        if let Some(action) = action {
+        if let Some(action) = at.get("ActionOnFailure") {
             // What the next tasks wait for says it; the task itself is what they name.
             book.translated(&action, task.clone());
         }
-        made.push(StepTask { key, at: at.clone(), stops, application });
+    }
+    for (at, before, libraries) in installed {
+        let mut is_used = false;
+        for task in made.iter_mut().skip(before).filter(|task| !task.application.fails()) {
+            is_used = true;
+            let own = &mut task.application.wants.libraries;
+            own.extend(libraries.iter().filter(|l| !own.contains(l)).cloned().collect::<Vec<_>>());
+        }
+        if is_used {
+            book.translated(&at, "tasks[*].libraries");
+        } else {
+            book.dropped(&at, "it installs packages, and no task comes after it");
+        }
+    }
+    if made.iter().all(|task| task.application.fails()) {
+        book.without_tasks();
     }
     made
 }
 
-/// The application of one step.
-fn step(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<SparkTask> {
-    let config = at.get("Config")?;
-    let args = config.list("Args");
-    let line = CommandLine::of(&args);
-    let jar = config.text_of("Jar").unwrap_or_default();
-    let file = jar.rsplit('/').next().unwrap_or_default().to_owned();
-    let outcome = match file.as_str() {
-        "command-runner.jar" => command(book, at, &line, place, base, 0),
-        // What it runs is mostly a script in S3; EMR's own programs are called this way, too.
-        "script-runner.jar" => match line.words.first().map(String::as_str) {
-            Some(first) if first.ends_with("/spark-submit") || first.contains("elasticmapreduce/libs/") => {
-                let first = if first.contains("state-pusher") { "state-pusher-script" } else { first };
-                let mut line = line.clone();
-                line.words[0] = first.to_owned();
-                command(book, at, &line, place, base, 0)
-            }
-            _ => {
-                let why = "plumb does not run or read shell scripts: what it does is for a person to see";
-                let options = ["a task of its own for each spark-submit in it", "a task of Airflow", "retire it"];
-                super::line::without(book, at, &line, place, why, &options)
-            }
-        },
-        _ => {
-            let class = config.text_of("MainClass").unwrap_or_default();
-            let mut line = line.clone();
-            line.words.splice(0..0, [jar.clone(), class].into_iter().filter(|w| !w.is_empty()));
-            if file.starts_with("s3-dist-cp") || file.contains("s3distcp") {
-                line.words[0] = "s3-dist-cp".into();
-            }
-            match line.program() {
-                "s3-dist-cp" => {
-                    line.ats = vec![config.clone(); line.words.len()];
-                    command(book, at, &line, place, base, 0)
+impl<'a> StepTask<'a> {
+    /// The task of a step. What a person has to translate stops all behind it: they cannot run as if it had run.
+    fn of(key: String, at: &At<'a>, application: SparkTask) -> Self {
+        let goes_on = at.text_of("ActionOnFailure").as_deref() == Some("CONTINUE");
+        StepTask { key, at: at.clone(), stops: !goes_on || application.fails(), binds: false, application }
+    }
+}
+
+/// The copies of all steps, and which of them are followed.
+struct Staged {
+    copies: Vec<StagedCopy>,
+    followed: Vec<bool>,
+}
+
+impl Staged {
+    /// Why a copy needs no task; `None` where it needs one.
+    fn needs_none(&self, index: usize) -> Option<String> {
+        let copy = self.copies.get(index).filter(|_| self.followed.get(index) == Some(&true))?;
+        let (from, to) = (steps::shown(&copy.from), steps::shown(&copy.to));
+        Some(match copy.from {
+            PathLocation::S3(_) => format!("the tasks read {from} themselves, of which it made a copy in {to}"),
+            _ => format!(
+                "the tasks write {to} themselves, to which it copied {from}; it added files, so a task that overwrites \
+                 replaces what older runs have left there"
+            ),
+        })
+    }
+}
+
+/// The tasks of a script, and the libraries that it installs.
+fn of_script<'a>(
+    book: &mut Book,
+    (at, name): (&At<'a>, &str),
+    script: &ScriptRun<'a>,
+    context: &StepsContext<'_>,
+    taken: &mut BTreeSet<String>,
+    made: &mut Vec<StepTask<'a>>,
+    staged: &Staged,
+) -> Vec<Value> {
+    let (mut quoted, mut quoted_from, mut libraries, mut told) = (Vec::new(), None, Vec::new(), Vec::new());
+    let submits = script.parts.iter().filter(|p| matches!(p, ScriptPart::Submit { .. })).count();
+    let before = made.len();
+    for part in &script.parts {
+        match part {
+            ScriptPart::Submit { line, env, stops } => {
+                let (line, timeout) = wrapped(book, line);
+                let own = if submits > 1 { format!("{name} {}", made.len() - before + 1) } else { name.to_owned() };
+                let key = key(&own, taken);
+                let task = format!("tasks[{key}]");
+                let place = TargetPaths { task: &task, ..context.of };
+                match application::submit(book, at, &line, &place, context.base) {
+                    Ok(mut application) => {
+                        application.timeout = timeout.or(script.timeout);
+                        for (variable, value) in env {
+                            conf::variable(book, &script.at, variable, value, &place, &mut application.wants);
+                        }
+                        let mut task = StepTask::of(key, at, application);
+                        // The last one's failure is the step's.
+                        (task.stops, task.binds) = (task.stops && *stops, *stops);
+                        made.push(task);
+                    }
+                    Err(failing) => made.push(StepTask::of(key, at, *failing)),
                 }
-                _ => {
-                    let why = "MapReduce and streaming do not run on Databricks";
-                    super::line::without(book, at, &line, place, why, &["rewrite it for Spark", "retire it"])
-                }
+            }
+            ScriptPart::Copy { index, .. } if staged.needs_none(*index).is_some() => {
+                told.extend(staged.needs_none(*index));
+            }
+            ScriptPart::Packages(packages) => {
+                libraries.extend(packages.iter().map(|(name, repository)| match repository {
+                    Some(repository) => json!({ "pypi": { "package": name, "repo": masked(repository) } }),
+                    None => json!({ "pypi": { "package": name } }),
+                }))
+            }
+            ScriptPart::Copy { shown: text, .. } | ScriptPart::Quoted(text) => {
+                quoted_from.get_or_insert(made.len());
+                quoted.push(masked(text));
             }
         }
+    }
+    if let Some(last) = made.get_mut(before..).and_then(<[_]>::last_mut) {
+        let goes_on = at.text_of("ActionOnFailure").as_deref() == Some("CONTINUE");
+        (last.stops, last.binds) = (!goes_on || last.application.fails(), false);
+    }
+    for task in made.iter().skip(before) {
+        // The words around it, and what its arguments fill in.
+        if let Some(args) = at.path("Config.Args") {
+            book.translated(&args, format!("tasks[{}]", task.key));
+        }
+    }
+    if let (Some(from), [_, ..]) = (quoted_from, quoted.as_slice()) {
+        let own = if made.len() > before { format!("{name} rest") } else { name.to_owned() };
+        let key = key(&own, taken);
+        let task = format!("tasks[{key}]");
+        let place = TargetPaths { task: &task, ..context.of };
+        let of = if script.name.is_empty() { String::new() } else { format!(" ({})", script.name) };
+        let goes_on = at.text_of("ActionOnFailure").as_deref() == Some("CONTINUE");
+        let why = "plumb reads scripts and runs none, and this is no spark-submit, pip or copy that it is sure of";
+        let told = if goes_on {
+            format!("{why}; EMR went on when it failed (ActionOnFailure is CONTINUE)")
+        } else {
+            why.into()
+        };
+        let ask = Ask {
+            what: format!("what takes the place of this in the step `{}`{of}: `{}`", masked(name), quoted.join("`; `")),
+            why: &told,
+            options: &["nothing: delete the task", "a task that does the same", "a task of Airflow", "an init script"],
+            default: FAILS,
+            place: place.task.to_owned(),
+        };
+        book.ask(at, ask);
+        let said = format!("{}{of}", masked(name));
+        made.insert(from, StepTask::of(key, at, failing(&place, &said, &quoted.join("; "))));
+    }
+    if made.len() > before {
+        around_command(book, at, made.last().map_or("tasks", |t| t.key.as_str()));
+    } else if libraries.is_empty() {
+        let told = if told.is_empty() { "it does nothing that a job needs".into() } else { told.join("; ") };
+        book.dropped(at, told);
+    }
+    libraries
+}
+
+/// The application of one step.
+fn step(book: &mut Book, at: &At<'_>, run: &StepRun<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<SparkTask> {
+    let outcome = match run {
+        StepRun::Command { line, form: StepForm::Runner, .. } => command(book, at, line, place, base, 0),
+        StepRun::Command { line, .. } => {
+            let why = "MapReduce and streaming do not run on Databricks";
+            super::line::without(book, at, line, place, why, &["rewrite it for Spark", "retire it"])
+        }
+        StepRun::Unread { line, why } => {
+            let options = ["a task of its own for each spark-submit in it", "a task of Airflow", "retire it"];
+            super::line::without(book, at, line, place, why, &options)
+        }
+        StepRun::Script(_) => return None,
     };
     let CommandOutcome::Task(application) = outcome else { return None };
+    if !application.fails() {
+        let key = place.task.trim_start_matches("tasks[").trim_end_matches(']');
+        around_command(book, at, key);
+    }
+    Some(*application)
+}
+
+/// What else a step says beside its command.
+fn around_command(book: &mut Book, at: &At<'_>, key: &str) {
+    let Some(config) = at.get("Config") else { return };
     book.drop_of(&config, "Jar", "EMR's runner of commands");
     book.drop_of(&config, "MainClass", "EMR's runner of commands has a class of its own");
-    if let Some(properties) = config.get("Properties").filter(|p| !p.leaves().is_empty()) {
+    let open = |book: &Book, at: &At<'_>| at.leaves().iter().any(|leaf| !book.account.fates.contains_key(leaf));
+    if let Some(properties) = config.get("Properties").filter(|p| open(book, p)) {
         let name = at.text_of("Name").unwrap_or_default();
         let what = format!("whether the Java system properties of the step `{}` are needed", masked(&name));
         let why = "they were those of EMR's runner, not Spark's";
         let options = ["no", "`-D` in spark.driver.extraJavaOptions"];
-        book.ask(&properties, Ask { what, why, options: &options, default: "left out", place: place.task.to_owned() });
+        let place = format!("tasks[{key}]");
+        book.ask(&properties, Ask { what, why, options: &options, default: "left out", place });
     }
-    if let Some(role) = at.get("ExecutionRoleArn") {
+    if let Some(role) = at.get("ExecutionRoleArn").filter(|r| open(book, r)) {
         let what =
             format!("with whose rights a step of the role `{}` reads and writes", role.text().unwrap_or_default());
         let why = "it has a role of its own; a job runs as one user or service principal";
         let options = ["run_as of the job, and grants in Unity Catalog", "an instance profile of its own cluster"];
-        book.ask(
-            &role,
-            Ask { what, why, options: &options, default: "as all tasks of the job", place: place.task.to_owned() },
-        );
+        let place = format!("tasks[{key}]");
+        book.ask(&role, Ask { what, why, options: &options, default: "as all tasks of the job", place });
     }
-    Some(*application)
 }
 
 /// What tasks have to have in common to share a cluster.
@@ -183,7 +338,7 @@ pub(super) fn job(
     tags: Map<String, Value>,
 ) -> Option<Value> {
     let level = root.path("Cluster.StepConcurrencyLevel");
-    if made.is_empty() {
+    if made.iter().all(|task| task.application.fails()) {
         if let Some(level) = level {
             book.dropped(&level, "there are no steps that could run beside each other");
         }
@@ -209,19 +364,32 @@ pub(super) fn job(
     if !parallel {
         goes_on(book, made);
     }
-    let order: Vec<(String, bool)> = made.iter().map(|m| (m.key.clone(), m.stops)).collect();
+    let link = |m: &StepTask<'_>| TaskLink { key: m.key.clone(), stops: m.stops, binds: m.binds };
+    let order: Vec<TaskLink> = made.iter().map(link).collect();
     let chain = if parallel { vec![super::flow::TaskDependencies::default(); made.len()] } else { chain(&order) };
     let mut clusters: Vec<SharedCluster> = Vec::new();
     let mut tasks = Vec::new();
     let mut parameters = BTreeMap::new();
     for (made, after) in made.iter().zip(chain) {
         let wants = &made.application.wants;
+        if made.application.fails() {
+            // It runs nothing, on the cluster of those that do.
+            let mut task = json!({ "task_key": made.key, "job_cluster_key": "main" });
+            after.put(&mut task);
+            for (member, value) in &made.application.task {
+                task[member] = value.clone();
+            }
+            tasks.push(task);
+            continue;
+        }
         let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
         conf.extend(wants.conf.clone());
         env.extend(wants.env.clone());
         join_java_options(&mut conf);
         let asked = book.decisions.len();
         set_zone(book, &made.at, &mut conf, (&common.base, wants), &common.zone);
+        in_hdfs(book, &mut conf, "spark_conf", [wants, &common.base]);
+        in_hdfs(book, &mut env, "spark_env_vars", [wants, &common.base]);
         let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
         let cluster = match found {
             Some(cluster) => {
@@ -290,18 +458,65 @@ pub(super) fn job(
     if !tags.is_empty() {
         job["tags"] = Value::Object(tags);
     }
+    // The DAG gives them; a run by hand has those of its own start, where they are known.
+    let default = |(name, expression): (&String, &String)| json!({ "name": name, "default": default_of(expression) });
+    let mut parameters: Vec<Value> = parameters.iter().map(default).collect();
+    parameters.extend(scratch(book, root));
     if !parameters.is_empty() {
-        // The DAG gives them; a run by hand has those of its own start, where they are known.
-        let default =
-            |(name, expression): (&String, &String)| json!({ "name": name, "default": default_of(expression) });
-        job["parameters"] = parameters.iter().map(default).collect();
+        job["parameters"] = Value::Array(parameters);
     }
     Some(job)
 }
 
+/// Settings of a cluster that name its HDFS: they name S3 instead where a copy ties them to it, else the folder that takes
+/// its place.
+fn in_hdfs(book: &mut Book, settings: &mut BTreeMap<String, String>, member: &str, of: [&Wants; 2]) {
+    for (name, value) in settings {
+        let place = format!("{CLUSTER}.{member}");
+        let Some(new) = book.paths.setting(&format!("{member}.{name}"), value) else { continue };
+        *value = new;
+        let key = format!("{place}.{name}");
+        if let Some(field) = of.iter().find_map(|wants| wants.set_by.get(&key)).cloned() {
+            book.account.fates.insert(field, Fate::Translated { to: place });
+        }
+    }
+}
+
+/// The parameter for what was in HDFS, and the question where that is now.
+fn scratch(book: &mut Book, root: &At<'_>) -> Option<Value> {
+    if book.paths.scratch.is_empty() {
+        return None;
+    }
+    let list = |set: &BTreeSet<String>| set.iter().map(|p| masked(p)).collect::<Vec<_>>().join("`, `");
+    let settings = list(&book.paths.settings);
+    let also = match (book.paths.is_parameter, settings.is_empty()) {
+        (true, false) => format!("; change with it what takes no parameter: `{settings}`"),
+        _ => String::new(),
+    };
+    let stays = root.path("Cluster.AutoTerminate").is_some_and(|at| at.value == &Value::Bool(false));
+    let default = match (stays, book.paths.is_parameter) {
+        (false, true) => format!("{SCRATCH_ROOT}/{{{{job.run_id}}}}"),
+        _ => SCRATCH_ROOT.to_owned(),
+    };
+    let kept = if stays { "the HDFS of this cluster outlived its runs" } else { "each run had an empty one" };
+    let place = match (book.paths.is_parameter, book.paths.settings.first()) {
+        (false, Some(setting)) => format!("{CLUSTER}.{setting}"),
+        _ => format!("parameters[{SCRATCH}].default"),
+    };
+    let ask = Ask {
+        what: format!("where the tasks keep what was in the cluster's HDFS: `{}`{also}", list(&book.paths.scratch)),
+        why: &format!("job clusters have no HDFS; {kept}"),
+        options: &["a volume", "a folder in S3, which its rules empty"],
+        default: &format!("`{default}`, a volume that somebody has to make"),
+        place,
+    };
+    book.note(root, ask);
+    book.paths.is_parameter.then(|| json!({ "name": SCRATCH, "default": default }))
+}
+
 /// Steps after whose failure EMR went on: the DAG that waited for them may not have.
 fn goes_on(book: &mut Book, made: &[StepTask<'_>]) {
-    let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops);
+    let followed = made.iter().take(made.len().saturating_sub(1)).filter(|m| !m.stops && !m.binds);
     let keys: Vec<&str> = followed.map(|m| m.key.as_str()).collect();
     let Some(first) = made.iter().find(|m| keys.first() == Some(&m.key.as_str())) else { return };
     let ask = Ask {

@@ -4,6 +4,7 @@ use super::account::{Ask, At, Book, Fate};
 use super::conf::{TargetPaths, Wants};
 use super::{application, words};
 use crate::detect::masked;
+use serde_json::json;
 
 /// A command line, each word with the value of the input that it comes from.
 #[derive(Clone, Debug)]
@@ -42,9 +43,9 @@ impl<'a> CommandLine<'a> {
 
 /// What a command line came to.
 pub(super) enum CommandOutcome {
-    /// A task, but for when it runs.
+    /// A task, but for when it runs; one that fails where a person has to say what it does.
     Task(Box<application::SparkTask>),
-    /// It is not needed, or a person decides.
+    /// It is not needed.
     Nothing,
 }
 
@@ -67,13 +68,13 @@ pub(super) fn command(
     }
     match line.program() {
         "spark-submit" => match application::submit(book, at, &line, place, base) {
-            Some(mut application) => {
+            Ok(mut application) => {
                 application.timeout = timeout;
                 CommandOutcome::Task(Box::new(application))
             }
-            None => CommandOutcome::Nothing,
+            Err(failing) => CommandOutcome::Task(failing),
         },
-        "bash" | "sh" => shell(book, at, &line, place, base, depth),
+        "bash" | "sh" => shell(book, at, &line, place),
         "state-pusher-run" | "state-pusher-script" => drop(book, at, "EMR's own debugging"),
         program
             if program.contains("lzo")
@@ -131,7 +132,24 @@ fn drop(book: &mut Book, at: &At<'_>, why: &str) -> CommandOutcome {
     CommandOutcome::Nothing
 }
 
-/// A step without a task.
+/// What the job does until a person has decided about a step.
+pub(super) const FAILS: &str = "a task in its place that fails, and says so";
+/// The longest description of a task, in characters: the Jobs API takes 1000 bytes.
+const LONGEST_DESCRIPTION: usize = 300;
+
+/// A task that fails where a step was: nothing may run as if the step had done its work. `why` is shown to who opens it.
+pub(super) fn failing(place: &TargetPaths<'_>, step: &str, why: &str) -> application::SparkTask {
+    let key = place.task.trim_start_matches("tasks[").trim_end_matches(']');
+    let said = format!("Fails until a person says what takes the place of the step `{step}`: {why}");
+    let said: String = said.chars().take(LONGEST_DESCRIPTION).collect();
+    let path = format!("/Workspace/plumb/untranslated/{key}-needs-a-person");
+    let mut task = application::SparkTask::default();
+    task.task.insert("description".into(), json!(said));
+    task.task.insert("notebook_task".into(), json!({ "notebook_path": path }));
+    task
+}
+
+/// A step that plumb cannot translate.
 pub(super) fn without(
     book: &mut Book,
     at: &At<'_>,
@@ -142,14 +160,19 @@ pub(super) fn without(
 ) -> CommandOutcome {
     let name = at.text_of("Name").or_else(|| at.text_of("name")).unwrap_or_else(|| line.program().to_owned());
     let what = format!("what takes the place of the step `{}`: {}", masked(&name), line.shown());
-    let place = place.task.to_owned();
-    book.ask(at, Ask { what, why, options, default: "no task: the steps after it follow the steps before it", place });
-    CommandOutcome::Nothing
+    let goes_on = at.text_of("ActionOnFailure").as_deref() == Some("CONTINUE");
+    let told = if goes_on {
+        format!("{why}; EMR went on when it failed (ActionOnFailure is CONTINUE)")
+    } else {
+        why.to_owned()
+    };
+    book.ask(at, Ask { what, why: &told, options, default: FAILS, place: place.task.to_owned() });
+    CommandOutcome::Task(Box::new(failing(place, &masked(&name), why)))
 }
 
 /// Takes off what only calls another command: `sudo -u x`, `nohup`, `timeout 3h`, `env A=b`. The seconds are those of
 /// `timeout`.
-fn wrapped<'a>(book: &mut Book, line: &CommandLine<'a>) -> (CommandLine<'a>, Option<i64>) {
+pub(super) fn wrapped<'a>(book: &mut Book, line: &CommandLine<'a>) -> (CommandLine<'a>, Option<i64>) {
     let (mut line, mut timeout) = (line.clone(), None);
     loop {
         let mut take = 1;
@@ -195,30 +218,9 @@ fn seconds(text: &str) -> Option<i64> {
     number.checked_mul(unit).filter(|s| (1..=31_536_000).contains(s))
 }
 
-/// `bash -c "…"`: one simple command is taken for itself.
-fn shell(
-    book: &mut Book,
-    at: &At<'_>,
-    line: &CommandLine<'_>,
-    place: &TargetPaths<'_>,
-    base: &Wants,
-    depth: usize,
-) -> CommandOutcome {
-    let says = line.words.get(1).is_some_and(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c'));
-    if let (true, 3, true) = (says, line.words.len(), depth < 3)
-        && let Ok(words) = words::split(&line.words[2], true)
-    {
-        let inner = CommandLine::within(&line.ats[2], words);
-        let (bare, _) = wrapped(&mut Book::default(), &inner);
-        if matches!(bare.program(), "spark-submit" | "bash" | "sh") {
-            let outcome = command(book, at, &inner, place, base, depth + 1);
-            for outer in &line.ats[..2] {
-                book.dropped(outer, "the shell only calls one command");
-            }
-            return outcome;
-        }
-    }
-    let why = "plumb does not run or read shell scripts: what it does is for a person to see";
+/// `bash FILE`.
+fn shell(book: &mut Book, at: &At<'_>, line: &CommandLine<'_>, place: &TargetPaths<'_>) -> CommandOutcome {
+    let why = "the script lies on the node, where plumb cannot read it: what it does is for a person to see";
     let options = ["a task of its own for each spark-submit in it", "a task of Airflow", "an init script", "retire it"];
     without(book, at, line, place, why, &options)
 }
@@ -235,8 +237,8 @@ fn copy(book: &mut Book, at: &At<'_>, line: &CommandLine<'_>, place: &TargetPath
     let staging = !from.is_empty() && !to.is_empty() && is_s3(&from) != is_s3(&to);
     let (why, options): (&str, &[&str]) = if staging {
         (
-            "it stages files between S3 and HDFS; job clusters have no HDFS, and read S3 directly",
-            &["nothing: the next steps read and write S3 themselves", "a volume for what is only kept in between"],
+            "it stages files between S3 and HDFS, and no argument of a task tells what reads or writes all of them",
+            &["nothing, where the code reads and writes S3 itself: delete the task", "a task that copies the files"],
         )
     } else {
         (

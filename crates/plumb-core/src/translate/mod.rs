@@ -29,6 +29,7 @@ mod old_dag;
 mod outputs;
 mod packages;
 mod parts;
+mod paths;
 mod pins;
 mod pipeline;
 mod place;
@@ -39,7 +40,9 @@ mod runtime;
 mod serverless;
 mod shadow;
 mod shape;
+mod shell;
 mod sizing;
+mod steps;
 mod submit;
 mod team;
 mod words;
@@ -160,6 +163,12 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
     }
 }
 
+/// The addresses of the scripts in S3 that the steps and bootstrap actions of a pipeline run: what
+/// [`TranslationOptions::scripts`] can have.
+pub fn script_addresses(input: &Value) -> Vec<String> {
+    steps::addresses(&At::root(input))
+}
+
 /// A name for manifests, out of what people call the thing.
 fn name_of(title: Option<&str>, options: &TranslationOptions) -> String {
     let made = title.and_then(slug).unwrap_or_else(|| "emr".into());
@@ -183,7 +192,7 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
         runtime: chosen.as_ref(),
         answers: &options.answers,
     };
-    let mut base = Wants::default();
+    let mut base = Wants { libraries: around.libraries, ..Wants::default() };
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &cluster_level, &place, &mut base);
     // Those of a group override the cluster's; of the groups the workers' do, which are the most machines.
@@ -200,7 +209,8 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     }
     let shape = shape::shape(book, root, options);
     let size = shape.size;
-    let made = job::steps(book, root, &base, &place);
+    let context = job::StepsContext { base: &base, of: place, scripts: &options.scripts, fetched: &around.fetched };
+    let made = job::steps(book, root, &context);
     fits(book, &release, runtime.as_ref(), &base, &made);
     let run_as = team::run_as(book, &options.answers);
     let zone = pins::NodeZone::of_cluster(root, options);

@@ -75,7 +75,10 @@ pub(super) fn translate(
                 runs.push(dag::DagJob { job: own.clone(), templates });
                 jobs.push((own, spec));
             }
-            None => book.moved(&format!("{}.", at.field), |_| None, "the run came to no task"),
+            None => {
+                book.without_tasks();
+                book.moved(&format!("{}.", at.field), |_| None, "the run came to no task");
+            }
         }
     }
     let mut documents = Vec::new();
@@ -245,7 +248,7 @@ fn of_run(
     book.drop_of(at, "retryPolicy", HISTORY);
     let shape = sized(book, at, &detect::masked(called), &application.wants, &base, &of.sizing, options);
     let size = shape.size;
-    let made = [StepTask { key, at: at.clone(), stops: true, application }];
+    let made = [StepTask { key, at: at.clone(), stops: true, binds: false, application }];
     fits(book, at, runtime.as_ref(), &base, &made);
     let zone = super::pins::NodeZone::of_answers(options);
     let common = Common { shape, base, runtime, run_as, cluster, aws: Map::new(), zone };
@@ -308,7 +311,7 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
         first.value = &Value::Null;
         first.field = format!("{}.sparkSubmit", at.field);
     }
-    let made = submit(book, at, &line, place, base);
+    let made = submit(book, at, &line, place, base).ok();
     book.account.fates.remove(&format!("{}.sparkSubmit", at.field));
     made
 }

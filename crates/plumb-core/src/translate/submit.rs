@@ -89,8 +89,16 @@ impl Submit {
     pub fn misplaced(&self) -> Vec<&Word> {
         let own = self.last("--class").is_some();
         // A name that only an application would have (`--name`, `--files`) says nothing; these do.
-        let telling =
-            ["--deploy-mode", "--master", "--conf", "--executor-memory", "--num-executors", "--driver-memory"];
+        let telling = [
+            "--deploy-mode",
+            "--master",
+            "--conf",
+            "--executor-memory",
+            "--num-executors",
+            "--driver-memory",
+            "--py-files",
+            "--packages",
+        ];
         let is_telling = |w: &&Word| {
             let name = w.text.split('=').next().unwrap_or_default();
             telling.contains(&name) || name == "--class" && !own

@@ -4,6 +4,7 @@ mod answers;
 mod from;
 mod from_airflow;
 mod from_file;
+mod scripts;
 mod sources;
 mod write;
 
@@ -65,6 +66,9 @@ pub struct EmrImport {
     /// Write a cluster policy for each pipeline, which keeps clusters to the shape of the old ones
     #[arg(long)]
     policy: bool,
+    /// Read the shell scripts in S3 that steps and bootstrap actions run, and translate what they run; nothing of them is run
+    #[arg(long)]
+    read_scripts: bool,
     #[command(flatten)]
     targeted: Targeted,
 }
@@ -92,6 +96,10 @@ pub async fn run(global: &Global, args: EmrImport, ui: &Ui) -> Result<ExitCode, 
     options.answers = project.desired.project.answers.clone().unwrap_or_default();
     options.region = project.desired.target.emr.as_ref().and_then(|emr| emr.region.clone());
     let (files, records) = files(&project, &out)?;
+    let reads = |source: &&TranslationSource| {
+        args.read_scripts || records.get(&source.of).is_some_and(|(_, record)| record.scripts)
+    };
+    options.scripts = scripts::read(&project, sources.iter().filter(reads), ui).await?;
     let all = match &args.from {
         Some(ImportFrom::Airflow(dag)) => args.name.is_none() && dag.is_none(),
         // A file is one of many.
@@ -288,6 +296,10 @@ impl Work<'_> {
         let mut options = self.options.clone();
         options.pool = self.args.pool || before.is_some_and(|(_, record)| record.pool);
         options.policy = self.args.policy || before.is_some_and(|(_, record)| record.policy);
+        let reads = self.args.read_scripts || before.is_some_and(|(_, record)| record.scripts);
+        if !reads {
+            options.scripts.clear();
+        }
         let of = |name: &str| translate::pipeline(&source.pipeline, &options, name);
         let (folder, name) = match before {
             Some((folder, record)) => (folder.clone(), record.name.clone()),
@@ -305,7 +317,7 @@ impl Work<'_> {
                 .hint("this is a mistake in plumb: please report it"));
         }
         let mut record = ImportRecord::new(&name, &source.of, Vec::new());
-        (record.pool, record.policy) = (options.pool, options.policy);
+        (record.pool, record.policy, record.scripts) = (options.pool, options.policy, reads);
         record.asked = before.map(|(_, record)| record.asked.clone()).unwrap_or_default();
         record.asked.extend(translation.team.iter().map(|question| question.answer.key().to_owned()));
         let mut notes = source.notes;
