@@ -163,7 +163,7 @@ fn nothing_from_aws_is_active_and_nothing_could_be() {
     let act = r#"
         for (const node of page.querySelectorAll('*')) {
             node.dispatchEvent(new view.MouseEvent('mouseover', { bubbles: true }));
-            if (node.matches('a, th button, summary')) node.click();
+            if (node.matches('a, th button, summary')) node.dispatchEvent(new view.MouseEvent('click', { bubbles: true, cancelable: true }));
         }
         await new Promise(done => setTimeout(done, 200));
         return { taken: window.taken ?? null, own: page.querySelectorAll('script').length, at: view.location.pathname,

@@ -1,12 +1,10 @@
 //! How much of a translation is left to people.
 
+use super::line::{FAILS, UNTRANSLATED};
 use super::{Fate, Translation, TranslationDecision};
 use crate::kinds::databricks::job::DatabricksJob;
 use serde::Serialize;
 use serde_json::Value;
-
-/// Where the tasks are that stand for steps which were not translated: nothing is there, so they fail.
-const UNTRANSLATED: &str = "/Workspace/plumb/untranslated/";
 
 /// What people have to do before the new pipeline runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -53,7 +51,7 @@ pub fn light_of(translation: &Translation) -> Light {
     let mut told = vec![false; failing.len()];
     for (at, decision) in translation.decisions.iter().enumerate() {
         let task = failing.iter().position(|(place, _)| *place == decision.place);
-        let is_of_step = is_step(&decision.field);
+        let is_of_step = is_step(&decision.field) || decision.default == FAILS;
         let first = task.is_some_and(|task| is_of_step && !std::mem::replace(&mut told[task], true));
         let reason = LightReason { what: decision.what.clone(), why: decision.why.clone() };
         if first || is_whole_step(at, decision) { rewrite.push(reason) } else { questions.push(reason) }
@@ -155,10 +153,14 @@ mod tests {
             document: "DatabricksJob/nightly".into(),
             place: "tasks[count]".into(),
         };
-        translation.decisions = vec![ask("Steps[1]", "count"), ask("Steps[1].Config.Args[0]", "a path")];
+        translation.decisions = vec![ask("Steps[1].Config.Args[0]", "a path"), ask("Steps[1]", "count")];
         let light = light_of(&translation);
         assert_eq!(light.says, "rewrite: 1 step, 1 question");
         assert_eq!(light.rewrite[0].what, "count");
+        // Asked about by a part of the step, as a command within a script.
+        translation.decisions = vec![ask("Steps[1].Config.Args[0]", "a command")];
+        translation.decisions[0].default = FAILS.into();
+        assert_eq!(light_of(&translation).says, "rewrite: 1 step");
         assert_eq!(light_of(&Translation::default()).effort, LightEffort::Automatic);
     }
 }

@@ -14,10 +14,10 @@ pub(super) fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String 
     if items.is_empty() { String::new() } else { format!("<ul>{}</ul>\n", items.join("")) }
 }
 
-/// A row of a table, left out when it is empty. `html` is safe.
+/// A part of a block, left out when it is empty. `html` is safe.
 fn row(out: &mut String, label: &str, html: &str) {
     if !html.is_empty() {
-        out.push_str(&format!("<tr><th scope=\"row\">{}</th><td>{html}</td></tr>\n", safe(label)));
+        out.push_str(&format!("<div><dt>{}</dt><dd>{html}</dd></div>\n", safe(label)));
     }
 }
 
@@ -64,7 +64,7 @@ fn open(out: &mut String, row: &ExitRow) {
         row.wave,
     ));
     out.push_str(&row.light.as_ref().map(why).unwrap_or_default());
-    out.push_str("<table>\n<tbody>\n");
+    out.push_str("<dl>\n");
     let support = format!("{}: {}", row.support.release, row.support.says);
     self::row(out, "support", &safe(&support));
     if let Some(cost) = &row.cost {
@@ -126,7 +126,7 @@ pub(super) fn pipeline(out: &mut String, row_of: &ExitRow, one: &Pipeline) {
     };
     row(out, "failures", &list(one.failures.iter().map(failure)));
     depends(out, &one.depends);
-    out.push_str("</tbody>\n</table>\n</details>\n");
+    out.push_str("</dl>\n</details>\n");
 }
 
 fn words(args: &[String]) -> String {
@@ -165,5 +165,5 @@ pub(super) fn application(out: &mut String, row_of: &ExitRow, one: &EmrApplicati
     if one.jobs.is_none() {
         row(out, "jobs", "(could not be read)");
     }
-    out.push_str("</tbody>\n</table>\n</details>\n");
+    out.push_str("</dl>\n</details>\n");
 }
