@@ -26,10 +26,7 @@ fn a_light_tells_what_the_manifests_are() {
             _ => LightEffort::Rewrite,
         };
         assert_eq!(light.effort, effort, "{name}");
-        // Where every step has a task that works, nothing is to be rewritten.
-        let has_job = translation.documents.iter().any(|document| document.address.kind == "DatabricksJob");
         if effort == LightEffort::Rewrite {
-            assert!(failing > 0 || !has_job, "{name}: {light:?}");
             rewrites.push((name, light.rewrite.len()));
         }
     }

@@ -76,7 +76,8 @@ fn dates(label: &str) -> Option<(Option<Date>, Option<Date>)> {
     }
     // Each of these was before the policy; a later one that the table lacks is not known.
     let version = version(label)?;
-    (version < (5, 36) && version >= (2, 0) || (6, 0) <= version && version < (6, 6)).then_some((Some(BRIDGE), None))
+    let is_before = ((2, 0)..(5, 36)).contains(&version) || ((6, 0)..(6, 6)).contains(&version);
+    is_before.then_some((Some(BRIDGE), None))
 }
 
 #[cfg(test)]

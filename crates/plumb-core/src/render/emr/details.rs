@@ -68,8 +68,7 @@ fn open(out: &mut String, row: &ExitRow) {
     let support = format!("{}: {}", row.support.release, row.support.says);
     self::row(out, "support", &safe(&support));
     if let Some(cost) = &row.cost {
-        self::row(out, "cost", &safe(&money(cost)));
-        self::row(out, "", &list(&cost.reasons));
+        self::row(out, "cost", &format!("{}{}", safe(&money(cost)), list(&cost.reasons)));
     }
 }
 
