@@ -5,6 +5,7 @@
 
 use super::depends::Depends;
 use super::summary::Inventory;
+use crate::detect;
 use crate::kinds::emr::ties::touch;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,15 +59,17 @@ pub fn path_ties(all: &[EmrWorkload]) -> Vec<PathTie> {
     for one in all {
         let known = one.reads.iter().map(|path| (path, true));
         for (path, sure) in known.chain(one.mentions.iter().map(|path| (path, false))) {
-            readers.entry(bucket(path)).or_default().push((one, path, sure));
+            if let Some(path) = place(path) {
+                readers.entry(bucket(path)).or_default().push((one, path, sure));
+            }
         }
     }
     let mut ties: BTreeMap<(&str, &str, &str), bool> = BTreeMap::new();
     for writer in all {
-        for place in &writer.writes {
-            for (reader, path, sure) in readers.get(bucket(place)).into_iter().flatten() {
-                if reader.of != writer.of && touch(place, path) {
-                    *ties.entry((&writer.of, &reader.of, place)).or_default() |= sure;
+        for (whole, written) in writer.writes.iter().filter_map(|path| Some((path, place(path)?))) {
+            for (reader, path, sure) in readers.get(bucket(written)).into_iter().flatten() {
+                if reader.of != writer.of && touch(written, path) {
+                    *ties.entry((&writer.of, &reader.of, whole)).or_default() |= sure;
                 }
             }
         }
@@ -78,6 +81,17 @@ pub fn path_ties(all: &[EmrWorkload]) -> Vec<PathTie> {
         sure,
     };
     ties.into_iter().map(tie).collect()
+}
+
+/// The part of a path that two can be compared by: up to what matches several names. Dates stay, as they are one in all paths. A
+/// whole bucket says nothing of what is in it, and what is hidden may be anything.
+fn place(path: &str) -> Option<&str> {
+    let steady = match path.find(['*', '?', '[', '$']) {
+        Some(at) => &path[..path[..at].rfind('/')?],
+        None => path.trim_end_matches('/'),
+    };
+    let (_, key) = steady.split_once("://")?.1.split_once('/')?;
+    (!key.trim_matches('/').is_empty() && !path.contains(detect::HIDDEN)).then_some(steady)
 }
 
 fn bucket(path: &str) -> &str {
@@ -217,6 +231,18 @@ mod tests {
         let columns = columns(&groups[1], &path_ties(&all));
         let of = |name: &str| columns[name];
         assert_eq!((of("load"), of("mart"), of("mail"), of("near")), (0, 1, 2, 0));
+    }
+
+    #[test]
+    fn a_bucket_or_what_is_hidden_ties_nothing() {
+        let all = [
+            one("a", &[], &["s3://lake", "s3://x/(secret)/y", "s3://lake/clean/{date}/orders"], &[]),
+            one("b", &["s3://x/(secret)/y"], &[], &["s3://lake/", "s3://lake/clean/{date}/clicks"]),
+            one("c", &["s3://lake/clean/*/orders"], &[], &["s3://lake"]),
+        ];
+        let ties: Vec<String> =
+            path_ties(&all).iter().map(|tie| format!("{} > {} {}", tie.from, tie.to, tie.path)).collect();
+        assert_eq!(ties, ["a > c s3://lake/clean/{date}/orders"]);
     }
 
     #[test]
