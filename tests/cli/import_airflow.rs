@@ -71,7 +71,7 @@ fn a_dag_s_pipeline_is_imported_with_what_stands_around_it() {
     let migration = world.read("manifests/sales/migration.yaml");
     assert!(migration.contains("AirflowDag/legacy-sales"), "{migration}");
     let report = world.read("manifests/sales/translation.md");
-    assert!(report.contains("From the run `scheduled__2026-11-02` of DAG `sales`"), "{report}");
+    assert!(report.contains("2026-11-02 of DAG sales, as Airflow rendered its fields"), "{report}");
     world.plumb("validate").code(0);
     // The same answers give the same files.
     world.plumb("import emr --from airflow").code(0).says("Nothing was written");

@@ -180,7 +180,7 @@ fn a_month_later_only_what_could_not_be_a_parameter_is_another_one() {
     );
     assert!(
         is.contains("- \"{{job.parameters.month}}\"")
-            && is.contains("s3://lake/out/{{job.parameters.month_partition}}/")
+            && is.contains("{{job.parameters.output}}/out/{{job.parameters.month_partition}}/")
     );
     assert!(is.contains("{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}"), "{is}");
     // What is the same in both months is a constant.

@@ -87,7 +87,7 @@ pub async fn play(major: u8) {
     assert!(!told.text.contains("hunter22"), "{}", told.text);
     let job = project.read("manifests/sales/job.yaml");
     assert!(job.contains("s3://acme-code/load.py") && job.contains("bi@example.com"), "{job}");
-    assert!(job.contains("(secret)") && !job.contains("***"), "masked by Airflow: {job}");
+    assert!(job.contains("the credential `--api-token`") && !job.contains("***"), "masked by Airflow: {job}");
     assert!(!job.contains("Truncated") && job.contains("what `mart.steps` of the old DAG says"), "{job}");
     let dag = project.read("manifests/sales/dag.yaml");
     let interval = if major == 2 { "data_interval: previous" } else { "data_interval: tick" };
@@ -106,7 +106,7 @@ pub async fn play(major: u8) {
     assert!(legacy.contains("name: \"sales-*\"") && legacy.contains("AirflowDag/legacy-sales"), "{legacy}");
     let report = project.read("manifests/sales/translation.md");
     assert!(report.contains("1 earlier run was compared"), "{report}");
-    let lone = project.read("manifests/lone/job-start.yaml");
+    let lone = project.read("manifests/lone/job-lone.yaml");
     assert!(lone.contains("s3://acme-code/lone.py"), "{lone}");
     // What a run of Airflow 2 was given at a time is not put into the form of Airflow 3.
     let (at, other) = if major == 2 { ("T01:00:00+00:00", "T01:00:00Z") } else { ("T02:00:00+00:00", "T02:00:00Z") };

@@ -276,7 +276,8 @@ fn logs(book: &mut Book, cluster: &At<'_>, region: Option<&str>, options: &Trans
     let Some(mut conf) = log_conf(book, at.as_ref(), region, options) else {
         return book.drop_of(cluster, "LogEncryptionKmsKeyId", "no logs are kept");
     };
-    let is_same = conf.pointer("/s3/destination").and_then(Value::as_str) == kept.as_deref();
+    let destination = conf.pointer("/s3/destination").and_then(Value::as_str);
+    let is_same = destination.is_some() && destination == kept.as_deref();
     if let Some(key) = key {
         if is_same {
             conf["s3"]["enable_encryption"] = json!(true);

@@ -62,6 +62,7 @@ pub struct EarlierRun {
 
 /// The DAG that starts a pipeline on EMR: what of it comes along into the new one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OldDag {
     pub dag_id: String,
     /// As Airflow was given it: `0 3 2 * *`, `@monthly`; `None` is never. Something that is neither is asked about.

@@ -12,7 +12,7 @@ use super::nodes::node;
 use super::parts::CLUSTER;
 use super::paths::{PathLocation, SCRATCH, SCRATCH_ROOT, StagedCopy};
 use super::pins::{NodeZone, join_java_options, pins, set_zone};
-use super::recurring::{PipelineStep, recurring};
+use super::recurring::{RecurringStep, recurring};
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
 use super::steps::{self, ScriptPart, ScriptRun, StepForm, StepPlans, StepRun, plans};
@@ -83,7 +83,7 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, context: &StepsContext<'
     let mut taken = BTreeSet::new();
     let mut made: Vec<StepTask<'a>> = Vec::new();
     let mut installed: Vec<(At<'a>, usize, Vec<Value>)> = Vec::new();
-    for (PipelineStep { at, name }, run) in steps.iter().zip(&planned) {
+    for (RecurringStep { at, name }, run) in steps.iter().zip(&planned) {
         for (member, why) in [
             ("Id", "of this one step"),
             ("Status", "how this one step fared"),

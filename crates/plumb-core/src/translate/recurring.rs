@@ -18,17 +18,17 @@ use std::collections::{BTreeMap, BTreeSet};
 const ROUND: SignedDuration = SignedDuration::from_hours(6);
 
 /// A step of the pipeline, and its name without what changes from run to run.
-pub(super) struct PipelineStep<'a> {
+pub(super) struct RecurringStep<'a> {
     pub at: At<'a>,
     pub name: String,
 }
 
 /// A cluster that stays up is fed the same steps again and again: the newest of each is the pipeline. `steps` are in the
 /// order in which they were submitted.
-pub(super) fn recurring<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) -> Vec<PipelineStep<'a>> {
+pub(super) fn recurring<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) -> Vec<RecurringStep<'a>> {
     let named = |at: &At<'_>| at.text_of("Name").unwrap_or_else(|| "step".into());
     if !stays(root.value) {
-        return steps.into_iter().map(|at| PipelineStep { name: named(&at), at }).collect();
+        return steps.into_iter().map(|at| RecurringStep { name: named(&at), at }).collect();
     }
     let values: Vec<&Value> = steps.iter().map(|at| at.value).collect();
     let (mut kept, mut tasks) = (BTreeMap::new(), tasks(&values, has_ended(root.value)));
@@ -55,7 +55,7 @@ pub(super) fn recurring<'a>(book: &mut Book, root: &At<'a>, steps: Vec<At<'a>>) 
             book.note(at, ask);
         }
     }
-    let of = |(i, at)| kept.get(&i).map(|name| PipelineStep { at, name: name.clone() });
+    let of = |(i, at)| kept.get(&i).map(|name| RecurringStep { at, name: name.clone() });
     steps.into_iter().enumerate().filter_map(of).collect()
 }
 
@@ -279,7 +279,7 @@ mod tests {
         let mut all = root.list("Steps");
         all.reverse();
         let kept = recurring(&mut book, &root, all);
-        let shown = |step: &PipelineStep<'_>| {
+        let shown = |step: &RecurringStep<'_>| {
             let args = step.at.path("Config.Args").map(|at| at.items()).unwrap_or_default();
             let args: Vec<String> = args.iter().skip(2).filter_map(At::text).collect();
             format!("{}: {}", step.name, args.join(" "))

@@ -3,7 +3,7 @@
 //! Properties are those of AWS's resource specification. Of its functions `Ref` to a parameter with a default, `Fn::Sub` and
 //! `Fn::Join` are carried out where all that they need is in the template; any other stays as it is, and is asked about.
 
-use super::Found;
+use super::WrittenRequests;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const GROUPS: [(&str, &str); 3] =
 const FLEETS: [(&str, &str); 3] =
     [("MasterInstanceFleet", "MASTER"), ("CoreInstanceFleet", "CORE"), ("TaskInstanceFleets", "TASK")];
 
-pub(super) fn read(template: &Value) -> Result<Found, String> {
+pub(super) fn read(template: &Value) -> Result<WrittenRequests, String> {
     let parameters: BTreeMap<&str, &Value> = template["Parameters"]
         .as_object()
         .into_iter()
@@ -33,7 +33,7 @@ pub(super) fn read(template: &Value) -> Result<Found, String> {
     if resources.is_empty() {
         return Err("there is nothing of EMR among its resources (`AWS::EMR::Cluster` …)".to_owned());
     }
-    let mut found = Found::default();
+    let mut found = WrittenRequests::default();
     let clusters: Vec<&String> =
         resources.iter().filter(|(_, kind, _)| *kind == "AWS::EMR::Cluster").map(|(name, ..)| *name).collect();
     let of = |properties: &Value| -> Option<&String> {

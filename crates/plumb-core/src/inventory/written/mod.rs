@@ -40,7 +40,7 @@ pub struct WrittenPipeline {
 
 /// What a form comes to: a request each, in the order of the file.
 #[derive(Debug, Default)]
-struct Found {
+struct WrittenRequests {
     clusters: Vec<Value>,
     /// An application each, with its runs, the newest first.
     applications: Vec<(Value, Vec<Value>)>,
@@ -83,8 +83,8 @@ fn value(text: &str) -> Result<Value, String> {
 }
 
 /// One request, or a list of them.
-fn requests(value: &Value) -> Result<Found, String> {
-    let mut found = Found::default();
+fn requests(value: &Value) -> Result<WrittenRequests, String> {
+    let mut found = WrittenRequests::default();
     let all = match value {
         Value::Array(all) => all.as_slice(),
         one => std::slice::from_ref(one),
@@ -114,7 +114,7 @@ fn requests(value: &Value) -> Result<Found, String> {
     Ok(found)
 }
 
-fn pipelines(found: &Found) -> Vec<WrittenPipeline> {
+fn pipelines(found: &WrittenRequests) -> Vec<WrittenPipeline> {
     let name_of = |value: &Value, member: &str| detect::masked(value[member].as_str().unwrap_or_default());
     let mut inputs: Vec<(String, Value)> = found
         .clusters

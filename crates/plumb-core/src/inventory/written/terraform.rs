@@ -2,7 +2,7 @@
 //!
 //! Attributes are those of the provider's schema (`aws_emr_cluster` and what belongs to one, `aws_emrserverless_application`).
 
-use super::{Found, is_unset};
+use super::{WrittenRequests, is_unset};
 use serde_json::{Map, Value, json};
 
 /// Attributes of a cluster, each with the member of RunJobFlow that it is.
@@ -59,10 +59,10 @@ pub(super) fn is_terraform(value: &Value) -> bool {
 }
 
 /// A resource: its address, its type, its attributes.
-type Resource<'v> = (String, &'v str, &'v Value);
+type TerraformResource<'v> = (String, &'v str, &'v Value);
 
-pub(super) fn read(value: &Value) -> Result<Found, String> {
-    let mut all: Vec<Resource<'_>> = Vec::new();
+pub(super) fn read(value: &Value) -> Result<WrittenRequests, String> {
+    let mut all: Vec<TerraformResource<'_>> = Vec::new();
     for member in ["planned_values", "values"] {
         if all.is_empty() {
             module(&value[member]["root_module"], &mut all);
@@ -75,11 +75,11 @@ pub(super) fn read(value: &Value) -> Result<Found, String> {
             all.push((format!("{kind}.{name}"), kind, &instance["attributes"]));
         }
     }
-    let emr: Vec<&Resource<'_>> = all.iter().filter(|(_, kind, _)| kind.starts_with("aws_emr")).collect();
+    let emr: Vec<&TerraformResource<'_>> = all.iter().filter(|(_, kind, _)| kind.starts_with("aws_emr")).collect();
     if emr.is_empty() {
         return Err("there is nothing of EMR among its resources (`aws_emr_…`, `aws_emrserverless_…`)".to_owned());
     }
-    let mut found = Found::default();
+    let mut found = WrittenRequests::default();
     for (address, kind, attributes) in &emr {
         match *kind {
             "aws_emr_cluster" => {
@@ -112,7 +112,7 @@ pub(super) fn read(value: &Value) -> Result<Found, String> {
     Ok(found)
 }
 
-fn module<'v>(module: &'v Value, all: &mut Vec<Resource<'v>>) {
+fn module<'v>(module: &'v Value, all: &mut Vec<TerraformResource<'v>>) {
     for resource in module["resources"].as_array().into_iter().flatten() {
         let kind = resource["type"].as_str().unwrap_or_default();
         let address = resource["address"].as_str().unwrap_or(kind).to_owned();

@@ -12,7 +12,7 @@ const MASK: &str = "***";
 
 /// A rendered field.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Field {
+pub enum RenderedField {
     Absent,
     /// Parts that were masked are hidden as plumb hides secrets.
     Read(Value),
@@ -21,26 +21,28 @@ pub enum Field {
 }
 
 /// A field of a task's instance.
-pub fn field(instance: &Value, name: &str) -> Field {
+pub fn field(instance: &Value, name: &str) -> RenderedField {
     match &instance["rendered_fields"][name] {
-        Value::Null => Field::Absent,
-        Value::String(text) if text.starts_with(CUT) => Field::Cut,
-        Value::String(text) if text == MASK => Field::Masked,
+        Value::Null => RenderedField::Absent,
+        Value::String(text) if text.starts_with(CUT) => RenderedField::Cut,
+        Value::String(text) if text == MASK => RenderedField::Masked,
         // One template for the whole of it renders to a text, which the operator reads back.
         Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
-            Field::Read(unmasked(literal::value(text).unwrap_or_else(|| Value::from(text.clone()))))
+            RenderedField::Read(unmasked(literal::value(text).unwrap_or_else(|| Value::from(text.clone()))))
         }
-        other => Field::Read(unmasked(other.clone())),
+        other => RenderedField::Read(unmasked(other.clone())),
     }
 }
 
 /// The same, and `None` where it cannot be read, which is then written down.
 pub fn read(task: &str, instance: &Value, name: &str, unreadable: &mut Vec<String>) -> Option<Value> {
     let why = match field(instance, name) {
-        Field::Absent => return None,
-        Field::Read(value) => return Some(value),
-        Field::Cut => "Airflow kept only its beginning, as it is longer than `[core] max_templated_field_length`",
-        Field::Masked => "Airflow masked it",
+        RenderedField::Absent => return None,
+        RenderedField::Read(value) => return Some(value),
+        RenderedField::Cut => {
+            "Airflow kept only its beginning, as it is longer than `[core] max_templated_field_length`"
+        }
+        RenderedField::Masked => "Airflow masked it",
     };
     let said = format!("`{task}.{name}`: {why}");
     if !unreadable.contains(&said) {
@@ -82,14 +84,14 @@ mod tests {
             "masked": "***", "none": null, "text": "[{'Name': 'load'}]", "no_list": "[x",
             "steps": [{ "Args": ["--token", "***", "s3://***/x"] }],
         } });
-        assert_eq!(field(&instance, "cut"), Field::Cut);
-        assert_eq!(field(&instance, "masked"), Field::Masked);
-        assert_eq!(field(&instance, "none"), Field::Absent);
-        assert_eq!(field(&instance, "absent"), Field::Absent);
-        assert_eq!(field(&instance, "text"), Field::Read(json!([{ "Name": "load" }])));
-        assert_eq!(field(&instance, "no_list"), Field::Read(json!("[x")));
+        assert_eq!(field(&instance, "cut"), RenderedField::Cut);
+        assert_eq!(field(&instance, "masked"), RenderedField::Masked);
+        assert_eq!(field(&instance, "none"), RenderedField::Absent);
+        assert_eq!(field(&instance, "absent"), RenderedField::Absent);
+        assert_eq!(field(&instance, "text"), RenderedField::Read(json!([{ "Name": "load" }])));
+        assert_eq!(field(&instance, "no_list"), RenderedField::Read(json!("[x")));
         let steps = json!([{ "Args": ["--token", "(secret)", "s3://(secret)/x"] }]);
-        assert_eq!(field(&instance, "steps"), Field::Read(steps));
+        assert_eq!(field(&instance, "steps"), RenderedField::Read(steps));
         let mut unreadable = Vec::new();
         for _ in 0..2 {
             assert_eq!(read("load", &instance, "cut", &mut unreadable), None);

@@ -12,7 +12,7 @@ use super::context::{EarlierRun, PipelineSource, RunTime};
 use super::pipeline::EmrSource;
 use crate::inventory::choose::{self, ClusterSelector};
 use crate::inventory::{FailedRead, pattern, request};
-use fields::{Field, field};
+use fields::{RenderedField, field};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,6 +141,9 @@ pub fn pipelines(readings: &[AirflowReading]) -> Vec<AirflowPipeline> {
     all
 }
 
+/// What stands for the id of what a step or a run was for, where it could not be read.
+const UNKNOWN: &str = "unknown";
+
 /// What stands for the id of a cluster that no XCom names; no id begins so.
 const NO_ID: &str = "of task ";
 
@@ -163,7 +166,7 @@ fn started(readings: &[AirflowReading]) -> StartedClusters {
             dag.with(TaskRole::Cluster).into_iter().map(of).collect::<Vec<_>>()
         }) {
             let overrides = instances(run, task).first().map(|one| field(one, "job_flow_overrides"));
-            let Some(Field::Read(overrides)) = overrides else { continue };
+            let Some(RenderedField::Read(overrides)) = overrides else { continue };
             let Some(name) = overrides["Name"].as_str() else { continue };
             let created = fields::time(&run.run, "start_date").map(|at| at.as_second());
             listing.push(json!({ "Id": cluster, "Name": name, "Status": { "State": "TERMINATED",
@@ -229,6 +232,15 @@ struct RunInput {
     given: usize,
 }
 
+/// What a run started on an application of EMR Serverless.
+#[derive(Default)]
+struct ApplicationRuns {
+    id: String,
+    /// Each with what its task is called.
+    runs: Vec<(String, Value)>,
+    unreadable: Vec<String>,
+}
+
 struct DagReader<'r> {
     reading: &'r AirflowReading,
     dag_id: String,
@@ -278,12 +290,19 @@ impl<'r> DagReader<'r> {
                 (format!("task {task}"), task, EmrSource::Clusters(selector), name)
             }
             PipelineKey::Standing(cluster) => {
-                let selector = if cluster.starts_with("j-") {
+                let selector = if cluster == UNKNOWN {
+                    ClusterSelector::Ids(Vec::new(), "the field with the cluster's id could not be read")
+                } else if cluster.starts_with("j-") {
                     ClusterSelector::Ids(vec![cluster.clone()], "the DAG feeds a cluster that it did not start")
                 } else {
                     ClusterSelector::Name(cluster.clone())
                 };
                 (format!("cluster {cluster}"), cluster, EmrSource::Clusters(selector), None)
+            }
+            PipelineKey::Application(application) if application == UNKNOWN => {
+                let why = "the field with the application's id could not be read";
+                let old = EmrSource::Clusters(ClusterSelector::Ids(Vec::new(), why));
+                (format!("application {application}"), application, old, None)
             }
             PipelineKey::Application(application) => {
                 (format!("application {application}"), application, EmrSource::Application(shown.clone()), None)
@@ -300,7 +319,7 @@ impl<'r> DagReader<'r> {
             }
         }
         let mut notes = vec![format!(
-            "From the run `{}` of DAG `{}`, as Airflow rendered its fields, on {} {shown}; {} compared with it.",
+            "From the run {} of DAG {}, as Airflow rendered its fields, on {} {shown}; {} compared with it.",
             newest.run["dag_run_id"].as_str().unwrap_or_default(),
             self.dag_id,
             if is_serverless { "application" } else { "cluster" },
@@ -312,7 +331,7 @@ impl<'r> DagReader<'r> {
         )];
         notes.extend(self.said());
         if count > 1 {
-            notes.push(format!("DAG `{}` starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
+            notes.push(format!("DAG {} starts {count} pipelines: each gets a DAG of its own.", self.dag_id));
         }
         let mut dag = schedule::old_dag(self.reading, &self.dag_id, &self.order);
         if dag.email_on_retry == Some(true) && dag.retries.is_some_and(|n| n > 0) {
@@ -370,10 +389,10 @@ impl<'r> DagReader<'r> {
         let mut standing: BTreeMap<String, Vec<&(&str, &Value)>> = BTreeMap::new();
         for feeder in feeders.iter().filter(|(_, one)| fields::is_rendered(one) && self.maker_of(run, one).is_none()) {
             let said = ["job_flow_id", "job_flow_name"].iter().find_map(|name| match field(feeder.1, name) {
-                Field::Read(Value::String(text)) if !text.is_empty() && text != "None" => Some(text),
+                RenderedField::Read(Value::String(text)) if !text.is_empty() && text != "None" => Some(text),
                 _ => None,
             });
-            standing.entry(said.unwrap_or_else(|| "unknown".to_owned())).or_default().push(feeder);
+            standing.entry(said.unwrap_or_else(|| UNKNOWN.to_owned())).or_default().push(feeder);
         }
         for (cluster, fed) in standing {
             let mut made = RunInput { input: json!({}), unreadable: Vec::new(), id: Some(cluster.clone()), given: 0 };
@@ -392,7 +411,7 @@ impl<'r> DagReader<'r> {
 
     /// The task that started the cluster which a step was for.
     fn maker_of(&self, run: &AirflowRun, feeder: &Value) -> Option<&'r str> {
-        let Field::Read(Value::String(cluster)) = field(feeder, "job_flow_id") else { return None };
+        let RenderedField::Read(Value::String(cluster)) = field(feeder, "job_flow_id") else { return None };
         let makers = self.with(TaskRole::Cluster);
         let joined = makers.iter().find(|maker| run.returned.get(**maker).is_some_and(|id| *id == cluster.as_str()));
         // Without its XCom it can only be the one that there is; an id that another run has too is of a cluster that stays.
@@ -402,7 +421,7 @@ impl<'r> DagReader<'r> {
                 && one
                     .instances
                     .iter()
-                    .any(|i| matches!(field(i, "job_flow_id"), Field::Read(Value::String(o)) if o == cluster))
+                    .any(|i| matches!(field(i, "job_flow_id"), RenderedField::Read(Value::String(o)) if o == cluster))
         };
         let only = || match makers.as_slice() {
             [one] if !run.returned.contains_key(*one) && !self.reading.runs.iter().any(other) => Some(one),
@@ -412,26 +431,27 @@ impl<'r> DagReader<'r> {
     }
 
     fn serverless(&self, run: &AirflowRun, inputs: &mut BTreeMap<PipelineKey, RunInput>) {
-        let mut by: BTreeMap<PipelineKey, (String, Vec<(String, Value)>, Vec<String>)> = BTreeMap::new();
+        let mut by: BTreeMap<PipelineKey, ApplicationRuns> = BTreeMap::new();
         for task in self.with(TaskRole::Serverless) {
             let all: Vec<&Value> = instances(run, task).into_iter().filter(|one| fields::is_rendered(one)).collect();
             let many = all.len() > 1;
             for instance in all {
                 let mut unreadable = Vec::new();
                 let request = run_request(task, instance, &mut unreadable);
-                let application = request.get("applicationId").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+                let application = request.get("applicationId").and_then(Value::as_str).unwrap_or(UNKNOWN).to_owned();
                 let maker = run.returned.iter().find(|(_, returned)| **returned == application.as_str());
                 let key = maker.map_or(&application, |(maker, _)| maker).clone();
                 let called = match instance["map_index"].as_i64() {
                     Some(index) if many => format!("{task}-{index}"),
                     _ => task.to_owned(),
                 };
-                let entry = by.entry(PipelineKey::Application(key)).or_insert((application, Vec::new(), Vec::new()));
-                entry.1.push((called, request::start_job_run(&Value::Object(request))));
-                entry.2.extend(unreadable);
+                let of = by.entry(PipelineKey::Application(key)).or_default();
+                of.id = application;
+                of.runs.push((called, request::start_job_run(&Value::Object(request))));
+                of.unreadable.extend(unreadable);
             }
         }
-        for (key, (application, mut runs, unreadable)) in by {
+        for (key, ApplicationRuns { id: application, mut runs, unreadable }) in by {
             let given: Vec<String> =
                 runs.iter().filter_map(|(_, run)| Some(run["name"].as_str()?.to_owned())).collect();
             let grouped = pattern::group(given.iter().map(String::as_str));
@@ -454,7 +474,8 @@ impl<'r> DagReader<'r> {
         if around.is_empty() {
             return Vec::new();
         }
-        let them = around.join(", ");
+        // The report shows the sentences of notes as they are, without code in them.
+        let them = around.join(", ").replace('`', "");
         vec![format!("{them}: a job starts its cluster, waits for its tasks and ends it by itself.")]
     }
 
@@ -494,7 +515,7 @@ fn cluster_request(task: &str, instance: &Value, unreadable: &mut Vec<String>) -
         .collect();
     if !missing.is_empty() {
         let connection = match field(instance, "emr_conn_id") {
-            Field::Read(Value::String(name)) => format!("`{name}`"),
+            RenderedField::Read(Value::String(name)) => format!("`{name}`"),
             _ => "of the operator".to_owned(),
         };
         unreadable.push(format!(
@@ -521,7 +542,7 @@ fn fed_with<'f>(
     };
     for (task, instance) in fed {
         let role = match field(instance, "execution_role_arn") {
-            Field::Read(role @ Value::String(_)) => Some(role),
+            RenderedField::Read(role @ Value::String(_)) => Some(role),
             _ => None,
         };
         match fields::read(task, instance, "steps", unreadable) {

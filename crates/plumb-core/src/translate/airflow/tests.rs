@@ -150,7 +150,7 @@ fn the_old_dag_comes_along() {
     assert_eq!(spec("Migration/sales")["to"]["dags"], json!(["AirflowDag/sales"]));
     let asked = |what: &str| translation.decisions.iter().filter(|d| d.what.contains(what)).count();
     assert_eq!((asked("when the DAG runs"), asked("`check` (PythonOperator)"), asked("time zone")), (0, 1, 0));
-    assert!(made.notes.iter().any(|note| note.contains("`end` (EmrTerminateJobFlowOperator)")), "{:?}", made.notes);
+    assert!(made.notes.iter().any(|note| note.contains("end (EmrTerminateJobFlowOperator)")), "{:?}", made.notes);
 }
 
 #[test]
@@ -303,6 +303,20 @@ fn jobs_of_serverless_are_runs_of_its_application() {
         translation.documents.iter().map(|d| d.address.to_string()).filter(|a| a.starts_with("Databricks")).collect();
     assert_eq!(jobs, ["DatabricksJob/sales-other", "DatabricksJob/sales-start"]);
     assert_eq!(crate::import::unaccounted(input, &translation), 0);
+}
+
+#[test]
+fn what_is_on_emr_is_not_guessed() {
+    let mut reading = serverless("2026-09-15");
+    for one in &mut reading.runs[0].instances {
+        one["rendered_fields"]["application_id"] = json!("***");
+    }
+    let made = one(reading);
+    let addresses: Vec<String> = translated(&made.source).documents.iter().map(|d| d.address.kind.clone()).collect();
+    assert_eq!(addresses, ["DatabricksJob", "DatabricksJob", "AirflowDag", "AirflowDag"], "nothing to tear down");
+    let asked =
+        translated(&made.source).decisions.iter().filter(|d| d.what == "which clusters are the old ones").count();
+    assert_eq!(asked, 1);
 }
 
 #[test]

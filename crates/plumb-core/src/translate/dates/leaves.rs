@@ -111,25 +111,25 @@ impl Leaves {
 /// All texts of a job's spec.
 pub(super) fn leaves(spec: &Value) -> Vec<Leaf> {
     let mut out = Vec::new();
-    walk(spec, &Way::default(), &mut out);
+    walk(spec, &LeafWay::default(), &mut out);
     out
 }
 
 #[derive(Clone, Default)]
-struct Way {
+struct LeafWay {
     place: String,
     pointer: String,
     task: Option<String>,
 }
 
-impl Way {
-    fn to(&self, token: &str, place: String) -> Way {
+impl LeafWay {
+    fn to(&self, token: &str, place: String) -> LeafWay {
         let token = token.replace('~', "~0").replace('/', "~1");
-        Way { place, pointer: format!("{}/{token}", self.pointer), task: self.task.clone() }
+        LeafWay { place, pointer: format!("{}/{token}", self.pointer), task: self.task.clone() }
     }
 }
 
-fn walk(value: &Value, way: &Way, out: &mut Vec<Leaf>) {
+fn walk(value: &Value, way: &LeafWay, out: &mut Vec<Leaf>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map.iter().filter(|(key, _)| !SKIPPED.contains(&key.as_str())) {
@@ -167,7 +167,7 @@ fn walk(value: &Value, way: &Way, out: &mut Vec<Leaf>) {
     }
 }
 
-fn leaf(text: &str, way: &Way, before: Option<String>, list: Option<usize>) -> Leaf {
+fn leaf(text: &str, way: &LeafWay, before: Option<String>, list: Option<usize>) -> Leaf {
     let in_task = way.task.is_some();
     let is = |member: &str| way.place.contains(member);
     Leaf {

@@ -45,7 +45,7 @@ pub struct RecoveredValue {
 }
 
 /// A run of the pipeline.
-struct Run<'a> {
+struct ComparedRun<'a> {
     /// That of the pipeline's manifests.
     name: &'a str,
     input: &'a Value,
@@ -56,7 +56,7 @@ struct Run<'a> {
     steps: Option<BTreeMap<String, Timestamp>>,
 }
 
-impl Run<'_> {
+impl ComparedRun<'_> {
     /// When the run of a task of a job was.
     fn moment(&self, job: &str, task: Option<&str>) -> Option<Timestamp> {
         if let Some((_, end)) = self.time.interval {
@@ -88,7 +88,7 @@ fn submissions(input: &Value, made: &Translation) -> BTreeMap<String, Timestamp>
 }
 
 /// A date or serial of the jobs, and everywhere it stands.
-struct Group {
+struct DateGroup {
     /// By strftime; empty of a serial.
     form: String,
     unit: Option<DateUnit>,
@@ -98,11 +98,11 @@ struct Group {
     /// How many runs prove the rule; `None` where it is only likely.
     proven: Option<usize>,
     serial: bool,
-    spots: Vec<Spot>,
+    spots: Vec<PartSpot>,
 }
 
 /// A place of a group in the text of a leaf.
-struct Spot {
+struct PartSpot {
     document: usize,
     leaf: usize,
     start: usize,
@@ -116,7 +116,7 @@ pub(super) fn recover(translation: &mut Translation, source: &PipelineSource, op
     let name = options.name.as_deref().unwrap_or_default();
     let run = |input, made: Translation, time, fed: bool| {
         let steps = fed.then(|| submissions(input, &made));
-        Run { name, input, made, time, steps }
+        ComparedRun { name, input, made, time, steps }
     };
     let input = &source.input;
     let mut runs = vec![run(input, translation.clone(), source.run, stays(input))];
@@ -124,7 +124,7 @@ pub(super) fn recover(translation: &mut Translation, source: &PipelineSource, op
     runs.extend(fed.iter().map(|input| run(input, made(input), RunTime::default(), true)));
     let earlier = source.earlier.iter();
     runs.extend(earlier.map(|EarlierRun { run: time, input }| run(input, made(input), *time, stays(input))));
-    let mut found = Found::default();
+    let mut found = FoundDates::default();
     for (index, document) in translation.documents.iter().enumerate() {
         if document.address.kind == DatabricksJob::NAME {
             found.document(index, &runs);
@@ -136,23 +136,23 @@ pub(super) fn recover(translation: &mut Translation, source: &PipelineSource, op
 
 /// What is found in the jobs.
 #[derive(Default)]
-struct Found {
+struct FoundDates {
     /// The texts of each document, by its index.
     leaves: BTreeMap<usize, Vec<Leaf>>,
     /// Parts that may be a parameter: the document, the leaf, the part.
     varying: Vec<(usize, usize, Part)>,
     /// Leaves that have a question, each with what it is about and why.
     asked: Vec<(usize, usize, String, &'static str)>,
-    groups: Vec<Group>,
+    groups: Vec<DateGroup>,
 }
 
-impl Found {
-    fn document(&mut self, index: usize, runs: &[Run<'_>]) {
+impl FoundDates {
+    fn document(&mut self, index: usize, runs: &[ComparedRun<'_>]) {
         let Some((newest, earlier)) = runs.split_first() else { return };
         let document = &newest.made.documents[index];
         let address = &document.address;
         let own = leaves(&document.spec);
-        let others: Vec<(&Run<'_>, Leaves)> = earlier
+        let others: Vec<(&ComparedRun<'_>, Leaves)> = earlier
             .iter()
             .filter_map(|run| {
                 let same = run.made.documents.iter().find(|other| other.address == *address)?;
@@ -206,8 +206,8 @@ impl Found {
                 Some(leaf) => (part.text(leaf), leaf.flag(part.start, part.end)),
                 None => continue,
             };
-            let spot = Spot { document, leaf, start: part.start, end: part.end, flag };
-            let made = |unit, rule, proven, serial| Group {
+            let spot = PartSpot { document, leaf, start: part.start, end: part.end, flag };
+            let made = |unit, rule, proven, serial| DateGroup {
                 form: part.form.clone(),
                 unit,
                 now: text.clone(),
@@ -229,14 +229,14 @@ impl Found {
                 PartKind::Near(unit, rule) => made(Some(*unit), Some(*rule), None, false),
                 PartKind::Unknown(_) => continue,
             };
-            let same = |other: &&mut Group| {
+            let same = |other: &&mut DateGroup| {
                 let is_rule = group.proven.and(other.proven).and(group.rule).is_some();
                 let fits = if is_rule { other.rule == group.rule } else { other.now == group.now };
                 other.form == group.form && fits && (group.proven.is_none() || other.serial == group.serial)
             };
             match self.groups.iter_mut().find(same) {
                 Some(other) => other.spots.push(spot),
-                None => self.groups.push(Group { spots: vec![spot], ..group }),
+                None => self.groups.push(DateGroup { spots: vec![spot], ..group }),
             }
         }
         // Names follow the order in which the texts stand.
@@ -316,7 +316,7 @@ fn reworded(what: &str, was: &str, is: &str) -> String {
     }
 }
 
-impl Group {
+impl DateGroup {
     /// A name that is not taken: that of the flag which the value belongs to, else that of its unit.
     fn name(&self, taken: &BTreeSet<String>) -> String {
         let flag = self.spots.iter().find_map(|spot| spot.flag.clone());

@@ -93,7 +93,7 @@ fn one_run_asks_once_for_what_is_near_and_at_its_line_for_what_is_not() {
     places.sort();
     assert_eq!(places, [from.as_str(), &week, "tasks[sales].params.job_parameters.day"]);
     assert_eq!(given(&translation)["day"], "{{ data_interval_end.subtract(days=1).strftime('%Y-%m-%d') }}");
-    assert_eq!(args(&translation)[3], "s3://lake/dt={{job.parameters.day}}/");
+    assert_eq!(args(&translation)[3], "{{job.parameters.output}}/dt={{job.parameters.day}}/");
     assert_eq!(super::super::find(spec(&translation, "DatabricksJob"), &from).1, true);
 }
 
@@ -246,5 +246,5 @@ fn a_month_later_nothing_changes() {
         of(&[("2026-12-02", NONE, &texts[0]), ("2026-11-02", NONE, &texts[1]), ("2026-10-02", NONE, &texts[2])]);
     assert_eq!(before.documents, after.documents);
     assert_eq!(asked(&before), asked(&after));
-    assert_eq!(args(&after)[3], "s3://lake/{{job.parameters.month_partition}}/");
+    assert_eq!(args(&after)[3], "{{job.parameters.output}}/{{job.parameters.month_partition}}/");
 }
