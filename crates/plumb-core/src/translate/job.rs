@@ -427,7 +427,8 @@ pub(super) fn job(
         }
         tasks.push(task);
     }
-    let all: Vec<&Wants> = made.iter().map(|m| &m.application.wants).collect();
+    let real = made.iter().filter(|m| !m.application.fails());
+    let all: Vec<&Wants> = real.map(|m| &m.application.wants).collect();
     library::about_nothing(book, &common.base, &all);
     common.base.hidden(book, &all);
     if clusters.len() > 1 {
