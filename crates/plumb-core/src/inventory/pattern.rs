@@ -185,6 +185,11 @@ fn changing(words: &[&str], before: Option<&str>) -> (&'static str, usize) {
         }
         return ("date", count);
     }
+    // `2026Q3`
+    let (year, quarter) = first.split_at_checked(4).unwrap_or_default();
+    if is_year(year) && quarter.strip_prefix(['Q', 'q']).is_some_and(|rest| short(rest, 4)) {
+        return ("date", 1);
+    }
     if is_month(first) && is_year(word(1)) {
         return ("date", 2);
     }
@@ -265,6 +270,8 @@ mod tests {
             ("sales-sep2026", "sales-{date}"),
             ("sales-09-2026", "sales-{date}"),
             ("sales 2026-Q3", "sales {date}"),
+            ("sales-2026Q3", "sales-{date}"),
+            ("sales-2026Q7", "sales-2026Q7"),
             ("sales-2026W35", "sales-2026W35"),
             ("sales-2026-w35", "sales-{date}"),
             ("sales-run-3", "sales-run-{n}"),

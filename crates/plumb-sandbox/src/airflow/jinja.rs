@@ -198,6 +198,7 @@ impl<'e> Expression<'e> {
         match (value, name) {
             (JinjaValue::Time(at), "year") => Some(JinjaValue::Number(at.year().into())),
             (JinjaValue::Time(at), "month") => Some(JinjaValue::Number(at.month().into())),
+            (JinjaValue::Time(at), "quarter") => Some(JinjaValue::Number(i64::from((at.month() - 1) / 3 + 1))),
             (JinjaValue::Time(at), "day") => Some(JinjaValue::Number(at.day().into())),
             (JinjaValue::Module("dag"), "dag_id") => Some(JinjaValue::Text(of.dag_id.to_owned())),
             (JinjaValue::Module("dag_run"), "run_id") => Some(JinjaValue::Text(of.run_id.to_owned())),

@@ -3,9 +3,10 @@
 use crate::inventory::pattern;
 use jiff::civil::{Date, DateTime};
 
-/// What a date names: a month or a day.
+/// What a date names: a quarter, a month or a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::translate) enum DateUnit {
+    Quarter,
     Month,
     Day,
 }
@@ -17,9 +18,9 @@ pub(in crate::translate) struct DateSpot {
     pub start: usize,
     pub end: usize,
     pub unit: DateUnit,
-    /// As strftime writes it: `%Y-%m`.
+    /// As strftime writes it: `%Y-%m`; `%q` is a quarter's number, which Airflow's strftime does not know.
     pub form: String,
-    /// Of a month its first day.
+    /// Of a month or a quarter its first day.
     pub date: Date,
     /// The time of day behind it.
     pub time: Option<TimeSpot>,
@@ -68,7 +69,7 @@ fn key_before(text: &str) -> &str {
 }
 
 /// A date at the beginning of a text: `2026-10`, `2026-10-05`, `202610`, `20261005`, `2026/10`, `2026/10/05`,
-/// `2026/month=10`, `2026/month=10/day=05`.
+/// `2026/month=10`, `2026/month=10/day=05`, and quarters: `2026Q3`, `2026-Q3`.
 pub(in crate::translate) fn date_at(text: &str) -> Option<DateSpot> {
     let number = |from: usize, length: usize, least: i16, most: i16| -> Option<i16> {
         let digits = text.get(from..from + length).filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
@@ -83,6 +84,13 @@ pub(in crate::translate) fn date_at(text: &str) -> Option<DateSpot> {
         let time = day.and_then(|_| time_at(text, end, date, &form));
         Some(DateSpot { start: 0, end, unit, form, date, time })
     };
+    if let Some((gap, letter, quarter)) = quarter_at(&text[4..]) {
+        let end = 4 + gap.len() + 2;
+        let date = Date::new(year, 3 * quarter - 2, 1).ok()?;
+        let form = format!("%Y{gap}{letter}%q");
+        let ends = !text[end..].starts_with(|c: char| c.is_ascii_alphanumeric());
+        return ends.then_some(DateSpot { start: 0, end, unit: DateUnit::Quarter, form, date, time: None });
+    }
     for gap in ["-", "_"] {
         if let Some(month) = text[4..].strip_prefix(gap).and_then(|_| two(5, 12)).filter(|_| ends(7)) {
             let day = text[7..].strip_prefix(gap).and_then(|_| two(8, 31)).filter(|_| ends(10));
@@ -121,6 +129,15 @@ pub(in crate::translate) fn date_at(text: &str) -> Option<DateSpot> {
         Some((day, at)) => made(format!("{form}{}%d", &text[after + 2..at]), month, Some(day), at + 2),
         None => made(form, month, None, after + 2),
     }
+}
+
+/// What stands between a year and its quarter, the letter, and which quarter it is.
+fn quarter_at(text: &str) -> Option<(&'static str, char, i8)> {
+    let gap = ["-", "_"].into_iter().find(|gap| text.starts_with(gap)).unwrap_or_default();
+    let mut chars = text[gap.len()..].chars();
+    let letter = chars.next().filter(|c| matches!(c, 'Q' | 'q'))?;
+    let quarter = chars.next()?.to_digit(10).and_then(|n| i8::try_from(n).ok())?;
+    (1..=4).contains(&quarter).then_some((gap, letter, quarter))
 }
 
 /// `T03:05:12`, ` 03:05:12`, `T030512`, `-030512` and `030512` behind a date.
@@ -183,13 +200,26 @@ mod tests {
             ("s3://x/y=2026/m=10/d=05/z", "y=2026/m=10/d=05", "y=%Y/m=%m/d=%d", "2026-10-05"),
             ("s3://x/year=2026/month=10/hour=05", "year=2026/month=10", "year=%Y/month=%m", "2026-10-01"),
             ("-Dday=2026-10-05T00:00:00Z", "2026-10-05", "%Y-%m-%d", "2026-10-05"),
+            ("2026Q3", "2026Q3", "%YQ%q", "2026-07-01"),
+            ("s3://x/quarter=2026-q4/", "2026-q4", "%Y-q%q", "2026-10-01"),
         ] {
             assert_eq!(read(text), [(part.to_owned(), form.to_owned(), date.to_owned())], "{text}");
             let spot = &dates(text)[0];
             assert_eq!(spot.date.strftime(&spot.form).to_string(), part, "{text}");
         }
-        for text in ["2026", "12026-10", "v2026-13", "20261305", "123456789012", "2026-02-31", "2026_10", "m5d.2xlarge"]
-        {
+        for text in [
+            "2026",
+            "12026-10",
+            "v2026-13",
+            "20261305",
+            "123456789012",
+            "2026-02-31",
+            "2026_10",
+            "m5d.2xlarge",
+            "2026Q5",
+            "2026Q33",
+            "2026Q",
+        ] {
             assert_eq!(dates(text), [], "{text}");
         }
         assert_eq!(read("s3://ä/2026-10-01_2026-10-31").len(), 2);

@@ -60,6 +60,16 @@ impl Leaf {
         }
     }
 
+    /// Its text; of a property or variable of a cluster with its name, as several may have the same text.
+    pub fn shown(&self) -> String {
+        let name = [".spark_conf.", ".spark_env_vars.", ".custom_tags."]
+            .iter()
+            .find_map(|member| self.place.split_once(member))
+            .map(|(_, name)| name)
+            .or_else(|| self.place.strip_prefix("tags."));
+        name.map_or_else(|| self.text.clone(), |name| format!("{name}={}", self.text))
+    }
+
     /// The name of the flag of which a part is the whole value, as the name of a parameter.
     pub fn flag(&self, start: usize, end: usize) -> Option<String> {
         if end != self.text.len() {
@@ -81,8 +91,8 @@ impl Leaf {
     /// The words that say what a part of the text is: of its flag, and right before it.
     pub fn about(&self, start: usize) -> String {
         let flag = self.before.clone().unwrap_or_default();
-        let words = self.text[..start].split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-        format!("{flag} {}", words.last().unwrap_or_default()).to_ascii_lowercase()
+        let mut words = self.text[..start].split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+        format!("{flag} {}", words.next_back().unwrap_or_default()).to_ascii_lowercase()
     }
 }
 

@@ -38,7 +38,7 @@ pub struct RecoveredValue {
     pub meaning: String,
     /// How many runs prove it; `None` where it is asked.
     pub proven: Option<usize>,
-    /// `month` or `day`, and how it is written, by strftime; `None` of a serial.
+    /// `month` or `day`, and how it is written, by strftime; `None` of a serial, and of a quarter, which no comparison is of.
     pub period: Option<(&'static str, String)>,
     /// The jobs that have it, by their addresses.
     pub jobs: BTreeSet<String>,
@@ -109,6 +109,9 @@ struct PartSpot {
     end: usize,
     flag: Option<String>,
 }
+
+/// The first and the last byte of a part of a text, and what takes its place.
+type TextEdit = (usize, usize, String);
 
 /// Makes parameters of what recurs in the jobs of a translation, and asks about what does not let itself be one.
 pub(super) fn recover(translation: &mut Translation, source: &PipelineSource, options: &TranslationOptions) {
@@ -254,7 +257,7 @@ impl FoundDates {
             .flatten()
             .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
             .collect();
-        let mut edits: BTreeMap<(usize, usize), Vec<(usize, usize, String)>> = BTreeMap::new();
+        let mut edits: BTreeMap<(usize, usize), Vec<TextEdit>> = BTreeMap::new();
         for group in &self.groups {
             let name = group.name(&taken);
             taken.insert(name.clone());
@@ -282,15 +285,16 @@ impl FoundDates {
         let mut told = BTreeSet::new();
         for (document, leaf, part, why) in &self.asked {
             let Some(leaf) = self.leaves.get(document).and_then(|leaves| leaves.get(*leaf)) else { continue };
+            let shown = leaf.shown();
             // The same text on several clusters is one question.
-            if !told.insert((document, leaf.text.clone())) {
+            if !told.insert((document, shown.clone())) {
                 continue;
             }
             translation.decisions.push(TranslationDecision {
                 field: String::new(),
                 what: format!(
                     "what `{part}` is in `{}`: a date, period, month, day or serial of one run, or the same in every run",
-                    leaf.text
+                    shown
                 ),
                 why: (*why).to_owned(),
                 options: vec![
@@ -322,6 +326,7 @@ impl DateGroup {
         let flag = self.spots.iter().find_map(|spot| spot.flag.clone());
         let unit = match (self.serial, self.unit) {
             (true, _) => "run_id",
+            (_, Some(DateUnit::Quarter)) => "quarter",
             (_, Some(DateUnit::Month)) => "month",
             (_, Some(DateUnit::Day)) => "date",
             (_, None) => "timestamp",
@@ -341,7 +346,11 @@ impl DateGroup {
 
     /// What it is, in words.
     fn meaning(&self) -> String {
-        self.rule.map_or_else(|| "a serial of the run".to_owned(), DateRule::said)
+        let said = self.rule.map_or_else(|| "a serial of the run".to_owned(), DateRule::said);
+        if self.form.contains("%q") {
+            return format!("{said}; the DAG gives it, a run by hand has to: Databricks has no value for a quarter");
+        }
+        said
     }
 
     /// Declares the parameter in the jobs that have it, lets the DAG give it, and asks for what is not proven.
@@ -365,7 +374,11 @@ impl DateGroup {
             was: self.now.clone(),
             meaning: self.meaning(),
             proven: self.proven,
-            period: self.unit.map(|unit| (if unit == DateUnit::Month { "month" } else { "day" }, self.form.clone())),
+            period: self.unit.and_then(|unit| match unit {
+                DateUnit::Quarter => None,
+                DateUnit::Month => Some(("month", self.form.clone())),
+                DateUnit::Day => Some(("day", self.form.clone())),
+            }),
             jobs: jobs.clone(),
         });
         let Some(rule) = self.rule else { return };

@@ -2,7 +2,7 @@
 
 use super::forms::{DateSpot, DateUnit, dates, has_odd_date};
 use super::leaves::Leaf;
-use super::wire::{DateRule, is_moment};
+use super::wire::{DateRule, first_of, is_moment};
 use crate::detect;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -136,7 +136,7 @@ fn date(spot: &DateSpot, runs: &[(&Seen, &Token)]) -> Option<Part> {
 fn is_shown_constant(unit: DateUnit, spots: &[(&Seen, &DateSpot)]) -> bool {
     let period = |run: &Seen| {
         let day = run.moment.map(|run| run.to_zoned(TimeZone::UTC).date());
-        day.map(|day| if unit == DateUnit::Month { day.first_of_month() } else { day })
+        day.and_then(|day| first_of(unit, day))
     };
     let Some(((newest, _), earlier)) = spots.split_first() else { return false };
     earlier.iter().any(|(run, _)| period(run).is_none() || period(newest).is_none() || period(run) != period(newest))

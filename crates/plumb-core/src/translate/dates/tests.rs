@@ -61,18 +61,51 @@ fn two_runs_prove_a_month_and_all_texts_share_it() {
         ("2026-10-02", NONE, &["--month", "2026-09", "--out", "s3://lake/out/2026-09/", "--since", "2024-01"]),
     ]);
     let month = "{{job.parameters.month}}";
-    let out = format!("s3://lake/out/{month}/");
+    let out = format!("{{{{job.parameters.output}}}}/out/{month}/");
     assert_eq!(*args(&translation), json!(["--month", month, "--out", out, "--since", "2024-01"]));
     let job = spec(&translation, "DatabricksJob");
     assert_eq!(
         job["parameters"],
-        json!([{ "name": "month", "default": "{{job.start_time.year}}-{{job.start_time.month}}" }])
+        json!([{ "name": "month", "default": "{{job.start_time.year}}-{{job.start_time.month}}" },
+               { "name": "output", "default": "s3://lake" }])
     );
     let expression = "{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}";
     assert_eq!(*given(&translation), json!({ "month": expression }));
     assert_eq!(asked(&translation), [""; 0]);
     assert_eq!(spec(&translation, "Migration")["period"], json!({ "parameter": "month" }));
     assert!(!job.to_string().contains("2026-10"), "{job}");
+}
+
+#[test]
+fn a_quarter_is_proven_by_two_runs_and_has_no_value_of_databricks() {
+    let translation = of(&[
+        ("2026-10-03", NONE, &["--quarter", "2026Q3", "--out", "s3://lake/closing/quarter=2026-Q3/"]),
+        ("2026-07-03", NONE, &["--quarter", "2026Q2", "--out", "s3://lake/closing/quarter=2026-Q2/"]),
+    ]);
+    let out = "{{job.parameters.output}}/closing/quarter={{job.parameters.quarter_dash}}/";
+    assert_eq!(*args(&translation), json!(["--quarter", "{{job.parameters.quarter}}", "--out", out]));
+    let quarter = "{{ data_interval_end.subtract(months=3).quarter }}";
+    let year = |gap: &str| format!("{{{{ data_interval_end.subtract(months=3).strftime('%Y{gap}Q') }}}}{quarter}");
+    assert_eq!(*given(&translation), json!({ "quarter": year(""), "quarter_dash": year("-") }));
+    let parameters = &spec(&translation, "DatabricksJob")["parameters"];
+    assert_eq!(parameters[1], json!({ "name": "quarter", "default": "" }));
+    assert!(
+        translation.recovered.iter().all(|one| one.meaning.contains("a run by hand has to") && one.period.is_none())
+    );
+    assert_eq!(asked(&translation), [""; 0]);
+    let migration = spec(&translation, "Migration");
+    assert_eq!((migration.get("period"), &migration["writes"]), (None, &json!(["s3://lake/closing"])));
+    // One run suggests it, and the DAG's line asks.
+    let alone = of(&[("2026-10-03", NONE, &["--quarter", "2026Q3"])]);
+    assert_eq!(asked(&alone), ["tasks[sales].params.job_parameters.quarter"]);
+}
+
+#[test]
+fn each_setting_with_a_date_is_asked_about_at_its_own_line() {
+    let conf = |day: &str| json!({ "spark.a.day": day, "spark.b.day": day });
+    let translation = of(&[("2026-10-06", conf("2026-10-05"), &[]), ("2026-10-05", conf("2026-10-04"), &[])]);
+    let place = |name: &str| format!("job_clusters[main].new_cluster.spark_conf.{name}");
+    assert_eq!(asked(&translation), [place("spark.a.day"), place("spark.b.day")]);
 }
 
 #[test]
@@ -94,7 +127,7 @@ fn one_run_asks_once_for_what_is_near_and_at_its_line_for_what_is_not() {
     assert_eq!(places, [from.as_str(), &week, "tasks[sales].params.job_parameters.day"]);
     assert_eq!(given(&translation)["day"], "{{ data_interval_end.subtract(days=1).strftime('%Y-%m-%d') }}");
     assert_eq!(args(&translation)[3], "{{job.parameters.output}}/dt={{job.parameters.day}}/");
-    assert_eq!(super::super::find(spec(&translation, "DatabricksJob"), &from).1, true);
+    assert!(super::super::find(spec(&translation, "DatabricksJob"), &from).1);
 }
 
 #[test]
@@ -230,7 +263,10 @@ fn an_argument_more_hides_no_date() {
         ("2026-10-02", NONE, &["--month", "2026-09", "--out=s3://x/2026-09/"]),
     ]);
     let month = "{{job.parameters.month}}";
-    assert_eq!(*args(&translation), json!(["--new", "--month", month, format!("--out=s3://x/{month}/")]));
+    assert_eq!(
+        *args(&translation),
+        json!(["--new", "--month", month, format!("--out={{{{job.parameters.output}}}}/{month}/")])
+    );
     assert_eq!(asked(&translation), [""; 0]);
 }
 

@@ -9,6 +9,8 @@ use jiff::{Span, Timestamp, ToSpan, Unit, tz::TimeZone};
 pub(super) enum DateRule {
     /// So many days after it.
     Days(i64),
+    /// The quarter that is so many quarters after its quarter.
+    Quarters(i64),
     /// The month that is so many months after its month.
     Months(i64),
     /// The first day of such a month, and the last one.
@@ -25,11 +27,12 @@ impl DateRule {
         let month = |n: i64| day.first_of_month().checked_add(Span::new().try_months(n).ok()?).ok();
         let date = match self {
             DateRule::Days(n) => day.checked_add(Span::new().try_days(n).ok()?).ok()?,
+            DateRule::Quarters(n) => month(n.checked_mul(3)?)?,
             DateRule::Months(n) | DateRule::MonthStart(n) => month(n)?,
             DateRule::MonthEnd(n) => month(n)?.last_of_month(),
             DateRule::Moment => day,
         };
-        Some(if unit == DateUnit::Month { date.first_of_month() } else { date })
+        first_of(unit, date)
     }
 
     /// Airflow's expression for it. `data_interval_end` is the moment of a scheduled run in Airflow 2 and in Airflow 3; its
@@ -42,6 +45,7 @@ impl DateRule {
         };
         let way = match self {
             DateRule::Days(n) => moved(n, "days"),
+            DateRule::Quarters(n) => moved(n.saturating_mul(3), "months"),
             DateRule::Months(n) => moved(n, "months"),
             DateRule::MonthStart(n) => format!("{}.start_of('month')", moved(n, "months")),
             DateRule::MonthEnd(n) => {
@@ -49,7 +53,13 @@ impl DateRule {
             }
             DateRule::Moment => String::new(),
         };
-        format!("{{{{ data_interval_end{way}.strftime('{form}') }}}}")
+        // Python's strftime knows no quarters; the times of Airflow (pendulum) do.
+        match form.split_once("%q") {
+            Some((before, _)) => {
+                format!("{{{{ data_interval_end{way}.strftime('{before}') }}}}{{{{ data_interval_end{way}.quarter }}}}")
+            }
+            None => format!("{{{{ data_interval_end{way}.strftime('{form}') }}}}"),
+        }
     }
 
     /// The rule in words.
@@ -65,6 +75,7 @@ impl DateRule {
         };
         match self {
             DateRule::Days(n) => of(n, "day"),
+            DateRule::Quarters(n) => of(n, "quarter"),
             DateRule::Months(n) => of(n, "month"),
             DateRule::MonthStart(n) => format!("the first day of {}", of(n, "month")),
             DateRule::MonthEnd(n) => format!("the last day of {}", of(n, "month")),
@@ -86,6 +97,7 @@ impl DateRule {
         let fits = |rule: &DateRule| runs.iter().all(|(date, run)| rule.date(*run, unit) == Some(*date));
         let (date, run) = runs.first().copied()?;
         let guess = |rule: fn(i64) -> DateRule| Some(rule(months(date, run))).filter(fits);
+        let by_days = |n: &i64| fits(&DateRule::Days(-n));
         match unit {
             DateUnit::Day => {
                 // Days that all are the first of a month are meant so, as soon as two months show it.
@@ -93,11 +105,17 @@ impl DateRule {
                 let ends = guess(DateRule::MonthStart).or_else(|| guess(DateRule::MonthEnd)).filter(|_| months);
                 ends.or_else(|| Some(DateRule::Days(days(date, run)?)).filter(fits))
             }
-            DateUnit::Month => {
-                let by_days = |n: &i64| fits(&DateRule::Days(-n));
-                match guess(DateRule::Months) {
+            DateUnit::Month | DateUnit::Quarter => {
+                let same = if unit == DateUnit::Month {
+                    guess(DateRule::Months)
+                } else {
+                    Some(DateRule::Quarters(quarters(date, run))).filter(fits)
+                };
+                match same {
                     // Only the first of a month shows whether it is the month of the day before.
-                    Some(DateRule::Months(0)) if by_days(&1) && often(runs) => hint.filter(fits),
+                    Some(DateRule::Months(0) | DateRule::Quarters(0)) if by_days(&1) && often(runs) => {
+                        hint.filter(fits)
+                    }
                     Some(rule) => Some(rule),
                     None => (1..=31).find(by_days).map(|n| DateRule::Days(-n)),
                 }
@@ -109,6 +127,10 @@ impl DateRule {
     pub fn near(unit: DateUnit, date: Date, run: Timestamp) -> Option<DateRule> {
         let (months, days) = (months(date, run), days(date, run)?);
         match unit {
+            DateUnit::Quarter => {
+                let quarters = quarters(date, run);
+                (-5..=1).contains(&quarters).then_some(DateRule::Quarters(quarters))
+            }
             DateUnit::Month => (-13..=1).contains(&months).then_some(DateRule::Months(months)),
             DateUnit::Day if !(-62..=7).contains(&days) => None,
             DateUnit::Day if days.abs() <= 7 => Some(DateRule::Days(days)),
@@ -121,6 +143,7 @@ impl DateRule {
     /// What is usual where nothing is known of the run's time: the period before it.
     pub fn usual(unit: DateUnit) -> DateRule {
         match unit {
+            DateUnit::Quarter => DateRule::Quarters(-1),
             DateUnit::Month => DateRule::Months(-1),
             DateUnit::Day => DateRule::Days(-1),
         }
@@ -132,6 +155,22 @@ fn months(date: Date, run: Timestamp) -> i64 {
     let run = run.to_zoned(TimeZone::UTC).date();
     let count = |day: Date| i64::from(day.year()) * 12 + i64::from(day.month());
     count(date) - count(run)
+}
+
+/// Quarters from a run to the first day of one.
+fn quarters(date: Date, run: Timestamp) -> i64 {
+    let run = run.to_zoned(TimeZone::UTC).date();
+    let count = |day: Date| i64::from(day.year()) * 4 + i64::from((day.month() - 1) / 3);
+    count(date) - count(run)
+}
+
+/// The first day of the month or quarter that a date is in; of a day itself.
+pub(super) fn first_of(unit: DateUnit, date: Date) -> Option<Date> {
+    match unit {
+        DateUnit::Quarter => Date::new(date.year(), (date.month() - 1) / 3 * 3 + 1, 1).ok(),
+        DateUnit::Month => Some(date.first_of_month()),
+        DateUnit::Day => Some(date),
+    }
 }
 
 /// Days from a run to a date.
@@ -218,6 +257,11 @@ mod tests {
             month(&[("2026-11-01", "2026-11-02"), ("2026-10-01", "2026-11-01"), ("2026-10-01", "2026-10-31")]),
             Some(Days(-1))
         );
+        let quarter = |runs: &[(&str, &str)]| proven(DateUnit::Quarter, runs);
+        let last = [("2026-07-01", "2026-10-03"), ("2026-04-01", "2026-07-03")];
+        assert_eq!(quarter(&last), Some(DateRule::Quarters(-1)));
+        assert_eq!(quarter(&[last[0], ("2026-01-01", "2026-07-03")]), None);
+        assert_eq!(quarter(&last[..1]), None);
         // Nothing but mid-months: it may be either.
         let either = [("2026-11-01", "2026-11-22"), ("2026-11-01", "2026-11-21"), ("2026-10-01", "2026-10-31")];
         assert_eq!(month(&either), None);
@@ -254,9 +298,15 @@ mod tests {
                 "%Y-%m-%d",
                 "{{ data_interval_end.start_of('month').subtract(days=1).strftime('%Y-%m-%d') }}",
             ),
+            (
+                DateRule::Quarters(-1),
+                "%YQ%q",
+                "{{ data_interval_end.subtract(months=3).strftime('%YQ') }}{{ data_interval_end.subtract(months=3).quarter }}",
+            ),
         ] {
             assert_eq!(rule.expression(form), expression);
         }
+        assert_eq!(default("%YQ%q"), None);
         assert_eq!(default("%Y-%m").as_deref(), Some("{{job.start_time.year}}-{{job.start_time.month}}"));
         assert_eq!(default("%Y-%m-%d").as_deref(), Some("{{job.start_time.iso_date}}"));
         assert_eq!(
