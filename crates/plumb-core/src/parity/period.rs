@@ -152,6 +152,7 @@ impl Period {
             "year" if self.unit == PeriodUnit::Week => format!("{:04}", first.iso_week_date().year()),
             "year" => format!("{:04}", first.year()),
             "month" => format!("{:02}", first.month()),
+            "day" => format!("{:02}", first.day()),
             "start" => first.to_string(),
             "end" => after.to_string(),
             _ => return None,

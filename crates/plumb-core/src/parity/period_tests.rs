@@ -114,12 +114,12 @@ fn without_a_name_the_last_one_that_is_over_is_compared() {
 fn a_period_gives_its_parts_to_paths() {
     let given = |unit, text: &str| {
         let period = period(unit, text);
-        ["period", "year", "month", "start", "end"].map(|name| period.placeholder(name).unwrap_or_default())
+        ["period", "year", "month", "day", "start", "end"].map(|name| period.placeholder(name).unwrap_or_default())
     };
-    assert_eq!(given(PeriodUnit::Month, "2024-12"), ["2024-12", "2024", "12", "2024-12-01", "2025-01-01"]);
-    assert_eq!(given(PeriodUnit::Day, "2024-02-29"), ["2024-02-29", "2024", "02", "2024-02-29", "2024-03-01"]);
-    assert_eq!(given(PeriodUnit::Week, "2025-W01"), ["2025-W01", "2025", "", "2024-12-30", "2025-01-06"]);
-    assert_eq!(given(PeriodUnit::None, "x"), ["x", "", "", "", ""]);
+    assert_eq!(given(PeriodUnit::Month, "2024-12"), ["2024-12", "2024", "12", "", "2024-12-01", "2025-01-01"]);
+    assert_eq!(given(PeriodUnit::Day, "2024-02-29"), ["2024-02-29", "2024", "02", "29", "2024-02-29", "2024-03-01"]);
+    assert_eq!(given(PeriodUnit::Week, "2025-W01"), ["2025-W01", "2025", "", "", "2024-12-30", "2025-01-06"]);
+    assert_eq!(given(PeriodUnit::None, "x"), ["x", "", "", "", "", ""]);
     assert_eq!(period(PeriodUnit::Day, "2024-02-29").placeholder("perod"), None);
 }
 

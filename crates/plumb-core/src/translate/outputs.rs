@@ -26,33 +26,35 @@ pub(super) struct CompareQuestion {
 /// An output of the old pipeline.
 struct OldOutput {
     name: String,
-    /// As the arguments have it.
-    raw: String,
     /// With placeholders in place of a date, and which period that is of.
     path: String,
     unit: Option<&'static str>,
+    /// What stands in it for a date or serial that no placeholder says: the path ends before it.
+    cut: Option<String>,
 }
 
 /// `spec.compare` for all outputs that the steps of a cluster or the runs of an application name, and what is to be asked
-/// about it; `None` where they name none. `shadow` says where the new jobs write meanwhile.
-pub(super) fn compare(input: &Value, shadow: &ShadowPlaces) -> Option<(Value, Vec<CompareQuestion>)> {
-    let outputs = old_outputs(input);
+/// about it; `None` where they name none. `shadow` says where the new jobs write meanwhile, `serials` are those of the run.
+pub(super) fn compare(input: &Value, shadow: &ShadowPlaces, serials: &[&str]) -> Option<(Value, Vec<CompareQuestion>)> {
+    let outputs = old_outputs(input, serials);
     let unit = outputs.iter().find_map(|output| output.unit).unwrap_or("month");
     let mut questions = Vec::new();
     let mut list = Vec::new();
     for output in &outputs {
-        // A comparison has one sort of period: a date of another one stays as it is.
-        let path = if output.unit.is_none_or(|other| other == unit) { &output.path } else { &output.raw };
+        let path = &output.path;
         let mut ask = |member: &str, what: String, why, options, default| {
             let place = format!("outputs[{}]{member}", output.name);
             questions.push(CompareQuestion { place, what, why, options, default });
         };
-        if pattern::of(path).contains("{date}") {
+        if let Some(whole) = &output.cut {
             ask(
                 ".old.path",
-                format!("which period `{path}` is of"),
-                "no placeholder says its date in this form",
-                ["a placeholder: `{period}`, `{year}`, `{month}`, `{start}`, `{end}`", "all of it in every period"],
+                format!("which part of `{whole}` is a period's"),
+                "no placeholder says its date or serial in this form, and that of one run would be wrong in the next",
+                [
+                    "a placeholder for what follows: `{period}`, `{year}`, `{month}`, `{day}`, `{start}`, `{end}`",
+                    "all of it, with `where` for the period",
+                ],
                 "all of it in every period",
             );
         }
@@ -96,19 +98,65 @@ pub(super) fn compare(input: &Value, shadow: &ShadowPlaces) -> Option<(Value, Ve
     (!list.is_empty()).then(|| (json!({ "period": unit, "outputs": list }), questions))
 }
 
-fn old_outputs(input: &Value) -> Vec<OldOutput> {
+fn old_outputs(input: &Value, serials: &[&str]) -> Vec<OldOutput> {
     let lines = places::lines(input);
-    let written = lines.iter().flat_map(|(jar, args)| written(jar, args));
+    let written: Vec<String> =
+        lines.iter().flat_map(|(jar, args)| written(jar, args)).filter(|raw| is_output(raw)).collect();
+    // A comparison has one sort of period.
+    let unit = written.iter().find_map(|raw| placed(raw).1);
     let mut outputs: Vec<OldOutput> = Vec::new();
     let mut seen = BTreeSet::new();
-    for raw in written.filter(|raw| is_output(raw)) {
-        let (path, unit) = placed(&raw);
+    for raw in &written {
+        let (path, own) = placed(raw);
+        let path = if own == unit { path } else { raw.clone() };
+        let (path, cut) = match changing(&path, serials) {
+            Some((at, whole)) => (steady(&path[..at]), Some(whole)),
+            None => (Some(path), None),
+        };
+        // Where a bucket has nothing else, no part of it is compared.
+        let Some(path) = path else { continue };
         if seen.insert(path.trim_end_matches('/').to_owned()) {
             let name = name_of(&path, &outputs);
-            outputs.push(OldOutput { name, raw, path, unit });
+            outputs.push(OldOutput { name, path, unit: own.filter(|own| Some(*own) == unit), cut });
         }
     }
     outputs
+}
+
+/// Where the first date or serial of a path begins that no placeholder says, and the path without what it was.
+fn changing(path: &str, serials: &[&str]) -> Option<(usize, String)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric();
+    let alone =
+        |at: usize, serial: &str| !path[..at].ends_with(is_part) && !path[at + serial.len()..].starts_with(is_part);
+    let serial = serials
+        .iter()
+        .filter(|serial| !serial.is_empty())
+        .filter_map(|serial| {
+            let at = path.match_indices(serial).map(|(at, _)| at).find(|at| alone(*at, serial))?;
+            Some((at, at + serial.len(), "{serial}"))
+        })
+        .min();
+    let date = forms::dates(path).first().map(|spot| (spot.start, spot.end, "{date}"));
+    // A form that only names have: `Sep 2026`.
+    let odd = || {
+        let whole = pattern::of(path);
+        let at = whole.find("{date}")?;
+        path.starts_with(&whole[..at]).then_some((at, whole))
+    };
+    match [serial, date].into_iter().flatten().min() {
+        Some((from, to, what)) => {
+            let rest = changing(&path[to..], serials).map_or_else(|| path[to..].to_owned(), |(_, rest)| rest);
+            Some((from, format!("{}{what}{rest}", &path[..from])))
+        }
+        None => odd(),
+    }
+}
+
+/// The folder that a path begins with; `None` where that is a whole bucket.
+fn steady(path: &str) -> Option<String> {
+    let folder = &path[..=path.rfind('/')?];
+    let (bucket, key) = folder.strip_prefix("s3://")?.split_once('/')?;
+    (!bucket.is_empty() && !key.trim_matches('/').is_empty()).then(|| folder.to_owned())
 }
 
 /// Whether an address can be one of `compare`, and is of more than the pipeline's own work.
@@ -155,14 +203,15 @@ fn placed(path: &str) -> (String, Option<&'static str>) {
 }
 
 /// A date at the beginning of a text: how long it is, which period it is of, and what stands for it. No placeholder says
-/// a day in another form than `2026-10-05`.
+/// a quarter.
 fn date_at(text: &str) -> Option<(usize, &'static str, String)> {
     let spot = forms::date_at(text)?;
     let (unit, placeholder) = match (spot.unit, spot.form.as_str()) {
         (DateUnit::Day, "%Y-%m-%d") => ("day", "{period}".to_owned()),
         (DateUnit::Month, "%Y-%m") => ("month", "{period}".to_owned()),
         (DateUnit::Month, form) => ("month", form.replace("%Y", "{year}").replace("%m", "{month}")),
-        _ => return None,
+        (DateUnit::Day, form) => ("day", form.replace("%Y", "{year}").replace("%m", "{month}").replace("%d", "{day}")),
+        (DateUnit::Quarter, _) => return None,
     };
     Some((spot.end, unit, placeholder))
 }
@@ -181,10 +230,11 @@ mod tests {
             ("s3://x/2026/10/", "s3://x/{year}/{month}/", Some("month")),
             ("s3://x/year=2026/month=10", "s3://x/year={year}/month={month}", Some("month")),
             ("s3://x/ä/2026-10/2026-10.parquet", "s3://x/ä/{period}/{period}.parquet", Some("month")),
-            // No placeholder says a day in this form, and these are no dates.
-            ("s3://x/20261005/", "s3://x/20261005/", None),
-            ("s3://x/2026/10/05/", "s3://x/2026/10/05/", None),
-            ("s3://x/year=2026/month=10/day=05/", "s3://x/year=2026/month=10/day=05/", None),
+            ("s3://x/20261005/", "s3://x/{year}{month}{day}/", Some("day")),
+            ("s3://x/2026/10/05/", "s3://x/{year}/{month}/{day}/", Some("day")),
+            ("s3://x/year=2026/month=10/day=05/", "s3://x/year={year}/month={month}/day={day}/", Some("day")),
+            // No placeholder says a quarter, and these are no dates.
+            ("s3://x/2026Q3/", "s3://x/2026Q3/", None),
             ("s3://x/12026-10/v2026-13/2026", "s3://x/12026-10/v2026-13/2026", None),
             ("s3://x/2026-10-05/2026-11", "s3://x/{period}/2026-11", Some("day")),
         ] {
@@ -196,7 +246,7 @@ mod tests {
         let step = |args: &&[&str]| json!({ "Config": { "Jar": "command-runner.jar", "Args": args } });
         // The newest first, as the API has them.
         let input = json!({ "Steps": args.iter().rev().map(step).collect::<Vec<_>>() });
-        compare(&input, &ShadowPlaces::default())
+        compare(&input, &ShadowPlaces::default(), &["1042"])
             .map(|(compare, questions)| (compare, questions.into_iter().map(|q| q.place).collect()))
     }
 
@@ -260,9 +310,34 @@ mod tests {
     }
 
     #[test]
+    fn what_no_placeholder_says_is_cut_off_and_asked_about() {
+        let of = |output: &str| {
+            let (compare, asked) =
+                proposed(&[&["spark-submit", "s3://a/x.py", "--output", output]]).unwrap_or_default();
+            let asked = asked.iter().any(|place| place.ends_with(".old.path"));
+            (compare["outputs"][0]["old"]["path"].as_str().unwrap_or_default().to_owned(), asked)
+        };
+        for (output, path) in [
+            ("s3://lake/closing/quarter=2026Q3/", "s3://lake/closing/"),
+            ("s3://lake/features/run=1042/part/", "s3://lake/features/"),
+            ("s3://lake/x/2026-10-05/run-1042", "s3://lake/x/{period}/"),
+            ("s3://lake/x/2026-10/2026-10-05", "s3://lake/x/{period}/"),
+        ] {
+            assert_eq!(of(output), (path.to_owned(), true), "{output}");
+        }
+        assert_eq!(of("s3://lake/x/v21042/"), ("s3://lake/x/v21042/".to_owned(), false));
+        // Of a whole bucket nothing is compared.
+        assert_eq!(of("s3://lake/2026Q3/"), (String::new(), false));
+        assert_eq!(
+            changing("s3://l/2026Q3/run=1042/", &["1042"]).map(|(_, whole)| whole).as_deref(),
+            Some("s3://l/{date}/run={serial}/")
+        );
+    }
+
+    #[test]
     fn runs_of_an_application_name_outputs_too() {
         let run = json!({ "jobDriver": { "sparkSubmit": { "entryPointArguments": ["--output", "s3://lake/x/2026-10-05/"] } } });
-        let (compare, _) = compare(&json!({ "jobRuns": [run] }), &ShadowPlaces::default()).unwrap_or_default();
+        let (compare, _) = compare(&json!({ "jobRuns": [run] }), &ShadowPlaces::default(), &[]).unwrap_or_default();
         assert_eq!(
             (&compare["period"], &compare["outputs"][0]["old"]["path"]),
             (&json!("day"), &json!("s3://lake/x/{period}/"))

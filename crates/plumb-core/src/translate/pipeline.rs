@@ -249,9 +249,16 @@ fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shado
         spec["owner"] = json!(owner);
     }
     escape(&mut spec);
+    let serials: Vec<String> =
+        translation.recovered.iter().filter(|one| one.period.is_none()).map(|one| one.was.clone()).collect();
+    let serials: Vec<&str> = serials.iter().map(String::as_str).collect();
+    let compared = outputs::compare(input, shadow, &serials);
+    // Which place takes that of an output is the same question, and a narrower one.
+    let is_asked =
+        compared.iter().flat_map(|(_, questions)| questions).any(|question| question.place.ends_with(".new"));
     match shadow.spec() {
         Some(parameters) => spec["shadow"] = parameters,
-        None if shadow.unknown => translation.decisions.push(decision(
+        None if shadow.unknown && !is_asked => translation.decisions.push(decision(
             migration.to_string(),
             "",
             "where the new jobs write until the cutover".into(),
@@ -264,7 +271,7 @@ fn tie(translation: &mut Translation, source: &PipelineSource, name: &str, shado
         )),
         None => {}
     }
-    if let Some((compare, questions)) = outputs::compare(input, shadow) {
+    if let Some((compare, questions)) = compared {
         spec["compare"] = compare;
         for CompareQuestion { place, what, why, options, default } in questions {
             let place = format!("compare.{place}");

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Compare {
-    /// What one comparison is about. It gives `{period}`, `{year}`, `{month}`, `{start}` and `{end}` to paths and to `where`.
+    /// What one comparison is about. It gives `{period}`, `{year}`, `{month}`, `{day}`, `{start}` and `{end}` to paths and to
+    /// `where`.
     #[serde(default)]
     pub period: PeriodUnit,
     /// The time zone of the periods, by its IANA name: `Europe/London`. UTC if left out.

@@ -6,7 +6,8 @@ use plumb_model::yaml::nearest;
 /// What stands for parts of a period in paths and in `where`. A week may be in two months, so it has no `{month}`.
 pub fn placeholders(unit: PeriodUnit) -> &'static [&'static str] {
     match unit {
-        PeriodUnit::Month | PeriodUnit::Day => &["period", "year", "month", "start", "end"],
+        PeriodUnit::Day => &["period", "year", "month", "day", "start", "end"],
+        PeriodUnit::Month => &["period", "year", "month", "start", "end"],
         PeriodUnit::Week => &["period", "year", "start", "end"],
         PeriodUnit::None => &["period"],
     }
@@ -50,7 +51,7 @@ pub fn unknown_placeholder(text: &str, unit: PeriodUnit) -> Option<(String, Stri
         Some(name) => match nearest(&name, known.iter().copied()) {
             Some(near) => format!("did you mean `{{{near}}}`?"),
             None if unit == PeriodUnit::Week && name == "month" => "a week may be in two months".to_owned(),
-            None if unit == PeriodUnit::None && placeholders(PeriodUnit::Month).contains(&name.as_str()) => {
+            None if unit == PeriodUnit::None && placeholders(PeriodUnit::Day).contains(&name.as_str()) => {
                 "with `period: none` there is `{period}` alone".to_owned()
             }
             None => format!("expected one of {listed}"),
@@ -82,7 +83,8 @@ mod tests {
     #[test]
     fn a_wrong_placeholder_is_told_with_the_right_one() {
         let told = |text: &str, unit| unknown_placeholder(text, unit).map(|(_, label)| label);
-        assert_eq!(told("{period}/{year}/{month}/{start}/{end}", PeriodUnit::Day), None);
+        assert_eq!(told("{period}/{year}/{month}/{day}/{start}/{end}", PeriodUnit::Day), None);
+        assert!(told("{day}", PeriodUnit::Month).is_some(), "a month has no one day");
         assert_eq!(told("{perod}", PeriodUnit::Month).as_deref(), Some("did you mean `{period}`?"));
         assert_eq!(told("{month}", PeriodUnit::Week).as_deref(), Some("a week may be in two months"));
         assert_eq!(told("{year}", PeriodUnit::None).as_deref(), Some("with `period: none` there is `{period}` alone"));
