@@ -97,6 +97,11 @@ fn is_below(path: &str, root: &str) -> bool {
     path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || root == "/")
 }
 
+/// The folder of a path, unless that is the root.
+fn folder(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty())
+}
+
 fn tidy(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     format!("/{}", parts.join("/"))
@@ -322,6 +327,11 @@ impl KnownPaths {
             return Some(PathKind::Hdfs(path));
         }
         let is_address = ["api", "rest", "v1", "v2"].contains(&parts[0]);
+        // A folder in which something is in HDFS is one in HDFS.
+        let own = folder(&path);
+        if own.is_some() && name.is_empty() && self.said.iter().any(|known| folder(known) == own) {
+            return Some(PathKind::Hdfs(path));
+        }
         (parts.len() > 1 && !is_address && (name.is_empty() || is_path)).then_some(PathKind::Unsure(path))
     }
 
@@ -447,7 +457,8 @@ mod tests {
 
     #[test]
     fn paths_are_told_by_their_form_and_their_name() {
-        let (known, _) = KnownPaths::of(&[copy(1, "s3://a/b", "hdfs:///staged")], &[], &[]);
+        let copies = [copy(1, "s3://a/b", "hdfs:///staged"), copy(2, "/day/final", "s3://a/c")];
+        let (known, _) = KnownPaths::of(&copies, &[], &[]);
         let is = |flag: &str, text: &str, wanted: &[&str]| {
             let spans = known.spans(text, Some(flag).filter(|flag| !flag.is_empty()));
             let found: Vec<String> = spans
@@ -470,6 +481,10 @@ mod tests {
         is("--config", "/home/hadoop/conf.yml", &["local /home/hadoop/conf.yml"]);
         is("--dir", "/mnt1/x", &["local /mnt1/x"]);
         is("", "/some/path", &["unsure /some/path"]);
+        // A copy says that its folder is in HDFS; of the root nothing says it.
+        is("", "/day/first", &["hdfs /day/first"]);
+        is("", "/days/first", &["unsure /days/first"]);
+        is("", "/other", &[]);
         is("--tmp-dir", "/tmp/x", &["unsure /tmp/x"]);
         for (flag, text) in [
             ("--pattern", "/a/b/"),

@@ -85,6 +85,7 @@ static RULES: &[(&[&str], RuleVerdict)] = &[
         &["spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version"],
         drop_it("Databricks' commit protocol takes its place"),
     ),
+    (&["spark.delta.logStore.*"], RuleVerdict::ByValue(log_store)),
     (&["spark.scheduler.allocation.file"], without("a file of fair pools: it has to be where the driver finds it")),
     (&["spark.sql.catalogImplementation", "spark.sql.warehouse.dir"], RuleVerdict::Always(PropertyVerdict::Catalog)),
     (
@@ -200,6 +201,18 @@ fn queue(value: &str) -> Option<PropertyVerdict> {
     })
 }
 
+/// Classes with which open-source Delta writes its log to S3.
+fn log_store(value: &str) -> Option<PropertyVerdict> {
+    Some(if value.contains("Dynamo") {
+        PropertyVerdict::Without(
+            "clusters that write one table take turns by a table of DynamoDB, of which Databricks knows nothing: only one \
+             side may write it",
+        )
+    } else {
+        PropertyVerdict::Drop("the runtimes have their own way to write Delta's log to S3, and not these classes")
+    })
+}
+
 /// Catalogs and extensions of the table formats that are known.
 fn tables(value: &str) -> Option<PropertyVerdict> {
     let classes: Vec<&str> = value.split(',').map(str::trim).filter(|class| !class.is_empty()).collect();
@@ -279,6 +292,12 @@ mod tests {
         is("spark.hadoop.hive.exec.dynamic.partition.mode", "nonstrict", |v| *v == PropertyVerdict::Keep);
         is("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension", |v| {
             matches!(v, PropertyVerdict::Drop(_))
+        });
+        is("spark.delta.logStore.class", "org.apache.spark.sql.delta.storage.S3SingleDriverLogStore", |v| {
+            matches!(v, PropertyVerdict::Drop(_))
+        });
+        is("spark.delta.logStore.s3.impl", "io.delta.storage.S3DynamoDBLogStore", |v| {
+            matches!(v, PropertyVerdict::Without(_))
         });
         is("spark.sql.extensions", "com.acme.Rules", |v| matches!(v, PropertyVerdict::Without(_)));
         is("spark.sql.catalog.lake", "org.apache.iceberg.spark.SparkCatalog", |v| {
