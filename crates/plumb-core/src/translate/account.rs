@@ -1,7 +1,6 @@
 //! What became of each value of the input: none is lost without a word.
 
 use super::answers::{TeamAnswer, TeamQuestion};
-use super::line::FAILS;
 use super::paths::KnownPaths;
 use crate::detect::masked;
 use serde_json::Value;
@@ -279,13 +278,6 @@ impl Book {
         }
         let mut kept = kept.iter();
         self.decisions.retain(|_| kept.next() == Some(&true));
-    }
-
-    /// No job is written: nothing fails in the place of a step.
-    pub fn without_tasks(&mut self) {
-        for decision in self.decisions.iter_mut().filter(|d| d.default == FAILS) {
-            decision.default = "no task".into();
-        }
     }
 
     /// A later value has taken the place of a translated one.

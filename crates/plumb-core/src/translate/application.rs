@@ -3,7 +3,7 @@
 use super::account::{Ask, At, Book, Fate};
 use super::conf::{self, TargetPaths, Wants, mebibytes};
 use super::library::{self, reachable, s3};
-use super::line::{CommandLine, CommandOutcome, same_fate, task_fate};
+use super::line::{CommandLine, CommandOutcome, UNTRANSLATED, same_fate, task_fate};
 use super::paths::{PathKind, slashed};
 use super::submit::{Opt, Submit, parse};
 use crate::detect::{self, holds_secret, masked};
@@ -395,7 +395,7 @@ fn main(
     };
     if !reachable(&address) || holds_secret(&address) {
         let default = if python {
-            "the path as it is, which the run will not find"
+            "a path in the workspace, where nothing is: the run fails"
         } else {
             "left out: the run will not find the class"
         };
@@ -413,10 +413,13 @@ fn main(
         body.insert("parameters".into(), json!(parameters));
     }
     if python {
-        // A relative path is none that a job can have; it was one below the folder that EMR runs steps in.
-        let is_whole = address.starts_with('/') || address.contains("://");
-        let file = if is_whole { address.clone() } else { format!("/home/hadoop/{address}") };
-        body.insert("python_file".into(), json!(masked(&file)));
+        // A path of EMR's nodes would be one in the workspace, and a relative one none at all.
+        let file = if reachable(&address) {
+            masked(&address)
+        } else {
+            format!("{UNTRANSLATED}{}", masked(address.rsplit('/').next().unwrap_or_default()))
+        };
+        body.insert("python_file".into(), json!(file));
         made.task.insert("spark_python_task".into(), Value::Object(body));
     } else {
         if reachable(&address) && !holds_secret(&address) {

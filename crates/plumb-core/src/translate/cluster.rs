@@ -147,10 +147,18 @@ fn arn(cluster: &At<'_>) -> Option<Arn> {
 
 /// Applications beside Spark. One that no step names came with the cluster: nobody has to decide on it.
 fn applications(book: &mut Book, root: &At<'_>, cluster: &At<'_>) {
-    let steps = root.get("Steps").map(|at| at.value.to_string().to_ascii_lowercase()).unwrap_or_default();
+    let steps = root.list("Steps");
     for at in cluster.list("Applications") {
         let name = at.text_of("Name").unwrap_or_default();
-        let is_named = names(&steps, &name.to_ascii_lowercase());
+        let own = name.to_ascii_lowercase();
+        let naming: Vec<&At<'_>> =
+            steps.iter().filter(|step| names(&step.value.to_string().to_ascii_lowercase(), &own)).collect();
+        let is_named = !naming.is_empty();
+        // `pig-script`: such a step is asked about itself.
+        let is_run = naming.iter().all(|step| {
+            let program = step.path("Config.Args").and_then(|args| args.items().first()?.text()).unwrap_or_default();
+            names(&program.rsplit('/').next().unwrap_or_default().to_ascii_lowercase(), &own)
+        });
         if PLAIN.contains(&name.as_str()) {
             book.dropped(&at, "Spark, or a tool that every workspace has in another form");
         } else if ["Hive", "HCatalog"].contains(&name.as_str()) {
@@ -158,6 +166,8 @@ fn applications(book: &mut Book, root: &At<'_>, cluster: &At<'_>) {
                 &at,
                 "Spark has tables without Hive; the catalog is a decision where a metastore is configured",
             );
+        } else if is_named && is_run {
+            book.dropped(&at, "Databricks has no such application: each step that runs it is asked about");
         } else if is_named {
             let ask = Ask {
                 what: format!("what takes the place of `{}`, which steps name", masked(&name)),

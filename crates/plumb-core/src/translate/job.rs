@@ -145,9 +145,6 @@ pub(super) fn steps<'a>(book: &mut Book, root: &At<'a>, context: &StepsContext<'
             book.dropped(&at, "it installs packages, and no task comes after it");
         }
     }
-    if made.iter().all(|task| task.application.fails()) {
-        book.without_tasks();
-    }
     made
 }
 
@@ -328,7 +325,8 @@ struct SharedCluster {
     client: bool,
 }
 
-/// The spec of the job; `None` when there is nothing to run.
+/// The spec of the job; `None` when no step is left. Where a person has to translate all of them, the job has their tasks,
+/// which fail, and the cluster that they had.
 pub(super) fn job(
     book: &mut Book,
     root: &At<'_>,
@@ -338,7 +336,7 @@ pub(super) fn job(
     tags: Map<String, Value>,
 ) -> Option<Value> {
     let level = root.path("Cluster.StepConcurrencyLevel");
-    if made.iter().all(|task| task.application.fails()) {
+    if made.is_empty() {
         if let Some(level) = level {
             book.dropped(&level, "there are no steps that could run beside each other");
         }
@@ -379,34 +377,11 @@ pub(super) fn job(
             for (member, value) in &made.application.task {
                 task[member] = value.clone();
             }
+            limits(&mut task, &made.application, None);
             tasks.push(task);
             continue;
         }
-        let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
-        conf.extend(wants.conf.clone());
-        env.extend(wants.env.clone());
-        join_java_options(&mut conf);
-        let asked = book.decisions.len();
-        set_zone(book, &made.at, &mut conf, (&common.base, wants), &common.zone);
-        in_hdfs(book, &mut conf, "spark_conf", [wants, &common.base]);
-        in_hdfs(book, &mut env, "spark_env_vars", [wants, &common.base]);
-        let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
-        let cluster = match found {
-            Some(cluster) => {
-                cluster.client |= !wants.cluster_mode;
-                cluster.key.clone()
-            }
-            None => {
-                let n = clusters.len() + 1;
-                let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
-                clusters.push(SharedCluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
-                key
-            }
-        };
-        // A question about the zone is about the cluster of this task.
-        for decision in book.decisions.iter_mut().skip(asked) {
-            decision.place = decision.place.replace("[*]", &format!("[{cluster}]"));
-        }
+        let cluster = shared(book, &mut clusters, &made.at, wants, common);
         let mut task = json!({ "task_key": made.key, "job_cluster_key": cluster });
         after.put(&mut task);
         for (member, value) in &made.application.task {
@@ -416,21 +391,32 @@ pub(super) fn job(
         if !libraries.is_empty() {
             task["libraries"] = Value::Array(libraries);
         }
-        if let Some(retries) = wants.max_retries.or(common.base.max_retries).filter(|n| *n > 0) {
-            task["max_retries"] = json!(retries);
-        }
-        if let Some(seconds) = made.application.timeout {
-            task["timeout_seconds"] = json!(seconds);
-        }
+        limits(&mut task, &made.application, common.base.max_retries);
         for expression in &made.application.templates {
             parameters.insert(parameter(expression), expression.clone());
         }
         tasks.push(task);
     }
-    let real = made.iter().filter(|m| !m.application.fails());
-    let all: Vec<&Wants> = real.map(|m| &m.application.wants).collect();
+    if let (true, Some(first)) = (clusters.is_empty(), made.first()) {
+        // Whatever takes the place of a step finds the cluster that it had, with what was there for all of them.
+        let wants = Wants { cluster_mode: common.base.cluster_mode, ..Wants::default() };
+        shared(book, &mut clusters, &first.at, &wants, common);
+        let libraries = library::all(&wants, &common.base);
+        for (task, made) in tasks.iter_mut().zip(made) {
+            if !libraries.is_empty() {
+                task["libraries"] = Value::Array(libraries.clone());
+            }
+            limits(task, &made.application, common.base.max_retries);
+        }
+    }
+    let all: Vec<&Wants> = made.iter().map(|m| &m.application.wants).collect();
     library::about_nothing(book, &common.base, &all);
-    common.base.hidden(book, &all);
+    // What is set for all tasks is hidden where those that run set it otherwise: one that fails has no settings.
+    let running = made.iter().filter(|m| !m.application.fails()).map(|m| &m.application.wants);
+    let running: Vec<&Wants> = running.collect();
+    if !running.is_empty() {
+        common.base.hidden(book, &running);
+    }
     if clusters.len() > 1 {
         let ask = Ask {
             what: format!("whether the tasks need {} clusters", clusters.len()),
@@ -467,6 +453,52 @@ pub(super) fn job(
         job["parameters"] = Value::Array(parameters);
     }
     Some(job)
+}
+
+/// How long a task runs, and how often it is tried again.
+fn limits(task: &mut Value, application: &SparkTask, usual: Option<i64>) {
+    if let Some(retries) = application.wants.max_retries.or(usual).filter(|n| *n > 0) {
+        task["max_retries"] = json!(retries);
+    }
+    if let Some(seconds) = application.timeout {
+        task["timeout_seconds"] = json!(seconds);
+    }
+}
+
+/// The key of the cluster that a task runs on: one with the same settings, or a new one.
+fn shared(
+    book: &mut Book,
+    clusters: &mut Vec<SharedCluster>,
+    at: &At<'_>,
+    wants: &Wants,
+    common: &Common<'_>,
+) -> String {
+    let (mut conf, mut env) = (common.base.conf.clone(), common.base.env.clone());
+    conf.extend(wants.conf.clone());
+    env.extend(wants.env.clone());
+    join_java_options(&mut conf);
+    let asked = book.decisions.len();
+    set_zone(book, at, &mut conf, (&common.base, wants), &common.zone);
+    in_hdfs(book, &mut conf, "spark_conf", [wants, &common.base]);
+    in_hdfs(book, &mut env, "spark_env_vars", [wants, &common.base]);
+    let found = clusters.iter_mut().find(|c| c.conf == conf && c.env == env);
+    let key = match found {
+        Some(cluster) => {
+            cluster.client |= !wants.cluster_mode;
+            cluster.key.clone()
+        }
+        None => {
+            let n = clusters.len() + 1;
+            let key = if n == 1 { "main".to_owned() } else { format!("main-{n}") };
+            clusters.push(SharedCluster { key: key.clone(), conf, env, client: !wants.cluster_mode });
+            key
+        }
+    };
+    // A question about the zone is about the cluster of this task.
+    for decision in book.decisions.iter_mut().skip(asked) {
+        decision.place = decision.place.replace("[*]", &format!("[{key}]"));
+    }
+    key
 }
 
 /// Settings of a cluster that name its HDFS: they name S3 instead where a copy ties them to it, else the folder that takes
@@ -580,7 +612,7 @@ fn memory(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>], common: &Common
     let (base, shape) = (&common.base.sizing, &common.shape);
     let Some(worker) = node(&shape.node) else { return };
     let too_much = |asked: i64, has: i64| asked.saturating_mul(11) / 10 > has.saturating_mul(7) / 10;
-    let executors = made.iter().filter_map(|m| {
+    let executors = made.iter().filter(|m| !m.application.fails()).filter_map(|m| {
         let own = &m.application.wants.sizing;
         let cores = own.cores.or(base.cores).unwrap_or(1).max(1);
         let memory = own.executor_memory.or(base.executor_memory)?;
@@ -599,7 +631,7 @@ fn memory(book: &mut Book, root: &At<'_>, made: &[StepTask<'_>], common: &Common
         };
         book.note(root, ask);
     }
-    let drivers = made.iter().filter_map(|m| {
+    let drivers = made.iter().filter(|m| !m.application.fails()).filter_map(|m| {
         let client = !m.application.wants.cluster_mode;
         let driver = shape.driver.as_ref().filter(|_| client).unwrap_or(&shape.node);
         let memory = m.application.wants.sizing.driver_memory.or(base.driver_memory)?;

@@ -231,10 +231,10 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
                 book.dropped(master, "no job is written, and so no driver");
             }
             let what = "whether there is anything to run".to_owned();
-            let why = "none of the steps came to a task; a cluster that others feed has its steps in their code";
+            let why = "there is no step that needs a task; a cluster that others feed has its steps in their code";
             let options = ["nothing: tear it down", "translate the steps by hand"];
             book.note(root, Ask { what, why, options: &options, default: "no manifest", place: String::new() });
-            book.moved("", |_| None, "no job is written, as none of the steps came to a task");
+            book.moved("", |_| None, "no job is written, as no step needs a task");
         }
     }
     (source, documents)

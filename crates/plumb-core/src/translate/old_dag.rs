@@ -127,7 +127,8 @@ pub(super) fn notify(job: &mut Value, old: &OldDag) {
 /// Questions about fields that Airflow does not show whole: one each.
 pub(super) fn unreadable(book: &mut Book, root: &At<'_>, old: &OldDag) {
     for said in &old.unreadable {
-        let (place, why) = said.split_once(": ").unwrap_or((said, ""));
+        let why = "Airflow does not show it whole, and nothing else says it";
+        let (place, why) = said.split_once(": ").unwrap_or((said, why));
         let ask = Ask {
             what: format!("what {place} of the old DAG says"),
             why,

@@ -1,10 +1,10 @@
 //! Applications of EMR Serverless: each run of a job, by its name, becomes a job.
 
 use super::account::{Ask, At, Book};
-use super::application::submit;
+use super::application::{SparkTask, submit};
 use super::conf::{TargetPaths, Wants};
 use super::job::{Common, StepTask, key};
-use super::line::CommandLine;
+use super::line::{CommandLine, CommandOutcome};
 use super::parts::CLUSTER;
 use super::sizing::{ApplicationSizing, sized};
 use super::{
@@ -75,10 +75,7 @@ pub(super) fn translate(
                 runs.push(dag::DagJob { job: own.clone(), templates });
                 jobs.push((own, spec));
             }
-            None => {
-                book.without_tasks();
-                book.moved(&format!("{}.", at.field), |_| None, "the run came to no task");
-            }
+            None => book.moved(&format!("{}.", at.field), |_| None, "the run came to no task"),
         }
     }
     let mut documents = Vec::new();
@@ -88,12 +85,12 @@ pub(super) fn translate(
     if jobs.is_empty() {
         nothing_runs(book);
         let what = "whether there is anything to run".to_owned();
-        let why = "none of the runs came to a task";
+        let why = "it has no run that shows what it runs";
         book.note(
             root,
             Ask { what, why, options: &["nothing: tear it down"], default: "no manifest", place: String::new() },
         );
-        book.moved("", |_| None, "no job is written, as none of the runs came to a task");
+        book.moved("", |_| None, "no job is written, as there is no run");
     } else {
         documents = finish(book, root, &name, jobs, &runs, options);
     }
@@ -259,21 +256,22 @@ fn of_run(
 }
 
 /// `jobDriver.sparkSubmit`, as the words of a command line.
-fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<super::application::SparkTask> {
+fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) -> Option<SparkTask> {
     let driver = at.path("jobDriver.sparkSubmit");
-    let Some(driver) = driver else {
+    let entry = driver.as_ref().and_then(|driver| driver.get("entryPoint"));
+    let Some((driver, entry)) = driver.clone().zip(entry) else {
         let inner = at.get("jobDriver").unwrap_or_else(|| at.clone());
-        let line = CommandLine::within(&inner, vec!["hive".into()]);
-        let why = "only Spark's applications can be translated";
-        super::line::without(
-            book,
-            at,
-            &line,
-            place,
-            why,
-            &["a SQL task with the query", "rewrite it for Spark", "retire it"],
-        );
-        return None;
+        let (program, why) = if driver.is_some() {
+            ("spark-submit", "it names no application")
+        } else {
+            ("hive", "only Spark's applications can be translated")
+        };
+        let line = CommandLine::within(&inner, vec![program.into()]);
+        let options = ["a SQL task with the query", "rewrite it for Spark", "retire it"];
+        return match super::line::without(book, at, &line, place, why, &options) {
+            CommandOutcome::Task(failing) => Some(*failing),
+            CommandOutcome::Nothing => None,
+        };
     };
     let mut line = CommandLine::within(&driver, vec!["spark-submit".into()]);
     if let Some(parameters) = driver.get("sparkSubmitParameters") {
@@ -299,7 +297,6 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
             }
         }
     }
-    let entry = driver.get("entryPoint")?;
     line.words.push(entry.text().unwrap_or_default());
     line.ats.push(entry);
     for argument in driver.list("entryPointArguments") {
@@ -311,9 +308,9 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
         first.value = &Value::Null;
         first.field = format!("{}.sparkSubmit", at.field);
     }
-    let made = submit(book, at, &line, place, base).ok();
+    let made = submit(book, at, &line, place, base).unwrap_or_else(|failing| *failing);
     book.account.fates.remove(&format!("{}.sparkSubmit", at.field));
-    made
+    Some(made)
 }
 
 /// The role of a run: on Databricks clusters have instance profiles, or rights are those of Unity Catalog.
