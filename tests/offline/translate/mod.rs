@@ -14,3 +14,4 @@ mod lawful;
 mod pipelines;
 mod sandbox;
 mod team;
+mod told;

@@ -263,8 +263,9 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
     let driver = at.path("jobDriver.sparkSubmit");
     let Some(driver) = driver else {
         let inner = at.get("jobDriver").unwrap_or_else(|| at.clone());
-        let line = CommandLine::within(&inner, vec!["hive".into()]);
-        let why = "only Spark's applications can be translated";
+        let line = CommandLine::within(&inner, hive(&inner));
+        let limit = at.int_of("executionTimeoutMinutes").map(|n| format!("; a run had {n} minutes at most"));
+        let why = &format!("only Spark's applications can be translated{}", limit.unwrap_or_default());
         super::line::without(
             book,
             at,
@@ -314,6 +315,17 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
     let made = submit(book, at, &line, place, base).ok();
     book.account.fates.remove(&format!("{}.sparkSubmit", at.field));
     made
+}
+
+/// `jobDriver.hive` as the words of the command that does the same.
+fn hive(driver: &At<'_>) -> Vec<String> {
+    let mut words = vec!["hive".to_owned()];
+    let of = |member: &str| driver.path(&format!("hive.{member}")).and_then(|at| at.text());
+    for (option, member) in [("--init", "initQueryFile"), ("-f", "query")] {
+        words.extend(of(member).into_iter().flat_map(|text| [option.to_owned(), text]));
+    }
+    words.extend(of("parameters"));
+    words
 }
 
 /// The role of a run: on Databricks clusters have instance profiles, or rights are those of Unity Catalog.
