@@ -63,8 +63,11 @@ pub fn decision_lines(text: &str) -> Vec<usize> {
     }
 }
 
+/// The number of a document, where in the text a comment starts and ends, and what it asks.
+type FoundDecision<'t> = (usize, (usize, usize), &'t str);
+
 /// Of each decision its document, its place and what it asks; `None` for a text that is not valid YAML.
-fn found(text: &str) -> Option<Vec<(usize, (usize, usize), &str)>> {
+fn found(text: &str) -> Option<Vec<FoundDecision<'_>>> {
     // Few files have any, and finding comments reads the whole text once more.
     if !text.contains(MARK) {
         return Some(Vec::new());

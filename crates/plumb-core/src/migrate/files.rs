@@ -45,8 +45,7 @@ pub fn stage_file(path: &str, text: &str) -> StageFile {
             |v: serde_json::Value| v.get("manifests").is_some_and(serde_json::Value::is_array) && v["version"].is_u64();
         return StageFile { record: Some(serde_json::from_str(text).is_ok_and(is_record)), ..StageFile::default() };
     }
-    let mut file = StageFile::default();
-    file.decisions = decision_lines(text);
+    let mut file = StageFile { decisions: decision_lines(text), ..StageFile::default() };
     for document in documents(text) {
         let (Some(kind), Some(name)) = (top(document, "kind:"), name(document)) else { continue };
         if kind == Migration::NAME {

@@ -194,7 +194,7 @@ fn judge(word: &str, before: &[String], java: u8) -> JavaVerdict {
         None if form.ends_with([':', '=']) => word.starts_with(*form),
         None => word == *form,
     };
-    if PLAIN.iter().any(|form| is(form)) || java == 8 && OLD.iter().any(|form| is(form)) {
+    if PLAIN.iter().any(is) || java == 8 && OLD.iter().any(is) {
         return if of_nodes(word) { JavaVerdict::Ask(FILE) } else { JavaVerdict::Keep };
     }
     if word.starts_with('-') {
