@@ -380,7 +380,7 @@ fn dates_of_emr_become_parameters_that_the_next_months_import_leaves_alone() {
     world.plumb("import emr").code(0);
     let job = world.read("manifests/sales/job.yaml");
     assert!(job.contains("- \"{{job.parameters.month}}\"\n") && !job.contains("2026-"), "{job}");
-    assert!(job.contains("s3://lake/out/{{job.parameters.month}}/"), "{job}");
+    assert!(job.contains("{{job.parameters.output}}/out/{{job.parameters.month}}/"), "{job}");
     assert!(job.contains("default: \"{{job.start_time.year}}-{{job.start_time.month}}\""), "{job}");
     let dag = world.read("manifests/sales/dag.yaml");
     assert!(dag.contains("month: \"{{ data_interval_end.subtract(months=1).strftime('%Y-%m') }}\""), "{dag}");
@@ -394,6 +394,7 @@ fn dates_of_emr_become_parameters_that_the_next_months_import_leaves_alone() {
         let path = format!("manifests/sales/{file}");
         later.write(&path, &world.read(&path));
     }
+    later.write("plumb.yaml", &world.read("plumb.yaml"));
     let mut ran = later.plumb("import emr").code(0);
     for file in ["job", "dag", "legacy", "migration"] {
         ran = ran.says(&format!("unchanged manifests/sales/{file}.yaml"));

@@ -77,7 +77,7 @@ fn a_dag_s_pipeline_is_imported_with_what_stands_around_it() {
     world.plumb("import emr --from airflow").code(0).says("Nothing was written");
     world.plumb("import emr --from airflow:plain").code(1).says("starts nothing on EMR");
     world.plumb("import emr --from airflow --name 'nothing*'").code(0).says("Nothing to import");
-    world.plumb("import emr --from emr").code(64).says("expected `airflow`");
+    world.plumb("import emr --from airflow:").code(64).says("expected `airflow`");
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod guards;
 mod help;
 mod import;
 mod import_airflow;
+mod import_files;
 mod lease;
 mod log;
 mod months;

@@ -157,6 +157,36 @@ fn same_examples(text: &str) -> String {
     lines.join("\n")
 }
 
+/// An inventory without how long AWS supports releases: that follows the calendar, and a tour does not.
+fn without_support(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    // The columns of the table that are about it; whether a row about it is being left out.
+    let (mut columns, mut is_row) = (None, false);
+    for line in text.split('\n') {
+        let chars: Vec<char> = line.chars().collect();
+        let at = |word: &str| line.find(word).map(|at| line[..at].chars().count());
+        if let (Some(from), Some(to), true) = (at("SUPPORT"), at("WAVE"), line.contains("PIPELINE")) {
+            columns = Some((from, to));
+        } else if line.trim_end().ends_with('│') {
+            columns = None;
+        }
+        let rest = line.strip_prefix("  │   ").unwrap_or(line);
+        is_row = rest.starts_with("support  ") || is_row && line.starts_with("  │   ") && rest.starts_with(' ');
+        if is_row {
+            continue;
+        }
+        let mut line = match columns.filter(|(_, to)| chars.len() > *to) {
+            Some((from, to)) => chars[..from].iter().chain(&chars[to..]).collect(),
+            None => line.to_owned(),
+        };
+        if let Some(end) = line.find(" whose standard support has ended.").and_then(|at| line[..at].rfind(". ")) {
+            line.truncate(end + 1);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
 const EXAMPLE: &str =
     "  │       example  customer_id=#… region=#…: ts 2026-10-28T18:05:29.003Z -> 2026-10-28T19:05:29.003Z";
 
@@ -165,7 +195,7 @@ fn the_tour_is_what_the_demo_prints() {
     let told = |args: &[&str]| {
         crate::duckdb_support::program();
         let done = Command::new(PLUMB).args(args).env("PLUMB_CACHE", crate::duckdb_support::cache()).output().unwrap();
-        let told = same_times(&same_ids(&same_examples(&String::from_utf8(done.stdout).unwrap())));
+        let told = same_times(&same_ids(&same_examples(&without_support(&String::from_utf8(done.stdout).unwrap()))));
         assert!(done.status.success(), "{told}");
         told
     };

@@ -9,6 +9,7 @@ mod airflow_dag;
 mod airflow_real;
 mod emr;
 mod emr_sandbox;
+mod inventory_page;
 mod pages;
 mod parity;
 mod parity_s3;

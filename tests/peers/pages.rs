@@ -30,7 +30,7 @@ fn on_path() -> Option<PathBuf> {
 }
 
 /// The browser, installed where that is allowed; `None` counts and prints a skip.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let given = std::env::var_os("CHROMIUM").map(PathBuf::from).filter(|path| path.is_file());
     let found = given.or_else(on_path).or_else(|| {
         let is_root = Command::new("id").arg("-u").output().is_ok_and(|done| done.stdout == b"0\n");
@@ -50,12 +50,12 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// Pages by their paths, and which were asked for.
-struct PageServer {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
+pub(crate) struct PageServer {
+    pub address: String,
+    pub asked: Arc<Mutex<Vec<String>>>,
 }
 
-fn serve(pages: BTreeMap<String, String>) -> PageServer {
+pub(crate) fn serve(pages: BTreeMap<String, String>) -> PageServer {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -147,7 +147,7 @@ const look = frame => {{
 }
 
 /// Runs the browser headless on an address, and returns stdout and stderr.
-fn browse(program: &Path, is_dark: bool, options: &[String], address: &str) -> (String, String) {
+pub(crate) fn browse(program: &Path, is_dark: bool, options: &[String], address: &str) -> (String, String) {
     let home = tempfile::tempdir().unwrap();
     let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!is_dark));
     let profile = format!("--user-data-dir={}", home.path().display());
@@ -165,7 +165,7 @@ fn browse(program: &Path, is_dark: bool, options: &[String], address: &str) -> (
 }
 
 /// What the browser saw of each page at each width, and what it complained of.
-fn looked_at(
+pub(crate) fn looked_at(
     program: &Path,
     is_dark: bool,
     pages: &BTreeMap<String, String>,
@@ -185,7 +185,7 @@ fn looked_at(
 }
 
 /// What is wrong with what the browser saw of a page.
-fn wrong(seen: &Value) -> Vec<String> {
+pub(crate) fn wrong(seen: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let number = |name: &str| seen[name].as_f64().unwrap();
     if number("needs") > number("width") || seen["wide"] != serde_json::json!([]) {

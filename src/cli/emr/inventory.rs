@@ -4,6 +4,7 @@ use super::super::reading::counted_by;
 use super::{connect, failed};
 use crate::cli::output::{Forms, Output};
 use crate::cli::session::Project;
+use crate::cli::time::day;
 use crate::cli::{Global, Targeted};
 use crate::observe::inventory as reading;
 use crate::ui::{ExitCode, Failure, Progress, Ui};
@@ -11,8 +12,11 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use plumb_core::cost::book::Prices;
 use plumb_core::inventory;
+use plumb_core::migrate::exit;
 use plumb_core::render;
+use plumb_core::translate::{TranslationOptions, supported};
 
 /// List the EMR inventory of an AWS account: pipelines, what they run, how long, and what they depend on
 ///
@@ -57,15 +61,24 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     let watch = InventoryProgress(&*progress);
     let reading = reading::read(service.clone(), since, now, &watch);
     let read = counted_by(&service.requests(), &*progress, reading).await;
-    let inventory = inventory::inventory(&connected.account, service.region(), now, since, &read.map_err(failed)?);
+    let account = read.map_err(failed)?;
+    let inventory = inventory::inventory(&connected.account, service.region(), now, since, &account);
+    let prices = Prices::of_target(&project.desired).unwrap_or_else(|why| {
+        ui.warn(&format!("nothing is priced: {why}"));
+        None
+    });
+    let mut options = TranslationOptions::new(supported(day(now)));
+    options.answers = project.desired.project.answers.clone().unwrap_or_default();
+    let report = exit::report(inventory, &account, &options, prices.as_ref());
     let text = match args.output.output {
-        InventoryForm::Text => render::emr::text(&inventory, ui.width),
-        InventoryForm::Json => render::emr::json(&inventory).map_err(|e| Failure::error(e.to_string()))?,
-        InventoryForm::Html => render::emr::html(&inventory),
+        InventoryForm::Text => render::emr::text(&report, ui.width),
+        InventoryForm::Json => render::emr::json(&report).map_err(|e| Failure::error(e.to_string()))?,
+        InventoryForm::Html => render::emr::html(&report),
     };
     args.output.write(&text, ui)?;
-    if !inventory.unread.is_empty() {
-        ui.warn(&format!("{} of AWS's answers are missing; the inventory says which", inventory.unread.len()));
+    let unread = report.inventory.unread.len();
+    if unread > 0 {
+        ui.warn(&format!("{unread} of AWS's answers are missing; the inventory says which"));
     }
     Ok(ExitCode::Ok)
 }

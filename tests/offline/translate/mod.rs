@@ -11,6 +11,7 @@ mod files;
 mod golden;
 mod independent;
 mod lawful;
+mod lights;
 mod pipelines;
 mod sandbox;
 mod team;

@@ -169,8 +169,10 @@ async fn what_is_refused_is_unknown_and_not_absent() {
     assert_eq!(unknown, ["GetAutoTerminationPolicy", "GetManagedScalingPolicy", "ListSecurityConfigurations"]);
     let inventory = inventory::inventory("1", region, jiff::Timestamp::UNIX_EPOCH, None, &account);
     assert_eq!(inventory.unread.len(), 3);
+    let options = plumb_core::translate::TranslationOptions::new(Vec::new());
+    let report = plumb_core::migrate::exit::report(inventory, &account, &options, None);
     assert!(
-        plumb_core::render::emr::text(&inventory, 100).contains("Not read, and so not known:\n  ! GetAutoTermination")
+        plumb_core::render::emr::text(&report, 100).contains("Not read, and so not known:\n  ! GetAutoTermination")
     );
     // A cluster that AWS forgets while it is read is gone, and nothing else is.
     let gone =

@@ -20,7 +20,9 @@ async fn is_six_pipelines_of_which_nothing_is_unknown() {
     let account = reading::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
     assert!(account.unknown.is_empty(), "{:?}", account.unknown);
     let inventory = inventory::inventory("123456789012", REGION, now, None, &account);
-    let shown: Value = serde_json::from_str(&plumb_core::render::emr::json(&inventory).unwrap()).unwrap();
+    let options = plumb_core::translate::TranslationOptions::new(Vec::new());
+    let report = plumb_core::migrate::exit::report(inventory, &account, &options, None);
+    let shown: Value = serde_json::from_str(&plumb_core::render::emr::json(&report).unwrap()).unwrap();
     let pipelines = shown["pipelines"].as_array().unwrap();
     let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline["name"].as_str().unwrap()).collect();
     let six = ["bau-attribution", "bau-audience", "bau-churn", "bau-export", "bau-insights", "bau-revenue"];

@@ -9,15 +9,17 @@ mod history;
 pub mod input;
 pub mod pattern;
 mod pipeline;
+pub mod proposal;
 mod raw;
 pub mod request;
 pub mod serverless;
 mod summary;
+pub mod support;
 pub mod written;
 
 pub use depends::Depends;
 pub use history::Spread;
 pub use pipeline::{Bootstrap, ClusterRun, Configuration, EmrFailure, Nodes, Pipeline, PipelineStep};
-pub use raw::{ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ServerlessApplication};
+pub use raw::{ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ServerlessApplication, text};
 pub use serverless::{EmrApplication, Job};
 pub use summary::{Inventory, SecurityConfiguration, UnreadPart, inventory};

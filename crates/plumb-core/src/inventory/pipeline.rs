@@ -113,6 +113,13 @@ pub struct ClusterRun {
     pub normalized_instance_hours: u64,
 }
 
+impl ClusterRun {
+    /// Whether it failed, or had a step that did.
+    pub fn has_failed(&self) -> bool {
+        self.failed_steps > 0 || self.state == "TERMINATED_WITH_ERRORS"
+    }
+}
+
 /// Something that failed, in EMR's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EmrFailure {

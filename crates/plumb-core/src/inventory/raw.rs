@@ -90,6 +90,13 @@ impl RawCluster {
     }
 }
 
+impl ServerlessApplication {
+    /// `00f8…`.
+    pub fn id(&self) -> String {
+        text(&self.described, "/applicationId")
+    }
+}
+
 /// A text of an answer with no secret in it; empty where there is none.
 pub fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).map(detect::masked).unwrap_or_default()

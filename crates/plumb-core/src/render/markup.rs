@@ -1,12 +1,29 @@
 //! Text that means nothing to HTML or XML, and the head that every page of ours has.
 
 use super::value::visible;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 /// The start of a page that needs nothing else and may do nothing: no script, no address that is loaded, no form.
 pub(super) fn page(title: &str, style: &str) -> String {
+    head(title, style, "")
+}
+
+/// The same of a page that ends with [`script`]: this one text may run, and nothing else, wherever it stands.
+pub(super) fn page_with(title: &str, style: &str, script: &str) -> String {
+    head(title, style, &format!(" script-src 'sha256-{}';", STANDARD.encode(Sha256::digest(script))))
+}
+
+/// The script of [`page_with`], as it stands before the end of the body.
+pub(super) fn script(script: &str) -> String {
+    format!("<script>{script}</script>\n")
+}
+
+fn head(title: &str, style: &str, scripts: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline';{scripts} \
          form-action 'none'; base-uri 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{}</title>\n<style>{style}</style>\n</head>\n<body>\n",

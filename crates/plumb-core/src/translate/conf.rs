@@ -56,6 +56,9 @@ impl Wants {
 
     /// Tells which settings for all tasks have no effect: every task has one of its own.
     pub fn hidden(&self, book: &mut Book, tasks: &[&Wants]) {
+        if tasks.is_empty() {
+            return;
+        }
         for (what, field) in &self.set_by {
             if tasks.iter().all(|task| task.set_by.contains_key(what)) {
                 book.overridden(field);

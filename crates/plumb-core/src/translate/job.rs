@@ -443,7 +443,8 @@ pub(super) fn job(
         tasks.push(task);
     }
     // What holds the place of a step runs on no cluster of its own.
-    let all: Vec<&Wants> = made.iter().filter(|m| !m.application.fails()).map(|m| &m.application.wants).collect();
+    let real = made.iter().filter(|m| !m.application.fails());
+    let all: Vec<&Wants> = real.map(|m| &m.application.wants).collect();
     library::about_nothing(book, &common.base, &all);
     common.base.hidden(book, &all);
     if clusters.len() > 1 {

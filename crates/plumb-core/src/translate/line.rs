@@ -132,6 +132,8 @@ fn drop(book: &mut Book, at: &At<'_>, why: &str) -> CommandOutcome {
     CommandOutcome::Nothing
 }
 
+/// Where the tasks are that stand for steps which were not translated: nothing is there, so they fail.
+pub(super) const UNTRANSLATED: &str = "/Workspace/plumb/untranslated/";
 /// What the job does until a person has decided about a step.
 pub(super) const FAILS: &str = "a task in its place that fails, and says so";
 /// The longest description of a task, in characters: the Jobs API takes 1000 bytes.
@@ -142,7 +144,7 @@ pub(super) fn failing(place: &TargetPaths<'_>, step: &str, why: &str) -> applica
     let key = place.task.trim_start_matches("tasks[").trim_end_matches(']');
     let said = format!("Fails until a person says what takes the place of the step `{step}`: {why}");
     let said: String = said.chars().take(LONGEST_DESCRIPTION).collect();
-    let path = format!("/Workspace/plumb/untranslated/{key}-needs-a-person");
+    let path = format!("{UNTRANSLATED}{key}-needs-a-person");
     let mut task = application::SparkTask::default();
     task.task.insert("description".into(), json!(said));
     task.task.insert("notebook_task".into(), json!({ "notebook_path": path }));

@@ -20,8 +20,10 @@ const LEGACY: &str = "manifests/bau-audience/legacy.yaml";
 const LEGACY_DAG: &str = "manifests/airflow/legacy-audience.yaml";
 const PRICES: &str = "manifests/prices.yaml";
 /// Where the new job writes until the cutover, and after it.
-const SHADOW: &str = "s3://acme-shadow/audience/";
-const REAL: &str = "s3://acme-lake/marts/audience/";
+const SHADOW: &str = "s3://acme-lake/plumb-shadow/acme-lake";
+const REAL: &str = "s3://acme-lake";
+/// Where the last task of the job begins, which copied files and needs a person.
+const COPIES: &str = "    - task_key: publish-segments\n";
 /// What both sides write, in the project's folder and in no commit.
 const LAKE: &str = "lake/audience";
 
@@ -96,25 +98,19 @@ spec: {dag_id: legacy_audience, source: external}      # its wave pauses it
     for file in [LEGACY, JOB, DAG, MIGRATION] {
         stage.write(file, &decided(&stage.read(file)?))?;
     }
+    // What copied files to a partner becomes a task of Airflow: the job has none for it.
     let text = stage.read(JOB)?;
-    let parameters = format!(
-        "  max_concurrent_runs: 1\n  parameters:\n    - {{name: month, default: \"\"}}\n    - {{name: output, default: \"{REAL}\"}}\n"
-    );
-    stage.write(JOB, &project::edited(&text, "  max_concurrent_runs: 1\n", &parameters)?)?;
+    let (kept, _) = text.split_once(COPIES).ok_or_else(|| Failure::error(format!("{JOB} has no task that copies")))?;
+    stage.write(JOB, kept)?;
     let text = stage.read(DAG)?.replace("  paused: true\n", "");
     let schedule = "spec:\n  schedule: {cron: \"0 3 2 * *\", timezone: Europe/Berlin}\n  start_date: 2020-01-01\n";
     let text = project::edited(&text, "spec:\n", schedule)?;
-    let run = format!("      run: \"${{resources.DatabricksJob.{PIPELINE}}}\"\n");
-    let told = format!("{run}      params: {{job_parameters: {{month: \"{{{{ ds[:7] }}}}\"}}}}\n");
-    stage.write(DAG, &project::edited(&text, &run, &told)?)?;
+    stage.write(DAG, &text)?;
     let text = reviewed_as(&stage.read(MIGRATION)?, MIGRATION, "audience", LAKE)?;
     let from = "  from:\n    dags: [AirflowDag/legacy-audience]\n";
     let text = project::edited(&text, "  from:\n", from)?;
-    let more = format!(
-        "  period: {{parameter: month, format: \"%Y-%m\"}}\n  shadow: {{parameters: {{output: \"{SHADOW}\"}}}}\n  requires: \
-         {{parity: {{passes: 2}}, greenRuns: 2}}\n  wave: \"1\"\n"
-    );
-    stage.write(MIGRATION, &(text.trim_end().to_owned() + "\n" + &more))
+    let more = "  requires: {parity: {passes: 2}, greenRuns: 2}\n  wave: \"1\"\n";
+    stage.write(MIGRATION, &(text.trim_end().to_owned() + "\n" + more))
 }
 
 /// A translated manifest without what it asks: Ben has answered, and leaves what stands there.

@@ -1,18 +1,26 @@
 //! Showing an EMR inventory: as text, as JSON, as one page of HTML.
 
+mod details;
 mod html;
+mod pictures;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use html::html;
 pub use text::text;
 
 use crate::inventory::{Depends, Inventory, Nodes, Pipeline, Spread};
+use crate::migrate::exit::{ExitCost, ExitReport, ExitTotals, ExitWave};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// The inventory as JSON, one member a line. Texts in it are as they are in the account, secrets apart.
-pub fn json(inventory: &Inventory) -> Result<String, serde_json::Error> {
-    let mut text = super::json::shown(&serde_json::to_string_pretty(inventory)?);
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn json(report: &ExitReport) -> Result<String, serde_json::Error> {
+    let mut text = super::json::shown(&serde_json::to_string_pretty(report)?);
     text.push('\n');
     Ok(text)
 }
@@ -73,10 +81,68 @@ fn nodes(nodes: &Nodes) -> String {
     format!("{} {} {unit} {}{storage}{scales}", nodes.role, counts.join(" + "), nodes.types.join(" | "))
 }
 
-/// How many runs of a pipeline failed, or had a step that did.
-fn failed(pipeline: &Pipeline) -> usize {
-    let failed = |run: &&crate::inventory::ClusterRun| run.failed_steps > 0 || run.state == "TERMINATED_WITH_ERRORS";
-    pipeline.runs.iter().filter(failed).count()
+/// What leaving takes, in a sentence or two.
+fn summary(totals: &ExitTotals) -> String {
+    if totals.pipelines == 0 {
+        return "Nothing is on EMR that AWS still knows.".to_owned();
+    }
+    let mut parts = vec![format!("{} automatic", totals.automatic)];
+    if totals.with_questions > 0 {
+        parts.push(format!("{} with questions", totals.with_questions));
+    }
+    if totals.rewrite > 0 {
+        parts.push(format!("{} to rewrite in part", totals.rewrite));
+    }
+    let unknown = totals.pipelines - totals.automatic - totals.with_questions - totals.rewrite;
+    if unknown > 0 {
+        parts.push(format!("{unknown} not known"));
+    }
+    let asked = if totals.questions > 0 {
+        format!(" {} to answer.", super::counted(totals.questions, "question", "questions"))
+    } else {
+        String::new()
+    };
+    let past = if totals.support_ended > 0 {
+        let are = if totals.support_ended == 1 { "is on a release" } else { "are on releases" };
+        format!(" {} {are} whose standard support has ended.", totals.support_ended)
+    } else {
+        String::new()
+    };
+    format!("{}: {}.{asked}{past}", super::counted(totals.pipelines, "pipeline", "pipelines"), parts.join(", "))
+}
+
+/// `about 12 – 14 USD a run, 52 – 60 USD in the last 30 days`.
+fn money(cost: &ExitCost) -> String {
+    let amount = |of| format!("{} {}", super::cost::amount(of), cost.currency);
+    let run = cost.run.map(|run| format!("about {} a run", amount(run)));
+    let month = cost.month.map(|month| format!("about {} in the last 30 days", amount(month)));
+    [run, month].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What a wave is made of: `3 pipelines, 1,204 hours, 5 questions, 1 to rewrite in part`.
+fn wave(one: &ExitWave) -> String {
+    let mut parts = vec![
+        super::counted(one.pipelines.len(), "pipeline", "pipelines"),
+        format!("{} hours", grouped(one.normalized_instance_hours)),
+        super::counted(one.questions, "question", "questions"),
+    ];
+    if one.rewrite > 0 {
+        parts.push(format!("{} to rewrite in part", one.rewrite));
+    }
+    parts.join(", ")
+}
+
+/// `1,204`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// What a pipeline is kept up by, in a few words.

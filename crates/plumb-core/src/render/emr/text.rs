@@ -1,14 +1,19 @@
 //! The inventory as text.
 
 use super::super::value::{columns, visible, wrapped};
-use super::{argument, dependencies, failed, head, length, life, minute, nodes, period, spread};
-use crate::inventory::{Depends, EmrApplication, Inventory, Pipeline, PipelineStep};
+use super::{argument, dependencies, head, length, life, minute, money, nodes, period, spread, summary, wave};
+use crate::inventory::support::{ReleaseSupport, SupportPhase};
+use crate::inventory::{Depends, EmrApplication, Pipeline, PipelineStep};
+use crate::migrate::exit::{ExitReport, ExitRow};
+use crate::translate::LightReason;
+use std::collections::BTreeMap;
 
 /// How many runs and failures of a pipeline are listed; how many more there are is said.
 const MOST: usize = 12;
 
 /// The inventory for a terminal of that many columns.
-pub fn text(inventory: &Inventory, width: usize) -> String {
+pub fn text(report: &ExitReport, width: usize) -> String {
+    let inventory = &report.inventory;
     let mut out = format!(
         "EMR of account {} in {}, read {} UTC\n\n{}\n{}\n",
         visible(&inventory.account),
@@ -17,17 +22,27 @@ pub fn text(inventory: &Inventory, width: usize) -> String {
         head(inventory),
         period(inventory),
     );
-    if !inventory.pipelines.is_empty() {
+    if !report.ranking.is_empty() {
+        out.push_str(&format!("{}\n\n", summary(&report.totals)));
+        out.push_str(&table(report));
         out.push('\n');
-        out.push_str(&table(&inventory.pipelines));
+        waves(&mut Block { out: &mut out, width }, report);
+        if !report.team_questions.is_empty() {
+            out.push_str("\nDecided once for all pipelines, by `spec.answers` of plumb.yaml, and not counted above:\n");
+            let mut block = Block { out: &mut out, width };
+            block.rows("", report.team_questions.iter().map(|what| format!("- {}", visible(what))));
+        }
     }
-    for one in &inventory.pipelines {
-        out.push('\n');
-        pipeline(&mut Block { out: &mut out, width }, one);
-    }
-    for one in &inventory.serverless {
-        out.push('\n');
-        application(&mut Block { out: &mut out, width }, one);
+    for row in &report.ranking {
+        let of =
+            |kind: &str, name: &str| row.of.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')) == Some(name);
+        let mut block = Block { out: &mut out, width };
+        block.out.push('\n');
+        if let Some(one) = inventory.pipelines.iter().find(|one| of("pipeline", &one.name)) {
+            pipeline(&mut block, row, one);
+        } else if let Some(one) = inventory.serverless.iter().find(|one| of("application", &one.id)) {
+            application(&mut block, row, one);
+        }
     }
     for one in &inventory.security_configurations {
         let mut block = Block { out: &mut out, width };
@@ -50,22 +65,41 @@ fn names(names: &[String]) -> String {
     if names.is_empty() { "(nobody)".to_owned() } else { names.join(", ") }
 }
 
-/// One row a pipeline.
-fn table(pipelines: &[Pipeline]) -> String {
-    let head = ["PIPELINE", "CLUSTERS", "LIVE", "RELEASE", "SPOT", "MEDIAN", "HOURS", "FAILED", "LAST RUN"];
+/// How long a release is supported, in a cell.
+fn support(support: &ReleaseSupport) -> String {
+    match (support.phase, support.standard_until, support.extended_until) {
+        (SupportPhase::Ended, ..) => "ended".to_owned(),
+        (SupportPhase::Extended, _, Some(until)) => format!("extended to {until}"),
+        (SupportPhase::Supported, Some(until), _) => format!("ends {until}"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// One row a pipeline, the costliest first.
+fn table(report: &ExitReport) -> String {
+    let head = [
+        "PIPELINE", "LIGHT", "HOURS", "RUNS", "FAILED", "LIVE", "MEDIAN", "SPOT", "RELEASE", "SUPPORT", "WAVE",
+        "LAST RUN",
+    ];
+    let of: BTreeMap<String, &Pipeline> =
+        report.inventory.pipelines.iter().map(|one| (format!("pipeline {}", one.name), one)).collect();
     let mut rows: Vec<Vec<String>> = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
-    for one in pipelines {
+    for row in &report.ranking {
+        let one = of.get(&row.of);
         let dash = || "-".to_owned();
         rows.push(vec![
-            visible(&one.name),
-            one.clusters.to_string(),
-            one.live.to_string(),
-            one.releases.first().map_or_else(dash, |release| visible(release)),
-            one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %")),
-            one.duration.as_ref().map_or_else(dash, |spread| length(spread.median)),
-            one.normalized_instance_hours.to_string(),
-            failed(one).to_string(),
-            one.last_run.map_or_else(dash, minute),
+            visible(&row.name),
+            row.light.as_ref().map_or_else(|| "not known".to_owned(), |light| light.says.clone()),
+            row.hours.map_or_else(dash, |hours| hours.to_string()),
+            row.runs.to_string(),
+            row.failed.to_string(),
+            one.map_or_else(dash, |one| one.live.to_string()),
+            one.and_then(|one| one.duration.as_ref()).map_or_else(dash, |spread| length(spread.median)),
+            one.map_or_else(dash, |one| one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %"))),
+            if row.support.release.is_empty() { dash() } else { visible(&row.support.release) },
+            support(&row.support),
+            row.wave.to_string(),
+            one.and_then(|one| one.last_run).map_or_else(dash, minute),
         ]);
     }
     let widths: Vec<usize> =
@@ -81,6 +115,24 @@ fn table(pipelines: &[Pipeline]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The proposed waves, and what ties the pipelines of each.
+fn waves(block: &mut Block<'_>, report: &ExitReport) {
+    let name: BTreeMap<&str, String> = report.ranking.iter().map(|row| (row.of.as_str(), visible(&row.name))).collect();
+    let name = |of: &str| name.get(of).cloned().unwrap_or_default();
+    block.out.push_str("Proposed waves: no path crosses from one to another\n");
+    for one in &report.waves {
+        let names: Vec<String> = one.pipelines.iter().map(|of| name(of)).collect();
+        block.row(&format!("wave {}", one.number), &format!("{}: {}", wave(one), names.join(", ")));
+        let inside = report.ties.iter().filter(|tie| one.pipelines.contains(&tie.from));
+        for (at, tie) in inside.clone().take(MOST).enumerate() {
+            let how = if tie.sure { "" } else { " (perhaps)" };
+            let text = format!("{} > {}{how}: {}", name(&tie.from), name(&tie.to), visible(&tie.path));
+            block.row(if at == 0 { "paths" } else { "" }, &text);
+        }
+        more(block, inside.count());
+    }
 }
 
 /// Rows under a title. A label is at most as wide as its column.
@@ -122,8 +174,21 @@ impl Block<'_> {
     }
 }
 
-fn pipeline(block: &mut Block<'_>, one: &Pipeline) {
+/// The light with its reasons, support and cost.
+fn assessed(block: &mut Block<'_>, row: &ExitRow) {
+    block.row("light", row.light.as_ref().map_or("not known", |light| light.says.as_str()));
+    let line = |one: &LightReason| format!("- {}: {}", visible(&one.what), visible(&one.why));
+    if let Some(light) = &row.light {
+        block.rows("to rewrite", light.rewrite.iter().map(line));
+        block.rows("to decide", light.questions.iter().map(line));
+    }
+    block.row("support", &format!("{}: {}", visible(&row.support.release), row.support.says));
+    block.row("cost", &row.cost.as_ref().map(money).unwrap_or_default());
+}
+
+fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
     block.title("pipeline", &one.name);
+    assessed(block, row);
     block.rows("named", one.patterns.iter().map(|pattern| visible(pattern)));
     let live = if one.live > 0 { format!(", {} live", one.live) } else { String::new() };
     let last = one.last_run.map(|time| format!(", last run {}", minute(time))).unwrap_or_default();
@@ -204,8 +269,9 @@ fn step(block: &mut Block<'_>, one: &PipelineStep) {
     block.row("", &format!("$ {}", words.join(" ")));
 }
 
-fn application(block: &mut Block<'_>, one: &EmrApplication) {
+fn application(block: &mut Block<'_>, row: &ExitRow, one: &EmrApplication) {
     block.title("EMR Serverless application", &one.name);
+    assessed(block, row);
     block.row("id", &visible(&format!("{} {}", one.id, one.state)));
     let architecture = one.architecture.as_deref().unwrap_or_default();
     block.row("release", &visible(&[&one.release, &one.kind, architecture].join(" ")));
