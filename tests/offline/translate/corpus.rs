@@ -22,11 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// At least as many pipelines are in the corpus.
 const PIPELINES: usize = 32;
 /// The median of what a pipeline asks where nothing is answered. It only falls; the goal is 4.
-const MEDIAN: usize = 11;
-/// Values of which nobody reads what became of them. It only falls; the goal is none.
-const LOST: usize = 207;
+const MEDIAN: usize = 4;
+/// Values of which nobody reads what became of them.
+const LOST: usize = 0;
 /// Questions that a pipeline asks again in the same words. It only falls; the goal is none.
-const REPEATED: usize = 10;
+const REPEATED: usize = 0;
 /// Dates of an old run that stand in a manifest without a question above their line. There is none.
 const STALE: usize = 0;
 /// What is wanted of a pipeline by its `wants` and is not so. There is nothing.
@@ -81,6 +81,8 @@ impl Case {
             let part = Part { place: format!("dag.{place}"), value: word.clone(), word, is_whole: true };
             let wrong = match shown.fate(&part, None, &known) {
                 ReadFate::Wrong(wrong) => wrong,
+                // The report says that it went nowhere, and why.
+                _ if shown.is_dropped(&part.place) => return None,
                 // The name of the DAG is the old one's: where it stands it stands as it is.
                 _ if place == "dag_id" => return None,
                 _ => {
@@ -173,7 +175,7 @@ fn others(value: &Value) -> Vec<Value> {
         &["TERMINATE_CLUSTER", "CANCEL_AND_WAIT", "CONTINUE"],
         &["Instances", "VCPU", "InstanceFleetUnits"],
         &["SWITCH_TO_ON_DEMAND", "TERMINATE_CLUSTER"],
-        &["gp3", "io1", "st1"],
+        &["gp2", "gp3", "io1", "st1"],
     ];
     let figures = |number: f64| [number + 1.0, number * 3.0 + 2.0, number * 40.0 + 7.0];
     // Counts stay whole: the API has them so.

@@ -1,6 +1,8 @@
 //! Whether a value is lost, told by what people read alone: the manifests' texts and the report. The account of the
 //! translation is not asked; it may be wrong.
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,16 +42,21 @@ pub struct Shown {
     dropped: BTreeSet<String>,
     /// The questions: the text, and the place that it is about.
     questions: Vec<(String, String)>,
-    /// Why something was dropped, all in one.
+    /// Why something was dropped, and what became of the release, all in one.
     reasons: String,
+    /// Words that the report says were left out of a value: the word, and the value's place.
+    left_out: Vec<(String, String)>,
+    /// When DAGs start.
+    starts: Vec<Timestamp>,
 }
 
 impl Shown {
     /// Reads the texts of manifests and the report.
     pub fn of(manifests: &BTreeMap<String, String>, report: &str) -> Shown {
-        let mut all = BTreeSet::new();
+        let (mut all, mut starts) = (BTreeSet::new(), Vec::new());
         for text in manifests.values() {
             let read: Value = serde_yaml::from_str(text).unwrap();
+            starts.extend(start(&read["spec"]));
             let mut own = BTreeSet::new();
             collect(&read["spec"], &mut own);
             let parameters = read["spec"]["parameters"].as_array().into_iter().flatten();
@@ -64,18 +71,23 @@ impl Shown {
             rest.split("\n## ").next().unwrap_or_default()
         };
         let lines = section("Dropped").lines().filter(|line| line.starts_with("- "));
-        let (mut dropped, mut reasons) = (BTreeSet::new(), String::new());
+        let (mut dropped, mut reasons, mut left_out) = (BTreeSet::new(), loose(section("Runtimes")), Vec::new());
         for line in lines {
             let (why, places) = line.split_once(": `").unwrap_or((line, ""));
             reasons.push_str(&loose(why));
             reasons.push('\n');
-            dropped.extend(places.trim_end_matches('`').split("`, `").map(str::to_owned));
+            for one in places.trim_end_matches('`').split("`, `") {
+                match one.split_once("` of `") {
+                    Some((word, place)) => left_out.push((loose(word), place.to_owned())),
+                    None => drop(dropped.insert(one.to_owned())),
+                }
+            }
         }
         let questions = section("Decisions").split("\n### Decision ").skip(1).map(|block| {
             let place = block.lines().find_map(|line| line.strip_prefix("- EMR: `")).unwrap_or_default();
             (loose(block), place.trim_end_matches('`').to_owned())
         });
-        Shown { manifests: all, dropped, questions: questions.collect(), reasons }
+        Shown { manifests: all, dropped, questions: questions.collect(), reasons, left_out, starts }
     }
 
     /// Whether the report says by its place that it was dropped.
@@ -144,8 +156,13 @@ impl Shown {
         if *is_whole && (self.is_dropped(place) || self.is_asked(place))
             || self.is_quoted(value, place)
             || self.is_quoted(word, place)
+            || self.left_out.iter().any(|(words, at)| at == place && has(words, &loose(word)))
         {
             return ReadFate::Said;
+        }
+        // The same time, as the zone of the schedule has it.
+        if place == "dag.start_date" && word.parse().is_ok_and(|time: Timestamp| self.starts.contains(&time)) {
+            return ReadFate::Written;
         }
         let is_name = place.ends_with(".Name") || place.ends_with(".name");
         if is_name && self.is_named(value, &case.varying) || self.has_word(word, place, case) {
@@ -261,6 +278,13 @@ fn collect(value: &Value, out: &mut BTreeSet<String>) {
             out.insert(loose(&text(scalar)));
         }
     }
+}
+
+/// When a DAG starts: its manifest says it in the zone of its schedule.
+fn start(spec: &Value) -> Option<Timestamp> {
+    let zone = spec["schedule"]["timezone"].as_str().unwrap_or("UTC");
+    let start: DateTime = spec["start_date"].as_str()?.parse().ok()?;
+    Some(start.in_tz(zone).ok()?.timestamp())
 }
 
 /// The last member of a place.

@@ -15,3 +15,4 @@ mod lights;
 mod pipelines;
 mod sandbox;
 mod team;
+mod told;

@@ -4,7 +4,9 @@ use super::counted;
 use super::manifest::order;
 use super::markdown::code;
 use super::value::{is_hidden, push_escape, visible};
-use crate::translate::{Fate, RecoveredValue, TranslatedManifest, Translation, TranslationDecision, find};
+use crate::translate::{
+    Fate, Minor, RecoveredValue, RuntimeChange, TranslatedManifest, Translation, TranslationDecision, find,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -182,6 +184,13 @@ pub fn report(translation: &Translation, since: &Since) -> String {
     if translation.documents.is_empty() {
         out.push_str("None.\n");
     }
+    if !translation.runtimes.is_empty() {
+        out.push_str("\n## Runtimes\n\n");
+        for RuntimeChange { release, from, runtime, to } in &translation.runtimes {
+            let spark = |(major, minor): &Minor| format!("Spark {major}.{minor}");
+            out.push_str(&format!("- {}, {}: {}, {}\n", code(release), spark(from), code(runtime), spark(to)));
+        }
+    }
     let shown = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |v| code(&v.to_string()));
     if !since.kept.is_empty() {
         out.push_str("\n## Kept\n\nWhat people have otherwise than EMR says.\n\n");
@@ -229,6 +238,9 @@ pub fn report(translation: &Translation, since: &Since) -> String {
         for gone in words {
             whys.entry(&gone.why).or_default().push(format!("{} of {}", code(&gone.word), code(field)));
         }
+    }
+    for (member, why) in &translation.account.of_dag {
+        whys.entry(why).or_default().push(code(member));
     }
     let list = |fields: &[&str]| fields.iter().map(|f| code(f)).collect::<Vec<_>>().join(", ");
     out.push_str("\n## Dropped\n\n");

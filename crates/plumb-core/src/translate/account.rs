@@ -2,6 +2,7 @@
 
 use super::answers::{TeamAnswer, TeamQuestion};
 use super::paths::KnownPaths;
+use super::runtime::RuntimeChange;
 use crate::detect::masked;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -121,6 +122,8 @@ pub struct Account {
     /// Of values that consist of several words (options of the Java machine, packages): the words that were left out,
     /// each with its reason. What became of the rest is the value's own fate.
     pub left_out: BTreeMap<String, Vec<DroppedWord>>,
+    /// What the old DAG says and has no place on the other side: the member, and why.
+    pub of_dag: BTreeMap<String, String>,
 }
 
 /// A word of a value that has no place on the other side.
@@ -175,6 +178,8 @@ pub(super) struct Book {
     pub decisions: Vec<TranslationDecision>,
     /// What plumb.yaml could answer for all pipelines and does not.
     pub team: BTreeMap<TeamAnswer, TeamQuestion>,
+    /// The runtimes that take the place of releases.
+    pub runtimes: Vec<RuntimeChange>,
     /// The address of the document that is being made.
     pub document: String,
     /// Paths that only EMR has.
@@ -203,11 +208,33 @@ impl Book {
 
     /// One word of the value has no place on the other side; the value's own fate is told apart.
     pub fn leave_out(&mut self, at: &At<'_>, word: &str, why: impl Into<String>) {
-        let gone = DroppedWord { word: masked(word), why: why.into() };
-        let words = self.account.left_out.entry(at.field.clone()).or_default();
+        self.left_out(&at.field, DroppedWord { word: masked(word), why: why.into() });
+    }
+
+    fn left_out(&mut self, field: &str, gone: DroppedWord) {
+        let words = self.account.left_out.entry(field.to_owned()).or_default();
         if !words.contains(&gone) {
             words.push(gone);
         }
+    }
+
+    /// A part of a value was accounted for as a value of its own: what became of it is told as of a word of the whole. The
+    /// whole value's own fate stays.
+    pub fn part_of(&mut self, part: &str, whole: &At<'_>, word: &str) {
+        for gone in self.account.left_out.remove(part).unwrap_or_default() {
+            self.left_out(&whole.field, gone);
+        }
+        if let Some(Fate::Dropped { why }) = self.account.fates.remove(part) {
+            self.leave_out(whole, word, why);
+        }
+        for decision in self.decisions.iter_mut().filter(|decision| decision.field == part) {
+            decision.field.clone_from(&whole.field);
+        }
+    }
+
+    /// The old DAG says something that has no place on the other side.
+    pub fn dropped_of_dag(&mut self, member: &str, why: &str) {
+        self.account.of_dag.insert(format!("dag.{member}"), why.to_owned());
     }
 
     /// The same for a member, where it is there.

@@ -72,12 +72,28 @@ pub(super) fn submit(
     if let Some(first) = line.ats.first() {
         book.account.put(first, &task_fate(place));
     }
+    // Of options that share one value each is accounted for by itself.
+    let texts: Vec<Value> = rest.words.iter().map(|word| json!(word)).collect();
+    let is_part = |at: &At<'_>| book.account.fates.contains_key(&at.field);
+    let parts: Vec<bool> = rest.ats.iter().map(is_part).collect();
+    let part = |i: usize, at: &At<'_>| At { field: format!("{}\u{0}{i}", at.field), value: &texts[i] };
+    let ats = rest.ats.iter().enumerate().map(|(i, at)| if parts[i] { part(i, at) } else { at.clone() });
+    let own = CommandLine { words: rest.words.clone(), ats: ats.collect() };
     for opt in &parsed.options {
-        let (flag, value) = (&rest.ats[opt.words.0], &rest.ats[opt.words.1]);
+        let (flag, value) = (&own.ats[opt.words.0], &own.ats[opt.words.1]);
         option(book, opt, value, &parsed, place, &mut made);
         same_fate(book, flag, value);
     }
-    without_packages(book, &rest, &parsed, base, &made);
+    without_packages(book, &own, &parsed, base, &made);
+    for opt in parsed.options.iter().filter(|opt| parts[opt.words.1]) {
+        let (first, last) = opt.words;
+        let whole = &rest.ats[last];
+        if first != last {
+            book.account.fates.remove(&own.ats[first].field);
+        }
+        book.part_of(&own.ats[last].field, whole, &detect::masked_arguments(&rest.words[first..=last]).join(" "));
+        made.wants.part_of(&own.ats[last].field, &whole.field);
+    }
     let parameters = arguments(book, &rest, &parsed, place, &mut made);
     main(book, &rest, &parsed, parameters, place, &mut made);
     Ok(made)

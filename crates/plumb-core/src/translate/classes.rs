@@ -75,8 +75,8 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, want
             &["nothing", "a cluster policy or pool for each team", "separate jobs"],
             cluster,
         ),
-        (_, name) if name.starts_with("hudi") => conf::tables(book, at, "Hudi", place),
-        (_, name) if name.starts_with("iceberg") => conf::tables(book, at, "Iceberg", place),
+        (_, name) if name.starts_with("hudi") => conf::tables(book, at, "Hudi", &texts(&members), place),
+        (_, name) if name.starts_with("iceberg") => conf::tables(book, at, "Iceberg", &texts(&members), place),
         (_, name) if of_others(name) => {
             book.dropped(at, format!("`{name}` configures a part of Hadoop that Databricks does not have"));
         }
@@ -96,6 +96,11 @@ fn one(book: &mut Book, at: &At<'_>, parent: &str, place: &TargetPaths<'_>, want
     if let Some(at) = name_at {
         book.dropped(&at, "the classification's name: its properties have been dealt with one by one");
     }
+}
+
+/// Properties as texts.
+fn texts(members: &[(&str, At<'_>)]) -> Vec<(String, String)> {
+    members.iter().map(|(key, at)| ((*key).to_owned(), at.text().unwrap_or_default())).collect()
 }
 
 fn ask(book: &mut Book, at: &At<'_>, what: String, why: &str, options: &[&str], place: &str) {

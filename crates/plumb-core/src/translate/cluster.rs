@@ -427,12 +427,14 @@ fn bootstrap(
         };
         let what =
             format!("what takes the place of the bootstrap action `{}` ({}){does}", masked(&name), masked(&path));
+        let with =
+            |what: &str| format!("{what}, with the arguments `{}`", crate::detect::masked_arguments(&args).join(" "));
         if theirs {
+            let what = if args.is_empty() { what } else { with(&what) };
             let why = "it is EMR's own, and changes what only EMR has";
             book.ask(&at, Ask { what, why, options: &options, default: "left out", place: place.clone() });
         } else if !args.is_empty() {
-            let shown: Vec<String> = crate::detect::masked_arguments(&args);
-            let what = format!("{what}, with the arguments `{}`", shown.join(" "));
+            let what = with(&what);
             let why = "init scripts get no arguments; and these run as root on Ubuntu, not as hadoop on Amazon Linux";
             let default = "left out: write a script that calls it with its arguments";
             book.ask(&at, Ask { what, why, options: &options, default, place: place.clone() });

@@ -1,13 +1,13 @@
 //! Spark properties and variables of the environment: what becomes of each, and what they ask of cluster and task.
 
-use super::account::{Ask, At, Book};
+use super::account::{Ask, At, Book, TranslationDecision};
 use super::java::{self, JavaVerdict};
 use super::pins::DriverZone;
 use super::rules::{PropertyVerdict, SIZED, verdict};
 use super::runtime::Runtime;
 use super::sizing::ServerlessSizing;
 use super::{catalog, library};
-use crate::detect::{holds_secret, is_taken, masked};
+use crate::detect::{holds_secret, is_taken, masked, masked_value};
 use crate::manifest::Answers;
 use plumb_model::address::slug;
 use serde_json::{Value, json};
@@ -35,6 +35,14 @@ pub(super) struct Wants {
 }
 
 impl Wants {
+    /// Takes the place of a part of a value as the place of the whole.
+    pub fn part_of(&mut self, part: &str, whole: &str) {
+        let listed = self.repositories.iter_mut().chain(&mut self.exclusions).map(|(field, _)| field);
+        for field in self.set_by.values_mut().chain(listed).filter(|field| *field == part) {
+            whole.clone_into(field);
+        }
+    }
+
     /// Sets what a field sets; one that set it before has had no effect.
     fn set(&mut self, book: &mut Book, at: &At<'_>, place: String, value: &str) {
         let map = if place.contains(".spark_env_vars.") { &mut self.env } else { &mut self.conf };
@@ -128,7 +136,7 @@ pub(super) fn property(
             );
         }
         PropertyVerdict::Catalog => catalog::setting(book, at, key, place, wants),
-        PropertyVerdict::Tables(format) => tables(book, at, format, place),
+        PropertyVerdict::Tables(format) => tables(book, at, format, &[(key.to_owned(), value.to_owned())], place),
         PropertyVerdict::Repositories => {
             wants.repositories = Some((at.field.clone(), listed(value)));
             wants.replaces(book, at, key.to_owned());
@@ -212,10 +220,30 @@ pub(super) fn listed(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned).collect()
 }
 
-/// Asks how tables of a format are read; the settings for that format share the question.
-pub(super) fn tables(book: &mut Book, at: &At<'_>, format: &str, place: &TargetPaths<'_>) {
+/// Asks how tables of a format are read; the settings for that format share the question, which lists them.
+pub(super) fn tables(
+    book: &mut Book,
+    at: &At<'_>,
+    format: &str,
+    settings: &[(String, String)],
+    place: &TargetPaths<'_>,
+) {
+    let start = format!("how {format}'s tables are read and written without these settings: ");
+    let is_same = |decision: &&mut TranslationDecision| decision.what.starts_with(&start);
+    let before = book.decisions.iter_mut().find(is_same);
+    let mut what = before.as_ref().map_or(start.clone(), |decision| decision.what.clone());
+    for (key, value) in settings {
+        let shown = format!("`{}={}`", masked(key), masked_value(key, value));
+        if !what.contains(&shown) {
+            let comma = if what == start { "" } else { ", " };
+            what.push_str(&format!("{comma}{shown}"));
+        }
+    }
+    if let Some(before) = before {
+        before.what.clone_from(&what);
+    }
     let ask = Ask {
-        what: format!("how {format}'s tables are read and written"),
+        what,
         why: "the runtimes have no catalog or extension of it, and one that is brought along clashes with Unity Catalog",
         options: &[
             "convert the tables to Delta",

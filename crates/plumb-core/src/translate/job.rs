@@ -16,7 +16,7 @@ use super::recurring::{RecurringStep, recurring};
 use super::runtime::{Choice, Minor};
 use super::shape::{ClusterCapacity, Size};
 use super::steps::{self, ScriptPart, ScriptRun, StepForm, StepPlans, StepRun, plans};
-use crate::detect::masked;
+use crate::detect::{masked, masked_value};
 use plumb_model::address::slug;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -285,11 +285,25 @@ fn step(book: &mut Book, at: &At<'_>, run: &StepRun<'_>, place: &TargetPaths<'_>
         StepRun::Script(_) => return None,
     };
     let CommandOutcome::Task(application) = outcome else { return None };
-    if !application.fails() {
+    if application.fails() {
+        with_properties(book, at);
+    } else {
         let key = place.task.trim_start_matches("tasks[").trim_end_matches(']');
         around_command(book, at, key);
     }
     Some(*application)
+}
+
+/// Whoever translates a step by hand has to know its properties too.
+fn with_properties(book: &mut Book, at: &At<'_>) {
+    let properties = at.path("Config.Properties").map(|at| at.members()).unwrap_or_default();
+    let shown =
+        |(key, at): &(&str, At<'_>)| format!("{}={}", masked(key), masked_value(key, &at.text().unwrap_or_default()));
+    let shown: Vec<String> = properties.iter().map(shown).collect();
+    let asked = book.decisions.iter_mut().rev().find(|decision| decision.field == at.field);
+    if let (Some(asked), [_, ..]) = (asked, shown.as_slice()) {
+        asked.why.push_str(&format!("; its properties were {}", shown.join(", ")));
+    }
 }
 
 /// What else a step says beside its command.
@@ -362,6 +376,7 @@ pub(super) fn job(
     if !parallel {
         goes_on(book, made);
     }
+    without_followers(book, made, parallel);
     let link = |m: &StepTask<'_>| TaskLink { key: m.key.clone(), stops: m.stops, binds: m.binds };
     let order: Vec<TaskLink> = made.iter().map(link).collect();
     let chain = if parallel { vec![super::flow::TaskDependencies::default(); made.len()] } else { chain(&order) };
@@ -409,14 +424,12 @@ pub(super) fn job(
             limits(task, &made.application, common.base.max_retries);
         }
     }
-    let all: Vec<&Wants> = made.iter().map(|m| &m.application.wants).collect();
+    // What holds the place of a step runs on no cluster of its own.
+    let real = made.iter().filter(|m| !m.application.fails());
+    let all: Vec<&Wants> = real.map(|m| &m.application.wants).collect();
     library::about_nothing(book, &common.base, &all);
     // What is set for all tasks is hidden where those that run set it otherwise: one that fails has no settings.
-    let running = made.iter().filter(|m| !m.application.fails()).map(|m| &m.application.wants);
-    let running: Vec<&Wants> = running.collect();
-    if !running.is_empty() {
-        common.base.hidden(book, &running);
-    }
+    common.base.hidden(book, &all);
     if clusters.len() > 1 {
         let ask = Ask {
             what: format!("whether the tasks need {} clusters", clusters.len()),
@@ -522,6 +535,7 @@ fn scratch(book: &mut Book, root: &At<'_>) -> Option<Value> {
     }
     let list = |set: &BTreeSet<String>| set.iter().map(|p| masked(p)).collect::<Vec<_>>().join("`, `");
     let settings = list(&book.paths.settings);
+    let addresses: BTreeSet<String> = book.paths.scratch.iter().map(|path| format!("hdfs://{path}")).collect();
     let also = match (book.paths.is_parameter, settings.is_empty()) {
         (true, false) => format!("; change with it what takes no parameter: `{settings}`"),
         _ => String::new(),
@@ -537,7 +551,7 @@ fn scratch(book: &mut Book, root: &At<'_>) -> Option<Value> {
         _ => format!("parameters[{SCRATCH}].default"),
     };
     let ask = Ask {
-        what: format!("where the tasks keep what was in the cluster's HDFS: `{}`{also}", list(&book.paths.scratch)),
+        what: format!("where the tasks keep what was in the cluster's HDFS: `{}`{also}", list(&addresses)),
         why: &format!("job clusters have no HDFS; {kept}"),
         options: &["a volume", "a folder in S3, which its rules empty"],
         default: &format!("`{default}`, a volume that somebody has to make"),
@@ -561,6 +575,23 @@ fn goes_on(book: &mut Book, made: &[StepTask<'_>]) {
     };
     let at = first.at.get("ActionOnFailure").unwrap_or_else(|| first.at.clone());
     book.note(&at, ask);
+}
+
+/// What EMR did after a failure has no effect where nothing waits for the step.
+fn without_followers(book: &mut Book, made: &[StepTask<'_>], parallel: bool) {
+    let last = made.last().map(|task| task.at.field.as_str());
+    for task in made {
+        let why = if parallel {
+            "all tasks start together: none waits for another"
+        } else if Some(task.at.field.as_str()) == last {
+            "nothing comes after the last step: its failure is the run's"
+        } else {
+            continue;
+        };
+        if let Some(action) = task.at.get("ActionOnFailure") {
+            book.withdrawn(&action.field, why);
+        }
+    }
 }
 
 fn new_cluster(common: &Common<'_>, own: &SharedCluster) -> Value {

@@ -55,7 +55,7 @@ pub use light::{Light, LightEffort, LightReason, light_of};
 pub use pipeline::{EmrSource, pipeline};
 pub use place::find;
 pub use places::writes;
-pub use runtime::{Minor, Runtime, listed, supported};
+pub use runtime::{Minor, Runtime, RuntimeChange, listed, supported};
 pub use shadow::OUTPUT_ROOT;
 
 use crate::detect;
@@ -131,6 +131,8 @@ pub struct Translation {
     pub decisions: Vec<TranslationDecision>,
     /// What plumb.yaml could answer for all pipelines and does not: at most one of each [`TeamAnswer`], in its order.
     pub team: Vec<TeamQuestion>,
+    /// The runtimes that take the place of EMR's releases.
+    pub runtimes: Vec<RuntimeChange>,
     /// Where the manifests name `${var.output_root}`, the place that it may be: nothing is there yet.
     pub output_root: Option<String>,
     pub account: Account,
@@ -157,6 +159,7 @@ pub fn translate(input: &Value, options: &TranslationOptions) -> Translation {
         documents,
         decisions: book.decisions,
         team: book.team.into_values().collect(),
+        runtimes: book.runtimes,
         output_root: None,
         account: book.account,
         recovered: Vec::new(),
@@ -246,6 +249,7 @@ fn nothing_runs(book: &mut Book) {
     let is_moot = |d: &TranslationDecision| !of_steps(&d.field) || d.place.starts_with(CLUSTER);
     book.withdraw(is_moot, "it would shape the job's cluster, and no job is written");
     book.team.clear();
+    book.runtimes.clear();
 }
 
 /// Escapes what is plumb's, and adds what stands around the jobs.
@@ -395,6 +399,15 @@ fn runtime_of(
     };
     if !at.field.is_empty() {
         book.translated(at, place);
+    }
+    let change = RuntimeChange {
+        release: detect::masked(&label),
+        from: release.spark,
+        runtime: choice.runtime.key.clone(),
+        to: choice.runtime.spark,
+    };
+    if !label.is_empty() && !book.runtimes.contains(&change) {
+        book.runtimes.push(change);
     }
     Some((choice, release.spark))
 }

@@ -21,8 +21,16 @@ pub(super) fn take(book: &mut Book, root: &At<'_>, spec: &mut Value, old: &OldDa
     if let Some(start) = old.start_date.as_deref().and_then(|at| local(at, zone.as_deref().unwrap_or("UTC"))) {
         spec["start_date"] = json!(start);
     }
-    if let Some(catchup) = old.catchup.filter(|_| spec.get("schedule").is_some()) {
-        spec["catchup"] = json!(catchup);
+    if let Some(catchup) = old.catchup {
+        if spec.get("schedule").is_some() {
+            spec["catchup"] = json!(catchup);
+        } else {
+            book.dropped_of_dag("catchup", "without a schedule there is nothing to catch up");
+        }
+    }
+    if old.email_on_retry.is_some() {
+        let why = "the job writes when a run of it fails, and knows nothing of retries in Airflow";
+        book.dropped_of_dag("email_on_retry", why);
     }
     if let Some(most) = old.max_active_runs.filter(|most| *most > 0) {
         spec["max_active_runs"] = json!(most);

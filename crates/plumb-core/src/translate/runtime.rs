@@ -29,6 +29,18 @@ pub(super) struct Release {
     pub exact: bool,
 }
 
+/// The runtime that takes the place of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeChange {
+    /// `emr-6.15.0`.
+    pub release: String,
+    /// The release's Spark.
+    pub from: Minor,
+    /// The runtime's key, and its Spark.
+    pub runtime: String,
+    pub to: Minor,
+}
+
 /// What was chosen, and why a person has to look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {

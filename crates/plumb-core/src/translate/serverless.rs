@@ -266,7 +266,8 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
         } else {
             ("hive", "only Spark's applications can be translated")
         };
-        let line = CommandLine::within(&inner, vec![program.into()]);
+        let words = if driver.is_some() { vec![program.to_owned()] } else { hive(&inner) };
+        let line = CommandLine::within(&inner, words);
         let options = ["a SQL task with the query", "rewrite it for Spark", "retire it"];
         return match super::line::without(book, at, &line, place, why, &options) {
             CommandOutcome::Task(failing) => Some(*failing),
@@ -311,6 +312,17 @@ fn spark(book: &mut Book, at: &At<'_>, place: &TargetPaths<'_>, base: &Wants) ->
     let made = submit(book, at, &line, place, base).unwrap_or_else(|failing| *failing);
     book.account.fates.remove(&format!("{}.sparkSubmit", at.field));
     Some(made)
+}
+
+/// `jobDriver.hive` as the words of the command that does the same.
+fn hive(driver: &At<'_>) -> Vec<String> {
+    let mut words = vec!["hive".to_owned()];
+    let of = |member: &str| driver.path(&format!("hive.{member}")).and_then(|at| at.text());
+    for (option, member) in [("--init", "initQueryFile"), ("-f", "query")] {
+        words.extend(of(member).into_iter().flat_map(|text| [option.to_owned(), text]));
+    }
+    words.extend(of("parameters"));
+    words
 }
 
 /// The role of a run: on Databricks clusters have instance profiles, or rights are those of Unity Catalog.

@@ -60,6 +60,7 @@ pub(super) fn shape<'a>(book: &mut Book, root: &At<'a>, options: &TranslationOpt
     let spot = spot(root, &workers, limits.as_ref(), options);
     let size = size(book, &workers, limits.as_ref(), spot, options);
     let mut aws = market(book, &workers, limits.as_ref(), spot, options);
+    uncounted(book, root, limits.as_ref(), spot && bound(&workers, limits.as_ref()).is_none());
     let disks = given.map(|p| p.volumes.clone()).unwrap_or_default();
     volumes(book, &parts, given, &disks, &mut aws);
     let apart = master.filter(|m| main.is_some() && m.node != node_name);
@@ -225,6 +226,9 @@ fn size(
             }
             (Some(at), Some(bound)) if limits.bounds_on_demand() => {
                 most = bound.max(limits.least).max(1);
+                let why =
+                    "no worker is a spot machine, and no more than `MaximumOnDemandCapacityUnits` may be on demand";
+                book.drop_of(&limits.at, "MaximumCapacityUnits", why);
                 book.translated(&at, format!("{CLUSTER}.*size"));
             }
             (Some(at), _) => {
@@ -279,6 +283,38 @@ fn between(least: i64, most: i64) -> Size {
     }
 }
 
+/// How many workers on demand there are at most, where managed scaling says it.
+fn bound(workers: &[&RoleMachines<'_>], limits: Option<&ScalingLimits<'_>>) -> Option<i64> {
+    limits.and_then(|l| l.on_demand.filter(|_| l.bounds_on_demand()).or_else(|| bound_by_core(workers, l)))
+}
+
+/// Says which counts of machines have no effect, as the bounds of automatic scaling take their place. `first_on_demand` is
+/// whether as many machines as were to be on demand still are.
+fn uncounted(book: &mut Book, root: &At<'_>, limits: Option<&ScalingLimits<'_>>, first_on_demand: bool) {
+    const MANAGED: &str = "managed scaling's limits count; which workers are the most still decides the machine type";
+    const BY_RULES: &str = "the limits of its own scaling policy count";
+    let mut without_effect = |at: Option<At<'_>>, is_on_demand: bool, why: &str| match at {
+        Some(at) if is_on_demand && first_on_demand => {
+            book.moved(&at.field, |_| Some(format!("{CLUSTER}.aws_attributes.first_on_demand")), "");
+        }
+        Some(at) => book.withdrawn(&at.field, why),
+        None => {}
+    };
+    for group in root.list("InstanceGroups") {
+        let count = group.get("RequestedInstanceCount");
+        let is_on_demand = group.text_of("Market").as_deref() != Some("SPOT");
+        if limits.is_some() {
+            without_effect(count, is_on_demand, MANAGED);
+        } else if group.path("AutoScalingPolicy.Constraints").is_some() {
+            without_effect(count, false, BY_RULES);
+        }
+    }
+    for fleet in root.list("InstanceFleets").iter().filter(|_| limits.is_some()) {
+        without_effect(fleet.get("TargetOnDemandCapacity"), true, MANAGED);
+        without_effect(fleet.get("TargetSpotCapacity"), false, MANAGED);
+    }
+}
+
 /// Which workers are spot machines, and what is paid for them.
 fn market(
     book: &mut Book,
@@ -303,7 +339,7 @@ fn market(
         if of_spot.is_empty() { workers.iter().all(|p| p.fallback) } else { of_spot.iter().all(|p| p.fallback) };
     let falls_back = fallback || options.answers.spot == Some(SpotAnswer::WithFallback);
     aws.insert("availability".into(), json!(if falls_back { "SPOT_WITH_FALLBACK" } else { "SPOT" }));
-    let bound = limits.and_then(|l| l.on_demand.filter(|_| l.bounds_on_demand()).or_else(|| bound_by_core(workers, l)));
+    let bound = bound(workers, limits);
     // Of machines on demand that scale by rules, as many as they may become: no more spot machines than EMR ever had.
     let on_demand = workers.iter().fold(0_i64, |sum, p| {
         let most = p.scaling.filter(|_| !p.is_spot).map_or(p.on_demand, |(_, most)| most);
@@ -333,11 +369,7 @@ fn volumes(
             if is_main {
                 continue;
             }
-            if part.volumes == disks {
-                book.translated(&at, to.clone())
-            } else {
-                book.dropped(&at, "all machines of a cluster have the volumes of its workers")
-            }
+            book.dropped(&at, "all machines of a cluster have the volumes of those workers whose type it has");
         }
     }
     let (Some(main), Some(first)) = (main, disks.first()) else { return };
