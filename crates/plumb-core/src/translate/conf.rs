@@ -2,6 +2,7 @@
 
 use super::account::{Ask, At, Book, TranslationDecision};
 use super::java::{self, JavaVerdict};
+use super::parts::CLUSTER;
 use super::pins::DriverZone;
 use super::rules::{PropertyVerdict, SIZED, verdict};
 use super::runtime::Runtime;
@@ -348,6 +349,13 @@ pub(super) struct TargetPaths<'a> {
     pub runtime: Option<&'a Runtime>,
     /// What plumb.yaml answers for all pipelines.
     pub answers: &'a Answers,
+}
+
+impl<'a> TargetPaths<'a> {
+    /// Those of all tasks of a job, before there is one.
+    pub fn of_job(scope: &'a str, runtime: Option<&'a Runtime>, answers: &'a Answers) -> Self {
+        TargetPaths { cluster: CLUSTER, task: "tasks[*]", scope, runtime, answers }
+    }
 }
 
 impl TargetPaths<'_> {

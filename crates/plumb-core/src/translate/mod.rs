@@ -188,13 +188,7 @@ fn of_cluster(book: &mut Book, root: &At<'_>, options: &TranslationOptions) -> (
     let release = root.path("Cluster.ReleaseLabel").unwrap_or_else(|| root.clone());
     let runtime = runtime_of(book, &release, spark_of(root), options);
     let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
-    let place = TargetPaths {
-        cluster: CLUSTER,
-        task: "tasks[*]",
-        scope: &name,
-        runtime: chosen.as_ref(),
-        answers: &options.answers,
-    };
+    let place = TargetPaths::of_job(&name, chosen.as_ref(), &options.answers);
     let mut base = Wants { libraries: around.libraries, ..Wants::default() };
     let cluster_level = root.path("Cluster.Configurations").map(|c| c.items()).unwrap_or_default();
     classes::take(book, &cluster_level, &place, &mut base);

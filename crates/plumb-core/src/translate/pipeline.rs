@@ -9,6 +9,7 @@ use super::{
 };
 use crate::detect;
 use crate::inventory::choose::ClusterSelector;
+use crate::inventory::depends::written;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::emr::application::EmrServerlessApplication;
@@ -85,7 +86,8 @@ pub(super) fn one_run(
 ) -> (Translation, ShadowPlaces) {
     let mut translation = translate(input, options);
     let others: Vec<String> = source.written_by_others.iter().map(|(place, _)| place.clone()).collect();
-    let shadow = shadow::wire(&mut translation, &others);
+    let written: Vec<String> = places::lines(input).iter().flat_map(|(jar, args)| written(jar, args)).collect();
+    let shadow = shadow::wire(&mut translation, &written, &others);
     (translation, shadow)
 }
 

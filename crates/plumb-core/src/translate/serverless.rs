@@ -43,13 +43,7 @@ pub(super) fn translate(
     // What is only written down may not say it.
     let runtime = runtime_of(book, &label.unwrap_or_else(|| root.clone()), None, options);
     let chosen = runtime.as_ref().map(|(choice, _)| choice.runtime.clone());
-    let place = TargetPaths {
-        cluster: CLUSTER,
-        task: "tasks[*]",
-        scope: &name,
-        runtime: chosen.as_ref(),
-        answers: &options.answers,
-    };
+    let place = TargetPaths::of_job(&name, chosen.as_ref(), &options.answers);
     // The driver is a worker of its own size: as if it had run on a master.
     let mut base = Wants::default();
     if let Some(list) = application.as_ref().and_then(|a| a.get("runtimeConfiguration")) {

@@ -71,9 +71,16 @@ struct Argument {
     usage: Use,
 }
 
-/// Gives what is written a parameter, in all jobs of a translation. `others` are places that other migrated pipelines write.
-pub(super) fn wire(translation: &mut Translation, others: &[String]) -> ShadowPlaces {
-    let arguments = arguments(translation);
+/// Gives what is written a parameter, in all jobs of a translation. `written` are the addresses that EMR's steps say they
+/// write, `others` places that other migrated pipelines write.
+pub(super) fn wire(translation: &mut Translation, written: &[String], others: &[String]) -> ShadowPlaces {
+    let mut arguments = arguments(translation);
+    // A copy that a task makes itself now says what the task's own arguments do not.
+    for argument in arguments.iter_mut().filter(|a| a.usage == Use::Mentioned) {
+        if written.iter().any(|place| tidy(place) == tidy(&argument.address)) {
+            argument.usage = Use::Written;
+        }
+    }
     let outputs: Vec<&str> = arguments.iter().filter(|a| a.usage == Use::Written).map(|a| tidy(&a.address)).collect();
     let is_below = |address: &str, place: &str| {
         address.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -287,6 +294,10 @@ mod tests {
     use super::*;
 
     fn wired(steps: &[&[&str]], others: &[&str]) -> (Translation, ShadowPlaces) {
+        copied(steps, &[], others)
+    }
+
+    fn copied(steps: &[&[&str]], written: &[&str], others: &[&str]) -> (Translation, ShadowPlaces) {
         let step = |args: &&[&str]| {
             let args: Vec<&str> = ["spark-submit", "s3://code/a.py"].into_iter().chain(args.iter().copied()).collect();
             json!({ "Name": "load", "Config": { "Jar": "command-runner.jar", "Args": args } })
@@ -296,9 +307,10 @@ mod tests {
             "Steps": steps.iter().rev().map(step).collect::<Vec<_>>(),
         });
         let mut translation = translate(&input, &TranslationOptions::new(supported(jiff::civil::date(2026, 11, 22))));
-        let others: Vec<String> = others.iter().map(|place| (*place).to_owned()).collect();
+        let [written, others] =
+            [written, others].map(|all| all.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>());
         translation.decisions.clear();
-        let shadow = wire(&mut translation, &others);
+        let shadow = wire(&mut translation, &written, &others);
         (translation, shadow)
     }
 
@@ -377,6 +389,14 @@ mod tests {
         assert_eq!(given(&translation, 0)[..5], wanted);
         assert_eq!(shadow.roots.keys().collect::<Vec<_>>(), ["input", "output"]);
         assert_eq!(asked(&translation), ["which of these the job writes to: `s3://lake/goldmine`"]);
+    }
+
+    #[test]
+    fn what_a_copy_says_is_written_is_an_output_of_the_task() {
+        let args: [&[&str]; 1] = [&["s3://in/a", "s3://lake/b/2026-10"]];
+        let (translation, _) = copied(&args, &["s3://lake/b/2026-10/"], &[]);
+        assert_eq!(given(&translation, 0), ["s3://in/a", "{{job.parameters.output}}/b/2026-10"]);
+        assert_eq!(asked(&translation), ["which of these the job writes to: `s3://in/a`"]);
     }
 
     #[test]
