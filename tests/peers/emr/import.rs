@@ -169,7 +169,7 @@ fn an_account_becomes_manifests_that_are_valid_and_plan() {
     let plan: Value = serde_json::from_str(&plan).unwrap();
     assert_eq!(plan["blocked"], json!([]), "{plan:#}");
     let changes = plan["changes"].as_array().unwrap();
-    assert!(changes.len() == 10 && changes.iter().all(|change| change["action"] == "create"), "{plan:#}");
+    assert!(changes.len() == 12 && changes.iter().all(|change| change["action"] == "create"), "{plan:#}");
     // Elsewhere the very same is written, and here nothing.
     let other = World::new(region);
     other.import(&[]);
