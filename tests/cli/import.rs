@@ -417,9 +417,10 @@ fn scripts_are_read_where_that_is_wanted() {
     let seed = json!({ "emr": { "clusters": [cluster] }, "s3": { "buckets": { "acme-code": { "run.sh": run } } } });
     let world = World::with_emr(&seed);
     world.commit("Begin");
-    // Nobody has read them: no step came to a task.
+    // Nobody has read them: both are tasks that fail.
     world.plumb("import emr").code(0);
-    assert!(!world.dir().join("manifests/nightly/job.yaml").exists());
+    let unread = world.read("manifests/nightly/job.yaml");
+    assert_eq!(unread.matches("-needs-a-person\"").count(), 2, "{unread}");
     world
         .plumb("import emr --read-scripts")
         .code(0)
@@ -427,9 +428,9 @@ fn scripts_are_read_where_that_is_wanted() {
         .says("read 1 of 2 scripts");
     let job = world.read("manifests/nightly/job.yaml");
     for line in [
-        "python_file: s3://acme-code/load.py",
+        "python_file: \"s3://acme-code/load.py\"",
         "- prod",
-        "package: boto3==1.34.0",
+        "package: \"boto3==1.34.0\"",
         "/Workspace/plumb/untranslated/gone-needs-a-person",
         "the script could not be read",
     ] {
