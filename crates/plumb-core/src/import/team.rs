@@ -81,14 +81,13 @@ pub fn ask(text: &str, questions: &[TeamQuestion], asked: &BTreeSet<String>) -> 
 /// The text of plumb.yaml with a variable for the place below which everything is written until a cutover, unless it has
 /// one. An error says why it cannot be written.
 pub fn output_root(text: &str, place: &str) -> Result<String, String> {
-    let before = project(text)?;
+    let (index, before) = project_at(text)?;
     let variable =
         |node: &Node| node.get("spec")?.get("variables")?.entry(OUTPUT_ROOT).map(|entry| entry.key_span.start);
     if variable(&before).is_some() {
         return Ok(text.to_owned());
     }
     let path = ["spec", "variables", OUTPUT_ROOT].map(|key| edit::Step::Key(key.to_owned()));
-    let index = index_of_project(text)?;
     let with = edit::set(text, index, &path, &json!(place))?;
     let at = variable(&project(&with)?).ok_or("its `variables` cannot be added to")?;
     let line = with[..at].rfind('\n').map_or(0, |at| at + 1);
@@ -110,19 +109,18 @@ pub fn output_root(text: &str, place: &str) -> Result<String, String> {
     }
 }
 
-fn index_of_project(text: &str) -> Result<usize, String> {
-    let documents = parse(text, FileId(0), &Limits::default(), &mut Problems::default());
-    let is_project = |node: &Node| node.get("kind").and_then(Node::as_str) == Some("Project");
-    documents.iter().position(is_project).ok_or_else(|| "it is not valid YAML".to_owned())
-}
-
 /// The document of the project.
 fn project(text: &str) -> Result<Node, String> {
+    project_at(text).map(|(_, node)| node)
+}
+
+/// The same, with its index among the documents of the file.
+fn project_at(text: &str) -> Result<(usize, Node), String> {
     let mut problems = Problems::default();
     let documents = parse(text, FileId(0), &Limits::default(), &mut problems);
-    let is_project = |node: &Node| node.get("kind").and_then(Node::as_str) == Some("Project");
-    match (problems.is_empty(), documents.into_iter().find(is_project)) {
-        (true, Some(node)) => Ok(node),
+    let is_project = |(_, node): &(usize, Node)| node.get("kind").and_then(Node::as_str) == Some("Project");
+    match (problems.is_empty(), documents.into_iter().enumerate().find(is_project)) {
+        (true, Some(found)) => Ok(found),
         _ => Err("it is not valid YAML".to_owned()),
     }
 }

@@ -276,7 +276,7 @@ fn without_nulls(members: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Puts a value at a place of an object: `a.b`.
-fn put(into: &mut Value, path: &str, value: Value) {
+pub(super) fn put(into: &mut Value, path: &str, value: Value) {
     let mut at = into;
     for part in path.split('.') {
         if !at.is_object() {

@@ -20,8 +20,6 @@ pub(super) struct SparkTask {
     pub timeout: Option<i64>,
     /// Airflow's expressions among the arguments.
     pub templates: Vec<String>,
-    /// Addresses in S3 among the arguments.
-    pub addresses: Vec<String>,
 }
 
 impl SparkTask {
@@ -290,7 +288,7 @@ fn arguments(
             book.note(at, ask);
         }
         let text = on_emr(book, at, &text, flag, &to);
-        data(book, at, &text, &to, made);
+        data(book, at, &text, &to);
         book.translated(at, to.clone());
         parameters.push(text);
     }
@@ -347,8 +345,8 @@ fn on_emr(book: &mut Book, at: &At<'_>, text: &str, flag: Option<&str>, to: &str
     out + &text[from..]
 }
 
-/// Addresses of data: those in another HDFS are asked about, those in S3 are listed for the parallel run.
-fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut SparkTask) {
+/// Addresses in another HDFS are asked about.
+fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str) {
     if text.contains("hdfs://") {
         let ask = Ask {
             what: format!("where `{}` is kept", masked(text)),
@@ -358,10 +356,6 @@ fn data(book: &mut Book, at: &At<'_>, text: &str, to: &str, made: &mut SparkTask
             place: to.to_owned(),
         };
         book.ask(at, ask);
-    }
-    for (start, _) in text.match_indices("s3://") {
-        let end = text[start..].find([',', '"', '\'', ' ', ';', '{']).map_or(text.len(), |e| start + e);
-        made.addresses.push(text[start..end].to_owned());
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Anything else is refused, with its text: the sandbox never passes a template on as it is.
 
+use super::runs::DagRun;
 use jiff::{Span, Timestamp, Zoned, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
@@ -14,6 +15,20 @@ pub struct TemplateContext<'a> {
     pub logical: i64,
     pub start: i64,
     pub end: i64,
+}
+
+impl<'a> TemplateContext<'a> {
+    /// Of a run: one without an interval has the moment that it is for.
+    pub fn of(run: &'a DagRun) -> Self {
+        let logical = run.logical.unwrap_or(run.run_after);
+        TemplateContext {
+            dag_id: &run.dag_id,
+            run_id: &run.run_id,
+            logical,
+            start: run.start_interval.unwrap_or(logical),
+            end: run.end_interval.unwrap_or(logical),
+        }
+    }
 }
 
 /// Fills in every text of a value.

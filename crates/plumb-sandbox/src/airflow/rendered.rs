@@ -19,14 +19,7 @@ pub const RETURNED: &str = "return_value";
 pub fn fields(store: &Store, api: ApiVersion, run: &DagRun, task: &Task, state: &Value) -> Value {
     let has_begun = matches!(state.as_str(), Some("success" | "failed" | "running" | "up_for_retry" | "deferred"));
     let Some(raw) = raw(task).filter(|_| has_begun) else { return json!({}) };
-    let logical = run.logical.unwrap_or(run.run_after);
-    let context = TemplateContext {
-        dag_id: &run.dag_id,
-        run_id: &run.run_id,
-        logical,
-        start: run.start_interval.unwrap_or(logical),
-        end: run.end_interval.unwrap_or(logical),
-    };
+    let context = TemplateContext::of(run);
     let one = |value: &Value| cut(api, filled(store, run, value, &context));
     Value::Object(raw.iter().map(|(name, value)| (name.clone(), one(value))).collect())
 }

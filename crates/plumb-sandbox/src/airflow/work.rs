@@ -153,14 +153,7 @@ fn said(at: i64, why: &str) -> LogLine {
 }
 
 fn start(store: &mut Store, run: &DagRun, starts: &Starts) -> Result<StartedThing, String> {
-    let logical = run.logical.unwrap_or(run.run_after);
-    let context = TemplateContext {
-        dag_id: &run.dag_id,
-        run_id: &run.run_id,
-        logical,
-        start: run.start_interval.unwrap_or(logical),
-        end: run.end_interval.unwrap_or(logical),
-    };
+    let context = TemplateContext::of(run);
     match starts {
         Starts::Job(body) => {
             let body = jinja::filled(body, &context)?;

@@ -2,6 +2,7 @@
 //!
 //! Attributes are those of the provider's schema (`aws_emr_cluster` and what belongs to one, `aws_emrserverless_application`).
 
+use super::super::request::put;
 use super::{WrittenRequests, is_unset};
 use serde_json::{Map, Value, json};
 
@@ -163,7 +164,7 @@ fn cluster(attributes: &Value, more: &[Vec<&Value>; 3]) -> Value {
     let mut instances = json!({});
     for (attribute, member) in CLUSTER {
         if let Some(value) = rest.remove(attribute) {
-            place(&mut request, member, if attribute == "placement_group_config" { pascal(&value) } else { value });
+            put(&mut request, member, if attribute == "placement_group_config" { pascal(&value) } else { value });
         }
     }
     if let Some(mut ec2) = block(&mut rest, "ec2_attributes") {
@@ -174,7 +175,7 @@ fn cluster(attributes: &Value, more: &[Vec<&Value>; 3]) -> Value {
                 (Value::String(text), true) => text.split(',').map(str::trim).collect(),
                 _ => value,
             };
-            place(&mut request, member, value);
+            put(&mut request, member, value);
         }
         keep(&mut rest, "ec2_attributes", ec2);
     }
@@ -243,11 +244,11 @@ fn cluster(attributes: &Value, more: &[Vec<&Value>; 3]) -> Value {
             request["ManagedScalingPolicy"] = json!({ "ComputeLimits": limits });
         }
         for (name, value) in policy {
-            place(&mut request, &format!("ManagedScalingPolicy.{name}"), value);
+            put(&mut request, &format!("ManagedScalingPolicy.{name}"), value);
         }
     }
     for (member, value) in instances.as_object().into_iter().flatten() {
-        place(&mut request, &format!("Instances.{member}"), value.clone());
+        put(&mut request, &format!("Instances.{member}"), value.clone());
     }
     if let Some(arn) = attributes["arn"].as_str() {
         request["ClusterArn"] = json!(arn);
@@ -389,18 +390,6 @@ fn keep(rest: &mut Map<String, Value>, name: &str, left: Map<String, Value>) {
     if !left.is_empty() {
         rest.insert(name.to_owned(), Value::Object(left));
     }
-}
-
-/// Puts a value at a place of an object: `a.b`.
-fn place(into: &mut Value, path: &str, value: Value) {
-    let mut at = into;
-    for part in path.split('.') {
-        if !at.is_object() {
-            *at = json!({});
-        }
-        at = &mut at[part];
-    }
-    *at = value;
 }
 
 /// `instance_count` is `InstanceCount`, in all objects below, but for the names of properties and tags.
