@@ -1,14 +1,15 @@
 //! Reads an account. The only part here that talks to anybody, and it decides only what has to be asked.
 //!
-//! Reads cost requests, and EMR gives out few: every cluster is described and its steps are listed, and what else a
-//! cluster is made of is read of the newest one of each pipeline only. A listing that fails fails the reading. What a
-//! service refuses to say of one thing is written down as unknown, never taken for absent.
+//! Reads cost requests, and EMR gives out few: of most clusters the listing is all that is known, and what else is asked of
+//! which one [`plumb_core::inventory::questions`] says. A listing that fails fails the reading. What a service refuses to say
+//! of one thing is written down as unknown, never taken for absent, and neither is what was not asked.
 
 use crate::services;
 use jiff::{SignedDuration, Timestamp};
 use plumb_core::inventory::choose::two_before;
+use plumb_core::inventory::questions::{ClusterQuestions, questions};
 use plumb_core::inventory::{
-    ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ServerlessApplication, pattern, serverless,
+    ClusterDetails, EmrAccount, FailedRead, JobRun, RawCluster, ReadLimits, ServerlessApplication, pattern, serverless,
 };
 use plumb_core::kinds::emr::api::{operation, time};
 use plumb_model::call::{Call, Service, ServiceError, System};
@@ -31,19 +32,20 @@ pub trait InventoryWatch: Sync {
 /// What sends the requests.
 pub type Seam = Arc<dyn Service>;
 
-/// Reads all that the account has, clusters created before `since` apart.
+/// Reads what the account has, clusters created before `since` apart, and of each cluster as much as the limits let it.
 pub async fn read(
     service: Seam,
     since: Option<Timestamp>,
+    limits: ReadLimits,
     now: Timestamp,
     watch: &dyn InventoryWatch,
 ) -> Result<EmrAccount, ServiceError> {
-    let listed = list(&service, since, now, watch).await?;
-    let mut account = EmrAccount::default();
-    let newest = newest(&listed);
-    let wanted = listed.into_keys().map(|id| {
-        let is_newest = newest.contains(&id);
-        (id, is_newest)
+    let listing: Vec<Value> = list(&service, since, now, watch).await?.into_values().collect();
+    let mut account = EmrAccount { limits, ..EmrAccount::default() };
+    let asked = questions(&listing, limits);
+    let wanted = listing.into_iter().map(|entry| {
+        let asked = entry["Id"].as_str().and_then(|id| asked.get(id)).copied().unwrap_or_default();
+        (entry, asked)
     });
     clusters(&service, wanted, &mut account).await?;
     security(&*service, &mut account).await?;
@@ -79,16 +81,20 @@ pub async fn list(
     Ok(listed)
 }
 
-/// Reads clusters by their ids, those that are marked with all that a cluster is made of.
+/// Reads clusters of the listing, of each what is to be asked of it.
 pub async fn clusters(
     service: &Seam,
-    wanted: impl Iterator<Item = (String, bool)>,
+    wanted: impl Iterator<Item = (Value, ClusterQuestions)>,
     account: &mut EmrAccount,
 ) -> Result<(), ServiceError> {
     let mut reading = JoinSet::new();
-    for (id, whole) in wanted {
+    for (listed, asked) in wanted {
+        if asked == ClusterQuestions::default() {
+            account.clusters.push(RawCluster { listed, ..RawCluster::default() });
+            continue;
+        }
         let service = service.clone();
-        reading.spawn(async move { cluster(&*service, id, whole).await });
+        reading.spawn(async move { cluster(&*service, listed, asked).await });
     }
     while let Some(read) = reading.join_next().await {
         let (cluster, unknown) = read.map_err(|e| broken(&e.to_string()))??;
@@ -104,13 +110,14 @@ pub async fn clusters(
 /// An earlier run that could not be read: its id, and why. What it would have shown is not known, and nothing else.
 pub type UnreadRun = (String, String);
 
-/// Reads clusters that are earlier runs of a pipeline: two requests each, or a page of steps more. One that cannot be read
-/// is left out.
-pub async fn earlier_clusters(service: &Seam, ids: Vec<String>) -> (Vec<RawCluster>, Vec<UnreadRun>) {
+/// Reads clusters of the listing that are earlier runs of a pipeline: two requests each, or a page of steps more. One that
+/// cannot be read is left out.
+pub async fn earlier_clusters(service: &Seam, listed: Vec<Value>) -> (Vec<RawCluster>, Vec<UnreadRun>) {
     let mut reading = JoinSet::new();
-    for id in ids {
+    for listed in listed {
         let service = service.clone();
-        reading.spawn(async move { (id.clone(), cluster(&*service, id, false).await) });
+        let id = listed["Id"].as_str().unwrap_or_default().to_owned();
+        reading.spawn(async move { (id, cluster(&*service, listed, ClusterQuestions::RUN).await) });
     }
     let (mut read, mut unread) = (Vec::new(), Vec::new());
     while let Some(done) = reading.join_next().await {
@@ -171,21 +178,6 @@ pub fn windows(since: Option<Timestamp>, now: Timestamp) -> Vec<(Option<Timestam
     windows
 }
 
-/// The newest cluster of each pipeline.
-fn newest(listed: &BTreeMap<String, Value>) -> BTreeSet<String> {
-    let name = |summary: &Value| summary["Name"].as_str().unwrap_or_default().to_owned();
-    let names: Vec<String> = listed.values().map(name).collect();
-    let grouped = pattern::group(names.iter().map(String::as_str));
-    let mut newest: BTreeMap<&str, (Option<Timestamp>, &str)> = BTreeMap::new();
-    for ((id, summary), name) in listed.iter().zip(&names) {
-        let pipeline = grouped.get(name).map_or(name.as_str(), String::as_str);
-        let this = (time(summary, "/Status/Timeline/CreationDateTime"), id.as_str());
-        let best = newest.entry(pipeline).or_insert(this);
-        *best = this.max(*best);
-    }
-    newest.into_values().map(|(_, id)| id.to_owned()).collect()
-}
-
 /// All pages of a listing of EMR.
 pub(super) async fn all(
     service: &dyn Service,
@@ -240,31 +232,42 @@ fn or_unknown<T>(
     }
 }
 
-/// A cluster; none when it went while it was read.
+/// A cluster of the listing; none when it went while it was read.
 async fn cluster(
     service: &dyn Service,
-    id: String,
-    whole: bool,
+    listed: Value,
+    asked: ClusterQuestions,
 ) -> Result<(Option<RawCluster>, Vec<FailedRead>), ServiceError> {
     let mut unknown = Vec::new();
+    let mut read = RawCluster { listed, ..RawCluster::default() };
+    let id = read.listed["Id"].as_str().unwrap_or_default().to_owned();
     let about = || json!({ "ClusterId": &id });
-    let call = operation("DescribeCluster", about());
-    let answer = match service.send(&call).await {
-        Ok(answer) => answer,
-        // AWS forgets terminated clusters, and may between the listing and this (recorded: NoSuchCluster).
-        Err(ServiceError::Refused { message, .. }) if message.contains("NoSuchCluster") => return Ok((None, unknown)),
-        Err(fault) => return Err(fault),
-    };
-    let described = answer.body["Cluster"].clone();
-    if !described.is_object() {
-        return Err(odd(&call, "the answer has no `Cluster`"));
+    // AWS forgets terminated clusters, and may between the listing and this (recorded: NoSuchCluster).
+    let is_gone =
+        |fault: &ServiceError| matches!(fault, ServiceError::Refused { message, .. } if message.contains("NoSuchCluster"));
+    if asked.describe {
+        let call = operation("DescribeCluster", about());
+        let mut answer = match service.send(&call).await {
+            Err(fault) if is_gone(&fault) => return Ok((None, unknown)),
+            answer => answer?,
+        };
+        let described = Some(answer.body["Cluster"].take()).filter(Value::is_object);
+        read.described = Some(described.ok_or_else(|| odd(&call, "the answer has no `Cluster`"))?);
     }
-    // EMR lists the newest first; those that were requested at once are told apart by when they began.
-    let mut steps = all(service, "ListSteps", about(), "Steps").await?;
-    steps.reverse();
-    steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
-    let details = if whole { Some(details(service, &id, &described, &mut unknown).await?) } else { None };
-    Ok((Some(RawCluster { described, steps, details }), unknown))
+    if asked.steps {
+        // EMR lists the newest first; those that were requested at once are told apart by when they began.
+        let mut steps = match all(service, "ListSteps", about(), "Steps").await {
+            Err(fault) if is_gone(&fault) => return Ok((None, unknown)),
+            steps => steps?,
+        };
+        steps.reverse();
+        steps.sort_by_key(|step| time(step, "/Status/Timeline/StartDateTime").unwrap_or(Timestamp::MAX));
+        read.steps = Some(steps);
+    }
+    if let Some(described) = read.described.as_ref().filter(|_| asked.details) {
+        read.details = Some(details(service, &id, described, &mut unknown).await?);
+    }
+    Ok((Some(read), unknown))
 }
 
 async fn details(
@@ -297,7 +300,7 @@ async fn security(service: &dyn Service, account: &mut EmrAccount) -> Result<(),
     let listed = all(service, name, json!({}), "SecurityConfigurations").await;
     let listed = or_unknown(listed, name, "", &mut account.unknown)?.unwrap_or_default();
     let listed = listed.iter().filter_map(|entry| entry["Name"].as_str());
-    let used = account.clusters.iter().filter_map(|cluster| cluster.described["SecurityConfiguration"].as_str());
+    let used = account.clusters.iter().filter_map(|c| c.described.as_ref()?["SecurityConfiguration"].as_str());
     let names: BTreeSet<String> = listed.chain(used).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     for name in names {
         let operation = operation("DescribeSecurityConfiguration", json!({ "Name": name }));
@@ -367,67 +370,5 @@ fn newest_runs(runs: &mut [JobRun]) -> Vec<&mut JobRun> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::services::fake::{Fake, refused};
-
-    #[tokio::test]
-    async fn an_earlier_run_costs_two_requests_and_fails_nothing() {
-        let fake = Fake::new(|call: &Call| {
-            match (call.path.as_str(), call.body.as_ref().map(|body| body["ClusterId"] == "j-9")) {
-                ("/elasticmapreduce/DescribeCluster", Some(false)) => Ok(json!({ "Cluster": { "Id": "j-1" } })),
-                ("/elasticmapreduce/ListSteps", Some(false)) => Ok(json!({ "Steps": [] })),
-                _ => Err(refused(403, "AccessDenied")),
-            }
-        });
-        let seam: Seam = fake.clone();
-        let (read, unread) = earlier_clusters(&seam, vec!["j-1".into()]).await;
-        assert_eq!((read.len(), unread.len(), fake.asked().len()), (1, 0, 2));
-        let (read, unread) = earlier_clusters(&seam, vec!["j-9".into(), "j-1".into()]).await;
-        assert_eq!((read.len(), unread.len(), fake.asked().len()), (1, 1, 5));
-        assert_eq!(unread[0].0, "j-9");
-    }
-
-    #[tokio::test]
-    async fn of_each_job_the_two_runs_before_the_newest_are_read() {
-        let fake = Fake::new(|call: &Call| {
-            let run = || json!({ "jobRun": { "jobRunId": "x" } });
-            if call.path.ends_with("/c") { Err(refused(404, "ResourceNotFoundException")) } else { Ok(run()) }
-        });
-        let run = |id: &str, name: &str, day: &str| JobRun {
-            listed: json!({ "id": id, "name": name, "createdAt": format!("{day}T04:00:00Z") }),
-            described: None,
-        };
-        let runs = vec![
-            run("a", "load-2026-08", "2026-09-02"),
-            run("b", "load-2026-09", "2026-10-02"),
-            run("c", "load-2026-10", "2026-11-02"),
-            run("d", "load-2026-11", "2026-12-02"),
-            run("e", "mart-2026-11", "2026-12-02"),
-        ];
-        let application = ServerlessApplication { described: json!({ "applicationId": "00a" }), runs: Some(runs) };
-        let mut account = EmrAccount { serverless: vec![application], ..EmrAccount::default() };
-        let seam: Seam = fake.clone();
-        let unread = earlier_runs(&seam, &mut account).await;
-        let asked: Vec<String> = fake.asked().iter().map(|call| call.path.clone()).collect();
-        assert_eq!(asked, ["c", "b"].map(|id| format!("/emr-serverless/applications/00a/jobruns/{id}")));
-        assert_eq!(unread.len(), 1);
-        let read = account.serverless[0].runs.iter().flatten().filter(|run| run.described.is_some());
-        assert_eq!(read.map(|run| run.listed["id"].clone()).collect::<Vec<_>>(), ["b"]);
-        assert!(account.unknown.is_empty(), "no failure of the import");
-    }
-
-    #[test]
-    fn windows_cover_all_time_and_meet() {
-        let time = |text: &str| text.parse::<Timestamp>().ok();
-        let now = time("2026-03-10T00:00:00Z").unwrap();
-        assert_eq!(windows(None, now), [(None, None)]);
-        let (first, second) = (time("2026-01-01T00:00:00Z"), time("2026-01-31T00:00:00Z"));
-        let third = time("2026-03-02T00:00:00Z");
-        assert_eq!(windows(first, now), [(first, second), (second, third), (third, None)]);
-        let later = time("2027-01-01T00:00:00Z");
-        assert_eq!(windows(later, now), [(later, None)]);
-    }
-}
+#[path = "inventory_tests.rs"]
+mod tests;

@@ -223,11 +223,9 @@ fn outside_text_stays_text() {
         let groups = choose::groups(&listing);
         let args = ["spark-submit", "s3://a/b.py", text, "--month", "2026-10"];
         let step = json!({ "Name": text, "Config": { "Jar": "command-runner.jar", "Args": args } });
-        let read = RawCluster {
-            described: json!({ "Id": "j-1", "Name": text, "ReleaseLabel": "emr-7.1.0", "Tags": [{ "Key": "k", "Value": text }] }),
-            steps: vec![step],
-            details: None,
-        };
+        let tags = json!([{ "Key": "k", "Value": text }]);
+        let described = json!({ "Id": "j-1", "Name": text, "ReleaseLabel": "emr-7.1.0", "Tags": tags });
+        let read = RawCluster::whole(described, vec![step], None);
         let unread = vec![FailedRead { what: "ListBootstrapActions".into(), of: "j-1".into(), why: text.to_owned() }];
         let name = import::name(&groups[0].name, &|_| true).unwrap();
         let old = EmrSource::Clusters(choose::selector(&groups[0], &groups));

@@ -25,17 +25,13 @@ fn cluster(number: usize, name: &str, hours: u64, failed: bool, line: &[&str]) -
     let times = json!({ "CreationDateTime": created, "ReadyDateTime": created + 300, "EndDateTime": created + 7200 });
     let (state, of_step) = if failed { ("TERMINATED_WITH_ERRORS", "FAILED") } else { ("TERMINATED", "COMPLETED") };
     let group = |role: &str| json!({ "InstanceGroupType": role, "InstanceType": "m5.xlarge", "Market": "ON_DEMAND", "RequestedInstanceCount": 2 });
-    RawCluster {
-        described: json!({ "Id": format!("j-{number}"), "Name": name, "ReleaseLabel": "emr-6.15.0", "NormalizedInstanceHours": hours,
-                           "Status": { "State": state, "Timeline": times } }),
-        steps: vec![json!({ "Id": format!("s-{number}"), "Name": name, "ActionOnFailure": "CONTINUE",
-                            "Config": { "Jar": "command-runner.jar", "Args": line },
-                            "Status": { "State": of_step, "Timeline": times } })],
-        details: Some(ClusterDetails {
-            groups: Some(vec![group("MASTER"), group("CORE")]),
-            ..ClusterDetails::default()
-        }),
-    }
+    let described = json!({ "Id": format!("j-{number}"), "Name": name, "ReleaseLabel": "emr-6.15.0",
+                            "NormalizedInstanceHours": hours, "Status": { "State": state, "Timeline": times } });
+    let step = json!({ "Id": format!("s-{number}"), "Name": name, "ActionOnFailure": "CONTINUE",
+                       "Config": { "Jar": "command-runner.jar", "Args": line },
+                       "Status": { "State": of_step, "Timeline": times } });
+    let details = ClusterDetails { groups: Some(vec![group("MASTER"), group("CORE")]), ..ClusterDetails::default() };
+    RawCluster::whole(described, vec![step], Some(details))
 }
 
 fn page(read: &EmrAccount) -> String {
@@ -69,8 +65,9 @@ fn hostile() -> EmrAccount {
     for (at, text) in HOSTILE.iter().enumerate() {
         let (from, to) = (format!("s3://lake/clean/{text}"), format!("s3://lake/{text}"));
         let mut one = cluster(10 + at, &format!("{text} {at}x"), 10, true, &[text, "--input", &from, "--output", &to]);
-        one.described["ReleaseLabel"] = json!(text);
-        one.described["Status"]["StateChangeReason"] = json!({ "Code": text, "Message": text });
+        let described = one.described.as_mut().unwrap();
+        described["ReleaseLabel"] = json!(text);
+        described["Status"]["StateChangeReason"] = json!({ "Code": text, "Message": text });
         read.clusters.push(one);
         let described = json!({ "applicationId": text, "name": text, "releaseLabel": text, "state": text });
         read.serverless.push(ServerlessApplication { described, runs: None });

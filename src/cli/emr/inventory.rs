@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plumb_core::cost::book::Prices;
-use plumb_core::inventory;
+use plumb_core::inventory::{self, ReadLimits};
 use plumb_core::migrate::exit;
 use plumb_core::render;
 use plumb_core::translate::{TranslationOptions, supported};
@@ -21,17 +21,26 @@ use plumb_core::translate::{TranslationOptions, supported};
 /// List the EMR inventory of an AWS account: pipelines, what they run, how long, and what they depend on
 ///
 /// Clusters whose names differ only in dates and serials are one pipeline. All clusters are listed that AWS still knows:
-/// it forgets a terminated one after about two months. Secrets in arguments and configurations are hidden.
+/// it forgets a terminated one after about two months. More is asked of clusters that live and of the newest of each
+/// pipeline, as EMR gives out few requests: the inventory says what was not asked. Secrets in arguments and
+/// configurations are hidden.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb emr inventory --target prod
   plumb emr inventory --target prod --since 2026-09-01
+  plumb emr inventory --target prod --runs 60
   plumb emr inventory --target prod --output html --out emr.html
   plumb emr inventory --output json | jq '.pipelines[] | {name, depends}'")]
 pub struct Inventory {
     /// Only clusters and job runs created on this day (UTC) or later
     #[arg(long, value_name = "DATE")]
     since: Option<Date>,
+    /// Read the steps of so many of the newest clusters of each pipeline; what else is known of older ones is in the listing
+    #[arg(long, value_name = "N", default_value_t = ReadLimits::default().runs, value_parser = at_least_one)]
+    runs: usize,
+    /// Ask more than the listing says of so many pipelines: of those that live, then of those with the most hours
+    #[arg(long, value_name = "N", default_value_t = ReadLimits::default().pipelines, value_parser = at_least_one)]
+    max_pipelines: usize,
     #[command(flatten)]
     targeted: Targeted,
     #[command(flatten)]
@@ -59,7 +68,8 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
     let now = Timestamp::now();
     let progress = ui.progress();
     let watch = InventoryProgress(&*progress);
-    let reading = reading::read(service.clone(), since, now, &watch);
+    let limits = ReadLimits { runs: args.runs, pipelines: args.max_pipelines };
+    let reading = reading::read(service.clone(), since, limits, now, &watch);
     let read = counted_by(&service.requests(), &*progress, reading).await;
     let account = read.map_err(failed)?;
     let inventory = inventory::inventory(&connected.account, service.region(), now, since, &account);
@@ -81,6 +91,10 @@ pub async fn run(global: &Global, args: Inventory, ui: &Ui) -> Result<ExitCode, 
         ui.warn(&format!("{unread} of AWS's answers are missing; the inventory says which"));
     }
     Ok(ExitCode::Ok)
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a number from 1".to_owned())
 }
 
 /// Shows how far a reading has got.

@@ -82,7 +82,7 @@ fn taken(answers: &Value, name: &str) -> Value {
         auto_termination: policy("AutoTerminationPolicy"),
     };
     let steps = list("Steps").unwrap_or_default().into_iter().rev().collect();
-    input::cluster(&RawCluster { described: answers["Cluster"].clone(), steps, details: Some(details) }, name)
+    input::cluster(&RawCluster::whole(answers["Cluster"].clone(), steps, Some(details)), name)
 }
 
 impl Case {

@@ -6,7 +6,7 @@ use plumb::observe::inventory::{self as reading, InventoryWatch};
 use plumb::services::emr::EmrSettings;
 use plumb::services::retry::Policy;
 use plumb::services::{Aws, Emr, aws};
-use plumb_core::inventory::{self, EmrAccount};
+use plumb_core::inventory::{self, EmrAccount, ReadLimits};
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn list() -> Call {
 }
 
 async fn all(region: &str) -> Result<EmrAccount, ServiceError> {
-    reading::read(Arc::new(emr(region, None, &[])), None, jiff::Timestamp::now(), &Deaf).await
+    reading::read(Arc::new(emr(region, None, &[])), None, ReadLimits::default(), jiff::Timestamp::now(), &Deaf).await
 }
 
 fn requests(what: &str) -> usize {
@@ -155,7 +155,7 @@ async fn every_page_is_read_and_a_page_that_fails_fails_it() {
     assert!(fault.contains("no list `Clusters`"), "{fault}");
     // A window: the last twenty days.
     let since = jiff::Timestamp::from_second(1_790_000_000 + 37 * 86_400).unwrap();
-    let read = reading::read(Arc::new(emr(region, None, &[])), Some(since), since, &Deaf).await.unwrap();
+    let read = reading::read(Arc::new(emr(region, None, &[])), Some(since), ReadLimits::default(), since, &Deaf).await.unwrap();
     assert!((19..=20).contains(&read.clusters.len()), "{}", read.clusters.len());
 }
 

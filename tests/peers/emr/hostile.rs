@@ -37,10 +37,11 @@ fn account(text: &str) -> EmrAccount {
     let application = json!({ "applicationId": text, "name": text, "state": text, "releaseLabel": text, "type": text,
         "architecture": text, "maximumCapacity": { "cpu": text }, "tags": { text: text } });
     EmrAccount {
-        clusters: vec![RawCluster { described, steps: vec![step], details: Some(details) }],
+        clusters: vec![RawCluster::whole(described, vec![step], Some(details))],
         serverless: vec![ServerlessApplication { described: application, runs: Some(vec![run]) }],
         security: [(text.to_owned(), Some(json!({ text: [text] })))].into_iter().collect(),
         unknown: vec![FailedRead { what: "GetIt".into(), of: "j-1".into(), why: text.to_owned() }],
+        ..EmrAccount::default()
     }
 }
 

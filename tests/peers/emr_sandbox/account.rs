@@ -3,7 +3,7 @@
 use super::server::{NOW, REGION, Server};
 use jiff::Timestamp;
 use plumb::observe::inventory::{self as reading, InventoryWatch};
-use plumb_core::inventory::{self};
+use plumb_core::inventory::{self, RawCluster, ReadLimits};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -17,7 +17,7 @@ impl InventoryWatch for Deaf {
 async fn is_six_pipelines_of_which_nothing_is_unknown() {
     let server = Server::monthly().await;
     let now = Timestamp::from_millisecond(NOW).unwrap();
-    let account = reading::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
+    let account = reading::read(server.emr.clone(), None, ReadLimits::default(), now, &Deaf).await.unwrap();
     assert!(account.unknown.is_empty(), "{:?}", account.unknown);
     let inventory = inventory::inventory("123456789012", REGION, now, None, &account);
     let options = plumb_core::translate::TranslationOptions::new(Vec::new());
@@ -30,7 +30,7 @@ async fn is_six_pipelines_of_which_nothing_is_unknown() {
     assert_eq!((account.clusters.len(), account.serverless.len(), account.security.len()), (10, 1, 1));
     let state = |name: &str| {
         let cluster = account.clusters.iter().find(|cluster| cluster.name() == name).unwrap();
-        cluster.described["Status"]["State"].as_str().unwrap().to_owned()
+        cluster.summary()["Status"]["State"].as_str().unwrap().to_owned()
     };
     for (name, expected) in [
         ("bau-attribution-2026-10", "WAITING"),
@@ -44,11 +44,13 @@ async fn is_six_pipelines_of_which_nothing_is_unknown() {
         assert_eq!(state(name), expected, "{name}");
     }
     // Looking at it changes nothing: what runs in it goes by the clock.
-    let again = reading::read(server.emr.clone(), None, now, &Deaf).await.unwrap();
+    let again = reading::read(server.emr.clone(), None, ReadLimits::default(), now, &Deaf).await.unwrap();
     let both = [&account, &again]
         .map(|a| a.clusters.iter().map(|c| (c.described.clone(), c.steps.clone())).collect::<Vec<_>>());
     assert_eq!(both[0], both[1]);
-    let protected = account.clusters.iter().filter(|cluster| cluster.described["TerminationProtected"] == true).count();
+    let is_protected =
+        |cluster: &RawCluster| cluster.described.as_ref().is_some_and(|described| described["TerminationProtected"] == true);
+    let protected = account.clusters.iter().filter(|cluster| is_protected(cluster)).count();
     assert_eq!(protected, 1);
     // Hours later the step that runs is through, and so is the cluster; the one with a policy has been idle.
     server.advance(6 * 3600).await;

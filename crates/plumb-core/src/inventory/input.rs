@@ -9,17 +9,20 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that was said of a cluster, by the names of the API's members. `name` takes the place of the cluster's own, which
-/// may have a date in it. What could not be read is not in it.
+/// may have a date in it. What could not be read, or was not asked, is not in it.
 pub fn cluster(cluster: &RawCluster, name: &str) -> Value {
-    let mut described = hidden(&cluster.described);
+    let said = cluster.described.as_ref().unwrap_or(&cluster.listed);
+    let mut described = hidden(said);
     described["Name"] = json!(name);
     let mut input = Map::new();
     input.insert("Cluster".into(), described);
     // A translation takes them as the API lists them: the newest first.
-    let steps: Vec<Value> = cluster.steps.iter().rev().map(hidden).collect();
+    let steps: Vec<Value> = cluster.known_steps().iter().rev().map(hidden).collect();
     // Of a cluster that stays up the names tell which steps are runs of one: the translation takes the dates out of them.
-    let stays = cluster.described["AutoTerminate"] == false;
-    input.insert("Steps".into(), Value::from(if stays { steps } else { undated(steps, "Name") }));
+    let stays = said["AutoTerminate"] == false;
+    if cluster.steps.is_some() {
+        input.insert("Steps".into(), Value::from(if stays { steps } else { undated(steps, "Name") }));
+    }
     let Some(details) = &cluster.details else { return Value::Object(input) };
     let lists = [
         ("InstanceGroups", &details.groups),
@@ -135,7 +138,7 @@ mod tests {
             managed_scaling: Some(json!({ "ManagedScalingPolicy": { "ComputeLimits": { "UnitType": "Instances" } } })),
             ..ClusterDetails::default()
         };
-        RawCluster { described, steps, details: Some(details) }
+        RawCluster::whole(described, steps, Some(details))
     }
 
     #[test]
@@ -182,7 +185,7 @@ mod tests {
     #[test]
     fn names_of_a_cluster_that_stays_up_keep_what_tells_rounds_apart() {
         let mut read = of_account();
-        read.described["AutoTerminate"] = json!(false);
+        read.described.as_mut().unwrap()["AutoTerminate"] = json!(false);
         assert_eq!(cluster(&read, "sales")["Steps"][1]["Name"], "load 2026-10");
     }
 

@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Clusters of one name, dates and serials apart. What it is made of is that of the newest one.
+/// Clusters of one name, dates and serials apart. What it is made of is that of the newest one, and not known where none was
+/// described: `described` is 0 then.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pipeline {
     pub name: String,
@@ -20,26 +21,31 @@ pub struct Pipeline {
     pub clusters: usize,
     /// Clusters that are not terminated.
     pub live: usize,
+    /// Clusters that were described. Of the others only the name, the state, the times and the hours are known.
+    pub described: usize,
+    /// Clusters whose steps were read.
+    pub steps_read: usize,
     /// Whether it waits for steps when it has none, rather than ending.
-    pub stays_alive: bool,
-    pub termination_protected: bool,
-    /// The newest cluster's first.
+    pub stays_alive: Option<bool>,
+    pub termination_protected: Option<bool>,
+    /// Of the clusters that were described; the newest cluster's first.
     pub releases: Vec<String>,
-    pub applications: Vec<String>,
+    pub applications: Option<Vec<String>>,
     /// `None` where it could not be read.
     pub nodes: Option<Vec<Nodes>>,
     /// Of all instances (of fleets: units) the share on spot, in percent.
     pub spot_percent: Option<u32>,
     pub managed_scaling: Option<Value>,
     pub auto_termination_seconds: Option<u64>,
-    pub tags: BTreeMap<String, String>,
+    pub tags: Option<BTreeMap<String, String>>,
     pub bootstrap: Option<Vec<Bootstrap>>,
-    pub configurations: Vec<Configuration>,
+    pub configurations: Option<Vec<Configuration>>,
     pub security_configuration: Option<String>,
     pub service_role: Option<String>,
     pub instance_profile: Option<String>,
     pub step_concurrency: Option<u64>,
-    pub steps: Vec<PipelineStep>,
+    /// Of the clusters whose steps were read.
+    pub steps: Option<Vec<PipelineStep>>,
     /// Newest first.
     pub runs: Vec<ClusterRun>,
     pub last_run: Option<Timestamp>,
@@ -48,7 +54,8 @@ pub struct Pipeline {
     /// As AWS counts them: rounded up, and no money.
     pub normalized_instance_hours: u64,
     pub failures: Vec<EmrFailure>,
-    pub depends: Depends,
+    /// What the steps, configurations and bootstrap actions say that were read; `None` where no steps were.
+    pub depends: Option<Depends>,
 }
 
 /// Instances of one role.
@@ -81,7 +88,7 @@ pub struct Configuration {
     pub properties: BTreeMap<String, String>,
 }
 
-/// A step, as the newest cluster that has it runs it, and its history in all of them.
+/// A step, as the newest cluster that has it runs it, and its history in all clusters whose steps were read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PipelineStep {
     pub name: String,
@@ -108,15 +115,29 @@ pub struct ClusterRun {
     pub created: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub seconds: Option<u64>,
-    pub steps: usize,
-    pub failed_steps: usize,
+    /// `None` where its steps were not read.
+    pub steps: Option<usize>,
+    pub failed_steps: Option<usize>,
     pub normalized_instance_hours: u64,
 }
 
+/// What EMR says of a cluster that ended after its steps, of which one failed without ending it. Recorded:
+/// snowplow/dataflow-runner#103.
+const WITH_ERRORS: &str = "completed with errors";
+
 impl ClusterRun {
-    /// Whether it failed, or had a step that did.
+    /// Whether it failed, or had a step that did. Where its steps were not read, the reason of its end tells.
     pub fn has_failed(&self) -> bool {
-        self.failed_steps > 0 || self.state == "TERMINATED_WITH_ERRORS"
+        let by_steps = match self.failed_steps {
+            Some(failed) => failed > 0,
+            None => self.reason.as_deref().is_some_and(|reason| reason.contains(WITH_ERRORS)),
+        };
+        by_steps || self.state == "TERMINATED_WITH_ERRORS"
+    }
+
+    /// Whether it ended, and nothing says that it failed.
+    pub fn has_ended_well(&self) -> bool {
+        self.state == "TERMINATED" && !self.has_failed()
     }
 }
 
@@ -138,70 +159,76 @@ fn has_ended(state: &str) -> bool {
 
 /// Sums clusters up; they are oldest first, and there is at least one.
 pub(super) fn pipeline(name: &str, clusters: &[&RawCluster]) -> Pipeline {
-    let newest = &clusters[clusters.len() - 1].described;
+    let newest = clusters.iter().rev().find_map(|cluster| cluster.described.as_ref());
     let details = clusters.iter().rev().find_map(|cluster| cluster.details.as_ref());
     let nodes = details.and_then(nodes);
     let runs: Vec<ClusterRun> = clusters.iter().rev().map(|cluster| run(cluster)).collect();
-    let good = runs.iter().filter(|run| run.state == "TERMINATED" && run.failed_steps == 0);
+    let good = runs.iter().filter(|run| run.has_ended_well());
     let mut releases: Vec<String> = Vec::new();
-    for cluster in clusters.iter().rev() {
-        let release = text(&cluster.described, "/ReleaseLabel");
+    for described in clusters.iter().rev().filter_map(|cluster| cluster.described.as_ref()) {
+        let release = text(described, "/ReleaseLabel");
         if !release.is_empty() && !releases.contains(&release) {
             releases.push(release);
         }
     }
-    let starts = clusters.iter().flat_map(|c| c.steps.iter().map(|s| time(s, "/Status/Timeline/StartDateTime")));
+    let all_steps = clusters.iter().flat_map(|cluster| cluster.known_steps());
+    let starts = all_steps.map(|step| time(step, "/Status/Timeline/StartDateTime"));
     let last_run = starts.chain(runs.iter().map(|run| run.created)).flatten().max();
     let policy = |details: &ClusterDetails| {
         details.auto_termination.as_ref()?.pointer("/AutoTerminationPolicy/IdleTimeout")?.as_u64()
     };
     let scaling =
         details.and_then(|d| d.managed_scaling.as_ref()?.pointer("/ManagedScalingPolicy").map(detect::masked_json));
+    let named = |pointer: &str| some_text(newest?, pointer);
+    let count = |is: fn(&RawCluster) -> bool| clusters.iter().filter(|cluster| is(cluster)).count();
+    let steps_read = count(|cluster| cluster.steps.is_some());
     Pipeline {
         name: name.to_owned(),
         patterns: clusters.iter().map(|cluster| pattern::of(&detect::masked(&cluster.name()))).collect(),
         clusters: clusters.len(),
         live: runs.iter().filter(|run| !has_ended(&run.state)).count(),
-        stays_alive: newest["AutoTerminate"] == false,
-        termination_protected: newest["TerminationProtected"] == true,
+        described: count(|cluster| cluster.described.is_some()),
+        steps_read,
+        stays_alive: newest.map(|newest| newest["AutoTerminate"] == false),
+        termination_protected: newest.map(|newest| newest["TerminationProtected"] == true),
         releases,
-        applications: list(newest, "/Applications").iter().map(|application| text(application, "/Name")).collect(),
+        applications: newest.map(|n| list(n, "/Applications").iter().map(|one| text(one, "/Name")).collect()),
         spot_percent: nodes.as_deref().and_then(spot_percent),
         nodes,
         managed_scaling: scaling.filter(|policy| !policy.is_null()),
         auto_termination_seconds: details.and_then(policy),
-        tags: tags(newest, "/Tags"),
+        tags: newest.map(|newest| tags(newest, "/Tags")),
         bootstrap: details.and_then(|details| Some(details.bootstrap.as_ref()?.iter().map(bootstrap).collect())),
-        configurations: configurations(newest),
-        security_configuration: some_text(newest, "/SecurityConfiguration"),
-        service_role: some_text(newest, "/ServiceRole"),
-        instance_profile: some_text(newest, "/Ec2InstanceAttributes/IamInstanceProfile"),
-        step_concurrency: newest["StepConcurrencyLevel"].as_u64(),
-        steps: steps(clusters),
+        configurations: newest.map(configurations),
+        security_configuration: named("/SecurityConfiguration"),
+        service_role: named("/ServiceRole"),
+        instance_profile: named("/Ec2InstanceAttributes/IamInstanceProfile"),
+        step_concurrency: newest.and_then(|newest| newest["StepConcurrencyLevel"].as_u64()),
+        steps: (steps_read > 0).then(|| steps(clusters)),
         last_run,
         duration: Spread::of(good.filter_map(|run| run.seconds)),
         normalized_instance_hours: runs.iter().map(|run| run.normalized_instance_hours).sum(),
         runs,
         failures: failures(clusters),
-        depends: depends(clusters),
+        depends: (steps_read > 0).then(|| depends(clusters)),
     }
 }
 
 fn run(cluster: &RawCluster) -> ClusterRun {
-    let described = &cluster.described;
-    let (created, ended) = (cluster.created(), time(described, "/Status/Timeline/EndDateTime"));
-    let failed = cluster.steps.iter().filter(|step| text(step, "/Status/State") == "FAILED").count();
+    let summary = cluster.summary();
+    let (created, ended) = (cluster.created(), time(summary, "/Status/Timeline/EndDateTime"));
+    let failed = |steps: &Vec<Value>| steps.iter().filter(|step| text(step, "/Status/State") == "FAILED").count();
     ClusterRun {
         cluster: cluster.id(),
         name: detect::masked(&cluster.name()),
-        state: text(described, "/Status/State"),
-        reason: reason(described, "/Status/StateChangeReason"),
+        state: text(summary, "/Status/State"),
+        reason: reason(summary, "/Status/StateChangeReason"),
         created,
         ended,
         seconds: seconds(created, ended),
-        steps: cluster.steps.len(),
-        failed_steps: failed,
-        normalized_instance_hours: described["NormalizedInstanceHours"].as_u64().unwrap_or_default(),
+        steps: cluster.steps.as_ref().map(Vec::len),
+        failed_steps: cluster.steps.as_ref().map(failed),
+        normalized_instance_hours: summary["NormalizedInstanceHours"].as_u64().unwrap_or_default(),
     }
 }
 
@@ -287,12 +314,12 @@ fn spot_percent(nodes: &[Nodes]) -> Option<u32> {
     u32::try_from((spot * 100 + (spot + on_demand) / 2).checked_div(spot + on_demand)?).ok()
 }
 
-/// The steps of all clusters by name, in the order of the newest cluster that has them.
+/// The steps of all clusters whose steps were read, by name, in the order of the newest cluster that has them.
 fn steps(clusters: &[&RawCluster]) -> Vec<PipelineStep> {
     let mut order: Vec<String> = Vec::new();
     let mut by: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for cluster in clusters.iter().rev() {
-        for step in &cluster.steps {
+        for step in cluster.known_steps() {
             let name = pattern::of(&text(step, "/Name"));
             if !by.contains_key(&name) {
                 order.push(name.clone());
@@ -336,17 +363,19 @@ fn steps(clusters: &[&RawCluster]) -> Vec<PipelineStep> {
 fn failures(clusters: &[&RawCluster]) -> Vec<EmrFailure> {
     let mut all = Vec::new();
     for cluster in clusters.iter().rev() {
-        let described = &cluster.described;
-        if text(described, "/Status/State") == "TERMINATED_WITH_ERRORS" {
+        let summary = cluster.summary();
+        // Where the steps were not read, nothing but the cluster says that one of them failed.
+        let is_told = cluster.steps.is_none() && run(cluster).has_failed();
+        if text(summary, "/Status/State") == "TERMINATED_WITH_ERRORS" || is_told {
             all.push(EmrFailure {
                 cluster: cluster.id(),
                 step: None,
-                at: time(described, "/Status/Timeline/EndDateTime"),
-                reason: reason(described, "/Status/StateChangeReason").unwrap_or_else(|| "(EMR says none)".to_owned()),
+                at: time(summary, "/Status/Timeline/EndDateTime"),
+                reason: reason(summary, "/Status/StateChangeReason").unwrap_or_else(|| "(EMR says none)".to_owned()),
                 log: None,
             });
         }
-        for step in cluster.steps.iter().rev().filter(|step| text(step, "/Status/State") == "FAILED") {
+        for step in cluster.known_steps().iter().rev().filter(|step| text(step, "/Status/State") == "FAILED") {
             let details = [text(step, "/Status/FailureDetails/Reason"), text(step, "/Status/FailureDetails/Message")];
             let details = details.iter().map(|part| part.trim_end_matches('.').to_owned());
             let details: Vec<String> = details.filter(|part| !part.is_empty()).collect();
@@ -368,10 +397,10 @@ fn failures(clusters: &[&RawCluster]) -> Vec<EmrFailure> {
 fn depends(clusters: &[&RawCluster]) -> Depends {
     let mut depends = Depends::default();
     for cluster in clusters {
-        for step in &cluster.steps {
+        for step in cluster.known_steps() {
             depends.step(&text(step, "/Config/Jar"), &raw::arguments(step, "/Config/Args"));
         }
-        for configuration in configurations(&cluster.described) {
+        for configuration in cluster.described.iter().flat_map(configurations) {
             for (name, value) in &configuration.properties {
                 depends.property(name, value);
             }
@@ -380,7 +409,7 @@ fn depends(clusters: &[&RawCluster]) -> Depends {
             let action = bootstrap(action);
             depends.script(&action.path, &action.args);
         }
-        depends.log(&text(&cluster.described, "/LogUri"));
+        depends.log(&cluster.described.as_ref().map_or(String::new(), |described| text(described, "/LogUri")));
     }
     depends.settled()
 }
@@ -391,7 +420,7 @@ mod tests {
     use serde_json::json;
 
     fn cluster(described: Value, details: Option<ClusterDetails>) -> RawCluster {
-        RawCluster { described, steps: Vec::new(), details }
+        RawCluster::whole(described, Vec::new(), details)
     }
 
     #[test]
@@ -422,7 +451,59 @@ mod tests {
         );
         assert_eq!((pipeline.spot_percent, pipeline.auto_termination_seconds), (Some(71), Some(3600)));
         assert_eq!(pipeline.managed_scaling.unwrap()["ComputeLimits"]["MaximumCapacityUnits"], 64);
-        assert!(pipeline.stays_alive && pipeline.bootstrap.is_none(), "what was not read is not none");
+        assert!(pipeline.stays_alive == Some(true) && pipeline.bootstrap.is_none(), "what was not read is not none");
+    }
+
+    /// A cluster of the listing alone.
+    fn listed(id: &str, day: i64, state: &str, reason: &str) -> RawCluster {
+        let created = 1_790_000_000 + day * 86_400;
+        let times = json!({ "CreationDateTime": created, "EndDateTime": created + 600 });
+        let status = json!({ "State": state, "StateChangeReason": { "Message": reason }, "Timeline": times });
+        let listed = json!({ "Id": id, "Name": "a", "NormalizedInstanceHours": 4, "Status": status });
+        RawCluster { listed, ..RawCluster::default() }
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_known_and_the_listing_counts() {
+        let ended = [
+            listed("j-1", 1, "TERMINATED", "Steps completed"),
+            listed("j-2", 2, "TERMINATED", "Steps completed with errors"),
+            listed("j-3", 3, "TERMINATED_WITH_ERRORS", "Shut down as step failed"),
+            listed("j-4", 4, "TERMINATED", "Terminated by user request"),
+        ];
+        let of = |clusters: &[&RawCluster]| pipeline("a", clusters);
+        let all = of(&ended.iter().collect::<Vec<_>>());
+        assert_eq!((all.clusters, all.described, all.steps_read, all.normalized_instance_hours), (4, 0, 0, 16));
+        assert_eq!(all.duration.as_ref().map(|took| took.count), Some(2), "errors of steps are told by the listing too");
+        assert_eq!(all.runs.iter().map(ClusterRun::has_failed).collect::<Vec<_>>(), [false, true, true, false]);
+        assert_eq!(all.failures.iter().map(|one| one.cluster.as_str()).collect::<Vec<_>>(), ["j-3", "j-2"]);
+        let shown = serde_json::to_value(&all).unwrap();
+        let members = ["stays_alive", "termination_protected", "applications", "tags", "configurations", "steps", "depends"];
+        for unknown in members {
+            assert_eq!(shown[unknown], Value::Null, "{unknown} is not known");
+        }
+        assert_eq!((&shown["runs"][0]["steps"], &shown["runs"][0]["failed_steps"]), (&Value::Null, &Value::Null));
+        // The newest one is described, and has no steps: that is known then.
+        let newest = json!({ "Id": "j-5", "Name": "a", "ReleaseLabel": "emr-7.1.0", "Tags": [], "LogUri": "s3://logs/x",
+                             "Status": { "State": "TERMINATED", "Timeline": { "CreationDateTime": 1_790_500_000 } } });
+        let newest = cluster(newest, None);
+        let more = of(&ended.iter().chain([&newest]).collect::<Vec<_>>());
+        assert_eq!((more.clusters, more.described, more.steps_read), (5, 1, 1));
+        assert_eq!((more.stays_alive, more.steps.map(|steps| steps.len())), (Some(false), Some(0)));
+        assert_eq!((more.runs[0].steps, more.runs[1].steps, more.releases.len()), (Some(0), None, 1));
+        assert_eq!(more.depends.unwrap().logs.len(), 1);
+    }
+
+    #[test]
+    fn a_description_is_newer_than_the_listing() {
+        let mut one = listed("j-1", 1, "RUNNING", "Running step");
+        one.described = Some(json!({ "Id": "j-9", "Name": "b", "Status": { "State": "TERMINATED" } }));
+        let shown = pipeline("a", &[&one]);
+        assert_eq!((shown.live, shown.runs[0].state.as_str(), shown.runs[0].cluster.as_str()), (0, "TERMINATED", "j-1"));
+        assert_eq!(shown.patterns.iter().collect::<Vec<_>>(), ["a"], "it is told apart by the listing");
+        // A description without a state says nothing about it.
+        one.described = Some(json!({ "Id": "j-1" }));
+        assert_eq!(pipeline("a", &[&one]).live, 1);
     }
 
     #[test]
@@ -432,7 +513,7 @@ mod tests {
         for described in [odd, json!({}), Value::Null] {
             let mut one = cluster(described, Some(ClusterDetails::default()));
             let failed = json!({ "Config": { "Args": [1, "--password"] }, "Status": { "State": "FAILED" } });
-            one.steps = vec![Value::Null, failed];
+            one.steps = Some(vec![Value::Null, failed]);
             let pipeline = pipeline("x", &[&one]);
             assert_eq!((pipeline.nodes, pipeline.spot_percent), (None, None));
             assert_eq!(pipeline.failures.len(), 1);

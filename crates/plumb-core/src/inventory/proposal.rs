@@ -35,14 +35,17 @@ pub struct PathTie {
     pub sure: bool,
 }
 
-/// Everything in an inventory that is moved as one, by its key.
+/// Everything in an inventory that is moved as one and of which it is known what it depends on, by its key.
 pub fn workloads(inventory: &Inventory) -> Vec<EmrWorkload> {
     let one = |of: String, name: &str, depends: &[&Depends]| {
         let all = |part: fn(&Depends) -> &BTreeSet<String>| depends.iter().flat_map(|one| part(one)).cloned().collect();
         let (reads, writes) = (all(|one| &one.reads), all(|one| &one.writes));
         EmrWorkload { of, name: name.to_owned(), reads, writes, mentions: all(|one| &one.mentions) }
     };
-    let pipelines = inventory.pipelines.iter().map(|p| one(format!("pipeline {}", p.name), &p.name, &[&p.depends]));
+    let pipelines = inventory
+        .pipelines
+        .iter()
+        .filter_map(|p| Some(one(format!("pipeline {}", p.name), &p.name, &[p.depends.as_ref()?])));
     let applications = inventory.serverless.iter().map(|app| {
         let depends: Vec<&Depends> = app.jobs.iter().flatten().map(|job| &job.depends).collect();
         one(format!("application {}", app.id), if app.name.is_empty() { &app.id } else { &app.name }, &depends)

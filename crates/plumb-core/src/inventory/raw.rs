@@ -2,6 +2,7 @@
 //!
 //! Values may hold secrets. Whatever is shown goes through [`crate::detect`] first.
 
+use super::questions::ReadLimits;
 use crate::detect;
 use crate::kinds::emr::api::time;
 use jiff::Timestamp;
@@ -17,15 +18,20 @@ pub struct EmrAccount {
     /// By name; the text of each where it could be read (`DescribeSecurityConfiguration`).
     pub security: BTreeMap<String, Option<Value>>,
     pub unknown: Vec<FailedRead>,
+    /// Of how many runs and pipelines more was asked than the listing says.
+    pub limits: ReadLimits,
 }
 
-/// A cluster.
-#[derive(Clone, Debug)]
+/// A cluster. All of them are listed; what else is known of one depends on what was asked. `None` is: was not asked, which is
+/// not the same as none.
+#[derive(Clone, Debug, Default)]
 pub struct RawCluster {
-    /// `Cluster` of DescribeCluster.
-    pub described: Value,
-    /// `Steps` of ListSteps, oldest first.
-    pub steps: Vec<Value>,
+    /// Its entry of ListClusters: id, name, state, times, normalised instance hours.
+    pub listed: Value,
+    /// `Cluster` of DescribeCluster: of what lives, and of the newest two of a pipeline.
+    pub described: Option<Value>,
+    /// `Steps` of ListSteps, oldest first: of the newest runs of a pipeline.
+    pub steps: Option<Vec<Value>>,
     /// Only of the newest cluster of a pipeline.
     pub details: Option<ClusterDetails>,
 }
@@ -74,19 +80,40 @@ pub struct FailedRead {
 }
 
 impl RawCluster {
+    /// A cluster of which all was asked.
+    pub fn whole(described: Value, steps: Vec<Value>, details: Option<ClusterDetails>) -> Self {
+        RawCluster { listed: described.clone(), described: Some(described), steps: Some(steps), details }
+    }
+
     /// `j-…`.
     pub fn id(&self) -> String {
-        text(&self.described, "/Id")
+        self.said("/Id")
     }
 
     /// The name that was given to it.
     pub fn name(&self) -> String {
-        text(&self.described, "/Name")
+        self.said("/Name")
     }
 
     /// When it was asked for.
     pub fn created(&self) -> Option<Timestamp> {
-        time(&self.described, "/Status/Timeline/CreationDateTime")
+        let pointer = "/Status/Timeline/CreationDateTime";
+        time(&self.listed, pointer).or_else(|| time(self.described.as_ref()?, pointer))
+    }
+
+    /// What is known of every cluster: id, name, status, hours. A description is newer than the listing.
+    pub fn summary(&self) -> &Value {
+        self.described.as_ref().filter(|described| described["Status"]["State"].is_string()).unwrap_or(&self.listed)
+    }
+
+    /// The steps, as far as they were read.
+    pub fn known_steps(&self) -> &[Value] {
+        self.steps.as_deref().unwrap_or_default()
+    }
+
+    /// Clusters are told apart, grouped and sorted by the listing, whatever a description says.
+    fn said(&self, pointer: &str) -> String {
+        some_text(&self.listed, pointer).unwrap_or_else(|| self.described.as_ref().map_or(String::new(), |d| text(d, pointer)))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::pattern;
 use super::pipeline::{Pipeline, pipeline};
+use super::questions::ReadLimits;
 use super::raw::{EmrAccount, RawCluster};
 use super::serverless::{EmrApplication, application};
 use crate::detect;
 use jiff::Timestamp;
+use plumb_model::text::counted;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,22 @@ pub struct Inventory {
     pub security_configurations: Vec<SecurityConfiguration>,
     /// What could not be read. It is not known to be absent.
     pub unread: Vec<UnreadPart>,
+    /// What was not asked, as EMR gives out few requests. It is not known either.
+    pub not_asked: NotAsked,
+}
+
+/// What was not asked of clusters that the listing has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotAsked {
+    pub limits: ReadLimits,
+    /// Clusters that were not described.
+    pub descriptions: usize,
+    /// Clusters whose steps were not read.
+    pub steps: usize,
+    /// Pipelines of which no steps were read, so that it is not known what they run and what ties them to others.
+    pub pipelines: usize,
+    /// The same in sentences; none where all was asked.
+    pub says: Vec<String>,
 }
 
 /// A security configuration and who uses it.
@@ -88,13 +106,14 @@ pub fn inventory(
     let mut serverless: Vec<EmrApplication> = read.serverless.iter().map(application).collect();
     serverless.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Inventory {
-        version: 1,
+        version: 2,
         account: account.to_owned(),
         region: region.to_owned(),
         read_at,
         since,
         clusters: read.clusters.len(),
         security_configurations: security.collect(),
+        not_asked: not_asked(read, &pipelines),
         pipelines,
         serverless,
         unread: unread
@@ -102,4 +121,36 @@ pub fn inventory(
             .map(|((what, why), of)| UnreadPart { what, why, of: of.into_iter().collect() })
             .collect(),
     }
+}
+
+fn not_asked(read: &EmrAccount, pipelines: &[Pipeline]) -> NotAsked {
+    let count = |is: fn(&RawCluster) -> bool| read.clusters.iter().filter(|cluster| is(cluster)).count();
+    let descriptions = count(|cluster| cluster.described.is_none());
+    let steps = count(|cluster| cluster.steps.is_none());
+    let left_out = pipelines.iter().filter(|one| one.steps_read == 0).count();
+    let ReadLimits { runs, pipelines: most } = read.limits;
+    let mut says = Vec::new();
+    if descriptions > 0 {
+        let (ended, were) = (counted(descriptions, "ended cluster", "ended clusters"), if descriptions == 1 { "was" } else { "were" });
+        says.push(format!(
+            "{ended} {were} not described: the names, states, times and normalised instance hours of all clusters are known, and what \
+             a pipeline is made of is that of its newest."
+        ));
+    }
+    if steps > 0 {
+        let (of, were) = (counted(steps, "cluster", "clusters"), if steps == 1 { "was" } else { "were" });
+        says.push(format!(
+            "The steps of {of} {were} not read: those of the newest {} a pipeline are, and of up to two runs of other days and months \
+             (--runs reads more).",
+            counted(runs, "run", "runs")
+        ));
+    }
+    if left_out > 0 {
+        let of = counted(left_out, "pipeline", "pipelines");
+        says.push(format!(
+            "There are more than {}: of {of} it is not known what runs, and what ties them to others (--max-pipelines reads more).",
+            counted(most, "pipeline", "pipelines")
+        ));
+    }
+    NotAsked { limits: read.limits, descriptions, steps, pipelines: left_out, says }
 }

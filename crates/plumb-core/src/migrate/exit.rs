@@ -7,7 +7,7 @@ use crate::cost::book::Prices;
 use crate::inventory::choose::{self, selector};
 use crate::inventory::proposal::{PathTie, groups, path_ties, workloads};
 use crate::inventory::support::{ReleaseSupport, SupportPhase, support};
-use crate::inventory::{EmrAccount, Inventory, RawCluster, input};
+use crate::inventory::{ClusterRun, EmrAccount, Inventory, RawCluster, input};
 use crate::translate::{
     EarlierRun, EmrSource, Light, LightEffort, PipelineSource, RunTime, TranslationOptions, light_of, pipeline, writes,
 };
@@ -54,8 +54,8 @@ pub struct ExitRow {
     /// Of its newest cluster's release.
     pub support: ReleaseSupport,
     pub cost: Option<ExitCost>,
-    /// The number of its wave.
-    pub wave: usize,
+    /// The number of its wave; none where nothing was asked that would tell what ties it to others.
+    pub wave: Option<usize>,
 }
 
 /// Sums over the whole account.
@@ -116,6 +116,7 @@ pub fn report(
     let (lights, team_questions) = lights(read, options);
     let mut ranking = rows(&inventory, read, &lights, prices, today);
     ranking.sort_by(|a, b| (b.hours, b.failed, &a.name, &a.of).cmp(&(a.hours, a.failed, &b.name, &b.of)));
+    // Of pipelines of which nothing was asked it is not known what ties them to others: they are in no wave.
     let all = workloads(&inventory);
     let ties = path_ties(&all);
     let at: BTreeMap<&str, usize> = ranking.iter().enumerate().map(|(at, row)| (row.of.as_str(), at)).collect();
@@ -145,7 +146,7 @@ pub fn report(
     let of: BTreeMap<&str, usize> =
         waves.iter().flat_map(|wave| wave.pipelines.iter().map(|of| (of.as_str(), wave.number))).collect();
     for (rank, row) in ranking.iter_mut().enumerate() {
-        (row.rank, row.wave) = (rank + 1, of.get(row.of.as_str()).copied().unwrap_or_default());
+        (row.rank, row.wave) = (rank + 1, of.get(row.of.as_str()).copied());
     }
     let totals = totals(&inventory, &ranking);
     ExitReport { inventory, totals, ranking, ties, waves, team_questions }
@@ -196,7 +197,8 @@ fn rows(
         // The oldest first.
         let clusters: Vec<&RawCluster> =
             one.runs.iter().rev().filter_map(|run| by_id.get(&run.cluster).copied()).collect();
-        let failed = |run: &&crate::inventory::ClusterRun| run.has_failed();
+        let failed = |run: &&ClusterRun| run.has_failed();
+        let good = one.runs.iter().filter(|run| run.has_ended_well()).map(|run| run.cluster.clone()).collect();
         ExitRow {
             rank: 0,
             name: one.name.clone(),
@@ -206,8 +208,8 @@ fn rows(
             failed: one.runs.iter().filter(failed).count(),
             light: lights.get(&of).cloned(),
             support: support(one.releases.first().map_or("", String::as_str), today),
-            cost: prices.and_then(|prices| cost(&clusters, prices, inventory.since, inventory.read_at)),
-            wave: 0,
+            cost: prices.and_then(|prices| cost(&clusters, &good, prices, inventory.since, inventory.read_at)),
+            wave: None,
             of,
         }
     });
@@ -224,7 +226,7 @@ fn rows(
             light: lights.get(&of).cloned(),
             support: support(&app.release, today),
             cost: None,
-            wave: 0,
+            wave: None,
             of,
         }
     });
@@ -253,7 +255,7 @@ fn lights(read: &EmrAccount, options: &TranslationOptions) -> (BTreeMap<String, 
 }
 
 fn sources(read: &EmrAccount) -> BTreeMap<String, ExitSource> {
-    let listing: Vec<Value> = read.clusters.iter().map(|cluster| cluster.described.clone()).collect();
+    let listing: Vec<Value> = read.clusters.iter().map(|cluster| cluster.listed.clone()).collect();
     let by_id: BTreeMap<String, &RawCluster> = read.clusters.iter().map(|cluster| (cluster.id(), cluster)).collect();
     let unread = |of: &str| read.unknown.iter().filter(|unknown| unknown.of == of).cloned().collect::<Vec<_>>();
     let groups = choose::groups(&listing);
@@ -261,12 +263,18 @@ fn sources(read: &EmrAccount) -> BTreeMap<String, ExitSource> {
     for group in &groups {
         let clusters: Vec<&RawCluster> =
             group.clusters.iter().filter_map(|listed| by_id.get(&listed.id).copied()).collect();
-        let Some(newest) = clusters.last() else { continue };
+        // What was not asked is not translated: it would look like a pipeline without steps.
+        let is_known = |cluster: &&&RawCluster| cluster.described.is_some() && cluster.steps.is_some();
+        let Some(newest) = clusters.iter().rfind(is_known) else { continue };
         let when = |cluster: &RawCluster| RunTime { created: cluster.created(), ..RunTime::default() };
-        let times: Vec<_> = clusters.iter().map(|cluster| cluster.created()).collect();
-        let earlier = choose::two_before(&times)
-            .into_iter()
-            .map(|at| EarlierRun { run: when(clusters[at]), input: input::cluster(clusters[at], &group.name) });
+        let until = clusters.iter().rposition(|cluster| cluster.id() == newest.id()).map_or(0, |at| at + 1);
+        let times: Vec<_> = clusters[..until].iter().map(|cluster| cluster.created()).collect();
+        // Steps tell what changes from run to run, without a description too. Whether a cluster stayed up only that tells.
+        let stays = newest.described.as_ref().is_some_and(|described| described["AutoTerminate"] == false);
+        let can_compare = |cluster: &&RawCluster| cluster.steps.is_some() && (cluster.described.is_some() || !stays);
+        let before = choose::two_before(&times).into_iter().map(|at| clusters[at]).filter(can_compare);
+        let earlier =
+            before.map(|cluster| EarlierRun { run: when(cluster), input: input::cluster(cluster, &group.name) });
         let source = PipelineSource {
             unread: unread(&newest.id()),
             run: when(newest),

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use plumb_model::stats::{Interval, Money};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// How long a month is here.
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -27,9 +28,11 @@ pub struct ExitCost {
     pub reasons: Vec<String>,
 }
 
-/// What the clusters of a pipeline cost, if every node of theirs has a price. `since`: clusters created before were not read.
+/// What the clusters of a pipeline cost, if every node of theirs has a price. `ended_well`: the ids of the runs that are a measure
+/// of one. `since`: clusters created before were not read.
 pub(super) fn cost(
     clusters: &[&RawCluster],
+    ended_well: &BTreeSet<String>,
     prices: &Prices,
     since: Option<Timestamp>,
     now: Timestamp,
@@ -44,10 +47,7 @@ pub(super) fn cost(
         cost.reasons.extend(sum.reasons.into_iter().map(|reason| reason.says));
         Some(known)
     };
-    let good = clusters.iter().filter(|cluster| {
-        let failed = cluster.steps.iter().any(|step| step["Status"]["State"] == "FAILED");
-        cluster.described["Status"]["State"] == "TERMINATED" && !failed
-    });
+    let good = clusters.iter().filter(|cluster| ended_well.contains(&cluster.id()));
     let runs: Option<Vec<Interval<Money>>> =
         good.map(|cluster| priced(run(cluster, details, None, now), &mut cost)).collect();
     cost.run = runs.filter(|runs| !runs.is_empty()).and_then(|runs| {
@@ -56,13 +56,13 @@ pub(super) fn cost(
         Some(Interval { low: sum.low.times(1, count)?, high: sum.high.times(1, count)? })
     });
     let lived = clusters.iter().filter_map(|cluster| {
-        let end = time(&cluster.described, "/Status/Timeline/EndDateTime").unwrap_or(now);
+        let end = time(cluster.summary(), "/Status/Timeline/EndDateTime").unwrap_or(now);
         let begin = cluster.created()?.max(from);
         (begin < end && end > from).then_some((cluster, begin, end))
     });
     let month: Option<Vec<Interval<Money>>> = lived
         .map(|(cluster, begin, end)| {
-            let steps = cluster.steps.iter().filter_map(|step| step["Id"].as_str().map(str::to_owned)).collect();
+            let steps = cluster.known_steps().iter().filter_map(|step| step["Id"].as_str().map(str::to_owned)).collect();
             let part = ClusterPart { steps, worked: (begin, end), held: (begin, end) };
             priced(run(cluster, details, Some(&part), now), &mut cost)
         })
@@ -79,14 +79,14 @@ fn run(cluster: &RawCluster, details: &ClusterDetails, part: Option<&ClusterPart
     let timed = |all: &Option<Vec<Value>>| {
         let one = |group: &Value| {
             let mut group = group.clone();
-            group["Status"] = json!({ "Timeline": cluster.described["Status"]["Timeline"] });
+            group["Status"] = json!({ "Timeline": cluster.summary()["Status"]["Timeline"] });
             group
         };
         all.as_ref().filter(|all| !all.is_empty()).map(|all| Ok(all.iter().map(one).collect()))
     };
     let answers = ClusterAnswers {
-        cluster: cluster.described.clone(),
-        steps: Ok(cluster.steps.clone()),
+        cluster: cluster.summary().clone(),
+        steps: cluster.steps.clone().ok_or_else(|| "an inventory reads those of the newest runs".to_owned()),
         instances: Err("an inventory does not list them".to_owned()),
         groups: timed(&details.groups),
         fleets: timed(&details.fleets),

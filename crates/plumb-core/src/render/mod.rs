@@ -38,6 +38,7 @@ pub use json::{json, shown};
 pub use junit::junit;
 pub use manifest::{Manifest, manifest};
 pub use markdown::{MarkdownOptions, code, code_block, markdown, safe_link};
+pub use plumb_model::text::counted;
 pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
 pub use taken::Taken;
@@ -60,11 +61,6 @@ impl Default for Style {
     fn default() -> Self {
         Style { colour: false, width: 100 }
     }
-}
-
-/// `1 field was`, `2 fields were`.
-pub fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// What plan this is: project, target, commit, base.

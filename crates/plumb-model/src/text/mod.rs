@@ -24,6 +24,11 @@ pub fn is_loopback(name: &str) -> bool {
         || bare.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// `1 field was`, `2 fields were`.
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// The text, cut after so many characters where it is longer: `abc…`.
 pub fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {

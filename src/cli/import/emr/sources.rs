@@ -8,6 +8,7 @@ use crate::observe::inventory as reading;
 use crate::ui::{Failure, Ui};
 use plumb_core::detect;
 use plumb_core::inventory::choose::{Group, Listed, PipelineFilter, chosen, groups, is_named, selector, two_before};
+use plumb_core::inventory::questions::ClusterQuestions;
 use plumb_core::inventory::{self, EmrAccount, RawCluster};
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
@@ -78,15 +79,16 @@ pub(super) async fn sources(project: &Project, args: &EmrImport, ui: &Ui) -> Res
     let progress = ui.progress();
     let watch = InventoryProgress(&*progress);
     let read = async {
-        let listing: Vec<Value> =
-            reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?.into_values().collect();
-        let groups = groups(&listing);
+        let listing = reading::list(&seam, None, jiff::Timestamp::now(), &watch).await?;
+        let groups = groups(&listing.values().cloned().collect::<Vec<Value>>());
         let meant: Vec<(Group, Listed)> =
             chosen(&groups, &wanted).into_iter().map(|(group, cluster)| (group.clone(), cluster.clone())).collect();
         let mut account = EmrAccount::default();
-        let ids: Vec<(String, bool)> = meant.iter().map(|(_, cluster)| (cluster.id.clone(), true)).collect();
-        reading::clusters(&seam, ids.into_iter(), &mut account).await?;
-        let before = meant.iter().flat_map(|(group, cluster)| earlier(group, cluster)).collect();
+        let entry = |id: &String| listing.get(id).cloned();
+        let newest = meant.iter().filter_map(|(_, cluster)| Some((entry(&cluster.id)?, ClusterQuestions::ALL)));
+        reading::clusters(&seam, newest, &mut account).await?;
+        let before = meant.iter().flat_map(|(group, cluster)| earlier(group, cluster));
+        let before = before.filter_map(|id| entry(&id)).collect();
         let (before, mut unread) = reading::earlier_clusters(&seam, before).await;
         if args.cluster.is_none() {
             reading::applications(&seam, None, &mut account, &watch).await?;

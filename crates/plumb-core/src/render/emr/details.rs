@@ -2,7 +2,7 @@
 
 use super::super::markup::html as safe;
 use super::html::badge;
-use super::{argument, dependencies, grouped, length, life, minute, money, nodes, spread};
+use super::{argument, dependencies, grouped, length, life, minute, money, nodes, spread, steps_read, unknown};
 use crate::inventory::{Depends, EmrApplication, Pipeline};
 use crate::migrate::exit::ExitRow;
 use crate::translate::{Light, LightEffort, LightReason};
@@ -54,14 +54,14 @@ fn why(light: &Light) -> String {
 fn open(out: &mut String, row: &ExitRow) {
     let hours = row.hours.map(|hours| format!("{} hours, ", grouped(hours))).unwrap_or_default();
     let failed = if row.failed > 0 { format!(", {} failed", row.failed) } else { String::new() };
+    let wave = row.wave.map(|wave| format!(", wave {wave}")).unwrap_or_default();
     out.push_str(&format!(
-        "<details class=\"pipeline\" id=\"p{}\">\n<summary>{}. <bdi>{}</bdi> {} <span class=\"soft\">{hours}{}{failed}, wave {}</span></summary>\n",
+        "<details class=\"pipeline\" id=\"p{}\">\n<summary>{}. <bdi>{}</bdi> {} <span class=\"soft\">{hours}{}{failed}{wave}</span></summary>\n",
         row.rank,
         row.rank,
         safe(&row.name),
         badge(row.light.as_ref(), false),
         super::super::counted(row.runs, "run", "runs"),
-        row.wave,
     ));
     out.push_str(&row.light.as_ref().map(why).unwrap_or_default());
     out.push_str("<dl>\n");
@@ -77,21 +77,24 @@ pub(super) fn pipeline(out: &mut String, row_of: &ExitRow, one: &Pipeline) {
     open(out, row_of);
     row(out, "named", &list(&one.patterns));
     row(out, "releases", &safe(&one.releases.join(", ")));
-    row(out, "applications", &safe(&one.applications.join(", ")));
-    let all = one.nodes.as_ref().map_or_else(|| safe("(could not be read)"), |all| list(all.iter().map(nodes)));
+    let unknown = || safe(unknown(one));
+    row(out, "applications", &one.applications.as_ref().map_or_else(unknown, |all| safe(&all.join(", "))));
+    let all = one.nodes.as_ref().map_or_else(unknown, |all| list(all.iter().map(nodes)));
     row(out, "nodes", &all);
     row(out, "scaling", &one.managed_scaling.as_ref().map(|policy| safe(&policy.to_string())).unwrap_or_default());
     row(out, "life", &safe(&life(one)));
-    row(out, "tags", &list(one.tags.iter().map(|(key, value)| format!("{key}={value}"))));
+    let tags = one.tags.as_ref();
+    row(out, "tags", &tags.map_or_else(unknown, |tags| list(tags.iter().map(|(key, value)| format!("{key}={value}")))));
     let script = |one: &crate::inventory::Bootstrap| format!("{}: {} {}", one.name, one.path, words(&one.args));
     let scripts = one.bootstrap.as_ref();
-    row(out, "bootstrap", &scripts.map_or_else(|| safe("(could not be read)"), |all| list(all.iter().map(script))));
-    for configuration in &one.configurations {
+    row(out, "bootstrap", &scripts.map_or_else(unknown, |all| list(all.iter().map(script))));
+    for configuration in one.configurations.iter().flatten() {
         let properties = configuration.properties.iter().map(|(name, value)| format!("{name}={value}"));
         row(out, &configuration.classification, &list(properties));
     }
     row(out, "security", &safe(one.security_configuration.as_deref().unwrap_or_default()));
-    for step in &one.steps {
+    row(out, "steps", &safe(&steps_read(one)));
+    for step in one.steps.iter().flatten() {
         let took = step.duration.as_ref().map(spread).unwrap_or_default();
         let text = format!(
             "{}<br><code>{}</code><br>{} times, {} failed, last {}, {} {}",
@@ -124,7 +127,9 @@ pub(super) fn pipeline(out: &mut String, row_of: &ExitRow, one: &Pipeline) {
         format!("{at} {} {step}: {} {}", one.cluster, one.reason, one.log.as_deref().unwrap_or_default())
     };
     row(out, "failures", &list(one.failures.iter().map(failure)));
-    depends(out, &one.depends);
+    if let Some(all) = &one.depends {
+        depends(out, all);
+    }
     out.push_str("</dl>\n</details>\n");
 }
 

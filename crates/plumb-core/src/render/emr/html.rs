@@ -4,7 +4,7 @@
 use super::super::markup::{html as safe, page_with, script};
 use super::details::{application, list, pipeline};
 use super::pictures::{flow, shares};
-use super::{grouped, head, length, minute, money, period, summary, wave};
+use super::{grouped, head, length, minute, money, period, summary, users, wave};
 use crate::inventory::support::SupportPhase;
 use crate::migrate::exit::{ExitReport, ExitRow, ExitWave};
 use crate::translate::{Light, LightEffort, LightReason};
@@ -36,6 +36,12 @@ pub fn html(report: &ExitReport) -> String {
         out.push_str("<div class=\"box none\"><p><strong>Not read, and so not known</strong></p>");
         out.push_str(&list(inventory.unread.iter().map(say)));
         out.push_str("</div>\n");
+    }
+    if !inventory.not_asked.says.is_empty() {
+        let items: String = inventory.not_asked.says.iter().map(|says| format!("<li>{}</li>", safe(says))).collect();
+        out.push_str(&format!(
+            "<div class=\"box\"><p><strong>Not asked, and so not known</strong></p><ul class=\"any\">{items}</ul></div>\n"
+        ));
     }
     tiles(&mut out, report);
     section(&mut out, "Pipelines, the costliest first", &ranking(report));
@@ -244,7 +250,7 @@ fn ranking(report: &ExitReport) -> String {
             safe(&row.support.release),
             safe(&row.support.says),
             safe(&support),
-            number(Some(row.wave as u64), &row.wave.to_string()),
+            number(row.wave.map(|wave| wave as u64), &row.wave.map_or_else(|| "–".to_owned(), |wave| wave.to_string())),
             number(last.and_then(|at| u64::try_from(at.as_second()).ok()), &last.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()),
             rank = row.rank,
         ));
@@ -344,7 +350,7 @@ fn security(report: &ExitReport) -> String {
     let mut rows = String::new();
     for one in &report.inventory.security_configurations {
         let says = one.says.as_ref().map_or("(could not be read)".to_owned(), ToString::to_string);
-        let used = if one.used_by.is_empty() { "nobody".to_owned() } else { one.used_by.join(", ") };
+        let used = users(&report.inventory, one);
         rows.push_str(&format!(
             "<tr><th scope=\"row\">{}</th><td class=\"any\">{}</td><td class=\"any\"><code>{}</code></td></tr>\n",
             safe(&one.name),

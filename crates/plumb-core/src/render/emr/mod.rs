@@ -10,7 +10,7 @@ mod text;
 pub use html::html;
 pub use text::text;
 
-use crate::inventory::{Depends, Inventory, Nodes, Pipeline, Spread};
+use crate::inventory::{Depends, Inventory, Nodes, Pipeline, SecurityConfiguration, Spread};
 use crate::migrate::exit::{ExitCost, ExitReport, ExitTotals, ExitWave};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -145,14 +145,40 @@ fn grouped(number: u64) -> String {
     out
 }
 
+/// What stands in the place of what was not asked.
+const NOT_ASKED: &str = "(not asked)";
+
+/// Why a part of a pipeline is not known.
+fn unknown(pipeline: &Pipeline) -> &'static str {
+    if pipeline.described == 0 { NOT_ASKED } else { "(could not be read)" }
+}
+
+/// Of how many clusters the steps are known, where it is not all.
+fn steps_read(pipeline: &Pipeline) -> String {
+    match pipeline.steps_read {
+        0 => NOT_ASKED.to_owned(),
+        read if read == pipeline.clusters => String::new(),
+        read => format!("of {} of {}", read, super::counted(pipeline.clusters, "cluster", "clusters")),
+    }
+}
+
+/// Who uses a security configuration, as far as clusters were described.
+fn users(inventory: &Inventory, one: &SecurityConfiguration) -> String {
+    if !one.used_by.is_empty() {
+        return one.used_by.join(", ");
+    }
+    let all_known = inventory.pipelines.iter().all(|pipeline| pipeline.described > 0);
+    if all_known { "nobody" } else { "nobody that was described" }.to_owned()
+}
+
 /// What a pipeline is kept up by, in a few words.
 fn life(pipeline: &Pipeline) -> String {
-    let mut parts =
-        vec![if pipeline.stays_alive { "stays alive without steps" } else { "ends after its steps" }.to_owned()];
+    let Some(stays_alive) = pipeline.stays_alive else { return unknown(pipeline).to_owned() };
+    let mut parts = vec![if stays_alive { "stays alive without steps" } else { "ends after its steps" }.to_owned()];
     if let Some(seconds) = pipeline.auto_termination_seconds {
         parts.push(format!("ends when idle for {}", length(seconds)));
     }
-    if pipeline.termination_protected {
+    if pipeline.termination_protected == Some(true) {
         parts.push("protected against termination".to_owned());
     }
     parts.join(", ")

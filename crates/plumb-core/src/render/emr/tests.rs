@@ -39,7 +39,7 @@ fn hostile(text: &str) -> EmrAccount {
     let next: &[&str] = &["spark-submit", "s3://c/a.py", "--input", &to];
     read.clusters.push(cluster("j-8", &format!("a {text}"), 2, &[jar, next]));
     read.clusters.push(cluster("j-9", &format!("b {text}"), 1, &[next, jar]));
-    read.clusters.last_mut().unwrap().described["ReleaseLabel"] = value!(text);
+    read.clusters.last_mut().unwrap().described.as_mut().unwrap()["ReleaseLabel"] = value!(text);
     read.serverless[0].described["name"] = value!(text);
     read.unknown = vec![FailedRead { what: "GetIt".into(), of: "j-8".into(), why: text.to_owned() }];
     read

@@ -1,7 +1,10 @@
 //! The inventory as text.
 
 use super::super::value::{columns, visible, wrapped};
-use super::{argument, dependencies, head, length, life, minute, money, nodes, period, spread, summary, wave};
+use super::{
+    argument, dependencies, head, length, life, minute, money, nodes, period, spread, steps_read, summary, unknown, users,
+    wave,
+};
 use crate::inventory::support::{ReleaseSupport, SupportPhase};
 use crate::inventory::{Depends, EmrApplication, Pipeline, PipelineStep};
 use crate::migrate::exit::{ExitReport, ExitRow};
@@ -22,6 +25,9 @@ pub fn text(report: &ExitReport, width: usize) -> String {
         head(inventory),
         period(inventory),
     );
+    if !inventory.not_asked.says.is_empty() {
+        out.push_str("Not all was asked, to keep requests few; what is not known for that stands at the end.\n");
+    }
     if !report.ranking.is_empty() {
         out.push_str(&format!("{}\n\n", summary(&report.totals)));
         out.push_str(&table(report));
@@ -48,21 +54,23 @@ pub fn text(report: &ExitReport, width: usize) -> String {
         let mut block = Block { out: &mut out, width };
         block.out.push('\n');
         block.title("security configuration", &one.name);
-        block.row("used by", &visible(&names(&one.used_by)));
+        let users = users(inventory, one);
+        block.row("used by", &if one.used_by.is_empty() { format!("({users})") } else { visible(&users) });
         block.row("says", &one.says.as_ref().map_or("(could not be read)".to_owned(), super::super::value::scalar));
+    }
+    if !inventory.not_asked.says.is_empty() {
+        out.push_str("\nNot asked, and so not known:\n");
+        let mut block = Block { out: &mut out, width };
+        block.rows("", inventory.not_asked.says.iter().map(|says| format!("- {says}")));
     }
     if !inventory.unread.is_empty() {
         out.push_str("\nNot read, and so not known:\n");
         for unread in &inventory.unread {
-            let of = if unread.of.is_empty() { String::new() } else { format!(" of {}", names(&unread.of)) };
+            let of = if unread.of.is_empty() { String::new() } else { format!(" of {}", unread.of.join(", ")) };
             out.push_str(&format!("  ! {}{}: {}\n", unread.what, visible(&of), visible(&unread.why)));
         }
     }
     out
-}
-
-fn names(names: &[String]) -> String {
-    if names.is_empty() { "(nobody)".to_owned() } else { names.join(", ") }
 }
 
 /// How long a release is supported, in a cell.
@@ -98,7 +106,7 @@ fn table(report: &ExitReport) -> String {
             one.map_or_else(dash, |one| one.spot_percent.map_or("?".to_owned(), |percent| format!("{percent} %"))),
             if row.support.release.is_empty() { dash() } else { visible(&row.support.release) },
             support(&row.support),
-            row.wave.to_string(),
+            row.wave.map_or_else(dash, |wave| wave.to_string()),
             one.and_then(|one| one.last_run).map_or_else(dash, minute),
         ]);
     }
@@ -194,24 +202,27 @@ fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
     let last = one.last_run.map(|time| format!(", last run {}", minute(time))).unwrap_or_default();
     block.row("clusters", &format!("{}{live}{last}", one.clusters));
     block.row("release", &visible(&one.releases.join(", ")));
-    block.row("applications", &visible(&one.applications.join(", ")));
+    block.row("applications", &one.applications.as_ref().map_or(unknown(one).to_owned(), |all| visible(&all.join(", "))));
     match &one.nodes {
         Some(all) => block.rows("nodes", all.iter().map(|group| visible(&nodes(group)))),
-        None => block.row("nodes", "(could not be read)"),
+        None => block.row("nodes", unknown(one)),
     }
     block.row("spot share", &one.spot_percent.map(|percent| format!("{percent} %")).unwrap_or_default());
     block.row("scaling", &one.managed_scaling.as_ref().map(super::super::value::scalar).unwrap_or_default());
     block.row("life", &life(one));
-    block.rows("tags", one.tags.iter().map(|(key, value)| visible(&format!("{key}={value}"))));
+    match &one.tags {
+        Some(tags) => block.rows("tags", tags.iter().map(|(key, value)| visible(&format!("{key}={value}")))),
+        None => block.row("tags", unknown(one)),
+    }
     let script = |action: &crate::inventory::Bootstrap| {
         let words = std::iter::once(&action.path).chain(&action.args).map(|word| argument(word));
         format!("{}: {}", visible(&action.name), words.collect::<Vec<_>>().join(" "))
     };
     match &one.bootstrap {
         Some(actions) => block.rows("bootstrap", actions.iter().map(script)),
-        None => block.row("bootstrap", "(could not be read)"),
+        None => block.row("bootstrap", unknown(one)),
     }
-    for configuration in &one.configurations {
+    for configuration in one.configurations.iter().flatten() {
         let properties = configuration.properties.iter().map(|(name, value)| visible(&format!("{name}={value}")));
         block.row("configuration", &visible(&configuration.classification));
         block.rows("", properties.map(|property| format!("- {property}")));
@@ -219,7 +230,8 @@ fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
     block.row("security", &visible(one.security_configuration.as_deref().unwrap_or_default()));
     let roles = [&one.service_role, &one.instance_profile].into_iter().flatten().cloned().collect::<Vec<_>>();
     block.row("roles", &visible(&roles.join(", ")));
-    for one in &one.steps {
+    block.row("steps", &steps_read(one));
+    for one in one.steps.iter().flatten() {
         step(block, one);
     }
     block.row("took", &one.duration.as_ref().map(spread).unwrap_or_default());
@@ -227,10 +239,9 @@ fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
     for (at, run) in one.runs.iter().take(MOST).enumerate() {
         let took = run.seconds.map_or("-".to_owned(), length);
         let created = run.created.map_or("-".to_owned(), minute);
-        let failed = if run.failed_steps > 0 {
-            format!(", {} of {} steps failed", run.failed_steps, run.steps)
-        } else {
-            String::new()
+        let failed = match (run.failed_steps, run.steps) {
+            (Some(failed), Some(steps)) if failed > 0 => format!(", {failed} of {steps} steps failed"),
+            _ => String::new(),
         };
         let reason = run.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = format!("{created}  {took}  {} {} {}{failed}{reason}", run.state, run.cluster, run.name);
@@ -245,7 +256,9 @@ fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
         block.row(if at == 0 { "failures" } else { "" }, &visible(&text));
     }
     more(block, one.failures.len());
-    block.depends(&one.depends);
+    if let Some(depends) = &one.depends {
+        block.depends(depends);
+    }
 }
 
 fn times(count: usize) -> String {
