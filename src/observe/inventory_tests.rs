@@ -79,7 +79,8 @@ impl FakeAccount {
         let body = call.body.clone().unwrap_or_default();
         let id = body["ClusterId"].as_str().unwrap_or_default();
         let name = call.path.trim_start_matches("/elasticmapreduce/");
-        if self.gone.contains(&(name, id)) || self.gone.iter().any(|(what, of)| *what == name && *of == id) {
+        let marker = call.query.iter().find_map(|(key, value)| (key == "Marker").then_some(value));
+        if self.gone.iter().any(|(what, of)| *what == name && *of == id) {
             let ServiceError::Refused { line, status, code, request_id, retry_after, doubt, .. } =
                 refused(400, "InvalidRequestException")
             else {
@@ -90,7 +91,7 @@ impl FakeAccount {
         }
         Ok(match name {
             "ListClusters" => {
-                let from: usize = body["Marker"].as_str().map_or(0, |marker| marker.parse().unwrap());
+                let from: usize = marker.map_or(0, |marker| marker.parse().unwrap());
                 let to = self.listing.len().min(from + 50);
                 let mut page = json!({ "Clusters": self.listing[from..to] });
                 if to < self.listing.len() {

@@ -23,6 +23,7 @@ mod diagnose;
 mod diagnose_docs;
 mod diagnose_patch;
 mod embedded;
+mod emr_inventory;
 mod failures;
 mod forecast;
 mod guards;
