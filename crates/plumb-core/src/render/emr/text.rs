@@ -60,8 +60,11 @@ pub fn text(report: &ExitReport, width: usize) -> String {
     }
     if !inventory.not_asked.says.is_empty() {
         out.push_str("\nNot asked, and so not known:\n");
-        let mut block = Block { out: &mut out, width };
-        block.rows("", inventory.not_asked.says.iter().map(|says| format!("- {says}")));
+        for says in &inventory.not_asked.says {
+            for (at, line) in wrapped(says, width.saturating_sub(4).max(40)).into_iter().enumerate() {
+                out.push_str(&format!("  {} {line}\n", if at == 0 { '-' } else { ' ' }));
+            }
+        }
     }
     if !inventory.unread.is_empty() {
         out.push_str("\nNot read, and so not known:\n");
