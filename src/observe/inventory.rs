@@ -243,8 +243,7 @@ async fn cluster(
     let id = read.listed["Id"].as_str().unwrap_or_default().to_owned();
     let about = || json!({ "ClusterId": &id });
     // AWS forgets terminated clusters, and may between the listing and this (recorded: NoSuchCluster).
-    let is_gone =
-        |fault: &ServiceError| matches!(fault, ServiceError::Refused { message, .. } if message.contains("NoSuchCluster"));
+    let is_gone = |fault: &ServiceError| matches!(fault, ServiceError::Refused { message, .. } if message.contains("NoSuchCluster"));
     if asked.describe {
         let call = operation("DescribeCluster", about());
         let mut answer = match service.send(&call).await {

@@ -215,7 +215,10 @@ async fn names_without_a_pattern_cost_no_more_than_the_limit() {
     assert!(unknown.iter().all(|row| row.wave.is_none() && row.hours == Some(8)));
     assert_eq!(report.waves.len(), 10, "nobody knows what ties the others");
     let text = plumb_core::render::emr::text(&report, 100);
-    assert!(text.contains("990 pipelines") && text.contains("--max-pipelines") && text.contains("(not asked)"), "{text}");
+    assert!(
+        text.contains("990 pipelines") && text.contains("--max-pipelines") && text.contains("(not asked)"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -59,7 +59,8 @@ fn a_year_of_clusters_is_an_inventory_of_few_requests() {
         // Failures and times are those of all clusters, whatever was asked of them.
         let (failed, runs) = (&read["totals"]["failed"], (0..clusters).filter(|at| (at / 6) % 9 == 8).count());
         assert_eq!(failed, &json!(runs));
-        let took: u64 = read["pipelines"].as_array().unwrap().iter().filter_map(|p| p["duration"]["count"].as_u64()).sum();
+        let took: u64 =
+            read["pipelines"].as_array().unwrap().iter().filter_map(|p| p["duration"]["count"].as_u64()).sum();
         assert_eq!(took, (clusters - runs) as u64);
         // All that a pipeline is made of is known, and the dates are told from its runs: nothing is left to ask about them.
         for row in read["ranking"].as_array().unwrap() {

@@ -155,7 +155,9 @@ async fn every_page_is_read_and_a_page_that_fails_fails_it() {
     assert!(fault.contains("no list `Clusters`"), "{fault}");
     // A window: the last twenty days.
     let since = jiff::Timestamp::from_second(1_790_000_000 + 37 * 86_400).unwrap();
-    let read = reading::read(Arc::new(emr(region, None, &[])), Some(since), ReadLimits::default(), since, &Deaf).await.unwrap();
+    let read = reading::read(Arc::new(emr(region, None, &[])), Some(since), ReadLimits::default(), since, &Deaf)
+        .await
+        .unwrap();
     assert!((19..=20).contains(&read.clusters.len()), "{}", read.clusters.len());
 }
 

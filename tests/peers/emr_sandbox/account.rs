@@ -48,8 +48,9 @@ async fn is_six_pipelines_of_which_nothing_is_unknown() {
     let both = [&account, &again]
         .map(|a| a.clusters.iter().map(|c| (c.described.clone(), c.steps.clone())).collect::<Vec<_>>());
     assert_eq!(both[0], both[1]);
-    let is_protected =
-        |cluster: &RawCluster| cluster.described.as_ref().is_some_and(|described| described["TerminationProtected"] == true);
+    let is_protected = |cluster: &RawCluster| {
+        cluster.described.as_ref().is_some_and(|described| described["TerminationProtected"] == true)
+    };
     let protected = account.clusters.iter().filter(|cluster| is_protected(cluster)).count();
     assert_eq!(protected, 1);
     // Hours later the step that runs is through, and so is the cluster; the one with a policy has been idle.

@@ -474,11 +474,16 @@ mod tests {
         let of = |clusters: &[&RawCluster]| pipeline("a", clusters);
         let all = of(&ended.iter().collect::<Vec<_>>());
         assert_eq!((all.clusters, all.described, all.steps_read, all.normalized_instance_hours), (4, 0, 0, 16));
-        assert_eq!(all.duration.as_ref().map(|took| took.count), Some(2), "errors of steps are told by the listing too");
+        assert_eq!(
+            all.duration.as_ref().map(|took| took.count),
+            Some(2),
+            "errors of steps are told by the listing too"
+        );
         assert_eq!(all.runs.iter().map(ClusterRun::has_failed).collect::<Vec<_>>(), [false, true, true, false]);
         assert_eq!(all.failures.iter().map(|one| one.cluster.as_str()).collect::<Vec<_>>(), ["j-3", "j-2"]);
         let shown = serde_json::to_value(&all).unwrap();
-        let members = ["stays_alive", "termination_protected", "applications", "tags", "configurations", "steps", "depends"];
+        let members =
+            ["stays_alive", "termination_protected", "applications", "tags", "configurations", "steps", "depends"];
         for unknown in members {
             assert_eq!(shown[unknown], Value::Null, "{unknown} is not known");
         }
@@ -499,7 +504,10 @@ mod tests {
         let mut one = listed("j-1", 1, "RUNNING", "Running step");
         one.described = Some(json!({ "Id": "j-9", "Name": "b", "Status": { "State": "TERMINATED" } }));
         let shown = pipeline("a", &[&one]);
-        assert_eq!((shown.live, shown.runs[0].state.as_str(), shown.runs[0].cluster.as_str()), (0, "TERMINATED", "j-1"));
+        assert_eq!(
+            (shown.live, shown.runs[0].state.as_str(), shown.runs[0].cluster.as_str()),
+            (0, "TERMINATED", "j-1")
+        );
         assert_eq!(shown.patterns.iter().collect::<Vec<_>>(), ["a"], "it is told apart by the listing");
         // A description without a state says nothing about it.
         one.described = Some(json!({ "Id": "j-1" }));

@@ -112,7 +112,15 @@ mod tests {
     #[test]
     fn of_a_year_of_ended_clusters_a_few_are_asked() {
         let listing: Vec<Value> = (0..2000)
-            .map(|at| entry(at, &format!("daily-{}-{at:04}", ["a", "b", "c", "d", "e", "f"][at % 6]), "TERMINATED", (at / 6) as i64, 8))
+            .map(|at| {
+                entry(
+                    at,
+                    &format!("daily-{}-{at:04}", ["a", "b", "c", "d", "e", "f"][at % 6]),
+                    "TERMINATED",
+                    (at / 6) as i64,
+                    8,
+                )
+            })
             .collect();
         let all = questions(&listing, ReadLimits::default());
         assert_eq!(ids(&all, |asked| asked.describe).len(), 12);

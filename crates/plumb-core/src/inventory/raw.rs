@@ -113,7 +113,8 @@ impl RawCluster {
 
     /// Clusters are told apart, grouped and sorted by the listing, whatever a description says.
     fn said(&self, pointer: &str) -> String {
-        some_text(&self.listed, pointer).unwrap_or_else(|| self.described.as_ref().map_or(String::new(), |d| text(d, pointer)))
+        some_text(&self.listed, pointer)
+            .unwrap_or_else(|| self.described.as_ref().map_or(String::new(), |d| text(d, pointer)))
     }
 }
 

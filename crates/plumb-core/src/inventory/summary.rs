@@ -131,7 +131,8 @@ fn not_asked(read: &EmrAccount, pipelines: &[Pipeline]) -> NotAsked {
     let ReadLimits { runs, pipelines: most } = read.limits;
     let mut says = Vec::new();
     if descriptions > 0 {
-        let (ended, were) = (counted(descriptions, "ended cluster", "ended clusters"), if descriptions == 1 { "was" } else { "were" });
+        let (ended, were) =
+            (counted(descriptions, "ended cluster", "ended clusters"), if descriptions == 1 { "was" } else { "were" });
         says.push(format!(
             "{ended} {were} not described: the names, states, times and normalised instance hours of all clusters are known, and what \
              a pipeline is made of is that of its newest."

@@ -62,7 +62,8 @@ pub(super) fn cost(
     });
     let month: Option<Vec<Interval<Money>>> = lived
         .map(|(cluster, begin, end)| {
-            let steps = cluster.known_steps().iter().filter_map(|step| step["Id"].as_str().map(str::to_owned)).collect();
+            let steps =
+                cluster.known_steps().iter().filter_map(|step| step["Id"].as_str().map(str::to_owned)).collect();
             let part = ClusterPart { steps, worked: (begin, end), held: (begin, end) };
             priced(run(cluster, details, Some(&part), now), &mut cost)
         })

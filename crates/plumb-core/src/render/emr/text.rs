@@ -2,8 +2,8 @@
 
 use super::super::value::{columns, visible, wrapped};
 use super::{
-    argument, dependencies, head, length, life, minute, money, nodes, period, spread, steps_read, summary, unknown, users,
-    wave,
+    argument, dependencies, head, length, life, minute, money, nodes, period, spread, steps_read, summary, unknown,
+    users, wave,
 };
 use crate::inventory::support::{ReleaseSupport, SupportPhase};
 use crate::inventory::{Depends, EmrApplication, Pipeline, PipelineStep};
@@ -205,7 +205,10 @@ fn pipeline(block: &mut Block<'_>, row: &ExitRow, one: &Pipeline) {
     let last = one.last_run.map(|time| format!(", last run {}", minute(time))).unwrap_or_default();
     block.row("clusters", &format!("{}{live}{last}", one.clusters));
     block.row("release", &visible(&one.releases.join(", ")));
-    block.row("applications", &one.applications.as_ref().map_or(unknown(one).to_owned(), |all| visible(&all.join(", "))));
+    block.row(
+        "applications",
+        &one.applications.as_ref().map_or(unknown(one).to_owned(), |all| visible(&all.join(", "))),
+    );
     match &one.nodes {
         Some(all) => block.rows("nodes", all.iter().map(|group| visible(&nodes(group)))),
         None => block.row("nodes", unknown(one)),
