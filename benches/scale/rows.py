@@ -1,6 +1,5 @@
 """The rows of the table: what each does, at which sizes, and what it may take."""
-import math, shutil, subprocess, time
-from pathlib import Path
+import json, math, shutil, subprocess
 
 import projects
 from servers import Delay, Sandbox, environment, measure
@@ -21,39 +20,42 @@ class World:
         self.plumb, self.scratch, self.seconds = plumb, scratch, seconds
         (scratch / "home").mkdir(exist_ok=True)
         self.live = {}
-        self.paced = {}
+        # The servers are this machine's own.
+        usage = subprocess.run([plumb, "plan", "--help"], capture_output=True, text=True, check=True).stdout
+        self.pace = ["--pace", "none"] if "--pace" in usage else []
 
-    def command(self, *words):
-        """`plumb` with `--pace none` where the command has it: the server is this machine's own."""
-        if words[0] not in self.paced:
-            usage = subprocess.run([self.plumb, *words[:2], "--help"] if words[0] == "emr" else [self.plumb, words[0], "--help"],
-                                   capture_output=True, text=True, check=True).stdout
-            self.paced[words[0]] = ["--pace", "none"] if "--pace" in usage else []
-        return [self.plumb, *words, *self.paced[words[0]]]
-
-    def run(self, project, *words, url=None, emr=None, codes=(0,), says=None):
-        """Runs plumb in a project, and sees that it did what it was to do."""
-        ran = measure(self.command(*words), project, self.scratch, environment(self.scratch / "home", url, emr), self.seconds)
+    def run(self, project, *words, url=None, emr=None, codes=(0,), says=None, times=None):
+        """Runs plumb in a project, and sees that it did what it was to do: nothing is fast because it said less. `times` is a
+        text and how often it has to be there."""
+        ran = measure([self.plumb, *words, *self.pace], project, self.scratch, environment(self.scratch / "home", url, emr), self.seconds)
         if ran.ended:
             return ran
         if ran.code not in codes or (says and says not in ran.out + ran.err):
             tail = "\n".join((ran.out + ran.err).splitlines()[-15:])
             raise Broken(f"plumb {' '.join(words)}: exit {ran.code}, expected {codes} and `{says}`:\n{tail}")
+        if times and ran.out.count(times[0]) != times[1]:
+            raise Broken(f"plumb {' '.join(words)}: `{times[0]}` is there {ran.out.count(times[0])} times, expected {times[1]}")
         return ran
 
     def project(self, count, timeout=3600):
         return projects.project(self.scratch / f"jobs-{count}", count, timeout)
 
     def workspace(self, count):
-        """A workspace that a project of so many jobs was applied to. Rows that change it put it back."""
+        """A workspace that a project of so many jobs was applied to. A row that changes it takes it out."""
         if count not in self.live:
-            sandbox = Sandbox(self.plumb)
-            ran = self.run(self.project(count), *APPLY, url=sandbox.url)
-            if ran.ended:
-                sandbox.stop()
-                raise Broken(f"{count} jobs could not be applied in {self.seconds} s, to begin with")
-            self.live[count] = sandbox
+            self.live[count] = self.applied(self.project(count))
         return self.live[count]
+
+    def applied(self, project, *words):
+        """A workspace of its own that a project was applied to."""
+        sandbox = Sandbox(self.plumb)
+        try:
+            if self.run(project, *APPLY, *words, url=sandbox.url).ended:
+                raise Broken(f"what is there to begin with could not be applied in {self.seconds} s")
+        except BaseException:
+            sandbox.stop()
+            raise
+        return sandbox
 
     def keep(self, count, sandbox):
         """Takes a workspace over that was applied just now."""
@@ -76,8 +78,8 @@ def share(count, known):
 
 
 def memory(count, most, at):
-    """The same in megabytes: a start takes 40."""
-    return most if count == at else round(40 + (most - 40) * count / at)
+    """The same in megabytes: a start takes 60."""
+    return most if count == at else round(60 + (most - 60) * count / at)
 
 
 def took(ran, sandbox=None, **more):
@@ -139,10 +141,6 @@ class PlanFar(Plan):
     name, work = "plan-50ms", "the same at 50 ms a request, {} jobs"
     growth = ()
 
-    def prepare(self, world, count):
-        sandbox, project = super().prepare(world, count)
-        return sandbox, project
-
     def run(self, world, count, prepared):
         sandbox, project = prepared
         delay = Delay(sandbox, LATENCY)
@@ -181,7 +179,7 @@ class Change(Row):
         return facts | {"each": facts["requests"] / count}
 
     def restore(self, world, count, prepared):
-        # What others share is not as they think any more.
+        # It is not any more what others take it for.
         world.live.pop(count).stop()
 
     def limits(self, count):
@@ -199,7 +197,8 @@ class Creates(Row):
     def run(self, world, count, prepared):
         project, sandbox = prepared
         sandbox.forget()
-        return took(world.run(project, "plan", url=sandbox.url, says=f"{count} to create"), sandbox)
+        told = (": Change 0", count)
+        return took(world.run(project, "plan", url=sandbox.url, says=f"{count} to create", times=told), sandbox)
 
     def restore(self, world, count, prepared):
         prepared[1].stop()
@@ -219,22 +218,22 @@ class History(Row):
         jobs = 1_000 if count >= 3_000 else 300
         project = projects.project(world.scratch / f"history-{count}", jobs, commits=count)
         projects.git(project, "checkout", "--quiet", f"main~{self.CHANGES}")
-        sandbox = Sandbox(world.plumb)
-        world.run(project, *APPLY, "--override", "branch", url=sandbox.url)
+        sandbox = world.applied(project, "--override", "branch")
         projects.git(project, "checkout", "--quiet", "main")
         return project, sandbox
 
     def run(self, world, count, prepared):
         project, sandbox = prepared
         sandbox.forget()
-        return took(world.run(project, "plan", url=sandbox.url, codes=(0, 3), says=f"{self.CHANGES} to update"), sandbox)
+        told = (": Change ", self.CHANGES)
+        return took(world.run(project, "plan", url=sandbox.url, says=f"{self.CHANGES} to update", times=told), sandbox)
 
     def restore(self, world, count, prepared):
         prepared[1].stop()
         shutil.rmtree(prepared[0])
 
     def limits(self, count):
-        return [("cpu", share(count, {3_000: 1.0}))]
+        return [("cpu", share(count, {300: 0.5, 1_000: 0.6, 3_000: 1.0}))]
 
 
 class Deletes(Row):
@@ -249,7 +248,8 @@ class Deletes(Row):
     def run(self, world, count, prepared):
         sandbox, project = prepared
         sandbox.forget()
-        ran = world.run(project, "plan", url=sandbox.url, codes=(0, 3), says=f"{count} to delete")
+        ran = world.run(project, "plan", url=sandbox.url, codes=(0, 3), says=f"{count} to delete",
+                        times=("will be deleted", count))
         return took(ran, sandbox)
 
     def limits(self, count):
@@ -316,8 +316,6 @@ class Emr(Row):
     full, small, growth = (200, 2_000), (200,), ()
 
     def prepare(self, world, count):
-        import json
-
         seed = world.scratch / "emr.json"
         seed.write_text(json.dumps(projects.emr_seed(count)))
         sandbox = Sandbox(world.plumb, ["--emr", "empty", "--seed", str(seed)])
