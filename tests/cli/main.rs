@@ -44,6 +44,7 @@ mod parity_setup;
 mod parity_suggest;
 mod parity_warehouse;
 mod replay;
+mod scale;
 mod secrets;
 mod selection;
 mod server_filled;
