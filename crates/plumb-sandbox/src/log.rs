@@ -28,8 +28,8 @@ pub struct Log {
 const KEPT: usize = 20_000;
 
 impl Log {
-    /// Adds an entry and numbers it.
-    pub fn add(&mut self, mut entry: LoggedRequest) {
+    /// Adds an entry; answers its number.
+    pub fn add(&mut self, mut entry: LoggedRequest) -> u64 {
         self.count += 1;
         entry.n = self.count;
         entry.body = redact(&entry.body);
@@ -45,6 +45,14 @@ impl Log {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
+        self.count
+    }
+
+    /// Sets the status that an entry was answered with in the end.
+    pub fn answered(&mut self, n: Option<u64>, status: u16) {
+        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| Some(entry.n) == n) {
+            entry.status = status;
+        }
     }
 
     /// All entries, oldest first.

@@ -86,7 +86,7 @@ impl Project {
         let target = &self.desired.target;
         let clock = Clock::read().map_err(Failure::usage)?;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, target).await?;
+            let (services, running) = embedded::start(&self, target).await?;
             ui.detail(&running.describe(target));
             let absent = Vec::new();
             return Ok(Session {
@@ -133,7 +133,7 @@ impl Project {
             services = services.with_dag_files(files);
         }
         if self.desired.resources.iter().any(|r| r.teardown.is_some()) && target.emr.is_some() {
-            let emr = emr::account(target)?;
+            let emr = emr::account(target, self.pace)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             if !endpoint_is_here("AWS_ENDPOINT_URL_EMR") {
                 far.push(System::Emr);
@@ -159,7 +159,7 @@ impl Project {
     pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<Emulator>)>, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, target).await?;
+            let (services, running) = embedded::start(self, target).await?;
             return Ok(Some((services, "the embedded sandbox".to_owned(), Some(running))));
         }
         let (services, workspace) = self.databricks(target.databricks.is_none(), ui)?;
@@ -177,14 +177,16 @@ impl Project {
 
     fn airflow_config(&self, named: &AirflowTarget) -> Result<airflow::AirflowConfig, airflow::AirflowConfigError> {
         let explicit = airflow::AirflowSettings { url: named.url.clone(), api: named.api.clone() };
-        airflow::AirflowConfig::resolve(&settings::env, &explicit)
+        let config = airflow::AirflowConfig::resolve(&settings::env, &explicit)?;
+        Ok(airflow::AirflowConfig { pace: self.pace, ..config })
     }
 
     fn databricks_config(&self) -> Result<DatabricksConfig, AuthError> {
         let named = self.desired.target.databricks.clone().unwrap_or_default();
         let explicit = DatabricksSettings { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit)
+        let config = DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit)?;
+        Ok(DatabricksConfig { pace: self.pace.or(config.pace), ..config })
     }
 
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs

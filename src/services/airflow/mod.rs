@@ -20,6 +20,7 @@ use super::{
 use auth::AirflowAuth;
 use jiff::Timestamp;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
+use plumb_model::limits::Pace;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -67,7 +68,8 @@ impl Airflow {
         let redactor = Arc::new(Redactor::default());
         let server = tokio::sync::OnceCell::new();
         let auth = AirflowAuth::new(config, client.clone(), redactor.clone(), policy);
-        let (pace, requests, writing) = (RateLimiter::new(None), Requests::default(), tokio::sync::Mutex::default());
+        let pace = RateLimiter::new(Pace::of(auth.config.pace, auth.config.plain));
+        let (requests, writing) = (Requests::default(), tokio::sync::Mutex::default());
         Ok(Airflow { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, writing, server })
     }
 
@@ -180,7 +182,7 @@ impl Airflow {
                 Method::Get => None,
                 _ => Some(self.writing.lock().await),
             };
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
             let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

@@ -23,6 +23,7 @@ use super::{
 use jiff::Timestamp;
 use oauth::DatabricksAuth;
 use plumb_model::call::{Answer, Call, Sending, Service, ServiceError, System};
+use plumb_model::limits::Pace;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -90,7 +91,7 @@ impl Databricks {
     ) -> Result<Self, AuthError> {
         let client = http::client(config.host.is_plain())?;
         let redactor = Arc::new(Redactor::default());
-        let pace = RateLimiter::new(config.rate_limit);
+        let pace = RateLimiter::new(Pace::of(config.pace, config.host.loopback));
         let auth = DatabricksAuth::new(config, client.clone(), redactor.clone(), policy);
         let requests = Requests::default();
         let workspace_id = Mutex::default();
@@ -153,7 +154,7 @@ impl Databricks {
         loop {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
             let mut failed = match self.attempt(call, attempt, url.clone(), &header, as_file).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);
