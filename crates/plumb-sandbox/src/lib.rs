@@ -329,6 +329,7 @@ async fn serve(
         tokio::time::sleep(wait).await;
     }
     let bytes = axum::body::to_bytes(body, MAX_BODY).await;
+    let length = bytes.as_ref().map_or(0, axum::body::Bytes::len);
     let header = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let query = request::pairs(uri.query().unwrap_or_default());
     let bare = system == System::Databricks && !own && databricks::takes_bytes(method.as_str(), uri.path());
@@ -388,6 +389,7 @@ async fn serve(
             status: if dropped { DROPPED } else { answer.status },
             user_agent: header(header::USER_AGENT).to_owned(),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            length,
         };
         let n = if own { None } else { Some(shared.log.add(entry)) };
         let snapshot = if changed { due(&frame, &mut shared) } else { None };
