@@ -11,6 +11,7 @@ use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
 use plumb_model::call::System;
+use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Session {
     pub(super) hold: Option<Hold>,
     /// The services that are not on this machine.
     far: Vec<System>,
+    /// How fast the workspace is sent requests, where somebody said so.
+    workspace_pace: Option<Pace>,
     /// Kept running for as long as the session.
     _sandbox: Option<Emulator>,
 }
@@ -50,6 +53,15 @@ impl Session {
     /// The time that is decided for.
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
+    }
+
+    /// How fast a service is sent requests.
+    pub(super) fn pace(&self, system: System) -> Pace {
+        let asked = match system {
+            System::Databricks => self.workspace_pace,
+            _ => self.project.pace,
+        };
+        Pace::of(asked, !self.far.contains(&system))
     }
 
     /// Decides about a wave as somebody who cuts it over by hand.
@@ -90,6 +102,7 @@ impl Project {
             ui.detail(&running.describe(target));
             let absent = Vec::new();
             return Ok(Session {
+                workspace_pace: self.pace,
                 project: self,
                 services,
                 absent,
@@ -105,10 +118,13 @@ impl Project {
         let optional = target.databricks.is_none()
             && (target.airflow.is_some() || target.emr.is_some())
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
-        let mut far = Vec::new();
+        let (mut far, mut workspace_pace) = (Vec::new(), None);
         let (mut services, workspace) = self.databricks(optional, ui)?;
-        if services.has(System::Databricks) && self.databricks_config().is_ok_and(|config| !config.host.loopback) {
-            far.push(System::Databricks);
+        if let (true, Ok(config)) = (services.has(System::Databricks), self.databricks_config()) {
+            workspace_pace = config.pace;
+            if !config.host.loopback {
+                far.push(System::Databricks);
+            }
         }
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
@@ -149,6 +165,7 @@ impl Project {
             workspace,
             clock,
             far,
+            workspace_pace,
             allow_teardown: false,
             _sandbox: None,
             project: self,
