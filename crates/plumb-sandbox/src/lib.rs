@@ -145,10 +145,8 @@ impl Running {
 
     /// Writes what is not in the state file yet. The error says which file and why.
     pub fn save(&self) -> Result<(), String> {
-        let Some(wait) = lock(&self.frame).state.as_ref().map(StateFile::under_way) else { return Ok(()) };
-        wait();
-        let snapshot = lock(&self.frame).snapshot();
-        snapshot.map_or(Ok(()), Snapshot::write)
+        let rest = lock(&self.frame).rest();
+        rest.map_or(Ok(()), Snapshot::write)
     }
 
     /// How often the state file was written.
@@ -203,6 +201,12 @@ impl Shared {
     fn snapshot(&mut self) -> Option<Snapshot> {
         let Shared { state, store, began, .. } = self;
         state.as_mut()?.snapshot(began.elapsed(), |bytes| store.serialize(bytes))
+    }
+
+    /// What is not on the disk yet.
+    fn rest(&mut self) -> Option<Snapshot> {
+        let Shared { state, store, began, .. } = self;
+        state.as_mut()?.rest(began.elapsed(), |bytes| store.serialize(bytes))
     }
 }
 

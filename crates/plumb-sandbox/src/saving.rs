@@ -87,19 +87,22 @@ impl StateFile {
 
     /// Takes a snapshot of what was changed since the last one, or since the last one that was written.
     pub(crate) fn snapshot(&mut self, now: Duration, state: impl FnOnce(&mut Vec<u8>)) -> Option<Snapshot> {
-        if self.changes == self.taken && !self.file.failed.load(Ordering::Relaxed) {
-            return None;
-        }
+        let is_due = self.changes > self.taken || self.file.failed.load(Ordering::Relaxed);
+        is_due.then(|| self.take(now, state))
+    }
+
+    /// Takes a snapshot if there is anything that is not on the disk, whether or not somebody is about to write it: a process
+    /// that ends waits for nobody. Waits for the write that is under way.
+    pub(crate) fn rest(&mut self, now: Duration, state: impl FnOnce(&mut Vec<u8>)) -> Option<Snapshot> {
+        let written = *self.file.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.changes > written).then(|| self.take(now, state))
+    }
+
+    fn take(&mut self, now: Duration, state: impl FnOnce(&mut Vec<u8>)) -> Snapshot {
         let mut bytes = Vec::with_capacity(self.length + self.length / 8);
         state(&mut bytes);
         (self.taken, self.last, self.length) = (self.changes, Some(now), bytes.len());
-        Some(Snapshot { file: self.file.clone(), bytes, changes: self.changes })
-    }
-
-    /// Waits, once the lock of the store is free again, for the write that is under way.
-    pub(crate) fn under_way(&self) -> impl FnOnce() + use<> {
-        let file = self.file.clone();
-        move || drop(file.changes.lock().unwrap_or_else(PoisonError::into_inner))
+        Snapshot { file: self.file.clone(), bytes, changes: self.changes }
     }
 
     /// How often the file was written.
@@ -110,11 +113,11 @@ impl StateFile {
 }
 
 impl Snapshot {
-    /// Writes the file, unless a later state is in it already. The error says which file and why.
+    /// Writes the file, unless this state or a later one is in it already. The error says which file and why.
     pub(crate) fn write(self) -> Result<(), String> {
         let Written { path, changes, failed, writes } = &*self.file;
         let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if *changes > self.changes {
+        if *changes >= self.changes {
             return Ok(());
         }
         let written = write(path, &self.bytes);
@@ -180,6 +183,7 @@ mod tests {
         file.snapshot(ms(5_000), |bytes| bytes.extend(b"500")).unwrap().write().unwrap();
         assert_eq!((file.writes(), std::fs::read_to_string(&path).unwrap().as_str()), (6, "500"));
         assert!(file.snapshot(ms(5_000), |_| panic!("there is nothing new")).is_none());
+        assert!(file.rest(ms(5_000), |_| panic!("there is nothing new")).is_none());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
@@ -211,6 +215,18 @@ mod tests {
         file.snapshot(ms(1_020), |bytes| bytes.push(b'3')).unwrap().write().unwrap();
         assert_eq!(std::fs::read_to_string(folder.join("state.json")).unwrap(), "3");
         assert_eq!(file.changed(ms(1_030)), Due::In(ms(990)));
+    }
+
+    #[test]
+    fn what_somebody_was_about_to_write_is_written_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = StateFile::new(dir.path().join("state.json"));
+        file.changed(ms(0));
+        let about = file.snapshot(ms(0), |bytes| bytes.push(b'1')).unwrap();
+        file.rest(ms(1), |bytes| bytes.push(b'2')).unwrap().write().unwrap();
+        about.write().unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("state.json")).unwrap(), "2");
+        assert_eq!(file.writes(), 1);
     }
 
     #[test]

@@ -167,7 +167,8 @@ impl Airflow {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url_of(call).map_err(not_sent)?;
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut renewed = false;
         let mut attempts = Attempts::default();
@@ -183,6 +184,7 @@ impl Airflow {
                 _ => Some(self.writing.lock().await),
             };
             let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

@@ -147,7 +147,8 @@ impl Databricks {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url(call).map_err(not_sent)?;
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut renewed = false;
         let mut attempts = Attempts::default();
@@ -155,6 +156,7 @@ impl Databricks {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
             let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone(), &header, as_file).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

@@ -156,11 +156,13 @@ impl Emr {
     /// Sends a call as often as is safe and useful.
     async fn deliver(&self, call: &Call, wire: &Wire) -> Result<Answer, ServiceError> {
         let reached = self.reached(wire.api);
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let (mut attempt, mut renewed) = (0, false);
         let mut attempts = Attempts::default();
         loop {
             let pass = reached.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let (fault, mut refusal) = match self.attempt(call, attempt, wire, reached).await {
                 Ok(Ok(answer)) => {
                     pass.leave(RequestOutcome::Well);

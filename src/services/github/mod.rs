@@ -349,11 +349,13 @@ impl GitHub {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut attempts = Attempts::default();
         loop {
             let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

@@ -186,13 +186,15 @@ impl S3Client {
     /// Sends a request as often as is safe and useful, to the region that the bucket turns out to be in. A refusal that
     /// stays is handed on: the caller knows what it means.
     pub(crate) async fn ask(&self, call: &Call, ask: &S3Request<'_>) -> Result<Result<S3Reply, S3Error>, ServiceError> {
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let (mut attempt, mut moved, mut renewed) = (0, false, false);
         let mut attempts = Attempts::default();
         let mut failed =
             |fault: ServiceError| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
         loop {
             let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let (fault, mut refusal) = match self.attempt(call, attempt, ask).await {
                 Ok(Ok(reply)) => {
                     pass.leave(RequestOutcome::Well);
