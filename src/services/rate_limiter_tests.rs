@@ -213,7 +213,6 @@ async fn a_slower_host_refuses_few_and_is_used_well() {
     for (pace, rate, asks) in [
         (Pace::Normal, 5.0, Some(Duration::from_secs(1))),
         (Pace::Normal, 5.0, None),
-        (Pace::Normal, 1.0, None),
         (Pace::None, 5.0, Some(Duration::from_secs(1))),
         (Pace::None, 50.0, None),
         (Pace::PerSecond(100.0), 10.0, Some(Duration::from_secs(2))),
