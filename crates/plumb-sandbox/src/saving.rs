@@ -109,7 +109,6 @@ impl StateFile {
     pub(crate) fn writes(&self) -> u64 {
         self.file.writes.load(Ordering::Relaxed)
     }
-
 }
 
 impl Snapshot {

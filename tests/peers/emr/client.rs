@@ -92,7 +92,8 @@ async fn settings_that_cannot_be_meant_are_refused() {
         (Some("evil.example/"), None, "expected the name of a region"),
         (Some("eu-west-1"), Some("12"), "expected the twelve digits"),
     ] {
-        let explicit = EmrSettings { region: region.map(str::to_owned), account: account.map(str::to_owned), pace: None };
+        let explicit =
+            EmrSettings { region: region.map(str::to_owned), account: account.map(str::to_owned), pace: None };
         let error = Emr::new(aws(), &explicit).err().unwrap().to_string();
         assert!(error.contains(says), "{error}");
     }

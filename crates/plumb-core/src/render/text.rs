@@ -2,7 +2,9 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown, undecided};
+use super::{
+    Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown, undecided,
+};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 

@@ -251,7 +251,8 @@ mod tests {
     #[test]
     fn what_is_not_kept_is_on_no_page_and_counts_for_none() {
         let all = objects(9);
-        let even = |token: Option<&str>, offset| page(&all, Wanted { token, limit: 2, offset }, |i| i % 2 == 0).unwrap();
+        let even =
+            |token: Option<&str>, offset| page(&all, Wanted { token, limit: 2, offset }, |i| i % 2 == 0).unwrap();
         let first = even(None, 0);
         assert_eq!((first.items, first.prev), (vec![&8, &6], None));
         let second = even(first.next.as_deref(), 0);
@@ -265,7 +266,10 @@ mod tests {
     #[test]
     fn a_token_that_was_never_given_out_is_refused() {
         for token in ["nonsense", &seal("after:1"), &seal("after:x:1"), &seal("beside:1:1")] {
-            assert!(page(&objects(7), Wanted { token: Some(token), limit: 3, offset: 0 }, |_| true).is_err(), "{token}");
+            assert!(
+                page(&objects(7), Wanted { token: Some(token), limit: 3, offset: 0 }, |_| true).is_err(),
+                "{token}"
+            );
         }
         assert!(page_number(Some("nonsense")).is_err());
     }
