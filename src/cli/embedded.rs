@@ -1,24 +1,42 @@
 //! The emulator inside a command: what a target with `sandbox: true` is.
 
 use super::place::{self, StateFolder};
+use super::session::Project;
 use crate::services::databricks::DatabricksConfig;
 use crate::services::emr::EmrSettings;
 use crate::services::{Airflow, Aws, DagFiles, Databricks, Emr, Requests, Services, airflow, aws};
 use crate::ui::Failure;
 use plumb_core::manifest::Target;
 use plumb_model::call::System;
+use plumb_model::limits::Pace;
 use plumb_sandbox::Running;
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What signs in to the emulator, where anything does.
 const USER: &str = "plumb";
 const PASSWORD: &str = "sandbox";
 
-/// A running emulator, and the folder that it keeps its state in. It stops when it is dropped.
+/// A running emulator, and the folder that it keeps its state in. It stops when it is dropped, however the command ends, and
+/// all that was done is in its file then.
 pub struct Emulator {
     pub running: Running,
     place: StateFolder,
+}
+
+/// Why what a command did is not in the state file.
+static UNSAVED: Mutex<Option<String>> = Mutex::new(None);
+
+/// Takes why what the command did could not be saved, if it could not.
+pub fn unsaved() -> Option<String> {
+    UNSAVED.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Err(why) = self.running.save() {
+            *UNSAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+    }
 }
 
 impl Emulator {
@@ -30,8 +48,8 @@ impl Emulator {
 }
 
 /// Starts the emulator of a target, and connects to it.
-pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulator), Failure> {
-    let place = place::of(project)?;
+pub async fn start(project: &Project, target: &Target) -> Result<(Services, Emulator), Failure> {
+    let place = place::of(&project.dir)?;
     let name = &target.name;
     let (state, dags) = (place.folder.join(format!("sandbox-{name}.json")), place.folder.join(format!("dags-{name}")));
     std::fs::create_dir_all(&dags).map_err(|e| failed(&format!("{}: {e}", dags.display())))?;
@@ -43,9 +61,11 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| failed(&e))?;
     let config = DatabricksConfig::with_token(&running.url(), PASSWORD).map_err(|e| failed(&e))?;
+    let config = DatabricksConfig { pace: project.pace, ..config };
     let mut services = Services::default().with_databricks(Databricks::new(config).map_err(|e| failed(&e))?);
     if let Some(url) = running.airflow_url() {
         let config = airflow::AirflowConfig::local(&url, USER, PASSWORD).map_err(|e| failed(&e))?;
+        let config = airflow::AirflowConfig { pace: project.pace, ..config };
         let files = Arc::new(DagFiles::folder(dags));
         services = services.with_airflow(Airflow::new(config).map_err(|e| failed(&e))?).with(
             System::DagFiles,
@@ -53,18 +73,19 @@ pub async fn start(project: &Path, target: &Target) -> Result<(Services, Emulato
             Requests::default(),
         );
     }
-    let emr = emr(&running, target)?;
+    let emr = emr(&running, target, project.pace)?;
     let requests = emr.requests();
     Ok((services.with(System::Emr, Arc::new(emr), requests), Emulator { running, place }))
 }
 
 /// Connects to the emulated EMR of a target. What the environment says of AWS is not heeded: these are no credentials of
 /// AWS, and nothing goes there.
-pub fn emr(running: &Running, target: &Target) -> Result<Emr, Failure> {
+pub fn emr(running: &Running, target: &Target, pace: Option<Pace>) -> Result<Emr, Failure> {
     let region = target.emr.as_ref().and_then(|emr| emr.region.clone());
     let explicit = EmrSettings {
         region: Some(region.unwrap_or_else(|| plumb_sandbox::emr::REGION.to_owned())),
         account: Some(account(target)),
+        pace,
     };
     Emr::new(aws(running)?, &explicit).map_err(|e| failed(&e))
 }

@@ -35,6 +35,7 @@ mod validate;
 use crate::settings;
 use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume, log};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use plumb_model::limits::Pace;
 use std::path::{Path, PathBuf};
 
 /// Keep Databricks jobs, clusters, policies and pools equal to what git says
@@ -91,6 +92,10 @@ struct Global {
     /// Write a line for every request to this file, after what is in it: method, path, status, time; no header, no body
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "PLUMB_LOG")]
     log: Option<std::ffi::OsString>,
+    /// Requests a second to each service: as its documentation allows (`normal`), a number of your own, or as fast as it
+    /// answers (`none`: a server of your own) [default: normal, none for a server on this machine]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "none|normal|N", env = "PLUMB_PACE")]
+    pace: Option<Pace>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -217,12 +222,20 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let done = runtime.block_on(dispatch(&cli.global, cli.command, &ui));
     // A read that is still under way when a command fails must not hold up its exit.
     runtime.shutdown_background();
-    match done {
+    let code = match done {
         Ok(code) => code,
         Err(failure) => {
             ui.failure(&failure);
             failure.exit
         }
+    };
+    // The session is over, and with it the emulator that it may have had.
+    match embedded::unsaved() {
+        Some(why) => {
+            ui.error(&format!("{why}; what was done in its last second is lost"));
+            if code == ExitCode::Ok { ExitCode::Error } else { code }
+        }
+        None => code,
     }
 }
 

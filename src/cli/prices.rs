@@ -171,7 +171,8 @@ fn price_list(project: &Project, region: &str) -> Result<Arc<dyn Service>, Failu
     let env: aws::Env = Arc::new(settings::env);
     let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
-    let emr = Emr::new(aws, &EmrSettings { region: Some(region.to_owned()), account: None }).map_err(failed)?;
+    let emr = Emr::new(aws, &EmrSettings { region: Some(region.to_owned()), account: None, pace: project.pace })
+        .map_err(failed)?;
     Ok(Arc::new(emr))
 }
 

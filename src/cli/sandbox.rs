@@ -92,7 +92,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let running = plumb_sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
     ui.data(&format!("{}\n", running.addresses()))?;
     ended().await;
-    running.stop().await;
+    running.stop().await.map_err(Failure::error)?;
     Ok(ExitCode::Ok)
 }
 

@@ -1,10 +1,15 @@
-//! How many requests a host gets at once, and how fast.
+//! How many requests a host gets at once, and how many a second.
 //!
-//! The limit grows by one for every limit's worth of good answers and is halved when the host says that it is too
-//! much, as TCP does. Everybody waits in one line, so that a caller with many calls can't starve one with few.
+//! At once: the limit grows by one for every limit's worth of good answers and is halved when the host says that it is too
+//! much, as TCP does. A second: each family of calls ([`plumb_model::limits`]) has its own turn every so often. A refusal
+//! halves the rate at which the family was really sent; good answers bring it back in some ten seconds, slowly once it nears
+//! where it was refused. A family that nothing limits gets a rate by its first refusal, and loses it again.
 
+use plumb_model::call::Call;
+use plumb_model::limits::Pace;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -18,13 +23,24 @@ const FIRST: f64 = 4.0;
 const MOST: f64 = 8.0;
 /// The longest that a host may hold up everybody by one answer. Whoever comes after is told by the host itself.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
+/// Requests a second, at least, however often the host refuses.
+const SLOWEST: f64 = 0.5;
+/// By what part a rate grows in a second of good answers; around the rate that was refused, by a tenth of that.
+const RECOVERY: f64 = 0.1;
+/// What is around the rate that was refused.
+const NEAR: std::ops::Range<f64> = 0.9..1.1;
+/// What a family without a limit of its own was sent a second, at least, when it was first refused.
+const UNMEASURED: f64 = 8.0;
+/// How far above the refused rate a family without a limit of its own has none again.
+const FORGIVEN: f64 = 4.0;
+/// How many starts are remembered to tell how fast a family was sent.
+const REMEMBERED: usize = 32;
 
 /// The limiter of one host.
 pub struct RateLimiter {
+    pace: Pace,
     state: Mutex<RateLimiterState>,
     places: Semaphore,
-    /// The time between two requests, where a rate was set.
-    gap: Option<Duration>,
 }
 
 struct RateLimiterState {
@@ -36,6 +52,87 @@ struct RateLimiterState {
     not_before: Option<Instant>,
     /// When the limit was last halved. Requests that began before it say nothing about the new limit.
     halved: Option<Instant>,
+    /// A few: the families that were asked for.
+    families: Vec<Family>,
+}
+
+/// The turns of the calls that the host counts together.
+struct Family {
+    name: &'static str,
+    /// The most a second, where there is a limit.
+    top: Option<f64>,
+    /// How many a second now; `None` when nothing holds them.
+    rate: Option<f64>,
+    /// How many a second were refused last.
+    refused: f64,
+    /// The last turn.
+    last: Option<Instant>,
+    /// Held by who is in front of the line.
+    line: Arc<tokio::sync::Mutex<()>>,
+    /// When the rate was last halved.
+    halved: Option<Instant>,
+    /// The latest starts, the oldest first.
+    starts: VecDeque<Instant>,
+}
+
+impl Family {
+    /// The next turn that is no sooner than a time.
+    fn next(&self, from: Instant) -> Instant {
+        let gap = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        self.last.map_or(from, |last| from.max(last + gap))
+    }
+
+    fn started(&mut self, now: Instant) {
+        if self.starts.len() == REMEMBERED {
+            self.starts.pop_front();
+        }
+        self.starts.push_back(now);
+    }
+
+    /// How many a second were sent lately.
+    fn measured(&self, now: Instant) -> f64 {
+        let second = Duration::from_secs(1);
+        let lately = self.starts.iter().filter(|start| now.saturating_duration_since(**start) < second);
+        match (self.starts.len(), self.starts.front()) {
+            // Faster than can be remembered: the time that they took tells.
+            (REMEMBERED, Some(first)) if now.saturating_duration_since(*first) < second => {
+                REMEMBERED as f64 / now.saturating_duration_since(*first).as_secs_f64().max(0.001)
+            }
+            _ => lately.count() as f64,
+        }
+    }
+
+    /// Takes in a refusal of a request that began at a time. One from before the rate was last halved says nothing about the
+    /// new rate.
+    fn refuse(&mut self, began: Instant, now: Instant) {
+        if self.halved.is_some_and(|halved| began < halved) {
+            return;
+        }
+        self.halved = Some(now);
+        self.refused = self.rate.unwrap_or_else(|| self.measured(now).max(UNMEASURED));
+        self.rate = Some((self.refused / 2.0).max(SLOWEST.min(self.refused)));
+        // The next turn is a whole gap away.
+        self.last = Some(now);
+    }
+
+    fn answer(&mut self) {
+        let Some(rate) = self.rate else { return };
+        if self.top.is_some_and(|top| rate >= top) {
+            return;
+        }
+        // In one second there are `rate` answers.
+        let more = if rate < self.refused * NEAR.start {
+            rate + self.refused * RECOVERY / rate
+        } else if rate < self.refused * NEAR.end {
+            rate + self.refused * RECOVERY / 10.0 / rate
+        } else {
+            rate + RECOVERY
+        };
+        self.rate = match self.top {
+            Some(top) => Some(more.min(top)),
+            None => Some(more).filter(|more| *more < self.refused * FORGIVEN),
+        };
+    }
 }
 
 /// How a request went, as far as pace goes.
@@ -51,45 +148,76 @@ pub enum RequestOutcome {
 
 /// A place in the line's front. Dropping it frees the place.
 pub struct RequestPermit<'a> {
-    pace: &'a RateLimiter,
+    limiter: &'a RateLimiter,
     permit: Option<SemaphorePermit<'a>>,
     began: Instant,
+    family: usize,
 }
 
 impl RateLimiter {
-    /// A limiter; `per_second` is the most requests a second, where somebody set it.
-    pub fn new(per_second: Option<f64>) -> Self {
-        let gap =
-            per_second.filter(|rate| *rate > 0.0 && rate.is_finite()).map(|rate| Duration::from_secs_f64(1.0 / rate));
+    /// A limiter that sends at this pace.
+    pub fn new(pace: Pace) -> Self {
         let places = FIRST as usize;
-        let state = RateLimiterState { limit: FIRST, places, not_before: None, halved: None };
-        RateLimiter { state: Mutex::new(state), places: Semaphore::new(places), gap }
+        let state = RateLimiterState { limit: FIRST, places, not_before: None, halved: None, families: Vec::new() };
+        RateLimiter { pace, state: Mutex::new(state), places: Semaphore::new(places) }
     }
 
     fn state(&self) -> MutexGuard<'_, RateLimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place, and until requests may be sent.
-    pub async fn enter(&self) -> RequestPermit<'_> {
-        // The semaphore is never closed; without a permit the request would only go unpaced.
-        let permit = self.places.acquire().await.ok();
+    /// Waits for the turn of a call and for a place, and until requests may be sent.
+    pub async fn enter(&self, call: &Call) -> RequestPermit<'_> {
+        let family = self.family(call);
+        loop {
+            // First its turn: who waits for one must not hold a place that another family could use.
+            self.turn(family).await;
+            // The semaphore is never closed; without a permit the request would only go unpaced.
+            let permit = self.places.acquire().await.ok();
+            let now = Instant::now();
+            let permit = RequestPermit { limiter: self, permit, began: now, family };
+            // The host may have asked for a rest meanwhile: then everybody gets a new turn.
+            let mut state = self.state();
+            if state.not_before.is_none_or(|time| time <= now) {
+                state.families[family].started(now);
+                return permit;
+            }
+            // Dropping the permit takes the lock.
+            drop(state);
+        }
+    }
+
+    /// Waits for the next turn of a family. Everybody waits in one line, and only who is in front looks at the rate: it is the
+    /// one of now, not that of when the line was entered.
+    async fn turn(&self, family: usize) {
+        let line = self.state().families[family].line.clone();
+        let _front = line.lock().await;
         loop {
             let now = Instant::now();
-            let wait = {
+            let turn = {
                 let mut state = self.state();
-                match state.not_before {
-                    Some(time) if time > now => time,
-                    _ => {
-                        if let Some(gap) = self.gap {
-                            state.not_before = Some(now + gap);
-                        }
-                        return RequestPermit { pace: self, permit, began: now };
-                    }
+                let from = state.not_before.map_or(now, |time| time.max(now));
+                let family = &mut state.families[family];
+                let turn = family.next(from);
+                if turn <= now {
+                    family.last = Some(turn);
+                    return;
                 }
+                turn
             };
-            sleep_until(wait).await;
+            sleep_until(turn).await;
         }
+    }
+
+    /// Where the family of a call is among [`RateLimiterState::families`].
+    fn family(&self, call: &Call) -> usize {
+        let (name, top) = self.pace.rate(call).map_or(("", None), |(name, rate)| (name, Some(rate)));
+        let families = &mut self.state().families;
+        families.iter().position(|family| family.name == name).unwrap_or_else(|| {
+            let (refused, line, starts) = (f64::INFINITY, Arc::default(), VecDeque::new());
+            families.push(Family { name, top, rate: top, refused, last: None, line, halved: None, starts });
+            families.len() - 1
+        })
     }
 
     /// How many requests may be under way at once.
@@ -97,11 +225,12 @@ impl RateLimiter {
         self.state().limit as usize
     }
 
-    fn told(&self, began: Instant, went: RequestOutcome) {
+    fn told(&self, began: Instant, family: usize, went: RequestOutcome) {
         let mut state = self.state();
         match went {
             RequestOutcome::Otherwise => {}
             RequestOutcome::Well => {
+                state.families[family].answer();
                 state.limit = (state.limit + 1.0 / state.limit).min(MOST);
                 let missing = (state.limit as usize).saturating_sub(state.places);
                 state.places += missing;
@@ -109,6 +238,7 @@ impl RateLimiter {
             }
             RequestOutcome::TooFast(asked) => {
                 let now = Instant::now();
+                state.families[family].refuse(began, now);
                 if state.halved.is_none_or(|halved| began >= halved) {
                     state.limit = (state.limit / 2.0).max(1.0);
                     state.halved = Some(now);
@@ -130,13 +260,13 @@ impl RateLimiter {
 impl RequestPermit<'_> {
     /// Frees the place and says how the request went.
     pub fn leave(self, went: RequestOutcome) {
-        self.pace.told(self.began, went);
+        self.limiter.told(self.began, self.family, went);
     }
 }
 
 impl Drop for RequestPermit<'_> {
     fn drop(&mut self) {
-        let mut state = self.pace.state();
+        let mut state = self.limiter.state();
         if state.places > state.limit as usize
             && let Some(permit) = self.permit.take()
         {
@@ -147,118 +277,5 @@ impl Drop for RequestPermit<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
-
-    async fn one(pace: &RateLimiter, went: RequestOutcome) {
-        pace.enter().await.leave(went);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_limit_grows_by_one_a_round_up_to_eight() {
-        let pace = RateLimiter::new(None);
-        assert_eq!(pace.limit(), 4);
-        for _ in 0..5 {
-            one(&pace, RequestOutcome::Well).await;
-        }
-        assert_eq!(pace.limit(), 5);
-        for _ in 0..100 {
-            one(&pace, RequestOutcome::Well).await;
-        }
-        assert_eq!((pace.limit(), pace.places.available_permits()), (8, 8));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_burst_of_refusals_halves_once() {
-        let pace = RateLimiter::new(None);
-        let burst = [pace.enter().await, pace.enter().await, pace.enter().await];
-        tokio::time::advance(Duration::from_millis(5)).await;
-        for pass in burst {
-            pass.leave(RequestOutcome::TooFast(None));
-        }
-        assert_eq!((pace.limit(), pace.places.available_permits()), (2, 2));
-        tokio::time::advance(Duration::from_millis(5)).await;
-        one(&pace, RequestOutcome::TooFast(None)).await;
-        tokio::time::advance(Duration::from_millis(5)).await;
-        one(&pace, RequestOutcome::TooFast(None)).await;
-        assert_eq!((pace.limit(), pace.places.available_permits()), (1, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn everybody_waits_as_long_as_the_host_asked() {
-        let pace = RateLimiter::new(None);
-        let start = Instant::now();
-        one(&pace, RequestOutcome::TooFast(Some(Duration::from_secs(7)))).await;
-        one(&pace, RequestOutcome::Well).await;
-        assert!(start.elapsed() >= Duration::from_secs(7));
-        one(&pace, RequestOutcome::TooFast(Some(Duration::MAX))).await;
-        one(&pace, RequestOutcome::Well).await;
-        assert!(start.elapsed() < Duration::from_secs(80));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_longest_of_several_holds_counts_and_none_is_longer_than_a_minute() {
-        for (asked, wanted) in [
-            (&[30u64, 2][..], 30),
-            (&[2, 30], 30),
-            (&[30, 2, 5], 30),
-            (&[1], 1),
-            (&[60], 60),
-            (&[3_600], 60),
-            (&[3_600, 2], 60),
-        ] {
-            let pace = RateLimiter::new(None);
-            let mut burst = Vec::new();
-            for _ in asked {
-                burst.push(pace.enter().await);
-            }
-            let start = Instant::now();
-            for (pass, seconds) in burst.into_iter().zip(asked) {
-                pass.leave(RequestOutcome::TooFast(Some(Duration::from_secs(*seconds))));
-            }
-            one(&pace, RequestOutcome::Well).await;
-            assert_eq!(start.elapsed().as_secs(), wanted, "{asked:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_rate_spaces_requests() {
-        let pace = RateLimiter::new(Some(10.0));
-        let start = Instant::now();
-        for _ in 0..11 {
-            one(&pace, RequestOutcome::Well).await;
-        }
-        assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
-        assert!(start.elapsed() < Duration::from_millis(1100), "{:?}", start.elapsed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn never_more_at_once_than_the_limit_and_a_dropped_request_frees_its_place() {
-        let pace = Arc::new(RateLimiter::new(None));
-        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let mut tasks = tokio::task::JoinSet::new();
-        for i in 0..200u32 {
-            let (pace, now, most) = (pace.clone(), now.clone(), most.clone());
-            tasks.spawn(async move {
-                let pass = pace.enter().await;
-                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                now.fetch_sub(1, Ordering::SeqCst);
-                match i % 9 {
-                    0 => drop(pass),
-                    1 => pass.leave(RequestOutcome::TooFast(None)),
-                    _ => pass.leave(RequestOutcome::Well),
-                }
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            done.unwrap();
-        }
-        assert!(most.load(Ordering::SeqCst) <= 8);
-        assert_eq!(pace.places.available_permits(), pace.state().places);
-    }
-}
+#[path = "rate_limiter_tests.rs"]
+mod tests;

@@ -24,7 +24,7 @@ const QUICK: Policy = Policy {
 };
 
 fn with(url: &str, api: AirflowApi, credentials: Credentials) -> Airflow {
-    let config = AirflowConfig { url: url.to_owned(), plain: true, api, credentials };
+    let config = AirflowConfig { url: url.to_owned(), plain: true, pace: None, api, credentials };
     Airflow::with(config, QUICK, Box::new(|| 0.5)).unwrap()
 }
 

@@ -502,7 +502,7 @@ async fn the_state_outlives_the_process() {
     first.write("a.py", &dag("a", ""));
     first.parsed().await;
     let folder = first.folder;
-    first.running.stop().await;
+    first.running.stop().await.unwrap();
     let second = Fixture::with(3, |mut options| {
         options.airflow.as_mut().unwrap().dags = Some(folder.path().to_owned());
         SandboxOptions { state: Some(path), ..options }

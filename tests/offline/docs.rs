@@ -388,3 +388,22 @@ fn the_worked_example_of_a_kind_applies_and_is_as_small_as_it_is_said_to_be() {
     ];
     assert!(!lines.keys().any(|f| engine.iter().any(|e| f.starts_with(e))), "a kind needs nothing of the engine");
 }
+
+#[test]
+fn the_table_of_limits_is_the_one_of_the_code() {
+    let text = std::fs::read_to_string(root().join("docs/limits.md")).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>())
+        .filter(|cells| cells.len() == 4 && cells[2].parse::<f64>().is_ok())
+        .collect();
+    let code = plumb_model::limits::LIMITS.iter().map(|limit| {
+        let rate = (limit.per_second * 100.0).round() / 100.0;
+        (limit.system.name().to_owned(), limit.family.to_owned(), rate.to_string(), limit.documented)
+    });
+    let told = rows.iter().map(|cells| {
+        let documented = !cells[3].starts_with("not documented");
+        (cells[0].to_owned(), cells[1].to_owned(), cells[2].to_owned(), documented)
+    });
+    assert_eq!(told.collect::<Vec<_>>(), code.collect::<Vec<_>>());
+}

@@ -54,6 +54,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         notes: Vec::new(),
         unchanged: 5,
         decisions: None,
+        estimate: None,
     }
 }
 

@@ -42,6 +42,13 @@ impl Sandbox {
         Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow"), emr: url("emr") }
     }
 
+    /// Ends it by a signal, such as `-TERM`; answers its exit code.
+    pub fn end(mut self, signal: &str) -> Option<i32> {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+
     /// One request, as plain as can be. Its answer must be a success.
     pub fn send(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.try_send(method, path, body);

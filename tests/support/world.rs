@@ -329,7 +329,7 @@ fn emulated_emr(url: String, policy: Policy) -> Emr {
         _ => None,
     });
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
-    let explicit = EmrSettings { region: Some(plumb_sandbox::emr::REGION.to_owned()), account: None };
+    let explicit = EmrSettings { region: Some(plumb_sandbox::emr::REGION.to_owned()), account: None, pace: None };
     Emr::with(aws, &explicit, policy).unwrap()
 }
 

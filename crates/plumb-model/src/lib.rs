@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod call;
+pub mod limits;
 pub mod read;
 pub mod schema;
 pub mod secrets;

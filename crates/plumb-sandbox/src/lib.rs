@@ -20,6 +20,7 @@ mod play;
 mod play_tests;
 pub mod request;
 pub mod s3;
+mod saving;
 pub mod settings;
 pub mod store;
 mod wire;
@@ -36,6 +37,7 @@ use callers::Callers;
 use errors::{ApiError, Error};
 use faults::{Fault, When};
 use request::Request;
+use saving::{Due, Snapshot, StateFile};
 use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -95,8 +97,7 @@ pub(crate) enum System {
     Emr,
 }
 
-/// A running sandbox. It stops when it is dropped.
-#[derive(Debug)]
+/// A running sandbox. It stops when it is dropped, and what is not on the disk yet is written then.
 pub struct Running {
     /// Where the Databricks workspace is.
     pub addr: SocketAddr,
@@ -105,6 +106,7 @@ pub struct Running {
     /// Where EMR is, if it is emulated.
     pub emr: Option<SocketAddr>,
     servers: Vec<Server>,
+    frame: Frame,
 }
 
 #[derive(Debug)]
@@ -141,15 +143,41 @@ impl Running {
         addresses
     }
 
-    /// Stops listening and waits until the answers under way have been given.
-    pub async fn stop(self) {
-        for mut server in self.servers {
+    /// Writes what is not in the state file yet. The error says which file and why.
+    pub fn save(&self) -> Result<(), String> {
+        let rest = lock(&self.frame).rest();
+        rest.map_or(Ok(()), Snapshot::write)
+    }
+
+    /// How often the state file was written.
+    pub fn writes(&self) -> u64 {
+        lock(&self.frame).state.as_ref().map_or(0, StateFile::writes)
+    }
+
+    /// Stops listening, waits until the answers under way have been given, and writes the state file. The error says why it
+    /// could not be written.
+    pub async fn stop(mut self) -> Result<(), String> {
+        for mut server in std::mem::take(&mut self.servers) {
             let _ = server.stop.send(());
             // A client that keeps its connection open must not keep the sandbox from stopping.
             if tokio::time::timeout(Duration::from_millis(500), &mut server.task).await.is_err() {
                 server.task.abort();
             }
         }
+        self.save()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whoever wants to know whether it worked calls `save` or `stop` before.
+        let _ = self.save();
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
@@ -162,6 +190,24 @@ pub(crate) struct Shared {
     parsed: airflow::parse::ParseCache,
     options: SandboxOptions,
     serial: u64,
+    /// The file of `options.state`.
+    state: Option<StateFile>,
+    /// What the times of `state` are counted from.
+    began: Instant,
+}
+
+impl Shared {
+    /// What is to be written now, if anything is.
+    fn snapshot(&mut self) -> Option<Snapshot> {
+        let Shared { state, store, began, .. } = self;
+        state.as_mut()?.snapshot(began.elapsed(), |bytes| store.serialize(bytes))
+    }
+
+    /// What is not on the disk yet.
+    fn rest(&mut self) -> Option<Snapshot> {
+        let Shared { state, store, began, .. } = self;
+        state.as_mut()?.rest(began.elapsed(), |bytes| store.serialize(bytes))
+    }
 }
 
 type Frame = Arc<Mutex<Shared>>;
@@ -197,14 +243,17 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
         control::seed(&mut store, seed).map_err(Error::Seed)?;
     }
     if let Some(path) = &options.state {
-        store.save(path).map_err(|e| Error::State { path: path.clone(), why: e.to_string() })?;
+        store.save(path)?;
     }
+    let state = options.state.clone().map(StateFile::new);
     let listen = options.listen;
     let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
-    let frame: Frame = Arc::new(Mutex::new(Shared { store, faults: Vec::new(), log, parsed, options, serial: 0 }));
+    let (faults, began) = (Vec::new(), Instant::now());
+    let shared = Shared { store, faults, log, parsed, options, serial: 0, state, began };
+    let frame: Frame = Arc::new(Mutex::new(shared));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     lock(&frame).store.workspace = format!("http://{addr}");
-    let mut running = Running { addr, airflow: None, emr: None, servers: vec![server] };
+    let mut running = Running { addr, airflow: None, emr: None, servers: vec![server], frame: frame.clone() };
     if let Some(listen) = airflow {
         let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;
         running.airflow = Some(addr);
@@ -232,7 +281,7 @@ pub fn seed_state(path: &Path, seed: &Value) -> Result<Value, Error> {
     let mut store = Store::new(Clock::Real);
     store.load(path)?;
     let ids = control::seed(&mut store, seed).map_err(Error::Seed)?;
-    store.save(path).map_err(|e| Error::State { path: path.to_owned(), why: e.to_string() })?;
+    store.save(path)?;
     Ok(ids)
 }
 
@@ -284,6 +333,7 @@ async fn serve(
         tokio::time::sleep(wait).await;
     }
     let bytes = axum::body::to_bytes(body, MAX_BODY).await;
+    let length = bytes.as_ref().map_or(0, axum::body::Bytes::len);
     let header = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let query = request::pairs(uri.query().unwrap_or_default());
     let bare = system == System::Databricks && !own && databricks::takes_bytes(method.as_str(), uri.path());
@@ -302,11 +352,15 @@ async fn serve(
         }
         _ => request::Raw::default(),
     };
+    let (body, read) = match read {
+        Ok(body) => (body, Ok(())),
+        Err(error) => (Value::Null, Err(error)),
+    };
     let mut request = Request {
         method: method.as_str().to_owned(),
         path,
         query,
-        body: read.as_ref().map_or(Value::Null, Clone::clone),
+        body,
         user: String::new(),
         authorization: headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned),
         accept: headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).map(str::to_owned),
@@ -317,37 +371,76 @@ async fn serve(
     if system == System::Airflow && !own {
         parse_dags(&frame, airflow::looks(&request)).await;
     }
-    let mut shared = lock(&frame);
-    shared.serial += 1;
-    let id = match system {
-        System::Emr => emr_id(shared.serial),
-        _ => format!("{}-{:04}", Store::scrambled(shared.serial), shared.serial),
-    };
-    request.id.clone_from(&id);
-    let answer = match (own, system) {
-        (true, _) => own_endpoint(&mut shared, &request, read.map(|_| ())),
-        (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read.map(|_| ())),
-    };
     let dropped = fault.as_ref().is_some_and(|f| f.drop);
-    let status = answer.status;
-    if !own {
-        shared.log.add(log::LoggedRequest {
+    let (mut answer, id, n, workspace, snapshot) = {
+        let mut shared = lock(&frame);
+        shared.serial += 1;
+        let id = match system {
+            System::Emr => emr_id(shared.serial),
+            _ => format!("{}-{:04}", Store::scrambled(shared.serial), shared.serial),
+        };
+        request.id.clone_from(&id);
+        let (answer, changed) = match (own, system) {
+            (true, _) => own_endpoint(&mut shared, &request, read),
+            (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read),
+        };
+        let entry = log::LoggedRequest {
             n: 0,
             method: request.method,
             path: request.path,
             query: request.query,
             body: request.body,
-            status: if dropped { DROPPED } else { status },
+            status: if dropped { DROPPED } else { answer.status },
             user_agent: header(header::USER_AGENT).to_owned(),
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        });
+            length,
+        };
+        let n = if own { None } else { Some(shared.log.add(entry)) };
+        let snapshot = if changed { due(&frame, &mut shared) } else { None };
+        (answer, id, n, shared.store.settings.workspace_id, snapshot)
+    };
+    let failed = match snapshot {
+        Some(snapshot) => written(snapshot).await.err(),
+        None => None,
+    };
+    if let Some(words) = failed.filter(|_| !dropped) {
+        answer = ApiError::new(500, "INTERNAL_ERROR", words).into();
+        lock(&frame).log.answered(n, answer.status);
     }
     if dropped {
         scissors.drop_answer();
     } else if let Some(bytes) = fault.as_ref().and_then(|f| f.truncate) {
         scissors.truncate_body(bytes);
     }
-    response(answer, system, &id, shared.store.settings.workspace_id)
+    response(answer, system, &id, workspace)
+}
+
+/// What has to be written before a change is answered; what may come later is seen to.
+fn due(frame: &Frame, shared: &mut Shared) -> Option<Snapshot> {
+    let now = shared.began.elapsed();
+    match shared.state.as_mut()?.changed(now) {
+        Due::Now => shared.snapshot(),
+        Due::Soon => None,
+        Due::In(rest) => {
+            // The sandbox may be gone by then: whoever ended it has written everything.
+            let frame = Arc::downgrade(frame);
+            tokio::spawn(async move {
+                tokio::time::sleep(rest).await;
+                let snapshot = frame.upgrade().and_then(|frame| lock(&frame).snapshot());
+                if let Some(snapshot) = snapshot {
+                    // A failure is told to whoever changes something next.
+                    let _ = written(snapshot).await;
+                }
+            });
+            None
+        }
+    }
+}
+
+/// Writes the state file without holding up other requests.
+async fn written(snapshot: Snapshot) -> Result<(), String> {
+    // It only fails when the runtime ends, and then there is no caller left.
+    tokio::task::spawn_blocking(|| snapshot.write()).await.unwrap_or(Ok(()))
 }
 
 /// A request's id as AWS makes them.
@@ -400,20 +493,21 @@ async fn parse_dags(frame: &Frame, look: bool) {
     let _ = parsed.await;
 }
 
-/// Answers the sandbox's own endpoints, which no fault strikes.
-fn own_endpoint(shared: &mut Shared, request: &Request, read: Result<(), ApiError>) -> Answer {
+/// Answers the sandbox's own endpoints, which no fault strikes; and whether the store may have changed.
+fn own_endpoint(shared: &mut Shared, request: &Request, read: Result<(), ApiError>) -> (Answer, bool) {
     let answer: Answer = read.and_then(|()| control::handle(shared, request)).into();
-    saved(shared, System::Databricks, request, answer)
+    let changed = changes(System::Databricks, request, &answer);
+    (answer, changed)
 }
 
-/// Lets the fault strike before or after the effect, and keeps the state file in step.
+/// Lets the fault strike before or after the effect. Answers as well whether the store may have changed.
 fn answer(
     shared: &mut Shared,
     system: System,
     request: &mut Request,
     fault: Option<&Fault>,
     read: Result<(), ApiError>,
-) -> Answer {
+) -> (Answer, bool) {
     let instead = fault.and_then(|f| {
         let status = f.status.or(f.drop.then_some(502))?;
         let mut answer = match f.body.clone() {
@@ -424,7 +518,7 @@ fn answer(
         Some((f.when, answer))
     });
     if let Some((When::Before, answer)) = instead {
-        return answer;
+        return (answer, false);
     }
     let handled: Answer = match (system, read) {
         (System::Databricks, Err(error)) => error.into(),
@@ -438,27 +532,19 @@ fn answer(
         }
         (System::Emr, read) => emr::handle(&mut shared.store, request, read.is_err()),
     };
-    let handled = saved(shared, system, request, handled);
-    instead.map_or(handled, |(_, answer)| answer)
+    let changed = changes(system, request, &handled);
+    (instead.map_or(handled, |(_, answer)| answer), changed)
 }
 
-/// Writes the state file after a change.
-fn saved(shared: &Shared, system: System, request: &Request, answer: Answer) -> Answer {
+/// Whether a request that was answered so may have changed the store.
+fn changes(system: System, request: &Request, answer: &Answer) -> bool {
     // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters move on with the clock.
     let looked = match system {
         System::Databricks => false,
         System::Airflow => airflow::looks(request),
         System::Emr => true,
     };
-    let changed = request.method != "GET" || looked;
-    let Some(path) = shared.options.state.as_ref().filter(|_| changed && answer.is_ok()) else { return answer };
-    match shared.store.save(path) {
-        Ok(()) => answer,
-        Err(e) => {
-            let words = format!("the sandbox cannot write {}: {e}", path.display());
-            ApiError::new(500, "INTERNAL_ERROR", words).into()
-        }
-    }
+    (request.method != "GET" || looked) && answer.is_ok()
 }
 
 fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Response {

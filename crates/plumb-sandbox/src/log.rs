@@ -15,6 +15,9 @@ pub struct LoggedRequest {
     pub status: u16,
     pub user_agent: String,
     pub ms: u64,
+    /// The length of the body as it was sent.
+    #[serde(skip)]
+    pub length: usize,
 }
 
 /// The latest requests.
@@ -22,14 +25,24 @@ pub struct LoggedRequest {
 pub struct Log {
     entries: std::collections::VecDeque<LoggedRequest>,
     count: u64,
+    /// The length of all bodies that are kept.
+    length: usize,
+    /// How many of the entries, from the oldest on, have no body any more.
+    bare: usize,
 }
 
 /// How many entries are kept: a sandbox that runs for days must not grow without end.
 const KEPT: usize = 20_000;
 
+/// How long the bodies of all entries are together, at most: the oldest lose theirs first.
+const KEPT_BODIES: usize = 16 << 20;
+
+/// What stands for a body that is not kept.
+const FORGOTTEN: &str = "(forgotten)";
+
 impl Log {
-    /// Adds an entry and numbers it.
-    pub fn add(&mut self, mut entry: LoggedRequest) {
+    /// Adds an entry; answers its number.
+    pub fn add(&mut self, mut entry: LoggedRequest) -> u64 {
         self.count += 1;
         entry.n = self.count;
         entry.body = redact(&entry.body);
@@ -42,9 +55,28 @@ impl Log {
             }
         }
         if self.entries.len() == KEPT {
-            self.entries.pop_front();
+            let oldest = self.entries.pop_front();
+            self.length -= oldest.map_or(0, |oldest| oldest.length);
+            self.bare = self.bare.saturating_sub(1);
         }
+        self.length += entry.length;
         self.entries.push_back(entry);
+        while self.length > KEPT_BODIES {
+            let Some(oldest) = self.entries.get_mut(self.bare) else { break };
+            if oldest.length > 0 {
+                self.length -= std::mem::take(&mut oldest.length);
+                oldest.body = json!(FORGOTTEN);
+            }
+            self.bare += 1;
+        }
+        self.count
+    }
+
+    /// Sets the status that an entry was answered with in the end.
+    pub fn answered(&mut self, n: Option<u64>, status: u16) {
+        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| Some(entry.n) == n) {
+            entry.status = status;
+        }
     }
 
     /// All entries, oldest first.
@@ -122,6 +154,33 @@ fn hide_values(body: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_keeps_so_many_entries_and_so_much_of_their_bodies() {
+        let mut log = Log::default();
+        let entry = |length: usize| LoggedRequest {
+            n: 0,
+            method: "POST".into(),
+            path: "/api/2.2/jobs/create".into(),
+            query: Vec::new(),
+            body: if length > 0 { json!({ "length": length }) } else { Value::Null },
+            status: 200,
+            user_agent: String::new(),
+            ms: 0,
+            length,
+        };
+        for n in 0..KEPT + 100 {
+            log.add(entry(if n % 2 == 0 { 4096 } else { 0 }));
+        }
+        assert_eq!((log.entries.len(), log.entries[0].n), (KEPT, 101));
+        let kept = log.entries.iter().filter(|entry| entry.body.is_object()).count();
+        assert_eq!((kept, log.length), (KEPT_BODIES / 4096, KEPT_BODIES));
+        assert_eq!(log.entries[0].body, FORGOTTEN);
+        assert_eq!(log.entries[1].body, Value::Null, "what had none has lost none");
+        assert!(log.entries[KEPT - 2].body.is_object(), "the oldest went first");
+        log.add(entry(KEPT_BODIES + 1));
+        assert_eq!((log.length, log.entries.back().unwrap().body.clone()), (0, json!(FORGOTTEN)));
+    }
 
     #[test]
     fn secrets_are_replaced_at_any_depth_and_references_are_kept() {

@@ -1,10 +1,9 @@
 //! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
-use super::{airflow, databricks, emr, errors::Error, s3, settings::SandboxSettings};
+use super::{airflow, databricks, emr, errors::Error, s3, saving, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
-    io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -48,7 +47,7 @@ struct Saved {
     advanced_ms: i64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Dump {
     #[serde(flatten)]
     saved: Saved,
@@ -62,6 +61,18 @@ struct Dump {
     emr: emr::EmrState,
     #[serde(default)]
     s3: s3::S3State,
+}
+
+/// A [`Dump`] that is written: the store is looked at, not copied.
+#[derive(Serialize)]
+struct View<'a> {
+    #[serde(flatten)]
+    saved: &'a Saved,
+    settings: &'a SandboxSettings,
+    databricks: &'a databricks::DatabricksState,
+    airflow: &'a airflow::AirflowState,
+    emr: &'a emr::EmrState,
+    s3: &'a s3::S3State,
 }
 
 const FORMAT: u32 = 1;
@@ -143,15 +154,18 @@ impl Store {
 
     /// All the objects, as `/_sandbox/state` shows them.
     pub fn dump(&self) -> serde_json::Value {
-        let dump = Dump {
-            saved: self.saved.clone(),
-            settings: self.settings.clone(),
-            databricks: self.databricks.clone(),
-            airflow: self.airflow.clone(),
-            emr: self.emr.clone(),
-            s3: self.s3.clone(),
-        };
-        serde_json::to_value(dump).unwrap_or_default()
+        serde_json::to_value(self.view()).unwrap_or_default()
+    }
+
+    /// Writes a [`Store::dump`] as JSON.
+    pub(crate) fn serialize(&self, into: &mut Vec<u8>) {
+        // Every key is a text and every number finite, and memory takes what is written: it cannot fail.
+        let _ = serde_json::to_writer(into, &self.view());
+    }
+
+    fn view(&self) -> View<'_> {
+        let Store { saved, settings, databricks, airflow, emr, s3, .. } = self;
+        View { saved, settings, databricks, airflow, emr, s3 }
     }
 
     /// Replaces all the objects by a [`Store::dump`].
@@ -184,14 +198,10 @@ impl Store {
     }
 
     /// Writes the state file whole or not at all.
-    pub(crate) fn save(&self, path: &Path) -> std::io::Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary: PathBuf = path.with_file_name(name);
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(self.dump().to_string().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        self.serialize(&mut bytes);
+        saving::write(path, &bytes).map_err(|e| Error::State { path: path.to_owned(), why: e.to_string() })
     }
 }
 

@@ -106,7 +106,7 @@ async fn tell(story: &Story, exe: &Path, folder: &Path, pause: bool, ui: &Ui) ->
         play(&stage, story, index).await?;
     }
     let proofs = stage.proofs();
-    stage.strike().await;
+    stage.strike().await?;
     Ok(proofs)
 }
 

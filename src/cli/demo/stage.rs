@@ -77,7 +77,7 @@ impl<'a> Stage<'a> {
         std::fs::create_dir_all(folder.join("dags")).map_err(|e| failed("the DAG folder", &e))?;
         let sandbox = plumb_sandbox::start(options).await.map_err(|e| failed("the sandbox cannot start", &e))?;
         let http = http::client(true).map_err(|e| failed("the sandbox cannot be asked", &e))?;
-        let emr = embedded::emr(&sandbox, &Target::default())?;
+        let emr = embedded::emr(&sandbox, &Target::default(), None)?;
         let mut stage = Stage {
             page: StoryPage::new(ui),
             exe: exe.to_owned(),
@@ -390,8 +390,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Ends the emulator.
-    pub async fn strike(self) {
-        self.sandbox.stop().await;
+    pub async fn strike(self) -> Result<(), Failure> {
+        self.sandbox.stop().await.map_err(Failure::error)
     }
 }
 

@@ -24,7 +24,7 @@ pub struct TargetServices {
 pub async fn reach(project: &Project, ui: &Ui) -> Result<TargetServices, Failure> {
     let target = &project.desired.target;
     if target.sandbox {
-        let (services, running) = embedded::start(&project.dir, target).await?;
+        let (services, running) = embedded::start(project, target).await?;
         ui.detail(&running.describe(target));
         let services = FailureServices::new(services, Some(embedded::aws(&running.running)?));
         let airflow = running.running.airflow_url();
@@ -51,7 +51,7 @@ pub async fn reach(project: &Project, ui: &Ui) -> Result<TargetServices, Failure
         }
     }
     if target.emr.is_some() {
-        match emr::account(target) {
+        match emr::account(target, project.pace) {
             Ok(emr) => {
                 let requests = emr.requests();
                 services = services.with(System::Emr, Arc::new(emr), requests);

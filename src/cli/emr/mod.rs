@@ -13,6 +13,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
 use plumb_core::manifest::Target;
 use plumb_model::call::ServiceError;
+use plumb_model::limits::Pace;
 use std::sync::Arc;
 
 /// Look at the EMR clusters of an AWS account
@@ -51,11 +52,11 @@ pub struct EmrConnection {
 pub async fn connect(project: &Project, ui: &Ui) -> Result<EmrConnection, Failure> {
     let target = &project.desired.target;
     let (emr, running) = if target.sandbox {
-        let (_, emulator) = embedded::start(&project.dir, target).await?;
+        let (_, emulator) = embedded::start(project, target).await?;
         ui.detail(&emulator.describe(target));
-        (embedded::emr(&emulator.running, target)?, Some(emulator))
+        (embedded::emr(&emulator.running, target, project.pace)?, Some(emulator))
     } else {
-        (account(target)?, None)
+        (account(target, project.pace)?, None)
     };
     let caller = emr.caller().await.map_err(failed)?.clone();
     ui.detail(&format!("target {} is account {}, as {}", target.name, caller.account, caller.arn));
@@ -68,7 +69,7 @@ pub fn failed(fault: ServiceError) -> Failure {
 }
 
 /// The EMR of the account that a target names. Nothing is asked yet.
-pub fn account(target: &Target) -> Result<Emr, Failure> {
+pub fn account(target: &Target, pace: Option<Pace>) -> Result<Emr, Failure> {
     let Some(emr) = target.emr.clone() else {
         let failure = Failure::error(format!("the target {} has no EMR; nothing was sent", target.name));
         return Err(failure.hint("add `emr: {region: REGION, account: \"ACCOUNT\"}` to it in plumb.yaml"));
@@ -76,5 +77,5 @@ pub fn account(target: &Target) -> Result<Emr, Failure> {
     let env: aws::Env = Arc::new(settings::env);
     let failed = |e: aws::AwsError| Failure::error(format!("target {}: {e}; nothing was sent", target.name));
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(failed)?;
-    Emr::new(aws, &EmrSettings { region: emr.region, account: emr.account }).map_err(failed)
+    Emr::new(aws, &EmrSettings { region: emr.region, account: emr.account, pace }).map_err(failed)
 }

@@ -11,6 +11,7 @@ use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
 use plumb_model::call::System;
+use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Session {
     pub(super) hold: Option<Hold>,
     /// The services that are not on this machine.
     far: Vec<System>,
+    /// How fast the workspace is sent requests, where somebody said so.
+    workspace_pace: Option<Pace>,
     /// Kept running for as long as the session.
     _sandbox: Option<Emulator>,
 }
@@ -50,6 +53,15 @@ impl Session {
     /// The time that is decided for.
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
+    }
+
+    /// How fast a service is sent requests.
+    pub(super) fn pace(&self, system: System) -> Pace {
+        let asked = match system {
+            System::Databricks => self.workspace_pace,
+            _ => self.project.pace,
+        };
+        Pace::of(asked, !self.far.contains(&system))
     }
 
     /// Decides about a wave as somebody who cuts it over by hand.
@@ -86,10 +98,11 @@ impl Project {
         let target = &self.desired.target;
         let clock = Clock::read().map_err(Failure::usage)?;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, target).await?;
+            let (services, running) = embedded::start(&self, target).await?;
             ui.detail(&running.describe(target));
             let absent = Vec::new();
             return Ok(Session {
+                workspace_pace: self.pace,
                 project: self,
                 services,
                 absent,
@@ -105,10 +118,13 @@ impl Project {
         let optional = target.databricks.is_none()
             && (target.airflow.is_some() || target.emr.is_some())
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
-        let mut far = Vec::new();
+        let (mut far, mut workspace_pace) = (Vec::new(), None);
         let (mut services, workspace) = self.databricks(optional, ui)?;
-        if services.has(System::Databricks) && self.databricks_config().is_ok_and(|config| !config.host.loopback) {
-            far.push(System::Databricks);
+        if let (true, Ok(config)) = (services.has(System::Databricks), self.databricks_config()) {
+            workspace_pace = config.pace;
+            if !config.host.loopback {
+                far.push(System::Databricks);
+            }
         }
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
@@ -133,7 +149,7 @@ impl Project {
             services = services.with_dag_files(files);
         }
         if self.desired.resources.iter().any(|r| r.teardown.is_some()) && target.emr.is_some() {
-            let emr = emr::account(target)?;
+            let emr = emr::account(target, self.pace)?;
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             if !endpoint_is_here("AWS_ENDPOINT_URL_EMR") {
                 far.push(System::Emr);
@@ -149,6 +165,7 @@ impl Project {
             workspace,
             clock,
             far,
+            workspace_pace,
             allow_teardown: false,
             _sandbox: None,
             project: self,
@@ -159,7 +176,7 @@ impl Project {
     pub async fn workspace(&self, ui: &Ui) -> Result<Option<(Services, String, Option<Emulator>)>, Failure> {
         let target = &self.desired.target;
         if target.sandbox {
-            let (services, running) = embedded::start(&self.dir, target).await?;
+            let (services, running) = embedded::start(self, target).await?;
             return Ok(Some((services, "the embedded sandbox".to_owned(), Some(running))));
         }
         let (services, workspace) = self.databricks(target.databricks.is_none(), ui)?;
@@ -177,14 +194,16 @@ impl Project {
 
     fn airflow_config(&self, named: &AirflowTarget) -> Result<airflow::AirflowConfig, airflow::AirflowConfigError> {
         let explicit = airflow::AirflowSettings { url: named.url.clone(), api: named.api.clone() };
-        airflow::AirflowConfig::resolve(&settings::env, &explicit)
+        let config = airflow::AirflowConfig::resolve(&settings::env, &explicit)?;
+        Ok(airflow::AirflowConfig { pace: self.pace, ..config })
     }
 
     fn databricks_config(&self) -> Result<DatabricksConfig, AuthError> {
         let named = self.desired.target.databricks.clone().unwrap_or_default();
         let explicit = DatabricksSettings { host: named.host, profile: named.profile };
         let profiles = profile_path(&settings::env).and_then(|path| std::fs::read_to_string(path).ok());
-        DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit)
+        let config = DatabricksConfig::resolve(&settings::env, profiles.as_deref(), explicit)?;
+        Ok(DatabricksConfig { pace: self.pace.or(config.pace), ..config })
     }
 
     /// The target's Databricks workspace, and how messages call it. A target that names an Airflow and no workspace needs

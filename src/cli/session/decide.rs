@@ -9,7 +9,7 @@ use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::{Desired, ManifestSource};
-use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, decide};
+use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, decide, estimate};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
@@ -148,6 +148,7 @@ impl Session {
         if let Some(repo) = &self.project.repo {
             self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
         }
+        decision.plan.estimate = estimate(&decision.plan.changes, |system| self.pace(system));
         Ok(Decided { live, decision })
     }
 

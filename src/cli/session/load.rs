@@ -15,6 +15,7 @@ use plumb_core::plan::{Commit, Live};
 use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
 use plumb_model::address::Address;
+use plumb_model::limits::Pace;
 use plumb_model::schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct Project {
     pub branch: Option<String>,
     pub dirty: bool,
     pub targeted: Targeted,
+    /// How fast the services are asked, where `--pace` says so.
+    pub pace: Option<Pace>,
 }
 
 impl Project {
@@ -48,8 +51,8 @@ impl Project {
             manifest::load(source, &request(targeted, repo.as_ref()), kinds::all())
         })?;
         let desired = loaded.map_err(|failure| problems(&failure, ui))?;
-        let mut project =
-            Project { dir, desired, repo, head: None, branch: None, dirty: true, targeted: targeted.clone() };
+        let (targeted, pace) = (targeted.clone(), global.pace);
+        let mut project = Project { dir, desired, repo, head: None, branch: None, dirty: true, targeted, pace };
         project.read_head(ui);
         Ok(project)
     }

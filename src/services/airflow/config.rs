@@ -5,6 +5,7 @@
 
 use crate::services::http::ClientError;
 use crate::services::secret::Secret;
+use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
 
 /// Why nobody could sign in. Holds no secret.
@@ -69,6 +70,8 @@ pub struct AirflowConfig {
     pub url: String,
     /// Whether it is this machine, without TLS.
     pub plain: bool,
+    /// How fast requests are sent, where somebody said so.
+    pub pace: Option<Pace>,
     pub api: AirflowApi,
     pub credentials: Credentials,
 }
@@ -107,7 +110,7 @@ impl AirflowConfig {
             (None, None, None) => return Err(AirflowConfigError::NoCredentials(address.url)),
         };
         let plain = address.loopback && address.url.starts_with("http://");
-        Ok(AirflowConfig { url: address.url, plain, api, credentials })
+        Ok(AirflowConfig { url: address.url, plain, pace: None, api, credentials })
     }
 
     /// An Airflow on this machine whose password everybody knows: the sandbox, tests.
@@ -120,6 +123,7 @@ impl AirflowConfig {
         Ok(AirflowConfig {
             plain: address.url.starts_with("http://"),
             url: address.url,
+            pace: None,
             api: AirflowApi::Auto,
             credentials,
         })

@@ -20,6 +20,7 @@ use super::{
 use auth::AirflowAuth;
 use jiff::Timestamp;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
+use plumb_model::limits::Pace;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -67,7 +68,8 @@ impl Airflow {
         let redactor = Arc::new(Redactor::default());
         let server = tokio::sync::OnceCell::new();
         let auth = AirflowAuth::new(config, client.clone(), redactor.clone(), policy);
-        let (pace, requests, writing) = (RateLimiter::new(None), Requests::default(), tokio::sync::Mutex::default());
+        let pace = RateLimiter::new(Pace::of(auth.config.pace, auth.config.plain));
+        let (requests, writing) = (Requests::default(), tokio::sync::Mutex::default());
         Ok(Airflow { auth, client, redactor, pace, policy, jitter, on_wait: None, requests, writing, server })
     }
 
@@ -165,7 +167,8 @@ impl Airflow {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url_of(call).map_err(not_sent)?;
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut renewed = false;
         let mut attempts = Attempts::default();
@@ -180,7 +183,8 @@ impl Airflow {
                 Method::Get => None,
                 _ => Some(self.writing.lock().await),
             };
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

@@ -8,6 +8,7 @@
 use super::host::{AzureCloud, Host};
 use crate::services::profiles::{DEFAULT, Profiles, SETTINGS};
 use crate::services::secret::Secret;
+use plumb_model::limits::Pace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why nobody could sign in. Holds no secret.
@@ -186,7 +187,8 @@ pub struct DatabricksConfig {
     /// The methods to try, in order. One only, where the settings name it beyond doubt.
     pub methods: Vec<Method>,
     /// The most requests a second, where set.
-    pub rate_limit: Option<f64>,
+    /// How fast requests are sent: `rate_limit` of the profile, or DATABRICKS_RATE_LIMIT.
+    pub pace: Option<Pace>,
     /// The audience that identity tokens are for; default: the token endpoint.
     pub audience: Option<String>,
     /// The OAuth server's metadata, where it is not in its usual place.
@@ -289,7 +291,7 @@ impl DatabricksConfig {
         let methods = methods(&settings, &host, profile.as_deref(), &env)?;
         check_identity(&methods, &host, &hosts)?;
         // The SDKs take 0 for "not set".
-        let rate_limit = settings.get("rate_limit").filter(|text| *text != "0").map(read_rate).transpose()?;
+        let pace = settings.get("rate_limit").filter(|text| *text != "0").map(read_rate).transpose()?;
         Ok(DatabricksConfig {
             workspace_id: settings.own("workspace_id").or_else(|| host.workspace_id.clone()),
             account_id: settings.own("account_id"),
@@ -298,7 +300,7 @@ impl DatabricksConfig {
             host,
             profile,
             methods,
-            rate_limit,
+            pace,
         })
     }
 
@@ -586,11 +588,14 @@ fn method(
     })
 }
 
-fn read_rate(text: &str) -> Result<f64, AuthError> {
-    text.parse::<f64>().ok().filter(|rate| *rate > 0.0 && rate.is_finite()).ok_or_else(|| AuthError::Incomplete {
-        method: "DATABRICKS_RATE_LIMIT".to_owned(),
-        why: format!("`{text}` is not a number of requests a second"),
-    })
+fn read_rate(text: &str) -> Result<Pace, AuthError> {
+    match text.parse() {
+        Ok(pace @ Pace::PerSecond(_)) => Ok(pace),
+        _ => Err(AuthError::Incomplete {
+            method: "DATABRICKS_RATE_LIMIT".to_owned(),
+            why: format!("`{text}` is not a number of requests a second"),
+        }),
+    }
 }
 
 #[cfg(test)]

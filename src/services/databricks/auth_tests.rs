@@ -88,7 +88,7 @@ fn where_values_come_from() {
 fn the_settings_section_chooses_the_default() {
     let file = format!("[__settings__]\ndefault_profile = b\n{FILE}");
     let config = resolve(&[], Some(&file), None, None).unwrap();
-    assert_eq!((short(&config).as_str(), config.rate_limit), ("b oauth-m2m b", Some(7.0)));
+    assert_eq!((short(&config).as_str(), config.pace), ("b oauth-m2m b", Some(Pace::PerSecond(7.0))));
     let file = "[__settings__]\ndefault_profile = nope\n[a]\ntoken = t";
     assert!(resolve(&[], Some(file), None, None).unwrap_err().to_string().contains("`nope`"));
     let file = "[__settings__]\ndefault_profile = __settings__";

@@ -23,6 +23,7 @@ use super::{
 use jiff::Timestamp;
 use oauth::DatabricksAuth;
 use plumb_model::call::{Answer, Call, Sending, Service, ServiceError, System};
+use plumb_model::limits::Pace;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -90,7 +91,7 @@ impl Databricks {
     ) -> Result<Self, AuthError> {
         let client = http::client(config.host.is_plain())?;
         let redactor = Arc::new(Redactor::default());
-        let pace = RateLimiter::new(config.rate_limit);
+        let pace = RateLimiter::new(Pace::of(config.pace, config.host.loopback));
         let auth = DatabricksAuth::new(config, client.clone(), redactor.clone(), policy);
         let requests = Requests::default();
         let workspace_id = Mutex::default();
@@ -146,14 +147,16 @@ impl Databricks {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url(call).map_err(not_sent)?;
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut renewed = false;
         let mut attempts = Attempts::default();
         loop {
             // Signing in has its own patience; its failure is not repeated here.
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone(), &header, as_file).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

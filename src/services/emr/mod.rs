@@ -16,23 +16,22 @@ use super::{Requests, random};
 use answer::{EmrError, refusal};
 use jiff::Timestamp;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
+use plumb_model::limits::Pace;
 use protocol::{EmrApi, Wire};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// The most requests a second to AWS itself, each to EMR and to EMR Serverless. EMR refills its buckets slowly, and they
-/// are shared with everybody else in the account (EMR management guide, "Amazon EMR endpoints and quotas").
-const PER_SECOND: f64 = 2.0;
-
 /// What a target says of EMR.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EmrSettings {
     /// The region. Default: the one of the environment or of the AWS profile.
     pub region: Option<String>,
     /// The account that the credentials have to be of.
     pub account: Option<String>,
+    /// How fast requests are sent, where somebody said so.
+    pub pace: Option<Pace>,
 }
 
 /// Whose credentials these are, as STS says.
@@ -93,8 +92,9 @@ impl Emr {
         }
         let reach = |api: EmrApi| -> Result<Reached, AwsError> {
             let endpoint = aws.endpoint(api.variable())?;
-            let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
-            let pace = RateLimiter::new(endpoint.is_none().then_some(PER_SECOND));
+            let here = endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url));
+            let client = web::client(here)?;
+            let pace = RateLimiter::new(Pace::of(explicit.pace, here));
             Ok(Reached { api, endpoint, client, pace })
         };
         let services =
@@ -156,11 +156,13 @@ impl Emr {
     /// Sends a call as often as is safe and useful.
     async fn deliver(&self, call: &Call, wire: &Wire) -> Result<Answer, ServiceError> {
         let reached = self.reached(wire.api);
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let (mut attempt, mut renewed) = (0, false);
         let mut attempts = Attempts::default();
         loop {
-            let pass = reached.pace.enter().await;
+            let pass = reached.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let (fault, mut refusal) = match self.attempt(call, attempt, wire, reached).await {
                 Ok(Ok(answer)) => {
                     pass.leave(RequestOutcome::Well);

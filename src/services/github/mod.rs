@@ -15,6 +15,7 @@ use super::{
 };
 use jiff::Timestamp;
 use plumb_model::call::{Call, Method, ServiceError, System};
+use plumb_model::limits::Pace;
 use plumb_model::text::percent_encoded;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -207,7 +208,7 @@ impl GitHub {
         if let Some(token) = &config.token {
             redactor.learn(token);
         }
-        let (pace, requests) = (RateLimiter::new(None), Requests::default());
+        let (pace, requests) = (RateLimiter::new(Pace::of(None, config.plain)), Requests::default());
         Ok(GitHub { config, client, redactor, pace, policy, jitter, requests })
     }
 
@@ -348,11 +349,13 @@ impl GitHub {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let mut attempt = 0;
         let mut attempts = Attempts::default();
         loop {
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let mut failed = match self.attempt(call, attempt, url.clone()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);

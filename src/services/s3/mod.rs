@@ -13,6 +13,7 @@ use super::retry::{self, Attempts, Policy, Retry};
 use super::{Requests, random};
 use jiff::Timestamp;
 use plumb_model::call::{Call, ServiceError};
+use plumb_model::limits::Pace;
 use plumb_model::text::percent_encoded;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -101,7 +102,7 @@ impl S3Client {
         let endpoint = aws.endpoint("AWS_ENDPOINT_URL_S3")?;
         let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
         let region = Mutex::new(aws.region().unwrap_or(ANY_REGION).to_owned());
-        let (pace, policy) = (RateLimiter::new(None), Policy::default());
+        let (pace, policy) = (RateLimiter::new(Pace::None), Policy::default());
         Ok(S3Client { aws, client, bucket, prefix, named_in, endpoint, region, pace, policy, requests })
     }
 
@@ -185,13 +186,15 @@ impl S3Client {
     /// Sends a request as often as is safe and useful, to the region that the bucket turns out to be in. A refusal that
     /// stays is handed on: the caller knows what it means.
     pub(crate) async fn ask(&self, call: &Call, ask: &S3Request<'_>) -> Result<Result<S3Reply, S3Error>, ServiceError> {
-        let began = Instant::now();
+        // The time in line for the first attempt is not spent on trying.
+        let mut began = None;
         let (mut attempt, mut moved, mut renewed) = (0, false, false);
         let mut attempts = Attempts::default();
         let mut failed =
             |fault: ServiceError| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
         loop {
-            let pass = self.pace.enter().await;
+            let pass = self.pace.enter(call).await;
+            let began = *began.get_or_insert_with(Instant::now);
             let (fault, mut refusal) = match self.attempt(call, attempt, ask).await {
                 Ok(Ok(reply)) => {
                     pass.leave(RequestOutcome::Well);

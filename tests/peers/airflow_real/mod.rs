@@ -119,7 +119,7 @@ async fn compare(major: u8, parts: Option<&str>, script: &str, exceptions: Excep
         side.until("importErrors", "the error is gone with the file", |errors| errors["total_entries"] == 0).await;
     }
     differences.extend(play(script, "gone", &real, &ours, exceptions).await);
-    running.stop().await;
+    running.stop().await.unwrap();
     assert!(differences.is_empty(), "Airflow {major}, {} differences:\n{}", differences.len(), differences.join("\n"));
 }
 

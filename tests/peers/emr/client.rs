@@ -28,7 +28,7 @@ pub fn emr(region: &str, account: Option<&str>, changes: &[(&str, &str)]) -> Emr
     }
     let env: aws::Env = Arc::new(move |name| environment.get(name).cloned());
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).unwrap();
-    let explicit = EmrSettings { region: Some(region.to_owned()), account: account.map(str::to_owned) };
+    let explicit = EmrSettings { region: Some(region.to_owned()), account: account.map(str::to_owned), pace: None };
     let policy = Policy { first: Duration::from_millis(20), ..Policy::default() };
     Emr::with(aws, &explicit, policy).unwrap()
 }
@@ -92,7 +92,8 @@ async fn settings_that_cannot_be_meant_are_refused() {
         (Some("evil.example/"), None, "expected the name of a region"),
         (Some("eu-west-1"), Some("12"), "expected the twelve digits"),
     ] {
-        let explicit = EmrSettings { region: region.map(str::to_owned), account: account.map(str::to_owned) };
+        let explicit =
+            EmrSettings { region: region.map(str::to_owned), account: account.map(str::to_owned), pace: None };
         let error = Emr::new(aws(), &explicit).err().unwrap().to_string();
         assert!(error.contains(says), "{error}");
     }

@@ -111,7 +111,7 @@ pub fn client(running: &Running, region: &str, changes: &[(&str, &str)]) -> Resu
     environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let env: aws::Env = Arc::new(move |name| environment.get(name).cloned());
     let aws = Aws::new(env.clone(), &aws::Files::read(&env)).map_err(|e| e.to_string())?;
-    let explicit = EmrSettings { region: Some(region.to_owned()), account: None };
+    let explicit = EmrSettings { region: Some(region.to_owned()), account: None, pace: None };
     let policy = Policy { first: Duration::from_millis(20), ..Policy::default() };
     Emr::with(aws, &explicit, policy).map_err(|e| e.to_string())
 }

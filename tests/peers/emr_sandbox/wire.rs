@@ -147,12 +147,12 @@ async fn a_state_file_keeps_the_account_and_an_old_one_has_none() {
     let server = Server::with(kept()).await;
     let id = server.run(asked("kept", true, true, &[step("s", "CONTINUE")])).await;
     let before = server.cluster(&id).await;
-    server.running.stop().await;
+    server.running.stop().await.unwrap();
     let server = Server::with(kept()).await;
     let after = server.cluster(&id).await;
     assert_eq!((&after["Name"], &after["ClusterArn"]), (&before["Name"], &before["ClusterArn"]));
     assert_eq!(after["Status"]["State"], "BOOTSTRAPPING", "the look was kept, too");
-    server.running.stop().await;
+    server.running.stop().await.unwrap();
     // More of it, without a server.
     let ids = plumb_sandbox::seed_state(&path, &json!({ "emr": "monthly" })).unwrap();
     assert_eq!(ids["emr"]["clusters"].as_object().unwrap().len(), 10);

@@ -113,7 +113,7 @@ async fn it_listens_for_others_only_when_told() {
     let options = SandboxOptions { listen: "0.0.0.0:0".parse().unwrap(), ..SandboxOptions::default() };
     let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains("--allow-remote"), "{error}");
-    plumb_sandbox::start(SandboxOptions { allow_remote: true, ..options }).await.unwrap().stop().await;
+    plumb_sandbox::start(SandboxOptions { allow_remote: true, ..options }).await.unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -126,8 +126,8 @@ async fn it_stops_and_gives_its_port_back() {
     let error = plumb_sandbox::start(options.clone()).await.unwrap_err().to_string();
     assert!(error.contains(&addr.to_string()), "{error}");
     // The client still keeps its connection open.
-    fixture.running.stop().await;
-    plumb_sandbox::start(options).await.unwrap().stop().await;
+    fixture.running.stop().await.unwrap();
+    plumb_sandbox::start(options).await.unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn the_state_outlives_the_process() {
     let first = Fixture::start(options.clone()).await;
     let id = first.post("/api/2.2/jobs/create", json!({ "name": "made" })).await["job_id"].clone();
     first.post("/_sandbox/clock", json!({ "advance_seconds": 60 })).await;
-    first.running.stop().await;
+    first.running.stop().await.unwrap();
     let second = Fixture::start(options).await;
     assert_eq!(second.job_names().await, ["made", "seeded"], "the seed is not added again");
     let next = second.post("/api/2.2/jobs/create", json!({})).await["job_id"].clone();

@@ -249,7 +249,7 @@ async fn new_files_and_secrets_outlive_the_process() {
     upload(&first, &format!("{HOME_IN_ONE}%2Fn.py"), false, None, NOTEBOOK).await;
     first.post("/api/2.0/secrets/scopes/create", json!({ "scope": "s" })).await;
     raw(&first, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/f", None, b"x").await;
-    first.running.stop().await;
+    first.running.stop().await.unwrap();
     let second = Fixture::start(options).await;
     assert_eq!(status_of(&second, &format!("{HOME}/n")).await["object_type"], "NOTEBOOK");
     assert_eq!(second.get("/api/2.0/secrets/scopes/list").await["scopes"][0]["name"], "s");

@@ -72,7 +72,7 @@ async fn round(program: PathBuf, play: impl FnOnce(&Client) + Send + 'static) {
     let running = plumb_sandbox::start(SandboxOptions::default()).await.unwrap();
     let client = Client { program, folder: tempfile::tempdir().unwrap(), url: running.url() };
     tokio::task::spawn_blocking(move || play(&client)).await.unwrap();
-    running.stop().await;
+    running.stop().await.unwrap();
 }
 
 fn bundle(name: &str) -> String {

@@ -47,6 +47,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         notes: Vec::new(),
         unchanged: 0,
         decisions: None,
+        estimate: None,
     };
     for change in &mut plan.changes {
         change.digest = digest::of_change(change, Some(workspace), key);

@@ -83,6 +83,7 @@ impl Decision {
             notes: Vec::new(),
             unchanged: 0,
             decisions: None,
+            estimate: None,
         };
         Decision { plan, vault, wanted: BTreeMap::new(), chosen: BTreeSet::new() }
     }

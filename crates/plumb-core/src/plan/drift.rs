@@ -27,6 +27,7 @@ pub fn drift(plan: &Plan) -> Plan {
     plan.notes.clear();
     plan.teardown.clear();
     plan.cutovers.clear();
+    plan.estimate = None;
     forget_decisions(&mut plan);
     plan.digest = digest(&plan);
     plan

@@ -87,6 +87,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         notes: all.notes,
         unchanged: all.unchanged,
         decisions: desired.count_decisions(|resource| context.input.selection.has(resource)),
+        estimate: None,
     };
     let owned = guards::owned(context.input.kinds, context.input.live, desired);
     plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.project.guards));

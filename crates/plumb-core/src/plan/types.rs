@@ -1,6 +1,6 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
-use super::{DecisionPlace, Partial};
+use super::{DecisionPlace, Estimate, Partial};
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
 use crate::manifest::DecisionCount;
@@ -61,6 +61,10 @@ pub struct Plan {
     /// part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decisions: Option<DecisionCount>,
+    /// How long an apply takes at the pace of the services, where it is more than a minute. For reading only: it is no part of
+    /// the digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
 }
 
 /// How many changes of each sort a plan has.

@@ -32,6 +32,7 @@ fn plan(names: &[&str]) -> Plan {
         notes: Vec::new(),
         unchanged: 0,
         decisions: None,
+        estimate: None,
     }
 }
 

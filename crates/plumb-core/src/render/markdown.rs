@@ -5,7 +5,7 @@
 
 use super::body::{self, Sign};
 use super::value::{quoted, shortened, visible};
-use super::{counted, cutover, nothing_to_do, partial, sort, summary, teardown, undecided};
+use super::{counted, cutover, lasting, nothing_to_do, partial, sort, summary, teardown, undecided};
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Plan};
 
 /// The longest name of a project, target or commit that the heading shows whole.
@@ -149,6 +149,9 @@ fn heading(plan: &Plan) -> String {
     out.push_str(&format!("| {} |\n\n", numbers.join(" | ")));
     if let Some(open) = undecided(plan) {
         out.push_str(&format!("**{open}**\n\n"));
+    }
+    if let Some(lasting) = lasting(plan) {
+        out.push_str(&format!("{lasting}\n\n"));
     }
     out
 }

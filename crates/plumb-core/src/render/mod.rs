@@ -45,7 +45,7 @@ pub use taken::Taken;
 pub use text::text;
 pub use translation::{Since, question, report, translated, translation};
 
-use crate::plan::{Action, ChangeOrigin, Plan};
+use crate::plan::{Action, ChangeOrigin, Estimate, Plan};
 use value::visible;
 
 /// How text is laid out.
@@ -108,6 +108,20 @@ fn undecided(plan: &Plan) -> Option<String> {
     plan.decisions.map(|count| format!("{count}; `plumb validate` lists them."))
 }
 
+/// How long an apply takes, in a sentence.
+fn lasting(plan: &Plan) -> Option<String> {
+    let Estimate { seconds, calls, count, per_second } = plan.estimate.as_ref()?;
+    let minutes = seconds.div_ceil(60);
+    let time = match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    };
+    // Two digits: a limit of 255 a minute is 4.25 a second.
+    let rate = (per_second * 100.0).round() / 100.0;
+    Some(format!("An apply takes about {time}: {count} {calls}, {rate} a second."))
+}
+
 /// That there is nothing to do, in a sentence.
 fn nothing_to_do(plan: &Plan) -> &'static str {
     match (plan.teardown.is_empty(), plan.cutovers.is_empty(), &plan.partial) {
@@ -159,9 +173,19 @@ mod tests {
             notes: Vec::new(),
             unchanged: 1,
             decisions: None,
+            estimate: None,
         };
         let whole = "The workspace equals the manifests.";
+        for (seconds, wanted) in [(61, "2 min"), (500, "9 min"), (3_600, "1 h"), (7_501, "2 h 6 min")] {
+            let estimate = Estimate { seconds, calls: "creates of jobs".into(), count: 7, per_second: 1100.0 / 60.0 };
+            let plan = Plan { estimate: Some(estimate), ..plan.clone() };
+            let line = format!("An apply takes about {wanted}: 7 creates of jobs, 18.33 a second.\n");
+            for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {
+                assert!(shown.contains(&line), "{shown}");
+            }
+        }
         for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {
+            assert!(!shown.contains("An apply takes"), "{shown}");
             assert!(shown.contains(whole) && !shown.to_lowercase().contains("partial"), "{shown}");
         }
         plan.partial = Some(Partial { only: vec!["etl".into()], selected: 1, total: 3, ..Partial::default() });

@@ -2,7 +2,9 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::value::{columns, fitted, quoted, visible, wrapped};
-use super::{Style, counted, cutover, drifted, head, nothing_to_do, partial, sort, summary, teardown, undecided};
+use super::{
+    Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown, undecided,
+};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use anstyle::{AnsiColor, Style as Ink};
 
@@ -37,6 +39,9 @@ pub fn text(plan: &Plan, style: Style) -> String {
     }
     if let Some(open) = undecided(plan) {
         page.line(WARN, &open);
+    }
+    if let Some(lasting) = lasting(plan) {
+        page.line(FAINT, &lasting);
     }
     let of_part = if plan.partial.is_some() { " (of a partial plan)" } else { "" };
     page.line(FAINT, &format!("Digest: {}{of_part}", visible(&plan.digest)));

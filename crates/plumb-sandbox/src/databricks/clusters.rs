@@ -1,5 +1,6 @@
 //! Clusters API 2.0 and 2.1: all-purpose clusters, their states and their events.
 
+use super::placed::Created;
 use super::{
     catalog, cluster_rules, defaults, fields, job_limits, libraries, paging, permissions, policies, set, text,
 };
@@ -191,6 +192,12 @@ fn enter(cluster: &mut DatabricksCluster, phase: DatabricksClusterState, at: i64
     }
 }
 
+impl Created for DatabricksCluster {
+    fn created(&self) -> i64 {
+        self.created
+    }
+}
+
 impl DatabricksCluster {
     fn source(&self) -> &'static str {
         if self.of_job { "JOB" } else { "API" }
@@ -374,26 +381,22 @@ fn list(store: &mut Store, request: &Request, version: &str) -> Handled {
     };
     let (states, policy, pinned, sources) =
         (nested("cluster_states"), nested("policy_id"), nested("is_pinned"), nested("cluster_sources"));
-    let items = store
-        .databricks
-        .clusters
-        .values()
-        .filter(|c| !hidden.contains(&c.cluster_id) && !forgotten(c, now))
-        .filter(|c| {
-            let state = json!(c.phase);
-            states.as_ref().is_none_or(|s| s.iter().any(|s| state == s.as_str()))
-                && policy.as_ref().is_none_or(|p| text(&c.effective, "policy_id") == p.first().map(String::as_str))
-                && pinned.as_ref().is_none_or(|p| c.pinned_by.is_some() == p[0].eq_ignore_ascii_case("true"))
-                && sources.as_ref().is_none_or(|s| s.iter().any(|s| s == c.source()))
-        })
-        .map(|c| paging::Item { place: paging::place(c.created, &c.cluster_id), value: c })
-        .collect();
+    let keep = |c: &DatabricksCluster| {
+        let state = json!(c.phase);
+        !hidden.contains(&c.cluster_id)
+            && !forgotten(c, now)
+            && states.as_ref().is_none_or(|s| s.iter().any(|s| state == s.as_str()))
+            && policy.as_ref().is_none_or(|p| text(&c.effective, "policy_id") == p.first().map(String::as_str))
+            && pinned.as_ref().is_none_or(|p| c.pinned_by.is_some() == p[0].eq_ignore_ascii_case("true"))
+            && sources.as_ref().is_none_or(|s| s.iter().any(|s| s == c.source()))
+    };
+    let all = &store.databricks.clusters;
     if version == "2.0" {
-        let page = paging::cut(items, None, usize::MAX)?;
-        return Ok(paging::listing("clusters", page.items.into_iter().map(shown).collect()).into());
+        let kept = all.newest().filter(|cluster| keep(cluster));
+        return Ok(paging::listing("clusters", kept.map(shown).collect()).into());
     }
     let limit = paging::limit(request, "page_size", 20, 100)?;
-    let page = paging::cut(items, token.as_deref(), limit)?;
+    let page = paging::page(all, paging::Wanted { token: token.as_deref(), limit, offset: 0 }, keep)?;
     let mut answer = paging::listing("clusters", page.items.into_iter().map(shown).collect());
     // Present and empty on the last page (Clusters API reference, clusters/list).
     answer.insert("next_page_token".to_owned(), json!(page.next.unwrap_or_default()));

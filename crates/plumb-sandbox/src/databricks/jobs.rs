@@ -1,5 +1,6 @@
 //! Jobs API 2.0, 2.1 and 2.2: create, get, list, update, reset and delete jobs.
 
+use super::placed::Created;
 use super::{cluster_rules, defaults, fields, job_limits, paging, permissions, policies, runs, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
@@ -18,6 +19,12 @@ pub struct Job {
     pub run_as_user_name: String,
     pub created_time: i64,
     pub settings: Value,
+}
+
+impl Created for Job {
+    fn created(&self) -> i64 {
+        self.created_time
+    }
 }
 
 /// Arrays of the settings that come in pages (Jobs API 2.2).
@@ -168,19 +175,11 @@ fn list(store: &mut Store, request: &Request) -> Handled {
     // The filter is exact but for letter case (Jobs API reference).
     let name = request.param("name").map(|n| n.to_lowercase());
     let offset = usize::try_from(request.number("offset")?.unwrap_or(0).max(0)).unwrap_or(0);
-    let mut items: Vec<_> = store
-        .databricks
-        .jobs
-        .values()
-        .filter(|job| !hidden.contains(&job.job_id.to_string()))
-        .filter(|job| name.as_ref().is_none_or(|n| text(&job.settings, "name").unwrap_or("").to_lowercase() == *n))
-        .map(|job| paging::Item { place: paging::place(job.created_time, job.job_id), value: job })
-        .collect();
-    if offset > 0 && token.is_none() {
-        items.sort_by(|a, b| b.place.cmp(&a.place));
-        items.drain(..offset.min(items.len()));
-    }
-    let page = paging::cut(items, token.as_deref(), limit)?;
+    let wanted = paging::Wanted { token: token.as_deref(), limit, offset };
+    let page = paging::page(&store.databricks.jobs, wanted, |job| {
+        !is_hidden(&hidden, job)
+            && name.as_ref().is_none_or(|n| text(&job.settings, "name").unwrap_or("").to_lowercase() == *n)
+    })?;
     let jobs = page.items.into_iter().map(|job| listed(job, expand)).collect();
     let mut answer = paging::listing("jobs", jobs);
     answer.insert("has_more".to_owned(), json!(page.next.is_some()));
@@ -192,14 +191,14 @@ fn list(store: &mut Store, request: &Request) -> Handled {
     Ok(answer.into())
 }
 
+fn is_hidden(hidden: &[String], job: &Job) -> bool {
+    !hidden.is_empty() && hidden.contains(&job.job_id.to_string())
+}
+
 /// 2.0 lists everything at once, the newest first, with whole settings.
 fn list_old(store: &mut Store) -> Handled {
     let hidden = paging::unlisted(store, "jobs", true);
-    let all = store.databricks.jobs.values().filter(|job| !hidden.contains(&job.job_id.to_string()));
-    let items =
-        all.map(|job| paging::Item { place: paging::place(job.created_time, job.job_id), value: job }).collect();
-    let page = paging::cut(items, None, usize::MAX)?;
-    let jobs = page.items.into_iter().map(|job| {
+    let jobs = store.databricks.jobs.newest().filter(|job| !is_hidden(&hidden, job)).map(|job| {
         let mut settings = job.settings.clone();
         defaults::job_on_read(&mut settings);
         single_task::fold(&mut settings);

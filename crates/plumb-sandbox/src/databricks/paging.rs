@@ -1,20 +1,13 @@
 //! Paging of list endpoints by page token, and listings that leave out new objects for a while.
 
+use super::placed::{Created, Placed};
 use crate::{errors::ApiError, request::Request, store::Store};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-
-/// One element of a list with its place in the order; lists run from the largest place to the smallest.
-pub struct Item<T> {
-    pub place: String,
-    pub value: T,
-}
-
-/// A place by time and id: the newest first, ids breaking ties.
-pub fn place(time: i64, id: impl std::fmt::Display) -> String {
-    format!("{time:020}:{id:>24}")
-}
+use std::fmt::Display;
+use std::ops::Bound;
+use std::str::FromStr;
 
 /// One page.
 pub struct Page<T> {
@@ -23,42 +16,83 @@ pub struct Page<T> {
     pub prev: Option<String>,
 }
 
-/// Cuts a page out of a list. Tokens name the element they stand beside, so that what is created or deleted while
-/// a client pages neither repeats nor hides any other element.
-pub fn cut<T>(mut items: Vec<Item<T>>, token: Option<&str>, limit: usize) -> Result<Page<T>, ApiError> {
-    items.sort_by(|a, b| b.place.cmp(&a.place));
-    let (mut from, mut to) = (0, items.len());
-    match token.filter(|t| !t.is_empty()).map(open).transpose()? {
-        Some(PageToken::After(place)) => from = items.partition_point(|i| i.place >= place),
-        Some(PageToken::Before(place)) => {
-            to = items.partition_point(|i| i.place > place);
-            from = to.saturating_sub(limit);
-        }
-        None => {}
-    }
-    to = to.min(from.saturating_add(limit));
-    let next = (to < items.len() && to > from).then(|| seal(&format!("after:{}", items[to - 1].place)));
-    let prev = (from > 0 && from < items.len()).then(|| seal(&format!("before:{}", items[from].place)));
-    let items = items.drain(from..to.max(from)).map(|i| i.value).collect();
-    Ok(Page { items, next, prev })
+/// Which page of a listing.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub token: Option<&'a str>,
+    pub limit: usize,
+    /// How many elements the first page leaves out.
+    pub offset: usize,
 }
 
-enum PageToken {
-    After(String),
-    Before(String),
+/// Reads a page: of what there is only the elements that `keep` takes. Tokens name the element they stand beside, so that
+/// what is created or deleted while a client pages neither repeats nor hides any other element.
+pub fn page<'a, K, V>(
+    all: &'a Placed<K, V>,
+    wanted: Wanted<'_>,
+    mut keep: impl FnMut(&V) -> bool,
+) -> Result<Page<&'a V>, ApiError>
+where
+    K: Ord + Clone + Display + FromStr,
+    V: Created,
+{
+    let Wanted { token, limit, offset } = wanted;
+    let token = token.filter(|t| !t.is_empty()).map(open).transpose()?;
+    let mut kept = |(_, value): &(&'a (i64, K), &'a V)| keep(value);
+    let (rows, earlier, later) = match &token {
+        None => {
+            let mut below = all.below(Bound::Unbounded).filter(&mut kept).skip(offset);
+            let rows: Vec<_> = below.by_ref().take(limit).collect();
+            (rows, false, below.next().is_some())
+        }
+        Some(PageToken::After(place)) => {
+            let mut below = all.below(Bound::Excluded(place)).filter(&mut kept);
+            let rows: Vec<_> = below.by_ref().take(limit).collect();
+            let later = below.next().is_some();
+            drop(below);
+            (rows, all.above(Bound::Included(place)).any(|row| kept(&row)), later)
+        }
+        Some(PageToken::Before(place)) => {
+            let mut above = all.above(Bound::Excluded(place)).filter(&mut kept);
+            let mut rows: Vec<_> = above.by_ref().take(limit).collect();
+            let earlier = above.next().is_some();
+            drop(above);
+            rows.reverse();
+            (rows, earlier, all.below(Bound::Included(place)).any(|row| kept(&row)))
+        }
+    };
+    let next = rows.last().filter(|_| later).map(|(at, _)| seal(&format!("after:{}", text(at))));
+    let prev = rows.first().filter(|_| earlier).map(|(at, _)| seal(&format!("before:{}", text(at))));
+    Ok(Page { items: rows.into_iter().map(|(_, value)| value).collect(), next, prev })
+}
+
+/// A place as tokens have it.
+fn text<K: Display>((time, id): &(i64, K)) -> String {
+    format!("{time}:{id}")
+}
+
+enum PageToken<K> {
+    After((i64, K)),
+    Before((i64, K)),
 }
 
 fn seal(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn open(token: &str) -> Result<PageToken, ApiError> {
+fn open<K: FromStr>(token: &str) -> Result<PageToken<K>, ApiError> {
     let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    match text.as_deref().and_then(|t| t.split_once(':')) {
-        Some(("after", place)) => Ok(PageToken::After(place.to_owned())),
-        Some(("before", place)) => Ok(PageToken::Before(place.to_owned())),
-        _ => Err(ApiError::invalid(format!("Invalid page token: {token}"))),
-    }
+    let read = |text: &str| {
+        let (side, place) = text.split_once(':')?;
+        let (time, id) = place.split_once(':')?;
+        let place = (time.parse().ok()?, id.parse().ok()?);
+        match side {
+            "after" => Some(PageToken::After(place)),
+            "before" => Some(PageToken::Before(place)),
+            _ => None,
+        }
+    };
+    text.as_deref().and_then(read).ok_or_else(|| ApiError::invalid(format!("Invalid page token: {token}")))
 }
 
 /// The limit of a page: between 1 and `most`, `usual` when it is not given.
@@ -148,31 +182,95 @@ pub fn unlisted(store: &mut Store, kind: &str, first_page: bool) -> Vec<String> 
 mod tests {
     use super::*;
 
-    fn items(n: i64) -> Vec<Item<i64>> {
-        (0..n).map(|i| Item { place: place(i / 3, i), value: i }).collect()
+    impl Created for i64 {
+        fn created(&self) -> i64 {
+            *self / 3
+        }
+    }
+
+    fn objects(n: i64) -> Placed<i64, i64> {
+        (0..n).map(|i| (i, i)).collect()
+    }
+
+    /// A page, and how many objects were looked at for it.
+    fn three<'a>(all: &'a Placed<i64, i64>, token: &Option<String>) -> (Vec<i64>, Page<&'a i64>, usize) {
+        let mut visits = 0;
+        let wanted = Wanted { token: token.as_deref(), limit: 3, offset: 0 };
+        let page = page(all, wanted, |_| {
+            visits += 1;
+            true
+        });
+        let page = page.unwrap();
+        (page.items.iter().map(|i| **i).collect(), page, visits)
     }
 
     #[test]
     fn pages_follow_one_another_both_ways() {
-        let first = cut(items(7), None, 3).unwrap();
-        assert_eq!((first.items, first.prev.is_none()), (vec![6, 5, 4], true));
-        let second = cut(items(7), first.next.as_deref(), 3).unwrap();
-        assert_eq!(second.items, [3, 2, 1]);
-        assert_eq!(cut(items(7), second.prev.as_deref(), 3).unwrap().items, [6, 5, 4]);
-        let last = cut(items(7), second.next.as_deref(), 3).unwrap();
-        assert_eq!((last.items, last.next.is_none()), (vec![0], true));
+        let all = objects(7);
+        let (items, first, _) = three(&all, &None);
+        assert_eq!((items, first.prev.is_none()), (vec![6, 5, 4], true));
+        let (items, second, _) = three(&all, &first.next);
+        assert_eq!(items, [3, 2, 1]);
+        let (items, back, _) = three(&all, &second.prev);
+        assert_eq!((items, back.prev.is_none()), (vec![6, 5, 4], true));
+        assert_eq!(three(&all, &back.next).0, [3, 2, 1]);
+        let (items, last, _) = three(&all, &second.next);
+        assert_eq!((items, last.next.is_none()), (vec![0], true));
+        assert_eq!(three(&all, &last.prev).0, [3, 2, 1]);
     }
 
     #[test]
     fn deleting_while_paging_hides_nothing_else() {
-        let first = cut(items(7), None, 3).unwrap();
-        let without: Vec<_> = items(7).into_iter().filter(|i| ![6, 4].contains(&i.value)).collect();
-        assert_eq!(cut(without, first.next.as_deref(), 3).unwrap().items, [3, 2, 1]);
+        let mut all = objects(7);
+        let next = three(&all, &None).1.next;
+        for gone in [6, 4] {
+            all.remove(&gone);
+        }
+        assert_eq!(three(&all, &next).0, [3, 2, 1]);
+    }
+
+    #[test]
+    fn a_page_costs_what_is_on_it_however_many_objects_there_are() {
+        for n in [10, 1_000, 10_000] {
+            let all = objects(n);
+            let (mut token, mut pages, mut seen) = (None, 0, 0);
+            loop {
+                let (items, page, visits) = three(&all, &token);
+                // One more to see whether there is another page, one to see whether there was one before.
+                assert!(visits <= 3 + 2, "{visits} visits for a page of {n}");
+                (pages, seen) = (pages + 1, seen + items.len());
+                match page.next {
+                    Some(next) if pages < 50 => token = Some(next),
+                    _ => break,
+                }
+            }
+            assert_eq!(seen, usize::try_from(n).unwrap().min(150));
+        }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_on_no_page_and_counts_for_none() {
+        let all = objects(9);
+        let even =
+            |token: Option<&str>, offset| page(&all, Wanted { token, limit: 2, offset }, |i| i % 2 == 0).unwrap();
+        let first = even(None, 0);
+        assert_eq!((first.items, first.prev), (vec![&8, &6], None));
+        let second = even(first.next.as_deref(), 0);
+        assert_eq!(second.items, [&4, &2]);
+        let third = even(second.next.as_deref(), 0);
+        assert_eq!((third.items, third.next), (vec![&0], None));
+        assert_eq!(even(None, 3).items, [&2, &0]);
+        assert_eq!(even(second.prev.as_deref(), 0).items, [&8, &6]);
     }
 
     #[test]
     fn a_token_that_was_never_given_out_is_refused() {
-        assert!(cut(items(7), Some("nonsense"), 3).is_err());
+        for token in ["nonsense", &seal("after:1"), &seal("after:x:1"), &seal("beside:1:1")] {
+            assert!(
+                page(&objects(7), Wanted { token: Some(token), limit: 3, offset: 0 }, |_| true).is_err(),
+                "{token}"
+            );
+        }
         assert!(page_number(Some("nonsense")).is_err());
     }
 }

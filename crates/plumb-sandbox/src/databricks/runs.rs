@@ -1,5 +1,6 @@
 //! Job runs of the Jobs API: they start, run, end as the settings say, and queue or are skipped when there are too many.
 
+use super::placed::Created;
 use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
@@ -69,6 +70,12 @@ pub struct Run {
     /// How the task that failed ended, where there is a story to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<RunEnding>,
+}
+
+impl Created for Run {
+    fn created(&self) -> i64 {
+        self.created
+    }
 }
 
 /// How a run failed: the states of the task that failed, and what it leaves behind.
@@ -195,15 +202,16 @@ pub fn past(
     let run_as = job.run_as_user_name.clone();
     let start = Start { job_id, settings: &job.settings, run_as, outcome, idempotency_token: None, given };
     let run_id = add(store, &request, start);
-    if let Some(run) = store.databricks.runs.get_mut(&run_id) {
+    if let Some(mut run) = store.databricks.runs.remove(&run_id) {
         run.created = begin;
         if is_limited {
-            skip(run);
+            skip(&mut run);
         } else {
             // Its cluster takes some minutes to come, as far as there is time.
             run.started = Some(begin + ((end - begin) / 10).min(240_000));
-            finish(run, end);
+            finish(&mut run, end);
         }
+        store.databricks.runs.insert(run_id, run);
     }
     failing::deliver(store);
     Ok(run_id)
@@ -513,17 +521,15 @@ fn list(store: &mut Store, request: &Request) -> Handled {
     let (from, to) = (request.number("start_time_from")?, request.number("start_time_to")?);
     let expand = request.flag("expand_tasks");
     let (now, base) = (store.now(), &request.base);
-    let items = store
-        .databricks
-        .runs
-        .values()
-        .filter(|r| job_id.is_none_or(|id| r.job_id == id))
-        .filter(|r| if r.life.active() { !completed } else { !active })
-        .filter(|r| from.is_none_or(|t| r.created >= t) && to.is_none_or(|t| r.created <= t))
-        .filter(|r| kind.as_ref().is_none_or(|k| run_view::run_type(r) == k))
-        .map(|run| paging::Item { place: paging::place(run.created, run.run_id), value: run })
-        .collect();
-    let page = paging::cut(items, request.param("page_token").as_deref(), limit)?;
+    let token = request.param("page_token");
+    let wanted = paging::Wanted { token: token.as_deref(), limit, offset: 0 };
+    let page = paging::page(&store.databricks.runs, wanted, |r| {
+        job_id.is_none_or(|id| r.job_id == id)
+            && (if r.life.active() { !completed } else { !active })
+            && from.is_none_or(|t| r.created >= t)
+            && to.is_none_or(|t| r.created <= t)
+            && kind.as_ref().is_none_or(|k| run_view::run_type(r) == k)
+    })?;
     let runs = page.items.into_iter().map(|run| {
         let mut shown = run_view::whole(run, now, base);
         if expand {

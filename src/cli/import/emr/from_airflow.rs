@@ -55,7 +55,7 @@ type Connected = (Arc<dyn Service>, Requests);
 async fn connect(project: &Project, ui: &Ui) -> Result<(Connected, Option<embedded::Emulator>), Failure> {
     let target = &project.desired.target;
     if target.sandbox {
-        let (services, running) = embedded::start(&project.dir, target).await?;
+        let (services, running) = embedded::start(project, target).await?;
         ui.detail(&running.describe(target));
         let service = services.for_system(System::Airflow).map_err(failed)?;
         return Ok(((service, Requests::default()), Some(running)));
