@@ -130,7 +130,7 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Re
     let found =
         read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
     // What depends on this one is compared by what it supplies from now on.
-    if let Some(supplied) = kind.supplies(&found.seen) {
+    if let Some(supplied) = kind.supplies(&found.seen.whole()) {
         shared.supplied().insert(id.to_owned(), supplied);
     }
     let ids = shared.ids().clone();
@@ -164,9 +164,9 @@ async fn read_again(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str)
 /// The normal form of a live object, and what of it the spec does not model.
 fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
     let mut vault = shared.decision.vault.clone();
-    let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
+    let sealed = secrets::seal(kind.rules(), &found.seen.spec(), &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = if kind.is_external(&found.seen.spec) {
+    let unknown = if kind.is_external(&found.seen.spec()) {
         UnknownMembers::default()
     } else {
         UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove)

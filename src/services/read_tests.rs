@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::fake::{Fake, FakeAnswer, lost, refused};
+use super::super::fake::{Fake, FakeAnswer, lost, refused};
 use super::*;
 use serde_json::json;
 use std::sync::Mutex;

@@ -2,6 +2,7 @@
 
 pub mod approval;
 mod attribute;
+mod compact;
 pub mod compare;
 mod context;
 mod cutover;
@@ -14,6 +15,7 @@ mod finish;
 mod foreign;
 pub mod guards;
 mod live;
+mod lookup;
 mod matching;
 mod missing_systems;
 pub mod normal;
@@ -30,6 +32,7 @@ mod types;
 pub mod unknown;
 mod unreadable;
 mod verdict;
+mod worked;
 
 #[cfg(test)]
 mod cutover_tests;
@@ -41,6 +44,7 @@ mod plan_world;
 #[cfg(test)]
 mod tests;
 
+pub use compact::Compact;
 pub use decide::{Decision, Input, WantedObject, decide};
 pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};
