@@ -101,7 +101,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let change = Change {
         id: Some(id.clone()),
         title: body.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned(),
-        calls,
+        calls: calls.into(),
         read: Some(read),
         ..Change::new(address.clone(), Action::Release)
     };

@@ -30,6 +30,41 @@ pub struct Compact {
     body: Body,
 }
 
+/// A value that takes little memory while nobody looks at it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SmallValue {
+    /// As JSON, which gives back just what it was made of.
+    Text(Box<str>),
+    /// Where JSON would not.
+    Whole(Value),
+}
+
+impl Default for SmallValue {
+    fn default() -> Self {
+        SmallValue::Whole(Value::Null)
+    }
+}
+
+impl From<&Value> for SmallValue {
+    fn from(value: &Value) -> SmallValue {
+        if is_kept(value, DEEPEST) {
+            SmallValue::Text(value.to_string().into())
+        } else {
+            SmallValue::Whole(value.clone())
+        }
+    }
+}
+
+impl SmallValue {
+    /// The value.
+    pub fn value(&self) -> Cow<'_, Value> {
+        match self {
+            SmallValue::Text(text) => Cow::Owned(parsed(text)),
+            SmallValue::Whole(value) => Cow::Borrowed(value),
+        }
+    }
+}
+
 /// The spec and the facts.
 #[derive(Clone, Debug)]
 enum Body {

@@ -344,7 +344,7 @@ fn change(
         fields: missing,
         source: source(context, wave),
         digest,
-        calls: calls.sent().cloned().collect(),
+        calls: calls.sent().cloned().collect::<Vec<_>>().into(),
         cutover: Some(Box::new(calls)),
         ..Change::new(wave.address(), action)
     }

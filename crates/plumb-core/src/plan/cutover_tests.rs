@@ -184,7 +184,7 @@ fn apply_to(world: &mut World, desired: &Desired, most: usize) -> bool {
     let Some(change) = wave(&plan) else { return false };
     let begun_clean = !both_on(world);
     for call in change.calls.iter().take(most) {
-        send(world, call);
+        send(world, &call);
         assert!(!both_on(world) || !begun_clean, "both sides are on after {}", call.line());
     }
     true
@@ -203,7 +203,7 @@ fn hold(world: &mut World) {
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
-    wave(plan).map_or_else(Vec::new, |change| change.calls.iter().map(Call::line).collect())
+    wave(plan).map_or_else(Vec::new, |change| change.calls.lines().collect())
 }
 
 fn open(plan: &Plan) -> Vec<String> {

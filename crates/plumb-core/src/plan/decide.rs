@@ -1,6 +1,7 @@
 //! Deciding: what is to be done to each resource, and why.
 
 use super::attribute::{Basis, FieldSources, Sides, baseline_of};
+use super::compact::SmallValue;
 use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
 use super::context::PlanContext;
 use super::earlier::{Baseline, Baselines, Earlier};
@@ -93,11 +94,11 @@ impl Decision {
 #[derive(Clone, Debug, Default)]
 pub struct WantedObject {
     /// In normal form.
-    pub spec: Value,
+    pub spec: SmallValue,
     /// Places that others may change.
     pub ignored: Vec<Pattern>,
     /// In normal form, what was live when it was decided.
-    pub live: Option<Value>,
+    pub live: Option<SmallValue>,
     /// What was live and the spec does not model.
     pub unknown: UnknownMembers,
     /// What of that `metadata.remove` names.
@@ -203,7 +204,7 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
     let mut verdict = ResourceVerdict::default();
     let change = change(context, resource, Action::Create, &step);
     add_change(&mut verdict, resource, &step, change.map(|change| Change { fields, origin, ..change }));
-    let (spec, earlier) = (normal::normal(rules, &shown), context.earlier(resource));
+    let (spec, earlier) = (SmallValue::from(&normal::normal(rules, &shown)), context.earlier(resource));
     verdict.wanted = Some(WantedObject { spec, earlier, ..WantedObject::default() });
     verdict
 }
@@ -338,7 +339,8 @@ fn existing<'a>(
     });
     add_change(&mut verdict, resource, &step, change);
     let earlier = context.earlier(resource);
-    verdict.wanted = Some(WantedObject { spec: want, ignored, live: Some(live), unknown, remove, earlier });
+    let (spec, live) = (SmallValue::from(&want), Some(SmallValue::from(&live)));
+    verdict.wanted = Some(WantedObject { spec, ignored, live, unknown, remove, earlier });
     verdict
 }
 
@@ -366,7 +368,7 @@ fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: 
         next_run: kind.next_run(step),
         depends_on: resource.references.clone(),
         source: context.source(resource.span),
-        calls,
+        calls: calls.into(),
         ..Change::new(resource.address.clone(), action)
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod approval;
 mod attribute;
+mod calls;
 mod compact;
 pub mod compare;
 mod context;
@@ -43,8 +44,11 @@ mod decisions_tests;
 mod plan_world;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worked_tests;
 
-pub use compact::Compact;
+pub use calls::Calls;
+pub use compact::{Compact, SmallValue};
 pub use decide::{Decision, Input, WantedObject, decide};
 pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};

@@ -1,5 +1,6 @@
 //! What is owned and no manifest asks for any more.
 
+use super::compact::SmallValue;
 use super::context::PlanContext;
 use super::decide::WantedObject;
 use super::earlier::Baseline;
@@ -63,7 +64,7 @@ fn decide_one<'a>(
     let step =
         Step { verb: Verb::Delete, live: Some(&seen), body: &Value::Null, changed: &[], now: context.input.now };
     let calls = match kind.calls(&step) {
-        Ok(calls) => calls,
+        Ok(calls) => calls.into(),
         Err(e) => return ResourceVerdict::refused(Blocked::new(address, e.0)),
     };
     let (impacts, disrupts) = Impact::split(kind.impact(&step));
@@ -85,7 +86,7 @@ fn decide_one<'a>(
     ResourceVerdict {
         changes: vec![change],
         live: Some(found),
-        wanted: Some(WantedObject { live: Some(live), unknown, earlier, ..WantedObject::default() }),
+        wanted: Some(WantedObject { live: Some(SmallValue::from(&live)), unknown, earlier, ..WantedObject::default() }),
         ..Default::default()
     }
 }

@@ -187,7 +187,7 @@ impl<'a> PlanContext<'a> {
             disrupts,
             fields,
             source: self.said(resource, "desired"),
-            calls,
+            calls: calls.into(),
             read: Some(normal::hash(&basis(old, action == Action::Terminate))),
             ..Change::new(address, action)
         })
