@@ -334,7 +334,7 @@ fn what_is_not_live_or_not_readable_is_left_alone() {
     // It is made paused, and with its shadow.
     let made = plan.changes.iter().find(|change| change.address.name == "churn").unwrap();
     assert_eq!(made.action, Action::Create);
-    let text = format!("{:?}", made.calls);
+    let text = format!("{:?}", made.calls.iter().collect::<Vec<_>>());
     assert!(
         text.contains("s3://shadow") && text.contains("\"is_paused\": Bool(true)") && !text.contains("Bool(false)"),
         "{text}"

@@ -17,7 +17,7 @@ fn linked(uses: &[Vec<usize>], kept: &[usize]) -> (Vec<Vec<usize>>, usize) {
         .map(|(index, uses)| {
             // An id is a number where a job runs another, and a text where it runs on a pool.
             let tasks: Vec<_> = uses.iter().map(|id| json!({ "run_job_task": { "job_id": 1000 + id } })).collect();
-            let spec = json!({ "tasks": tasks, "name": index.to_string() });
+            let spec = json!({ "tasks": tasks, "name": format!("job {index}") });
             let seen = Observed { id: (1000 + index).to_string(), spec, ..Observed::default() };
             LiveObject { seen: seen.into(), mark: None, released: None }
         })
