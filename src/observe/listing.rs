@@ -11,7 +11,7 @@ use plumb_core::plan::{Live, LiveObject};
 use plumb_model::call::{Service, ServiceError};
 use plumb_model::read::{Pages, Read};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -44,6 +44,7 @@ pub(super) async fn list(
 ) -> Result<Live, ServiceError> {
     let mut found: BTreeMap<&'static str, EachOnce<LiveObject>> = BTreeMap::new();
     let mut joins: BTreeMap<&'static str, BTreeMap<usize, Pages>> = BTreeMap::new();
+    let mut failed = BTreeSet::new();
     let (send, mut parts) = mpsc::channel(WAITING);
     let mut listings = JoinSet::new();
     for kind in kinds.iter().copied() {
@@ -80,11 +81,11 @@ pub(super) async fn list(
                 }
                 None => break,
             },
-            Some(done) = listings.join_next() => ended(done, tolerate)?,
+            Some(done) = listings.join_next() => failed.extend(ended(done, tolerate)?),
         }
     }
     while let Some(done) = listings.join_next().await {
-        ended(done, tolerate)?;
+        failed.extend(ended(done, tolerate)?);
     }
     for kind in kinds {
         if let Some(listed) = joins.remove(kind.name()) {
@@ -95,7 +96,9 @@ pub(super) async fn list(
     let mut live = Live::default();
     for kind in kinds {
         let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
-        for one in found.remove(kind.name()).unwrap_or_default().into_all() {
+        // What was taken in of a listing that failed later is no listing.
+        let all = found.remove(kind.name()).filter(|_| !failed.contains(kind.name()));
+        for one in all.unwrap_or_default().into_all() {
             match one {
                 Ok(object) => objects.push(object),
                 Err(why) => unreadable.push(why),
@@ -114,10 +117,11 @@ pub(super) async fn list(
 /// The end of a listing, and of the kind that it was of.
 type Ended = Result<(&'static dyn Kind, Result<(), ServiceError>), tokio::task::JoinError>;
 
-fn ended(done: Ended, tolerate: Tolerate<'_>) -> Result<(), ServiceError> {
+/// The name of the kind whose listing failed, if one did and it can be done without.
+fn ended(done: Ended, tolerate: Tolerate<'_>) -> Result<Option<&'static str>, ServiceError> {
     match joined(done)? {
-        (_, Ok(())) => Ok(()),
-        (kind, Err(fault)) => tolerate(kind, fault),
+        (_, Ok(())) => Ok(None),
+        (kind, Err(fault)) => tolerate(kind, fault).map(|()| Some(kind.name())),
     }
 }
 

@@ -57,6 +57,9 @@ pub async fn observe(
         let Some(spec) = wanted.of(kind, found) else { return };
         if found.seen.edit(|seen| kind.details(seen, spec).is_empty()) {
             complete_one(kind, found, spec, &[], None);
+            if let Some(ids) = open.get_mut(kind.name()) {
+                ids.remove(&found.seen.id);
+            }
         } else {
             open.entry(kind.name()).or_default().insert(found.seen.id.clone(), spec);
         }
