@@ -4,6 +4,7 @@
 
 use super::super::fake::{Fake, FakeAnswer, lost, refused};
 use super::*;
+use plumb_model::call::System;
 use serde_json::json;
 use std::sync::Mutex;
 
