@@ -20,8 +20,7 @@ use tokio::task::JoinSet;
 const WAITING: usize = 2;
 
 /// Decides on a listing that failed: to do without it, or not.
-pub(super) type Tolerate<'a> =
-    &'a mut (dyn FnMut(&'static dyn Kind, ServiceError) -> Result<(), ServiceError> + Send);
+pub(super) type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn Kind, ServiceError) -> Result<(), ServiceError> + Send);
 
 /// Does what can be done to an object while its page is there.
 pub(super) type OfPage<'a> = &'a mut (dyn FnMut(&'static dyn Kind, &mut LiveObject) + Send);

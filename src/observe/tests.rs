@@ -154,7 +154,8 @@ async fn pages_are_taken_in_as_they_come_and_few_are_there_at_once() {
         let asked = call.query.iter().find(|(name, _)| name == "page_token").map_or("0", |(_, token)| token);
         assert_eq!(asked, number.to_string(), "pages are asked for in their order");
         // The last row of each page is the first of the next: the job changed meanwhile, and is still one.
-        let row = |id: usize, name: String| json!({ "job_id": id, "settings": { "name": name, "max_concurrent_runs": 1 } });
+        let row =
+            |id: usize, name: String| json!({ "job_id": id, "settings": { "name": name, "max_concurrent_runs": 1 } });
         let rows = json!([row(number, format!("new {number}")), row(number + 1, format!("old {}", number + 1))]);
         let next = if number + 1 < PAGES { json!((number + 1).to_string()) } else { Value::Null };
         Ok(json!({ "jobs": rows, "next_page_token": next }))
@@ -164,7 +165,8 @@ async fn pages_are_taken_in_as_they_come_and_few_are_there_at_once() {
     let live = observe(&fake.services(), &[kind], &world.desired(), &world.selection, &watch).await.unwrap();
     assert_eq!((watch.pages.load(Ordering::SeqCst), watch.objects.load(Ordering::SeqCst)), (PAGES, 2 * PAGES));
     assert_eq!(live.of(kind.name()).len(), PAGES + 1, "each object once");
-    let names = |word: &str| live.of(kind.name()).iter().filter(|found| found.seen.title(kind).starts_with(word)).count();
+    let names =
+        |word: &str| live.of(kind.name()).iter().filter(|found| found.seen.title(kind).starts_with(word)).count();
     assert_eq!((names("new"), names("old")), (PAGES, 1), "as it was read last");
     // What waits, what is in hand on either side, and the one that is asked for.
     let most = most.load(Ordering::SeqCst);

@@ -69,7 +69,8 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         fields,
         source: (action != Action::Delete).then(|| source(&format!("manifests/{short}.yaml"), 3, None)),
         digest: "5be1".into(),
-        calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))].into(),
+        calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))]
+            .into(),
         ..Change::new(address(name), action)
     }
 }

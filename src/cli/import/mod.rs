@@ -118,9 +118,7 @@ fn manifests(
     let desired = &session.project.desired;
     let supplied = live.supplied();
     loop {
-        let titled = ready.iter().map(|(kind, found)| {
-            (kind.name(), found.seen.title(*kind), found.seen.id.as_str())
-        });
+        let titled = ready.iter().map(|(kind, found)| (kind.name(), found.seen.title(*kind), found.seen.id.as_str()));
         let names = import::names(titled, desired.resources.iter().map(|r| r.address.clone()));
         let mut known: BTreeMap<String, Address> = BTreeMap::new();
         for (address, (_, found)) in names.iter().zip(&ready) {
@@ -142,9 +140,8 @@ fn manifests(
                 UnknownMembers::of(kind.rules(), &seen.spec, &supplied, &[])
             };
             kept.add(address, *kind, &unknown.kept);
-            let manifest =
-                render::manifest(*kind, &address.name, &seen, &schema(&file), &known, &unknown.paths())
-                    .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+            let manifest = render::manifest(*kind, &address.name, &seen, &schema(&file), &known, &unknown.paths())
+                .map_err(|e| Failure::error(format!("{address}: {e}")))?;
             texts.push((file, manifest));
         }
         let refused = left::refused(&session.project, &texts)?;

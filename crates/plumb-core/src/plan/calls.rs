@@ -20,10 +20,9 @@ impl From<Vec<Call>> for Calls {
 impl Calls {
     /// Each call with its body.
     pub fn iter(&self) -> impl Iterator<Item = Call> {
-        self.0.iter().map(|(call, body)| Call {
-            body: body.as_ref().map(|body| body.value().into_owned()),
-            ..call.clone()
-        })
+        self.0
+            .iter()
+            .map(|(call, body)| Call { body: body.as_ref().map(|body| body.value().into_owned()), ..call.clone() })
     }
 
     /// Each as method and path.

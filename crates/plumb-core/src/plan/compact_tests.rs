@@ -18,7 +18,8 @@ fn what_is_packed_is_given_back_to_the_last_digit() {
     for _ in 0..126 {
         deep = json!([deep]);
     }
-    let settings = json!({ "timeout_seconds": u64::MAX, "a": i64::MIN, "name": "ü \"\\\u{1}", "tasks": [{}, [], null] });
+    let settings =
+        json!({ "timeout_seconds": u64::MAX, "a": i64::MIN, "name": "ü \"\\\u{1}", "tasks": [{}, [], null] });
     for (spec, is_packed) in [
         (settings, true),
         (Value::Null, true),
@@ -50,6 +51,8 @@ fn what_is_asked_of_every_object_is_answered_without_its_text() {
         let (packed, unpacked) = worked::counted(Work::Unpacked, || asked(&seen));
         assert_eq!((packed, unpacked), (whole, 0), "{spec}");
     }
-    assert!(job(json!({ "job_clusters": [{ "new_cluster": { "spark_conf": { "a.token": "x" } } }] })).has_secrets(kind()));
+    assert!(
+        job(json!({ "job_clusters": [{ "new_cluster": { "spark_conf": { "a.token": "x" } } }] })).has_secrets(kind())
+    );
     assert!(!job(json!({ "name": "etl", "tags": { "a": "b" } })).has_secrets(kind()));
 }

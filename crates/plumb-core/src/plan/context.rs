@@ -123,7 +123,10 @@ fn vault_of(
         own.chain(taken).for_each(|found| learn(*kind, found, &mut vault));
     }
     for resource in resources.iter().filter(|r| r.kind.is_external(&r.spec)) {
-        lookup.called_as(resource.kind, &resource.spec).iter().for_each(|found| learn(resource.kind, found, &mut vault));
+        lookup
+            .called_as(resource.kind, &resource.spec)
+            .iter()
+            .for_each(|found| learn(resource.kind, found, &mut vault));
     }
     vault
 }

@@ -87,7 +87,11 @@ pub(super) fn deployed(mut world: World) -> World {
         spec["source"] = json!("plumb");
         let file = format!("{name}.py");
         let seen = Observed { id: (*name).into(), spec, facts: facts(Some(&file), start, end), ..Observed::default() };
-        dags.push(LiveObject { seen: seen.into(), mark: Some(mark(&format!("bau/prod/AirflowDag/{name}"), &hash)), released: None });
+        dags.push(LiveObject {
+            seen: seen.into(),
+            mark: Some(mark(&format!("bau/prod/AirflowDag/{name}"), &hash)),
+            released: None,
+        });
     }
     for dag in &dags {
         world.live.waves.runs.insert(dag.seen.id.clone(), Ok(WaveRuns::default()));
@@ -131,7 +135,11 @@ fn send(world: &mut World, call: &Call) {
 /// Whether a DAG of the old and one of the new side are on.
 fn both_on(world: &World) -> bool {
     let on = |old: bool| {
-        world.live.of(DAG).iter().any(|dag| dag.seen.id.starts_with("old_") == old && dag.seen.spec()["paused"] == false)
+        world
+            .live
+            .of(DAG)
+            .iter()
+            .any(|dag| dag.seen.id.starts_with("old_") == old && dag.seen.spec()["paused"] == false)
     };
     on(true) && on(false)
 }
@@ -269,7 +277,9 @@ fn a_gate_that_does_not_hold_in_one_member_holds_all_back() {
         ("quiet", |w| w.live.waves.runs.get_mut("churn").unwrap().as_mut().unwrap().under_way = vec!["r".into()]),
         ("quiet", |w| drop(w.live.waves.runs.insert("old_churn".into(), Err("refused".into())))),
         ("quiet", |w| drop(w.live.waves.runs.remove("old_churn"))),
-        ("quiet", |w| dag_mut(w, "old_churn").seen.edit(|seen| seen.facts["run_after"] = json!("2024-06-15T12:29:59Z"))),
+        ("quiet", |w| {
+            dag_mut(w, "old_churn").seen.edit(|seen| seen.facts["run_after"] = json!("2024-06-15T12:29:59Z"))
+        }),
         ("noGap", |w| dag_mut(w, "churn").seen.edit(|seen| seen.facts["start"] = json!("2024-05-02T03:00:00Z"))),
         ("noGap", |w| dag_mut(w, "churn").seen.edit(|seen| seen.facts["start"] = json!("2024-07-02T03:00:00Z"))),
         ("deployed", |w| dag_mut(w, "churn").seen.edit(|seen| seen.spec["description"] = json!("by hand"))),

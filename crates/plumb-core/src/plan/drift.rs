@@ -1,7 +1,8 @@
 //! What of a plan is drift, and what of it may be healed without applying anything else.
 
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, LiveObject, Plan, forget_decisions, guards, normal,
+    Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, LiveObject, Plan, forget_decisions,
+    guards, normal,
 };
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
@@ -59,7 +60,8 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
     let mut left = Vec::new();
     let mut reasons: BTreeMap<Address, String> = BTreeMap::new();
     let resources: HashMap<&Address, &Resource> = desired.resources.iter().rev().map(|r| (&r.address, r)).collect();
-    let objects = live.kinds.iter().flat_map(|(kind, all)| all.iter().map(move |found| ((*kind, &*found.seen.id), found)));
+    let objects =
+        live.kinds.iter().flat_map(|(kind, all)| all.iter().map(move |found| ((*kind, &*found.seen.id), found)));
     let objects: HashMap<(&str, &str), &LiveObject> = objects.collect();
     for change in &decision.plan.changes {
         let found = change.id.as_deref().and_then(|id| objects.get(&(change.address.kind.as_str(), id)));
@@ -69,7 +71,8 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
         }
     }
     // An object that is to be made or deleted first takes those with it that wait for it.
-    let made: HashSet<Address> = decision.plan.changes.iter().filter(|c| c.action != Action::Update).map(|c| c.address.clone()).collect();
+    let made: HashSet<Address> =
+        decision.plan.changes.iter().filter(|c| c.action != Action::Update).map(|c| c.address.clone()).collect();
     loop {
         let blocked: Vec<(Address, String)> = decision
             .plan

@@ -12,11 +12,11 @@ use std::collections::HashMap;
 /// The manifests by their addresses, and the live objects by their ids and by their names.
 pub(super) struct Lookup<'a> {
     resources: HashMap<&'a Address, &'a Resource>,
-    kinds: HashMap<&'a str, OfKind<'a>>,
+    kinds: HashMap<&'a str, KindLookup<'a>>,
 }
 
 #[derive(Default)]
-struct OfKind<'a> {
+struct KindLookup<'a> {
     ids: HashMap<&'a str, &'a LiveObject>,
     /// In the order of the listing: names need not be unique.
     names: HashMap<&'a str, Vec<&'a LiveObject>>,
@@ -25,7 +25,7 @@ struct OfKind<'a> {
 impl<'a> Lookup<'a> {
     pub fn new(input: &Input<'a>) -> Lookup<'a> {
         let live = input.live;
-        let mut kinds: HashMap<&'a str, OfKind<'a>> = HashMap::new();
+        let mut kinds: HashMap<&'a str, KindLookup<'a>> = HashMap::new();
         for (name, all) in &live.kinds {
             let Some(kind) = crate::kinds::find(name) else { continue };
             let of = kinds.entry(name).or_default();

@@ -71,12 +71,10 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
     };
     if let Some((found, mark)) = single(address)? {
         return match &resource.adopt {
-            Some(id) if *id != found.seen.id && context.lookup.id(kind.name(), id).is_some() => {
-                Err(refuse(
-                    format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
-                    format!("remove `adopt`, or `plumb release {address}` first"),
-                ))
-            }
+            Some(id) if *id != found.seen.id && context.lookup.id(kind.name(), id).is_some() => Err(refuse(
+                format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
+                format!("remove `adopt`, or `plumb release {address}` first"),
+            )),
             _ => Ok(ObjectMatch::Owned(found, mark)),
         };
     }

@@ -52,7 +52,7 @@ pub fn link(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>) {
     if users.is_empty() {
         return;
     }
-    let mut links = Links::new(changes, &users);
+    let mut links = ChangeLinks::new(changes, &users);
     for (deleted, users) in users {
         for user in users {
             // Two objects that use each other: either may go first.
@@ -93,22 +93,21 @@ fn users(changes: &[Change], touched: &BTreeMap<Address, &LiveObject>) -> BTreeM
 }
 
 /// What has to be done before what, by places in the list of changes.
-struct Links {
+struct ChangeLinks {
     /// By each change, those that it waits for.
     before: Vec<Vec<usize>>,
     /// By each change, the circle that it would be in if every delete waited for every user; its own where it is in none.
     circles: Vec<usize>,
 }
 
-impl Links {
-    fn new(changes: &[Change], users: &BTreeMap<usize, Vec<usize>>) -> Links {
+impl ChangeLinks {
+    fn new(changes: &[Change], users: &BTreeMap<usize, Vec<usize>>) -> ChangeLinks {
         let places: HashMap<&Address, usize> = changes.iter().enumerate().rev().map(|(i, c)| (&c.address, i)).collect();
         let place = |address: &Address| places.get(address).copied();
-        let before: Vec<Vec<usize>> =
-            changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect();
+        let before: Vec<Vec<usize>> = changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect();
         let mut all = before.clone();
         users.iter().for_each(|(deleted, users)| all[*deleted].extend(users));
-        Links { before, circles: circles(&all) }
+        ChangeLinks { before, circles: circles(&all) }
     }
 
     /// Has one change wait for another, unless that one waits for it already; whether it does now.

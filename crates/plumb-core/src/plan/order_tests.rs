@@ -77,8 +77,7 @@ fn any_net_of_uses_is_ordered_as_if_each_way_had_been_looked_for() {
     };
     for _ in 0..3000 {
         let count = 2 + next(7);
-        let uses: Vec<Vec<usize>> =
-            (0..count).map(|_| (0..next(4)).map(|_| next(count)).collect()).collect();
+        let uses: Vec<Vec<usize>> = (0..count).map(|_| (0..next(4)).map(|_| next(count)).collect()).collect();
         let kept: Vec<usize> = (0..count).filter(|_| next(5) == 0).collect();
         assert_eq!(linked(&uses, &kept).0, plainly(&uses, &kept), "{uses:?} but {kept:?}");
     }
@@ -87,7 +86,8 @@ fn any_net_of_uses_is_ordered_as_if_each_way_had_been_looked_for() {
 #[test]
 fn the_work_grows_with_the_changes() {
     let alone = |count: usize| vec![Vec::new(); count];
-    let chain = |count: usize| (0..count).map(|index| if index + 1 < count { vec![index + 1] } else { vec![] }).collect();
+    let chain =
+        |count: usize| (0..count).map(|index| if index + 1 < count { vec![index + 1] } else { vec![] }).collect();
     let star = |count: usize| (0..count).map(|index| if index == 0 { vec![] } else { vec![0] }).collect();
     let pairs = |count: usize| (0..count).map(|index| vec![index ^ 1]).collect();
     let nets: [(&str, &dyn Fn(usize) -> Vec<Vec<usize>>); 4] =

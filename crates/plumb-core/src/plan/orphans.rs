@@ -61,8 +61,7 @@ fn decide_one<'a>(
     let sealed = context.sealed(&seen.spec);
     let live = normal::normal(rules, &sealed);
     let unknown = UnknownMembers::of(rules, &sealed, &context.supplied, &[]);
-    let step =
-        Step { verb: Verb::Delete, live: Some(&seen), body: &Value::Null, changed: &[], now: context.input.now };
+    let step = Step { verb: Verb::Delete, live: Some(&seen), body: &Value::Null, changed: &[], now: context.input.now };
     let calls = match kind.calls(&step) {
         Ok(calls) => calls.into(),
         Err(e) => return ResourceVerdict::refused(Blocked::new(address, e.0)),

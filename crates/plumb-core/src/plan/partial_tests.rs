@@ -46,7 +46,11 @@ fn job(id: &str, mark: Mark, pool: &str) -> LiveObject {
     let cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "instance_pool_id": pool});
     let task = json!({"task_key": "main", "notebook_task": {"notebook_path": "/x"}, "new_cluster": cluster});
     let spec = json!({"name": mark.owner.address.name, "tasks": [task]});
-    LiveObject { seen: Observed { id: id.into(), spec, ..Observed::default() }.into(), mark: Some(mark), released: None }
+    LiveObject {
+        seen: Observed { id: id.into(), spec, ..Observed::default() }.into(),
+        mark: Some(mark),
+        released: None,
+    }
 }
 
 fn mine(name: &str) -> Mark {
