@@ -29,8 +29,8 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
     }
     let mut sent = Vec::new();
     let mut id = change.id.clone();
-    for call in &change.calls {
-        match send::call(shared, change, kind, call, id.as_deref()).await {
+    for call in change.calls.iter() {
+        match send::call(shared, change, kind, &call, id.as_deref()).await {
             Ok(carried) => {
                 if let Some(made) = carried.made {
                     shared.ids().insert(change.address.clone(), made.clone());
@@ -84,11 +84,12 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     if !differences.is_empty() {
         return Ok(Some(Ended::Stale { differences }));
     }
-    let before = shared.wanted(&change.address).and_then(|w| w.live.clone()).unwrap_or_default();
+    let before = shared.wanted(&change.address).and_then(|w| w.live.as_ref()).map(|live| live.value().into_owned());
+    let before = before.unwrap_or_default();
     if before == live {
         return Ok(None);
     }
-    let wanted = shared.wanted(&change.address).map(|w| w.spec.clone()).unwrap_or_default();
+    let wanted = shared.wanted(&change.address).map(|w| w.spec.value().into_owned()).unwrap_or_default();
     let changed = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
     // Airflow has read a file meanwhile, or somebody else did what is wanted: there, nothing would be overwritten.
     // But not what the service may have chosen or somebody set beside it: the write would put back what was read.
@@ -130,12 +131,12 @@ async fn left(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Re
     let found =
         read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
     // What depends on this one is compared by what it supplies from now on.
-    if let Some(supplied) = kind.supplies(&found.seen) {
+    if let Some(supplied) = kind.supplies(&found.seen.whole()) {
         shared.supplied().insert(id.to_owned(), supplied);
     }
     let ids = shared.ids().clone();
     let missing = |address: String| format!("the id of {address} is not known");
-    let spec = references::fill_late(&wanted.spec, &ids, Some(id)).map_err(missing)?;
+    let spec = references::fill_late(&wanted.spec.value(), &ids, Some(id)).map_err(missing)?;
     let (live, unknown) = live_form(shared, kind, change, &found);
     let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
     // A policy that could not be read may supply just what differs.
@@ -164,9 +165,9 @@ async fn read_again(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str)
 /// The normal form of a live object, and what of it the spec does not model.
 fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
     let mut vault = shared.decision.vault.clone();
-    let sealed = secrets::seal(kind.rules(), &found.seen.spec, &mut vault);
+    let sealed = secrets::seal(kind.rules(), &found.seen.spec(), &mut vault);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = if kind.is_external(&found.seen.spec) {
+    let unknown = if kind.is_external(&found.seen.spec()) {
         UnknownMembers::default()
     } else {
         UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove)

@@ -42,7 +42,7 @@ pub(super) fn waves(changes: &[Change], desired: &Desired, live: &Live) -> BTree
                 kind,
                 is_new,
                 id: found.seen.id.clone(),
-                facts: found.seen.facts.clone(),
+                facts: found.seen.facts().into_owned(),
                 spec: form(kind, found),
             }));
         }
@@ -52,7 +52,7 @@ pub(super) fn waves(changes: &[Change], desired: &Desired, live: &Live) -> BTree
 }
 
 fn form(kind: &dyn Kind, found: &LiveObject) -> Value {
-    normal::normal(kind.rules(), &found.seen.spec)
+    normal::normal(kind.rules(), &found.seen.spec())
 }
 
 /// Carries a wave's change out.
@@ -254,8 +254,9 @@ impl Flip<'_> {
                 left.push(format!("{} is gone", dag.address));
                 continue;
             };
-            if found.seen.spec["paused"] != json!(wanted) {
-                left.push(format!("{}.paused: wanted {wanted}, is {}", dag.address, found.seen.spec["paused"]));
+            let is = found.seen.spec()["paused"].clone();
+            if is != json!(wanted) {
+                left.push(format!("{}.paused: wanted {wanted}, is {is}", dag.address));
             }
         }
         Ok(left)

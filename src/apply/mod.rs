@@ -166,7 +166,7 @@ pub async fn apply(
     for change in &decision.plan.changes {
         let found = change.id.as_ref().and_then(|id| live.of(&change.address.kind).iter().find(|f| f.seen.id == *id));
         if let Some(found) = found {
-            facts.insert(change.address.clone(), found.seen.facts.clone());
+            facts.insert(change.address.clone(), found.seen.facts().into_owned());
             ids.insert(change.address.clone(), found.seen.id.clone());
         }
     }

@@ -7,7 +7,7 @@ use plumb_core::teardown::basis;
 
 /// How a change ends before it begins, when what it is about is not what it was decided on.
 pub(super) fn stale(change: &Change, found: &LiveObject, read: &str) -> Option<Ended> {
-    let Some(now) = Old::of(&found.seen) else {
+    let Some(now) = Old::of(&found.seen.whole()) else {
         return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()] });
     };
     if normal::hash(&basis(&now, change.action == Action::Terminate)) == read {

@@ -54,8 +54,9 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
     let failed = |e: String| Failure::error(e).hint("nothing was written");
     let desired = &session.project.desired;
     let mut ids: BTreeMap<String, Address> = BTreeMap::new();
+    let carriers = observe::carriers(&decided.live, desired);
     for resource in &desired.resources {
-        for found in observe::carrying(&decided.live, desired, &resource.address) {
+        for found in carriers.get(&resource.address).into_iter().flatten() {
             ids.insert(found.seen.id.clone(), resource.address.clone());
         }
     }

@@ -73,7 +73,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     }
     let mut vault = desired.vault.clone();
     let rules = kind.rules();
-    let sealed = seal(rules, &found.seen.spec, &mut vault);
+    let sealed = seal(rules, &found.seen.spec(), &mut vault);
     let supplied = live.supplied();
     let unknown = UnknownMembers::of(rules, &sealed, &supplied, &[]);
     if kind.unknown_settings() == UnknownSettings::Lost && !unknown.kept.is_empty() {
@@ -94,13 +94,14 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     }
     let changed = [Path::default().key(kind.mark().member())];
     let now = jiff::Timestamp::now();
-    let step = Step { verb: Verb::Update, live: Some(&found.seen), body: &body, changed: &changed, now };
+    let seen = found.seen.whole();
+    let step = Step { verb: Verb::Update, live: Some(&seen), body: &body, changed: &changed, now };
     let calls = kind.calls(&step).map_err(|e| Failure::error(e.to_string()))?;
     let read = unknown.basis(&normal::normal(rules, &sealed));
     let change = Change {
         id: Some(id.clone()),
         title: body.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned(),
-        calls,
+        calls: calls.into(),
         read: Some(read),
         ..Change::new(address.clone(), Action::Release)
     };

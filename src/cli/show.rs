@@ -85,7 +85,8 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     let lives: Vec<Value> = found
         .iter()
         .map(|f| {
-            let sealed = seal(kind.rules(), &f.seen.spec, &mut vault);
+            let spec = f.seen.spec();
+            let sealed = seal(kind.rules(), &spec, &mut vault);
             // What others made has nothing of its manifest's spec: its name and its tags are what there is to see.
             let mut spec =
                 if kind.role() == Role::Teardown { sealed.clone() } else { normal::normal(kind.rules(), &sealed) };
@@ -93,7 +94,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             let rev = f.mark.as_ref().and_then(|m| m.rev.as_ref()).map(ToString::to_string);
             let mut shown =
                 json!({"id": f.seen.id, "state": f.seen.state, "applied": rev, "spec": numbers.show(&spec)});
-            if kind.role() == Role::Object && !kind.is_external(&f.seen.spec) {
+            if kind.role() == Role::Object && !kind.is_external(&spec) {
                 shown["unknown"] = json!(UnknownMembers::of(kind.rules(), &sealed, &supplied, &[]).paths());
             }
             shown

@@ -8,24 +8,30 @@ pub mod cost;
 pub mod dags;
 pub mod failure;
 pub mod inventory;
+mod listing;
 pub mod prices;
 mod teardown;
 pub mod under_way;
+mod wanted;
 pub mod waves;
 
 use crate::services::{self, Services};
-use plumb_core::kinds::{Details, Kind, Unreadable, Whose};
+use listing::list;
+use plumb_core::kinds::{self, Details, Kind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Action, Live, LiveObject, Plan, Selection};
 use plumb_model::address::Address;
 use plumb_model::call::{ServiceError, System};
-use plumb_model::read::{Pages, Read};
+use plumb_model::read::Read;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
+use wanted::{OpenDetails, Wanted};
 
 /// Told how the reading goes on.
 pub trait ReadWatch: Send + Sync {
+    /// A page of a listing was taken in: so many objects.
+    fn page(&self, _kind: &dyn Kind, _objects: usize) {}
     /// A kind was listed: so many objects.
     fn listed(&self, _kind: &dyn Kind, _objects: usize) {}
 }
@@ -45,8 +51,21 @@ pub async fn observe(
     selection: &Selection,
     watch: &dyn ReadWatch,
 ) -> Result<Live, ServiceError> {
-    let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault)).await?;
-    complete(services, kinds, desired, selection, &mut live).await?;
+    let wanted = Wanted::new(desired, selection);
+    let mut open = OpenDetails::new();
+    let mut of_page = |kind: &'static dyn Kind, found: &mut LiveObject| {
+        let Some(spec) = wanted.of(kind, found) else { return };
+        if found.seen.edit(|seen| kind.details(seen, spec).is_empty()) {
+            complete_one(kind, found, spec, &[], None);
+            if let Some(ids) = open.get_mut(kind.name()) {
+                ids.remove(&found.seen.id);
+            }
+        } else {
+            open.entry(kind.name()).or_default().insert(found.seen.id.clone(), spec);
+        }
+    };
+    let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault), &mut of_page).await?;
+    complete(services, open, &mut live).await?;
     teardown::complete(services, kinds, desired, selection, &mut live).await?;
     live.sort_unreadable();
     Ok(live)
@@ -85,7 +104,7 @@ pub async fn listed(
         }
         Ok(())
     };
-    let mut live = list(services, kinds, watch, &mut tolerate).await?;
+    let mut live = list(services, kinds, watch, &mut tolerate, &mut |_, _| {}).await?;
     for (kind, _) in &refused {
         live.kinds.remove(kind.name());
         live.unreadable.remove(kind.name());
@@ -119,67 +138,13 @@ fn refusal(fault: ServiceError) -> String {
     }
 }
 
-/// Decides on a listing that failed: to do without it, or not.
-type Tolerate<'a> = &'a mut (dyn FnMut(&'static dyn Kind, ServiceError) -> Result<(), ServiceError> + Send);
-
-/// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
-async fn list(
-    services: &Services,
-    kinds: &[&'static dyn Kind],
-    watch: &dyn ReadWatch,
-    tolerate: Tolerate<'_>,
-) -> Result<Live, ServiceError> {
-    let mut live = Live::default();
-    let mut listings = JoinSet::new();
-    for kind in kinds.iter().copied() {
-        for (index, read) in kind.list().into_iter().enumerate() {
-            let service = services.for_system(read.call.system)?;
-            listings.spawn(async move { (kind, index, services::read(&*service, &read).await) });
-        }
-    }
-    let mut pages: BTreeMap<&'static str, BTreeMap<usize, Pages>> = BTreeMap::new();
-    while let Some(done) = listings.join_next().await {
-        let (kind, index, read) = joined(done)?;
-        match read {
-            Ok(read) => {
-                pages.entry(kind.name()).or_default().insert(index, read);
-            }
-            Err(fault) => tolerate(kind, fault)?,
-        }
-    }
-    for kind in kinds {
-        let listed: Vec<Pages> = pages.remove(kind.name()).unwrap_or_default().into_values().collect();
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-        for seen in kind.observe(&listed) {
-            match seen {
-                Ok(seen) => found.push(LiveObject::of(*kind, seen)),
-                Err(why) => unreadable.push(why),
-            }
-        }
-        // Listings are in no promised order; a plan is to be the same for the same workspace.
-        found.sort_by(|a, b| a.seen.id.cmp(&b.seen.id));
-        watch.listed(*kind, found.len() + unreadable.len());
-        live.kinds.insert(kind.name(), found);
-        unreadable.into_iter().for_each(|one| live.cannot_read(*kind, one));
-    }
-    live.sort_unreadable();
-    Ok(live)
-}
-
-/// Reads what the listings left out of this project's own objects.
-async fn complete(
-    services: &Services,
-    kinds: &[&'static dyn Kind],
-    desired: &Desired,
-    selection: &Selection,
-    live: &mut Live,
-) -> Result<(), ServiceError> {
-    let wanted = by_id(desired, selection, live);
+/// Reads what the listings left out of this project's own objects. `wanted` are those of which they left something out.
+async fn complete(services: &Services, wanted: OpenDetails<'_>, live: &mut Live) -> Result<(), ServiceError> {
     let mut work = Vec::new();
-    for kind in kinds {
-        for (index, found) in live.of(kind.name()).iter().enumerate() {
-            let Some(spec) = wanted.get(&(kind.name(), found.seen.id.clone())) else { continue };
-            work.push((*kind, index, kind.details(&found.seen, *spec)));
+    for (kind, ids) in &wanted {
+        for (index, found) in live.of(kind).iter().enumerate() {
+            let (Some(spec), Some(kind)) = (ids.get(&found.seen.id), kinds::find(kind)) else { continue };
+            work.push((kind, index, *spec, kind.details(&found.seen.whole(), *spec)));
         }
     }
     // Some reads say something about every object (which clusters are pinned): each is sent once.
@@ -193,26 +158,27 @@ async fn complete(
     }
     let me = me(services, &unique).await?;
     let answers = read_all(services, unique).await?;
-    for (kind, index, reads) in work {
+    for (kind, index, spec, reads) in work {
         let place = |read: &Read| places.get(&(read.call.system, read.call.line()));
         let details: Vec<Details> = reads.iter().filter_map(|read| answers.get(*place(read)?)).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
-        let spec = wanted.get(&(kind.name(), found.seen.id.clone())).copied().flatten();
         complete_one(kind, found, spec, &details, me.as_deref());
+        found.seen.pack(kind);
     }
     Ok(())
 }
 
 /// Completes an object. What could not be read is noted on it.
 fn complete_one(kind: &dyn Kind, found: &mut LiveObject, spec: Option<&Value>, details: &[Details], me: Option<&str>) {
-    if let (Some(me), Value::Object(facts)) = (me, object(&mut found.seen.facts)) {
-        facts.insert("me".into(), Value::from(me));
-    }
-    let unread = kind.complete(&mut found.seen, spec, details).err();
-    found.seen.unread = unread;
-    // The mark is already off the spec; what completes it may bring it back with the rest of a description or tags.
-    kind.mark().take(&mut found.seen.spec);
-    kind.mark().take_release(&mut found.seen.spec);
+    found.seen.edit(|seen| {
+        if let (Some(me), Value::Object(facts)) = (me, object(&mut seen.facts)) {
+            facts.insert("me".into(), Value::from(me));
+        }
+        seen.unread = kind.complete(seen, spec, details).err();
+        // The mark is already off the spec; what completes it may bring it back with the rest of a description or tags.
+        kind.mark().take(&mut seen.spec);
+        kind.mark().take_release(&mut seen.spec);
+    });
 }
 
 fn object(value: &mut Value) -> &mut Value {
@@ -235,35 +201,6 @@ async fn me(services: &Services, reads: &[Read]) -> Result<Option<String>, Servi
     }
 }
 
-/// The manifest's spec of each live object that is this project's: by mark, by a former name, by `adopt`. `None` for an
-/// orphan, which no manifest speaks of any more.
-fn by_id<'a>(
-    desired: &'a Desired,
-    selection: &Selection,
-    live: &Live,
-) -> BTreeMap<(&'static str, String), Option<&'a Value>> {
-    let mut wanted = BTreeMap::new();
-    let target = desired.mark_target();
-    for kind in plumb_core::kinds::objects() {
-        for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
-            let resource = desired.resources.iter().find(|r| {
-                r.address == address || r.address.kind == address.kind && r.previous_names.contains(&address.name)
-            });
-            if resource.map_or_else(|| selection.is_whole(), |r| selection.has(r)) {
-                for f in found {
-                    wanted.insert((kind.name(), f.seen.id.clone()), resource.map(|r| &r.spec));
-                }
-            }
-        }
-    }
-    for resource in desired.resources.iter().filter(|r| selection.has(r)) {
-        if let Some(id) = &resource.adopt {
-            wanted.insert((resource.kind.name(), id.clone()), Some(&resource.spec));
-        }
-    }
-    wanted
-}
-
 /// Reads what is running on the objects that a plan changes, and writes it on the live objects. What cannot be read is
 /// said to be not known: a plan is of use without it.
 pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
@@ -271,7 +208,7 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
     for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create)) {
         let (Some(kind), Some(id)) = (plumb_core::kinds::find(&change.address.kind), &change.id) else { continue };
         let Some(index) = live.of(kind.name()).iter().position(|f| f.seen.id == *id) else { continue };
-        if let Some(read) = kind.activity(&live.of(kind.name())[index].seen) {
+        if let Some(read) = kind.activity(&live.of(kind.name())[index].seen.whole()) {
             work.push((kind, index, read));
         }
     }
@@ -335,7 +272,7 @@ async fn read_one(
         Err(unreadable) => return Ok(Some(Err(unreadable))),
     };
     // The same way as for a plan: a field that was read in two ways would have changed at every look.
-    let reads = kind.details(&found.seen, wanted);
+    let reads = kind.details(&found.seen.whole(), wanted);
     let details = read_all(services, reads).await?;
     complete_one(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
     Ok(Some(Ok(found)))
@@ -404,12 +341,12 @@ pub async fn finish(
     found: &LiveObject,
     wanted: &Value,
 ) -> Result<Finished, ServiceError> {
-    let reads = kind.details(&found.seen, Some(wanted));
+    let reads = kind.details(&found.seen.whole(), Some(wanted));
     let answers = read_all(services, reads.clone()).await?;
     let known: BTreeMap<String, Details> = reads.iter().map(|read| read.call.line()).zip(answers).collect();
     let complete = |wanted: &Value| {
         let mut found = found.clone();
-        let reads = kind.details(&found.seen, Some(wanted));
+        let reads = kind.details(&found.seen.whole(), Some(wanted));
         let details: Vec<Details> = reads.iter().filter_map(|read| known.get(&read.call.line())).cloned().collect();
         // Nobody's right is set aside as plumb's own: the manifest is to have them all.
         complete_one(kind, &mut found, Some(wanted), &details, Some(""));
@@ -464,7 +401,18 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
 
 /// The live objects that carry this address's mark, whatever the manifests say.
 pub fn carrying<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a LiveObject> {
-    live.owned(&address.kind, &desired.project.name, &desired.mark_target()).remove(address).unwrap_or_default()
+    let (project, target) = (&desired.project.name, desired.mark_target());
+    let is_its = |found: &&LiveObject| {
+        let owner = found.mark.as_ref().map(|mark| &mark.owner);
+        owner.is_some_and(|o| o.address == *address && o.project == *project && o.target == target)
+    };
+    live.of(&address.kind).iter().filter(is_its).collect()
+}
+
+/// The live objects that carry this project's marks, by address: for those who look at every one.
+pub fn carriers<'a>(live: &'a Live, desired: &Desired) -> BTreeMap<Address, Vec<&'a LiveObject>> {
+    let target = desired.mark_target();
+    live.kinds.keys().flat_map(|kind| live.owned(kind, &desired.project.name, &target)).collect()
 }
 
 /// Carries out reads, several at the same time, and answers in the given order. What a service refuses to show is an

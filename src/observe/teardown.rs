@@ -52,9 +52,9 @@ pub(super) async fn old(
             };
             are_users || teardowns.iter().any(may_match)
         };
-        let listed = live.of(kind.name()).iter().filter(|found| teardown.old(&found.seen).is_none());
+        let listed = live.of(kind.name()).iter().filter(|found| teardown.old(&found.seen.whole()).is_none());
         let wanted: Vec<String> = listed
-            .filter(|f| is_wanted(&f.seen.id, f.seen.spec["name"].as_str().unwrap_or_default()))
+            .filter(|f| is_wanted(&f.seen.id, f.seen.spec()["name"].as_str().unwrap_or_default()))
             .map(|f| f.seen.id.clone())
             .collect();
         if wanted.is_empty() {
@@ -101,7 +101,7 @@ async fn singly(
             Err(fault) if is_refused(&fault) => refusal(fault),
             Err(fault) => return Err(fault),
         };
-        let title = list.remove(index).seen.spec["name"].as_str().unwrap_or_default().to_owned();
+        let title = list.remove(index).seen.spec()["name"].as_str().unwrap_or_default().to_owned();
         let what = format!("{} {id} \"{title}\"", kind.noun());
         let one = Unreadable { what, why, id: Some(id), title: Some(title), whose: Whose::Unknown };
         live.cannot_read(kind, one);
@@ -120,7 +120,7 @@ async fn runs(
         let Some(teardown) = resource.teardown.as_ref().filter(|t| t.spec.desired == Outcome::Teardown) else {
             continue;
         };
-        let mut olds = live.of(resource.kind.name()).iter().filter_map(|found| teardown.kind.old(&found.seen));
+        let mut olds = live.of(resource.kind.name()).iter().filter_map(|found| teardown.kind.old(&found.seen.whole()));
         if !olds.any(|old| teardown.is_about(&old)) {
             continue;
         }

@@ -7,6 +7,8 @@ use crate::plan_world::{POOL, World, address, mark, pool, pool_spec};
 use crate::services::fake::{Fake, foreign, lost, not_found, not_sent, refused};
 use plumb_model::call::Call;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OWN: &str = "bau/prod/DatabricksInstancePool/a";
 
@@ -124,4 +126,63 @@ async fn what_a_listing_leaves_out_is_read_of_what_is_this_projects_however_it_i
         assert_eq!(singly(world, json!([live_pool("p-1", "a", owner)])).await, wanted, "{what}");
     }
     assert_eq!(address("a").to_string(), "DatabricksInstancePool/a");
+}
+
+/// Counts the pages that were taken in, and the objects on them.
+#[derive(Default)]
+struct Taken {
+    pages: AtomicUsize,
+    objects: AtomicUsize,
+}
+
+impl ReadWatch for Arc<Taken> {
+    fn page(&self, _kind: &dyn Kind, objects: usize) {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        self.objects.fetch_add(objects, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn pages_are_taken_in_as_they_come_and_few_are_there_at_once() {
+    const PAGES: usize = 60;
+    let taken = Arc::new(Taken::default());
+    let (watch, sent, most) = (taken.clone(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let highest = most.clone();
+    let fake = Fake::new(move |call: &Call| {
+        let number = sent.fetch_add(1, Ordering::SeqCst);
+        highest.fetch_max(number - taken.pages.load(Ordering::SeqCst), Ordering::SeqCst);
+        let asked = call.query.iter().find(|(name, _)| name == "page_token").map_or("0", |(_, token)| token);
+        assert_eq!(asked, number.to_string(), "pages are asked for in their order");
+        // The last row of each page is the first of the next: the job changed meanwhile, and is still one.
+        let row =
+            |id: usize, name: String| json!({ "job_id": id, "settings": { "name": name, "max_concurrent_runs": 1 } });
+        let rows = json!([row(number, format!("new {number}")), row(number + 1, format!("old {}", number + 1))]);
+        let next = if number + 1 < PAGES { json!((number + 1).to_string()) } else { Value::Null };
+        Ok(json!({ "jobs": rows, "next_page_token": next }))
+    });
+    let kind = plumb_core::kinds::find("DatabricksJob").unwrap();
+    let world = World::of(pool("a", ""));
+    let live = observe(&fake.services(), &[kind], &world.desired(), &world.selection, &watch).await.unwrap();
+    assert_eq!((watch.pages.load(Ordering::SeqCst), watch.objects.load(Ordering::SeqCst)), (PAGES, 2 * PAGES));
+    assert_eq!(live.of(kind.name()).len(), PAGES + 1, "each object once");
+    let names =
+        |word: &str| live.of(kind.name()).iter().filter(|found| found.seen.title(kind).starts_with(word)).count();
+    assert_eq!((names("new"), names("old")), (PAGES, 1), "as it was read last");
+    // What waits, what is in hand on either side, and the one that is asked for.
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= 4, "{most} pages at once");
+}
+
+#[tokio::test]
+async fn a_later_page_that_fails_fails_the_reading() {
+    let fake = Fake::new(|call: &Call| match call.query.iter().any(|(name, _)| name == "page_token") {
+        true => Err(refused(403, "NO")),
+        false => Ok(json!({ "jobs": [{ "job_id": 1, "settings": { "name": "a" } }], "next_page_token": "2" })),
+    });
+    let kinds = [plumb_core::kinds::find("DatabricksJob").unwrap()];
+    let world = World::of(pool("a", ""));
+    let whole = observe(&fake.services(), &kinds, &world.desired(), &world.selection, &UnwatchedRead).await;
+    assert!(whole.is_err());
+    let (part, refused) = listed(&fake.services(), &kinds, &UnwatchedRead).await.unwrap();
+    assert_eq!((part.kinds.len(), refused.len()), (0, 1), "a part of a listing is none of it");
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use plumb_core::cutover::Standing;
 use plumb_core::cutover::standing::{WaveState, standing};
 use plumb_core::cutover::wave::{Wave, WaveObject, waves};
+use plumb_core::kinds::Observed;
 use plumb_core::kinds::cutover::{CutoverKind, WaveRuns};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, LiveObject};
@@ -68,13 +69,18 @@ pub async fn runs(services: &Services, desired: &Desired, live: &mut Live, now: 
 
 /// Whether a wave is cut over, and all that is left to be known of it is whether it is held.
 pub fn is_over(live: &Live, desired: &Desired, wave: &Wave<'_>) -> bool {
-    fn state<'w>(live: &'w Live, desired: &Desired, object: &'w WaveObject<'w>, is_new: bool) -> WaveState<'w> {
-        let found = live_of(live, desired, object).map(|found| &found.seen);
-        WaveState { object, is_new, live: found.ok_or_else(|| "it is not live".to_owned()) }
-    }
-    let old = wave.old().map(|object| state(live, desired, object, false));
-    let states: Vec<WaveState<'_>> =
-        old.chain(wave.new_ones().map(|object| state(live, desired, object, true))).collect();
+    let old = wave.old().map(|object| (object, false));
+    let objects: Vec<(&WaveObject<'_>, bool, Option<Observed>)> = old
+        .chain(wave.new_ones().map(|object| (object, true)))
+        .map(|(object, is_new)| (object, is_new, live_of(live, desired, object).map(|found| found.seen.whole())))
+        .collect();
+    let states: Vec<WaveState<'_>> = objects
+        .iter()
+        .map(|(object, is_new, seen)| {
+            let live = seen.as_ref().ok_or_else(|| "it is not live".to_owned());
+            WaveState { object, is_new: *is_new, live }
+        })
+        .collect();
     standing(&states, true) == Standing::New
 }
 

@@ -12,6 +12,7 @@ mod failed;
 pub(crate) mod fake;
 pub mod github;
 pub mod http;
+mod pages;
 pub mod profiles;
 pub mod rate_limiter;
 pub mod retry;
@@ -25,22 +26,20 @@ pub use dag_files::DagFiles;
 pub use databricks::{Databricks, Identity};
 pub use emr::Emr;
 pub use github::GitHub;
+pub(crate) use pages::odd_answer;
+pub use pages::{PageReader, read};
 pub use secret::Secret;
 
 use plumb_core::kinds::Kind;
 use plumb_model::call::{Call, Service, ServiceError, System};
-use plumb_model::read::{Pages, Paging, Read};
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
-
-/// No listing has more pages: 10,000 jobs are 100 of them.
-const MOST_PAGES: usize = 10_000;
 
 /// Counts requests. Clones share the count.
 #[derive(Clone, Debug, Default)]
@@ -163,114 +162,6 @@ impl Services {
     }
 }
 
-/// How many rows a listing by offset has on all its pages.
-const TOTAL: &str = "total_entries";
-
-/// How often a listing by offset begins again because its length changed meanwhile.
-const LISTINGS: usize = 4;
-
-/// Reads all pages. A page that fails fails the read: a partial reading must never pass for absence.
-pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, ServiceError> {
-    if let Paging::Offset { limit, items, id } = read.paging {
-        return by_offset(service, &read.call, Offsets { limit, items, id }).await;
-    }
-    let mut pages = Vec::new();
-    let mut call = read.call.clone();
-    let mut seen = HashSet::new();
-    loop {
-        let answer = service.send(&call).await?;
-        let status = answer.status;
-        let odd = |why: &str| odd_answer(&call, status, why);
-        if !answer.body.is_object() {
-            return Err(odd("the answer is empty or no object, so it cannot be told from an empty listing"));
-        }
-        pages.push(answer.body);
-        let (Paging::Token { param, next }, Some(page)) = (read.paging, pages.last()) else { return Ok(pages) };
-        let token = match page.pointer(next) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(token)) => token.clone(),
-            Some(Value::Number(token)) => token.to_string(),
-            Some(_) => return Err(odd("the token of the next page is neither text nor number")),
-        };
-        if token.is_empty() {
-            if page.get("has_more") == Some(&Value::Bool(true)) {
-                return Err(odd("it says that there is more, but not where"));
-            }
-            return Ok(pages);
-        }
-        if pages.len() >= MOST_PAGES {
-            return Err(odd(&format!("there are more than {MOST_PAGES} pages")));
-        }
-        let repeated = odd("the token of the next page came before, so the listing would never end");
-        call.query.retain(|(name, _)| name != param);
-        call.query.push((param.to_owned(), token.clone()));
-        if !seen.insert(token) {
-            return Err(repeated);
-        }
-    }
-}
-
-/// Where the parts of a page are, for reading by offset.
-struct Offsets {
-    limit: usize,
-    items: &'static str,
-    id: &'static str,
-}
-
-/// Reads pages by their offset. An object that is deleted meanwhile moves those behind it forward, past the page that is
-/// read next. So each page begins with the last row of the one before it; where it does not, or the total changes, the
-/// listing begins again.
-async fn by_offset(service: &dyn Service, first: &Call, by: Offsets) -> Result<Pages, ServiceError> {
-    let mut call = first.clone();
-    'again: for _ in 0..LISTINGS {
-        let mut pages: Pages = Vec::new();
-        let (mut rows, mut last, mut length) = (0, None, None);
-        loop {
-            call.query.retain(|(name, _)| name != "limit" && name != "offset");
-            call.query.push(("limit".to_owned(), by.limit.to_string()));
-            call.query.push(("offset".to_owned(), (rows as usize).saturating_sub(1).to_string()));
-            let mut answer = service.send(&call).await?;
-            let odd = |why: &str| odd_answer(&call, answer.status, why);
-            let entries = answer.body.get(TOTAL).and_then(Value::as_u64);
-            let entries = entries.ok_or_else(|| odd(&format!("the answer has no number `{TOTAL}`")))?;
-            let missing = odd(&format!("the answer has no list `{}`", by.items));
-            let list = answer.body.get_mut(by.items).and_then(Value::as_array_mut).ok_or(missing)?;
-            if last.is_some() {
-                let overlap = (!list.is_empty()).then(|| list.remove(0));
-                if overlap.as_ref().and_then(|row| row.get(by.id)) != last.as_ref() {
-                    continue 'again;
-                }
-            }
-            rows += list.len() as u64;
-            let stuck = list.is_empty() && rows < entries;
-            last = list.last().and_then(|row| row.get(by.id)).cloned().or(last);
-            pages.push(answer.body);
-            if stuck || rows > entries || *length.get_or_insert(entries) != entries {
-                continue 'again;
-            }
-            if rows == entries {
-                return Ok(pages);
-            }
-            if pages.len() >= MOST_PAGES {
-                return Err(odd_answer(&call, answer.status, &format!("there are more than {MOST_PAGES} pages")));
-            }
-        }
-    }
-    Err(odd_answer(&call, 200, "it changed again and again while its pages were read"))
-}
-
-pub(crate) fn odd_answer(call: &Call, status: u16, why: &str) -> ServiceError {
-    ServiceError::Refused {
-        line: call.line(),
-        status,
-        code: "UNEXPECTED_ANSWER".to_owned(),
-        message: why.to_owned(),
-        request_id: None,
-        retry_after: None,
-        doubt: None,
-    }
-}
-
 /// The name of whoever is signed in: a user's mail address, a service principal's application id.
 pub async fn me(service: &dyn Service) -> Result<String, ServiceError> {
     // Leaving out what may be long (databricks-sdk-go, `CurrentWorkspaceID`).
@@ -307,7 +198,3 @@ pub fn fresh_id() -> Result<String, String> {
     let bits = || getrandom::u64().map_err(|e| format!("the system gives no random numbers: {e}"));
     Ok(format!("{:016x}{:016x}", bits()?, bits()?))
 }
-
-#[cfg(test)]
-#[path = "read_tests.rs"]
-mod read_tests;

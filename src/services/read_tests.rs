@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::fake::{Fake, FakeAnswer, lost, refused};
+use super::super::fake::{Fake, FakeAnswer, lost, refused};
 use super::*;
+use plumb_model::call::System;
 use serde_json::json;
 use std::sync::Mutex;
 

@@ -62,9 +62,9 @@ async fn what_has_calls_of_its_own_is_told_to_be_changed_live() {
                 let mut live = live.clone();
                 let found = live.kinds.get_mut(kind.name()).unwrap().iter_mut();
                 let mut own = found.filter(|f| f.mark.as_ref().is_some_and(|m| m.owner.address == resource.address));
-                let spec = &mut own.next().unwrap().seen.spec;
-                let Some(other) = changed(&spec[&member]) else { continue };
-                spec[&member] = other;
+                let one = &mut own.next().unwrap().seen;
+                let Some(other) = changed(&one.spec()[&member]) else { continue };
+                one.edit(|seen| seen.spec[&member] = other);
                 let what = format!("{}: {member}", fixture.name());
                 // The manifest is that of the mark's commit, and was no other since.
                 let mut bases = Baselines::new();

@@ -105,12 +105,12 @@ async fn same(fixture: Fixture) {
             let what = format!("{habit:?}: {}", resource.address);
             assert_eq!(read.seen.unread, None, "{what}");
             let again =
-                observe::read_again(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts).await;
+                observe::read_again(&services, kind, &read.seen.id, Some(&resource.spec), &read.seen.facts()).await;
             let again = again.unwrap_or_else(|e| panic!("{what}: {e}")).unwrap();
             assert_eq!(again.mark, read.mark, "{what}");
             assert_eq!(again.seen.state, read.seen.state, "{what}");
             let rules = kind.rules();
-            assert_eq!(normal(rules, &again.seen.spec), normal(rules, &read.seen.spec), "{what}");
+            assert_eq!(normal(rules, &again.seen.spec()), normal(rules, &read.seen.spec()), "{what}");
             compared += 1;
         }
         assert_eq!(compared, desired.resources.len());

@@ -174,12 +174,12 @@ fn samples(root: &Value, at: &'static Value, depth: usize) -> Vec<Value> {
 fn specs(live: &Live, desired: &Desired) -> BTreeMap<Address, Value> {
     let adopted = |r: &Resource| {
         let found = live.of(&r.address.kind).iter().find(|f| r.adopt.as_ref() == Some(&f.seen.id))?;
-        Some((r.address.clone(), normal(r.kind.rules(), &found.seen.spec)))
+        Some((r.address.clone(), normal(r.kind.rules(), &found.seen.spec())))
     };
     let mut specs: BTreeMap<Address, Value> = desired.resources.iter().filter_map(adopted).collect();
     for kind in kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &desired.mark_target()) {
-            specs.insert(address, normal(kind.rules(), &found[0].seen.spec));
+            specs.insert(address, normal(kind.rules(), &found[0].seen.spec()));
         }
     }
     specs
@@ -414,9 +414,10 @@ async fn imported(fixture: Fixture) {
             let was = desired
                 .resources
                 .iter()
-                .find(|r| r.kind.name() == kind.name() && title(&r.spec) == title(&found.seen.spec));
+                .find(|r| r.kind.name() == kind.name() && title(&r.spec) == title(&found.seen.spec()));
             let Some(was) = was else { continue };
-            let manifest = render::manifest(*kind, &name, &found.seen, "schema", &BTreeMap::new(), &[]).unwrap();
+            let manifest =
+                render::manifest(*kind, &name, &found.seen.whole(), "schema", &BTreeMap::new(), &[]).unwrap();
             let address = Address { kind: kind.name().to_owned(), name: name.clone() };
             let paths: Vec<Path> = done[&was.address].iter().map(|(path, _)| path.clone()).collect();
             // What made a job until now is not written, and kept.

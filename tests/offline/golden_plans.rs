@@ -70,7 +70,8 @@ pub fn change(name: &str, action: Action, fields: Vec<FieldChange>) -> Change {
         fields,
         source: (action != Action::Delete).then(|| source(&format!("manifests/{short}.yaml"), 3, None)),
         digest: "5be1".into(),
-        calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))],
+        calls: vec![Call::set(System::Databricks, Method::Post, "/api/2.2/jobs/reset", json!({"job_id": 620178}))]
+            .into(),
         ..Change::new(address(name), action)
     }
 }
@@ -472,7 +473,7 @@ fn flip(action: Action, reason: &str, fields: Vec<FieldChange>) -> Change {
         fields,
         source: Some(source("manifests/audience/migration.yaml", 7, ann())),
         digest: "1f0e6a2b7d9c4e55".into(),
-        calls: calls.sent().cloned().collect(),
+        calls: calls.sent().cloned().collect::<Vec<_>>().into(),
         cutover: Some(Box::new(calls)),
         ..Change::new(address("Wave/1"), action)
     }

@@ -89,7 +89,7 @@ impl World {
     pub fn with(mut self, kind: &str, id: &str, spec: Value, mark: Option<Mark>) -> World {
         let kind = kinds::find(kind).unwrap();
         let seen = Observed { id: id.into(), spec, facts: json!({}), ..Observed::default() };
-        self.live.kinds.entry(kind.name()).or_default().push(LiveObject { seen, mark, released: None });
+        self.live.kinds.entry(kind.name()).or_default().push(LiveObject { seen: seen.into(), mark, released: None });
         self
     }
 

@@ -131,9 +131,9 @@ impl One<'_> {
             let resource = desired.resources.iter().find(|r| r.address == *self.address);
             let resource = resource.ok_or("its manifest cannot be found any more")?;
             let wanted = decision.wanted.get(self.address).ok_or("it is not live")?;
-            let live = wanted.live.as_ref().ok_or("it is not live")?;
+            let live = wanted.live.as_ref().ok_or("it is not live")?.value();
             for field in &fields {
-                match self.field(&texts, &desired, resource, (live, &wanted.earlier), field) {
+                match self.field(&texts, &desired, resource, (&live, &wanted.earlier), field) {
                     Ok((file, text)) => {
                         texts.insert(file, text.into_bytes());
                         self.fields += 1;

@@ -18,7 +18,7 @@ use plumb_core::plan::{Live, LiveObject};
 use plumb_core::render::{self, value::visible};
 use plumb_model::address::Address;
 use plumb_model::call::System;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -118,32 +118,30 @@ fn manifests(
     let desired = &session.project.desired;
     let supplied = live.supplied();
     loop {
-        let titled = ready.iter().map(|(kind, found)| {
-            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-            (kind.name(), title, found.seen.id.as_str())
-        });
+        let titled = ready.iter().map(|(kind, found)| (kind.name(), found.seen.title(*kind), found.seen.id.as_str()));
         let names = import::names(titled, desired.resources.iter().map(|r| r.address.clone()));
         let mut known: BTreeMap<String, Address> = BTreeMap::new();
         for (address, (_, found)) in names.iter().zip(&ready) {
             known.insert(found.seen.id.clone(), address.clone());
         }
+        let carriers = observe::carriers(live, desired);
         for resource in &desired.resources {
-            for found in observe::carrying(live, desired, &resource.address) {
+            for found in carriers.get(&resource.address).into_iter().flatten() {
                 known.insert(found.seen.id.clone(), resource.address.clone());
             }
         }
         let (mut texts, mut kept) = (Vec::new(), unknown::Notes::default());
         for ((kind, found), address) in ready.iter().zip(&names) {
             let file = args.out.join(folder(*kind)).join(format!("{}.yaml", address.name));
-            let unknown = if kind.is_external(&found.seen.spec) {
+            let seen = found.seen.whole();
+            let unknown = if kind.is_external(&seen.spec) {
                 UnknownMembers::default()
             } else {
-                UnknownMembers::of(kind.rules(), &found.seen.spec, &supplied, &[])
+                UnknownMembers::of(kind.rules(), &seen.spec, &supplied, &[])
             };
             kept.add(address, *kind, &unknown.kept);
-            let manifest =
-                render::manifest(*kind, &address.name, &found.seen, &schema(&file), &known, &unknown.paths())
-                    .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+            let manifest = render::manifest(*kind, &address.name, &seen, &schema(&file), &known, &unknown.paths())
+                .map_err(|e| Failure::error(format!("{address}: {e}")))?;
             texts.push((file, manifest));
         }
         let refused = left::refused(&session.project, &texts)?;
@@ -207,7 +205,7 @@ fn chosen<'l>(
     let named = args.kind.as_deref().map(named).transpose()?;
     let free = |kind: KindRef, f: &LiveObject| {
         // What others go on owning is imported when it is named.
-        let theirs = kind.is_external(&f.seen.spec) && (named.is_none() || manifest_of(session, kind, f).is_some());
+        let theirs = kind.is_external(&f.seen.spec()) && (named.is_none() || manifest_of(session, kind, f).is_some());
         f.mark.is_none() && !adopted.contains(f.seen.id.as_str()) && !theirs
     };
     if args.all {
@@ -215,7 +213,7 @@ fn chosen<'l>(
         let kinds = session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
         let (managed, chosen): (Vec<_>, Vec<_>) =
-            all.filter(|(k, f)| free(*k, f)).partition(|(k, f)| k.managed_by(&f.seen).is_some());
+            all.filter(|(k, f)| free(*k, f)).partition(|(k, f)| f.seen.managed_by(*k).is_some());
         apart(&managed, ui);
         return Ok(chosen);
     }
@@ -234,7 +232,7 @@ fn chosen<'l>(
         if let Some(mark) = &found.mark {
             ui.warn(&format!("{} {id} belongs to {}; an apply of the manifest takes it over", kind.noun(), mark.owner));
         }
-        if let Some(tool) = kind.managed_by(&found.seen) {
+        if let Some(tool) = found.seen.managed_by(kind) {
             ui.warn(&format!(
                 "{} {id}: {}; a plan of its manifest is refused until that says `metadata.takeFrom: {}`",
                 kind.noun(),
@@ -253,8 +251,8 @@ fn apart(managed: &[(KindRef, &LiveObject)], ui: &Ui) {
     let lines: Vec<String> = managed
         .iter()
         .filter_map(|(kind, found)| {
-            let title = found.seen.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-            let says = kind.managed_by(&found.seen)?.says();
+            let title = found.seen.title(*kind);
+            let says = found.seen.managed_by(*kind)?.says();
             Some(format!("  {} {} \"{}\": {}", kind.noun(), found.seen.id, visible(title), visible(&says)))
         })
         .collect();

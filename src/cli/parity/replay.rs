@@ -275,7 +275,7 @@ async fn under_way(session: &Session, decided: &Decided, dag: &Address) -> Optio
         return unknown(unread.to_string());
     }
     for found in observe::of(&decided.live, desired, dag) {
-        let Some(read) = kind.activity(&found.seen) else { continue };
+        let Some(read) = kind.activity(&found.seen.whole()) else { continue };
         let service = match session.services.for_system(read.call.system) {
             Ok(service) => service,
             Err(fault) => return unknown(fault.to_string()),

@@ -1,6 +1,6 @@
 //! Reading what is live, and deciding what to change.
 
-use super::Session;
+use super::{Session, learnt};
 use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
@@ -135,15 +135,18 @@ impl Session {
         if let Some(set) = self.clock.set_to() {
             ui.status(&format!("as of {set}, which PLUMB_NOW says"));
         }
-        let (live, first) = reading::counted_of(&self.services, ui, async |watch| {
+        let (live, first, is_told) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
+            let before = live.notes.len();
             observe::activity(&self.services, &mut live, &first.plan).await;
-            Ok::<_, Failure>((live, first))
+            let is_told = learnt::activity_tells(&live, before);
+            Ok::<_, Failure>((live, first, is_told))
         })
         .await?;
         let known = self.known(&live, &first, base)?;
-        let mut decision = self.decision(&live, &known.bases, &selection, base);
+        let is_told = is_told || base.is_some() || !known.bases.is_empty();
+        let mut decision = learnt::decided(first, is_told, || self.decision(&live, &known.bases, &selection, base));
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
             self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));

@@ -2,6 +2,7 @@
 
 mod connect;
 mod decide;
+mod learnt;
 mod load;
 
 pub use connect::Session;

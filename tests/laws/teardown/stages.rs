@@ -165,7 +165,9 @@ async fn each_gate_blocks_by_itself_and_says_why() {
     let text = "AirflowDag/of-plumb: its manifest does not have `paused: true`, so an apply switches it on";
     let (_, live, decision) = account.plan(LATER, true).await;
     assert_eq!(says(&decision.plan), blocked("dags", text));
-    assert!(live.of("AirflowDag").iter().any(|f| f.seen.spec["dag_id"] == "of_plumb" && f.seen.spec["paused"] == true));
+    assert!(
+        live.of("AirflowDag").iter().any(|f| f.seen.spec()["dag_id"] == "of_plumb" && f.seen.spec()["paused"] == true)
+    );
     on[2]["metadata"]["name"] = json!("yet-to-come");
     let mut manifest = legacy();
     manifest["spec"]["teardown"]["requires"]["dagPaused"] = json!(["AirflowDag/yet-to-come"]);

@@ -284,7 +284,8 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The reads that find every live object.
     fn list(&self) -> Vec<Read>;
-    /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order. Callers use `observe`.
+    /// The live objects, out of the pages of [`Kind::list`]'s reads, in that order. A kind with one listing is given its pages
+    /// one by one. Callers use `observe`.
     fn parse(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>>;
     /// Reads of what the listing left out of an object that this project owns; `wanted` is its manifest's spec.
     fn details(&self, _seen: &Observed, _wanted: Option<&Value>) -> Vec<Read> {

@@ -116,19 +116,43 @@ pub(super) fn legible(kind: &dyn Kind, seen: Observed) -> Result<Observed, Unrea
 /// Each object once, as it was read last: pages of a listing may overlap when objects come and go meanwhile, and one that
 /// is on two of them is still one. What could not be read stays beside what could.
 pub(super) fn each_once(listed: Vec<Result<Observed, Unreadable>>) -> Vec<Result<Observed, Unreadable>> {
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut found: Vec<Result<Observed, Unreadable>> = Vec::with_capacity(listed.len());
+    let mut all = EachOnce::default();
     for one in listed {
-        let id = one.as_ref().ok().map(|seen| seen.id.as_str()).filter(|id| !id.is_empty());
-        match id.and_then(|id| places.get(id)) {
-            Some(place) => found[*place] = one,
+        let id = one.as_ref().ok().map(|seen| seen.id.clone());
+        all.add(id.as_deref(), one);
+    }
+    all.into_all()
+}
+
+/// The objects of a listing, each once, as it was read last.
+pub struct EachOnce<T> {
+    places: HashMap<String, usize>,
+    found: Vec<Result<T, Unreadable>>,
+}
+
+impl<T> Default for EachOnce<T> {
+    fn default() -> Self {
+        EachOnce { places: HashMap::new(), found: Vec::new() }
+    }
+}
+
+impl<T> EachOnce<T> {
+    /// Adds an object by its id, where it could be read.
+    pub fn add(&mut self, id: Option<&str>, one: Result<T, Unreadable>) {
+        let id = id.filter(|id| !id.is_empty());
+        match id.and_then(|id| self.places.get(id)) {
+            Some(place) => self.found[*place] = one,
             None => {
-                places.extend(id.map(|id| (id.to_owned(), found.len())));
-                found.push(one);
+                self.places.extend(id.map(|id| (id.to_owned(), self.found.len())));
+                self.found.push(one);
             }
         }
     }
-    found
+
+    /// All of them, in the order in which each was met first.
+    pub fn into_all(self) -> Vec<Result<T, Unreadable>> {
+        self.found
+    }
 }
 
 /// What stands under a member of an answer, if it is a list: absent and `null` are an empty one. Otherwise why not.

@@ -164,7 +164,7 @@ impl<'a> BoardLive<'a> {
             return LiveDag::Unknown(why);
         }
         let Some(kind) = starter(resource.kind.name()) else { return LiveDag::Unknown("it starts nothing".into()) };
-        match self.objects(resource).first().map(|found| kind.is_paused(&found.seen.spec)) {
+        match self.objects(resource).first().map(|found| kind.is_paused(&found.seen.spec())) {
             None => LiveDag::Gone,
             Some(Some(true)) => LiveDag::Paused,
             Some(Some(false)) => LiveDag::On,
@@ -189,11 +189,10 @@ impl<'a> BoardLive<'a> {
             }
             seen.is_wanted &= teardown.spec.desired == Outcome::Teardown;
             for found in self.live.of(kind) {
-                let name = found.seen.spec.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
-                if !matches.may_match(&found.seen.id, name) {
+                if !matches.may_match(&found.seen.id, &name_of(found)) {
                     continue;
                 }
-                match find(kind).and_then(|kind| kind.old(&found.seen)) {
+                match find(kind).and_then(|kind| kind.old(&found.seen.whole())) {
                     Some(old) if !teardown.is_about(&old) => {}
                     Some(old) => {
                         seen.live += 1;
@@ -216,13 +215,13 @@ impl<'a> BoardLive<'a> {
         for (kind, found) in self.live.kinds.iter().filter(|(kind, _)| find(kind).is_some()) {
             let about: Vec<_> = self.desired.resources.iter().filter(|one| one.kind.name() == *kind).collect();
             for one in found {
-                let name = one.seen.spec.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
+                let name = name_of(one);
                 let is_known = about
                     .iter()
                     .filter_map(|one| one.teardown.as_ref())
-                    .any(|teardown| teardown.spec.matches.may_match(&one.seen.id, name));
+                    .any(|teardown| teardown.spec.matches.may_match(&one.seen.id, &name));
                 if !is_known && !name.is_empty() {
-                    names.insert(name.to_owned());
+                    names.insert(name);
                 }
             }
         }
@@ -236,13 +235,17 @@ impl<'a> BoardLive<'a> {
             let Some(teardown) = resource.teardown.as_ref() else { return 0 };
             let kind = resource.kind.name();
             let is_listed = |found: &&LiveObject| {
-                let name = found.seen.spec.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
-                teardown.kind.old(&found.seen).is_none() && teardown.spec.matches.may_match(&found.seen.id, name)
+                let is_whole = teardown.kind.old(&found.seen.whole()).is_some();
+                !is_whole && teardown.spec.matches.may_match(&found.seen.id, &name_of(found))
             };
             self.live.of(kind).iter().filter(is_listed).count()
         })
         .sum()
     }
+}
+
+fn name_of(found: &LiveObject) -> String {
+    found.seen.spec().get("name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn is_marked(old: &Old, resource: &Resource) -> bool {

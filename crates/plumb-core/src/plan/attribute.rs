@@ -4,7 +4,7 @@ use super::compare::Comparison;
 use super::context::PlanContext;
 use super::earlier::Baseline;
 use super::origin::{NormalBaseline, Told, is_apart};
-use super::secrets::seal;
+use super::secrets::{has_places, seal};
 use super::verdict::ReferenceIds;
 use super::{ChangeOrigin, FieldChange, Op, SourceLine, normal, references};
 use crate::kinds::{self, Mark};
@@ -43,7 +43,13 @@ pub(super) fn baseline_of(
     let rules = resource.kind.rules();
     // An object that is replaced had its old id then: a new one is no drift of those who refer to it.
     let at = |spec: &Value| normal::normal(rules, &references::fill(rules, spec, &ids.live));
-    let sealed = |spec: &Value| seal(rules, spec, &mut context.vault.clone());
+    let sealed = |spec: &Value| {
+        if has_places(rules, spec) {
+            seal(rules, spec, &mut context.vault.clone())
+        } else {
+            context.sealed(spec).into_owned()
+        }
+    };
     let by_mark = context.input.base.is_none();
     let was = |spec: Value| {
         let since = context.input.baselines.since(&resource.address);
@@ -158,10 +164,9 @@ impl FieldSources<'_, '_> {
         // Whoever points it at another object that is live has changed it.
         let kind = kinds::find(&address.kind)?;
         let is_read = self.context.reads(kind.name());
-        let live_ones = self.context.input.live.of(kind.name());
         if !is_read
             || !self.context.input.live.unreadable(kind.name()).is_empty()
-            || live_ones.iter().any(|f| f.seen.id == live)
+            || self.context.lookup.id(kind.name(), &live).is_some()
         {
             return None;
         }

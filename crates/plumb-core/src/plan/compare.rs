@@ -345,12 +345,19 @@ impl<'a> Walk<'a> {
                 let above = Inherited { around: Around { written: Some(&written), live: Some(&live) }, ..above };
                 let above = self.suppliers(object, wants, lives, path, above);
                 for (key, member) in &object.members {
-                    self.field(member, &path.key(key), wants.get(key), lives.get(key), above);
+                    let (want, live) = (wants.get(key), lives.get(key));
+                    // Most members are equal or absent: they are not worth a path.
+                    if !is_settled(member, want, live) {
+                        self.field(member, &path.key(key), want, live, above);
+                    }
                 }
             }
             (Shape::Map(entry), Value::Object(wants), Value::Object(lives)) => {
                 for key in keys(wants.keys().chain(lives.keys())) {
-                    self.field(entry, &path.key(key), wants.get(key), lives.get(key), above);
+                    let (want, live) = (wants.get(key), lives.get(key));
+                    if !is_settled(entry, want, live) {
+                        self.field(entry, &path.key(key), want, live, above);
+                    }
                 }
             }
             (Shape::List(item), Value::Array(wants), Value::Array(lives)) => {
@@ -460,6 +467,12 @@ impl<'a> Walk<'a> {
     fn keep_as(&mut self, path: &Path, value: Option<&Value>, because: KeepReason, carry: Carry) {
         self.found.kept.push(KeptValue { path: path.clone(), value: value.cloned(), because, carry });
     }
+}
+
+/// Whether there is nothing to be found at a place, wherever it is.
+fn is_settled(field: &Field, want: Option<&Value>, live: Option<&Value>) -> bool {
+    let is_leaf = matches!(field.shape, Shape::Leaf) && !field.rule.write_only;
+    field.rule.server || want == live && (want.is_none() || is_leaf)
 }
 
 /// Whether the service would show what is wanted as what is live: it masks secrets, and writes JSON in its own way.

@@ -4,14 +4,16 @@ use super::compare::Supplied;
 use super::decide::Input;
 use super::earlier::Earlier;
 use super::live::LiveObject;
+use super::lookup::Lookup;
 use super::unreadable::UnreadObjects;
-use super::{SourceLine, normal, secrets};
-use crate::kinds::{Mark, Owner, Rev};
+use super::{SourceLine, secrets};
+use crate::kinds::{Kind, Mark, Owner, Rev};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::Span;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub(super) struct PlanContext<'a> {
     pub supplied: BTreeMap<String, Supplied>,
     /// The objects that carry this project's mark, by kind and by the address in the mark.
     pub owned: BTreeMap<&'static str, BTreeMap<Address, Vec<&'a LiveObject>>>,
+    /// The manifests and the live objects, by what they are looked up by.
+    pub lookup: Lookup<'a>,
     /// What is live and could not be read.
     pub unread: UnreadObjects<'a>,
     /// The specs of the DAGs of waves, as the side of the cutover has them that each is on.
@@ -36,13 +40,15 @@ impl<'a> PlanContext<'a> {
         let (project, target) = (&input.desired.project.name, &input.desired.mark_target());
         let owned: BTreeMap<_, _> =
             input.kinds.iter().map(|k| (k.name(), input.live.owned(k.name(), project, target))).collect();
-        let vault = vault_of(input, &owned);
+        let lookup = Lookup::new(input);
+        let vault = vault_of(input, &owned, &lookup);
         PlanContext {
             input,
             earlier: input.baselines.named_by(&vault),
             vault,
             supplied: input.live.supplied(),
             owned,
+            lookup,
             unread: UnreadObjects::new(input.live, input.kinds, project, target),
             settled: BTreeMap::new(),
         }
@@ -60,12 +66,12 @@ impl<'a> PlanContext<'a> {
 
     /// Whether a manifest has an address.
     pub fn declares(&self, address: &Address) -> bool {
-        self.input.desired.resources.iter().any(|r| r.address == *address)
+        self.lookup.resource(address).is_some()
     }
 
     /// A value with a token in the place of each secret.
-    pub fn sealed(&self, value: &Value) -> Value {
-        self.vault.seal_known(value)
+    pub fn sealed<'v>(&self, value: &'v Value) -> Cow<'v, Value> {
+        if self.vault.is_empty() { Cow::Borrowed(value) } else { Cow::Owned(self.vault.seal_known(value)) }
     }
 
     /// What of a live object is not shown: what the manifest keeps secret, and what earlier ones did.
@@ -73,13 +79,10 @@ impl<'a> PlanContext<'a> {
         self.input.baselines.secrets(&resource.address, &self.earlier).and(&resource.spec)
     }
 
-    /// The body with the mark on it.
-    pub fn marked(&self, resource: &Resource, mut body: Value) -> Value {
-        let rev = Rev {
-            commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(),
-            // Of the spec as it was loaded: what other objects keep secret must not change it.
-            hash: normal::identity(resource.kind.rules(), &resource.spec),
-        };
+    /// The body with the mark on it. `hash` is that of the spec as it was loaded: what other objects keep secret must not
+    /// change it.
+    pub fn marked(&self, resource: &Resource, mut body: Value, hash: String) -> Value {
+        let rev = Rev { commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(), hash };
         let owner = Owner {
             project: self.input.desired.project.name.clone(),
             target: self.input.desired.mark_target(),
@@ -103,7 +106,11 @@ impl<'a> PlanContext<'a> {
 }
 
 /// A vault that knows every secret that a decision can meet: learnt before anything is compared.
-fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&LiveObject>>>) -> Vault {
+fn vault_of(
+    input: &Input<'_>,
+    owned: &BTreeMap<&'static str, BTreeMap<Address, Vec<&LiveObject>>>,
+    lookup: &Lookup<'_>,
+) -> Vault {
     let mut vault = input.desired.vault.clone();
     let resources = &input.desired.resources;
     let adopted: BTreeSet<&str> = resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
@@ -113,12 +120,19 @@ fn vault_of(input: &Input<'_>, owned: &BTreeMap<&'static str, BTreeMap<Address, 
     for kind in input.kinds {
         let own = owned[kind.name()].values().flatten().copied();
         let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
-        own.chain(taken).for_each(|found| secrets::learn(kind.rules(), &found.seen.spec, &mut vault));
+        own.chain(taken).for_each(|found| learn(*kind, found, &mut vault));
     }
     for resource in resources.iter().filter(|r| r.kind.is_external(&r.spec)) {
-        let live = input.live.of(resource.kind.name()).iter();
-        live.filter(|f| f.is_called_as(resource.kind, &resource.spec))
-            .for_each(|found| secrets::learn(resource.kind.rules(), &found.seen.spec, &mut vault));
+        lookup
+            .called_as(resource.kind, &resource.spec)
+            .iter()
+            .for_each(|found| learn(resource.kind, found, &mut vault));
     }
     vault
+}
+
+fn learn(kind: &dyn Kind, found: &LiveObject, vault: &mut Vault) {
+    if found.seen.has_secrets(kind) {
+        secrets::learn(kind.rules(), &found.seen.spec(), vault);
+    }
 }

@@ -93,7 +93,7 @@ fn wanted(wave: &Wave<'_>, object: &WaveObject<'_>, live: Option<&Observed>) -> 
 
 /// The live objects of a wave's DAGs.
 struct WaveLive<'c, 'a> {
-    found: BTreeMap<&'c Address, Result<&'a LiveObject, String>>,
+    found: BTreeMap<&'c Address, Result<(&'a LiveObject, Observed), String>>,
 }
 
 impl<'c, 'a> WaveLive<'c, 'a> {
@@ -103,14 +103,14 @@ impl<'c, 'a> WaveLive<'c, 'a> {
         WaveLive { found: found.collect() }
     }
 
-    fn seen(&self, object: &WaveObject<'_>) -> Option<&'a Observed> {
-        Some(&self.found.get(&object.resource.address)?.as_ref().ok()?.seen)
+    fn seen(&self, object: &WaveObject<'_>) -> Option<&Observed> {
+        Some(&self.found.get(&object.resource.address)?.as_ref().ok()?.1)
     }
 
     fn states<'s>(&'s self, wave: &'s Wave<'_>) -> Vec<WaveState<'s>> {
         let state = |object: &'s WaveObject<'_>, is_new: bool| {
             let live = match self.found.get(&object.resource.address) {
-                Some(Ok(found)) => Ok(&found.seen),
+                Some(Ok((_, seen))) => Ok(seen),
                 Some(Err(why)) => Err(why.clone()),
                 None => Err("it was not read".to_owned()),
             };
@@ -122,13 +122,13 @@ impl<'c, 'a> WaveLive<'c, 'a> {
 }
 
 /// The live object of a DAG of a wave, if it can be flipped as it is.
-fn live_of<'a>(context: &PlanContext<'a>, object: &WaveObject<'_>) -> Result<&'a LiveObject, String> {
+fn live_of<'a>(context: &PlanContext<'a>, object: &WaveObject<'_>) -> Result<(&'a LiveObject, Observed), String> {
     let (resource, kind) = (object.resource, object.resource.kind);
     if !context.reads(kind.name()) || missing_systems::has_missing(resource, context.input.absent) {
         return Err(format!("{} was not read", kind.system().name()));
     }
     let found = if kind.is_external(&resource.spec) {
-        context.input.live.of(kind.name()).iter().find(|found| found.is_called_as(kind, &resource.spec))
+        context.lookup.called_as(kind, &resource.spec).first().copied()
     } else {
         match context.owned.get(kind.name()).and_then(|owned| owned.get(&resource.address)).map(Vec::as_slice) {
             Some([one]) => Some(*one),
@@ -140,9 +140,10 @@ fn live_of<'a>(context: &PlanContext<'a>, object: &WaveObject<'_>) -> Result<&'a
         return Err(format!("it could not be read: {one}"));
     }
     let found = found.ok_or("it is not live")?;
-    match unread_part(kind, found).or_else(|| object.kind.broken(&found.seen)) {
+    let seen = found.seen.whole();
+    match unread_part(kind, &seen).or_else(|| object.kind.broken(&seen)) {
         Some(why) => Err(why),
-        None => Ok(found),
+        None => Ok((found, seen)),
     }
 }
 
@@ -281,13 +282,13 @@ fn rewritten(
 ) -> Result<Call, String> {
     let object = state.object;
     let resource = object.resource;
-    let live = match found.found.get(&resource.address) {
-        Some(Ok(live)) => *live,
+    let (live, seen) = match found.found.get(&resource.address) {
+        Some(Ok((live, seen))) => (*live, seen),
         Some(Err(why)) => return Err(why.clone()),
         None => return Err("it was not read".to_owned()),
     };
     let mark = live.mark.as_ref().ok_or_else(|| format!("{} carries no mark", resource.address))?;
-    let mut body = context.sealed(&live.seen.spec);
+    let mut body = context.sealed(&seen.spec).into_owned();
     object.with_settings(&mut body, side);
     let rules = resource.kind.rules();
     let hash = |side| normal::identity(rules, &object.on_side(&resource.spec, side));
@@ -301,7 +302,7 @@ fn rewritten(
         rev => rev.clone(),
     };
     resource.kind.mark().put(&mut body, &Mark { rev, ..mark.clone() });
-    object.kind.rewrite(&live.seen, &body).map_err(|unsupported| unsupported.0)
+    object.kind.rewrite(seen, &body).map_err(|unsupported| unsupported.0)
 }
 
 /// Takes changes of a wave's DAGs out of the plan: first it has to be all on one side.
@@ -343,7 +344,7 @@ fn change(
         fields: missing,
         source: source(context, wave),
         digest,
-        calls: calls.sent().cloned().collect(),
+        calls: calls.sent().cloned().collect::<Vec<_>>().into(),
         cutover: Some(Box::new(calls)),
         ..Change::new(wave.address(), action)
     }
@@ -393,7 +394,7 @@ fn fields(
             (None, _) => Op::Add,
             _ => Op::Change,
         };
-        let seal = |value: Option<Value>| value.map(|value| context.sealed(&value));
+        let seal = |value: Option<Value>| value.map(|value| context.sealed(&value).into_owned());
         let path = format!("{address}.{path}");
         fields.push(FieldChange { from: seal(from), to: seal(to), source, ..FieldChange::new(path, op) });
     };

@@ -77,7 +77,7 @@ pub(super) fn deployed(mut world: World) -> World {
         let old = json!({"dag_id": format!("old_{name}"), "source": "external", "paused": false, "tags": []});
         let seen =
             Observed { id: format!("old_{name}"), spec: old, facts: facts(None, start, end), ..Observed::default() };
-        dags.push(LiveObject { seen, mark: None, released: None });
+        dags.push(LiveObject { seen: seen.into(), mark: None, released: None });
         let object = waves.iter().flat_map(|w| w.new_ones()).find(|n| n.resource.address.name == *name);
         let resource = desired.resources.iter().find(|r| r.address.kind == DAG && r.address.name == *name).unwrap();
         let want = object.map_or(resource.spec.clone(), |object| object.on_side(&resource.spec, WaveSide::Before));
@@ -87,7 +87,11 @@ pub(super) fn deployed(mut world: World) -> World {
         spec["source"] = json!("plumb");
         let file = format!("{name}.py");
         let seen = Observed { id: (*name).into(), spec, facts: facts(Some(&file), start, end), ..Observed::default() };
-        dags.push(LiveObject { seen, mark: Some(mark(&format!("bau/prod/AirflowDag/{name}"), &hash)), released: None });
+        dags.push(LiveObject {
+            seen: seen.into(),
+            mark: Some(mark(&format!("bau/prod/AirflowDag/{name}"), &hash)),
+            released: None,
+        });
     }
     for dag in &dags {
         world.live.waves.runs.insert(dag.seen.id.clone(), Ok(WaveRuns::default()));
@@ -110,17 +114,17 @@ fn send(world: &mut World, call: &Call) {
     match call.method {
         Method::Patch => {
             let id = call.path.rsplit('/').next().unwrap().to_owned();
-            dag_mut(world, &id).seen.spec["paused"] = body["is_paused"].clone();
+            dag_mut(world, &id).seen.edit(|seen| seen.spec["paused"] = body["is_paused"].clone());
         }
         Method::Put => {
             let text = body["text"].as_str().unwrap();
             let dag = dag_mut(world, body["dag_id"].as_str().unwrap());
-            let paused = dag.seen.spec["paused"].clone();
+            let paused = dag.seen.spec()["paused"].clone();
             let mut spec = python::data_of(text).unwrap();
             spec["source"] = json!("plumb");
             spec["paused"] = paused;
             let line = python::mark_of(text).unwrap();
-            let mut seen = Observed { spec, ..dag.seen.clone() };
+            let mut seen = Observed { spec, ..dag.seen.whole() };
             seen.spec[python::HEADER] = json!(line);
             *dag = LiveObject::of(kinds::find(DAG).unwrap(), seen);
         }
@@ -131,7 +135,11 @@ fn send(world: &mut World, call: &Call) {
 /// Whether a DAG of the old and one of the new side are on.
 fn both_on(world: &World) -> bool {
     let on = |old: bool| {
-        world.live.of(DAG).iter().any(|dag| dag.seen.id.starts_with("old_") == old && dag.seen.spec["paused"] == false)
+        world
+            .live
+            .of(DAG)
+            .iter()
+            .any(|dag| dag.seen.id.starts_with("old_") == old && dag.seen.spec()["paused"] == false)
     };
     on(true) && on(false)
 }
@@ -145,12 +153,12 @@ enum End {
 
 /// What is live, all of it.
 fn end(world: &World) -> End {
-    let shadow = |dag: &LiveObject| dag.seen.spec["tasks"][0]["params"]["job_parameters"].get("output").cloned();
+    let shadow = |dag: &LiveObject| dag.seen.spec()["tasks"][0]["params"]["job_parameters"].get("output").cloned();
     let all: Vec<(bool, bool, Option<Value>)> = world
         .live
         .of(DAG)
         .iter()
-        .map(|dag| (dag.seen.id.starts_with("old_"), dag.seen.spec["paused"] == true, shadow(dag)))
+        .map(|dag| (dag.seen.id.starts_with("old_"), dag.seen.spec()["paused"] == true, shadow(dag)))
         .collect();
     if all.iter().all(|(old, paused, shadow)| if *old { !*paused } else { *paused && shadow.is_some() }) {
         End::Old
@@ -184,7 +192,7 @@ fn apply_to(world: &mut World, desired: &Desired, most: usize) -> bool {
     let Some(change) = wave(&plan) else { return false };
     let begun_clean = !both_on(world);
     for call in change.calls.iter().take(most) {
-        send(world, call);
+        send(world, &call);
         assert!(!both_on(world) || !begun_clean, "both sides are on after {}", call.line());
     }
     true
@@ -203,7 +211,7 @@ fn hold(world: &mut World) {
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
-    wave(plan).map_or_else(Vec::new, |change| change.calls.iter().map(Call::line).collect())
+    wave(plan).map_or_else(Vec::new, |change| change.calls.lines().collect())
 }
 
 fn open(plan: &Plan) -> Vec<String> {
@@ -269,10 +277,12 @@ fn a_gate_that_does_not_hold_in_one_member_holds_all_back() {
         ("quiet", |w| w.live.waves.runs.get_mut("churn").unwrap().as_mut().unwrap().under_way = vec!["r".into()]),
         ("quiet", |w| drop(w.live.waves.runs.insert("old_churn".into(), Err("refused".into())))),
         ("quiet", |w| drop(w.live.waves.runs.remove("old_churn"))),
-        ("quiet", |w| dag_mut(w, "old_churn").seen.facts["run_after"] = json!("2024-06-15T12:29:59Z")),
-        ("noGap", |w| dag_mut(w, "churn").seen.facts["start"] = json!("2024-05-02T03:00:00Z")),
-        ("noGap", |w| dag_mut(w, "churn").seen.facts["start"] = json!("2024-07-02T03:00:00Z")),
-        ("deployed", |w| dag_mut(w, "churn").seen.spec["description"] = json!("by hand")),
+        ("quiet", |w| {
+            dag_mut(w, "old_churn").seen.edit(|seen| seen.facts["run_after"] = json!("2024-06-15T12:29:59Z"))
+        }),
+        ("noGap", |w| dag_mut(w, "churn").seen.edit(|seen| seen.facts["start"] = json!("2024-05-02T03:00:00Z"))),
+        ("noGap", |w| dag_mut(w, "churn").seen.edit(|seen| seen.facts["start"] = json!("2024-07-02T03:00:00Z"))),
+        ("deployed", |w| dag_mut(w, "churn").seen.edit(|seen| seen.spec["description"] = json!("by hand"))),
         ("held", hold),
         ("held", |w| w.live.holds.unread = Some("refused".into())),
     ];
@@ -334,14 +344,14 @@ fn what_is_not_live_or_not_readable_is_left_alone() {
     // It is made paused, and with its shadow.
     let made = plan.changes.iter().find(|change| change.address.name == "churn").unwrap();
     assert_eq!(made.action, Action::Create);
-    let text = format!("{:?}", made.calls);
+    let text = format!("{:?}", made.calls.iter().collect::<Vec<_>>());
     assert!(
         text.contains("s3://shadow") && text.contains("\"is_paused\": Bool(true)") && !text.contains("Bool(false)"),
         "{text}"
     );
     assert!(wave(&plan).is_none());
     let mut broken = deployed(world());
-    dag_mut(&mut broken, "old_churn").seen.facts["stale"] = json!(true);
+    dag_mut(&mut broken, "old_churn").seen.edit(|seen| seen.facts["stale"] = json!(true));
     assert_eq!(broken.plan().cutovers[0].standing, Standing::Unknown);
     assert!(broken.plan().is_empty());
     let mut unread = deployed(world());
@@ -363,12 +373,12 @@ fn from_every_prefix_the_next_apply_ends_all_old_or_all_new() {
         ),
         (
             "a tick is near",
-            |w| dag_mut(w, "old_churn").seen.facts["run_after"] = json!("2024-06-15T12:20:00Z"),
+            |w| dag_mut(w, "old_churn").seen.edit(|seen| seen.facts["run_after"] = json!("2024-06-15T12:20:00Z")),
             End::Old,
         ),
         (
             "a tick has passed",
-            |w| dag_mut(w, "old_churn").seen.facts["run_after"] = json!("2024-06-15T11:00:00Z"),
+            |w| dag_mut(w, "old_churn").seen.edit(|seen| seen.facts["run_after"] = json!("2024-06-15T11:00:00Z")),
             End::Old,
         ),
         (
@@ -416,14 +426,14 @@ fn from_every_prefix_the_next_apply_ends_all_old_or_all_new() {
 #[test]
 fn a_rollback_restores_what_was_byte_for_byte() {
     let before = deployed(world());
-    let was: Vec<Value> = before.live.of(DAG).iter().map(|dag| dag.seen.spec.clone()).collect();
+    let was: Vec<Value> = before.live.of(DAG).iter().map(|dag| dag.seen.spec().into_owned()).collect();
     let all = lines(&before.plan()).len();
     for first in 0..=all {
         let mut world = deployed(world());
         apply(&mut world, first);
         hold(&mut world);
         while apply(&mut world, usize::MAX) {}
-        let is: Vec<Value> = world.live.of(DAG).iter().map(|dag| dag.seen.spec.clone()).collect();
+        let is: Vec<Value> = world.live.of(DAG).iter().map(|dag| dag.seen.spec().into_owned()).collect();
         let normal = |specs: &[Value]| -> Vec<Value> {
             specs.iter().map(|spec| normal::normal(kinds::find(DAG).unwrap().rules(), spec)).collect()
         };
@@ -492,14 +502,14 @@ fn what_is_cut_over_is_up_to_date_and_stays_so_whatever_its_day_becomes() {
 fn a_new_dag_that_somebody_switches_on_before_the_day_is_drift() {
     let mut world = deployed(world());
     world.now = "2024-06-10T12:00:00Z".parse().unwrap();
-    dag_mut(&mut world, "churn").seen.spec["paused"] = json!(false);
+    dag_mut(&mut world, "churn").seen.edit(|seen| seen.spec["paused"] = json!(false));
     let plan = world.plan();
     assert_eq!(plan.changes.len(), 1);
     assert_eq!((plan.changes[0].address.name.as_str(), plan.changes[0].fields[0].path.as_str()), ("churn", "paused"));
     // The old ones are nobody's business.
     let mut world = deployed(self::world());
     world.now = "2024-06-10T12:00:00Z".parse().unwrap();
-    dag_mut(&mut world, "old_churn").seen.spec["paused"] = json!(true);
+    dag_mut(&mut world, "old_churn").seen.edit(|seen| seen.spec["paused"] = json!(true));
     assert!(world.plan().is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! Deciding: what is to be done to each resource, and why.
 
 use super::attribute::{Basis, FieldSources, Sides, baseline_of};
+use super::compact::SmallValue;
 use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
 use super::context::PlanContext;
 use super::earlier::{Baseline, Baselines, Earlier};
@@ -16,13 +17,14 @@ use super::{
     normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
-use crate::kinds::{Impact, ImpactClass, Kind, Role, Step, UnknownSettings, Verb};
+use crate::kinds::{Impact, ImpactClass, Kind, Observed, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
 use plumb_model::schema::{self, Path};
 use plumb_model::secrets::Vault;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that a decision depends on. Nothing else does: no clock, no file, no environment.
@@ -93,11 +95,11 @@ impl Decision {
 #[derive(Clone, Debug, Default)]
 pub struct WantedObject {
     /// In normal form.
-    pub spec: Value,
+    pub spec: SmallValue,
     /// Places that others may change.
     pub ignored: Vec<Pattern>,
     /// In normal form, what was live when it was decided.
-    pub live: Option<Value>,
+    pub live: Option<SmallValue>,
     /// What was live and the spec does not model.
     pub unknown: UnknownMembers,
     /// What of that `metadata.remove` names.
@@ -163,21 +165,27 @@ fn decide_one<'a>(
     if let ObjectMatch::Released(found) = found {
         return released(resource, found);
     }
+    let seen = found.object().map(|object| object.seen.whole());
     let refused = match resource.references.iter().find(|r| ids.unavailable.contains(r)) {
         Some(missing) => Some(unreadable::refuse_reference(resource, missing, ids)),
-        None => unreadable::part_is_unread(context, resource, &found),
+        None => unreadable::part_is_unread(context, resource, seen.as_ref()),
     };
     if let Some(blocked) = refused {
         return ResourceVerdict { unavailable: is_missing, ..ResourceVerdict::refused(blocked) };
     }
-    if is_missing { create(context, ids, resource) } else { existing(context, ids, resource, &found) }
+    match seen {
+        None => create(context, ids, resource),
+        Some(seen) => existing(context, ids, resource, (&found, &seen)),
+    }
 }
 
 fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource) -> ResourceVerdict<'a> {
     let rules = resource.kind.rules();
     let spec = context.sealed(&resource.spec);
-    let shown = references::fill(rules, &normal::without_nulls(rules, &rules.root, &spec), &ids.planned);
-    let body = context.marked(resource, shown.clone());
+    let said = normal::without_nulls(rules, &rules.root, &spec);
+    let shown = references::fill(rules, &said, &ids.planned);
+    let hash = normal::identity(rules, &resource.spec);
+    let body = context.marked(resource, shown.clone().into_owned(), hash);
     let sources = FieldSources { context, ids, resource };
     let fields = normal::ordered(rules, &rules.root, &shown)
         .as_object()
@@ -197,7 +205,7 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
     let mut verdict = ResourceVerdict::default();
     let change = change(context, resource, Action::Create, &step);
     add_change(&mut verdict, resource, &step, change.map(|change| Change { fields, origin, ..change }));
-    let (spec, earlier) = (normal::normal(rules, &shown), context.earlier(resource));
+    let (spec, earlier) = (SmallValue::from(&normal::normal(rules, &shown)), context.earlier(resource));
     verdict.wanted = Some(WantedObject { spec, earlier, ..WantedObject::default() });
     verdict
 }
@@ -206,7 +214,7 @@ fn existing<'a>(
     context: &PlanContext<'a>,
     ids: &ReferenceIds,
     resource: &'a Resource,
-    matched: &ObjectMatch<'a>,
+    (matched, seen): (&ObjectMatch<'a>, &Observed),
 ) -> ResourceVerdict<'a> {
     let mut verdict = ResourceVerdict::default();
     let (found, mark, adopted) = match matched {
@@ -217,11 +225,15 @@ fn existing<'a>(
     };
     let rules = resource.kind.rules();
     let spec = context.sealed(&resource.spec);
-    let hash = normal::identity(rules, &resource.spec);
-    let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
     let filled = references::fill(rules, &spec, &ids.planned);
     let want = normal::normal(rules, &filled);
-    let sealed = context.sealed(&found.seen.spec);
+    // Most manifests have neither secrets nor references: what is wanted is what they say.
+    let hash = match (&spec, &filled) {
+        (Cow::Borrowed(_), Cow::Borrowed(_)) => normal::identity_of_normal(rules, &want),
+        _ => normal::identity(rules, &resource.spec),
+    };
+    let same_manifest = !adopted && mark.and_then(|m| m.rev.as_ref()).is_some_and(|r| r.hash == hash);
+    let sealed = context.sealed(&seen.spec);
     let live = normal::normal(rules, &sealed);
     let (ignored, expired) = patterns(resource, context.input.today);
     let is_external = matches!(matched, ObjectMatch::External(_));
@@ -265,10 +277,10 @@ fn existing<'a>(
         ObjectMatch::Moved(..) => Action::Move,
         _ if differs || protect_differs => Action::Update,
         _ => {
-            let base = baseline_of(context, ids, resource, mark, same_manifest);
+            let base = || baseline_of(context, ids, resource, mark, same_manifest);
             verdict.unchanged = true;
             verdict.kept = unknown.kept;
-            note_kept(&mut verdict, resource, &comparison.kept, base.as_ref(), same_manifest);
+            note_kept(&mut verdict, resource, &comparison.kept, base, same_manifest);
             note_expired(&mut verdict, resource, &expired);
             return verdict;
         }
@@ -301,7 +313,7 @@ fn existing<'a>(
     unknown::add_fields(context, resource, &unknown, &taken, &mut fields);
     let unknown = unknown.taking(taken);
     verdict.kept.clone_from(&unknown.kept);
-    let body = if is_external { body } else { context.marked(resource, body) };
+    let body = if is_external { body } else { context.marked(resource, body, hash) };
     let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
     changed.extend(unseen.iter().cloned());
     changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
@@ -309,13 +321,13 @@ fn existing<'a>(
         changed.push(Path::default().key(resource.kind.mark().member()));
     }
     let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
-    let step = Step { verb, live: Some(&found.seen), body: &body, changed: &changed, now: context.input.now };
+    let step = Step { verb, live: Some(seen), body: &body, changed: &changed, now: context.input.now };
     verdict.loses_id = action == Action::Replace;
-    note_kept(&mut verdict, resource, &comparison.kept, base.as_ref(), same_manifest);
+    note_kept(&mut verdict, resource, &comparison.kept, || base, same_manifest);
     note_expired(&mut verdict, resource, &expired);
-    verdict.live = Some(&found.seen.spec);
+    verdict.live = Some(found);
     let change = change(context, resource, action, &step).map(|change| Change {
-        id: Some(found.seen.id.clone()),
+        id: Some(seen.id.clone()),
         // The other actions name their object already.
         reason: found.mark.as_ref().filter(|_| adopted).map(|mark| format!("it belonged to {}", mark.owner)),
         moved_from: match matched {
@@ -328,7 +340,8 @@ fn existing<'a>(
     });
     add_change(&mut verdict, resource, &step, change);
     let earlier = context.earlier(resource);
-    verdict.wanted = Some(WantedObject { spec: want, ignored, live: Some(live), unknown, remove, earlier });
+    let (spec, live) = (SmallValue::from(&want), Some(SmallValue::from(&live)));
+    verdict.wanted = Some(WantedObject { spec, ignored, live, unknown, remove, earlier });
     verdict
 }
 
@@ -356,7 +369,7 @@ fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: 
         next_run: kind.next_run(step),
         depends_on: resource.references.clone(),
         source: context.source(resource.span),
-        calls,
+        calls: calls.into(),
         ..Change::new(resource.address.clone(), action)
     })
 }
@@ -407,7 +420,7 @@ fn note_kept(
     verdict: &mut ResourceVerdict<'_>,
     resource: &Resource,
     kept: &[KeptValue],
-    base: Option<&NormalBaseline>,
+    base: impl FnOnce() -> Option<NormalBaseline>,
     same_manifest: bool,
 ) {
     let undeclared = |fixed: bool| {
@@ -427,7 +440,7 @@ fn note_kept(
     }
     // What the manifest set when the object was last written, and sets no more, and that stays: nobody can tell such a
     // value from one that the service chose.
-    if let Some(base) = base {
+    if let Some(base) = base() {
         let rules = resource.kind.rules();
         let had =
             |k: &&KeptValue| k.because == KeepReason::Chosen && schema::find(rules, &base.spec, &k.path).is_some();

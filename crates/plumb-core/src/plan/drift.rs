@@ -1,11 +1,12 @@
 //! What of a plan is drift, and what of it may be healed without applying anything else.
 
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, Plan, forget_decisions, guards, normal,
+    Action, Blocked, Change, ChangeOrigin, Decision, FieldChange, Guard, Live, LiveObject, Plan, forget_decisions,
+    guards, normal,
 };
-use crate::manifest::Desired;
+use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The part of a plan that is drift: fields that were changed live, or of which nobody can tell who changed them, and
 /// objects that are missing. What only waits to be applied (a new, a changed or a removed manifest) is left out, as far
@@ -59,12 +60,20 @@ pub struct LeftOut {
 pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn Fn(&str) -> bool) -> Vec<LeftOut> {
     let mut left = Vec::new();
     let mut reasons: BTreeMap<Address, String> = BTreeMap::new();
+    let resources: HashMap<&Address, &Resource> = desired.resources.iter().rev().map(|r| (&r.address, r)).collect();
+    let objects =
+        live.kinds.iter().flat_map(|(kind, all)| all.iter().map(move |found| ((*kind, &*found.seen.id), found)));
+    let objects: HashMap<(&str, &str), &LiveObject> = objects.collect();
     for change in &decision.plan.changes {
-        if let Err(why) = healable(change, desired, live, heals) {
+        let found = change.id.as_deref().and_then(|id| objects.get(&(change.address.kind.as_str(), id)));
+        let resource = resources.get(&change.address);
+        if let Err(why) = healable(change, resource.copied(), found.copied(), heals) {
             reasons.insert(change.address.clone(), why);
         }
     }
     // An object that is to be made or deleted first takes those with it that wait for it.
+    let made: HashSet<Address> =
+        decision.plan.changes.iter().filter(|c| c.action != Action::Update).map(|c| c.address.clone()).collect();
     loop {
         let blocked: Vec<(Address, String)> = decision
             .plan
@@ -72,7 +81,7 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
             .iter()
             .filter(|c| !reasons.contains_key(&c.address))
             .filter_map(|c| {
-                let first = c.depends_on.iter().find(|a| reasons.contains_key(*a) && made(&decision.plan, a))?;
+                let first = c.depends_on.iter().find(|a| reasons.contains_key(*a) && made.contains(*a))?;
                 Some((c.address.clone(), format!("{first} has to be done first")))
             })
             .collect();
@@ -99,11 +108,12 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
     left
 }
 
-fn made(plan: &Plan, address: &Address) -> bool {
-    plan.changes.iter().any(|c| c.address == *address && c.action != Action::Update)
-}
-
-fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str) -> bool) -> Result<(), String> {
+fn healable(
+    change: &Change,
+    resource: Option<&Resource>,
+    found: Option<&LiveObject>,
+    heals: &dyn Fn(&str) -> bool,
+) -> Result<(), String> {
     if !heals(&change.address.kind) {
         return Err("its kind is not healed".into());
     }
@@ -114,8 +124,6 @@ fn healable(change: &Change, desired: &Desired, live: &Live, heals: &dyn Fn(&str
         Action::Mark | Action::Terminate => return Err("only an apply marks, terminates or deletes".into()),
         _ => return Err("it is the manifests that changed".into()),
     }
-    let resource = desired.resources.iter().find(|r| r.address == change.address);
-    let found = live.of(&change.address.kind).iter().find(|f| Some(&f.seen.id) == change.id.as_ref());
     let hash = found.and_then(|f| f.mark.as_ref()?.rev.as_ref()).map(|rev| rev.hash.as_str());
     let same = resource.is_some_and(|r| Some(normal::identity(r.kind.rules(), &r.spec).as_str()) == hash);
     if !same {

@@ -39,6 +39,11 @@ impl Baselines {
         Baselines::default()
     }
 
+    /// Whether nothing is known that explains or hides anything.
+    pub fn is_empty(&self) -> bool {
+        self.specs.is_empty() && self.since.is_empty() && self.hiding.is_empty() && self.known.is_empty()
+    }
+
     /// What explains the differences of a resource.
     pub fn get(&self, address: &Address) -> Option<&Baseline> {
         self.specs.get(address)

@@ -1,5 +1,6 @@
 //! The end of a decision: its changes in order, named by their digests, secrets hidden, guards held against their number.
 
+use super::compact::SmallValue;
 use super::context::PlanContext;
 use super::decide::Decision;
 use super::earlier::Earlier;
@@ -11,7 +12,6 @@ use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
-use serde_json::Value;
 
 /// Makes a plan of all that was decided.
 pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decision {
@@ -62,7 +62,8 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
             let note = |to: &_| dag_deadline_note(desired, kept, &change.address, to, context.input.now);
             field.note = field.to.as_ref().and_then(note);
         }
-        say_cost(&context, change, all.wanted.get(&change.address).and_then(|wanted| wanted.live.as_ref()));
+        let live = all.wanted.get(&change.address).and_then(|wanted| wanted.live.as_ref());
+        say_cost(&context, change, live);
     }
     all.notes.extend(std::mem::take(&mut all.unknown).into_notes());
     // Keys of elements may be what is a secret elsewhere.
@@ -99,12 +100,12 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
 
 /// Says beside the first field of a job's clusters that makes a run cost more or less how much that is, where it is known. No
 /// part of any digest.
-fn say_cost(context: &PlanContext<'_>, change: &mut Change, live: Option<&Value>) {
+fn say_cost(context: &PlanContext<'_>, change: &mut Change, live: Option<&SmallValue>) {
     let Some(live) = live else { return };
     let Some(field) = change.fields.iter_mut().find(|field| field.note.is_none() && is_priced(&field.path)) else {
         return;
     };
-    field.note = cost_note(context.input.desired, &context.input.live.kept_runs, &change.address, live);
+    field.note = cost_note(context.input.desired, &context.input.live.kept_runs, &change.address, &live.value());
 }
 
 /// Hides in the live values of a change what is or was a secret.

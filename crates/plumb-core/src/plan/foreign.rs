@@ -20,7 +20,7 @@ fn besides(tool: ToolName) -> &'static str {
 
 /// That an object is not adopted, because another tool manages it and the manifest does not say that it is taken from there.
 pub(super) fn not_taken(resource: &Resource, found: &LiveObject) -> Option<Blocked> {
-    let tool = resource.kind.managed_by(&found.seen)?;
+    let tool = found.seen.managed_by(resource.kind)?;
     if resource.take_from == Some(tool.name) {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn not_taken(resource: &Resource, found: &LiveObject) -> Option<Block
 
 /// A refusal because of an object's name, with the tool that manages the object.
 pub(super) fn with_tool(kind: &dyn Kind, found: &LiveObject, blocked: Blocked) -> Blocked {
-    let Some(tool) = kind.managed_by(&found.seen).filter(|_| found.mark.is_none()) else { return blocked };
+    let Some(tool) = found.seen.managed_by(kind).filter(|_| found.mark.is_none()) else { return blocked };
     let remedy = blocked.remedy.map(|remedy| format!("{remedy}, and {}", take(&tool)));
     Blocked { reason: format!("{}; {}", blocked.reason, tool.says()), remedy, ..blocked }
 }
@@ -57,18 +57,18 @@ pub(super) fn contested(context: &PlanContext<'_>) -> BTreeMap<Address, Blocked>
         .collect();
     let mut held: BTreeMap<Address, Blocked> = BTreeMap::new();
     for kind in context.input.kinds.iter().filter(|k| k.role() == Role::Object) {
-        for (address, found) in context.input.live.owned(kind.name(), &desired.project.name, &desired.mark_target()) {
+        for (address, found) in context.owned.get(kind.name()).into_iter().flatten() {
             let [one] = found.as_slice() else { continue };
-            let Some(tool) = kind.managed_by(&one.seen).filter(|tool| tool.name != ToolName::Databricks) else {
+            let Some(tool) = one.seen.managed_by(*kind).filter(|tool| tool.name != ToolName::Databricks) else {
                 continue;
             };
-            let resource = now.get(&address).copied();
+            let resource = now.get(address).copied();
             let selected =
                 resource.map_or_else(|| context.input.selection.is_whole(), |r| context.input.selection.has(r));
             if !selected || resource.is_some_and(|r| says_so(r, &tool)) {
                 continue;
             }
-            let address = resource.map_or(address, |r| r.address.clone());
+            let address = resource.map_or(address, |r| &r.address).clone();
             let remedy = match resource {
                 Some(_) => {
                     format!("{}; or remove the manifest and `plumb release {address}`", take(&tool))

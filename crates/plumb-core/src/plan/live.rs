@@ -1,5 +1,6 @@
 //! What the services have, in the shape of the specs.
 
+use super::compact::Compact;
 use super::compare::Supplied;
 use crate::cost::facts::KeptRuns;
 use crate::cutover::{Holds, WaveFacts};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// A live object and whose it is. The mark is taken off its spec.
 #[derive(Clone, Debug)]
 pub struct LiveObject {
-    pub seen: Observed,
+    pub seen: Compact,
     pub mark: Option<Mark>,
     /// Whose it was when `plumb release` let it go although its manifest names it by `adopt`.
     pub released: Option<Owner>,
@@ -24,14 +25,13 @@ impl LiveObject {
     pub fn of(kind: &dyn Kind, mut seen: Observed) -> LiveObject {
         let mark = kind.mark().take(&mut seen.spec);
         let released = kind.mark().take_release(&mut seen.spec);
-        LiveObject { seen, mark, released }
+        LiveObject { seen: seen.into(), mark, released }
     }
 
     /// Whether it has the name that a manifest's spec gives.
     pub fn is_called_as(&self, kind: &dyn Kind, spec: &Value) -> bool {
-        let name = |spec: &Value| spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let wanted = name(spec);
-        !wanted.is_empty() && name(&self.seen.spec) == wanted
+        let wanted = spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
+        !wanted.is_empty() && self.seen.title(kind) == wanted
     }
 }
 
@@ -106,8 +106,9 @@ impl Live {
         self.kinds
             .iter()
             .filter_map(|(kind, found)| Some((crate::kinds::find(kind)?, found)))
+            .filter(|(kind, _)| kind.supplies(&Observed::default()).is_some())
             .flat_map(|(kind, found)| {
-                found.iter().filter_map(move |f| Some((f.seen.id.clone(), kind.supplies(&f.seen)?)))
+                found.iter().filter_map(move |f| Some((f.seen.id.clone(), kind.supplies(&f.seen.whole())?)))
             })
             .collect()
     }

@@ -71,12 +71,10 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
     };
     if let Some((found, mark)) = single(address)? {
         return match &resource.adopt {
-            Some(id) if *id != found.seen.id && context.input.live.of(kind.name()).iter().any(|f| f.seen.id == *id) => {
-                Err(refuse(
-                    format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
-                    format!("remove `adopt`, or `plumb release {address}` first"),
-                ))
-            }
+            Some(id) if *id != found.seen.id && context.lookup.id(kind.name(), id).is_some() => Err(refuse(
+                format!("`adopt` names {} {id}, but {} already carries its mark", kind.noun(), found.seen.id),
+                format!("remove `adopt`, or `plumb release {address}` first"),
+            )),
             _ => Ok(ObjectMatch::Owned(found, mark)),
         };
     }
@@ -89,9 +87,8 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
             return Ok(ObjectMatch::Moved(found, mark));
         }
     }
-    let live = context.input.live.of(kind.name());
     if let Some(id) = &resource.adopt {
-        return match live.iter().find(|f| f.seen.id == *id) {
+        return match context.lookup.id(kind.name(), id) {
             Some(found) if is_released(context, resource, found) => Ok(ObjectMatch::Released(found)),
             Some(found) => foreign::not_taken(resource, found)
                 .map_or(Ok(ObjectMatch::Adopted(found)), |blocked| Err(blocked.into())),
@@ -105,7 +102,7 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
         };
     }
     let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
-    match live.iter().find(|f| f.is_called_as(kind, &resource.spec)) {
+    match context.lookup.called_as(kind, &resource.spec).first().copied() {
         None => unreadable::may_be_unread(context, resource).map(|()| ObjectMatch::None),
         Some(found) => {
             Err(name_is_taken(context, resource, found, title).map(|blocked| foreign::with_tool(kind, found, blocked)))
@@ -130,7 +127,7 @@ fn external<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<Object
     let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
     let refuse =
         |reason: String, remedy: &str| Unmatched::from(Blocked::new(&resource.address, reason).with_remedy(remedy));
-    match context.input.live.of(kind.name()).iter().find(|f| f.is_called_as(kind, &resource.spec)) {
+    match context.lookup.called_as(kind, &resource.spec).first().copied() {
         None => {
             unreadable::may_be_unread(context, resource)?;
             Err(refuse(

@@ -2,6 +2,8 @@
 
 pub mod approval;
 mod attribute;
+mod calls;
+mod compact;
 pub mod compare;
 mod context;
 mod cutover;
@@ -15,6 +17,7 @@ mod finish;
 mod foreign;
 pub mod guards;
 mod live;
+mod lookup;
 mod matching;
 mod missing_systems;
 pub mod normal;
@@ -31,6 +34,7 @@ mod types;
 pub mod unknown;
 mod unreadable;
 mod verdict;
+mod worked;
 
 #[cfg(test)]
 mod cutover_tests;
@@ -41,7 +45,11 @@ mod decisions_tests;
 mod plan_world;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worked_tests;
 
+pub use calls::Calls;
+pub use compact::{Compact, SmallValue};
 pub use decide::{Decision, Input, WantedObject, decide};
 pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};

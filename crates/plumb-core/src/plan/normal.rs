@@ -3,6 +3,7 @@
 //! What equals absent is left out (empties, documented defaults), lists whose order means nothing are sorted, one name
 //! stands for all aliases. Comparing works on normal forms, and the hash in the mark is of one.
 
+use super::worked::{self, Work};
 use plumb_model::schema::{Field, Rules, Shape};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -30,11 +31,22 @@ pub fn modelled(rules: &Rules, field: &Field, value: &Value) -> Value {
 
 /// The hash of a spec in the mark: 8 characters, of the normal form without what is written by calls of its own.
 pub fn identity(rules: &Rules, spec: &Value) -> String {
-    let mut normal = normal(rules, spec);
-    if let (Shape::Object(object), Value::Object(map)) = (&rules.root.shape, &mut normal) {
-        map.retain(|k, _| rules.of(*object).members.get(k).is_some_and(|f| !f.rule.apart));
+    identity_of_normal(rules, &normal(rules, spec))
+}
+
+/// The same, of a spec that is in normal form.
+pub fn identity_of_normal(rules: &Rules, normal: &Value) -> String {
+    worked::count(Work::Identity);
+    let (Shape::Object(object), Value::Object(map)) = (&rules.root.shape, normal) else {
+        return hash(normal)[..8].to_owned();
+    };
+    let members = &rules.of(*object).members;
+    let is_told = |key: &String| members.get(key).is_some_and(|field| !field.rule.apart);
+    if map.keys().all(is_told) {
+        return hash(normal)[..8].to_owned();
     }
-    hash(&normal)[..8].to_owned()
+    let told = map.iter().filter(|(key, _)| is_told(key)).map(|(key, value)| (key.clone(), value.clone()));
+    hash(&Value::Object(told.collect()))[..8].to_owned()
 }
 
 /// The normal form of a value at a place; `None` when it equals absent.
@@ -159,7 +171,12 @@ pub fn hash(value: &Value) -> String {
 
 /// The SHA-256 of a text, as hexadecimal.
 pub fn hash_text(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+        }
+        hex
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Order: what has to be done before what.
 
+use super::live::LiveObject;
+use super::partial::mentioned;
+use super::worked::{self, Work};
 use super::{Action, Change};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The indices of resources so that each comes after those it refers to; otherwise in the given order. Loading has
 /// refused circles.
@@ -39,59 +41,143 @@ pub fn of_resources(resources: &[Resource]) -> Vec<usize> {
 
 /// Sets each change's `depends_on` to the changes that really have to be done first: those it refers to, and, before
 /// something is deleted, whatever live still uses it.
-pub fn link(changes: &mut [Change], touched: &BTreeMap<Address, &Value>) {
+pub fn link(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>) {
     let planned: BTreeSet<Address> = changes.iter().map(|c| c.address.clone()).collect();
     for change in changes.iter_mut() {
         change.depends_on.retain(|a| planned.contains(a));
         change.depends_on.sort();
         change.depends_on.dedup();
     }
-    let deletes: Vec<(usize, String)> = changes
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| c.action == Action::Delete)
-        .filter_map(|(i, c)| Some((i, c.id.clone()?)))
-        .collect();
-    for (index, id) in deletes {
-        let users: Vec<Address> = changes
-            .iter()
-            .enumerate()
-            .filter(|(i, c)| *i != index && touched.get(&c.address).is_some_and(|live| mentions(live, &id)))
-            .map(|(_, c)| c.address.clone())
-            .collect();
+    let users = users(changes, touched);
+    if users.is_empty() {
+        return;
+    }
+    let mut links = ChangeLinks::new(changes, &users);
+    for (deleted, users) in users {
         for user in users {
-            let me = changes[index].address.clone();
             // Two objects that use each other: either may go first.
-            if !reaches(changes, &user, &me) {
-                changes[index].depends_on.push(user);
+            if links.add(deleted, user) {
+                let user = changes[user].address.clone();
+                changes[deleted].depends_on.push(user);
             }
         }
-        changes[index].depends_on.sort();
+        changes[deleted].depends_on.sort();
     }
 }
 
-fn mentions(live: &Value, id: &str) -> bool {
-    match live {
-        Value::String(s) => s == id,
-        Value::Number(n) => n.to_string() == id,
-        Value::Array(items) => items.iter().any(|v| mentions(v, id)),
-        Value::Object(map) => map.values().any(|v| mentions(v, id)),
-        _ => false,
+/// By each delete, the other changes whose live objects mention its id; all by their places in the list.
+fn users(changes: &[Change], touched: &BTreeMap<Address, &LiveObject>) -> BTreeMap<usize, Vec<usize>> {
+    let mut deletes: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, change) in changes.iter().enumerate().filter(|(_, c)| c.action == Action::Delete) {
+        if let Some(id) = &change.id {
+            deletes.entry(id).or_default().push(index);
+        }
+    }
+    let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    if deletes.is_empty() {
+        return users;
+    }
+    for (index, change) in changes.iter().enumerate() {
+        let Some(live) = touched.get(&change.address) else { continue };
+        mentioned(&live.seen.spec(), &mut |id| {
+            worked::count(Work::Links);
+            for delete in deletes.get(id).into_iter().flatten().filter(|delete| **delete != index) {
+                let users = users.entry(*delete).or_default();
+                if users.last() != Some(&index) {
+                    users.push(index);
+                }
+            }
+        });
+    }
+    users
+}
+
+/// What has to be done before what, by places in the list of changes.
+struct ChangeLinks {
+    /// By each change, those that it waits for.
+    before: Vec<Vec<usize>>,
+    /// By each change, the circle that it would be in if every delete waited for every user; its own where it is in none.
+    circles: Vec<usize>,
+}
+
+impl ChangeLinks {
+    fn new(changes: &[Change], users: &BTreeMap<usize, Vec<usize>>) -> ChangeLinks {
+        let places: HashMap<&Address, usize> = changes.iter().enumerate().rev().map(|(i, c)| (&c.address, i)).collect();
+        let place = |address: &Address| places.get(address).copied();
+        let before: Vec<Vec<usize>> = changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect();
+        let mut all = before.clone();
+        users.iter().for_each(|(deleted, users)| all[*deleted].extend(users));
+        ChangeLinks { before, circles: circles(&all) }
+    }
+
+    /// Has one change wait for another, unless that one waits for it already; whether it does now.
+    fn add(&mut self, waits: usize, first: usize) -> bool {
+        let is_added = self.circles[waits] != self.circles[first] || !self.reaches(first, waits);
+        if is_added {
+            self.before[waits].push(first);
+        }
+        is_added
+    }
+
+    /// Whether a change waits for another one, be it by way of others. Both are in one circle, and so is all that is between.
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        let mut seen = HashSet::from([from]);
+        let mut stack = vec![from];
+        while let Some(at) = stack.pop() {
+            worked::count(Work::Links);
+            if at == to {
+                return true;
+            }
+            let inside = self.before[at].iter().filter(|next| self.circles[**next] == self.circles[to]);
+            stack.extend(inside.filter(|next| seen.insert(**next)));
+        }
+        false
     }
 }
 
-fn reaches(changes: &[Change], from: &Address, to: &Address) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut stack = vec![from];
-    while let Some(at) = stack.pop() {
-        if at == to {
-            return true;
-        }
-        if seen.insert(at)
-            && let Some(change) = changes.iter().find(|c| c.address == *at)
-        {
-            stack.extend(&change.depends_on);
+/// Numbers the circles of a graph: two nodes have one number when each is reached from the other. Linear in nodes and edges.
+fn circles(edges: &[Vec<usize>]) -> Vec<usize> {
+    const NEW: usize = usize::MAX;
+    let (mut order, mut low, mut circles) = (vec![NEW; edges.len()], vec![NEW; edges.len()], vec![NEW; edges.len()]);
+    let (mut met, mut open) = (0, Vec::new());
+    for start in 0..edges.len() {
+        // An explicit stack: a chain may be as long as there are changes.
+        let mut way: Vec<(usize, usize)> = Vec::from_iter((order[start] == NEW).then_some((start, 0)));
+        while let Some((at, next)) = way.pop() {
+            worked::count(Work::Links);
+            if next == 0 {
+                (order[at], low[at]) = (met, met);
+                met += 1;
+                open.push(at);
+            }
+            match edges[at].get(next) {
+                Some(&to) => {
+                    way.push((at, next + 1));
+                    if order[to] == NEW {
+                        way.push((to, 0));
+                    } else if circles[to] == NEW {
+                        low[at] = low[at].min(order[to]);
+                    }
+                }
+                None => {
+                    if low[at] == order[at] {
+                        while let Some(one) = open.pop() {
+                            circles[one] = at;
+                            if one == at {
+                                break;
+                            }
+                        }
+                    }
+                    if let Some((above, _)) = way.last() {
+                        low[*above] = low[*above].min(low[at]);
+                    }
+                }
+            }
         }
     }
-    false
+    circles
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

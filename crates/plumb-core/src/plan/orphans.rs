@@ -1,5 +1,6 @@
 //! What is owned and no manifest asks for any more.
 
+use super::compact::SmallValue;
 use super::context::PlanContext;
 use super::decide::WantedObject;
 use super::earlier::Baseline;
@@ -56,13 +57,13 @@ fn decide_one<'a>(
         return ResourceVerdict::refused(blocked);
     }
     let rules = kind.rules();
-    let sealed = context.sealed(&found.seen.spec);
+    let seen = found.seen.whole();
+    let sealed = context.sealed(&seen.spec);
     let live = normal::normal(rules, &sealed);
     let unknown = UnknownMembers::of(rules, &sealed, &context.supplied, &[]);
-    let step =
-        Step { verb: Verb::Delete, live: Some(&found.seen), body: &Value::Null, changed: &[], now: context.input.now };
+    let step = Step { verb: Verb::Delete, live: Some(&seen), body: &Value::Null, changed: &[], now: context.input.now };
     let calls = match kind.calls(&step) {
-        Ok(calls) => calls,
+        Ok(calls) => calls.into(),
         Err(e) => return ResourceVerdict::refused(Blocked::new(address, e.0)),
     };
     let (impacts, disrupts) = Impact::split(kind.impact(&step));
@@ -83,8 +84,8 @@ fn decide_one<'a>(
     let earlier = context.input.baselines.secrets(address, &context.earlier);
     ResourceVerdict {
         changes: vec![change],
-        live: Some(&found.seen.spec),
-        wanted: Some(WantedObject { live: Some(live), unknown, earlier, ..WantedObject::default() }),
+        live: Some(found),
+        wanted: Some(WantedObject { live: Some(SmallValue::from(&live)), unknown, earlier, ..WantedObject::default() }),
         ..Default::default()
     }
 }
@@ -112,7 +113,7 @@ fn refuse(
         );
         return Some(Blocked::new(address, reason).with_remedy(remedy));
     }
-    let unread = unread_part(kind, found).map(|why| format!("{why}; it is not deleted"));
+    let unread = unread_part(kind, &found.seen.whole()).map(|why| format!("{why}; it is not deleted"));
     let copy = || context.unread.no_delete(kind).map(|why| format!("{noun} {id} is not deleted: {why}"));
     unread.or_else(copy).map(|reason| Blocked::new(address, reason))
 }

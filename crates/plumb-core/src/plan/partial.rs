@@ -1,6 +1,7 @@
 //! A plan of a part of the manifests: what was selected, and what outside of it would keep an id that goes.
 
 use super::context::PlanContext;
+use super::live::LiveObject;
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, Guard, Selection};
 use crate::kinds::{Kind, Role, Whose};
@@ -122,8 +123,8 @@ fn dangling_of(context: &PlanContext<'_>, changes: &[Change]) -> Vec<Dangling> {
                     note(address, doomed);
                 }
             }
-            if let Some(spec) = live {
-                mentioned(spec, &mut |text| {
+            if let Some(live) = live {
+                mentioned(&live.seen.spec(), &mut |text| {
                     if let Some(doomed) = by_id.get(text) {
                         note(address, doomed);
                     }
@@ -143,11 +144,11 @@ fn manifests<'a>(context: &PlanContext<'a>) -> BTreeMap<Address, &'a Resource> {
 }
 
 /// This project's live objects of a kind, and what is live of each; `None` where that could not be read.
-fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn Kind) -> Vec<(Address, Option<&'a Value>)> {
+fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn Kind) -> Vec<(Address, Option<&'a LiveObject>)> {
     let desired = context.input.desired;
-    let mut all: Vec<(Address, Option<&'a Value>)> = Vec::new();
+    let mut all: Vec<(Address, Option<&'a LiveObject>)> = Vec::new();
     for (address, found) in context.owned.get(kind.name()).into_iter().flatten() {
-        all.extend(found.iter().map(|found| (address.clone(), Some(&found.seen.spec))));
+        all.extend(found.iter().map(|found| (address.clone(), Some(*found))));
     }
     for one in context.input.live.unreadable(kind.name()) {
         if let Whose::Marked(mark) = &one.whose
@@ -162,7 +163,7 @@ fn live_of<'a>(context: &PlanContext<'a>, kind: &'static dyn Kind) -> Vec<(Addre
     let taken = context.input.live.of(kind.name()).iter().filter(|found| found.mark.is_none());
     all.extend(taken.filter_map(|found| {
         let address = ids.get(found.seen.id.as_str())?;
-        Some(((*address).clone(), Some(&found.seen.spec)))
+        Some(((*address).clone(), Some(found)))
     }));
     all
 }
@@ -184,7 +185,7 @@ fn refuse(change: &Change, users: &[&Dangling]) -> Blocked {
 }
 
 /// Hands every text and number of a value on, as text.
-fn mentioned(value: &Value, hear: &mut dyn FnMut(&str)) {
+pub(super) fn mentioned(value: &Value, hear: &mut dyn FnMut(&str)) {
     match value {
         Value::String(text) => hear(text),
         Value::Number(number) => hear(&number.to_string()),

@@ -39,14 +39,18 @@ fn pool() -> LiveObject {
     // Another machine type: that cannot be changed in place.
     let spec = json!({"instance_pool_name": "workers", "node_type_id": "i3.2xlarge"});
     let mark = Some(owner("bau", "DatabricksInstancePool", "workers"));
-    LiveObject { seen: Observed { id: POOL.into(), spec, ..Observed::default() }, mark, released: None }
+    LiveObject { seen: Observed { id: POOL.into(), spec, ..Observed::default() }.into(), mark, released: None }
 }
 
 fn job(id: &str, mark: Mark, pool: &str) -> LiveObject {
     let cluster = json!({"spark_version": "15.4.x-scala2.12", "num_workers": 1, "instance_pool_id": pool});
     let task = json!({"task_key": "main", "notebook_task": {"notebook_path": "/x"}, "new_cluster": cluster});
     let spec = json!({"name": mark.owner.address.name, "tasks": [task]});
-    LiveObject { seen: Observed { id: id.into(), spec, ..Observed::default() }, mark: Some(mark), released: None }
+    LiveObject {
+        seen: Observed { id: id.into(), spec, ..Observed::default() }.into(),
+        mark: Some(mark),
+        released: None,
+    }
 }
 
 fn mine(name: &str) -> Mark {
@@ -140,8 +144,9 @@ fn nothing_is_left_behind_by_a_plan_that_has_it_all_or_that_lets_nothing_go() {
     assert_eq!((both.partial.unwrap().dangling, both.blocked.len(), both.changes.len()), (vec![], 0, 2));
     // An update keeps the id.
     let mut kept = old.clone();
-    kept.kinds.get_mut("DatabricksInstancePool").unwrap()[0].seen.spec =
-        json!({"instance_pool_name": "workers", "node_type_id": "i3.xlarge", "max_capacity": 3});
+    let pool = &mut kept.kinds.get_mut("DatabricksInstancePool").unwrap()[0].seen;
+    let changed = json!({"instance_pool_name": "workers", "node_type_id": "i3.xlarge", "max_capacity": 3});
+    pool.edit(|seen| seen.spec = changed);
     let part = plan(&desired, &kept, &only("workers"));
     assert_eq!(part.changes[0].action, Action::Update);
     assert_eq!((part.partial.unwrap().dangling, part.blocked.len()), (vec![], 0));

@@ -3,6 +3,7 @@
 use plumb_model::address::Address;
 use plumb_model::schema::{Field, Rules, Shape};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const OPEN: &str = "${resources.";
@@ -10,10 +11,22 @@ const OPEN_INTEGER: &str = "${integer.resources.";
 
 /// Fills in the ids that are known. Where a whole number has to stand, a known id becomes one, and an unknown one is
 /// marked so that it will (`${integer.resources.…}`).
-pub fn fill(rules: &Rules, value: &Value, ids: &BTreeMap<Address, String>) -> Value {
+pub fn fill<'v>(rules: &Rules, value: &'v Value, ids: &BTreeMap<Address, String>) -> Cow<'v, Value> {
+    if !refers(value) {
+        return Cow::Borrowed(value);
+    }
     let mut value = value.clone();
     walk(rules, Some(&rules.root), &mut value, ids);
-    value
+    Cow::Owned(value)
+}
+
+fn refers(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(OPEN),
+        Value::Array(items) => items.iter().any(refers),
+        Value::Object(map) => map.values().any(refers),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn walk(rules: &Rules, field: Option<&Field>, value: &mut Value, ids: &BTreeMap<Address, String>) {

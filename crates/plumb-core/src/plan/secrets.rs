@@ -19,7 +19,14 @@ pub fn seal(rules: &Rules, value: &Value, vault: &mut Vault) -> Value {
 
 /// Makes known whatever stands at a place that the rules call secret.
 pub fn learn(rules: &Rules, value: &Value, vault: &mut Vault) {
-    walk(rules, &rules.root, &mut value.clone(), vault);
+    places(rules, &rules.root, value, &mut |secret| drop(vault.seal(secret)));
+}
+
+/// Whether any text stands at a place that the rules call secret.
+pub fn has_places(rules: &Rules, value: &Value) -> bool {
+    let mut has = false;
+    places(rules, &rules.root, value, &mut |_| has = true);
+    has
 }
 
 /// Hides a live value where the manifest wants a secret: most likely it is the one before.
@@ -49,16 +56,13 @@ pub fn holds(value: &Value) -> bool {
     }
 }
 
-fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
+/// Hands on every text at a place that the rules call secret and that is not sealed yet.
+fn places(rules: &Rules, field: &Field, value: &Value, hear: &mut dyn FnMut(&str)) {
     match field.rule.secret {
-        Some(Secret::Value) => return seal_strings(value, vault),
+        Some(Secret::Value) => return texts(value, hear),
         Some(Secret::ByName) => {
-            if let Value::Object(map) = value {
-                for (_, entry) in map.iter_mut().filter(|(k, v)| is_credential(k, v)) {
-                    seal_strings(entry, vault);
-                }
-            }
-            return;
+            let entries = value.as_object().into_iter().flatten();
+            return entries.filter(|(k, v)| is_credential(k, v)).for_each(|(_, entry)| texts(entry, hear));
         }
         None => {}
     }
@@ -66,25 +70,21 @@ fn walk(rules: &Rules, field: &Field, value: &mut Value, vault: &mut Vault) {
         (Shape::Object(object), Value::Object(map)) => {
             for (key, entry) in map {
                 if let Some(member) = rules.of(*object).members.get(key) {
-                    walk(rules, member, entry, vault);
+                    places(rules, member, entry, hear);
                 }
             }
         }
-        (Shape::Map(entry), Value::Object(map)) => {
-            map.iter_mut().for_each(|(_, value)| walk(rules, entry, value, vault));
-        }
-        (Shape::List(item), Value::Array(items)) => {
-            items.iter_mut().for_each(|value| walk(rules, item, value, vault));
-        }
+        (Shape::Map(entry), Value::Object(map)) => map.values().for_each(|value| places(rules, entry, value, hear)),
+        (Shape::List(item), Value::Array(items)) => items.iter().for_each(|value| places(rules, item, value, hear)),
         _ => {}
     }
 }
 
-fn seal_strings(value: &mut Value, vault: &mut Vault) {
+fn texts(value: &Value, hear: &mut dyn FnMut(&str)) {
     match value {
-        Value::String(s) if !s.is_empty() && !Vault::is_token(s) => *s = vault.seal(s),
-        Value::Array(items) => items.iter_mut().for_each(|v| seal_strings(v, vault)),
-        Value::Object(map) => map.iter_mut().for_each(|(_, v)| seal_strings(v, vault)),
+        Value::String(text) if !text.is_empty() && !Vault::is_token(text) => hear(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, hear)),
+        Value::Object(map) => map.values().for_each(|item| texts(item, hear)),
         _ => {}
     }
 }

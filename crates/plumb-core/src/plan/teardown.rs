@@ -27,13 +27,14 @@ impl<'a> PlanContext<'a> {
         let matched: Vec<(&LiveObject, Old)> = self.matched(resource, teardown);
         // What the gates look at is read once: reports may be long, and things many.
         let known = self.known(resource, teardown);
+        let first = teardown.kind.goes_after().and_then(|after| self.going_first(after.kind));
         for (found, old) in &matched {
             if let Some(other) = self.also_matched_by(resource, old) {
                 let (reason, remedy) = (format!("{other} matches it too"), "let one manifest match it".into());
                 verdict.blocked.push(refuse(resource, old, reason, remedy));
                 continue;
             }
-            let known = Known { before: self.before(resource, teardown, old), ..known.clone() };
+            let known = Known { before: self.before(resource, teardown, old, first.as_deref()), ..known.clone() };
             self.one(&mut verdict, resource, teardown, (found, old), &known);
         }
         let may_match = |id: &str, name: &str| teardown.spec.matches.may_match(id, name);
@@ -49,7 +50,7 @@ impl<'a> PlanContext<'a> {
 
     fn matched(&self, resource: &Resource, teardown: &TeardownManifest) -> Vec<(&'a LiveObject, Old)> {
         let all = self.input.live.of(resource.kind.name()).iter();
-        all.filter_map(|found| Some((found, teardown.kind.old(&found.seen)?)))
+        all.filter_map(|found| Some((found, teardown.kind.old(&found.seen.whole())?)))
             .filter(|(_, old)| teardown.is_about(old))
             .collect()
     }
@@ -106,7 +107,7 @@ impl<'a> PlanContext<'a> {
             None => {}
         }
         // What goes for good is made again by whoever keeps a description of it.
-        if let Some(tool) = resource.kind.managed_by(&found.seen).filter(|_| decided.stage == Stage::Due) {
+        if let Some(tool) = found.seen.managed_by(resource.kind).filter(|_| decided.stage == Stage::Due) {
             let message = format!("{}: {} it there, or it is made again", tool.says(), teardown.kind.ending().verb());
             verdict.note(&address_of(&resource.address, &old.id), message);
         }
@@ -146,7 +147,8 @@ impl<'a> PlanContext<'a> {
         let action = if because == TagReason::Kept { Action::Release } else { Action::Mark };
         let reason = reason(because, doubt, back);
         let verb = Verb::Update;
-        let step = Step { verb, live: Some(&found.seen), body: &body, changed: &[], now: self.input.now };
+        let seen = found.seen.whole();
+        let step = Step { verb, live: Some(&seen), body: &body, changed: &[], now: self.input.now };
         self.teardown_change(resource, action, old, &step, fields, (reason, Vec::new()))
     }
 
@@ -158,7 +160,8 @@ impl<'a> PlanContext<'a> {
         old: &Old,
     ) -> Result<Change, Blocked> {
         let verb = Verb::Delete;
-        let step = Step { verb, live: Some(&found.seen), body: &Value::Null, changed: &[], now: self.input.now };
+        let seen = found.seen.whole();
+        let step = Step { verb, live: Some(&seen), body: &Value::Null, changed: &[], now: self.input.now };
         let impacts = impacts(teardown.kind, old);
         let reason = "every gate holds".to_owned();
         self.teardown_change(resource, Action::Terminate, old, &step, Vec::new(), (reason, impacts))
@@ -184,7 +187,7 @@ impl<'a> PlanContext<'a> {
             disrupts,
             fields,
             source: self.said(resource, "desired"),
-            calls,
+            calls: calls.into(),
             read: Some(normal::hash(&basis(old, action == Action::Terminate))),
             ..Change::new(address, action)
         })
@@ -237,7 +240,7 @@ impl<'a> PlanContext<'a> {
             return Starts::Unknown("Airflow was not read".into());
         }
         let live = if resource.kind.is_external(&resource.spec) {
-            self.input.live.of(resource.kind.name()).iter().find(|f| f.is_called_as(resource.kind, &resource.spec))
+            self.lookup.called_as(resource.kind, &resource.spec).first().copied()
         } else {
             match self.owned.get(resource.kind.name()).and_then(|o| o.get(&resource.address)).map(Vec::as_slice) {
                 Some([one]) => Some(*one),
@@ -245,14 +248,15 @@ impl<'a> PlanContext<'a> {
                 Some(_) => return Starts::Unknown("several DAGs carry its mark".into()),
             }
         };
+        let seen = live.map(|found| found.seen.whole());
         if let Some(one) = self.unread.stands_for(resource).filter(|_| live.is_none()) {
             return Starts::Unknown(format!("it could not be read: {one}"));
         }
-        if let Some(why) = live.and_then(|found| unread_part(resource.kind, found)) {
+        if let Some(why) = seen.as_ref().and_then(|seen| unread_part(resource.kind, seen)) {
             return Starts::Unknown(why);
         }
         let is_external = resource.kind.is_external(&resource.spec);
-        starts(kind, self.spec_of(resource), live.map(|found| &found.seen.spec), is_external)
+        starts(kind, self.spec_of(resource), seen.as_ref().map(|seen| &seen.spec), is_external)
     }
 
     /// The migrations that name a manifest among the old.
@@ -262,11 +266,23 @@ impl<'a> PlanContext<'a> {
         self.input.desired.resources.iter().filter(names)
     }
 
-    /// What has to go before one thing: what the same migrations name of the kind that goes first, and what uses it.
-    fn before(&self, resource: &Resource, teardown: &TeardownManifest, old: &Old) -> Option<Vec<String>> {
-        let GoesAfter { kind, uses } = teardown.kind.goes_after()?;
+    /// Everything live of a kind that goes before others.
+    fn going_first(&self, kind: &str) -> Option<Vec<Old>> {
         let first = kinds::teardown::find(kind)?;
-        let live = || self.input.live.of(kind).iter().filter_map(|found| first.old(&found.seen));
+        Some(self.input.live.of(kind).iter().filter_map(|found| first.old(&found.seen.whole())).collect())
+    }
+
+    /// What has to go before one thing: what the same migrations name of the kind that goes first, and what uses it.
+    fn before(
+        &self,
+        resource: &Resource,
+        teardown: &TeardownManifest,
+        old: &Old,
+        first: Option<&[Old]>,
+    ) -> Option<Vec<String>> {
+        let GoesAfter { kind, uses } = teardown.kind.goes_after()?;
+        let first = first?;
+        let live = || first.iter().cloned();
         let named = |old: Old| format!("{} \"{}\"", old.id, old.name);
         let using = live().filter(|user| uses.is_some_and(|uses| uses(user, old)));
         let mut before: Vec<String> = using.map(named).collect();

@@ -346,7 +346,7 @@ fn what_could_not_be_read_is_neither_made_again_nor_deleted() {
 fn a_part_that_could_not_be_read_holds_up_its_object() {
     let with = |edit: &dyn Fn(&mut crate::kinds::Observed), manifests: &str| {
         let mut world = World::of(manifests).with_pool("p-1", "x", OWN);
-        world.live.kinds.get_mut(POOL).unwrap().iter_mut().for_each(|found| edit(&mut found.seen));
+        world.live.kinds.get_mut(POOL).unwrap().iter_mut().for_each(|found| found.seen.edit(edit));
         world.says()
     };
     for (what, edit, is_read) in [

@@ -1,12 +1,11 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
-use super::{DecisionPlace, Estimate, Partial};
+use super::{Calls, DecisionPlace, Estimate, Partial};
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
 use crate::manifest::DecisionCount;
 use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
-use plumb_model::call::Call;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -151,7 +150,7 @@ pub struct Change {
     /// The requests, as method and path.
     #[serde(serialize_with = "as_lines")]
     #[schemars(with = "Vec<String>")]
-    pub calls: Vec<Call>,
+    pub calls: Calls,
     /// The same requests phase by phase, of a wave.
     #[serde(skip)]
     pub cutover: Option<Box<CutoverCalls>>,
@@ -182,7 +181,7 @@ impl Change {
             moved_from: None,
             source: None,
             digest: String::new(),
-            calls: Vec::new(),
+            calls: Calls::default(),
             cutover: None,
             read: None,
             shown_read: None,
@@ -190,8 +189,8 @@ impl Change {
     }
 }
 
-fn as_lines<S: serde::Serializer>(calls: &[Call], s: S) -> Result<S::Ok, S::Error> {
-    s.collect_seq(calls.iter().map(Call::line))
+fn as_lines<S: serde::Serializer>(calls: &Calls, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(calls.lines())
 }
 
 /// One field that differs.

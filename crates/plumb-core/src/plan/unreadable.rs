@@ -11,8 +11,8 @@
 //!   replaced. An unread object that is known to be somebody else's, or nobody's, stands in the way of no delete.
 
 use super::context::PlanContext;
-use super::live::{Live, LiveObject};
-use super::matching::{ObjectMatch, Unmatched};
+use super::live::Live;
+use super::matching::Unmatched;
 use super::verdict::ReferenceIds;
 use super::{Blocked, Note};
 use crate::kinds::{Kind, Observed, Unreadable, Whose};
@@ -239,13 +239,12 @@ pub(super) fn refuse_reference(resource: &Resource, missing: &Address, ids: &Ref
 pub(super) fn part_is_unread(
     context: &PlanContext<'_>,
     resource: &Resource,
-    found: &ObjectMatch<'_>,
+    found: Option<&Observed>,
 ) -> Option<Blocked> {
-    let found = found.object();
     let part = found.and_then(|found| unread_part(resource.kind, found));
     let named = || {
         let in_spec = |spec: &Value| context.unread.named_in(spec);
-        let one = in_spec(&resource.spec).or_else(|| in_spec(&found?.seen.spec))?;
+        let one = in_spec(&resource.spec).or_else(|| in_spec(&found?.spec))?;
         Some(format!("it names what could not be read: {one}"))
     };
     let reason = part.or_else(named)?;
@@ -280,15 +279,15 @@ pub(super) fn refuse_unread(live: &Live, resource: &Resource, may_match: impl Fn
 const REMEDY: &str = "look at it in the service itself: its answer is not what its API promises";
 
 /// Why what was found of an object is not the whole of it.
-pub(super) fn unread_part(kind: &dyn Kind, found: &LiveObject) -> Option<String> {
-    let what = || format!("{} {}", kind.noun(), found.seen.id);
-    if let Some(why) = &found.seen.unread {
+pub(super) fn unread_part(kind: &dyn Kind, seen: &Observed) -> Option<String> {
+    let what = || format!("{} {}", kind.noun(), seen.id);
+    if let Some(why) = &seen.unread {
         return Some(format!("{} could not be read whole: {why}", what()));
     }
     if kind.loose() == ["*"] {
         return None;
     }
-    let (path, wanted) = misfit(kind.rules(), &kind.rules().root, &found.seen.spec)?;
+    let (path, wanted) = misfit(kind.rules(), &kind.rules().root, &seen.spec)?;
     let is_loose = kind.loose().iter().any(|member| path.top() == Some(member));
     (!is_loose).then(|| format!("{} could not be read: its `{path}` is no {wanted}", what()))
 }

@@ -2,6 +2,7 @@
 
 use super::context::PlanContext;
 use super::decide::WantedObject;
+use super::live::LiveObject;
 use super::matching::{ObjectMatch, Unmatched};
 use super::unknown::{self, Member};
 use super::{Action, Blocked, Change, Note, unreadable};
@@ -10,7 +11,6 @@ use crate::kinds::Kind;
 use crate::manifest::Resource;
 use crate::teardown::PendingTeardown;
 use plumb_model::address::Address;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is decided of one resource: at most a change, why it may not be done, and what is worth knowing of it.
@@ -31,7 +31,7 @@ pub(super) struct ResourceVerdict<'a> {
     /// What its spec does not model and stays.
     pub kept: Vec<Member>,
     /// What its live object looks like, if there is a change: deletes are ordered by it.
-    pub live: Option<&'a Value>,
+    pub live: Option<&'a LiveObject>,
     pub wanted: Option<WantedObject>,
     /// Whether it has live values that the service may have chosen.
     pub chosen: bool,
@@ -76,7 +76,7 @@ pub(super) struct Collected<'a> {
     pub ids: ReferenceIds,
     pub claims: Claims,
     /// What the live objects of changes look like, to order deletes by.
-    pub touched: BTreeMap<Address, &'a Value>,
+    pub touched: BTreeMap<Address, &'a LiveObject>,
     pub wanted: BTreeMap<Address, WantedObject>,
     pub chosen: BTreeSet<Address>,
     pub changes: Vec<Change>,

@@ -1,0 +1,61 @@
+//! Which live objects are this project's, told one by one as pages come.
+
+use plumb_core::kinds::{self, Kind};
+use plumb_core::manifest::{Desired, Resource};
+use plumb_core::plan::{LiveObject, Selection};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// Objects of which a listing left something out, by kind and id, with the specs of their manifests.
+pub(super) type OpenDetails<'a> = BTreeMap<&'static str, HashMap<String, Option<&'a Value>>>;
+
+/// The manifests that are selected, by what tells that an object is theirs.
+pub(super) struct Wanted<'a> {
+    project: &'a str,
+    target: String,
+    /// By kind and name, now or before. `None`: it is not selected.
+    names: HashMap<(&'a str, &'a str), Option<&'a Resource>>,
+    /// By kind and id.
+    adopted: HashMap<(&'a str, &'a str), &'a Value>,
+    is_whole: bool,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn new(desired: &'a Desired, selection: &Selection) -> Wanted<'a> {
+        let mut wanted = Wanted {
+            project: &desired.project.name,
+            target: desired.mark_target(),
+            names: HashMap::new(),
+            adopted: HashMap::new(),
+            is_whole: selection.is_whole(),
+        };
+        for resource in &desired.resources {
+            let selected = selection.has(resource).then_some(resource);
+            let kind = resource.address.kind.as_str();
+            for name in [&resource.address.name].into_iter().chain(&resource.previous_names) {
+                wanted.names.entry((kind, name)).or_insert(selected);
+            }
+            if let (Some(id), Some(resource)) = (&resource.adopt, selected) {
+                wanted.adopted.insert((resource.kind.name(), id), &resource.spec);
+            }
+        }
+        wanted
+    }
+
+    /// Whether an object is to be read whole, and the spec of its manifest: by mark, by a former name, by `adopt`. There is
+    /// none for an orphan, which no manifest speaks of any more.
+    pub fn of(&self, kind: &dyn Kind, found: &LiveObject) -> Option<Option<&'a Value>> {
+        if let Some(spec) = self.adopted.get(&(kind.name(), found.seen.id.as_str())) {
+            return Some(Some(spec));
+        }
+        let owner = &found.mark.as_ref()?.owner;
+        let is_ours = owner.project == self.project && owner.target == self.target;
+        if !is_ours || owner.address.kind != kind.name() || kind.role() != kinds::Role::Object {
+            return None;
+        }
+        match self.names.get(&(kind.name(), owner.address.name.as_str())) {
+            Some(selected) => selected.map(|resource| Some(&resource.spec)),
+            None => self.is_whole.then_some(None),
+        }
+    }
+}
