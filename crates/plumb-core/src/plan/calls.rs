@@ -25,9 +25,14 @@ impl Calls {
             .map(|(call, body)| Call { body: body.as_ref().map(|body| body.value().into_owned()), ..call.clone() })
     }
 
+    /// Each without its body: for what depends on methods and paths alone.
+    pub fn heads(&self) -> impl Iterator<Item = &Call> {
+        self.0.iter().map(|(call, _)| call)
+    }
+
     /// Each as method and path.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(call, _)| call.line())
+        self.heads().map(Call::line)
     }
 }
 

@@ -37,8 +37,8 @@ pub fn estimate(changes: &[Change], pace: impl Fn(System) -> Pace) -> Option<Est
         }
     };
     for change in changes {
-        change.calls.iter().for_each(&mut count);
-        if let (Some(_), Some(call)) = (&change.id, change.calls.first()) {
+        change.calls.heads().for_each(&mut count);
+        if let (Some(_), Some(call)) = (&change.id, change.calls.heads().next()) {
             count(&Call::get(call.system, "/"));
         }
     }
@@ -61,7 +61,7 @@ mod tests {
         let address = |n: usize| Address { kind: "DatabricksJob".into(), name: format!("j{n}") };
         let one = |n| Change {
             id: id.map(str::to_owned),
-            calls: calls.to_vec(),
+            calls: calls.to_vec().into(),
             ..Change::new(address(n), if id.is_some() { Action::Update } else { Action::Create })
         };
         (0..count).map(one).collect()
