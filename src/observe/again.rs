@@ -2,7 +2,7 @@
 
 use super::{complete_one, read_all};
 use crate::services::{self, Services};
-use plumb_core::kinds::{Details, Kind, Unreadable, Whose};
+use plumb_core::kinds::{Details, Kind, Observed, Unreadable, Whose};
 use plumb_core::plan::LiveObject;
 use plumb_model::call::ServiceError;
 use serde_json::Value;
@@ -51,6 +51,17 @@ pub(super) async fn read_one(
     let details = read_all(services, reads).await?;
     complete_one(kind, &mut found, wanted, &details, facts.get("me").and_then(Value::as_str));
     Ok(Some(Ok(found)))
+}
+
+/// A row of a listing as the whole object that [`read_again`] would show, unless the listing leaves something of it out: then
+/// the object has to be read.
+pub fn whole_row(kind: &dyn Kind, seen: Observed, wanted: Option<&Value>) -> Option<LiveObject> {
+    let mut found = LiveObject::of(kind, seen);
+    if !kind.details(&found.seen, wanted).is_empty() {
+        return None;
+    }
+    complete_one(kind, &mut found, wanted, &[], None);
+    (!found.seen.partial && found.seen.unread.is_none()).then_some(found)
 }
 
 fn unexpected(id: &str, why: &str) -> ServiceError {

@@ -16,7 +16,7 @@ pub mod under_way;
 pub mod waves;
 
 pub use activity::activity;
-pub use again::{Finished, find_marked, finish, read_again};
+pub use again::{Finished, find_marked, finish, read_again, whole_row};
 
 use crate::services::{self, Services};
 use plumb_core::kinds::{Details, Kind, Unreadable, Whose};

@@ -175,17 +175,53 @@ pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, ServiceEr
         return by_offset(service, &read.call, Offsets { limit, items, id }).await;
     }
     let mut pages = Vec::new();
-    let mut call = read.call.clone();
-    let mut seen = HashSet::new();
-    loop {
+    let mut reader = PageReader::new(read);
+    while let Some(page) = reader.next(service).await? {
+        pages.push(page);
+    }
+    Ok(pages)
+}
+
+/// Reads the pages of a listing by tokens one by one: for those who may know enough before the last one. What was not read
+/// is not absent.
+pub struct PageReader {
+    /// The call of the next page; `None` after the last one.
+    next: Option<Call>,
+    paging: Paging,
+    tokens: HashSet<String>,
+    pages: usize,
+}
+
+impl PageReader {
+    /// A reader that begins at the first page. A listing by offset is read as its first page alone.
+    pub fn new(read: &Read) -> PageReader {
+        PageReader { next: Some(read.call.clone()), paging: read.paging, tokens: HashSet::new(), pages: 0 }
+    }
+
+    /// Whether every page was read.
+    pub fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// How many pages were asked for, the failing one included.
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// The next page; `None` when there are no more. A page that fails is asked for again by the next call.
+    pub async fn next(&mut self, service: &dyn Service) -> Result<Option<Value>, ServiceError> {
+        let Some(mut call) = self.next.clone() else { return Ok(None) };
+        self.pages += 1;
         let answer = service.send(&call).await?;
-        let status = answer.status;
+        let (status, page) = (answer.status, answer.body);
         let odd = |why: &str| odd_answer(&call, status, why);
-        if !answer.body.is_object() {
+        if !page.is_object() {
             return Err(odd("the answer is empty or no object, so it cannot be told from an empty listing"));
         }
-        pages.push(answer.body);
-        let (Paging::Token { param, next }, Some(page)) = (read.paging, pages.last()) else { return Ok(pages) };
+        let Paging::Token { param, next } = self.paging else {
+            self.next = None;
+            return Ok(Some(page));
+        };
         let token = match page.pointer(next) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(token)) => token.clone(),
@@ -196,17 +232,20 @@ pub async fn read(service: &dyn Service, read: &Read) -> Result<Pages, ServiceEr
             if page.get("has_more") == Some(&Value::Bool(true)) {
                 return Err(odd("it says that there is more, but not where"));
             }
-            return Ok(pages);
+            self.next = None;
+            return Ok(Some(page));
         }
-        if pages.len() >= MOST_PAGES {
+        if self.pages >= MOST_PAGES {
             return Err(odd(&format!("there are more than {MOST_PAGES} pages")));
         }
         let repeated = odd("the token of the next page came before, so the listing would never end");
         call.query.retain(|(name, _)| name != param);
         call.query.push((param.to_owned(), token.clone()));
-        if !seen.insert(token) {
+        if !self.tokens.insert(token) {
             return Err(repeated);
         }
+        self.next = Some(call);
+        Ok(Some(page))
     }
 }
 
