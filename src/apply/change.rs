@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 pub(super) enum Ran {
     Ended(Ended),
     /// Every call was accepted. What came of it is looked at later, with others: see [`verify`].
-    Written { id: String },
+    Written {
+        id: String,
+    },
 }
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
@@ -135,7 +137,12 @@ pub(super) async fn read_again(
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
-pub(super) fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
+pub(super) fn live_form(
+    shared: &Shared,
+    kind: &dyn Kind,
+    change: &Change,
+    found: &LiveObject,
+) -> (Value, UnknownMembers) {
     let vault = &shared.decision.vault;
     let mut own = vault.rekeyed(&Vault::default());
     secrets::learn(kind.rules(), &found.seen.spec, &mut own);

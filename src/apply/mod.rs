@@ -16,6 +16,7 @@ mod teardown;
 mod verify;
 
 use crate::services::Services;
+use change::Ran;
 pub use journal::Journal;
 use plumb_core::kinds::{Kind, Owner};
 use plumb_core::manifest::Desired;
@@ -25,7 +26,6 @@ use plumb_core::plan::secrets::Numbers;
 use plumb_core::plan::{Change, Decision, Live, LiveObject, WantedObject};
 use plumb_model::address::Address;
 use plumb_model::secrets::Hider;
-use change::Ran;
 use queue::{Queue, Turn};
 use serde_json::Value;
 use std::{
@@ -36,11 +36,11 @@ use std::{
     },
     time::Duration,
 };
-use verify::Written;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
 };
+use verify::Written;
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]

@@ -37,7 +37,7 @@ impl Written {
 /// Why it is not known whether something is as wanted.
 struct Unverified {
     why: String,
-    /// The service failed or was not reached: it would not have told of anything else either.
+    /// The service was not reached: it would not have told of anything else either.
     is_away: bool,
 }
 
@@ -49,7 +49,12 @@ impl From<String> for Unverified {
 
 impl From<ServiceError> for Unverified {
     fn from(fault: ServiceError) -> Self {
-        Unverified { why: fault.to_string(), is_away: fault.may_pass() }
+        // A 500 or a 404 of one object may be about that one alone.
+        let is_away = match &fault {
+            ServiceError::NotSent { .. } | ServiceError::Lost { .. } => true,
+            ServiceError::Refused { status, .. } => matches!(*status, 429 | 502 | 503 | 504),
+        };
+        Unverified { why: fault.to_string(), is_away }
     }
 }
 
@@ -181,15 +186,15 @@ async fn one_look(
                 Ok(seen) => Some(seen.id.clone()),
                 Err(unreadable) => unreadable.id.clone(),
             };
-            let Some((id, (index, was_so))) = id.and_then(|id| asked.get_key_value(&id)).map(|(id, at)| (id.clone(), *at))
+            let Some((id, (index, was_so))) =
+                id.and_then(|id| asked.get_key_value(&id)).map(|(id, at)| (id.clone(), *at))
             else {
                 continue;
             };
             let change = &shared.decision.plan.changes[index];
             let found = row.ok().and_then(|seen| observe::whole_row(kind, seen, shared.specs.get(&change.address)));
-            let is_so = found.is_some_and(|found| {
-                left_of(shared, change, kind, &id, &found).is_ok_and(|left| left.is_empty())
-            });
+            let is_so =
+                found.is_some_and(|found| left_of(shared, change, kind, &id, &found).is_ok_and(|left| left.is_empty()));
             // A row that comes twice holds as it came last: the object changed meanwhile.
             asked.insert(id, (index, is_so));
             left = left + usize::from(was_so) - usize::from(is_so);

@@ -106,7 +106,11 @@ impl Case {
                 }
                 Some("list") => {
                     let page = asked("page_token").map_or(0, |token| token.parse().unwrap());
-                    let look = if page == 0 { looks.fetch_add(1, Ordering::Relaxed) } else { looks.load(Ordering::Relaxed) - 1 };
+                    let look = if page == 0 {
+                        looks.fetch_add(1, Ordering::Relaxed)
+                    } else {
+                        looks.load(Ordering::Relaxed) - 1
+                    };
                     let rows: Vec<Value> =
                         store.iter().skip(page * ROWS).take(ROWS).map(|(id, settings)| job(*id, settings)).collect();
                     let more = store.len() > (page + 1) * ROWS;
@@ -200,7 +204,8 @@ async fn many_are_verified_by_pages_and_few_by_themselves() {
             let came = Case { verify, live, ..Case::new(jobs) }.run().await;
             assert_eq!((came.odd(), came.requests()), (vec![], requests), "{jobs} jobs, {verify:?}, live: {live}");
             for number in 0..jobs {
-                let told: Vec<&str> = came.told.iter().filter(|(of, _)| *of == name(number)).map(|(_, what)| *what).collect();
+                let told: Vec<&str> =
+                    came.told.iter().filter(|(of, _)| *of == name(number)).map(|(_, what)| *what).collect();
                 let looked_at_together = requests.0 > 0;
                 assert_eq!(told, if looked_at_together { vec!["written", "ended"] } else { vec!["ended"] });
             }

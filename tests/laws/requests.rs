@@ -150,6 +150,10 @@ async fn an_apply_of_many_jobs_asks_for_the_look_before_each_write_the_write_and
     assert_eq!(count(&log, |path| path == "/api/2.2/jobs/runs/list"), 1, "what runs, of all jobs at once");
     assert_eq!(count(&log, |path| path == "/api/2.2/jobs/get"), 200, "the look before each write, and no other");
     assert_eq!(count(&log, |path| path == "/api/2.2/jobs/reset"), 200);
-    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/list"), 2 + 2, "the plan's pages, and those to look what came");
+    assert_eq!(
+        count(&log, |path| path == "/api/2.2/jobs/list"),
+        2 + 2,
+        "the plan's pages, and those to look what came"
+    );
     assert!(log.len() <= 2 * 200 + 40, "{} requests", log.len());
 }

@@ -25,6 +25,8 @@ fn chance(seed: u64, what: &str, name: &str, of: u64) -> u64 {
 struct Meddled {
     world: Arc<World>,
     seed: u64,
+    /// Whether some jobs cannot be read once they are written.
+    fails: bool,
     /// The jobs as they were shown last before they were written.
     before: Mutex<HashMap<String, Value>>,
     looks: Mutex<u64>,
@@ -103,7 +105,8 @@ impl Service for Meddled {
         Box::pin(async move {
             self.calls.lock().unwrap().push(call.clone());
             let mut answer = self.world.direct().send(call).await?;
-            let settings = |member: &str| call.body.as_ref().map(|body| body.pointer(member).cloned().unwrap_or_default());
+            let settings =
+                |member: &str| call.body.as_ref().map(|body| body.pointer(member).cloned().unwrap_or_default());
             match call.path.rsplit('/').next() {
                 Some("create") => {
                     let (name, id) = (settings("/name").unwrap(), answer.body["job_id"].clone());
@@ -120,7 +123,7 @@ impl Service for Meddled {
                         self.before.lock().unwrap().insert(name, answer.body);
                         return self.world.direct().send(call).await;
                     }
-                    if chance(self.seed, "get", &name, 8) == 0 {
+                    if self.fails && chance(self.seed, "get", &name, 8) == 0 {
                         return Err(failed(call, 500));
                     }
                 }
@@ -142,12 +145,18 @@ fn files(count: u64, timeout: u32) -> Files {
     Files::from([("all.yaml".to_owned(), (0..count).map(document).collect::<Vec<_>>().join("---\n"))])
 }
 
-/// How each change ended, without ids, and how many requests were sent.
-async fn ends(world: &Arc<World>, desired: &Desired, seed: u64, verify: Verification) -> (BTreeMap<String, String>, usize) {
+/// How each change ended, without the ids of anything, and how many requests were sent.
+async fn ends(
+    world: &Arc<World>,
+    desired: &Desired,
+    (seed, fails): (u64, bool),
+    verify: Verification,
+) -> (BTreeMap<String, String>, usize) {
     let (live, decision) = world.plan(desired).await;
     let meddled = Arc::new(Meddled {
         world: world.clone(),
         seed,
+        fails,
         before: Mutex::default(),
         looks: Mutex::default(),
         calls: Mutex::default(),
@@ -158,7 +167,8 @@ async fn ends(world: &Arc<World>, desired: &Desired, seed: u64, verify: Verifica
     let outcome = apply::apply(&services, desired, &live, decision, options, &UnwatchedApply, stop).await;
     let said = |ended: &Ended| match ended {
         Ended::Done { id: Some(id), left, unverified } => {
-            format!("left {left:?}, unverified {unverified:?}").replace(id.as_str(), "ID")
+            let why = unverified.as_ref().map(|why| why.split(" (request id ").next().unwrap_or_default());
+            format!("left {left:?}, unverified {why:?}").replace(id.as_str(), "ID")
         }
         other => panic!("{other:?}"),
     };
@@ -170,24 +180,42 @@ async fn ends(world: &Arc<World>, desired: &Desired, seed: u64, verify: Verifica
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_say_what_reading_each_object_says() {
     let world = Arc::new(World::of(System::Databricks).await);
-    let (mut left, mut unverified, mut fewer) = (0, 0, 0);
-    for seed in 0..40 {
+    let is_hidden = |said: &str| said.contains("says the test");
+    let (mut left, mut unverified, mut hidden, mut fewer) = (0, 0, 0, 0);
+    for seed in 0..24 {
         for is_update in [false, true] {
+            use Verification::{Fewest, Pages, Singly};
             let mut all = Vec::new();
-            for verify in [Verification::Singly, Verification::Pages, Verification::Fewest] {
+            // What a read of each says when all of them are answered, then the same and pages with reads that fail.
+            for (fails, verify) in [(false, Singly), (true, Singly), (true, Pages), (true, Fewest), (false, Pages)] {
                 world.reset().await;
                 if is_update {
                     world.settle(&world::load(&files(JOBS, 1)), "before").await;
                 }
-                all.push(ends(&world, &world::load(&files(JOBS, 2)), seed, verify).await);
+                all.push(ends(&world, &world::load(&files(JOBS, 2)), (seed, fails), verify).await);
             }
-            let [(singly, requests), (pages, _), (fewest, least)] = &all[..] else { panic!("three ways") };
-            assert_eq!(singly, pages, "seed {seed}, update: {is_update}, by pages");
-            assert_eq!(singly, fewest, "seed {seed}, update: {is_update}, by whichever takes fewer requests");
-            left += singly.values().filter(|said| !said.starts_with("left []")).count();
-            unverified += singly.values().filter(|said| said.contains("Some")).count();
+            let what = format!("seed {seed}, update: {is_update}");
+            let [(truth, requests), (singly, _), (pages, _), (fewest, _), (calm, least)] = &all[..] else {
+                panic!("five ways")
+            };
+            assert_eq!(truth, calm, "{what}, by pages");
+            for said in [singly, pages, fewest] {
+                for (name, said) in said {
+                    // A page may show what a read that fails does not, and never less than it.
+                    let may_hide = is_hidden(&singly[name]);
+                    assert!(
+                        said == &truth[name] || may_hide && is_hidden(said),
+                        "{what}, {name}: {said}, is {}",
+                        truth[name]
+                    );
+                }
+            }
+            left += truth.values().filter(|said| !said.starts_with("left []")).count();
+            unverified += truth.values().filter(|said| said.contains("Some")).count();
+            hidden += pages.values().filter(|said| is_hidden(said)).count();
             fewer += usize::from(least < requests);
         }
     }
-    assert!(left > 50 && unverified > 50 && fewer > 50, "{left} left, {unverified} unverified, {fewer} with fewer requests");
+    let seen = format!("{left} left, {unverified} unverified, {hidden} hidden, {fewer} with fewer requests");
+    assert!(left > 20 && unverified > 20 && hidden > 5 && fewer > 20, "{seen}");
 }

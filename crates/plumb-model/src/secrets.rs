@@ -334,6 +334,24 @@ mod tests {
     }
 
     #[test]
+    fn what_one_value_makes_known_is_sealed_beside_what_all_know() {
+        let mut vault = Vault::new("p", "t");
+        let (own_name, everywhere) = (vault.seal("known-secret"), vault.seal_everywhere("env-secret-1"));
+        let json = vault.seal(r#"{"a":1}"#);
+        let live = json!(["known-secret", "live-secret", "Bearer env-secret-1", "{ \"a\": 1 }", "{\"b\": 2}", "plain"]);
+        let mut own = vault.rekeyed(&Vault::default());
+        assert_eq!(vault.seal_known_beside(&live, &own), vault.seal_known(&live));
+        let (of_live, of_json) = (own.seal("live-secret"), own.seal(r#"{"b":2}"#));
+        let sealed = vault.seal_known_beside(&live, &own);
+        assert_eq!(sealed, json!([own_name, of_live, format!("Bearer {everywhere}"), json, of_json, "plain"]));
+        // As if the vault had learnt them too.
+        let mut whole = vault.clone();
+        whole.absorb(&own);
+        assert_eq!(sealed, whole.seal_known(&live));
+        assert_eq!(vault.token("live-secret"), of_live);
+    }
+
+    #[test]
     fn live_values_are_sealed() {
         let mut vault = Vault::new("p", "t");
         let (long, short) = (vault.seal_everywhere("long-secret-1"), vault.seal_everywhere("ab"));

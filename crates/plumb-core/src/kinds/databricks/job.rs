@@ -289,8 +289,9 @@ impl Kind for DatabricksJob {
     }
 
     fn list(&self) -> Vec<Read> {
-        let list =
-            Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", ROWS.to_string()).query("expand_tasks", "true");
+        let list = Call::get(System::Databricks, "/api/2.2/jobs/list")
+            .query("limit", ROWS.to_string())
+            .query("expand_tasks", "true");
         vec![Read::tokens(list)]
     }
 
