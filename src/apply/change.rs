@@ -14,7 +14,7 @@ use plumb_model::secrets::Vault;
 use serde_json::{Value, json};
 
 /// What came of a change.
-pub(super) enum Ran {
+pub(super) enum CarriedOut {
     Ended(Ended),
     /// Every call was accepted. What came of it is looked at later, with others: see [`verify`].
     Written {
@@ -24,19 +24,19 @@ pub(super) enum Ran {
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
 /// came of them unless that is done for many at once.
-pub(super) async fn run(shared: &Shared, index: usize) -> Ran {
+pub(super) async fn run(shared: &Shared, index: usize) -> CarriedOut {
     let change = &shared.decision.plan.changes[index];
     if let Some(calls) = &change.cutover {
-        return Ran::Ended(cutover::run(shared, change, calls).await);
+        return CarriedOut::Ended(cutover::run(shared, change, calls).await);
     }
     let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
         let why = format!("no kind is called {}", change.address.kind);
-        return Ran::Ended(Ended::Failed { why, sent: Vec::new() });
+        return CarriedOut::Ended(Ended::Failed { why, sent: Vec::new() });
     };
     match still_as_read(shared, change, kind).await {
         Ok(None) => {}
-        Ok(Some(ended)) => return Ran::Ended(ended),
-        Err(why) => return Ran::Ended(Ended::Failed { why: shared.shown(&why), sent: Vec::new() }),
+        Ok(Some(ended)) => return CarriedOut::Ended(ended),
+        Err(why) => return CarriedOut::Ended(Ended::Failed { why: shared.shown(&why), sent: Vec::new() }),
     }
     let mut sent = Vec::new();
     let mut id = change.id.clone();
@@ -52,7 +52,7 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ran {
             Err(failed) => {
                 sent.extend((failed.call == Stands::Done).then(|| call.line()));
                 let why = shared.shown(&failed.why);
-                return Ran::Ended(match failed.call {
+                return CarriedOut::Ended(match failed.call {
                     Stands::NotKnown => Ended::Unknown { why, sent },
                     Stands::NotDone | Stands::Done => Ended::Failed { why, sent },
                 });
@@ -63,11 +63,11 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ran {
     match id {
         Some(id) if is_to_be_read && shared.wanted(&change.address).is_some() => {
             if shared.pages.contains_key(kind.name()) {
-                return Ran::Written { id };
+                return CarriedOut::Written { id };
             }
-            Ran::Ended(verify::alone(shared, change, kind, id).await.0)
+            CarriedOut::Ended(verify::alone(shared, change, kind, id).await.0)
         }
-        id => Ran::Ended(Ended::Done { id, left: Vec::new(), unverified: None }),
+        id => CarriedOut::Ended(Ended::Done { id, left: Vec::new(), unverified: None }),
     }
 }
 

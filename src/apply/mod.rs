@@ -16,7 +16,7 @@ mod teardown;
 mod verify;
 
 use crate::services::Services;
-use change::Ran;
+use change::CarriedOut;
 pub use journal::Journal;
 use plumb_core::kinds::{Kind, Owner};
 use plumb_core::manifest::Desired;
@@ -282,16 +282,16 @@ async fn schedule(
             let address = &changes[index].address;
             let (ran, took) = ended.unwrap_or_else(|e| {
                 let broken_off = shared.options.journal.broken_off(address, shared.shown(&broke(e)));
-                (Ran::Ended(broken_off), begun.elapsed())
+                (CarriedOut::Ended(broken_off), begun.elapsed())
             });
             shared.options.journal.ended(address, took);
             let ended = match ran {
-                Ran::Ended(ended) => {
+                CarriedOut::Ended(ended) => {
                     watch.ended(&changes[index], &ended, took);
                     ended
                 }
                 // What depends on it needs its id, and nothing that a look could add.
-                Ran::Written { id } => {
+                CarriedOut::Written { id } => {
                     let one = Written { index, id, took };
                     let ended = one.unseen();
                     watch.written(&changes[index], &ended, took);

@@ -13,7 +13,7 @@ use plumb_model::read::Read;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An object that is asked about: its kind, its place among the live objects of that kind, and how it is asked by itself.
-struct Asked {
+struct AskedObject {
     kind: &'static dyn Kind,
     index: usize,
     read: Read,
@@ -44,23 +44,26 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
 }
 
 /// What is asked about, by kind, in the order of the plan.
-fn asked(live: &Live, plan: &Plan) -> Vec<(&'static dyn Kind, Vec<Asked>)> {
-    let mut kinds: Vec<(&'static dyn Kind, HashMap<&str, usize>, Vec<Asked>)> = Vec::new();
+fn asked(live: &Live, plan: &Plan) -> Vec<(&'static dyn Kind, Vec<AskedObject>)> {
+    let mut kinds: Vec<(&'static dyn Kind, Vec<AskedObject>)> = Vec::new();
+    // The places of the live objects of each of them, by id.
+    let mut places: Vec<HashMap<&str, usize>> = Vec::new();
     for change in plan.changes.iter().filter(|c| !matches!(c.action, Action::Create)) {
         let (Some(kind), Some(id)) = (plumb_core::kinds::find(&change.address.kind), &change.id) else { continue };
         let place = kinds.iter().position(|(other, ..)| other.name() == kind.name()).unwrap_or_else(|| {
             // The first of an id counts, and no listing has two.
             let found = live.of(kind.name()).iter().enumerate().rev();
-            kinds.push((kind, found.map(|(index, found)| (found.seen.id.as_str(), index)).collect(), Vec::new()));
+            places.push(found.map(|(index, found)| (found.seen.id.as_str(), index)).collect());
+            kinds.push((kind, Vec::new()));
             kinds.len() - 1
         });
-        let (_, indices, asked) = &mut kinds[place];
-        let Some(index) = indices.get(id.as_str()).copied() else { continue };
+        let Some(index) = places[place].get(id.as_str()).copied() else { continue };
         if let Some(read) = kind.activity(&live.of(kind.name())[index].seen) {
-            asked.push(Asked { kind, index, read });
+            kinds[place].1.push(AskedObject { kind, index, read });
         }
     }
-    kinds.into_iter().map(|(kind, _, asked)| (kind, asked)).filter(|(_, asked)| !asked.is_empty()).collect()
+    kinds.retain(|(_, asked)| !asked.is_empty());
+    kinds
 }
 
 /// How many runs are active on each object of a kind, by its id; an object that is not in it has none. `None` where that
@@ -86,7 +89,7 @@ async fn of_all(services: &Services, kind: &'static dyn Kind, objects: usize) ->
 }
 
 /// Writes on an object how many runs are active on it, or that it is not known.
-fn note(live: &mut Live, one: &Asked, runs: impl FnOnce(&str) -> Result<usize, String>) {
+fn note(live: &mut Live, one: &AskedObject, runs: impl FnOnce(&str) -> Result<usize, String>) {
     let Some(found) = live.kinds.get_mut(one.kind.name()).and_then(|list| list.get_mut(one.index)) else { return };
     match runs(&found.seen.id) {
         Ok(runs) => {
