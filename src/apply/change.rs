@@ -1,31 +1,42 @@
 //! Carrying out one change.
 
 use super::send::{self, Stands};
-use super::{Ended, Shared, cutover, teardown};
+use super::{Ended, Shared, cutover, teardown, verify};
 use crate::observe;
 use crate::services;
 use plumb_core::kinds::{Kind, Role};
 use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use plumb_core::plan::unknown::UnknownMembers;
-use plumb_core::plan::{Action, Change, Earlier, LiveObject, normal, references, secrets};
-use plumb_model::call::System;
+use plumb_core::plan::{Action, Change, Earlier, LiveObject, normal, secrets};
+use plumb_model::call::{ServiceError, System};
 use plumb_model::schema;
+use plumb_model::secrets::Vault;
 use serde_json::{Value, json};
 
+/// What came of a change.
+pub(super) enum CarriedOut {
+    Ended(Ended),
+    /// Every call was accepted. What came of it is looked at later, with others: see [`verify`].
+    Written {
+        id: String,
+    },
+}
+
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
-/// came of them.
-pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
+/// came of them unless that is done for many at once.
+pub(super) async fn run(shared: &Shared, index: usize) -> CarriedOut {
     let change = &shared.decision.plan.changes[index];
     if let Some(calls) = &change.cutover {
-        return cutover::run(shared, change, calls).await;
+        return CarriedOut::Ended(cutover::run(shared, change, calls).await);
     }
     let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
-        return Ended::Failed { why: format!("no kind is called {}", change.address.kind), sent: Vec::new() };
+        let why = format!("no kind is called {}", change.address.kind);
+        return CarriedOut::Ended(Ended::Failed { why, sent: Vec::new() });
     };
     match still_as_read(shared, change, kind).await {
         Ok(None) => {}
-        Ok(Some(ended)) => return ended,
-        Err(why) => return Ended::Failed { why: shared.shown(&why), sent: Vec::new() },
+        Ok(Some(ended)) => return CarriedOut::Ended(ended),
+        Err(why) => return CarriedOut::Ended(Ended::Failed { why: shared.shown(&why), sent: Vec::new() }),
     }
     let mut sent = Vec::new();
     let mut id = change.id.clone();
@@ -41,30 +52,29 @@ pub(super) async fn run(shared: &Shared, index: usize) -> Ended {
             Err(failed) => {
                 sent.extend((failed.call == Stands::Done).then(|| call.line()));
                 let why = shared.shown(&failed.why);
-                return match failed.call {
+                return CarriedOut::Ended(match failed.call {
                     Stands::NotKnown => Ended::Unknown { why, sent },
                     Stands::NotDone | Stands::Done => Ended::Failed { why, sent },
-                };
+                });
             }
         }
     }
-    let left = match (&change.action, &id) {
-        (Action::Delete | Action::Release, _) | (_, None) => Ok(Vec::new()),
-        (_, Some(id)) => left_in_the_end(shared, change, kind, id).await,
-    };
-    match left {
-        Ok(left) => Ended::Done { id, left, unverified: None },
-        Err(why) => {
-            shared.unread().insert(change.address.clone());
-            Ended::Done { id, left: Vec::new(), unverified: Some(shared.shown(&why)) }
+    let is_to_be_read = !matches!(change.action, Action::Delete | Action::Release);
+    match id {
+        Some(id) if is_to_be_read && shared.wanted(&change.address).is_some() => {
+            if shared.pages.contains_key(kind.name()) {
+                return CarriedOut::Written { id };
+            }
+            CarriedOut::Ended(verify::alone(shared, change, kind, id).await.0)
         }
+        id => CarriedOut::Ended(Ended::Done { id, left: Vec::new(), unverified: None }),
     }
 }
 
 /// Compares what the plan read with what is live now. `None`: go on.
 async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Result<Option<Ended>, String> {
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
-    let Some(found) = read_again(shared, change, kind, id).await? else {
+    let Some(found) = read_again(shared, change, kind, id).await.map_err(|e| e.to_string())? else {
         return Ok(Some(match change.action {
             Action::Delete | Action::Terminate => {
                 Ended::Done { id: Some(id.clone()), left: Vec::new(), unverified: None }
@@ -109,65 +119,38 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     Ok(Some(Ended::Stale { differences }))
 }
 
-/// The same as [`left`], once lists have had the time to show what is new: which clusters are pinned only a list says.
-async fn left_in_the_end(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
-    let mut lines = left(shared, change, kind, id).await?;
-    if matches!(change.action, Action::Create | Action::Replace) {
-        for pause in shared.options.grace.iter().skip(1) {
-            if lines.is_empty() {
-                break;
-            }
-            tokio::time::sleep(*pause).await;
-            lines = left(shared, change, kind, id).await?;
-        }
-    }
-    Ok(lines)
-}
-
-/// What is not as wanted although every call was accepted. A failing read is no failure of the change, and no proof that
-/// all is well: it is said.
-async fn left(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Vec<String>, String> {
-    let Some(wanted) = shared.wanted(&change.address) else { return Ok(Vec::new()) };
-    let found =
-        read_again(shared, change, kind, id).await?.ok_or_else(|| format!("{} {id} is not found", kind.noun()))?;
-    // What depends on this one is compared by what it supplies from now on.
-    if let Some(supplied) = kind.supplies(&found.seen.whole()) {
-        shared.supplied().insert(id.to_owned(), supplied);
-    }
-    let ids = shared.ids().clone();
-    let missing = |address: String| format!("the id of {address} is not known");
-    let spec = references::fill_late(&wanted.spec.value(), &ids, Some(id)).map_err(missing)?;
-    let (live, unknown) = live_form(shared, kind, change, &found);
-    let comparison = comparison(shared, kind, &spec, &live, &wanted.ignored, Undeclared::Keep);
-    // A policy that could not be read may supply just what differs.
-    if let Some(unread) = change.depends_on.iter().find(|a| shared.unread().contains(a))
-        && !comparison.differences.is_empty()
-    {
-        return Err(format!("what {unread} supplies is not known"));
-    }
-    let mut left = lines(kind, &spec, &wanted.earlier, &comparison, ("wanted", "is"));
-    left.extend(wanted.unknown.left(&unknown));
-    Ok(left)
-}
-
-async fn read_again(shared: &Shared, change: &Change, kind: &dyn Kind, id: &str) -> Result<Option<LiveObject>, String> {
+/// Reads the object of a change as it is now, the way that the plan read it.
+pub(super) async fn read_again(
+    shared: &Shared,
+    change: &Change,
+    kind: &dyn Kind,
+    id: &str,
+) -> Result<Option<LiveObject>, ServiceError> {
     let spec = shared.specs.get(&change.address);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
     let has_permissions = spec.is_some_and(|spec| spec.get("permissions").is_some());
     if facts.get("me").is_none() && has_permissions && kind.system() == System::Databricks {
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
-        facts["me"] = json!(shared.me.get_or_try_init(ask).await.map_err(|e| e.to_string())?);
+        facts["me"] = json!(shared.me.get_or_try_init(ask).await?);
     }
-    observe::read_again(&shared.services, kind, id, spec, &facts).await.map_err(|e| e.to_string())
+    observe::read_again(&shared.services, kind, id, spec, &facts).await
 }
 
 /// The normal form of a live object, and what of it the spec does not model.
-fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObject) -> (Value, UnknownMembers) {
-    let mut vault = shared.decision.vault.clone();
-    let sealed = secrets::seal(kind.rules(), &found.seen.spec(), &mut vault);
+pub(super) fn live_form(
+    shared: &Shared,
+    kind: &dyn Kind,
+    change: &Change,
+    found: &LiveObject,
+) -> (Value, UnknownMembers) {
+    let vault = &shared.decision.vault;
+    let mut own = vault.rekeyed(&Vault::default());
+    let spec = found.seen.spec();
+    secrets::learn(kind.rules(), &spec, &mut own);
+    let sealed = vault.seal_known_beside(&spec, &own);
     let remove = shared.wanted(&change.address).map_or(&[][..], |w| &w.remove);
-    let unknown = if kind.is_external(&found.seen.spec()) {
+    let unknown = if kind.is_external(&spec) {
         UnknownMembers::default()
     } else {
         UnknownMembers::of(kind.rules(), &sealed, &shared.planned, remove)
@@ -175,7 +158,8 @@ fn live_form(shared: &Shared, kind: &dyn Kind, change: &Change, found: &LiveObje
     (normal::normal(kind.rules(), &sealed), unknown)
 }
 
-fn comparison(
+/// Compares what is wanted with what is live, by what policies supply now.
+pub(super) fn comparison(
     shared: &Shared,
     kind: &dyn Kind,
     want: &Value,
@@ -190,7 +174,7 @@ fn comparison(
 }
 
 /// Each difference in a line. Where a secret is wanted, or was one before, neither value is shown.
-fn lines(
+pub(super) fn lines(
     kind: &dyn Kind,
     wanted: &Value,
     earlier: &Earlier,

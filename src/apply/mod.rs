@@ -13,20 +13,23 @@ mod outage;
 mod queue;
 mod send;
 mod teardown;
+mod verify;
 
 use crate::services::Services;
+use change::CarriedOut;
 pub use journal::Journal;
-use plumb_core::kinds::Owner;
+use plumb_core::kinds::{Kind, Owner};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::Supplied;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::secrets::Numbers;
-use plumb_core::plan::{Change, Decision, Live, WantedObject};
+use plumb_core::plan::{Change, Decision, Live, LiveObject, WantedObject};
 use plumb_model::address::Address;
+use plumb_model::secrets::Hider;
 use queue::{Queue, Turn};
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -37,6 +40,7 @@ use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
 };
+use verify::Written;
 
 /// How an apply behaves.
 #[derive(Clone, Debug)]
@@ -51,6 +55,8 @@ pub struct ApplyOptions {
     pub poll: Duration,
     /// How long to wait for a service that goes away meanwhile.
     pub outage: Duration,
+    /// How it is looked what came of changes.
+    pub verify: Verification,
     /// Where it is noted what is sent. Whoever keeps a clone can still tell it of an apply that was dropped.
     pub journal: Journal,
 }
@@ -63,9 +69,22 @@ impl Default for ApplyOptions {
             grace: [0, 2, 5, 10].map(Duration::from_secs).to_vec(),
             poll: Duration::from_secs(5),
             outage: Duration::from_secs(3 * 60),
+            verify: Verification::default(),
             journal: Journal::default(),
         }
     }
+}
+
+/// How it is looked whether what was written is as wanted, where a listing of the kind shows that too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// By whichever takes fewer requests.
+    #[default]
+    Fewest,
+    /// Each object is read by itself.
+    Singly,
+    /// By pages, however few objects there are.
+    Pages,
 }
 
 /// Told how the apply goes on.
@@ -74,7 +93,12 @@ pub trait ApplyWatch: Send + Sync {
     fn started(&self, _change: &Change) {}
     /// A change waits: for what, in a few words.
     fn waiting(&self, _change: &Change, _for: &str) {}
-    /// A change has ended.
+    /// Every call of a change was accepted, and what came of it is looked at later, with others. Until [`Self::ended`] is
+    /// told, `ended` is how it ends if nobody looks any more.
+    fn written(&self, _change: &Change, _ended: &Ended, _took: Duration) {}
+    /// So many changes of a kind are looked at together.
+    fn verifying(&self, _kind: &dyn Kind, _changes: usize) {}
+    /// A change has ended. It took so long until its last call was answered.
     fn ended(&self, _change: &Change, _ended: &Ended, _took: Duration) {}
 }
 
@@ -86,6 +110,8 @@ impl ApplyWatch for UnwatchedApply {}
 struct Shared {
     services: Services,
     decision: Decision,
+    /// Hides the secrets of the decision in messages.
+    hider: Hider,
     /// The specs of the manifests: which details to read again.
     specs: BTreeMap<Address, Value>,
     /// What the kinds noted of the live objects.
@@ -99,6 +125,10 @@ struct Shared {
     ids: Mutex<BTreeMap<Address, String>>,
     /// The DAGs of waves that are cut over or go back, as they were when it was decided.
     waves: BTreeMap<Address, Vec<cutover::WaveDag>>,
+    /// The kinds whose changes are looked at together, and how many pages their listings are expected to have.
+    pages: BTreeMap<&'static str, usize>,
+    /// The places of the changes in the plan.
+    indices: BTreeMap<Address, usize>,
     /// Who plumb works as, once somebody needed to know.
     me: tokio::sync::OnceCell<String>,
     project: String,
@@ -111,9 +141,8 @@ struct Shared {
 impl Shared {
     /// Tells whoever watches what a change waits for.
     fn waiting(&self, change: &Change, what: &str) {
-        let index = self.decision.plan.changes.iter().position(|c| c.address == change.address);
         // Nobody listens any more when the apply was dropped: then there is nobody to tell.
-        let _ = index.map(|index| self.waits.send((index, self.shown(what))));
+        let _ = self.indices.get(&change.address).map(|index| self.waits.send((*index, self.shown(what))));
     }
 
     fn ids(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, String>> {
@@ -131,7 +160,7 @@ impl Shared {
 
     /// A message without secrets: services like to quote what they refuse.
     fn shown(&self, message: &str) -> String {
-        Numbers::default().show_text(&self.decision.vault.hide_in(message))
+        Numbers::default().show_text(&self.hider.hide_in(message))
     }
 
     fn owner(&self, address: &Address) -> Owner {
@@ -163,8 +192,9 @@ pub async fn apply(
             }
         }
     }
+    let by_id = by_id(live, &decision.plan.changes);
     for change in &decision.plan.changes {
-        let found = change.id.as_ref().and_then(|id| live.of(&change.address.kind).iter().find(|f| f.seen.id == *id));
+        let found = change.id.as_ref().and_then(|id| by_id.get(&(change.address.kind.as_str(), id.as_str())));
         if let Some(found) = found {
             facts.insert(change.address.clone(), found.seen.facts().into_owned());
             ids.insert(change.address.clone(), found.seen.id.clone());
@@ -174,6 +204,7 @@ pub async fn apply(
     let shared = Arc::new(Shared {
         services: outage::waited_out(services, options.outage),
         waits,
+        hider: decision.vault.hider(),
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         facts,
         supplied: Mutex::new(live.supplied()),
@@ -181,6 +212,8 @@ pub async fn apply(
         unread: Mutex::default(),
         ids: Mutex::new(ids),
         waves: cutover::waves(&decision.plan.changes, desired, live),
+        pages: verify::by_pages(&decision.plan.changes, live, options.verify),
+        indices: decision.plan.changes.iter().enumerate().map(|(i, c)| (c.address.clone(), i)).collect(),
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
         target,
@@ -188,6 +221,13 @@ pub async fn apply(
         decision,
     });
     schedule(shared, watch, waiting, stop).await
+}
+
+/// The live objects of the kinds that are changed, by kind and id.
+fn by_id<'a>(live: &'a Live, changes: &'a [Change]) -> HashMap<(&'a str, &'a str), &'a LiveObject> {
+    let kinds: BTreeSet<&str> = changes.iter().map(|change| change.address.kind.as_str()).collect();
+    let found = kinds.into_iter().flat_map(|kind| live.of(kind).iter().map(move |found| (kind, found)));
+    found.map(|(kind, found)| ((kind, found.seen.id.as_str()), found)).collect()
 }
 
 async fn schedule(
@@ -201,6 +241,7 @@ async fn schedule(
     let mut queue = Queue::new(dependencies(changes));
     let mut running = JoinSet::new();
     let mut begun_at = BTreeMap::new();
+    let mut written = Vec::new();
     loop {
         loop {
             let is_stopped = stop.load(Ordering::Relaxed);
@@ -239,15 +280,30 @@ async fn schedule(
         };
         if let Some((index, begun)) = begun_at.remove(&id) {
             let address = &changes[index].address;
-            let (ended, took) = ended.unwrap_or_else(|e| {
-                (shared.options.journal.broken_off(address, shared.shown(&broke(e))), begun.elapsed())
+            let (ran, took) = ended.unwrap_or_else(|e| {
+                let broken_off = shared.options.journal.broken_off(address, shared.shown(&broke(e)));
+                (CarriedOut::Ended(broken_off), begun.elapsed())
             });
             shared.options.journal.ended(address, took);
-            watch.ended(&changes[index], &ended, took);
+            let ended = match ran {
+                CarriedOut::Ended(ended) => {
+                    watch.ended(&changes[index], &ended, took);
+                    ended
+                }
+                // What depends on it needs its id, and nothing that a look could add.
+                CarriedOut::Written { id } => {
+                    let one = Written { index, id, took };
+                    let ended = one.unseen();
+                    watch.written(&changes[index], &ended, took);
+                    written.push(one);
+                    ended
+                }
+            };
             queue.ended(index, ended.is_done());
             outcome.changes.insert(address.clone(), ended);
         }
     }
+    verify::all(&shared, written, watch, &mut outcome).await;
     not_started(&mut outcome, changes, &mut queue);
     outcome
 }
@@ -278,3 +334,5 @@ fn broke(error: JoinError) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verify_tests;

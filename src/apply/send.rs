@@ -3,8 +3,10 @@
 use super::{Shared, lost};
 use plumb_core::kinds::Kind;
 use plumb_core::plan::{Change, references};
+use plumb_model::address::Address;
 use plumb_model::call::{Answer, Call, Method, Ready, Service, ServiceError, WaitFor};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -59,7 +61,7 @@ pub(super) async fn call(
     let Some(mut wait_for) = ready.wait_for.clone() else { return Ok(carried) };
     if let Some(made) = &carried.made {
         fill_reads(&mut wait_for, made);
-        let expect = references::fill_late(&wait_for.expect, &shared.ids().clone(), Some(made));
+        let expect = references::fill_late(&wait_for.expect, &shared.ids(), Some(made));
         wait_for.expect = expect.map_err(|address| CallFailure { why: missing_id(address), call: Stands::Done })?;
     }
     match wait(shared, change, kind, &ready, &wait_for).await {
@@ -91,22 +93,32 @@ async fn carry_out(
 
 /// Fills in the ids and secrets that the plan does not hold.
 fn fill(shared: &Shared, call: &Call, id: Option<&str>) -> Result<Call, String> {
-    let ids = shared.ids().clone();
+    let filled = with_ids(&shared.ids(), call, id)?;
+    Ok(with_secrets(shared, filled))
+}
+
+/// The map of ids is borrowed and not cloned: it grows with each object that is made.
+fn with_ids(ids: &BTreeMap<Address, String>, call: &Call, id: Option<&str>) -> Result<Call, String> {
     let missing = |address: String| format!("{}: the id of {address} is not known", call.line());
     let mut call = call.clone();
-    call.path = references::fill_late_text(&call.path, &ids, id).map_err(missing)?;
-    if let Some(body) = &call.body {
-        let body = references::fill_late(body, &ids, id).map_err(missing_id)?;
-        call.body = Some(shared.decision.vault.reveal_in(&body));
+    call.path = references::fill_late_text(&call.path, ids, id).map_err(missing)?;
+    if let Some(body) = &mut call.body {
+        *body = references::fill_late(body, ids, id).map_err(missing_id)?;
     }
     if let Some(wait_for) = &mut call.wait_for {
-        wait_for.expect = references::fill_late(&wait_for.expect, &ids, id).map_err(missing_id)?;
+        wait_for.expect = references::fill_late(&wait_for.expect, ids, id).map_err(missing_id)?;
         id.into_iter().for_each(|id| fill_reads(wait_for, id));
     }
-    if let Some(fallback) = &call.fallback {
-        call.fallback = Some(Box::new(fill(shared, fallback, id)?));
+    if let Some(fallback) = &mut call.fallback {
+        **fallback = with_ids(ids, fallback, id)?;
     }
     Ok(call)
+}
+
+fn with_secrets(shared: &Shared, mut call: Call) -> Call {
+    call.body = call.body.map(|body| shared.decision.vault.reveal_in(&body));
+    call.fallback = call.fallback.map(|fallback| Box::new(with_secrets(shared, *fallback)));
+    call
 }
 
 /// Fills the object's id into the reads of a wait.

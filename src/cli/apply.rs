@@ -13,6 +13,7 @@ use crate::apply::{ApplyOptions, ApplyWatch, Journal};
 use crate::settings;
 use crate::ui::{ChangeStep, End, ExitCode, Failure, Progress, Ui};
 use clap::{Args, ValueEnum};
+use plumb_core::kinds::Kind;
 use plumb_core::plan::Action;
 use plumb_core::plan::guards::ApplyPlace;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
@@ -489,6 +490,12 @@ impl ApplyWatch for ChangeProgress<'_> {
     fn waiting(&self, change: &Change, what: &str) {
         self.progress.waiting(ChangeStep { address: &change.address, action: change.action }, what);
     }
+    fn written(&self, change: &Change, ended: &Ended, took: Duration) {
+        self.ended(change, ended, took);
+    }
+    fn verifying(&self, kind: &dyn Kind, changes: usize) {
+        self.progress.verifying(&render::counted(changes, kind.noun(), &format!("{}s", kind.noun())));
+    }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {
             Ended::Done { .. } => End::Done(took),
@@ -502,7 +509,9 @@ impl ApplyWatch for ChangeProgress<'_> {
             }
             Ended::NotStarted => End::Skipped { why: "interrupted".into() },
         };
-        self.seen().ended.insert(change.address.clone(), ended.clone());
-        self.progress.ended(ChangeStep { address: &change.address, action: change.action }, &end);
+        // What was written was told then; what else is to be said of it is in the report at the end.
+        if self.seen().ended.insert(change.address.clone(), ended.clone()).is_none() {
+            self.progress.ended(ChangeStep { address: &change.address, action: change.action }, &end);
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Of a kind that others make, listings say little, so what a manifest matches is read singly. Runs are read only of jobs
 //! that something live waits for: once all is gone, a tombstone costs one page.
 
-use super::{WIDTH, is_refused, joined, read_one, refusal};
+use super::again::read_one;
+use super::{WIDTH, is_refused, joined, refusal};
 use crate::services::{self, Services};
 use plumb_core::kinds::teardown::{RunEnd, SuccessorKind, TeardownManifest};
 use plumb_core::kinds::teardown_spec::Outcome;

@@ -186,3 +186,80 @@ async fn a_later_page_that_fails_fails_the_reading() {
     let (part, refused) = listed(&fake.services(), &kinds, &UnwatchedRead).await.unwrap();
     assert_eq!((part.kinds.len(), refused.len()), (0, 1), "a part of a listing is none of it");
 }
+
+/// Asks what runs on so many jobs that are to change. What is listed of all: a page each, or a fault. How each job was found,
+/// and how many listings of all and of one were asked for.
+async fn running(jobs: usize, pages: Vec<crate::services::fake::FakeAnswer>) -> (Vec<String>, usize, usize) {
+    let spec = |name: &str| json!({"name": name, "timeout_seconds": 60});
+    let names: Vec<String> = (1..=jobs).map(|number| format!("j{number}")).collect();
+    let mut world = World::of(
+        names
+            .iter()
+            .map(|name| crate::plan_world::manifest("DatabricksJob", name, "", &spec(name)))
+            .collect::<String>(),
+    );
+    for (index, name) in names.iter().enumerate() {
+        world = world.applied("DatabricksJob", name, &(index + 1).to_string(), json!({"timeout_seconds": 5}));
+    }
+    let plan = world.plan();
+    assert_eq!(plan.changes.len(), jobs);
+    let last = pages.len();
+    let fake = Fake::new(move |call: &Call| {
+        let asked = |name: &str| call.query.iter().find(|(param, _)| param == name).map(|(_, value)| value.clone());
+        assert_eq!((call.path.as_str(), asked("active_only").as_deref()), ("/api/2.2/jobs/runs/list", Some("true")));
+        if let Some(job) = asked("job_id") {
+            return if job == "1" { Ok(json!({"runs": [{"job_id": 1, "run_id": 10}]})) } else { Ok(json!({})) };
+        }
+        let page = asked("page_token").map_or(0, |token| token.parse().unwrap());
+        pages[page].clone().map(|mut answer| {
+            if page + 1 < last {
+                answer["next_page_token"] = json!((page + 1).to_string());
+            }
+            answer
+        })
+    });
+    let mut live = world.live.clone();
+    activity(&fake.services(), &mut live, &plan).await;
+    let said = live.of("DatabricksJob").iter().map(|found| match (found.seen.unknown_runs, found.seen.active_runs) {
+        (true, _) => format!("{}: not known", found.seen.id),
+        (false, runs) => format!("{}: {runs}", found.seen.id),
+    });
+    let asked = fake.asked();
+    let alone = asked.iter().filter(|call| call.query.iter().any(|(name, _)| name == "job_id")).count();
+    (said.filter(|said| !said.ends_with(": 0")).collect(), asked.len() - alone, alone)
+}
+
+#[tokio::test]
+async fn what_runs_is_listed_for_all_where_that_takes_fewer_requests_than_asking_about_each() {
+    let runs = |of: &[(u64, u64)]| {
+        let runs: Vec<Value> = of.iter().map(|(job, run)| json!({"job_id": job, "run_id": run})).collect();
+        Ok(json!({ "runs": runs }))
+    };
+    let none = || Ok(json!({}));
+    let odd = |run: Value| Ok(json!({ "runs": [run] }));
+    let busy: Vec<_> = (0..9).map(|_| runs(&[(99, 1)])).collect();
+    let rows = vec![
+        ("one job", 1, vec![none()], vec!["1: 1"], (0, 1)),
+        ("none runs", 8, vec![none()], vec![], (1, 0)),
+        // Run 20 is on two pages, and job 99 is somebody else's.
+        (
+            "some run",
+            8,
+            vec![runs(&[(2, 20), (3, 30), (99, 1)]), runs(&[(2, 20), (2, 21)])],
+            vec!["2: 2", "3: 1"],
+            (2, 0),
+        ),
+        // So much runs that asking about each takes fewer: what was read so far is no count.
+        ("more pages than jobs", 8, busy.clone(), vec!["1: 1"], (8, 8)),
+        ("as many pages as jobs", 9, busy, vec![], (9, 0)),
+        ("a run of nobody", 4, vec![odd(json!({"run_id": 1}))], vec!["1: 1"], (1, 4)),
+        ("a run that is no object", 4, vec![odd(json!(7))], vec!["1: 1"], (1, 4)),
+        ("a list that is none", 4, vec![Ok(json!({"runs": {}}))], vec!["1: 1"], (1, 4)),
+        ("refused", 4, vec![Err(refused(403, "PERMISSION_DENIED"))], vec!["1: 1"], (1, 4)),
+        ("it fails in the middle", 4, vec![runs(&[(2, 20)]), Err(refused(500, "X"))], vec!["1: 1"], (2, 4)),
+    ];
+    for (what, jobs, pages, found, requests) in rows {
+        let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
+        assert_eq!(running(jobs, pages).await, (found, requests.0, requests.1), "{what}");
+    }
+}

@@ -28,26 +28,42 @@ pub struct PageReader<'s> {
 }
 
 impl<'s> PageReader<'s> {
+    /// A reader that begins at the first page.
     pub fn new(service: &'s dyn Service, read: &'s Read) -> PageReader<'s> {
         let next = Some(read.call.clone());
         PageReader { service, read, next, tokens: HashSet::new(), count: 0, whole: Vec::new().into_iter() }
     }
 
-    /// The next page; `None` after the last one.
+    /// Whether every page was handed out.
+    pub fn is_over(&self) -> bool {
+        self.next.is_none() && self.whole.len() == 0
+    }
+
+    /// How many pages were asked for, the failing one included.
+    pub fn pages(&self) -> usize {
+        self.count
+    }
+
+    /// The next page; `None` after the last one. A page that fails is asked for again by the next call.
     pub async fn next(&mut self) -> Result<Option<Value>, ServiceError> {
-        let Some(mut call) = self.next.take() else { return Ok(self.whole.next()) };
+        let Some(mut call) = self.next.clone() else { return Ok(self.whole.next()) };
         if let Paging::Offset { limit, items, id } = self.read.paging {
             self.whole = by_offset(self.service, &call, Offsets { limit, items, id }).await?.into_iter();
+            self.count += self.whole.len();
+            self.next = None;
             return Ok(self.whole.next());
         }
-        let answer = self.service.send(&call).await?;
         self.count += 1;
+        let answer = self.service.send(&call).await?;
         let (status, page) = (answer.status, answer.body);
         let odd = |why: &str| odd_answer(&call, status, why);
         if !page.is_object() {
             return Err(odd("the answer is empty or no object, so it cannot be told from an empty listing"));
         }
-        let Paging::Token { param, next } = self.read.paging else { return Ok(Some(page)) };
+        let Paging::Token { param, next } = self.read.paging else {
+            self.next = None;
+            return Ok(Some(page));
+        };
         let token = match page.pointer(next) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(token)) => token.clone(),
@@ -58,6 +74,7 @@ impl<'s> PageReader<'s> {
             if page.get("has_more") == Some(&Value::Bool(true)) {
                 return Err(odd("it says that there is more, but not where"));
             }
+            self.next = None;
             return Ok(Some(page));
         }
         if self.count >= MOST_PAGES {

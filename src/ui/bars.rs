@@ -25,6 +25,7 @@ struct BarsState {
     reading: Option<ProgressBar>,
     applying: Option<ProgressBar>,
     steps: BTreeMap<Address, ProgressBar>,
+    verifying: Option<ProgressBar>,
 }
 
 impl<'a> Bars<'a> {
@@ -108,10 +109,19 @@ impl Progress for Bars<'_> {
         }
     }
 
+    fn verifying(&self, what: &str) {
+        let mut state = self.state();
+        if let Some(bar) = state.verifying.take() {
+            bar.finish_and_clear();
+        }
+        state.verifying = Some(self.spinner(format!("verifying {what}")));
+    }
+
     fn finished(&self) {
         let mut state = self.state();
         let bars = std::mem::take(&mut *state);
-        bars.reading.iter().chain(&bars.applying).chain(bars.steps.values()).for_each(ProgressBar::finish_and_clear);
+        let single = bars.reading.iter().chain(&bars.applying).chain(&bars.verifying);
+        single.chain(bars.steps.values()).for_each(ProgressBar::finish_and_clear);
     }
 }
 

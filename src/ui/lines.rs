@@ -81,4 +81,8 @@ impl Progress for ProgressLines<'_> {
             _ => self.ui.status(&line),
         }
     }
+
+    fn verifying(&self, what: &str) {
+        self.ui.status(&format!("verifying {what}"));
+    }
 }

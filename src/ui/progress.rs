@@ -42,6 +42,8 @@ pub trait Progress: Send + Sync {
     fn waiting(&self, _step: ChangeStep<'_>, _what: &str) {}
     /// A change is done, has failed, or is skipped.
     fn ended(&self, _step: ChangeStep<'_>, _end: &End) {}
+    /// So many objects that were written are looked at together: "340 jobs".
+    fn verifying(&self, _what: &str) {}
     /// Nothing more will come.
     fn finished(&self) {}
 }

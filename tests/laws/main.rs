@@ -33,6 +33,7 @@ mod undeclared;
 mod unfaithful;
 mod unknown;
 mod unreadable;
+mod verification;
 mod writeback;
 
 // Not all of it is needed here.

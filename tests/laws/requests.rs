@@ -117,3 +117,43 @@ async fn a_plan_of_many_variables_asks_for_pages() {
     assert_eq!(count(&log, |path| path == "/api/v2/variables"), 3, "pages of 100");
     assert_eq!(log.len(), 3 + 4, "and one each for connections, pools, DAGs and import errors");
 }
+
+/// As many jobs as pages are worth it for, each with this timeout.
+fn two_hundred(timeout: u32) -> Desired {
+    let document = |i| {
+        format!(
+            "apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: j{i}}}\nspec:\n  name: job {i}\n  timeout_seconds: \
+             {timeout}\n  tasks: [{{task_key: only, notebook_task: {{notebook_path: /n}}}}]\n"
+        )
+    };
+    let text = (0..200).map(document).collect::<Vec<_>>().join("---\n");
+    world::load(&Files::from([("all.yaml".to_owned(), text)]))
+}
+
+#[tokio::test]
+async fn an_apply_of_many_jobs_asks_for_the_look_before_each_write_the_write_and_pages() {
+    let world = World::of(System::Databricks).await;
+    let desired = two_hundred(1);
+    let (live, decision) = world.plan(&desired).await;
+    world.forget_requests().await;
+    world::assert_done(&world.carry_out(&world.services(), &desired, &live, decision).await, "creates");
+    let log = world.requests().await;
+    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/list"), 2, "pages of 100");
+    assert_eq!(log.len(), 200 + 2, "a create each, and pages to look what came of them");
+
+    let desired = two_hundred(2);
+    world.forget_requests().await;
+    let (mut live, decision) = world.plan(&desired).await;
+    observe::activity(&world.services(), &mut live, &decision.plan).await;
+    world::assert_done(&world.carry_out(&world.services(), &desired, &live, decision).await, "changes");
+    let log = world.requests().await;
+    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/runs/list"), 1, "what runs, of all jobs at once");
+    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/get"), 200, "the look before each write, and no other");
+    assert_eq!(count(&log, |path| path == "/api/2.2/jobs/reset"), 200);
+    assert_eq!(
+        count(&log, |path| path == "/api/2.2/jobs/list"),
+        2 + 2,
+        "the plan's pages, and those to look what came"
+    );
+    assert!(log.len() <= 2 * 200 + 40, "{} requests", log.len());
+}

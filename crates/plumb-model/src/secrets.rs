@@ -4,7 +4,8 @@ use crate::yaml::{Node, Tree};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// How a token begins.
@@ -152,6 +153,19 @@ impl Vault {
         if self.plain.is_empty() { value.clone() } else { map_strings(value, &|s| self.seal_text(s)) }
     }
 
+    /// The same, and with those of another vault of the same key: what one value alone makes known. This vault stays as it is,
+    /// and need not be cloned for each value.
+    pub fn seal_known_beside(&self, value: &Value, own: &Vault) -> Value {
+        if own.is_empty() {
+            return self.seal_known(value);
+        }
+        let token = |text: &str| {
+            let known = self.tokens.get(text).or_else(|| own.tokens.get(text));
+            known.or_else(|| own.tokens.get(&canonical(text)?)).cloned()
+        };
+        map_strings(value, &|text| token(text).unwrap_or_else(|| self.seal_text(text)))
+    }
+
     /// The same for a value with places.
     pub fn seal_known_in(&self, node: &mut Node) {
         match &mut node.tree {
@@ -180,9 +194,18 @@ impl Vault {
     /// quote what they were sent; nothing is compared with them, so nothing is lost by hiding too much. Secrets of one
     /// or two characters would leave no word whole, and stay.
     pub fn hide_in(&self, text: &str) -> String {
-        let mut parts: Vec<(&String, &String)> = self.tokens.iter().filter(|(plain, _)| plain.len() > 2).collect();
-        parts.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        parts.into_iter().fold(text.to_owned(), |text, (plain, token)| replace_outside(&text, plain, token))
+        self.hider().hide_in(text)
+    }
+
+    /// What does the same for many texts.
+    pub fn hider(&self) -> Hider {
+        let mut by_start: HashMap<[u8; 3], Vec<(String, String)>> = HashMap::new();
+        for (plain, token) in &self.tokens {
+            if let Some(start) = plain.as_bytes().first_chunk::<3>() {
+                by_start.entry(*start).or_default().push((plain.clone(), token.clone()));
+            }
+        }
+        Hider { by_start }
     }
 
     /// Whether a string is exactly one token.
@@ -196,6 +219,28 @@ impl Vault {
     /// Whether there are no secrets.
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty()
+    }
+}
+
+/// Hides the secrets of a vault in texts ([`Vault::hide_in`]). Of all secrets it looks at those that begin as some place of
+/// the text does.
+pub struct Hider {
+    /// Each secret and its token, by how the secret begins.
+    by_start: HashMap<[u8; 3], Vec<(String, String)>>,
+}
+
+impl Hider {
+    /// The text with every known secret of more than two characters replaced by its token.
+    pub fn hide_in(&self, text: &str) -> String {
+        let bytes = text.as_bytes();
+        let mut parts: BTreeSet<(Reverse<usize>, &str, &str)> = BTreeSet::new();
+        for (at, start) in bytes.windows(3).enumerate() {
+            let begin = self.by_start.get(start).into_iter().flatten();
+            let here = begin.filter(|(plain, _)| bytes[at..].starts_with(plain.as_bytes()));
+            parts.extend(here.map(|(plain, token)| (Reverse(plain.len()), plain.as_str(), token.as_str())));
+        }
+        // The longest first: one secret may be part of another.
+        parts.into_iter().fold(text.to_owned(), |text, (_, plain, token)| replace_outside(&text, plain, token))
     }
 }
 
@@ -286,6 +331,24 @@ mod tests {
         assert_eq!(other.seal_text("x abcdefgh y"), format!("x {} y", other.token("abcdefgh")));
         other.absorb(&Vault::new("q", "t"));
         assert_eq!(other.token("never seen"), Vault::new("q", "t").seal("never seen"));
+    }
+
+    #[test]
+    fn what_one_value_makes_known_is_sealed_beside_what_all_know() {
+        let mut vault = Vault::new("p", "t");
+        let (own_name, everywhere) = (vault.seal("known-secret"), vault.seal_everywhere("env-secret-1"));
+        let json = vault.seal(r#"{"a":1}"#);
+        let live = json!(["known-secret", "live-secret", "Bearer env-secret-1", "{ \"a\": 1 }", "{\"b\": 2}", "plain"]);
+        let mut own = vault.rekeyed(&Vault::default());
+        assert_eq!(vault.seal_known_beside(&live, &own), vault.seal_known(&live));
+        let (of_live, of_json) = (own.seal("live-secret"), own.seal(r#"{"b":2}"#));
+        let sealed = vault.seal_known_beside(&live, &own);
+        assert_eq!(sealed, json!([own_name, of_live, format!("Bearer {everywhere}"), json, of_json, "plain"]));
+        // As if the vault had learnt them too.
+        let mut whole = vault.clone();
+        whole.absorb(&own);
+        assert_eq!(sealed, whole.seal_known(&live));
+        assert_eq!(vault.token("live-secret"), of_live);
     }
 
     #[test]

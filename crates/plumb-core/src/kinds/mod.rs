@@ -300,6 +300,12 @@ pub trait Kind: Send + Sync + 'static {
     fn read_one(&self, id: &str) -> Vec<Read>;
     /// The object, out of the pages of [`Kind::read_one`]'s reads. Callers use `observe_one`.
     fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
+    /// How many objects are on a page of [`Kind::list`]'s one read by tokens, where a row shows what a write came to as well
+    /// as [`Kind::read_one`] does once [`Kind::details`] asks for nothing more: many writes are then verified by pages. `None`:
+    /// each is verified by itself, at once, as it has to be where others are compared by what the object supplies.
+    fn rows_a_page(&self) -> Option<usize> {
+        None
+    }
     /// The read that tells what is running on an object that is about to change.
     fn activity(&self, _seen: &Observed) -> Option<Read> {
         None
@@ -307,6 +313,15 @@ pub trait Kind: Send + Sync + 'static {
     /// How many runs are active, out of the pages of [`Kind::activity`].
     fn active_runs(&self, _pages: &Pages) -> usize {
         0
+    }
+    /// The read by tokens that tells what is running on any object.
+    fn activity_of_all(&self) -> Option<Read> {
+        None
+    }
+    /// The active runs on a page of [`Kind::activity_of_all`], each as the id of its object and its own. The error says what
+    /// cannot be told: then the page does not say of any object what runs on it.
+    fn runs_of_all(&self, _page: &Value) -> Result<Vec<(String, String)>, String> {
+        Ok(Vec::new())
     }
     /// The calls of a step, in order.
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported>;

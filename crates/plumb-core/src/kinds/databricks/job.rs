@@ -130,6 +130,14 @@ impl DatabricksJob {
 /// Lists that jobs/get returns by pages of 100 (Jobs API 2.2).
 const PAGED: [&str; 4] = ["tasks", "job_clusters", "environments", "parameters"];
 
+/// How many jobs are on a page of jobs/list, at most: the limit of Jobs API 2.2.
+const ROWS: usize = 100;
+
+/// The active runs, of all jobs. "limit: greater than 0 and less than 25" (Jobs API 2.2, runs/list).
+fn active_runs() -> Call {
+    Call::get(System::Databricks, "/api/2.2/jobs/runs/list").query("active_only", "true").query("limit", "24")
+}
+
 fn get(id: &str) -> Read {
     Read::tokens(Call::get(System::Databricks, "/api/2.2/jobs/get").query("job_id", id))
 }
@@ -281,8 +289,9 @@ impl Kind for DatabricksJob {
     }
 
     fn list(&self) -> Vec<Read> {
-        let list =
-            Call::get(System::Databricks, "/api/2.2/jobs/list").query("limit", "100").query("expand_tasks", "true");
+        let list = Call::get(System::Databricks, "/api/2.2/jobs/list")
+            .query("limit", ROWS.to_string())
+            .query("expand_tasks", "true");
         vec![Read::tokens(list)]
     }
 
@@ -321,16 +330,30 @@ impl Kind for DatabricksJob {
         Ok(seen)
     }
 
+    /// Jobs API 2.2, `jobs/list` with `expand_tasks`: the whole settings, but for what `has_more` says.
+    fn rows_a_page(&self) -> Option<usize> {
+        Some(ROWS)
+    }
+
     fn activity(&self, seen: &Observed) -> Option<Read> {
-        let runs = Call::get(System::Databricks, "/api/2.2/jobs/runs/list")
-            .query("job_id", &seen.id)
-            .query("active_only", "true")
-            .query("limit", "24");
-        Some(Read::tokens(runs))
+        Some(Read::tokens(active_runs().query("job_id", &seen.id)))
     }
 
     fn active_runs(&self, pages: &Pages) -> usize {
         pages.iter().filter_map(|p| p.get("runs")?.as_array()).map(Vec::len).sum()
+    }
+
+    /// Jobs API 2.2, `runs/list`: "If omitted, the Jobs service lists runs from all jobs."
+    fn activity_of_all(&self) -> Option<Read> {
+        Some(Read::tokens(active_runs()))
+    }
+
+    fn runs_of_all(&self, page: &Value) -> Result<Vec<(String, String)>, String> {
+        let of_job = |run: &Value| match (id(run), run.get("run_id")) {
+            (Some(job), Some(run)) if run.is_number() || run.is_string() => Ok((job, run.to_string())),
+            _ => Err("a run without a job_id or a run_id is listed".to_owned()),
+        };
+        reading::list(page, "runs")?.iter().map(of_job).collect()
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
