@@ -37,12 +37,6 @@ impl Repo {
         Ok(Some(states))
     }
 
-    /// Whether a commit is `other` or a part of its history: what was written there is older than `other`.
-    pub fn is_part_of(&self, commit: &str, other: &str) -> Result<bool, GitError> {
-        let id = |rev: &str| self.resolve(rev).and_then(|id| Ok(Oid::from_str(&id)?));
-        self.comes_from(id(other)?, id(commit)?)
-    }
-
     fn comes_from(&self, id: Oid, ancestor: Oid) -> Result<bool, GitError> {
         Ok(id == ancestor || self.repository.graph_descendant_of(id, ancestor)?)
     }
@@ -130,9 +124,6 @@ mod tests {
         let elsewhere = fixture.commit("manifests/a.yaml", "elsewhere");
         let repo = fixture.repo();
         assert_eq!(repo.states_since(&third, &paths, 9).unwrap(), None);
-        assert!(repo.is_part_of(&first, &elsewhere).unwrap());
-        assert!(repo.is_part_of(&elsewhere, &elsewhere).unwrap());
-        assert!(!repo.is_part_of(&third, &elsewhere).unwrap());
     }
 
     #[test]
