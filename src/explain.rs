@@ -8,8 +8,7 @@ use plumb_core::kinds::Mark;
 use plumb_core::manifest::{Desired, InMemory, ManifestSource};
 use plumb_core::plan::{
     Action, Baseline, Baselines, Change, ChangeOrigin, Decision, FieldChange, Live, LiveObject, Note, Plan,
-    SourceLine as Line,
-    is_apart, normal,
+    SourceLine as Line, is_apart, normal,
 };
 use plumb_core::{kinds, manifest};
 use plumb_model::address::Address;
@@ -144,7 +143,6 @@ impl History<'_> {
         }
         let planned: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
         let mut known = Known::default();
-        let mut states = States::default();
         let mut missing = BTreeSet::new();
         for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
             if !self.repo.has_commit(commit) {
@@ -179,8 +177,8 @@ impl History<'_> {
                 }
                 Err(why) => known.notes.push(Note { address: None, message: format!("commit {commit}: {why}") }),
             }
-            self.since(commit, wanted, &mut known.bases, &mut states);
         }
+        self.since(&commits, &mut known.bases);
         if !missing.is_empty() {
             let list: Vec<&str> = missing.into_iter().collect();
             let how = if self.repo.is_shallow() { "; fetch the whole history to know" } else { "" };
@@ -195,17 +193,34 @@ impl History<'_> {
         known
     }
 
-    /// What the manifests since a commit said of what is written by calls of its own: such a call leaves the mark as it
+    /// What the manifests since each commit said of what is written by calls of its own: such a call leaves the mark as it
     /// was, so any of them may have been applied. Where that cannot be told, nothing is known of it.
-    fn since(&self, commit: &str, wanted: &[Wanted<'_>], bases: &mut Baselines, states: &mut States) {
-        let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Baseline::Spec(_)));
-        let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
-        if wanted.is_empty() {
+    fn since(&self, commits: &BTreeMap<&str, Vec<Wanted<'_>>>, bases: &mut Baselines) {
+        let mut asked: Vec<(&str, Vec<&Wanted<'_>>)> = Vec::new();
+        for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
+            let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Baseline::Spec(_)));
+            let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
+            if !wanted.is_empty() {
+                asked.push((commit, wanted));
+            }
+        }
+        let of: Vec<&str> = asked.iter().map(|(commit, _)| *commit).collect();
+        if of.is_empty() {
             return;
         }
-        let Ok(Some(commits)) = self.repo.states_since(commit, self.paths, MOST_STATES) else { return };
+        let Ok(since) = self.repo.states_since(&of, self.paths, MOST_STATES) else { return };
+        let mut states = States::default();
+        for ((_, wanted), commits) in asked.into_iter().zip(since) {
+            if let Some(commits) = commits {
+                self.said(&wanted, &commits, bases, &mut states);
+            }
+        }
+    }
+
+    /// What the manifests at some commits said of it.
+    fn said(&self, wanted: &[&Wanted<'_>], commits: &[String], bases: &mut Baselines, states: &mut States) {
         let mut said: Vec<Vec<Value>> = wanted.iter().map(|_| Vec::new()).collect();
-        for commit in &commits {
+        for commit in commits {
             let Some(specs) = states.at(self, commit) else { return };
             for (one, said) in wanted.iter().zip(&mut said) {
                 // One that said anything else of the object would have been written with a mark of its own.
@@ -214,7 +229,7 @@ impl History<'_> {
                 said.extend(spec.map(|spec| apart(one.address, spec)));
             }
         }
-        for (one, said) in wanted.into_iter().zip(said) {
+        for (one, said) in wanted.iter().zip(said) {
             bases.set_since(one.address.clone(), said);
         }
     }

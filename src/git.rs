@@ -6,6 +6,8 @@
 mod ancestry;
 mod blame;
 mod changes;
+#[cfg(test)]
+mod law_tests;
 mod objects;
 mod renames;
 mod since;

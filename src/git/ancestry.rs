@@ -21,11 +21,21 @@ impl Ancestry {
 }
 
 /// A set of small numbers.
-#[derive(Clone, Default)]
-struct Numbers(Vec<u64>);
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Numbers(Vec<u64>);
 
 impl Numbers {
-    fn insert(&mut self, n: usize) {
+    pub fn of(numbers: impl IntoIterator<Item = usize>) -> Numbers {
+        let mut set = Numbers::default();
+        numbers.into_iter().for_each(|n| set.insert(n));
+        set
+    }
+
+    pub fn has(&self, n: usize) -> bool {
+        self.0.get(n / 64).is_some_and(|word| word >> (n % 64) & 1 == 1)
+    }
+
+    pub fn insert(&mut self, n: usize) {
         if self.0.len() <= n / 64 {
             self.0.resize(n / 64 + 1, 0);
         }
@@ -38,14 +48,14 @@ impl Numbers {
         }
     }
 
-    fn add(&mut self, other: &Numbers) {
+    pub fn add(&mut self, other: &Numbers) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
         }
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
     }
 
-    fn has_all(&self, other: &Numbers) -> bool {
+    pub fn has_all(&self, other: &Numbers) -> bool {
         other.0.iter().enumerate().all(|(n, word)| word & !self.0.get(n).copied().unwrap_or_default() == 0)
     }
 
@@ -54,7 +64,10 @@ impl Numbers {
     }
 
     fn iter(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(n, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| n * 64 + bit))
+        self.0
+            .iter()
+            .enumerate()
+            .flat_map(|(n, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| n * 64 + bit))
     }
 }
 
@@ -101,9 +114,7 @@ impl Repo {
         let ended = self.search(&commits, &others, &mut missing, &mut ancestry.visits, is_spent);
         let ended = ended.unwrap_or(true);
         for (pair, commit, other) in asked {
-            let mut one = Numbers::default();
-            one.insert(commit);
-            if !missing[other].has_all(&one) {
+            if !missing[other].has(commit) {
                 ancestry.told.insert(pair.clone(), true);
             } else if ended {
                 ancestry.told.insert(pair.clone(), false);
@@ -123,9 +134,7 @@ impl Repo {
     ) -> Result<bool, GitError> {
         let mut walk = Walk { repo: self, pending: HashMap::new(), queue: BinaryHeap::new(), searching: 0 };
         for (n, id) in others.ids.iter().enumerate() {
-            let mut reached = Reached::default();
-            reached.from.insert(n);
-            walk.reach(*id, &reached)?;
+            walk.reach(*id, &Reached { from: Numbers::of([n]), ..Reached::default() })?;
         }
         for id in &commits.ids {
             walk.reach(*id, &Reached::default())?;

@@ -210,7 +210,9 @@ impl Walk<'_> {
             for place in &kept {
                 self.told[place.asked] = Ending::Open;
             }
-            committed.insert(path, kept);
+            if !kept.is_empty() {
+                committed.insert(path, kept);
+            }
         }
         self.pass(head, committed)
     }
@@ -258,12 +260,7 @@ impl Walk<'_> {
     }
 
     /// Passes the lines that a commit's parents have as well on to them, and puts the others down to it.
-    fn visit(
-        &mut self,
-        id: Oid,
-        files: &mut Files,
-        changed: &mut BTreeMap<Vec<u8>, Changed>,
-    ) -> Result<(), GitError> {
+    fn visit(&mut self, id: Oid, files: &mut Files, changed: &mut BTreeMap<Vec<u8>, Changed>) -> Result<(), GitError> {
         let Node { tree, parents, .. } = self.node(id)?;
         self.nodes.remove(&id);
         if parents.is_empty() {
@@ -381,15 +378,16 @@ impl Walk<'_> {
             let (theirs, mine) = (self.objects.file(*id)?, self.objects.file(file.entry.id)?);
             let mut kept = Vec::new();
             pass_unchanged(theirs.data(), mine.data(), &mut file.places, &mut kept)?;
-            let path = was.as_deref().unwrap_or(path).to_vec();
-            self.pass(*parent, Files::from([(path, kept)]))?;
+            if !kept.is_empty() {
+                let path = was.as_deref().unwrap_or(path).to_vec();
+                self.pass(*parent, Files::from([(path, kept)]))?;
+            }
         }
         Ok(())
     }
 
-    /// Adds open lines to a commit.
+    /// Adds open lines to a commit. Each of the files has some.
     fn pass(&mut self, id: Oid, mut files: Files) -> Result<(), GitError> {
-        files.retain(|_, places| !places.is_empty());
         if files.is_empty() {
             return Ok(());
         }
@@ -438,11 +436,8 @@ impl Walk<'_> {
         }
         let commit = self.repo.repository.find_commit(id)?;
         self.objects.read.commits += 1;
-        let node = Node {
-            time: commit.time().seconds(),
-            tree: commit.tree_id(),
-            parents: commit.parent_ids().collect(),
-        };
+        let node =
+            Node { time: commit.time().seconds(), tree: commit.tree_id(), parents: commit.parent_ids().collect() };
         self.nodes.insert(id, node.clone());
         Ok(node)
     }
@@ -459,12 +454,7 @@ impl Origin {
 }
 
 /// Takes the lines out that an older text has as well, with their numbers there.
-fn pass_unchanged(
-    older: &[u8],
-    newer: &[u8],
-    places: &mut Vec<Place>,
-    kept: &mut Vec<Place>,
-) -> Result<(), GitError> {
+fn pass_unchanged(older: &[u8], newer: &[u8], places: &mut Vec<Place>, kept: &mut Vec<Place>) -> Result<(), GitError> {
     // As `git blame` compares texts.
     let mut options = DiffOptions::new();
     options.context_lines(0).interhunk_lines(0).indent_heuristic(true).force_text(true);
@@ -519,7 +509,3 @@ fn lines(text: &[u8]) -> usize {
 #[cfg(test)]
 #[path = "blame_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "blame_law_tests.rs"]
-mod law_tests;

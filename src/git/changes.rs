@@ -156,9 +156,5 @@ fn next(bytes: &[u8]) -> Result<Option<Written<'_>>, GitError> {
     };
     let end = memchr::memchr(0, &bytes[space..]).ok_or_else(broken)? + space;
     let id = bytes.get(end + 1..end + 21).ok_or_else(broken)?;
-    Ok(Some(Written {
-        name: &bytes[space + 1..end],
-        entry: Entry { kind, id: Oid::from_bytes(id)? },
-        bytes: end + 21,
-    }))
+    Ok(Some(Written { name: &bytes[space + 1..end], entry: Entry { kind, id: Oid::from_bytes(id)? }, bytes: end + 21 }))
 }

@@ -1,11 +1,14 @@
-//! The law of blame: each line of each file is put down to the commit that `git blame` names, on any history with branches,
-//! merges, reverts, renames of files and folders, deletions and files that come back.
+//! The laws of history, on any that has branches, merges, wrong clocks, reverts, renames of files and folders, deletions and
+//! files that come back: each line of each file is put down to the commit that `git blame` names, and one walk tells of all
+//! commits what walks for each of them tell.
 
 #![allow(clippy::unwrap_used)]
 
-use super::*;
-use git2::{Repository, Signature, Time};
+use super::Repo;
+use git2::{Oid, Repository, Signature, Time};
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 /// The texts of a commit's files.
@@ -29,7 +32,8 @@ struct World {
 }
 
 /// Few words, so that lines are often the same.
-const WORDS: [&str; 9] = ["a", "b", "c", "", "  x:", "  - y", "}", "name: job", "timeout_seconds: 100 # ........ as ever"];
+const WORDS: [&str; 9] =
+    ["a", "b", "c", "", "  x:", "  - y", "}", "name: job", "timeout_seconds: 100 # ........ as ever"];
 const FOLDERS: [&str; 4] = ["", "m/", "m/deep/", "n/"];
 const NAMES: [&str; 5] = ["one.yaml", "two.yaml", "three.yaml", "m", "one.yaml.bak"];
 
@@ -42,7 +46,11 @@ impl World {
 
     fn line(&mut self, of: u8) -> String {
         self.serial += 1;
-        if of.is_multiple_of(2) { format!("line {} of the text", self.serial) } else { WORDS[usize::from(of / 2) % WORDS.len()].into() }
+        if of.is_multiple_of(2) {
+            format!("line {} of the text", self.serial)
+        } else {
+            WORDS[usize::from(of / 2) % WORDS.len()].into()
+        }
     }
 
     fn lines(&mut self, count: u8, of: u8) -> Vec<String> {
@@ -114,10 +122,12 @@ impl World {
     /// What becomes of two branches: of each file either side's, or the beginning of one and the end of the other.
     fn merged(ours: &Texts, theirs: &Texts, how: u8) -> Texts {
         let mut texts = Texts::new();
-        let paths: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
         for (n, path) in paths.into_iter().enumerate() {
             let text = match (ours.get(path), theirs.get(path), (usize::from(how) >> n) % 4) {
-                (Some(a), Some(b), 0) => a.iter().take(a.len() / 2).chain(b.iter().skip(b.len() / 2)).cloned().collect(),
+                (Some(a), Some(b), 0) => {
+                    a.iter().take(a.len() / 2).chain(b.iter().skip(b.len() / 2)).cloned().collect()
+                }
                 (Some(one), _, 1) | (_, Some(one), 2) | (Some(one), None, 0) | (None, Some(one), 3) => one.clone(),
                 (Some(one), Some(_), _) => one.clone(),
                 _ => continue,
@@ -133,12 +143,27 @@ impl World {
             let id = self.git.blob(text_of(text).as_bytes()).unwrap();
             let time = git2::IndexTime::new(0, 0);
             let (mtime, ctime, mode, path) = (time, time, 0o100_644, path.as_bytes().to_vec());
-            let entry = git2::IndexEntry { ctime, mtime, dev: 0, ino: 0, mode, uid: 0, gid: 0, file_size: 0, id, flags: 0, flags_extended: 0, path };
+            let entry = git2::IndexEntry {
+                ctime,
+                mtime,
+                dev: 0,
+                ino: 0,
+                mode,
+                uid: 0,
+                gid: 0,
+                file_size: 0,
+                id,
+                flags: 0,
+                flags_extended: 0,
+                path,
+            };
             index.add(&entry).unwrap();
         }
         let tree = self.git.find_tree(index.write_tree_to(&self.git).unwrap()).unwrap();
         self.clock += 60;
-        let by = Signature::new("Ann", "a@example.com", &Time::new(if is_early { self.clock - 600 } else { self.clock }, 0)).unwrap();
+        let by =
+            Signature::new("Ann", "a@example.com", &Time::new(if is_early { self.clock - 600 } else { self.clock }, 0))
+                .unwrap();
         let parents: Vec<Oid> = self.tips[branch].iter().chain(others).map(|n| self.made[*n].id).collect();
         let parents: Vec<_> = parents.into_iter().map(|id| self.git.find_commit(id).unwrap()).collect();
         let message = format!("commit {}", self.made.len());
@@ -161,7 +186,8 @@ impl World {
                     (branch, self.tips[branch].map(|n| self.made[n].texts.clone()).unwrap_or_default())
                 }
             };
-            let others: Vec<usize> = self.tips.iter().copied().flatten().filter(|n| self.tips[branch] != Some(*n)).collect();
+            let others: Vec<usize> =
+                self.tips.iter().copied().flatten().filter(|n| self.tips[branch] != Some(*n)).collect();
             if what >= 200 && !others.is_empty() && self.tips[branch].is_some() {
                 let others: Vec<usize> = others.into_iter().take(1 + usize::from(c % 8 == 0)).collect();
                 for other in &others {
@@ -248,14 +274,66 @@ fn differences(world: &World) -> Vec<String> {
     wrong
 }
 
+/// What one walk of the history tells of all commits, and walks for each of them do not.
+fn wrong_histories(world: &World) -> Vec<String> {
+    let head = world.made[world.tips[0].unwrap()].id;
+    let repo = Repo::open(world.dir.path()).unwrap().unwrap().at(&head.to_string()).unwrap();
+    let ids: Vec<String> = world.made.iter().map(|made| made.id.to_string()).collect();
+    let pairs: BTreeSet<(String, String)> =
+        ids.iter().flat_map(|a| ids.iter().map(move |b| (a.clone(), b.clone()))).collect();
+    let mut wrong = Vec::new();
+    let is_part = |commit: Oid, other: Oid| commit == other || world.git.graph_descendant_of(other, commit).unwrap();
+    // All together, and some alone: then the walk may end early.
+    let alone = pairs.iter().step_by(7).map(|pair| BTreeSet::from([pair.clone()]));
+    for asked in std::iter::once(pairs.clone()).chain(alone) {
+        let ancestry = repo.ancestry(&asked, &|| false);
+        for (commit, other) in &asked {
+            let wanted = is_part(commit.parse().unwrap(), other.parse().unwrap());
+            if ancestry.is_part_of(commit, other) != Some(wanted) {
+                wrong.push(format!("of {}: whether {commit} is a part of {other}: {wanted}", asked.len()));
+            }
+        }
+    }
+    let paths = ["m".to_owned(), "one.yaml".to_owned()];
+    let state = |id: Oid| -> Vec<Option<Oid>> {
+        let tree = world.git.find_commit(id).unwrap().tree().unwrap();
+        paths.iter().map(|path| tree.get_path(Path::new(path)).ok().map(|entry| entry.id())).collect()
+    };
+    let told = repo.states_since(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &paths, 99).unwrap();
+    for (made, told) in world.made.iter().zip(told) {
+        let wanted = is_part(made.id, head).then(|| {
+            let mut walk = world.git.revwalk().unwrap();
+            walk.push(head).unwrap();
+            walk.hide(made.id).unwrap();
+            let mut states: BTreeSet<_> = walk.map(|id| state(id.unwrap())).collect();
+            states.remove(&state(made.id));
+            states
+        });
+        let count = told.as_ref().map(Vec::len);
+        let told: Option<BTreeSet<_>> = told.map(|ids| ids.iter().map(|id| state(id.parse().unwrap())).collect());
+        if told != wanted || count != wanted.as_ref().map(BTreeSet::len) {
+            wrong.push(format!("states since {}: {told:?}, not {wanted:?}", made.id));
+        }
+    }
+    wrong
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_line_is_put_down_to_the_commit_that_git_names(steps in prop::collection::vec(any::<[u8; 6]>(), 4..40)) {
         let mut world = World::new();
         world.run(&steps);
         let wrong = differences(&world);
+        prop_assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn one_walk_tells_what_walks_for_each_commit_tell(steps in prop::collection::vec(any::<[u8; 6]>(), 4..24)) {
+        let mut world = World::new();
+        world.run(&steps);
+        let wrong = wrong_histories(&world);
         prop_assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
