@@ -236,7 +236,7 @@ impl History<'_> {
 
     /// Adds, to each wanted line, who wrote it last. `commits` are those of the manifests that differences were told by.
     /// Without a budget nobody is looked up; what a budget leaves out is said in a note.
-    pub fn blame(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: Option<&Budget<'_>>) {
+    pub fn blame(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: Option<&HistoryBudget<'_>>) {
         if let Some(budget) = budget {
             self.name_writers(plan, commits, budget);
         }
@@ -253,7 +253,7 @@ impl History<'_> {
         }
     }
 
-    fn name_writers(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: &Budget<'_>) {
+    fn name_writers(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: &HistoryBudget<'_>) {
         let lines: BTreeSet<(&str, usize)> =
             plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line)).collect();
         let blames = self.repo.blame(lines.iter().copied(), budget.is_spent);
@@ -314,7 +314,7 @@ impl History<'_> {
 }
 
 /// How long the writers of lines are looked up.
-pub struct Budget<'a> {
+pub struct HistoryBudget<'a> {
     pub is_spent: IsSpent<'a>,
     /// As the project says it.
     pub text: &'a str,

@@ -122,7 +122,7 @@ fn a_budget_leaves_names_out_and_decides_nothing() {
     let decided = crate::plan_world::World::of(pools).plan();
     let blamed = |budget: Option<&dyn Fn() -> bool>| {
         let mut plan = decided.clone();
-        let budget = budget.map(|is_spent| Budget { is_spent, text: "10s" });
+        let budget = budget.map(|is_spent| HistoryBudget { is_spent, text: "10s" });
         with_history(folder.path(), |history| history.blame(&mut plan, &BTreeMap::new(), budget.as_ref()));
         let names = plan.changes.iter().filter(|c| c.source.as_ref().is_some_and(|line| line.commit.is_some())).count();
         let notes: Vec<String> = plan.notes.iter().map(|note| note.message.clone()).collect();

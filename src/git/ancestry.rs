@@ -73,16 +73,16 @@ impl Numbers {
 
 /// What is known of a commit that the walk has to visit.
 #[derive(Default)]
-struct Reached {
+struct ReachedCommit {
     /// The others, of whose history it is.
     from: Numbers,
     /// The commits that are asked about, of whose history it is.
     below: Numbers,
 }
 
-struct Walk<'r> {
+struct AncestryWalk<'r> {
     repo: &'r Repo,
-    pending: HashMap<Oid, Reached>,
+    pending: HashMap<Oid, ReachedCommit>,
     queue: BinaryHeap<(i64, Oid)>,
     /// How many of those that are pending are a part of another's history.
     searching: usize,
@@ -100,7 +100,7 @@ impl Repo {
             let id = || self.resolve(rev).ok().and_then(|id| Oid::from_str(&id).ok());
             ids.entry(rev).or_insert_with(id);
         }
-        let (mut commits, mut others) = (Named::default(), Named::default());
+        let (mut commits, mut others) = (NumberedCommits::default(), NumberedCommits::default());
         let mut asked = Vec::new();
         for pair in pairs {
             match (ids[pair.0.as_str()], ids[pair.1.as_str()]) {
@@ -126,18 +126,18 @@ impl Repo {
     /// Finds commits in the histories of others. Answers false when it was left off.
     fn search(
         &self,
-        commits: &Named,
-        others: &Named,
+        commits: &NumberedCommits,
+        others: &NumberedCommits,
         missing: &mut [Numbers],
         visits: &mut usize,
         is_spent: IsSpent<'_>,
     ) -> Result<bool, GitError> {
-        let mut walk = Walk { repo: self, pending: HashMap::new(), queue: BinaryHeap::new(), searching: 0 };
+        let mut walk = AncestryWalk { repo: self, pending: HashMap::new(), queue: BinaryHeap::new(), searching: 0 };
         for (n, id) in others.ids.iter().enumerate() {
-            walk.reach(*id, &Reached { from: Numbers::of([n]), ..Reached::default() })?;
+            walk.reach(*id, &ReachedCommit { from: Numbers::of([n]), ..ReachedCommit::default() })?;
         }
         for id in &commits.ids {
-            walk.reach(*id, &Reached::default())?;
+            walk.reach(*id, &ReachedCommit::default())?;
         }
         while walk.searching > 0 {
             if is_spent() {
@@ -162,8 +162,8 @@ impl Repo {
     }
 }
 
-impl Walk<'_> {
-    fn reach(&mut self, id: Oid, reached: &Reached) -> Result<(), GitError> {
+impl AncestryWalk<'_> {
+    fn reach(&mut self, id: Oid, reached: &ReachedCommit) -> Result<(), GitError> {
         if !self.pending.contains_key(&id) {
             self.queue.push((self.repo.repository.find_commit(id)?.time().seconds(), id));
         }
@@ -175,7 +175,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn next(&mut self) -> Option<(Oid, Reached)> {
+    fn next(&mut self) -> Option<(Oid, ReachedCommit)> {
         let (_, id) = self.queue.pop()?;
         let reached = self.pending.remove(&id)?;
         self.searching -= usize::from(!reached.from.is_empty());
@@ -185,12 +185,12 @@ impl Walk<'_> {
 
 /// Commits, numbered.
 #[derive(Default)]
-struct Named {
+struct NumberedCommits {
     ids: Vec<Oid>,
     numbers: HashMap<Oid, usize>,
 }
 
-impl Named {
+impl NumberedCommits {
     fn number(&mut self, id: Oid) -> usize {
         *self.numbers.entry(id).or_insert_with(|| {
             self.ids.push(id);

@@ -3,7 +3,7 @@
 //! A commit is compared with its parents along the files that are still open. What is the same goes to the parent as a
 //! whole, so a commit costs what is different in it; the walk ends when every line is told.
 
-use super::changes::{Comparison, Entry, EntryKind};
+use super::changes::{TreeComparison, TreeEntry, TreeEntryKind};
 use super::objects::{Objects, ReadObjects};
 use super::renames::Renames;
 use super::{GitError, LARGEST_FILE, Repo, describe};
@@ -19,7 +19,7 @@ pub type IsSpent<'a> = &'a dyn Fn() -> bool;
 /// Who wrote the lines that were asked about.
 #[derive(Default)]
 pub struct Blames {
-    lines: BTreeMap<String, BTreeMap<usize, Told>>,
+    lines: BTreeMap<String, BTreeMap<usize, LineWriter>>,
     /// Commits that were visited. One is visited again only where clocks went wrong.
     pub visits: usize,
     pub read: ReadObjects,
@@ -27,7 +27,7 @@ pub struct Blames {
 
 /// What is told of a line.
 #[derive(Clone)]
-enum Told {
+enum LineWriter {
     /// Nobody looked: enough was spent.
     Unread,
     /// It is not committed, or what would tell was not fetched.
@@ -40,14 +40,14 @@ impl Blames {
     /// and for what was not looked up.
     pub fn of(&self, file: &str, line: usize) -> Option<&Commit> {
         match self.lines.get(file)?.get(&line)? {
-            Told::By(commit) => Some(commit),
-            Told::Unread | Told::Nobody => None,
+            LineWriter::By(commit) => Some(commit),
+            LineWriter::Unread | LineWriter::Nobody => None,
         }
     }
 
     /// Whether a line was not looked up.
     pub fn is_unread(&self, file: &str, line: usize) -> bool {
-        matches!(self.lines.get(file).and_then(|lines| lines.get(&line)), Some(Told::Unread))
+        matches!(self.lines.get(file).and_then(|lines| lines.get(&line)), Some(LineWriter::Unread))
     }
 }
 
@@ -58,7 +58,7 @@ impl Repo {
     pub fn blame<'l>(&self, lines: impl IntoIterator<Item = (&'l str, usize)>, is_spent: IsSpent<'_>) -> Blames {
         let mut blames = Blames::default();
         for (file, line) in lines {
-            blames.lines.entry(file.to_owned()).or_default().insert(line, Told::Nobody);
+            blames.lines.entry(file.to_owned()).or_default().insert(line, LineWriter::Nobody);
         }
         // Where nothing can be read, nobody is named.
         let _ = self.blame_all(&mut blames, is_spent);
@@ -68,7 +68,7 @@ impl Repo {
     fn blame_all(&self, blames: &mut Blames, is_spent: IsSpent<'_>) -> Result<(), GitError> {
         let Some(head) = self.head_commit()? else { return Ok(()) };
         let odb = self.repository.odb()?;
-        let mut walk = Walk {
+        let mut walk = BlameWalk {
             repo: self,
             objects: Objects::new(&odb),
             nodes: HashMap::new(),
@@ -79,34 +79,34 @@ impl Repo {
             is_spent,
         };
         let mut asked: Vec<(String, usize)> = Vec::new();
-        let mut files = Files::new();
+        let mut files = OpenFiles::new();
         for (file, lines) in &blames.lines {
             let Ok(path) = self.inside(file) else { continue };
             // The same file may be asked for by two spellings of its path.
             let places = files.entry(path.into_bytes()).or_default();
             for line in lines.keys() {
-                places.push(Place { asked: asked.len(), line: u32::try_from(*line).unwrap_or(u32::MAX) });
+                places.push(OpenLine { asked: asked.len(), line: u32::try_from(*line).unwrap_or(u32::MAX) });
                 asked.push((file.clone(), *line));
             }
         }
-        walk.told = vec![Ending::Open; asked.len()];
+        walk.told = vec![Blamed::Open; asked.len()];
         walk.begin(head, files)?;
         walk.run();
         blames.visits = walk.visits;
         blames.read = walk.objects.read;
-        let mut commits: HashMap<Oid, Told> = HashMap::new();
+        let mut commits: HashMap<Oid, LineWriter> = HashMap::new();
         let is_shallow = self.is_shallow();
         for ((file, line), end) in asked.into_iter().zip(walk.told) {
             let told = match end {
-                Ending::Open => Told::Unread,
-                Ending::Nobody => Told::Nobody,
-                Ending::By(id) => commits
+                Blamed::Open => LineWriter::Unread,
+                Blamed::Nobody => LineWriter::Nobody,
+                Blamed::By(id) => commits
                     .entry(id)
                     .or_insert_with(|| match self.repository.find_commit(id) {
                         // The oldest commit of a cut-off history stands for all that came before it.
-                        Ok(_) if is_shallow && self.is_cut_off(id) => Told::Nobody,
-                        Ok(commit) => Told::By(Arc::new(describe(&commit))),
-                        Err(_) => Told::Nobody,
+                        Ok(_) if is_shallow && self.is_cut_off(id) => LineWriter::Nobody,
+                        Ok(commit) => LineWriter::By(Arc::new(describe(&commit))),
+                        Err(_) => LineWriter::Nobody,
                     })
                     .clone(),
             };
@@ -133,18 +133,18 @@ impl Repo {
 
 /// A line that is asked about, where it stands in the version of the file that is looked at.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct OpenLine {
     /// Its number among those asked about.
     asked: usize,
     line: u32,
 }
 
 /// The open lines of a commit's files, by their paths in the repository.
-type Files = BTreeMap<Vec<u8>, Vec<Place>>;
+type OpenFiles = BTreeMap<Vec<u8>, Vec<OpenLine>>;
 
 /// How the walk ended for a line.
 #[derive(Clone, Copy)]
-enum Ending {
+enum Blamed {
     Open,
     Nobody,
     By(Oid),
@@ -152,7 +152,7 @@ enum Ending {
 
 /// What the walk needs of a commit.
 #[derive(Clone)]
-struct Node {
+struct CommitNode {
     /// When it was committed, in seconds.
     time: i64,
     tree: Oid,
@@ -160,15 +160,15 @@ struct Node {
 }
 
 /// A file that is not in the first parent as it is in the commit.
-struct Changed {
-    entry: Entry,
-    places: Vec<Place>,
+struct ChangedFile {
+    entry: TreeEntry,
+    places: Vec<OpenLine>,
     /// What it was in each parent.
-    origins: Vec<Origin>,
+    origins: Vec<ParentFile>,
 }
 
 /// What a file was in a parent.
-enum Origin {
+enum ParentFile {
     /// There is none of its name.
     Absent,
     /// A link, or whatever else is no file.
@@ -179,36 +179,38 @@ enum Origin {
     Unknown,
 }
 
-struct Walk<'r> {
+struct BlameWalk<'r> {
     repo: &'r Repo,
     objects: Objects<'r>,
-    nodes: HashMap<Oid, Node>,
-    pending: HashMap<Oid, Files>,
+    nodes: HashMap<Oid, CommitNode>,
+    pending: HashMap<Oid, OpenFiles>,
     /// Those that are pending, by time.
     queue: BinaryHeap<(i64, Oid)>,
-    told: Vec<Ending>,
+    told: Vec<Blamed>,
     visits: usize,
     is_spent: IsSpent<'r>,
 }
 
-impl Walk<'_> {
+impl BlameWalk<'_> {
     /// Begins at HEAD with the lines that are committed as they are in the working tree.
-    fn begin(&mut self, head: Oid, files: Files) -> Result<(), GitError> {
+    fn begin(&mut self, head: Oid, files: OpenFiles) -> Result<(), GitError> {
         let tree = self.node(head)?.tree;
         let entries = self.different(tree, None, &files)?;
-        let mut entries: HashMap<Vec<u8>, Entry> = entries.into_iter().map(|(path, entry, _)| (path, entry)).collect();
-        let mut committed = Files::new();
+        let mut entries: HashMap<Vec<u8>, TreeEntry> =
+            entries.into_iter().map(|(path, entry, _)| (path, entry)).collect();
+        let mut committed = OpenFiles::new();
         for (path, places) in files {
             if (self.is_spent)() {
                 break;
             }
-            let entry = entries.remove(&path).filter(|entry| matches!(entry.kind, EntryKind::File | EntryKind::Link));
+            let entry =
+                entries.remove(&path).filter(|entry| matches!(entry.kind, TreeEntryKind::File | TreeEntryKind::Link));
             let kept = entry.and_then(|entry| self.committed(&path, entry.id, &places).ok()).unwrap_or_default();
             for place in &places {
-                self.told[place.asked] = Ending::Nobody;
+                self.told[place.asked] = Blamed::Nobody;
             }
             for place in &kept {
-                self.told[place.asked] = Ending::Open;
+                self.told[place.asked] = Blamed::Open;
             }
             if !kept.is_empty() {
                 committed.insert(path, kept);
@@ -218,7 +220,7 @@ impl Walk<'_> {
     }
 
     /// The lines of a file that HEAD has as well, where it has them.
-    fn committed(&mut self, path: &[u8], id: Oid, places: &[Place]) -> Result<Vec<Place>, GitError> {
+    fn committed(&mut self, path: &[u8], id: Oid, places: &[OpenLine]) -> Result<Vec<OpenLine>, GitError> {
         let of = |text: &[u8]| {
             let count = lines(text);
             places.iter().copied().filter(|place| (1..=count).contains(&(place.line as usize))).collect::<Vec<_>>()
@@ -251,21 +253,26 @@ impl Walk<'_> {
             let mut changed = BTreeMap::new();
             if self.visit(id, &mut files, &mut changed).is_err() {
                 // What is not known of a commit is not put down to anybody.
-                let of_changed = changed.values().flat_map(|file: &Changed| &file.places);
+                let of_changed = changed.values().flat_map(|file: &ChangedFile| &file.places);
                 for place in files.values().flatten().chain(of_changed) {
-                    self.told[place.asked] = Ending::Nobody;
+                    self.told[place.asked] = Blamed::Nobody;
                 }
             }
         }
     }
 
     /// Passes the lines that a commit's parents have as well on to them, and puts the others down to it.
-    fn visit(&mut self, id: Oid, files: &mut Files, changed: &mut BTreeMap<Vec<u8>, Changed>) -> Result<(), GitError> {
-        let Node { tree, parents, .. } = self.node(id)?;
+    fn visit(
+        &mut self,
+        id: Oid,
+        files: &mut OpenFiles,
+        changed: &mut BTreeMap<Vec<u8>, ChangedFile>,
+    ) -> Result<(), GitError> {
+        let CommitNode { tree, parents, .. } = self.node(id)?;
         self.nodes.remove(&id);
         if parents.is_empty() {
             for place in files.values().flatten() {
-                self.told[place.asked] = Ending::By(id);
+                self.told[place.asked] = Blamed::By(id);
             }
             return Ok(());
         }
@@ -276,8 +283,8 @@ impl Walk<'_> {
                 return Ok(());
             }
             let end = match self.share(&parents, &path, &mut file) {
-                Ok(()) => Ending::By(id),
-                Err(_) => Ending::Nobody,
+                Ok(()) => Blamed::By(id),
+                Err(_) => Blamed::Nobody,
             };
             for place in file.places {
                 self.told[place.asked] = end;
@@ -291,30 +298,29 @@ impl Walk<'_> {
         &mut self,
         tree: Oid,
         parents: &[Oid],
-        files: &mut Files,
-        changed: &mut BTreeMap<Vec<u8>, Changed>,
+        files: &mut OpenFiles,
+        changed: &mut BTreeMap<Vec<u8>, ChangedFile>,
     ) -> Result<(), GitError> {
         for (n, parent) in parents.iter().enumerate() {
             let theirs = self.node(*parent)?.tree;
-            let mut same = Files::new();
+            let mut same = OpenFiles::new();
             if n == 0 {
                 for (path, entry, was) in self.different(tree, Some(theirs), files)? {
                     let places = files.remove(&path).unwrap_or_default();
-                    changed.insert(path, Changed { entry, places, origins: vec![Origin::of(entry, was)] });
+                    changed.insert(path, ChangedFile { entry, places, origins: vec![ParentFile::of(entry, was)] });
                 }
                 same = std::mem::take(files);
             } else {
-                let mut different = self.different(tree, Some(theirs), changed)?.into_iter().peekable();
-                let mut found = Vec::new();
-                for (path, file) in changed.iter_mut() {
-                    match different.next_if(|(other, ..)| other == path) {
-                        Some((_, entry, was)) => file.origins.push(Origin::of(entry, was)),
-                        None => found.push(path.clone()),
+                for (path, entry, was) in self.different(tree, Some(theirs), changed)? {
+                    changed.get_mut(&path).into_iter().for_each(|file| file.origins.push(ParentFile::of(entry, was)));
+                }
+                changed.retain(|path, file| {
+                    let is_changed = file.origins.len() > n;
+                    if !is_changed {
+                        same.insert(path.clone(), std::mem::take(&mut file.places));
                     }
-                }
-                for path in found {
-                    same.extend(changed.remove(&path).map(|file| (path, file.places)));
-                }
+                    is_changed
+                });
             }
             self.pass(*parent, same)?;
             if changed.is_empty() {
@@ -329,17 +335,17 @@ impl Walk<'_> {
         &mut self,
         tree: Oid,
         parents: &[Oid],
-        changed: &mut BTreeMap<Vec<u8>, Changed>,
+        changed: &mut BTreeMap<Vec<u8>, ChangedFile>,
     ) -> Result<(), GitError> {
         for (n, parent) in parents.iter().enumerate() {
-            if !changed.values().any(|file| matches!(file.origins.get(n), Some(Origin::Absent))) {
+            if !changed.values().any(|file| matches!(file.origins.get(n), Some(ParentFile::Absent))) {
                 continue;
             }
             let theirs = self.node(*parent)?.tree;
             let mut renames = Renames::new(&mut self.objects, tree, theirs);
-            let mut same = Files::new();
+            let mut same = OpenFiles::new();
             for (path, file) in changed.iter_mut() {
-                if !matches!(file.origins[n], Origin::Absent) || file.entry.kind != EntryKind::File {
+                if !matches!(file.origins[n], ParentFile::Absent) || file.entry.kind != TreeEntryKind::File {
                     continue;
                 }
                 if (self.is_spent)() {
@@ -347,13 +353,13 @@ impl Walk<'_> {
                 }
                 let was = renames.as_mut().map(|renames| renames.of(&mut self.objects, path, file.entry.id));
                 file.origins[n] = match was {
-                    Ok(Ok(None)) => Origin::Absent,
+                    Ok(Ok(None)) => ParentFile::Absent,
                     Ok(Ok(Some(was))) if was.id == file.entry.id => {
                         same.entry(was.path.clone()).or_default().append(&mut file.places);
-                        Origin::Absent
+                        ParentFile::Absent
                     }
-                    Ok(Ok(Some(was))) => Origin::File(Some(was.path.clone()), was.id),
-                    Ok(Err(_)) | Err(_) => Origin::Unknown,
+                    Ok(Ok(Some(was))) => ParentFile::File(Some(was.path.clone()), was.id),
+                    Ok(Err(_)) | Err(_) => ParentFile::Unknown,
                 };
             }
             changed.retain(|_, file| !file.places.is_empty());
@@ -363,13 +369,15 @@ impl Walk<'_> {
     }
 
     /// Passes the lines of a changed file on to the parents that have them, and leaves the others.
-    fn share(&mut self, parents: &[Oid], path: &[u8], file: &mut Changed) -> Result<(), GitError> {
+    fn share(&mut self, parents: &[Oid], path: &[u8], file: &mut ChangedFile) -> Result<(), GitError> {
         let mut seen = Vec::new();
         for (parent, origin) in parents.iter().zip(&file.origins) {
             let (was, id) = match origin {
-                Origin::File(was, id) => (was, id),
-                Origin::Unknown => return Err(GitError::Other("an earlier name of the file is not known".to_owned())),
-                Origin::Absent | Origin::Other => continue,
+                ParentFile::File(was, id) => (was, id),
+                ParentFile::Unknown => {
+                    return Err(GitError::Other("an earlier name of the file is not known".to_owned()));
+                }
+                ParentFile::Absent | ParentFile::Other => continue,
             };
             if file.places.is_empty() || seen.contains(id) {
                 continue;
@@ -380,14 +388,14 @@ impl Walk<'_> {
             pass_unchanged(theirs.data(), mine.data(), &mut file.places, &mut kept)?;
             if !kept.is_empty() {
                 let path = was.as_deref().unwrap_or(path).to_vec();
-                self.pass(*parent, Files::from([(path, kept)]))?;
+                self.pass(*parent, OpenFiles::from([(path, kept)]))?;
             }
         }
         Ok(())
     }
 
     /// Adds open lines to a commit. Each of the files has some.
-    fn pass(&mut self, id: Oid, mut files: Files) -> Result<(), GitError> {
+    fn pass(&mut self, id: Oid, mut files: OpenFiles) -> Result<(), GitError> {
         if files.is_empty() {
             return Ok(());
         }
@@ -396,7 +404,7 @@ impl Walk<'_> {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => {
                 self.queue.push((time, id));
-                free.insert(Files::new())
+                free.insert(OpenFiles::new())
             }
         };
         // Most lines come one way.
@@ -415,9 +423,9 @@ impl Walk<'_> {
         tree: Oid,
         other: Option<Oid>,
         files: &BTreeMap<Vec<u8>, V>,
-    ) -> Result<Vec<(Vec<u8>, Entry, Option<Entry>)>, GitError> {
+    ) -> Result<Vec<(Vec<u8>, TreeEntry, Option<TreeEntry>)>, GitError> {
         let mut found = Vec::new();
-        let mut each = |path: &[u8], mine: Option<Entry>, theirs: Option<Entry>| {
+        let mut each = |path: &[u8], mine: Option<TreeEntry>, theirs: Option<TreeEntry>| {
             if let Some(mine) = mine.filter(|_| files.contains_key(path)) {
                 found.push((path.to_vec(), mine, theirs));
             }
@@ -426,35 +434,43 @@ impl Walk<'_> {
             let mut below = files.range::<[u8], _>((std::ops::Bound::Included(folder), std::ops::Bound::Unbounded));
             mine && below.next().is_some_and(|(path, _)| path.starts_with(folder))
         };
-        Comparison { enters: &enters, each: &mut each }.run(&mut self.objects, Some(tree), other)?;
+        TreeComparison { enters: &enters, each: &mut each }.run(&mut self.objects, Some(tree), other)?;
         Ok(found)
     }
 
-    fn node(&mut self, id: Oid) -> Result<Node, GitError> {
+    fn node(&mut self, id: Oid) -> Result<CommitNode, GitError> {
         if let Some(node) = self.nodes.get(&id) {
             return Ok(node.clone());
         }
         let commit = self.repo.repository.find_commit(id)?;
         self.objects.read.commits += 1;
-        let node =
-            Node { time: commit.time().seconds(), tree: commit.tree_id(), parents: commit.parent_ids().collect() };
+        let node = CommitNode {
+            time: commit.time().seconds(),
+            tree: commit.tree_id(),
+            parents: commit.parent_ids().collect(),
+        };
         self.nodes.insert(id, node.clone());
         Ok(node)
     }
 }
 
-impl Origin {
-    fn of(mine: Entry, theirs: Option<Entry>) -> Origin {
+impl ParentFile {
+    fn of(mine: TreeEntry, theirs: Option<TreeEntry>) -> ParentFile {
         match theirs {
-            None => Origin::Absent,
-            Some(theirs) if theirs.kind == mine.kind => Origin::File(None, theirs.id),
-            Some(_) => Origin::Other,
+            None => ParentFile::Absent,
+            Some(theirs) if theirs.kind == mine.kind => ParentFile::File(None, theirs.id),
+            Some(_) => ParentFile::Other,
         }
     }
 }
 
 /// Takes the lines out that an older text has as well, with their numbers there.
-fn pass_unchanged(older: &[u8], newer: &[u8], places: &mut Vec<Place>, kept: &mut Vec<Place>) -> Result<(), GitError> {
+fn pass_unchanged(
+    older: &[u8],
+    newer: &[u8],
+    places: &mut Vec<OpenLine>,
+    kept: &mut Vec<OpenLine>,
+) -> Result<(), GitError> {
     // As `git blame` compares texts.
     let mut options = DiffOptions::new();
     options.context_lines(0).interhunk_lines(0).indent_heuristic(true).force_text(true);
@@ -480,7 +496,7 @@ fn pass_unchanged(older: &[u8], newer: &[u8], places: &mut Vec<Place>, kept: &mu
             return true;
         }
         let line = u32::try_from(i64::from(place.line) + moved).unwrap_or_default();
-        kept.push(Place { line, ..*place });
+        kept.push(OpenLine { line, ..*place });
         false
     });
     Ok(())

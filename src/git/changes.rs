@@ -10,14 +10,14 @@ const DEEPEST: usize = 500;
 
 /// What a tree has under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub kind: EntryKind,
+pub(super) struct TreeEntry {
+    pub kind: TreeEntryKind,
     pub id: Oid,
 }
 
 /// What an entry of a tree is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EntryKind {
+pub(super) enum TreeEntryKind {
     Folder,
     /// A regular file; that it may be run is no difference.
     File,
@@ -26,22 +26,22 @@ pub(super) enum EntryKind {
 }
 
 /// An entry as it is written: `MODE NAME\0ID`.
-struct Written<'t> {
+struct WrittenEntry<'t> {
     name: &'t [u8],
-    entry: Entry,
+    entry: TreeEntry,
     /// Its bytes, all of them.
     bytes: usize,
 }
 
 /// Two trees that are compared.
-pub(super) struct Comparison<'a> {
+pub(super) struct TreeComparison<'a> {
     /// Whether differences below a folder matter, by its path with `/` at the end. With it, whether each side has the folder.
     pub enters: &'a dyn Fn(&[u8], [bool; 2]) -> bool,
     /// Hears of each difference that is no folder: its path, and what either side has there.
-    pub each: &'a mut dyn FnMut(&[u8], Option<Entry>, Option<Entry>),
+    pub each: &'a mut dyn FnMut(&[u8], Option<TreeEntry>, Option<TreeEntry>),
 }
 
-impl Comparison<'_> {
+impl TreeComparison<'_> {
     /// Compares two trees.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Comparison<'_> {
             }
             let length = path.len();
             path.extend_from_slice(name);
-            let folder = |entry: Option<Entry>| entry.filter(|e| e.kind == EntryKind::Folder).map(|e| e.id);
+            let folder = |entry: Option<TreeEntry>| entry.filter(|e| e.kind == TreeEntryKind::Folder).map(|e| e.id);
             let (mine_below, theirs_below) = (folder(mine), folder(theirs));
             if mine_below.is_some() || theirs_below.is_some() {
                 path.push(b'/');
@@ -111,13 +111,13 @@ impl Comparison<'_> {
     }
 }
 
-impl Written<'_> {
+impl WrittenEntry<'_> {
     /// git's order of a tree: by bytes, a folder as if `/` were at its end.
-    fn order(&self, other: &Written<'_>) -> Ordering {
+    fn order(&self, other: &WrittenEntry<'_>) -> Ordering {
         let common = self.name.len().min(other.name.len());
-        let end = |one: &Written<'_>| match one.name.get(common) {
+        let end = |one: &WrittenEntry<'_>| match one.name.get(common) {
             Some(byte) => *byte,
-            None if one.entry.kind == EntryKind::Folder => b'/',
+            None if one.entry.kind == TreeEntryKind::Folder => b'/',
             None => 0,
         };
         self.name[..common].cmp(&other.name[..common]).then_with(|| end(self).cmp(&end(other)))
@@ -142,19 +142,23 @@ fn same(left: &[u8], right: &[u8]) -> usize {
 }
 
 /// The first entry of what is left of a tree.
-fn next(bytes: &[u8]) -> Result<Option<Written<'_>>, GitError> {
+fn next(bytes: &[u8]) -> Result<Option<WrittenEntry<'_>>, GitError> {
     if bytes.is_empty() {
         return Ok(None);
     }
     let broken = || GitError::Other("a tree is damaged".to_owned());
     let space = bytes.iter().take(8).position(|byte| *byte == b' ').ok_or_else(broken)?;
     let kind = match &bytes[..space] {
-        b"40000" | b"040000" => EntryKind::Folder,
-        b"120000" => EntryKind::Link,
-        b"160000" => EntryKind::Submodule,
-        _ => EntryKind::File,
+        b"40000" | b"040000" => TreeEntryKind::Folder,
+        b"120000" => TreeEntryKind::Link,
+        b"160000" => TreeEntryKind::Submodule,
+        _ => TreeEntryKind::File,
     };
     let end = memchr::memchr(0, &bytes[space..]).ok_or_else(broken)? + space;
     let id = bytes.get(end + 1..end + 21).ok_or_else(broken)?;
-    Ok(Some(Written { name: &bytes[space + 1..end], entry: Entry { kind, id: Oid::from_bytes(id)? }, bytes: end + 21 }))
+    Ok(Some(WrittenEntry {
+        name: &bytes[space + 1..end],
+        entry: TreeEntry { kind, id: Oid::from_bytes(id)? },
+        bytes: end + 21,
+    }))
 }

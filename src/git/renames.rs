@@ -2,7 +2,7 @@
 //! among all files that the commit deletes.
 
 use super::GitError;
-use super::changes::{Comparison, Entry, EntryKind};
+use super::changes::{TreeComparison, TreeEntry, TreeEntryKind};
 use super::objects::Objects;
 use git2::Oid;
 use std::collections::HashMap;
@@ -22,14 +22,14 @@ const MOST_PAIRS: usize = 1_000_000;
 const CANDIDATES: usize = 4;
 
 /// A file that a commit deletes.
-pub(super) struct Deleted {
+pub(super) struct DeletedFile {
     pub path: Vec<u8>,
     pub id: Oid,
 }
 
 /// The files that a commit deletes, and how similar they are to those that it adds.
 pub(super) struct Renames {
-    deleted: Vec<Deleted>,
+    deleted: Vec<DeletedFile>,
     by_id: HashMap<Oid, Vec<usize>>,
     /// The only file of a name; `None` where there are more.
     by_name: HashMap<Vec<u8>, Option<usize>>,
@@ -48,14 +48,14 @@ impl Renames {
     /// Of a commit's tree and of its parent's.
     pub fn new(objects: &mut Objects<'_>, tree: Oid, parent: Oid) -> Result<Renames, GitError> {
         let mut deleted = Vec::new();
-        let mut each = |path: &[u8], mine: Option<Entry>, theirs: Option<Entry>| {
-            if let (None, Some(Entry { kind: EntryKind::File, id })) = (mine, theirs) {
-                deleted.push(Deleted { path: path.to_vec(), id });
+        let mut each = |path: &[u8], mine: Option<TreeEntry>, theirs: Option<TreeEntry>| {
+            if let (None, Some(TreeEntry { kind: TreeEntryKind::File, id })) = (mine, theirs) {
+                deleted.push(DeletedFile { path: path.to_vec(), id });
             }
         };
         // What only the commit has was not deleted.
         let enters = |_: &[u8], [_, theirs]: [bool; 2]| theirs;
-        Comparison { enters: &enters, each: &mut each }.run(objects, Some(tree), Some(parent))?;
+        TreeComparison { enters: &enters, each: &mut each }.run(objects, Some(tree), Some(parent))?;
         let mut by_id: HashMap<Oid, Vec<usize>> = HashMap::new();
         let mut by_name: HashMap<Vec<u8>, Option<usize>> = HashMap::new();
         for (n, file) in deleted.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Renames {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn of(&mut self, objects: &mut Objects<'_>, path: &[u8], id: Oid) -> Result<Option<&Deleted>, GitError> {
+    pub fn of(&mut self, objects: &mut Objects<'_>, path: &[u8], id: Oid) -> Result<Option<&DeletedFile>, GitError> {
         if let Some(equal) = self.by_id.get(&id) {
             let mut equal = equal.iter().take(MOST_EQUAL);
             let of_name = equal.clone().find(|n| name(&self.deleted[**n].path) == name(path));

@@ -48,7 +48,7 @@ impl Repo {
         let paths = paths.iter().map(|path| self.inside(path)).collect::<Result<Vec<_>, _>>()?;
         let mut newest: Vec<(&Oid, &(i64, Numbers))> = between.below.iter().collect();
         newest.sort_unstable_by_key(|(id, (time, _))| (std::cmp::Reverse(*time), **id));
-        let mut states = States { repo: self, paths: &paths, of_commits: HashMap::new(), of_trees: HashMap::new() };
+        let mut states = PathStates { repo: self, paths: &paths, of_commits: HashMap::new(), of_trees: HashMap::new() };
         let mut all = Vec::new();
         for (n, start) in starts.iter().enumerate() {
             let mut inside = newest.iter().filter(|(_, (_, below))| !below.has(n)).map(|(id, _)| **id);
@@ -111,18 +111,18 @@ impl Repo {
 }
 
 /// What stands at paths of the repository: the ids of trees and files.
-type State = Rc<Vec<Option<Oid>>>;
+type PathState = Rc<Vec<Option<Oid>>>;
 
 /// The states of commits, each read once.
-struct States<'r> {
+struct PathStates<'r> {
     repo: &'r Repo,
     paths: &'r [String],
     /// `None`: the history was not fetched any further.
-    of_commits: HashMap<Oid, Option<State>>,
-    of_trees: HashMap<Oid, State>,
+    of_commits: HashMap<Oid, Option<PathState>>,
+    of_trees: HashMap<Oid, PathState>,
 }
 
-impl States<'_> {
+impl PathStates<'_> {
     fn since(
         &mut self,
         start: Oid,
@@ -147,7 +147,7 @@ impl States<'_> {
         Ok(Some(states))
     }
 
-    fn of_commit(&mut self, commit: Oid) -> Result<State, GitError> {
+    fn of_commit(&mut self, commit: Oid) -> Result<PathState, GitError> {
         let tree = self.repo.repository.find_commit(commit)?.tree_id();
         if let Some(known) = self.of_trees.get(&tree) {
             return Ok(known.clone());

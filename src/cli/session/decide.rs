@@ -4,7 +4,7 @@ use super::Session;
 use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
-use crate::explain::{Budget, History, Known};
+use crate::explain::{History, HistoryBudget, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
@@ -157,7 +157,7 @@ impl Session {
         let settings = &self.project.desired.project.history;
         let limit = Duration::from_secs(settings.budget_seconds().unwrap_or_default());
         let began = Instant::now();
-        let budget = Budget { is_spent: &|| began.elapsed() > limit, text: settings.budget() };
+        let budget = HistoryBudget { is_spent: &|| began.elapsed() > limit, text: settings.budget() };
         history.blame(plan, commits, Some(&budget).filter(|_| !limit.is_zero()));
     }
 
