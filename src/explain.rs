@@ -2,19 +2,19 @@
 //!
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
-use crate::git::Repo;
+use crate::git::{IsSpent, Repo};
 use plumb_core::cutover::wave::sides;
 use plumb_core::kinds::Mark;
 use plumb_core::manifest::{Desired, InMemory, ManifestSource};
 use plumb_core::plan::{
-    Action, Baseline, Baselines, Change, ChangeOrigin, Commit, Decision, Live, Note, Plan, SourceLine as Line,
-    is_apart, normal,
+    Action, Baseline, Baselines, Change, ChangeOrigin, Decision, FieldChange, Live, LiveObject, Note, Plan,
+    SourceLine as Line, is_apart, normal,
 };
 use plumb_core::{kinds, manifest};
 use plumb_model::address::Address;
 use plumb_model::secrets::Vault;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many different commits are read, at most, to explain one plan.
 const MOST_COMMITS: usize = 64;
@@ -97,10 +97,15 @@ impl History<'_> {
         // A field whose origin is told already needs no git: the mark's hash says that the manifest is what it was.
         let untold = |c: &&Change| c.fields.iter().any(|f| f.origin.is_none());
         let changes = plan.changes.iter().filter(|c| !matches!(c.action, Action::Create | Action::Delete));
+        let by_id: HashMap<(&str, &str), &LiveObject> = live
+            .kinds
+            .iter()
+            .flat_map(|(kind, found)| found.iter().rev().map(move |one| ((*kind, one.seen.id.as_str()), one)))
+            .collect();
         let planned: Vec<Asked<'_>> = changes
             .filter(untold)
             .filter_map(|change| {
-                let found = live.of(&change.address.kind).iter().find(|f| change.id.as_ref() == Some(&f.seen.id))?;
+                let found = by_id.get(&(change.address.kind.as_str(), change.id.as_deref()?))?;
                 let rules = kinds::find(&change.address.kind)?.rules();
                 let top = |path: &str| path.split(['.', '[']).next().is_some_and(|member| is_apart(rules, member));
                 let apart = change.fields.iter().any(|f| f.origin.is_none() && top(&f.path));
@@ -109,10 +114,15 @@ impl History<'_> {
             .collect();
         let told: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
         let mut chosen = Vec::new();
-        for address in decision.chosen.iter().filter(|address| !told.contains(address)) {
-            let owned = live.of(&address.kind).iter().filter_map(|found| found.mark.as_ref());
-            let mine = owned.filter(|mark| mark.owner.address == *address && mark.owner.project == plan.project);
-            chosen.extend(mine.map(|mark| Asked { address, mark, apart: false }));
+        for (kind, found) in &live.kinds {
+            let mine = found.iter().filter_map(|found| found.mark.as_ref()).filter(|mark| {
+                let owner = &mark.owner;
+                owner.project == plan.project && owner.address.kind == *kind && !told.contains(&owner.address)
+            });
+            chosen.extend(mine.filter_map(|mark| {
+                let address = decision.chosen.get(&mark.owner.address)?;
+                Some(Asked { address, mark, apart: false })
+            }));
         }
         self.read(planned, chosen)
     }
@@ -133,7 +143,6 @@ impl History<'_> {
         }
         let planned: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
         let mut known = Known::default();
-        let mut states = States::default();
         let mut missing = BTreeSet::new();
         for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
             if !self.repo.has_commit(commit) {
@@ -168,8 +177,8 @@ impl History<'_> {
                 }
                 Err(why) => known.notes.push(Note { address: None, message: format!("commit {commit}: {why}") }),
             }
-            self.since(commit, wanted, &mut known.bases, &mut states);
         }
+        self.since(&commits, &mut known.bases);
         if !missing.is_empty() {
             let list: Vec<&str> = missing.into_iter().collect();
             let how = if self.repo.is_shallow() { "; fetch the whole history to know" } else { "" };
@@ -184,22 +193,34 @@ impl History<'_> {
         known
     }
 
-    /// Whether a commit is older than another, or the same.
-    fn is_older(&self, commit: &str, other: &str) -> bool {
-        self.repo.is_part_of(commit, other).unwrap_or(false)
-    }
-
-    /// What the manifests since a commit said of what is written by calls of its own: such a call leaves the mark as it
+    /// What the manifests since each commit said of what is written by calls of its own: such a call leaves the mark as it
     /// was, so any of them may have been applied. Where that cannot be told, nothing is known of it.
-    fn since(&self, commit: &str, wanted: &[Wanted<'_>], bases: &mut Baselines, states: &mut States) {
-        let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Baseline::Spec(_)));
-        let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
-        if wanted.is_empty() {
+    fn since(&self, commits: &BTreeMap<&str, Vec<Wanted<'_>>>, bases: &mut Baselines) {
+        let mut asked: Vec<(&str, Vec<&Wanted<'_>>)> = Vec::new();
+        for (commit, wanted) in commits.iter().take(MOST_COMMITS) {
+            let is_known = |one: &&Wanted<'_>| one.apart && matches!(bases.get(one.address), Some(Baseline::Spec(_)));
+            let wanted: Vec<&Wanted<'_>> = wanted.iter().filter(is_known).collect();
+            if !wanted.is_empty() {
+                asked.push((commit, wanted));
+            }
+        }
+        let of: Vec<&str> = asked.iter().map(|(commit, _)| *commit).collect();
+        if of.is_empty() {
             return;
         }
-        let Ok(Some(commits)) = self.repo.states_since(commit, self.paths, MOST_STATES) else { return };
+        let Ok(since) = self.repo.states_since(&of, self.paths, MOST_STATES) else { return };
+        let mut states = States::default();
+        for ((_, wanted), commits) in asked.into_iter().zip(since) {
+            if let Some(commits) = commits {
+                self.said(&wanted, &commits, bases, &mut states);
+            }
+        }
+    }
+
+    /// What the manifests at some commits said of it.
+    fn said(&self, wanted: &[&Wanted<'_>], commits: &[String], bases: &mut Baselines, states: &mut States) {
         let mut said: Vec<Vec<Value>> = wanted.iter().map(|_| Vec::new()).collect();
-        for commit in &commits {
+        for commit in commits {
             let Some(specs) = states.at(self, commit) else { return };
             for (one, said) in wanted.iter().zip(&mut said) {
                 // One that said anything else of the object would have been written with a mark of its own.
@@ -208,45 +229,18 @@ impl History<'_> {
                 said.extend(spec.map(|spec| apart(one.address, spec)));
             }
         }
-        for (one, said) in wanted.into_iter().zip(said) {
+        for (one, said) in wanted.iter().zip(said) {
             bases.set_since(one.address.clone(), said);
         }
     }
 
     /// Adds, to each wanted line, who wrote it last. `commits` are those of the manifests that differences were told by.
-    pub fn blame(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>) {
-        let prefix = self.repo.prefix().to_owned();
-        let last = |source: &Line| self.repo.blame(&source.file, source.line).ok().flatten();
-        for change in &mut plan.changes {
-            let base = commits.get(&change.address);
-            // A new object is explained by its first line, a change that lists fields by them, and a teardown without any
-            // by the line that asks for it.
-            let is_teardown = matches!(change.action, Action::Mark | Action::Terminate | Action::Release);
-            // That of a wave is the line of its day, whose commit somebody approved.
-            let is_wave = change.cutover.is_some();
-            if (change.action == Action::Create || is_wave || is_teardown && change.fields.is_empty())
-                && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
-            {
-                source.commit = last(source);
-            }
-            if matches!(change.action, Action::Create | Action::Delete) {
-                continue;
-            }
-            for field in &mut change.fields {
-                let Some(source) = field.source.as_mut().filter(|source| !source.nearest) else { continue };
-                source.commit = last(source);
-                // A line that is older than what was applied is not what changed the manifest.
-                let is_older = |commit: &Commit| base.is_some_and(|base| self.is_older(&commit.id, base));
-                if matches!(field.origin, Some(ChangeOrigin::Manifest | ChangeOrigin::Both))
-                    && source.commit.as_ref().is_some_and(is_older)
-                {
-                    source.commit = None;
-                    field
-                        .explanation
-                        .get_or_insert_with(|| "its line is what it was: what changed is a value that it uses".into());
-                }
-            }
+    /// Without a budget nobody is looked up; what a budget leaves out is said in a note.
+    pub fn blame(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: Option<&HistoryBudget<'_>>) {
+        if let Some(budget) = budget {
+            self.name_writers(plan, commits, budget);
         }
+        let prefix = self.repo.prefix();
         for source in plan
             .changes
             .iter_mut()
@@ -258,6 +252,99 @@ impl History<'_> {
             decision.file = format!("{prefix}{}", decision.file);
         }
     }
+
+    fn name_writers(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: &HistoryBudget<'_>) {
+        let lines: BTreeSet<(&str, usize)> =
+            plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line)).collect();
+        let blames = self.repo.blame(lines.iter().copied(), budget.is_spent);
+        let mut unread: BTreeSet<(String, usize)> = lines
+            .into_iter()
+            .filter(|(file, line)| blames.is_unread(file, *line))
+            .map(|(file, line)| (file.to_owned(), line))
+            .collect();
+        let last = |source: &Line| blames.of(&source.file, source.line).cloned();
+        let mut pairs = BTreeSet::new();
+        for change in &plan.changes {
+            let Some(base) = commits.get(&change.address).filter(|_| asks_of_fields(change)) else { continue };
+            let of_manifest = change.fields.iter().filter(|field| is_of_manifest(field));
+            let named = of_manifest.filter_map(asked_line).filter_map(last);
+            pairs.extend(named.map(|commit| (commit.id, base.clone())));
+        }
+        let ancestry = self.repo.ancestry(&pairs, budget.is_spent);
+        for change in &mut plan.changes {
+            if asks_of_source(change)
+                && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
+            {
+                source.commit = last(source);
+            }
+            if !asks_of_fields(change) {
+                continue;
+            }
+            let base = commits.get(&change.address);
+            for field in &mut change.fields {
+                let is_of_manifest = is_of_manifest(field);
+                let Some(source) = field.source.as_mut().filter(|source| !source.nearest) else { continue };
+                source.commit = last(source);
+                let (Some(commit), Some(base), true) = (&source.commit, base, is_of_manifest) else { continue };
+                match ancestry.is_part_of(&commit.id, base) {
+                    // A line that is older than what was applied is not what changed the manifest.
+                    Some(true) => {
+                        source.commit = None;
+                        field.explanation.get_or_insert_with(|| {
+                            "its line is what it was: what changed is a value that it uses".into()
+                        });
+                    }
+                    Some(false) => {}
+                    None => {
+                        source.commit = None;
+                        unread.insert((source.file.clone(), source.line));
+                    }
+                }
+            }
+        }
+        if !unread.is_empty() {
+            let (count, lines) = (unread.len(), if unread.len() == 1 { "line" } else { "lines" });
+            let message = format!(
+                "who wrote {count} {lines} was not looked up: the history took longer than {} (`spec.history.budget`)",
+                budget.text
+            );
+            plan.notes.push(Note { address: None, message });
+        }
+    }
+}
+
+/// How long the writers of lines are looked up.
+pub struct HistoryBudget<'a> {
+    pub is_spent: IsSpent<'a>,
+    /// As the project says it.
+    pub text: &'a str,
+}
+
+/// The lines of a change of which is asked who wrote them.
+fn asked_lines(change: &Change) -> impl Iterator<Item = &Line> {
+    let source = change.source.as_ref().filter(|source| asks_of_source(change) && !source.nearest);
+    let fields = change.fields.iter().filter(|_| asks_of_fields(change)).filter_map(asked_line);
+    source.into_iter().chain(fields)
+}
+
+/// Whether a change is explained by its own line: a new object by its first one, a teardown without any fields by the line
+/// that asks for it, and a wave by that of its day, whose commit somebody approved.
+fn asks_of_source(change: &Change) -> bool {
+    let is_teardown = matches!(change.action, Action::Mark | Action::Terminate | Action::Release);
+    change.action == Action::Create || change.cutover.is_some() || is_teardown && change.fields.is_empty()
+}
+
+/// Whether a change is explained by the lines of its fields.
+fn asks_of_fields(change: &Change) -> bool {
+    !matches!(change.action, Action::Create | Action::Delete)
+}
+
+fn asked_line(field: &FieldChange) -> Option<&Line> {
+    field.source.as_ref().filter(|source| !source.nearest)
+}
+
+fn is_of_manifest(field: &FieldChange) -> bool {
+    matches!(field.origin, Some(ChangeOrigin::Manifest | ChangeOrigin::Both))
 }
 
 /// The manifests of the states that were read, so that each is read once.

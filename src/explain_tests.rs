@@ -109,3 +109,30 @@ fn a_commit_explains_only_what_was_applied_from_it() {
         }
     });
 }
+
+#[test]
+fn a_budget_leaves_names_out_and_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = Repository::init(folder.path()).unwrap();
+    std::fs::create_dir(folder.path().join("manifests")).unwrap();
+    let pools = crate::plan_world::pool("a", "") + &crate::plan_world::pool("b", "");
+    std::fs::write(folder.path().join("manifests/all.yaml"), &pools).unwrap();
+    commit(&git, "main", None);
+    git.set_head("refs/heads/main").unwrap();
+    let decided = crate::plan_world::World::of(pools).plan();
+    let blamed = |budget: Option<&dyn Fn() -> bool>| {
+        let mut plan = decided.clone();
+        let budget = budget.map(|is_spent| HistoryBudget { is_spent, text: "10s" });
+        with_history(folder.path(), |history| history.blame(&mut plan, &BTreeMap::new(), budget.as_ref()));
+        let names = plan.changes.iter().filter(|c| c.source.as_ref().is_some_and(|line| line.commit.is_some())).count();
+        let notes: Vec<String> = plan.notes.iter().map(|note| note.message.clone()).collect();
+        // Nobody approves anything else for it.
+        assert_eq!((&plan.digest, plan.counts()), (&decided.digest, decided.counts()));
+        assert_eq!(plan.blocked, decided.blocked);
+        (names, notes)
+    };
+    assert_eq!(blamed(Some(&|| false)), (2, vec![]));
+    let said = "who wrote 2 lines was not looked up: the history took longer than 10s (`spec.history.budget`)";
+    assert_eq!(blamed(Some(&|| true)), (0, vec![said.to_owned()]));
+    assert_eq!(blamed(None), (0, vec![]), "whoever turned it off knows it");
+}

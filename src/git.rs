@@ -3,20 +3,28 @@
 //! Nothing here runs a program: no hook, no filter, no credential helper. So a repository of untrusted origin is safe
 //! to look at.
 
+mod ancestry;
+mod blame;
+mod changes;
+#[cfg(test)]
+mod law_tests;
+mod objects;
+mod renames;
 mod since;
 mod tree;
 mod walk;
 
+pub use ancestry::Ancestry;
+pub use blame::{Blames, IsSpent};
+pub use objects::ReadObjects;
 pub use tree::CommitFiles;
 pub use walk::{WalkEnd, WalkedCommit, WalkedFiles};
 
-use git2::{BlameOptions, ErrorCode, ObjectType, Oid, Repository, StatusOptions};
+use git2::{ErrorCode, ObjectType, Oid, Repository, StatusOptions};
 use plumb_core::plan::Commit;
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::{Component, Path, PathBuf},
-    sync::Arc,
 };
 
 /// The largest file that is read out of a commit.
@@ -72,11 +80,7 @@ pub struct Repo {
     top: PathBuf,
     /// The commit that stands for HEAD and the working tree.
     at: Option<Oid>,
-    blames: RefCell<HashMap<String, Arc<BlameLines>>>,
 }
-
-/// The last commit of each line; `None` for one that is not committed.
-type BlameLines = Vec<Option<Commit>>;
 
 impl Repo {
     /// Opens the repository that a folder is in. `None` when it is in none, or in one without a working tree.
@@ -98,7 +102,7 @@ impl Repo {
             prefix.push_str(&part.as_os_str().to_string_lossy());
             prefix.push('/');
         }
-        Ok(Some(Repo { repository, prefix, top, at: None, blames: RefCell::default() }))
+        Ok(Some(Repo { repository, prefix, top, at: None }))
     }
 
     /// The same repository, seen as if a revision were checked out. The working tree is not looked at from then on.
@@ -289,73 +293,6 @@ impl Repo {
         Ok(())
     }
 
-    /// The last commit of a line (counted from 1) of a file of the project, as it is in the working tree.
-    ///
-    /// `None` for a line that isn't committed, and where the history that would tell was not fetched. The first
-    /// question about a file reads its history; the others are free.
-    pub fn blame(&self, file: &str, line: usize) -> Result<Option<Commit>, GitError> {
-        let path = self.inside(file)?;
-        let known = self.blames.borrow().get(&path).cloned();
-        let lines = match known {
-            Some(lines) => lines,
-            None => {
-                let lines = Arc::new(self.blame_file(&path)?);
-                self.blames.borrow_mut().insert(path, lines.clone());
-                lines
-            }
-        };
-        Ok(line.checked_sub(1).and_then(|i| lines.get(i).cloned()).flatten())
-    }
-
-    fn blame_file(&self, path: &str) -> Result<BlameLines, GitError> {
-        let head = match self.at {
-            Some(id) => self.repository.find_commit(id),
-            None => self.repository.head().and_then(|head| head.peel_to_commit()),
-        };
-        let Ok(head) = head else { return Ok(Vec::new()) };
-        let Ok(entry) = head.tree()?.get_path(Path::new(path)) else { return Ok(Vec::new()) };
-        let Ok(blob) = self.repository.find_blob(entry.id()) else { return Ok(Vec::new()) };
-        let text = if self.at.is_some() { Ok(blob.content().to_vec()) } else { std::fs::read(self.top.join(path)) };
-        let Ok(mut text) = text else { return Ok(Vec::new()) };
-        if text.len() > LARGEST_FILE {
-            return Ok(Vec::new());
-        }
-        // With core.autocrlf, every line of the working tree would differ from the commit.
-        if !blob.content().contains(&b'\r') {
-            text.retain(|byte| *byte != b'\r');
-        }
-        let mut options = BlameOptions::new();
-        options.newest_commit(head.id());
-        let committed = self.repository.blame_file(Path::new(path), Some(&mut options))?;
-        let blame = if text == blob.content() { committed } else { committed.blame_buffer(&text)? };
-        let shallow = self.is_shallow();
-        let mut commits: HashMap<Oid, Option<Commit>> = HashMap::new();
-        let mut lines = Vec::new();
-        for hunk in blame.iter() {
-            let id = hunk.final_commit_id();
-            // The oldest commit of a cut-off history stands for all that came before it.
-            let unknown = id.is_zero() || (shallow && self.is_cut_off(id));
-            let commit = match commits.get(&id) {
-                Some(commit) => commit.clone(),
-                None if unknown => None,
-                None => Some(describe(&self.repository.find_commit(id)?)),
-            };
-            commits.insert(id, commit.clone());
-            let end = hunk.final_start_line().saturating_sub(1) + hunk.lines_in_hunk();
-            lines.resize(end.max(lines.len()), commit);
-        }
-        Ok(lines)
-    }
-
-    /// Whether a commit's parents were not fetched.
-    fn is_cut_off(&self, id: Oid) -> bool {
-        self.repository.find_commit(id).is_ok_and(|commit| {
-            // libgit2 honours the cut: such a commit has no parents, but its text names some.
-            let named = commit.raw_header_bytes().split(|byte| *byte == b'\n').any(|line| line.starts_with(b"parent "));
-            named && (commit.parent_count() == 0 || commit.parent(0).is_err())
-        })
-    }
-
     /// What the local user is called: the part of `user.email` before the `@`.
     pub fn user(&self) -> Option<String> {
         let email = self.repository.config().ok()?.snapshot().ok()?.get_string("user.email").ok()?;
@@ -475,7 +412,7 @@ mod tests {
         fixture.write("a.yaml", "a: 1\n");
         let repo = fixture.repo("");
         assert_eq!(repo.head(&[]).unwrap(), None);
-        assert_eq!(repo.blame("a.yaml", 1).unwrap(), None);
+        assert_eq!(repo.who("a.yaml", 1), None);
         assert!(!repo.has_commit("0000000000000000000000000000000000000000"));
         assert!(matches!(repo.resolve("HEAD"), Err(GitError::NoRevision { .. })));
     }
@@ -608,7 +545,7 @@ mod tests {
         let second = fixture.commit("Bob", "second");
         fixture.write("sub/a.yaml", "zero\none\nTWO\nthree\nfour\n");
         let repo = fixture.repo("sub");
-        let who = |line| repo.blame("a.yaml", line).unwrap();
+        let who = |line| repo.who("a.yaml", line);
         let ann = Commit {
             id: first[..12].to_owned(),
             author: "Ann \u{1b}[31m".to_owned(),
@@ -621,10 +558,10 @@ mod tests {
             Some((second[..12].into(), "Bob".into(), "2024-05-03".into()))
         );
         assert_eq!((who(0), who(99)), (None, None));
-        assert_eq!(repo.blame("absent.yaml", 1).unwrap(), None);
+        assert_eq!(repo.who("absent.yaml", 1), None);
         // Line ends of another system are no change.
         fixture.write("sub/a.yaml", "one\r\nTWO\r\nthree\r\n");
-        assert!(fixture.repo("sub").blame("a.yaml", 1).unwrap().is_some());
+        assert!(fixture.repo("sub").who("a.yaml", 1).is_some());
     }
 
     #[test]
@@ -642,7 +579,7 @@ mod tests {
         let repo = fixture.repo("");
         assert!(repo.is_shallow() && !repo.has_commit(&first[..12]));
         assert!(repo.head(&[]).unwrap().is_some());
-        let author = |line| repo.blame("a.yaml", line).unwrap().map(|c| c.author);
+        let author = |line| repo.who("a.yaml", line).map(|c| c.author);
         assert_eq!((author(1), author(2), author(3)), (None, None, Some("Cy".to_owned())));
         assert!(repo.resolve(&first[..12]).unwrap_err().to_string().contains("fetch-depth: 0"));
     }
@@ -657,7 +594,7 @@ mod tests {
         let repo = Repo::open(&place.path().join("wt/sub")).unwrap().unwrap();
         let head = repo.head(&[]).unwrap().unwrap();
         assert_eq!((head.id, head.branch.as_deref(), head.dirty), (id, Some("wt"), false));
-        assert!(repo.blame("a.yaml", 1).unwrap().is_some());
+        assert!(repo.who("a.yaml", 1).is_some());
     }
 
     #[test]

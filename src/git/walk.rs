@@ -56,7 +56,7 @@ impl Repo {
         time(&self.repository.find_commit(id).ok()?)
     }
 
-    fn head_commit(&self) -> Result<Option<Oid>, GitError> {
+    pub(super) fn head_commit(&self) -> Result<Option<Oid>, GitError> {
         if self.at.is_some() {
             return Ok(self.at);
         }

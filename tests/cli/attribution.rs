@@ -170,3 +170,18 @@ fn runs_that_cannot_be_listed_are_not_known_and_keep_nothing_else_from_being_tol
     assert_eq!(other["disrupts"], json!(["cancels-runs", "loses-history"]));
     world.plumb("apply --yes").code(0);
 }
+
+#[test]
+fn a_project_may_have_nobody_looked_up_and_its_plans_stay_the_same() {
+    let world = World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 100\n"), "Add etl");
+    let named = world.plumb("plan --output json -q").code(0).json();
+    assert_eq!(named["changes"][0]["source"]["commit"]["summary"], "Add etl");
+    let text = world.read("plumb.yaml");
+    world.write("plumb.yaml", &format!("{text}  history: {{budget: 0s}}\n"));
+    world.commit("Ask git nothing");
+    let unnamed = world.plumb("plan --output json -q").code(0).json();
+    assert_eq!(unnamed["changes"][0]["source"]["commit"], Value::Null);
+    assert_eq!(unnamed["changes"][0]["source"]["file"], named["changes"][0]["source"]["file"]);
+    assert_eq!((&unnamed["digest"], &unnamed["notes"]), (&named["digest"], &named["notes"]));
+}

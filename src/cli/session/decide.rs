@@ -4,17 +4,18 @@ use super::{Session, learnt};
 use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
-use crate::explain::{History, Known};
+use crate::explain::{History, HistoryBudget, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::{Desired, ManifestSource};
-use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Selection, decide, estimate};
+use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Plan, Selection, decide, estimate};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A plan and all that it was made of.
 pub struct Decided {
@@ -149,10 +150,19 @@ impl Session {
         let mut decision = learnt::decided(first, is_told, || self.decision(&live, &known.bases, &selection, base));
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
-            self.project.history(repo, |history| history.blame(&mut decision.plan, &known.commits));
+            self.project.history(repo, |history| self.blame(history, &mut decision.plan, &known.commits));
         }
         decision.plan.estimate = estimate(&decision.plan.changes, |system| self.pace(system));
         Ok(Decided { live, decision })
+    }
+
+    /// Names who wrote the lines of a plan, as long as the project wants to wait for it.
+    fn blame(&self, history: &History<'_>, plan: &mut Plan, commits: &BTreeMap<Address, String>) {
+        let settings = &self.project.desired.project.history;
+        let limit = Duration::from_secs(settings.budget_seconds().unwrap_or_default());
+        let began = Instant::now();
+        let budget = HistoryBudget { is_spent: &|| began.elapsed() > limit, text: settings.budget() };
+        history.blame(plan, commits, Some(&budget).filter(|_| !limit.is_zero()));
     }
 
     fn known(&self, live: &Live, first: &Decision, base: Option<&str>) -> Result<Known, Failure> {

@@ -199,16 +199,19 @@ impl Project {
         is_asked: impl Fn(&Wave<'_>) -> bool,
     ) -> Vec<(Address, Commit)> {
         let Some(repo) = &self.repo else { return Vec::new() };
-        let mut commits = Vec::new();
-        for (wave, _) in observe::waves::reached(&self.desired, now).iter().filter(|(wave, _)| is_asked(wave)) {
-            for member in &wave.members {
+        let reached = observe::waves::reached(&self.desired, now);
+        let members = reached.iter().filter(|(wave, _)| is_asked(wave)).flat_map(|(wave, _)| &wave.members);
+        let lines: Vec<(&Address, &str, usize)> = members
+            .map(|member| {
                 let span = member.resource.locate(&schema::Path::default().key("cutover"));
-                let (file, line) = (&self.desired.files.get(span.file).path, self.desired.files.position(span).0);
-                let commit = repo.blame(file, line).ok().flatten();
-                commits.extend(commit.map(|commit| (member.resource.address.clone(), commit)));
-            }
-        }
-        commits
+                let file = &self.desired.files.get(span.file).path;
+                (&member.resource.address, file.as_str(), self.desired.files.position(span).0)
+            })
+            .collect();
+        // What is cut over depends on the answer: no budget cuts it short.
+        let blames = repo.blame(lines.iter().map(|(_, file, line)| (*file, *line)), &|| false);
+        let commit = |file: &str, line: usize| blames.of(file, line).cloned();
+        lines.into_iter().filter_map(|(address, file, line)| Some((address.clone(), commit(file, line)?))).collect()
     }
 
     /// The days of these commits, of the waves that are not cut over, by the addresses of the migrations.

@@ -171,6 +171,7 @@ mod develop;
 mod document;
 mod expand;
 mod forecast_check;
+mod history_check;
 mod json;
 mod load;
 mod log_delivery;

@@ -1,5 +1,6 @@
 //! The project file, `plumb.yaml`.
 
+use plumb_model::text::seconds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +35,9 @@ pub struct Project {
     /// other kind is a mistake.
     #[serde(default)]
     pub kinds: Option<Vec<String>>,
+    /// How plans are explained out of git's history.
+    #[serde(default)]
+    pub history: HistorySettings,
     /// What `plumb migrate forecast` rests on where too little was seen.
     #[serde(default)]
     pub forecast: Option<ForecastSettings>,
@@ -43,6 +47,28 @@ pub struct Project {
     /// Folders of policies. Kept for a later version.
     #[serde(default)]
     pub policies: Vec<String>,
+}
+
+/// How plans are explained out of git's history.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HistorySettings {
+    /// How long a plan looks up who wrote its lines; what it does not get to is said in a note. `0s`: it names nobody.
+    /// Default: `10s`.
+    #[serde(default)]
+    pub budget: Option<String>,
+}
+
+impl HistorySettings {
+    /// The budget, as it is written.
+    pub fn budget(&self) -> &str {
+        self.budget.as_deref().unwrap_or("10s")
+    }
+
+    /// The budget in seconds; `None` when it is no duration.
+    pub fn budget_seconds(&self) -> Option<u64> {
+        if self.budget() == "0s" { Some(0) } else { seconds(self.budget()) }
+    }
 }
 
 /// What a forecast of the migration rests on where too little was seen.
