@@ -174,7 +174,7 @@ pub async fn apply(
     let shared = Arc::new(Shared {
         services: outage::waited_out(services, options.outage),
         waits,
-        specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
+        specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.to_value())).collect(),
         facts,
         supplied: Mutex::new(live.supplied()),
         planned: live.supplied(),

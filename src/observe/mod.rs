@@ -251,14 +251,14 @@ fn by_id<'a>(
             });
             if resource.map_or_else(|| selection.is_whole(), |r| selection.has(r)) {
                 for f in found {
-                    wanted.insert((kind.name(), f.seen.id.clone()), resource.map(|r| &r.spec));
+                    wanted.insert((kind.name(), f.seen.id.clone()), resource.map(|r| &*r.spec));
                 }
             }
         }
     }
     for resource in desired.resources.iter().filter(|r| selection.has(r)) {
         if let Some(id) = &resource.adopt {
-            wanted.insert((resource.kind.name(), id.clone()), Some(&resource.spec));
+            wanted.insert((resource.kind.name(), id.clone()), Some(&*resource.spec));
         }
     }
     wanted

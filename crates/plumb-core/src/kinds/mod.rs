@@ -339,7 +339,7 @@ pub trait Kind: Send + Sync + 'static {
     fn assumed(&self, _name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
         Vec::new()
     }
-    /// The manifests that the spec names by their addresses.
+    /// The manifests that the spec names by their addresses. Asked only of kinds that make no objects.
     fn named(&self, _spec: &Value) -> Vec<Named> {
         Vec::new()
     }

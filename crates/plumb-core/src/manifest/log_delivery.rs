@@ -14,7 +14,7 @@ pub(super) fn undelivered(desired: &Desired) -> Problems {
     let mut problems = Problems::default();
     let policies = Policies::of(desired);
     for job in desired.resources.iter().filter(|resource| resource.address.kind == DatabricksJob::NAME) {
-        let lost: Vec<Path> = own_clusters(&job.spec)
+        let lost: Vec<Path> = own_clusters(&job.spec.read())
             .into_iter()
             .filter(|(_, spec)| spec.get("cluster_log_conf").is_none_or(Value::is_null) && !policies.decide(spec))
             .map(|(at, _)| at)

@@ -192,8 +192,9 @@ impl<'a> PlanContext<'a> {
 
     /// Where the manifest says something of its teardown.
     fn said(&self, resource: &Resource, path: &str) -> Option<SourceLine> {
-        let written = path.split('.').try_fold(&resource.node, |node, key| node.get(key));
-        let source = self.source(resource.node.at(path).span)?;
+        let node = resource.node();
+        let written = path.split('.').try_fold(&node, |node, key| node.get(key));
+        let source = self.source(node.at(path).span)?;
         Some(SourceLine { nearest: written.is_none(), ..source })
     }
 
