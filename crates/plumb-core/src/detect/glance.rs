@@ -5,7 +5,7 @@
 //! something in it could be a secret, or the name of one, however the YAML is written.
 
 use super::looks::{is_aws_secret, is_key_id, is_random, is_token};
-use super::names::{Sure, STEMS, sure};
+use super::names::{STEMS, Sure, sure};
 use super::{SIGNATURES, chance};
 use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;

@@ -168,7 +168,8 @@ fn run(
     let resolved = refs::resolve(&targets, &known, kinds, files, problems);
     drop(targets);
     let ready: Vec<(Ready, refs::Resolved)> = ready.into_iter().zip(resolved).collect();
-    let checked = cores::on_threads(source.threads(), &ready, |(ready, resolved)| Checked::of(ready.kind, &resolved.spec));
+    let checked =
+        cores::on_threads(source.threads(), &ready, |(ready, resolved)| Checked::of(ready.kind, &resolved.spec));
     let mut resources = Vec::with_capacity(ready.len());
     for ((ready, resolved), checked) in ready.into_iter().zip(checked) {
         if checked.problems.is_empty() {

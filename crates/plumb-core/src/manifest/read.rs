@@ -125,9 +125,8 @@ impl<'a> Reader<'a> {
         let parsed = cores::on_threads(self.source.threads(), &texts, |text| {
             let (id, text) = text.as_ref().ok().filter(|_| left.load(Ordering::Relaxed) > 0)?;
             let parsed = Parsed::of(text, *id, Limits::default());
-            let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                Some(left.saturating_sub(parsed.weight))
-            });
+            let _ = left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(parsed.weight)));
             Some(parsed)
         });
         let mut read = texts.into_iter().zip(parsed);

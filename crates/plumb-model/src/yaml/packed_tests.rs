@@ -4,8 +4,11 @@ use proptest::prelude::*;
 
 fn nodes() -> impl Strategy<Value = Node> {
     let span = || {
-        (0..3_u32, 0..5_000_000_usize, 0..400_usize)
-            .prop_map(|(file, start, length)| Span { file: FileId(file), start, end: start + length })
+        (0..3_u32, 0..5_000_000_usize, 0..400_usize).prop_map(|(file, start, length)| Span {
+            file: FileId(file),
+            start,
+            end: start + length,
+        })
     };
     let leaf = prop_oneof![
         Just(Tree::Null),
