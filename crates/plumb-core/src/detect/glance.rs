@@ -16,6 +16,9 @@ const SHORTEST: usize = 15;
 /// So many names that say nothing are known again.
 const MOST_NAMES: usize = 32;
 
+/// What has more of `=` than this in one word is read.
+const MOST_SIGNS: usize = 8;
+
 /// What a secret stands behind, or what may change how a text reads: of a text with one of these all is read.
 const SIGNS: [&str; 9] = [
     // In quotes, anything may be written with escapes.
@@ -127,6 +130,10 @@ fn looks_random(word: &str) -> bool {
         word.split(|c: char| !c.is_ascii_alphanumeric()).any(is_key_id)
             || word.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '+'))).any(is_aws_secret)
     };
+    // A word of nothing else must not be looked at once for each of them.
+    if word.bytes().filter(|b| *b == b'=').count() > MOST_SIGNS {
+        return true;
+    }
     is_one(word) || of_aws(word) || word.match_indices('=').any(|(at, _)| is_one(&word[at + 1..]))
 }
 

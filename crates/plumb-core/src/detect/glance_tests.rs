@@ -69,6 +69,11 @@ fn a_job_as_most_are_is_not_read_again() {
     assert!(places(&files, ids).is_empty());
 }
 
+#[test]
+fn a_word_of_equals_signs_is_walked_through_once() {
+    assert!(Glance::default().may_hold(&"a=".repeat(1_000_000)));
+}
+
 /// Pieces of texts in which secrets stand, and of what is around them.
 const PIECES: [&str; 46] = [
     "password",
