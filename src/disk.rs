@@ -2,10 +2,11 @@
 //! imports, saved plans. A checkout may be a stranger's.
 
 use plumb_core::manifest::{
-    MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
+    self, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
 };
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -34,23 +35,26 @@ impl Disk {
     /// What stands at a path, and where it really is.
     fn look(&self, path: &str) -> Result<DiskEntry, String> {
         let at = self.root.join(path);
-        let told = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => format!("there is no `{path}`"),
-            _ => format!("`{path}` cannot be read: {e}"),
-        };
-        let is_link = fs::symlink_metadata(&at).map_err(told)?.is_symlink();
+        let told = |e| not_there(path, &e);
         let real = match fs::canonicalize(&at) {
             Ok(real) => real,
-            Err(_) if is_link => return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::SymlinkBroken, 0))),
+            Err(_) if fs::symlink_metadata(&at).map_err(told)?.is_symlink() => {
+                return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::SymlinkBroken, 0)));
+            }
             Err(e) => return Err(told(e)),
         };
+        self.look_at(path, real)
+    }
+
+    /// The same of what is known to be there, without a link.
+    fn look_at(&self, path: &str, real: PathBuf) -> Result<DiskEntry, String> {
         let Ok(inside) = real.strip_prefix(&self.root) else {
             return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::SymlinkOutside, 0)));
         };
         if is_hidden(inside, Path::new(path)) {
             return Ok(DiskEntry::Found(self.found(path, ManifestFileKind::Hidden, 0)));
         }
-        let about = fs::metadata(&real).map_err(told)?;
+        let about = fs::metadata(&real).map_err(|e| not_there(path, &e))?;
         if about.is_dir() {
             return Ok(DiskEntry::Folder(real));
         }
@@ -64,6 +68,13 @@ impl Disk {
 
     fn found(&self, path: &str, kind: ManifestFileKind, size: u64) -> ManifestFile {
         ManifestFile { path: path.to_owned(), kind, size }
+    }
+}
+
+fn not_there(path: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no `{path}`"),
+        _ => format!("`{path}` cannot be read: {error}"),
     }
 }
 
@@ -211,14 +222,16 @@ impl ManifestSource for Disk {
                 if let Some(name) = entry.file_name().to_str().filter(|n| !n.starts_with('.'))
                     && (!plain_file || is_yaml(name))
                 {
-                    names.push(name.to_owned());
+                    names.push((name.to_owned(), plain_file));
                 }
             }
             names.sort();
             // The last in, the first out: reversed, so that the walk itself is in order.
-            for name in names.into_iter().rev() {
+            for (name, plain_file) in names.into_iter().rev() {
                 let inner = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-                match self.look(&inner)? {
+                // What is no link is where it is: that need not be found out once for every file.
+                let entry = if plain_file { self.look_at(&inner, real.join(&name)) } else { self.look(&inner) };
+                match entry? {
                     DiskEntry::Folder(real) => folders.push((inner, real)),
                     DiskEntry::Found(file) if is_yaml(&name) || leads_away(&file.kind) => found.push(file),
                     DiskEntry::Found(_) => {}
@@ -235,17 +248,26 @@ impl ManifestSource for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let told = |e: io::Error| format!("`{path}` cannot be read: {e}");
         // Looked at once more: it may have changed since it was listed.
-        match self.look(path)? {
-            DiskEntry::Found(ManifestFile { kind: ManifestFileKind::File, .. }) => {}
+        let size = match self.look(path)? {
+            DiskEntry::Found(ManifestFile { kind: ManifestFileKind::File, size, .. }) => size,
             _ => return Err(format!("`{path}` is not a file of the project")),
-        }
+        };
         let file = fs::File::open(self.root.join(path)).map_err(told)?;
-        let mut bytes = Vec::new();
+        // With one more than there is, the end is seen without making room for more.
+        let mut bytes = Vec::with_capacity(size as usize + 1);
         file.take(MOST_BYTES_A_FILE + 1).read_to_end(&mut bytes).map_err(told)?;
         if bytes.len() as u64 > MOST_BYTES_A_FILE {
             return Err(format!("`{path}` is larger than {} MB", MOST_BYTES_A_FILE / 1_000_000));
         }
         Ok(bytes)
+    }
+
+    fn read_many(&self, paths: &[&str]) -> Vec<Result<Vec<u8>, String>> {
+        manifest::on_threads(self.threads(), paths, |path| self.read(path))
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }
 }
 

@@ -382,7 +382,7 @@ fn apart(address: &Address, spec: &Value) -> Value {
 
 /// The manifests, by address.
 fn specs_of(desired: &Desired) -> Specs {
-    let mut specs: Specs = desired.resources.iter().map(|r| (r.address.clone(), vec![r.spec.clone()])).collect();
+    let mut specs: Specs = desired.resources.iter().map(|r| (r.address.clone(), vec![r.spec.to_value()])).collect();
     for (address, forms) in sides(desired) {
         specs.entry(address).or_default().extend(forms);
     }

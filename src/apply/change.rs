@@ -5,6 +5,7 @@ use super::{Ended, Shared, cutover, teardown, verify};
 use crate::observe;
 use crate::services;
 use plumb_core::kinds::{Kind, Role};
+use plumb_core::manifest::KeptSpec;
 use plumb_core::plan::compare::{Comparison, Context, Difference, Undeclared, compare};
 use plumb_core::plan::unknown::UnknownMembers;
 use plumb_core::plan::{Action, Change, Earlier, LiveObject, normal, secrets};
@@ -126,15 +127,15 @@ pub(super) async fn read_again(
     kind: &dyn Kind,
     id: &str,
 ) -> Result<Option<LiveObject>, ServiceError> {
-    let spec = shared.specs.get(&change.address);
+    let spec = shared.specs.get(&change.address).map(KeptSpec::read);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
-    let has_permissions = spec.is_some_and(|spec| spec.get("permissions").is_some());
+    let has_permissions = spec.as_ref().is_some_and(|spec| spec.get("permissions").is_some());
     if facts.get("me").is_none() && has_permissions && kind.system() == System::Databricks {
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await?);
     }
-    observe::read_again(&shared.services, kind, id, spec, &facts).await
+    observe::read_again(&shared.services, kind, id, spec.as_deref(), &facts).await
 }
 
 /// The normal form of a live object, and what of it the spec does not model.

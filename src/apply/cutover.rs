@@ -10,7 +10,7 @@ use plumb_core::cutover::CutoverCalls;
 use plumb_core::cutover::rollback::dated;
 use plumb_core::kinds::Kind;
 use plumb_core::kinds::airflow::dag::AirflowDag;
-use plumb_core::manifest::Desired;
+use plumb_core::manifest::{Desired, KeptSpec};
 use plumb_core::plan::compare::{Context, Undeclared, compare};
 use plumb_core::plan::{Action, Change, Live, LiveObject, normal};
 use plumb_model::address::Address;
@@ -107,8 +107,8 @@ async fn differences(shared: &Shared, dags: &[WaveDag]) -> Result<Vec<String>, S
 }
 
 async fn again(shared: &Shared, dag: &WaveDag) -> Result<Option<LiveObject>, String> {
-    let spec = shared.specs.get(&dag.address);
-    observe::read_again(&shared.services, dag.kind, &dag.id, spec, &dag.facts)
+    let spec = shared.specs.get(&dag.address).map(KeptSpec::read);
+    observe::read_again(&shared.services, dag.kind, &dag.id, spec.as_deref(), &dag.facts)
         .await
         .map_err(|e| format!("{}: {e}", dag.address))
 }

@@ -19,7 +19,7 @@ use crate::services::Services;
 use change::CarriedOut;
 pub use journal::Journal;
 use plumb_core::kinds::{Kind, Owner};
-use plumb_core::manifest::Desired;
+use plumb_core::manifest::{Desired, KeptSpec};
 use plumb_core::plan::compare::Supplied;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::secrets::Numbers;
@@ -113,7 +113,7 @@ struct Shared {
     /// Hides the secrets of the decision in messages.
     hider: Hider,
     /// The specs of the manifests: which details to read again.
-    specs: BTreeMap<Address, Value>,
+    specs: BTreeMap<Address, KeptSpec>,
     /// What the kinds noted of the live objects.
     facts: BTreeMap<Address, Value>,
     /// What live policies supply; those that this apply makes or changes are added as they are done.

@@ -8,6 +8,7 @@ use super::change::{comparison, lines, live_form, read_again};
 use super::{ApplyWatch, Ended, Shared, Verification, broke};
 use crate::{observe, services};
 use plumb_core::kinds::Kind;
+use plumb_core::manifest::KeptSpec;
 use plumb_core::plan::compare::Undeclared;
 use plumb_core::plan::outcome::ApplyOutcome;
 use plumb_core::plan::{Action, Change, Live, LiveObject, references};
@@ -192,7 +193,10 @@ async fn one_look(
                 continue;
             };
             let change = &shared.decision.plan.changes[index];
-            let found = row.ok().and_then(|seen| observe::whole_row(kind, seen, shared.specs.get(&change.address)));
+            let found = row.ok().and_then(|seen| {
+                let spec = shared.specs.get(&change.address).map(KeptSpec::read);
+                observe::whole_row(kind, seen, spec.as_deref())
+            });
             let is_so =
                 found.is_some_and(|found| left_of(shared, change, kind, &id, &found).is_ok_and(|left| left.is_empty()));
             // A row that comes twice holds as it came last: the object changed meanwhile.

@@ -59,14 +59,15 @@ pub async fn observe(
     let wanted = Wanted::new(desired, selection);
     let mut open = OpenDetails::new();
     let mut of_page = |kind: &'static dyn Kind, found: &mut LiveObject| {
-        let Some(spec) = wanted.of(kind, found) else { return };
-        if found.seen.edit(|seen| kind.details(seen, spec).is_empty()) {
-            complete_one(kind, found, spec, &[], None);
+        let Some(resource) = wanted.of(kind, found) else { return };
+        let spec = resource.map(|resource| resource.spec.read());
+        if found.seen.edit(|seen| kind.details(seen, spec.as_deref()).is_empty()) {
+            complete_one(kind, found, spec.as_deref(), &[], None);
             if let Some(ids) = open.get_mut(kind.name()) {
                 ids.remove(&found.seen.id);
             }
         } else {
-            open.entry(kind.name()).or_default().insert(found.seen.id.clone(), spec);
+            open.entry(kind.name()).or_default().insert(found.seen.id.clone(), resource);
         }
     };
     let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault), &mut of_page).await?;
@@ -148,8 +149,9 @@ async fn complete(services: &Services, wanted: OpenDetails<'_>, live: &mut Live)
     let mut work = Vec::new();
     for (kind, ids) in &wanted {
         for (index, found) in live.of(kind).iter().enumerate() {
-            let (Some(spec), Some(kind)) = (ids.get(&found.seen.id), kinds::find(kind)) else { continue };
-            work.push((kind, index, *spec, kind.details(&found.seen.whole(), *spec)));
+            let (Some(resource), Some(kind)) = (ids.get(&found.seen.id), kinds::find(kind)) else { continue };
+            let spec = resource.map(|resource| resource.spec.read());
+            work.push((kind, index, *resource, kind.details(&found.seen.whole(), spec.as_deref())));
         }
     }
     // Some reads say something about every object (which clusters are pinned): each is sent once.
@@ -163,11 +165,12 @@ async fn complete(services: &Services, wanted: OpenDetails<'_>, live: &mut Live)
     }
     let me = me(services, &unique).await?;
     let answers = read_all(services, unique).await?;
-    for (kind, index, spec, reads) in work {
+    for (kind, index, resource, reads) in work {
         let place = |read: &Read| places.get(&(read.call.system, read.call.line()));
         let details: Vec<Details> = reads.iter().filter_map(|read| answers.get(*place(read)?)).cloned().collect();
         let Some(found) = live.kinds.get_mut(kind.name()).and_then(|list| list.get_mut(index)) else { continue };
-        complete_one(kind, found, spec, &details, me.as_deref());
+        let spec = resource.map(|resource| resource.spec.read());
+        complete_one(kind, found, spec.as_deref(), &details, me.as_deref());
         found.seen.pack(kind);
     }
     Ok(())
@@ -208,7 +211,7 @@ async fn me(services: &Services, reads: &[Read]) -> Result<Option<String>, Servi
 
 /// The live objects that are this address's: by the mark, or for a manifest about an object of others, by its name.
 pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a LiveObject> {
-    let external = desired.resources.iter().find(|r| r.address == *address && r.kind.is_external(&r.spec));
+    let external = desired.resources.iter().find(|r| r.address == *address && r.is_external());
     let Some(resource) = external else { return carrying(live, desired, address) };
     live.of(&address.kind).iter().filter(|f| f.is_called_as(resource.kind, &resource.spec)).collect()
 }
@@ -219,7 +222,7 @@ pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&
     let resource = desired.resources.iter().find(|r| r.address == *address);
     let name =
         |r: &plumb_core::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
-    let external = resource.filter(|r| r.kind.is_external(&r.spec)).and_then(name);
+    let external = resource.filter(|r| r.is_external()).and_then(name);
     let adopted = resource.and_then(|r| r.adopt.as_deref());
     let is_its = |one: &&Unreadable| match &one.whose {
         Whose::Marked(mark) => {

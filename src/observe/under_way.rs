@@ -28,7 +28,7 @@ pub async fn ends_of_runs(
     for resource in desired.resources.iter().filter(|one| one.kind.name() == AirflowDag::NAME && selection.has(one)) {
         if deadline_of(&resource.spec).is_some() {
             let found = super::of(live, desired, &resource.address);
-            dags.extend(found.iter().map(|one| (one.seen.id.clone(), (&resource.address, &resource.spec))));
+            dags.extend(found.iter().map(|one| (one.seen.id.clone(), (&resource.address, &*resource.spec))));
         }
     }
     let mut ends: BTreeMap<Address, Vec<String>> = BTreeMap::new();

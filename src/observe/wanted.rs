@@ -3,11 +3,10 @@
 use plumb_core::kinds::{self, Kind};
 use plumb_core::manifest::{Desired, Resource};
 use plumb_core::plan::{LiveObject, Selection};
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
-/// Objects of which a listing left something out, by kind and id, with the specs of their manifests.
-pub(super) type OpenDetails<'a> = BTreeMap<&'static str, HashMap<String, Option<&'a Value>>>;
+/// Objects of which a listing left something out, by kind and id, with their manifests.
+pub(super) type OpenDetails<'a> = BTreeMap<&'static str, HashMap<String, Option<&'a Resource>>>;
 
 /// The manifests that are selected, by what tells that an object is theirs.
 pub(super) struct Wanted<'a> {
@@ -16,7 +15,7 @@ pub(super) struct Wanted<'a> {
     /// By kind and name, now or before. `None`: it is not selected.
     names: HashMap<(&'a str, &'a str), Option<&'a Resource>>,
     /// By kind and id.
-    adopted: HashMap<(&'a str, &'a str), &'a Value>,
+    adopted: HashMap<(&'a str, &'a str), &'a Resource>,
     is_whole: bool,
 }
 
@@ -36,17 +35,17 @@ impl<'a> Wanted<'a> {
                 wanted.names.entry((kind, name)).or_insert(selected);
             }
             if let (Some(id), Some(resource)) = (&resource.adopt, selected) {
-                wanted.adopted.insert((resource.kind.name(), id), &resource.spec);
+                wanted.adopted.insert((resource.kind.name(), id), resource);
             }
         }
         wanted
     }
 
-    /// Whether an object is to be read whole, and the spec of its manifest: by mark, by a former name, by `adopt`. There is
+    /// Whether an object is to be read whole, and its manifest: by mark, by a former name, by `adopt`. There is
     /// none for an orphan, which no manifest speaks of any more.
-    pub fn of(&self, kind: &dyn Kind, found: &LiveObject) -> Option<Option<&'a Value>> {
-        if let Some(spec) = self.adopted.get(&(kind.name(), found.seen.id.as_str())) {
-            return Some(Some(spec));
+    pub fn of(&self, kind: &dyn Kind, found: &LiveObject) -> Option<Option<&'a Resource>> {
+        if let Some(resource) = self.adopted.get(&(kind.name(), found.seen.id.as_str())) {
+            return Some(Some(resource));
         }
         let owner = &found.mark.as_ref()?.owner;
         let is_ours = owner.project == self.project && owner.target == self.target;
@@ -54,7 +53,7 @@ impl<'a> Wanted<'a> {
             return None;
         }
         match self.names.get(&(kind.name(), owner.address.name.as_str())) {
-            Some(selected) => selected.map(|resource| Some(&resource.spec)),
+            Some(selected) => selected.map(Some),
             None => self.is_whole.then_some(None),
         }
     }

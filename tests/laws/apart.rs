@@ -68,7 +68,7 @@ async fn what_has_calls_of_its_own_is_told_to_be_changed_live() {
                 let what = format!("{}: {member}", fixture.name());
                 // The manifest is that of the mark's commit, and was no other since.
                 let mut bases = Baselines::new();
-                bases.insert(resource.address.clone(), Baseline::Spec(resource.spec.clone()));
+                bases.insert(resource.address.clone(), Baseline::Spec(resource.spec.to_value()));
                 let guessed = world::decision_by(&desired, &live, &bases).plan;
                 bases.set_since(resource.address.clone(), Vec::new());
                 let told = world::decision_by(&desired, &live, &bases).plan;

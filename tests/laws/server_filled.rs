@@ -196,7 +196,7 @@ async fn set_by_hand(world: &World, desired: &Desired) -> BTreeMap<Address, Vec<
             texts_to_maps(*kind, live);
             let mut hand = Hand { rules: kind.rules(), root: kind.schema(), done: Vec::new() };
             if let (Shape::Object(root), Value::Object(live), Value::Object(declared)) =
-                (&kind.rules().root.shape, &mut *live, &resource.spec)
+                (&kind.rules().root.shape, &mut *live, &*resource.spec)
             {
                 hand.object(*root, kind.schema(), &Path::default(), declared, live, None);
             }

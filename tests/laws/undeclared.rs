@@ -177,7 +177,7 @@ async fn meddle(world: &World, desired: &Desired, fates: &[Fate]) -> BTreeMap<St
             let mut meddler = Meddler { rules, fates, done: Vec::new() };
             texts_to_maps(*kind, live);
             // The mark is not declared either, and has to stay.
-            let (mut declared, member) = (resource.spec.clone(), kind.mark().member());
+            let (mut declared, member) = (resource.spec.to_value(), kind.mark().member());
             if let kinds::MarkPlace::LastLine(_) = kind.mark() {
                 let marked = live[member].as_str().unwrap_or_default().to_owned();
                 let is_declared = declared[member].as_str().is_some_and(|d| !d.is_empty());

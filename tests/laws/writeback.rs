@@ -36,7 +36,7 @@ async fn taken_in(manifest: Fixture, other: Fixture, what: String) {
     let files = manifest.renamed("same");
     let desired = world::load(&files);
     let resources = desired.resources.iter();
-    let bases: Baselines = resources.map(|r| (r.address.clone(), Baseline::Spec(r.spec.clone()))).collect();
+    let bases: Baselines = resources.map(|r| (r.address.clone(), Baseline::Spec(r.spec.to_value()))).collect();
     let (live, _) = world.plan(&desired).await;
     let texts: Texts =
         files.iter().map(|(path, text)| (format!("manifests/{path}"), text.clone().into_bytes())).collect();

@@ -23,6 +23,7 @@ mod schemas;
 mod services;
 mod statements;
 mod structure;
+mod threads;
 mod translate;
 mod words;
 

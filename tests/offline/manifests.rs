@@ -8,6 +8,7 @@ use plumb_core::kinds;
 use plumb_core::manifest::{Desired, Failure, InMemory, Request, load};
 use plumb_core::render;
 use proptest::prelude::*;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -242,4 +243,22 @@ proptest! {
             render::problems_json(&failure.files, &failure.problems);
         }
     }
+}
+
+/// Objects name each other by references. Only other kinds name manifests by their addresses, and only those are asked whom.
+#[test]
+fn objects_name_no_addresses() {
+    let mut seen = 0;
+    for kind in kinds::objects() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds").join(kind.name());
+        for case in fs::read_dir(folder).unwrap() {
+            let text = fs::read_to_string(case.unwrap().path()).unwrap();
+            for document in serde_yaml::Deserializer::from_str(&text) {
+                let document = serde_json::Value::deserialize(document).unwrap();
+                assert_eq!(kind.named(&document["spec"]).len(), 0, "{}", kind.name());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 16, "{seen}");
 }

@@ -104,7 +104,7 @@ impl World {
         let desired = self.desired();
         let resource = desired.resources.iter().find(|r| r.address.kind == kind && r.address.name == name).unwrap();
         let hash = normal::identity(resource.kind.rules(), &resource.spec);
-        let mut spec = resource.spec.clone();
+        let mut spec = resource.spec.to_value();
         for (member, value) in but.as_object().unwrap() {
             spec[member] = value.clone();
         }

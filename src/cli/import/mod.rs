@@ -269,11 +269,7 @@ fn manifest_of<'s>(session: &'s Session, kind: &dyn Kind, found: &LiveObject) ->
     let mine = owner.filter(|o| o.project == desired.project.name && o.target == desired.mark_target());
     desired.resources.iter().find(|r| {
         let is_it = || {
-            if kind.is_external(&r.spec) {
-                found.is_called_as(kind, &r.spec)
-            } else {
-                r.adopt.as_ref() == Some(&found.seen.id)
-            }
+            if r.is_external() { found.is_called_as(kind, &r.spec) } else { r.adopt.as_ref() == Some(&found.seen.id) }
         };
         r.kind.name() == kind.name() && is_it() || mine.is_some_and(|o| o.address == r.address)
     })

@@ -121,7 +121,7 @@ fn wanted(project: &Project, args: &ParityReplay, now: Timestamp) -> Result<Want
         at("it has no `compare`, so what a replay writes could not be compared".into())
             .hint("docs/parity.md shows how it is written")
     })?;
-    let spec: MigrationSpec = serde_json::from_value(resource.spec.clone()).map_err(|e| at(e.to_string()))?;
+    let spec: MigrationSpec = serde_json::from_value(resource.spec.to_value()).map_err(|e| at(e.to_string()))?;
     let periods =
         replay_periods(compare.period, &args.periods).map_err(|why| Failure::usage(format!("--periods: {why}")))?;
     let steps = replay_steps(desired, &spec);

@@ -45,7 +45,7 @@ impl<'d> MigrationRuns<'d> {
     /// # Errors
     /// Its spec cannot be read, or its zone is none.
     pub fn of(desired: &'d Desired, resource: &'d Resource) -> Result<MigrationRuns<'d>, String> {
-        let spec: MigrationSpec = serde_json::from_value(resource.spec.clone()).map_err(|e| e.to_string())?;
+        let spec: MigrationSpec = serde_json::from_value(resource.spec.to_value()).map_err(|e| e.to_string())?;
         let rules = PeriodRules::of(&spec)?;
         let named = |names: &[String]| -> Vec<&'d Resource> {
             let is_named = |r: &&Resource| names.iter().any(|name| *name == r.address.to_string());

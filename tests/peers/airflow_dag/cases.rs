@@ -43,7 +43,7 @@ pub fn try_load(text: &str) -> Result<Value, String> {
     ]);
     let request = Request { target: None, variables: BTreeMap::new(), env: &|_| Some("s3cret".to_owned()), user: None };
     manifest::load(&InMemory(files), &request, &[kind()])
-        .map(|desired| desired.resources[0].spec.clone())
+        .map(|desired| desired.resources[0].spec.to_value())
         .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
 }
 

@@ -48,7 +48,7 @@ impl Prices {
                 });
             }
         };
-        let spec = serde_json::from_value(chosen.spec.clone()).map_err(|e| format!("{}: {e}", chosen.address))?;
+        let spec = serde_json::from_value(chosen.spec.to_value()).map_err(|e| format!("{}: {e}", chosen.address))?;
         Ok(Some(Prices::of(&chosen.address.name, spec)))
     }
 

@@ -211,7 +211,7 @@ mod tests {
     ) -> (bool, String) {
         let waves = waves(desired);
         let (before, after) = (waves[0].old().next().unwrap(), waves[0].new_ones().next().unwrap());
-        let resource = Resource { spec: spec.clone(), ..after.resource.clone() };
+        let resource = Resource { spec: spec.clone().into(), ..after.resource.clone() };
         let after = WaveObject { resource: &resource, kind: after.kind, settings: Vec::new() };
         let (old, new) = (live(old), live(new));
         let state = |object, is_new, live| WaveState { object, is_new, live: Ok(live) };

@@ -52,14 +52,19 @@ fn is_end(c: char) -> bool {
 }
 
 fn is_secret(name: &str, word: &str) -> bool {
+    // What is only wrapped up is what it says, whatever it is called.
+    is_random_word(word) && (unwrapped(word).is_some() || !names_an_id(name))
+}
+
+/// Whether a word is a secret by its randomness, unless it is the id of something.
+pub(super) fn is_random_word(word: &str) -> bool {
     if word.len() < 16 || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-~".contains(&b)) {
         return false;
     }
-    // What is only wrapped up is what it says.
-    if let Some(text) = unwrapped(word) {
-        return holds_secret(&text);
+    match unwrapped(word) {
+        Some(text) => holds_secret(&text),
+        None => is_base64(word, SHORTEST) || is_long_hex(word) || is_small(word),
     }
-    (is_base64(word, SHORTEST) || is_long_hex(word) || is_small(word)) && !names_an_id(name)
 }
 
 /// Whether a word is random bytes in base64, of at least a length.

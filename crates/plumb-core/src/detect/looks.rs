@@ -57,14 +57,14 @@ pub fn is_token(word: &str) -> bool {
 }
 
 /// Whether a word is the id of an access key of AWS.
-fn is_key_id(word: &str) -> bool {
+pub(super) fn is_key_id(word: &str) -> bool {
     (word.starts_with("AKIA") || word.starts_with("ASIA"))
         && word.len() == 20
         && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// Whether a word has the form of a secret key of AWS: forty characters of base64, as random as they come.
-fn is_aws_secret(word: &str) -> bool {
+pub(super) fn is_aws_secret(word: &str) -> bool {
     word.len() == 40
         && !word.starts_with('/')
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'+'))

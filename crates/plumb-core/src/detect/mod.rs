@@ -10,6 +10,7 @@
 
 mod chance;
 mod commands;
+mod glance;
 mod looks;
 mod names;
 mod yaml;

@@ -165,7 +165,7 @@ const JOINED: [(&str, [&str; 2]); 9] = [
 const SUFFIXES: [&str; 9] = ["prod", "production", "dev", "test", "stage", "staging", "uat", "old", "new"];
 
 /// One of these is in each name that says anything: most names are told by that alone.
-const STEMS: [&str; 8] = ["pass", "pwd", "token", "secret", "key", "auth", "cred", "signature"];
+pub(super) const STEMS: [&str; 8] = ["pass", "pwd", "token", "secret", "key", "auth", "cred", "signature"];
 
 /// Whether anything in a text may be a name that says something.
 pub(super) fn may_name(text: &str) -> bool {

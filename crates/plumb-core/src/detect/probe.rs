@@ -4,7 +4,7 @@
 use super::{HIDDEN, in_arguments, instead, masked, masked_arguments, taken};
 
 /// Arguments without a secret.
-const PLAIN: [&[&str]; 84] = [
+pub(super) const PLAIN: [&[&str]; 84] = [
     // Columns and parts.
     &["--s3-key", "raw/x.csv"],
     &["--s3-key", "Raw/2026/Part-00001-b7f3e2a9.c000.snappy.parquet"],
@@ -101,7 +101,7 @@ const PLAIN: [&[&str]; 84] = [
 ];
 
 /// Arguments with a secret, the secret, and the argument that has to be named.
-const SECRETS: [(&[&str], &str, &str); 91] = [
+pub(super) const SECRETS: [(&[&str], &str, &str); 91] = [
     // Whatever stands under a well-known name.
     (&["--password", "hunter2"], "hunter2", "--password"),
     (&["--password", "1234"], "1234", "--password"),

@@ -1,5 +1,6 @@
 //! Secrets in the texts of manifests: where they stand, and how to show a line without them.
 
+use super::glance::Glance;
 use super::names::may_name;
 use super::{JsonStep, apart, find, in_text, is_credential, is_secret};
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, parse};
@@ -18,14 +19,20 @@ pub struct SecretPlace {
     secret: String,
 }
 
-/// Every secret that stands in a file in plain text, in the order in which they stand. A file with mistakes has them as
-/// far as it can be read.
-pub fn places(files: &Files, file: FileId) -> Vec<SecretPlace> {
+/// Every secret that stands in one of these files in plain text, in the order in which they stand. A file with mistakes has
+/// them as far as it can be read.
+pub fn places(files: &Files, of: impl IntoIterator<Item = FileId>) -> Vec<(FileId, Vec<SecretPlace>)> {
+    let mut glance = Glance::default();
+    // Reading one costs far more than looking whether there is anything to be found.
+    let may_hold = |file: &FileId| {
+        let text = files.get(*file).text.as_str();
+        glance.may_hold(text) && (may_name(text) || !in_text(text).is_empty())
+    };
+    of.into_iter().filter(may_hold).map(|file| (file, places_of(files, file))).collect()
+}
+
+fn places_of(files: &Files, file: FileId) -> Vec<SecretPlace> {
     let text = &files.get(file).text;
-    // Reading it costs far more than looking whether there is anything to be found.
-    if !may_name(text) && in_text(text).is_empty() {
-        return Vec::new();
-    }
     let mut mistakes = Problems::default();
     let documents = parse(text, file, &Limits::default(), &mut mistakes);
     let mut places: Vec<SecretPlace> = documents.iter().flat_map(|document| of_document(files, document)).collect();
@@ -74,7 +81,7 @@ pub fn mask(files: &Files, problems: &[Problem]) -> Mask {
     let spans = problems.iter().flat_map(|p| [p.span, p.related.as_ref().map(|(span, _)| *span)]).flatten();
     let read: BTreeSet<FileId> = spans.map(|span| span.file).collect();
     Mask {
-        places: read.into_iter().map(|file| (file, places(files, file))).collect(),
+        places: places(files, read).into_iter().collect(),
         secret: problems.iter().filter(|p| p.secret).filter_map(|p| p.span).collect(),
     }
 }

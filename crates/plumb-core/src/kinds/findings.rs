@@ -4,7 +4,7 @@ use plumb_model::yaml::{Gaps, Problem, Problems};
 
 /// What a kind's own check finds: a place in the spec, what is wrong there, how to fix it.
 #[derive(Clone, Debug, Default)]
-pub struct Findings(pub Vec<Finding>, Option<Gaps>);
+pub struct Findings<'n>(pub Vec<Finding>, Option<Gaps<'n>>);
 
 /// One finding of a kind's own check. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,9 +20,9 @@ pub struct Finding {
     pub note: Option<&'static str>,
 }
 
-impl Findings {
+impl<'n> Findings<'n> {
     /// None yet, of a spec of which some parts could not be read.
-    pub fn besides(gaps: Gaps) -> Findings {
+    pub fn besides(gaps: Gaps<'n>) -> Findings<'n> {
         Findings(Vec::new(), Some(gaps))
     }
 

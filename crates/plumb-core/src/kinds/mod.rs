@@ -351,11 +351,15 @@ pub trait Kind: Send + Sync + 'static {
     fn is_external(&self, _spec: &Value) -> bool {
         false
     }
+    /// Whether any manifest of the kind can be about an object of others: of kinds without, no spec is looked at for it.
+    fn has_externals(&self) -> bool {
+        false
+    }
     /// What a manifest of that name means by leaving top-level members out.
     fn assumed(&self, _name: &str, _spec: &Node) -> Vec<(&'static str, Tree)> {
         Vec::new()
     }
-    /// The manifests that the spec names by their addresses.
+    /// The manifests that the spec names by their addresses. Asked only of kinds that make no objects.
     fn named(&self, _spec: &Value) -> Vec<Named> {
         Vec::new()
     }

@@ -150,9 +150,9 @@ pub fn ending(kind: &str) -> Ending {
 }
 
 impl TeardownManifest {
-    /// What the manifest of a kind says, if a teardown ends its things.
-    pub fn of(kind: &str, spec: &Value) -> Option<TeardownManifest> {
-        find(kind).map(|kind| TeardownManifest { kind, spec: kind.manifest(spec) })
+    /// What the spec of a manifest of the kind says.
+    pub fn new(kind: &'static dyn TeardownKind, spec: &Value) -> TeardownManifest {
+        TeardownManifest { kind, spec: kind.manifest(spec) }
     }
 
     /// Whether the manifest is about a thing.

@@ -12,12 +12,10 @@ pub(super) fn live_names(resources: &[Resource], problems: &mut Problems) {
     let mut seen: BTreeMap<(&str, &str, Option<&str>), &Resource> = BTreeMap::new();
     for resource in resources {
         let title = resource.kind.title();
-        let Some(name) = resource.spec.get(title).and_then(|v| v.as_str()).filter(|n| !is_deferred(n)) else {
-            continue;
-        };
+        let Some(name) = resource.title().filter(|n| !is_deferred(n)) else { continue };
         let adopt = resource.adopt.as_deref().filter(|_| resource.kind.title_is_free());
         if let Some(first) = seen.insert((resource.kind.name(), name, adopt), resource) {
-            let place = |r: &Resource| r.node.get(title).map_or(r.span, |n| n.span);
+            let place = |r: &Resource| r.node().get(title).map_or(r.span, |n| n.span);
             let message = format!("two manifests claim the {} \"{}\"", resource.kind.noun(), name.escape_debug());
             problems
                 .at(place(resource), message, format!("{} has this `{title}`", resource.address))
@@ -64,10 +62,11 @@ pub(super) fn previous_names(resources: &[Resource], problems: &mut Problems) {
 pub(super) fn named(resources: &[Resource], known: &BTreeSet<Address>, problems: &mut Problems) {
     let addresses: BTreeSet<String> =
         resources.iter().map(|r| &r.address).chain(known).map(ToString::to_string).collect();
-    for resource in resources {
-        for named in resource.kind.named(&resource.spec) {
+    // Objects name each other by references, which are resolved elsewhere.
+    for resource in resources.iter().filter(|resource| resource.kind.role() != Role::Object) {
+        for named in resource.kind.named(&resource.spec.read()) {
             let text = &named.address;
-            let span = resource.node.at(&named.path).span;
+            let span = resource.node().at(&named.path).span;
             match text.split_once('/') {
                 Some((kind, _)) if named.kinds.contains(&kind) && addresses.contains(text) => {}
                 Some((kind, _)) if named.kinds.contains(&kind) => {

@@ -1,17 +1,18 @@
 //! The way from files to [`Desired`].
 
+use super::cores;
 use super::document::{self, DocumentRole, Metadata};
 use super::expand::Expander;
 use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, Lifecycle, ManifestSource, OpenDecision, Removal, Request, Resource, Vault, Warning,
+    Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Removal, Request, Resource, Vault, Warning,
     accept::accept, checks, develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
-use crate::kinds::teardown::TeardownManifest;
-use plumb_model::yaml::{Files, Guesser, Node, Problem, Problems, Span, Tree, read_partly};
+use crate::kinds::teardown::{self, TeardownManifest};
+use plumb_model::yaml::{Files, Guesser, Node, Packed, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the project file.
@@ -88,7 +89,7 @@ pub fn names(
 ) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
     let documents = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
-    let nodes = documents.into_iter().map(|document| document.node).collect();
+    let nodes = documents.into_iter().map(ReadDocument::whole).collect();
     let setup = setup::open(nodes, kinds, &mut problems)?;
     let target = setup::choose(&setup, request, &mut problems)?;
     Some((setup.project.name.clone(), target.name.clone()))
@@ -104,7 +105,8 @@ fn run(
 ) -> Option<Desired> {
     let mut reader = Reader::new(source, files);
     let documents = reader.project(PROJECT_FILE, problems)?;
-    let (nodes, questions): (Vec<_>, Vec<_>) = documents.into_iter().map(|one| (one.node, one.decisions)).unzip();
+    let questions: Vec<_> = documents.iter().flat_map(|one| one.decisions.clone()).collect();
+    let nodes = documents.into_iter().map(ReadDocument::whole).collect();
     let setup = setup::open(nodes, kinds, problems)?;
     let target = setup::choose(&setup, request, problems)?;
     let user = setup::developer(&target, request, problems);
@@ -119,11 +121,13 @@ fn run(
         earlier,
         known: BTreeSet::new(),
         list: BTreeMap::new(),
+        patches: BTreeMap::new(),
         astray: Vec::new(),
         guesser: Guesser::default(),
     };
     manifests.into_iter().for_each(|one| documents.add(one, problems));
     patches.into_iter().for_each(|one| documents.patch(one, problems));
+    documents.merge(problems);
     let Documents { known, list, astray, .. } = documents;
 
     let project = setup.project.clone();
@@ -135,7 +139,7 @@ fn run(
     let mut noted: Vec<Warning> = Vec::new();
     for document in list.into_values().chain(astray) {
         let metadata = expander.node(document.metadata, 1, &mut vault, problems);
-        let mut spec = expander.node(document.spec, 1, &mut vault, problems);
+        let mut spec = expander.node(document.spec.node(), 1, &mut vault, problems);
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
@@ -155,7 +159,7 @@ fn run(
             continue;
         }
         let Document { address, kind, span, decisions, .. } = document;
-        ready.push(Ready { address, kind, span, metadata, spec, decisions });
+        ready.push(Ready { address, kind, span, metadata, spec: Packed::of(&spec), decisions });
     }
     waves::assume_paused(ready.iter_mut().map(|ready| (&ready.address, ready.kind, &mut ready.spec)).collect());
 
@@ -163,17 +167,29 @@ fn run(
         ready.iter().map(|r| refs::Referrer { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
     let resolved = refs::resolve(&targets, &known, kinds, files, problems);
     drop(targets);
-    let mut resources = Vec::new();
-    for (ready, resolved) in ready.into_iter().zip(resolved) {
-        ready.kind.read(&resolved.spec, problems, &mut noted);
-        let mut node = resolved.spec;
-        vault.seal_known_in(&mut node);
+    let ready: Vec<(Ready, refs::Resolved)> = ready.into_iter().zip(resolved).collect();
+    let checked =
+        cores::on_threads(source.threads(), &ready, |(ready, resolved)| Checked::of(ready.kind, &resolved.spec));
+    let mut resources = Vec::with_capacity(ready.len());
+    for ((ready, resolved), checked) in ready.into_iter().zip(checked) {
+        if checked.problems.is_empty() {
+            noted.extend(checked.notes);
+        } else {
+            // Again, beside all that was found before: what has been reported is not reported twice.
+            ready.kind.read(&resolved.spec.node(), problems, &mut noted);
+        }
+        let mut places = resolved.spec;
+        if !vault.is_empty() {
+            let mut node = places.node();
+            vault.seal_known_in(&mut node);
+            places = Packed::of(&node);
+        }
         if let Some((metadata, lifecycle, remove)) = ready.metadata {
-            let mut spec = node.to_json();
-            if user.is_some() {
-                ready.kind.develop(&mut spec);
-            }
-            let teardown = TeardownManifest::of(ready.kind.name(), &spec);
+            let spec = match &user {
+                Some(_) => developed(ready.kind, &places),
+                None => KeptSpec::new(places.clone()),
+            };
+            let teardown = teardown::find(ready.kind.name()).map(|kind| TeardownManifest::new(kind, &spec));
             resources.push(Resource {
                 address: ready.address,
                 kind: ready.kind,
@@ -185,7 +201,7 @@ fn run(
                 remove,
                 spec,
                 teardown,
-                node,
+                places,
                 span: ready.span,
                 references: each_once(resolved.ids),
                 decisions: ready.decisions,
@@ -208,7 +224,6 @@ fn run(
     }
     price_books::one_a_region(&resources, problems);
     teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
-    let questions = questions.into_iter().flatten().collect();
     Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted, questions })
 }
 
@@ -219,7 +234,7 @@ struct Document {
     name_span: Span,
     span: Span,
     metadata: Node,
-    spec: Node,
+    spec: Packed,
     /// What is open in it and in its patches.
     decisions: Vec<OpenDecision>,
     /// Whether it has no place among the others: it has no name, or another one's. Its mistakes are told all the same.
@@ -233,8 +248,30 @@ struct Ready {
     span: Span,
     /// `None` when it has mistakes.
     metadata: Option<(Metadata, Lifecycle, Vec<Removal>)>,
-    spec: Node,
+    spec: Packed,
     decisions: Vec<OpenDecision>,
+}
+
+/// What the reading of a spec by itself has found.
+struct Checked {
+    problems: Problems,
+    notes: Vec<Warning>,
+}
+
+impl Checked {
+    fn of(kind: &'static dyn Kind, spec: &Packed) -> Checked {
+        let (mut problems, mut notes) = (Problems::default(), Vec::new());
+        kind.read(&spec.node(), &mut problems, &mut notes);
+        Checked { problems, notes }
+    }
+}
+
+/// The spec of a target in development mode.
+fn developed(kind: &'static dyn Kind, places: &Packed) -> KeptSpec {
+    let written = places.to_json();
+    let mut spec = written.clone();
+    kind.develop(&mut spec);
+    if spec == written { KeptSpec::new(places.clone()) } else { spec.into() }
 }
 
 struct Documents<'a> {
@@ -245,6 +282,8 @@ struct Documents<'a> {
     /// Addresses of documents that cannot be used, so that references to them are not called dangling as well.
     known: BTreeSet<Address>,
     list: BTreeMap<Address, Document>,
+    /// Patches of the documents in the list, each in the order in which they were read.
+    patches: BTreeMap<Address, Vec<ReadDocument>>,
     /// Documents that are only looked through for mistakes.
     astray: Vec<Document>,
     guesser: Guesser,
@@ -252,7 +291,7 @@ struct Documents<'a> {
 
 impl Documents<'_> {
     fn add(&mut self, document: ReadDocument, problems: &mut Problems) {
-        let ReadDocument { node, decisions } = document;
+        let ReadDocument { mut node, spec, decisions } = document;
         let opened = document::open(&node, DocumentRole::Manifest, problems);
         let is_named = opened.is_some();
         let named = opened.or_else(|| Some((node.get("kind")?.as_str()?.to_owned(), String::new())));
@@ -271,12 +310,10 @@ impl Documents<'_> {
         }
         let span = node.span;
         // `spec:` with nothing behind it is an empty spec: typing it says what is missing.
-        let spec = node.get("spec").map(|n| match n.tree {
-            Tree::Null => Node { span: n.span, tree: Tree::Map(Vec::new()) },
-            _ => n.clone(),
-        });
+        let empty = |span| Packed::of(&Node { span, tree: Tree::Map(Vec::new()) });
+        let spec = spec.map(|spec| if spec.is_null() { empty(spec.span()) } else { spec });
         let is_astray = !is_named || first.is_some();
-        match (part(&node, "metadata"), spec) {
+        match (part(&mut node, "metadata"), spec) {
             (Some(metadata), Some(spec)) if !is_astray => {
                 let named = address.clone();
                 let document = Document { address, kind, name_span, span, metadata, spec, decisions, is_astray };
@@ -294,33 +331,43 @@ impl Documents<'_> {
     }
 
     fn patch(&mut self, patch: ReadDocument, problems: &mut Problems) {
-        let ReadDocument { node, decisions: more } = patch;
-        let Some((kind, name)) = document::open(&node, DocumentRole::Patch, problems) else { return };
+        let node = &patch.node;
+        let Some((kind, name)) = document::open(node, DocumentRole::Patch, problems) else { return };
         let address = Address { kind, name };
-        if self.kind(&address.kind, &node, problems).is_none() || self.known.contains(&address) {
+        if self.kind(&address.kind, node, problems).is_none() || self.known.contains(&address) {
             return;
         }
-        let Some(document) = self.list.remove(&address) else {
-            let names = self.list.keys().filter(|a| a.kind == address.kind).map(|a| a.name.as_str());
-            let label = match self.guesser.nearest(&address.name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "no manifest has this address".to_owned(),
-            };
-            problems
-                .at(name_span(&node), format!("this patch is for {address}, which does not exist"), label)
-                .help("a patch changes a manifest of the same kind and name");
+        if self.list.contains_key(&address) {
+            self.patches.entry(address).or_default().push(patch);
             return;
+        }
+        let names = self.list.keys().filter(|a| a.kind == address.kind).map(|a| a.name.as_str());
+        let label = match self.guesser.nearest(&address.name, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "no manifest has this address".to_owned(),
         };
-        let metadata = match part(&node, "metadata") {
-            Some(changes) => patch::merge_plain(document.metadata, changes, problems),
-            None => document.metadata,
-        };
-        let spec = match part(&node, "spec") {
-            Some(changes) => patch::merge(document.spec, changes, document.kind.rules(), problems),
-            None => document.spec,
-        };
-        let decisions = document.decisions.into_iter().chain(more).collect();
-        self.list.insert(address, Document { metadata, spec, decisions, ..document });
+        problems
+            .at(name_span(node), format!("this patch is for {address}, which does not exist"), label)
+            .help("a patch changes a manifest of the same kind and name");
+    }
+
+    /// Merges the patches over their documents: each document is unpacked once, however many patches it has.
+    fn merge(&mut self, problems: &mut Problems) {
+        for (address, patches) in std::mem::take(&mut self.patches) {
+            let Some(document) = self.list.get_mut(&address) else { continue };
+            let mut spec = document.spec.node();
+            for ReadDocument { mut node, spec: changes, decisions } in patches {
+                if let Some(changes) = part(&mut node, "metadata") {
+                    let metadata = std::mem::replace(&mut document.metadata, node);
+                    document.metadata = patch::merge_plain(metadata, changes, problems);
+                }
+                if let Some(changes) = changes.filter(|changes| !changes.is_null()) {
+                    spec = patch::merge(spec, changes.node(), document.kind.rules(), problems);
+                }
+                document.decisions.extend(decisions);
+            }
+            document.spec = Packed::of(&spec);
+        }
     }
 
     /// The kind of that name, unless the project leaves it alone.
@@ -349,8 +396,8 @@ impl Documents<'_> {
 }
 
 /// A member that is a mapping. Anything else has been reported when the document was opened, or is when it is typed.
-fn part(node: &Node, key: &str) -> Option<Node> {
-    node.get(key).filter(|n| !matches!(n.tree, Tree::Null)).cloned()
+fn part(node: &mut Node, key: &str) -> Option<Node> {
+    node.take(key).filter(|n| !matches!(n.tree, Tree::Null))
 }
 
 fn name_span(node: &Node) -> Span {

@@ -233,7 +233,7 @@ fn secrets_are_sealed_and_revealed() {
     assert_eq!(plain["password"], "hunter2hunter2");
     assert_eq!(plain["conf"]["auth"], "Bearer t0p-s3cret-value");
     assert_eq!(plain["other"], "${resources.TestJob.a}");
-    assert_eq!(desired.vault.seal_known(&plain), *spec);
+    assert_eq!(desired.vault.seal_known(&plain), **spec);
     // The same text elsewhere is hidden as well, so that both sides still compare.
     let text = job("a", "  password: plain\n  description: plain") + &job("b", "  description: plain");
     let desired = good("main", &[("manifests/a.yaml", &text)]);

@@ -9,8 +9,7 @@ use crate::kinds::teardown::TeardownManifest;
 use plumb_model::address::Address;
 use plumb_model::schema::Path;
 use plumb_model::secrets::Vault;
-use plumb_model::yaml::{Files, Node, Span, Tree};
-use serde_json::Value;
+use plumb_model::yaml::{Files, Node, Packed, Span, Tree};
 use std::collections::BTreeMap;
 
 /// A manifest that was read without a mistake.
@@ -29,11 +28,11 @@ pub struct Resource {
     pub remove: Vec<Removal>,
     /// The spec, variables filled in. A secret stands there as its token (see [`Vault`]), the id of another resource
     /// as `${resources.KIND.NAME}`.
-    pub spec: Value,
+    pub spec: KeptSpec,
     /// What it says of a teardown, where its kind is of those whose things one ends.
     pub teardown: Option<TeardownManifest>,
-    /// The spec with places.
-    pub node: Node,
+    /// The spec with places: see [`Resource::node`].
+    pub places: Packed,
     /// Where the document starts.
     pub span: Span,
     /// The resources that the spec refers to, in order, each once.
@@ -110,14 +109,30 @@ impl Desired {
 }
 
 impl Resource {
+    /// The spec with places, unpacked each time.
+    pub fn node(&self) -> Node {
+        self.places.node()
+    }
+
+    /// Whether it is about an object that others make.
+    pub fn is_external(&self) -> bool {
+        self.kind.has_externals() && self.kind.is_external(&self.spec.read())
+    }
+
+    /// The name that people know the object by, where the manifest gives it one.
+    pub fn title(&self) -> Option<&str> {
+        self.places.text(self.kind.title())
+    }
+
     /// The place of the value at a path of the spec, or of the nearest value around it.
     pub fn locate(&self, path: &Path) -> Span {
-        walk::locate(&self.node, self.kind.rules(), path).span
+        walk::locate(&self.node(), self.kind.rules(), path).span
     }
 
     /// Where the value at a path of the spec stands, and who put it there.
     pub fn place(&self, path: &Path) -> ValuePlace {
-        let (node, is_written) = walk::place(&self.node, self.kind.rules(), path);
+        let root = self.node();
+        let (node, is_written) = walk::place(&root, self.kind.rules(), path);
         let span = node.span;
         let wanted = plumb_model::schema::find(self.kind.rules(), &self.spec, path);
         let is_single = !matches!(node.tree, Tree::Map(_) | Tree::Seq(_));
@@ -126,7 +141,7 @@ impl Resource {
             (false, None) => Author::Nobody,
             (false, Some(_)) => Author::Plumb,
             // What is assumed of a spec stands where the spec does.
-            (true, _) if span == self.node.span => Author::Plumb,
+            (true, _) if span == root.span => Author::Plumb,
             (true, Some(wanted)) if is_single && *wanted != node.to_json() => Author::Plumb,
             (true, _) => Author::Manifest,
         };
@@ -166,6 +181,7 @@ pub enum Author {
 mod accept;
 mod answers_check;
 mod checks;
+mod cores;
 mod decisions;
 mod develop;
 mod document;
@@ -173,6 +189,7 @@ mod expand;
 mod forecast_check;
 mod history_check;
 mod json;
+mod kept;
 mod load;
 mod log_delivery;
 mod patch;
@@ -189,11 +206,13 @@ mod walk;
 mod warnings;
 mod waves;
 
+pub use cores::on_threads;
 pub use decisions::{DecisionCount, OpenDecision, decision_lines};
 pub(crate) use document::document_of;
 pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use forecast_check::forecast_place;
 pub use json::read_json;
+pub use kept::KeptSpec;
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
 pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{

@@ -14,7 +14,7 @@ pub(super) fn one_a_region(resources: &[Resource], problems: &mut Problems) {
     let mut seen: BTreeMap<&str, &Resource> = BTreeMap::new();
     for book in books(resources) {
         let Some(region) = book.spec.get("region").and_then(|region| region.as_str()) else { continue };
-        let place = |book: &Resource| book.node.get("region").map_or(book.span, |node| node.span);
+        let place = |book: &Resource| book.node().get("region").map_or(book.span, |node| node.span);
         if let Some(first) = seen.insert(region, book) {
             problems
                 .at(
@@ -36,7 +36,7 @@ pub fn price_book_warnings(desired: &Desired, today: Date) -> Vec<Warning> {
     let is_of_target = |book: &&Resource| region.is_none() || said(book, "region").as_deref() == region;
     let has_own = books(&desired.resources).any(|book| is_of_target(&book));
     for book in books(&desired.resources) {
-        let place = |field: &str| book.node.get(field).map_or(book.span, |node| node.span);
+        let place = |field: &str| book.node().get(field).map_or(book.span, |node| node.span);
         if let (Some(of_target), Some(of_book), false) = (region, said(book, "region"), has_own) {
             problems
                 .at(

@@ -1,18 +1,45 @@
 //! Reading files of a [`ManifestSource`] within bounds.
 
+use super::cores;
 use super::decisions::{self, OpenDecision};
 use super::setup::Folder;
 use super::source::{MOST_BYTES, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_below};
-use plumb_model::yaml::{Files, Limits, Node, Problems, parse};
+use plumb_model::yaml::{FileId, Files, Limits, Node, Packed, Problems, Tree, parse};
 use std::collections::BTreeSet;
+use std::string::FromUtf8Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most values that all files may have together.
 const MOST_NODES: usize = 4_000_000;
 
+/// So many files are read and parsed at once: their trees are all there at the same time.
+const FILES_AT_ONCE: usize = 256;
+
 /// A document of a file, and what is open in it.
 pub(super) struct ReadDocument {
+    /// All of it but its spec, of which only the place is there.
     pub node: Node,
+    pub spec: Option<Packed>,
     pub decisions: Vec<OpenDecision>,
+}
+
+impl ReadDocument {
+    fn new(mut node: Node, decisions: Vec<OpenDecision>) -> ReadDocument {
+        let spec = node.get_mut("spec").map(|spec| {
+            let packed = Packed::of(spec);
+            spec.tree = Tree::Null;
+            packed
+        });
+        ReadDocument { node, spec, decisions }
+    }
+
+    /// The document with its spec.
+    pub(super) fn whole(mut self) -> Node {
+        if let (Some(node), Some(spec)) = (self.node.get_mut("spec"), &self.spec) {
+            *node = spec.node();
+        }
+        self.node
+    }
 }
 
 /// Reads and parses files, and counts what they come to.
@@ -41,7 +68,8 @@ impl<'a> Reader<'a> {
             }
         };
         let file = found.into_iter().find(|f| f.path == path)?;
-        self.file(&file, problems)
+        let mut documents = Vec::new();
+        self.files(&[file], &mut documents, problems).then_some(documents)
     }
 
     /// The documents of every file in these folders, in the order of paths, without those in `except`.
@@ -51,7 +79,7 @@ impl<'a> Reader<'a> {
         except: &[String],
         problems: &mut Problems,
     ) -> Vec<ReadDocument> {
-        let mut out = Vec::new();
+        let mut documents = Vec::new();
         let mut seen = BTreeSet::new();
         for folder in folders {
             let found = match self.source.list(&folder.path) {
@@ -64,21 +92,78 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
-            for file in found {
+            let is_wanted = |file: &ManifestFile| {
                 let skip = except.iter().any(|e| is_below(&file.path, e)) || file.path == super::PROJECT_FILE;
-                if skip || !seen.insert(file.path.clone()) {
-                    continue;
-                }
+                !skip && seen.insert(file.path.clone())
+            };
+            let files: Vec<ManifestFile> = found.into_iter().filter(is_wanted).collect();
+            for files in files.chunks(FILES_AT_ONCE) {
                 if self.full {
-                    return out;
+                    return documents;
                 }
-                out.extend(self.file(&file, problems).unwrap_or_default());
+                self.files(files, &mut documents, problems);
             }
         }
-        out
+        documents
     }
 
-    fn file(&mut self, file: &ManifestFile, problems: &mut Problems) -> Option<Vec<ReadDocument>> {
+    /// Reads some files on all cores, and reports in their order, whichever was ready first. Whether all could be read.
+    fn files(&mut self, files: &[ManifestFile], documents: &mut Vec<ReadDocument>, problems: &mut Problems) -> bool {
+        let mut next = self.files.next();
+        let texts: Vec<Result<(FileId, String), NoText>> = self
+            .contents(files)
+            .into_iter()
+            .map(|bytes| {
+                let text = String::from_utf8(bytes.map_err(NoText::Unread)?).map_err(NoText::NotUtf8)?;
+                let id = next;
+                next.0 += 1;
+                Ok((id, text))
+            })
+            .collect();
+        // A few lines can stand for very many values: what is behind the bound is not worked on.
+        let left = AtomicUsize::new(self.nodes_left);
+        let parsed = cores::on_threads(self.source.threads(), &texts, |text| {
+            let (id, text) = text.as_ref().ok().filter(|_| left.load(Ordering::Relaxed) > 0)?;
+            let parsed = Parsed::of(text, *id, Limits::default());
+            let _ = left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(parsed.weight)));
+            Some(parsed)
+        });
+        let mut read = texts.into_iter().zip(parsed);
+        let mut all = true;
+        for file in files {
+            if self.full {
+                return false;
+            }
+            // What is behind the bound was not read.
+            let of = if file.refused().is_none() { read.next() } else { None };
+            match self.file(file, of, problems) {
+                Some(more) => documents.extend(more),
+                None => all = false,
+            }
+        }
+        all
+    }
+
+    /// The contents of those that can be read, up to the bound on all together: behind it nothing is read.
+    fn contents(&self, files: &[ManifestFile]) -> Vec<Result<Vec<u8>, String>> {
+        let (mut bytes, mut count) = (self.bytes, self.read.len());
+        let is_within = |file: &&ManifestFile| {
+            bytes += file.size;
+            count += usize::from(!self.read.contains(&file.path));
+            bytes <= MOST_BYTES && count <= MOST_FILES
+        };
+        let readable = files.iter().filter(|file| file.refused().is_none());
+        let paths: Vec<&str> = readable.take_while(is_within).map(|file| file.path.as_str()).collect();
+        self.source.read_many(&paths)
+    }
+
+    fn file(
+        &mut self,
+        file: &ManifestFile,
+        read: Option<(Result<(FileId, String), NoText>, Option<Parsed>)>,
+        problems: &mut Problems,
+    ) -> Option<Vec<ReadDocument>> {
         let ManifestFile { path, kind, size } = file;
         if let Some(why) = file.refused() {
             let problem = problems.whole(why);
@@ -108,16 +193,14 @@ impl<'a> Reader<'a> {
             self.full = true;
             return None;
         }
-        let bytes = match self.source.read(path) {
-            Ok(bytes) => bytes,
-            Err(why) => {
+        let (text, parsed) = read?;
+        let (id, text) = match text {
+            Ok(text) => text,
+            Err(NoText::Unread(why)) => {
                 problems.whole(why);
                 return None;
             }
-        };
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(e) => {
+            Err(NoText::NotUtf8(e)) => {
                 let (at, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
                 let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
                 let text = format!("`{path}` is not UTF-8: byte {at} (0x{:02x}), on line {line}", bytes[at]);
@@ -125,16 +208,44 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let id = self.files.add(path.as_str(), text);
         let limits = Limits { nodes: Limits::default().nodes.min(self.nodes_left), ..Limits::default() };
-        let nodes = parse(&self.files.get(id).text, id, &limits, problems);
-        let weight: usize = nodes.iter().map(super::expand::weight).sum();
-        self.nodes_left = self.nodes_left.saturating_sub(weight);
+        let parsed = match parsed {
+            Some(parsed) if limits.nodes == Limits::default().nodes => parsed,
+            // The files before it have left less than one may have.
+            _ => Parsed::of(&text, id, limits),
+        };
+        self.files.add(path.as_str(), text);
+        problems.append(parsed.problems);
+        self.nodes_left = self.nodes_left.saturating_sub(parsed.weight);
         if self.nodes_left == 0 && !self.full {
             problems.whole(format!("the manifests hold more than {MOST_NODES} values together"));
             self.full = true;
         }
-        let decisions = decisions::of_documents(&self.files.get(id).text, id, nodes.len());
-        Some(nodes.into_iter().zip(decisions).map(|(node, decisions)| ReadDocument { node, decisions }).collect())
+        Some(parsed.documents)
+    }
+}
+
+/// Why there is no text of a file.
+enum NoText {
+    Unread(String),
+    NotUtf8(FromUtf8Error),
+}
+
+/// What was read out of a text.
+struct Parsed {
+    documents: Vec<ReadDocument>,
+    weight: usize,
+    problems: Problems,
+}
+
+impl Parsed {
+    fn of(text: &str, file: FileId, limits: Limits) -> Parsed {
+        let mut problems = Problems::default();
+        let nodes = parse(text, file, &limits, &mut problems);
+        let weight = nodes.iter().map(super::expand::weight).sum();
+        let decisions = decisions::of_documents(text, file, nodes.len());
+        let documents =
+            nodes.into_iter().zip(decisions).map(|(node, decisions)| ReadDocument::new(node, decisions)).collect();
+        Parsed { documents, weight, problems }
     }
 }

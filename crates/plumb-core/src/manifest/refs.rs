@@ -4,8 +4,9 @@ use super::expand::{height, text_of, weight};
 use super::template::{Piece, Reference, pieces};
 use super::{Address, walk};
 use crate::kinds::Kind;
-use plumb_model::yaml::{Entry, Files, Guesser, MOST_DEPTH, Node, Problems, Span, Tree, nearest};
+use plumb_model::yaml::{Entry, Files, Guesser, MOST_DEPTH, Node, Packed, Problems, Span, Tree, nearest};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// How deep fields may refer to each other.
 const MOST_STEPS: usize = 32;
@@ -16,12 +17,12 @@ const MOST_ADDED: usize = 1_000_000;
 pub(super) struct Referrer<'a> {
     pub address: &'a Address,
     pub kind: &'static dyn Kind,
-    pub spec: &'a Node,
+    pub spec: &'a Packed,
 }
 
 /// A spec with its references resolved, and the resources whose ids it needs.
 pub(super) struct Resolved {
-    pub spec: Node,
+    pub spec: Packed,
     pub ids: Vec<(Address, Span)>,
 }
 
@@ -41,6 +42,7 @@ pub(super) fn resolve(
         known,
         kinds,
         files,
+        unpacked: BTreeMap::new(),
         running: Vec::new(),
         ids: Vec::new(),
         added: 0,
@@ -51,8 +53,11 @@ pub(super) fn resolve(
         .iter()
         .enumerate()
         .map(|(i, target)| {
+            if !target.spec.may_have("${resources.") {
+                return Resolved { spec: target.spec.clone(), ids: Vec::new() };
+            }
             resolver.ids.clear();
-            let spec = resolver.node(target.spec, i, 0);
+            let spec = Packed::of(&resolver.node(&target.spec.node(), i, 0));
             Resolved { spec, ids: std::mem::take(&mut resolver.ids) }
         })
         .collect();
@@ -66,6 +71,8 @@ struct Resolver<'a, 'p> {
     known: &'a BTreeSet<Address>,
     kinds: &'a [&'static dyn Kind],
     files: &'a Files,
+    /// The specs whose fields were referred to, so that each is unpacked once.
+    unpacked: BTreeMap<usize, Rc<Node>>,
     /// The fields that are being resolved, outermost first.
     running: Vec<(usize, String)>,
     ids: Vec<(Address, Span)>,
@@ -188,7 +195,8 @@ impl Resolver<'_, '_> {
                 return None;
             }
         };
-        let Some(node) = walk::find(at.spec, rules, &path) else {
+        let spec = self.unpacked.entry(target).or_insert_with(|| Rc::new(at.spec.node())).clone();
+        let Some(node) = walk::find(&spec, rules, &path) else {
             let label = match walk::exists(rules, &path) {
                 Err(_) if nearest(field, ["id"]).is_some() => "did you mean `id`?".to_owned(),
                 Err((_, label)) if label.starts_with("did you mean") => label,

@@ -1,6 +1,7 @@
 //! Where the files of a project come from: a folder, or a commit.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 /// The largest file that is read.
 pub const MOST_BYTES_A_FILE: u64 = 5_000_000;
@@ -17,6 +18,16 @@ pub trait ManifestSource {
 
     /// The content of a file that [`ManifestSource::list`] named.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// The contents of several such files, in their order.
+    fn read_many(&self, paths: &[&str]) -> Vec<Result<Vec<u8>, String>> {
+        paths.iter().map(|path| self.read(path)).collect()
+    }
+
+    /// How many threads may read the manifests. What is read does not depend on it.
+    fn threads(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
 }
 
 /// A file that a listing found.

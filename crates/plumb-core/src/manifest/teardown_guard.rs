@@ -33,7 +33,7 @@ fn of_manifest(resource: &Resource, teardown: &TeardownManifest, guard: &Teardow
     let rules = teardown.spec.gates();
     let requires = rules.requires.clone().unwrap_or_default();
     let mut report = |path: &str, message: String, label: String| {
-        problems.at(resource.node.at(path).span, message, label).help(HELP);
+        problems.at(resource.node().at(path).span, message, label).help(HELP);
     };
     // What has no tags cannot be marked, and nothing counts from a mark.
     if let Some(least) = guard.grace.as_deref().filter(|_| teardown.kind.can_be_marked()) {

@@ -1,7 +1,7 @@
 //! What is no mistake in the manifests of a project, and yet worth knowing.
 
 use super::{Desired, PROJECT_FILE, log_delivery, waves};
-use crate::detect;
+use crate::detect::{self, SecretPlace};
 use plumb_model::secrets::SHORTEST_PART;
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, is_hidden, parse};
 
@@ -19,8 +19,10 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
     let mut add = |rule: &'static str, problems: Problems| {
         all.extend(problems.sorted().into_iter().map(|problem| (rule, problem)));
     };
+    for (_, places) in detect::places(&desired.files, desired.files.ids()) {
+        add("secret", plain_secrets(places));
+    }
     for file in desired.files.ids() {
-        add("secret", plain_secrets(&desired.files, file));
         add("hidden-character", hidden(&desired.files, file));
     }
     let project = project(&desired.files);
@@ -32,9 +34,9 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
     all
 }
 
-fn plain_secrets(files: &Files, file: FileId) -> Problems {
+fn plain_secrets(places: Vec<SecretPlace>) -> Problems {
     let mut problems = Problems::default();
-    for place in detect::places(files, file) {
+    for place in places {
         let what = match place.name.as_str() {
             "" => "this has the form of a secret, in plain text".to_owned(),
             name => format!("`{name}` has a secret in plain text"),
@@ -54,6 +56,10 @@ fn hidden(files: &Files, file: FileId) -> Problems {
     // A mark at the very start says how the text is written.
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let hides = |c: char| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t');
+    let is_plain = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    if text.bytes().all(is_plain) {
+        return problems;
+    }
     for (at, c) in text[start..].char_indices().filter(|(_, c)| hides(*c)).take(MOST_HIDDEN) {
         let at = start + at;
         let span = Span { file, start: at, end: at + c.len_utf8() };

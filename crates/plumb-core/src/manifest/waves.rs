@@ -7,11 +7,11 @@ use crate::kinds::emr::ties::{self, Tied};
 use crate::kinds::{Kind, teardown};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use plumb_model::yaml::{Node, Problems, Span, nearest};
+use plumb_model::yaml::{Packed, Problems, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A new DAG stays paused until its wave is cut over: that is what its manifest means by saying nothing of it.
-pub(super) fn assume_paused(mut specs: Vec<(&Address, &'static dyn Kind, &mut Node)>) {
+pub(super) fn assume_paused(mut specs: Vec<(&Address, &'static dyn Kind, &mut Packed)>) {
     let mut new: BTreeSet<String> = BTreeSet::new();
     for (_, kind, spec) in &specs {
         if let Some(relation) = teardown::relation(kind.name()) {
@@ -21,9 +21,11 @@ pub(super) fn assume_paused(mut specs: Vec<(&Address, &'static dyn Kind, &mut No
     for (address, kind, spec) in &mut specs {
         let Some(kind) = cutover::find(kind.name()).filter(|_| new.contains(&address.to_string())) else { continue };
         let (member, value) = kind.paused_until_cutover();
-        let is_assumed = spec.get(member).is_some_and(|node| node.span == spec.span);
+        let mut node = spec.node();
+        let is_assumed = node.get(member).is_some_and(|inner| inner.span == node.span);
         if is_assumed {
-            develop::assume_instead(spec, member, value);
+            develop::assume_instead(&mut node, member, value);
+            **spec = Packed::of(&node);
         }
     }
 }
@@ -40,7 +42,7 @@ impl WaveMigration<'_> {
     }
 
     fn at(&self, path: &str) -> Span {
-        self.resource.node.at(path).span
+        self.resource.node().at(path).span
     }
 
     fn tied(&self) -> Tied<'_> {
@@ -188,7 +190,8 @@ fn one_voice(migration: &WaveMigration<'_>, by_address: &BTreeMap<String, &Resou
     for (dag, path) in migration.dags() {
         let Some((resource, kind)) = dag_of(by_address, dag) else { continue };
         let member = kind.paused_until_cutover().0;
-        let Some(node) = resource.node.get(member).filter(|node| node.span != resource.node.span) else { continue };
+        let root = resource.node();
+        let Some(node) = root.get(member).filter(|node| node.span != root.span) else { continue };
         problems
             .at(
                 node.span,
@@ -225,7 +228,7 @@ fn has_ticks(migration: &WaveMigration<'_>, by_address: &BTreeMap<String, &Resou
                     format!("{dag} has no tick after this day: the old DAGs would be paused, and nothing would run"),
                     "its schedule is over by then",
                 )
-                .related(resource.node.at("end_date").span, "until here")
+                .related(resource.node().at("end_date").span, "until here")
                 .help("choose an earlier day, or a later `end_date`");
         }
     }
@@ -323,7 +326,7 @@ pub(super) fn warnings(resources: &[Resource]) -> Vec<(&'static str, Problems)> 
             let Some((resource, kind)) = dag_of(&by_address, dag) else { continue };
             if migration.spec.cutover.is_none() {
                 spoken_for(migration, resource, kind, &mut paused);
-            } else if !resource.kind.is_external(&resource.spec) && kind.zone(&resource.spec).is_none() {
+            } else if !resource.is_external() && kind.zone(&resource.spec).is_none() {
                 clock
                     .at(
                         migration.at("cutover"),
@@ -355,7 +358,8 @@ fn open_ties(migration: &WaveMigration<'_>, other: &WaveMigration<'_>, problems:
 fn spoken_for(migration: &WaveMigration<'_>, dag: &Resource, kind: &dyn CutoverKind, problems: &mut Problems) {
     let member = kind.paused_until_cutover().0;
     let is_others = dag.kind.is_external(&dag.spec);
-    if let Some(node) = dag.node.get(member).filter(|node| node.span != dag.node.span && !is_others) {
+    let root = dag.node();
+    if let Some(node) = root.get(member).filter(|node| node.span != root.span && !is_others) {
         problems
             .at(
                 node.span,

@@ -103,7 +103,7 @@ impl<'a> BoardLive<'a> {
 
     fn objects(&self, resource: &Resource) -> Vec<&'a LiveObject> {
         let all = self.live.of(resource.kind.name()).iter();
-        if resource.kind.is_external(&resource.spec) {
+        if resource.is_external() {
             return all.filter(|found| found.is_called_as(resource.kind, &resource.spec)).collect();
         }
         let (project, target) = (&self.desired.project.name, self.desired.mark_target());

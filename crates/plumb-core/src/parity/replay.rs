@@ -80,7 +80,7 @@ pub fn replay_steps(desired: &Desired, migration: &MigrationSpec) -> Vec<ReplayS
     let mut steps = Vec::new();
     for dag in migration.to.dags.iter().flatten().filter_map(|dag| Address::try_from(dag.clone()).ok()) {
         let Some(resource) = desired.resources.iter().find(|one| one.address == dag) else { continue };
-        let Ok(spec) = serde_json::from_value::<DagSpec>(resource.spec.clone()) else { continue };
+        let Ok(spec) = serde_json::from_value::<DagSpec>(resource.spec.to_value()) else { continue };
         let mut open: Vec<DagTask> = spec.tasks.unwrap_or_default();
         let mut done: BTreeSet<String> = BTreeSet::new();
         let known: BTreeSet<String> = open.iter().map(|task| task.id.clone()).collect();

@@ -86,7 +86,7 @@ fn project(more: &str, tasks: &str, parameters: &str) -> (Desired, MigrationSpec
     let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
     let desired = load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|e| panic!("{:#?}", e.problems));
     let migration = desired.resources.iter().find(|one| one.kind.name() == Migration::NAME).unwrap();
-    let spec = serde_json::from_value(migration.spec.clone()).unwrap();
+    let spec = serde_json::from_value(migration.spec.to_value()).unwrap();
     (desired, spec)
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// # Errors
 /// That it cannot be read. A manifest that was checked can.
 pub fn compare_of(resource: &Resource) -> Result<Option<Compare>, String> {
-    match resource.node.get("compare").filter(|_| resource.kind.name() == Migration::NAME) {
+    match resource.node().get("compare").filter(|_| resource.kind.name() == Migration::NAME) {
         None => Ok(None),
         Some(node) => read(node, &mut Problems::default()).ok_or_else(|| "it has mistakes".to_owned()),
     }

@@ -43,7 +43,7 @@ fn owner(kind: &str, name: &str) -> Owner {
 /// A live object just as a manifest wants it, mark included, but for what is edited.
 fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) -> LiveObject {
     let resource = desired.resources.iter().find(|r| r.address.name == name).unwrap();
-    let mut spec = resource.spec.clone();
+    let mut spec = resource.spec.to_value();
     let hash = normal::identity(resource.kind.rules(), &resource.spec);
     let rev = Some(Rev { commit: "0123456789ab".into(), hash });
     let owner = owner(&resource.address.kind, name);
@@ -146,7 +146,7 @@ fn what_nobody_wrote_names_nobody() {
     // What is taken away stands nowhere.
     let mut bases = Baselines::new();
     let before = load("t", &[&JOB.replace("{team: red}", "{team: red, old: x}")]);
-    bases.insert(desired.resources[0].address.clone(), Baseline::Spec(before.resources[0].spec.clone()));
+    bases.insert(desired.resources[0].address.clone(), Baseline::Spec(before.resources[0].spec.to_value()));
     let dropped = plan(&desired, vec![("DatabricksJob", live(&before, "etl", "1", |_| ()))], &bases);
     let gone = field(&dropped, "etl", "tags.old");
     assert_eq!((gone.op, gone.origin), (Op::Remove, Some(ChangeOrigin::Manifest)));
@@ -212,7 +212,7 @@ fn a_live_grant_is_told_from_a_manifest_that_is_not_applied() {
     let unsure = (None, Told::unsure().explanation);
     assert_eq!(told(&Baselines::new()), unsure, "the mark's hash says nothing of grants");
     let mut bases = Baselines::new();
-    bases.insert(address.clone(), Baseline::Spec(desired.resources[0].spec.clone()));
+    bases.insert(address.clone(), Baseline::Spec(desired.resources[0].spec.to_value()));
     assert_eq!(told(&bases), unsure, "nor does one manifest without those that came after it");
     bases.set_since(address.clone(), Vec::new());
     assert_eq!(told(&bases), (Some(ChangeOrigin::Drift), None));

@@ -115,14 +115,14 @@ fn vault_of(
     let resources = &input.desired.resources;
     let adopted: BTreeSet<&str> = resources.iter().filter_map(|r| r.adopt.as_deref()).collect();
     for resource in resources {
-        secrets::learn(resource.kind.rules(), &resource.spec, &mut vault);
+        secrets::learn(resource.kind.rules(), &resource.spec.read(), &mut vault);
     }
     for kind in input.kinds {
         let own = owned[kind.name()].values().flatten().copied();
         let taken = input.live.of(kind.name()).iter().filter(|f| adopted.contains(f.seen.id.as_str()));
         own.chain(taken).for_each(|found| learn(*kind, found, &mut vault));
     }
-    for resource in resources.iter().filter(|r| r.kind.is_external(&r.spec)) {
+    for resource in resources.iter().filter(|r| r.is_external()) {
         lookup
             .called_as(resource.kind, &resource.spec)
             .iter()

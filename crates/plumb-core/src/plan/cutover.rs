@@ -35,7 +35,7 @@ pub(super) fn settle(context: &PlanContext<'_>, waves: &[Wave<'_>]) -> BTreeMap<
             settled.insert(object.resource.address.clone(), wanted(wave, object, live));
         }
         for object in wave.old().filter(|_| wave.cutover.is_some() && is_flipped) {
-            let mut spec = object.resource.spec.clone();
+            let mut spec = object.resource.spec.to_value();
             let live = found.seen(object).and_then(|live| object.kind.is_paused(&live.spec));
             if let Some(paused) = live.filter(|_| object.kind.is_paused(&spec).is_some()) {
                 object.kind.with_paused(&mut spec, paused);
@@ -52,7 +52,7 @@ pub(super) fn settle(context: &PlanContext<'_>, waves: &[Wave<'_>]) -> BTreeMap<
 /// The manifests with these specs.
 pub(super) fn resources(context: &PlanContext<'_>) -> BTreeMap<Address, Resource> {
     let settled = |resource: &Resource| {
-        let spec = context.settled.get(&resource.address)?.clone();
+        let spec = context.settled.get(&resource.address)?.clone().into();
         Some((resource.address.clone(), Resource { spec, ..resource.clone() }))
     };
     context.input.desired.resources.iter().filter_map(settled).collect()
@@ -68,10 +68,10 @@ fn is_flipped(context: &PlanContext<'_>, wave: &Wave<'_>, found: &WaveLive<'_, '
 
 /// What the manifest of a new DAG wants. `live`: the wave leaves it on the side that it is on.
 fn wanted(wave: &Wave<'_>, object: &WaveObject<'_>, live: Option<&Observed>) -> Value {
-    let mut spec = object.resource.spec.clone();
+    let mut spec = object.resource.spec.to_value();
     // Without a day its manifest may say for itself whether it is paused.
     let paused = Path::default().key(object.kind.paused_until_cutover().0);
-    let is_others = object.resource.kind.is_external(&object.resource.spec);
+    let is_others = object.resource.is_external();
     let says = wave.cutover.is_none() && (is_others || object.resource.place(&paused).by == Author::Manifest);
     let side = live.and_then(|live| object.side_of(&live.spec));
     object.with_settings(&mut spec, side.unwrap_or(WaveSide::Before));
@@ -127,7 +127,7 @@ fn live_of<'a>(context: &PlanContext<'a>, object: &WaveObject<'_>) -> Result<(&'
     if !context.reads(kind.name()) || missing_systems::has_missing(resource, context.input.absent) {
         return Err(format!("{} was not read", kind.system().name()));
     }
-    let found = if kind.is_external(&resource.spec) {
+    let found = if resource.is_external() {
         context.lookup.called_as(kind, &resource.spec).first().copied()
     } else {
         match context.owned.get(kind.name()).and_then(|owned| owned.get(&resource.address)).map(Vec::as_slice) {
@@ -358,7 +358,7 @@ fn open(gates: &[WaveGate]) -> Vec<String> {
 /// The line that says the day.
 fn source(context: &PlanContext<'_>, wave: &Wave<'_>) -> Option<SourceLine> {
     let member = wave.members.iter().find(|member| member.spec.cutover.is_some())?;
-    context.source(member.resource.node.at("cutover").span)
+    context.source(member.resource.node().at("cutover").span)
 }
 
 /// Names the whole flip, whatever is live.
@@ -404,7 +404,7 @@ fn fields(
         let (other, to) = if side == WaveSide::After { (shadow, real) } else { (real, shadow) };
         let from = live.map_or(other, |live| object.kind.setting(&live.spec, setting));
         let place = format!("shadow.parameters.{}", setting.parameter);
-        let source = member.and_then(|member| context.source(member.resource.node.at(&place).span));
+        let source = member.and_then(|member| context.source(member.resource.node().at(&place).span));
         add(setting.path.clone(), from, to, source);
     }
     let paused = state.is_new == (side == WaveSide::Before);

@@ -80,7 +80,7 @@ pub(super) fn deployed(mut world: World) -> World {
         dags.push(LiveObject { seen: seen.into(), mark: None, released: None });
         let object = waves.iter().flat_map(|w| w.new_ones()).find(|n| n.resource.address.name == *name);
         let resource = desired.resources.iter().find(|r| r.address.kind == DAG && r.address.name == *name).unwrap();
-        let want = object.map_or(resource.spec.clone(), |object| object.on_side(&resource.spec, WaveSide::Before));
+        let want = object.map_or(resource.spec.to_value(), |object| object.on_side(&resource.spec, WaveSide::Before));
         let hash = normal::identity(dag.rules(), &want);
         let text = want.to_string().replace(&format!("${{resources.DatabricksJob.{name}}}"), &id);
         let mut spec: Value = serde_json::from_str(&text).unwrap();

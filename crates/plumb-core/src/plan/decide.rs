@@ -125,9 +125,11 @@ pub fn decide(input: &Input<'_>) -> Decision {
             }
             Role::Teardown => context.teardown(resource),
             Role::Object => {
-                let matched = matching::find(&context, resource);
-                all.add_match(resource, &matched);
-                decide_one(&context, &all.ids, resource, matched)
+                // A copy of its own: the value that its spec is unpacked to goes with it.
+                let resource = resource.clone();
+                let matched = matching::find(&context, &resource);
+                all.add_match(&resource, &matched);
+                decide_one(&context, &all.ids, &resource, matched)
             }
         };
         all.add(&resource.address, resource.kind, verdict);
@@ -147,7 +149,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
 fn decide_one<'a>(
     context: &PlanContext<'a>,
     ids: &ReferenceIds,
-    resource: &'a Resource,
+    resource: &Resource,
     matched: Result<ObjectMatch<'a>, Unmatched>,
 ) -> ResourceVerdict<'a> {
     let is_selected = context.input.selection.has(resource);
@@ -213,7 +215,7 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
 fn existing<'a>(
     context: &PlanContext<'a>,
     ids: &ReferenceIds,
-    resource: &'a Resource,
+    resource: &Resource,
     (matched, seen): (&ObjectMatch<'a>, &Observed),
 ) -> ResourceVerdict<'a> {
     let mut verdict = ResourceVerdict::default();

@@ -87,7 +87,7 @@ pub(super) fn contested(context: &PlanContext<'_>) -> BTreeMap<Address, Blocked>
 /// Whether a manifest knows of the tool: it takes the object from it, or declares itself what names the tool.
 fn says_so(resource: &Resource, tool: &Tool) -> bool {
     let declared = || {
-        let seen = crate::kinds::Observed { spec: resource.spec.clone(), ..Default::default() };
+        let seen = crate::kinds::Observed { spec: resource.spec.to_value(), ..Default::default() };
         resource.kind.managed_by(&seen).as_ref() == Some(tool)
     };
     resource.take_from == Some(tool.name) || declared()

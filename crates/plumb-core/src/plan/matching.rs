@@ -59,7 +59,7 @@ impl From<Blocked> for Unmatched {
 pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result<ObjectMatch<'a>, Unmatched> {
     let (kind, address) = (resource.kind, &resource.address);
     let refuse = |reason: String, remedy: String| Unmatched::from(Blocked::new(address, reason).with_remedy(remedy));
-    if kind.is_external(&resource.spec) {
+    if resource.is_external() {
         return external(context, resource);
     }
     unreadable::own_is_unread(context, resource)?;

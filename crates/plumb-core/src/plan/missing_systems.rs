@@ -8,7 +8,7 @@ use plumb_model::call::System;
 
 /// The systems that a resource needs. An object of others only needs its own.
 fn needs(resource: &Resource) -> Vec<System> {
-    if resource.kind.is_external(&resource.spec) { vec![resource.kind.system()] } else { resource.kind.systems() }
+    if resource.is_external() { vec![resource.kind.system()] } else { resource.kind.systems() }
 }
 
 /// Whether the resource needs a system that the target does not have.

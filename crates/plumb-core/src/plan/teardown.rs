@@ -195,8 +195,9 @@ impl<'a> PlanContext<'a> {
 
     /// Where the manifest says something of its teardown.
     fn said(&self, resource: &Resource, path: &str) -> Option<SourceLine> {
-        let written = path.split('.').try_fold(&resource.node, |node, key| node.get(key));
-        let source = self.source(resource.node.at(path).span)?;
+        let node = resource.node();
+        let written = path.split('.').try_fold(&node, |node, key| node.get(key));
+        let source = self.source(node.at(path).span)?;
         Some(SourceLine { nearest: written.is_none(), ..source })
     }
 
@@ -239,7 +240,7 @@ impl<'a> PlanContext<'a> {
         {
             return Starts::Unknown("Airflow was not read".into());
         }
-        let live = if resource.kind.is_external(&resource.spec) {
+        let live = if resource.is_external() {
             self.lookup.called_as(resource.kind, &resource.spec).first().copied()
         } else {
             match self.owned.get(resource.kind.name()).and_then(|o| o.get(&resource.address)).map(Vec::as_slice) {
@@ -255,7 +256,7 @@ impl<'a> PlanContext<'a> {
         if let Some(why) = seen.as_ref().and_then(|seen| unread_part(resource.kind, seen)) {
             return Starts::Unknown(why);
         }
-        let is_external = resource.kind.is_external(&resource.spec);
+        let is_external = resource.is_external();
         starts(kind, self.spec_of(resource), seen.as_ref().map(|seen| &seen.spec), is_external)
     }
 

@@ -19,7 +19,7 @@ fn applied() -> World {
     for resource in &desired.resources {
         let hash = super::normal::identity(kind.rules(), &resource.spec);
         let mark = super::plan_world::mark(&format!("bau/prod/{}", resource.address), &hash);
-        world = world.with(POOL, &format!("id-{}", resource.address.name), resource.spec.clone(), Some(mark));
+        world = world.with(POOL, &format!("id-{}", resource.address.name), resource.spec.to_value(), Some(mark));
     }
     world.live.kinds.values_mut().flatten().for_each(|found| found.seen.pack(kind));
     world

@@ -2,6 +2,7 @@
 
 use super::typed::address;
 use super::{Entry, Node, Tree, nearest};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// What a reading has learned, by the addresses of nodes.
@@ -16,9 +17,9 @@ pub(super) struct Marks {
 
 /// A value as far as it was read, and where it was not.
 #[derive(Clone, Debug)]
-pub struct Gaps {
+pub struct Gaps<'n> {
     /// The value without the elements of lists that could not be read: its places are those of the typed value.
-    pub node: Node,
+    pub node: Cow<'n, Node>,
     here: Here,
 }
 
@@ -36,14 +37,14 @@ struct Here {
     below: Vec<(usize, Here)>,
 }
 
-impl Gaps {
-    pub(super) fn of(node: &Node, marks: &Marks) -> Gaps {
+impl<'n> Gaps<'n> {
+    pub(super) fn of(node: &'n Node, marks: &Marks) -> Gaps<'n> {
         let is_whole = marks.given_up.is_empty() && marks.unknown.is_empty() && marks.lacking.is_empty();
         if is_whole {
-            return Gaps { node: node.clone(), here: Here::default() };
+            return Gaps { node: Cow::Borrowed(node), here: Here::default() };
         }
         let (node, here) = copy(node, marks);
-        Gaps { node, here }
+        Gaps { node: Cow::Owned(node), here }
     }
 
     /// Whether something that is wrong at a path may be so only because of what could not be read: the place itself was

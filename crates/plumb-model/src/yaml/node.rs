@@ -70,7 +70,14 @@ impl Node {
 
     /// The same value without places. A float that JSON cannot hold (`.nan`, `.inf`) becomes its YAML text.
     pub fn to_json(&self) -> Value {
-        match &self.tree {
+        self.tree.to_json()
+    }
+}
+
+impl Tree {
+    /// See [`Node::to_json`].
+    pub(super) fn to_json(&self) -> Value {
+        match self {
             Tree::Null => Value::Null,
             Tree::Bool(b) => Value::Bool(*b),
             Tree::Int(i) => Value::from(*i),
@@ -85,6 +92,21 @@ impl Node {
 }
 
 impl Node {
+    /// The value of a mapping's entry, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.tree {
+            Tree::Map(entries) => entries.iter_mut().find(|e| e.key == key).map(|e| &mut e.value),
+            _ => None,
+        }
+    }
+
+    /// Takes the value of a mapping's entry out of it: [`Node::get`], without a copy.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        let Tree::Map(entries) = &mut self.tree else { return None };
+        let at = entries.iter().position(|e| e.key == key)?;
+        Some(entries.remove(at).value)
+    }
+
     /// The node at a path in the reader's notation (`tasks[0].depends_on[1].task_key`, a key with dots in it as
     /// `definition["spark_conf.spark.speculation"]`), or its nearest ancestor.
     pub fn at(&self, path: &str) -> &Node {

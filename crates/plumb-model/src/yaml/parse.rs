@@ -31,6 +31,9 @@ impl Default for Limits {
 /// More mistakes than this in one text are not listed.
 const MOST_PROBLEMS: usize = 100;
 
+/// So many keys are compared each with each: that is quicker than sorting them.
+const FEW_KEYS: usize = 12;
+
 /// How many bytes of a string count as one value.
 const BYTES_A_NODE: usize = 32;
 
@@ -161,7 +164,7 @@ impl Builder<'_, '_> {
                 self.anchors.clear();
                 true
             }
-            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag, at),
+            Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag, at),
             Event::Alias(id) => self.alias(id, at),
             Event::SequenceStart(anchor, tag) => self.begin(anchor, tag, at, Inside::Seq(Vec::new())),
             Event::MappingStart(anchor, tag) => {
@@ -174,7 +177,7 @@ impl Builder<'_, '_> {
 
     fn scalar(
         &mut self,
-        text: &str,
+        text: Cow<'_, str>,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<Cow<'_, Tag>>,
@@ -188,39 +191,40 @@ impl Builder<'_, '_> {
         if self.wants_key() && anchor == 0 {
             // A key is its text: `1.10: x` and `on: x` mean what they look like.
             self.weight += 1 + text.len() / BYTES_A_NODE;
-            let key = match text {
+            let key = match &*text {
                 "<<" if plain => Key::Merge(span),
                 "" if plain => {
                     self.problem(span, "a key is missing before the `:`", "expected a name here");
                     Key::Bad
                 }
-                _ => Key::Named(text.to_owned(), span),
+                _ => Key::Named(text.into_owned(), span),
             };
             self.set_key(key);
             return self.within_limits(span);
         }
         let as_text = !plain || self.tag_says_text(tag, span);
+        let length = text.len();
         let tree = if as_text {
-            Tree::Str(text.to_owned())
+            Tree::Str(text.into_owned())
         } else {
-            match scalar::resolve(text) {
+            match scalar::resolve(&text) {
                 Scalar::Null => Tree::Null,
                 Scalar::Bool(b) => Tree::Bool(b),
                 Scalar::Int(i) => Tree::Int(i),
                 Scalar::Float(f) => Tree::Float(f),
-                Scalar::Str => Tree::Str(text.to_owned()),
+                Scalar::Str => Tree::Str(text.into_owned()),
                 Scalar::TooBig => {
                     self.problem(
                         span,
                         "this number is too big to be kept exactly",
                         "write it in quotes if it is an id",
                     );
-                    Tree::Str(text.to_owned())
+                    Tree::Str(text.into_owned())
                 }
             }
         };
         let before = self.weight;
-        self.weight += 1 + text.len() / BYTES_A_NODE;
+        self.weight += 1 + length / BYTES_A_NODE;
         self.within_limits(span) && self.finish(Node { span, tree }, anchor, before, 0)
     }
 
@@ -331,6 +335,10 @@ impl Builder<'_, '_> {
     /// Drops later entries of a key that was there before, and reports them. Sorts rather than compares each with each:
     /// a mapping may have a hundred thousand keys.
     fn without_duplicates(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let is_new = |(i, entry): (usize, &Entry)| entries[..i].iter().all(|before| before.key != entry.key);
+        if entries.len() <= FEW_KEYS && entries.iter().enumerate().all(is_new) {
+            return entries;
+        }
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by(|&a, &b| entries[a].key.cmp(&entries[b].key).then(a.cmp(&b)));
         let mut extra = HashSet::new();

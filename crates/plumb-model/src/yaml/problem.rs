@@ -21,13 +21,18 @@ pub struct File {
     pub path: String,
     pub text: String,
     /// Where lines start, once somebody has asked: every resource and every problem wants its line.
-    starts: OnceLock<Vec<usize>>,
+    starts: OnceLock<Box<[usize]>>,
 }
 
 impl File {
     fn starts(&self) -> &[usize] {
         self.starts
             .get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect())
+    }
+
+    /// Whether somebody has asked for a line of it.
+    pub fn was_asked_for_lines(&self) -> bool {
+        self.starts.get().is_some()
     }
 
     /// The number of the line that holds a byte, from 1, and the line's range without its end.
@@ -49,8 +54,17 @@ pub struct Files {
 impl Files {
     /// Adds a text and names it.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.list.push(File { path: path.into(), text: text.into(), starts: OnceLock::new() });
+        let (mut path, mut text): (String, String) = (path.into(), text.into());
+        // Kept until the end, as many as there are.
+        path.shrink_to_fit();
+        text.shrink_to_fit();
+        self.list.push(File { path, text, starts: OnceLock::new() });
         FileId(self.list.len() as u32 - 1)
+    }
+
+    /// What the next text that is added will be named.
+    pub fn next(&self) -> FileId {
+        FileId(self.list.len() as u32)
     }
 
     /// Every file, in the order in which they were read.
@@ -126,6 +140,11 @@ impl Problems {
         self.list.push(problem);
         let last = self.list.len() - 1;
         &mut self.list[last]
+    }
+
+    /// Records what was found elsewhere, behind what was found here.
+    pub fn append(&mut self, more: Problems) {
+        self.list.extend(more.list);
     }
 
     /// Whether there is a mistake at that place among the first `before`, or later one with the same words. Looks at

@@ -25,13 +25,17 @@ const MOST_VISITS: usize = 3_000_000;
 /// A string that stands for a value which is not known yet (see [`is_deferred`]) is accepted where any scalar is.
 pub fn read<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<T> {
     let before = problems.len();
-    read_partly(node, problems).map(|(value, _)| value).filter(|_| problems.len() == before)
+    read_all(node, problems).map(|(value, _)| value).filter(|_| problems.len() == before)
 }
 
 /// Reads what can be read of a `T`, reporting every mistake: where there was one, something neutral stands in the value,
 /// and the gaps say where. A string that had to be there is [`UNREAD`], an optional member is unset, an element of a list
 /// is left out. `None` when nothing is left that could be looked at.
-pub fn read_partly<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<(T, Gaps)> {
+pub fn read_partly<'n, T: de::DeserializeOwned>(node: &'n Node, problems: &mut Problems) -> Option<(T, Gaps<'n>)> {
+    read_all(node, problems).map(|(value, marks)| (value, Gaps::of(node, &marks)))
+}
+
+fn read_all<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<(T, Marks)> {
     let cx = Cx::default();
     let before = problems.len();
     let mut visits = 0;
@@ -60,7 +64,7 @@ pub fn read_partly<T: de::DeserializeOwned>(node: &Node, problems: &mut Problems
             return None;
         }
         if !again {
-            return value.map(|value| (value, Gaps::of(node, &cx.marks())));
+            return value.map(|value| (value, cx.marks()));
         }
     }
 }
@@ -247,11 +251,11 @@ struct Cx {
 }
 
 impl Cx {
-    fn marks(&self) -> Marks {
+    fn marks(self) -> Marks {
         Marks {
-            given_up: self.neutral.borrow().clone(),
-            unknown: self.unknown.borrow().clone(),
-            lacking: self.supplied.borrow().clone(),
+            given_up: self.neutral.into_inner(),
+            unknown: self.unknown.into_inner(),
+            lacking: self.supplied.into_inner(),
         }
     }
 
@@ -390,7 +394,12 @@ impl<'de> Deserializer<'de> for De<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier ignored_any
+        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier
+    }
+
+    // What is not looked at has no mistakes.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.here(|| visitor.visit_unit())
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn difference(before: &Desired, after: &Desired, settings: &[Setting<
             && (&a.adopt, a.take_from, &a.references) == (&b.adopt, b.take_from, &b.references)
     };
     for resource in &before.resources {
-        let mut spec = resource.spec.clone();
+        let mut spec = resource.spec.to_value();
         for setting in settings.iter().filter(|setting| setting.resource.address == resource.address) {
             schema::graft(resource.kind.rules(), &mut spec, &setting.path, Some(&setting.value));
         }

@@ -11,10 +11,10 @@ const MOST_PLACES: usize = 3;
 /// Where a text is part of a value of a job or of its cluster's manifest.
 fn places(case: &RemedyCase<'_>, text: &str) -> Vec<String> {
     let mut spans: Vec<Span> = Vec::new();
-    let own = case.job.map(|job| &job.node);
-    let others = case.sites.iter().filter(|site| site.at == Path::default()).map(|site| &site.resource.node);
-    let policies = case.sites.iter().filter_map(|site| Some(&site.policy?.node));
-    own.into_iter().chain(others).chain(policies).for_each(|node| collect(node, text, &mut spans));
+    let own = case.job.map(|job| job.node());
+    let others = case.sites.iter().filter(|site| site.at == Path::default()).map(|site| site.resource.node());
+    let policies = case.sites.iter().filter_map(|site| Some(site.policy?.node()));
+    own.into_iter().chain(others).chain(policies).for_each(|node| collect(&node, text, &mut spans));
     spans.sort();
     let mut places: Vec<String> = spans.into_iter().map(|span| case.span(span)).collect();
     places.dedup();

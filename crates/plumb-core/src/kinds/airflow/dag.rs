@@ -225,6 +225,10 @@ impl Kind for AirflowDag {
         is_external(spec)
     }
 
+    fn has_externals(&self) -> bool {
+        true
+    }
+
     fn list(&self) -> Vec<Read> {
         let dags =
             Call::get(System::Airflow, "/api/v2/dags").query("exclude_stale", "false").query("order_by", "dag_id");

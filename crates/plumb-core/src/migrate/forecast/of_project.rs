@@ -58,7 +58,7 @@ pub fn forecast_input(
     let mut pipelines = Vec::new();
     let mut seen = Vec::new();
     for resource in desired.resources.iter().filter(|resource| resource.kind.name() == Migration::NAME) {
-        let Ok(spec) = serde_json::from_value::<MigrationSpec>(resource.spec.clone()) else { continue };
+        let Ok(spec) = serde_json::from_value::<MigrationSpec>(resource.spec.to_value()) else { continue };
         let name = resource.address.name.clone();
         let standing = standings.get(&name).cloned().unwrap_or_default();
         let rules = ComparedMigration::of(resource).rules;
@@ -125,7 +125,7 @@ fn dags(desired: &Desired, spec: &MigrationSpec, days: &WorkingDays, now: Timest
     let named = spec.to.dags.as_deref().unwrap_or_default();
     let dags = desired.resources.iter().filter(|one| one.kind.name() == AirflowDag::NAME);
     let dags = dags.filter(|one| named.contains(&one.address.to_string()));
-    let ticks = dags.filter_map(|one| ticks(&serde_json::from_value(one.spec.clone()).ok()?, days, now));
+    let ticks = dags.filter_map(|one| ticks(&serde_json::from_value(one.spec.to_value()).ok()?, days, now));
     ticks.max_by_key(ScheduleTicks::gap)
 }
 
