@@ -8,13 +8,14 @@ use super::looks::{is_aws_secret, is_key_id, is_random, is_token};
 use super::names::{STEMS, Sure, sure};
 use super::{SIGNATURES, chance};
 use aho_corasick::AhoCorasick;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 /// Shorter words are no secret by their form: see `looks::is_token`, `looks::is_random` and `chance`.
 const SHORTEST: usize = 15;
 
-/// So many names that say nothing are known again.
-const MOST_NAMES: usize = 32;
+/// So many words that say nothing are known again: manifests of one team are made of the same few hundred.
+const MOST_WORDS: usize = 4_096;
 
 /// What has more of `=` than this in one word is read.
 const MOST_SIGNS: usize = 8;
@@ -55,10 +56,10 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Looks at texts, and remembers the names that said nothing.
+/// Looks at texts, and remembers the words that said nothing.
 #[derive(Default)]
 pub(super) struct Glance<'t> {
-    harmless: Vec<&'t str>,
+    harmless: HashSet<&'t str>,
 }
 
 impl<'t> Glance<'t> {
@@ -93,27 +94,29 @@ impl<'t> Glance<'t> {
 
     /// Whether a word is a secret, the name of one, or what one stands behind.
     fn says_something(&mut self, word: &'t str) -> bool {
-        if word.len() >= SHORTEST && (is_token(word.trim_end_matches('.')) || word.split('.').any(is_token)) {
-            return true;
-        }
-        let is = |known: &&str| word.eq_ignore_ascii_case(known);
-        if matches!(word.len(), 2..=15)
-            && (["-u", "--user", "--basic-auth", "bearer", "basic"].iter().any(is) || SIGNATURES.iter().any(is))
-        {
-            return true;
-        }
-        let has = |stem: &[u8]| word.as_bytes().windows(stem.len()).any(|part| part.eq_ignore_ascii_case(stem));
-        if !STEMS.iter().any(|stem| has(stem.as_bytes())) || self.harmless.contains(&word) {
+        if self.harmless.contains(word) {
             return false;
         }
-        if sure(word) != Sure::No {
-            return true;
+        let says = says_something(word);
+        if !says && self.harmless.len() < MOST_WORDS {
+            self.harmless.insert(word);
         }
-        if self.harmless.len() < MOST_NAMES {
-            self.harmless.push(word);
-        }
-        false
+        says
     }
+}
+
+fn says_something(word: &str) -> bool {
+    if word.len() >= SHORTEST && (is_token(word.trim_end_matches('.')) || word.split('.').any(is_token)) {
+        return true;
+    }
+    let is = |known: &&str| word.eq_ignore_ascii_case(known);
+    if matches!(word.len(), 2..=15)
+        && (["-u", "--user", "--basic-auth", "bearer", "basic"].iter().any(is) || SIGNATURES.iter().any(is))
+    {
+        return true;
+    }
+    let has = |stem: &[u8]| word.as_bytes().windows(stem.len()).any(|part| part.eq_ignore_ascii_case(stem));
+    STEMS.iter().any(|stem| has(stem.as_bytes())) && sure(word) != Sure::No
 }
 
 /// Whether an address has something in front of its host.

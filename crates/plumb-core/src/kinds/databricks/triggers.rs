@@ -9,6 +9,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// A cron schedule.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -286,11 +288,26 @@ pub enum TableCondition {
     AnyUpdated,
 }
 
+/// So many expressions are known again: the jobs of a team start at the same few times.
+const MOST_READ: usize = 512;
+
 /// Reads a Quartz expression the way that Databricks does: six or seven fields, Sunday is day 1.
 pub(super) fn quartz(expression: &str) -> Result<Cron, String> {
-    let parser =
-        CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
-    parser.parse(expression).map_err(|e| e.to_string())
+    thread_local! {
+        static READ: RefCell<HashMap<String, Result<Cron, String>>> = RefCell::default();
+    }
+    READ.with_borrow_mut(|read| {
+        if let Some(known) = read.get(expression) {
+            return known.clone();
+        }
+        let parser =
+            CronParser::builder().seconds(Seconds::Required).alternative_weekdays(true).sloppy_ranges(true).build();
+        let cron = parser.parse(expression).map_err(|e| e.to_string());
+        if read.len() < MOST_READ {
+            read.insert(expression.to_owned(), cron.clone());
+        }
+        cron
+    })
 }
 
 /// When a job's settings let the clock start it next, after `now`: `2024-05-02 04:00 Europe/London`. The first, where several
