@@ -241,3 +241,37 @@ fn whether_a_line_is_older_costs_the_commits_between() {
     assert_eq!(spent.is_part_of(&ids[3], &ids[50]), None);
     assert_eq!(spent.is_part_of(&unknown.0, &unknown.1), Some(false));
 }
+
+#[test]
+fn a_line_is_where_it_stood_before_whatever_was_added_or_taken_away_beside_it() {
+    let text = |lines: &str| lines.chars().map(|line| format!("{line}\n")).collect::<String>();
+    // A letter is a line. For each line of the newer text: where the older one has it.
+    for (older, newer, was) in [
+        ("abcd", "abcd", [Some(1), Some(2), Some(3), Some(4)].as_slice()),
+        ("abcd", "acd", &[Some(1), Some(3), Some(4)]),
+        ("abcd", "bcd", &[Some(2), Some(3), Some(4)]),
+        ("abcd", "abc", &[Some(1), Some(2), Some(3)]),
+        ("abcdef", "acdf", &[Some(1), Some(3), Some(4), Some(6)]),
+        ("abcd", "d", &[Some(4)]),
+        ("abc", "xabc", &[None, Some(1), Some(2), Some(3)]),
+        ("abc", "axbc", &[Some(1), None, Some(2), Some(3)]),
+        ("abc", "abcx", &[Some(1), Some(2), Some(3), None]),
+        ("abcd", "axd", &[Some(1), None, Some(4)]),
+        ("abcd", "acxd", &[Some(1), Some(3), None, Some(4)]),
+        ("abcde", "xbcye", &[None, Some(2), Some(3), None, Some(5)]),
+        ("abc", "", &[]),
+        ("", "ab", &[None, None]),
+    ] {
+        let mut open: Vec<OpenLine> =
+            (1..=was.len()).rev().map(|line| OpenLine { asked: line - 1, line: line as u32 }).collect();
+        let mut kept = Vec::new();
+        pass_unchanged(text(older).as_bytes(), text(newer).as_bytes(), &mut open, &mut kept).unwrap();
+        let mut found = vec![None; was.len()];
+        kept.iter().for_each(|place| found[place.asked] = Some(place.line));
+        assert_eq!(
+            (found.as_slice(), open.len()),
+            (was, was.iter().filter(|was| was.is_none()).count()),
+            "{older} {newer}"
+        );
+    }
+}

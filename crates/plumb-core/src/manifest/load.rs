@@ -169,7 +169,7 @@ fn run(
     drop(targets);
     let ready: Vec<(Ready, refs::Resolved)> = ready.into_iter().zip(resolved).collect();
     let checked =
-        cores::on_threads(source.threads(), &ready, |(ready, resolved)| Checked::of(ready.kind, &resolved.spec));
+        cores::on_threads(source.threads(), &ready, |(ready, resolved)| SpecFindings::of(ready.kind, &resolved.spec));
     let mut resources = Vec::with_capacity(ready.len());
     for ((ready, resolved), checked) in ready.into_iter().zip(checked) {
         if checked.problems.is_empty() {
@@ -253,16 +253,16 @@ struct Ready {
 }
 
 /// What the reading of a spec by itself has found.
-struct Checked {
+struct SpecFindings {
     problems: Problems,
     notes: Vec<Warning>,
 }
 
-impl Checked {
-    fn of(kind: &'static dyn Kind, spec: &Packed) -> Checked {
+impl SpecFindings {
+    fn of(kind: &'static dyn Kind, spec: &Packed) -> SpecFindings {
         let (mut problems, mut notes) = (Problems::default(), Vec::new());
         kind.read(&spec.node(), &mut problems, &mut notes);
-        Checked { problems, notes }
+        SpecFindings { problems, notes }
     }
 }
 
