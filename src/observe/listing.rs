@@ -114,10 +114,10 @@ pub(super) async fn list(
 }
 
 /// The end of a listing, and of the kind that it was of.
-type Ended = Result<(&'static dyn Kind, Result<(), ServiceError>), tokio::task::JoinError>;
+type ListingEnd = Result<(&'static dyn Kind, Result<(), ServiceError>), tokio::task::JoinError>;
 
 /// The name of the kind whose listing failed, if one did and it can be done without.
-fn ended(done: Ended, tolerate: Tolerate<'_>) -> Result<Option<&'static str>, ServiceError> {
+fn ended(done: ListingEnd, tolerate: Tolerate<'_>) -> Result<Option<&'static str>, ServiceError> {
     match joined(done)? {
         (_, Ok(())) => Ok(None),
         (kind, Err(fault)) => tolerate(kind, fault).map(|()| Some(kind.name())),

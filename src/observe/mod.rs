@@ -11,10 +11,10 @@ pub mod dags;
 pub mod failure;
 pub mod inventory;
 mod listing;
+mod own;
 pub mod prices;
 mod teardown;
 pub mod under_way;
-mod wanted;
 pub mod waves;
 
 pub use activity::activity;
@@ -22,6 +22,7 @@ pub use again::{Finished, find_marked, finish, read_again, whole_row};
 
 use crate::services::{self, Services};
 use listing::list;
+use own::{OpenDetails, OwnManifests};
 use plumb_core::kinds::{self, Details, Kind, Unreadable, Whose};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, LiveObject, Selection};
@@ -31,7 +32,6 @@ use plumb_model::read::Read;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
-use wanted::{OpenDetails, Wanted};
 
 /// Told how the reading goes on.
 pub trait ReadWatch: Send + Sync {
@@ -56,7 +56,7 @@ pub async fn observe(
     selection: &Selection,
     watch: &dyn ReadWatch,
 ) -> Result<Live, ServiceError> {
-    let wanted = Wanted::new(desired, selection);
+    let wanted = OwnManifests::new(desired, selection);
     let mut open = OpenDetails::new();
     let mut of_page = |kind: &'static dyn Kind, found: &mut LiveObject| {
         let Some(resource) = wanted.of(kind, found) else { return };

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) type OpenDetails<'a> = BTreeMap<&'static str, HashMap<String, Option<&'a Resource>>>;
 
 /// The manifests that are selected, by what tells that an object is theirs.
-pub(super) struct Wanted<'a> {
+pub(super) struct OwnManifests<'a> {
     project: &'a str,
     target: String,
     /// By kind and name, now or before. `None`: it is not selected.
@@ -19,9 +19,9 @@ pub(super) struct Wanted<'a> {
     is_whole: bool,
 }
 
-impl<'a> Wanted<'a> {
-    pub fn new(desired: &'a Desired, selection: &Selection) -> Wanted<'a> {
-        let mut wanted = Wanted {
+impl<'a> OwnManifests<'a> {
+    pub fn new(desired: &'a Desired, selection: &Selection) -> OwnManifests<'a> {
+        let mut wanted = OwnManifests {
             project: &desired.project.name,
             target: desired.mark_target(),
             names: HashMap::new(),
