@@ -67,7 +67,7 @@ fn too_many_deletes() {
     Plan: 0 to create, 0 to update, 3 to delete. 7 unchanged. 1 blocked.
     Digest: <digest>
     --- stderr
-    read 10 objects with 7 requests in <time>
+    read 10 objects with 5 requests in <time>
     --- exit 3
     "#);
     world.plumb("apply --yes").code(3).says("a guard refused; nothing was sent");

@@ -164,7 +164,7 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 5 objects with 9 requests in <time>
+    read 5 objects with 8 requests in <time>
     --- exit 0
     "#);
     world.plumb("apply --yes").code(0);

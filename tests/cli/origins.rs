@@ -221,7 +221,7 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
     Plan: 1 to create, 2 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
-    read 2 objects with 6 requests in <time>
+    read 2 objects with 5 requests in <time>
     --- exit 0
     "#);
     shows!(world.plumb("plan --base main --output markdown -q"), @r#"
