@@ -179,6 +179,9 @@ enum ParentFile {
     Unknown,
 }
 
+/// The path of a file, what is there, and what the other tree has.
+type DifferentFile = (Vec<u8>, TreeEntry, Option<TreeEntry>);
+
 struct BlameWalk<'r> {
     repo: &'r Repo,
     objects: Objects<'r>,
@@ -423,7 +426,7 @@ impl BlameWalk<'_> {
         tree: Oid,
         other: Option<Oid>,
         files: &BTreeMap<Vec<u8>, V>,
-    ) -> Result<Vec<(Vec<u8>, TreeEntry, Option<TreeEntry>)>, GitError> {
+    ) -> Result<Vec<DifferentFile>, GitError> {
         let mut found = Vec::new();
         let mut each = |path: &[u8], mine: Option<TreeEntry>, theirs: Option<TreeEntry>| {
             if let Some(mine) = mine.filter(|_| files.contains_key(path)) {

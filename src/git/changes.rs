@@ -33,12 +33,15 @@ struct WrittenEntry<'t> {
     bytes: usize,
 }
 
+/// Hears of a path, and what either side has there.
+pub(super) type HearsOfEach<'a> = &'a mut dyn FnMut(&[u8], Option<TreeEntry>, Option<TreeEntry>);
+
 /// Two trees that are compared.
 pub(super) struct TreeComparison<'a> {
     /// Whether differences below a folder matter, by its path with `/` at the end. With it, whether each side has the folder.
     pub enters: &'a dyn Fn(&[u8], [bool; 2]) -> bool,
-    /// Hears of each difference that is no folder: its path, and what either side has there.
-    pub each: &'a mut dyn FnMut(&[u8], Option<TreeEntry>, Option<TreeEntry>),
+    /// Hears of each difference that is no folder.
+    pub each: HearsOfEach<'a>,
 }
 
 impl TreeComparison<'_> {

@@ -179,7 +179,7 @@ impl World {
             let (branch, mut now) = match texts.take() {
                 Some(open) => open,
                 None => {
-                    let branch = usize::from(where_ % 8).checked_sub(5).unwrap_or(0);
+                    let branch = usize::from(where_ % 8).saturating_sub(5);
                     if self.tips[branch].is_none() {
                         self.tips[branch] = self.tips[0];
                     }

@@ -14,18 +14,16 @@ struct Between {
     visits: usize,
 }
 
+/// The commits that have another state each; `None` where that cannot be told.
+pub type KnownStates = Option<Vec<String>>;
+
 impl Repo {
     /// For each of `commits`, the commits between it and HEAD that have another state of `paths` than it and than each
     /// other. All are told by one walk.
     ///
     /// `None` where that cannot be told: HEAD does not come from it, a part of the history between them was not fetched,
     /// or there are more than `most` states.
-    pub fn states_since(
-        &self,
-        commits: &[&str],
-        paths: &[String],
-        most: usize,
-    ) -> Result<Vec<Option<Vec<String>>>, GitError> {
+    pub fn states_since(&self, commits: &[&str], paths: &[String], most: usize) -> Result<Vec<KnownStates>, GitError> {
         Ok(self.counted_states_since(commits, paths, most)?.0)
     }
 
@@ -35,7 +33,7 @@ impl Repo {
         commits: &[&str],
         paths: &[String],
         most: usize,
-    ) -> Result<(Vec<Option<Vec<String>>>, usize), GitError> {
+    ) -> Result<(Vec<KnownStates>, usize), GitError> {
         let head = self.resolve("HEAD")?;
         let pairs: BTreeSet<(String, String)> = commits.iter().map(|commit| ((*commit).into(), head.clone())).collect();
         let ancestry = self.ancestry(&pairs, &|| false);

@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
     /// Reads some files on all cores, and reports in their order, whichever was ready first. Whether all could be read.
     fn files(&mut self, files: &[ManifestFile], documents: &mut Vec<ReadDocument>, problems: &mut Problems) -> bool {
         let mut next = self.files.next();
-        let texts: Vec<Result<(FileId, String), NoText>> = self
+        let texts: Vec<TextOfFile> = self
             .contents(files)
             .into_iter()
             .map(|bytes| {
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     fn file(
         &mut self,
         file: &ManifestFile,
-        read: Option<(Result<(FileId, String), NoText>, Option<Parsed>)>,
+        read: Option<(TextOfFile, Option<Parsed>)>,
         problems: &mut Problems,
     ) -> Option<Vec<ReadDocument>> {
         let ManifestFile { path, kind, size } = file;
@@ -224,6 +224,9 @@ impl<'a> Reader<'a> {
         Some(parsed.documents)
     }
 }
+
+/// A file's text and its place among the files, or why there is none.
+type TextOfFile = Result<(FileId, String), NoText>;
 
 /// Why there is no text of a file.
 enum NoText {

@@ -83,6 +83,9 @@ fn any_net_of_uses_is_ordered_as_if_each_way_had_been_looked_for() {
     }
 }
 
+/// By each of so many deletes, those that it is used by.
+type Net<'a> = &'a dyn Fn(usize) -> Vec<Vec<usize>>;
+
 #[test]
 fn the_work_grows_with_the_changes() {
     let alone = |count: usize| vec![Vec::new(); count];
@@ -90,8 +93,7 @@ fn the_work_grows_with_the_changes() {
         |count: usize| (0..count).map(|index| if index + 1 < count { vec![index + 1] } else { vec![] }).collect();
     let star = |count: usize| (0..count).map(|index| if index == 0 { vec![] } else { vec![0] }).collect();
     let pairs = |count: usize| (0..count).map(|index| vec![index ^ 1]).collect();
-    let nets: [(&str, &dyn Fn(usize) -> Vec<Vec<usize>>); 4] =
-        [("alone", &alone), ("a chain", &chain), ("a star", &star), ("pairs", &pairs)];
+    let nets: [(&str, Net<'_>); 4] = [("alone", &alone), ("a chain", &chain), ("a star", &star), ("pairs", &pairs)];
     for (what, net) in nets {
         let work = |count: usize| linked(&net(count), &[]).1;
         assert!(work(2000) <= 8 * 2000, "{what}: {} visits for 2000 deletes", work(2000));
