@@ -97,7 +97,7 @@ const fn caution(
     paths: &'static [&'static str],
     per_second: f64,
 ) -> Limit {
-    Limit { system, family, methods, paths, per_second, documented: false }
+    Limit { documented: false, ..limit(system, family, methods, paths, per_second) }
 }
 
 /// All families; the first that fits a call is its own.
