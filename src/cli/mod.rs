@@ -9,10 +9,13 @@ mod diagnose;
 mod drift;
 mod embedded;
 mod emr;
+mod explain;
+mod graph;
 mod import;
 mod init;
 mod interrupt;
 mod lease;
+mod man;
 mod migrate;
 mod output;
 mod parity;
@@ -28,9 +31,11 @@ mod select;
 mod session;
 mod show;
 mod status;
+mod targets;
 mod time;
 mod unlock;
 mod validate;
+mod version;
 
 use crate::settings;
 use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume, log};
@@ -166,6 +171,9 @@ enum Command {
     Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
+    Explain(explain::Explain),
+    Graph(graph::Graph),
+    Targets(targets::Targets),
     Diagnose(diagnose::DiagnoseArgs),
     Import(import::Import),
     Release(release::Release),
@@ -179,6 +187,8 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     Demo(demo::Demo),
     Completions(completions::Completions),
+    Man(man::Man),
+    Version(version::Version),
 }
 
 /// Runs the command line and returns the exit code.
@@ -249,6 +259,9 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
+        Command::Explain(args) => explain::run(global, args, ui),
+        Command::Graph(args) => graph::run(global, args, ui).await,
+        Command::Targets(args) => targets::run(global, args, ui),
         Command::Diagnose(args) => diagnose::run(global, args, ui).await,
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Release(args) => release::run(global, args, ui).await,
@@ -262,5 +275,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,
         Command::Completions(args) => completions::run(args, ui, <Cli as clap::CommandFactory>::command()),
+        Command::Man(args) => man::run(args, ui),
+        Command::Version(args) => version::run(args, ui),
     }
 }
