@@ -38,7 +38,11 @@ fn ui(out: &Buffer) -> Ui {
 
 #[test]
 fn the_story_of_a_workspace_holds_anywhere_and_takes_nothing_from_its_surroundings() {
-    holds(&["demo"], &WORKSPACE, 12, 28, &[]);
+    let out = holds(&["demo"], &WORKSPACE, 5, 21, &[("COLUMNS", "80")]);
+    // A reader sees the whole of it at once, and nothing wraps on a usual terminal.
+    let wide: Vec<&str> = out.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(out.lines().count() <= 72, "{} lines:\n{out}", out.lines().count());
 }
 
 #[test]
@@ -98,8 +102,6 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: 
         assert!(told.contains("\n  ✓ "), "{heading} proves nothing:\n{told}");
         assert!(told.contains("\n$ "), "{heading} runs nothing:\n{told}");
     }
-    // What was once proven is proven ever after.
-    assert_eq!(out.matches("\n  ✓ ").count(), facts, "{out}");
     assert!(out.contains(&format!("\nEvery step held: {steps} steps, {facts} facts, ")), "{out}");
     assert!(out.ends_with(&format!("\nNext: {}.\n", story.next)), "{out}");
     assert_eq!(err, "");
@@ -111,7 +113,7 @@ fn holds(args: &[&str], story: &Story, steps: usize, facts: usize, environment: 
 
 #[test]
 fn the_repository_can_be_kept() {
-    let workspace = ["Ann Lee", "Ben Okafor", "Ann Lee", "Ann Lee", "Ben Okafor"];
+    let workspace = ["Ann Lee", "Ben Okafor", "Ben Okafor"];
     let [ann, ben] = ["Ann Lee", "Ben Okafor"];
     let emr = [ann, ann, ben, ben, ann, ann, ann, ann, ben, ben, ben, ben, ann, ann, ann, ann, ann];
     for (args, authors) in [(&["demo", "--keep"][..], &workspace[..]), (&["demo", "emr", "--keep"], &emr)] {
@@ -136,7 +138,7 @@ async fn a_story_that_does_not_hold_fails_and_keeps_the_folder() {
     let failure =
         demo::run_as(Path::new("no/such/program"), Demo::default(), &ui(&Buffer::default())).await.unwrap_err();
     assert_eq!(failure.exit, ExitCode::Error);
-    assert!(failure.message.starts_with("step 1 (A workspace, and a repository) does not hold"), "{failure}");
+    assert!(failure.message.starts_with("step 1 (validate: every mistake, offline) does not hold"), "{failure}");
     let kept = failure.hints.iter().find_map(|h| h.strip_prefix("the folder is kept: ")).unwrap();
     assert!(Path::new(kept).join("project/plumb.yaml").is_file());
     std::fs::remove_dir_all(kept).unwrap();
@@ -202,17 +204,15 @@ async fn play_to(story: &Story, number: usize, sabotage: Sabotage) -> Result<(),
 async fn a_step_that_does_not_hold_is_noticed() {
     let aggregate = "[bau] audience aggregate";
     let cases = [
-        (3, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
-        (4, Sabotage::Fault("/api/2.2/jobs/create"), "exited with 6, not with 0"),
-        (5, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "exited with 2, not with 0"),
-        (6, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
-        (7, Sabotage::Meddled("bau_insights_monthly.py"), "exited with 1, not with 0"),
-        (9, Sabotage::Skip, "exited with 0, not with 2"),
-        (9, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "not one field but"),
-        (9, Sabotage::Edit("[bau] audience cleanse", json!({ "timeout_seconds": 1 })), "it found"),
-        (10, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "something else changed too"),
-        (11, Sabotage::Edit(aggregate, json!({ "timeout_seconds": 1 })), "the plan is"),
-        (12, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
+        (2, Sabotage::File("manifests/compute/other.yaml", OTHER), "the plan is"),
+        (3, Sabotage::Fault("/api/2.2/jobs/create"), "exited with 6, not with 0"),
+        (3, Sabotage::Meddled("bau_insights_monthly.py"), "exited with 6, not with 0"),
+        (3, Sabotage::Edit("nightly export 710002", json!({ "timeout_seconds": 1 })), "belongs to others"),
+        (4, Sabotage::Edit(aggregate, json!({ "max_concurrent_runs": 7 })), "not one field but"),
+        (4, Sabotage::Edit("[bau] audience cleanse", json!({ "timeout_seconds": 1 })), "it found"),
+        (4, Sabotage::Skip, "objects carry the mark"),
+        (5, Sabotage::Edit(aggregate, json!({ "timeout_seconds": 1 })), "the plan is"),
+        (5, Sabotage::Fault("/api/2.2/jobs/delete"), "exited with 6, not with 0"),
     ];
     for (number, sabotage, why) in cases {
         is_noticed(&WORKSPACE, number, sabotage, why).await;

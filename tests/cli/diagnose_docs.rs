@@ -1,4 +1,4 @@
-//! docs/diagnose.md and the README's diagnosis, as they stand there: worked cases are run, the signature is loaded, the classes are
+//! docs/diagnose.md, as it stands there: worked cases are run, the signature is loaded, the classes are
 //! those of the catalogue. `PLUMB_BLESS=1` writes what is printed anew.
 
 use super::world::World;
@@ -185,7 +185,6 @@ fn classes() -> String {
 #[test]
 fn the_worked_cases_are_what_the_program_prints() {
     let mut page = Document::read(PAGE);
-    let mut readme = Document::read("README.md");
     let world = World::new();
     let root = Path::new(ROOT);
     let as_it_is = |text: &str| text.to_owned();
@@ -194,14 +193,12 @@ fn the_worked_cases_are_what_the_program_prints() {
         page.run(name, &world, root, 0, &as_it_is);
     }
     too_early(&mut page);
-    readme.run("memory", &world, root, 0, &as_it_is);
     assert!(world.sandbox.requests().is_empty(), "logs alone need no service");
     let (start, end) = ("<!-- classes -->\n", "<!-- end of the classes -->");
     let from = page.new.find(start).unwrap() + start.len();
     let to = page.new.find(end).unwrap();
     page.new.replace_range(from..to, &classes());
     page.end();
-    readme.end();
 }
 
 /// Whoever has given all logs is not told to read them all.

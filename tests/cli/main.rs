@@ -25,6 +25,7 @@ mod diagnose_patch;
 mod embedded;
 mod emr_inventory;
 mod failures;
+mod first_hour;
 mod forecast;
 mod guards;
 mod help;

@@ -161,14 +161,19 @@ impl<'a> Stage<'a> {
 
     /// Commits everything, as somebody, and answers the commit's first 12 characters.
     pub fn commit(&self, author: &str, message: &str) -> Result<String, Failure> {
-        self.commits.set(self.commits.get() + 1);
-        let when = self.first_day.get() + 86_400 * self.commits.get();
-        let id = self.try_commit(author, message, when).map_err(|e| failed("git", &e))?;
+        let id = self.commit_quietly(author, message)?;
         self.page.commit(&id, author, message)?;
         Ok(id)
     }
 
-    /// The same, at the sandbox's time.
+    /// The same, without a word.
+    pub fn commit_quietly(&self, author: &str, message: &str) -> Result<String, Failure> {
+        self.commits.set(self.commits.get() + 1);
+        let when = self.first_day.get() + 86_400 * self.commits.get();
+        self.try_commit(author, message, when).map_err(|e| failed("git", &e))
+    }
+
+    /// The same as `commit`, at the sandbox's time.
     pub async fn commit_now(&self, author: &str, message: &str) -> Result<String, Failure> {
         let now = self.now().await?.as_second();
         let id = self.try_commit(author, message, now).map_err(|e| failed("git", &e))?;
@@ -217,6 +222,25 @@ impl<'a> Stage<'a> {
         self.page.output(&ran.out)?;
         self.page.output(&ran.err)?;
         Ok(ran)
+    }
+
+    /// Runs `plumb` in the repository, and shows the command line and those lines that say the most: of what is on stderr
+    /// neither how much was read nor what has only begun.
+    pub async fn plumb_briefly(&self, args: &[&str]) -> Result<Ran, Failure> {
+        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        let ran = self.run(args, self.page.colour()).await?;
+        self.page.output(&ran.out)?;
+        self.page.output(&told(&ran.err))?;
+        Ok(ran)
+    }
+
+    /// Runs `plumb apply`, whose plan was shown before, and shows what was done.
+    pub async fn apply_briefly(&self) -> Result<(), Failure> {
+        let args = ["apply", "--target", "demo", "--yes"];
+        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        let ran = self.run(&args, self.page.colour()).await?;
+        self.page.output(&told(&ran.err))?;
+        ran.exits(0)
     }
 
     /// Runs `plumb apply`, whose plan was shown before: only the progress is shown.
@@ -378,6 +402,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Counts a fact that was checked before and is not worth a line.
+    pub fn held(&self) {
+        self.proofs.set(self.proofs.get() + 1);
+    }
+
     /// Says what was proven: the facts were checked before.
     pub fn proven(&self, text: &str) -> Result<(), Failure> {
         self.proofs.set(self.proofs.get() + 1);
@@ -401,6 +430,12 @@ impl Ran {
         must(self.code == code, || format!("it exited with {}, not with {code}", self.code))
             .map_err(|f| f.detail(self.err.clone()))
     }
+}
+
+/// What a command said on stderr without what it read and what has only begun.
+fn told(err: &str) -> String {
+    let is_said = |line: &&str| !line.starts_with("read ") && !line.split(' ').next().is_some_and(|word| word.ends_with("ing"));
+    err.lines().filter(is_said).map(|line| format!("{line}\n")).collect()
 }
 
 /// Checks a fact.

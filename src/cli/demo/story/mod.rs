@@ -44,77 +44,29 @@ pub const EMR: Story =
 
 const WORKSPACE_STEPS: &[StoryStep] = &[
     StoryStep {
-        title: "A workspace, and a repository",
-        words: "An emulated Databricks workspace runs in this process. Three jobs are in it: one that Carol made by \
-                hand, and two that belong to other people. Ann has begun a repository with an instance pool, a policy \
-                and a cluster, and applies it.",
-        play: |stage| Box::pin(workspace::begin(stage)),
-    },
-    StoryStep {
         title: "validate: every mistake, offline",
-        words: "Ben writes the manifests of three monthly jobs. A key is misspelt. `validate` says where, and what was \
-                meant, before anything is sent anywhere.",
+        words: "Ben adds three monthly jobs and their schedule to Ann's repository.",
         play: |stage| Box::pin(workspace::validate(stage)),
     },
     StoryStep {
         title: "plan: what would an apply do?",
-        words: "The key is fixed. Two jobs are new. The third is the one that Carol made: `metadata.adopt` names its \
-                id, so that it is taken over, history and all, instead of made twice. And the pool may grow.",
+        words: "Carol made one of the jobs by hand, long ago: `adopt` names its id.",
         play: |stage| Box::pin(workspace::plan(stage)),
     },
     StoryStep {
-        title: "apply: make it so",
-        words: "What refers to something is made after it. What plumb makes is marked as its own in the very call that \
-                makes it: there is no state file to lose.",
+        title: "apply, and nothing is left to do",
+        words: "What refers to something comes after it. Each call leaves plumb's mark.",
         play: |stage| Box::pin(workspace::apply(stage)),
     },
     StoryStep {
-        title: "plan again: nothing to do",
-        words: "The service has filled in defaults, sorted lists and added a policy's tags. None of that is a \
-                difference. With --detailed-exitcode a pipeline can ask.",
-        play: |stage| Box::pin(workspace::nothing_to_do(stage)),
-    },
-    StoryStep {
-        title: "a schedule: when would it start?",
-        words: "Ann writes the schedule of the three jobs for Airflow: once a month, one after the other. Switching it \
-                on would start a run at once, because this month's tick has passed. The plan says so, with the month \
-                that the run is for, and refuses until somebody says that it is meant.",
-        play: |stage| Box::pin(workspace::schedule(stage)),
-    },
-    StoryStep {
-        title: "apply: written, parsed, switched on",
-        words: "`catchUpNow: true` says that it is meant. plumb writes the DAG file, waits until Airflow has parsed that \
-                very file, and only then switches the DAG on. A file that Airflow cannot import is never switched on.",
-        play: |stage| Box::pin(workspace::switch_on(stage)),
-    },
-    StoryStep {
-        title: "somebody edits a job in the UI",
-        words: "Erin is on call and shortens a timeout by hand. Whatever the UI does, it comes to this request:",
-        play: |stage| Box::pin(workspace::edit(stage)),
-    },
-    StoryStep {
-        title: "drift: which field, and who wanted what",
-        words: "Made for cron: the exit code is 2 when something is not as git says. The mark names the commit of the \
-                last apply, so plumb knows that the manifest did not change and the live job did; and git knows who \
-                wrote the line.",
+        title: "drift: somebody edits a job in the UI",
+        words: "Erin is on call and shortens a timeout. The nightly check exits with 2:",
         play: |stage| Box::pin(workspace::drift(stage)),
     },
     StoryStep {
-        title: "apply: heal it",
-        words: "Applying puts back that one field.",
-        play: |stage| Box::pin(workspace::heal(stage)),
-    },
-    StoryStep {
-        title: "a manifest is removed",
-        words: "Ben deletes the file of a job, and takes its task out of the schedule. Its live job carries the \
-                project's mark and no manifest asks for it any more, so the plan deletes it: that one, and nothing \
-                that belongs to others.",
+        title: "a manifest is removed, and its job is deleted",
+        words: "What carries no mark of the project is nobody's business here.",
         play: |stage| Box::pin(workspace::removal(stage)),
-    },
-    StoryStep {
-        title: "apply, and all is as git says",
-        words: "Guards in plumb.yaml limit what one apply may delete; one of seven is within them.",
-        play: |stage| Box::pin(workspace::end(stage)),
     },
 ];
 

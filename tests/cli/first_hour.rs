@@ -1,0 +1,110 @@
+//! README's ten minutes: its commands, as they stand there, in an empty folder on a workspace that has been lived in.
+
+use crate::world::World;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PLUMB: &str = env!("CARGO_BIN_EXE_plumb");
+
+/// The commands of one block of the README, without the indentation of its list.
+fn block(name: &str) -> String {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, rest) = readme.split_once(&format!("<!-- ten minutes: {name} -->")).unwrap_or_else(|| panic!("no {name}"));
+    let (_, rest) = rest.split_once("```sh\n").unwrap();
+    let (body, _) = rest.split_once("```").unwrap();
+    body.lines().map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+/// A workspace as people leave it: defaults, other people's grants, a running cluster, jobs on pools and policies.
+fn lived_in() -> Value {
+    json!({
+        "policies": [{"name": "Small clusters", "definition": {"autotermination_minutes": {"type": "fixed", "value": 30}}}],
+        "instance_pools": [{"instance_pool_name": "Workers", "node_type_id": "r6id.xlarge", "max_capacity": 10,
+            "instance_pool_id": "0101-000000-pool-aaaaaaaa"}],
+        "clusters": [{"cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge",
+            "num_workers": 2, "autotermination_minutes": 30, "state": "RUNNING"}],
+        "jobs": [
+            {"name": "[bau] Nightly / load", "max_concurrent_runs": 3, "tasks": [
+                {"task_key": "load", "notebook_task": {"notebook_path": "/Shared/load"}, "new_cluster": {
+                    "spark_version": "15.4.x-scala2.12", "num_workers": 1,
+                    "instance_pool_id": "0101-000000-pool-aaaaaaaa"}}]},
+            {"name": "etl", "schedule": {"quartz_cron_expression": "0 0 4 2 * ?", "timezone_id": "Europe/Berlin"},
+                "tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Shared/etl"}, "new_cluster": {
+                    "spark_version": "15.4.x-scala2.12", "num_workers": 1, "node_type_id": "r6id.xlarge"}}]},
+        ],
+    })
+}
+
+/// Somebody at an empty folder, with the profile that the README tells them to write.
+struct Newcomer {
+    world: World,
+    folder: tempfile::TempDir,
+}
+
+impl Newcomer {
+    fn arrives() -> Newcomer {
+        let world = World::seeded(&lived_in());
+        let profile = format!("[prod]\nhost  = {}\ntoken = {}\n", world.sandbox.url, crate::world::TOKEN);
+        std::fs::write(world.home().join(".databrickscfg"), profile).unwrap();
+        Newcomer { world, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Types some lines into a shell that stops at the first that fails. There is no terminal, no user and no identity of git.
+    fn types(&self, lines: &str) -> Output {
+        let programs = Path::new(PLUMB).parent().unwrap().display();
+        let mut command = Command::new("sh");
+        command.args(["-e", "-c", lines]).current_dir(self.folder.path()).env_clear();
+        command.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap())).env("HOME", self.world.home());
+        command.env("GIT_CONFIG_NOSYSTEM", "1");
+        command.output().unwrap()
+    }
+
+    fn does(&self, lines: &str) -> (String, String) {
+        let done = self.types(lines);
+        let (out, err) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+        assert_eq!(done.status.code(), Some(0), "{lines}\n{out}\n{err}");
+        (out, err)
+    }
+}
+
+#[test]
+fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_own() {
+    let newcomer = Newcomer::arrives();
+    let before = newcomer.world.sandbox.get("/_sandbox/state")["databricks"].clone();
+    let (out, _) = newcomer.does(&block("adopt"));
+    assert_eq!(newcomer.world.sandbox.writes(), [""; 0], "{out}");
+    let plan = newcomer.does("plumb plan --target prod --output json").0;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let changes = plan["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 5, "{plan:#}");
+    for change in changes {
+        assert_eq!((&change["action"], &change["fields"]), (&json!("adopt"), &json!([])), "{change:#}");
+    }
+    assert_eq!(plan["blocked"], json!([]), "{plan:#}");
+    assert!(out.contains("5 to adopt") && !out.contains("to create"), "{out}");
+
+    let (out, err) = newcomer.does(&block("own"));
+    assert!(out.contains("1 to create") && err.contains("1 done."), "{out}\n{err}");
+    assert_eq!(newcomer.world.sandbox.get("/_sandbox/state")["databricks"], before, "the emulator alone was written to");
+
+    let identity = "export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com\n";
+    newcomer.does(&format!("{identity}{}", block("ci")));
+    let tracked = newcomer.does("git ls-files").0;
+    for file in ["plumb.yaml", ".gitignore", ".github/workflows/plan.yml", "manifests/example.yaml.txt"] {
+        assert!(tracked.lines().any(|line| line == file), "{tracked}");
+    }
+    assert!(!tracked.contains(".plumb/"), "{tracked}");
+}
+
+/// What the README promises of the apply that follows: the marks, and nothing else.
+#[test]
+fn an_apply_after_the_ten_minutes_only_leaves_marks() {
+    let newcomer = Newcomer::arrives();
+    newcomer.does(&block("adopt"));
+    newcomer.does("plumb apply --target prod --yes");
+    let writes = newcomer.world.sandbox.writes();
+    assert!(!writes.iter().any(|write| ["restart", "reset", "delete", "create"].iter().any(|what| write.contains(what))), "{writes:?}");
+    assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "RUNNING");
+    newcomer.does("plumb drift --target prod");
+}
