@@ -63,11 +63,11 @@ fn equal_changes_are_one_line_whatever_their_tasks_are_called() {
 #[test]
 fn whom_a_permission_is_for_is_no_name_of_a_part() {
     let grant = |name: &str, group: &str| {
-        let path = format!("access_control_list[{group}].permission_level");
+        let path = format!("permissions[{group}].permission_level");
         job(name, Action::Update, vec![changed(&path, "CAN_VIEW".into(), "CAN_MANAGE".into())])
     };
     let rules = kinds::find("DatabricksJob").unwrap().rules();
-    let path = manifest::path(rules, "access_control_list[finance].permission_level");
+    let path = manifest::path(rules, "permissions[finance].permission_level");
     assert!(path.is_some(), "the case has to be of a list with keys");
     assert_eq!(said(&plan(vec![grant("a", "finance"), grant("b", "everybody")])).len(), 2);
     assert_eq!(said(&plan(vec![grant("a", "finance"), grant("b", "finance")])).len(), 1);

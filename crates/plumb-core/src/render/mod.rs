@@ -26,6 +26,7 @@ pub mod parity;
 mod partial;
 mod problems;
 mod sarif;
+pub mod status;
 mod taken;
 mod teardown;
 mod text;
@@ -43,7 +44,7 @@ pub use plumb_model::text::counted;
 pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
 pub use taken::Taken;
-pub use text::{compact_text, text};
+pub use text::{compact_text, text, write_back_text};
 pub use translation::{Since, question, report, translated, translation};
 
 use crate::plan::{Action, ChangeOrigin, Estimate, Plan};

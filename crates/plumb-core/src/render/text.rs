@@ -6,7 +6,7 @@ use super::value::{columns, fitted, quoted, visible, wrapped};
 use super::{
     Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown, undecided,
 };
-use crate::plan::{Action, Change, FieldChange, Plan};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
 use anstyle::{AnsiColor, Style as Ink};
 
 /// No line is laid out for less than this.
@@ -51,6 +51,65 @@ pub fn compact_text(plan: &Plan, style: Style) -> String {
     }
     page.tail(plan, Some(&groups));
     page.out
+}
+
+/// Renders what is written when what was changed live is taken into the manifests: each field as the manifest has it, then
+/// as it will have it.
+///
+/// What only waits to be applied is counted, and is not shown: nothing is done to it.
+pub fn write_back_text(plan: &Plan, style: Style) -> String {
+    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
+    let (taken, rest) = write_back(plan);
+    let (project, target) = (visible(&plan.project), visible(&plan.target));
+    let title = format!("Into the manifests of {project}: what was changed live in target {target}");
+    page.line(Ink::new().bold(), &title);
+    page.partial(plan);
+    for change in &taken {
+        page.gap();
+        let address = visible(&change.address.to_string());
+        page.line(Ink::new().bold(), &format!("  # {address}: its manifest will say what is live"));
+        let fields: Vec<&FieldChange> = change.fields.iter().collect();
+        for line in body::lines(change, &fields, Some(page.style.width - INDENT)) {
+            page.field(&line);
+        }
+    }
+    page.gap();
+    let fields = counted(taken.iter().map(|change| change.fields.len()).sum(), "field", "fields");
+    let resources = counted(taken.len(), "resource", "resources");
+    page.line(Ink::new().bold(), &format!("To write: {fields} of {resources}."));
+    if rest > 0 {
+        let rest = counted(rest, "change is no drift and is", "changes are no drift and are");
+        page.line(FAINT, &format!("{rest} left to an apply; `plumb plan` shows what it does."));
+    }
+    page.out
+}
+
+/// The fields that were changed live, from what the manifest says to what is live, and how many changes have none.
+fn write_back(plan: &Plan) -> (Vec<Change>, usize) {
+    let mut rest = 0;
+    let turned = |field: &FieldChange| FieldChange {
+        op: match field.op {
+            Op::Add => Op::Remove,
+            Op::Change => Op::Change,
+            Op::Remove => Op::Add,
+        },
+        from: field.to.clone(),
+        to: field.from.clone(),
+        // Whose line it is, is no reason of what is written over it.
+        source: field.source.as_ref().map(|source| SourceLine { commit: None, ..source.clone() }),
+        ..FieldChange::new(field.path.clone(), field.op)
+    };
+    let taken = plan.changes.iter().filter_map(|change| {
+        let is_drift = |field: &&FieldChange| field.origin == Some(ChangeOrigin::Drift);
+        let fields: Vec<FieldChange> = change.fields.iter().filter(is_drift).map(turned).collect();
+        if fields.is_empty() || !matches!(change.action, Action::Update | Action::Replace) {
+            rest += 1;
+            return None;
+        }
+        rest += usize::from(fields.len() < change.fields.len());
+        Some(Change { fields, ..Change::new(change.address.clone(), Action::Update) })
+    });
+    (taken.collect(), rest)
 }
 
 impl Page {
