@@ -15,7 +15,17 @@ pub fn terminal() -> TerminalEnvironment {
         clicolor_force: env("CLICOLOR_FORCE"),
         term: env("TERM"),
         columns: env("COLUMNS").and_then(|c| c.parse().ok()),
+        pager: pager(),
+        less: env("LESS"),
     }
+}
+
+/// The program that shows long output on a terminal: `PLUMB_PAGER`, else `PAGER`, else `less`. Set to nothing, or to `cat`, it
+/// is none.
+fn pager() -> Option<String> {
+    let set = ["PLUMB_PAGER", "PAGER"].iter().find_map(|name| std::env::var(name).ok());
+    let pager = set.unwrap_or_else(|| "less".to_owned());
+    (!matches!(pager.trim(), "" | "cat")).then_some(pager)
 }
 
 /// Who works here, for a target in development mode: `PLUMB_USER`, the user of git, the user of the system.

@@ -3,7 +3,7 @@
 use super::interrupt::{self, stoppable};
 use super::lease::{self, LockArgs};
 use super::migrate::WaveWork;
-use super::output::{Form, Output};
+use super::output::{Detail, Form, Output};
 use super::permit::{self, Permit, PermitFindings};
 use super::select::Dangling;
 use super::session::{Decided, Session};
@@ -72,6 +72,8 @@ pub struct ApplyArgs {
     #[command(flatten)]
     lock: LockArgs,
     #[command(flatten)]
+    detail: Detail,
+    #[command(flatten)]
     output: Output,
     /// The one wave that it is of.
     #[arg(skip)]
@@ -100,6 +102,7 @@ impl ApplyArgs {
             patience,
             parallel: 1,
             lock,
+            detail: Detail::default(),
             output,
             wave: Some(wave),
         }
@@ -147,6 +150,9 @@ pub async fn run(global: &Global, args: ApplyArgs, ui: &Ui) -> Result<ExitCode, 
 
 /// Shows the plan and carries out what the permit allows of it.
 pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui: &Ui) -> Result<ExitCode, Failure> {
+    if args.output.form() != Form::Json {
+        args.output.check(args.detail)?;
+    }
     permit.name_target(&mut args.targeted)?;
     permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
@@ -242,9 +248,11 @@ async fn review(
         // What it waits for would be told as if it were held by now.
         None if plan.changes.is_empty() && args.wave.as_ref().is_some_and(|wave| wave.reason.is_some()) => {}
         None if teller.is_heard() => {
-            ui.laid_out(&render::text(plan, Style { colour: ui.colours_stderr(), width: ui.width }));
+            let style = Style { colour: ui.colours_stderr(), width: ui.width };
+            ui.laid_out(&args.detail.text(plan, style, ui.is_interactive()));
         }
-        None => args.output.plan(plan, ui)?,
+        // Without a pager: what is asked next has to stand below what it is about.
+        None => args.output.plan(plan, args.detail, false, ui)?,
         Some(shown) if shown.digest == plan.digest => {}
         Some(_) => {
             let failure = Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")
@@ -494,7 +502,7 @@ impl ApplyWatch for ChangeProgress<'_> {
         self.ended(change, ended, took);
     }
     fn verifying(&self, kind: &dyn Kind, changes: usize) {
-        self.progress.verifying(&render::counted(changes, kind.noun(), &format!("{}s", kind.noun())));
+        self.progress.verifying(&render::counted(changes, kind.noun(), &render::compact::plural(kind.noun())));
     }
     fn ended(&self, change: &Change, ended: &Ended, took: Duration) {
         let end = match ended {

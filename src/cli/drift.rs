@@ -1,7 +1,7 @@
 //! `plumb drift`.
 
 use super::interrupt::stoppable;
-use super::output::Output;
+use super::output::{Detail, Form, Output};
 use super::select::selection;
 use super::session::{Decided, Session};
 use super::{Global, Selected, Targeted};
@@ -10,6 +10,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::manifest::InMemory;
 use plumb_core::plan::forget_decisions;
+use plumb_core::render;
 use plumb_core::render::value::visible;
 use plumb_core::writeback::{self, Texts};
 use plumb_model::address::Address;
@@ -33,16 +34,24 @@ pub struct DriftArgs {
     #[arg(long)]
     write: bool,
     #[command(flatten)]
+    detail: Detail,
+    #[command(flatten)]
     output: Output,
 }
 
 /// Shows what differs.
 pub async fn run(global: &Global, args: DriftArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    args.output.check(args.detail)?;
     let session = Session::open(global, &args.targeted, ui).await?;
     let mut decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
     forget_decisions(&mut decided.decision.plan);
     let plan = &decided.decision.plan;
-    args.output.plan(plan, ui)?;
+    if args.write && args.output.form() == Form::Text {
+        // The other way round: what is live goes into the manifests.
+        args.output.write(&render::write_back_text(plan, args.output.style(ui)), ui)?;
+    } else {
+        args.output.plan(plan, args.detail, !args.write, ui)?;
+    }
     if args.write {
         return write(&session, &decided, &args.selected, ui);
     }

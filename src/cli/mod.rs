@@ -88,6 +88,9 @@ struct Global {
     /// Colour the output
     #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     color: When,
+    /// Never show output through a pager (`PLUMB_PAGER`, else `PAGER`, else `less`)
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    no_pager: bool,
     /// Say only warnings and errors
     #[arg(long, short, global = true, help_heading = GLOBAL)]
     quiet: bool,
@@ -213,6 +216,7 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         (false, _) => Volume::Verbose,
     };
     let ui = Ui::new(Streams::standard(), &settings::terminal(), colour, volume);
+    let ui = if cli.global.no_pager { ui.without_pager() } else { ui };
     // An empty `PLUMB_LOG` is none.
     let file = cli.global.log.as_ref().filter(|path| !path.is_empty()).map(Path::new);
     if (file.is_some() || cli.global.verbose > 1)

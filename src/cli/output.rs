@@ -3,6 +3,7 @@
 use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Plan;
+use plumb_core::render::compact::COMPACT_ABOVE;
 use plumb_core::render::{self, ReportedFinding, Style};
 use std::path::PathBuf;
 
@@ -52,7 +53,35 @@ pub struct Output<F: Forms = Form> {
     pub out: Option<PathBuf>,
 }
 
+/// How much of a plan is shown.
+#[derive(Args, Clone, Copy, Default)]
+pub struct Detail {
+    /// Show a line a change, and equal changes on one [default: above 50 changes on a terminal]
+    #[arg(long, conflicts_with = "full")]
+    pub compact: bool,
+    /// Show every field of every change
+    #[arg(long)]
+    pub full: bool,
+}
+
+impl Detail {
+    /// Whether a plan is shown in short. A file or a pipe gets all of it unless somebody asks.
+    fn is_compact(self, plan: &Plan, is_terminal: bool) -> bool {
+        self.compact || !self.full && is_terminal && plan.changes.len() > COMPACT_ABOVE
+    }
+
+    /// The plan as a text, in short or whole.
+    pub fn text(self, plan: &Plan, style: Style, is_terminal: bool) -> String {
+        if self.is_compact(plan, is_terminal) { render::compact_text(plan, style) } else { render::text(plan, style) }
+    }
+}
+
 impl<F: Forms> Output<F> {
+    /// Writes a result for people: on a terminal, a long one goes through a pager.
+    pub fn show(&self, text: &str, ui: &Ui) -> Result<(), Failure> {
+        if self.out.is_none() { ui.paged(text) } else { self.write(text, ui) }
+    }
+
     /// Writes a result.
     pub fn write(&self, text: &str, ui: &Ui) -> Result<(), Failure> {
         match &self.out {
@@ -76,10 +105,18 @@ impl Output {
         }
     }
 
-    /// Writes a plan.
-    pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+    /// Writes a plan. What nothing is asked after goes through a pager.
+    ///
+    /// # Errors
+    /// `--compact` or `--full` with a form that has no short one.
+    pub fn plan(&self, plan: &Plan, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
+        self.check(detail)?;
+        let is_terminal = ui.terminal && self.out.is_none();
         let text = match self.form() {
-            Form::Text => render::text(plan, self.style(ui)),
+            Form::Text => {
+                let text = detail.text(plan, self.style(ui), is_terminal);
+                return if is_paged { self.show(&text, ui) } else { self.write(&text, ui) };
+            }
             Form::Markdown => render::markdown(plan, &render::MarkdownOptions::default()),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
@@ -88,7 +125,22 @@ impl Output {
         self.write(&text, ui)
     }
 
-    fn style(&self, ui: &Ui) -> Style {
+    /// Whether the form has a short one, where somebody asks for one of the two.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn check(&self, detail: Detail) -> Result<(), Failure> {
+        if self.form() == Form::Text || !(detail.compact || detail.full) {
+            return Ok(());
+        }
+        let flag = if detail.compact { "--compact" } else { "--full" };
+        let form = self.form().to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        Err(Failure::usage(format!("{flag} is for people: the form `{form}` is always whole"))
+            .hint(format!("leave out {flag}, or `--output {form}`")))
+    }
+
+    /// How a text is laid out.
+    pub fn style(&self, ui: &Ui) -> Style {
         Style { colour: ui.colour && self.out.is_none(), width: ui.width }
     }
 }

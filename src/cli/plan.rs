@@ -2,7 +2,7 @@
 
 use super::apply::{Override, pass_guards};
 use super::interrupt::stoppable;
-use super::output::Output;
+use super::output::{Detail, Output};
 use super::select::Dangling;
 use super::session::Session;
 use super::{Global, Irreversible, Selected, Targeted};
@@ -38,11 +38,14 @@ pub struct PlanArgs {
     #[command(flatten)]
     irreversible: Irreversible,
     #[command(flatten)]
+    detail: Detail,
+    #[command(flatten)]
     output: Output,
 }
 
 /// Shows the plan.
 pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, Failure> {
+    args.output.check(args.detail)?;
     let mut session = Session::open(global, &args.targeted, ui).await?;
     session.allow_teardown(args.irreversible.allow_teardown);
     let deciding = session.decide(&args.selected, args.base.as_deref(), ui);
@@ -50,7 +53,7 @@ pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, F
     if args.dangling.allow_dangling {
         pass_guards(&mut plan, &[Override::Dangling], ui);
     }
-    args.output.plan(&plan, ui)?;
+    args.output.plan(&plan, args.detail, true, ui)?;
     Ok(ended(&plan, args.detailed_exitcode))
 }
 

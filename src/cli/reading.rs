@@ -58,6 +58,9 @@ pub async fn counted_by<R, E>(
 pub struct ReadProgress<'a>(&'a dyn Progress);
 
 impl observe::ReadWatch for ReadProgress<'_> {
+    fn page(&self, _kind: &dyn Kind, objects: usize) {
+        self.0.page(objects);
+    }
     fn listed(&self, _kind: &dyn Kind, objects: usize) {
         self.0.listed(objects);
     }

@@ -134,7 +134,7 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
             plumb_core::render::Style { colour: ui.colour, width: ui.width },
         ));
     }
-    args.output.write(&text, ui)?;
+    args.output.show(&text, ui)?;
     Ok(ExitCode::Ok)
 }
 

@@ -9,6 +9,7 @@ pub mod billing;
 pub mod cost;
 pub mod dags;
 pub mod failure;
+mod index;
 pub mod inventory;
 mod listing;
 mod own;
@@ -19,11 +20,12 @@ pub mod waves;
 
 pub use activity::activity;
 pub use again::{Finished, find_marked, finish, read_again, whole_row};
+pub use index::LiveIndex;
 
 use crate::services::{self, Services};
 use listing::list;
 use own::{OpenDetails, OwnManifests};
-use plumb_core::kinds::{self, Details, Kind, Unreadable, Whose};
+use plumb_core::kinds::{self, Details, Kind, Unreadable};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, LiveObject, Selection};
 use plumb_model::address::Address;
@@ -217,21 +219,9 @@ pub fn of<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a L
 }
 
 /// What is live and could not be read, and carries this address's mark, or is what its manifest takes over, or has the name
-/// of the object of others that its manifest is about.
-pub fn unread<'a>(live: &'a Live, desired: &Desired, address: &Address) -> Vec<&'a Unreadable> {
-    let resource = desired.resources.iter().find(|r| r.address == *address);
-    let name =
-        |r: &plumb_core::manifest::Resource| r.spec.get(r.kind.title()).and_then(Value::as_str).map(str::to_owned);
-    let external = resource.filter(|r| r.is_external()).and_then(name);
-    let adopted = resource.and_then(|r| r.adopt.as_deref());
-    let is_its = |one: &&Unreadable| match &one.whose {
-        Whose::Marked(mark) => {
-            let owner = &mark.owner;
-            owner.address == *address && owner.project == desired.project.name && owner.target == desired.mark_target()
-        }
-        _ => adopted.is_some() && one.id.as_deref() == adopted || external.is_some() && one.title == external,
-    };
-    live.unreadable(&address.kind).iter().filter(is_its).collect()
+/// of the object of others that its manifest is about. Who asks for many addresses makes a [`LiveIndex`].
+pub fn unread<'a>(live: &'a Live, desired: &'a Desired, address: &Address) -> Vec<&'a Unreadable> {
+    LiveIndex::of(live, desired).unread(address)
 }
 
 /// The live objects that carry this address's mark, whatever the manifests say.

@@ -6,54 +6,106 @@ use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often a spinner turns, so that waiting does not look like hanging.
 const TURN: Duration = Duration::from_millis(120);
+/// A reading that is done before this shows no spinner: it would only flicker.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Draws bars under the lines that were printed before.
 pub(super) struct Bars<'a> {
     ui: &'a Ui,
     bars: MultiProgress,
-    state: Mutex<BarsState>,
+    state: Arc<Mutex<BarsState>>,
 }
 
 #[derive(Default)]
 struct BarsState {
     read: ReadCounts,
-    reading: Option<ProgressBar>,
+    reading: ReadingBar,
     applying: Option<ProgressBar>,
     steps: BTreeMap<Address, ProgressBar>,
     verifying: Option<ProgressBar>,
 }
 
+/// The spinner of a reading.
+#[derive(Default)]
+enum ReadingBar {
+    #[default]
+    None,
+    /// It is shown unless the reading ends before.
+    Soon,
+    Shown(ProgressBar),
+}
+
+impl ReadingBar {
+    /// Takes it off the terminal, or sees to it that it is never shown.
+    fn end(&mut self) {
+        if let ReadingBar::Shown(bar) = std::mem::take(self) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl BarsState {
+    fn reading_line(&self) -> String {
+        format!("reading: {}", self.read.so_far())
+    }
+}
+
+fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new_spinner());
+    bar.set_message(message);
+    bar.enable_steady_tick(TURN);
+    bar
+}
+
+fn locked(state: &Mutex<BarsState>) -> MutexGuard<'_, BarsState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<'a> Bars<'a> {
     pub fn new(ui: &'a Ui, bars: MultiProgress) -> Self {
-        Bars { ui, bars, state: Mutex::default() }
+        Bars { ui, bars, state: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, BarsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     fn spinner(&self, message: String) -> ProgressBar {
-        let bar = self.bars.add(ProgressBar::new_spinner());
-        bar.set_message(message);
-        bar.enable_steady_tick(TURN);
-        bar
+        spinner(&self.bars, message)
     }
 
     fn show(&self, state: &mut BarsState) {
-        let line = format!("reading: {}", state.read.line());
         match &state.reading {
-            Some(bar) => bar.set_message(line),
-            None => state.reading = Some(self.spinner(line)),
+            ReadingBar::Shown(bar) => bar.set_message(state.reading_line()),
+            ReadingBar::Soon => {}
+            ReadingBar::None => {
+                state.reading = ReadingBar::Soon;
+                let (later, bars) = (Arc::clone(&self.state), self.bars.clone());
+                // A listing may answer once in many seconds: nothing that is told of it can be waited for.
+                std::thread::spawn(move || {
+                    std::thread::sleep(PATIENCE);
+                    let mut state = locked(&later);
+                    if matches!(state.reading, ReadingBar::Soon) {
+                        state.reading = ReadingBar::Shown(spinner(&bars, state.reading_line()));
+                    }
+                });
+            }
         }
     }
 }
 
 impl Progress for Bars<'_> {
+    fn page(&self, objects: usize) {
+        let mut state = self.state();
+        state.read.page(objects);
+        self.show(&mut state);
+    }
+
     fn listed(&self, objects: usize) {
         let mut state = self.state();
         state.read.objects += objects;
@@ -68,9 +120,7 @@ impl Progress for Bars<'_> {
 
     fn read(&self, took: Duration) {
         let mut state = self.state();
-        if let Some(bar) = state.reading.take() {
-            bar.finish_and_clear();
-        }
+        state.reading.end();
         self.ui.status(&format!("read {} in {}", state.read.line(), seconds(took)));
     }
 
@@ -119,8 +169,9 @@ impl Progress for Bars<'_> {
 
     fn finished(&self) {
         let mut state = self.state();
-        let bars = std::mem::take(&mut *state);
-        let single = bars.reading.iter().chain(&bars.applying).chain(&bars.verifying);
+        let mut bars = std::mem::take(&mut *state);
+        bars.reading.end();
+        let single = bars.applying.iter().chain(&bars.verifying);
         single.chain(bars.steps.values()).for_each(ProgressBar::finish_and_clear);
     }
 }

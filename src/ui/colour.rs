@@ -20,6 +20,10 @@ pub struct TerminalEnvironment {
     pub term: Option<String>,
     /// `COLUMNS`, when it is a number.
     pub columns: Option<usize>,
+    /// The program that shows long output, where one is wanted.
+    pub pager: Option<String>,
+    /// `LESS`: the options of `less`, where somebody set them.
+    pub less: Option<String>,
 }
 
 impl TerminalEnvironment {
@@ -50,7 +54,8 @@ mod tests {
     fn the_flag_wins_then_no_color_then_force_then_the_terminal() {
         let environment = |no: &str, force: &str, term: &str| {
             let some = |text: &str| (text != "-").then(|| text.to_owned());
-            TerminalEnvironment { no_color: some(no), clicolor_force: some(force), term: some(term), columns: None }
+            let (no_color, clicolor_force, term) = (some(no), some(force), some(term));
+            TerminalEnvironment { no_color, clicolor_force, term, ..TerminalEnvironment::default() }
         };
         for (no, force, term, terminal, coloured) in [
             ("-", "-", "xterm", true, true),

@@ -37,6 +37,10 @@ impl<'a> ProgressLines<'a> {
 }
 
 impl Progress for ProgressLines<'_> {
+    fn page(&self, objects: usize) {
+        self.state().read.page(objects);
+    }
+
     fn listed(&self, objects: usize) {
         self.state().read.objects += objects;
     }
@@ -46,7 +50,7 @@ impl Progress for ProgressLines<'_> {
         let is_due = sent / REQUESTS > state.read.requests / REQUESTS;
         state.read.requests = sent;
         if is_due {
-            self.ui.status(&format!("reading: {} so far", state.read.line()));
+            self.ui.status(&format!("reading: {} so far", state.read.so_far()));
         }
     }
 

@@ -9,6 +9,7 @@ mod escape;
 mod failure;
 mod lines;
 pub mod log;
+mod pager;
 mod progress;
 
 pub use colour::{Colour, TerminalEnvironment};
@@ -18,6 +19,7 @@ pub use progress::{ChangeStep, End, Progress, Silent};
 use anstyle::{AnsiColor, Style as Ink};
 use escape::safe;
 use indicatif::MultiProgress;
+use pager::{Paged, Pager};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -46,12 +48,15 @@ pub struct Streams {
     pub err_terminal: bool,
     /// The terminal's width, where it has one.
     pub width: Option<usize>,
+    /// Its lines.
+    pub height: Option<usize>,
 }
 
 impl Streams {
     /// The process's own.
     pub fn standard() -> Self {
         let out_terminal = io::stdout().is_terminal();
+        let size = terminal_size::terminal_size().filter(|_| out_terminal);
         Streams {
             input: Box::new(io::BufReader::new(io::stdin())),
             out: Box::new(io::stdout()),
@@ -59,7 +64,8 @@ impl Streams {
             input_terminal: io::stdin().is_terminal(),
             out_terminal,
             err_terminal: io::stderr().is_terminal(),
-            width: terminal_size::terminal_size().filter(|_| out_terminal).map(|(width, _)| width.0.into()),
+            width: size.map(|(width, _)| width.0.into()),
+            height: size.map(|(_, height)| height.0.into()),
         }
     }
 }
@@ -80,6 +86,7 @@ pub struct Ui {
     out: Mutex<Option<Box<dyn Write + Send>>>,
     err: Mutex<Box<dyn Write + Send>>,
     bars: Option<MultiProgress>,
+    pager: Option<Pager>,
 }
 
 impl Ui {
@@ -97,6 +104,24 @@ impl Ui {
             out: Mutex::new(Some(streams.out)),
             err: Mutex::new(streams.err),
             bars: draws.then(MultiProgress::new),
+            pager: Pager::new(environment, streams.height.filter(|_| streams.out_terminal)),
+        }
+    }
+
+    /// The same printer, which never pages.
+    pub fn without_pager(self) -> Self {
+        Ui { pager: None, ..self }
+    }
+
+    /// Prints a result for people: what is longer than the terminal goes through a pager. Nothing is lost with one that is
+    /// missing or ends badly: the result is printed then.
+    pub fn paged(&self, text: &str) -> Result<(), Failure> {
+        let Some(pager) = self.pager.as_ref().filter(|pager| pager.is_long(text, self.width)) else {
+            return self.data(text);
+        };
+        match self.beside_bars(|| pager.show(text)) {
+            Paged::Shown => Ok(()),
+            Paged::Failed => self.data(text),
         }
     }
 
@@ -157,6 +182,11 @@ impl Ui {
         for hint in &failure.hints {
             self.print("hint: ", AnsiColor::Cyan.on_default().bold(), hint);
         }
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
     }
 
     /// Whether colours may be used in what is handed to [`Ui::laid_out`].

@@ -3,6 +3,7 @@
 use super::escape::seconds;
 use plumb_core::kinds::teardown::ending;
 use plumb_core::plan::Action;
+use plumb_core::render::counted;
 use plumb_model::address::Address;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub enum End {
 
 /// Hears how far things have got. Called from many tasks at once.
 pub trait Progress: Send + Sync {
+    /// A page of a listing was read, with so many objects.
+    fn page(&self, _objects: usize) {}
     /// A listing was read, with so many objects.
     fn listed(&self, _objects: usize) {}
     /// So many requests were sent so far, each page and each repetition counted. Told now and then, and at the end.
@@ -101,14 +104,35 @@ pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReadCounts {
     pub requests: u64,
+    /// In listings that were read to their ends.
     pub objects: usize,
+    pub pages: usize,
+    /// On the pages that were read.
+    pub on_pages: usize,
 }
 
 impl ReadCounts {
+    /// Adds a page with so many objects.
+    pub fn page(&mut self, objects: usize) {
+        self.pages += 1;
+        self.on_pages += objects;
+    }
+
     /// `340 objects with 12 requests`.
     pub fn line(self) -> String {
-        let s = |is_one: bool| if is_one { "" } else { "s" };
-        let (objects, requests) = (self.objects, self.requests);
-        format!("{objects} object{} with {requests} request{}", s(objects == 1), s(requests == 1))
+        format!("{} with {}", counted(self.objects, "object", "objects"), self.sent())
+    }
+
+    /// `340 objects on 4 pages with 12 requests`: while listings are still under way.
+    pub fn so_far(self) -> String {
+        if self.pages == 0 {
+            return self.line();
+        }
+        let objects = counted(self.objects.max(self.on_pages), "object", "objects");
+        format!("{objects} on {} with {}", counted(self.pages, "page", "pages"), self.sent())
+    }
+
+    fn sent(self) -> String {
+        counted(usize::try_from(self.requests).unwrap_or(usize::MAX), "request", "requests")
     }
 }

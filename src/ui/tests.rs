@@ -36,6 +36,7 @@ fn ui(out: &Shared, err: &Shared, terminal: bool, input: &'static str, volume: V
         out_terminal: terminal,
         err_terminal: terminal,
         width: None,
+        height: None,
     };
     // A dumb terminal: no bars, so that nothing is drawn on the terminal that runs the tests.
     let environment = TerminalEnvironment { term: Some("dumb".into()), ..TerminalEnvironment::default() };
@@ -108,6 +109,7 @@ fn nobody_to_ask_is_a_failure_with_a_hint() {
 fn a_log_gets_a_line_for_each_change() {
     let (ui, _, err) = logged(Volume::Normal);
     let progress = ui.progress();
+    [300, 100].into_iter().for_each(|objects| progress.page(objects));
     progress.listed(400);
     [0, 12, 49, 61, 99].into_iter().for_each(|sent| progress.requests(sent));
     progress.listed(4_600);
@@ -125,8 +127,8 @@ fn a_log_gets_a_line_for_each_change() {
     progress.ended(step(&c, Action::Delete), &End::Skipped { why: "DatabricksJob/b failed".into() });
     assert_eq!(
         err.text(),
-        "reading: 400 objects with 61 requests so far\n\
-         reading: 5000 objects with 103 requests so far\n\
+        "reading: 400 objects on 2 pages with 61 requests so far\n\
+         reading: 5000 objects on 2 pages with 103 requests so far\n\
          read 5000 objects with 103 requests in 1.2 s\n\
          creating DatabricksJob/a\n\
          creating DatabricksJob/a: waiting: it is PENDING\n\

@@ -85,7 +85,7 @@ pub(super) fn of_plan(plan: &Plan, keyed: bool) -> String {
     of_parts(&plan.project, &plan.target, plan.workspace.as_deref(), plan.partial.as_ref(), keyed, changes)
 }
 
-/// Names a plan by its parts. Whether it is keyed is told by its changes' digests; that of an empty plan has to be said.
+/// Names a plan by its parts, in whatever order they come. Whether it is keyed is told by its changes' digests; that of an empty plan has to be said.
 pub(super) fn of_parts<'a>(
     project: &str,
     target: &str,
@@ -98,6 +98,9 @@ pub(super) fn of_parts<'a>(
     if let Some(partial) = partial {
         text.push_str(&format!("only {}\n", partial.name()));
     }
+    // The order in which a plan is read is no part of what it does.
+    let mut changes: Vec<_> = changes.collect();
+    changes.sort();
     for (address, digest, classes) in changes {
         text.push_str(&format!("{address} {digest}"));
         classes.iter().for_each(|class| text.push_str(&format!(" {class}")));

@@ -39,9 +39,15 @@ fn waits(origin: Option<ChangeOrigin>) -> bool {
 }
 
 fn digest(plan: &Plan) -> String {
-    let fields =
-        |c: &Change| -> Vec<_> { c.fields.iter().map(|f| (f.path.clone(), f.from.clone(), f.to.clone())).collect() };
-    let changes: Vec<_> = plan.changes.iter().map(|c| (c.address.clone(), c.action, c.id.clone(), fields(c))).collect();
+    // The order in which a plan is read is no part of what drifted.
+    let fields = |c: &Change| -> Vec<_> {
+        let mut fields: Vec<_> = c.fields.iter().map(|f| (f.path.clone(), f.from.clone(), f.to.clone())).collect();
+        fields.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        fields
+    };
+    let mut changes: Vec<_> =
+        plan.changes.iter().map(|c| (c.address.clone(), c.action, c.id.clone(), fields(c))).collect();
+    changes.sort_by(|(a, action, ..), (b, other, ..)| (a, action).cmp(&(b, other)));
     let blocked: Vec<_> = plan.blocked.iter().map(|b| (b.address.clone(), b.reason.clone())).collect();
     normal::hash(&serde_json::json!([plan.project, plan.target, changes, blocked]))[..16].to_owned()
 }

@@ -19,6 +19,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     order::link(&mut all.changes, &all.touched);
     let partial = partial::of(&context, &mut all);
     decisions::guard(&context, &mut all);
+    order::sort(&mut all.changes);
     let mut numbers = Numbers::default();
     let (workspace, key) = (context.input.live.workspace.as_deref(), context.input.approval_key);
     for change in &mut all.changes {
@@ -32,6 +33,8 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         if let (Some(kind), Some(wanted)) = (kinds::find(&change.address.kind), all.wanted.get(&change.address)) {
             hide(change, kind.rules(), &wanted.earlier);
         }
+        // After the digest, which is of the same fields wherever their manifest has them.
+        as_written(change);
     }
     let mut shown = |text: &str| numbers.show_text(&context.earlier.seal_text(&context.vault.seal_text(text)));
     for change in &mut all.changes {
@@ -96,6 +99,16 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
     plan.digest = digest::of_plan(&plan, key.is_some());
     Decision { plan, vault: context.vault, wanted: all.wanted, chosen: all.chosen }
+}
+
+/// Puts the fields of a change into the order in which its manifest has them: first those of its own file, then those of
+/// patches, then what no line has.
+fn as_written(change: &mut Change) {
+    let own = change.source.as_ref().map(|source| source.file.clone());
+    change.fields.sort_by_cached_key(|field| match &field.source {
+        Some(source) if !source.nearest => (0, Some(&source.file) != own.as_ref(), source.file.clone(), source.line),
+        _ => (1, false, String::new(), 0),
+    });
 }
 
 /// Says beside the first field of a job's clusters that makes a run cost more or less how much that is, where it is known. No

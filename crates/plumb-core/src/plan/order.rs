@@ -12,20 +12,38 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 /// refused circles.
 pub fn of_resources(resources: &[Resource]) -> Vec<usize> {
     let index: BTreeMap<&Address, usize> = resources.iter().enumerate().map(|(i, r)| (&r.address, i)).collect();
-    let mut order = Vec::with_capacity(resources.len());
-    let mut state = vec![0u8; resources.len()];
-    for start in 0..resources.len() {
-        // An explicit stack: a chain of references may be as long as there are manifests.
+    after_needs(resources.len(), |at| &resources[at].references, &index)
+}
+
+/// Puts changes into the order in which they are read best: each after those that have to be done first, otherwise as they were.
+pub fn sort(changes: &mut Vec<Change>) {
+    let index: BTreeMap<&Address, usize> = changes.iter().enumerate().rev().map(|(i, c)| (&c.address, i)).collect();
+    let order = after_needs(changes.len(), |at| &changes[at].depends_on, &index);
+    let mut left: Vec<Option<Change>> = std::mem::take(changes).into_iter().map(Some).collect();
+    changes.extend(order.into_iter().filter_map(|at| left[at].take()));
+}
+
+/// The numbers below `count`, each after those that it needs; otherwise in their order. Linear in numbers and needs.
+fn after_needs<'a, N: Ord + 'a>(
+    count: usize,
+    needs: impl Fn(usize) -> &'a [N],
+    index: &BTreeMap<&N, usize>,
+) -> Vec<usize> {
+    let mut order = Vec::with_capacity(count);
+    let mut state = vec![0u8; count];
+    for start in 0..count {
+        // An explicit stack: a chain of needs may be as long as there are manifests.
         let mut stack = vec![(start, 0usize)];
         while let Some((at, next)) = stack.pop() {
+            worked::count(Work::Links);
             if state[at] == 2 {
                 continue;
             }
             state[at] = 1;
-            match resources[at].references.get(next) {
-                Some(reference) => {
+            match needs(at).get(next) {
+                Some(need) => {
                     stack.push((at, next + 1));
-                    if let Some(&to) = index.get(reference).filter(|to| state[**to] == 0) {
+                    if let Some(&to) = index.get(need).filter(|to| state[**to] == 0) {
                         stack.push((to, 0));
                     }
                 }

@@ -99,3 +99,27 @@ fn the_work_grows_with_the_changes() {
         assert!(work(2000) <= 8 * 2000, "{what}: {} visits for 2000 deletes", work(2000));
     }
 }
+
+#[test]
+fn a_plan_is_read_in_the_order_in_which_it_is_done() {
+    let change = |index: usize, needs: &[usize]| Change {
+        depends_on: needs.iter().map(|need| address(*need)).collect(),
+        ..Change::new(address(index), Action::Update)
+    };
+    let sorted = |mut changes: Vec<Change>| {
+        sort(&mut changes);
+        changes.iter().map(|c| c.address.name.trim_start_matches("job-").parse().unwrap()).collect::<Vec<usize>>()
+    };
+    assert_eq!(sorted(vec![change(0, &[2]), change(1, &[]), change(2, &[3]), change(3, &[])]), [3, 2, 0, 1]);
+    // What is not planned is not waited for, and a circle is left as it is met.
+    assert_eq!(sorted(vec![change(0, &[9]), change(1, &[])]), [0, 1]);
+    assert_eq!(sorted(vec![change(0, &[1]), change(1, &[0])]), [1, 0]);
+    // A chain as long as the plan: each link is looked at once.
+    for count in [100, 1_000] {
+        let mut changes: Vec<Change> =
+            (0..count).map(|at| change(at, if at + 1 < count { vec![at + 1] } else { vec![] }.as_slice())).collect();
+        let ((), work) = counted(Work::Links, || sort(&mut changes));
+        assert_eq!(changes.first().map(|c| c.address.clone()), Some(address(count - 1)));
+        assert!(work <= 5 * count, "{work} for {count}");
+    }
+}

@@ -42,7 +42,7 @@ pub struct Plan {
     /// since makes another digest, and so does a selection. Independent of commits and times. `k:` before it: keyed with
     /// `PLUMB_APPROVAL_KEY`.
     pub digest: String,
-    /// In the order of addresses.
+    /// Each after those that have to be done first, otherwise in the order of addresses.
     pub changes: Vec<Change>,
     /// What may not be done, and why: guards, protection, ambiguous or foreign objects.
     pub blocked: Vec<Blocked>,
@@ -136,6 +136,7 @@ pub struct Change {
     /// What is open in its manifest, if it would make that live. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionPlace>,
+    /// In the order in which the manifest has them, then those that no line of it has.
     pub fields: Vec<FieldChange>,
     /// Changes that have to be done first.
     pub depends_on: Vec<Address>,

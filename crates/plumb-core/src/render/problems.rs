@@ -3,9 +3,10 @@
 use super::value::is_hidden;
 use crate::detect::{self, Mask};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use plumb_model::address::Address;
 use plumb_model::yaml::{Files, Problem, Span};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -19,6 +20,8 @@ const UNDERLINED: usize = 100;
 const WINDOW: usize = 4_000;
 /// The longest message, label or help.
 const LONGEST: usize = 1_000;
+/// How many places of equal warnings are told.
+const PLACES: usize = 5;
 
 /// Every problem with its place, its line and how to fix it; then how many there are. Empty when there are none.
 ///
@@ -27,9 +30,57 @@ pub fn problems(files: &Files, problems: &[Problem], colour: bool) -> String {
     laid_out(files, problems, Level::ERROR, "problem", colour)
 }
 
-/// The same for what is no mistake, and yet worth knowing.
+/// The same for what is no mistake, and yet worth knowing: of equal ones the first is shown, and where the others are. Each
+/// secret is one of its own: it has to be replaced. Linear in the warnings.
 pub fn warnings(files: &Files, warnings: &[Problem], colour: bool) -> String {
-    laid_out(files, warnings, Level::WARNING, "warning", colour)
+    let mut alike: Vec<Vec<&Problem>> = Vec::new();
+    let mut known: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+    for warning in warnings {
+        if warning.secret {
+            alike.push(vec![warning]);
+            continue;
+        }
+        let at = *known.entry((like(&warning.message), warning.help.as_deref())).or_insert(alike.len());
+        match alike.get_mut(at) {
+            Some(others) => others.push(warning),
+            None => alike.push(vec![warning]),
+        }
+    }
+    let mask = detect::mask(files, warnings);
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut out = String::new();
+    for equal in &alike {
+        let Some((first, rest)) = equal.split_first() else { continue };
+        out.push_str(&one(files, first, &mask, Level::WARNING, &renderer));
+        out.push('\n');
+        out.push_str(&others(files, rest));
+        out.push('\n');
+    }
+    ended(out, warnings, "warning")
+}
+
+/// A message without the resource that it begins with: the same may be said of others.
+fn like(message: &str) -> &str {
+    match message.split_once(' ') {
+        Some((first, rest)) if Address::try_from(first.to_owned()).is_ok() => rest,
+        _ => message,
+    }
+}
+
+/// `and 9999 more like it: a.yaml:3, b.yaml:7 and 9997 more`, as a line of its own.
+fn others(files: &Files, equal: &[&Problem]) -> String {
+    let count = equal.len();
+    if count == 0 {
+        return String::new();
+    }
+    let place = |span: Span| format!("{}:{}", shown(&files.get(span.file).path), files.position(span).0);
+    let told: Vec<String> = equal.iter().filter_map(|problem| problem.span).take(PLACES).map(place).collect();
+    if told.is_empty() {
+        return format!("and {count} more like it\n");
+    }
+    let more = equal.len().saturating_sub(told.len());
+    let rest = if more > 0 { format!(" and {more} more, which `--output json` lists") } else { String::new() };
+    format!("and {count} more like it: {}{rest}\n", told.join(", "))
 }
 
 fn laid_out(files: &Files, problems: &[Problem], level: Level<'static>, noun: &str, colour: bool) -> String {
@@ -40,6 +91,11 @@ fn laid_out(files: &Files, problems: &[Problem], level: Level<'static>, noun: &s
         out.push_str(&one(files, problem, &mask, level.clone(), &renderer));
         out.push_str("\n\n");
     }
+    ended(out, problems, noun)
+}
+
+/// The text with how many there are.
+fn ended(mut out: String, problems: &[Problem], noun: &str) -> String {
     if !problems.is_empty() {
         out.push_str(&count(problems, noun));
         out.push('\n');
@@ -291,6 +347,49 @@ mod tests {
 
         3 problems in 1 file
         "#);
+    }
+
+    #[test]
+    fn equal_warnings_are_shown_once_with_the_places_of_the_others() {
+        let text = "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\ng: 7\nh: 8\n";
+        let (files, span) = at(text, "a");
+        let line = |number: usize| Span { start: 5 * number, end: 5 * number + 1, ..span };
+        let mut list = Problems::default();
+        for number in 0..7 {
+            list.at(line(number), format!("DatabricksJob/j{number} logs nowhere"), "here").help("say where");
+        }
+        list.at(line(7), "DatabricksJob/j7 logs nowhere", "here").help("another way");
+        insta::assert_snapshot!(warnings(&files, &list.sorted(), false), @r#"
+        warning: DatabricksJob/j0 logs nowhere
+         --> m/a.yaml:1:1
+          |
+        1 | a: 1
+          | ^ here
+          |
+          = help: say where
+        and 6 more like it: m/a.yaml:2, m/a.yaml:3, m/a.yaml:4, m/a.yaml:5, m/a.yaml:6 and 1 more, which `--output json` lists
+
+        warning: DatabricksJob/j7 logs nowhere
+         --> m/a.yaml:8:1
+          |
+        8 | h: 8
+          | ^ here
+          |
+          = help: another way
+
+        8 warnings in 1 file
+        "#);
+        // Mistakes are told one by one, and so are secrets.
+        assert_eq!(problems(&files, &[], false), "");
+        let mut secrets = Problems::default();
+        for number in 0..2 {
+            secrets.at(line(number), "a secret", "").secret();
+        }
+        assert_eq!(warnings(&files, &secrets.sorted(), false).matches("warning: a secret").count(), 2);
+        // However many there are, one excerpt is made.
+        let many: Vec<Problem> = std::iter::repeat_n(list.clone().sorted().remove(0), 10_000).collect();
+        let shown = warnings(&files, &many, false);
+        assert!(shown.lines().count() < 12 && shown.contains("and 9999 more like it"), "{shown}");
     }
 
     #[test]
