@@ -12,6 +12,7 @@ pub use stage::Stage;
 pub use story::{EMR, Story, StoryStep, WORKSPACE};
 
 use crate::ui::{ExitCode, Failure, Ui};
+use page::StoryPage;
 use clap::{Args, Subcommand};
 use std::path::Path;
 use std::time::Instant;
@@ -85,7 +86,7 @@ pub async fn run_as(exe: &Path, args: Demo, ui: &Ui) -> Result<ExitCode, Failure
             if args.keep {
                 ui.data(&format!("The repository is in {}.\n", folder.keep().join("project").display()))?;
             } else {
-                ui.data(&format!("Next: {}.\n", story.next))?;
+                StoryPage::new(ui).words(&format!("Next: {}.", story.next))?;
             }
             Ok(ExitCode::Ok)
         }

@@ -47,9 +47,14 @@ impl<'a> StoryPage<'a> {
         Ok(())
     }
 
-    /// Shows a command line.
+    /// Shows a command line, after an empty one.
     pub fn command(&self, line: &str) -> Result<(), Failure> {
         self.ui.data("\n")?;
+        self.command_next(line)
+    }
+
+    /// Shows a command line right below what was said.
+    pub fn command_next(&self, line: &str) -> Result<(), Failure> {
         self.line(BOLD, &format!("$ {line}"))
     }
 
@@ -64,6 +69,11 @@ impl<'a> StoryPage<'a> {
             self.ui.data(&format!("{text}\n"))?;
         }
         Ok(())
+    }
+
+    /// Shows what of a command's output tells the story: no empty line, and of a plan neither head, legend nor digest.
+    pub fn essence(&self, text: &str) -> Result<(), Failure> {
+        self.output(&essence(text))
     }
 
     /// Says of output that it is not shown, and why.
@@ -114,6 +124,23 @@ fn filled(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// What a legend says of the signs of a plan.
+const LEGEND: [&str; 4] = [" create", " update in place", " take over an existing object", " delete"];
+
+/// A command's output without what says nothing new to whoever reads a story: empty lines; a plan's head, its legend, its
+/// digest and how to see all of it.
+fn essence(text: &str) -> String {
+    let mut is_short_form = false;
+    let is_told = |line: &&str| {
+        is_short_form |= line.contains("In short: ");
+        let is_digest = line.contains("Digest: ");
+        let is_left_out = is_digest || is_short_form || line.contains("Plan of ");
+        is_short_form &= !is_digest;
+        !is_left_out && !line.trim().is_empty() && !LEGEND.iter().any(|says| line.starts_with("  ") && line.ends_with(says))
+    };
+    text.lines().filter(is_told).map(|line| format!("{line}\n")).collect()
+}
+
 /// The lines of an output: of each run of lines of fields (indented by six or more) the first few, and of the whole no
 /// more than fit a screen. What is left out is counted.
 fn shortened(text: &str, fields: usize, most: usize) -> Vec<String> {
@@ -159,6 +186,13 @@ mod tests {
         let text = "a\n      1\n      2\n      3\nb\n      4\n";
         assert_eq!(shortened(text, 1, 9), ["a", "      1", "      … 2 more lines of it", "b", "      4"]);
         assert_eq!(shortened(text, 9, 4), ["a", "… 2 more lines", "      3", "b", "      4"]);
+    }
+
+    #[test]
+    fn of_a_plan_its_changes_and_counts_are_told() {
+        let plan = "Plan of a for target b\n\n  + create\n  ~ update in place\n\n  + x will be created\n\nPlan: 1 to create.\n\
+                    In short: 2 changes\non one line.\nDigest: 1\nnothing was sent\n";
+        assert_eq!(essence(plan), "  + x will be created\nPlan: 1 to create.\nnothing was sent\n");
     }
 
     #[test]

@@ -224,22 +224,21 @@ impl<'a> Stage<'a> {
         Ok(ran)
     }
 
-    /// Runs `plumb` in the repository, and shows the command line and those lines that say the most: of what is on stderr
-    /// neither how much was read nor what has only begun.
+    /// Runs `plumb` in the repository, and shows the command line and what of its output tells the story.
     pub async fn plumb_briefly(&self, args: &[&str]) -> Result<Ran, Failure> {
-        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        self.page.command_next(&format!("plumb {}", args.join(" ")))?;
         let ran = self.run(args, self.page.colour()).await?;
-        self.page.output(&ran.out)?;
-        self.page.output(&told(&ran.err))?;
+        self.page.essence(&ran.out)?;
+        self.page.essence(&told(&ran.err))?;
         Ok(ran)
     }
 
     /// Runs `plumb apply`, whose plan was shown before, and shows what was done.
     pub async fn apply_briefly(&self) -> Result<(), Failure> {
         let args = ["apply", "--target", "demo", "--yes"];
-        self.page.command(&format!("plumb {}", args.join(" ")))?;
+        self.page.command_next(&format!("plumb {}", args.join(" ")))?;
         let ran = self.run(&args, self.page.colour()).await?;
-        self.page.output(&told(&ran.err))?;
+        self.page.essence(&told(&ran.err))?;
         ran.exits(0)
     }
 

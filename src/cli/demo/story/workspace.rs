@@ -46,7 +46,7 @@ pub(super) async fn validate(stage: &Stage<'_>) -> Result<(), Failure> {
     let wrong = project::edited(project::file(INSIGHTS)?, "max_concurrent_runs:", "max_concurent_runs:")?;
     stage.write(INSIGHTS, &wrong)?;
     stage.requests().await?;
-    stage.plumb(&["validate", TARGET[0], TARGET[1]]).await?.exits(1)?;
+    stage.plumb_briefly(&["validate", TARGET[0], TARGET[1]]).await?.exits(1)?;
     let found = stage.quietly(&["validate", TARGET[0], TARGET[1], "--output", "json"]).await?;
     let line = project::line_of(&wrong, "max_concurent_runs");
     let named = serde_json::from_str::<Value>(&found.out)
@@ -76,9 +76,9 @@ fn names_place(value: &Value, file: &str, line: u64) -> bool {
 }
 
 pub(super) async fn plan(stage: &Stage<'_>) -> Result<(), Failure> {
-    stage.commit("Ben Okafor", "Add the monthly jobs")?;
+    stage.commit_quietly("Ben Okafor", "Add the monthly jobs")?;
     stage.requests().await?;
-    stage.plumb_briefly(&["plan", TARGET[0], TARGET[1]]).await?.exits(0)?;
+    stage.plumb_briefly(&["plan", TARGET[0], TARGET[1], "--compact"]).await?.exits(0)?;
     let plan = stage.plan("plan").await?;
     let mut planned = actions(&plan);
     planned.sort_unstable();
@@ -132,7 +132,7 @@ pub(super) async fn apply(stage: &Stage<'_>) -> Result<(), Failure> {
     stage.held();
     is_scheduled(stage).await?;
     stage.requests().await?;
-    stage.plumb_briefly(&["plan", TARGET[0], TARGET[1], "--detailed-exitcode", "--quiet"]).await?.exits(0)?;
+    stage.plumb_briefly(&["plan", TARGET[0], TARGET[1], "--detailed-exitcode"]).await?.exits(0)?;
     let sent = stage.requests().await?.len();
     nothing_planned(&stage.plan("plan").await?, 7)?;
     stage.proven(&format!("Carol's job is kept, the rest runs on the pool; {sent} requests a plan"))
